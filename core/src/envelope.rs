@@ -1,0 +1,276 @@
+//! The envelope: one line of the log, one value on the bus (contract §5). The same bytes in both.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use uuid::Uuid;
+
+use crate::{
+    id::{AggregateId, AggregateType, BranchGeneration, CommandId, EventId, LogPosition, Sequence},
+    json::Json,
+    name::DatabaseName,
+    time::Timestamp,
+};
+
+/// The version of the envelope's shape that this code writes.
+pub const SCHEMA_VERSION: &str = "1";
+
+macro_rules! event_types {
+    ($($variant:ident = $text:literal,)*) => {
+        /// What an envelope says. A command is `<COMMAND>_REQUESTED`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)]
+        pub enum EventType { $($variant,)* }
+
+        impl EventType {
+            /// Every type.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The text in the envelope.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads what [`EventType::as_str`] wrote.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+event_types! {
+    CreateDatabaseRequested = "CREATE_DATABASE_REQUESTED",
+    DeleteDatabaseRequested = "DELETE_DATABASE_REQUESTED",
+    CreateOntologyClassRequested = "CREATE_ONTOLOGY_CLASS_REQUESTED",
+    UpdateOntologyClassRequested = "UPDATE_ONTOLOGY_CLASS_REQUESTED",
+    DeleteOntologyClassRequested = "DELETE_ONTOLOGY_CLASS_REQUESTED",
+    CreateInstanceRequested = "CREATE_INSTANCE_REQUESTED",
+    UpdateInstanceRequested = "UPDATE_INSTANCE_REQUESTED",
+    DeleteInstanceRequested = "DELETE_INSTANCE_REQUESTED",
+    BulkCreateInstancesRequested = "BULK_CREATE_INSTANCES_REQUESTED",
+    TransactionRequested = "TRANSACTION_REQUESTED",
+    CreateBranchRequested = "CREATE_BRANCH_REQUESTED",
+    DeleteBranchRequested = "DELETE_BRANCH_REQUESTED",
+    MergeBranchRequested = "MERGE_BRANCH_REQUESTED",
+    RebaseBranchRequested = "REBASE_BRANCH_REQUESTED",
+    RollbackBranchRequested = "ROLLBACK_BRANCH_REQUESTED",
+    DiscardEventRequested = "DISCARD_EVENT_REQUESTED",
+    DatabaseCreated = "DATABASE_CREATED",
+    DatabaseDeleted = "DATABASE_DELETED",
+    OntologyClassCreated = "ONTOLOGY_CLASS_CREATED",
+    OntologyClassUpdated = "ONTOLOGY_CLASS_UPDATED",
+    OntologyClassDeleted = "ONTOLOGY_CLASS_DELETED",
+    InstanceCreated = "INSTANCE_CREATED",
+    InstanceUpdated = "INSTANCE_UPDATED",
+    InstanceDeleted = "INSTANCE_DELETED",
+    BranchCreated = "BRANCH_CREATED",
+    BranchDeleted = "BRANCH_DELETED",
+    BranchMerged = "BRANCH_MERGED",
+    BranchRebased = "BRANCH_REBASED",
+    DatabaseOpened = "DATABASE_OPENED",
+    DatabaseSealed = "DATABASE_SEALED",
+    EventDiscarded = "EVENT_DISCARDED",
+}
+
+impl EventType {
+    /// The command's name (`CREATE_INSTANCE`), for an envelope that is a command.
+    pub fn command_type(self) -> Option<&'static str> {
+        self.as_str().strip_suffix("_REQUESTED")
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for EventType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom(format!("unknown event type {text:?}")))
+    }
+}
+
+/// Which part an envelope plays in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A wish that was accepted.
+    Command,
+    /// What an accepted command did.
+    Domain,
+    /// The log's own marks.
+    Control,
+}
+
+/// The ontology that a decision was made by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OntologyRef {
+    /// `branch:<name>`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The last position that the decision had seen.
+    pub position: LogPosition,
+}
+
+/// What an envelope says of itself beside its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Command, domain event or control mark.
+    pub kind: Kind,
+    /// The command that this envelope is, or that caused it.
+    pub command_id: CommandId,
+    /// The command's type, e.g. `CREATE_INSTANCE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_type: Option<String>,
+    /// Who appended it: `gateway`, `oms`, `operator`, …
+    pub service: String,
+    /// What the client calls the whole conversation.
+    pub correlation_id: Uuid,
+    /// The event that caused this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<EventId>,
+    /// W3C trace context of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The ontology that the decision was made by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ontology: Option<OntologyRef>,
+    /// Of a command: SHA-256 of what the client sent, hex. The same id with another digest is
+    /// refused (`event_id_reused`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_digest: Option<String>,
+    /// What the client added to the command; never part of the payload's identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Json>,
+    /// The run that produced the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// The code that produced the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_sha: Option<String>,
+}
+
+/// The generations that an envelope belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generations {
+    /// Of the database: 1, and one more each time it was made again.
+    pub database: u32,
+    /// Of the branch: the position of its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchGeneration>,
+}
+
+/// One fact of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The fact's id; for a command, the command id.
+    pub event_id: EventId,
+    /// What it says.
+    pub event_type: EventType,
+    /// What it says it of.
+    pub aggregate: AggregateId,
+    /// When it was accepted; never goes back within a log.
+    pub occurred_at: Timestamp,
+    /// Who asked for it.
+    pub actor: Option<String>,
+    /// What happened, in the shape of its type ([`crate::event`]).
+    pub data: Json,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// The aggregate's sequence; none for what touches many aggregates.
+    pub sequence: Option<Sequence>,
+    /// Where it stands in its log.
+    pub position: LogPosition,
+    /// The database whose log it stands in.
+    pub database: DatabaseName,
+    /// The generations of database and branch.
+    pub generation: Generations,
+}
+
+/// The envelope as it is written: field names and order of contract §5.
+#[derive(Serialize, Deserialize)]
+struct Written<D> {
+    event_id: EventId,
+    event_type: EventType,
+    aggregate_type: AggregateType,
+    aggregate_id: String,
+    occurred_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    data: D,
+    metadata: Metadata,
+    schema_version: String,
+    sequence_number: Option<Sequence>,
+    position: LogPosition,
+    database: DatabaseName,
+    generation: Generations,
+}
+
+impl Serialize for Envelope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written {
+            event_id: self.event_id,
+            event_type: self.event_type,
+            aggregate_type: self.aggregate.aggregate_type(),
+            aggregate_id: self.aggregate.to_string(),
+            occurred_at: self.occurred_at,
+            actor: self.actor.clone(),
+            data: &self.data,
+            metadata: self.metadata.clone(),
+            schema_version: SCHEMA_VERSION.to_owned(),
+            sequence_number: self.sequence,
+            position: self.position,
+            database: self.database.clone(),
+            generation: self.generation,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Envelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Written::<Json>::deserialize(deserializer)?;
+        if written.schema_version != SCHEMA_VERSION {
+            return Err(D::Error::custom(format!(
+                "schema_version {:?} is not known here; this program reads {SCHEMA_VERSION:?}",
+                written.schema_version
+            )));
+        }
+        let aggregate = AggregateId::parse(written.aggregate_type, &written.aggregate_id)
+            .map_err(D::Error::custom)?;
+        Ok(Self {
+            event_id: written.event_id,
+            event_type: written.event_type,
+            aggregate,
+            occurred_at: written.occurred_at,
+            actor: written.actor,
+            data: written.data,
+            metadata: written.metadata,
+            sequence: written.sequence_number,
+            position: written.position,
+            database: written.database,
+            generation: written.generation,
+        })
+    }
+}
+
+impl Envelope {
+    /// The envelope's line, without the line end.
+    pub fn to_line(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// Reads a line.
+    pub fn from_line(line: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+}

@@ -1,0 +1,311 @@
+//! Errors as values: the codes of contract §2, and what each means to HTTP, to a shell and to a
+//! retry.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    id::{AggregateId, Sequence},
+    name::InvalidName,
+};
+
+/// What kind of failure an error is; one table for every surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The request is malformed.
+    InvalidRequest,
+    /// A name breaks its rule.
+    InvalidName,
+    /// A query asks for what the schema or the limits do not have.
+    InvalidQuery,
+    /// Keys that the class does not know.
+    UnknownLabelKeys,
+    /// Values that the ontology refuses.
+    ValidationFailed,
+    /// No such thing.
+    NotFound,
+    /// It is there already.
+    AlreadyExists,
+    /// It was deleted, and a delete is final.
+    Deleted,
+    /// `expected_seq` is not the aggregate's sequence.
+    OptimisticConcurrencyConflict,
+    /// A merge met conflicts.
+    MergeConflict,
+    /// The same id came with another payload.
+    EventIdReused,
+    /// What was asked needs something else to be done first.
+    FailedPrecondition,
+    /// Who is asking?
+    Unauthenticated,
+    /// Known, but not allowed.
+    Forbidden,
+    /// The body is over the limit.
+    PayloadTooLarge,
+    /// The body is not JSON.
+    UnsupportedMediaType,
+    /// Too many requests.
+    RateLimited,
+    /// A store is away; try again.
+    Unavailable,
+    /// It took too long; the outcome is not known.
+    Timeout,
+    /// A defect of ours.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Every code, for tables and tests.
+    pub const ALL: [Self; 20] = [
+        Self::InvalidRequest,
+        Self::InvalidName,
+        Self::InvalidQuery,
+        Self::UnknownLabelKeys,
+        Self::ValidationFailed,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Deleted,
+        Self::OptimisticConcurrencyConflict,
+        Self::MergeConflict,
+        Self::EventIdReused,
+        Self::FailedPrecondition,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Internal,
+    ];
+
+    /// The stable text that clients match on.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidName => "invalid_name",
+            Self::InvalidQuery => "invalid_query",
+            Self::UnknownLabelKeys => "unknown_label_keys",
+            Self::ValidationFailed => "validation_failed",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Deleted => "deleted",
+            Self::OptimisticConcurrencyConflict => "optimistic_concurrency_conflict",
+            Self::MergeConflict => "merge_conflict",
+            Self::EventIdReused => "event_id_reused",
+            Self::FailedPrecondition => "failed_precondition",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status (contract §2).
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::InvalidRequest
+            | Self::InvalidName
+            | Self::InvalidQuery
+            | Self::UnknownLabelKeys => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::AlreadyExists
+            | Self::Deleted
+            | Self::OptimisticConcurrencyConflict
+            | Self::MergeConflict
+            | Self::EventIdReused
+            | Self::FailedPrecondition => 409,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::ValidationFailed => 422,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+            Self::Timeout => 504,
+        }
+    }
+
+    /// The exit code of the command line: 2 bad input, 3 not found, 4 conflict, 5 not allowed,
+    /// 6 try again, 1 anything else.
+    pub fn exit_code(self) -> u8 {
+        match self.http_status() {
+            400 | 413 | 415 | 422 => 2,
+            404 => 3,
+            409 => 4,
+            401 | 403 => 5,
+            429 | 503 | 504 => 6,
+            _ => 1,
+        }
+    }
+
+    /// Whether the same request may succeed later without a change to it.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Unavailable | Self::Timeout)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A command, query or request that is not carried out, and why. It leaves no trace in the log.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The kind of refusal.
+    pub code: ErrorCode,
+    /// A sentence for the person who reads it.
+    pub message: String,
+    /// Further fields of `detail`, beside `error`.
+    pub detail: Map<String, Value>,
+}
+
+impl Refusal {
+    /// A refusal with no further detail.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            detail: Map::new(),
+        }
+    }
+
+    /// Adds a field to `detail`.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// 409: `expected_seq` is not the aggregate's sequence.
+    pub fn conflict(aggregate: &AggregateId, expected: Sequence, actual: Sequence) -> Self {
+        Self::new(
+            ErrorCode::OptimisticConcurrencyConflict,
+            format!("{aggregate} is at sequence {actual}, expected_seq was {expected}"),
+        )
+        .with("aggregate_id", aggregate.to_string())
+        .with("expected_seq", expected.0)
+        .with("actual_seq", actual.0)
+    }
+
+    /// 422: one entry a field that breaks a rule.
+    pub fn validation(violations: &[Violation]) -> Self {
+        let first = violations
+            .first()
+            .map_or_else(String::new, |v| format!(": {}", v.message));
+        Self::new(
+            ErrorCode::ValidationFailed,
+            format!("{} value(s) break the ontology{first}", violations.len()),
+        )
+        .with(
+            "errors",
+            violations
+                .iter()
+                .map(Violation::to_json)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// The `detail` object of the error shape.
+    pub fn to_detail(&self) -> Value {
+        let mut detail = Map::new();
+        detail.insert("error".into(), self.code.as_str().into());
+        detail.extend(self.detail.clone());
+        Value::Object(detail)
+    }
+}
+
+impl From<InvalidName> for Refusal {
+    fn from(invalid: InvalidName) -> Self {
+        Self::new(ErrorCode::InvalidName, invalid.to_string())
+            .with("kind", invalid.kind)
+            .with("value", invalid.value)
+            .with("rule", invalid.rule)
+    }
+}
+
+/// One value that breaks one rule of the ontology.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// The property, with a path into lists and objects: `lines[2].price`.
+    pub field: String,
+    /// The rule: `required`, `type`, `min`, `pattern`, `unique`, `integrity`, …
+    pub rule: String,
+    /// The offending value (long ones cut).
+    pub value: Value,
+    /// A sentence for the person who reads it.
+    pub message: String,
+}
+
+impl Violation {
+    fn to_json(&self) -> Value {
+        json!({"field": self.field, "rule": self.rule, "value": self.value, "message": self.message})
+    }
+}
+
+/// A store that did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It is away, or too slow: the same call may succeed later. Nothing is known of its effect.
+    #[error("{store} is unavailable: {reason}")]
+    Unavailable {
+        /// Which store.
+        store: &'static str,
+        /// What was seen.
+        reason: String,
+    },
+    /// It refuses this very request, now and later.
+    #[error("{store} refused: {reason}")]
+    Rejected {
+        /// Which store.
+        store: &'static str,
+        /// What was seen.
+        reason: String,
+    },
+    /// Its content is damaged; nothing was read as data.
+    #[error("{store} is damaged: {reason}")]
+    Damaged {
+        /// Which store.
+        store: &'static str,
+        /// What was found, and where.
+        reason: String,
+    },
+    /// The caller has been superseded (fence, sink generation); it must stop and look again.
+    #[error("{store} fenced the caller off: {reason}")]
+    Fenced {
+        /// Which store.
+        store: &'static str,
+        /// By what.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// What kind of failure this is.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unavailable { .. } | Self::Fenced { .. } => ErrorCode::Unavailable,
+            Self::Rejected { .. } | Self::Damaged { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}

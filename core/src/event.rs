@@ -1,0 +1,178 @@
+//! What the domain and control events say: the shapes of [`crate::envelope::Envelope::data`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AggregateId, BranchGeneration, EventId, LogPosition, Sequence},
+    json::{Json, Properties},
+    lineage::Lineage,
+    name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
+    time::Timestamp,
+};
+
+/// `DATABASE_CREATED`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseCreated {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// What people read about it.
+    #[serde(default)]
+    pub description: String,
+    /// What the client asked for besides; kept, not interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Json>,
+}
+
+/// `ONTOLOGY_CLASS_CREATED`, `ONTOLOGY_CLASS_UPDATED` and `ONTOLOGY_CLASS_DELETED` (without
+/// `class`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassEvent {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The branch.
+    pub branch: BranchName,
+    /// The class.
+    pub class_id: ClassName,
+    /// The whole class after the change; none after a deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Json>,
+    /// When the class was created.
+    pub created_at: Timestamp,
+    /// The version that this one supersedes, for the overlays of the branches that still show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Superseded>,
+}
+
+/// `INSTANCE_CREATED`, `INSTANCE_UPDATED` and `INSTANCE_DELETED` (without `data`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceEvent {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The branch.
+    pub branch: BranchName,
+    /// The class.
+    pub class_id: ClassName,
+    /// The instance.
+    pub instance_id: InstanceId,
+    /// When the instance was created.
+    pub created_at: Timestamp,
+    /// The whole state after the change; none after a deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Properties>,
+    /// The unique values that the change claims and gives up.
+    #[serde(default, skip_serializing_if = "UniqueChange::is_empty")]
+    pub unique: UniqueChange,
+    /// The version that this one supersedes, for the overlays of the branches that still show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Superseded>,
+}
+
+/// What a change does to the unique values of a class, each as (property, digest of the value).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniqueChange {
+    /// Values that the instance holds from now on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claimed: Vec<(PropertyName, String)>,
+    /// Values that it no longer holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<(PropertyName, String)>,
+}
+
+impl UniqueChange {
+    /// Whether nothing changes hands.
+    pub fn is_empty(&self) -> bool {
+        self.claimed.is_empty() && self.released.is_empty()
+    }
+}
+
+/// A version that live branches still show after it was superseded on a branch below them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// The branches whose overlay must carry the version.
+    pub branches: Vec<BranchAt>,
+    /// The version's event.
+    pub event_id: EventId,
+    /// The version's sequence.
+    pub sequence_number: Sequence,
+    /// Where it stands in the log.
+    pub position: LogPosition,
+    /// When it was accepted.
+    pub occurred_at: Timestamp,
+    /// When its aggregate was created.
+    pub created_at: Timestamp,
+    /// Its whole state; never absent, for a deleted aggregate is never superseded.
+    pub data: Json,
+}
+
+/// A branch and which one of that name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchAt {
+    /// The name.
+    pub name: BranchName,
+    /// The generation.
+    pub generation: BranchGeneration,
+}
+
+/// `BRANCH_CREATED`; the branch's generation is the position of this event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchCreated {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The new branch.
+    pub branch: BranchName,
+    /// The branch it stands on.
+    pub from: BranchAt,
+    /// The last position of the parent that shows.
+    pub from_position: LogPosition,
+    /// What a read on the branch looks through, below the branch itself.
+    pub base: Lineage,
+}
+
+/// `BRANCH_DELETED`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchDeleted {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The branch.
+    pub branch: BranchName,
+    /// Which one of that name.
+    pub branch_generation: BranchGeneration,
+}
+
+/// `DATABASE_OPENED`, `DATABASE_SEALED` and `DATABASE_DELETED`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseMark {
+    /// The database.
+    pub db_name: DatabaseName,
+}
+
+/// `EVENT_DISCARDED`: a person gave a parked event up, for one handler only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventDiscarded {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The handler that skips the event.
+    pub handler: String,
+    /// The event.
+    pub event_id: EventId,
+    /// Where it stands.
+    pub event_position: LogPosition,
+    /// Its aggregate, as text.
+    pub aggregate_id: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The key of an instance's aggregate, for those who hold an event of it.
+impl InstanceEvent {
+    /// The aggregate that the event belongs to.
+    pub fn aggregate(&self) -> AggregateId {
+        AggregateId::Instance(
+            self.db_name.clone(),
+            self.branch.clone(),
+            self.class_id.clone(),
+            self.instance_id.clone(),
+        )
+    }
+}

@@ -1,0 +1,60 @@
+//! The guards that make at-least-once delivery safe, each with a name, so that a test can take
+//! one out and show what it was for. Production code only ever holds [`Guards::default`].
+
+/// A protection that some interleaving of crashes, retries and repeats needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// A sink refuses a version that is not newer than what it has.
+    Sequence,
+    /// A sink applies a batch only from the position that it has reached.
+    Position,
+    /// A worker records only while it holds the newest fence.
+    Fence,
+    /// A PUT with no answer is sent again with the same bytes, and only those.
+    SameBytesAgain,
+    /// A command that is in the log already is answered from there.
+    EventIdLookup,
+    /// The registry's write model advances only from the position it had.
+    RegistryPosition,
+    /// A delete leaves a tombstone behind.
+    Tombstones,
+    /// A superseded version is copied to the overlays that still show it.
+    SupersededCopies,
+    /// What belongs to another generation is kept apart.
+    Generations,
+}
+
+impl Guard {
+    /// Every guard; each has a scenario that turns red without it.
+    pub const ALL: [Self; 9] = [
+        Self::Sequence,
+        Self::Position,
+        Self::Fence,
+        Self::SameBytesAgain,
+        Self::EventIdLookup,
+        Self::RegistryPosition,
+        Self::Tombstones,
+        Self::SupersededCopies,
+        Self::Generations,
+    ];
+}
+
+/// The guards in force: all of them, unless a test took one out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Guards {
+    without: Option<Guard>,
+}
+
+impl Guards {
+    /// All but one. For tests.
+    pub fn without(guard: Guard) -> Self {
+        Self {
+            without: Some(guard),
+        }
+    }
+
+    /// Whether this guard is in force.
+    pub fn has(self, guard: Guard) -> bool {
+        self.without != Some(guard)
+    }
+}

@@ -1,0 +1,318 @@
+//! Identities: positions, sequences, generations, streams, command and event ids, aggregates.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::name::{BranchName, ClassName, DatabaseName, InstanceId, InvalidName};
+
+/// Where an envelope stands in its log: 0, 1, 2 … without gaps.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct LogPosition(pub u64);
+
+impl LogPosition {
+    /// The first position of a log.
+    pub const ZERO: Self = Self(0);
+    /// A bound that no position reaches: "as it is now". Fits a signed 64-bit column.
+    pub const MAX: Self = Self(i64::MAX as u64);
+
+    /// The position `count` envelopes further on.
+    #[must_use]
+    pub fn plus(self, count: u64) -> Self {
+        Self(self.0.saturating_add(count))
+    }
+
+    /// The position after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        self.plus(1)
+    }
+}
+
+impl fmt::Display for LogPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of an accepted command within its aggregate: creation is 1.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Sequence(pub u64);
+
+impl Sequence {
+    /// The sequence that the next accepted command gets.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The generation of a branch: the position of its creation (or of its last rebase). A name is
+/// used again, a generation never. `main` has the generation 0, the opening of its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BranchGeneration(pub LogPosition);
+
+impl BranchGeneration {
+    /// The generation of `main`, the root of every lineage.
+    pub const MAIN: Self = Self(LogPosition::ZERO);
+}
+
+impl fmt::Display for BranchGeneration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One log: a generation of a database. `demo` (the first), `demo.g2` (made again once), …
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// The database whose facts the log holds.
+    pub database: DatabaseName,
+    /// 1 for the first database of that name, one more each time it is made again.
+    pub generation: u32,
+}
+
+impl StreamId {
+    /// The log of the first database of this name.
+    pub fn first(database: DatabaseName) -> Self {
+        Self {
+            database,
+            generation: 1,
+        }
+    }
+
+    /// The log of the next database of this name.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self {
+            database: self.database.clone(),
+            generation: self.generation + 1,
+        }
+    }
+
+    /// The topic on the bus that carries this log (design, From the log to the sinks).
+    pub fn topic(&self) -> String {
+        if self.generation == 1 {
+            format!("spice.{}.log", self.database)
+        } else {
+            format!("spice.{}.log.g{}", self.database, self.generation)
+        }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.generation == 1 {
+            write!(f, "{}", self.database)
+        } else {
+            write!(f, "{}.g{}", self.database, self.generation)
+        }
+    }
+}
+
+impl FromStr for StreamId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = || InvalidName {
+            kind: "log",
+            value: text.chars().take(120).collect(),
+            rule: "a database name, then .g2, .g3 … when it was made again",
+        };
+        match text.split_once(".g") {
+            None => Ok(Self::first(text.parse()?)),
+            Some((database, generation)) => {
+                let number: u32 = generation.parse().map_err(|_| invalid())?;
+                if number < 2 || generation.starts_with('0') || generation.starts_with('+') {
+                    return Err(invalid());
+                }
+                Ok(Self {
+                    database: database.parse()?,
+                    generation: number,
+                })
+            }
+        }
+    }
+}
+
+/// The id of a command, chosen by the client or derived from its `Idempotency-Key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(pub Uuid);
+
+impl CommandId {
+    /// The id that an `Idempotency-Key` stands for, within one principal and database.
+    pub fn from_idempotency_key(principal: &str, database: &DatabaseName, key: &str) -> Self {
+        let name = format!(
+            "spice:idempotency:{}:{principal}:{database}:{key}",
+            principal.len()
+        );
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+    }
+}
+
+impl fmt::Display for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The id of an envelope: for a command its command id, for a domain event [`EventId::domain`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(pub Uuid);
+
+impl EventId {
+    /// The id of the domain event of `event_type` that `command` causes on `aggregate`
+    /// (contract §5; its test vector is a test here).
+    pub fn domain(command: CommandId, event_type: &str, aggregate: &AggregateId) -> Self {
+        let name = format!("spice:{command}:{event_type}:{aggregate}");
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a sequence number counts. Two different aggregates never share a text, because a `:`
+/// inside a class or an instance id is written `%3A` and a key always carries its type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AggregateId {
+    /// A database.
+    Database(DatabaseName),
+    /// A branch of a database.
+    Branch(DatabaseName, BranchName),
+    /// A class on a branch.
+    OntologyClass(DatabaseName, BranchName, ClassName),
+    /// An instance on a branch.
+    Instance(DatabaseName, BranchName, ClassName, InstanceId),
+}
+
+/// The kind of an aggregate, as the envelope's `aggregate_type` tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AggregateType {
+    /// [`AggregateId::Database`]
+    Database,
+    /// [`AggregateId::Branch`]
+    Branch,
+    /// [`AggregateId::OntologyClass`]
+    OntologyClass,
+    /// [`AggregateId::Instance`]
+    Instance,
+}
+
+impl AggregateId {
+    /// The kind of this aggregate.
+    pub fn aggregate_type(&self) -> AggregateType {
+        match self {
+            Self::Database(_) => AggregateType::Database,
+            Self::Branch(..) => AggregateType::Branch,
+            Self::OntologyClass(..) => AggregateType::OntologyClass,
+            Self::Instance(..) => AggregateType::Instance,
+        }
+    }
+
+    /// Reads what [`fmt::Display`] wrote.
+    pub fn parse(kind: AggregateType, text: &str) -> Result<Self, InvalidName> {
+        let mut parts = text.split(':');
+        let mut next = || parts.next().unwrap_or_default();
+        let id = match kind {
+            AggregateType::Database => Self::Database(next().parse()?),
+            AggregateType::Branch => Self::Branch(next().parse()?, next().parse()?),
+            AggregateType::OntologyClass => {
+                Self::OntologyClass(next().parse()?, next().parse()?, unescape(next()).parse()?)
+            }
+            AggregateType::Instance => Self::Instance(
+                next().parse()?,
+                next().parse()?,
+                unescape(next()).parse()?,
+                unescape(next()).parse()?,
+            ),
+        };
+        Ok(id)
+    }
+}
+
+impl fmt::Display for AggregateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(database) => write!(f, "{database}"),
+            Self::Branch(database, branch) => write!(f, "{database}:{branch}"),
+            Self::OntologyClass(database, branch, class) => {
+                write!(f, "{database}:{branch}:{}", escape(class.as_str()))
+            }
+            Self::Instance(database, branch, class, id) => write!(
+                f,
+                "{database}:{branch}:{}:{}",
+                escape(class.as_str()),
+                escape(id.as_str())
+            ),
+        }
+    }
+}
+
+fn escape(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains(':') {
+        text.replace(':', "%3A").into()
+    } else {
+        text.into()
+    }
+}
+
+fn unescape(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains("%3A") {
+        text.replace("%3A", ":").into()
+    } else {
+        text.into()
+    }
+}
+
+/// An instance named within a branch, as references do it: `Class/id`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceRef {
+    /// The class.
+    pub class: ClassName,
+    /// The id within the class.
+    pub id: InstanceId,
+}
+
+impl fmt::Display for InstanceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.class, self.id)
+    }
+}
+
+impl FromStr for InstanceRef {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let Some((class, id)) = text.split_once('/') else {
+            return Err(InvalidName {
+                kind: "reference",
+                value: text.chars().take(120).collect(),
+                rule: "Class/id",
+            });
+        };
+        Ok(Self {
+            class: class.parse()?,
+            id: id.parse()?,
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! The words of SPICE Harvester and what follows from them alone: names, envelope, ontology,
+//! decisions, ports. No IO, no async runtime, no Kubernetes, no clock.
+#![warn(missing_docs)]
+
+pub mod command;
+pub mod decide;
+pub mod envelope;
+pub mod error;
+pub mod event;
+pub mod guard;
+pub mod id;
+pub mod json;
+pub mod lineage;
+pub mod model;
+pub mod name;
+pub mod naming;
+pub mod ontology;
+pub mod port;
+pub mod query;
+pub mod time;

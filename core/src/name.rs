@@ -1,0 +1,162 @@
+//! Names that people give. Each is a type of its own, checked once where it enters
+//! (contract §4); a value of such a type is always safe to build keys and paths from.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a name was not accepted: which kind of name, the value, and the rule it breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} name {value:?} is not allowed: {rule}")]
+pub struct InvalidName {
+    /// What was being named, e.g. `database`.
+    pub kind: &'static str,
+    /// The value as given (cut at 120 characters).
+    pub value: String,
+    /// The rule, in words.
+    pub rule: &'static str,
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text, exactly as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) {
+                    Ok(Self(Arc::from(text)))
+                } else {
+                    Err(InvalidName {
+                        kind: $kind,
+                        value: text.chars().take(120).collect(),
+                        rule: $rule,
+                    })
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// The name of a database.
+    DatabaseName, "database",
+    "3 to 50 characters of a-z, 0-9, _ and -, starting with a letter, no _ or - at the end or twice in a row",
+    |text| {
+        (3..=50).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || is_joiner(c))
+            && !text.ends_with(is_joiner)
+            && !text.as_bytes().windows(2).any(|pair| pair.iter().all(|&b| is_joiner(b.into())))
+    }
+}
+
+name_type! {
+    /// The id of a class of the ontology.
+    ClassName, "class",
+    "1 to 100 characters of A-Z, a-z, 0-9, _, : and -, starting with a letter",
+    |text| {
+        (1..=100).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.chars().all(is_key_char)
+    }
+}
+
+name_type! {
+    /// The name of a branch; may hold `/`, as in git.
+    BranchName, "branch",
+    "1 to 100 characters of A-Z, a-z, 0-9, _ and -, in parts joined by single /; not refs, objects, info, hooks or HEAD",
+    |text| {
+        (1..=100).contains(&text.len())
+            && text.split('/').all(|part| {
+                !part.is_empty()
+                    && part.chars().all(|c| c.is_ascii_alphanumeric() || is_joiner(c))
+            })
+            && !["refs", "objects", "info", "hooks", "HEAD"].contains(&text)
+    }
+}
+
+name_type! {
+    /// The id of an instance within its class.
+    InstanceId, "instance",
+    "1 to 255 characters of A-Z, a-z, 0-9, _, : and -",
+    |text| (1..=255).contains(&text.len()) && text.chars().all(is_key_char)
+}
+
+name_type! {
+    /// The key of a property or of a relationship (its predicate).
+    PropertyName, "property",
+    "1 to 200 characters of A-Z, a-z, 0-9 and _, starting with a letter",
+    |text| {
+        (1..=200).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    }
+}
+
+impl BranchName {
+    /// The branch that every database has from its creation.
+    pub fn main() -> Self {
+        Self(Arc::from("main"))
+    }
+
+    /// Whether this is [`BranchName::main`], which can never be deleted.
+    pub fn is_main(&self) -> bool {
+        &*self.0 == "main"
+    }
+
+    /// Whether a deletion asks for `force` (contract §3).
+    pub fn is_protected(&self) -> bool {
+        ["main", "master", "production"].contains(&&*self.0)
+    }
+}
+
+fn is_joiner(c: char) -> bool {
+    c == '_' || c == '-'
+}
+
+fn is_key_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == ':' || c == '-'
+}

@@ -1,0 +1,87 @@
+//! The log: the only commit point.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::StoreResult;
+use crate::{
+    id::{LogPosition, StreamId},
+    time::Timestamp,
+};
+
+/// Envelopes that are appended together, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The position of the first envelope.
+    pub first: LogPosition,
+    /// One line an envelope, without line ends, in the order of their positions.
+    pub lines: Vec<Bytes>,
+}
+
+impl Batch {
+    /// The position after the last envelope.
+    pub fn end(&self) -> LogPosition {
+        self.first.plus(self.lines.len() as u64)
+    }
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Append {
+    /// It is in the log, durably.
+    Done,
+    /// Another segment stands at that position; nothing of ours was written.
+    Occupied,
+    /// No answer: it may be in the log, may get there later, or never. Settle it by reading the
+    /// position; while nothing is there, send the same bytes again and nothing else.
+    Unknown,
+}
+
+/// One envelope as read: its position and its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it stands.
+    pub position: LogPosition,
+    /// The envelope's line, without the line end.
+    pub line: Bytes,
+}
+
+/// One ordered log a database generation. Append is compare-and-set on the next position.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Every log there is, in order of name and generation.
+    async fn streams(&self) -> StoreResult<Vec<StreamId>>;
+
+    /// The position after the last envelope; zero for a log that does not exist.
+    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition>;
+
+    /// Appends a batch at exactly `batch.first`, durably. An error means that nothing was written
+    /// and nothing will be; a doubt is [`Append::Unknown`].
+    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append>;
+
+    /// Envelopes from a position on, at most `limit` of them (at least one where there is one);
+    /// empty at the end of the log.
+    async fn read(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>>;
+
+    /// The first position whose envelope was accepted after `time`; the end when there is none.
+    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition>;
+
+    /// Waits until the log is longer than `end`, or until the adapter cannot rule out that it is.
+    /// A hint: correctness never depends on it. For [`Log::streams`] see
+    /// [`Log::changed`].
+    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition);
+
+    /// Waits until there may be more logs than the `known` number.
+    async fn wait_streams(&self, known: usize);
+
+    /// Reads the relay's checkpoint of a log: every position below it has been delivered.
+    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition>;
+
+    /// Moves the relay's checkpoint. It never goes back.
+    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()>;
+}

@@ -1,0 +1,245 @@
+//! The registry: the writer's model of the log's end, and what the workers have processed.
+//! All of it can be thrown away and comes back from the log.
+
+use async_trait::async_trait;
+
+use super::StoreResult;
+use crate::{
+    id::{CommandId, EventId, LogPosition, Sequence, StreamId},
+    lineage::Lineage,
+    model::{CommandEntry, ModelEntry, ModelKey},
+    time::Timestamp,
+};
+
+/// A question to the write model: the newest entry of `key` that shows through `lineage`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lookup {
+    /// What shows.
+    pub lineage: Lineage,
+    /// What is asked for.
+    pub key: ModelKey,
+}
+
+/// The result of moving the write model on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advance {
+    /// It reflects the log up to the new position now.
+    Done,
+    /// It was elsewhere already: at this position.
+    Elsewhere(LogPosition),
+}
+
+/// The write model: per log, the entries that [`crate::model::fold`] makes of its envelopes,
+/// every version by position, and the position up to which they are reflected.
+#[async_trait]
+pub trait WriteModel: Send + Sync {
+    /// The next position that the write model does not reflect yet.
+    async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition>;
+
+    /// Answers many questions in one round trip, in their order.
+    async fn get(
+        &self,
+        stream: &StreamId,
+        lookups: &[Lookup],
+    ) -> StoreResult<Vec<Option<ModelEntry>>>;
+
+    /// The newest entries that show through `lineage` for keys that start with `prefix`, in order
+    /// of key, after `after`, at most `limit`.
+    async fn scan(
+        &self,
+        stream: &StreamId,
+        lineage: &Lineage,
+        prefix: &str,
+        after: Option<&ModelKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ModelEntry>>;
+
+    /// Moves on from exactly `from` to `to`, in one transaction.
+    async fn advance(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+        entries: Vec<ModelEntry>,
+        commands: Vec<CommandEntry>,
+    ) -> StoreResult<Advance>;
+
+    /// Where commands stand, by id, over all logs, in the order asked.
+    async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>>;
+
+    /// The newest commands of a log, newest first, before a position.
+    async fn recent_commands(
+        &self,
+        stream: &StreamId,
+        before: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<CommandEntry>>;
+
+    /// Forgets all that is known of a log, for a rebuild.
+    async fn forget(&self, stream: &StreamId) -> StoreResult<()>;
+}
+
+/// Who works on a log, for how long, and since which change of hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// One more at each change of owner; recording with an older one fails.
+    pub fence: u64,
+    /// Who holds it.
+    pub owner: String,
+}
+
+/// Key of the workers' part: a handler's work on one log into one generation of its sink.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorkKey {
+    /// The worker: `graph_worker`, `projection_worker`.
+    pub worker: String,
+    /// The log.
+    pub stream: StreamId,
+    /// The sink's generation id ([`super::graph::Sink`]).
+    pub sink: String,
+}
+
+/// What became of an event in a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It took effect.
+    Done,
+    /// The sink had something newer already.
+    SkippedStale,
+    /// It waits in the dead letters, alone or behind an earlier event of its aggregate.
+    Parked,
+    /// A person gave it up for this handler.
+    Discarded,
+}
+
+/// One event's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processed {
+    /// Which handler: `instance_worker`, `projection_worker:instance_events`, …
+    pub handler: &'static str,
+    /// The event.
+    pub event_id: EventId,
+    /// Where it stands.
+    pub position: LogPosition,
+    /// Its aggregate.
+    pub aggregate_id: String,
+    /// Its sequence within the aggregate.
+    pub sequence: Option<Sequence>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// An event that a sink refuses for good, or that stands behind one that it refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Which handler parked it.
+    pub handler: String,
+    /// The log.
+    pub stream: StreamId,
+    /// Where the event stands; its envelope is read from the log.
+    pub position: LogPosition,
+    /// The event.
+    pub event_id: EventId,
+    /// The aggregate that is parked, as text.
+    pub aggregate_id: String,
+    /// What the sink said; for a follower, which position it stands behind.
+    pub error: String,
+    /// `permanent` for the event itself, `behind` for a follower.
+    pub class: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried.
+    pub first_at: Timestamp,
+    /// When it was last tried.
+    pub last_at: Timestamp,
+}
+
+/// One batch's record: written whole or not at all, and only while `lease` holds.
+#[derive(Debug, Clone)]
+pub struct WorkRecord {
+    /// What was worked on.
+    pub key: WorkKey,
+    /// The lease it was done under.
+    pub lease: Lease,
+    /// The position that the worker's record had before the batch.
+    pub from: LogPosition,
+    /// Every position below this one is dealt with now.
+    pub through: LogPosition,
+    /// The events of the batch.
+    pub processed: Vec<Processed>,
+    /// Events to park.
+    pub parked: Vec<DeadLetter>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the workers have done: leases, fences, positions, processed events, dead letters.
+#[async_trait]
+pub trait WorkerRegistry: Send + Sync {
+    /// Takes the lease when it is free, ours, or not renewed since `expired_before`.
+    async fn acquire(
+        &self,
+        key: &WorkKey,
+        owner: &str,
+        now: Timestamp,
+        expired_before: Timestamp,
+    ) -> StoreResult<Option<Lease>>;
+
+    /// The heartbeat. False when the lease has gone to another owner.
+    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool>;
+
+    /// Gives the lease back at a clean end.
+    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()>;
+
+    /// The next position that the worker's record does not cover; zero for a new sink.
+    async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition>;
+
+    /// Records a batch in one transaction; [`crate::error::StoreError::Fenced`] when the lease has
+    /// gone, or when the record is not at `record.from`.
+    async fn record(&self, record: WorkRecord) -> StoreResult<()>;
+
+    /// What the processed rows say of a position: handler, outcome, when. Rows may be pruned.
+    async fn processed(
+        &self,
+        stream: &StreamId,
+        position: LogPosition,
+    ) -> StoreResult<Vec<(String, Outcome, Timestamp)>>;
+
+    /// Drops processed rows below what the workers' positions cover, keeping the newest `keep`
+    /// positions of each log.
+    async fn prune(&self, keep: u64) -> StoreResult<u64>;
+
+    /// Dead letters, in order of handler, log and position; of one log or of all.
+    async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>>;
+
+    /// Takes dead letters out: they took effect after all, or were discarded.
+    async fn clear_dead_letters(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        positions: &[LogPosition],
+    ) -> StoreResult<()>;
+
+    /// Remembers that a parked aggregate is to be tried again, and wakes the workers.
+    async fn request_retry(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        aggregate_id: &str,
+    ) -> StoreResult<()>;
+
+    /// The aggregates of a log that are to be tried again.
+    async fn retries(&self, stream: &StreamId) -> StoreResult<Vec<(String, String)>>;
+
+    /// Says that a retry was carried out, whatever came of it.
+    async fn clear_retry(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        aggregate_id: &str,
+    ) -> StoreResult<()>;
+
+    /// Waits until something that concerns a log may have changed since `seen` (a number that
+    /// only grows; answered anew each time). A hint.
+    async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64;
+}
