@@ -1,22 +1,30 @@
-//! Decisions: `decide(write model, command) → accepted | refused`. Pure.
+//! Decisions: `decide(write model, command) → accepted | refused`. Pure: what a decision still
+//! has to know is answered as [`Stop::Needs`]; the caller fetches it and asks again.
+//!
+//! What is accepted is whole: the command's envelope and the domain events that say what it did,
+//! with their positions, ready for the log. After that nothing can fail but a sink.
+
+mod classes;
+mod databases;
+mod instances;
+mod receipt;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use receipt::{Receipt, UnreadableCommand, receipt};
+pub use state::{Need, WriteState, schema_of};
 
 use crate::{
-    command::Command,
-    envelope::Envelope,
-    error::Refusal,
-    id::{LogPosition, Sequence, StreamId},
+    command::{Action, Command, InstanceChange},
+    envelope::{Envelope, EventType, Generations, Kind, Metadata, OntologyRef},
+    error::{ErrorCode, Refusal},
+    id::{AggregateId, EventId, LogPosition, Sequence, StreamId},
     json::Json,
+    model::BranchState,
+    name::BranchName,
     time::Timestamp,
 };
-
-/// A command that is accepted: what goes into the log, and what the client is told.
-#[derive(Debug, Clone)]
-pub struct Accepted {
-    /// The command's envelope and its domain events, in order, with their positions.
-    pub envelopes: Vec<Envelope>,
-    /// `result` of the answer.
-    pub result: Json,
-}
 
 /// Where and when a decision is made.
 #[derive(Debug, Clone)]
@@ -27,4 +35,200 @@ pub struct Moment {
     pub position: LogPosition,
     /// When it is accepted.
     pub occurred_at: Timestamp,
+}
+
+/// Why there is no acceptance.
+#[derive(Debug, Clone)]
+pub enum Stop {
+    /// The command is refused.
+    Refused(Refusal),
+    /// The decision has to know these first.
+    Needs(Vec<Need>),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Refused(Refusal::new(ErrorCode::Internal, format!("cannot be written: {error}")))
+    }
+}
+
+/// Decides a command against the state at the log's end. Accepted: the envelopes to append, the
+/// command's first (after `DATABASE_OPENED`, when it makes the database).
+pub fn decide(
+    state: &WriteState,
+    moment: &Moment,
+    command: &Command,
+) -> Result<Vec<Envelope>, Stop> {
+    let mut draft = Draft::new(state, moment, command);
+    match &command.action {
+        Action::CreateDatabase { description, options } => {
+            databases::create(&mut draft, description, options.as_ref())?;
+        }
+        Action::DeleteDatabase { expected_seq } => databases::delete(&mut draft, *expected_seq)?,
+        Action::CreateClass { branch, definition } => {
+            classes::create(&mut draft, branch, definition)?;
+        }
+        Action::UpdateClass { branch, class, patch, expected_seq } => {
+            classes::update(&mut draft, branch, class, patch, *expected_seq)?;
+        }
+        Action::DeleteClass { branch, class, expected_seq, force } => {
+            classes::delete(&mut draft, branch, class, *expected_seq, *force)?;
+        }
+        Action::ChangeInstance { branch, change } => {
+            instances::change_one(&mut draft, branch, change)?;
+        }
+        Action::BulkCreate { branch, class, instances, on_error } => {
+            instances::bulk_create(&mut draft, branch, class, instances, *on_error)?;
+        }
+        Action::Transaction { branch, commands } => {
+            instances::transaction(&mut draft, branch, commands)?;
+        }
+        Action::CreateBranch { branch, from_branch, from_position } => {
+            databases::create_branch(&mut draft, branch, from_branch, *from_position)?;
+        }
+        Action::DeleteBranch { branch, force } => {
+            databases::delete_branch(&mut draft, branch, *force)?;
+        }
+        Action::DiscardEvent { .. } => databases::discard(&mut draft)?,
+    }
+    Ok(draft.envelopes)
+}
+
+/// The envelopes of a decision as they come about.
+struct Draft<'a> {
+    state: &'a WriteState,
+    moment: &'a Moment,
+    command: &'a Command,
+    envelopes: Vec<Envelope>,
+}
+
+/// The parts of an envelope that differ from one to the next.
+struct Fact {
+    event_type: EventType,
+    kind: Kind,
+    aggregate: AggregateId,
+    sequence: Option<Sequence>,
+    data: Json,
+}
+
+impl<'a> Draft<'a> {
+    fn new(state: &'a WriteState, moment: &'a Moment, command: &'a Command) -> Self {
+        Self { state, moment, command, envelopes: Vec::new() }
+    }
+
+    /// The position that the next envelope gets.
+    fn next_position(&self) -> LogPosition {
+        self.moment.position.plus(self.envelopes.len() as u64)
+    }
+
+    /// The live branch that the command is about.
+    fn branch(&self, name: &BranchName) -> Result<&'a BranchState, Refusal> {
+        self.live_database()?;
+        self.state.live_branch(name).ok_or_else(|| {
+            Refusal::new(ErrorCode::NotFound, format!("there is no branch {name}"))
+                .with("branch", name.as_str())
+        })
+    }
+
+    fn live_database(&self) -> Result<&'a crate::model::DatabaseState, Refusal> {
+        self.state.database().filter(|database| database.live).ok_or_else(|| {
+            let name = &self.command.database;
+            Refusal::new(ErrorCode::NotFound, format!("there is no database {name}"))
+                .with("database", name.as_str())
+        })
+    }
+
+    /// Puts the command's own envelope down.
+    fn command(
+        &mut self,
+        aggregate: AggregateId,
+        sequence: Option<Sequence>,
+        branch: Option<&BranchState>,
+    ) -> Result<(), Stop> {
+        let data = Json::of(&self.command.action)?;
+        self.command_with(aggregate, sequence, branch, data)
+    }
+
+    fn command_with(
+        &mut self,
+        aggregate: AggregateId,
+        sequence: Option<Sequence>,
+        branch: Option<&BranchState>,
+        data: Json,
+    ) -> Result<(), Stop> {
+        let event_type = self.command.action.event_type();
+        let fact = Fact { event_type, kind: Kind::Command, aggregate, sequence, data };
+        self.push(fact, branch);
+        let digest = self.command.action.digest(&self.command.database)?;
+        if let Some(envelope) = self.envelopes.last_mut() {
+            envelope.metadata.payload_digest = Some(digest);
+            envelope.metadata.client.clone_from(&self.command.origin.client);
+        }
+        Ok(())
+    }
+
+    /// Puts a domain or control event down.
+    fn push(&mut self, fact: Fact, branch: Option<&BranchState>) {
+        let command = self.command;
+        let own_id = EventId(command.id.0);
+        let is_command = fact.kind == Kind::Command;
+        let event_id = if is_command {
+            own_id
+        } else {
+            EventId::domain(command.id, fact.event_type.as_str(), &fact.aggregate)
+        };
+        let ontology = branch.and_then(|branch| {
+            let position = self.moment.position.0.checked_sub(1).map(LogPosition)?;
+            Some(OntologyRef { reference: format!("branch:{}", branch.name), position })
+        });
+        let envelope = Envelope {
+            event_id,
+            event_type: fact.event_type,
+            aggregate: fact.aggregate,
+            occurred_at: self.moment.occurred_at,
+            actor: command.origin.actor.clone(),
+            data: fact.data,
+            metadata: Metadata {
+                kind: fact.kind,
+                command_id: command.id,
+                command_type: command.action.event_type().command_type().map(str::to_owned),
+                service: command.origin.service.clone(),
+                correlation_id: command.origin.correlation_id,
+                causation_id: (!is_command).then_some(own_id),
+                traceparent: command.origin.traceparent.clone(),
+                ontology,
+                payload_digest: None,
+                client: None,
+                run_id: None,
+                code_sha: None,
+            },
+            sequence: fact.sequence,
+            position: self.next_position(),
+            database: command.database.clone(),
+            generation: Generations {
+                database: self.moment.stream.generation,
+                branch: branch.map(|branch| branch.generation),
+            },
+        };
+        self.envelopes.push(envelope);
+    }
+}
+
+/// The class that a change names, by id or by label.
+fn class_not_found(class: &str) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, format!("there is no class {class:?} on this branch"))
+        .with("class_id", class)
+}
+
+fn instance_not_found(change: &InstanceChange, id: &crate::name::InstanceId) -> Refusal {
+    let class = change.class();
+    Refusal::new(ErrorCode::NotFound, format!("there is no instance {class}/{id}"))
+        .with("class_id", class)
+        .with("instance_id", id.as_str())
 }

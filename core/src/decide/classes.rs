@@ -1,0 +1,168 @@
+//! Classes of the ontology.
+
+use super::{Draft, Fact, Stop, class_not_found, instances::superseded_version};
+use crate::{
+    envelope::{EventType, Kind},
+    error::{ErrorCode, Refusal},
+    event::{ClassEvent, Superseded},
+    id::{AggregateId, Sequence},
+    json::Json,
+    model::{AggregateState, BranchState, ModelEntry, ModelKey},
+    name::{BranchName, ClassName},
+    ontology::Class,
+    time::Timestamp,
+};
+
+pub(super) fn create(
+    draft: &mut Draft,
+    branch: &BranchName,
+    definition: &Json,
+) -> Result<(), Stop> {
+    let class = Class::create(definition)?;
+    let branch = draft.branch(branch)?;
+    draft.state.schema(branch)?;
+    let aggregate = aggregate(draft, branch, &class.id);
+    if let Some(entry) = draft.state.entry(branch, &ModelKey::class(&class.id))? {
+        let state: AggregateState = entry.value.read()?;
+        let (code, what) = if state.data.is_some() {
+            (ErrorCode::AlreadyExists, "is there already")
+        } else {
+            (ErrorCode::Deleted, "was deleted, and a delete is final")
+        };
+        return Err(Refusal::new(code, format!("class {} {what}", class.id))
+            .with("aggregate_id", aggregate.to_string())
+            .with("actual_seq", state.sequence.0)
+            .into());
+    }
+    draft.command(aggregate.clone(), Some(Sequence(1)), Some(branch))?;
+    let created_at = draft.moment.occurred_at;
+    let change = Change {
+        event_type: EventType::OntologyClassCreated,
+        sequence: Sequence(1),
+        created_at,
+        superseded: None,
+    };
+    push(draft, branch, &class.id, Some(class.definition), change)
+}
+
+pub(super) fn update(
+    draft: &mut Draft,
+    branch: &BranchName,
+    class: &ClassName,
+    patch: &Json,
+    expected: Sequence,
+) -> Result<(), Stop> {
+    let branch = draft.branch(branch)?;
+    draft.state.schema(branch)?;
+    let (entry, state) = current(draft, branch, class, expected)?;
+    let definition = state.data.clone().unwrap_or_else(Json::null);
+    let updated = Class::stored(class.clone(), &definition)?.patched(patch)?;
+    let change = Change {
+        event_type: EventType::OntologyClassUpdated,
+        sequence: state.sequence.next(),
+        created_at: state.created_at,
+        superseded: superseded_version(draft, branch, &entry, &state),
+    };
+    let aggregate = aggregate(draft, branch, class);
+    draft.command(aggregate, Some(change.sequence), Some(branch))?;
+    push(draft, branch, class, Some(updated.definition), change)
+}
+
+pub(super) fn delete(
+    draft: &mut Draft,
+    branch: &BranchName,
+    class: &ClassName,
+    expected: Sequence,
+    force: bool,
+) -> Result<(), Stop> {
+    let branch = draft.branch(branch)?;
+    let schema = draft.state.schema(branch)?;
+    let (entry, state) = current(draft, branch, class, expected)?;
+    if !force {
+        let referrer = schema
+            .iter()
+            .find(|other| other.id != *class && other.targets().contains(&class));
+        if let Some(referrer) = referrer {
+            let message = format!(
+                "class {class} is referred to by class {}; delete the relationship first, or pass force=true",
+                referrer.id
+            );
+            let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
+            return Err(refusal.with("referred_to_by", referrer.id.as_str()).into());
+        }
+        if draft.state.has_instances(branch, class)? {
+            let message =
+                format!("class {class} has instances; delete them first, or pass force=true");
+            return Err(Refusal::new(ErrorCode::FailedPrecondition, message)
+                .with("class_id", class.as_str())
+                .into());
+        }
+    }
+    let change = Change {
+        event_type: EventType::OntologyClassDeleted,
+        sequence: state.sequence.next(),
+        created_at: state.created_at,
+        superseded: superseded_version(draft, branch, &entry, &state),
+    };
+    let aggregate = aggregate(draft, branch, class);
+    draft.command(aggregate, Some(change.sequence), Some(branch))?;
+    push(draft, branch, class, None, change)
+}
+
+struct Change {
+    event_type: EventType,
+    sequence: Sequence,
+    created_at: Timestamp,
+    superseded: Option<Superseded>,
+}
+
+fn current(
+    draft: &Draft,
+    branch: &BranchState,
+    class: &ClassName,
+    expected: Sequence,
+) -> Result<(ModelEntry, AggregateState), Stop> {
+    let Some(entry) = draft.state.entry(branch, &ModelKey::class(class))? else {
+        return Err(class_not_found(class.as_str()).into());
+    };
+    let state: AggregateState = entry.value.read()?;
+    if state.data.is_none() {
+        return Err(class_not_found(class.as_str()).with("deleted", true).into());
+    }
+    if state.sequence != expected {
+        let aggregate = aggregate(draft, branch, class);
+        return Err(Refusal::conflict(&aggregate, expected, state.sequence).into());
+    }
+    Ok((entry.clone(), state))
+}
+
+fn aggregate(draft: &Draft, branch: &BranchState, class: &ClassName) -> AggregateId {
+    let database = draft.command.database.clone();
+    AggregateId::OntologyClass(database, branch.name.clone(), class.clone())
+}
+
+fn push(
+    draft: &mut Draft,
+    branch: &BranchState,
+    class: &ClassName,
+    definition: Option<Json>,
+    change: Change,
+) -> Result<(), Stop> {
+    let event = ClassEvent {
+        db_name: draft.command.database.clone(),
+        branch: branch.name.clone(),
+        class_id: class.clone(),
+        class: definition,
+        created_at: change.created_at,
+        superseded: change.superseded,
+    };
+    let fact = Fact {
+        event_type: change.event_type,
+        kind: Kind::Domain,
+        aggregate: aggregate(draft, branch, class),
+        sequence: Some(change.sequence),
+        data: Json::of(&event)?,
+    };
+    draft.push(fact, Some(branch));
+    Ok(())
+}

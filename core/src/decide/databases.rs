@@ -1,0 +1,166 @@
+//! Databases, their branches, and marks in their logs.
+
+use super::{Draft, Fact, Stop};
+use crate::{
+    command::Action,
+    envelope::{EventType, Kind},
+    error::{ErrorCode, Refusal},
+    event::{
+        BranchAt, BranchCreated, BranchDeleted, DatabaseCreated, DatabaseMark, EventDiscarded,
+    },
+    id::{AggregateId, LogPosition, Sequence},
+    json::Json,
+    name::BranchName,
+};
+
+pub(super) fn create(
+    draft: &mut Draft,
+    description: &str,
+    options: Option<&Json>,
+) -> Result<(), Stop> {
+    let name = draft.command.database.clone();
+    let aggregate = AggregateId::Database(name.clone());
+    if let Some(database) = draft.state.database() {
+        let refusal = if database.live {
+            Refusal::new(ErrorCode::AlreadyExists, format!("database {name} is there already"))
+        } else {
+            Refusal::new(ErrorCode::Unavailable, format!("the log of {name} has just been sealed"))
+        };
+        return Err(refusal
+            .with("aggregate_id", aggregate.to_string())
+            .with("actual_seq", database.sequence.0)
+            .into());
+    }
+    let sequence = Some(Sequence(1));
+    mark(draft, EventType::DatabaseOpened, Kind::Control, None)?;
+    draft.command(aggregate.clone(), sequence, None)?;
+    let event = DatabaseCreated {
+        db_name: name,
+        description: description.to_owned(),
+        options: options.cloned(),
+    };
+    let data = Json::of(&event)?;
+    let event_type = EventType::DatabaseCreated;
+    draft.push(Fact { event_type, kind: Kind::Domain, aggregate, sequence, data }, None);
+    Ok(())
+}
+
+pub(super) fn delete(draft: &mut Draft, expected: Sequence) -> Result<(), Stop> {
+    let actual = draft.live_database()?.sequence;
+    let aggregate = AggregateId::Database(draft.command.database.clone());
+    if actual != expected {
+        return Err(Refusal::conflict(&aggregate, expected, actual).into());
+    }
+    let sequence = Some(actual.next());
+    draft.command(aggregate, sequence, None)?;
+    mark(draft, EventType::DatabaseDeleted, Kind::Domain, sequence)?;
+    mark(draft, EventType::DatabaseSealed, Kind::Control, None)
+}
+
+pub(super) fn create_branch(
+    draft: &mut Draft,
+    name: &BranchName,
+    from: &BranchName,
+    from_position: Option<LogPosition>,
+) -> Result<(), Stop> {
+    let parent = draft.branch(from)?;
+    let before = draft.state.branch(name);
+    let aggregate = AggregateId::Branch(draft.command.database.clone(), name.clone());
+    if let Some(branch) = before
+        && branch.live
+    {
+        let refusal =
+            Refusal::new(ErrorCode::AlreadyExists, format!("branch {name} is there already"));
+        return Err(refusal
+            .with("aggregate_id", aggregate.to_string())
+            .with("actual_seq", branch.sequence.0)
+            .into());
+    }
+    let last = LogPosition(draft.moment.position.0.saturating_sub(1));
+    let position = from_position.unwrap_or(last);
+    if position > last {
+        let message = format!("from_position {position} is beyond the log's last position {last}");
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message)
+            .with("field", "from_position")
+            .with("value", position.0)
+            .with("rule", format!("at most {last}"))
+            .into());
+    }
+    let sequence = Some(before.map_or(Sequence(1), |branch| branch.sequence.next()));
+    draft.command(aggregate.clone(), sequence, None)?;
+    let event = BranchCreated {
+        db_name: draft.command.database.clone(),
+        branch: name.clone(),
+        from: BranchAt { name: parent.name.clone(), generation: parent.generation },
+        from_position: position,
+        base: parent.lineage.at(position),
+    };
+    let data = Json::of(&event)?;
+    let event_type = EventType::BranchCreated;
+    draft.push(Fact { event_type, kind: Kind::Domain, aggregate, sequence, data }, None);
+    Ok(())
+}
+
+pub(super) fn delete_branch(
+    draft: &mut Draft,
+    name: &BranchName,
+    force: bool,
+) -> Result<(), Stop> {
+    let branch = draft.branch(name)?;
+    if name.is_main() || (name.is_protected() && !force) {
+        let message = if name.is_main() {
+            "branch main is never deleted".to_owned()
+        } else {
+            format!("branch {name} is protected; pass force=true to delete it")
+        };
+        return Err(Refusal::new(ErrorCode::Forbidden, message).with("branch", name.as_str()).into());
+    }
+    let aggregate = AggregateId::Branch(draft.command.database.clone(), name.clone());
+    let sequence = Some(branch.sequence.next());
+    draft.command(aggregate.clone(), sequence, Some(branch))?;
+    let event = BranchDeleted {
+        db_name: draft.command.database.clone(),
+        branch: name.clone(),
+        branch_generation: branch.generation,
+    };
+    let data = Json::of(&event)?;
+    let event_type = EventType::BranchDeleted;
+    draft.push(Fact { event_type, kind: Kind::Domain, aggregate, sequence, data }, Some(branch));
+    Ok(())
+}
+
+pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
+    draft.live_database()?;
+    let Action::DiscardEvent { handler, event_id, event_position, aggregate_id, reason } =
+        &draft.command.action
+    else {
+        return Ok(());
+    };
+    let event = EventDiscarded {
+        db_name: draft.command.database.clone(),
+        handler: handler.clone(),
+        event_id: *event_id,
+        event_position: *event_position,
+        aggregate_id: aggregate_id.clone(),
+        reason: reason.clone(),
+    };
+    let aggregate = AggregateId::Database(draft.command.database.clone());
+    draft.command(aggregate.clone(), None, None)?;
+    let data = Json::of(&event)?;
+    let event_type = EventType::EventDiscarded;
+    draft.push(Fact { event_type, kind: Kind::Control, aggregate, sequence: None, data }, None);
+    Ok(())
+}
+
+fn mark(
+    draft: &mut Draft,
+    event_type: EventType,
+    kind: Kind,
+    sequence: Option<Sequence>,
+) -> Result<(), Stop> {
+    let database = draft.command.database.clone();
+    let data = Json::of(&DatabaseMark { db_name: database.clone() })?;
+    let aggregate = AggregateId::Database(database);
+    draft.push(Fact { event_type, kind, aggregate, sequence, data }, None);
+    Ok(())
+}

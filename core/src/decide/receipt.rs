@@ -1,0 +1,149 @@
+//! What a client is told of an accepted command: derived from its envelopes alone, so that a
+//! retried request gets the first answer from the log.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    envelope::{Envelope, EventType, Kind},
+    event::InstanceEvent,
+    id::{AggregateId, CommandId, LogPosition, Sequence, StreamId},
+    json::Json,
+    time::Timestamp,
+};
+
+/// The answer to an accepted command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    /// The command.
+    pub command_id: CommandId,
+    /// Its type.
+    pub event_type: EventType,
+    /// The log that it stands in.
+    pub stream: StreamId,
+    /// Its position.
+    pub position: LogPosition,
+    /// The position of its last event: its effect shows in a projection that has passed this.
+    pub last: LogPosition,
+    /// Its aggregate.
+    pub aggregate: AggregateId,
+    /// The sequence of its aggregate, when it touches one.
+    pub sequence: Option<Sequence>,
+    /// When it was accepted.
+    pub occurred_at: Timestamp,
+    /// `result`: always with `position`, and `sequence` when there is one.
+    pub result: Json,
+}
+
+/// There is no command where one was expected.
+#[derive(Debug, thiserror::Error)]
+#[error("no command stands at the head of these envelopes")]
+pub struct UnreadableCommand;
+
+#[derive(Deserialize)]
+struct BulkData {
+    #[serde(default)]
+    class: String,
+    #[serde(default)]
+    errors: Option<Json>,
+}
+
+/// The receipt of the command whose envelopes these are.
+pub fn receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Receipt, UnreadableCommand> {
+    let is_command = |envelope: &&Envelope| envelope.metadata.kind == Kind::Command;
+    let command = envelopes.iter().find(is_command).ok_or(UnreadableCommand)?;
+    let events: Vec<&Envelope> = envelopes
+        .iter()
+        .filter(|envelope| envelope.metadata.kind != Kind::Command)
+        .filter(|envelope| envelope.metadata.command_id == command.metadata.command_id)
+        .collect();
+    let last = events.last().map_or(command.position, |event| event.position);
+    let mut result = describe(command, &events);
+    if let Some(sequence) = command.sequence {
+        result.insert("sequence".into(), sequence.0.into());
+    }
+    result.insert("position".into(), last.0.into());
+    Ok(Receipt {
+        command_id: command.metadata.command_id,
+        event_type: command.event_type,
+        stream: stream.clone(),
+        position: command.position,
+        last,
+        aggregate: command.aggregate.clone(),
+        sequence: command.sequence,
+        occurred_at: command.occurred_at,
+        result: Json::from(Value::Object(result)),
+    })
+}
+
+fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
+    let mut result = Map::new();
+    let mut put = |key: &str, value: &str| result.insert(key.to_owned(), value.into());
+    match &command.aggregate {
+        AggregateId::Database(database) => {
+            put("db_name", database.as_str());
+        }
+        AggregateId::Branch(database, branch) => {
+            put("db_name", database.as_str());
+            put("branch", branch.as_str());
+        }
+        AggregateId::OntologyClass(database, branch, class) => {
+            put("class_id", class.as_str());
+            put("db_name", database.as_str());
+            put("branch", branch.as_str());
+        }
+        AggregateId::Instance(database, branch, class, id) => {
+            put("instance_id", id.as_str());
+            put("class_id", class.as_str());
+            put("db_name", database.as_str());
+            put("branch", branch.as_str());
+        }
+    }
+    match command.event_type {
+        EventType::BulkCreateInstancesRequested => describe_bulk(&mut result, command, events),
+        EventType::TransactionRequested => {
+            result.insert("commands".into(), events.iter().map(|event| touched(event)).collect());
+        }
+        _ => {}
+    }
+    result
+}
+
+fn describe_bulk(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {
+    let data: BulkData =
+        command.data.read().unwrap_or(BulkData { class: String::new(), errors: None });
+    let rows: Vec<Value> = data.errors.and_then(|rows| rows.read().ok()).unwrap_or_default();
+    let class = events
+        .first()
+        .and_then(|event| event.data.read::<InstanceEvent>().ok())
+        .map_or(data.class, |event| event.class_id.to_string());
+    let sample: Vec<Value> = events
+        .iter()
+        .take(10)
+        .filter_map(|event| match &event.aggregate {
+            AggregateId::Instance(_, _, _, id) => Some(id.as_str().into()),
+            _ => None,
+        })
+        .collect();
+    result.insert("class_id".into(), class.into());
+    result.insert("instance_count".into(), events.len().into());
+    result.insert("created".into(), events.len().into());
+    result.insert("total".into(), (events.len() + rows.len()).into());
+    result.insert("sample_instance_ids".into(), sample.into());
+    if !rows.is_empty() {
+        result.insert("errors".into(), rows.into());
+    }
+}
+
+fn touched(event: &Envelope) -> Value {
+    let (class, id) = match &event.aggregate {
+        AggregateId::Instance(_, _, class, id) => (class.as_str(), id.as_str()),
+        _ => ("", ""),
+    };
+    json!({
+        "class_id": class,
+        "instance_id": id,
+        "aggregate_id": event.aggregate.to_string(),
+        "sequence": event.sequence,
+    })
+}

@@ -1,0 +1,300 @@
+//! The state that decisions are made against: what changed since the registry's position, and
+//! what was fetched from the registry besides.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::Stop;
+use crate::{
+    envelope::Envelope,
+    id::{BranchGeneration, LogPosition, StreamId},
+    lineage::Lineage,
+    model::{
+        AggregateState, BranchState, DatabaseState, ModelEntry, ModelKey, UnreadableEnvelope, fold,
+    },
+    name::{BranchName, ClassName},
+    ontology::{Class, Schema},
+    time::Timestamp,
+};
+
+/// Something that a decision has to know, and that the state does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// The newest entry of a key that shows on a branch.
+    Entry(BranchGeneration, ModelKey),
+    /// Whether any instance of a class is live on a branch.
+    LiveInstance(BranchGeneration, ClassName),
+    /// The classes of a branch.
+    Schema(BranchGeneration),
+}
+
+/// One database as it stands at its log's end.
+#[derive(Debug, Clone)]
+pub struct WriteState {
+    stream: StreamId,
+    end: LogPosition,
+    last_time: Timestamp,
+    database: Option<DatabaseState>,
+    /// The newest of each name, live or not.
+    branches: BTreeMap<BranchName, BranchState>,
+    schemas: HashMap<BranchGeneration, Arc<Schema>>,
+    /// Versions that the registry may not have yet.
+    recent: HashMap<(BranchGeneration, ModelKey), Vec<ModelEntry>>,
+    recent_order: VecDeque<(LogPosition, BranchGeneration, ModelKey)>,
+    fetched: HashMap<(BranchGeneration, ModelKey), Option<ModelEntry>>,
+    live_instances: HashMap<(BranchGeneration, ClassName), bool>,
+}
+
+impl WriteState {
+    /// The state of a log at `end`, as the registry told it; without schemas.
+    pub fn new(
+        stream: StreamId,
+        end: LogPosition,
+        last_time: Timestamp,
+        database: Option<DatabaseState>,
+        branches: Vec<BranchState>,
+    ) -> Self {
+        Self {
+            stream,
+            end,
+            last_time,
+            database,
+            branches: branches.into_iter().map(|branch| (branch.name.clone(), branch)).collect(),
+            schemas: HashMap::new(),
+            recent: HashMap::new(),
+            recent_order: VecDeque::new(),
+            fetched: HashMap::new(),
+            live_instances: HashMap::new(),
+        }
+    }
+
+    /// The state of a log that has nothing in it yet.
+    pub fn empty(stream: StreamId) -> Self {
+        Self::new(stream, LogPosition::ZERO, Timestamp::default(), None, Vec::new())
+    }
+
+    /// The log.
+    pub fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    /// The position that the next envelope gets.
+    pub fn end(&self) -> LogPosition {
+        self.end
+    }
+
+    /// When the last envelope was accepted; time never goes back within a log.
+    pub fn last_time(&self) -> Timestamp {
+        self.last_time
+    }
+
+    /// The database; none before it is made.
+    pub fn database(&self) -> Option<&DatabaseState> {
+        self.database.as_ref()
+    }
+
+    /// The newest branch of a name, live or not.
+    pub fn branch(&self, name: &BranchName) -> Option<&BranchState> {
+        self.branches.get(name)
+    }
+
+    /// A live branch.
+    pub fn live_branch(&self, name: &BranchName) -> Option<&BranchState> {
+        self.branch(name).filter(|branch| branch.live)
+    }
+
+    /// Every live branch, by name.
+    pub fn live_branches(&self) -> impl Iterator<Item = &BranchState> {
+        self.branches.values().filter(|branch| branch.live)
+    }
+
+    /// The classes of a branch.
+    pub fn schema(&self, branch: &BranchState) -> Result<&Arc<Schema>, Stop> {
+        self.schemas
+            .get(&branch.generation)
+            .ok_or_else(|| Stop::Needs(vec![Need::Schema(branch.generation)]))
+    }
+
+    /// The classes of a branch, when they have been put in.
+    pub fn known_schema(&self, generation: BranchGeneration) -> Option<&Arc<Schema>> {
+        self.schemas.get(&generation)
+    }
+
+    /// The newest entry of a key that shows on a branch.
+    pub fn entry(
+        &self,
+        branch: &BranchState,
+        key: &ModelKey,
+    ) -> Result<Option<&ModelEntry>, Stop> {
+        match self.find(&branch.lineage, key) {
+            Some(found) => Ok(found),
+            None => Err(Stop::Needs(vec![Need::Entry(branch.generation, key.clone())])),
+        }
+    }
+
+    /// Whether any instance of a class is live on a branch.
+    pub fn has_instances(&self, branch: &BranchState, class: &ClassName) -> Result<bool, Stop> {
+        let key = (branch.generation, class.clone());
+        self.live_instances
+            .get(&key)
+            .copied()
+            .ok_or_else(|| Stop::Needs(vec![Need::LiveInstance(key.0, key.1.clone())]))
+    }
+
+    /// `None`: not known here. `Some(None)`: known to be absent.
+    fn find(&self, lineage: &Lineage, key: &ModelKey) -> Option<Option<&ModelEntry>> {
+        let own = lineage.own()?.generation;
+        let fetched = self.fetched.get(&(own, key.clone()));
+        for level in lineage.levels() {
+            if let Some(entry) = self.recent_at(level.generation, key, level.until) {
+                return Some(Some(entry));
+            }
+            if let Some(Some(entry)) = fetched
+                && entry.branch == level.generation
+            {
+                return Some(Some(entry));
+            }
+        }
+        fetched.map(|_| None)
+    }
+
+    fn recent_at(
+        &self,
+        generation: BranchGeneration,
+        key: &ModelKey,
+        until: LogPosition,
+    ) -> Option<&ModelEntry> {
+        let versions = self.recent.get(&(generation, key.clone()))?;
+        versions.iter().rev().find(|entry| entry.position <= until)
+    }
+
+    /// The recent entry of a key on a branch's lineage, whatever the registry has below it.
+    pub fn recent_entry(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
+        lineage.levels().iter().find_map(|level| self.recent_at(level.generation, key, level.until))
+    }
+
+    /// Every recent key that starts with `prefix`.
+    pub fn recent_keys(&self, prefix: &str) -> Vec<ModelKey> {
+        let mut keys: Vec<ModelKey> = (self.recent.keys())
+            .filter(|(_, key)| key.as_str().starts_with(prefix))
+            .map(|(_, key)| key.clone())
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// Puts in what was asked for as [`Need::Entry`].
+    pub fn put_entry(&mut self, branch: BranchGeneration, key: ModelKey, entry: Option<ModelEntry>) {
+        self.fetched.insert((branch, key), entry);
+    }
+
+    /// Puts in what was asked for as [`Need::LiveInstance`].
+    pub fn put_live_instance(&mut self, branch: BranchGeneration, class: ClassName, any: bool) {
+        self.live_instances.insert((branch, class), any);
+    }
+
+    /// Puts in what was asked for as [`Need::Schema`].
+    pub fn put_schema(&mut self, branch: BranchGeneration, schema: Arc<Schema>) {
+        self.schemas.insert(branch, schema);
+    }
+
+    /// Forgets what was fetched: a decision later on fetches anew.
+    pub fn forget_fetched(&mut self) {
+        self.fetched.clear();
+        self.live_instances.clear();
+    }
+
+    /// Forgets the versions below a position that the registry has by now.
+    pub fn reflected(&mut self, position: LogPosition) {
+        while let Some((at, _, _)) = self.recent_order.front() {
+            if *at >= position {
+                break;
+            }
+            let Some((at, branch, key)) = self.recent_order.pop_front() else { break };
+            let slot = (branch, key);
+            if let Some(versions) = self.recent.get_mut(&slot) {
+                versions.retain(|entry| entry.position != at);
+                if versions.is_empty() {
+                    self.recent.remove(&slot);
+                }
+            }
+        }
+    }
+
+    /// Takes an envelope in that stands at the log's end, and tells the entries that it made.
+    pub fn apply(&mut self, envelope: &Envelope) -> Result<Vec<ModelEntry>, UnreadableEnvelope> {
+        let unreadable = |source| UnreadableEnvelope {
+            position: envelope.position,
+            event_type: envelope.event_type,
+            source,
+        };
+        let entries = fold(envelope)?;
+        for entry in &entries {
+            let key = entry.key.as_str();
+            if key == "d" {
+                self.database = Some(entry.value.read().map_err(unreadable)?);
+            } else if key.starts_with(ModelKey::BRANCHES) {
+                self.apply_branch(entry.value.read().map_err(unreadable)?);
+            } else if key.starts_with(ModelKey::CLASSES) {
+                self.apply_class(entry, entry.value.read().map_err(unreadable)?);
+            } else if key.starts_with("i:") {
+                self.live_instances.clear();
+            }
+            self.recent
+                .entry((entry.branch, entry.key.clone()))
+                .or_default()
+                .push(entry.clone());
+            self.recent_order.push_back((entry.position, entry.branch, entry.key.clone()));
+        }
+        self.end = envelope.position.next();
+        self.last_time = self.last_time.max(envelope.occurred_at);
+        Ok(entries)
+    }
+
+    fn apply_branch(&mut self, branch: BranchState) {
+        if branch.live && branch.from.is_none() {
+            self.schemas.insert(branch.generation, Arc::default());
+        }
+        if branch.live
+            && let Some(from) = &branch.from
+            && branch.from_position.plus(2) >= self.end
+            && let Some(schema) = self.schemas.get(&from.generation).cloned()
+        {
+            self.schemas.insert(branch.generation, schema);
+        }
+        if !branch.live {
+            self.schemas.remove(&branch.generation);
+        }
+        self.branches.insert(branch.name.clone(), branch);
+    }
+
+    fn apply_class(&mut self, entry: &ModelEntry, state: AggregateState) {
+        let Some(schema) = self.schemas.get_mut(&entry.branch) else { return };
+        put_class(Arc::make_mut(schema), entry, &state);
+    }
+}
+
+/// Puts the class of a `c:` entry into a schema, or takes it out.
+pub(crate) fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &AggregateState) {
+    let Some(name) = entry.key.as_str().strip_prefix(ModelKey::CLASSES) else { return };
+    let Ok(name) = name.parse::<ClassName>() else { return };
+    let class = state.data.as_ref().and_then(|data| Class::stored(name.clone(), data).ok());
+    match class {
+        Some(class) => schema.put(Arc::new(class)),
+        None => schema.remove(&name),
+    }
+}
+
+/// The schema that `c:` entries make.
+pub fn schema_of(entries: &[ModelEntry]) -> Schema {
+    let mut schema = Schema::default();
+    for entry in entries {
+        if let Ok(state) = entry.value.read::<AggregateState>() {
+            put_class(&mut schema, entry, &state);
+        }
+    }
+    schema
+}
