@@ -1,41 +1,37 @@
-//! The writer: group commit, decisions, compare-and-set, idempotency. One a process; it holds one
-//! task a database log that it has met.
+//! The writer: group commit, decisions, compare-and-set, idempotency. It holds one task a
+//! database that it has met; nothing but that task appends to the database's log from here.
+//! Other processes may append too: the log's compare-and-set tells, and the task decides again.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod append;
+mod batch;
+mod fetch;
+mod reflect;
+mod scribe;
+#[cfg(test)]
+mod tests;
 
-use spice_core::{
-    command::Command,
-    error::{ErrorCode, Refusal},
-    id::{CommandId, LogPosition, Sequence, StreamId},
-    json::Json,
-    lineage::View,
-    model::{BranchState, DatabaseState},
-    name::{BranchName, DatabaseName},
-    ontology::Schema,
-    time::Timestamp,
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-/// What the client is told of an accepted command. A repeated command gets the first answer.
-#[derive(Debug, Clone)]
-pub struct Receipt {
-    /// The command.
-    pub command_id: CommandId,
-    /// The log that it stands in.
-    pub stream: StreamId,
-    /// Its position.
-    pub position: LogPosition,
-    /// The position of its last domain event: its effect is visible in a projection that has
-    /// passed this.
-    pub last: LogPosition,
-    /// The sequence of its aggregate, when it touches one.
-    pub sequence: Option<Sequence>,
-    /// When it was accepted.
-    pub occurred_at: Timestamp,
-    /// `result`: `{instance_id, class_id, …}`, always with `sequence` and `position`.
-    pub result: Json,
-    /// Whether it stood in the log before this call.
-    pub repeated: bool,
-}
+pub use spice_core::decide::Receipt;
+use spice_core::{
+    command::{Action, Command},
+    decide,
+    envelope::Envelope,
+    error::{ErrorCode, Refusal, StoreError},
+    guard::Guards,
+    id::{CommandId, LogPosition, StreamId},
+    lineage::View,
+    model::{BranchState, CommandEntry, DatabaseState},
+    name::{BranchName, DatabaseName},
+    ontology::Schema,
+    port::{clock::Clock, log::Log, registry::WriteModel},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A database as it stands at its log's end.
 #[derive(Debug, Clone)]
@@ -47,9 +43,9 @@ pub struct Snapshot {
     /// The database itself.
     pub database: DatabaseState,
     /// Its live branches.
-    pub branches: BTreeMap<BranchName, BranchState>,
+    pub branches: Arc<BTreeMap<BranchName, BranchState>>,
     /// The classes of each live branch.
-    pub schemas: BTreeMap<BranchName, Arc<Schema>>,
+    pub schemas: Arc<BTreeMap<BranchName, Arc<Schema>>>,
 }
 
 impl Snapshot {
@@ -74,35 +70,326 @@ impl Snapshot {
             None => branch.lineage.clone(),
             Some(position) => branch.lineage.at(position),
         };
-        Ok(View { stream: self.stream.clone(), lineage })
+        Ok(View {
+            stream: self.stream.clone(),
+            lineage,
+        })
+    }
+}
+
+/// How the writer works.
+#[derive(Debug, Clone)]
+pub struct WriterSettings {
+    /// Commands that one batch may hold.
+    pub batch_commands: usize,
+    /// Commands that may wait before clients have to.
+    pub queue: usize,
+    /// How long an append with no answer is settled before the client is told so (it goes on
+    /// being settled after that).
+    pub answer_within: Duration,
+    /// `EVENT_STORE_IDEMPOTENCY_MISMATCH_MODE=warn`: the same id with another payload gets the
+    /// first answer and a line in the log of the process, in place of a refusal.
+    pub keep_first_on_mismatch: bool,
+    /// The guards in force; all, but for tests.
+    pub guards: Guards,
+}
+
+impl Default for WriterSettings {
+    fn default() -> Self {
+        Self {
+            batch_commands: 1_000,
+            queue: 10_000,
+            answer_within: Duration::from_secs(30),
+            keep_first_on_mismatch: false,
+            guards: Guards::default(),
+        }
     }
 }
 
 /// The writer's handle; cheap to clone.
 #[derive(Clone)]
-pub struct Writer {}
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    ports: Ports,
+    scribes: Mutex<HashMap<DatabaseName, Scribe>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the writer needs of the world.
+#[derive(Clone)]
+struct Ports {
+    log: Arc<dyn Log>,
+    model: Arc<dyn WriteModel>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<WriterSettings>,
+    recent: Recent,
+}
+
+/// Commands that are in the log, but perhaps not yet in the registry.
+#[derive(Clone, Default)]
+struct Recent(Arc<Mutex<HashMap<CommandId, CommandEntry>>>);
+
+impl Recent {
+    fn put(&self, entries: &[CommandEntry]) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.extend(entries.iter().map(|entry| (entry.id, entry.clone())));
+    }
+
+    fn get(&self, id: CommandId) -> Option<CommandEntry> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+
+    fn remove(&self, entries: &[CommandEntry]) {
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in entries {
+            map.remove(&entry.id);
+        }
+    }
+}
+
+type Answer = Result<Receipt, Refusal>;
+
+/// A command that waits for its answer.
+struct Request {
+    command: Command,
+    digest: String,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The way to a database's task.
+#[derive(Clone)]
+struct Scribe {
+    requests: mpsc::Sender<Request>,
+    state: watch::Receiver<Standing>,
+}
+
+/// What a database's task tells of itself.
+#[derive(Debug, Clone)]
+enum Standing {
+    /// It is reading itself in.
+    Opening,
+    /// There is no such database now.
+    Absent,
+    /// There is.
+    Live(Arc<Snapshot>),
+    /// It cannot be opened.
+    Failed(Refusal),
+}
 
 impl Writer {
+    /// A writer over these ports. Its tasks run on the runtime that first submits to it.
+    pub fn new(
+        log: Arc<dyn Log>,
+        model: Arc<dyn WriteModel>,
+        clock: Arc<dyn Clock>,
+        settings: WriterSettings,
+    ) -> Self {
+        let settings = Arc::new(settings);
+        let ports = Ports {
+            log,
+            model,
+            clock,
+            settings,
+            recent: Recent::default(),
+        };
+        let shared = Shared {
+            ports,
+            scribes: Mutex::new(HashMap::new()),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
     /// Decides a command and, when it is accepted, puts it into the log; answers after the PUT.
-    pub async fn submit(&self, command: Command) -> Result<Receipt, Refusal> {
-        let _ = command;
-        unimplemented!()
+    pub async fn submit(&self, command: Command) -> Answer {
+        let internal = |error| Refusal::new(ErrorCode::Internal, format!("no digest: {error}"));
+        let digest = command.action.digest(&command.database).map_err(internal)?;
+        let may_create = matches!(command.action, Action::CreateDatabase { .. });
+        let scribe = self.scribe(&command.database, may_create).await?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            command,
+            digest,
+            answer,
+        };
+        scribe
+            .requests
+            .send(request)
+            .await
+            .map_err(|_| stopping())?;
+        let settling = self.shared.ports.settings.answer_within;
+        match tokio::time::timeout(settling, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(stopping()),
+            Err(_) => Err(Refusal::new(
+                ErrorCode::Timeout,
+                "the log has not answered in time; whether the command is in it is not known yet: \
+                 send it again with the same Idempotency-Key",
+            )),
+        }
     }
 
     /// A live database as it stands at its log's end, or `not_found`.
     pub async fn snapshot(&self, database: &DatabaseName) -> Result<Arc<Snapshot>, Refusal> {
-        let _ = database;
-        unimplemented!()
+        let mut scribe = self.scribe(database, false).await?;
+        let standing = scribe
+            .state
+            .wait_for(|standing| !matches!(standing, Standing::Opening))
+            .await
+            .map_err(|_| stopping())?
+            .clone();
+        match standing {
+            Standing::Live(snapshot) => Ok(snapshot),
+            Standing::Failed(refusal) => Err(refusal),
+            Standing::Absent | Standing::Opening => Err(database_not_found(database)),
+        }
     }
 
     /// Every live database, by name.
     pub async fn databases(&self) -> Result<Vec<Arc<Snapshot>>, Refusal> {
-        unimplemented!()
+        let mut names: Vec<DatabaseName> = self
+            .streams()
+            .await?
+            .into_iter()
+            .map(|stream| stream.database)
+            .collect();
+        names.dedup();
+        let mut snapshots = Vec::with_capacity(names.len());
+        for name in names {
+            match self.snapshot(&name).await {
+                Ok(snapshot) => snapshots.push(snapshot),
+                Err(refusal) if refusal.code == ErrorCode::NotFound => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(snapshots)
     }
 
     /// What an accepted command's receipt was, from registry and log; none for an unknown id.
     pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, Refusal> {
-        let _ = command;
-        unimplemented!()
+        let ports = &self.shared.ports;
+        let entry = match ports.recent.get(command) {
+            Some(entry) => Some(entry),
+            None => ports
+                .model
+                .commands(&[command])
+                .await?
+                .into_iter()
+                .next()
+                .flatten(),
+        };
+        match entry {
+            Some(entry) => Ok(Some(ports.receipt_of(&entry).await?)),
+            None => Ok(None),
+        }
     }
+
+    /// Ends the tasks after the batch in hand.
+    pub async fn shutdown(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    async fn streams(&self) -> Result<Vec<StreamId>, Refusal> {
+        Ok(self.shared.ports.log.streams().await?)
+    }
+
+    /// The task of a database; made when there is a log, or when there is to be one.
+    async fn scribe(&self, database: &DatabaseName, may_create: bool) -> Result<Scribe, Refusal> {
+        if let Some(scribe) = self.known(database) {
+            return Ok(scribe);
+        }
+        let stream = self
+            .streams()
+            .await?
+            .into_iter()
+            .filter(|s| s.database == *database)
+            .next_back();
+        if stream.is_none() && !may_create {
+            return Err(database_not_found(database));
+        }
+        let stream = stream.unwrap_or_else(|| StreamId::first(database.clone()));
+        let mut scribes = self
+            .shared
+            .scribes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(scribe) = scribes
+            .get(database)
+            .filter(|known| !known.requests.is_closed())
+        {
+            return Ok(scribe.clone());
+        }
+        let (scribe, run) = scribe::open(&self.shared.ports, stream, self.shared.stop.clone());
+        self.shared.tasks.spawn(run);
+        scribes.insert(database.clone(), scribe.clone());
+        Ok(scribe)
+    }
+
+    fn known(&self, database: &DatabaseName) -> Option<Scribe> {
+        let scribes = self
+            .shared
+            .scribes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        scribes
+            .get(database)
+            .filter(|scribe| !scribe.requests.is_closed())
+            .cloned()
+    }
+}
+
+impl Ports {
+    /// The receipt of a command that is in the log.
+    async fn receipt_of(&self, entry: &CommandEntry) -> Result<Receipt, Refusal> {
+        let mut envelopes = Vec::new();
+        let mut next = entry.position;
+        while next <= entry.last {
+            let count = usize::try_from(entry.last.0 - next.0 + 1).unwrap_or(usize::MAX);
+            let records = self.log.read(&entry.stream, next, count).await?;
+            if records.is_empty() {
+                return Err(Refusal::new(
+                    ErrorCode::Internal,
+                    "a known command is not in the log",
+                ));
+            }
+            for record in records {
+                next = record.position.next();
+                envelopes.push(parse(&entry.stream, record.position, &record.line)?);
+            }
+        }
+        decide::receipt(&entry.stream, &envelopes)
+            .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
+    }
+}
+
+fn parse(stream: &StreamId, position: LogPosition, line: &[u8]) -> Result<Envelope, StoreError> {
+    Envelope::from_line(line).map_err(|error| StoreError::Damaged {
+        store: "log",
+        reason: format!("position {position} of {stream} is no envelope: {error}"),
+    })
+}
+
+fn database_not_found(database: &DatabaseName) -> Refusal {
+    Refusal::new(
+        ErrorCode::NotFound,
+        format!("there is no database {database}"),
+    )
+    .with("database", database.as_str())
+}
+
+fn stopping() -> Refusal {
+    Refusal::new(ErrorCode::Unavailable, "the writer is stopping; try again")
 }

@@ -13,7 +13,7 @@ mod state;
 mod tests;
 
 pub use receipt::{Receipt, UnreadableCommand, receipt};
-pub use state::{Need, WriteState, schema_of};
+pub use state::{Mark, Need, WriteState, schema_of};
 
 use crate::{
     command::{Action, Command, InstanceChange},
@@ -54,7 +54,10 @@ impl From<Refusal> for Stop {
 
 impl From<serde_json::Error> for Stop {
     fn from(error: serde_json::Error) -> Self {
-        Self::Refused(Refusal::new(ErrorCode::Internal, format!("cannot be written: {error}")))
+        Self::Refused(Refusal::new(
+            ErrorCode::Internal,
+            format!("cannot be written: {error}"),
+        ))
     }
 }
 
@@ -67,29 +70,51 @@ pub fn decide(
 ) -> Result<Vec<Envelope>, Stop> {
     let mut draft = Draft::new(state, moment, command);
     match &command.action {
-        Action::CreateDatabase { description, options } => {
+        Action::CreateDatabase {
+            description,
+            options,
+        } => {
             databases::create(&mut draft, description, options.as_ref())?;
         }
         Action::DeleteDatabase { expected_seq } => databases::delete(&mut draft, *expected_seq)?,
         Action::CreateClass { branch, definition } => {
             classes::create(&mut draft, branch, definition)?;
         }
-        Action::UpdateClass { branch, class, patch, expected_seq } => {
+        Action::UpdateClass {
+            branch,
+            class,
+            patch,
+            expected_seq,
+        } => {
             classes::update(&mut draft, branch, class, patch, *expected_seq)?;
         }
-        Action::DeleteClass { branch, class, expected_seq, force } => {
+        Action::DeleteClass {
+            branch,
+            class,
+            expected_seq,
+            force,
+        } => {
             classes::delete(&mut draft, branch, class, *expected_seq, *force)?;
         }
         Action::ChangeInstance { branch, change } => {
             instances::change_one(&mut draft, branch, change)?;
         }
-        Action::BulkCreate { branch, class, instances, on_error } => {
+        Action::BulkCreate {
+            branch,
+            class,
+            instances,
+            on_error,
+        } => {
             instances::bulk_create(&mut draft, branch, class, instances, *on_error)?;
         }
         Action::Transaction { branch, commands } => {
             instances::transaction(&mut draft, branch, commands)?;
         }
-        Action::CreateBranch { branch, from_branch, from_position } => {
+        Action::CreateBranch {
+            branch,
+            from_branch,
+            from_position,
+        } => {
             databases::create_branch(&mut draft, branch, from_branch, *from_position)?;
         }
         Action::DeleteBranch { branch, force } => {
@@ -119,7 +144,12 @@ struct Fact {
 
 impl<'a> Draft<'a> {
     fn new(state: &'a WriteState, moment: &'a Moment, command: &'a Command) -> Self {
-        Self { state, moment, command, envelopes: Vec::new() }
+        Self {
+            state,
+            moment,
+            command,
+            envelopes: Vec::new(),
+        }
     }
 
     /// The position that the next envelope gets.
@@ -137,11 +167,14 @@ impl<'a> Draft<'a> {
     }
 
     fn live_database(&self) -> Result<&'a crate::model::DatabaseState, Refusal> {
-        self.state.database().filter(|database| database.live).ok_or_else(|| {
-            let name = &self.command.database;
-            Refusal::new(ErrorCode::NotFound, format!("there is no database {name}"))
-                .with("database", name.as_str())
-        })
+        self.state
+            .database()
+            .filter(|database| database.live)
+            .ok_or_else(|| {
+                let name = &self.command.database;
+                Refusal::new(ErrorCode::NotFound, format!("there is no database {name}"))
+                    .with("database", name.as_str())
+            })
     }
 
     /// Puts the command's own envelope down.
@@ -163,12 +196,21 @@ impl<'a> Draft<'a> {
         data: Json,
     ) -> Result<(), Stop> {
         let event_type = self.command.action.event_type();
-        let fact = Fact { event_type, kind: Kind::Command, aggregate, sequence, data };
+        let fact = Fact {
+            event_type,
+            kind: Kind::Command,
+            aggregate,
+            sequence,
+            data,
+        };
         self.push(fact, branch);
         let digest = self.command.action.digest(&self.command.database)?;
         if let Some(envelope) = self.envelopes.last_mut() {
             envelope.metadata.payload_digest = Some(digest);
-            envelope.metadata.client.clone_from(&self.command.origin.client);
+            envelope
+                .metadata
+                .client
+                .clone_from(&self.command.origin.client);
         }
         Ok(())
     }
@@ -185,7 +227,10 @@ impl<'a> Draft<'a> {
         };
         let ontology = branch.and_then(|branch| {
             let position = self.moment.position.0.checked_sub(1).map(LogPosition)?;
-            Some(OntologyRef { reference: format!("branch:{}", branch.name), position })
+            Some(OntologyRef {
+                reference: format!("branch:{}", branch.name),
+                position,
+            })
         });
         let envelope = Envelope {
             event_id,
@@ -197,7 +242,11 @@ impl<'a> Draft<'a> {
             metadata: Metadata {
                 kind: fact.kind,
                 command_id: command.id,
-                command_type: command.action.event_type().command_type().map(str::to_owned),
+                command_type: command
+                    .action
+                    .event_type()
+                    .command_type()
+                    .map(str::to_owned),
                 service: command.origin.service.clone(),
                 correlation_id: command.origin.correlation_id,
                 causation_id: (!is_command).then_some(own_id),
@@ -222,13 +271,19 @@ impl<'a> Draft<'a> {
 
 /// The class that a change names, by id or by label.
 fn class_not_found(class: &str) -> Refusal {
-    Refusal::new(ErrorCode::NotFound, format!("there is no class {class:?} on this branch"))
-        .with("class_id", class)
+    Refusal::new(
+        ErrorCode::NotFound,
+        format!("there is no class {class:?} on this branch"),
+    )
+    .with("class_id", class)
 }
 
 fn instance_not_found(change: &InstanceChange, id: &crate::name::InstanceId) -> Refusal {
     let class = change.class();
-    Refusal::new(ErrorCode::NotFound, format!("there is no instance {class}/{id}"))
-        .with("class_id", class)
-        .with("instance_id", id.as_str())
+    Refusal::new(
+        ErrorCode::NotFound,
+        format!("there is no instance {class}/{id}"),
+    )
+    .with("class_id", class)
+    .with("instance_id", id.as_str())
 }

@@ -22,9 +22,15 @@ pub(super) fn create(
     let aggregate = AggregateId::Database(name.clone());
     if let Some(database) = draft.state.database() {
         let refusal = if database.live {
-            Refusal::new(ErrorCode::AlreadyExists, format!("database {name} is there already"))
+            Refusal::new(
+                ErrorCode::AlreadyExists,
+                format!("database {name} is there already"),
+            )
         } else {
-            Refusal::new(ErrorCode::Unavailable, format!("the log of {name} has just been sealed"))
+            Refusal::new(
+                ErrorCode::Unavailable,
+                format!("the log of {name} has just been sealed"),
+            )
         };
         return Err(refusal
             .with("aggregate_id", aggregate.to_string())
@@ -41,7 +47,16 @@ pub(super) fn create(
     };
     let data = Json::of(&event)?;
     let event_type = EventType::DatabaseCreated;
-    draft.push(Fact { event_type, kind: Kind::Domain, aggregate, sequence, data }, None);
+    draft.push(
+        Fact {
+            event_type,
+            kind: Kind::Domain,
+            aggregate,
+            sequence,
+            data,
+        },
+        None,
+    );
     Ok(())
 }
 
@@ -69,8 +84,10 @@ pub(super) fn create_branch(
     if let Some(branch) = before
         && branch.live
     {
-        let refusal =
-            Refusal::new(ErrorCode::AlreadyExists, format!("branch {name} is there already"));
+        let refusal = Refusal::new(
+            ErrorCode::AlreadyExists,
+            format!("branch {name} is there already"),
+        );
         return Err(refusal
             .with("aggregate_id", aggregate.to_string())
             .with("actual_seq", branch.sequence.0)
@@ -91,21 +108,29 @@ pub(super) fn create_branch(
     let event = BranchCreated {
         db_name: draft.command.database.clone(),
         branch: name.clone(),
-        from: BranchAt { name: parent.name.clone(), generation: parent.generation },
+        from: BranchAt {
+            name: parent.name.clone(),
+            generation: parent.generation,
+        },
         from_position: position,
         base: parent.lineage.at(position),
     };
     let data = Json::of(&event)?;
     let event_type = EventType::BranchCreated;
-    draft.push(Fact { event_type, kind: Kind::Domain, aggregate, sequence, data }, None);
+    draft.push(
+        Fact {
+            event_type,
+            kind: Kind::Domain,
+            aggregate,
+            sequence,
+            data,
+        },
+        None,
+    );
     Ok(())
 }
 
-pub(super) fn delete_branch(
-    draft: &mut Draft,
-    name: &BranchName,
-    force: bool,
-) -> Result<(), Stop> {
+pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -> Result<(), Stop> {
     let branch = draft.branch(name)?;
     if name.is_main() || (name.is_protected() && !force) {
         let message = if name.is_main() {
@@ -113,7 +138,9 @@ pub(super) fn delete_branch(
         } else {
             format!("branch {name} is protected; pass force=true to delete it")
         };
-        return Err(Refusal::new(ErrorCode::Forbidden, message).with("branch", name.as_str()).into());
+        return Err(Refusal::new(ErrorCode::Forbidden, message)
+            .with("branch", name.as_str())
+            .into());
     }
     let aggregate = AggregateId::Branch(draft.command.database.clone(), name.clone());
     let sequence = Some(branch.sequence.next());
@@ -125,14 +152,28 @@ pub(super) fn delete_branch(
     };
     let data = Json::of(&event)?;
     let event_type = EventType::BranchDeleted;
-    draft.push(Fact { event_type, kind: Kind::Domain, aggregate, sequence, data }, Some(branch));
+    draft.push(
+        Fact {
+            event_type,
+            kind: Kind::Domain,
+            aggregate,
+            sequence,
+            data,
+        },
+        Some(branch),
+    );
     Ok(())
 }
 
 pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
     draft.live_database()?;
-    let Action::DiscardEvent { handler, event_id, event_position, aggregate_id, reason } =
-        &draft.command.action
+    let Action::DiscardEvent {
+        handler,
+        event_id,
+        event_position,
+        aggregate_id,
+        reason,
+    } = &draft.command.action
     else {
         return Ok(());
     };
@@ -148,7 +189,16 @@ pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
     draft.command(aggregate.clone(), None, None)?;
     let data = Json::of(&event)?;
     let event_type = EventType::EventDiscarded;
-    draft.push(Fact { event_type, kind: Kind::Control, aggregate, sequence: None, data }, None);
+    draft.push(
+        Fact {
+            event_type,
+            kind: Kind::Control,
+            aggregate,
+            sequence: None,
+            data,
+        },
+        None,
+    );
     Ok(())
 }
 
@@ -159,8 +209,19 @@ fn mark(
     sequence: Option<Sequence>,
 ) -> Result<(), Stop> {
     let database = draft.command.database.clone();
-    let data = Json::of(&DatabaseMark { db_name: database.clone() })?;
+    let data = Json::of(&DatabaseMark {
+        db_name: database.clone(),
+    })?;
     let aggregate = AggregateId::Database(database);
-    draft.push(Fact { event_type, kind, aggregate, sequence, data }, None);
+    draft.push(
+        Fact {
+            event_type,
+            kind,
+            aggregate,
+            sequence,
+            data,
+        },
+        None,
+    );
     Ok(())
 }

@@ -52,7 +52,11 @@ pub(super) fn change_one(
 ) -> Result<(), Stop> {
     let scope = scope(draft, branch)?;
     let decided = decide_change(draft, &scope, &mut Pending::default(), change, 0)?;
-    draft.command(decided.aggregate.clone(), Some(decided.sequence), Some(scope.branch))?;
+    draft.command(
+        decided.aggregate.clone(),
+        Some(decided.sequence),
+        Some(scope.branch),
+    )?;
     push_change(draft, &scope, decided)
 }
 
@@ -64,7 +68,11 @@ pub(super) fn bulk_create(
     on_error: OnError,
 ) -> Result<(), Stop> {
     let scope = scope(draft, branch)?;
-    let resolved = scope.schema.resolve(class).ok_or_else(|| class_not_found(class))?.clone();
+    let resolved = scope
+        .schema
+        .resolve(class)
+        .ok_or_else(|| class_not_found(class))?
+        .clone();
     let mut pending = Pending::default();
     let mut rows = Rows::default();
     for (row, data) in instances.iter().enumerate() {
@@ -79,10 +87,18 @@ pub(super) fn bulk_create(
     let aggregate = AggregateId::Branch(draft.command.database.clone(), branch.clone());
     let mut data: serde_json::Map<String, Value> = Json::of(&draft.command.action)?.read()?;
     if !errors.is_empty() {
-        data.insert("errors".into(), errors.into_iter().map(Row::into_json).collect());
+        data.insert(
+            "errors".into(),
+            errors.into_iter().map(Row::into_json).collect(),
+        );
         // The rows as written are in the events; a tree here would lose digits of the numbers.
         data.remove("instances");
-        draft.command_with(aggregate, None, Some(scope.branch), Value::Object(data).into())?;
+        draft.command_with(
+            aggregate,
+            None,
+            Some(scope.branch),
+            Value::Object(data).into(),
+        )?;
     } else {
         draft.command(aggregate, None, Some(scope.branch))?;
     }
@@ -97,12 +113,17 @@ pub(super) fn transaction(
     let scope = scope(draft, branch)?;
     if commands.is_empty() {
         let message = "a transaction needs at least one command";
-        return Err(Refusal::new(ErrorCode::InvalidRequest, message).with("field", "commands").into());
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message)
+            .with("field", "commands")
+            .into());
     }
     let mut pending = Pending::default();
     let mut rows = Rows::default();
     for (index, change) in commands.iter().enumerate() {
-        rows.take(index, decide_change(draft, &scope, &mut pending, change, index))?;
+        rows.take(
+            index,
+            decide_change(draft, &scope, &mut pending, change, index),
+        )?;
     }
     rows.settle()?;
     if !rows.errors.is_empty() {
@@ -115,7 +136,10 @@ pub(super) fn transaction(
 
 fn scope<'a>(draft: &Draft<'a>, branch: &BranchName) -> Result<Scope<'a>, Stop> {
     let branch = draft.branch(branch)?;
-    Ok(Scope { branch, schema: draft.state.schema(branch)? })
+    Ok(Scope {
+        branch,
+        schema: draft.state.schema(branch)?,
+    })
 }
 
 /// The rows of a bulk or a transaction as they are decided one after the other.
@@ -178,7 +202,11 @@ fn refused_rows(errors: &[Row], total: usize) -> Refusal {
         refusal.message
     );
     let rows = errors.iter().map(|row| {
-        Row { number: row.number, refusal: row.refusal.clone() }.into_json()
+        Row {
+            number: row.number,
+            refusal: row.refusal.clone(),
+        }
+        .into_json()
     });
     refusal.with("errors", rows.collect::<Vec<_>>())
 }
@@ -216,12 +244,20 @@ fn decide_change(
     row: usize,
 ) -> Result<Change, Stop> {
     let name = change.class();
-    let class = scope.schema.resolve(name).ok_or_else(|| class_not_found(name))?;
+    let class = scope
+        .schema
+        .resolve(name)
+        .ok_or_else(|| class_not_found(name))?;
     match change {
         InstanceChange::CreateInstance { id, data, .. } => {
             decide_create(draft, scope, pending, class, id.as_ref(), data, row)
         }
-        InstanceChange::UpdateInstance { id, data, expected_seq, .. } => {
+        InstanceChange::UpdateInstance {
+            id,
+            data,
+            expected_seq,
+            ..
+        } => {
             let current = current(draft, scope, class, change, id, *expected_seq)?;
             let before: Properties = match &current.state.data {
                 Some(data) => data.read()?,
@@ -236,7 +272,9 @@ fn decide_change(
             };
             claim(draft, scope, pending, class, candidate, change)
         }
-        InstanceChange::DeleteInstance { id, expected_seq, .. } => {
+        InstanceChange::DeleteInstance {
+            id, expected_seq, ..
+        } => {
             let current = current(draft, scope, class, change, id, *expected_seq)?;
             decide_delete(draft, scope, pending, class, id, &current)
         }
@@ -272,8 +310,12 @@ fn decide_create(
             .into());
     }
     let event = event(draft, scope, class, &candidate, None);
-    let change =
-        Change { event_type: EventType::InstanceCreated, aggregate, sequence: Sequence(1), event };
+    let change = Change {
+        event_type: EventType::InstanceCreated,
+        aggregate,
+        sequence: Sequence(1),
+        event,
+    };
     claim(draft, scope, pending, class, candidate, change)
 }
 
@@ -296,7 +338,9 @@ fn decide_delete(
     };
     let released = unique_pairs(class, &before);
     for (property, digest) in &released {
-        pending.owners.insert(ModelKey::unique(&class.id, property, digest), None);
+        pending
+            .owners
+            .insert(ModelKey::unique(&class.id, property, digest), None);
     }
     let event = InstanceEvent {
         db_name: draft.command.database.clone(),
@@ -305,11 +349,19 @@ fn decide_delete(
         instance_id: id.clone(),
         created_at: current.state.created_at,
         data: None,
-        unique: UniqueChange { claimed: Vec::new(), released },
+        unique: UniqueChange {
+            claimed: Vec::new(),
+            released,
+        },
         superseded: superseded(draft, scope.branch, current),
     };
     let sequence = current.state.sequence.next();
-    Ok(Change { event_type: EventType::InstanceDeleted, aggregate, sequence, event })
+    Ok(Change {
+        event_type: EventType::InstanceDeleted,
+        aggregate,
+        sequence,
+        event,
+    })
 }
 
 /// The live version that an update or a delete starts from, at the sequence it expects.
@@ -333,7 +385,10 @@ fn current(
         let aggregate = aggregate(draft, scope, class, id);
         return Err(Refusal::conflict(&aggregate, expected, state.sequence).into());
     }
-    Ok(Current { state, entry: entry.clone() })
+    Ok(Current {
+        state,
+        entry: entry.clone(),
+    })
 }
 
 /// Checks what must be unique and what must not lead to nothing, and notes what the change does.
@@ -377,7 +432,9 @@ fn claim(
         return Err(Refusal::validation(&violations).into());
     }
     for (property, digest) in &change.event.unique.released {
-        pending.owners.insert(ModelKey::unique(&class.id, property, digest), None);
+        pending
+            .owners
+            .insert(ModelKey::unique(&class.id, property, digest), None);
     }
     for (property, digest, _) in candidate.unique {
         let owner_key = ModelKey::unique(&class.id, &property, &digest);
@@ -425,23 +482,33 @@ fn event(
     candidate: &Candidate,
     before: Option<(&Properties, &Current)>,
 ) -> InstanceEvent {
-    let held = before.map(|(state, _)| unique_pairs(class, state)).unwrap_or_default();
+    let held = before
+        .map(|(state, _)| unique_pairs(class, state))
+        .unwrap_or_default();
     let holds: Vec<(PropertyName, String)> = candidate
         .unique
         .iter()
         .map(|(property, digest, _)| (property.clone(), digest.clone()))
         .collect();
     let unique = UniqueChange {
-        released: held.iter().filter(|value| !holds.contains(value)).cloned().collect(),
-        claimed: holds.into_iter().filter(|value| !held.contains(value)).collect(),
+        released: held
+            .iter()
+            .filter(|value| !holds.contains(value))
+            .cloned()
+            .collect(),
+        claimed: holds
+            .into_iter()
+            .filter(|value| !held.contains(value))
+            .collect(),
     };
     InstanceEvent {
         db_name: draft.command.database.clone(),
         branch: scope.branch.name.clone(),
         class_id: class.id.clone(),
         instance_id: candidate.id.clone(),
-        created_at: before
-            .map_or(draft.moment.occurred_at, |(_, current)| current.state.created_at),
+        created_at: before.map_or(draft.moment.occurred_at, |(_, current)| {
+            current.state.created_at
+        }),
         data: Some(candidate.properties.clone()),
         unique,
         superseded: before.and_then(|(_, current)| superseded(draft, scope.branch, current)),
@@ -450,7 +517,10 @@ fn event(
 
 fn unique_pairs(class: &Class, properties: &Properties) -> Vec<(PropertyName, String)> {
     let values = class.unique_values(properties);
-    values.into_iter().map(|(property, digest, _)| (property, digest)).collect()
+    values
+        .into_iter()
+        .map(|(property, digest, _)| (property, digest))
+        .collect()
 }
 
 fn superseded(draft: &Draft, branch: &BranchState, current: &Current) -> Option<Superseded> {
@@ -471,10 +541,15 @@ pub(super) fn superseded_version(
         .filter(|other| other.generation != branch.generation)
         .filter(|other| {
             let levels = other.lineage.levels();
-            levels.iter().any(|level| level.generation == branch.generation)
+            levels
+                .iter()
+                .any(|level| level.generation == branch.generation)
                 && other.lineage.shows(entry.branch, entry.position)
         })
-        .map(|other| BranchAt { name: other.name.clone(), generation: other.generation })
+        .map(|other| BranchAt {
+            name: other.name.clone(),
+            generation: other.generation,
+        })
         .collect();
     let data = state.data.clone()?;
     (!branches.is_empty()).then_some(Superseded {
@@ -533,7 +608,10 @@ fn taken(property: &PropertyName, value: &Json, class: &Class, owner: &InstanceI
         field: property.to_string(),
         rule: "unique".into(),
         value: value.to_value(),
-        message: format!("{property} is unique, and {}/{owner} has this value", class.id),
+        message: format!(
+            "{property} is unique, and {}/{owner} has this value",
+            class.id
+        ),
     }
 }
 

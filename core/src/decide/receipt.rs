@@ -57,7 +57,9 @@ pub fn receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Receipt, Unr
         .filter(|envelope| envelope.metadata.kind != Kind::Command)
         .filter(|envelope| envelope.metadata.command_id == command.metadata.command_id)
         .collect();
-    let last = events.last().map_or(command.position, |event| event.position);
+    let last = events
+        .last()
+        .map_or(command.position, |event| event.position);
     let mut result = describe(command, &events);
     if let Some(sequence) = command.sequence {
         result.insert("sequence".into(), sequence.0.into());
@@ -102,7 +104,10 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
     match command.event_type {
         EventType::BulkCreateInstancesRequested => describe_bulk(&mut result, command, events),
         EventType::TransactionRequested => {
-            result.insert("commands".into(), events.iter().map(|event| touched(event)).collect());
+            result.insert(
+                "commands".into(),
+                events.iter().map(|event| touched(event)).collect(),
+            );
         }
         _ => {}
     }
@@ -110,9 +115,14 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
 }
 
 fn describe_bulk(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {
-    let data: BulkData =
-        command.data.read().unwrap_or(BulkData { class: String::new(), errors: None });
-    let rows: Vec<Value> = data.errors.and_then(|rows| rows.read().ok()).unwrap_or_default();
+    let data: BulkData = command.data.read().unwrap_or(BulkData {
+        class: String::new(),
+        errors: None,
+    });
+    let rows: Vec<Value> = data
+        .errors
+        .and_then(|rows| rows.read().ok())
+        .unwrap_or_default();
     let class = events
         .first()
         .and_then(|event| event.data.read::<InstanceEvent>().ok())

@@ -47,6 +47,16 @@ pub struct WriteState {
     live_instances: HashMap<(BranchGeneration, ClassName), bool>,
 }
 
+/// What a [`WriteState`] was like before a batch was tried.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    end: LogPosition,
+    last_time: Timestamp,
+    database: Option<DatabaseState>,
+    branches: BTreeMap<BranchName, BranchState>,
+    schemas: HashMap<BranchGeneration, Arc<Schema>>,
+}
+
 impl WriteState {
     /// The state of a log at `end`, as the registry told it; without schemas.
     pub fn new(
@@ -61,7 +71,10 @@ impl WriteState {
             end,
             last_time,
             database,
-            branches: branches.into_iter().map(|branch| (branch.name.clone(), branch)).collect(),
+            branches: branches
+                .into_iter()
+                .map(|branch| (branch.name.clone(), branch))
+                .collect(),
             schemas: HashMap::new(),
             recent: HashMap::new(),
             recent_order: VecDeque::new(),
@@ -72,7 +85,13 @@ impl WriteState {
 
     /// The state of a log that has nothing in it yet.
     pub fn empty(stream: StreamId) -> Self {
-        Self::new(stream, LogPosition::ZERO, Timestamp::default(), None, Vec::new())
+        Self::new(
+            stream,
+            LogPosition::ZERO,
+            Timestamp::default(),
+            None,
+            Vec::new(),
+        )
     }
 
     /// The log.
@@ -123,14 +142,13 @@ impl WriteState {
     }
 
     /// The newest entry of a key that shows on a branch.
-    pub fn entry(
-        &self,
-        branch: &BranchState,
-        key: &ModelKey,
-    ) -> Result<Option<&ModelEntry>, Stop> {
+    pub fn entry(&self, branch: &BranchState, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
         match self.find(&branch.lineage, key) {
             Some(found) => Ok(found),
-            None => Err(Stop::Needs(vec![Need::Entry(branch.generation, key.clone())])),
+            None => Err(Stop::Needs(vec![Need::Entry(
+                branch.generation,
+                key.clone(),
+            )])),
         }
     }
 
@@ -172,7 +190,10 @@ impl WriteState {
 
     /// The recent entry of a key on a branch's lineage, whatever the registry has below it.
     pub fn recent_entry(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
-        lineage.levels().iter().find_map(|level| self.recent_at(level.generation, key, level.until))
+        lineage
+            .levels()
+            .iter()
+            .find_map(|level| self.recent_at(level.generation, key, level.until))
     }
 
     /// Every recent key that starts with `prefix`.
@@ -187,7 +208,12 @@ impl WriteState {
     }
 
     /// Puts in what was asked for as [`Need::Entry`].
-    pub fn put_entry(&mut self, branch: BranchGeneration, key: ModelKey, entry: Option<ModelEntry>) {
+    pub fn put_entry(
+        &mut self,
+        branch: BranchGeneration,
+        key: ModelKey,
+        entry: Option<ModelEntry>,
+    ) {
         self.fetched.insert((branch, key), entry);
     }
 
@@ -213,7 +239,9 @@ impl WriteState {
             if *at >= position {
                 break;
             }
-            let Some((at, branch, key)) = self.recent_order.pop_front() else { break };
+            let Some((at, branch, key)) = self.recent_order.pop_front() else {
+                break;
+            };
             let slot = (branch, key);
             if let Some(versions) = self.recent.get_mut(&slot) {
                 versions.retain(|entry| entry.position != at);
@@ -247,11 +275,46 @@ impl WriteState {
                 .entry((entry.branch, entry.key.clone()))
                 .or_default()
                 .push(entry.clone());
-            self.recent_order.push_back((entry.position, entry.branch, entry.key.clone()));
+            self.recent_order
+                .push_back((entry.position, entry.branch, entry.key.clone()));
         }
         self.end = envelope.position.next();
         self.last_time = self.last_time.max(envelope.occurred_at);
         Ok(entries)
+    }
+
+    /// A mark to come back to with [`WriteState::roll_back`].
+    pub fn mark(&self) -> Mark {
+        Mark {
+            end: self.end,
+            last_time: self.last_time,
+            database: self.database.clone(),
+            branches: self.branches.clone(),
+            schemas: self.schemas.clone(),
+        }
+    }
+
+    /// Undoes what was applied since the mark; what was fetched is forgotten.
+    pub fn roll_back(&mut self, mark: Mark) {
+        while let Some((at, branch, key)) = self.recent_order.pop_back() {
+            if at < mark.end {
+                self.recent_order.push_back((at, branch, key));
+                break;
+            }
+            let slot = (branch, key);
+            if let Some(versions) = self.recent.get_mut(&slot) {
+                versions.retain(|entry| entry.position != at);
+                if versions.is_empty() {
+                    self.recent.remove(&slot);
+                }
+            }
+        }
+        self.end = mark.end;
+        self.last_time = mark.last_time;
+        self.database = mark.database;
+        self.branches = mark.branches;
+        self.schemas = mark.schemas;
+        self.forget_fetched();
     }
 
     fn apply_branch(&mut self, branch: BranchState) {
@@ -272,16 +335,25 @@ impl WriteState {
     }
 
     fn apply_class(&mut self, entry: &ModelEntry, state: AggregateState) {
-        let Some(schema) = self.schemas.get_mut(&entry.branch) else { return };
+        let Some(schema) = self.schemas.get_mut(&entry.branch) else {
+            return;
+        };
         put_class(Arc::make_mut(schema), entry, &state);
     }
 }
 
 /// Puts the class of a `c:` entry into a schema, or takes it out.
 pub(crate) fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &AggregateState) {
-    let Some(name) = entry.key.as_str().strip_prefix(ModelKey::CLASSES) else { return };
-    let Ok(name) = name.parse::<ClassName>() else { return };
-    let class = state.data.as_ref().and_then(|data| Class::stored(name.clone(), data).ok());
+    let Some(name) = entry.key.as_str().strip_prefix(ModelKey::CLASSES) else {
+        return;
+    };
+    let Ok(name) = name.parse::<ClassName>() else {
+        return;
+    };
+    let class = state
+        .data
+        .as_ref()
+        .and_then(|data| Class::stored(name.clone(), data).ok());
     match class {
         Some(class) => schema.put(Arc::new(class)),
         None => schema.remove(&name),

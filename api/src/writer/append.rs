@@ -1,0 +1,110 @@
+//! The append, settled: a PUT with no answer is not given up. The position is read: something is
+//! there, then it was ours or another's; nothing is there, then the same bytes are sent again,
+//! and nothing else, for the first PUT may still land (docs/append-protocol.md).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use spice_core::{
+    envelope::Envelope,
+    error::StoreError,
+    guard::Guard,
+    id::LogPosition,
+    port::log::{Append, Batch},
+};
+use tokio::time::Instant;
+
+use super::scribe::Task;
+
+/// The longest pause between two looks at an append that has no answer yet.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How an append ended.
+pub(super) enum Appended {
+    /// It is in the log.
+    Done,
+    /// Another writer's segment stands there; nothing of ours is in the log.
+    Lost,
+    /// Nothing of ours is in the log, and nothing will be.
+    Failed(StoreError),
+}
+
+impl Task {
+    /// Appends envelopes at the log's end.
+    pub(super) async fn append(&mut self, envelopes: &[Envelope]) -> Appended {
+        let batch = match to_batch(envelopes) {
+            Ok(batch) => batch,
+            Err(error) => return Appended::Failed(error),
+        };
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(10);
+        let mut unsettled = false;
+        loop {
+            match self.ports.log.append(&self.stream, batch.clone()).await {
+                Ok(Append::Done) => return Appended::Done,
+                Ok(Append::Occupied) if !unsettled => {
+                    self.contended = Some(started.elapsed());
+                    return Appended::Lost;
+                }
+                Ok(Append::Occupied | Append::Unknown) => {}
+                Err(error) if !unsettled => return Appended::Failed(error),
+                Err(error) => {
+                    tracing::warn!(stream = %self.stream, %error, "append is not settled yet");
+                }
+            }
+            if !self.ports.settings.guards.has(Guard::SameBytesAgain) {
+                return Appended::Failed(unanswered());
+            }
+            unsettled = true;
+            match self.stands(&batch).await {
+                Some(true) => return Appended::Done,
+                Some(false) => {
+                    self.contended = Some(started.elapsed());
+                    return Appended::Lost;
+                }
+                None => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether what stands at the batch's position is the batch; none when nothing stands there
+    /// or when the log cannot be read now.
+    async fn stands(&self, batch: &Batch) -> Option<bool> {
+        match self.ports.log.read(&self.stream, batch.first, 1).await {
+            Ok(records) => {
+                let found = records
+                    .first()
+                    .filter(|record| record.position == batch.first)?;
+                Some(Some(&found.line) == batch.lines.first())
+            }
+            Err(error) => {
+                tracing::warn!(stream = %self.stream, %error, "log cannot be read to settle an append");
+                None
+            }
+        }
+    }
+}
+
+fn unanswered() -> StoreError {
+    StoreError::Unavailable {
+        store: "log",
+        reason: "the append had no answer".into(),
+    }
+}
+
+fn to_batch(envelopes: &[Envelope]) -> Result<Batch, StoreError> {
+    let mut lines = Vec::with_capacity(envelopes.len());
+    for envelope in envelopes {
+        let line = envelope.to_line().map_err(|error| StoreError::Rejected {
+            store: "log",
+            reason: format!("envelope cannot be written: {error}"),
+        })?;
+        lines.push(Bytes::from(line));
+    }
+    let first = envelopes
+        .first()
+        .map_or(LogPosition::ZERO, |envelope| envelope.position);
+    Ok(Batch { first, lines })
+}

@@ -1,0 +1,363 @@
+//! One batch: look up what was there before, decide the rest in order, append what is accepted,
+//! then answer. A refusal that rests on an earlier member of the batch waits for the PUT too.
+
+use std::collections::{HashMap, VecDeque};
+
+use spice_core::{
+    command::Action,
+    decide::{Moment, Receipt, Stop, decide, receipt},
+    envelope::Envelope,
+    error::{ErrorCode, Refusal, StoreError},
+    guard::Guard,
+    id::CommandId,
+    model::{CommandEntry, ModelEntry},
+};
+
+use super::{Request, append::Appended, scribe::Task};
+
+/// Rounds of fetching that one decision may ask for; each asks for what the one before showed.
+const FETCH_ROUNDS: usize = 8;
+
+/// What is to become of a request once the batch is in the log.
+enum Outcome {
+    Accepted(Receipt),
+    Refused(Refusal),
+    /// It stands in the log already.
+    Repeated(CommandEntry),
+    /// It is the same as an earlier member of this batch.
+    SameAs(usize),
+}
+
+/// A batch as it is decided.
+#[derive(Default)]
+struct Draft {
+    outcomes: Vec<(Request, Outcome)>,
+    envelopes: Vec<Envelope>,
+    entries: Vec<ModelEntry>,
+    /// What has to wait for the next batch: what follows a sealed log.
+    rest: VecDeque<Request>,
+}
+
+impl Task {
+    /// Brings every request of a batch to its answer.
+    pub(super) async fn commit(&mut self, requests: Vec<Request>) {
+        let mut open = requests;
+        while !open.is_empty() {
+            open = self.attempt(open).await;
+        }
+    }
+
+    /// One attempt; the answer is what has to be decided again, because another writer won.
+    async fn attempt(&mut self, requests: Vec<Request>) -> Vec<Request> {
+        if let Err(error) = self.settle().await {
+            tracing::warn!(stream = %self.stream, %error, "log or registry is away");
+            self.fail(error.clone().into());
+            refuse_all(requests, &error.into());
+            return Vec::new();
+        }
+        self.forget_reflected();
+        if let Err(requests) = self.turn_generation(requests).await {
+            return requests;
+        }
+        Vec::new()
+    }
+
+    /// Decides and appends; a request to make a deleted database opens its next log first.
+    async fn turn_generation(&mut self, requests: Vec<Request>) -> Result<(), Vec<Request>> {
+        let sealed = self
+            .state
+            .as_ref()
+            .and_then(|s| s.database())
+            .is_some_and(|d| !d.live);
+        let creates =
+            |request: &Request| matches!(request.command.action, Action::CreateDatabase { .. });
+        if sealed && requests.iter().any(creates) {
+            let repeated = self.known(&requests).await;
+            let fresh = match repeated {
+                Ok(known) => requests
+                    .iter()
+                    .any(|r| creates(r) && !known.contains_key(&r.command.id)),
+                Err(error) => {
+                    refuse_all(requests, &error.into());
+                    return Ok(());
+                }
+            };
+            if fresh {
+                let next = self.stream.next();
+                self.move_to(next.clone()).await;
+                self.state = Some(spice_core::decide::WriteState::empty(next));
+            }
+        }
+        let mark = self
+            .state
+            .as_ref()
+            .map(spice_core::decide::WriteState::mark);
+        let mut draft = Draft::default();
+        if let Err(error) = self.decide_all(requests, &mut draft).await {
+            self.state = None;
+            let refusal = error.into();
+            refuse_all(draft.into_requests(), &refusal);
+            return Ok(());
+        }
+        if draft.envelopes.is_empty() {
+            self.answer(draft).await;
+            return Ok(());
+        }
+        let appended = self.append(&draft.envelopes).await;
+        match appended {
+            Appended::Done => {
+                self.keep(draft).await;
+                Ok(())
+            }
+            Appended::Lost => {
+                self.roll_back(mark);
+                Err(draft.into_requests())
+            }
+            Appended::Failed(error) => {
+                self.roll_back(mark);
+                refuse_all(draft.into_requests(), &error.into());
+                Ok(())
+            }
+        }
+    }
+
+    fn roll_back(&mut self, mark: Option<spice_core::decide::Mark>) {
+        if let (Some(state), Some(mark)) = (&mut self.state, mark) {
+            state.roll_back(mark);
+        }
+    }
+
+    /// The batch is in the log: the registry follows, the clients are told.
+    async fn keep(&mut self, mut draft: Draft) {
+        let from = draft
+            .envelopes
+            .first()
+            .map(|envelope| envelope.position)
+            .unwrap_or_default();
+        let to = draft
+            .envelopes
+            .last()
+            .map(|envelope| envelope.position.next())
+            .unwrap_or_default();
+        let entries = std::mem::take(&mut draft.entries);
+        self.reflector.follow(from, to, entries, &draft.envelopes);
+        if let Err(error) = self.load_schemas().await {
+            tracing::warn!(stream = %self.stream, %error, "classes of a branch are not read yet");
+            self.state = None;
+        }
+        self.publish();
+        self.answer(draft).await;
+    }
+
+    async fn answer(&mut self, draft: Draft) {
+        let mut accepted: Vec<Option<Receipt>> = Vec::with_capacity(draft.outcomes.len());
+        for (request, outcome) in draft.outcomes {
+            let answer = match outcome {
+                Outcome::Accepted(receipt) => Ok(receipt),
+                Outcome::Refused(refusal) => Err(refusal),
+                Outcome::Repeated(entry) => self.ports.receipt_of(&entry).await,
+                Outcome::SameAs(index) => accepted.get(index).cloned().flatten().ok_or_else(|| {
+                    Refusal::new(
+                        ErrorCode::Internal,
+                        "the first of two equal commands is gone",
+                    )
+                }),
+            };
+            accepted.push(answer.as_ref().ok().cloned());
+            // A client that has gone away needs no answer; its command stands all the same.
+            drop(request.answer.send(answer));
+        }
+        self.carried.extend(draft.rest);
+    }
+
+    async fn decide_all(
+        &mut self,
+        requests: Vec<Request>,
+        draft: &mut Draft,
+    ) -> Result<(), StoreError> {
+        let mut waiting = VecDeque::from(requests);
+        let prepared = self.prepare(waiting.make_contiguous()).await;
+        let known = match prepared {
+            Ok(known) => known,
+            Err(error) => {
+                draft.rest = waiting;
+                return Err(error);
+            }
+        };
+        let mut own: HashMap<CommandId, usize> = HashMap::new();
+        while let Some(request) = waiting.pop_front() {
+            if self.sealed_here(draft)
+                && matches!(request.command.action, Action::CreateDatabase { .. })
+            {
+                draft.rest.push_back(request);
+                continue;
+            }
+            let earlier = own.get(&request.command.id).copied();
+            let outcome = match self.decide_one(&request, &known, earlier, draft).await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    draft.rest.push_back(request);
+                    draft.rest.append(&mut waiting);
+                    return Err(error);
+                }
+            };
+            own.entry(request.command.id)
+                .or_insert(draft.outcomes.len());
+            draft.outcomes.push((request, outcome));
+        }
+        Ok(())
+    }
+
+    /// Whether this very batch seals the log.
+    fn sealed_here(&self, draft: &Draft) -> bool {
+        !draft.envelopes.is_empty()
+            && self
+                .state
+                .as_ref()
+                .and_then(|state| state.database())
+                .is_some_and(|d| !d.live)
+    }
+
+    /// One round trip each for what was there before and for what the decisions have to know.
+    async fn prepare(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
+        let known = self.known(requests).await?;
+        if let Some(state) = &mut self.state {
+            state.forget_fetched();
+        }
+        let mut needs = Vec::new();
+        for request in requests
+            .iter()
+            .filter(|r| !known.contains_key(&r.command.id))
+        {
+            if let Some(Err(Stop::Needs(more))) = self.try_decide(request) {
+                needs.extend(more);
+            }
+        }
+        self.fetch(needs).await?;
+        Ok(known)
+    }
+
+    /// Which of these commands stand in the log already.
+    async fn known(
+        &self,
+        requests: &[Request],
+    ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
+        if !self.ports.settings.guards.has(Guard::EventIdLookup) {
+            return Ok(HashMap::new());
+        }
+        let mut known = HashMap::new();
+        let mut ids = Vec::new();
+        for request in requests {
+            match self.ports.recent.get(request.command.id) {
+                Some(entry) => drop(known.insert(entry.id, entry)),
+                None => ids.push(request.command.id),
+            }
+        }
+        let found = self.ports.model.commands(&ids).await?;
+        known.extend(found.into_iter().flatten().map(|entry| (entry.id, entry)));
+        Ok(known)
+    }
+
+    fn try_decide(&self, request: &Request) -> Option<Result<Vec<Envelope>, Stop>> {
+        let state = self.state.as_ref()?;
+        let moment = Moment {
+            stream: self.stream.clone(),
+            position: state.end(),
+            occurred_at: self.ports.clock.now().max(state.last_time()),
+        };
+        Some(decide(state, &moment, &request.command))
+    }
+
+    async fn decide_one(
+        &mut self,
+        request: &Request,
+        known: &HashMap<CommandId, CommandEntry>,
+        earlier: Option<usize>,
+        draft: &mut Draft,
+    ) -> Result<Outcome, StoreError> {
+        let keep_first = self.ports.settings.keep_first_on_mismatch;
+        if let Some(entry) = known.get(&request.command.id) {
+            let same = entry.payload_digest == request.digest;
+            return Ok(repeat(
+                request,
+                same,
+                keep_first,
+                Outcome::Repeated(entry.clone()),
+            ));
+        }
+        let earlier = earlier.filter(|_| self.ports.settings.guards.has(Guard::EventIdLookup));
+        if let Some(index) = earlier
+            && let Some((first, outcome)) = draft.outcomes.get(index)
+            && matches!(outcome, Outcome::Accepted(_))
+        {
+            let same = first.digest == request.digest;
+            return Ok(repeat(request, same, keep_first, Outcome::SameAs(index)));
+        }
+        for _ in 0..FETCH_ROUNDS {
+            match self.try_decide(request) {
+                Some(Ok(envelopes)) => return self.accept(envelopes, draft),
+                Some(Err(Stop::Refused(refusal))) => return Ok(Outcome::Refused(refusal)),
+                Some(Err(Stop::Needs(needs))) => self.fetch(needs).await?,
+                None => break,
+            }
+        }
+        let message = "the decision asks for more and more";
+        Ok(Outcome::Refused(Refusal::new(ErrorCode::Internal, message)))
+    }
+
+    fn accept(
+        &mut self,
+        envelopes: Vec<Envelope>,
+        draft: &mut Draft,
+    ) -> Result<Outcome, StoreError> {
+        let damaged = |reason: String| StoreError::Damaged {
+            store: "log",
+            reason,
+        };
+        let receipt =
+            receipt(&self.stream, &envelopes).map_err(|error| damaged(error.to_string()))?;
+        if let Some(state) = &mut self.state {
+            for envelope in &envelopes {
+                let entries = state
+                    .apply(envelope)
+                    .map_err(|error| damaged(error.to_string()))?;
+                draft.entries.extend(entries);
+            }
+        }
+        draft.envelopes.extend(envelopes);
+        Ok(Outcome::Accepted(receipt))
+    }
+}
+
+impl Draft {
+    fn into_requests(self) -> Vec<Request> {
+        self.outcomes
+            .into_iter()
+            .map(|(request, _)| request)
+            .chain(self.rest)
+            .collect()
+    }
+}
+
+fn repeat(request: &Request, same: bool, keep_first: bool, first: Outcome) -> Outcome {
+    let id = request.command.id;
+    if same {
+        return first;
+    }
+    if keep_first {
+        tracing::warn!(command_id = %id, "the same id came with another payload; the first is kept");
+        return first;
+    }
+    let message = format!("command {id} is in the log with another payload");
+    let refusal = Refusal::new(ErrorCode::EventIdReused, message);
+    Outcome::Refused(refusal.with("command_id", id.to_string()))
+}
+
+fn refuse_all(requests: Vec<Request>, refusal: &Refusal) {
+    for request in requests {
+        drop(request.answer.send(Err(refusal.clone())));
+    }
+}

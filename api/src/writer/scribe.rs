@@ -1,0 +1,294 @@
+//! A database's task: takes what waits as one batch, commits it, and tells how things stand.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use spice_core::{
+    decide::WriteState,
+    envelope::Envelope,
+    error::{Refusal, StoreError},
+    id::StreamId,
+    model::BranchState,
+    name::BranchName,
+    ontology::Schema,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Ports, Request, Scribe, Snapshot, Standing, reflect::Reflector};
+
+/// How long a database that could not be opened waits before it is tried again unasked.
+const RETRY_OPENING: Duration = Duration::from_secs(1);
+
+/// The task's own part.
+pub(super) struct Task {
+    pub(super) ports: Ports,
+    pub(super) stream: StreamId,
+    /// The state at the log's end; none when it has to be read anew.
+    pub(super) state: Option<WriteState>,
+    pub(super) reflector: Reflector,
+    /// Requests that the next batch begins with.
+    pub(super) carried: VecDeque<Request>,
+    /// Whether another writer has been met lately, and how long an append takes.
+    pub(super) contended: Option<Duration>,
+    standing: watch::Sender<Standing>,
+    published: Published,
+}
+
+/// Parts of the snapshot that are shared until they change.
+#[derive(Default)]
+struct Published {
+    branches: Arc<
+        std::collections::BTreeMap<spice_core::name::BranchName, spice_core::model::BranchState>,
+    >,
+    schemas: Arc<
+        std::collections::BTreeMap<spice_core::name::BranchName, Arc<spice_core::ontology::Schema>>,
+    >,
+}
+
+/// The way to a new task, and the task.
+pub(super) fn open(
+    ports: &Ports,
+    stream: StreamId,
+    stop: CancellationToken,
+) -> (Scribe, impl Future<Output = ()> + Send + 'static) {
+    let (requests, queue) = mpsc::channel(ports.settings.queue);
+    let (standing, state) = watch::channel(Standing::Opening);
+    let task = Task {
+        ports: ports.clone(),
+        reflector: Reflector::new(ports.clone(), stream.clone()),
+        stream,
+        state: None,
+        carried: VecDeque::new(),
+        contended: None,
+        standing,
+        published: Published::default(),
+    };
+    (Scribe { requests, state }, Box::pin(task.run(queue, stop)))
+}
+
+impl Task {
+    async fn run(mut self, mut queue: mpsc::Receiver<Request>, stop: CancellationToken) {
+        self.open().await;
+        loop {
+            let mut batch: Vec<Request> = self.carried.drain(..).collect();
+            if batch.is_empty() {
+                let failed = matches!(*self.standing.borrow(), Standing::Failed(_));
+                let request = tokio::select! {
+                    biased;
+                    request = queue.recv() => request,
+                    () = stop.cancelled() => None,
+                    () = tokio::time::sleep(RETRY_OPENING), if failed => {
+                        self.open().await;
+                        continue;
+                    }
+                };
+                let Some(request) = request else { break };
+                batch.push(request);
+            }
+            while batch.len() < self.ports.settings.batch_commands {
+                let Ok(request) = queue.try_recv() else { break };
+                batch.push(request);
+            }
+            self.commit(batch).await;
+            self.take_turns().await;
+        }
+        self.reflector.finish().await;
+    }
+
+    async fn open(&mut self) {
+        if let Err(error) = self.settle().await {
+            tracing::warn!(stream = %self.stream, %error, "database cannot be opened");
+            self.standing.send_replace(Standing::Failed(error.into()));
+        }
+    }
+
+    /// Reads the state anew where there is none, and what another writer appended, and tells how
+    /// things stand.
+    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        let sealed = self
+            .state
+            .as_ref()
+            .and_then(WriteState::database)
+            .is_some_and(|d| !d.live);
+        if self.state.is_none() || sealed {
+            let newest = self.newest_stream().await?;
+            if newest.generation > self.stream.generation {
+                self.move_to(newest).await;
+            }
+        }
+        if self.state.is_none() {
+            self.state = Some(self.reflector.load().await?);
+            self.published = Published::default();
+        }
+        self.read_tail().await?;
+        self.load_schemas().await?;
+        self.publish();
+        Ok(())
+    }
+
+    async fn newest_stream(&self) -> Result<StreamId, StoreError> {
+        let streams = self.ports.log.streams().await?;
+        let mine = streams
+            .into_iter()
+            .filter(|stream| stream.database == self.stream.database);
+        Ok(mine
+            .max_by_key(|stream| stream.generation)
+            .unwrap_or_else(|| self.stream.clone()))
+    }
+
+    /// Goes on with another generation of the database.
+    pub(super) async fn move_to(&mut self, stream: StreamId) {
+        self.reflector.finish().await;
+        self.reflector = Reflector::new(self.ports.clone(), stream.clone());
+        self.stream = stream;
+        self.state = None;
+    }
+
+    /// Takes in what stands beyond the state's end.
+    async fn read_tail(&mut self) -> Result<(), StoreError> {
+        let Some(state) = &self.state else {
+            return Ok(());
+        };
+        let mut next = state.end();
+        if self.ports.log.end(&self.stream).await? <= next {
+            return Ok(());
+        }
+        loop {
+            let records = self.ports.log.read(&self.stream, next, 1_000).await?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            let mut envelopes = Vec::with_capacity(records.len());
+            for record in &records {
+                envelopes.push(super::parse(&self.stream, record.position, &record.line)?);
+                next = record.position.next();
+            }
+            self.take_in(&envelopes)?;
+        }
+    }
+
+    /// Folds envelopes that are in the log into the state; the registry follows.
+    pub(super) fn take_in(&mut self, envelopes: &[Envelope]) -> Result<(), StoreError> {
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        let from = state.end();
+        let mut entries = Vec::new();
+        for envelope in envelopes {
+            match state.apply(envelope) {
+                Ok(made) => entries.extend(made),
+                Err(error) => {
+                    self.state = None;
+                    let reason = error.to_string();
+                    return Err(StoreError::Damaged {
+                        store: "log",
+                        reason,
+                    });
+                }
+            }
+        }
+        self.reflector.follow(from, state.end(), entries, envelopes);
+        Ok(())
+    }
+
+    /// The classes of every live branch, for those that have none yet.
+    pub(super) async fn load_schemas(&mut self) -> Result<(), StoreError> {
+        let Some(state) = &self.state else {
+            return Ok(());
+        };
+        let missing: Vec<_> = state
+            .live_branches()
+            .filter(|branch| state.known_schema(branch.generation).is_none())
+            .cloned()
+            .collect();
+        for branch in missing {
+            let schema = self.fetch_schema(&branch).await?;
+            if let Some(state) = &mut self.state {
+                state.put_schema(branch.generation, schema);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells how things stand.
+    pub(super) fn publish(&mut self) {
+        let Some(state) = &self.state else { return };
+        let standing = match state.database().filter(|database| database.live) {
+            None => Standing::Absent,
+            Some(database) => {
+                self.published.refresh(state);
+                Standing::Live(Arc::new(Snapshot {
+                    stream: self.stream.clone(),
+                    end: state.end(),
+                    database: database.clone(),
+                    branches: self.published.branches.clone(),
+                    schemas: self.published.schemas.clone(),
+                }))
+            }
+        };
+        self.standing.send_replace(standing);
+    }
+
+    /// A writer that meets another lets one append time pass after each win.
+    async fn take_turns(&mut self) {
+        if let Some(append_time) = self.contended.take() {
+            tokio::time::sleep(append_time.min(Duration::from_secs(1))).await;
+        }
+    }
+
+    pub(super) fn fail(&self, refusal: Refusal) {
+        if matches!(
+            *self.standing.borrow(),
+            Standing::Opening | Standing::Failed(_)
+        ) {
+            self.standing.send_replace(Standing::Failed(refusal));
+        }
+    }
+
+    /// Forgets what the registry has by now.
+    pub(super) fn forget_reflected(&mut self) {
+        let reflected = self.reflector.reflected();
+        if let Some(state) = &mut self.state {
+            state.reflected(reflected);
+        }
+    }
+}
+
+impl Published {
+    fn refresh(&mut self, state: &WriteState) {
+        let same_branches = self.branches.len() == state.live_branches().count()
+            && state
+                .live_branches()
+                .all(|branch| self.branches.get(&branch.name) == Some(branch));
+        if !same_branches {
+            let live = state
+                .live_branches()
+                .map(|branch| (branch.name.clone(), branch.clone()));
+            self.branches = Arc::new(live.collect());
+        }
+        let same_schemas = same_branches
+            && state.live_branches().all(|branch| {
+                match (
+                    self.schemas.get(&branch.name),
+                    state.known_schema(branch.generation),
+                ) {
+                    (Some(published), Some(known)) => Arc::ptr_eq(published, known),
+                    (None, None) => true,
+                    _ => false,
+                }
+            });
+        if !same_schemas {
+            let known = state.live_branches().filter_map(|branch| {
+                Some((
+                    branch.name.clone(),
+                    state.known_schema(branch.generation)?.clone(),
+                ))
+            });
+            self.schemas = Arc::new(known.collect());
+        }
+    }
+}
