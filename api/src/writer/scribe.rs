@@ -41,12 +41,8 @@ pub(super) struct Task {
 /// Parts of the snapshot that are shared until they change.
 #[derive(Default)]
 struct Published {
-    branches: Arc<
-        std::collections::BTreeMap<spice_core::name::BranchName, spice_core::model::BranchState>,
-    >,
-    schemas: Arc<
-        std::collections::BTreeMap<spice_core::name::BranchName, Arc<spice_core::ontology::Schema>>,
-    >,
+    branches: Arc<BTreeMap<BranchName, BranchState>>,
+    schemas: Arc<BTreeMap<BranchName, Arc<Schema>>>,
 }
 
 /// The way to a new task, and the task.
