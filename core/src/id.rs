@@ -246,6 +246,13 @@ impl AggregateId {
                 unescape(next()).parse()?,
             ),
         };
+        if parts.next().is_some() {
+            return Err(InvalidName {
+                kind: "aggregate",
+                value: text.chars().take(120).collect(),
+                rule: "as many parts as its type has, joined with :",
+            });
+        }
         Ok(id)
     }
 }

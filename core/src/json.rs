@@ -129,3 +129,59 @@ impl<'de> Deserialize<'de> for Json {
 
 /// The properties of an instance: checked keys in the order written, each value as written.
 pub type Properties = IndexMap<PropertyName, Json>;
+
+/// The fields of an object, in the order written, repeated keys included; nothing for any other
+/// value.
+pub(crate) fn entries(json: &Json) -> Option<Vec<(String, Json)>> {
+    struct Entries(Vec<(String, Json)>);
+
+    impl<'de> Deserialize<'de> for Entries {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct EntriesVisitor;
+
+            impl<'de> serde::de::Visitor<'de> for EntriesVisitor {
+                type Value = Entries;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<Entries, A::Error> {
+                    let mut entries = Vec::new();
+                    while let Some(entry) = map.next_entry()? {
+                        entries.push(entry);
+                    }
+                    Ok(Entries(entries))
+                }
+            }
+
+            deserializer.deserialize_map(EntriesVisitor)
+        }
+    }
+
+    json.read::<Entries>().ok().map(|entries| entries.0)
+}
+
+/// The elements of a list; nothing for any other value.
+pub(crate) fn items(json: &Json) -> Option<Vec<Json>> {
+    json.read().ok()
+}
+
+/// An object of these fields.
+pub(crate) fn object<'a>(
+    fields: impl IntoIterator<Item = (&'a str, &'a Json)>,
+) -> Result<Json, serde_json::Error> {
+    Json::of(&fields.into_iter().collect::<IndexMap<_, _>>())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
+    use std::fmt::Write as _;
+    bytes.fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -2,7 +2,10 @@
 
 use sha1::{Digest, Sha1};
 
-use crate::name::{BranchName, DatabaseName};
+use crate::{
+    json::hex,
+    name::{BranchName, DatabaseName},
+};
 
 /// The alias of a database's instance documents on `branch`; the overlay for any but `main`.
 pub fn instances_index(database: &DatabaseName, branch: &BranchName) -> String {
@@ -20,11 +23,7 @@ fn index_name(database: &DatabaseName, what: &str, branch: &BranchName) -> Strin
         return base;
     }
     let digest = Sha1::digest(branch.as_str().as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(5)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex(digest.iter().take(5));
     let slug: String = sanitise(branch.as_str()).chars().take(40).collect();
     format!("{base}__br_{slug}_{hex}")
 }

@@ -1,7 +1,30 @@
 //! The ontology of a branch: classes, their properties and relationships, and what they allow.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod constraints;
+mod definition;
+mod instance;
+mod limits;
+pub(crate) mod near;
+mod property;
+mod relationship;
+mod shape;
+mod text;
+mod types;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+pub use self::{
+    property::Property,
+    relationship::{Cardinality, Relationship},
+    text::Text,
+};
 use crate::{
     command::RawData,
     error::Refusal,
@@ -46,6 +69,21 @@ pub struct Class {
     pub id: ClassName,
     /// What was written, losslessly; what GET answers.
     pub definition: Json,
+    label: Text,
+    description: Option<Text>,
+    parent: Option<ClassName>,
+    is_abstract: bool,
+    allows_additional: bool,
+    properties: Vec<Property>,
+    relationships: Vec<Relationship>,
+    keys: HashMap<String, Key>,
+}
+
+/// Which member of a class a name or a label stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Property(usize),
+    Relationship(usize),
 }
 
 /// An instance that a class accepts.
@@ -64,19 +102,20 @@ pub struct Candidate {
 impl Class {
     /// Reads `OntologyCreate` (contract §3); derives the id from the label when there is none.
     pub fn create(definition: &Json) -> Result<Self, Refusal> {
-        let _ = definition;
-        unimplemented!()
+        definition::create(definition)
     }
+
     /// Reads what [`Class::create`] accepted and the log kept. Lenient towards later rules.
     pub fn stored(id: ClassName, definition: &Json) -> Result<Self, Refusal> {
-        let _ = (id, definition);
-        unimplemented!()
+        definition::stored(id, definition)
     }
-    /// This class with what `patch` gives replaced (a list as a whole) and the rest kept.
+
+    /// This class with what `patch` gives replaced (a list as a whole) and the rest kept; `null`
+    /// takes a field out. The id cannot change.
     pub fn patched(&self, patch: &Json) -> Result<Self, Refusal> {
-        let _ = patch;
-        unimplemented!()
+        definition::patched(self, patch)
     }
+
     /// Checks a new instance: keys, types, required, constraints, defaults, id.
     pub fn new_instance(
         &self,
@@ -85,47 +124,155 @@ impl Class {
         command: CommandId,
         row: usize,
     ) -> Result<Candidate, Refusal> {
-        let _ = (id, data, command, row);
-        unimplemented!()
+        instance::create(self, id, data, command, row)
     }
-    /// Checks a shallow patch of an instance: `null` removes.
+
+    /// Checks a shallow patch of an instance: `null` removes. What the patch does not touch is
+    /// not checked again; `strict` names the references that it touches.
     pub fn patched_instance(
         &self,
         id: &InstanceId,
         current: &Properties,
         patch: &RawData,
     ) -> Result<Candidate, Refusal> {
-        let _ = (id, current, patch);
-        unimplemented!()
+        instance::patch(self, id, current, patch)
     }
+
     /// The unique values of a state, as in [`Candidate::unique`].
     pub fn unique_values(&self, properties: &Properties) -> Vec<(PropertyName, String, Json)> {
-        let _ = properties;
-        unimplemented!()
+        instance::unique(self, properties)
     }
+
     /// The references that a state holds: predicate and target.
     pub fn references(&self, properties: &Properties) -> Vec<(PropertyName, InstanceRef)> {
-        let _ = properties;
-        unimplemented!()
+        instance::references(self.relationships.iter(), properties)
     }
-    /// The type of a property; none for what the class does not have.
+
+    /// The type of a property, [`PropertyType::Link`] for a relationship; none for what the class
+    /// does not have.
     pub fn property_type(&self, property: &PropertyName) -> Option<PropertyType> {
-        let _ = property;
-        unimplemented!()
+        match self.named(property)? {
+            Key::Property(index) => Some(self.properties[index].property_type),
+            Key::Relationship(_) => Some(PropertyType::Link),
+        }
     }
+
     /// The target class of a relationship; none for what the class does not have.
     pub fn relationship_target(&self, predicate: &PropertyName) -> Option<&ClassName> {
-        let _ = predicate;
-        unimplemented!()
+        match self.named(predicate)? {
+            Key::Property(_) => None,
+            Key::Relationship(index) => Some(&self.relationships[index].target),
+        }
     }
+
     /// The classes that the relationships lead to.
     pub fn targets(&self) -> Vec<&ClassName> {
-        unimplemented!()
+        let mut targets: Vec<_> = self.relationships.iter().map(|it| &it.target).collect();
+        targets.sort();
+        targets.dedup();
+        targets
     }
+
     /// The label in a language, by `Accept-Language`, then `ko`, then `en`.
     pub fn label(&self, accept_language: Option<&str>) -> &str {
-        let _ = accept_language;
-        unimplemented!()
+        self.label.get(accept_language)
+    }
+
+    /// The label in every language.
+    pub fn labels(&self) -> &Text {
+        &self.label
+    }
+
+    /// What people read about it.
+    pub fn description(&self) -> Option<&Text> {
+        self.description.as_ref()
+    }
+
+    /// The class that it is a kind of.
+    pub fn parent(&self) -> Option<&ClassName> {
+        self.parent.as_ref()
+    }
+
+    /// Whether it has no instances of its own.
+    pub fn is_abstract(&self) -> bool {
+        self.is_abstract
+    }
+
+    /// Whether instances may have keys that the class does not declare.
+    pub fn allows_additional_properties(&self) -> bool {
+        self.allows_additional
+    }
+
+    /// Its properties, in the order written.
+    pub fn properties(&self) -> &[Property] {
+        &self.properties
+    }
+
+    /// Its relationships, in the order written.
+    pub fn relationships(&self) -> &[Relationship] {
+        &self.relationships
+    }
+
+    /// The properties that make an instance's id, joined with `:` in the order written.
+    pub fn primary_key(&self) -> impl Iterator<Item = &Property> {
+        self.properties
+            .iter()
+            .filter(|property| property.primary_key)
+    }
+
+    /// The properties that full-text search looks into.
+    pub fn text_properties(&self) -> impl Iterator<Item = &PropertyName> {
+        let is_text = |property: &&Property| property.rule.is_text();
+        self.properties
+            .iter()
+            .filter(is_text)
+            .map(|property| &property.name)
+    }
+
+    /// The property or predicate that a key stands for: an id, or a label in any language.
+    pub fn resolve(&self, id_or_label: &str) -> Option<&PropertyName> {
+        self.keys.get(id_or_label).map(|key| self.key_name(*key))
+    }
+
+    /// The ids of all properties and relationships.
+    pub fn names(&self) -> impl Iterator<Item = &PropertyName> {
+        let properties = self.properties.iter().map(|property| &property.name);
+        properties.chain(
+            self.relationships
+                .iter()
+                .map(|relationship| &relationship.predicate),
+        )
+    }
+
+    fn named(&self, name: &PropertyName) -> Option<Key> {
+        let key = self.keys.get(name.as_str()).copied()?;
+        (self.key_name(key) == name).then_some(key)
+    }
+
+    fn key_name(&self, key: Key) -> &PropertyName {
+        match key {
+            Key::Property(index) => &self.properties[index].name,
+            Key::Relationship(index) => &self.relationships[index].predicate,
+        }
+    }
+
+    fn required(&self) -> impl Iterator<Item = &PropertyName> {
+        let properties = self.properties.iter().filter(|property| property.required);
+        let relationships = self
+            .relationships
+            .iter()
+            .filter(|relationship| relationship.required);
+        properties
+            .map(|it| &it.name)
+            .chain(relationships.map(|it| &it.predicate))
+    }
+
+    /// The primary key's properties, for messages.
+    fn key_field(&self) -> String {
+        self.primary_key()
+            .map(|it| it.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -150,8 +297,10 @@ impl Schema {
     }
     /// A class by id or, failing that, by any of its labels.
     pub fn resolve(&self, id_or_label: &str) -> Option<&Arc<Class>> {
-        let _ = id_or_label;
-        unimplemented!()
+        let has_label = |class: &&Arc<Class>| class.label.all().any(|label| label == id_or_label);
+        let id: Option<ClassName> = id_or_label.parse().ok();
+        id.and_then(|id| self.classes.get(&id))
+            .or_else(|| self.classes.values().find(has_label))
     }
     /// All classes, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Class>> {

@@ -1,0 +1,278 @@
+//! Reading a class: `OntologyCreate` of contract §3, and a patch of it.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{
+    Class, Key,
+    property::{Member, Property},
+    relationship::Relationship,
+    shape::{Field, Object, Shape, refuse, shown},
+    text::Text,
+};
+use crate::{
+    error::{ErrorCode, Refusal},
+    json::{Json, entries, object},
+    name::ClassName,
+};
+
+/// What `OntologyCreate` may say.
+const CLASS: [&str; 8] = [
+    "id",
+    "label",
+    "description",
+    "parent_class",
+    "abstract",
+    "properties",
+    "relationships",
+    "metadata",
+];
+
+/// Characters of an id that is made from a label.
+const DERIVED: usize = 50;
+
+/// Reads a definition that someone wrote.
+pub(super) fn create(definition: &Json) -> Shape<Class> {
+    let whole = Object::read("", definition, &CLASS)?;
+    if serde_json::from_str::<Value>(definition.as_str()).is_err() {
+        return Err(refuse(
+            "",
+            "limit",
+            &Value::Null,
+            "is nested too deep, or holds a number or a string that no reader could read",
+        ));
+    }
+    let label = Text::read_label(&whole.need("label")?)?;
+    let (id, definition) = match whole.get("id") {
+        Some(field) => (field.name()?, definition.clone()),
+        None => with_derived_id(&label, definition)?,
+    };
+    let parent: Option<ClassName> = whole
+        .get("parent_class")
+        .map(|field| field.name())
+        .transpose()?;
+    if parent.as_ref() == Some(&id) {
+        return Err(whole
+            .need("parent_class")?
+            .refuse("parent_class", "is the class itself"));
+    }
+    let mut class = Class {
+        id,
+        definition,
+        label,
+        description: whole
+            .get("description")
+            .map(|field| Text::read(&field))
+            .transpose()?,
+        parent,
+        is_abstract: whole.flag("abstract")?,
+        allows_additional: read_metadata(whole.get("metadata").as_ref())?,
+        properties: Vec::new(),
+        relationships: Vec::new(),
+        keys: HashMap::new(),
+    };
+    read_members(&mut class, &whole)?;
+    Ok(class)
+}
+
+/// Reads what the log kept; what today's rules would refuse is read as far as it goes.
+pub(super) fn stored(id: ClassName, definition: &Json) -> Shape<Class> {
+    if let Ok(class) = create(definition)
+        && class.id == id
+    {
+        return Ok(class);
+    }
+    let fields = entries(definition).ok_or_else(|| {
+        Refusal::new(
+            ErrorCode::Internal,
+            format!("the class {id} in the log is no object"),
+        )
+    })?;
+    let field = |key: &str| {
+        fields
+            .iter()
+            .find_map(|(name, value)| (name == key).then_some(value))
+    };
+    let text = |key: &str| {
+        let path = key.to_owned();
+        field(key).and_then(|value| Text::read(&Field { path, value }).ok())
+    };
+    let metadata = field("metadata").map(|value| Field {
+        path: "metadata".to_owned(),
+        value,
+    });
+    let mut class = Class {
+        definition: definition.clone(),
+        label: text("label").unwrap_or_else(|| Text::Plain(id.as_str().to_owned())),
+        description: text("description"),
+        parent: field("parent_class").and_then(|parent| parent.as_string()?.parse().ok()),
+        is_abstract: field("abstract").is_some_and(|value| value.as_str() == "true"),
+        allows_additional: read_metadata(metadata.as_ref()).unwrap_or_default(),
+        properties: Vec::new(),
+        relationships: Vec::new(),
+        keys: HashMap::new(),
+        id,
+    };
+    let list = |key: &str| field(key).and_then(crate::json::items).unwrap_or_default();
+    for value in list("properties") {
+        match Member::read("", &value) {
+            Ok(member) => class.put(member),
+            Err(_) => class.properties.extend(Property::lenient(&value)),
+        }
+    }
+    for value in list("relationships") {
+        class.relationships.extend(Relationship::read("", &value));
+    }
+    class.index();
+    Ok(class)
+}
+
+/// Reads the class that `patch` makes of another.
+pub(super) fn patched(class: &Class, patch: &Json) -> Shape<Class> {
+    let changes = Object::read("", patch, &CLASS)?;
+    if let Some(field) = changes.get("id")
+        && field.value.as_string().as_deref() != Some(class.id.as_str())
+    {
+        return Err(field.refuse("immutable", "cannot change"));
+    }
+    let mut fields = entries(&class.definition).unwrap_or_default();
+    for (key, value) in entries(patch).unwrap_or_default() {
+        let known = fields.iter_mut().find(|(name, _)| *name == key);
+        match (known, value.is_null()) {
+            (_, true) if key == "id" => {}
+            (_, true) => fields.retain(|(name, _)| *name != key),
+            (Some(field), false) => field.1 = value,
+            (None, false) => fields.push((key, value)),
+        }
+    }
+    create(&of_fields(&fields)?)
+}
+
+fn of_fields(fields: &[(String, Json)]) -> Shape<Json> {
+    object(fields.iter().map(|(key, value)| (key.as_str(), value)))
+        .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
+}
+
+fn read_metadata(field: Option<&Field<'_>>) -> Shape<bool> {
+    let Some(field) = field else {
+        return Ok(false);
+    };
+    let Some(fields) = entries(field.value) else {
+        return Err(field.refuse("type", "must be an object"));
+    };
+    let additional = fields
+        .iter()
+        .find(|(key, value)| key == "additional_properties" && !value.is_null());
+    additional.map_or(Ok(false), |(key, value)| {
+        let path = format!("{}.{key}", field.path);
+        Field { path, value }.boolean()
+    })
+}
+
+/// The id that a label stands for, and the definition with it in front.
+fn with_derived_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> {
+    let derived = label
+        .for_id()
+        .into_iter()
+        .find_map(|text| camel_case(text).parse().ok());
+    let Some(id) = derived else {
+        let label = shown(&label.to_json());
+        return Err(refuse(
+            "id",
+            "required",
+            &label,
+            "is missing, and the label has no letters A-Z to make one of",
+        ));
+    };
+    let written = Json::from(Value::from(ClassName::as_str(&id)));
+    let mut fields = vec![("id".to_owned(), written)];
+    let rest = entries(definition).unwrap_or_default();
+    fields.extend(rest.into_iter().filter(|(key, _)| key != "id"));
+    let definition = of_fields(&fields)?;
+    Ok((id, definition))
+}
+
+/// `order item` → `OrderItem`, `3PL order` → `Class3PLOrder`.
+pub(super) fn camel_case(label: &str) -> String {
+    let words = label.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut id = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if id.is_empty() && word.starts_with(|c: char| c.is_ascii_digit()) {
+            id.push_str("Class");
+        }
+        let (first, rest) = word.split_at(1);
+        id.push_str(&first.to_ascii_uppercase());
+        id.push_str(rest);
+    }
+    id.truncate(DERIVED);
+    id
+}
+
+fn read_members(class: &mut Class, whole: &Object) -> Shape<()> {
+    for (list, read) in [
+        (
+            "properties",
+            Member::read as fn(&str, &Json) -> Shape<Member>,
+        ),
+        ("relationships", |path, value| {
+            Relationship::read(path, value).map(Member::Relationship)
+        }),
+    ] {
+        let Some(field) = whole.get(list) else {
+            continue;
+        };
+        for (index, value) in field.list()?.iter().enumerate() {
+            let path = format!("{list}[{index}]");
+            let member = read(&path, value)?;
+            refuse_taken(class, &path, &member)?;
+            class.put(member);
+            class.index();
+        }
+    }
+    Ok(())
+}
+
+/// A name or a label must say which property is meant.
+fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
+    let (name, label) = match member {
+        Member::Property(property) => (&property.name, &property.label),
+        Member::Relationship(relationship) => (&relationship.predicate, &relationship.label),
+    };
+    for text in std::iter::once(name.as_str()).chain(label.all()) {
+        if let Some(other) = class.keys.get(text) {
+            let other = class.key_name(*other);
+            let sentence = format!("{text:?} is a name or a label of {other} already");
+            return Err(refuse(path, "duplicate", &Value::from(text), &sentence));
+        }
+    }
+    Ok(())
+}
+
+impl Class {
+    fn put(&mut self, member: Member) {
+        match member {
+            Member::Property(property) => self.properties.push(property),
+            Member::Relationship(relationship) => self.relationships.push(relationship),
+        }
+    }
+
+    /// Finds every name and label its member again; names come before labels.
+    fn index(&mut self) {
+        let properties = (self.properties.iter().enumerate())
+            .map(|(index, it)| (Key::Property(index), it.name.as_str(), &it.label));
+        let relationships = (self.relationships.iter().enumerate())
+            .map(|(index, it)| (Key::Relationship(index), it.predicate.as_str(), &it.label));
+        let members: Vec<_> = properties.chain(relationships).collect();
+        let mut keys = HashMap::new();
+        for (key, name, _) in &members {
+            keys.entry((*name).to_owned()).or_insert(*key);
+        }
+        for (key, _, label) in &members {
+            for text in label.all() {
+                keys.entry(text.to_owned()).or_insert(*key);
+            }
+        }
+        self.keys = keys;
+    }
+}

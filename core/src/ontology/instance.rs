@@ -1,0 +1,330 @@
+//! Checking an instance against its class: keys, values, defaults, what is required, the id.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Candidate, Class, Key, limits, near, property::Property, relationship::Relationship, types,
+    value::Found,
+};
+use crate::{
+    command::RawData,
+    error::{ErrorCode, Refusal},
+    id::{CommandId, InstanceRef},
+    json::{Json, Properties, hex, items},
+    name::{InstanceId, PropertyName},
+};
+
+/// A value that was sent, under the key that it is of.
+struct Sent<'a> {
+    name: PropertyName,
+    member: Option<Key>,
+    value: &'a Json,
+}
+
+/// Checks a new instance.
+pub(super) fn create(
+    class: &Class,
+    id: Option<&InstanceId>,
+    data: &RawData,
+    command: CommandId,
+    row: usize,
+) -> Result<Candidate, Refusal> {
+    let mut found = Found::default();
+    if class.is_abstract {
+        let sentence = "is abstract; only classes below it have instances";
+        found.refuse(class.id.as_str(), "abstract", None, sentence);
+        return Err(Refusal::validation(&found.0));
+    }
+    let sent = resolve(class, data, &mut found)?;
+    let mut properties = Properties::new();
+    for value in sent.iter().filter(|sent| !sent.value.is_null()) {
+        check(class, value, &mut found);
+        properties.insert(value.name.clone(), value.value.clone());
+    }
+    let given: Vec<PropertyName> = properties.keys().cloned().collect();
+    apply_defaults(class, &mut properties);
+    for name in class.required() {
+        if !properties.contains_key(name) {
+            found.refuse(name.as_str(), "required", None, "is required");
+        }
+    }
+    let keyed = primary_key(class, &properties, &mut found);
+    let derived = match (id, &keyed) {
+        (Some(id), Some(key)) if id.as_str() != key => {
+            let sentence = format!("makes the id {key}, not {id}");
+            found.refuse(&class.key_field(), "primary_key", None, &sentence);
+            None
+        }
+        (Some(id), _) => Some(Ok(id.clone())),
+        (None, Some(key)) => Some(key.parse()),
+        (None, None) => None,
+    };
+    if !found.0.is_empty() {
+        return Err(Refusal::validation(&found.0));
+    }
+    let id =
+        derived.unwrap_or_else(|| other_id(class, &properties, &given, command, row).parse())?;
+    Ok(candidate(class, id, properties, None))
+}
+
+/// Checks a patch of an instance.
+pub(super) fn patch(
+    class: &Class,
+    id: &InstanceId,
+    current: &Properties,
+    patch: &RawData,
+) -> Result<Candidate, Refusal> {
+    let mut found = Found::default();
+    let sent = resolve(class, patch, &mut found)?;
+    let mut properties = current.clone();
+    for value in &sent {
+        refuse_key_change(class, current, value, &mut found);
+        if value.value.is_null() {
+            properties.shift_remove(&value.name);
+            if class.required().any(|name| *name == value.name) {
+                found.refuse(
+                    value.name.as_str(),
+                    "required",
+                    None,
+                    "is required and cannot be removed",
+                );
+            }
+        } else {
+            check(class, value, &mut found);
+            properties.insert(value.name.clone(), value.value.clone());
+        }
+    }
+    if !found.0.is_empty() {
+        return Err(Refusal::validation(&found.0));
+    }
+    let changed: Vec<_> = sent.into_iter().map(|sent| sent.name).collect();
+    Ok(candidate(class, id.clone(), properties, Some(&changed)))
+}
+
+/// The references that a state holds, of some relationships.
+pub(super) fn references<'a>(
+    relationships: impl Iterator<Item = &'a Relationship>,
+    properties: &Properties,
+) -> Vec<(PropertyName, InstanceRef)> {
+    let mut references = Vec::new();
+    for relationship in relationships {
+        let Some(value) = properties.get(&relationship.predicate) else {
+            continue;
+        };
+        let targets = items(value).unwrap_or_else(|| vec![value.clone()]);
+        for target in targets {
+            let reference = target.as_string().and_then(|text| text.parse().ok());
+            references.extend(reference.map(|it| (relationship.predicate.clone(), it)));
+        }
+    }
+    references
+}
+
+/// The values of a state that no other instance may have.
+pub(super) fn unique(class: &Class, properties: &Properties) -> Vec<(PropertyName, String, Json)> {
+    let has_value = |property: &&Property| property.unique;
+    class
+        .properties
+        .iter()
+        .filter(has_value)
+        .filter_map(|property| {
+            let value = properties
+                .get(&property.name)
+                .filter(|value| !value.is_null())?;
+            let digest = property.rule.key(value).digest();
+            Some((property.name.clone(), digest, value.clone()))
+        })
+        .collect()
+}
+
+fn candidate(
+    class: &Class,
+    id: InstanceId,
+    properties: Properties,
+    changed: Option<&[PropertyName]>,
+) -> Candidate {
+    let is_checked = |relationship: &&Relationship| {
+        relationship.strict && changed.is_none_or(|names| names.contains(&relationship.predicate))
+    };
+    Candidate {
+        id,
+        unique: unique(class, &properties),
+        strict: references(class.relationships.iter().filter(is_checked), &properties),
+        properties,
+    }
+}
+
+/// Finds the property of each key; refuses keys that the class does not know.
+fn resolve<'a>(
+    class: &Class,
+    data: &'a RawData,
+    found: &mut Found,
+) -> Result<Vec<Sent<'a>>, Refusal> {
+    let most = limits::KEYS.max(class.properties.len() + class.relationships.len());
+    if data.len() > most {
+        found.refuse("data", "limit", None, &format!("has more than {most} keys"));
+        return Err(Refusal::validation(&found.0));
+    }
+    let mut unknown = Vec::new();
+    let mut sent = Vec::with_capacity(data.len());
+    let mut taken: HashMap<PropertyName, &str> = HashMap::new();
+    for (key, value) in data {
+        let member = class.keys.get(key.as_str()).copied();
+        let name = match member {
+            Some(member) => class.key_name(member).clone(),
+            None if class.allows_additional => key.parse()?,
+            None => {
+                unknown.push(key.as_str());
+                continue;
+            }
+        };
+        if let Some(other) = taken.insert(name.clone(), key) {
+            let sentence = format!("is given twice, as {other:?} and as {key:?}");
+            found.refuse(name.as_str(), "duplicate", Some(value), &sentence);
+        }
+        sent.push(Sent {
+            name,
+            member,
+            value,
+        });
+    }
+    if unknown.is_empty() {
+        return Ok(sent);
+    }
+    Err(unknown_keys(class, &unknown))
+}
+
+fn unknown_keys(class: &Class, unknown: &[&str]) -> Refusal {
+    let known: Vec<_> = class.names().map(PropertyName::as_str).collect();
+    let labels = class.keys.keys().map(String::as_str);
+    let hint = near::hint(unknown, labels, &known);
+    let keys = unknown.join(", ");
+    let message = format!(
+        "{} has no property or relationship {keys}; {hint}",
+        class.id
+    );
+    Refusal::new(ErrorCode::UnknownLabelKeys, message)
+        .with("class_id", class.id.as_str())
+        .with("labels", unknown.to_vec())
+        .with("hint", hint)
+}
+
+fn check(class: &Class, sent: &Sent<'_>, found: &mut Found) {
+    let name = sent.name.as_str();
+    match sent.member {
+        Some(Key::Property(index)) => class.properties[index].rule.check(name, sent.value, found),
+        Some(Key::Relationship(index)) => {
+            class.relationships[index].check(name, sent.value, found);
+        }
+        None => {
+            // Any value may be there, but the large ones are for those who declare them.
+            if let Err((rule, sentence)) = limits::check(sent.value, false) {
+                found.refuse(name, rule, Some(sent.value), &sentence);
+            }
+        }
+    }
+}
+
+fn apply_defaults(class: &Class, properties: &mut Properties) {
+    let of_properties = class
+        .properties
+        .iter()
+        .map(|it| (&it.name, it.default.as_ref()));
+    let of_relationships = class
+        .relationships
+        .iter()
+        .map(|it| (&it.predicate, it.default.as_ref()));
+    for (name, default) in of_properties.chain(of_relationships) {
+        if let Some(default) = default
+            && !properties.contains_key(name)
+        {
+            properties.insert(name.clone(), default.clone());
+        }
+    }
+}
+
+/// The id that the primary key makes; none when a part of it is missing.
+fn primary_key(class: &Class, properties: &Properties, found: &mut Found) -> Option<String> {
+    let keys: Vec<_> = class.primary_key().collect();
+    let mut parts = Vec::with_capacity(keys.len());
+    for property in &keys {
+        parts.push(as_id(properties.get(&property.name)?)?);
+    }
+    // Only the last part may hold the separator: so no two keys make one id.
+    for (property, part) in keys.iter().zip(&parts).rev().skip(1) {
+        if part.contains(':') {
+            let sentence = "is part of the primary key, where only the last part may hold a ':'";
+            found.refuse(
+                property.name.as_str(),
+                "primary_key",
+                properties.get(&property.name),
+                sentence,
+            );
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join(":"))
+}
+
+/// The id of an instance without a primary key.
+fn other_id(
+    class: &Class,
+    properties: &Properties,
+    given: &[PropertyName],
+    command: CommandId,
+    row: usize,
+) -> String {
+    let value = |name: &PropertyName| {
+        let is_link = class.relationship_target(name).is_some();
+        properties.get(name).filter(|_| !is_link).and_then(as_id)
+    };
+    let own = format!("{}_id", class.id.as_str().to_lowercase());
+    if let Some(id) = given
+        .iter()
+        .find(|name| name.as_str() == own)
+        .and_then(value)
+    {
+        return id;
+    }
+    let mut others = given.iter().filter(|name| name.as_str().ends_with("_id"));
+    if let (Some(only), None) = (others.next(), others.next())
+        && let Some(id) = value(only)
+    {
+        return id;
+    }
+    let digest = Sha256::digest(format!("{command}:{row}").as_bytes());
+    let hex = hex(digest.iter().take(4));
+    format!("{}_{hex}", class.id)
+}
+
+/// A string or an integer as an id.
+fn as_id(value: &Json) -> Option<String> {
+    match value.as_str() {
+        "-0" => Some("0".to_owned()),
+        text if types::is_integer(text) => Some(text.to_owned()),
+        _ => value.as_string(),
+    }
+}
+
+fn refuse_key_change(class: &Class, current: &Properties, sent: &Sent<'_>, found: &mut Found) {
+    let Some(property) = class
+        .primary_key()
+        .find(|property| property.name == sent.name)
+    else {
+        return;
+    };
+    let was = current.get(&sent.name).and_then(as_id);
+    let is = Some(sent.value)
+        .filter(|value| !value.is_null())
+        .and_then(as_id);
+    if was != is {
+        let sentence = "is part of the primary key and cannot change";
+        found.refuse(
+            property.name.as_str(),
+            "primary_key",
+            Some(sent.value),
+            sentence,
+        );
+    }
+}

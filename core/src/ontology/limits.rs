@@ -1,0 +1,153 @@
+//! The limits of one value (contract §4), checked on its text before anything looks inside, so
+//! that whatever is accepted can be read by every store.
+
+use crate::json::Json;
+
+/// Keys an object may have.
+pub(super) const KEYS: usize = 100;
+/// Items a list may have.
+pub(super) const ITEMS: usize = 1_000;
+/// Objects and lists within each other.
+const DEPTH: usize = 10;
+/// Characters a string may have.
+const CHARACTERS: usize = 5_000;
+/// Bytes of a value of type text or json.
+const LARGE: usize = 1024 * 1024;
+/// Characters of a number.
+const DIGITS: usize = 1_000;
+
+/// A limit that a value breaks: the rule's name and a sentence that goes on after the field.
+pub(super) type Broken = (&'static str, String);
+
+/// Checks a value; `large` for properties of type text and json.
+pub(super) fn check(value: &Json, large: bool) -> Result<(), Broken> {
+    let text = value.as_str();
+    let allowance = LARGE + 2;
+    if text.len() > allowance && large {
+        return Err(("limit", format!("is over {LARGE} bytes")));
+    }
+    let characters = if large { LARGE } else { CHARACTERS };
+    Scan {
+        text,
+        at: 0,
+        characters,
+        open: Vec::new(),
+    }
+    .run()
+}
+
+/// An object or a list whose end has not come yet.
+struct Open {
+    is_object: bool,
+    count: usize,
+    keys: Vec<String>,
+    key_next: bool,
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    characters: usize,
+    open: Vec<Open>,
+}
+
+impl Scan<'_> {
+    fn run(mut self) -> Result<(), Broken> {
+        while let Some(byte) = self.text.as_bytes().get(self.at).copied() {
+            match byte {
+                b'{' | b'[' => self.enter(byte == b'{')?,
+                b'}' | b']' => self.leave(),
+                b',' => self.advance()?,
+                b'"' => self.string()?,
+                b'-' | b'0'..=b'9' => self.number()?,
+                _ => self.at += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, is_object: bool) -> Result<(), Broken> {
+        if self.open.len() == DEPTH {
+            return Err(("limit", format!("is nested deeper than {DEPTH}")));
+        }
+        self.open.push(Open {
+            is_object,
+            count: 1,
+            keys: Vec::new(),
+            key_next: is_object,
+        });
+        self.at += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.open.pop();
+        self.at += 1;
+    }
+
+    fn advance(&mut self) -> Result<(), Broken> {
+        self.at += 1;
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        open.count += 1;
+        open.key_next = open.is_object;
+        match open.is_object {
+            true if open.count > KEYS => Err(("limit", format!("has more than {KEYS} keys"))),
+            false if open.count > ITEMS => Err(("limit", format!("has more than {ITEMS} items"))),
+            _ => Ok(()),
+        }
+    }
+
+    fn string(&mut self) -> Result<(), Broken> {
+        let token = self.string_token();
+        let Ok(string) = serde_json::from_str::<String>(token) else {
+            return Err(("encoding", "holds a string that is not Unicode".into()));
+        };
+        if string.len() > self.characters && string.chars().count() > self.characters {
+            let limit = self.characters;
+            return Err(("limit", format!("has more than {limit} characters")));
+        }
+        let Some(open) = self.open.last_mut().filter(|open| open.key_next) else {
+            return Ok(());
+        };
+        open.key_next = false;
+        if open.keys.contains(&string) {
+            return Err(("duplicate", format!("has the key {string:?} twice")));
+        }
+        open.keys.push(string);
+        Ok(())
+    }
+
+    /// The string that begins here, with its quotes; moves behind it.
+    fn string_token(&mut self) -> &str {
+        let start = self.at;
+        let mut escaped = false;
+        let length = self.text.as_bytes()[start + 1..]
+            .iter()
+            .position(|byte| {
+                let ends = *byte == b'"' && !escaped;
+                escaped = *byte == b'\\' && !escaped;
+                ends
+            })
+            .map_or(self.text.len() - start, |length| length + 2);
+        self.at = start + length;
+        &self.text[start..self.at]
+    }
+
+    fn number(&mut self) -> Result<(), Broken> {
+        let rest = &self.text[self.at..];
+        let length = rest
+            .bytes()
+            .position(|byte| matches!(byte, b',' | b'}' | b']'))
+            .unwrap_or(rest.len());
+        self.at += length;
+        if length > DIGITS {
+            return Err(("limit", format!("holds a number of over {DIGITS} digits")));
+        }
+        if super::types::is_finite(&rest[..length]) {
+            return Ok(());
+        }
+        Err(("range", "holds a number that is out of range".into()))
+    }
+}

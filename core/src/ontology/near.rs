@@ -1,0 +1,59 @@
+//! Hints for those who mistyped a name.
+
+/// Names shown in a hint at most.
+const SHOWN: usize = 50;
+
+/// What was probably meant, and what there is.
+pub(crate) fn hint<'a>(
+    unknown: &[&str],
+    candidates: impl Iterator<Item = &'a str>,
+    known: &[&str],
+) -> String {
+    let mut meant: Vec<&str> = candidates
+        .filter(|candidate| unknown.iter().any(|key| is_near(key, candidate)))
+        .collect();
+    meant.sort_unstable();
+    meant.dedup();
+    let there_is = match known.len() {
+        0 => "there is none".to_owned(),
+        1..=SHOWN => format!("there is {}", known.join(", ")),
+        more => format!(
+            "there is {} and {} more",
+            known[..SHOWN].join(", "),
+            more - SHOWN
+        ),
+    };
+    if meant.is_empty() {
+        return there_is;
+    }
+    format!("did you mean {}? {there_is}", meant.join(", "))
+}
+
+/// Whether two names differ by case, separators, or a slip of one or two characters.
+fn is_near(key: &str, candidate: &str) -> bool {
+    let plain = |text: &str| -> Vec<char> {
+        text.to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .take(200)
+            .collect()
+    };
+    let (key, candidate) = (plain(key), plain(candidate));
+    let allowed = if key.len() < 4 { 1 } else { 2 };
+    key.len().abs_diff(candidate.len()) <= allowed && distance(&key, &candidate) <= allowed
+}
+
+/// Insertions, deletions and replacements between two texts.
+fn distance(left: &[char], right: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}

@@ -1,0 +1,185 @@
+//! Properties of a class.
+
+use super::{
+    PropertyType,
+    relationship::Relationship,
+    shape::{Field, Object, Shape},
+    text::Text,
+    value::{Found, Rule, read_type},
+};
+use crate::{json::Json, name::PropertyName};
+
+/// What `Property` of contract §3 may say.
+const PROPERTY: [&str; 18] = [
+    "name",
+    "type",
+    "label",
+    "required",
+    "primaryKey",
+    "primary_key",
+    "default",
+    "description",
+    "constraints",
+    "target",
+    "linkTarget",
+    "isRelationship",
+    "cardinality",
+    "items",
+    "integrity",
+    "inverse_predicate",
+    "inverse_label",
+    "metadata",
+];
+
+/// A property: a key whose values are of a type.
+#[derive(Debug, Clone)]
+pub struct Property {
+    /// Its id.
+    pub name: PropertyName,
+    /// What people call it; the name when nothing else was written.
+    pub label: Text,
+    /// What people read about it.
+    pub description: Option<Text>,
+    /// The type as it was written, e.g. `xsd:string`.
+    pub type_name: String,
+    /// The type.
+    pub property_type: PropertyType,
+    /// Whether every instance has it.
+    pub required: bool,
+    /// Whether its value is (a part of) the instance's id.
+    pub primary_key: bool,
+    /// Its value where none is given.
+    pub default: Option<Json>,
+    /// Whether no two instances of the class on a branch have the same value.
+    pub unique: bool,
+    pub(super) rule: Rule,
+}
+
+/// One entry of `properties`: a property proper, or a relationship written as one.
+pub(super) enum Member {
+    Property(Property),
+    Relationship(Relationship),
+}
+
+impl Member {
+    /// Reads an entry of `properties`.
+    pub(super) fn read(path: &str, value: &Json) -> Shape<Self> {
+        let object = Object::read(path, value, &PROPERTY)?;
+        let name: PropertyName = object.need("name")?.name()?;
+        let kind = object.need("type")?;
+        let property_type = read_type(&kind)?;
+        let list_of_links = property_type == PropertyType::Array && items_target(&object);
+        let has_target = ["target", "linkTarget"]
+            .iter()
+            .any(|key| object.get(key).is_some());
+        let is_link = property_type == PropertyType::Link || object.flag("isRelationship")?;
+        if is_link || has_target || list_of_links {
+            return Relationship::from_property(&object, name, list_of_links)
+                .map(Self::Relationship);
+        }
+        for key in [
+            "cardinality",
+            "integrity",
+            "inverse_predicate",
+            "inverse_label",
+        ] {
+            if let Some(field) = object.get(key) {
+                return Err(field.refuse("constraint", "goes with relationships only"));
+            }
+        }
+        Property::read(&object, name, &kind).map(Self::Property)
+    }
+}
+
+impl Property {
+    fn read(object: &Object, name: PropertyName, kind: &Field<'_>) -> Shape<Self> {
+        let (constraints, items) = (object.get("constraints"), object.get("items"));
+        let rule = Rule::read(kind, constraints.as_ref(), items.as_ref())?;
+        let primary = object.either("primaryKey", "primary_key")?;
+        let primary_key = primary.as_ref().map_or(Ok(false), Field::boolean)?;
+        if let Some(field) = primary.filter(|_| primary_key && !rule.property_type.is_key()) {
+            let sentence = format!("cannot be of type {}", rule.property_type.as_str());
+            return Err(field.refuse("primary_key", &sentence));
+        }
+        let property = Self {
+            label: label(object, name.as_str())?,
+            description: text(object, "description")?,
+            type_name: kind.string()?,
+            property_type: rule.property_type,
+            required: object.flag("required")?,
+            primary_key,
+            default: object.get("default").map(|field| field.value.clone()),
+            unique: rule.constraints.unique,
+            rule,
+            name,
+        };
+        if let Some(field) = object.get("default") {
+            refuse_default(&field, |found| {
+                property.rule.check(&field.path, field.value, found);
+            })?;
+        }
+        Ok(property)
+    }
+
+    /// What can still be told of a property that today's rules would refuse.
+    pub(super) fn lenient(value: &Json) -> Option<Self> {
+        let fields = crate::json::entries(value)?;
+        let field = |key: &str| {
+            fields
+                .iter()
+                .find_map(|(name, field)| (name == key).then_some(field))
+        };
+        let name: PropertyName = field("name")?.as_string()?.parse().ok()?;
+        let type_name = field("type").and_then(Json::as_string).unwrap_or_default();
+        let property_type = PropertyType::parse(&type_name)
+            .filter(|kind| *kind != PropertyType::Link)
+            .unwrap_or(PropertyType::Json);
+        let flag = |key: &str| field(key).is_some_and(|field| field.as_str() == "true");
+        Some(Self {
+            label: Text::Plain(name.as_str().to_owned()),
+            description: None,
+            type_name,
+            property_type,
+            required: flag("required"),
+            primary_key: flag("primaryKey") || flag("primary_key"),
+            default: None,
+            unique: false,
+            rule: Rule::any(property_type),
+            name,
+        })
+    }
+}
+
+pub(super) fn label(object: &Object, otherwise: &str) -> Shape<Text> {
+    object.get("label").map_or_else(
+        || Ok(Text::Plain(otherwise.to_owned())),
+        |field| Text::read_label(&field),
+    )
+}
+
+pub(super) fn text(object: &Object, key: &str) -> Shape<Option<Text>> {
+    object.get(key).map(|field| Text::read(&field)).transpose()
+}
+
+pub(super) fn refuse_default(field: &Field<'_>, check: impl FnOnce(&mut Found)) -> Shape<()> {
+    let mut found = Found::default();
+    check(&mut found);
+    match found.0.first() {
+        None => Ok(()),
+        Some(violation) => {
+            let reason = violation.message.strip_prefix(field.path.as_str());
+            Err(field.refuse("default", reason.unwrap_or(&violation.message).trim_start()))
+        }
+    }
+}
+
+/// Whether `items` says that a list holds links.
+fn items_target(object: &Object) -> bool {
+    let Some(items) = object.get("items") else {
+        return false;
+    };
+    let kind = crate::json::entries(items.value)
+        .and_then(|fields| fields.into_iter().find(|(name, _)| name == "type"))
+        .and_then(|(_, kind)| kind.as_string());
+    kind.and_then(|kind| PropertyType::parse(&kind)) == Some(PropertyType::Link)
+}

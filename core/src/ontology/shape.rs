@@ -1,0 +1,162 @@
+//! Reading the shape of a definition: fields by name, with errors that say where and what.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use crate::{
+    error::{ErrorCode, Refusal},
+    json::{Json, entries},
+    name::InvalidName,
+};
+
+/// What reading a definition gives.
+pub(super) type Shape<T> = Result<T, Refusal>;
+
+/// One field of a definition, and where it stands: `properties[2].type`.
+pub(super) struct Field<'a> {
+    pub(super) path: String,
+    pub(super) value: &'a Json,
+}
+
+impl Field<'_> {
+    /// The refusal of this field; `sentence` goes on after the field's path.
+    pub(super) fn refuse(&self, rule: &str, sentence: &str) -> Refusal {
+        refuse(&self.path, rule, &shown(self.value), sentence)
+    }
+
+    /// The field as a string.
+    pub(super) fn string(&self) -> Shape<String> {
+        self.value
+            .as_string()
+            .ok_or_else(|| self.refuse("type", "must be a string"))
+    }
+
+    /// The field as a boolean.
+    pub(super) fn boolean(&self) -> Shape<bool> {
+        self.value
+            .read()
+            .map_err(|_| self.refuse("type", "must be true or false"))
+    }
+
+    /// The field as a whole number that is not negative.
+    pub(super) fn count(&self) -> Shape<usize> {
+        self.value
+            .read()
+            .map_err(|_| self.refuse("type", "must be a whole number, 0 or more"))
+    }
+
+    /// The field as a list.
+    pub(super) fn list(&self) -> Shape<Vec<Json>> {
+        crate::json::items(self.value).ok_or_else(|| self.refuse("type", "must be a list"))
+    }
+
+    /// The field as a checked name.
+    pub(super) fn name<N: FromStr<Err = InvalidName>>(&self) -> Shape<N> {
+        self.string()?
+            .parse::<N>()
+            .map_err(|invalid| Refusal::from(invalid).with("field", self.path.as_str()))
+    }
+
+    /// The field as an object whose keys are all known.
+    pub(super) fn object(&self, known: &[&str]) -> Shape<Object> {
+        Object::read(&self.path, self.value, known)
+    }
+}
+
+/// An object of a definition. A field that is `null` is as good as absent.
+pub(super) struct Object {
+    path: String,
+    fields: Vec<(String, Json)>,
+}
+
+impl Object {
+    /// Reads an object; refuses keys that are not known or there twice.
+    pub(super) fn read(path: &str, value: &Json, known: &[&str]) -> Shape<Self> {
+        let Some(fields) = entries(value) else {
+            return Err(refuse(path, "type", &shown(value), "must be an object"));
+        };
+        let object = Self {
+            path: path.to_owned(),
+            fields,
+        };
+        for (index, (key, value)) in object.fields.iter().enumerate() {
+            if !known.contains(&key.as_str()) {
+                let sentence = format!("is not known here; there are {}", known.join(", "));
+                return Err(refuse(&object.at(key), "unknown", &shown(value), &sentence));
+            }
+            if object.fields[..index].iter().any(|(other, _)| other == key) {
+                return Err(refuse(
+                    &object.at(key),
+                    "duplicate",
+                    &shown(value),
+                    "is there twice",
+                ));
+            }
+        }
+        Ok(object)
+    }
+
+    /// A field that is there.
+    pub(super) fn get(&self, key: &str) -> Option<Field<'_>> {
+        let (_, value) = self
+            .fields
+            .iter()
+            .find(|(name, value)| name == key && !value.is_null())?;
+        Some(Field {
+            path: self.at(key),
+            value,
+        })
+    }
+
+    /// A field that must be there.
+    pub(super) fn need(&self, key: &str) -> Shape<Field<'_>> {
+        self.get(key)
+            .ok_or_else(|| refuse(&self.at(key), "required", &Value::Null, "is missing"))
+    }
+
+    /// The first of two names of one field; refused when both are there and differ.
+    pub(super) fn either(&self, key: &str, other: &str) -> Shape<Option<Field<'_>>> {
+        match (self.get(key), self.get(other)) {
+            (Some(first), Some(second)) if first.value != second.value => {
+                Err(second.refuse("duplicate", &format!("says something else than {key}")))
+            }
+            (first, second) => Ok(first.or(second)),
+        }
+    }
+
+    /// A boolean; absent is false.
+    pub(super) fn flag(&self, key: &str) -> Shape<bool> {
+        self.get(key).map_or(Ok(false), |field| field.boolean())
+    }
+
+    /// The path of a field of this object.
+    pub(super) fn at(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            return key.to_owned();
+        }
+        format!("{}.{key}", self.path)
+    }
+}
+
+/// A refusal of a part of a definition.
+pub(super) fn refuse(field: &str, rule: &str, value: &Value, sentence: &str) -> Refusal {
+    let subject = if field.is_empty() { "the class" } else { field };
+    Refusal::new(ErrorCode::InvalidRequest, format!("{subject} {sentence}"))
+        .with("field", field)
+        .with("rule", rule)
+        .with("value", value.clone())
+}
+
+/// A value for a message: as it is when short, else the beginning of its text.
+pub(super) fn shown(value: &Json) -> Value {
+    let text = value.as_str();
+    let cut = || Value::from(text.chars().take(200).collect::<String>());
+    if text.len() > 200 {
+        return cut();
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(tree) if Json::from(tree.clone()) == *value => tree,
+        _ => value.as_string().map_or_else(cut, Value::from),
+    }
+}

@@ -1,0 +1,182 @@
+//! Checking one value against its type and constraints; everything that is wrong is collected.
+
+use super::{
+    PropertyType,
+    constraints::Constraints,
+    limits,
+    shape::{Field, Shape, shown},
+};
+use crate::{
+    error::Violation,
+    json::{Json, items},
+    query::key::Key,
+};
+
+/// A value and where it stands.
+pub(super) struct Place<'a> {
+    pub(super) path: &'a str,
+    pub(super) property_type: PropertyType,
+    pub(super) value: &'a Json,
+}
+
+/// The violations found so far.
+#[derive(Debug, Default)]
+pub(super) struct Found(pub(super) Vec<Violation>);
+
+impl Found {
+    /// Adds a violation; `sentence` goes on after the field's path.
+    pub(super) fn add(&mut self, place: &Place<'_>, rule: &str, sentence: &str) {
+        self.refuse(place.path, rule, Some(place.value), sentence);
+    }
+
+    /// Adds a violation of a field that may have no value.
+    pub(super) fn refuse(&mut self, path: &str, rule: &str, value: Option<&Json>, sentence: &str) {
+        self.0.push(Violation {
+            field: path.to_owned(),
+            rule: rule.to_owned(),
+            value: value.map_or(serde_json::Value::Null, shown),
+            message: format!("{path} {sentence}"),
+        });
+    }
+}
+
+/// What the values of a property, or the items of a list, must be.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) property_type: PropertyType,
+    pub(super) constraints: Constraints,
+    items: Option<Box<Rule>>,
+}
+
+impl Rule {
+    /// The rule that every value of a type keeps.
+    pub(super) fn any(property_type: PropertyType) -> Self {
+        Self {
+            property_type,
+            constraints: Constraints::default(),
+            items: None,
+        }
+    }
+
+    /// Reads `type`, `constraints` and `items`.
+    pub(super) fn read(
+        kind: &Field<'_>,
+        constraints: Option<&Field<'_>>,
+        items: Option<&Field<'_>>,
+    ) -> Shape<Self> {
+        let property_type = read_type(kind)?;
+        let constraints = Constraints::read(property_type, constraints)?;
+        if property_type == PropertyType::Enum && !constraints.has_members() {
+            return Err(kind.refuse("enum", "is enum, so constraints.enum must list the values"));
+        }
+        let items = match items {
+            Some(field) if property_type != PropertyType::Array => {
+                return Err(field.refuse("constraint", "goes with type array only"));
+            }
+            Some(field) => Some(Box::new(Self::read_items(field)?)),
+            None => None,
+        };
+        Ok(Self {
+            property_type,
+            constraints,
+            items,
+        })
+    }
+
+    /// Reads `items`: a type's name, or an object like a property without a name.
+    fn read_items(field: &Field<'_>) -> Shape<Self> {
+        if field.value.as_string().is_some() {
+            let rule = Self::read(field, None, None)?;
+            return rule.refuse_links(field);
+        }
+        let known = [
+            "type",
+            "constraints",
+            "items",
+            "label",
+            "description",
+            "metadata",
+        ];
+        let object = field.object(&known)?;
+        let (constraints, items) = (object.get("constraints"), object.get("items"));
+        let kind = object.need("type")?;
+        Self::read(&kind, constraints.as_ref(), items.as_ref())?.refuse_links(&kind)
+    }
+
+    fn refuse_links(self, field: &Field<'_>) -> Shape<Self> {
+        if self.property_type == PropertyType::Link {
+            return Err(field.refuse("type", "is link, which needs a linkTarget beside it"));
+        }
+        if self.constraints.unique {
+            return Err(field.refuse("constraint", "has items that are unique; say uniqueItems"));
+        }
+        Ok(self)
+    }
+
+    /// The key by which a value of this rule compares.
+    pub(super) fn key(&self, value: &Json) -> Key {
+        let Some((rule, values)) = self.items.as_ref().zip(items(value)) else {
+            return Key::of(self.property_type, value);
+        };
+        Key::List(values.iter().map(|item| rule.key(item)).collect())
+    }
+
+    /// Whether full-text search looks into the values, or into the items of the lists.
+    pub(super) fn is_text(&self) -> bool {
+        match self.property_type {
+            PropertyType::Array => self.items.as_ref().is_some_and(|rule| rule.is_text()),
+            other => other.is_text(),
+        }
+    }
+
+    /// Checks a value with its limits.
+    pub(super) fn check(&self, path: &str, value: &Json, found: &mut Found) {
+        let large = matches!(self.property_type, PropertyType::Text | PropertyType::Json);
+        match limits::check(value, large) {
+            Ok(()) => self.check_within_limits(path, value, found),
+            Err((rule, sentence)) => found.refuse(path, rule, Some(value), &sentence),
+        }
+    }
+
+    fn check_within_limits(&self, path: &str, value: &Json, found: &mut Found) {
+        let place = Place {
+            path,
+            property_type: self.property_type,
+            value,
+        };
+        if !self.property_type.accepts(value) || value.is_null() {
+            let sentence = format!("must be {}", self.property_type.expectation());
+            found.add(&place, "type", &sentence);
+            return;
+        }
+        if self.property_type == PropertyType::Array {
+            self.check_list(&place, found);
+        } else {
+            self.constraints.check_value(&place, found);
+        }
+    }
+
+    fn check_list(&self, place: &Place<'_>, found: &mut Found) {
+        let values = items(place.value).unwrap_or_default();
+        let mut keys = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            if let Some(rule) = &self.items {
+                rule.check_within_limits(&format!("{}[{index}]", place.path), value, found);
+                keys.push(rule.key(value));
+            } else {
+                keys.push(Key::of(PropertyType::Json, value));
+            }
+        }
+        self.constraints.check_items(place, &mut keys, found);
+    }
+}
+
+/// Reads the name of a type.
+pub(super) fn read_type(field: &Field<'_>) -> Shape<PropertyType> {
+    let name = field.string()?;
+    PropertyType::parse(&name).ok_or_else(|| {
+        let all: Vec<_> = PropertyType::names().collect();
+        let sentence = format!("is no type; there are {}", all.join(", "));
+        field.refuse("type", &sentence).with("allowed", all)
+    })
+}

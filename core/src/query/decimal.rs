@@ -1,0 +1,106 @@
+//! Decimal numbers of any size, compared digit by digit and never through `f64`.
+
+use std::cmp::Ordering;
+
+/// A number as sign, digits and exponent: `0.DIGITS × 10^exponent`, without zeros at either end,
+/// so that equal numbers are equal values however they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Decimal {
+    negative: bool,
+    exponent: i64,
+    digits: String,
+}
+
+impl Decimal {
+    /// Reads `-12.30`, `5`, `1e3`; nothing for any other text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, power)) => (mantissa, parse_power(power)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+            Some(_) => return None,
+            None => (mantissa, ""),
+        };
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+            return None;
+        }
+        Some(Self::normal(negative, whole, fraction, power))
+    }
+
+    fn normal(negative: bool, whole: &str, fraction: &str, power: i64) -> Self {
+        let all = format!("{whole}{fraction}");
+        let significant = all.trim_start_matches('0');
+        let leading = all.len() - significant.len();
+        let digits = significant.trim_end_matches('0').to_owned();
+        if digits.is_empty() {
+            return Self {
+                negative: false,
+                exponent: 0,
+                digits,
+            };
+        }
+        let point = i64::try_from(whole.len()).unwrap_or(i64::MAX);
+        let leading = i64::try_from(leading).unwrap_or(i64::MAX);
+        Self {
+            negative,
+            exponent: power.saturating_add(point).saturating_sub(leading),
+            digits,
+        }
+    }
+
+    /// One text for all ways to write this number.
+    pub(crate) fn canonical(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        format!("{sign}0.{}e{}", self.digits, self.exponent)
+    }
+
+    fn magnitude(&self, other: &Self) -> Ordering {
+        match (self.digits.is_empty(), other.digits.is_empty()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => self
+                .exponent
+                .cmp(&other.exponent)
+                .then_with(|| self.digits.cmp(&other.digits)),
+        }
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.negative, other.negative) {
+            (false, true) => Ordering::Greater,
+            (true, false) => Ordering::Less,
+            (false, false) => self.magnitude(other),
+            (true, true) => other.magnitude(self),
+        }
+    }
+}
+
+/// The power of ten, held at the ends of `i64`: such numbers are refused on write.
+fn parse_power(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let power = digits.parse::<i64>().unwrap_or(i64::MAX);
+    Some(if negative { -power } else { power })
+}

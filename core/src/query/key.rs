@@ -1,0 +1,161 @@
+//! The sort key of a value: what makes two values equal and which comes first, by type.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::{decimal::Decimal, moment};
+use crate::{
+    json::{Json, entries, hex, items},
+    ontology::PropertyType,
+};
+
+/// Deeper values are compared as text; nothing that deep is accepted on write.
+const DEPTH: usize = 32;
+
+/// A value as it compares. Kinds differ by their order here, so the order is total.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Null,
+    Boolean(bool),
+    Number(Decimal),
+    Instant(i128),
+    Text(String),
+    Money(String, Decimal),
+    List(Vec<Key>),
+    Map(Vec<(String, Key)>),
+    Unreadable(String),
+}
+
+impl Key {
+    /// The key of a value of a property of this type. A value that is not of the type (the class
+    /// changed since) gets the key of what it is.
+    pub(crate) fn of(property_type: PropertyType, value: &Json) -> Self {
+        let typed = match property_type {
+            PropertyType::Date | PropertyType::DateTime => value
+                .as_string()
+                .and_then(|text| moment::instant(&text))
+                .map(Self::Instant),
+            PropertyType::Uuid => value
+                .as_string()
+                .map(|text| Self::Text(text.to_ascii_lowercase())),
+            PropertyType::Ip => value
+                .as_string()
+                .and_then(|text| text.parse::<std::net::IpAddr>().ok())
+                .map(|address| Self::Text(address.to_string())),
+            PropertyType::Money => money(value),
+            _ => None,
+        };
+        typed.unwrap_or_else(|| Self::plain(value, 0))
+    }
+
+    /// The key of a value by what it is in JSON.
+    fn plain(value: &Json, depth: usize) -> Self {
+        let text = value.as_str();
+        let unreadable = || Self::Unreadable(text.to_owned());
+        match text.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't') => Self::Boolean(true),
+            Some(b'f') => Self::Boolean(false),
+            Some(b'"') => value.as_string().map_or_else(unreadable, Self::Text),
+            Some(b'[' | b'{') if depth == DEPTH => unreadable(),
+            Some(b'[') => items(value).map_or_else(unreadable, |items| {
+                Self::List(
+                    items
+                        .iter()
+                        .map(|item| Self::plain(item, depth + 1))
+                        .collect(),
+                )
+            }),
+            Some(b'{') => entries(value).map_or_else(unreadable, |entries| {
+                let mut fields: Vec<_> = entries
+                    .into_iter()
+                    .map(|(name, item)| (name, Self::plain(&item, depth + 1)))
+                    .collect();
+                fields.sort();
+                Self::Map(fields)
+            }),
+            _ => Decimal::parse(text).map_or_else(unreadable, Self::Number),
+        }
+    }
+
+    /// Whether two keys are of one kind, so that "greater" means something.
+    pub(crate) fn is_comparable(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Money(currency, _), Self::Money(other_currency, _)) => {
+                currency == other_currency
+            }
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
+    /// The elements of a list.
+    pub(crate) fn elements(&self) -> &[Self] {
+        match self {
+            Self::List(elements) => elements,
+            _ => &[],
+        }
+    }
+
+    /// The text of a string.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A digest that equal values share: 32 hex characters of SHA-256.
+    pub(crate) fn digest(&self) -> String {
+        let mut canonical = String::new();
+        self.write(&mut canonical);
+        hex(Sha256::digest(canonical.as_bytes()).iter().take(16))
+    }
+
+    /// One text for all equal keys, and for no others: every text carries its length.
+    fn write(&self, out: &mut String) {
+        let _ = match self {
+            Self::Null => out.write_char('0'),
+            Self::Boolean(value) => write!(out, "b{value}"),
+            Self::Number(number) => write!(out, "n{};", number.canonical()),
+            Self::Instant(nanoseconds) => write!(out, "i{nanoseconds};"),
+            Self::Text(text) => write!(out, "t{}:{text}", text.len()),
+            Self::Unreadable(text) => write!(out, "u{}:{text}", text.len()),
+            Self::Money(currency, amount) => {
+                write!(out, "m{}:{currency}{};", currency.len(), amount.canonical())
+            }
+            Self::List(elements) => {
+                let begun = write!(out, "l{}:", elements.len());
+                for element in elements {
+                    element.write(out);
+                }
+                begun
+            }
+            Self::Map(fields) => {
+                let begun = write!(out, "o{}:", fields.len());
+                for (name, value) in fields {
+                    let _ = write!(out, "{}:{name}", name.len());
+                    value.write(out);
+                }
+                begun
+            }
+        };
+    }
+}
+
+fn money(value: &Json) -> Option<Key> {
+    let fields = entries(value)?;
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find_map(|(key, value)| (key == name).then_some(value))
+    };
+    let amount = field("amount")?;
+    let text = amount
+        .as_string()
+        .unwrap_or_else(|| amount.as_str().to_owned());
+    Some(Key::Money(
+        field("currency")?.as_string()?,
+        Decimal::parse(&text)?,
+    ))
+}

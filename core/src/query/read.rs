@@ -1,0 +1,234 @@
+//! Reading filters and orders as clients write them; what is not understood is refused, and told.
+
+use serde_json::{Map, Value};
+
+use super::{Filter, INSTANCE_ID, Operator, Order};
+use crate::{
+    error::{ErrorCode, Refusal},
+    json::Json,
+    name::PropertyName,
+    ontology::{Class, PropertyType, near},
+};
+
+/// The operators that may be written.
+const OPERATORS: [&str; 8] = ["eq", "gt", "gte", "lt", "lte", "in", "like", "exists"];
+
+/// Values that one `in` may list.
+const LISTED: usize = 1_000;
+
+impl Filter {
+    /// Reads `{"price": {"gt": 5}, "name": "x"}` (contract §9); all must pass. A property is named
+    /// by its id or a label.
+    pub fn parse_all(class: &Class, filters: &Map<String, Value>) -> Result<Vec<Self>, Refusal> {
+        let mut all = Vec::with_capacity(filters.len());
+        for (key, condition) in filters {
+            let (property, property_type) = find(class, key)?;
+            for operator in operators(key, property_type, condition)? {
+                all.push(Self {
+                    property: property.clone(),
+                    property_type,
+                    operator,
+                });
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Order {
+    /// Reads `price`, or `-price` for the largest first.
+    pub fn parse(class: &Class, text: &str) -> Result<Self, Refusal> {
+        let (key, descending) = match text.strip_prefix('-') {
+            Some(key) => (key, true),
+            None => (text, false),
+        };
+        let (property, property_type) = find(class, key)?;
+        if !is_ordered(property_type) {
+            let kind = property_type.as_str();
+            return Err(invalid(
+                key,
+                format!("{key} is of type {kind}, which has no order"),
+            ));
+        }
+        Ok(Self {
+            property,
+            property_type,
+            descending,
+        })
+    }
+}
+
+fn invalid(property: &str, message: String) -> Refusal {
+    Refusal::new(ErrorCode::InvalidQuery, message).with("property", property)
+}
+
+fn find(class: &Class, key: &str) -> Result<(PropertyName, PropertyType), Refusal> {
+    let declared = class.resolve(key).cloned();
+    let known = declared.and_then(|name| class.property_type(&name).map(|kind| (name, kind)));
+    if let Some(known) = known.filter(|(name, _)| name.as_str() != INSTANCE_ID) {
+        return Ok(known);
+    }
+    if key == INSTANCE_ID {
+        return Ok((key.parse()?, PropertyType::String));
+    }
+    if let Ok(name) = key.parse()
+        && class.allows_additional_properties()
+    {
+        return Ok((name, PropertyType::Json));
+    }
+    let mut known = vec![INSTANCE_ID];
+    known.extend(class.names().map(PropertyName::as_str));
+    let hint = near::hint(&[key], known.iter().copied(), &known);
+    let message = format!("{} has no property {key:?}; {hint}", class.id);
+    Err(invalid(key, message)
+        .with("class_id", class.id.as_str())
+        .with("properties", known))
+}
+
+fn operators(key: &str, kind: PropertyType, condition: &Value) -> Result<Vec<Operator>, Refusal> {
+    let written = match condition {
+        Value::Object(fields) if fields.keys().any(|name| OPERATORS.contains(&name.as_str())) => {
+            fields
+        }
+        Value::Object(_) if !holds_objects(kind) => {
+            let known = OPERATORS.join(", ");
+            return Err(invalid(
+                key,
+                format!("the filter on {key} has no operator that we know; there are {known}"),
+            ));
+        }
+        value => return Ok(vec![Operator::Eq(operand(key, kind, value)?)]),
+    };
+    written
+        .iter()
+        .map(|(name, value)| operator(key, kind, name, value))
+        .collect()
+}
+
+fn operator(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<Operator, Refusal> {
+    let ordered = |make: fn(Value) -> Operator| {
+        if !is_ordered(kind) {
+            let kind = kind.as_str();
+            return Err(invalid(
+                key,
+                format!("{key} is of type {kind}, which {name} does not order"),
+            ));
+        }
+        operand(key, kind, value).map(make)
+    };
+    match name {
+        "eq" => operand(key, kind, value).map(Operator::Eq),
+        "gt" => ordered(Operator::Gt),
+        "gte" => ordered(Operator::Gte),
+        "lt" => ordered(Operator::Lt),
+        "lte" => ordered(Operator::Lte),
+        "in" => listed(key, kind, value),
+        "like" => pattern(key, kind, value),
+        "exists" => value
+            .as_bool()
+            .map(Operator::Exists)
+            .ok_or_else(|| invalid(key, format!("exists on {key} must be true or false"))),
+        _ => {
+            let known = OPERATORS.join(", ");
+            Err(invalid(
+                key,
+                format!("{name:?} on {key} is no operator; there are {known}"),
+            ))
+        }
+    }
+}
+
+fn listed(key: &str, kind: PropertyType, value: &Value) -> Result<Operator, Refusal> {
+    let values = value
+        .as_array()
+        .filter(|values| values.len() <= LISTED)
+        .ok_or_else(|| {
+            invalid(
+                key,
+                format!("in on {key} must be a list of at most {LISTED} values"),
+            )
+        })?;
+    let operands = values.iter().map(|value| operand(key, kind, value));
+    operands.collect::<Result<_, _>>().map(Operator::In)
+}
+
+fn pattern(key: &str, kind: PropertyType, value: &Value) -> Result<Operator, Refusal> {
+    let has_text = kind.is_text()
+        || matches!(
+            kind,
+            PropertyType::Array
+                | PropertyType::Json
+                | PropertyType::Link
+                | PropertyType::Uuid
+                | PropertyType::Ip
+        );
+    if !has_text {
+        let kind = kind.as_str();
+        return Err(invalid(
+            key,
+            format!("{key} is of type {kind}, which like does not search"),
+        ));
+    }
+    let text = value.as_str().map(str::to_owned);
+    text.map(Operator::Like)
+        .ok_or_else(|| invalid(key, format!("like on {key} must be a text")))
+}
+
+/// A value to compare with, which must be of the property's type.
+fn operand(key: &str, kind: PropertyType, value: &Value) -> Result<Value, Refusal> {
+    let json = Json::from(value.clone());
+    let fits = match kind {
+        _ if value.is_null() => false,
+        PropertyType::Integer => PropertyType::Number.accepts(&json),
+        PropertyType::Date | PropertyType::DateTime => {
+            PropertyType::Date.accepts(&json) || PropertyType::DateTime.accepts(&json)
+        }
+        PropertyType::Url | PropertyType::Email | PropertyType::Phone => value.is_string(),
+        PropertyType::Uuid | PropertyType::Ip | PropertyType::Link => {
+            kind.accepts(&json) || (kind == PropertyType::Link && value.is_array())
+        }
+        PropertyType::Array | PropertyType::Json => true,
+        other => other.accepts(&json),
+    };
+    if fits {
+        return Ok(value.clone());
+    }
+    let hint = if value.is_null() {
+        "; for what is not there, say {\"exists\": false}"
+    } else {
+        ""
+    };
+    let message = format!(
+        "the filter on {key} compares with {}{hint}",
+        kind.expectation()
+    );
+    Err(invalid(key, message).with("value", value.clone()))
+}
+
+fn is_ordered(kind: PropertyType) -> bool {
+    kind.is_text()
+        || kind.is_number()
+        || kind.is_moment()
+        || matches!(
+            kind,
+            PropertyType::Boolean
+                | PropertyType::Money
+                | PropertyType::Uuid
+                | PropertyType::Ip
+                | PropertyType::Json
+        )
+}
+
+fn holds_objects(kind: PropertyType) -> bool {
+    matches!(
+        kind,
+        PropertyType::Money
+            | PropertyType::Json
+            | PropertyType::Object
+            | PropertyType::Array
+            | PropertyType::Coordinate
+            | PropertyType::Address
+            | PropertyType::Image
+            | PropertyType::File
+    )
+}
