@@ -1,0 +1,229 @@
+//! Dead letters: which aggregates wait, what a retry or a discard sets free, in order.
+
+use std::collections::{BTreeSet, HashMap};
+
+use spice_core::{
+    error::StoreError,
+    event::EventDiscarded,
+    id::{BranchGeneration, EventId, LogPosition},
+    port::registry::{DeadLetter, Outcome, Processed},
+};
+
+use super::{batch::Ledger, patience::Halt, session::Session};
+use crate::event::Event;
+
+/// A parked aggregate: a name of its branch that is used again is another one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ParkedAggregate {
+    handler: &'static str,
+    aggregate_id: Box<str>,
+    branch: BranchGeneration,
+}
+
+/// The dead letters of one worker on one log, as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    parked: HashMap<ParkedAggregate, BTreeSet<LogPosition>>,
+    /// Letters at positions that are still to come (again): what is found there decides anew.
+    pub(super) ahead: HashMap<LogPosition, &'static str>,
+}
+
+impl ParkedAggregate {
+    fn of(handler: &'static str, event: &Event<'_>) -> Self {
+        Self {
+            handler,
+            aggregate_id: event.aggregate_id.as_ref().into(),
+            branch: event.branch(),
+        }
+    }
+}
+
+impl Letters {
+    /// Parks an event.
+    pub(super) fn park(&mut self, handler: &'static str, event: &Event<'_>) {
+        let aggregate = ParkedAggregate::of(handler, event);
+        self.parked
+            .entry(aggregate)
+            .or_default()
+            .insert(event.position);
+    }
+
+    /// The position that an event must wait behind.
+    pub(super) fn blocks(&self, handler: &'static str, event: &Event<'_>) -> Option<LogPosition> {
+        if self.parked.is_empty() {
+            return None;
+        }
+        let waiting = self.parked.get(&ParkedAggregate::of(handler, event))?;
+        waiting.first().copied()
+    }
+
+    fn clear(&mut self, aggregate: &ParkedAggregate, position: LogPosition) {
+        if let Some(waiting) = self.parked.get_mut(aggregate) {
+            waiting.remove(&position);
+            if waiting.is_empty() {
+                self.parked.remove(aggregate);
+            }
+        }
+    }
+
+    fn find(&self, handler: &str, position: LogPosition) -> Option<ParkedAggregate> {
+        self.parked
+            .iter()
+            .find(|(aggregate, waiting)| {
+                aggregate.handler == handler && waiting.contains(&position)
+            })
+            .map(|(aggregate, _)| aggregate.clone())
+    }
+
+    fn named(&self, handler: &str, aggregate_id: &str) -> Vec<ParkedAggregate> {
+        let mut found: Vec<_> = self
+            .parked
+            .keys()
+            .filter(|key| key.handler == handler && &*key.aggregate_id == aggregate_id)
+            .cloned()
+            .collect();
+        found.sort_by_key(|key| key.branch);
+        found
+    }
+
+    fn waiting(&self, aggregate: &ParkedAggregate) -> Vec<LogPosition> {
+        self.parked
+            .get(aggregate)
+            .map_or_else(Vec::new, |waiting| waiting.iter().copied().collect())
+    }
+}
+
+impl Session<'_> {
+    /// Carries out the retries that people asked for.
+    pub(super) async fn carry_out_retries(&mut self) -> Result<(), Halt> {
+        let engine = self.engine;
+        let registry = &engine.ports.registry;
+        let asked = self
+            .patience
+            .attempt(|| registry.retries(&engine.stream))
+            .await?;
+        for (handler, aggregate_id) in asked {
+            if !engine.handler.names().contains(&handler.as_str()) {
+                continue;
+            }
+            for aggregate in self.letters.named(&handler, &aggregate_id) {
+                let waiting = self.letters.waiting(&aggregate);
+                self.drain(&aggregate, &waiting, None).await?;
+            }
+            self.patience
+                .attempt(|| registry.clear_retry(&handler, &engine.stream, &aggregate_id))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Skips an event that a person gave up for one handler; what waited behind it goes on.
+    pub(super) async fn discard(&mut self, event: &Event<'_>) -> Result<(), Halt> {
+        let discarded: EventDiscarded = event.data().map_err(|error| {
+            Halt::Damaged(StoreError::Damaged {
+                store: "log",
+                reason: error.to_string(),
+            })
+        })?;
+        let position = discarded.event_position;
+        let Some(aggregate) = self.letters.find(&discarded.handler, position) else {
+            return Ok(());
+        };
+        let waiting = self.letters.waiting(&aggregate);
+        let is_head = waiting.first() == Some(&position);
+        let followers = if is_head { &waiting[1..] } else { &[] };
+        let skipped = Processed {
+            handler: aggregate.handler,
+            event_id: discarded.event_id,
+            position,
+            aggregate_id: aggregate.aggregate_id.to_string(),
+            sequence: None,
+            outcome: Outcome::Discarded,
+        };
+        self.drain(&aggregate, followers, Some(skipped)).await
+    }
+
+    /// Applies parked events of one aggregate in order, up to the first that is refused again.
+    /// Recorded first and cleared then, the given-up event last of all: after a crash in between
+    /// the same is done again.
+    async fn drain(
+        &mut self,
+        aggregate: &ParkedAggregate,
+        positions: &[LogPosition],
+        given_up: Option<Processed>,
+    ) -> Result<(), Halt> {
+        let mut ledger = Ledger::default();
+        let mut freed = Vec::new();
+        for &position in positions {
+            let record = self.reread(position).await?;
+            let event = Event::read(&record, &self.engine.stream).map_err(StoreError::from)?;
+            match self.try_once(&event, self.position).await? {
+                Ok(outcome) => {
+                    ledger.done(aggregate.handler, &event, outcome);
+                    freed.push(position);
+                }
+                Err(error) => {
+                    let letter = self
+                        .refused_again(aggregate, position, event.event_id, &error)
+                        .await?;
+                    ledger.parked.push(letter);
+                    break;
+                }
+            }
+        }
+        let given_up_at = given_up.as_ref().map(|skipped| skipped.position);
+        ledger.processed.extend(given_up);
+        self.record(ledger, self.position).await?;
+        self.clear(aggregate, &freed).await?;
+        self.clear(aggregate, given_up_at.as_slice()).await
+    }
+
+    async fn clear(
+        &mut self,
+        aggregate: &ParkedAggregate,
+        positions: &[LogPosition],
+    ) -> Result<(), Halt> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let engine = self.engine;
+        let registry = &engine.ports.registry;
+        self.patience
+            .attempt(|| registry.clear_dead_letters(aggregate.handler, &engine.stream, positions))
+            .await?;
+        for position in positions {
+            self.letters.clear(aggregate, *position);
+        }
+        Ok(())
+    }
+
+    async fn refused_again(
+        &self,
+        aggregate: &ParkedAggregate,
+        position: LogPosition,
+        event_id: EventId,
+        error: &StoreError,
+    ) -> Result<DeadLetter, Halt> {
+        let engine = self.engine;
+        let known = self
+            .patience
+            .attempt(|| engine.ports.registry.dead_letters(Some(&engine.stream)))
+            .await?;
+        let before = known
+            .into_iter()
+            .find(|letter| letter.handler == aggregate.handler && letter.position == position);
+        let now = engine.ports.clock.now();
+        Ok(DeadLetter {
+            handler: aggregate.handler.to_owned(),
+            stream: engine.stream.clone(),
+            position,
+            event_id,
+            aggregate_id: aggregate.aggregate_id.to_string(),
+            error: error.to_string(),
+            class: "permanent".to_owned(),
+            attempts: before.as_ref().map_or(0, |letter| letter.attempts) + 1,
+            first_at: before.map_or(now, |letter| letter.first_at),
+            last_at: now,
+        })
+    }
+}

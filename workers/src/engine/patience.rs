@@ -1,0 +1,84 @@
+//! Calls to stores: the class of a failure says whether to wait, to look again, or to stop.
+
+use spice_core::{error::StoreError, port::StoreResult};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    status::{Reporter, WorkerState},
+};
+
+/// Why work on a log does not go on as it was.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// It was told to end.
+    Stopped,
+    /// The log is sealed and done.
+    Sealed,
+    /// What it rested on has changed: drop it and look again.
+    LookAgain(String),
+    /// A store refuses for good.
+    Refused(StoreError),
+    /// A store's content is damaged.
+    Damaged(StoreError),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced { .. } | StoreError::Unavailable { .. } => {
+                Self::LookAgain(error.to_string())
+            }
+            StoreError::Rejected { .. } => Self::Refused(error),
+            StoreError::Damaged { .. } => Self::Damaged(error),
+        }
+    }
+}
+
+/// Tries for ever what may yet succeed, and tells.
+pub(crate) struct Patience {
+    pub(crate) reporter: Reporter,
+    pub(crate) token: CancellationToken,
+    pub(crate) backoff: Backoff,
+}
+
+impl Patience {
+    /// Calls until the answer is not "away"; between the calls it can be told to end.
+    pub(crate) async fn attempt<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = StoreResult<T>>,
+    {
+        let mut retries = 0;
+        loop {
+            match call().await {
+                Ok(answer) => {
+                    if retries > 0 {
+                        self.reporter.set(WorkerState::Running);
+                    }
+                    return Ok(answer);
+                }
+                Err(error) if error.is_transient() => {
+                    retries += 1;
+                    self.pause(error.to_string(), retries).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Says why nothing happens, and waits.
+    pub(crate) async fn pause(&self, reason: String, retries: u32) -> Result<(), Halt> {
+        tracing::warn!(reason, retries, "paused");
+        self.reporter.paused(reason, retries);
+        self.wait(retries).await
+    }
+
+    /// Waits as long as the n-th failure in a row asks for.
+    pub(crate) async fn wait(&self, failures: u32) -> Result<(), Halt> {
+        let delay = tokio::time::sleep(self.backoff.delay(failures));
+        self.token
+            .run_until_cancelled(delay)
+            .await
+            .ok_or(Halt::Stopped)
+    }
+}

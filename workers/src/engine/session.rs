@@ -1,0 +1,307 @@
+//! One turn of an engine under one lease: the log's records in order, from the bus as long as it
+//! delivers without a hole, from the log wherever it does not.
+
+use std::{collections::HashMap, convert::Infallible, pin::pin};
+
+use spice_core::{
+    error::StoreError,
+    guard::Guard,
+    id::{LogPosition, StreamId},
+    port::{
+        bus::Subscription,
+        log::Record,
+        registry::{Lease, WorkKey},
+    },
+};
+
+use super::{
+    Engine,
+    letters::Letters,
+    patience::{Halt, Patience},
+};
+use crate::event::{Damage, Event};
+
+/// The first read of a log, before the size of its envelopes is known.
+const FIRST_READ: usize = 200;
+
+/// What holds while the lease does.
+pub(super) struct Session<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) patience: &'e Patience,
+    pub(super) key: WorkKey,
+    pub(super) lease: Lease,
+    /// The next position to deal with.
+    pub(super) position: LogPosition,
+    /// The position of the registry's record. Beyond `position` while a sink that has lost its
+    /// last batches is filled again.
+    pub(super) recorded: LogPosition,
+    pub(super) letters: Letters,
+    read_limit: usize,
+    seen: u64,
+}
+
+impl<'e> Session<'e> {
+    pub(super) fn new(
+        engine: &'e Engine,
+        patience: &'e Patience,
+        key: WorkKey,
+        lease: Lease,
+        position: LogPosition,
+        recorded: LogPosition,
+    ) -> Self {
+        Self {
+            engine,
+            patience,
+            key,
+            lease,
+            position,
+            recorded,
+            letters: Letters::default(),
+            read_limit: FIRST_READ.min(engine.config.batch_records),
+            seen: 0,
+        }
+    }
+
+    /// Works until something says not to.
+    pub(super) async fn work(&mut self) -> Halt {
+        match self.follow().await {
+            Err(halt) => halt,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn follow(&mut self) -> Result<Infallible, Halt> {
+        let engine = self.engine;
+        let worker = engine.handler.worker();
+        // Whatever is appended after the log has been read to its end is published after this.
+        let mut subscription = self
+            .patience
+            .attempt(|| engine.ports.bus.subscribe(worker, &engine.stream))
+            .await?;
+        self.catch_up().await?;
+        self.carry_out_retries().await?;
+        subscription.commit(self.position).await?;
+        loop {
+            let delivered = self.next(&mut *subscription).await?;
+            self.take(delivered).await?;
+            subscription.commit(self.position).await?;
+        }
+    }
+
+    /// The next delivery; between deliveries it carries out what people asked to be retried.
+    async fn next(&mut self, subscription: &mut dyn Subscription) -> Result<Vec<Record>, Halt> {
+        let engine = self.engine;
+        let token = self.patience.token.clone();
+        let mut delivery = pin!(subscription.next(engine.config.batch_records));
+        loop {
+            let change = engine.ports.registry.wait_change(&engine.stream, self.seen);
+            tokio::select! {
+                biased;
+                () = token.cancelled() => return Err(Halt::Stopped),
+                delivered = &mut delivery => return Ok(delivered?),
+                seen = change => self.seen = seen,
+            }
+            self.carry_out_retries().await?;
+        }
+    }
+
+    /// Deals with what the bus delivered: sorted, without repeats, holes read from the log.
+    async fn take(&mut self, mut delivered: Vec<Record>) -> Result<(), Halt> {
+        delivered.retain(|record| record.position >= self.position);
+        delivered.sort_by_key(|record| record.position);
+        delivered.dedup_by_key(|record| record.position);
+        let (events, damaged) = self.read_delivery(&delivered);
+        let mut rest = events.as_slice();
+        if damaged {
+            self.catch_up().await?;
+        }
+        loop {
+            let done = rest.partition_point(|event| event.position < self.position);
+            rest = &rest[done..];
+            let Some(first) = rest.first() else {
+                return Ok(());
+            };
+            if first.position == self.position {
+                let run = contiguous(rest);
+                self.process_all(&rest[..run]).await?;
+                continue;
+            }
+            let wanted = first.position;
+            self.catch_up().await?;
+            if self.position < wanted {
+                return Err(Halt::LookAgain(format!(
+                    "the bus delivers position {wanted}, the log ends at {}",
+                    self.position
+                )));
+            }
+        }
+    }
+
+    fn read_delivery<'r>(&self, delivered: &'r [Record]) -> (Vec<Event<'r>>, bool) {
+        let stream = &self.engine.stream;
+        let mut events = Vec::with_capacity(delivered.len());
+        let mut damaged = false;
+        for record in delivered {
+            match self.read_record(record, stream) {
+                Ok(event) => events.push(event),
+                Err(error @ Damage::Foreign { .. }) => {
+                    tracing::warn!(%error, %stream, "delivery dropped");
+                }
+                Err(error @ Damage::Unreadable { .. }) => {
+                    tracing::warn!(%error, %stream, "delivery dropped, the log is read instead");
+                    damaged = true;
+                }
+            }
+        }
+        (events, damaged)
+    }
+
+    fn read_record<'r>(&self, record: &'r Record, stream: &StreamId) -> Result<Event<'r>, Damage> {
+        let read = Event::read(record, stream);
+        match read {
+            Err(Damage::Foreign { generation, .. })
+                if !self.engine.config.guards.has(Guard::Generations) =>
+            {
+                let as_written = StreamId {
+                    database: stream.database.clone(),
+                    generation,
+                };
+                Event::read(record, &as_written)
+            }
+            read => read,
+        }
+    }
+
+    /// Deals with the log, from where it stands to its end.
+    pub(super) async fn catch_up(&mut self) -> Result<(), Halt> {
+        let engine = self.engine;
+        loop {
+            if self.patience.token.is_cancelled() {
+                return Err(Halt::Stopped);
+            }
+            let (from, limit) = (self.position, self.read_limit);
+            let records = self
+                .patience
+                .attempt(|| engine.ports.log.read(&engine.stream, from, limit))
+                .await?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            let events = read_log(&records, from, &engine.stream)?;
+            self.learn_size(&events);
+            self.process_all(&events).await?;
+        }
+    }
+
+    /// Reads next time about as many envelopes as make one batch.
+    fn learn_size(&mut self, events: &[Event<'_>]) {
+        let bytes: usize = events.iter().map(|event| event.bytes).sum();
+        let average = (bytes / events.len().max(1)).max(1);
+        let config = &self.engine.config;
+        let upper = config
+            .batch_records
+            .min(self.read_limit.saturating_mul(4))
+            .max(1);
+        self.read_limit = (config.batch_bytes / average).clamp(1, upper);
+    }
+
+    /// Deals with events that follow one another from the position on, batch by batch.
+    async fn process_all(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
+        let mut rest = events;
+        while !rest.is_empty() {
+            if self.patience.token.is_cancelled() {
+                return Err(Halt::Stopped);
+            }
+            let count = self.batch_length(rest);
+            self.process(&rest[..count]).await?;
+            self.engine.reporter.running(self.position);
+            if rest[count - 1].seals() {
+                return Err(Halt::Sealed);
+            }
+            rest = &rest[count..];
+        }
+        Ok(())
+    }
+
+    fn batch_length(&self, events: &[Event<'_>]) -> usize {
+        let config = &self.engine.config;
+        let mut bytes = 0;
+        let fitting = events
+            .iter()
+            .take(config.batch_records.max(1))
+            .take_while(|event| {
+                bytes += event.bytes;
+                bytes <= config.batch_bytes
+            })
+            .count();
+        fitting.max(1)
+    }
+
+    /// Reads one envelope of the log again, by position.
+    pub(super) async fn reread(&self, position: LogPosition) -> Result<Record, Halt> {
+        let engine = self.engine;
+        let records = self
+            .patience
+            .attempt(|| engine.ports.log.read(&engine.stream, position, 1))
+            .await?;
+        match records.into_iter().next() {
+            Some(record) if record.position == position => Ok(record),
+            _ => Err(hole(position, &engine.stream)),
+        }
+    }
+
+    /// Takes in the dead letters of what has been dealt with, and remembers those ahead.
+    pub(super) async fn load_letters(&mut self) -> Result<(), Halt> {
+        let engine = self.engine;
+        let known = self
+            .patience
+            .attempt(|| engine.ports.registry.dead_letters(Some(&engine.stream)))
+            .await?;
+        let mut ahead = HashMap::new();
+        for letter in known {
+            let names = engine.handler.names();
+            let Some(name) = names.iter().find(|name| **name == letter.handler) else {
+                continue;
+            };
+            if letter.position >= self.position {
+                ahead.insert(letter.position, *name);
+                continue;
+            }
+            let record = self.reread(letter.position).await?;
+            let event = Event::read(&record, &engine.stream).map_err(StoreError::from)?;
+            self.letters.park(name, &event);
+        }
+        self.letters.ahead = ahead;
+        Ok(())
+    }
+}
+
+fn contiguous(events: &[Event<'_>]) -> usize {
+    let follows = |pair: &[Event<'_>]| pair[1].position == pair[0].position.next();
+    1 + events.windows(2).take_while(|pair| follows(pair)).count()
+}
+
+/// Reads what the log gave; anything but the envelopes that follow `from` is damage.
+fn read_log<'r>(
+    records: &'r [Record],
+    from: LogPosition,
+    stream: &StreamId,
+) -> Result<Vec<Event<'r>>, Halt> {
+    let mut events = Vec::with_capacity(records.len());
+    let mut expected = from;
+    for record in records {
+        if record.position != expected {
+            return Err(hole(expected, stream));
+        }
+        events.push(Event::read(record, stream).map_err(StoreError::from)?);
+        expected = expected.next();
+    }
+    Ok(events)
+}
+
+fn hole(position: LogPosition, stream: &StreamId) -> Halt {
+    Halt::Damaged(StoreError::Damaged {
+        store: "log",
+        reason: format!("{stream} has no envelope at position {position}"),
+    })
+}

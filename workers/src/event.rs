@@ -1,0 +1,163 @@
+//! An envelope as a worker reads it: the head parsed, the data left as it is until a handler
+//! wants it. Commands are most of the bytes of a bulk and are never looked into.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use spice_core::{
+    envelope::{EventType, Generations, Kind, SCHEMA_VERSION},
+    error::StoreError,
+    id::{BranchGeneration, EventId, LogPosition, Sequence, StreamId},
+    port::log::Record,
+    time::Timestamp,
+};
+
+/// One envelope, borrowed from its line.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// Where it stands.
+    pub position: LogPosition,
+    /// Its id.
+    pub event_id: EventId,
+    /// What it says.
+    pub event_type: EventType,
+    /// Command, domain event or control mark.
+    pub kind: Kind,
+    /// Its aggregate, as text.
+    pub aggregate_id: Cow<'a, str>,
+    /// The aggregate's sequence.
+    pub sequence: Option<Sequence>,
+    /// When it was accepted.
+    pub occurred_at: Timestamp,
+    /// The branch that it belongs to, for the aggregates of a branch.
+    pub branch: Option<BranchGeneration>,
+    /// What happened.
+    pub data: &'a RawValue,
+    /// The length of its line.
+    pub bytes: usize,
+}
+
+/// Why a line is not the envelope that it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It cannot be read.
+    #[error("the envelope at position {position} cannot be read: {reason}")]
+    Unreadable {
+        /// Where it stands.
+        position: LogPosition,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It belongs to another log, or to another place in this one.
+    #[error("the record at position {position} is the envelope {database}/{generation} at {says}")]
+    Foreign {
+        /// Where it was found.
+        position: LogPosition,
+        /// The database that it names.
+        database: String,
+        /// The generation that it names.
+        generation: u32,
+        /// The position that it names.
+        says: LogPosition,
+    },
+}
+
+impl From<Damage> for StoreError {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged {
+            store: "log",
+            reason: damage.to_string(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    event_id: EventId,
+    event_type: EventType,
+    #[serde(borrow)]
+    aggregate_id: Cow<'a, str>,
+    occurred_at: Timestamp,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    metadata: MetadataHead,
+    #[serde(borrow)]
+    schema_version: Cow<'a, str>,
+    sequence_number: Option<Sequence>,
+    position: LogPosition,
+    #[serde(borrow)]
+    database: Cow<'a, str>,
+    generation: Generations,
+}
+
+#[derive(Deserialize)]
+struct MetadataHead {
+    kind: Kind,
+}
+
+impl<'a> Event<'a> {
+    /// Reads a record's head.
+    pub fn read(record: &'a Record, stream: &StreamId) -> Result<Self, Damage> {
+        let unreadable = |reason: String| Damage::Unreadable {
+            position: record.position,
+            reason,
+        };
+        let head: Head<'a> =
+            serde_json::from_slice(&record.line).map_err(|error| unreadable(error.to_string()))?;
+        if head.schema_version != SCHEMA_VERSION {
+            let version = head.schema_version;
+            return Err(unreadable(format!(
+                "schema_version {version:?} is not known"
+            )));
+        }
+        let ours = head.database == stream.database.as_str()
+            && head.generation.database == stream.generation;
+        if !ours || head.position != record.position {
+            return Err(Damage::Foreign {
+                position: record.position,
+                database: head.database.into_owned(),
+                generation: head.generation.database,
+                says: head.position,
+            });
+        }
+        Ok(Self {
+            position: head.position,
+            event_id: head.event_id,
+            event_type: head.event_type,
+            kind: head.metadata.kind,
+            aggregate_id: head.aggregate_id,
+            sequence: head.sequence_number,
+            occurred_at: head.occurred_at,
+            branch: head.generation.branch,
+            data: head.data,
+            bytes: record.line.len(),
+        })
+    }
+
+    /// Reads the data into the shape of its type.
+    pub fn data<T: Deserialize<'a>>(&self) -> Result<T, StoreError> {
+        serde_json::from_str(self.data.get()).map_err(|error| StoreError::Rejected {
+            store: "event",
+            reason: format!(
+                "the data of {} at position {} cannot be read: {error}",
+                self.event_type, self.position
+            ),
+        })
+    }
+
+    /// The branch that the event belongs to.
+    pub fn branch(&self) -> BranchGeneration {
+        self.branch.unwrap_or(BranchGeneration::MAIN)
+    }
+
+    /// Whether the log ends here.
+    pub fn seals(&self) -> bool {
+        self.event_type == EventType::DatabaseSealed
+    }
+}
+
+/// Whether a record is the seal of its log.
+pub(crate) fn is_seal(record: &Record, stream: &StreamId) -> bool {
+    Event::read(record, stream).is_ok_and(|event| event.seals())
+}

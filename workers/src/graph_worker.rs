@@ -1,0 +1,227 @@
+//! The graph worker: every domain event of a class or an instance becomes one version.
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use spice_core::{
+    envelope::{EventType, Kind},
+    error::StoreError,
+    id::{InstanceRef, LogPosition, StreamId},
+    json::Json,
+    name::{ClassName, InstanceId, PropertyName},
+    port::{
+        StoreResult,
+        graph::{Entity, Graph, Sink, Version},
+    },
+    time::Timestamp,
+};
+
+use crate::{
+    engine::{Effects, Handler},
+    event::Event,
+};
+
+/// The worker's name.
+pub const NAME: &str = "graph_worker";
+/// The names under which it records (contract §6).
+pub const NAMES: &[&str] = &["ontology_worker", "instance_worker", "branch_worker"];
+
+/// Applies events to the graph.
+pub struct GraphWorker {
+    graph: Arc<dyn Graph>,
+}
+
+impl GraphWorker {
+    /// The worker of a graph.
+    pub fn new(graph: Arc<dyn Graph>) -> Self {
+        Self { graph }
+    }
+}
+
+#[async_trait]
+impl Handler for GraphWorker {
+    fn worker(&self) -> &'static str {
+        NAME
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        NAMES
+    }
+
+    fn name_of(&self, event: &Event<'_>) -> Option<&'static str> {
+        if event.kind != Kind::Domain {
+            return None;
+        }
+        match event.event_type {
+            EventType::OntologyClassCreated
+            | EventType::OntologyClassUpdated
+            | EventType::OntologyClassDeleted => Some("ontology_worker"),
+            EventType::InstanceCreated
+            | EventType::InstanceUpdated
+            | EventType::InstanceDeleted => Some("instance_worker"),
+            _ => Some("branch_worker"),
+        }
+    }
+
+    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
+        self.graph.sink(stream).await
+    }
+
+    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
+        self.graph.reset(stream).await
+    }
+
+    async fn apply(
+        &self,
+        stream: &StreamId,
+        generation: &str,
+        from: LogPosition,
+        through: LogPosition,
+        events: &[&Event<'_>],
+    ) -> StoreResult<Effects> {
+        let mut effects = Effects::default();
+        let mut versions = Vec::with_capacity(events.len());
+        let mut origins = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            match version(event) {
+                Ok(Some(version)) => {
+                    versions.push(version);
+                    origins.push(index);
+                }
+                Ok(None) => {}
+                Err(error) => effects.refused.push((index, error)),
+            }
+        }
+        let applied = self
+            .graph
+            .apply(stream, generation, from, through, &versions)
+            .await?;
+        for (index, error) in applied.refused {
+            effects.refused.push((origins[index], error));
+        }
+        effects.stale = applied
+            .stale
+            .into_iter()
+            .map(|index| origins[index])
+            .collect();
+        Ok(effects)
+    }
+}
+
+#[derive(Deserialize)]
+struct InstanceData {
+    class_id: ClassName,
+    instance_id: InstanceId,
+    created_at: Timestamp,
+    data: Option<Json>,
+}
+
+#[derive(Deserialize)]
+struct ClassData {
+    class_id: ClassName,
+    created_at: Timestamp,
+    class: Option<Json>,
+}
+
+/// The version that an event makes; none for what leaves no trace in the graph.
+pub(crate) fn version(event: &Event<'_>) -> Result<Option<Version>, StoreError> {
+    if event.kind != Kind::Domain {
+        return Ok(None);
+    }
+    let (entity, created_at, data, references) = match event.event_type {
+        EventType::OntologyClassCreated
+        | EventType::OntologyClassUpdated
+        | EventType::OntologyClassDeleted => {
+            let class: ClassData = event.data()?;
+            (
+                Entity::Class(class.class_id),
+                class.created_at,
+                class.class,
+                Vec::new(),
+            )
+        }
+        EventType::InstanceCreated | EventType::InstanceUpdated | EventType::InstanceDeleted => {
+            let instance: InstanceData = event.data()?;
+            let references = instance.data.as_ref().map_or_else(Vec::new, references);
+            let entity = Entity::Instance(InstanceRef {
+                class: instance.class_id,
+                id: instance.instance_id,
+            });
+            (entity, instance.created_at, instance.data, references)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Version {
+        branch: event.branch(),
+        entity,
+        position: event.position,
+        sequence: event.sequence.unwrap_or_default(),
+        event_id: event.event_id,
+        occurred_at: event.occurred_at,
+        created_at,
+        data,
+        references,
+    }))
+}
+
+/// Every reference that a state may hold, by its shape alone: a string `Class/id`, or a list of
+/// such, under any key. It holds all that any schema would call a reference, so the worker needs
+/// no schema; readers ask only for predicates that the class declares.
+fn references(data: &Json) -> Vec<(PropertyName, InstanceRef)> {
+    if !data.as_str().contains('/') {
+        return Vec::new();
+    }
+    let Ok(properties) = data.read::<Fields<'_>>() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (key, value) in &properties.0 {
+        let targets = targets(value.get());
+        if targets.is_empty() {
+            continue;
+        }
+        let Ok(predicate) = key.parse::<PropertyName>() else {
+            continue;
+        };
+        for target in targets {
+            let reference = (predicate.clone(), target);
+            if !found.contains(&reference) {
+                found.push(reference);
+            }
+        }
+    }
+    found
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Fields<'a>(#[serde(borrow)] IndexMap<String, &'a RawValue>);
+
+fn targets(value: &str) -> Vec<InstanceRef> {
+    if !value.contains('/') {
+        return Vec::new();
+    }
+    if value.starts_with('"') {
+        return target(value).into_iter().collect();
+    }
+    if !value.starts_with('[') {
+        return Vec::new();
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(value).unwrap_or_default();
+    items.iter().filter_map(|item| target(item.get())).collect()
+}
+
+fn target(value: &str) -> Option<InstanceRef> {
+    if !value.starts_with('"') {
+        return None;
+    }
+    let text: Text<'_> = serde_json::from_str(value).ok()?;
+    text.0.parse().ok()
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,257 @@
+//! The relay: copies a log to the bus, in order. Its checkpoint moves only over confirmed
+//! deliveries: a restart may publish again, never skip.
+
+use std::{sync::Arc, time::Duration};
+
+use spice_core::{
+    error::StoreError,
+    id::{LogPosition, StreamId},
+    port::{
+        bus::Bus,
+        clock::Clock,
+        log::{Log, Record},
+    },
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::{Backoff, BackoffConfig},
+    engine::{End, Halt, Patience, is_finished},
+    event::is_seal,
+    status::{Reporter, WorkerState, WorkerStatus},
+};
+
+/// How a relay works.
+#[derive(Debug, Clone)]
+pub struct RelayConfig {
+    /// The most records of one publication.
+    pub batch_records: usize,
+    /// About the most bytes of one publication.
+    pub batch_bytes: usize,
+    /// How long a moved checkpoint may stay unwritten.
+    pub checkpoint_interval: Duration,
+    /// How many records a checkpoint may lag behind while the relay is busy.
+    pub checkpoint_records: u64,
+    /// The waits while log or bus is away.
+    pub backoff: BackoffConfig,
+    /// What the jitter is drawn from.
+    pub seed: u64,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self {
+            batch_records: 1_000,
+            batch_bytes: 4 << 20,
+            checkpoint_interval: Duration::from_secs(1),
+            checkpoint_records: 10_000,
+            backoff: BackoffConfig::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// The relay of one log.
+pub struct Relay {
+    log: Arc<dyn Log>,
+    bus: Arc<dyn Bus>,
+    stream: StreamId,
+    config: RelayConfig,
+    reporter: Reporter,
+}
+
+/// Where a relay stands, and what of that is written down.
+struct Place {
+    position: LogPosition,
+    saved: LogPosition,
+    saved_at: Option<Instant>,
+    read_limit: usize,
+}
+
+impl Relay {
+    /// The relay of `stream`.
+    pub fn new(
+        log: Arc<dyn Log>,
+        bus: Arc<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        stream: StreamId,
+        config: RelayConfig,
+    ) -> Self {
+        Self {
+            log,
+            bus,
+            stream,
+            config,
+            reporter: Reporter::new(clock),
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn told_by(mut self, reporter: Reporter) -> Self {
+        self.reporter = reporter;
+        self
+    }
+
+    /// What the relay says of itself.
+    pub fn status(&self) -> watch::Receiver<WorkerStatus> {
+        self.reporter.subscribe()
+    }
+
+    /// Relays until told to end, until the seal is delivered, or until the log is damaged.
+    pub async fn run(self, token: CancellationToken) -> Result<End, StoreError> {
+        let salt = format!("relay/{}", self.stream);
+        let patience = Patience {
+            reporter: self.reporter.clone(),
+            token,
+            backoff: Backoff::new(self.config.backoff, self.config.seed, &salt),
+        };
+        let mut failures = 0;
+        let end = loop {
+            match self.relay(&patience).await {
+                Halt::Stopped => break End::Stopped,
+                Halt::Sealed => break End::Sealed,
+                Halt::Refused(error) | Halt::Damaged(error) => {
+                    self.reporter.damaged(error.to_string());
+                    return Err(error);
+                }
+                Halt::LookAgain(reason) => {
+                    failures += 1;
+                    if patience.pause(reason, failures).await.is_err() {
+                        break End::Stopped;
+                    }
+                }
+            }
+        };
+        self.reporter.set(WorkerState::Ended);
+        Ok(end)
+    }
+
+    async fn relay(&self, patience: &Patience) -> Halt {
+        let start = match self.start(patience).await {
+            Ok(start) => start,
+            Err(halt) => return halt,
+        };
+        self.reporter.running(start);
+        let mut place = Place {
+            position: start,
+            saved: start,
+            saved_at: None,
+            read_limit: self.config.batch_records.min(200),
+        };
+        let halt = loop {
+            if let Err(halt) = self.step(&mut place, patience).await {
+                break halt;
+            }
+        };
+        self.save(&mut place).await;
+        halt
+    }
+
+    async fn start(&self, patience: &Patience) -> Result<LogPosition, Halt> {
+        let start = patience
+            .attempt(|| self.log.checkpoint(&self.stream))
+            .await?;
+        let finished = patience
+            .attempt(|| is_finished(&*self.log, &self.stream, start))
+            .await?;
+        if finished {
+            return Err(Halt::Sealed);
+        }
+        Ok(start)
+    }
+
+    /// One publication, or a wait for something to publish.
+    async fn step(&self, place: &mut Place, patience: &Patience) -> Result<(), Halt> {
+        let mut fruitless = 0;
+        let records = loop {
+            if patience.token.is_cancelled() {
+                return Err(Halt::Stopped);
+            }
+            let (from, limit) = (place.position, place.read_limit);
+            let records = patience
+                .attempt(|| self.log.read(&self.stream, from, limit))
+                .await?;
+            if !records.is_empty() {
+                break records;
+            }
+            if fruitless > 0 {
+                patience.wait(fruitless).await?;
+            }
+            fruitless += u32::from(self.wait(place, patience).await?);
+        };
+        self.check(&records, place)?;
+        patience
+            .attempt(|| self.bus.publish(&self.stream, records.clone()))
+            .await?;
+        place.position = place.position.plus(records.len() as u64);
+        self.reporter.running(place.position);
+        self.save_when_due(place).await;
+        match records.last() {
+            Some(last) if is_seal(last, &self.stream) => Err(Halt::Sealed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the log may be longer; true when it says so. A checkpoint that falls due in
+    /// the meantime is written.
+    async fn wait(&self, place: &mut Place, patience: &Patience) -> Result<bool, Halt> {
+        let longer = self.log.wait_beyond(&self.stream, place.position);
+        let longer = patience.token.run_until_cancelled(longer);
+        if place.saved == place.position {
+            return longer.await.map(|()| true).ok_or(Halt::Stopped);
+        }
+        let due = place
+            .saved_at
+            .map_or_else(Instant::now, |at| at + self.config.checkpoint_interval);
+        if let Ok(answer) = timeout_at(due, longer).await {
+            return answer.map(|()| true).ok_or(Halt::Stopped);
+        }
+        self.save(place).await;
+        Ok(false)
+    }
+
+    fn check(&self, records: &[Record], place: &mut Place) -> Result<(), Halt> {
+        let mut expected = place.position;
+        let mut bytes = 0;
+        for record in records {
+            if record.position != expected {
+                return Err(Halt::Damaged(StoreError::Damaged {
+                    store: "log",
+                    reason: format!("{} has no envelope at position {expected}", self.stream),
+                }));
+            }
+            bytes += record.line.len();
+            expected = expected.next();
+        }
+        let average = (bytes / records.len().max(1)).max(1);
+        let upper = self.config.batch_records.min(place.read_limit * 4).max(1);
+        place.read_limit = (self.config.batch_bytes / average).clamp(1, upper);
+        Ok(())
+    }
+
+    async fn save_when_due(&self, place: &mut Place) {
+        let behind = place.position.0 - place.saved.0;
+        let interval = self.config.checkpoint_interval;
+        let due = place.saved_at.is_none_or(|at| at.elapsed() >= interval);
+        if due || behind >= self.config.checkpoint_records {
+            self.save(place).await;
+        }
+    }
+
+    /// Writes the checkpoint. Failing that it is written later: what is relayed again does no
+    /// harm.
+    async fn save(&self, place: &mut Place) {
+        if place.saved == place.position {
+            return;
+        }
+        place.saved_at = Some(Instant::now());
+        match self.log.set_checkpoint(&self.stream, place.position).await {
+            Ok(()) => place.saved = place.position,
+            Err(error) => tracing::warn!(%error, stream = %self.stream, "checkpoint not written"),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a worker says of itself, for people and for the api.
+
+use std::sync::Arc;
+
+use spice_core::{id::LogPosition, port::clock::Clock, time::Timestamp};
+use tokio::sync::watch;
+
+/// What a worker is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerState {
+    /// Finding out where it stands.
+    Starting,
+    /// At work, or waiting for work.
+    Running,
+    /// Another holds the lease.
+    Standby,
+    /// A store is away; it goes on by itself.
+    Paused {
+        /// What was seen last.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+        /// How often it was tried again.
+        retries: u32,
+    },
+    /// Something is broken that waiting does not mend; nothing was skipped.
+    Damaged {
+        /// What was found, and where.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The log is sealed and all of it is done, or the worker was told to end.
+    Ended,
+}
+
+impl WorkerState {
+    /// A stable label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Standby => "standby",
+            Self::Paused { .. } => "paused",
+            Self::Damaged { .. } => "damaged",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A worker's state and place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerStatus {
+    /// What it is doing.
+    pub state: WorkerState,
+    /// Every position below this one is dealt with.
+    pub position: LogPosition,
+}
+
+impl Default for WorkerStatus {
+    fn default() -> Self {
+        Self {
+            state: WorkerState::Starting,
+            position: LogPosition::ZERO,
+        }
+    }
+}
+
+/// The telling side of a status.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    sender: Arc<watch::Sender<WorkerStatus>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Reporter {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            sender: Arc::new(watch::Sender::new(WorkerStatus::default())),
+            clock,
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<WorkerStatus> {
+        self.sender.subscribe()
+    }
+
+    pub(crate) fn set(&self, state: WorkerState) {
+        self.sender.send_if_modified(|status| {
+            let changed = status.state != state;
+            status.state = state;
+            changed
+        });
+    }
+
+    pub(crate) fn running(&self, position: LogPosition) {
+        let status = WorkerStatus {
+            state: WorkerState::Running,
+            position,
+        };
+        self.sender.send_if_modified(|known| {
+            let changed = *known != status;
+            *known = status;
+            changed
+        });
+    }
+
+    pub(crate) fn paused(&self, reason: String, retries: u32) {
+        let now = self.clock.now();
+        self.sender.send_modify(|status| {
+            let since = match &status.state {
+                WorkerState::Paused { since, .. } => *since,
+                _ => now,
+            };
+            status.state = WorkerState::Paused {
+                reason,
+                since,
+                retries,
+            };
+        });
+    }
+
+    pub(crate) fn damaged(&self, reason: String) {
+        let since = self.clock.now();
+        self.set(WorkerState::Damaged { reason, since });
+    }
+}

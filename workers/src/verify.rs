@@ -1,0 +1,336 @@
+//! Checks the sinks against the fold of the log: by digests per bucket first, item by item only
+//! where those differ; and mends exactly what differs. A live system can be checked: what a sink
+//! shows may be what the log said when the check began, or anything that it has said since.
+
+mod digest;
+mod fold;
+mod repair;
+mod shelf;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use spice_core::{
+    id::{BranchGeneration, LogPosition, Sequence, StreamId},
+    port::{
+        StoreResult,
+        documents::Documents,
+        graph::{Entity, Graph},
+        log::Log,
+        registry::WorkerRegistry,
+    },
+};
+
+pub use repair::{Repaired, repair};
+
+use self::{
+    digest::{Buckets, Mark},
+    fold::Expected,
+    shelf::Shelf,
+};
+use crate::{graph_worker, projection_worker};
+
+/// What is compared with what.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The log: it is right.
+    pub log: &'a dyn Log,
+    /// The graph.
+    pub graph: &'a dyn Graph,
+    /// The documents.
+    pub documents: &'a dyn Documents,
+    /// Knows what is parked.
+    pub registry: &'a dyn WorkerRegistry,
+}
+
+/// A sink that can be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Projection {
+    /// The graph.
+    Graph,
+    /// The documents.
+    Documents,
+}
+
+impl Projection {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Graph, Self::Documents];
+
+    /// The sink's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Graph => "graph",
+            Self::Documents => "documents",
+        }
+    }
+
+    fn is_fed_by(self, handler: &str) -> bool {
+        match self {
+            Self::Graph => graph_worker::NAMES.contains(&handler),
+            Self::Documents => projection_worker::NAMES.contains(&handler),
+        }
+    }
+}
+
+/// How a sink differs from the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DifferenceKind {
+    /// The log has it, the sink does not.
+    Missing,
+    /// The sink has it, the log does not.
+    Unexpected,
+    /// Both have it, not the same.
+    Differs,
+}
+
+impl DifferenceKind {
+    /// A stable label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Unexpected => "unexpected",
+            Self::Differs => "differs",
+        }
+    }
+}
+
+/// Why a difference is none that needs mending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// An event of it waits in the dead letters.
+    Parked,
+    /// A person gave an event of it up for this sink.
+    Discarded,
+}
+
+/// One entity on one branch that is not in a sink as the log tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Which sink.
+    pub projection: Projection,
+    /// On which branch.
+    pub branch: BranchGeneration,
+    /// What.
+    pub entity: Entity,
+    /// How.
+    pub kind: DifferenceKind,
+    /// The sequence that the log tells.
+    pub expected: Option<Sequence>,
+    /// The sequence that the sink has.
+    pub found: Option<Sequence>,
+    /// Set when it is no surprise.
+    pub known: Option<Known>,
+}
+
+/// An event that a sink does not have, as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownEvent {
+    /// The handler that parked it, or for which it was given up.
+    pub handler: String,
+    /// Where it stands.
+    pub position: LogPosition,
+    /// Its aggregate, as text.
+    pub aggregate_id: String,
+    /// Why.
+    pub known: Known,
+}
+
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The log.
+    pub stream: StreamId,
+    /// How far each sink was when the check began.
+    pub positions: BTreeMap<Projection, LogPosition>,
+    /// How many entities the log tells of in each sink.
+    pub entities: BTreeMap<Projection, u64>,
+    /// Every difference, the known ones too.
+    pub differences: Vec<Difference>,
+    /// Every parked and every discarded event.
+    pub known: Vec<KnownEvent>,
+}
+
+impl Report {
+    /// The differences that nothing explains.
+    pub fn surprises(&self) -> impl Iterator<Item = &Difference> {
+        self.differences
+            .iter()
+            .filter(|difference| difference.known.is_none())
+    }
+
+    /// Whether nothing needs mending.
+    pub fn is_clean(&self) -> bool {
+        self.surprises().next().is_none()
+    }
+}
+
+/// Checks both sinks of a log.
+pub async fn verify(sources: Sources<'_>, stream: &StreamId) -> StoreResult<Report> {
+    let mut report = Report {
+        stream: stream.clone(),
+        positions: BTreeMap::new(),
+        entities: BTreeMap::new(),
+        differences: Vec::new(),
+        known: Vec::new(),
+    };
+    let parked = sources.registry.dead_letters(Some(stream)).await?;
+    report
+        .known
+        .extend(parked.into_iter().map(|letter| KnownEvent {
+            handler: letter.handler,
+            position: letter.position,
+            aggregate_id: letter.aggregate_id,
+            known: Known::Parked,
+        }));
+    for projection in Projection::ALL {
+        verify_one(sources, stream, projection, &mut report).await?;
+    }
+    Ok(report)
+}
+
+async fn verify_one(
+    sources: Sources<'_>,
+    stream: &StreamId,
+    projection: Projection,
+    report: &mut Report,
+) -> StoreResult<()> {
+    let shelf = Shelf::new(sources, projection);
+    let position = shelf.sink(stream).await?.position;
+    let expected = fold::fold(sources.log, stream, projection, position).await?;
+    report.positions.insert(projection, position);
+    report.entities.insert(projection, expected.len());
+    report.known.extend(expected.discarded.iter().cloned());
+    let mut found = Buckets::default();
+    for branch in &expected.branches {
+        shelf
+            .each(stream, *branch, |item| {
+                found.add(item.key(), item.mark().digest)
+            })
+            .await?;
+    }
+    let dirty = expected.buckets().differing(&found);
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let check = Check {
+        sources,
+        stream,
+        projection,
+        position,
+    };
+    let differences = check.compare(&expected, &dirty, &report.known).await?;
+    report.differences.extend(differences);
+    Ok(())
+}
+
+/// One entity's versions in the log.
+#[derive(Default)]
+struct Trace {
+    at: Option<Mark>,
+    later: Vec<Mark>,
+    known: Option<Known>,
+}
+
+struct Check<'a> {
+    sources: Sources<'a>,
+    stream: &'a StreamId,
+    projection: Projection,
+    position: LogPosition,
+}
+
+type Place = (BranchGeneration, Entity);
+
+impl Check<'_> {
+    /// Compares the items of the buckets that differ. The sink is read first, so that the log,
+    /// read after it, knows everything that was seen.
+    async fn compare(
+        &self,
+        expected: &Expected,
+        dirty: &BTreeSet<u8>,
+        known: &[KnownEvent],
+    ) -> StoreResult<Vec<Difference>> {
+        let shelf = Shelf::new(self.sources, self.projection);
+        let mut found: HashMap<Place, Mark> = HashMap::new();
+        for branch in &expected.branches {
+            shelf
+                .each(self.stream, *branch, |item| {
+                    if dirty.contains(&digest::bucket(item.key())) {
+                        found.insert((item.branch, item.entity.clone()), item.mark());
+                    }
+                })
+                .await?;
+        }
+        let traces = self.trace(dirty, known).await?;
+        let places: BTreeSet<&Place> = found.keys().chain(traces.keys()).collect();
+        let nothing = Trace::default();
+        Ok(places
+            .into_iter()
+            .filter_map(|place| {
+                let trace = traces.get(place).unwrap_or(&nothing);
+                self.difference(place, trace, found.get(place))
+            })
+            .collect())
+    }
+
+    async fn trace(
+        &self,
+        dirty: &BTreeSet<u8>,
+        known: &[KnownEvent],
+    ) -> StoreResult<HashMap<Place, Trace>> {
+        let known: HashMap<LogPosition, &Known> = known
+            .iter()
+            .filter(|event| self.projection.is_fed_by(&event.handler))
+            .map(|event| (event.position, &event.known))
+            .collect();
+        let mut traces: HashMap<Place, Trace> = HashMap::new();
+        let end = LogPosition::MAX;
+        fold::scan(
+            self.sources.log,
+            self.stream,
+            LogPosition::ZERO,
+            end,
+            |event| {
+                for item in shelf::items(self.projection, event) {
+                    if !dirty.contains(&digest::bucket(item.key())) {
+                        continue;
+                    }
+                    let mark = item.mark();
+                    let trace = traces.entry((item.branch, item.entity)).or_default();
+                    if let Some(reason) = known.get(&event.position) {
+                        trace.known = Some((*reason).clone());
+                    }
+                    if event.position >= self.position {
+                        trace.later.push(mark);
+                    } else if trace
+                        .at
+                        .is_none_or(|newest| mark.sequence > newest.sequence)
+                    {
+                        trace.at = Some(mark);
+                    }
+                }
+                Ok(())
+            },
+        )
+        .await?;
+        Ok(traces)
+    }
+
+    fn difference(&self, place: &Place, trace: &Trace, found: Option<&Mark>) -> Option<Difference> {
+        let kind = match (trace.at, found) {
+            (None, None) => return None,
+            (Some(expected), Some(found)) if expected == *found => return None,
+            (_, Some(found)) if trace.later.contains(found) => return None,
+            (Some(_), None) => DifferenceKind::Missing,
+            (None, Some(_)) => DifferenceKind::Unexpected,
+            (Some(_), Some(_)) => DifferenceKind::Differs,
+        };
+        Some(Difference {
+            projection: self.projection,
+            branch: place.0,
+            entity: place.1.clone(),
+            kind,
+            expected: trace.at.map(|mark| mark.sequence),
+            found: found.map(|mark| mark.sequence),
+            known: trace.known.clone(),
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Digests: of an item sixteen bytes, of a bucket their sum, so that order does not matter.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+use spice_core::{
+    id::{BranchGeneration, LogPosition, Sequence},
+    json::Json,
+    port::graph::Entity,
+};
+
+/// How many buckets there are.
+const BUCKETS: usize = 256;
+
+/// One entity on one branch, as the log or a sink tells it.
+pub(super) struct Item {
+    pub(super) branch: BranchGeneration,
+    pub(super) entity: Entity,
+    pub(super) sequence: Sequence,
+    pub(super) position: LogPosition,
+    pub(super) data: Option<Json>,
+}
+
+/// All that is kept of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) sequence: Sequence,
+    pub(super) digest: u128,
+}
+
+impl Item {
+    /// What stands for (branch, entity).
+    pub(super) fn key(&self) -> u128 {
+        let mut hasher = Sha256::new();
+        hasher.update(self.branch.0.0.to_le_bytes());
+        match &self.entity {
+            Entity::Class(class) => {
+                hasher.update(b"c");
+                hasher.update(class.as_str());
+            }
+            Entity::Instance(instance) => {
+                hasher.update(b"i");
+                hasher.update(instance.class.as_str());
+                hasher.update(b"/");
+                hasher.update(instance.id.as_str());
+            }
+        }
+        short(hasher)
+    }
+
+    /// What stands for the whole item.
+    pub(super) fn mark(&self) -> Mark {
+        let mut hasher = Sha256::new();
+        hasher.update(self.key().to_le_bytes());
+        hasher.update(self.sequence.0.to_le_bytes());
+        hasher.update(self.position.0.to_le_bytes());
+        match &self.data {
+            None => hasher.update(b"-"),
+            Some(data) => {
+                hasher.update(b"+");
+                hasher.update(data.as_str());
+            }
+        }
+        Mark {
+            sequence: self.sequence,
+            digest: short(hasher),
+        }
+    }
+}
+
+fn short(hasher: Sha256) -> u128 {
+    let digest = hasher.finalize();
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
+}
+
+/// The bucket of a key.
+pub(super) fn bucket(key: u128) -> u8 {
+    key.to_le_bytes()[0]
+}
+
+/// The sums of all buckets.
+#[derive(PartialEq, Eq)]
+pub(super) struct Buckets {
+    sums: Vec<u128>,
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self {
+            sums: vec![0; BUCKETS],
+        }
+    }
+}
+
+impl Buckets {
+    /// Adds an item.
+    pub(super) fn add(&mut self, key: u128, digest: u128) {
+        let sum = &mut self.sums[usize::from(bucket(key))];
+        *sum = sum.wrapping_add(digest);
+    }
+
+    /// The buckets that are not the same.
+    pub(super) fn differing(&self, other: &Self) -> BTreeSet<u8> {
+        let pairs = self.sums.iter().zip(&other.sums);
+        (0..=u8::MAX)
+            .zip(pairs)
+            .filter(|(_, (ours, theirs))| ours != theirs)
+            .map(|(bucket, _)| bucket)
+            .collect()
+    }
+}

@@ -1,0 +1,149 @@
+//! Mends what a check found: removes the differing entities and writes them again from the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spice_core::{
+    error::StoreError,
+    guard::Guards,
+    id::{BranchGeneration, LogPosition, StreamId},
+    port::{
+        StoreResult,
+        documents::Document,
+        graph::{Entity, Sink, Version},
+    },
+};
+
+use super::{Projection, Report, Sources, fold, shelf::Shelf};
+use crate::{event::Event, graph_worker, projection_worker};
+
+/// How many entities are mended in one pass over the log.
+const PASS: usize = 10_000;
+/// How many versions are written at a time.
+const CHUNK: usize = 1_000;
+
+/// What was mended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Entities that were removed and, where the log has them, written again.
+    pub entities: u64,
+    /// Versions and documents that were written.
+    pub written: u64,
+}
+
+type Wanted = BTreeSet<(BranchGeneration, Entity)>;
+
+/// Mends every difference of a report that nothing explains. Workers may go on meanwhile.
+pub async fn repair(sources: Sources<'_>, report: &Report) -> StoreResult<Repaired> {
+    let mut repaired = Repaired::default();
+    for projection in Projection::ALL {
+        let wanted: Vec<_> = report
+            .surprises()
+            .filter(|difference| difference.projection == projection)
+            .map(|difference| (difference.branch, difference.entity.clone()))
+            .collect();
+        for pass in wanted.chunks(PASS) {
+            let repair = Repair {
+                sources,
+                stream: &report.stream,
+                projection,
+                wanted: pass.iter().cloned().collect(),
+            };
+            repair.run(&mut repaired).await?;
+        }
+    }
+    Ok(repaired)
+}
+
+struct Repair<'a> {
+    sources: Sources<'a>,
+    stream: &'a StreamId,
+    projection: Projection,
+    wanted: Wanted,
+}
+
+impl Repair<'_> {
+    async fn run(&self, repaired: &mut Repaired) -> StoreResult<()> {
+        let shelf = Shelf::new(self.sources, self.projection);
+        let mut by_branch: BTreeMap<BranchGeneration, Vec<Entity>> = BTreeMap::new();
+        for (branch, entity) in &self.wanted {
+            by_branch.entry(*branch).or_default().push(entity.clone());
+        }
+        for (branch, entities) in &by_branch {
+            shelf.remove(self.stream, *branch, entities).await?;
+        }
+        // Read after the removal: what a worker wrote before it lies below this position, what
+        // it writes later stays.
+        let sink = shelf.sink(self.stream).await?;
+        repaired.entities += self.wanted.len() as u64;
+        repaired.written += self.write_again(&sink).await?;
+        Ok(())
+    }
+
+    async fn write_again(&self, sink: &Sink) -> StoreResult<u64> {
+        let mut written = 0;
+        let mut from = LogPosition::ZERO;
+        while from < sink.position {
+            let mut versions = Vec::new();
+            let mut documents = Vec::new();
+            let until = sink.position.min(from.plus(CHUNK as u64));
+            fold::scan(self.sources.log, self.stream, from, until, |event| {
+                match self.projection {
+                    Projection::Graph => versions.extend(self.version(event)),
+                    Projection::Documents => documents.extend(self.documents(event)),
+                }
+                Ok(())
+            })
+            .await?;
+            written += versions.len() as u64 + documents.len() as u64;
+            self.write(sink, &versions, &documents).await?;
+            from = until;
+        }
+        Ok(written)
+    }
+
+    fn version(&self, event: &Event<'_>) -> Option<Version> {
+        let version = graph_worker::version(event).ok().flatten()?;
+        let place = (version.branch, version.entity.clone());
+        self.wanted.contains(&place).then_some(version)
+    }
+
+    fn documents(&self, event: &Event<'_>) -> Vec<Document> {
+        let mut made = projection_worker::documents(event, Guards::default()).unwrap_or_default();
+        made.retain(|document| {
+            let place = (document.branch.1, document.entity.clone());
+            self.wanted.contains(&place)
+        });
+        made
+    }
+
+    async fn write(
+        &self,
+        sink: &Sink,
+        versions: &[Version],
+        documents: &[Document],
+    ) -> StoreResult<()> {
+        let (stream, generation, place) = (self.stream, &sink.generation, sink.position);
+        if !versions.is_empty() {
+            let graph = self.sources.graph;
+            let applied = graph
+                .apply(stream, generation, place, place, versions)
+                .await?;
+            refused(applied.refused)?;
+        }
+        if !documents.is_empty() {
+            let sink = self.sources.documents;
+            let applied = sink
+                .apply(stream, generation, place, place, documents)
+                .await?;
+            refused(applied.refused)?;
+        }
+        Ok(())
+    }
+}
+
+fn refused(refused: Vec<(usize, StoreError)>) -> StoreResult<()> {
+    refused
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |(_, error)| Err(error))
+}
