@@ -44,7 +44,7 @@ pub struct Origin {
 pub type RawData = IndexMap<String, Json>;
 
 /// The payload of a command: exactly what the client sent, as the log keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// Makes a database.
@@ -164,7 +164,7 @@ pub enum OnError {
 
 /// One change of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE", try_from = "WrittenChange")]
 pub enum InstanceChange {
     /// Makes an instance.
     CreateInstance {
@@ -196,6 +196,50 @@ pub enum InstanceChange {
         /// The sequence that the client saw.
         expected_seq: Sequence,
     },
+}
+
+/// A change as it is written. Values stay the text that they are, which rules out that serde
+/// looks at `type` first and at the rest later.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenChange {
+    r#type: String,
+    class: String,
+    #[serde(default)]
+    id: Option<InstanceId>,
+    #[serde(default)]
+    data: Option<RawData>,
+    #[serde(default)]
+    expected_seq: Option<Sequence>,
+}
+
+impl TryFrom<WrittenChange> for InstanceChange {
+    type Error = String;
+
+    fn try_from(written: WrittenChange) -> Result<Self, String> {
+        let WrittenChange { r#type, class, id, data, expected_seq } = written;
+        let needs = |field: &str| format!("{type} needs {field}", type = r#type);
+        match r#type.as_str() {
+            "CREATE_INSTANCE" => {
+                let data = data.ok_or_else(|| needs("data"))?;
+                Ok(Self::CreateInstance { class, id, data })
+            }
+            "UPDATE_INSTANCE" => Ok(Self::UpdateInstance {
+                class,
+                id: id.ok_or_else(|| needs("id"))?,
+                data: data.ok_or_else(|| needs("data"))?,
+                expected_seq: expected_seq.ok_or_else(|| needs("expected_seq"))?,
+            }),
+            "DELETE_INSTANCE" => Ok(Self::DeleteInstance {
+                class,
+                id: id.ok_or_else(|| needs("id"))?,
+                expected_seq: expected_seq.ok_or_else(|| needs("expected_seq"))?,
+            }),
+            other => Err(format!(
+                "type {other:?} is not one of CREATE_INSTANCE, UPDATE_INSTANCE, DELETE_INSTANCE"
+            )),
+        }
+    }
 }
 
 impl InstanceChange {
