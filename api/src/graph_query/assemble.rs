@@ -1,0 +1,369 @@
+//! The answer: nodes of the graph joined with their documents.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use spice_core::{
+    id::{EventId, InstanceRef, LogPosition, Sequence},
+    naming,
+    ontology::{Class, Schema},
+    port::documents::Document,
+    time::Timestamp,
+};
+
+use crate::{
+    graph_query::{
+        page::Page,
+        plan::Plan,
+        request::GraphRequest,
+        walk::{Reached, member},
+    },
+    http::render::{Frame, InstanceDocument},
+};
+
+/// What an answer is made of.
+pub(crate) struct Assembly<'a> {
+    pub(crate) request: &'a GraphRequest,
+    pub(crate) plan: &'a Plan,
+    pub(crate) schema: &'a Schema,
+    pub(crate) page: &'a Page<'a>,
+    /// The document of each node, when documents were asked for and the read is of now.
+    pub(crate) documents: Option<&'a [Option<Document>]>,
+    /// A read at a position takes the values from the graph, which alone has them.
+    pub(crate) from_graph: bool,
+    pub(crate) frame: Frame<'a>,
+    pub(crate) now: Timestamp,
+    pub(crate) position: LogPosition,
+}
+
+/// The answer of contract §9.
+#[derive(Serialize)]
+pub(crate) struct Answered<'a> {
+    nodes: Vec<Node<'a>>,
+    edges: Vec<EdgeShape<'a>>,
+    query: &'a GraphRequest,
+    count: usize,
+    warnings: Vec<String>,
+    page: PageShape,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paths: Option<Vec<PathShape<'a>>>,
+    index_summary: IndexSummary,
+    position: LogPosition,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    class: &'a str,
+    es_doc_id: &'a str,
+    db_name: &'a str,
+    es_ref: IndexRef<'a>,
+    data_status: DataStatus,
+    display: Display<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<InstanceDocument<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index_status: Option<IndexStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<Provenance>,
+}
+
+#[derive(Serialize)]
+struct IndexRef<'a> {
+    index: &'a str,
+    id: &'a str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum DataStatus {
+    Full,
+    Partial,
+    Missing,
+}
+
+#[derive(Serialize)]
+struct Display<'a> {
+    primary_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    summary: String,
+}
+
+#[derive(Serialize)]
+struct IndexStatus {
+    last_indexed_at: Option<Timestamp>,
+    index_age_seconds: Option<f64>,
+    event_sequence: Option<Sequence>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tombstoned: bool,
+    graph_last_updated_at: Timestamp,
+    projection_lag_seconds: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Provenance {
+    event_id: EventId,
+    event_sequence: Sequence,
+    position: LogPosition,
+    occurred_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct EdgeShape<'a> {
+    from_node: &'a str,
+    to_node: &'a str,
+    predicate: &'a str,
+}
+
+#[derive(Serialize)]
+struct PathShape<'a> {
+    nodes: Vec<&'a str>,
+    predicates: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PageShape {
+    limit: usize,
+    offset: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_offset: Option<usize>,
+}
+
+#[derive(Default, Serialize)]
+struct IndexSummary {
+    documents_found: usize,
+    documents_partial: usize,
+    documents_missing: usize,
+    tombstoned: usize,
+    max_projection_lag_seconds: f64,
+}
+
+/// The texts that an answer borrows.
+pub(crate) struct Texts {
+    ids: Vec<String>,
+    index: String,
+}
+
+impl<'a> Assembly<'a> {
+    /// The texts that [`Assembly::answer`] borrows.
+    pub(crate) fn texts(&self) -> Texts {
+        Texts {
+            ids: self
+                .page
+                .nodes
+                .iter()
+                .map(|node| node.at.to_string())
+                .collect(),
+            index: naming::instances_index(self.frame.database, self.frame.branch),
+        }
+    }
+
+    /// Puts the answer together.
+    pub(crate) fn answer(&'a self, texts: &'a Texts) -> Answered<'a> {
+        let names = self.names();
+        let nodes: Vec<Node<'a>> = (0..self.page.nodes.len())
+            .map(|index| self.node(index, texts, &names))
+            .collect();
+        let mut warnings = self.page.warnings();
+        if self.request.include_audit {
+            warnings.push("audit_not_available".to_owned());
+        }
+        Answered {
+            count: nodes.len(),
+            index_summary: summarise(&nodes),
+            nodes,
+            edges: self.edges(texts),
+            query: self.request,
+            warnings,
+            page: PageShape {
+                limit: self.plan.limit,
+                offset: self.plan.offset,
+                next_offset: self.page.next_offset,
+            },
+            paths: self.plan.max_paths.map(|_| self.paths(texts)),
+            position: self.position,
+        }
+    }
+
+    /// For each class of the plan, the property that names its instances.
+    fn names(&self) -> HashMap<&'a str, Option<&'a str>> {
+        let hops = self.plan.hops.iter().map(|hop| &hop.target);
+        std::iter::once(&self.plan.start)
+            .chain(hops)
+            .map(|class| (class.id.as_str(), naming_property(class)))
+            .collect()
+    }
+
+    fn node(
+        &'a self,
+        index: usize,
+        texts: &'a Texts,
+        names: &HashMap<&'a str, Option<&'a str>>,
+    ) -> Node<'a> {
+        let reached = &self.page.nodes[index];
+        let id = texts.ids[index].as_str();
+        let class = reached.at.class.as_str();
+        let document = self
+            .documents
+            .and_then(|documents| documents[index].as_ref());
+        let tombstoned = reached.version.data.is_none()
+            || document.is_some_and(|document| document.data.is_none());
+        let data_status = self.data_status(reached, document);
+        let data = self.data(reached, document).filter(|_| !tombstoned);
+        let asked = self.from_graph || self.documents.is_some();
+        let name = names
+            .get(class)
+            .copied()
+            .flatten()
+            .filter(|_| !tombstoned)
+            .and_then(|key| {
+                let data = document.and_then(|document| document.data.as_ref());
+                member::<String>(data.or(reached.version.data.as_ref())?, key)
+            });
+        Node {
+            id,
+            class,
+            es_doc_id: id,
+            db_name: self.frame.database.as_str(),
+            es_ref: IndexRef {
+                index: &texts.index,
+                id,
+            },
+            data_status,
+            display: Display {
+                primary_key: reached.at.id.as_str(),
+                summary: name.clone().unwrap_or_else(|| id.to_owned()),
+                name,
+            },
+            data,
+            index_status: (asked || tombstoned)
+                .then(|| self.index_status(reached, document, tombstoned)),
+            provenance: self.request.include_provenance.then(|| Provenance {
+                event_id: reached.version.event_id,
+                event_sequence: reached.version.sequence,
+                position: reached.version.position,
+                occurred_at: reached.version.occurred_at,
+            }),
+        }
+    }
+
+    fn data_status(&self, reached: &Reached, document: Option<&Document>) -> DataStatus {
+        if reached.version.data.is_none() {
+            return DataStatus::Missing;
+        }
+        if self.from_graph {
+            return DataStatus::Full;
+        }
+        if self.documents.is_none() {
+            return DataStatus::Partial;
+        }
+        match document {
+            None => DataStatus::Missing,
+            Some(document) if document.data.is_none() => DataStatus::Missing,
+            Some(document) if document.sequence >= reached.version.sequence => DataStatus::Full,
+            Some(_) => DataStatus::Partial,
+        }
+    }
+
+    fn data(
+        &'a self,
+        reached: &'a Reached,
+        document: Option<&'a Document>,
+    ) -> Option<InstanceDocument<'a>> {
+        let class = self.schema.get(&reached.at.class).map(|class| &**class);
+        if self.from_graph {
+            return self.frame.version(&reached.version, class);
+        }
+        self.frame.document(document?, class)
+    }
+
+    fn index_status(
+        &self,
+        reached: &Reached,
+        document: Option<&Document>,
+        tombstoned: bool,
+    ) -> IndexStatus {
+        let graph = reached.version.occurred_at;
+        let indexed = if self.from_graph {
+            Some((graph, reached.version.sequence))
+        } else {
+            document.map(|document| (document.occurred_at, document.sequence))
+        };
+        IndexStatus {
+            last_indexed_at: indexed.map(|(at, _)| at),
+            index_age_seconds: indexed.map(|(at, _)| self.now.seconds_since(at).max(0.0)),
+            event_sequence: indexed.map(|(_, sequence)| sequence),
+            tombstoned,
+            graph_last_updated_at: graph,
+            projection_lag_seconds: indexed.map(|(at, _)| graph.seconds_since(at).max(0.0)),
+        }
+    }
+
+    fn edges(&'a self, texts: &'a Texts) -> Vec<EdgeShape<'a>> {
+        self.page
+            .edges
+            .iter()
+            .map(|edge| EdgeShape {
+                from_node: &texts.ids[edge.from],
+                to_node: &texts.ids[edge.to],
+                predicate: self.plan.hops[edge.hop].predicate.as_str(),
+            })
+            .collect()
+    }
+
+    fn paths(&'a self, texts: &'a Texts) -> Vec<PathShape<'a>> {
+        let predicates = || self.plan.hops.iter().map(|hop| hop.predicate.as_str());
+        self.page
+            .paths
+            .iter()
+            .map(|way| PathShape {
+                nodes: way.iter().map(|node| texts.ids[*node].as_str()).collect(),
+                predicates: predicates().take(way.len().saturating_sub(1)).collect(),
+            })
+            .collect()
+    }
+}
+
+/// The nodes of a page, for the look-up of their documents.
+impl Page<'_> {
+    pub(crate) fn instances(&self) -> Vec<InstanceRef> {
+        self.nodes.iter().map(|node| node.at.clone()).collect()
+    }
+}
+
+fn summarise(nodes: &[Node<'_>]) -> IndexSummary {
+    let mut summary = IndexSummary::default();
+    for node in nodes {
+        match node.data_status {
+            DataStatus::Full => summary.documents_found += 1,
+            DataStatus::Partial => {
+                summary.documents_partial += 1;
+                summary.documents_found += usize::from(node.data.is_some());
+            }
+            DataStatus::Missing => summary.documents_missing += 1,
+        }
+        if let Some(status) = &node.index_status {
+            summary.tombstoned += usize::from(status.tombstoned);
+            let lag = status.projection_lag_seconds.unwrap_or_default();
+            summary.max_projection_lag_seconds = summary.max_projection_lag_seconds.max(lag);
+        }
+    }
+    summary
+}
+
+/// The property that names the instances of a class: `name`, `title` or `label`, else one that
+/// ends in `_name`.
+fn naming_property(class: &Class) -> Option<&str> {
+    let keys = || {
+        class
+            .properties()
+            .iter()
+            .map(|property| property.name.as_str())
+    };
+    ["name", "title", "label"]
+        .into_iter()
+        .find_map(|wanted| keys().find(|key| key.eq_ignore_ascii_case(wanted)))
+        .or_else(|| keys().find(|key| key.ends_with("_name")))
+}

@@ -1,0 +1,106 @@
+//! Ways through the schema from one class to another, as hops that a query can take.
+
+use serde::Serialize;
+use spice_core::{
+    error::Refusal,
+    name::ClassName,
+    ontology::{Class, Schema},
+};
+
+use crate::graph_query::{plan, request::Direction};
+
+/// The longest way that is looked for.
+const DEPTH: u64 = 10;
+/// How many ways are answered.
+const WAYS: usize = 100;
+/// How many steps the search takes at most.
+const STEPS: usize = 100_000;
+
+/// One way.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SchemaPath {
+    pub(crate) length: usize,
+    pub(crate) hops: Vec<SchemaHop>,
+}
+
+/// One hop of a way, as `hops` of a query takes it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SchemaHop {
+    pub(crate) predicate: String,
+    pub(crate) target_class: ClassName,
+    pub(crate) direction: Direction,
+}
+
+/// The ways from one class to another that meet no class twice, the short ones first, and whether
+/// there are more.
+pub(crate) fn schema_paths(
+    schema: &Schema,
+    source: &str,
+    target: &str,
+    max_depth: u64,
+) -> Result<(Vec<SchemaPath>, bool), Refusal> {
+    let depth = plan::bounded("max_depth", max_depth, 1, DEPTH)?;
+    let source = plan::class(schema, "source_class", source)?;
+    let target = plan::class(schema, "target_class", target)?;
+    let mut found = Vec::new();
+    let mut frontier = vec![(vec![source.id.clone()], Vec::<SchemaHop>::new())];
+    let mut steps = 0;
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for (met, hops) in frontier {
+            for hop in hops_from(schema, met.last()) {
+                steps += 1;
+                if found.len() == WAYS || steps > STEPS {
+                    return Ok((found, true));
+                }
+                let arrives = hop.target_class == target.id;
+                if met.contains(&hop.target_class) && !(arrives && source.id == target.id) {
+                    continue;
+                }
+                let mut hops: Vec<SchemaHop> = hops.clone();
+                let mut met = met.clone();
+                met.push(hop.target_class.clone());
+                hops.push(hop);
+                if arrives {
+                    found.push(SchemaPath {
+                        length: hops.len(),
+                        hops,
+                    });
+                } else {
+                    next.push((met, hops));
+                }
+            }
+        }
+        frontier = next;
+    }
+    Ok((found, false))
+}
+
+fn hops_from(schema: &Schema, class: Option<&ClassName>) -> Vec<SchemaHop> {
+    let Some(name) = class else {
+        return Vec::new();
+    };
+    let hop = |predicate: &str, target: &ClassName, direction| SchemaHop {
+        predicate: predicate.to_owned(),
+        target_class: target.clone(),
+        direction,
+    };
+    let own = schema
+        .get(name)
+        .map(|class| class.relationships())
+        .unwrap_or_default();
+    let out = own
+        .iter()
+        .filter(|relationship| schema.get(&relationship.target).is_some())
+        .map(|it| hop(it.predicate.as_str(), &it.target, Direction::Out));
+    let back = |class: &Class| -> Vec<SchemaHop> {
+        class
+            .relationships()
+            .iter()
+            .filter(|it| it.target == *name)
+            .map(|it| hop(it.predicate.as_str(), &class.id, Direction::In))
+            .collect()
+    };
+    out.chain(schema.iter().flat_map(|class| back(class)))
+        .collect()
+}

@@ -1,0 +1,225 @@
+//! Checking a request against the schema and the limits: what comes out can be walked.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use spice_core::{
+    error::{ErrorCode, Refusal},
+    name::{ClassName, InstanceId, PropertyName},
+    ontology::{Class, Schema},
+    query::{Filter, INSTANCE_ID, Operator},
+};
+
+use crate::graph_query::request::{Direction, GraphRequest, HopRequest};
+
+/// Start nodes on a page.
+pub(crate) const LIMIT: u64 = 1_000;
+const HOPS: usize = 10;
+const NODES: u64 = 10_000;
+const EDGES: u64 = 50_000;
+const PATHS: u64 = 2_000;
+
+/// A request that can be walked.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) start: Arc<Class>,
+    pub(crate) filters: Vec<Filter>,
+    /// The one instance that the filters address by its id, if they do.
+    pub(crate) address: Option<InstanceId>,
+    pub(crate) hops: Vec<Hop>,
+    pub(crate) limit: usize,
+    pub(crate) offset: usize,
+    pub(crate) max_nodes: usize,
+    pub(crate) max_edges: usize,
+    /// How many paths to list; none when they are not asked for.
+    pub(crate) max_paths: Option<usize>,
+    pub(crate) path_depth: usize,
+    pub(crate) no_cycles: bool,
+}
+
+/// One hop of a plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Hop {
+    pub(crate) predicate: PropertyName,
+    pub(crate) target: Arc<Class>,
+    pub(crate) direction: Direction,
+    pub(crate) filters: Vec<Filter>,
+}
+
+/// Checks a request.
+pub(crate) fn plan(schema: &Schema, request: &GraphRequest) -> Result<Plan, Refusal> {
+    let limit = bounded("limit", request.limit, 1, LIMIT)?;
+    let offset = bounded("offset", request.offset, 0, i64::MAX.unsigned_abs())?;
+    let max_nodes = bounded("max_nodes", request.max_nodes, 1, NODES)?;
+    let max_edges = bounded("max_edges", request.max_edges, 1, EDGES)?;
+    let max_paths = bounded("max_paths", request.max_paths, 1, PATHS)?;
+    if request.hops.len() > HOPS {
+        let message = format!(
+            "a query has at most {HOPS} hops, not {}",
+            request.hops.len()
+        );
+        return Err(invalid(message).with("field", "hops").with("maximum", HOPS));
+    }
+    let path_depth = match request.path_depth_limit {
+        None => request.hops.len(),
+        Some(depth) => bounded("path_depth_limit", depth, 1, HOPS as u64)?.min(request.hops.len()),
+    };
+    let start = class(schema, "start_class", &request.start_class)?;
+    let filters = parse(&start, request.filters.as_ref())?;
+    let mut hops: Vec<Hop> = Vec::with_capacity(request.hops.len());
+    for (index, hop) in request.hops.iter().enumerate() {
+        let from = hops.last().map_or(&start, |hop| &hop.target);
+        hops.push(plan_hop(schema, index, from, hop)?);
+    }
+    Ok(Plan {
+        address: address(&start, &filters),
+        start,
+        filters,
+        hops,
+        limit,
+        offset,
+        max_nodes,
+        max_edges,
+        max_paths: request.include_paths.then_some(max_paths),
+        path_depth,
+        no_cycles: request.no_cycles,
+    })
+}
+
+fn plan_hop(
+    schema: &Schema,
+    index: usize,
+    from: &Arc<Class>,
+    hop: &HopRequest,
+) -> Result<Hop, Refusal> {
+    let at = |key: &str| format!("hops[{index}].{key}");
+    let target = class(schema, &at("target_class"), &hop.target_class)?;
+    let (holder, other) = match hop.direction {
+        Direction::Out => (from, &target),
+        Direction::In => (&target, from),
+    };
+    let predicate = holder.resolve(&hop.predicate).cloned();
+    let leads_to = predicate
+        .as_ref()
+        .and_then(|name| holder.relationship_target(name));
+    let (Some(predicate), Some(leads_to)) = (&predicate, leads_to) else {
+        let known: Vec<&str> = holder
+            .relationships()
+            .iter()
+            .map(|known| known.predicate.as_str())
+            .collect();
+        let message = format!(
+            "{} has no relationship {:?}; it has {}",
+            holder.id,
+            hop.predicate,
+            listed(&known)
+        );
+        return Err(invalid(message)
+            .with("field", at("predicate"))
+            .with("class_id", holder.id.as_str())
+            .with("predicates", known));
+    };
+    if !is_kind_of(schema, &other.id, leads_to) {
+        let message = format!(
+            "{} of {} leads to {leads_to}, not to {}",
+            predicate, holder.id, other.id
+        );
+        return Err(invalid(message)
+            .with("field", at("target_class"))
+            .with("predicate", predicate.as_str())
+            .with("target_class", leads_to.as_str()));
+    }
+    let filters = parse(&target, hop.target_filters.as_ref())
+        .map_err(|refusal| refusal.with("field", at("target_filters")))?;
+    Ok(Hop {
+        predicate: predicate.clone(),
+        target,
+        direction: hop.direction,
+        filters,
+    })
+}
+
+/// Whether a class is another, or a kind of it.
+fn is_kind_of(schema: &Schema, class: &ClassName, wanted: &ClassName) -> bool {
+    let mut current = Some(class);
+    for _ in 0..=schema.iter().count() {
+        match current {
+            Some(name) if name == wanted => return true,
+            Some(name) => current = schema.get(name).and_then(|class| class.parent()),
+            None => return false,
+        }
+    }
+    false
+}
+
+pub(super) fn class(schema: &Schema, field: &str, name: &str) -> Result<Arc<Class>, Refusal> {
+    schema.resolve(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
+        let message = format!("there is no class {name:?}; there are {}", listed(&known));
+        invalid(message)
+            .with("field", field)
+            .with("class_id", name)
+            .with("classes", known)
+    })
+}
+
+fn parse(
+    class: &Class,
+    filters: Option<&serde_json::Map<String, Value>>,
+) -> Result<Vec<Filter>, Refusal> {
+    filters.map_or_else(
+        || Ok(Vec::new()),
+        |filters| Filter::parse_all(class, filters),
+    )
+}
+
+/// The instance that equality on the id, or on all of the primary key, addresses.
+fn address(class: &Class, filters: &[Filter]) -> Option<InstanceId> {
+    let equal = |property: &str| {
+        filters.iter().find_map(|filter| match &filter.operator {
+            Operator::Eq(Value::String(text)) if filter.property.as_str() == property => {
+                Some(text.clone())
+            }
+            Operator::Eq(value @ Value::Number(_)) if filter.property.as_str() == property => {
+                Some(value.to_string())
+            }
+            _ => None,
+        })
+    };
+    if let Some(id) = equal(INSTANCE_ID) {
+        return id.parse().ok();
+    }
+    let parts: Option<Vec<String>> = class
+        .primary_key()
+        .map(|property| equal(property.name.as_str()))
+        .collect();
+    parts
+        .filter(|parts| !parts.is_empty())?
+        .join(":")
+        .parse()
+        .ok()
+}
+
+pub(super) fn bounded(field: &str, value: u64, least: u64, most: u64) -> Result<usize, Refusal> {
+    let number = usize::try_from(value)
+        .ok()
+        .filter(|_| (least..=most).contains(&value));
+    number.ok_or_else(|| {
+        invalid(format!("{field} is from {least} to {most}, not {value}"))
+            .with("field", field)
+            .with("minimum", least)
+            .with("maximum", most)
+    })
+}
+
+fn listed(known: &[&str]) -> String {
+    if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    }
+}
+
+fn invalid(message: String) -> Refusal {
+    Refusal::new(ErrorCode::InvalidQuery, message)
+}

@@ -1,0 +1,109 @@
+//! The request, as clients write it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// `POST /graph-query/{db}`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GraphRequest {
+    pub(crate) start_class: String,
+    #[serde(default)]
+    pub(crate) hops: Vec<HopRequest>,
+    #[serde(default)]
+    pub(crate) filters: Option<Map<String, Value>>,
+    #[serde(default = "hundred")]
+    pub(crate) limit: u64,
+    #[serde(default)]
+    pub(crate) offset: u64,
+    #[serde(default = "max_nodes")]
+    pub(crate) max_nodes: u64,
+    #[serde(default = "max_edges")]
+    pub(crate) max_edges: u64,
+    #[serde(default)]
+    pub(crate) include_paths: bool,
+    #[serde(default = "hundred")]
+    pub(crate) max_paths: u64,
+    #[serde(default)]
+    pub(crate) no_cycles: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) path_depth_limit: Option<u64>,
+    #[serde(default = "yes")]
+    pub(crate) include_documents: bool,
+    #[serde(default)]
+    pub(crate) include_provenance: bool,
+    #[serde(default)]
+    pub(crate) include_audit: bool,
+}
+
+/// One hop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HopRequest {
+    pub(crate) predicate: String,
+    pub(crate) target_class: String,
+    #[serde(default)]
+    pub(crate) direction: Direction,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target_filters: Option<Map<String, Value>>,
+}
+
+/// Along a reference, or against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Direction {
+    /// From the node that holds the reference.
+    #[default]
+    Out,
+    /// To the nodes that hold one.
+    In,
+}
+
+/// `POST /graph-query/{db}/simple`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SimpleRequest {
+    pub(crate) class_name: String,
+    #[serde(default)]
+    pub(crate) filters: Option<Map<String, Value>>,
+    #[serde(default = "hundred")]
+    pub(crate) limit: u64,
+}
+
+impl From<SimpleRequest> for GraphRequest {
+    fn from(simple: SimpleRequest) -> Self {
+        Self {
+            start_class: simple.class_name,
+            hops: Vec::new(),
+            filters: simple.filters,
+            limit: simple.limit,
+            offset: 0,
+            // Nodes are start nodes here: the limit is the only bound.
+            max_nodes: super::plan::LIMIT,
+            max_edges: max_edges(),
+            include_paths: false,
+            max_paths: hundred(),
+            no_cycles: false,
+            path_depth_limit: None,
+            include_documents: true,
+            include_provenance: false,
+            include_audit: false,
+        }
+    }
+}
+
+fn hundred() -> u64 {
+    100
+}
+
+fn max_nodes() -> u64 {
+    500
+}
+
+fn max_edges() -> u64 {
+    2_000
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,124 @@
+//! HTTP: the gateway and oms as two routers over one engine. Owns shapes, names, status codes,
+//! headers and waiting; what a command means is the writer's business, what a read finds the
+//! stores'.
+
+mod answer;
+mod bodies;
+mod branches;
+mod call;
+mod commands;
+mod databases;
+mod dead_letters;
+mod failure;
+mod graph;
+mod instances;
+mod layers;
+mod lists;
+mod metrics;
+mod ontology;
+mod parameters;
+mod probes;
+mod read;
+pub(crate) mod render;
+mod routes;
+mod schema;
+mod serve;
+mod submit;
+mod wait;
+
+use std::sync::Arc;
+
+use spice_core::port::{
+    clock::Clock,
+    documents::Documents,
+    graph::Graph,
+    log::Log,
+    registry::{WorkerRegistry, WriteModel},
+};
+
+pub use self::{
+    routes::{gateway_router, oms_router},
+    serve::serve,
+};
+use crate::{http::metrics::Metrics, status::StatusMemory, writer::Writer};
+
+/// What the api stands on: the writer and the ports that it reads.
+#[derive(Clone)]
+pub struct Engine {
+    /// Decides and appends commands.
+    pub writer: Writer,
+    /// Traversal, and reads at a position.
+    pub graph: Arc<dyn Graph>,
+    /// Lists and search.
+    pub documents: Arc<dyn Documents>,
+    /// The registry's write model.
+    pub model: Arc<dyn WriteModel>,
+    /// What the workers have done.
+    pub work: Arc<dyn WorkerRegistry>,
+    /// The log, for times, envelopes and probes.
+    pub log: Arc<dyn Log>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `ENABLE_EVENT_SOURCING`: false means that every write waits for the projections.
+    pub event_sourcing: bool,
+    /// The version that health answers.
+    pub version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            event_sourcing: true,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// The api of one process; both routers share it.
+pub struct Api {
+    pub(crate) engine: Engine,
+    pub(crate) settings: Settings,
+    pub(crate) memory: StatusMemory,
+    pub(crate) metrics: Metrics,
+}
+
+impl Api {
+    /// An api over an engine.
+    pub fn new(engine: Engine, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            settings,
+            memory: StatusMemory::default(),
+            metrics: Metrics::default(),
+        })
+    }
+}
+
+/// Which of the two services a request came to. They differ in paths, and in the status of a
+/// body of the wrong shape (contract §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Surface {
+    Gateway,
+    Oms,
+}
+
+impl Surface {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Oms => "oms",
+        }
+    }
+}
+
+/// The state of a router: the api, as one of its services.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) api: Arc<Api>,
+    pub(crate) surface: Surface,
+}

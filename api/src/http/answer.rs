@@ -1,0 +1,68 @@
+//! The shapes of answers: `ApiResponse` and `CommandResult` (contract §2).
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::Value;
+use spice_core::{id::CommandId, json::Json, time::Timestamp};
+
+use crate::http::failure::Failure;
+
+/// What a handler answers.
+pub(crate) type Answer = Result<Response, Failure>;
+
+/// `ApiResponse` of contract §2.
+#[derive(Serialize)]
+struct ApiResponse<'a, T> {
+    status: &'static str,
+    message: &'a str,
+    data: T,
+}
+
+/// `CommandResult` of contract §2; `history` is ours.
+#[derive(Serialize)]
+pub(crate) struct CommandResult<'a> {
+    pub(crate) command_id: CommandId,
+    pub(crate) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) completed_at: Option<Timestamp>,
+    pub(crate) retry_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parked: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) history: Option<Value>,
+}
+
+/// Any value as a JSON response.
+pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Answer {
+    let body = serde_json::to_vec(value)?;
+    Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// `{status:"success", message, data}`.
+pub(crate) fn success<T: Serialize>(message: &str, data: T) -> Answer {
+    api(StatusCode::OK, "success", message, data)
+}
+
+/// `{status, message, data}`.
+pub(crate) fn api<T: Serialize>(
+    code: StatusCode,
+    status: &'static str,
+    message: &str,
+    data: T,
+) -> Answer {
+    json(
+        code,
+        &ApiResponse {
+            status,
+            message,
+            data,
+        },
+    )
+}

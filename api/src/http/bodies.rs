@@ -1,0 +1,192 @@
+//! Bodies: parsing, naming the field that is wrong, and the bodies of contract §3.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::Value;
+use spice_core::{
+    command::RawData,
+    error::{ErrorCode, Violation},
+    id::LogPosition,
+    json::Json,
+};
+
+use crate::http::{Surface, failure::Failure};
+
+/// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
+pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Result<T, Failure> {
+    match serde_json::from_slice(bytes) {
+        Ok(value) => Ok(value),
+        Err(error) => Err(explain::<T>(surface, bytes, &error)),
+    }
+}
+
+fn explain<T: DeserializeOwned>(
+    surface: Surface,
+    bytes: &[u8],
+    error: &serde_json::Error,
+) -> Failure {
+    if let Err(syntax) = serde_json::from_slice::<IgnoredAny>(bytes) {
+        return Failure::new(
+            ErrorCode::InvalidRequest,
+            format!("the body is not JSON: {syntax}"),
+        );
+    }
+    let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
+    let path = serde_path_to_error::deserialize::<_, T>(deserializer)
+        .err()
+        .map(|located| located.path().to_string())
+        .filter(|path| path != ".")
+        .unwrap_or_default();
+    let text = error.to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text);
+    let (rule, own) = if let Some(name) = quoted(message, "missing field `") {
+        ("required", Some(name))
+    } else if let Some(name) = quoted(message, "unknown field `") {
+        ("unknown", Some(name))
+    } else if let Some(name) = quoted(message, "duplicate field `") {
+        ("duplicate", Some(name))
+    } else {
+        ("type", None)
+    };
+    let violation = Violation {
+        field: join(&path, own),
+        rule: rule.to_owned(),
+        value: Value::Null,
+        message: message.to_owned(),
+    };
+    Failure::shape(surface, &violation)
+}
+
+/// The field: the path, with the name that the message tells when the path does not have it.
+fn join(path: &str, own: Option<&str>) -> String {
+    match own {
+        None if path.is_empty() => "body".to_owned(),
+        None => path.to_owned(),
+        Some(name) if path.is_empty() || path == name => name.to_owned(),
+        Some(name) if path.ends_with(&format!(".{name}")) => path.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+    }
+}
+
+fn quoted<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
+    message.strip_prefix(prefix)?.split('`').next()
+}
+
+/// Values of an instance; a key that comes twice is refused, for one value would be lost.
+#[derive(Debug)]
+pub(crate) struct Data(pub(crate) RawData);
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = RawData;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawData, A::Error> {
+                let mut data = RawData::with_capacity(map.size_hint().unwrap_or(8));
+                while let Some(key) = map.next_key::<String>()? {
+                    if data.contains_key(&key) {
+                        let message = format!("duplicate field `{key}`");
+                        return Err(serde::de::Error::custom(message));
+                    }
+                    data.insert(key, map.next_value()?);
+                }
+                Ok(data)
+            }
+        }
+        deserializer.deserialize_map(Keys).map(Self)
+    }
+}
+
+/// `{data, metadata?}`: create and update of an instance.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InstanceBody {
+    pub(crate) data: Data,
+    #[serde(default)]
+    pub(crate) metadata: Option<Json>,
+}
+
+/// `{instances:[…], metadata?}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BulkBody {
+    pub(crate) instances: Vec<Data>,
+    #[serde(default)]
+    pub(crate) metadata: Option<Json>,
+}
+
+/// `{name, description?, options?}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseBody {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) options: Option<Json>,
+}
+
+/// `{name, from_branch?, from_position?}`; oms calls the name `branch_name`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BranchBody {
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) branch_name: Option<String>,
+    #[serde(default)]
+    pub(crate) from_branch: Option<String>,
+    #[serde(default)]
+    pub(crate) from_position: Option<LogPosition>,
+}
+
+/// `{commands:[…]}`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransactionBody {
+    pub(crate) commands: Vec<TransactionCommand>,
+    #[serde(default)]
+    pub(crate) metadata: Option<Json>,
+}
+
+/// One command of a transaction.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransactionCommand {
+    #[serde(rename = "type")]
+    pub(crate) kind: TransactionVerb,
+    pub(crate) class: String,
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    #[serde(default)]
+    pub(crate) data: Option<Data>,
+    #[serde(default)]
+    pub(crate) expected_seq: Option<u64>,
+}
+
+/// What a command of a transaction may be.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(clippy::enum_variant_names)]
+pub(crate) enum TransactionVerb {
+    CreateInstance,
+    UpdateInstance,
+    DeleteInstance,
+}
+
+/// `{reason?}`: a dead letter is given up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiscardBody {
+    #[serde(default)]
+    pub(crate) reason: String,
+}

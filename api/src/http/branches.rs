@@ -1,0 +1,151 @@
+//! Branches. Their names may hold `/`, so they are the rest of a path: a plain `/` and `%2F` mean
+//! the same in them.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use spice_core::{
+    command::Action,
+    model::BranchState,
+    name::{BranchName, DatabaseName},
+};
+
+use crate::{
+    http::{
+        Surface,
+        answer::{self, Answer},
+        bodies::BranchBody,
+        call::{Call, decode},
+        failure::Failure,
+        submit::Submitted,
+    },
+    writer::Snapshot,
+};
+
+/// Last parts of a path that are no part of a name, unless the `/` before them is written `%2F`.
+const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
+
+pub(crate) async fn list(call: Call) -> Answer {
+    let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
+    let branches: Vec<Value> = snapshot
+        .branches
+        .values()
+        .map(|branch| describe(&snapshot, branch))
+        .collect();
+    answer::json(
+        StatusCode::OK,
+        &json!({"count": branches.len(), "branches": branches}),
+    )
+}
+
+pub(crate) async fn create(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let body: BranchBody = call.json().await?;
+    let given = match call.surface {
+        Surface::Gateway => body.name.or(body.branch_name),
+        Surface::Oms => body.branch_name.or(body.name),
+    };
+    let Some(given) = given else {
+        let field = match call.surface {
+            Surface::Gateway => "name",
+            Surface::Oms => "branch_name",
+        };
+        return Err(Failure::new(
+            spice_core::error::ErrorCode::InvalidRequest,
+            "a branch needs a name",
+        )
+        .with("field", field));
+    };
+    let branch: BranchName = given.parse()?;
+    let from_branch = match body.from_branch {
+        None => BranchName::main(),
+        Some(name) => name.parse()?,
+    };
+    let from_position = body.from_position;
+    let action = Action::CreateBranch {
+        branch: branch.clone(),
+        from_branch,
+        from_position,
+    };
+    let submitted = call.submit(database.clone(), action, None).await?;
+    changed(&call, &submitted, &database, &branch).await
+}
+
+pub(crate) async fn get(call: Call) -> Answer {
+    show(&call, rest_name(&call, 5, 0)?).await
+}
+
+pub(crate) async fn delete(call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = rest_name(&call, 5, 0)?;
+    let force = call.flag("force")?;
+    let action = Action::DeleteBranch {
+        branch: branch.clone(),
+        force,
+    };
+    let submitted = call.submit(database.clone(), action, None).await?;
+    changed(&call, &submitted, &database, &branch).await
+}
+
+/// oms: `/branch/{db}/{name}/info`.
+pub(crate) async fn info(call: Call) -> Answer {
+    if call.raw_rest(4).last() != Some(&"info") {
+        return Err(Failure::not_found("there is no such path"));
+    }
+    show(&call, rest_name(&call, 4, 1)?).await
+}
+
+/// The name that the rest of the path is, but for its last parts.
+fn rest_name(call: &Call, from: usize, but_last: usize) -> Result<BranchName, Failure> {
+    let parts = call.raw_rest(from);
+    let parts = &parts[..parts.len().saturating_sub(but_last)];
+    if parts.len() > 1 && parts.last().is_some_and(|last| VERBS.contains(last)) {
+        return Err(Failure::not_found("there is no such path"));
+    }
+    Ok(decode(&parts.join("/"))?.parse()?)
+}
+
+async fn show(call: &Call, branch: BranchName) -> Answer {
+    let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
+    let data = describe(&snapshot, snapshot.branch(&branch)?);
+    named(&branch, &data)
+}
+
+/// The answer to a branch that was made or deleted: at once, for it holds from its decision on.
+async fn changed(
+    call: &Call,
+    submitted: &Submitted,
+    database: &DatabaseName,
+    branch: &BranchName,
+) -> Answer {
+    let snapshot = call.api.engine.writer.snapshot(database).await?;
+    let mut data = match snapshot.branches.get(branch) {
+        Some(state) => describe(&snapshot, state),
+        None => json!({"name": branch}),
+    };
+    let receipt = &submitted.receipt;
+    data["command_id"] = receipt.command_id.to_string().into();
+    data["sequence"] = receipt.sequence.map(|sequence| sequence.0).into();
+    data["position"] = receipt.last.0.into();
+    Ok(submitted.finish(named(branch, &data)?))
+}
+
+fn named(branch: &BranchName, data: &Value) -> Answer {
+    answer::json(
+        StatusCode::OK,
+        &json!({"status": "success", "name": branch, "data": data}),
+    )
+}
+
+fn describe(snapshot: &Snapshot, branch: &BranchState) -> Value {
+    json!({
+        "name": branch.name,
+        "current": branch.name.is_main(),
+        "from_branch": branch.from.as_ref().map(|from| &from.name),
+        "from_position": branch.from.as_ref().map(|_| branch.from_position),
+        "generation": branch.generation,
+        "sequence": branch.sequence,
+        "created_at": branch.created_at,
+        "protected": branch.name.is_protected(),
+        "database": snapshot.stream.database,
+    })
+}

@@ -1,0 +1,159 @@
+//! Databases: list, create, look at, delete.
+
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+use spice_core::{
+    command::Action,
+    error::ErrorCode,
+    id::LogPosition,
+    name::{BranchName, DatabaseName},
+};
+
+use crate::{
+    http::{
+        answer::{self, Answer},
+        bodies::DatabaseBody,
+        call::Call,
+        failure::Failure,
+        submit::Submitted,
+        wait::Needs,
+    },
+    writer::Snapshot,
+};
+
+pub(crate) async fn list(call: Call) -> Answer {
+    let databases = call.api.engine.writer.databases().await?;
+    let listed: Vec<Value> = databases.iter().map(|snapshot| summary(snapshot)).collect();
+    let data = json!({"count": listed.len(), "databases": listed});
+    answer::success("the databases", data)
+}
+
+pub(crate) async fn create(mut call: Call) -> Answer {
+    let body: DatabaseBody = call.json().await?;
+    let database: DatabaseName = body.name.parse()?;
+    let action = Action::CreateDatabase {
+        description: body.description.unwrap_or_default(),
+        options: body.options,
+    };
+    let submitted = call.submit(database.clone(), action, None).await?;
+    let mut data = Map::new();
+    data.insert("database_name".into(), database.as_str().into());
+    written(
+        &submitted,
+        "database creation accepted",
+        data,
+        StatusCode::CREATED,
+    )
+}
+
+pub(crate) async fn delete(call: Call) -> Answer {
+    let database = call.database()?;
+    let expected_seq = call.expected_sequence()?;
+    let action = Action::DeleteDatabase { expected_seq };
+    let submitted = call.submit(database.clone(), action, None).await?;
+    let mut data = Map::new();
+    data.insert("database_name".into(), database.as_str().into());
+    written(
+        &submitted,
+        "database deletion accepted",
+        data,
+        StatusCode::OK,
+    )
+}
+
+/// `{status, message, data:{command_id, <names>, status, mode, sequence, position}}`.
+pub(crate) fn written(
+    submitted: &Submitted,
+    message: &str,
+    names: Map<String, Value>,
+    finished: StatusCode,
+) -> Answer {
+    let receipt = &submitted.receipt;
+    let completed = submitted.is_completed();
+    let mut data = Map::new();
+    data.insert("command_id".into(), receipt.command_id.to_string().into());
+    data.extend(names);
+    data.insert(
+        "status".into(),
+        if completed { "completed" } else { "processing" }.into(),
+    );
+    data.insert("mode".into(), "event_sourcing".into());
+    data.insert(
+        "sequence".into(),
+        receipt.sequence.map(|sequence| sequence.0).into(),
+    );
+    data.insert("position".into(), receipt.last.0.into());
+    let status = match (completed, finished) {
+        (false, _) => "accepted",
+        (true, StatusCode::CREATED) => "created",
+        (true, _) => "success",
+    };
+    let answer = answer::api(submitted.code(finished), status, message, data)?;
+    Ok(submitted.finish(answer))
+}
+
+pub(crate) async fn exists(call: Call) -> Answer {
+    let database: DatabaseName = call.name(4)?;
+    let exists = match call.api.engine.writer.snapshot(&database).await {
+        Ok(_) => true,
+        Err(refusal) if refusal.code == ErrorCode::NotFound => false,
+        Err(refusal) => return Err(refusal.into()),
+    };
+    answer::json(StatusCode::OK, &json!({"exists": exists}))
+}
+
+pub(crate) async fn get(call: Call) -> Answer {
+    let reading = call
+        .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
+        .await?;
+    let snapshot = &reading.snapshot;
+    let mut data = summary(snapshot);
+    let details = details(&call, snapshot).await?;
+    if let (Some(data), Value::Object(details)) = (data.as_object_mut(), details) {
+        data.extend(details.clone());
+        data.insert("data".into(), details.into());
+    }
+    answer::success("the database", data)
+}
+
+async fn details(call: &Call, snapshot: &Snapshot) -> Result<Value, Failure> {
+    let engine = &call.api.engine;
+    let view = snapshot.view(&BranchName::main(), None)?;
+    let (graph, documents, counts) = futures::try_join!(
+        engine.graph.sink(&snapshot.stream),
+        engine.documents.sink(&snapshot.stream),
+        engine.documents.counts(&view),
+    )?;
+    let by_class: Map<String, Value> = counts
+        .iter()
+        .map(|(class, count)| (class.to_string(), (*count).into()))
+        .collect();
+    let instances: u64 = counts.iter().map(|(_, count)| count).sum();
+    let classes = snapshot.schema(&BranchName::main())?.iter().count();
+    let lag = |position: LogPosition| snapshot.end.0.saturating_sub(position.0);
+    Ok(json!({
+        "exists": true,
+        "description": snapshot.database.description,
+        "options": snapshot.database.options,
+        "branches": snapshot.branches.keys().collect::<Vec<_>>(),
+        "sequence": snapshot.database.sequence,
+        "position": snapshot.end.0.saturating_sub(1),
+        "generation": snapshot.stream.generation,
+        "created_at": snapshot.database.created_at,
+        "counts": {"classes": classes, "instances": instances, "by_class": by_class},
+        "lag": {"graph": lag(graph.position), "documents": lag(documents.position)},
+    }))
+}
+
+fn summary(snapshot: &Snapshot) -> Value {
+    let name = snapshot.stream.database.as_str();
+    json!({
+        "name": name,
+        "label": name,
+        "comment": snapshot.database.description,
+        "created": snapshot.database.created_at,
+        "path": format!("admin/{name}"),
+        "sequence": snapshot.database.sequence,
+        "position": snapshot.end.0.saturating_sub(1),
+    })
+}

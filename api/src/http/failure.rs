@@ -1,0 +1,121 @@
+//! Refusals as responses: the error shape of contract §2, whatever went wrong.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::Value;
+use spice_core::{
+    error::{ErrorCode, Refusal, StoreError, Violation},
+    name::InvalidName,
+};
+
+use crate::http::Surface;
+
+/// A request that is not carried out. Boxed, for it is the rare way.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<Refusal>);
+
+#[derive(Serialize)]
+struct ErrorShape<'a> {
+    status: &'static str,
+    message: &'a str,
+    detail: Value,
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(Box::new(Refusal::new(code, message)))
+    }
+
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0.detail.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A body or a parameter of the wrong shape: 422 at the gateway, 400 at oms.
+    pub(crate) fn shape(surface: Surface, violation: &Violation) -> Self {
+        let code = match surface {
+            Surface::Gateway => ErrorCode::ValidationFailed,
+            Surface::Oms => ErrorCode::InvalidRequest,
+        };
+        let listed = Refusal::validation(std::slice::from_ref(violation)).detail;
+        let mut refusal = Refusal::new(code, violation.message.clone());
+        refusal.detail = listed;
+        Self(Box::new(refusal))
+    }
+
+    /// What the core says of a body's shape (`field` and `rule`), as [`Failure::shape`] does.
+    pub(crate) fn of_refusal(surface: Surface, refusal: Refusal) -> Self {
+        let text = |key: &str| Some(refusal.detail.get(key)?.as_str()?.to_owned());
+        match (refusal.code, text("field"), text("rule")) {
+            (ErrorCode::InvalidRequest, Some(field), Some(rule)) => {
+                let violation = Violation {
+                    field,
+                    rule,
+                    value: refusal.detail.get("value").cloned().unwrap_or_default(),
+                    message: refusal.message,
+                };
+                Self::shape(surface, &violation)
+            }
+            _ => refusal.into(),
+        }
+    }
+
+    pub(crate) fn not_found(what: impl Into<String>) -> Self {
+        Self::new(ErrorCode::NotFound, what)
+    }
+
+    /// The error shape under a status of its own.
+    pub(crate) fn into_response_with(self, status: StatusCode) -> Response {
+        let shape = ErrorShape {
+            status: "error",
+            message: &self.0.message,
+            detail: self.0.to_detail(),
+        };
+        let body = serde_json::to_vec(&shape).unwrap_or_default();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        if matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited) {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.code.http_status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.into_response_with(status)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self(Box::new(refusal))
+    }
+}
+
+impl From<InvalidName> for Failure {
+    fn from(invalid: InvalidName) -> Self {
+        Refusal::from(invalid).into()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(
+            ErrorCode::Internal,
+            format!("a value could not be written as JSON: {error}"),
+        )
+    }
+}

@@ -1,0 +1,101 @@
+//! Graph queries over HTTP.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use spice_core::{error::ErrorCode, id::LogPosition};
+
+use crate::{
+    graph_query::{Assembly, GraphRequest, SimpleRequest, plan, schema_paths, walk},
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+        probes,
+        render::Frame,
+        wait::Needs,
+    },
+};
+
+pub(crate) async fn health(call: Call) -> Answer {
+    probes::health(call).await
+}
+
+pub(crate) async fn query(mut call: Call) -> Answer {
+    call.database()?;
+    call.branch()?;
+    let request: GraphRequest = call.json().await?;
+    run(&call, &request).await
+}
+
+pub(crate) async fn simple(mut call: Call) -> Answer {
+    call.database()?;
+    call.branch()?;
+    let request: SimpleRequest = call.json().await?;
+    run(&call, &request.into()).await
+}
+
+async fn run(call: &Call, request: &GraphRequest) -> Answer {
+    let needs = if request.include_documents {
+        Needs::BOTH
+    } else {
+        Needs::GRAPH
+    };
+    let reading = call.reading(needs).await?;
+    let engine = &call.api.engine;
+    let schema = reading.schema(&call.api).await?;
+    let plan = plan(&schema, request)?;
+    let page = walk(&*engine.graph, &reading.view, &plan).await?;
+    let from_graph = reading.as_of.is_some() && request.include_documents;
+    let documents = if request.include_documents && !from_graph {
+        Some(
+            engine
+                .documents
+                .get(&reading.view, &page.instances())
+                .await?,
+        )
+    } else {
+        None
+    };
+    let last = LogPosition(reading.snapshot.end.0.saturating_sub(1));
+    let assembly = Assembly {
+        request,
+        plan: &plan,
+        schema: &schema,
+        page: &page,
+        documents: documents.as_deref(),
+        from_graph,
+        frame: Frame {
+            database: &reading.snapshot.stream.database,
+            branch: &reading.branch,
+            language: call.language(),
+        },
+        now: engine.clock.now(),
+        position: reading.as_of.unwrap_or(last),
+    };
+    let texts = assembly.texts();
+    answer::json(StatusCode::OK, &assembly.answer(&texts))
+}
+
+pub(crate) async fn paths(call: Call) -> Answer {
+    let parameter = |name: &'static str| {
+        call.parameter(name).ok_or_else(|| {
+            Failure::new(ErrorCode::InvalidQuery, format!("{name} is missing")).with("field", name)
+        })
+    };
+    let (source, target) = (parameter("source_class")?, parameter("target_class")?);
+    let max_depth = call.number("max_depth")?.unwrap_or(3);
+    let reading = call.reading(Needs::NOTHING).await?;
+    let schema = reading.schema(&call.api).await?;
+    let (paths, more) = schema_paths(&schema, source, target, max_depth)?;
+    answer::json(
+        StatusCode::OK,
+        &json!({
+            "source_class": source,
+            "target_class": target,
+            "max_depth": max_depth,
+            "count": paths.len(),
+            "paths": paths,
+            "more": more,
+        }),
+    )
+}

@@ -1,0 +1,167 @@
+//! Writes of instances: create, update, delete, bulk, transactions.
+
+use axum::http::StatusCode;
+use spice_core::{
+    command::{Action, InstanceChange, OnError},
+    id::Sequence,
+    name::InstanceId,
+};
+
+use crate::http::{
+    answer::Answer,
+    bodies::{BulkBody, InstanceBody, TransactionBody, TransactionCommand, TransactionVerb},
+    call::Call,
+    failure::Failure,
+};
+
+/// The most rows of a bulk, and commands of a transaction.
+const ROWS: usize = 10_000;
+
+pub(crate) async fn create(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = call.branch()?;
+    let class = call.segment(5)?;
+    let body: InstanceBody = call.json().await?;
+    let change = InstanceChange::CreateInstance {
+        class,
+        id: None,
+        data: body.data.0,
+    };
+    let action = Action::ChangeInstance { branch, change };
+    let submitted = call.submit(database, action, body.metadata).await?;
+    submitted.command_result(StatusCode::CREATED, "instance creation accepted")
+}
+
+pub(crate) async fn update(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = call.branch()?;
+    let class = call.segment(5)?;
+    let id: InstanceId = call.name(6)?;
+    let expected_seq = call.expected_sequence()?;
+    let body: InstanceBody = call.json().await?;
+    let change = InstanceChange::UpdateInstance {
+        class,
+        id,
+        data: body.data.0,
+        expected_seq,
+    };
+    let action = Action::ChangeInstance { branch, change };
+    let submitted = call.submit(database, action, body.metadata).await?;
+    submitted.command_result(StatusCode::OK, "instance update accepted")
+}
+
+pub(crate) async fn delete(call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = call.branch()?;
+    let class = call.segment(5)?;
+    let id: InstanceId = call.name(6)?;
+    let expected_seq = call.expected_sequence()?;
+    let change = InstanceChange::DeleteInstance {
+        class,
+        id,
+        expected_seq,
+    };
+    let action = Action::ChangeInstance { branch, change };
+    let submitted = call.submit(database, action, None).await?;
+    submitted.command_result(StatusCode::OK, "instance deletion accepted")
+}
+
+pub(crate) async fn bulk_create(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = call.branch()?;
+    let class = call.segment(5)?;
+    let on_error = match call.parameter("on_error") {
+        None | Some("abort") => OnError::Abort,
+        Some("skip") => OnError::Skip,
+        Some(other) => {
+            let message = format!("on_error is abort or skip, not {other:?}");
+            return Err(call.shape("on_error", "enum", message));
+        }
+    };
+    let body: BulkBody = call.json().await?;
+    check_count(&call, "instances", body.instances.len())?;
+    let instances = body.instances.into_iter().map(|row| row.0).collect();
+    let action = Action::BulkCreate {
+        branch,
+        class,
+        instances,
+        on_error,
+    };
+    let submitted = call.submit(database, action, body.metadata).await?;
+    submitted.command_result(StatusCode::CREATED, "bulk creation accepted")
+}
+
+pub(crate) async fn transaction(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = call.branch()?;
+    let body: TransactionBody = call.json().await?;
+    check_count(&call, "commands", body.commands.len())?;
+    let mut commands = Vec::with_capacity(body.commands.len());
+    for (index, command) in body.commands.into_iter().enumerate() {
+        commands.push(change(&call, index, command)?);
+    }
+    let action = Action::Transaction { branch, commands };
+    let submitted = call.submit(database, action, body.metadata).await?;
+    submitted.command_result(StatusCode::OK, "transaction accepted")
+}
+
+fn check_count(call: &Call, field: &str, count: usize) -> Result<(), Failure> {
+    if (1..=ROWS).contains(&count) {
+        return Ok(());
+    }
+    Err(call.shape(
+        field,
+        "range",
+        format!("{field} has 1 to {ROWS} entries, not {count}"),
+    ))
+}
+
+fn change(
+    call: &Call,
+    index: usize,
+    command: TransactionCommand,
+) -> Result<InstanceChange, Failure> {
+    let refuse = |field: &str, rule: &str| {
+        let path = format!("commands[{index}].{field}");
+        let message = match rule {
+            "required" => format!("{path} is missing"),
+            _ => format!("{path} does not belong to a command of this type"),
+        };
+        call.shape(&path, rule, message)
+    };
+    let id: Option<InstanceId> = command.id.as_deref().map(str::parse).transpose()?;
+    let class = command.class;
+    let needed_id = |id: Option<InstanceId>| id.ok_or_else(|| refuse("id", "required"));
+    let sequence = command.expected_seq.map(Sequence);
+    let needed_sequence = || sequence.ok_or_else(|| refuse("expected_seq", "required"));
+    match command.kind {
+        TransactionVerb::CreateInstance => {
+            if sequence.is_some() {
+                return Err(refuse("expected_seq", "unknown"));
+            }
+            let data = command.data.ok_or_else(|| refuse("data", "required"))?.0;
+            Ok(InstanceChange::CreateInstance { class, id, data })
+        }
+        TransactionVerb::UpdateInstance => {
+            let data = command.data.ok_or_else(|| refuse("data", "required"))?.0;
+            let expected_seq = needed_sequence()?;
+            Ok(InstanceChange::UpdateInstance {
+                class,
+                id: needed_id(id)?,
+                data,
+                expected_seq,
+            })
+        }
+        TransactionVerb::DeleteInstance => {
+            if command.data.is_some() {
+                return Err(refuse("data", "unknown"));
+            }
+            let expected_seq = needed_sequence()?;
+            Ok(InstanceChange::DeleteInstance {
+                class,
+                id: needed_id(id)?,
+                expected_seq,
+            })
+        }
+    }
+}

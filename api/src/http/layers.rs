@@ -1,0 +1,96 @@
+//! What happens to every request: an id, a count, and no panic that reaches the client.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use spice_core::error::ErrorCode;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::http::{Service, call::RequestUuid, failure::Failure};
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// The outermost layer.
+pub(crate) async fn observe(
+    State(service): State<Service>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let (id, uuid) = request_id(&request);
+    request.extensions_mut().insert(RequestUuid(uuid));
+    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!(request_id = ?id, "a handler panicked");
+            Failure::new(ErrorCode::Internal, "a defect on our side").into_response()
+        }
+    };
+    response.headers_mut().insert(REQUEST_ID, id);
+    let path = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    service.api.metrics.request(
+        service.surface,
+        method_label(&method),
+        path,
+        response.status().as_u16(),
+        started.elapsed(),
+    );
+    response
+}
+
+/// The client's id of the request when it is a decent one, else one of ours.
+fn request_id(request: &Request) -> (HeaderValue, Uuid) {
+    let given = request.headers().get(REQUEST_ID).filter(|value| {
+        (1..=128).contains(&value.len())
+            && value
+                .as_bytes()
+                .iter()
+                .all(|byte| (0x21..0x7f).contains(byte))
+    });
+    if let Some(value) = given {
+        let uuid = Uuid::try_parse_ascii(value.as_bytes()).unwrap_or_else(|_| Uuid::now_v7());
+        return (value.clone(), uuid);
+    }
+    let uuid = Uuid::now_v7();
+    let mut buffer = Uuid::encode_buffer();
+    let text = uuid.hyphenated().encode_lower(&mut buffer);
+    let value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("unnamed"));
+    (value, uuid)
+}
+
+/// Methods that a client invents must not fill the metrics.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "OTHER",
+    }
+}
+
+/// No route has this path.
+pub(crate) async fn unknown_path(request: Request) -> Response {
+    Failure::not_found(format!("there is no path {}", request.uri().path())).into_response()
+}
+
+/// A route has this path, but not this method; axum adds `Allow`.
+pub(crate) async fn wrong_method(request: Request) -> Response {
+    Failure::new(
+        ErrorCode::InvalidRequest,
+        format!("{} is not a method of this path", request.method()),
+    )
+    .into_response_with(StatusCode::METHOD_NOT_ALLOWED)
+}

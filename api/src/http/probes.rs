@@ -1,0 +1,109 @@
+//! Health: is the process alive, do the stores answer, what does it count.
+
+use std::time::Duration;
+
+use axum::{
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use serde_json::{Map, Value, json};
+use spice_core::{
+    error::{ErrorCode, StoreError},
+    id::{InstanceRef, StreamId},
+    lineage::{Lineage, View},
+    port::graph::Entity,
+};
+use tokio::time::timeout;
+
+use crate::http::{
+    Api, Surface,
+    answer::{self, Answer},
+    call::Call,
+    failure::Failure,
+};
+
+/// How long a store may take to answer a probe.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(crate) async fn live(_call: Call) -> Answer {
+    answer::success("alive", json!({"status": "alive"}))
+}
+
+pub(crate) async fn ready(call: Call) -> Answer {
+    let checks = call.api.probe().await?;
+    told(&call, "ready", checks)
+}
+
+pub(crate) async fn health(call: Call) -> Answer {
+    let checks = call.api.probe().await?;
+    told(&call, "healthy", checks)
+}
+
+pub(crate) async fn metrics(call: Call) -> Answer {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    let text = call.api.metrics.render();
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+fn told(call: &Call, status: &str, checks: Map<String, Value>) -> Answer {
+    let service = match call.surface {
+        Surface::Gateway => "gateway",
+        Surface::Oms => "oms",
+    };
+    if checks.values().any(|answer| answer != "ok") {
+        return Err(
+            Failure::new(ErrorCode::Unavailable, "a store does not answer")
+                .with("service", service)
+                .with("checks", checks),
+        );
+    }
+    let data = json!({
+        "service": service,
+        "version": call.api.settings.version,
+        "status": status,
+        "checks": checks,
+    });
+    answer::success("every store answers", data)
+}
+
+impl Api {
+    /// Asks every store something that it can only answer when it works.
+    async fn probe(&self) -> Result<Map<String, Value>, Failure> {
+        let stream = StreamId::first("readiness-probe".parse()?);
+        let instance = InstanceRef {
+            class: "Probe".parse()?,
+            id: "probe".parse()?,
+        };
+        let view = View {
+            stream: stream.clone(),
+            lineage: Lineage::main(),
+        };
+        let entity = [Entity::Instance(instance.clone())];
+        let references = [instance];
+        let engine = &self.engine;
+        let (log, registry, graph, documents) = futures::join!(
+            check(engine.log.end(&stream)),
+            check(engine.model.reflected(&stream)),
+            check(engine.graph.get(&view, &entity)),
+            check(engine.documents.get(&view, &references)),
+        );
+        let answers = [
+            ("log", log),
+            ("registry", registry),
+            ("graph", graph),
+            ("documents", documents),
+        ];
+        Ok(answers
+            .into_iter()
+            .map(|(name, answer)| (name.to_owned(), answer.into()))
+            .collect())
+    }
+}
+
+async fn check<T>(call: impl Future<Output = Result<T, StoreError>>) -> String {
+    match timeout(PATIENCE, call).await {
+        Ok(Ok(_)) => "ok".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    }
+}

@@ -1,0 +1,235 @@
+//! What a read stands on: a database, a branch, a position (`as_of`), and how new it must be
+//! (`at_least`).
+
+use std::{sync::Arc, time::Duration};
+
+use spice_core::{
+    envelope::Envelope,
+    error::{ErrorCode, StoreError},
+    id::{CommandId, LogPosition},
+    json::Json,
+    lineage::View,
+    name::{BranchName, DatabaseName},
+    ontology::{Class, Schema},
+    port::graph::Entity,
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+use crate::{
+    http::{
+        Api,
+        call::Call,
+        failure::Failure,
+        wait::{Needs, Wanted},
+    },
+    writer::Snapshot,
+};
+
+/// How long `at_least` waits, in seconds, when `timeout` does not say.
+const DEFAULT_TIMEOUT: u64 = 10;
+
+/// What a read stands on.
+pub(crate) struct Reading {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) branch: BranchName,
+    pub(crate) view: View,
+    pub(crate) as_of: Option<LogPosition>,
+}
+
+/// `as_of` and `at_least` as given: positions, or what positions are found by.
+enum AsOf {
+    Position(LogPosition),
+    Time(Timestamp),
+}
+
+enum AtLeast {
+    Position(LogPosition),
+    Command(CommandId),
+}
+
+impl Call {
+    /// What this read stands on, once the sinks in need are as new as it asks for.
+    pub(crate) async fn reading(&self, needs: Needs) -> Result<Reading, Failure> {
+        let database = self.database()?;
+        let branch = self.branch()?;
+        self.reading_on(database, branch, needs).await
+    }
+
+    /// [`Call::reading`] on a branch that is not in the query.
+    pub(crate) async fn reading_on(
+        &self,
+        database: DatabaseName,
+        branch: BranchName,
+        needs: Needs,
+    ) -> Result<Reading, Failure> {
+        let as_of = self.as_of()?;
+        let at_least = self.at_least()?;
+        let limit = Duration::from_secs(self.bounded("timeout", DEFAULT_TIMEOUT, 0..=60)? as u64);
+        let snapshot = self.api.engine.writer.snapshot(&database).await?;
+        snapshot.branch(&branch)?;
+        let as_of = match as_of {
+            None => None,
+            Some(as_of) => Some(self.api.position_of(&snapshot, as_of).await?),
+        };
+        if let Some(position) = as_of {
+            let wanted = Wanted {
+                first: position.next(),
+                last: position,
+            };
+            self.api
+                .wait_shown(&snapshot.stream, Needs::GRAPH, wanted, limit)
+                .await?;
+        }
+        if let Some(at_least) = at_least {
+            let wanted = self.api.wanted(&snapshot, at_least).await?;
+            // What a read at a position shows comes from the graph alone.
+            let needs = if as_of.is_some() { Needs::GRAPH } else { needs };
+            self.api
+                .wait_shown(&snapshot.stream, needs, wanted, limit)
+                .await?;
+        }
+        let view = snapshot.view(&branch, as_of)?;
+        Ok(Reading {
+            snapshot,
+            branch,
+            view,
+            as_of,
+        })
+    }
+
+    fn as_of(&self) -> Result<Option<AsOf>, Failure> {
+        let Some(text) = self.parameter("as_of") else {
+            return Ok(None);
+        };
+        if let Ok(position) = text.parse::<u64>() {
+            return Ok(Some(AsOf::Position(LogPosition(position))));
+        }
+        match text.parse::<Timestamp>() {
+            Ok(time) => Ok(Some(AsOf::Time(time))),
+            Err(_) => Err(invalid(
+                "as_of",
+                format!("{text:?} is neither a position nor an RFC 3339 time"),
+            )),
+        }
+    }
+
+    fn at_least(&self) -> Result<Option<AtLeast>, Failure> {
+        let Some(text) = self.parameter("at_least") else {
+            return Ok(None);
+        };
+        if let Ok(position) = text.parse::<u64>() {
+            return Ok(Some(AtLeast::Position(LogPosition(position))));
+        }
+        match text.parse::<Uuid>() {
+            Ok(id) => Ok(Some(AtLeast::Command(CommandId(id)))),
+            Err(_) => Err(invalid(
+                "at_least",
+                format!("{text:?} is neither a position nor a command id"),
+            )),
+        }
+    }
+}
+
+impl Api {
+    async fn position_of(&self, snapshot: &Snapshot, as_of: AsOf) -> Result<LogPosition, Failure> {
+        let last = LogPosition(snapshot.end.0.saturating_sub(1));
+        match as_of {
+            AsOf::Position(position) if position > last => Err(invalid(
+                "as_of",
+                format!("position {position} is beyond the log's last, {last}"),
+            )
+            .with("position", last.0)),
+            AsOf::Position(position) => Ok(position),
+            AsOf::Time(time) => {
+                let after = self
+                    .engine
+                    .log
+                    .position_after(&snapshot.stream, time)
+                    .await?;
+                match after.0.checked_sub(1) {
+                    Some(position) => Ok(LogPosition(position).min(last)),
+                    None => Err(Failure::not_found(format!(
+                        "the database was not there yet at {time}"
+                    ))),
+                }
+            }
+        }
+    }
+
+    /// The events that `at_least` asks for: those of the command that it names or that stands at
+    /// its position, whole.
+    async fn wanted(&self, snapshot: &Snapshot, at_least: AtLeast) -> Result<Wanted, Failure> {
+        let command = match at_least {
+            AtLeast::Command(command) => command,
+            AtLeast::Position(position) => {
+                if position >= snapshot.end {
+                    let last = snapshot.end.0.saturating_sub(1);
+                    let message = format!("position {position} is beyond the log's last, {last}");
+                    return Err(invalid("at_least", message).with("position", last));
+                }
+                let records = self.engine.log.read(&snapshot.stream, position, 1).await?;
+                let Some(record) = records.first() else {
+                    return Ok(Wanted {
+                        first: position,
+                        last: position,
+                    });
+                };
+                read_envelope(&record.line)?.metadata.command_id
+            }
+        };
+        match self.engine.writer.receipt(command).await? {
+            Some(receipt) if receipt.stream == snapshot.stream => Ok(Wanted {
+                first: receipt.position,
+                last: receipt.last,
+            }),
+            _ => Err(invalid(
+                "at_least",
+                format!("no command {command} stands in the log of this database"),
+            )),
+        }
+    }
+}
+
+pub(crate) fn read_envelope(line: &[u8]) -> Result<Envelope, Failure> {
+    Envelope::from_line(line).map_err(|error| {
+        StoreError::Damaged {
+            store: "log",
+            reason: error.to_string(),
+        }
+        .into()
+    })
+}
+
+impl Reading {
+    /// The classes that the read goes by: of the log's end, or of the position that it looks at.
+    pub(crate) async fn schema(&self, api: &Api) -> Result<Arc<Schema>, Failure> {
+        if self.as_of.is_none() {
+            return Ok(self.snapshot.schema(&self.branch)?);
+        }
+        let mut schema = Schema::default();
+        for version in api.engine.graph.classes(&self.view).await? {
+            if let (Entity::Class(id), Some(data)) = (version.entity, version.data) {
+                schema.put(Arc::new(stored_class(id, &data)?));
+            }
+        }
+        Ok(Arc::new(schema))
+    }
+
+    /// A class by id or label, or `not_found`.
+    pub(crate) async fn class(&self, api: &Api, name: &str) -> Result<Arc<Class>, Failure> {
+        let schema = self.schema(api).await?;
+        schema.resolve(name).cloned().ok_or_else(|| {
+            Failure::not_found(format!("there is no class {name:?} on this branch"))
+                .with("class_id", name)
+        })
+    }
+}
+
+fn stored_class(id: spice_core::name::ClassName, data: &Json) -> Result<Class, Failure> {
+    Ok(Class::stored(id, data)?)
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> Failure {
+    Failure::new(ErrorCode::InvalidRequest, message).with("field", field)
+}

@@ -1,0 +1,151 @@
+//! Submitting commands: the answer after the PUT, or after the projections when the client
+//! prefers to wait.
+
+use std::time::Duration;
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::Response,
+};
+use spice_core::{
+    command::{Action, Command},
+    decide::Receipt,
+    error::{ErrorCode, Refusal},
+    json::Json,
+    name::DatabaseName,
+};
+
+use crate::{
+    http::{
+        Api,
+        answer::{self, Answer, CommandResult},
+        call::Call,
+        failure::Failure,
+    },
+    status::State,
+};
+
+/// The longest wait that `Prefer` may ask for.
+const LONGEST_WAIT: u64 = 60;
+/// The wait of `ENABLE_EVENT_SOURCING=false`.
+const USUAL_WAIT: u64 = 30;
+
+/// An accepted command, and how far it had come when the wait was over.
+pub(crate) struct Submitted {
+    pub(crate) receipt: Receipt,
+    pub(crate) state: State,
+    applied: bool,
+}
+
+impl Call {
+    /// `Prefer: wait=N`, or what the settings make of its absence.
+    fn preferred_wait(&self) -> Option<Duration> {
+        let asked = self.header("prefer").and_then(|text| {
+            text.split([',', ';'])
+                .filter_map(|part| part.trim().strip_prefix("wait="))
+                .find_map(|seconds| seconds.trim().trim_matches('"').parse::<u64>().ok())
+        });
+        let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
+        asked
+            .or(usual)
+            .map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)))
+    }
+
+    /// Submits and, when that is preferred, waits.
+    pub(crate) async fn submit(
+        &self,
+        database: DatabaseName,
+        action: Action,
+        client: Option<Json>,
+    ) -> Result<Submitted, Failure> {
+        let command = self.command(database, action, client)?;
+        let receipt = self
+            .api
+            .accept(command)
+            .await
+            .map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
+        let Some(limit) = self.preferred_wait() else {
+            return Ok(Submitted {
+                receipt,
+                state: State::Pending,
+                applied: false,
+            });
+        };
+        let state = if self.api.wait_completed(&receipt, limit).await? {
+            State::Completed
+        } else {
+            self.api.command_status(&receipt).await?.state
+        };
+        Ok(Submitted {
+            receipt,
+            state,
+            applied: true,
+        })
+    }
+}
+
+impl Api {
+    async fn accept(&self, command: Command) -> Result<Receipt, Refusal> {
+        let outcome = self.engine.writer.submit(command).await;
+        match &outcome {
+            Ok(_) => self.metrics.accepted(),
+            Err(refusal) => self.metrics.refused(refusal.code.as_str()),
+        }
+        outcome
+    }
+}
+
+impl Submitted {
+    pub(crate) fn is_completed(&self) -> bool {
+        self.state == State::Completed
+    }
+
+    /// The status of the answer: 202, or what the finished work is.
+    pub(crate) fn code(&self, finished: StatusCode) -> StatusCode {
+        if self.is_completed() {
+            finished
+        } else {
+            StatusCode::ACCEPTED
+        }
+    }
+
+    /// Tells that the preference was honoured, when there was one.
+    pub(crate) fn finish(&self, mut response: Response) -> Response {
+        if self.applied {
+            response.headers_mut().insert(
+                HeaderName::from_static("preference-applied"),
+                HeaderValue::from_static("wait"),
+            );
+        }
+        response
+    }
+
+    /// The answer as `CommandResult`, with a message at the head of its `result`.
+    pub(crate) fn command_result(&self, finished: StatusCode, message: &str) -> Answer {
+        let result = with_message(message, &self.receipt.result)?;
+        let shape = CommandResult {
+            command_id: self.receipt.command_id,
+            status: self.state.as_str(),
+            result: Some(&result),
+            error: None,
+            completed_at: None,
+            retry_count: 0,
+            parked: None,
+            history: None,
+        };
+        Ok(self.finish(answer::json(self.code(finished), &shape)?))
+    }
+}
+
+/// `{"message": …, <the fields of result>}`, without a tree in between.
+fn with_message(message: &str, result: &Json) -> Result<Json, Failure> {
+    let fields = result.as_str().strip_prefix('{').unwrap_or("}");
+    let message = serde_json::to_string(message)?;
+    let comma = if fields.starts_with('}') { "" } else { "," };
+    Json::parse(&format!("{{\"message\":{message}{comma}{fields}")).map_err(|error| {
+        Failure::new(
+            ErrorCode::Internal,
+            format!("a receipt is no object: {error}"),
+        )
+    })
+}

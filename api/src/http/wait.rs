@@ -1,0 +1,197 @@
+//! Waiting for the projections: until a sink has passed a position, until a command is complete.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use spice_core::{
+    decide::Receipt,
+    error::{ErrorCode, StoreError},
+    id::{LogPosition, StreamId},
+    port::registry::DeadLetter,
+};
+use tokio::time::{Instant, timeout};
+
+use crate::http::{Api, failure::Failure};
+
+/// A hint of a change may get lost; after this long the stores are asked anyway.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How many parked events an answer names.
+const NAMED: usize = 20;
+
+/// Which sinks a read needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub(crate) graph: bool,
+    pub(crate) documents: bool,
+}
+
+impl Needs {
+    pub(crate) const GRAPH: Self = Self {
+        graph: true,
+        documents: false,
+    };
+    pub(crate) const DOCUMENTS: Self = Self {
+        graph: false,
+        documents: true,
+    };
+    pub(crate) const BOTH: Self = Self {
+        graph: true,
+        documents: true,
+    };
+    pub(crate) const NOTHING: Self = Self {
+        graph: false,
+        documents: false,
+    };
+
+    fn concern(self, letter: &DeadLetter) -> bool {
+        if letter.handler.starts_with("projection_worker") {
+            self.documents
+        } else {
+            self.graph
+        }
+    }
+}
+
+/// Events of a log, first and last, that a read must show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) first: LogPosition,
+    pub(crate) last: LogPosition,
+}
+
+impl Api {
+    /// Waits until a command is complete. False when the time ran out.
+    pub(crate) async fn wait_completed(
+        &self,
+        receipt: &Receipt,
+        limit: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut waiting = Waiting::new(self, &receipt.stream, limit);
+        while !self.is_completed(receipt).await? {
+            if !waiting.again().await {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits until the sinks show what is wanted, or refuses with `timeout`, naming what is
+    /// parked.
+    pub(crate) async fn wait_shown(
+        &self,
+        stream: &StreamId,
+        needs: Needs,
+        wanted: Wanted,
+        limit: Duration,
+    ) -> Result<(), Failure> {
+        let mut waiting = Waiting::new(self, stream, limit);
+        loop {
+            let passed = self.has_passed(stream, needs, wanted.last).await?;
+            if passed && self.parked(stream, needs, wanted).await?.is_empty() {
+                return Ok(());
+            }
+            if !waiting.again().await {
+                return Err(self.late(stream, needs, wanted, limit).await?);
+            }
+        }
+    }
+
+    async fn has_passed(
+        &self,
+        stream: &StreamId,
+        needs: Needs,
+        position: LogPosition,
+    ) -> Result<bool, StoreError> {
+        if needs.graph && self.engine.graph.sink(stream).await?.position <= position {
+            return Ok(false);
+        }
+        if needs.documents && self.engine.documents.sink(stream).await?.position <= position {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// The wanted events that a sink in need has parked.
+    async fn parked(
+        &self,
+        stream: &StreamId,
+        needs: Needs,
+        wanted: Wanted,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        if needs == Needs::NOTHING {
+            return Ok(Vec::new());
+        }
+        let mut letters = self.engine.work.dead_letters(Some(stream)).await?;
+        letters.retain(|letter| {
+            (wanted.first..=wanted.last).contains(&letter.position) && needs.concern(letter)
+        });
+        Ok(letters)
+    }
+
+    async fn late(
+        &self,
+        stream: &StreamId,
+        needs: Needs,
+        wanted: Wanted,
+        limit: Duration,
+    ) -> Result<Failure, StoreError> {
+        let mut parked = self.engine.work.dead_letters(Some(stream)).await?;
+        parked.retain(|letter| letter.position <= wanted.last && needs.concern(letter));
+        let message = format!(
+            "position {} does not show after {} s; {} event(s) up to it are parked",
+            wanted.last,
+            limit.as_secs_f64(),
+            parked.len()
+        );
+        let named: Vec<Value> = parked
+            .iter()
+            .take(NAMED)
+            .map(|letter| {
+                json!({
+                    "handler": letter.handler,
+                    "position": letter.position,
+                    "event_id": letter.event_id,
+                    "aggregate_id": letter.aggregate_id,
+                    "error": letter.error,
+                })
+            })
+            .collect();
+        Ok(Failure::new(ErrorCode::Timeout, message)
+            .with("position", wanted.last.0)
+            .with("parked_count", parked.len())
+            .with("parked", named))
+    }
+}
+
+/// A wait with a limit.
+struct Waiting<'a> {
+    api: &'a Api,
+    stream: &'a StreamId,
+    deadline: Instant,
+    seen: u64,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(api: &'a Api, stream: &'a StreamId, limit: Duration) -> Self {
+        Self {
+            api,
+            stream,
+            deadline: Instant::now() + limit,
+            seen: 0,
+        }
+    }
+
+    /// Waits for something to change. False when the time is over.
+    async fn again(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.deadline {
+            return false;
+        }
+        let pause = LOOK_AGAIN.min(self.deadline - now);
+        let change = self.api.engine.work.wait_change(self.stream, self.seen);
+        if let Ok(seen) = timeout(pause, change).await {
+            self.seen = seen;
+        }
+        true
+    }
+}

@@ -1,0 +1,307 @@
+//! What became of a command. Derived from the log, the sinks' positions and the dead letters
+//! whenever it is asked for; never stored, so nothing can write PENDING over COMPLETED.
+//!
+//! A wiped sink starts again at zero, and a status must not go back for that: the farthest
+//! position that was ever seen of a log's sinks is remembered here, and so are the commands that
+//! were told as completed. Both live in memory: after a restart during a rebuild, a command reads
+//! as PROCESSING until the sinks have caught up.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use spice_core::{
+    decide::Receipt,
+    error::StoreError,
+    id::{CommandId, LogPosition, StreamId},
+    port::registry::{DeadLetter, Outcome},
+    time::Timestamp,
+};
+
+use crate::http::Api;
+
+/// How many completed commands are remembered.
+const REMEMBERED: usize = 50_000;
+/// How many events of one command are looked up one by one for a discard.
+const LOOKED_UP: u64 = 64;
+
+/// Where a command is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is in the log.
+    Pending,
+    /// A sink has it.
+    Processing,
+    /// A sink has parked it.
+    Retrying,
+    /// Graph and documents have it.
+    Completed,
+    /// A person discarded it from the graph.
+    Failed,
+}
+
+impl State {
+    /// The text in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Processing => "PROCESSING",
+            Self::Retrying => "RETRYING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Whether nothing will change any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+
+    /// How far along it is, in percent, for those who draw bars.
+    pub fn progress(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Processing | Self::Retrying => 50,
+            Self::Completed | Self::Failed => 100,
+        }
+    }
+}
+
+/// One step of a command's way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The state that it reached.
+    pub state: State,
+    /// When; none when no record of it is left.
+    pub at: Option<Timestamp>,
+    /// In words.
+    pub message: String,
+}
+
+/// A command's status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandStatus {
+    /// Where it is.
+    pub state: State,
+    /// The handlers that have parked it.
+    pub parked: Vec<String>,
+    /// What the first of them said.
+    pub error: Option<String>,
+    /// How often it was tried beyond the first time.
+    pub retry_count: u32,
+    /// When graph and documents had it, as far as a record of it is left.
+    pub completed_at: Option<Timestamp>,
+    /// The way so far, oldest first.
+    pub history: Vec<Step>,
+}
+
+/// What statuses rest on beside the stores; see the module's words.
+#[derive(Default)]
+pub(crate) struct StatusMemory {
+    farthest: Mutex<HashMap<StreamId, Farthest>>,
+    completed: Mutex<Completed>,
+}
+
+/// The farthest positions that were seen.
+#[derive(Debug, Clone, Copy, Default)]
+struct Farthest {
+    graph: LogPosition,
+    documents: LogPosition,
+}
+
+#[derive(Default)]
+struct Completed {
+    at: HashMap<CommandId, Option<Timestamp>>,
+    order: VecDeque<CommandId>,
+}
+
+impl StatusMemory {
+    fn pass(&self, stream: &StreamId, seen: Farthest) -> Farthest {
+        let mut farthest = self.farthest.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = farthest.entry(stream.clone()).or_default();
+        known.graph = known.graph.max(seen.graph);
+        known.documents = known.documents.max(seen.documents);
+        *known
+    }
+
+    fn completed(&self, command: CommandId) -> Option<Option<Timestamp>> {
+        let completed = self
+            .completed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        completed.at.get(&command).copied()
+    }
+
+    fn complete(&self, command: CommandId, at: Option<Timestamp>) {
+        let mut completed = self
+            .completed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if completed.at.insert(command, at).is_some() {
+            return;
+        }
+        completed.order.push_back(command);
+        if completed.order.len() > REMEMBERED
+            && let Some(oldest) = completed.order.pop_front()
+        {
+            completed.at.remove(&oldest);
+        }
+    }
+}
+
+impl Api {
+    /// The status of a command that is in the log.
+    pub async fn command_status(&self, receipt: &Receipt) -> Result<CommandStatus, StoreError> {
+        if let Some(at) = self.memory.completed(receipt.command_id) {
+            return Ok(completed(receipt, at));
+        }
+        let farthest = self.farthest(&receipt.stream).await?;
+        let letters = self.dead_letters_of(receipt).await?;
+        if !letters.is_empty() {
+            return Ok(retrying(receipt, &letters));
+        }
+        let last = receipt.last;
+        if farthest.graph > last && farthest.documents > last {
+            return self.outcome(receipt).await;
+        }
+        let state = if farthest.graph > last || farthest.documents > last {
+            State::Processing
+        } else {
+            State::Pending
+        };
+        Ok(under_way(receipt, state))
+    }
+
+    /// Whether graph and documents have a command; cheaper than its whole status.
+    pub(crate) async fn is_completed(&self, receipt: &Receipt) -> Result<bool, StoreError> {
+        let farthest = self.farthest(&receipt.stream).await?;
+        if farthest.graph <= receipt.last || farthest.documents <= receipt.last {
+            return Ok(false);
+        }
+        Ok(self.dead_letters_of(receipt).await?.is_empty())
+    }
+
+    async fn farthest(&self, stream: &StreamId) -> Result<Farthest, StoreError> {
+        let (graph, documents) = futures::try_join!(
+            self.engine.graph.sink(stream),
+            self.engine.documents.sink(stream)
+        )?;
+        let seen = Farthest {
+            graph: graph.position,
+            documents: documents.position,
+        };
+        Ok(self.memory.pass(stream, seen))
+    }
+
+    async fn dead_letters_of(&self, receipt: &Receipt) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut letters = self.engine.work.dead_letters(Some(&receipt.stream)).await?;
+        let events = receipt.position..=receipt.last;
+        letters.retain(|letter| events.contains(&letter.position));
+        Ok(letters)
+    }
+
+    /// Both sinks have passed it and none holds it: it took effect, or was given up.
+    async fn outcome(&self, receipt: &Receipt) -> Result<CommandStatus, StoreError> {
+        let mut at = None;
+        let first = receipt
+            .position
+            .0
+            .max(receipt.last.0.saturating_sub(LOOKED_UP));
+        for position in first..=receipt.last.0 {
+            let rows = self
+                .engine
+                .work
+                .processed(&receipt.stream, LogPosition(position))
+                .await?;
+            for (handler, outcome, when) in rows {
+                if outcome == Outcome::Discarded && is_graph(&handler) {
+                    return Ok(failed(receipt, &handler, when));
+                }
+                at = at.max(Some(when));
+            }
+        }
+        self.memory.complete(receipt.command_id, at);
+        Ok(completed(receipt, at))
+    }
+}
+
+/// Whether a handler writes the graph.
+fn is_graph(handler: &str) -> bool {
+    !handler.starts_with("projection_worker")
+}
+
+fn under_way(receipt: &Receipt, state: State) -> CommandStatus {
+    let mut history = vec![accepted(receipt)];
+    if state == State::Processing {
+        history.push(step(state, None, "one of graph and documents has it"));
+    }
+    CommandStatus {
+        state,
+        parked: Vec::new(),
+        error: None,
+        retry_count: 0,
+        completed_at: None,
+        history,
+    }
+}
+
+fn retrying(receipt: &Receipt, letters: &[DeadLetter]) -> CommandStatus {
+    let mut parked: Vec<String> = letters
+        .iter()
+        .map(|letter| letter.handler.clone())
+        .collect();
+    parked.sort();
+    parked.dedup();
+    let attempts = letters.iter().map(|letter| letter.attempts).max();
+    let since = letters.iter().map(|letter| letter.last_at).max();
+    let message = format!("parked by {}", parked.join(", "));
+    CommandStatus {
+        state: State::Retrying,
+        error: letters.first().map(|letter| letter.error.clone()),
+        retry_count: attempts.unwrap_or_default().saturating_sub(1),
+        completed_at: None,
+        history: vec![accepted(receipt), step(State::Retrying, since, &message)],
+        parked,
+    }
+}
+
+fn completed(receipt: &Receipt, at: Option<Timestamp>) -> CommandStatus {
+    let done = step(State::Completed, at, "graph and documents have it");
+    CommandStatus {
+        state: State::Completed,
+        parked: Vec::new(),
+        error: None,
+        retry_count: 0,
+        completed_at: at,
+        history: vec![accepted(receipt), done],
+    }
+}
+
+fn failed(receipt: &Receipt, handler: &str, at: Timestamp) -> CommandStatus {
+    let message = format!("discarded from {handler}");
+    CommandStatus {
+        state: State::Failed,
+        parked: Vec::new(),
+        retry_count: 0,
+        completed_at: Some(at),
+        history: vec![accepted(receipt), step(State::Failed, Some(at), &message)],
+        error: Some(message),
+    }
+}
+
+fn accepted(receipt: &Receipt) -> Step {
+    step(
+        State::Pending,
+        Some(receipt.occurred_at),
+        "accepted: it is in the log",
+    )
+}
+
+fn step(state: State, at: Option<Timestamp>, message: &str) -> Step {
+    Step {
+        state,
+        at,
+        message: message.to_owned(),
+    }
+}
