@@ -1,0 +1,209 @@
+//! The demo as the README shows it, and its declarations kept applied.
+
+use std::{fs, path::Path, time::Duration};
+
+use serde_json::{Value, json};
+use spice_e2e::embedded::{Embedded, Options};
+use tokio::time::{Instant, sleep};
+
+const BRANCH: &str = "what-if/denver-closed";
+const RESOURCES: usize = 5;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Rows of a file without its head, as the test counts them.
+fn rows(file: &str) -> Vec<Vec<String>> {
+    let path = spice_e2e::workspace()
+        .join("manifests/demo/data")
+        .join(file);
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect()
+}
+
+/// What the two-hop query has to count: airports of Colorado with arrivals, and the arrivals.
+fn arrivals(but: &str) -> (usize, usize) {
+    let airports = rows("airports.csv");
+    let in_colorado = |code: &str| airports.iter().any(|row| row[0] == code && row[3] == "CO");
+    let routes = rows("routes.csv");
+    let mut codes: Vec<&str> = routes
+        .iter()
+        .map(|row| row[2].as_str())
+        .filter(|code| *code != but && in_colorado(code))
+        .collect();
+    let count = codes.len();
+    codes.sort_unstable();
+    codes.dedup();
+    (codes.len(), count)
+}
+
+#[test]
+fn the_readme_shows_the_command_that_is_tested_here() {
+    let readme = fs::read_to_string(spice_e2e::workspace().join("README.md")).unwrap();
+    assert!(
+        readme.contains("cargo run --release --bin spice -- demo"),
+        "the first command"
+    );
+    assert!(readme.contains("./test"), "the second command");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_declares_loads_branches_and_answers() {
+    let options = Options {
+        command: "demo",
+        ready_within: Duration::from_secs(180),
+        ..Options::default()
+    };
+    let mut spice = Embedded::start(options).await.unwrap();
+    let said = spice.said().join("\n");
+    println!("{said}");
+    for file in ["countries.csv", "states.csv", "airports.csv", "routes.csv"] {
+        let count = rows(file).len().to_string();
+        assert!(said.contains(&count), "{count} rows of {file} are told");
+    }
+    let (airports, routes) = arrivals("");
+    let (airports_left, routes_left) = arrivals("DEN");
+    assert!(routes > routes_left && routes_left > 0);
+    assert_table_row(&said, "main", airports, routes);
+    assert_table_row(&said, BRANCH, airports_left, routes_left);
+
+    // The URLs that it printed answer, and say the same.
+    let client = spice.gateway().unwrap();
+    let text = include_str!("../../manifests/demo/query.json");
+    let query: Value = serde_json::from_str(text).unwrap();
+    for (branch, airports, routes) in [
+        ("main", airports, routes),
+        (BRANCH, airports_left, routes_left),
+    ] {
+        let answer = client.graph_query("flights", branch, &query).await.unwrap();
+        assert_eq!(of_type(&answer, "State"), 1);
+        assert_eq!(of_type(&answer, "Airport"), airports, "{branch}");
+        assert_eq!(of_type(&answer, "Route"), routes, "{branch}");
+        assert_eq!(answer["warnings"], json!([]));
+    }
+    let health = spice.oms().unwrap().get("/health").await.unwrap();
+    assert_eq!(health["data"]["status"], "healthy");
+    let (status, took) = spice.terminate(Duration::from_secs(5)).await.unwrap();
+    assert!(status.success(), "{status} after {took:?}");
+}
+
+fn assert_table_row(said: &str, branch: &str, airports: usize, routes: usize) {
+    let expected = [branch.to_owned(), airports.to_string(), routes.to_string()];
+    let is_row = |line: &str| {
+        line.split_whitespace()
+            .eq(expected.iter().map(String::as_str))
+    };
+    assert!(said.lines().any(is_row), "no line {expected:?} in\n{said}");
+}
+
+fn of_type(answer: &Value, class: &str) -> usize {
+    answer["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|node| node["type"] == class)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_applied_again_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = spice_e2e::workspace().join("manifests/demo");
+    for file in ["database.yaml", "ontology.yaml"] {
+        fs::copy(demo.join(file), folder.path().join(file)).unwrap();
+    }
+    let options = Options {
+        arguments: vec!["--apply".into(), folder.path().display().to_string()],
+        ..Options::default()
+    };
+    let mut spice = Embedded::start(options).await.unwrap();
+    applied(&spice, 0).await;
+    let first = state(&spice).await;
+    assert_eq!(first["counts"]["classes"], 4, "{first}");
+
+    // A file that is written again without a change, and a new process.
+    let ontology = folder.path().join("ontology.yaml");
+    let before = passes(&spice);
+    rewrite(&ontology, |text| format!("# the same\n{text}"));
+    applied(&spice, before).await;
+    assert_eq!(state(&spice).await, first);
+    let before = passes(&spice);
+    spice.restart().await.unwrap();
+    applied(&spice, before).await;
+    assert_eq!(state(&spice).await, first);
+    assert_eq!(spice.errors().matches("changed=true").count(), RESOURCES);
+
+    // A real change is one command, of one class.
+    let narrow = "{name: city, type: string}";
+    rewrite(&ontology, |text| {
+        text.replace(narrow, "{name: city, type: text}")
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while state(&spice).await == first {
+        assert!(
+            Instant::now() < deadline,
+            "the change is not applied:\n{}",
+            spice.errors()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+    let before = passes(&spice);
+    rewrite(&ontology, |text| format!("# once more\n{text}"));
+    applied(&spice, before).await;
+    let changed = state(&spice).await;
+    let position = |state: &Value| state["position"].as_u64().unwrap();
+    assert_eq!(
+        position(&changed),
+        position(&first) + 2,
+        "a command and its domain event"
+    );
+    let client = spice.gateway().unwrap();
+    let airport = client
+        .get("/api/v1/databases/flights/ontology/Airport")
+        .await
+        .unwrap();
+    let properties = airport["data"]["properties"].as_array().unwrap();
+    assert!(
+        properties.contains(&json!({"name": "city", "type": "text"})),
+        "{airport}"
+    );
+}
+
+/// What the database is, without what only tells how far the projections are.
+async fn state(spice: &Embedded) -> Value {
+    let answer = spice
+        .gateway()
+        .unwrap()
+        .get("/api/v1/databases/flights")
+        .await
+        .unwrap();
+    let mut data = answer["data"]["data"].clone();
+    data.as_object_mut().unwrap().remove("lag");
+    data
+}
+
+/// How many resources were found applied so far, by all processes.
+fn passes(spice: &Embedded) -> usize {
+    spice.errors().matches("applied resource=").count()
+}
+
+/// Waits until all resources were found applied once more.
+async fn applied(spice: &Embedded, before: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while passes(spice) < before + RESOURCES {
+        assert!(
+            Instant::now() < deadline,
+            "not applied again:\n{}",
+            spice.errors()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Writes a file anew as an editor does: beside, then over it.
+fn rewrite(path: &Path, change: impl Fn(String) -> String) {
+    let beside = path.with_extension("new");
+    fs::write(&beside, change(fs::read_to_string(path).unwrap())).unwrap();
+    fs::rename(beside, path).unwrap();
+}
