@@ -37,7 +37,7 @@ use spice_core::port::{
 };
 
 pub use self::{
-    routes::{gateway_router, oms_router},
+    routes::{funnel_router, gateway_router, oms_router},
     serve::serve,
 };
 use crate::{http::metrics::Metrics, status::StatusMemory, writer::Writer};
@@ -105,6 +105,7 @@ impl Api {
 pub(crate) enum Surface {
     Gateway,
     Oms,
+    Funnel,
 }
 
 impl Surface {
@@ -112,6 +113,7 @@ impl Surface {
         match self {
             Self::Gateway => "gateway",
             Self::Oms => "oms",
+            Self::Funnel => "funnel",
         }
     }
 }

@@ -37,7 +37,7 @@ impl Failure {
     /// A body or a parameter of the wrong shape: 422 at the gateway, 400 at oms.
     pub(crate) fn shape(surface: Surface, violation: &Violation) -> Self {
         let code = match surface {
-            Surface::Gateway => ErrorCode::ValidationFailed,
+            Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
             Surface::Oms => ErrorCode::InvalidRequest,
         };
         let listed = Refusal::validation(std::slice::from_ref(violation)).detail;

@@ -16,7 +16,7 @@ use spice_core::{
 use tokio::time::timeout;
 
 use crate::http::{
-    Api, Surface,
+    Api,
     answer::{self, Answer},
     call::Call,
     failure::Failure,
@@ -46,10 +46,7 @@ pub(crate) async fn metrics(call: Call) -> Answer {
 }
 
 fn told(call: &Call, status: &str, checks: Map<String, Value>) -> Answer {
-    let service = match call.surface {
-        Surface::Gateway => "gateway",
-        Surface::Oms => "oms",
-    };
+    let service = call.surface.as_str();
     if checks.values().any(|answer| answer != "ok") {
         return Err(
             Failure::new(ErrorCode::Unavailable, "a store does not answer")

@@ -84,6 +84,11 @@ pub fn oms_router(api: Arc<Api>) -> Router {
     routes.finish(api, Surface::Oms)
 }
 
+/// funnel: the inference of schemas. It only tells how it is, for now.
+pub fn funnel_router(api: Arc<Api>) -> Router {
+    Routes::default().probes().finish(api, Surface::Funnel)
+}
+
 #[derive(Default)]
 struct Routes(Router<Service>);
 

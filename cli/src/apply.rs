@@ -1,0 +1,90 @@
+//! `spice dev --apply`: keeps YAML files applied, with the planning code of the operator.
+
+use std::{path::PathBuf, time::Duration};
+
+use notify::{RecursiveMode, Watcher};
+use spice_operator::{ApiClient, Applied, apply_documents, read_paths};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// An editor writes a file in several steps; this long without a change is a whole change.
+const SETTLE: Duration = Duration::from_millis(200);
+/// After a pass that did not get everything applied.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Applies the files, and again whenever they change, until `ending`.
+pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: CancellationToken) {
+    let (changes, mut changed) = mpsc::channel(1);
+    let watcher = match watch(&paths, changes) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(%error, "the files are applied once; changes are not seen");
+            None
+        }
+    };
+    while !ending.is_cancelled() {
+        let whole = apply_once(&server, &paths).await;
+        tokio::select! {
+            () = ending.cancelled() => break,
+            Some(()) = changed.recv() => {
+                while tokio::time::timeout(SETTLE, changed.recv()).await.is_ok_and(|c| c.is_some()) {}
+            }
+            () = tokio::time::sleep(AGAIN), if !whole => {}
+        }
+    }
+    drop(watcher);
+}
+
+fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Watcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            // A full queue says already what this would say.
+            let _ = changes.try_send(());
+        }
+    })?;
+    for path in paths {
+        // The folder of a file, for editors replace files.
+        let folder = if path.is_dir() {
+            Some(path.as_path())
+        } else {
+            path.parent()
+        };
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        watcher.watch(
+            folder.unwrap_or(std::path::Path::new(".")),
+            RecursiveMode::Recursive,
+        )?;
+    }
+    Ok(watcher)
+}
+
+/// One pass; whether everything is as declared now.
+async fn apply_once(server: &str, paths: &[PathBuf]) -> bool {
+    let documents = match read_paths(paths) {
+        Ok(documents) => documents,
+        Err(error) => {
+            tracing::error!(%error, "nothing is applied; what was applied before stays");
+            return true;
+        }
+    };
+    let client = match ApiClient::new(server) {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(%error, "no client");
+            return false;
+        }
+    };
+    let report = apply_documents(&client, documents).await;
+    for entry in &report.entries {
+        let resource = format!("{}/{}", entry.kind, entry.name);
+        match &entry.applied {
+            Applied::Unchanged | Applied::Suspended => {}
+            Applied::Changed(verb) => tracing::info!(%resource, verb = verb.as_str(), "applied"),
+            Applied::Waiting(reason) => tracing::info!(%resource, %reason, "waits"),
+            Applied::Failed { reason, message } => {
+                tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
+            }
+        }
+    }
+    report.is_complete()
+}

@@ -1,0 +1,180 @@
+//! `spice demo`: the main job on real data, step by step, over HTTP as any client would do it.
+
+mod load;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+use serde_json::{Value, json};
+use spice_operator::{ApiClient, Applied, apply_documents, parse_documents};
+use tokio::time::Instant;
+
+use crate::{
+    client::Client,
+    dev::{Node, end_on_signal},
+    output,
+    platform::Layout,
+    settings::{DataDir, Demo, Knobs},
+};
+
+const DATABASE: &str = include_str!("../../manifests/demo/database.yaml");
+const ONTOLOGY: &str = include_str!("../../manifests/demo/ontology.yaml");
+const BRANCH: &str = include_str!("../../manifests/demo/what-if/branch.yaml");
+const QUERY: &str = include_str!("../../manifests/demo/query.json");
+
+/// The what-if branch, as a query parameter.
+const WHAT_IF: &str = "what-if%2Fdenver-closed";
+/// The airport that the what-if closes.
+const CLOSED: &str = "DEN";
+
+/// The settings, from the environment or their defaults.
+#[derive(Parser)]
+struct Environment {
+    #[command(flatten)]
+    knobs: Knobs,
+}
+
+pub(crate) async fn run(options: Demo) -> anyhow::Result<ExitCode> {
+    let ending = end_on_signal()?;
+    let own_folder = tempfile::Builder::new().prefix("spice-demo-").tempdir()?;
+    let data_dir = options
+        .data_dir
+        .unwrap_or_else(|| own_folder.path().to_owned());
+    let layout = Layout::new(&DataDir { data_dir });
+    let knobs = Environment::try_parse_from(["spice"])?.knobs;
+    let node = Node::start(&layout, &knobs, &options.listen, &ending).await?;
+    let url = node.gateway_url();
+    let story = tokio::select! {
+        told = tell(&url) => told,
+        () = ending.cancelled() => Ok(()),
+    };
+    if story.is_ok() && !options.once && !ending.is_cancelled() {
+        output::line("")?;
+        node.announce()?;
+        output::line("serving until Ctrl-C; try:")?;
+        output::line(format!("  curl {url}/api/v1/databases/flights"))?;
+        output::line(format!(
+            "  curl '{url}/api/v1/databases/flights/class/Airport/instances?search=denver'"
+        ))?;
+        ending.cancelled().await;
+    }
+    ending.cancel();
+    node.end().await;
+    story.map(|()| ExitCode::SUCCESS)
+}
+
+async fn tell(url: &str) -> anyhow::Result<()> {
+    let client = Client::new(url)?;
+    let started = Instant::now();
+    let declared = declare(
+        url,
+        &[("database.yaml", DATABASE), ("ontology.yaml", ONTOLOGY)],
+    )
+    .await?;
+    step(
+        started,
+        &format!("declared {declared} resources: a database and its classes"),
+    )?;
+
+    let started = Instant::now();
+    let loaded = load::load(&client, ONTOLOGY).await?;
+    let counts: Vec<String> = loaded
+        .iter()
+        .map(|(class, count)| format!("{count} {class}"))
+        .collect();
+    step(
+        started,
+        &format!("loaded and projected {}", counts.join(", ")),
+    )?;
+
+    let started = Instant::now();
+    declare(url, &[("what-if/branch.yaml", BRANCH)]).await?;
+    close_airport(&client).await?;
+    step(
+        started,
+        &format!("branch what-if/denver-closed: nothing copied, {CLOSED} closed there"),
+    )?;
+
+    let query: Value = serde_json::from_str(QUERY)?;
+    let started = Instant::now();
+    let on_main = client
+        .post("/graph-query/flights?branch=main", &query)
+        .await?;
+    let elapsed = started.elapsed();
+    let on_branch = client
+        .post(&format!("/graph-query/flights?branch={WHAT_IF}"), &query)
+        .await?;
+    output::line(format!(
+        "two hops, routes that arrive at an open airport of Colorado ({:.1} ms):",
+        elapsed.as_secs_f64() * 1e3
+    ))?;
+    let rows = [("main", &on_main), ("what-if/denver-closed", &on_branch)].map(|(name, answer)| {
+        let count = |class| of_type(answer, class).to_string();
+        vec![name.to_owned(), count("Airport"), count("Route")]
+    });
+    output::table(&["BRANCH", "AIRPORTS", "ROUTES"], &rows)?;
+    ensure!(
+        of_type(&on_main, "Route") > of_type(&on_branch, "Route"),
+        "the what-if made no difference; please report this"
+    );
+    Ok(())
+}
+
+/// Applies YAML texts as `kubectl apply` would; tells how many resources they hold.
+async fn declare(url: &str, texts: &[(&str, &str)]) -> anyhow::Result<usize> {
+    let client = ApiClient::new(url)?;
+    let mut documents = Vec::new();
+    for (name, text) in texts {
+        documents.extend(parse_documents(name, text)?);
+    }
+    let count = documents.len();
+    let report = apply_documents(&client, documents).await;
+    for entry in &report.entries {
+        match &entry.applied {
+            Applied::Unchanged | Applied::Changed(_) => {}
+            other => bail!(
+                "{} {} ({}): {other:?}",
+                entry.kind,
+                entry.name,
+                entry.source
+            ),
+        }
+    }
+    Ok(count)
+}
+
+async fn close_airport(client: &Client) -> anyhow::Result<()> {
+    let path = format!("/databases/flights/class/Airport/instance/{CLOSED}?branch={WHAT_IF}");
+    let airport = client.get(&path).await?;
+    let sequence = airport["data"]["event_sequence"]
+        .as_u64()
+        .with_context(|| format!("{CLOSED} has no sequence"))?;
+    let commands = json!({"commands": [{
+        "type": "UPDATE_INSTANCE",
+        "class": "Airport",
+        "id": CLOSED,
+        "expected_seq": sequence,
+        "data": {"status": "closed"},
+    }]});
+    client
+        .command(
+            &format!("/databases/flights/transactions?branch={WHAT_IF}"),
+            &commands,
+        )
+        .await?;
+    Ok(())
+}
+
+fn of_type(answer: &Value, class: &str) -> usize {
+    let nodes = answer["nodes"].as_array();
+    nodes.map_or(0, |nodes| {
+        nodes.iter().filter(|node| node["type"] == class).count()
+    })
+}
+
+fn step(started: Instant, what: &str) -> anyhow::Result<()> {
+    let took: Duration = started.elapsed();
+    output::line(format!("{:6.2} s  {what}", took.as_secs_f64()))?;
+    Ok(())
+}

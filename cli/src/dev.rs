@@ -1,0 +1,140 @@
+//! `spice dev`: everything in one process.
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use spice_api::http;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    apply, output,
+    platform::{Layout, Platform},
+    settings::{Dev, Knobs, Listen},
+};
+
+/// How long a clean end may take before the process ends anyway.
+const PATIENCE: Duration = Duration::from_millis(4_500);
+
+pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
+    let ending = end_on_signal()?;
+    let layout = Layout::new(&options.data);
+    let node = Node::start(&layout, &options.knobs, &options.listen, &ending).await?;
+    node.announce()?;
+    let keeper = (!options.apply.is_empty()).then(|| {
+        tokio::spawn(apply::keep(
+            node.gateway_url(),
+            options.apply,
+            ending.clone(),
+        ))
+    });
+    ending.cancelled().await;
+    output::line("ending")?;
+    if tokio::time::timeout(PATIENCE, node.end()).await.is_err() {
+        tracing::warn!("something did not end in time; nothing accepted is lost");
+    }
+    if let Some(keeper) = keeper {
+        keeper.abort();
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cancelled by Ctrl-C or SIGTERM; a second one ends the process at once.
+pub(crate) fn end_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
+    let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
+    let ending = CancellationToken::new();
+    let token = ending.clone();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if token.is_cancelled() {
+                std::process::exit(130);
+            }
+            token.cancel();
+        }
+    });
+    Ok(ending)
+}
+
+/// A running platform with its listeners.
+pub(crate) struct Node {
+    platform: Platform,
+    servers: JoinSet<Result<(), std::io::Error>>,
+    addresses: [(&'static str, SocketAddr); 3],
+}
+
+impl Node {
+    pub(crate) async fn start(
+        layout: &Layout,
+        knobs: &Knobs,
+        listen: &Listen,
+        ending: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let gateway = bind("gateway", "--gateway-listen", listen.gateway_listen).await?;
+        let oms = bind("oms", "--oms-listen", listen.oms_listen).await?;
+        let funnel = bind("funnel", "--funnel-listen", listen.funnel_listen).await?;
+        let addresses = [
+            ("gateway", gateway.local_addr()?),
+            ("oms", oms.local_addr()?),
+            ("funnel", funnel.local_addr()?),
+        ];
+        let platform = Platform::start(layout, knobs).await?;
+        let mut servers = JoinSet::new();
+        let api = &platform.api;
+        servers.spawn(http::serve(
+            gateway,
+            http::gateway_router(api.clone()),
+            ending.clone(),
+        ));
+        servers.spawn(http::serve(
+            oms,
+            http::oms_router(api.clone()),
+            ending.clone(),
+        ));
+        servers.spawn(http::serve(
+            funnel,
+            http::funnel_router(api.clone()),
+            ending.clone(),
+        ));
+        Ok(Self {
+            platform,
+            servers,
+            addresses,
+        })
+    }
+
+    pub(crate) fn gateway_url(&self) -> String {
+        format!("http://{}", self.addresses[0].1)
+    }
+
+    /// Says where it is to be found, then that it is ready.
+    pub(crate) fn announce(&self) -> anyhow::Result<()> {
+        for (name, address) in self.addresses {
+            output::line(format!("{name:8} http://{address}"))?;
+        }
+        output::line("ready")?;
+        Ok(())
+    }
+
+    pub(crate) async fn end(mut self) {
+        while let Some(ended) = self.servers.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a listener ended badly"),
+                Err(error) => tracing::error!(%error, "a listener failed"),
+            }
+        }
+        self.platform.shutdown().await;
+    }
+}
+
+async fn bind(name: &str, flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{name} cannot listen on {address}; choose another with {flag}"))
+}

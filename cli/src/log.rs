@@ -1,0 +1,93 @@
+//! `spice log`: reads a log from its directory, also while another process appends to it.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::log::Log,
+};
+use spice_stores::log::{DirectoryLog, verify};
+
+use crate::{
+    output,
+    platform::Layout,
+    settings::{Format, LogCat, LogCommand, LogVerify},
+};
+
+/// Envelopes that one read asks for.
+const PAGE: usize = 1_000;
+
+pub(crate) async fn run(command: LogCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        LogCommand::Cat(options) => cat(options).await,
+        LogCommand::Verify(options) => check(options).await,
+    }
+}
+
+async fn cat(options: LogCat) -> anyhow::Result<ExitCode> {
+    let log = DirectoryLog::open_read_only(Layout::new(&options.data).log())?;
+    let stream: StreamId = options.database.parse()?;
+    let mut next = LogPosition(options.from);
+    let mut left = options.limit.unwrap_or(u64::MAX);
+    while left > 0 {
+        let records = log
+            .read(&stream, next, PAGE.min(usize::try_from(left)?))
+            .await?;
+        if records.is_empty() {
+            break;
+        }
+        for record in records {
+            output::line(String::from_utf8_lossy(&record.line))?;
+            next = record.position.next();
+            left -= 1;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
+    let path = Layout::new(&options.data).log();
+    let report = tokio::task::spawn_blocking(move || verify(&path)).await??;
+    let problems: Vec<Value> = report
+        .problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "file": problem.file.display().to_string(),
+                "reason": problem.reason,
+                "refuses": problem.refuses,
+            })
+        })
+        .collect();
+    if options.output.output == Format::Json {
+        output::json(&json!({
+            "streams": report.streams.iter().map(|stream| json!({
+                "log": stream.stream.to_string(),
+                "segments": stream.segments,
+                "envelopes": stream.envelopes,
+                "bytes": stream.bytes,
+            })).collect::<Vec<_>>(),
+            "problems": problems,
+        }))?;
+    } else {
+        for stream in &report.streams {
+            output::line(format!(
+                "{}: {} envelopes in {} segments",
+                stream.stream, stream.envelopes, stream.segments
+            ))?;
+        }
+        for problem in &problems {
+            let text = |key: &str| problem[key].as_str().unwrap_or_default();
+            output::line(format!("damaged: {}: {}", text("file"), text("reason")))?;
+        }
+        if problems.is_empty() {
+            output::line("every envelope is whole and in its place")?;
+        }
+    }
+    Ok(if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,30 @@
+//! `spice operator`: the Kubernetes operator as a process.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use spice_operator::OperatorConfig;
+
+use crate::{dev::end_on_signal, settings::Operator};
+
+pub(crate) async fn run(options: Operator) -> anyhow::Result<ExitCode> {
+    let config = match &options.kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
+        }
+        None => kube::Config::infer()
+            .await
+            .context("no Kubernetes cluster is configured")?,
+    };
+    let client = kube::Client::try_from(config)?;
+    let config = OperatorConfig {
+        api_url: options.api,
+        namespace: options.namespace,
+        resync: Duration::from_secs(options.resync_seconds),
+    };
+    spice_operator::run(client, config, end_on_signal()?).await?;
+    Ok(ExitCode::SUCCESS)
+}

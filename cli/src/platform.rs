@@ -1,0 +1,247 @@
+//! The embedded profile: every component over the adapters of one data directory. The only place
+//! that names adapters.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use spice_api::{
+    http::{Api, Engine, Settings},
+    writer::{Writer, WriterSettings},
+};
+use spice_core::{
+    guard::Guards, port::clock::Clock, port::registry::WorkerRegistry, time::Timestamp,
+};
+use spice_stores::{
+    bus::LocalBus,
+    log::DirectoryLog,
+    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
+};
+use spice_workers::{
+    engine::EngineConfig,
+    supervisor::{Ports, Workers, WorkersConfig},
+};
+use tokio::task::JoinHandle;
+
+use crate::settings::{DataDir, Knobs, Mismatch};
+
+/// Positions whose processed rows are kept below what the workers have passed.
+const KEEP_PROCESSED: u64 = 100_000;
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+/// Where things are in a data directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(data: &DataDir) -> Self {
+        Self {
+            root: data.data_dir.clone(),
+        }
+    }
+
+    /// The log: the only part that cannot be rebuilt.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn file(&self, name: &str) -> Location {
+        Location::File(self.root.join(name))
+    }
+}
+
+/// The time of this machine.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods)]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let micros = since.map_or(0, |since| since.as_micros());
+        Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+}
+
+/// The stores of a data directory.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) log: DirectoryLog,
+    pub(crate) registry: Arc<SqliteRegistry>,
+    pub(crate) graph: Arc<SqliteGraph>,
+    pub(crate) documents: Arc<SqliteDocuments>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Who else may have the data directory open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nobody: the log is appended to from here.
+    Alone,
+    /// Another process may append to the log.
+    Beside,
+}
+
+impl Stores {
+    pub(crate) async fn open(layout: &Layout, access: Access) -> anyhow::Result<Self> {
+        let layout = layout.clone();
+        tokio::task::spawn_blocking(move || Self::open_blocking(&layout, access)).await?
+    }
+
+    fn open_blocking(layout: &Layout, access: Access) -> anyhow::Result<Self> {
+        let path = layout.log();
+        let log = match access {
+            Access::Alone => DirectoryLog::open(path)?,
+            Access::Beside => {
+                anyhow::ensure!(path.is_dir(), "there is no log at {}", path.display());
+                DirectoryLog::open_read_only(path)?
+            }
+        };
+        for problem in log.problems() {
+            tracing::warn!(%problem, "in the log directory; see `spice log verify`");
+        }
+        let guards = Guards::default();
+        let mode = Mode::Threads;
+        Ok(Self {
+            log,
+            registry: Arc::new(SqliteRegistry::open(
+                &layout.file("registry.sqlite"),
+                mode,
+                guards,
+            )?),
+            graph: Arc::new(SqliteGraph::open(
+                &layout.file("graph.sqlite"),
+                mode,
+                guards,
+            )?),
+            documents: Arc::new(SqliteDocuments::open(
+                &layout.file("documents.sqlite"),
+                mode,
+                guards,
+            )?),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    pub(crate) fn ports(&self) -> Ports {
+        Ports {
+            log: Arc::new(self.log.clone()),
+            bus: Arc::new(LocalBus::new()),
+            registry: self.registry.clone(),
+            graph: self.graph.clone(),
+            documents: self.documents.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}
+
+/// Everything that runs in `spice dev`, but for the listeners.
+pub(crate) struct Platform {
+    pub(crate) api: Arc<Api>,
+    writer: Writer,
+    workers: Workers,
+    chores: Vec<JoinHandle<()>>,
+}
+
+impl Platform {
+    pub(crate) async fn start(layout: &Layout, knobs: &Knobs) -> anyhow::Result<Self> {
+        let root = layout.root();
+        std::fs::create_dir_all(root)
+            .with_context(|| format!("{} cannot be made", root.display()))?;
+        let stores = Stores::open(layout, Access::Alone).await?;
+        let log = Arc::new(stores.log.clone());
+        let settings = WriterSettings {
+            keep_first_on_mismatch: knobs.idempotency_mismatch == Mismatch::Warn,
+            ..WriterSettings::default()
+        };
+        let writer = Writer::new(
+            log.clone(),
+            stores.registry.clone(),
+            stores.clock.clone(),
+            settings,
+        );
+        let workers = Workers::start(stores.ports(), workers_config(knobs)?);
+        let engine = Engine {
+            writer: writer.clone(),
+            graph: stores.graph.clone(),
+            documents: stores.documents.clone(),
+            model: stores.registry.clone(),
+            work: stores.registry.clone(),
+            log,
+            clock: stores.clock.clone(),
+        };
+        let event_sourcing = knobs.enable_event_sourcing;
+        let api = Api::new(
+            engine,
+            Settings {
+                event_sourcing,
+                ..Settings::default()
+            },
+        );
+        let chores = vec![
+            tokio::spawn({
+                let log = stores.log.clone();
+                async move { log.maintain().await }
+            }),
+            tokio::spawn(prune(stores.registry.clone())),
+        ];
+        Ok(Self {
+            api,
+            writer,
+            workers,
+            chores,
+        })
+    }
+
+    /// Ends cleanly: no new commands, the batches in hand are finished, leases given back.
+    pub(crate) async fn shutdown(self) {
+        self.writer.shutdown().await;
+        self.workers.shutdown().await;
+        for chore in self.chores {
+            chore.abort();
+        }
+    }
+}
+
+/// Settings of the workers of a process that has its data directory for itself: whoever held the
+/// leases before is gone, so they are taken over by name and not waited for.
+pub(crate) fn workers_config(knobs: &Knobs) -> anyhow::Result<WorkersConfig> {
+    let lease_timeout = Duration::from_secs(knobs.lease_timeout_seconds);
+    let heartbeat = Duration::from_secs(knobs.heartbeat_seconds);
+    anyhow::ensure!(
+        lease_timeout >= heartbeat * 2 && !heartbeat.is_zero(),
+        "PROCESSED_EVENT_LEASE_TIMEOUT_SECONDS ({}) must be at least twice \
+         PROCESSED_EVENT_HEARTBEAT_INTERVAL_SECONDS ({}), and that at least 1",
+        knobs.lease_timeout_seconds,
+        knobs.heartbeat_seconds
+    );
+    let engine = EngineConfig {
+        owner: "embedded".to_owned(),
+        lease_timeout,
+        heartbeat,
+        attempts: knobs.max_retries.max(1),
+        ..EngineConfig::default()
+    };
+    Ok(WorkersConfig {
+        engine,
+        ..WorkersConfig::default()
+    })
+}
+
+async fn prune(registry: Arc<SqliteRegistry>) {
+    let mut ticks = tokio::time::interval(PRUNE_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = registry.prune(KEEP_PROCESSED).await {
+            tracing::warn!(%error, "processed events are not pruned for now");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `spice replay`: empties projections and lets them fill from the log, here when nothing else
+//! runs on the data directory, else in the process that does.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use spice_core::{
+    error::StoreError,
+    guard::Guards,
+    id::{LogPosition, StreamId},
+    port::log::Log,
+};
+use spice_workers::{
+    engine::Handler,
+    graph_worker::GraphWorker,
+    projection_worker::ProjectionWorker,
+    rebuild::{rebuild, wait_caught_up},
+    supervisor::Workers,
+};
+use tokio::time::Instant;
+
+use crate::{
+    output,
+    platform::{Access, Layout, Stores, workers_config},
+    settings::{Knobs, Replay, Target},
+    verify::streams,
+};
+
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
+    let layout = Layout::new(&options.data);
+    anyhow::ensure!(
+        layout.log().is_dir(),
+        "there is no log at {}",
+        layout.log().display()
+    );
+    let (stores, alone) = match Stores::open(&layout, Access::Alone).await {
+        Ok(stores) => (stores, true),
+        Err(error) if is_locked(&error) => (Stores::open(&layout, Access::Beside).await?, false),
+        Err(error) => return Err(error),
+    };
+    let streams = streams(&stores, options.database.as_deref()).await?;
+    let handlers = handlers(&stores, &options.targets);
+    for stream in &streams {
+        for handler in &handlers {
+            rebuild(&**handler, stream).await?;
+        }
+    }
+    let workers = alone.then(|| start_workers(&stores)).transpose()?;
+    if !alone {
+        output::line("another process has this directory open; it rebuilds, this one watches")?;
+    }
+    for stream in &streams {
+        follow(&stores, &handlers, stream).await?;
+    }
+    if let Some(workers) = workers {
+        workers.shutdown().await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    let store = error.downcast_ref::<StoreError>();
+    store.is_some_and(|store| store.to_string().contains("another process"))
+}
+
+fn handlers(stores: &Stores, targets: &[Target]) -> Vec<Arc<dyn Handler>> {
+    let mut handlers: Vec<Arc<dyn Handler>> = Vec::new();
+    if targets.contains(&Target::Graph) {
+        handlers.push(Arc::new(GraphWorker::new(stores.graph.clone())));
+    }
+    if targets.contains(&Target::Documents) {
+        let documents = stores.documents.clone();
+        handlers.push(Arc::new(ProjectionWorker::new(
+            documents,
+            Guards::default(),
+        )));
+    }
+    handlers
+}
+
+/// The settings of the workers, from the environment or their defaults.
+#[derive(Parser)]
+struct Environment {
+    #[command(flatten)]
+    knobs: Knobs,
+}
+
+fn start_workers(stores: &Stores) -> anyhow::Result<Workers> {
+    let environment = Environment::try_parse_from(["spice"]).context("settings")?;
+    Ok(Workers::start(
+        stores.ports(),
+        workers_config(&environment.knobs)?,
+    ))
+}
+
+async fn follow(
+    stores: &Stores,
+    handlers: &[Arc<dyn Handler>],
+    stream: &StreamId,
+) -> anyhow::Result<()> {
+    let end = stores.log.end(stream).await?;
+    let bar = indicatif::ProgressBar::new(end.0 * handlers.len() as u64);
+    let template = "{prefix} [{bar:30}] {pos}/{len} events, {per_sec}, {eta}";
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(stream.to_string());
+    let started = Instant::now();
+    let registry = &*stores.registry;
+    let caught_up = async {
+        for handler in handlers {
+            wait_caught_up(&**handler, registry, stream, end).await?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    let mut caught_up = std::pin::pin!(caught_up);
+    loop {
+        match tokio::time::timeout(PROGRESS_EVERY, &mut caught_up).await {
+            Ok(done) => {
+                done?;
+                break;
+            }
+            Err(_) => bar.set_position(progress(handlers, stream).await?),
+        }
+    }
+    bar.finish_and_clear();
+    let seconds = started.elapsed().as_secs_f64();
+    #[allow(clippy::cast_precision_loss)]
+    let rate = end.0 as f64 / seconds.max(1e-6);
+    output::line(format!(
+        "{stream}: {end} events in {seconds:.2} s ({rate:.0}/s)"
+    ))?;
+    Ok(())
+}
+
+async fn progress(handlers: &[Arc<dyn Handler>], stream: &StreamId) -> Result<u64, StoreError> {
+    let mut total = 0;
+    for handler in handlers {
+        let position: LogPosition = handler.sink(stream).await?.position;
+        total += position.0;
+    }
+    Ok(total)
+}
