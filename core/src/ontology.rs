@@ -12,9 +12,6 @@ mod text;
 mod types;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,

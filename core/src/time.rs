@@ -22,7 +22,7 @@ impl Timestamp {
     /// Seconds from `earlier` to this moment; negative when `earlier` is later.
     #[allow(clippy::cast_precision_loss)]
     pub fn seconds_since(self, earlier: Self) -> f64 {
-        (self.0 - earlier.0) as f64 / 1e6
+        self.0.saturating_sub(earlier.0) as f64 / 1e6
     }
 }
 

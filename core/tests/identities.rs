@@ -1,0 +1,384 @@
+//! Names, aggregate ids, logs, times and index names: what is accepted, and that nothing meets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::str::FromStr;
+
+use proptest::prelude::*;
+use spice_core::{
+    id::{AggregateId, AggregateType, CommandId, EventId, InstanceRef, LogPosition, StreamId},
+    name::{BranchName, ClassName, DatabaseName, InstanceId, InvalidName, PropertyName},
+    naming::{instances_index, ontologies_index},
+    time::Timestamp,
+};
+
+fn table<N: FromStr<Err = InvalidName> + ToString>(accepted: &[&str], refused: &[&str]) {
+    for text in accepted {
+        let name: N = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(name.to_string(), *text);
+    }
+    for text in refused {
+        let Err(invalid) = text.parse::<N>() else {
+            panic!("{text:?} was accepted");
+        };
+        assert!(text.starts_with(&invalid.value));
+        assert!(invalid.value.chars().count() <= 120);
+        assert!(!invalid.rule.is_empty() && invalid.to_string().contains(invalid.kind));
+    }
+}
+
+#[test]
+fn names_follow_the_rules_of_the_contract() {
+    let long = |count: usize| "a".repeat(count);
+    table::<DatabaseName>(
+        &["abc", "a-b", "a_b", "demo_db", "a1b2", &long(50)],
+        &[
+            "",
+            "ab",
+            &long(51),
+            "Abc",
+            "1ab",
+            "_ab",
+            "-ab",
+            "ab_",
+            "ab-",
+            "a__b",
+            "a--b",
+            "a_-b",
+            "a-_b",
+            "a b",
+            "a.b",
+            "a/b",
+            "äbc",
+            "abc\n",
+            " abc",
+            "abc ",
+            "a:b",
+            "..",
+            "a\u{0}b",
+        ],
+    );
+    table::<ClassName>(
+        &[
+            "A",
+            "a",
+            "Product",
+            "shop:Product",
+            "A-b_c:d",
+            "a--b",
+            &long(100),
+        ],
+        &[
+            "",
+            "1A",
+            "_A",
+            ":A",
+            "-A",
+            "A b",
+            "상품",
+            "A/b",
+            "A%3Ab",
+            "A.b",
+            &long(101),
+            "A\n",
+        ],
+    );
+    table::<BranchName>(
+        &[
+            "main",
+            "m",
+            "feature/whatif",
+            "a/b/c",
+            "-",
+            "_",
+            "1",
+            "a/refs",
+            "Refs",
+            "head",
+            &long(100),
+        ],
+        &[
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            "refs",
+            "objects",
+            "info",
+            "hooks",
+            "HEAD",
+            "a b",
+            "a:b",
+            "a.b",
+            "..",
+            "a\\b",
+            "ä",
+            &long(101),
+        ],
+    );
+    table::<InstanceId>(
+        &[
+            "a",
+            "1",
+            "-",
+            ":",
+            "_",
+            "ORD-0000001:1",
+            "2025-05-02:WH-YO-1:SKU-000001",
+            &long(255),
+        ],
+        &[
+            "",
+            "a b",
+            "a/b",
+            "a.b",
+            "a%b",
+            "ä",
+            "a+b",
+            "a@b",
+            &long(256),
+            "a\n",
+            "a\t",
+        ],
+    );
+    table::<PropertyName>(
+        &["a", "A1", "a_b", "branch", "constructor", &long(200)],
+        &[
+            "",
+            "1a",
+            "_a",
+            "a-b",
+            "a b",
+            "a.b",
+            "a:b",
+            "가",
+            "a$",
+            &long(201),
+        ],
+    );
+}
+
+#[test]
+fn only_main_is_main_and_three_branches_are_protected() {
+    let branch = |text: &str| text.parse::<BranchName>().unwrap();
+    assert!(branch("main").is_main() && BranchName::main() == branch("main"));
+    assert!(!branch("Main").is_main());
+    for name in ["main", "master", "production"] {
+        assert!(branch(name).is_protected(), "{name}");
+    }
+    assert!(!branch("feature/main").is_protected());
+}
+
+#[test]
+fn a_domain_event_has_the_id_of_the_contract() {
+    let command = CommandId("11111111-2222-4333-8444-555555555555".parse().unwrap());
+    let aggregate =
+        AggregateId::parse(AggregateType::Instance, "demo:main:Product:prod_001").unwrap();
+    let id = EventId::domain(command, "INSTANCE_CREATED", &aggregate);
+    assert_eq!(id.to_string(), "91e9c88a-222f-5d7b-968b-929172a10469");
+}
+
+#[test]
+fn an_idempotency_key_means_one_command_within_principal_and_database() {
+    let (one, two): (DatabaseName, DatabaseName) = ("one".parse().unwrap(), "two".parse().unwrap());
+    let id = CommandId::from_idempotency_key("kim", &one, "k");
+    assert_eq!(id, CommandId::from_idempotency_key("kim", &one, "k"));
+    for other in [
+        CommandId::from_idempotency_key("lee", &one, "k"),
+        CommandId::from_idempotency_key("kim", &two, "k"),
+        CommandId::from_idempotency_key("kim", &one, "K"),
+        CommandId::from_idempotency_key("kim:one", &one, "k"),
+        CommandId::from_idempotency_key("", &one, "kim:one:k"),
+    ] {
+        assert_ne!(id, other);
+    }
+}
+
+#[test]
+fn index_names_are_those_of_the_contract() {
+    let index = |database: &str, branch: &str| {
+        instances_index(&database.parse().unwrap(), &branch.parse().unwrap())
+    };
+    assert_eq!(index("demo_db", "main"), "demo_db_instances");
+    assert_eq!(
+        index("demo_db", "feature/whatif"),
+        "demo_db_instances__br_feature_whatif_b4b8426dd6"
+    );
+    assert!(index("demo_db", "feature_whatif").ends_with("__br_feature_whatif_31a81364c2"));
+    assert!(index("demo_db", "Feature/WhatIf").ends_with("__br_feature_whatif_b85029f0a3"));
+    assert!(index("demo_db", "feature/x").ends_with("__br_feature_x_45239254aa"));
+    let long = index("demo_db", &"a".repeat(100));
+    assert!(long.starts_with(&format!("demo_db_instances__br_{}_", "a".repeat(40))));
+    assert_eq!(long.len(), "demo_db_instances__br_".len() + 40 + 1 + 10);
+    let ontologies = ontologies_index(&"demo-db".parse().unwrap(), &"feature/x".parse().unwrap());
+    assert_eq!(ontologies, "demo-db_ontologies__br_feature_x_45239254aa");
+}
+
+#[test]
+fn a_log_is_named_by_database_and_generation() {
+    let first = StreamId::first("demo".parse().unwrap());
+    assert_eq!(
+        (first.to_string(), first.topic()),
+        ("demo".into(), "spice.demo.log".into())
+    );
+    let second = first.next();
+    assert_eq!(
+        (second.to_string(), second.topic()),
+        ("demo.g2".into(), "spice.demo.log.g2".into())
+    );
+    for wrong in [
+        "demo.g1",
+        "demo.g0",
+        "demo.g02",
+        "demo.g+2",
+        "demo.g",
+        "demo.g-1",
+        "demo.g2.g3",
+        "demo.gx",
+        "d",
+        ".g2",
+        "demo.g4294967296",
+    ] {
+        assert!(wrong.parse::<StreamId>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_reference_is_a_class_and_an_id() {
+    let reference: InstanceRef = "shop:Product/a:b".parse().unwrap();
+    assert_eq!(
+        (reference.class.as_str(), reference.id.as_str()),
+        ("shop:Product", "a:b")
+    );
+    for wrong in [
+        "",
+        "/",
+        "Product",
+        "Product/",
+        "/x",
+        "Product/a/b",
+        "Product/a b",
+        "1/x",
+        "Product a",
+    ] {
+        assert!(wrong.parse::<InstanceRef>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_time_is_written_with_six_digits_and_z() {
+    let time: Timestamp = "2026-01-02T03:04:05.678901Z".parse().unwrap();
+    assert_eq!(time.to_string(), "2026-01-02T03:04:05.678901Z");
+    assert_eq!(
+        Timestamp::from_micros(0).to_string(),
+        "1970-01-01T00:00:00.000000Z"
+    );
+    let elsewhere: Timestamp = "2026-01-02T12:04:05.678901+09:00".parse().unwrap();
+    assert_eq!(elsewhere, time);
+    assert!("2026-13-02T03:04:05Z".parse::<Timestamp>().is_err());
+    assert!("".parse::<Timestamp>().is_err());
+    let extremes = (
+        Timestamp::from_micros(i64::MAX),
+        Timestamp::from_micros(i64::MIN),
+    );
+    assert!(extremes.0.seconds_since(extremes.1) > 0.0);
+    assert!(!extremes.0.to_string().is_empty());
+}
+
+#[test]
+fn positions_do_not_overflow() {
+    assert_eq!(LogPosition(u64::MAX).next(), LogPosition(u64::MAX));
+    assert!(i64::try_from(LogPosition::MAX.0).is_ok());
+}
+
+fn aggregate() -> impl Strategy<Value = AggregateId> {
+    let database = "[a-z][a-z0-9]{2,5}([_-][a-z0-9]{1,3})?";
+    let branch = "[a-z0-9_-]{1,4}(/[A-Za-z0-9_-]{1,3}){0,2}";
+    (
+        0..4,
+        database,
+        branch,
+        "[A-Z][a-z:_-]{0,4}",
+        "[a-z0-9:_-]{1,5}",
+    )
+        .prop_map(|(kind, database, branch, class, id)| {
+            let database = database.parse().unwrap();
+            let branch = branch.parse().unwrap();
+            let class = class.parse().unwrap();
+            match kind {
+                0 => AggregateId::Database(database),
+                1 => AggregateId::Branch(database, branch),
+                2 => AggregateId::OntologyClass(database, branch, class),
+                _ => AggregateId::Instance(database, branch, class, id.parse().unwrap()),
+            }
+        })
+}
+
+proptest! {
+    #[test]
+    fn every_accepted_name_is_kept_as_it_is(text in "[A-Za-z0-9_:/ -]{0,12}|\\PC{0,6}") {
+        if let Ok(name) = text.parse::<DatabaseName>() { prop_assert_eq!(name.as_str(), &text); }
+        if let Ok(name) = text.parse::<ClassName>() { prop_assert_eq!(name.as_str(), &text); }
+        if let Ok(name) = text.parse::<BranchName>() { prop_assert_eq!(name.as_str(), &text); }
+        if let Ok(name) = text.parse::<InstanceId>() { prop_assert_eq!(name.as_str(), &text); }
+        if let Ok(name) = text.parse::<PropertyName>() {
+            prop_assert_eq!(name.as_str(), &text);
+            prop_assert!(text.parse::<ClassName>().is_ok() || text.len() > 100);
+        }
+        let oracle = regex::Regex::new("^[a-z][a-z0-9_-]*$").unwrap().is_match(&text)
+            && (3..=50).contains(&text.len())
+            && !regex::Regex::new("[_-][_-]|[_-]$").unwrap().is_match(&text);
+        prop_assert_eq!(text.parse::<DatabaseName>().is_ok(), oracle);
+        let oracle = regex::Regex::new("^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$").unwrap().is_match(&text);
+        prop_assert_eq!(text.parse::<BranchName>().is_ok(), oracle);
+        let oracle = regex::Regex::new("^[A-Za-z0-9_:-]+$").unwrap().is_match(&text);
+        prop_assert_eq!(text.parse::<InstanceId>().is_ok(), oracle);
+    }
+
+    #[test]
+    fn an_aggregate_comes_back_from_its_text(aggregate in aggregate()) {
+        let text = aggregate.to_string();
+        let again = AggregateId::parse(aggregate.aggregate_type(), &text).unwrap();
+        prop_assert_eq!(&again, &aggregate);
+        prop_assert_eq!(again.to_string(), text);
+    }
+
+    #[test]
+    fn no_two_aggregates_share_type_and_text(left in aggregate(), right in aggregate()) {
+        let key = |id: &AggregateId| (id.aggregate_type(), id.to_string());
+        prop_assert_eq!(left == right, key(&left) == key(&right));
+    }
+
+    #[test]
+    fn no_two_ids_with_colons_meet(parts in proptest::collection::vec("[ab:]{1,3}", 4)) {
+        let make = |class: &str, id: &str| AggregateId::Instance(
+            "demo".parse().unwrap(),
+            BranchName::main(),
+            format!("C{class}").parse().unwrap(),
+            id.parse().unwrap(),
+        );
+        let (left, right) = (make(&parts[0], &parts[1]), make(&parts[2], &parts[3]));
+        prop_assert_eq!(left == right, left.to_string() == right.to_string());
+        prop_assert_eq!(left.to_string().matches(':').count(), 3);
+    }
+
+    #[test]
+    fn a_log_comes_back_from_its_name(database in "[a-z][a-z0-9]{2,9}", generation in 1_u32..) {
+        let stream = StreamId { database: database.parse().unwrap(), generation };
+        prop_assert_eq!(stream.to_string().parse::<StreamId>().unwrap(), stream);
+    }
+
+    #[test]
+    fn a_time_comes_back_from_its_text(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000) {
+        let time = Timestamp::from_micros(micros);
+        prop_assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
+        let written = serde_json::to_string(&time).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Timestamp>(&written).unwrap(), time);
+    }
+
+    #[test]
+    fn times_sort_as_their_texts_do(left in 0..4_102_444_800_000_000_i64, right in 0..4_102_444_800_000_000_i64) {
+        let (left, right) = (Timestamp::from_micros(left), Timestamp::from_micros(right));
+        prop_assert_eq!(left.cmp(&right), left.to_string().cmp(&right.to_string()));
+    }
+}
