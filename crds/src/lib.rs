@@ -1,1 +1,56 @@
-//! Being written.
+//! The custom resources of SPICE Harvester, group `spiceharvester.dev/v1alpha1`: their types,
+//! their schema, and the rules that hold before any server is asked. No IO, no api calls.
+
+// The derive of KubeSchema copies each struct into a function.
+#![allow(unreachable_pub)]
+
+pub mod branch;
+pub mod crdgen;
+pub mod database;
+pub mod name;
+pub mod ontology;
+mod schema;
+pub mod status;
+
+pub use branch::{Branch, BranchOrigin, BranchSpec};
+pub use database::{Database, DatabaseSpec};
+pub use ontology::{DriftPolicy, Ontology, OntologySpec, Property, Relationship};
+pub use status::{CommandRecord, Condition, ConditionStatus, ResourceStatus};
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The API group of all resources.
+pub const GROUP: &str = "spiceharvester.dev";
+/// The one served and stored version.
+pub const VERSION: &str = "v1alpha1";
+/// `group/version`, as `apiVersion` has it.
+pub const API_VERSION: &str = "spiceharvester.dev/v1alpha1";
+
+/// Annotations that people set.
+pub mod annotation {
+    /// `"true"`: let the object go although what it declares could not be deleted.
+    pub const FORCE_RELEASE: &str = "spiceharvester.dev/force-release";
+}
+
+/// The finalizer of objects whose deletion policy is `Delete`.
+pub const FINALIZER: &str = "spiceharvester.dev/deletion";
+
+/// What becomes of the declared thing when the object is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// It stays (the default).
+    Retain,
+    /// It is deleted with the object.
+    Delete,
+}
+
+/// Names a `Database` object of the same namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DatabaseRef {
+    /// The object's `metadata.name`.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}

@@ -1,0 +1,113 @@
+//! `Branch`: a database as it stood at a position, to be changed without touching its parent.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::{DatabaseRef, DeletionPolicy, name, status::ResourceStatus};
+
+/// A branch of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "spiceharvester.dev",
+    version = "v1alpha1",
+    kind = "Branch",
+    plural = "branches",
+    namespaced,
+    status = "ResourceStatus",
+    derive = "PartialEq",
+    shortname = "sbr",
+    category = "spice",
+    doc = "A branch of a database: its own changes over the parent as it stood at a position.",
+    selectable = ".spec.databaseRef.name",
+    validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z0-9-]+$') && size(self.metadata.name) <= 100 && !(self.metadata.name in ['refs', 'objects', 'info', 'hooks', 'main'])").message("without spec.name, metadata.name has to make a branch name: up to 100 characters of a-z, 0-9 and -, not refs, objects, info, hooks or main"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Database", type_ = "string", json_path = ".spec.databaseRef.name"),
+    printcolumn(name = "Branch", type_ = "string", json_path = ".status.externalId"),
+    printcolumn(name = "Position", type_ = "integer", json_path = ".status.position"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"))]
+#[x_kube(validation = Rule::new("has(self.from) == has(oldSelf.from) && (!has(self.from) || self.from == oldSelf.from)").message("from is immutable"))]
+#[serde(rename_all = "camelCase")]
+pub struct BranchSpec {
+    /// The Database object, in the same namespace. Immutable.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("databaseRef is immutable"))]
+    pub database_ref: DatabaseRef,
+    /// Its name in the api; metadata.name when left out. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 100),
+        regex(pattern = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    )]
+    #[x_kube(validation = Rule::new("!(self in ['refs', 'objects', 'info', 'hooks', 'HEAD', 'main'])").message("a branch cannot be called refs, objects, info, hooks, HEAD or main"))]
+    pub name: Option<String>,
+    /// Where it starts; the end of main when left out. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<BranchOrigin>,
+    /// Retain (default) or Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+    /// Leave it alone for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+}
+
+/// Where a branch starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BranchOrigin {
+    /// The parent's name in the api.
+    #[schemars(
+        length(min = 1, max = 100),
+        regex(pattern = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    )]
+    pub branch: String,
+    /// A position of the log; its end, when the branch is made, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub position: Option<i64>,
+}
+
+impl Branch {
+    /// The name in the api.
+    pub fn branch_name(&self) -> String {
+        self.spec
+            .branch_name(self.metadata.name.as_deref().unwrap_or_default())
+    }
+}
+
+impl BranchSpec {
+    /// The name in the api of the branch that an object of this name declares.
+    pub fn branch_name(&self, object: &str) -> String {
+        self.name.clone().unwrap_or_else(|| object.to_owned())
+    }
+
+    /// What is wrong with it, a sentence each; the rules are those of the schema.
+    pub fn problems(&self, object: &str) -> Vec<String> {
+        let name = self.branch_name(object);
+        let mut problems = Vec::new();
+        if !name::is_branch(&name) {
+            problems.push(format!(
+                "{name:?} is not a branch name: 1 to 100 characters of A-Z, a-z, 0-9, _ and -, in parts joined by single /; not refs, objects, info, hooks or HEAD"
+            ));
+        }
+        if name == "main" {
+            problems
+                .push("main is there from the database's creation; it cannot be declared".into());
+        }
+        if let Some(origin) = &self.from {
+            if !name::is_branch(&origin.branch) {
+                problems.push(format!(
+                    "from.branch {:?} is not a branch name",
+                    origin.branch
+                ));
+            }
+            if origin.position.is_some_and(i64::is_negative) {
+                problems.push("from.position cannot be negative".into());
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,83 @@
+//! Writes the custom resource definitions: what the derive tells, and what it cannot.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+use crate::{Branch, Database, Ontology};
+
+/// A definition, with the name of its file in `manifests/crds`.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// `databases.yaml`, …
+    pub file: &'static str,
+    /// The object.
+    pub object: Value,
+}
+
+impl Definition {
+    /// The definition as YAML.
+    pub fn to_yaml(&self) -> Result<String, serde_yaml_ng::Error> {
+        let body = serde_yaml_ng::to_string(&self.object)?;
+        Ok(format!(
+            "# Generated from the types in crds/. Do not edit.\n{body}"
+        ))
+    }
+
+    /// The definition as the typed object that an API server takes.
+    pub fn to_crd(&self) -> Result<CustomResourceDefinition, serde_json::Error> {
+        serde_json::from_value(self.object.clone())
+    }
+}
+
+/// All definitions.
+pub fn definitions() -> Result<Vec<Definition>, serde_json::Error> {
+    Ok(vec![
+        definition("databases.yaml", &Database::crd())?,
+        definition("ontologies.yaml", &Ontology::crd())?,
+        definition("branches.yaml", &Branch::crd())?,
+    ])
+}
+
+fn definition(
+    file: &'static str,
+    crd: &CustomResourceDefinition,
+) -> Result<Definition, serde_json::Error> {
+    let mut object = serde_json::to_value(crd)?;
+    clean(&mut object);
+    if let Some(status) = object
+        .pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status")
+        .and_then(Value::as_object_mut)
+    {
+        status.insert("default".into(), fresh_status());
+    }
+    Ok(Definition { file, object })
+}
+
+/// A fresh object is not ready: it says so before the operator has seen it.
+fn fresh_status() -> Value {
+    let condition = |kind: &str| {
+        json!({
+            "type": kind,
+            "status": "Unknown",
+            "reason": "Pending",
+            "message": "waiting for the operator",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        })
+    };
+    json!({"conditions": [condition("Ready"), condition("Synced")]})
+}
+
+/// An API server prunes a null of a field that is not nullable, so a rule never meets one; and
+/// empty lists are dropped by the server, which would show as a difference for ever.
+fn clean(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.shift_remove("nullable");
+            map.retain(|_, entry| !entry.as_array().is_some_and(Vec::is_empty));
+            map.values_mut().for_each(clean);
+        }
+        Value::Array(list) => list.iter_mut().for_each(clean),
+        _ => {}
+    }
+}

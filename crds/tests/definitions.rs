@@ -1,0 +1,85 @@
+//! The generated definitions: up to date, small, and with what `kubectl` and CI rely on.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use spice_crds::crdgen::definitions;
+
+fn version(object: &Value) -> &Value {
+    &object["spec"]["versions"][0]
+}
+
+#[test]
+fn manifests_are_what_the_types_generate() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
+    for definition in definitions().unwrap() {
+        let path = directory.join(definition.file);
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            written,
+            definition.to_yaml().unwrap(),
+            "{} is out of date: cargo run -p spice-crds --bin crdgen",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_definition_is_under_150_kib_and_complete() {
+    for definition in definitions().unwrap() {
+        let yaml = definition.to_yaml().unwrap();
+        assert!(
+            yaml.len() < 150 * 1024,
+            "{}: {} bytes",
+            definition.file,
+            yaml.len()
+        );
+        let object = &definition.object;
+        assert_eq!(object["spec"]["scope"], "Namespaced");
+        assert_eq!(
+            object["spec"]["names"]["categories"],
+            serde_json::json!(["spice"])
+        );
+        let columns: Vec<&str> = version(object)["additionalPrinterColumns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| column["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(columns[..2], ["Ready", "Reason"]);
+        assert_eq!(columns[columns.len() - 3..], ["Position", "Message", "Age"]);
+        let status = &version(object)["schema"]["openAPIV3Schema"]["properties"]["status"];
+        assert_eq!(status["default"]["conditions"][0]["type"], "Ready");
+        assert_eq!(status["default"]["conditions"][0]["status"], "Unknown");
+        assert_eq!(
+            status["properties"]["conditions"]["x-kubernetes-list-map-keys"],
+            serde_json::json!(["type"])
+        );
+        assert!(definition.to_crd().is_ok());
+        assert!(!yaml.contains("nullable"), "{}", definition.file);
+    }
+}
+
+#[test]
+fn free_form_fields_are_kept_by_the_server() {
+    let definitions = definitions().unwrap();
+    let ontology = &definitions[1].object;
+    let spec = &version(ontology)["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+    let property = &spec["properties"]["items"]["properties"];
+    for field in [
+        &spec["label"],
+        &spec["description"],
+        &spec["metadata"],
+        &property["label"],
+        &property["default"],
+        &property["constraints"],
+        &property["items"],
+        &spec["relationships"]["items"]["properties"]["inverseLabel"],
+    ] {
+        assert_eq!(
+            field["x-kubernetes-preserve-unknown-fields"], true,
+            "{field}"
+        );
+    }
+    assert!(spec["label"].get("type").is_none());
+}

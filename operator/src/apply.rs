@@ -1,0 +1,210 @@
+//! Makes declarations so without Kubernetes: the same steps as the operator's, over YAML files.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use spice_crds::{Condition, ConditionStatus, ResourceStatus};
+use tokio::time::Instant;
+
+use crate::{
+    backoff::delay,
+    client::{Api, Verb},
+    condition::{kind, reason},
+    declared::{AnyResource, Declared},
+    kind::Kind,
+    observe::Next,
+    reconcile::reconcile,
+};
+
+/// How long one declaration may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What became of one declaration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It was in force.
+    Unchanged,
+    /// It was made so.
+    Changed(Verb),
+    /// It is suspended.
+    Suspended,
+    /// It waits for something that is not declared, or for the projections.
+    Waiting(String),
+    /// It was refused.
+    Failed {
+        /// One word.
+        reason: String,
+        /// A sentence.
+        message: String,
+    },
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `Database`, `Ontology` or `Branch`.
+    pub kind: &'static str,
+    /// `metadata.name`.
+    pub name: String,
+    /// File and document.
+    pub source: String,
+    /// What became of it.
+    pub applied: Applied,
+}
+
+/// What became of all declarations, in the order in which they were made so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApplyReport {
+    /// One line each.
+    pub entries: Vec<Entry>,
+}
+
+impl ApplyReport {
+    /// Whether all is in force (what is suspended aside).
+    pub fn is_complete(&self) -> bool {
+        self.entries
+            .iter()
+            .all(|entry| !matches!(entry.applied, Applied::Waiting(_) | Applied::Failed { .. }))
+    }
+
+    /// How many declarations were written to the api.
+    pub fn changes(&self) -> usize {
+        self.entries
+            .iter()
+            .filter(|entry| matches!(entry.applied, Applied::Changed(_)))
+            .count()
+    }
+}
+
+/// Makes `documents` so, in order of need: databases, the classes of main, branches, the classes
+/// of branches. A second run over the same documents writes nothing.
+pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
+    let databases = database_names(&documents);
+    let mut waiting = documents;
+    waiting.sort_by_key(|declared| rank(&declared.resource));
+    let mut report = ApplyReport::default();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut held = Vec::new();
+        for declared in std::mem::take(&mut waiting) {
+            let applied = apply(api, &declared.resource, &databases).await;
+            if matches!(applied, Applied::Waiting(_)) {
+                held.push((declared, applied));
+            } else {
+                report.entries.push(entry(&declared, applied));
+            }
+        }
+        if held.len() == before {
+            let last = held
+                .into_iter()
+                .map(|(declared, applied)| entry(&declared, applied));
+            report.entries.extend(last);
+            break;
+        }
+        waiting = held.into_iter().map(|(declared, _)| declared).collect();
+    }
+    report
+}
+
+fn entry(declared: &Declared, applied: Applied) -> Entry {
+    let (kind, _, name) = declared.resource.identity();
+    Entry {
+        kind,
+        name,
+        source: declared.source.clone(),
+        applied,
+    }
+}
+
+fn rank(resource: &AnyResource) -> u8 {
+    match resource {
+        AnyResource::Database(_) => 0,
+        AnyResource::Ontology(ontology) if ontology.spec.branch_name() == "main" => 1,
+        AnyResource::Branch(_) => 2,
+        AnyResource::Ontology(_) => 3,
+    }
+}
+
+type Names = BTreeMap<(String, String), String>;
+
+fn database_names(documents: &[Declared]) -> Names {
+    let mut names = Names::new();
+    for declared in documents {
+        if let AnyResource::Database(database) = &declared.resource {
+            let (_, namespace, name) = declared.resource.identity();
+            names.insert((namespace, name), database.database_name());
+        }
+    }
+    names
+}
+
+async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Names) -> Applied {
+    match resource {
+        AnyResource::Database(database) => make_so(api, &**database, databases).await,
+        AnyResource::Ontology(ontology) => make_so(api, &**ontology, databases).await,
+        AnyResource::Branch(branch) => make_so(api, &**branch, databases).await,
+    }
+}
+
+/// A database that the files do not declare goes by the name that its object would give it.
+async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Names) -> Applied {
+    let database = declared.database_ref().map(|name| {
+        let namespace = declared.meta().namespace.clone().unwrap_or_default();
+        let known = databases.get(&(namespace, name.to_owned()));
+        known.cloned().unwrap_or_else(|| name.replace('-', "_"))
+    });
+    let mut resource = declared.clone();
+    let deadline = Instant::now() + PATIENCE;
+    let mut verb = None;
+    for attempt in 0.. {
+        let outcome = reconcile(api, &resource, database.as_deref(), NO_TIME).await;
+        verb = verb.or(outcome.sent);
+        resource.set_status(outcome.status.clone());
+        let result = result(&outcome.status, verb);
+        let again = match outcome.next {
+            Next::Now | Next::Soon => !is_about(&outcome.status, reason::REF_NOT_FOUND),
+            Next::Retry => is_about(&outcome.status, reason::API_UNAVAILABLE),
+            Next::Resync | Next::Release => false,
+        };
+        if !again || Instant::now() >= deadline {
+            return result;
+        }
+        let pause = delay(outcome.next, attempt, PATIENCE, 0.5).min(Duration::from_secs(2));
+        tokio::time::sleep(pause).await;
+    }
+    Applied::Waiting(String::new())
+}
+
+/// There is no object whose conditions a person would read.
+const NO_TIME: &str = "1970-01-01T00:00:00Z";
+
+fn ready(status: &ResourceStatus) -> Option<&Condition> {
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.kind == kind::READY)
+}
+
+fn is_about(status: &ResourceStatus, reason: &str) -> bool {
+    ready(status).is_some_and(|condition| condition.reason == reason)
+}
+
+fn result(status: &ResourceStatus, verb: Option<Verb>) -> Applied {
+    let Some(condition) = ready(status) else {
+        return Applied::Waiting("nothing is known yet".into());
+    };
+    if condition.status == ConditionStatus::True {
+        return verb.map_or(Applied::Unchanged, Applied::Changed);
+    }
+    let message = condition.message.clone();
+    match condition.reason.as_str() {
+        reason::SUSPENDED => Applied::Suspended,
+        reason::REF_NOT_FOUND | reason::COMMAND_PENDING => Applied::Waiting(message),
+        other => Applied::Failed {
+            reason: other.to_owned(),
+            message,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

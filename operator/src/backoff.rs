@@ -1,0 +1,72 @@
+//! How long to wait before an object is looked at again: by what the last pass came to, and how
+//! often in a row.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::observe::Next;
+
+const SOON: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+
+/// The passes in a row that did not settle, an object and generation each.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    attempts: Mutex<HashMap<String, (i64, u32)>>,
+}
+
+impl Backoff {
+    /// When to look again at the object after a pass that came to `next`; none: not before it
+    /// changes.
+    pub fn after(
+        &self,
+        uid: &str,
+        generation: i64,
+        next: Next,
+        resync: Duration,
+    ) -> Option<Duration> {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(next, Next::Resync | Next::Release) {
+            attempts.remove(uid);
+        }
+        let count = match next {
+            Next::Release => return None,
+            Next::Resync => 0,
+            Next::Now | Next::Soon | Next::Retry => {
+                let entry = attempts.entry(uid.to_owned()).or_insert((generation, 0));
+                if entry.0 != generation {
+                    *entry = (generation, 0);
+                }
+                entry.1 = entry.1.saturating_add(1);
+                entry.1 - 1
+            }
+        };
+        Some(delay(next, count, resync, random()))
+    }
+}
+
+/// The delay after `attempts` earlier ones; `random` is between 0 and 1.
+pub fn delay(next: Next, attempts: u32, resync: Duration, random: f64) -> Duration {
+    let grown = |(first, most): (Duration, Duration)| {
+        first
+            .saturating_mul(2_u32.saturating_pow(attempts))
+            .min(most)
+    };
+    match next {
+        Next::Resync | Next::Release => resync.mul_f64(0.8 + 0.4 * random),
+        Next::Now => Duration::ZERO,
+        Next::Soon => grown(SOON).mul_f64(0.5 + 0.5 * random),
+        Next::Retry => grown(RETRY).mul_f64(random).max(SOON.0),
+    }
+}
+
+fn random() -> f64 {
+    let bits = uuid::Uuid::new_v4().as_u128() >> 104;
+    f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(1_u32 << 24)
+}
+
+#[cfg(test)]
+mod tests;

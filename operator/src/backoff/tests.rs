@@ -1,0 +1,36 @@
+use super::*;
+
+const RESYNC: Duration = Duration::from_secs(30);
+
+#[test]
+fn delays_grow_by_class_and_stay_bounded() {
+    for attempts in [0, 1, 5, 31, 32, u32::MAX] {
+        for random in [0.0, 0.5, 1.0] {
+            let soon = delay(Next::Soon, attempts, RESYNC, random);
+            assert!(soon <= Duration::from_secs(10) && soon >= Duration::from_millis(125));
+            let retry = delay(Next::Retry, attempts, RESYNC, random);
+            assert!(retry <= Duration::from_mins(5) && retry >= Duration::from_millis(250));
+            let resync = delay(Next::Resync, attempts, RESYNC, random);
+            assert!(resync >= Duration::from_secs(24) && resync <= Duration::from_secs(36));
+        }
+    }
+    assert_eq!(delay(Next::Retry, 3, RESYNC, 1.0), Duration::from_secs(8));
+    assert_eq!(delay(Next::Retry, 20, RESYNC, 1.0), Duration::from_mins(5));
+}
+
+#[test]
+fn a_new_generation_and_a_success_start_afresh() {
+    let backoff = Backoff::default();
+    for _ in 0..6 {
+        backoff.after("a", 1, Next::Soon, RESYNC);
+    }
+    assert_eq!(backoff.attempts.lock().unwrap()["a"], (1, 6));
+    assert!(backoff.after("a", 2, Next::Soon, RESYNC).unwrap() <= Duration::from_millis(250));
+    assert_eq!(backoff.attempts.lock().unwrap()["a"], (2, 1));
+    backoff.after("a", 2, Next::Resync, RESYNC);
+    assert!(backoff.attempts.lock().unwrap().is_empty());
+    assert_eq!(backoff.after("a", 2, Next::Release, RESYNC), None);
+    let random: Vec<f64> = (0..50).map(|_| super::random()).collect();
+    assert!(random.iter().all(|r| (0.0..=1.0).contains(r)));
+    assert!(random.iter().any(|r| (r - random[0]).abs() > 0.01));
+}

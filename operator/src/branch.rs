@@ -1,0 +1,99 @@
+//! A branch: made where it is declared to start, adopted, deleted.
+
+use serde_json::{Map, Value};
+use spice_crds::{Branch, DeletionPolicy, ResourceStatus};
+
+use crate::{
+    client::{Api, ApiError},
+    kind::{Found, Kind, Location},
+};
+
+impl Kind for Branch {
+    const KIND: &'static str = "Branch";
+    const NOUN: &'static str = "branch";
+
+    fn external_id(&self) -> String {
+        self.branch_name()
+    }
+    fn database_ref(&self) -> Option<&str> {
+        Some(&self.spec.database_ref.name)
+    }
+    fn status(&self) -> Option<&ResourceStatus> {
+        self.status.as_ref()
+    }
+    fn set_status(&mut self, status: ResourceStatus) {
+        self.status = Some(status);
+    }
+    fn suspended(&self) -> bool {
+        self.spec.suspend == Some(true)
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain)
+    }
+    fn problems(&self) -> Vec<String> {
+        self.spec.problems(self.object_name())
+    }
+
+    async fn find<A: Api>(&self, api: &A, database: &str) -> Result<Found, ApiError> {
+        if api.database(database).await?.is_none() {
+            return Ok(Found {
+                missing: Some(format!("database {database}")),
+                stored: None,
+            });
+        }
+        let stored = api.branch(database, &self.branch_name()).await?;
+        if stored.is_some() {
+            return Ok(Found {
+                missing: None,
+                stored,
+            });
+        }
+        let parent = self.parent();
+        let is_there = parent == "main" || api.branch(database, parent).await?.is_some();
+        let missing = (!is_there).then(|| format!("branch {parent} of database {database}"));
+        Ok(Found {
+            missing,
+            stored: None,
+        })
+    }
+
+    fn location(&self, database: &str) -> Location {
+        let collection = vec![
+            "databases".to_owned(),
+            database.to_owned(),
+            "branches".to_owned(),
+        ];
+        let mut item = collection.clone();
+        item.push(self.branch_name());
+        Location {
+            collection,
+            item,
+            query: Vec::new(),
+            sequenced: false,
+        }
+    }
+
+    fn creation(&self, _database: &str) -> Value {
+        let mut body = Map::new();
+        body.insert("name".into(), self.branch_name().into());
+        body.insert("from_branch".into(), self.parent().into());
+        if let Some(position) = self.spec.from.as_ref().and_then(|origin| origin.position) {
+            body.insert("from_position".into(), position.into());
+        }
+        body.into()
+    }
+}
+
+trait Parent {
+    /// The branch that it starts from.
+    fn parent(&self) -> &str;
+}
+
+impl Parent for Branch {
+    fn parent(&self) -> &str {
+        self.spec
+            .from
+            .as_ref()
+            .map_or("main", |origin| origin.branch.as_str())
+    }
+}

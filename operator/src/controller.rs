@@ -1,0 +1,328 @@
+//! One controller a kind: watches, runs the passes, keeps the finalizer, publishes the status.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use kube::{
+    Client, Resource,
+    api::{Api, ObjectMeta, Patch, PatchParams},
+    core::DeserializeGuard,
+    runtime::{
+        Controller, WatchStreamExt,
+        controller::{self, Action},
+        predicates,
+        reflector::{self, ObjectRef, Store},
+        utils::{Predicate, PredicateConfig},
+        watcher,
+    },
+};
+use serde_json::json;
+use spice_crds::{
+    API_VERSION, Branch, Database, DeletionPolicy, FINALIZER, Ontology, ResourceStatus,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    client::ApiClient,
+    kind::Kind,
+    observe::Next,
+    reconcile::{finalizer_missing, reconcile},
+};
+
+const FIELD_MANAGER: &str = "spice-operator/status";
+/// Objects looked after at the same time, a kind each.
+const CONCURRENCY: u16 = 16;
+const CACHED_STATUSES: usize = 10_000;
+
+/// An object as the watch has it: one that cannot be read does no harm to the others.
+pub(crate) type Guarded<K> = DeserializeGuard<K>;
+
+/// What all controllers share.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) api: ApiClient,
+    pub(crate) resync: Duration,
+    pub(crate) databases: Store<Guarded<Database>>,
+    pub(crate) backoff: Backoff,
+    pub(crate) published: Published,
+}
+
+/// The statuses written last, for the time until the watch shows them.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    statuses: Mutex<HashMap<String, (u64, ResourceStatus)>>,
+}
+
+impl Published {
+    fn newer_than(&self, uid: &str, version: Option<&str>) -> Option<ResourceStatus> {
+        let version: u64 = version?.parse().ok()?;
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses
+            .get(uid)
+            .filter(|(newer, _)| *newer > version)
+            .map(|(_, status)| status.clone())
+    }
+
+    fn remember(&self, uid: &str, version: Option<&str>, status: ResourceStatus) {
+        let Some(version) = version.and_then(|version| version.parse().ok()) else {
+            return;
+        };
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        if statuses.len() >= CACHED_STATUSES {
+            statuses.clear();
+        }
+        statuses.insert(uid.to_owned(), (version, status));
+    }
+}
+
+/// A watch of a kind: its store, and the objects that changed in more than their status.
+pub(crate) fn watch<K: Kind>(
+    api: Api<Guarded<K>>,
+) -> (
+    Store<Guarded<K>>,
+    impl futures::Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static,
+) {
+    let (reader, writer) = reflector::store();
+    let changes = predicates::generation
+        .combine(predicates::annotations)
+        .combine(predicates::finalizers);
+    let stream = watcher(api, watcher::Config::default().page_size(100))
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(changes, PredicateConfig::default());
+    (reader, stream)
+}
+
+/// Builds the controller of a kind over its watch.
+pub(crate) fn controller<K: Kind>(
+    stream: impl futures::Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static,
+    reader: Store<Guarded<K>>,
+    stop: &CancellationToken,
+) -> Controller<Guarded<K>> {
+    Controller::for_stream(stream, reader)
+        .with_config(controller::Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(stop.clone().cancelled_owned())
+}
+
+/// Runs a controller until it is stopped.
+pub(crate) async fn drive<K: Kind>(controller: Controller<Guarded<K>>, context: Arc<Context>) {
+    controller
+        .run(look_after::<K>, on_error::<K>, context)
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                tracing::warn!(kind = K::KIND, %error, "a pass failed");
+            }
+        })
+        .await;
+}
+
+/// The objects of a namespace that `select` names, out of a store.
+pub(crate) fn dependents<K: Kind>(
+    store: &Store<Guarded<K>>,
+    namespace: Option<&str>,
+    select: impl Fn(&K) -> bool,
+) -> Vec<ObjectRef<Guarded<K>>> {
+    store
+        .state()
+        .into_iter()
+        .filter(|object| object.meta().namespace.as_deref() == namespace)
+        .filter(|object| object.0.as_ref().is_ok_and(&select))
+        .map(|object| ObjectRef::from_obj(&*object))
+        .collect()
+}
+
+#[allow(clippy::needless_pass_by_value)] // the signature is the controller's
+fn on_error<K: Kind>(
+    object: Arc<Guarded<K>>,
+    error: &kube::Error,
+    context: Arc<Context>,
+) -> Action {
+    let next = match error {
+        kube::Error::Api(status) if status.is_not_found() => return Action::await_change(),
+        kube::Error::Api(status) if status.is_conflict() => Next::Soon,
+        _ => Next::Retry,
+    };
+    schedule(object.meta(), next, &context)
+}
+
+fn schedule(meta: &ObjectMeta, next: Next, context: &Context) -> Action {
+    let uid = meta.uid.as_deref().unwrap_or_default();
+    let generation = meta.generation.unwrap_or_default();
+    context
+        .backoff
+        .after(uid, generation, next, context.resync)
+        .map_or_else(Action::await_change, Action::requeue)
+}
+
+async fn look_after<K: Kind>(
+    object: Arc<Guarded<K>>,
+    context: Arc<Context>,
+) -> Result<Action, kube::Error> {
+    let mut resource = match &object.0 {
+        Ok(resource) => resource.clone(),
+        Err(invalid) => {
+            let name = invalid.metadata.name.as_deref();
+            tracing::warn!(
+                kind = K::KIND,
+                name,
+                error = invalid.error,
+                "an object cannot be read"
+            );
+            return Ok(Action::await_change());
+        }
+    };
+    let meta = resource.meta().clone();
+    let uid = meta.uid.as_deref().unwrap_or_default();
+    if let Some(status) = context
+        .published
+        .newer_than(uid, meta.resource_version.as_deref())
+    {
+        resource.set_status(status);
+    }
+    let carried = meta.finalizers.iter().flatten().any(|f| f == FINALIZER);
+    if meta.deletion_timestamp.is_some() && !carried {
+        return Ok(Action::await_change());
+    }
+    if finalizer_missing(&resource) {
+        set_finalizer(&context.client, &resource, true).await?;
+        return Ok(Action::await_change());
+    }
+    if carried && resource.deletion_policy() == DeletionPolicy::Retain {
+        set_finalizer(&context.client, &resource, false).await?;
+        return Ok(Action::await_change());
+    }
+    let database = resolve(&resource, &context).await;
+    let now = now();
+    let outcome = reconcile(&context.api, &resource, database.as_deref(), &now).await;
+    if outcome.next == Next::Release {
+        set_finalizer(&context.client, &resource, false).await?;
+    } else {
+        publish(&context, &resource, outcome.status).await?;
+    }
+    Ok(schedule(&meta, outcome.next, &context))
+}
+
+fn now() -> String {
+    let now = jiff::Timestamp::now();
+    let whole = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
+    whole.to_string()
+}
+
+/// The name in the api of the database that the object refers to. An object that is being
+/// deleted may have outlived its Database: it remembers.
+async fn resolve<K: Kind>(resource: &K, context: &Context) -> Option<String> {
+    let name = resource.database_ref()?;
+    if context.databases.wait_until_ready().await.is_err() {
+        return None;
+    }
+    let namespace = resource.meta().namespace.as_deref().unwrap_or_default();
+    let reference = ObjectRef::<Guarded<Database>>::new(name).within(namespace);
+    let object = context.databases.get(&reference);
+    let declared = object.as_ref().and_then(|object| object.0.as_ref().ok());
+    let deleting = resource.meta().deletion_timestamp.is_some();
+    match declared {
+        Some(database) => Some(database.database_name()),
+        None if deleting => resource.status().and_then(|status| status.database.clone()),
+        None => None,
+    }
+}
+
+/// Writes the status, if it is another one.
+async fn publish<K: Kind>(
+    context: &Context,
+    resource: &K,
+    status: ResourceStatus,
+) -> Result<(), kube::Error> {
+    if resource.status() == Some(&status) {
+        return Ok(());
+    }
+    let meta = resource.meta();
+    let body = json!({
+        "apiVersion": API_VERSION,
+        "kind": K::KIND,
+        "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+        "status": status,
+    });
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    let written = objects::<K>(&context.client, resource)
+        .patch_status(resource.object_name(), &parameters, &Patch::Apply(&body))
+        .await?;
+    let uid = meta.uid.as_deref().unwrap_or_default();
+    let version = written.meta().resource_version.as_deref();
+    context.published.remember(uid, version, status);
+    Ok(())
+}
+
+/// Puts the finalizer on or takes it off; fails with a conflict when the object is not as seen.
+async fn set_finalizer<K: Kind>(
+    client: &Client,
+    resource: &K,
+    present: bool,
+) -> Result<(), kube::Error> {
+    let meta = resource.meta();
+    let others = meta
+        .finalizers
+        .iter()
+        .flatten()
+        .filter(|finalizer| *finalizer != FINALIZER);
+    let mut finalizers: Vec<&str> = others.map(String::as_str).collect();
+    if present {
+        finalizers.push(FINALIZER);
+    }
+    let patch = json!({"metadata": {
+        "finalizers": finalizers,
+        "resourceVersion": meta.resource_version,
+        "uid": meta.uid,
+    }});
+    objects::<K>(client, resource)
+        .patch_metadata(
+            resource.object_name(),
+            &PatchParams::default(),
+            &Patch::Merge(&patch),
+        )
+        .await?;
+    Ok(())
+}
+
+fn objects<K: Kind>(client: &Client, resource: &K) -> Api<K> {
+    let namespace = resource.meta().namespace.as_deref().unwrap_or_default();
+    Api::namespaced(client.clone(), namespace)
+}
+
+/// The classes and branches that wait for a database or a branch, by what they refer to.
+pub(crate) mod waiting {
+    use super::{
+        Branch, Database, Guarded, Kind, ObjectRef, Ontology, Resource, Store, dependents,
+    };
+
+    /// Those of a kind that refer to a database.
+    pub(crate) fn on_database<K: Kind>(
+        store: &Store<Guarded<K>>,
+        database: &Guarded<Database>,
+    ) -> Vec<ObjectRef<Guarded<K>>> {
+        let name = database.meta().name.as_deref();
+        let namespace = database.meta().namespace.as_deref();
+        dependents(store, namespace, |object| object.database_ref() == name)
+    }
+
+    /// The classes that are declared on a branch.
+    pub(crate) fn on_branch(
+        store: &Store<Guarded<Ontology>>,
+        branch: &Guarded<Branch>,
+    ) -> Vec<ObjectRef<Guarded<Ontology>>> {
+        let Ok(declared) = &branch.0 else {
+            return Vec::new();
+        };
+        let name = declared.branch_name();
+        dependents(store, branch.meta().namespace.as_deref(), |object| {
+            object.database_ref() == declared.database_ref() && object.spec.branch_name() == name
+        })
+    }
+}

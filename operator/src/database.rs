@@ -1,0 +1,62 @@
+//! A database: made, adopted, deleted. Its description is given once; the api has no call that
+//! changes it.
+
+use serde_json::{Map, Value};
+use spice_crds::{Database, DeletionPolicy, ResourceStatus};
+
+use crate::{
+    client::{Api, ApiError},
+    kind::{Found, Kind, Location},
+};
+
+impl Kind for Database {
+    const KIND: &'static str = "Database";
+    const NOUN: &'static str = "database";
+
+    fn external_id(&self) -> String {
+        self.database_name()
+    }
+    fn database_ref(&self) -> Option<&str> {
+        None
+    }
+    fn status(&self) -> Option<&ResourceStatus> {
+        self.status.as_ref()
+    }
+    fn set_status(&mut self, status: ResourceStatus) {
+        self.status = Some(status);
+    }
+    fn suspended(&self) -> bool {
+        self.spec.suspend == Some(true)
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain)
+    }
+    fn problems(&self) -> Vec<String> {
+        self.spec.problems(self.object_name())
+    }
+
+    async fn find<A: Api>(&self, api: &A, database: &str) -> Result<Found, ApiError> {
+        Ok(Found {
+            missing: None,
+            stored: api.database(database).await?,
+        })
+    }
+
+    fn location(&self, database: &str) -> Location {
+        Location {
+            collection: vec!["databases".into()],
+            item: vec!["databases".into(), database.into()],
+            query: Vec::new(),
+            sequenced: true,
+        }
+    }
+
+    fn creation(&self, database: &str) -> Value {
+        let mut body = Map::new();
+        body.insert("name".into(), database.into());
+        if let Some(description) = &self.spec.description {
+            body.insert("description".into(), description.as_str().into());
+        }
+        body.into()
+    }
+}

@@ -1,0 +1,91 @@
+//! A class: created, brought back to what is declared, deleted.
+
+mod definition;
+
+use serde_json::{Map, Value};
+use spice_crds::{DeletionPolicy, DriftPolicy, Ontology, ResourceStatus};
+
+use crate::{
+    client::{Api, ApiError, Stored},
+    kind::{Found, Kind, Location},
+};
+
+impl Kind for Ontology {
+    const KIND: &'static str = "Ontology";
+    const NOUN: &'static str = "class";
+
+    fn external_id(&self) -> String {
+        self.class_id()
+    }
+    fn database_ref(&self) -> Option<&str> {
+        Some(&self.spec.database_ref.name)
+    }
+    fn status(&self) -> Option<&ResourceStatus> {
+        self.status.as_ref()
+    }
+    fn set_status(&mut self, status: ResourceStatus) {
+        self.status = Some(status);
+    }
+    fn suspended(&self) -> bool {
+        self.spec.suspend == Some(true)
+    }
+    fn deletion_policy(&self) -> DeletionPolicy {
+        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain)
+    }
+    fn reports_drift(&self) -> bool {
+        self.spec.drift_policy == Some(DriftPolicy::Report)
+    }
+    fn problems(&self) -> Vec<String> {
+        self.spec.problems(self.object_name())
+    }
+
+    async fn find<A: Api>(&self, api: &A, database: &str) -> Result<Found, ApiError> {
+        let branch = self.spec.branch_name();
+        if api.database(database).await?.is_none() {
+            return Ok(Found {
+                missing: Some(format!("database {database}")),
+                stored: None,
+            });
+        }
+        if branch != "main" && api.branch(database, branch).await?.is_none() {
+            let missing = Some(format!("branch {branch} of database {database}"));
+            return Ok(Found {
+                missing,
+                stored: None,
+            });
+        }
+        let stored = api.class(database, branch, &self.class_id()).await?;
+        Ok(Found {
+            missing: None,
+            stored,
+        })
+    }
+
+    fn difference(&self, stored: &Stored) -> Option<Map<String, Value>> {
+        definition::difference(&self.spec, &stored.definition)
+    }
+
+    fn location(&self, database: &str) -> Location {
+        let collection = vec![
+            "databases".to_owned(),
+            database.to_owned(),
+            "ontology".to_owned(),
+        ];
+        let mut item = collection.clone();
+        item.push(self.class_id());
+        let query = vec![("branch", self.spec.branch_name().to_owned())];
+        Location {
+            collection,
+            item,
+            query,
+            sequenced: true,
+        }
+    }
+
+    fn creation(&self, _database: &str) -> Value {
+        let mut body = Map::new();
+        body.insert("id".into(), self.class_id().into());
+        body.extend(definition::definition(&self.spec));
+        body.into()
+    }
+}

@@ -1,0 +1,397 @@
+#![allow(clippy::needless_pass_by_value)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Resource;
+use proptest::prelude::*;
+use serde_json::json;
+use spice_crds::{Branch, ConditionStatus, Database, Ontology};
+
+use super::*;
+use crate::memory::{Fault, Memory};
+
+const T1: &str = "2026-01-01T00:00:00Z";
+const T2: &str = "2026-01-02T00:00:00Z";
+
+fn database(policy: &str) -> Database {
+    resource("Database", "demo", json!({"deletionPolicy": policy}))
+}
+
+fn ontology(spec: serde_json::Value) -> Ontology {
+    let mut whole = json!({"databaseRef": {"name": "demo"}, "label": "Product"});
+    whole
+        .as_object_mut()
+        .unwrap()
+        .extend(spec.as_object().unwrap().clone());
+    resource("Ontology", "product", whole)
+}
+
+fn resource<K: Kind>(kind: &str, name: &str, spec: serde_json::Value) -> K {
+    serde_json::from_value(json!({
+        "apiVersion": "spiceharvester.dev/v1alpha1", "kind": kind,
+        "metadata": {"name": name, "namespace": "default", "uid": format!("uid-{name}"), "generation": 1},
+        "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn condition<'a>(status: &'a ResourceStatus, kind: &str) -> Option<&'a spice_crds::Condition> {
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.kind == kind)
+}
+
+fn summary(status: &ResourceStatus) -> String {
+    let one = |kind| {
+        condition(status, kind).map_or_else(
+            || String::from("-"),
+            |c| format!("{:?}/{}", c.status, c.reason),
+        )
+    };
+    format!("{} {}", one("Ready"), one("Synced"))
+}
+
+async fn run<K: Kind>(api: &Memory, object: &mut K, now: &str) -> Outcome {
+    let outcome = reconcile(api, object, Some("demo"), now).await;
+    object.set_status(outcome.status.clone());
+    outcome
+}
+
+async fn with_database() -> Memory {
+    let api = Memory::default();
+    run(&api, &mut database("Retain"), T1).await;
+    api
+}
+
+#[tokio::test]
+async fn a_declaration_is_made_so_once_and_then_nothing_changes() {
+    let api = with_database().await;
+    let mut class = ontology(json!({"properties": [{"name": "id", "type": "string"}]}));
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(outcome.sent, Some(Verb::Create));
+    assert_eq!(outcome.next, Next::Resync);
+    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert_eq!(outcome.status.observed_generation, Some(1));
+    assert_eq!(outcome.status.synced_generation, Some(1));
+    assert_eq!(outcome.status.sequence, Some(1));
+    assert_eq!(outcome.status.external_id.as_deref(), Some("Product"));
+    assert_eq!(outcome.status.database.as_deref(), Some("demo"));
+    let again = run(&api, &mut class, T2).await;
+    assert_eq!(again.sent, None);
+    assert_eq!(again.status, outcome.status, "no change, so no write");
+}
+
+#[tokio::test]
+async fn a_changed_spec_is_written_with_the_sequence_that_was_seen() {
+    let api = with_database().await;
+    let mut class = ontology(json!({}));
+    run(&api, &mut class, T1).await;
+    class.spec.label = json!("Ware");
+    class.meta_mut().generation = Some(2);
+    let outcome = run(&api, &mut class, T2).await;
+    assert_eq!(outcome.sent, Some(Verb::Update));
+    assert_eq!(outcome.status.sequence, Some(2));
+    assert_eq!(outcome.status.synced_generation, Some(2));
+    let ready = condition(&outcome.status, "Ready").unwrap();
+    assert_eq!(
+        ready.last_transition_time, T1,
+        "it was true before and after"
+    );
+    assert_eq!(ready.observed_generation, Some(2));
+}
+
+#[tokio::test]
+async fn drift_is_corrected_each_time_by_a_new_command() {
+    let api = with_database().await;
+    let mut class = ontology(json!({}));
+    run(&api, &mut class, T1).await;
+    for round in 1..=3 {
+        api.meddle("demo/main/Product", |class| {
+            class.definition.insert("label".into(), json!("Other"));
+        });
+        let outcome = run(&api, &mut class, T2).await;
+        assert_eq!(outcome.sent, Some(Verb::Update), "round {round}");
+        assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+        let stored = api.state.lock().unwrap().things["demo/main/Product"].clone();
+        assert_eq!(stored.definition["label"], "Product");
+    }
+    for _ in 0..2 {
+        api.state.lock().unwrap().things.remove("demo/main/Product");
+        assert_eq!(run(&api, &mut class, T2).await.sent, Some(Verb::Create));
+        assert!(
+            api.state
+                .lock()
+                .unwrap()
+                .things
+                .contains_key("demo/main/Product")
+        );
+    }
+}
+
+#[tokio::test]
+async fn drift_is_only_reported_when_the_policy_says_so() {
+    let api = with_database().await;
+    let mut class = ontology(json!({"driftPolicy": "Report"}));
+    run(&api, &mut class, T1).await;
+    let effects = api.effects().len();
+    api.meddle("demo/main/Product", |class| {
+        class
+            .definition
+            .insert("description".into(), json!("Other"));
+    });
+    let outcome = run(&api, &mut class, T2).await;
+    assert_eq!(summary(&outcome.status), "False/Drifted False/Drifted");
+    let drifted = condition(&outcome.status, "Drifted").unwrap();
+    assert_eq!(
+        drifted.message,
+        "class Product was changed in the api: description"
+    );
+    api.state.lock().unwrap().things.remove("demo/main/Product");
+    let outcome = run(&api, &mut class, T2).await;
+    assert_eq!(
+        condition(&outcome.status, "Drifted").unwrap().message,
+        "class Product was deleted in the api"
+    );
+    assert_eq!(api.effects().len(), effects);
+    class.meta_mut().generation = Some(2);
+    let outcome = run(&api, &mut class, T2).await;
+    assert_eq!(
+        outcome.sent,
+        Some(Verb::Create),
+        "a changed spec is no drift"
+    );
+    assert!(condition(&outcome.status, "Drifted").is_none());
+}
+
+#[tokio::test]
+async fn what_is_needed_is_waited_for_and_named() {
+    let api = Memory::default();
+    let mut class = ontology(json!({"branch": "b"}));
+    let told = |outcome: &Outcome| {
+        condition(&outcome.status, "Synced")
+            .unwrap()
+            .message
+            .clone()
+    };
+    let outcome = reconcile(&api, &class, None, T1).await;
+    assert_eq!(told(&outcome), "waits for Database demo");
+    assert_eq!(
+        summary(&outcome.status),
+        "False/RefNotFound False/RefNotFound"
+    );
+    assert_eq!(
+        condition(&outcome.status, "Reconciling").unwrap().status,
+        ConditionStatus::True
+    );
+    assert_eq!(
+        told(&run(&api, &mut class, T1).await),
+        "waits for database demo"
+    );
+    run(&api, &mut database("Retain"), T1).await;
+    assert_eq!(
+        told(&run(&api, &mut class, T1).await),
+        "waits for branch b of database demo"
+    );
+    let mut branch: Branch = resource("Branch", "b", json!({"databaseRef": {"name": "demo"}}));
+    run(&api, &mut branch, T1).await;
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert!(condition(&outcome.status, "Reconciling").is_none());
+}
+
+#[tokio::test]
+async fn ready_waits_for_the_projection() {
+    let api = with_database().await;
+    api.state.lock().unwrap().faults = [Fault::Late].into();
+    let mut class = ontology(json!({}));
+    for _ in 0..3 {
+        let outcome = run(&api, &mut class, T1).await;
+        assert_eq!(
+            summary(&outcome.status),
+            "False/CommandPending False/CommandPending"
+        );
+        assert!(outcome.status.command.unwrap().pending);
+        assert_eq!(outcome.next, Next::Soon);
+    }
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert!(!outcome.status.command.unwrap().pending);
+    assert_eq!(api.effects().len(), 2);
+}
+
+#[tokio::test]
+async fn refusals_and_outages_are_told() {
+    let api = with_database().await;
+    let mut class = ontology(json!({}));
+    api.state.lock().unwrap().refuse = Some(("validation_failed", "no such type"));
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "False/CommandRejected False/CommandRejected"
+    );
+    assert_eq!(
+        condition(&outcome.status, "Ready").unwrap().message,
+        "validation_failed: no such type"
+    );
+    assert_eq!(outcome.next, Next::Retry);
+    api.state.lock().unwrap().reads_fail = 1;
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "Unknown/ApiUnavailable Unknown/ApiUnavailable"
+    );
+    let mut class = ontology(json!({"class": "Pro duct"}));
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "False/InvalidSpec False/InvalidSpec"
+    );
+    let mut class = ontology(json!({"suspend": true}));
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "Unknown/Suspended Unknown/Suspended"
+    );
+    assert_eq!(api.effects().len(), 1);
+}
+
+#[tokio::test]
+async fn deletion_follows_the_policy() {
+    let gone = Some(Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+    for (policy, remains) in [("Retain", true), ("Delete", false)] {
+        let api = Memory::default();
+        let mut object = database(policy);
+        assert_eq!(finalizer_missing(&object), policy == "Delete");
+        run(&api, &mut object, T1).await;
+        object.meta_mut().deletion_timestamp.clone_from(&gone);
+        object.meta_mut().generation = Some(2);
+        assert_eq!(run(&api, &mut object, T1).await.next, Next::Release);
+        assert_eq!(
+            api.state.lock().unwrap().things.contains_key("demo"),
+            remains
+        );
+        assert_eq!(
+            run(&api, &mut object, T1).await.next,
+            Next::Release,
+            "404 is success"
+        );
+    }
+    let api = with_database().await;
+    let mut class = ontology(json!({"deletionPolicy": "Delete"}));
+    run(&api, &mut class, T1).await;
+    class.meta_mut().deletion_timestamp.clone_from(&gone);
+    api.state.lock().unwrap().refuse = Some(("failed_precondition", "Product has instances"));
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(outcome.next, Next::Retry);
+    assert_eq!(
+        condition(&outcome.status, "DeletionBlocked")
+            .unwrap()
+            .message,
+        "Product has instances"
+    );
+    let force = [(
+        "spiceharvester.dev/force-release".to_owned(),
+        "true".to_owned(),
+    )];
+    class.meta_mut().annotations = Some(force.into());
+    assert_eq!(run(&api, &mut class, T1).await.next, Next::Release);
+    assert!(
+        api.state
+            .lock()
+            .unwrap()
+            .things
+            .contains_key("demo/main/Product")
+    );
+}
+
+#[tokio::test]
+async fn a_class_that_never_reads_as_written_is_not_written_for_ever() {
+    let api = with_database().await;
+    let mut class = ontology(json!({"properties": [{"name": "a", "type": "string"}]}));
+    run(&api, &mut class, T1).await;
+    api.meddle("demo/main/Product", |class| {
+        class.definition.insert("label".into(), json!("Other"));
+    });
+    // The model takes the update; then somebody is faster than the second look.
+    let plan = decide(
+        &class,
+        &gather(&api, &class, Some("demo".into())).await.unwrap(),
+    );
+    assert!(matches!(plan.step, Step::Send(_)));
+    let outcome = pass(&api, &class, Some("demo"), T1, false).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "False/StillDifferent False/StillDifferent"
+    );
+    assert_eq!(outcome.next, Next::Retry);
+}
+
+#[test]
+fn keys_are_stable_and_tell_commands_apart() {
+    use crate::kind::command_key;
+    let key = command_key("u", 1, Verb::Create, "after none");
+    assert_eq!(key, command_key("u", 1, Verb::Create, "after none"));
+    for other in [
+        command_key("v", 1, Verb::Create, "after none"),
+        command_key("u", 2, Verb::Create, "after none"),
+        command_key("u", 1, Verb::Update, "after none"),
+        command_key("u", 1, Verb::Create, "1"),
+    ] {
+        assert_ne!(key, other);
+    }
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::Away),
+        Just(Fault::AnswerLost),
+        Just(Fault::Late)
+    ]
+}
+
+proptest! {
+    /// Whatever the api has at first, and however it fails: it ends with what is declared, each
+    /// thing is made once, and then no pass sends or changes anything.
+    #[test]
+    fn passes_reach_a_fixpoint(
+        faults in proptest::collection::vec(fault(), 0..8),
+        reads_fail in 0_u32..4,
+        exists in any::<bool>(),
+        stored_label in "[a-c]",
+        declared_label in "[a-c]",
+        description in proptest::option::of("[a-b]"),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let api = with_database().await;
+            if exists {
+                run(&api, &mut ontology(json!({"label": stored_label})), T1).await;
+            }
+            let before = api.effects().len();
+            {
+                let mut state = api.state.lock().unwrap();
+                state.faults = faults.into();
+                state.reads_fail = reads_fail;
+            }
+            let mut class = ontology(json!({"label": declared_label, "description": description}));
+            class.meta_mut().uid = Some("another".into());
+            let mut settled = None;
+            for _ in 0..60 {
+                let outcome = run(&api, &mut class, T1).await;
+                if outcome.next == Next::Resync {
+                    settled = Some(outcome);
+                    break;
+                }
+            }
+            let settled = settled.expect("it settles");
+            assert_eq!(summary(&settled.status), "True/Available True/Synced");
+            let needed = usize::from(!exists || stored_label != declared_label || description.is_some());
+            assert_eq!(api.effects().len() - before, needed);
+            for _ in 0..3 {
+                let again = run(&api, &mut class, T2).await;
+                assert_eq!(again.sent, None);
+                assert_eq!(&again.status, &settled.status);
+            }
+        });
+    }
+}

@@ -1,0 +1,138 @@
+//! Starts the controllers, once their kinds are served, and stops them.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{
+    Client,
+    api::{Api, ListParams},
+    core::PartialObjectMeta,
+    runtime::watcher,
+};
+use spice_crds::{Branch, Database, Ontology};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    client::{ApiClient, ApiError},
+    controller::{Context, Guarded, Published, controller, drive, waiting, watch},
+    kind::Kind,
+};
+
+/// How often a kind that is not served is looked for.
+const ABSENT_KIND: Duration = Duration::from_secs(1);
+
+/// What the operator looks after, and how.
+#[derive(Debug, Clone)]
+pub struct OperatorConfig {
+    /// The gateway of the api, e.g. `http://127.0.0.1:8002`.
+    pub api_url: String,
+    /// Only this namespace; none: all.
+    pub namespace: Option<String>,
+    /// How often what is settled is looked at again (a fifth more or less).
+    pub resync: Duration,
+}
+
+impl OperatorConfig {
+    /// The usual: all namespaces, drift found within a minute.
+    pub fn new(api_url: impl Into<String>) -> Self {
+        Self {
+            api_url: api_url.into(),
+            namespace: None,
+            resync: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why the operator does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The api's URL is none.
+    #[error("the operator cannot be set up")]
+    Config(#[from] ApiError),
+}
+
+/// Runs until `stop` is cancelled; passes that are under way are finished.
+pub async fn run(
+    client: Client,
+    config: OperatorConfig,
+    stop: CancellationToken,
+) -> Result<(), OperatorError> {
+    let api = ApiClient::new(&config.api_url)?;
+    let served = async {
+        wait_until_served::<Database>(&client, &config).await;
+        wait_until_served::<Ontology>(&client, &config).await;
+        wait_until_served::<Branch>(&client, &config).await;
+    };
+    if stop.run_until_cancelled(served).await.is_none() {
+        return Ok(());
+    }
+    tracing::info!(api = config.api_url, "the operator runs");
+    Box::pin(look_after_all(client, api, &config, &stop)).await;
+    Ok(())
+}
+
+async fn look_after_all(
+    client: Client,
+    api: ApiClient,
+    config: &OperatorConfig,
+    stop: &CancellationToken,
+) {
+    let (databases, database_changes) = watch(guarded::<Database>(&client, config));
+    let (ontologies, ontology_changes) = watch(guarded::<Ontology>(&client, config));
+    let (branches, branch_changes) = watch(guarded::<Branch>(&client, config));
+    let context = Arc::new(Context {
+        client: client.clone(),
+        api,
+        resync: config.resync,
+        databases: databases.clone(),
+        backoff: Backoff::default(),
+        published: Published::default(),
+    });
+    let any = watcher::Config::default;
+    let ontologies_of_database = ontologies.clone();
+    let ontologies_of_branch = ontologies.clone();
+    let branches_of_database = branches.clone();
+    let of_databases = controller(database_changes, databases, stop);
+    let of_branches = controller(branch_changes, branches, stop).watches(
+        guarded::<Database>(&client, config),
+        any(),
+        move |database| waiting::on_database(&branches_of_database, &database),
+    );
+    let of_ontologies = controller(ontology_changes, ontologies, stop)
+        .watches(
+            guarded::<Database>(&client, config),
+            any(),
+            move |database| waiting::on_database(&ontologies_of_database, &database),
+        )
+        .watches(guarded::<Branch>(&client, config), any(), move |branch| {
+            waiting::on_branch(&ontologies_of_branch, &branch)
+        });
+    futures::join!(
+        drive(of_databases, context.clone()),
+        drive(of_branches, context.clone()),
+        drive(of_ontologies, context),
+    );
+}
+
+fn guarded<K: Kind>(client: &Client, config: &OperatorConfig) -> Api<Guarded<K>> {
+    match &config.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Waits for the definition of the kind, and for an API server that answers.
+async fn wait_until_served<K: Kind>(client: &Client, config: &OperatorConfig) {
+    let objects: Api<PartialObjectMeta<K>> = match &config.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let mut told = false;
+    while let Err(error) = objects.list_metadata(&ListParams::default().limit(1)).await {
+        if !told {
+            tracing::warn!(kind = K::KIND, %error, "waits until the kind is served");
+            told = true;
+        }
+        tokio::time::sleep(ABSENT_KIND).await;
+    }
+}
