@@ -1,1 +1,5 @@
-//! Buses.
+//! Adapters of the [`Bus`](spice_core::port::bus::Bus) port.
+
+pub mod local;
+
+pub use local::LocalBus;

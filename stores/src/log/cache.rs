@@ -1,0 +1,78 @@
+//! Decoded segments that were read or appended lately, bounded in bytes. What was appended is
+//! here before it is asked for, so readers at the tail never touch the disk.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use spice_core::id::StreamId;
+
+use super::segment::Lines;
+
+/// A segment: its log and its first position. Count tells a merged one from what it replaced.
+pub(crate) type Key = (StreamId, u64, u32);
+
+/// Decoded segments, the least recently used ones leave first.
+pub(crate) struct Cache {
+    limit: usize,
+    used: usize,
+    tick: u64,
+    entries: HashMap<Key, (Arc<Lines>, u64)>,
+    order: BTreeMap<u64, Key>,
+}
+
+impl Cache {
+    /// A cache of at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            used: 0,
+            tick: 0,
+            entries: HashMap::new(),
+            order: BTreeMap::new(),
+        }
+    }
+
+    /// A segment, if it is here; it is the most recently used one from now on.
+    pub(crate) fn get(&mut self, key: &Key) -> Option<Arc<Lines>> {
+        self.tick += 1;
+        let (lines, used_at) = self.entries.get_mut(key)?;
+        if let Some(key) = self.order.remove(used_at) {
+            self.order.insert(self.tick, key);
+        }
+        *used_at = self.tick;
+        Some(Arc::clone(lines))
+    }
+
+    /// Keeps a segment, unless it alone is over the limit.
+    pub(crate) fn put(&mut self, key: Key, lines: Arc<Lines>) {
+        self.remove(&key);
+        let size = lines.footprint();
+        if size > self.limit {
+            return;
+        }
+        while self.used + size > self.limit {
+            let Some((_, oldest)) = self.order.pop_first() else {
+                break;
+            };
+            if let Some((gone, _)) = self.entries.remove(&oldest) {
+                self.used -= gone.footprint();
+            }
+        }
+        self.tick += 1;
+        self.used += size;
+        self.order.insert(self.tick, key.clone());
+        self.entries.insert(key, (lines, self.tick));
+    }
+
+    /// Forgets a segment; whether it was here.
+    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+        let Some((gone, used_at)) = self.entries.remove(key) else {
+            return false;
+        };
+        self.used -= gone.footprint();
+        self.order.remove(&used_at);
+        true
+    }
+}

@@ -1,0 +1,405 @@
+//! The log on a directory: `{stream}/{first position, 20 digits}.ndjson.zst`, one process owns it.
+//!
+//! Why a crash at any instruction leaves nothing that the log does not explain:
+//! - **append** writes a temporary file, syncs it, links it to its final name (which fails when
+//!   the name is taken: the compare-and-set) and syncs the directory. Before the link nothing of
+//!   it is in the log; after the link the whole of it is; what remains is a temporary file,
+//!   which the next start removes. When a step after the link fails, the answer is
+//!   [`Append::Unknown`], and the next call looks and settles it before anything is shown.
+//! - **merge** writes and syncs the merged file, renames it over the first segment, syncs the
+//!   directory, then removes the others. Until the rename nothing has changed; after it the
+//!   others are contained in the merged one byte for byte, and the next start removes them.
+//! - **checkpoint** is renamed into place and not synced: an older one publishes again.
+//! - **start** reads names, end marks and the newest bytes; a log in which anything is damaged,
+//!   missing or overlapping is refused with file and reason, and nothing of it is touched.
+//!
+//! Blocking work runs on tokio's blocking threads and finishes there even when the caller has
+//! gone, so a future that is dropped is an append that lands late.
+
+mod append;
+mod checkpoint;
+mod index;
+mod lock;
+mod merge;
+mod read;
+pub mod report;
+mod scan;
+mod stream;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        log::{Append, Batch, Log, Record},
+    },
+    time::Timestamp,
+};
+use tokio::sync::{Notify, watch};
+
+use self::{
+    report::Problem,
+    scan::{Depth, Found},
+    stream::Stream,
+};
+use super::{cache::Cache, check_batch, rejected, unavailable};
+
+/// How often a read-only log looks for what the owning process has appended: another process
+/// gives no signal.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// What can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Bytes of decoded segments that are kept for readers.
+    pub cache_bytes: usize,
+    /// Bytes of each log's newest segments whose checksums are verified at the start. Older ones
+    /// are verified when they are read, and by [`verify::verify`].
+    pub verified_at_start: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 16 << 20,
+            verified_at_start: 256 << 20,
+        }
+    }
+}
+
+/// The log on a directory. A clone is the same log.
+#[derive(Clone)]
+pub struct DirectoryLog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: PathBuf,
+    /// None when it is open for reading only.
+    lock: Option<File>,
+    streams: RwLock<BTreeMap<StreamId, Arc<Stream>>>,
+    count: watch::Sender<usize>,
+    cache: Mutex<Cache>,
+    problems: Mutex<Vec<Problem>>,
+    /// Logs that have grown since they were last looked at for merging.
+    grown: Mutex<BTreeSet<StreamId>>,
+    merge_wake: Notify,
+    faults: append::Faults,
+}
+
+impl DirectoryLog {
+    /// Opens a directory for appending; makes it when it is not there. Fails when another
+    /// process has it open. Blocks.
+    pub fn open(root: impl AsRef<Path>) -> StoreResult<Self> {
+        Self::open_with(root, Options::default())
+    }
+
+    /// [`DirectoryLog::open`] with settings.
+    pub fn open_with(root: impl AsRef<Path>, options: Options) -> StoreResult<Self> {
+        let root = root.as_ref();
+        fs::create_dir_all(root)
+            .map_err(|error| unavailable(format!("cannot make {}: {error}", root.display())))?;
+        let lock = lock::take(root)?;
+        Self::load(root, Some(lock), options)
+    }
+
+    /// Opens a directory for reading, also while another process has it open. Blocks.
+    pub fn open_read_only(root: impl AsRef<Path>) -> StoreResult<Self> {
+        Self::load(root.as_ref(), None, Options::default())
+    }
+
+    /// Everything that the start found not to be as it should be.
+    pub fn problems(&self) -> Vec<Problem> {
+        locked(&self.inner.problems).clone()
+    }
+
+    /// Merges small segments of a log once; whether there was something to merge.
+    pub async fn merge_once(&self, stream: &StreamId) -> StoreResult<bool> {
+        let stream = stream.clone();
+        self.blocking(move |inner| inner.merge_once(&stream)).await
+    }
+
+    /// Merges small segments whenever a log has grown; never returns. To be run as a task of its
+    /// own and dropped at the end, at any time.
+    pub async fn maintain(&self) {
+        loop {
+            let wake = self.inner.merge_wake.notified();
+            let grown = std::mem::take(&mut *locked(&self.inner.grown));
+            for stream in grown {
+                loop {
+                    match self.merge_once(&stream).await {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(error) => {
+                            tracing::warn!(%stream, %error, "segments are not merged for now");
+                            break;
+                        }
+                    }
+                }
+            }
+            wake.await;
+        }
+    }
+
+    fn load(root: &Path, lock: Option<File>, options: Options) -> StoreResult<Self> {
+        let inner = Inner {
+            root: root.to_owned(),
+            lock,
+            streams: RwLock::default(),
+            count: watch::Sender::new(0),
+            cache: Mutex::new(Cache::new(options.cache_bytes)),
+            problems: Mutex::default(),
+            grown: Mutex::default(),
+            merge_wake: Notify::new(),
+            faults: append::Faults::default(),
+        };
+        inner.load(Depth::Newest(options.verified_at_start))?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || work(&inner))
+            .await
+            .unwrap_or_else(|error| Err(unavailable(format!("the work was stopped: {error}"))))
+    }
+
+    /// Makes sure that what is in memory is what is on disk, where that is in doubt.
+    async fn freshen(&self, stream: &StreamId) -> StoreResult<Option<Arc<Stream>>> {
+        if self.inner.lock.is_none() {
+            let wanted = stream.clone();
+            self.blocking(move |inner| inner.look_again(&wanted))
+                .await?;
+        }
+        let Some(found) = self.inner.stream(stream) else {
+            return Ok(None);
+        };
+        if found.is_in_doubt() {
+            let doubted = Arc::clone(&found);
+            self.blocking(move |inner| inner.settle(&doubted)).await?;
+        }
+        found.check()?;
+        Ok(Some(found))
+    }
+}
+
+impl Inner {
+    fn load(&self, depth: Depth) -> StoreResult<()> {
+        let (streams, problems) = scan::list_streams(&self.root)?;
+        self.remember(problems);
+        for id in streams {
+            let found = scan::scan(&self.root, &id, depth)?;
+            self.take_in(&id, found);
+        }
+        Ok(())
+    }
+
+    /// Takes the result of a scan as what the log is. A log that was refused stays refused: a
+    /// later scan may have looked less closely.
+    fn take_in(&self, id: &StreamId, found: Found) {
+        let stream = self.stream_or_new(id);
+        if stream.check().is_err() {
+            return;
+        }
+        let refusing: Vec<String> = found
+            .problems
+            .iter()
+            .filter(|problem| problem.refuses)
+            .map(ToString::to_string)
+            .collect();
+        if self.lock.is_some() && refusing.is_empty() {
+            for path in found.merged.iter().chain(&found.temporary) {
+                if let Err(error) = fs::remove_file(path) {
+                    tracing::warn!(file = %path.display(), %error, "a leftover stays");
+                }
+            }
+        }
+        if refusing.is_empty() {
+            stream.reset(found.segments);
+            locked(&self.grown).insert(id.clone());
+        } else {
+            stream.refuse(&refusing);
+        }
+        self.remember(found.problems);
+        self.recount();
+    }
+
+    fn remember(&self, problems: Vec<Problem>) {
+        let mut known = locked(&self.problems);
+        for problem in problems {
+            if !known.contains(&problem) {
+                tracing::warn!(file = %problem.file.display(), reason = problem.reason, "found in the log directory");
+                known.push(problem);
+            }
+        }
+    }
+
+    fn stream(&self, id: &StreamId) -> Option<Arc<Stream>> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.get(id).cloned()
+    }
+
+    fn stream_or_new(&self, id: &StreamId) -> Arc<Stream> {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let stream = streams
+            .entry(id.clone())
+            .or_insert_with(|| Arc::new(Stream::new(&self.root, id)));
+        Arc::clone(stream)
+    }
+
+    fn written(&self) -> Vec<StreamId> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let written = streams.iter().filter(|(_, stream)| stream.is_written());
+        written.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn recount(&self) {
+        let count = self.written().len();
+        self.count
+            .send_if_modified(|known| std::mem::replace(known, count) != count);
+    }
+
+    /// Read-only: what has the owning process done since?
+    fn look_again(&self, id: &StreamId) -> StoreResult<()> {
+        if self.root.join(id.to_string()).is_dir() {
+            let found = scan::scan(&self.root, id, Depth::Newest(0))?;
+            self.take_in(id, found);
+        }
+        Ok(())
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl Log for DirectoryLog {
+    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
+        if self.inner.lock.is_none() {
+            self.blocking(|inner| inner.load(Depth::Newest(0))).await?;
+        }
+        Ok(self.inner.written())
+    }
+
+    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let found = self.freshen(stream).await?;
+        Ok(LogPosition(found.map_or(0, |found| found.end())))
+    }
+
+    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+        check_batch(&batch)?;
+        if self.inner.lock.is_none() {
+            return Err(rejected("the directory is open for reading only"));
+        }
+        let target = self.inner.stream_or_new(stream);
+        let inner = Arc::clone(&self.inner);
+        let writing = Arc::clone(&target);
+        let done = tokio::task::spawn_blocking(move || inner.append(&writing, &batch)).await;
+        match done {
+            Ok(answer) => answer,
+            Err(error) if error.is_cancelled() => {
+                Err(unavailable("the append was stopped before it began"))
+            }
+            Err(error) => {
+                tracing::error!(%stream, %error, "an append broke off");
+                target.doubt();
+                Ok(Append::Unknown)
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        let Some(found) = self.freshen(stream).await? else {
+            return Ok(Vec::new());
+        };
+        let limit = limit.max(1);
+        let ready = self.inner.read_cached(&found, from.0, limit);
+        if !ready.is_empty() || found.end() <= from.0 {
+            return Ok(ready);
+        }
+        self.blocking(move |inner| inner.read(&found, from.0, limit))
+            .await
+    }
+
+    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
+        let Some(found) = self.freshen(stream).await? else {
+            return Ok(LogPosition::ZERO);
+        };
+        self.blocking(move |inner| inner.position_after(&found, time))
+            .await
+            .map(LogPosition)
+    }
+
+    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
+        while self.inner.lock.is_none() {
+            if self.end(stream).await.is_ok_and(|found| found > end) {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        let found = self.inner.stream_or_new(stream);
+        found.wait_beyond(end.0).await;
+    }
+
+    async fn wait_streams(&self, known: usize) {
+        while self.inner.lock.is_none() {
+            if self.streams().await.is_ok_and(|found| found.len() > known) {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        let mut count = self.inner.count.subscribe();
+        // Fails only when the sender is gone, and this log holds it.
+        let _closed = count.wait_for(|count| *count > known).await;
+    }
+
+    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let Some(found) = self.freshen(stream).await? else {
+            return Ok(LogPosition::ZERO);
+        };
+        self.blocking(move |_| found.checkpoint())
+            .await
+            .map(LogPosition)
+    }
+
+    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+        if self.inner.lock.is_none() {
+            return Err(rejected("the directory is open for reading only"));
+        }
+        let found = self.freshen(stream).await?;
+        let end = found.as_ref().map_or(0, |found| found.end());
+        if position.0 > end {
+            return Err(rejected(format!(
+                "a checkpoint at {position} in the log of {stream}, which ends at {end}"
+            )));
+        }
+        let Some(found) = found else {
+            return Ok(());
+        };
+        self.blocking(move |_| found.set_checkpoint(position.0))
+            .await
+    }
+}

@@ -1,0 +1,276 @@
+//! Appending: a file that is written and synced before it gets its name, and gets its name only
+//! when no other has it.
+
+#[cfg(test)]
+use std::sync::Mutex;
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use spice_core::port::{
+    StoreResult,
+    log::{Append, Batch},
+};
+
+use super::{
+    super::{
+        damaged, rejected,
+        segment::{Encoder, Lines},
+        unavailable,
+    },
+    Inner,
+    index::Segment,
+    locked,
+    scan::{self, TEMPORARY},
+    stream::{Stream, Writer},
+};
+
+/// Speed over size: the bytes are merged, and compressed better, later.
+const LEVEL: i32 = 1;
+
+/// Unfinished files get names that were never used, so that none is ever written through a name
+/// that a segment has too.
+static UNFINISHED: AtomicU64 = AtomicU64::new(0);
+
+/// The steps of a write, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Write,
+    SyncFile,
+    Publish,
+    Published,
+    SyncDirectory,
+}
+
+/// Lets a test make a step fail; otherwise nothing.
+#[derive(Default)]
+pub(super) struct Faults {
+    #[cfg(test)]
+    pub(super) next: Mutex<Option<(Step, ErrorKind)>>,
+}
+
+impl Faults {
+    #[cfg(test)]
+    fn at(&self, step: Step) -> io::Result<()> {
+        let mut next = locked(&self.next);
+        match next.take_if(|(chosen, _)| *chosen == step) {
+            Some((_, kind)) => Err(kind.into()),
+            None => Ok(()),
+        }
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn at(&self, _step: Step) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(super) fn append(&self, stream: &Stream, batch: &Batch) -> StoreResult<Append> {
+        let mut writer = locked(&stream.writer);
+        self.settle_with(stream, &mut writer)?;
+        let end = stream.end();
+        if batch.first.0 > end {
+            return Err(rejected(format!(
+                "an append at {} to the log of {}, which ends at {end}",
+                batch.first, stream.name
+            )));
+        }
+        if batch.first.0 < end {
+            return Ok(Append::Occupied);
+        }
+        let lines = Lines::join(&batch.lines);
+        let file = encode(&mut writer, stream, end, &lines)
+            .map_err(|error| rejected(format!("the batch cannot be compressed: {error}")))?;
+        self.open_directory(stream, &mut writer)?;
+        let answer = self.write(stream, &writer, end, &file)?;
+        match answer {
+            Append::Done => self.take(stream, end, lines),
+            Append::Occupied => {
+                stream.doubt();
+                self.settle_with(stream, &mut writer)?;
+            }
+            Append::Unknown => stream.doubt(),
+        }
+        Ok(answer)
+    }
+
+    /// Settles what an append with an unknown end left: is it in the log?
+    pub(super) fn settle(&self, stream: &Stream) -> StoreResult<()> {
+        self.settle_with(stream, &mut locked(&stream.writer))
+    }
+
+    fn settle_with(&self, stream: &Stream, writer: &mut Writer) -> StoreResult<()> {
+        stream.check()?;
+        if !stream.is_in_doubt() {
+            return Ok(());
+        }
+        self.open_directory(stream, writer)?;
+        let first = stream.end();
+        let path = stream.file(first);
+        let failed = |error| unavailable(format!("cannot settle {}: {error}", path.display()));
+        let is_there = path.try_exists().map_err(failed)?;
+        if is_there {
+            // What is shown must be durable first.
+            File::open(&path)
+                .and_then(|file| file.sync_all())
+                .map_err(failed)?;
+        }
+        self.sync_directory(writer).map_err(failed)?;
+        if is_there {
+            match scan::load(&path, &stream.name, first)? {
+                Ok(lines) => self.take(stream, first, lines),
+                Err(reason) => {
+                    let reason = format!("{}: {reason}", path.display());
+                    stream.refuse(std::slice::from_ref(&reason));
+                    return Err(damaged(reason));
+                }
+            }
+        }
+        stream.settled();
+        Ok(())
+    }
+
+    fn take(&self, stream: &Stream, first: u64, lines: Lines) {
+        let count = u32::try_from(lines.count()).unwrap_or(u32::MAX);
+        let segment = Segment {
+            first,
+            count,
+            raw_length: lines.length() as u64,
+            opened_at: std::sync::OnceLock::new(),
+        };
+        locked(&self.cache).put((stream.id.clone(), first, count), Arc::new(lines));
+        stream.push(Arc::new(segment));
+        if first == 0 {
+            self.recount();
+        }
+        locked(&self.grown).insert(stream.id.clone());
+        self.merge_wake.notify_one();
+    }
+
+    /// The first segment of a log is durable only when its directory is.
+    fn open_directory(&self, stream: &Stream, writer: &mut Writer) -> StoreResult<()> {
+        if writer.directory.is_some() {
+            return Ok(());
+        }
+        let open = || {
+            if stream.end() == 0 {
+                match fs::create_dir(&stream.directory) {
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                    _ => File::open(&self.root)?.sync_all()?,
+                }
+            }
+            File::open(&stream.directory)
+        };
+        let directory = open().map_err(|error| {
+            unavailable(format!(
+                "cannot make {}: {error}",
+                stream.directory.display()
+            ))
+        })?;
+        writer.directory = Some(directory);
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        stream: &Stream,
+        writer: &Writer,
+        first: u64,
+        bytes: &[u8],
+    ) -> StoreResult<Append> {
+        let temporary = stream.directory.join(unfinished_name("append"));
+        let path = stream.file(first);
+        if let Err(error) = self.write_synced(&temporary, bytes) {
+            remove_unfinished(&temporary);
+            return Err(unavailable(format!(
+                "cannot write {}: {error}",
+                path.display()
+            )));
+        }
+        let linked = self
+            .faults
+            .at(Step::Publish)
+            .and_then(|()| fs::hard_link(&temporary, &path))
+            .and_then(|()| self.faults.at(Step::Published));
+        remove_unfinished(&temporary);
+        match linked {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Append::Occupied),
+            Err(error) if is_certain(error.kind()) => {
+                return Err(unavailable(format!(
+                    "cannot name {}: {error}",
+                    path.display()
+                )));
+            }
+            Err(error) => return Ok(unknown(&path, &error)),
+        }
+        match self.sync_directory(writer) {
+            Ok(()) => Ok(Append::Done),
+            Err(error) => Ok(unknown(&path, &error)),
+        }
+    }
+
+    /// Writes a new file, all of it durable.
+    pub(super) fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create_new(path)?;
+        self.faults.at(Step::Write)?;
+        file.write_all(bytes)?;
+        self.faults.at(Step::SyncFile)?;
+        file.sync_data()
+    }
+
+    fn sync_directory(&self, writer: &Writer) -> io::Result<()> {
+        self.faults.at(Step::SyncDirectory)?;
+        writer.directory.as_ref().map_or(Ok(()), File::sync_all)
+    }
+}
+
+fn encode(writer: &mut Writer, stream: &Stream, first: u64, lines: &Lines) -> io::Result<Vec<u8>> {
+    let encoder = match &mut writer.encoder {
+        Some(encoder) => encoder,
+        none => none.insert(Encoder::new(LEVEL)?),
+    };
+    encoder.encode(&stream.name, first, lines)
+}
+
+/// A name that [`scan`] knows for unfinished.
+pub(super) fn unfinished_name(purpose: &str) -> String {
+    let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
+    format!("{TEMPORARY}{purpose}-{}-{number}", std::process::id())
+}
+
+/// What stays is harmless: the next start removes it.
+pub(super) fn remove_unfinished(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        tracing::warn!(file = %path.display(), %error, "an unfinished file stays");
+    }
+}
+
+/// Whether this answer to a link says for certain that nothing was linked.
+fn is_certain(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::NotFound
+            | ErrorKind::Unsupported
+            | ErrorKind::TooManyLinks
+    )
+}
+
+fn unknown(path: &Path, error: &io::Error) -> Append {
+    tracing::error!(file = %path.display(), %error, "whether an append is durable is not known");
+    Append::Unknown
+}

@@ -1,0 +1,85 @@
+//! The segments of one log, in memory.
+
+use std::sync::{Arc, OnceLock};
+
+use spice_core::time::Timestamp;
+
+use super::super::segment::EndMark;
+
+/// One segment file.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// The position of its first envelope; its name.
+    pub(super) first: u64,
+    /// How many envelopes.
+    pub(super) count: u32,
+    /// Bytes of its lines, decompressed.
+    pub(super) raw_length: u64,
+    /// When its first envelope was accepted, once somebody asked.
+    pub(super) opened_at: OnceLock<Timestamp>,
+}
+
+impl Segment {
+    /// What an end mark tells.
+    pub(super) fn new(mark: &EndMark) -> Self {
+        Self {
+            first: mark.first,
+            count: mark.count,
+            raw_length: mark.raw_length,
+            opened_at: OnceLock::new(),
+        }
+    }
+
+    /// The position after its last envelope.
+    pub(super) fn end(&self) -> u64 {
+        self.first + u64::from(self.count)
+    }
+}
+
+/// The segments of a log, in order, without gaps.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    segments: Vec<Arc<Segment>>,
+}
+
+impl Index {
+    /// The segments that a scan found.
+    pub(super) fn new(segments: Vec<Arc<Segment>>) -> Self {
+        Self { segments }
+    }
+
+    /// The position after the last envelope.
+    pub(super) fn end(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.end())
+    }
+
+    /// Every segment, in order.
+    pub(super) fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    /// The segment that holds a position.
+    pub(super) fn find(&self, position: u64) -> Option<Arc<Segment>> {
+        let place = self
+            .segments
+            .partition_point(|segment| segment.end() <= position);
+        self.segments.get(place).cloned()
+    }
+
+    /// Takes a segment in at the end.
+    pub(super) fn push(&mut self, segment: Arc<Segment>) {
+        debug_assert_eq!(self.end(), segment.first);
+        self.segments.push(segment);
+    }
+
+    /// Puts one segment in the place of those that it covers.
+    pub(super) fn replace(&mut self, merged: Arc<Segment>) {
+        let start = self
+            .segments
+            .partition_point(|segment| segment.first < merged.first);
+        let end = self
+            .segments
+            .partition_point(|segment| segment.first < merged.end());
+        self.segments.splice(start..end, [merged]);
+    }
+}

@@ -1,0 +1,172 @@
+//! Reading: from the cache, else a whole segment at a time, always checked.
+
+use std::sync::Arc;
+
+use spice_core::{
+    id::LogPosition,
+    port::{StoreResult, log::Record},
+    time::Timestamp,
+};
+
+use super::{
+    super::{accepted_at, damaged, segment::Lines},
+    Inner,
+    index::Segment,
+    locked, scan,
+    stream::Stream,
+};
+
+/// One answer stays under this many bytes, but for its first segment.
+const ANSWER_BYTES: usize = 8 << 20;
+/// How often a segment may be merged away between looking it up and opening it.
+const ATTEMPTS: usize = 8;
+
+impl Inner {
+    /// What of an answer needs no disk; empty when its beginning does.
+    pub(super) fn read_cached(&self, stream: &Stream, from: u64, limit: usize) -> Vec<Record> {
+        let mut records = Vec::new();
+        let mut position = from;
+        while records.len() < limit {
+            let Some(segment) = stream.index().find(position) else {
+                break;
+            };
+            let Some(lines) = self.cached(stream, &segment) else {
+                break;
+            };
+            position = copy(&segment, &lines, position, limit, &mut records);
+        }
+        records
+    }
+
+    /// Records from a position on, read from disk where they are not in the cache.
+    pub(super) fn read(
+        &self,
+        stream: &Stream,
+        from: u64,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut position = from;
+        let mut bytes = 0;
+        while records.len() < limit && bytes < ANSWER_BYTES {
+            let Some((segment, lines)) = self.segment_at(stream, position)? else {
+                break;
+            };
+            bytes += lines.length();
+            position = copy(&segment, &lines, position, limit, &mut records);
+        }
+        Ok(records)
+    }
+
+    /// The first position whose envelope was accepted after `time`.
+    pub(super) fn position_after(&self, stream: &Stream, time: Timestamp) -> StoreResult<u64> {
+        let segments = stream.index().segments().to_vec();
+        let (mut low, mut high) = (0, segments.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.opened_at(stream, &segments[middle])? <= time {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let Some(before) = low.checked_sub(1) else {
+            return Ok(0);
+        };
+        let first = segments[before].first;
+        let end = segments[before].end();
+        let mut range = (first, end);
+        while range.0 < range.1 {
+            let middle = range.0.midpoint(range.1);
+            if self.accepted_at(stream, middle)? <= time {
+                range.0 = middle + 1;
+            } else {
+                range.1 = middle;
+            }
+        }
+        Ok(range.0)
+    }
+
+    fn opened_at(&self, stream: &Stream, segment: &Segment) -> StoreResult<Timestamp> {
+        if let Some(known) = segment.opened_at.get() {
+            return Ok(*known);
+        }
+        let time = self.accepted_at(stream, segment.first)?;
+        Ok(*segment.opened_at.get_or_init(|| time))
+    }
+
+    fn accepted_at(&self, stream: &Stream, position: u64) -> StoreResult<Timestamp> {
+        let Some((segment, lines)) = self.segment_at(stream, position)? else {
+            return Err(damaged(format!("position {position} is not there")));
+        };
+        accepted_at(&lines.line(index(position - segment.first)))
+    }
+
+    /// The segment that holds a position. It may be merged into another while it is looked up.
+    pub(super) fn segment_at(
+        &self,
+        stream: &Stream,
+        position: u64,
+    ) -> StoreResult<Option<(Arc<Segment>, Arc<Lines>)>> {
+        let mut reason = String::new();
+        for _ in 0..ATTEMPTS {
+            let Some(segment) = stream.index().find(position) else {
+                return Ok(None);
+            };
+            if let Some(lines) = self.cached(stream, &segment) {
+                return Ok(Some((segment, lines)));
+            }
+            let path = stream.file(segment.first);
+            let found = scan::load(&path, &stream.name, segment.first)?;
+            reason = match found {
+                Ok(lines) if lines.count() == segment.count as usize => {
+                    let lines = Arc::new(lines);
+                    let key = (stream.id.clone(), segment.first, segment.count);
+                    locked(&self.cache).put(key, Arc::clone(&lines));
+                    return Ok(Some((segment, lines)));
+                }
+                Ok(lines) => format!("holds {} envelopes, not {}", lines.count(), segment.count),
+                Err(reason) => reason,
+            };
+            reason = format!("{}: {reason}", path.display());
+            if self.lock.is_none() {
+                self.look_again(&stream.id)?;
+                stream.check()?;
+            } else if stream
+                .index()
+                .find(position)
+                .is_some_and(|again| Arc::ptr_eq(&again, &segment))
+            {
+                break;
+            }
+        }
+        Err(damaged(reason))
+    }
+
+    fn cached(&self, stream: &Stream, segment: &Segment) -> Option<Arc<Lines>> {
+        locked(&self.cache).get(&(stream.id.clone(), segment.first, segment.count))
+    }
+}
+
+/// Copies records from `position` on; the answer is the position after the last.
+fn copy(
+    segment: &Segment,
+    lines: &Lines,
+    position: u64,
+    limit: usize,
+    records: &mut Vec<Record>,
+) -> u64 {
+    let room = limit - records.len();
+    let start = index(position - segment.first);
+    let end = lines.count().min(start.saturating_add(room));
+    records.extend((position..).zip(start..end).map(|(position, line)| Record {
+        position: LogPosition(position),
+        line: lines.line(line),
+    }));
+    position + (end - start) as u64
+}
+
+/// An index into a segment, which holds fewer than 2^32 lines.
+fn index(distance: u64) -> usize {
+    usize::try_from(distance).unwrap_or(usize::MAX)
+}

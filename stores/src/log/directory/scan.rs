@@ -1,0 +1,301 @@
+//! Looks at what is on disk and says what of it is the log: which segments, in which order, and
+//! everything that is not as it should be. Reads only; what may be removed is returned.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use spice_core::{error::StoreError, id::StreamId};
+
+use super::{
+    super::{
+        segment::{self, EndMark, Lines, MARK_LENGTH},
+        unavailable,
+    },
+    checkpoint::{CHECKPOINT_FILE, CHECKPOINT_TEMPORARY},
+    index::Segment,
+    lock::LOCK_FILE,
+    report::Problem,
+};
+
+/// What begins the name of a file that is not finished.
+pub(super) const TEMPORARY: &str = ".tmp-";
+/// How often a scan beside a running writer is done again before its answer stands.
+const ATTEMPTS: usize = 8;
+
+/// How much of what is in a segment a scan checks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Depth {
+    /// The bytes of the newest segments, up to so many; of older ones length and end mark.
+    Newest(u64),
+    /// The bytes of every segment.
+    Whole,
+}
+
+/// What a scan of one log found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The segments that are the log, in order.
+    pub(super) segments: Vec<Arc<Segment>>,
+    /// What is not as it should be.
+    pub(super) problems: Vec<Problem>,
+    /// What an interrupted merge left: its content is in an earlier segment.
+    pub(super) merged: Vec<PathBuf>,
+    /// What an interrupted write left: never part of the log.
+    pub(super) temporary: Vec<PathBuf>,
+}
+
+/// The logs in a directory, and what is there beside them.
+pub(super) fn list_streams(root: &Path) -> Result<(Vec<StreamId>, Vec<Problem>), StoreError> {
+    let mut streams = Vec::new();
+    let mut problems = Vec::new();
+    for (name, kind) in list(root)? {
+        if name == LOCK_FILE || name == "lost+found" {
+            continue;
+        }
+        match name.parse::<StreamId>() {
+            Ok(stream) if kind.is_dir() => streams.push(stream),
+            _ => problems.push(Problem {
+                stream: None,
+                file: root.join(&name),
+                reason: "is not a log and does not belong here".to_owned(),
+                refuses: false,
+            }),
+        }
+    }
+    streams.sort();
+    Ok((streams, problems))
+}
+
+/// Scans one log. Another process may be appending and merging: a scan that the directory
+/// changed under is done again.
+pub(super) fn scan(root: &Path, stream: &StreamId, depth: Depth) -> Result<Found, StoreError> {
+    let directory = root.join(stream.to_string());
+    let mut before = list(&directory)?;
+    let mut found = Scan::new(&directory, stream).run(&before, depth)?;
+    for _ in 1..ATTEMPTS {
+        if !found.problems.iter().any(|problem| problem.refuses) {
+            break;
+        }
+        let after = list(&directory)?;
+        if names(&before) == names(&after) {
+            break;
+        }
+        before = after;
+        found = Scan::new(&directory, stream).run(&before, depth)?;
+    }
+    Ok(found)
+}
+
+type Entries = Vec<(String, fs::FileType)>;
+
+fn names(entries: &Entries) -> Vec<&str> {
+    entries.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+fn list(directory: &Path) -> Result<Entries, StoreError> {
+    let failed =
+        |error: io::Error| unavailable(format!("cannot list {}: {error}", directory.display()));
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        entries.push((entry.file_name().to_string_lossy().into_owned(), kind));
+    }
+    entries.sort_by(|left, right| left.0.cmp(&right.0));
+    Ok(entries)
+}
+
+struct Scan<'a> {
+    directory: &'a Path,
+    stream: &'a StreamId,
+    name: String,
+    found: Found,
+    expected: u64,
+}
+
+impl<'a> Scan<'a> {
+    fn new(directory: &'a Path, stream: &'a StreamId) -> Self {
+        Self {
+            directory,
+            stream,
+            name: stream.to_string(),
+            found: Found::default(),
+            expected: 0,
+        }
+    }
+
+    fn run(mut self, entries: &Entries, depth: Depth) -> Result<Found, StoreError> {
+        let mut files = Vec::new();
+        for (name, kind) in entries {
+            let path = self.directory.join(name);
+            match segment::parse_file_name(name) {
+                Some(first) if kind.is_file() => files.push((first, path)),
+                _ if kind.is_file() && is_temporary(name) => self.found.temporary.push(path),
+                _ if kind.is_file() && name == CHECKPOINT_FILE => {}
+                _ => self.problem(path, "does not belong here", false),
+            }
+        }
+        let unchecked = unchecked_files(&files, depth)?;
+        for (place, (first, path)) in files.into_iter().enumerate() {
+            self.take(first, path, place >= unchecked)?;
+        }
+        Ok(self.found)
+    }
+
+    fn take(&mut self, first: u64, path: PathBuf, whole: bool) -> Result<(), StoreError> {
+        let mark = match inspect(&path, whole)
+            .map_err(|error| unavailable(format!("cannot read {}: {error}", path.display())))?
+            .and_then(|mark| mark.check_place(&self.name, first).map(|()| mark))
+        {
+            Ok(mark) => mark,
+            Err(reason) => {
+                self.problem(path, reason, true);
+                // How far it reached is not known: the next segment is believed.
+                self.expected = u64::MAX;
+                return Ok(());
+            }
+        };
+        let segment = Arc::new(Segment::new(&mark));
+        if first < self.expected && self.expected != u64::MAX {
+            return self.overlap(&segment, path);
+        }
+        if first > self.expected {
+            let missing = format!(
+                "starts at position {first}, but the segment before ends at {}: envelopes are missing",
+                self.expected
+            );
+            self.problem(path, missing, true);
+        }
+        self.expected = segment.end();
+        self.found.segments.push(segment);
+        Ok(())
+    }
+
+    /// The rest of a merge is harmless, any other overlap is damage.
+    fn overlap(&mut self, segment: &Segment, path: PathBuf) -> Result<(), StoreError> {
+        let earlier = self.found.segments.iter().rev();
+        let earlier = earlier
+            .map(Arc::as_ref)
+            .find(|earlier| earlier.first <= segment.first);
+        let Some(earlier) = earlier else {
+            self.problem(path, "overlaps the segment before it", true);
+            return Ok(());
+        };
+        let whole = self.directory.join(segment::file_name(earlier.first));
+        let parts = (
+            load(&whole, &self.name, earlier.first)?,
+            load(&path, &self.name, segment.first)?,
+        );
+        let index = usize::try_from(segment.first - earlier.first).unwrap_or(usize::MAX);
+        match parts {
+            (Ok(all), Ok(part)) if all.contains_at(index, &part) => self.found.merged.push(path),
+            (_, Err(reason)) => self.problem(path, reason, true),
+            _ => self.problem(
+                path,
+                format!("overlaps {} and differs from it", whole.display()),
+                true,
+            ),
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, file: PathBuf, reason: impl Into<String>, refuses: bool) {
+        self.found.problems.push(Problem {
+            stream: Some(self.stream.clone()),
+            file,
+            reason: reason.into(),
+            refuses,
+        });
+    }
+}
+
+/// Only names that this program gives: `.tmp-append-…`, `.tmp-merge-…`, `.tmp-checkpoint`.
+fn is_temporary(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(TEMPORARY) else {
+        return false;
+    };
+    let numbers = rest
+        .strip_prefix("append-")
+        .or_else(|| rest.strip_prefix("merge-"));
+    name == CHECKPOINT_TEMPORARY
+        || numbers.is_some_and(|numbers| {
+            numbers.split('-').count() == 2
+                && numbers
+                    .split('-')
+                    .all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+        })
+}
+
+/// How many of the oldest files only have their length and end mark checked.
+fn unchecked_files(files: &[(u64, PathBuf)], depth: Depth) -> Result<usize, StoreError> {
+    let Depth::Newest(limit) = depth else {
+        return Ok(0);
+    };
+    let mut bytes = 0;
+    for (place, (_, path)) in files.iter().enumerate().rev() {
+        let length = match fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => {
+                return Err(unavailable(format!(
+                    "cannot read {}: {error}",
+                    path.display()
+                )));
+            }
+        };
+        bytes += length;
+        if bytes > limit {
+            return Ok(place + 1);
+        }
+    }
+    Ok(0)
+}
+
+fn inspect(path: &Path, whole: bool) -> io::Result<Result<EndMark, String>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Err("went away while it was looked at".to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if !whole {
+        file.seek(SeekFrom::Start(length.saturating_sub(MARK_LENGTH as u64)))?;
+    }
+    file.read_to_end(&mut bytes)?;
+    let mark = EndMark::read(&bytes, length);
+    Ok(mark.and_then(|mark| {
+        if whole {
+            mark.check_body(&bytes[..bytes.len() - MARK_LENGTH])?;
+        }
+        Ok(mark)
+    }))
+}
+
+/// Reads and checks a whole segment.
+pub(super) fn load(
+    path: &Path,
+    stream: &str,
+    first: u64,
+) -> Result<Result<Lines, String>, StoreError> {
+    match fs::read(path) {
+        Ok(file) => Ok(segment::decode(stream, first, &file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Ok(Err("went away while it was looked at".to_owned()))
+        }
+        Err(error) => Err(unavailable(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
+    }
+}

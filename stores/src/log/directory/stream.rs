@@ -1,0 +1,169 @@
+//! One log of the directory: its segments, its end, its writer's tools, its checkpoint.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use spice_core::{id::StreamId, port::StoreResult};
+use tokio::sync::watch;
+
+use super::{
+    super::{damaged, segment, segment::Encoder, unavailable},
+    checkpoint,
+    index::{Index, Segment},
+    locked,
+};
+
+/// What the one appender of a log works with.
+#[derive(Default)]
+pub(super) struct Writer {
+    /// Made at the first append.
+    pub(super) encoder: Option<Encoder>,
+    /// The log's directory, to sync it.
+    pub(super) directory: Option<File>,
+}
+
+/// One log.
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) name: String,
+    pub(super) directory: PathBuf,
+    /// Held by whoever appends or settles; one at a time.
+    pub(super) writer: Mutex<Writer>,
+    /// Held by whoever merges; one at a time.
+    pub(super) merging: Mutex<()>,
+    index: RwLock<Index>,
+    end: watch::Sender<u64>,
+    in_doubt: AtomicBool,
+    refused: RwLock<Option<String>>,
+    checkpoint: Mutex<Option<u64>>,
+}
+
+impl Stream {
+    /// A log with nothing in it.
+    pub(super) fn new(root: &Path, id: &StreamId) -> Self {
+        let name = id.to_string();
+        Self {
+            id: id.clone(),
+            directory: root.join(&name),
+            name,
+            writer: Mutex::default(),
+            merging: Mutex::default(),
+            index: RwLock::default(),
+            end: watch::Sender::new(0),
+            in_doubt: AtomicBool::new(false),
+            refused: RwLock::default(),
+            checkpoint: Mutex::default(),
+        }
+    }
+
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file of the segment that starts at a position.
+    pub(super) fn file(&self, first: u64) -> PathBuf {
+        self.directory.join(segment::file_name(first))
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        *self.end.borrow()
+    }
+
+    /// Whether there is such a log: something was written, even if it is damaged now.
+    pub(super) fn is_written(&self) -> bool {
+        self.end() > 0 || self.check().is_err()
+    }
+
+    /// Replaces what is known of the segments.
+    pub(super) fn reset(&self, segments: Vec<Arc<Segment>>) {
+        let index = Index::new(segments);
+        let end = index.end();
+        *self.index_mut() = index;
+        self.announce(end);
+    }
+
+    /// Takes in a segment that is durable.
+    pub(super) fn push(&self, segment: Arc<Segment>) {
+        let end = segment.end();
+        self.index_mut().push(segment);
+        self.announce(end);
+    }
+
+    fn announce(&self, end: u64) {
+        self.end
+            .send_if_modified(|known| std::mem::replace(known, end) != end);
+    }
+
+    pub(super) async fn wait_beyond(&self, end: u64) {
+        let mut ends = self.end.subscribe();
+        // Fails only when the sender is gone, and this log holds it.
+        let _closed = ends.wait_for(|found| *found > end).await;
+    }
+
+    /// Says that the disk may hold more than the index.
+    pub(super) fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Release);
+    }
+
+    pub(super) fn settled(&self) {
+        self.in_doubt.store(false, Ordering::Release);
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Acquire)
+    }
+
+    /// From now on every call on this log fails with these reasons.
+    pub(super) fn refuse(&self, reasons: &[String]) {
+        let more = match reasons.len().saturating_sub(3) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let named = reasons[..reasons.len().min(3)].join("; ");
+        let mut refused = self.refused.write().unwrap_or_else(PoisonError::into_inner);
+        *refused = Some(format!("{named}{more}"));
+    }
+
+    /// Fails when the log is refused.
+    pub(super) fn check(&self) -> StoreResult<()> {
+        let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
+        refused
+            .as_ref()
+            .map_or(Ok(()), |reason| Err(damaged(reason.clone())))
+    }
+
+    pub(super) fn checkpoint(&self) -> StoreResult<u64> {
+        self.known_checkpoint(&mut locked(&self.checkpoint))
+    }
+
+    pub(super) fn set_checkpoint(&self, position: u64) -> StoreResult<()> {
+        let mut known = locked(&self.checkpoint);
+        if position <= self.known_checkpoint(&mut known)? {
+            return Ok(());
+        }
+        checkpoint::write(&self.directory, position)
+            .map_err(|error| unavailable(format!("cannot write the checkpoint: {error}")))?;
+        *known = Some(position);
+        Ok(())
+    }
+
+    fn known_checkpoint(&self, known: &mut Option<u64>) -> StoreResult<u64> {
+        if let Some(position) = known {
+            return Ok(*position);
+        }
+        let position = checkpoint::read(&self.directory, self.end())
+            .map_err(|error| unavailable(format!("cannot read the checkpoint: {error}")))?;
+        *known = Some(position);
+        Ok(position)
+    }
+}

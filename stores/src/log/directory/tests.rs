@@ -1,0 +1,198 @@
+//! Tests of what only the inside can show: steps of a write that fail, and what is chosen to be
+//! merged.
+
+use std::io::ErrorKind;
+
+use bytes::Bytes;
+use spice_core::{
+    error::StoreError,
+    id::{LogPosition, StreamId},
+    port::log::{Append, Batch, Log},
+};
+
+use super::{
+    DirectoryLog,
+    append::Step,
+    locked,
+    merge::{self, FULL, WINDOW},
+    scan::TEMPORARY,
+};
+
+fn batch(first: u64, text: &str) -> Batch {
+    Batch {
+        first: LogPosition(first),
+        lines: vec![Bytes::from(text.to_owned()); 2],
+    }
+}
+
+fn fail(log: &DirectoryLog, step: Step, kind: ErrorKind) {
+    *locked(&log.inner.faults.next) = Some((step, kind));
+}
+
+fn unfinished(root: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(root.join("demo")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names
+        .filter(|name| name.to_string_lossy().starts_with(TEMPORARY))
+        .count()
+}
+
+#[tokio::test]
+async fn a_step_before_the_name_fails_and_nothing_is_in_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo: StreamId = "demo".parse().unwrap();
+    let log = DirectoryLog::open(directory.path()).unwrap();
+    let steps = [
+        (Step::Write, ErrorKind::StorageFull),
+        (Step::SyncFile, ErrorKind::Other),
+        (Step::Publish, ErrorKind::StorageFull),
+    ];
+    for (end, (step, kind)) in (0..).step_by(2).zip(steps) {
+        fail(&log, step, kind);
+        let answer = log.append(&demo, batch(end, "lost")).await;
+        assert!(
+            matches!(answer, Err(StoreError::Unavailable { .. })),
+            "{step:?}"
+        );
+        assert_eq!(log.end(&demo).await.unwrap(), LogPosition(end));
+        assert_eq!(unfinished(directory.path()), 0);
+        let answer = log.append(&demo, batch(end, "kept")).await.unwrap();
+        assert_eq!(answer, Append::Done, "the next one is not hindered");
+    }
+    let read = log.read(&demo, LogPosition(0), 100).await.unwrap();
+    assert!(read.len() == 6 && read.iter().all(|record| record.line == "kept"));
+}
+
+#[tokio::test]
+async fn an_append_in_doubt_is_unknown_and_settled_by_reading() {
+    let cases = [
+        (Step::Publish, false),
+        (Step::Published, true),
+        (Step::SyncDirectory, true),
+    ];
+    for (step, is_there) in cases {
+        for settled_by_append in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            let demo: StreamId = "demo".parse().unwrap();
+            let log = DirectoryLog::open(directory.path()).unwrap();
+            fail(&log, step, ErrorKind::Other);
+            let ours = batch(0, "ours");
+            assert_eq!(
+                log.append(&demo, ours.clone()).await.unwrap(),
+                Append::Unknown
+            );
+            if !settled_by_append {
+                let read = log.read(&demo, LogPosition(0), 9).await.unwrap();
+                assert_eq!(read.len(), if is_there { 2 } else { 0 }, "{step:?}");
+                assert_eq!(log.end(&demo).await.unwrap().0, read.len() as u64);
+            }
+            let wanted = if is_there {
+                Append::Occupied
+            } else {
+                Append::Done
+            };
+            assert_eq!(
+                log.append(&demo, ours).await.unwrap(),
+                wanted,
+                "the same bytes again"
+            );
+            assert_eq!(
+                log.append(&demo, batch(2, "next")).await.unwrap(),
+                Append::Done
+            );
+            assert_eq!(log.read(&demo, LogPosition(0), 9).await.unwrap().len(), 4);
+            assert_eq!(log.streams().await.unwrap(), vec![demo]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_doubt_is_shown_before_it_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo: StreamId = "demo".parse().unwrap();
+    let log = DirectoryLog::open(directory.path()).unwrap();
+    fail(&log, Step::SyncDirectory, ErrorKind::Other);
+    assert_eq!(
+        log.append(&demo, batch(0, "ours")).await.unwrap(),
+        Append::Unknown
+    );
+    fail(&log, Step::SyncDirectory, ErrorKind::Other);
+    assert!(matches!(
+        log.end(&demo).await,
+        Err(StoreError::Unavailable { .. })
+    ));
+    assert_eq!(log.end(&demo).await.unwrap(), LogPosition(2));
+}
+
+#[tokio::test]
+async fn a_file_that_appears_at_the_end_is_occupied_or_damage() {
+    let source = tempfile::tempdir().unwrap();
+    let target = tempfile::tempdir().unwrap();
+    let demo: StreamId = "demo".parse().unwrap();
+    let name = "demo/00000000000000000002.ndjson.zst";
+    let log = DirectoryLog::open(source.path()).unwrap();
+    for first in [0, 2] {
+        log.append(&demo, batch(first, "theirs")).await.unwrap();
+    }
+    let log = DirectoryLog::open(target.path()).unwrap();
+    log.append(&demo, batch(0, "ours")).await.unwrap();
+    std::fs::copy(source.path().join(name), target.path().join(name)).unwrap();
+    assert_eq!(
+        log.append(&demo, batch(2, "ours")).await.unwrap(),
+        Append::Occupied
+    );
+    let read = log.read(&demo, LogPosition(2), 9).await.unwrap();
+    assert!(read.len() == 2 && read[0].line == "theirs");
+
+    std::fs::write(
+        target.path().join("demo/00000000000000000004.ndjson.zst"),
+        "x",
+    )
+    .unwrap();
+    let answer = log.append(&demo, batch(4, "ours")).await;
+    assert!(matches!(answer, Err(StoreError::Damaged { .. })));
+    assert!(matches!(
+        log.end(&demo).await,
+        Err(StoreError::Damaged { .. })
+    ));
+}
+
+/// Appends of any size, merged to rest after each: files stay few, rewriting stays bounded.
+#[test]
+fn merging_is_geometric() {
+    let patterns: [&[u64]; 6] = [
+        &[1],
+        &[500],
+        &[3, 1, 70],
+        &[1, 1, 1, 900],
+        &[2047],
+        &[5000, 1],
+    ];
+    for sizes in patterns {
+        let mut weights: Vec<u64> = Vec::new();
+        let (mut written, mut rewritten, mut large) = (0, 0, 0);
+        for &size in sizes.iter().cycle().take(4000) {
+            weights.push(size);
+            written += size;
+            large += usize::from(size > FULL);
+            loop {
+                let start = weights.len().saturating_sub(WINDOW);
+                let Some(range) = merge::choose(&weights[start..]) else {
+                    break;
+                };
+                let range = start + range.start..start + range.end;
+                let sum = weights[range.clone()].iter().sum();
+                assert!(range.len() > 1 && sum <= FULL);
+                rewritten += sum;
+                weights.splice(range, [sum]);
+            }
+        }
+        assert!(
+            rewritten <= 4 * written,
+            "{sizes:?}: {rewritten} of {written}"
+        );
+        let few = 2 * written.div_ceil(FULL) + 40;
+        let others = weights.len() - 2 * large;
+        assert!(others as u64 <= few, "{sizes:?}: {} files", weights.len());
+    }
+}

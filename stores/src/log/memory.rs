@@ -1,0 +1,181 @@
+//! The log in memory: the same answers as the directory's, no threads, no time, no durability.
+//! For simulations, in which a clone outlives the "process" that is stopped.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        log::{Append, Batch, Log, Record},
+    },
+    time::Timestamp,
+};
+use tokio::sync::watch;
+
+use super::{accepted_at, check_batch, rejected};
+
+#[derive(Default, Clone)]
+struct Stream {
+    lines: Vec<Bytes>,
+    checkpoint: u64,
+}
+
+/// The log in memory. A clone is the same log.
+#[derive(Clone)]
+pub struct MemoryLog {
+    streams: Arc<Mutex<BTreeMap<StreamId, Stream>>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self {
+            streams: Arc::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+}
+
+impl MemoryLog {
+    /// An empty log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends from outside, at any time: an append whose answer was lost lands late this way, or
+    /// finds its position occupied.
+    pub fn land(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+        check_batch(&batch)?;
+        let mut streams = self.lock();
+        let end = streams.get(stream).map_or(0, |found| found.lines.len()) as u64;
+        if batch.first.0 > end {
+            return Err(rejected(format!(
+                "an append at {} to the log of {stream}, which ends at {end}",
+                batch.first
+            )));
+        }
+        if batch.first.0 < end {
+            return Ok(Append::Occupied);
+        }
+        let found = streams.entry(stream.clone()).or_default();
+        found.lines.extend(batch.lines);
+        drop(streams);
+        self.changes.send_modify(|change| *change += 1);
+        Ok(Append::Done)
+    }
+
+    /// Every line of a log.
+    pub fn lines(&self, stream: &StreamId) -> Vec<Bytes> {
+        self.lock()
+            .get(stream)
+            .map_or_else(Vec::new, |found| found.lines.clone())
+    }
+
+    /// Another log that holds what this one holds now.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            streams: Arc::new(Mutex::new(self.lock().clone())),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamId, Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn length(&self, stream: &StreamId) -> u64 {
+        self.lock().get(stream).map_or(0, |found| found.lines.len()) as u64
+    }
+
+    async fn wait_until(&self, met: impl Fn() -> bool + Send) {
+        let mut changes = self.changes.subscribe();
+        // Fails only when the sender is gone, and this log holds it.
+        let _closed = changes.wait_for(|_| met()).await;
+    }
+}
+
+#[async_trait]
+impl Log for MemoryLog {
+    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
+        let streams = self.lock();
+        let written = streams.iter().filter(|(_, found)| !found.lines.is_empty());
+        Ok(written.map(|(stream, _)| stream.clone()).collect())
+    }
+
+    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        Ok(LogPosition(self.length(stream)))
+    }
+
+    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+        self.land(stream, batch)
+    }
+
+    async fn read(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        let streams = self.lock();
+        let Some(found) = streams.get(stream) else {
+            return Ok(Vec::new());
+        };
+        let start = usize::try_from(from.0).unwrap_or(usize::MAX);
+        let lines = found.lines.iter().zip(0..).skip(start).take(limit.max(1));
+        Ok(lines
+            .map(|(line, position)| Record {
+                position: LogPosition(position),
+                line: line.clone(),
+            })
+            .collect())
+    }
+
+    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
+        for (position, line) in (0..).zip(self.lines(stream)) {
+            if accepted_at(&line)? > time {
+                return Ok(LogPosition(position));
+            }
+        }
+        self.end(stream).await
+    }
+
+    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
+        self.wait_until(|| self.length(stream) > end.0).await;
+    }
+
+    async fn wait_streams(&self, known: usize) {
+        self.wait_until(|| {
+            let streams = self.lock();
+            streams.values().filter(|f| !f.lines.is_empty()).count() > known
+        })
+        .await;
+    }
+
+    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let streams = self.lock();
+        Ok(LogPosition(
+            streams.get(stream).map_or(0, |found| found.checkpoint),
+        ))
+    }
+
+    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+        let mut streams = self.lock();
+        let end = streams.get(stream).map_or(0, |found| found.lines.len()) as u64;
+        if position.0 > end {
+            return Err(rejected(format!(
+                "a checkpoint at {position} in the log of {stream}, which ends at {end}"
+            )));
+        }
+        if let Some(found) = streams.get_mut(stream) {
+            found.checkpoint = found.checkpoint.max(position.0);
+        }
+        Ok(())
+    }
+}
