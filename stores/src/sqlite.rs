@@ -1,1 +1,20 @@
-//! Stores on SQLite.
+//! Stores on SQLite, one file a port. Everything in these files can be rebuilt from the log, so
+//! a commit is not synced one by one, and a file that cannot be read is set aside, not repaired.
+
+mod columns;
+mod database;
+mod failure;
+mod layers;
+mod open;
+mod properties;
+mod scopes;
+
+pub mod documents;
+pub mod graph;
+pub mod registry;
+
+pub use database::Mode;
+pub use documents::SqliteDocuments;
+pub use graph::SqliteGraph;
+pub use open::Location;
+pub use registry::SqliteRegistry;

@@ -1,0 +1,174 @@
+//! One database: a connection that writes, a few that read, and where their work runs.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+use spice_core::{error::StoreError, port::StoreResult};
+use tokio::sync::Semaphore;
+
+use super::{
+    failure::{Attempt, Failure},
+    open::{Location, Schema, open_reader, open_writer, suspect},
+};
+
+/// Where the work of a store runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// On threads that may block: one hop a call.
+    Threads,
+    /// On the calling task, without any thread or timer, for deterministic simulation.
+    Inline,
+}
+
+/// How many reads of a file run at the same time.
+const READERS: usize = 3;
+
+/// A database as the adapters use it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: &'static str,
+    mode: Mode,
+    writer: Arc<tokio::sync::Mutex<Connection>>,
+    path: Option<PathBuf>,
+    readers: Option<Readers>,
+}
+
+struct Readers {
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Opens a database, making its tables when there are none.
+    pub(crate) fn open(location: &Location, mode: Mode, schema: &Schema) -> StoreResult<Self> {
+        let writer = open_writer(location, schema)?;
+        let path = match location {
+            Location::File(path) => Some(path.clone()),
+            Location::Memory => None,
+        };
+        let pooled = mode == Mode::Threads && path.is_some();
+        let readers = pooled.then(|| Readers {
+            permits: Arc::new(Semaphore::new(READERS)),
+            idle: Mutex::new(Vec::new()),
+        });
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store: schema.store,
+                mode,
+                writer: Arc::new(tokio::sync::Mutex::new(writer)),
+                path,
+                readers,
+            }),
+        })
+    }
+
+    /// Where the work runs.
+    pub(crate) fn mode(&self) -> Mode {
+        self.inner.mode
+    }
+
+    /// Runs reads that all see one snapshot.
+    pub(crate) async fn read<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Attempt<T> + Send + 'static,
+    {
+        let Some(readers) = &self.inner.readers else {
+            let writer = Arc::clone(&self.inner.writer).lock_owned().await;
+            return self.run(move |_| snapshot(&writer, work)).await;
+        };
+        let permit = Arc::clone(&readers.permits).acquire_owned().await;
+        self.run(move |inner| {
+            let _permit = permit;
+            let reader = inner.take_reader()?;
+            let result = snapshot(&reader, work);
+            inner.return_reader(reader);
+            result
+        })
+        .await
+    }
+
+    /// Runs a transaction: all of it, or nothing when `work` fails.
+    pub(crate) async fn write<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Attempt<T> + Send + 'static,
+    {
+        let mut writer = Arc::clone(&self.inner.writer).lock_owned().await;
+        self.run(move |_| {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        })
+        .await
+    }
+
+    async fn run<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Inner) -> Attempt<T> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        match self.inner.mode {
+            Mode::Inline => inner.answer(work(&inner)),
+            Mode::Threads => {
+                let task = tokio::task::spawn_blocking(move || inner.answer(work(&inner)));
+                task.await.unwrap_or_else(|error| {
+                    Err(StoreError::Unavailable {
+                        store: self.inner.store,
+                        reason: error.to_string(),
+                    })
+                })
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn answer<T>(&self, result: Attempt<T>) -> StoreResult<T> {
+        result.map_err(|failure| {
+            if let Some(path) = self.path.as_deref().filter(|_| failure.is_damage()) {
+                suspect(path);
+            }
+            failure.into_store_error(self.store)
+        })
+    }
+
+    fn take_reader(&self) -> Attempt<Connection> {
+        let idle = self.readers.as_ref().and_then(|readers| {
+            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.pop()
+        });
+        match (idle, &self.path) {
+            (Some(reader), _) => Ok(reader),
+            (None, Some(path)) => open_reader(path),
+            (None, None) => Err(Failure::Rejected("memory has one connection".into())),
+        }
+    }
+
+    fn return_reader(&self, reader: Connection) {
+        if let Some(readers) = &self.readers {
+            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(reader);
+        }
+    }
+}
+
+/// A deferred transaction that is never committed: it only holds the snapshot.
+fn snapshot<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Attempt<T>,
+) -> Attempt<T> {
+    let transaction = connection.unchecked_transaction()?;
+    let result = work(&transaction)?;
+    transaction.rollback()?;
+    Ok(result)
+}

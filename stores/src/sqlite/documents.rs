@@ -1,0 +1,142 @@
+//! Documents on SQLite: the newest version of everything, with lists, filters and full text.
+
+mod apply;
+mod cursor;
+mod read;
+mod rows;
+mod search;
+mod words;
+
+use async_trait::async_trait;
+use spice_core::{
+    guard::Guards,
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
+    lineage::View,
+    name::ClassName,
+    port::{
+        StoreResult,
+        documents::{BulkResult, Document, Documents, Search, SearchPage},
+        graph::{Entity, Sink},
+    },
+};
+
+use super::{
+    database::{Database, Mode},
+    open::{Location, Schema},
+    scopes,
+};
+
+static SCHEMA: Schema = Schema {
+    store: "documents",
+    application: 0x5350_0003,
+    version: 1,
+    tables: &[scopes::TABLES, rows::TABLES],
+    cache: 8 * 1024,
+};
+
+/// Documents in one SQLite file.
+#[derive(Clone)]
+pub struct SqliteDocuments {
+    database: Database,
+    guards: Guards,
+}
+
+impl SqliteDocuments {
+    /// Opens the documents, empty when there are none that can be used.
+    pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
+        Ok(Self {
+            database: Database::open(location, mode, &SCHEMA)?,
+            guards,
+        })
+    }
+}
+
+#[async_trait]
+impl Documents for SqliteDocuments {
+    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
+        let stream = stream.clone();
+        let find = {
+            let stream = stream.clone();
+            move |connection: &_| scopes::find_stream(connection, &stream)
+        };
+        if let Some(found) = self.database.read(find).await? {
+            return Ok(found.into_sink());
+        }
+        let make = move |connection: &_| scopes::make_stream(connection, &stream);
+        Ok(self.database.write(make).await?.into_sink())
+    }
+
+    async fn apply(
+        &self,
+        stream: &StreamId,
+        generation: &str,
+        from: LogPosition,
+        through: LogPosition,
+        documents: &[Document],
+    ) -> StoreResult<BulkResult> {
+        let (stream, generation) = (stream.clone(), generation.to_owned());
+        let (documents, guards) = (documents.to_vec(), self.guards);
+        let write = move |connection: &_| {
+            let sink = scopes::enter_sink(connection, &stream, &generation, from, guards)?;
+            let result = apply::apply(connection, sink.id, &documents, guards)?;
+            scopes::move_stream(connection, sink.id, sink.position.max(through))?;
+            Ok(result)
+        };
+        self.database.write(write).await
+    }
+
+    async fn get(
+        &self,
+        view: &View,
+        instances: &[InstanceRef],
+    ) -> StoreResult<Vec<Option<Document>>> {
+        let (view, instances, guards) = (view.clone(), instances.to_vec(), self.guards);
+        let read = move |connection: &_| read::get(connection, &view, &instances, guards);
+        self.database.read(read).await
+    }
+
+    async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage> {
+        let (view, search, guards) = (view.clone(), search.clone(), self.guards);
+        let read = move |connection: &_| search::search(connection, &view, &search, guards);
+        self.database.read(read).await
+    }
+
+    async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>> {
+        let (view, guards) = (view.clone(), self.guards);
+        let read = move |connection: &_| read::counts(connection, &view, guards);
+        self.database.read(read).await
+    }
+
+    async fn all(
+        &self,
+        stream: &StreamId,
+        branch: BranchGeneration,
+        after: Option<&Entity>,
+        limit: usize,
+    ) -> StoreResult<Vec<Document>> {
+        let (stream, after) = (stream.clone(), after.cloned());
+        let read =
+            move |connection: &_| read::all(connection, &stream, branch, after.as_ref(), limit);
+        self.database.read(read).await
+    }
+
+    async fn remove(
+        &self,
+        stream: &StreamId,
+        branch: BranchGeneration,
+        entities: &[Entity],
+    ) -> StoreResult<()> {
+        let (stream, entities) = (stream.clone(), entities.to_vec());
+        let write = move |connection: &_| apply::remove(connection, &stream, branch, &entities);
+        self.database.write(write).await
+    }
+
+    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
+        let stream = stream.clone();
+        let write = move |connection: &_| {
+            apply::clear(connection, &stream)?;
+            scopes::make_stream(connection, &stream)
+        };
+        Ok(self.database.write(write).await?.into_sink())
+    }
+}

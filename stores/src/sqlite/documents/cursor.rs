@@ -1,0 +1,33 @@
+//! Cursors: where a page ended, by order key and id, so that writes in between do no harm.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use spice_core::json::Json;
+
+use crate::sqlite::failure::{Attempt, Failure};
+
+/// The last hit of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// Its value of the order's property; none without an order, or where it has none.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<Json>,
+    /// Its id.
+    #[serde(rename = "i")]
+    pub(super) id: String,
+}
+
+impl Cursor {
+    /// What clients get, and give back unread.
+    pub(super) fn to_text(&self) -> Attempt<String> {
+        let json = serde_json::to_vec(self).map_err(Failure::unreadable)?;
+        Ok(URL_SAFE_NO_PAD.encode(json))
+    }
+
+    /// Reads what a client gave.
+    pub(super) fn parse(text: &str) -> Attempt<Self> {
+        let refused = || Failure::Rejected("the cursor is none that was given out".into());
+        let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+        serde_json::from_slice(&json).map_err(|_| refused())
+    }
+}

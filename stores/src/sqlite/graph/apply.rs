@@ -1,0 +1,214 @@
+//! Writing versions and their references.
+
+use std::collections::HashMap;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use spice_core::{
+    error::StoreError,
+    guard::{Guard, Guards},
+    id::{BranchGeneration, StreamId},
+    name::{ClassName, PropertyName},
+    port::graph::{Applied, Entity, Version},
+};
+
+use super::{index::ValueWriter, rows::write_links};
+use crate::sqlite::{
+    columns::{bound, to_column},
+    failure::Attempt,
+    scopes::{Part, ScopeBook, drop_stream, find_scope, find_stream},
+};
+
+enum Written {
+    New,
+    Stale,
+}
+
+/// Writes versions in their order; what is there already, or is older, is left out.
+pub(super) fn apply(
+    connection: &Connection,
+    stream: i64,
+    versions: &[Version],
+    guards: Guards,
+) -> Attempt<Applied> {
+    let mut writer = Writer::new(connection, stream, guards)?;
+    let mut applied = Applied::default();
+    for (index, version) in versions.iter().enumerate() {
+        match writer.write(version) {
+            Ok(Written::New) => {}
+            Ok(Written::Stale) => applied.stale.push(index),
+            Err(failure) if failure.is_refusal() => {
+                let error: StoreError = failure.into_store_error(super::SCHEMA.store);
+                applied.refused.push((index, error));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(applied)
+}
+
+struct Writer<'connection> {
+    connection: &'connection Connection,
+    guards: Guards,
+    book: ScopeBook<'connection>,
+    links: HashMap<(i64, PropertyName, ClassName), i64>,
+    values: ValueWriter<'connection>,
+    newest: CachedStatement<'connection>,
+    insert: CachedStatement<'connection>,
+    refer: CachedStatement<'connection>,
+}
+
+impl<'connection> Writer<'connection> {
+    fn new(connection: &'connection Connection, stream: i64, guards: Guards) -> Attempt<Self> {
+        Ok(Self {
+            connection,
+            guards,
+            book: ScopeBook::new(connection, stream),
+            links: HashMap::new(),
+            values: ValueWriter::new(connection)?,
+            newest: connection.prepare_cached(
+                "SELECT sequence FROM versions WHERE scope = ?1 AND id = ?2
+                 ORDER BY position DESC LIMIT 1",
+            )?,
+            insert: connection.prepare_cached(
+                "INSERT OR IGNORE INTO versions (scope, id, position, sequence, event_id,
+                     occurred_at, created_at, links, data)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?,
+            refer: connection.prepare_cached(
+                "INSERT INTO referrers (link, target_id, source_id, position)
+                 VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET position = excluded.position
+                 WHERE excluded.position < position",
+            )?,
+        })
+    }
+
+    fn write(&mut self, version: &Version) -> Attempt<Written> {
+        let branch = to_column(version.branch.0.0)?;
+        let position = to_column(version.position.0)?;
+        let sequence = to_column(version.sequence.0)?;
+        let (part, id) = Part::of(&version.entity);
+        let scope = self.book.scope(branch, branch, "", part)?;
+        let newest: Option<i64> = self
+            .newest
+            .query_row(params![scope, id], |row| row.get(0))
+            .optional()?;
+        let is_newer = newest.is_none_or(|newest| newest < sequence);
+        if self.guards.has(Guard::Sequence) && !is_newer {
+            return Ok(Written::Stale);
+        }
+        let inserted = self.insert.execute(params![
+            scope,
+            id,
+            position,
+            sequence,
+            version.event_id.0.as_bytes(),
+            version.occurred_at.as_micros(),
+            version.created_at.as_micros(),
+            write_links(&version.references),
+            version.data.as_ref().map(spice_core::json::Json::as_str)
+        ])?;
+        if inserted == 0 {
+            return Ok(Written::Stale);
+        }
+        self.refer(scope, id, position, version)?;
+        if let Some(data) = &version.data {
+            self.values.write(scope, id, position, data)?;
+        }
+        Ok(Written::New)
+    }
+
+    fn refer(&mut self, scope: i64, id: &str, position: i64, version: &Version) -> Attempt<()> {
+        for (predicate, target) in &version.references {
+            let key = (scope, predicate.clone(), target.class.clone());
+            let link = match self.links.get(&key) {
+                Some(link) => *link,
+                None => {
+                    let link = make_link(self.connection, scope, predicate, &target.class)?;
+                    self.links.insert(key, link);
+                    link
+                }
+            };
+            self.refer
+                .execute(params![link, target.id.as_str(), id, position])?;
+        }
+        Ok(())
+    }
+}
+
+fn make_link(
+    connection: &Connection,
+    scope: i64,
+    predicate: &PropertyName,
+    target: &ClassName,
+) -> Attempt<i64> {
+    if let Some(link) = find_link(connection, scope, predicate, target)? {
+        return Ok(link);
+    }
+    connection.execute(
+        "INSERT INTO links (scope, predicate, target) VALUES (?1, ?2, ?3)",
+        params![scope, predicate.as_str(), target.as_str()],
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The number of (source scope, predicate, target class), if any such reference was ever written.
+pub(super) fn find_link(
+    connection: &Connection,
+    scope: i64,
+    predicate: &PropertyName,
+    target: &ClassName,
+) -> Attempt<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM links WHERE scope = ?1 AND predicate = ?2 AND target = ?3")?
+        .query_row(params![scope, predicate.as_str(), target.as_str()], |row| {
+            row.get(0)
+        })
+        .optional()?)
+}
+
+/// Removes entities from a branch. Their references stay behind as candidates that no longer
+/// lead anywhere.
+pub(super) fn remove(
+    connection: &Connection,
+    stream: &StreamId,
+    branch: BranchGeneration,
+    entities: &[Entity],
+) -> Attempt<()> {
+    let Some(stream) = find_stream(connection, stream)? else {
+        return Ok(());
+    };
+    let mut delete =
+        connection.prepare_cached("DELETE FROM versions WHERE scope = ?1 AND id = ?2")?;
+    for entity in entities {
+        let (part, id) = Part::of(entity);
+        if let Some(scope) = find_scope(connection, stream.id, bound(branch.0), &part)? {
+            delete.execute(params![scope, id])?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes all that is known of a log, the log itself included.
+pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
+    let Some(stream) = find_stream(connection, stream)? else {
+        return Ok(());
+    };
+    let of_scopes = "IN (SELECT id FROM scopes WHERE stream = ?1)";
+    let statements = [
+        format!(
+            "DELETE FROM referrers WHERE link IN (SELECT id FROM links WHERE scope {of_scopes})"
+        ),
+        format!("DELETE FROM links WHERE scope {of_scopes}"),
+        format!(
+            "DELETE FROM property_values
+             WHERE slot IN (SELECT id FROM indexed_properties WHERE scope {of_scopes})"
+        ),
+        format!("DELETE FROM indexed_properties WHERE scope {of_scopes}"),
+        format!("DELETE FROM versions WHERE scope {of_scopes}"),
+    ];
+    for statement in statements {
+        connection.execute(&statement, [stream.id])?;
+    }
+    drop_stream(connection, stream.id)
+}

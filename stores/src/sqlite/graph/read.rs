@@ -1,0 +1,373 @@
+//! Snapshot reads through the layers of a view.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::ControlFlow,
+};
+
+use rusqlite::{CachedStatement, Connection, params};
+use spice_core::{
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
+    json::Json,
+    lineage::View,
+    name::{ClassName, PropertyName},
+    port::graph::{Entity, Page, Version},
+    query::Filter,
+};
+
+use super::{
+    apply::find_link,
+    candidates,
+    rows::{version, version_columns},
+};
+use crate::sqlite::{
+    columns::{bound, from_column, optional_text, position, text},
+    failure::{Attempt, Failure},
+    layers::{KeyRange, Layer, Shown, walk},
+    properties::member,
+    scopes::{Part, find_scope, find_stream, scopes_of},
+};
+
+/// What to list.
+#[derive(Clone)]
+pub(super) struct Scan {
+    pub(super) view: View,
+    pub(super) class: ClassName,
+    pub(super) filters: Vec<Filter>,
+    pub(super) after: Option<String>,
+    pub(super) limit: usize,
+    /// From how many versions on a class is worth an index.
+    pub(super) index_from: usize,
+}
+
+/// A page, and the indexes that would have helped: scope and property.
+pub(super) struct Scanned {
+    pub(super) page: Page,
+    pub(super) missing: Vec<(i64, String)>,
+}
+
+const KEYS: &str = "SELECT id, position, row, 1 FROM versions
+     WHERE scope = ?1 AND id >= ?2 AND id < ?3 AND position <= ?4
+     ORDER BY id, position DESC";
+
+/// The layers of a view that hold anything of a part, topmost first.
+pub(super) fn layers_of(connection: &Connection, view: &View, part: &Part) -> Attempt<Vec<Layer>> {
+    let mut layers = Vec::new();
+    let Some(stream) = find_stream(connection, &view.stream)? else {
+        return Ok(layers);
+    };
+    for (index, level) in view.lineage.levels().iter().enumerate() {
+        let branch = bound(level.generation.0);
+        if let Some(scope) = find_scope(connection, stream.id, branch, part)? {
+            layers.push(Layer {
+                scope,
+                until: bound(level.until),
+                level: index,
+            });
+        }
+    }
+    Ok(layers)
+}
+
+/// Reads what single entities of one part show.
+pub(super) struct PointReader<'connection> {
+    newest: CachedStatement<'connection>,
+}
+
+impl<'connection> PointReader<'connection> {
+    pub(super) fn new(connection: &'connection Connection) -> Attempt<Self> {
+        let newest = connection.prepare_cached(concat!(
+            "SELECT position, ",
+            version_columns!(),
+            " FROM versions WHERE scope = ?1 AND id = ?2 AND position <= ?3
+              ORDER BY position DESC LIMIT 1"
+        ))?;
+        Ok(Self { newest })
+    }
+
+    pub(super) fn read(
+        &mut self,
+        view: &View,
+        layers: &[Layer],
+        part: &Part,
+        id: &str,
+    ) -> Attempt<Option<Version>> {
+        for layer in layers {
+            let mut rows = self.newest.query(params![layer.scope, id, layer.until])?;
+            if let Some(row) = rows.next()? {
+                let branch = generation(view, layer);
+                let position = position(row, 0)?;
+                return Ok(Some(version(row, 1, branch, part.entity(id)?, position)?));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn generation(view: &View, layer: &Layer) -> BranchGeneration {
+    view.lineage.levels()[layer.level].generation
+}
+
+pub(super) fn get(
+    connection: &Connection,
+    view: &View,
+    entities: &[Entity],
+) -> Attempt<Vec<Option<Version>>> {
+    let mut known: HashMap<Part, Vec<Layer>> = HashMap::new();
+    let mut reader = PointReader::new(connection)?;
+    let mut answers = Vec::with_capacity(entities.len());
+    for entity in entities {
+        let (part, id) = Part::of(entity);
+        if !known.contains_key(&part) {
+            known.insert(part.clone(), layers_of(connection, view, &part)?);
+        }
+        answers.push(reader.read(view, &known[&part], &part, id)?);
+    }
+    Ok(answers)
+}
+
+pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
+    let part = Part::instances(&scan.class);
+    let layers = layers_of(connection, &scan.view, &part)?;
+    let found = candidates::find(connection, scan, &layers)?;
+    let page = match found.ids {
+        Some(ids) => scan_candidates(connection, scan, &layers, &part, ids)?,
+        None => scan_class(connection, scan, &layers, &part)?,
+    };
+    Ok(Scanned {
+        page,
+        missing: found.missing,
+    })
+}
+
+fn scan_class(
+    connection: &Connection,
+    scan: &Scan,
+    layers: &[Layer],
+    part: &Part,
+) -> Attempt<Page> {
+    let mut page = Page {
+        versions: Vec::new(),
+        more: false,
+    };
+    let mut fetch = connection.prepare_cached(concat!(
+        "SELECT ",
+        version_columns!(),
+        " FROM versions WHERE row = ?1"
+    ))?;
+    let range = KeyRange::after(scan.after.as_deref());
+    walk(connection, KEYS, layers, &range, |shown| {
+        let found = fetch_live(&mut fetch, scan, part, shown)?;
+        Ok(add(&mut page, scan.limit, found))
+    })?;
+    Ok(page)
+}
+
+fn add(page: &mut Page, limit: usize, found: Option<Version>) -> ControlFlow<()> {
+    let Some(found) = found else {
+        return ControlFlow::Continue(());
+    };
+    if page.versions.len() == limit {
+        page.more = true;
+        return ControlFlow::Break(());
+    }
+    page.versions.push(found);
+    ControlFlow::Continue(())
+}
+
+fn scan_candidates(
+    connection: &Connection,
+    scan: &Scan,
+    layers: &[Layer],
+    part: &Part,
+    ids: BTreeSet<String>,
+) -> Attempt<Page> {
+    let mut page = Page {
+        versions: Vec::new(),
+        more: false,
+    };
+    let mut reader = PointReader::new(connection)?;
+    for id in ids {
+        if scan.after.as_ref().is_some_and(|after| id <= *after) {
+            continue;
+        }
+        let Some(found) = reader.read(&scan.view, layers, part, &id)? else {
+            continue;
+        };
+        let Some(data) = &found.data else { continue };
+        let passes = passes(&scan.filters, &id, data.as_str())?;
+        if passes && add(&mut page, scan.limit, Some(found)).is_break() {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+/// The version that shows, if it is live and passes the filters.
+fn fetch_live(
+    fetch: &mut CachedStatement<'_>,
+    scan: &Scan,
+    part: &Part,
+    shown: &Shown<'_>,
+) -> Attempt<Option<Version>> {
+    let mut rows = fetch.query([shown.row])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let Some(data) = optional_text(row, 5)? else {
+        return Ok(None);
+    };
+    if !passes(&scan.filters, shown.key, data)? {
+        return Ok(None);
+    }
+    let position = LogPosition(from_column(shown.position)?);
+    let branch = generation(&scan.view, &shown.layer);
+    version(row, 0, branch, part.entity(shown.key)?, position).map(Some)
+}
+
+/// Whether an instance passes every filter.
+pub(super) fn passes(filters: &[Filter], id: &str, data: &str) -> Attempt<bool> {
+    for filter in filters {
+        let value = member(data, filter.property.as_str())
+            .map(Json::parse)
+            .transpose()
+            .map_err(Failure::unreadable)?;
+        if !filter.matches(id, value.as_ref()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Version>> {
+    let part = Part::classes();
+    let layers = layers_of(connection, view, &part)?;
+    let mut ids = Vec::new();
+    walk(connection, KEYS, &layers, &KeyRange::after(None), |shown| {
+        ids.push(shown.key.to_owned());
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut reader = PointReader::new(connection)?;
+    let mut classes = Vec::new();
+    for id in ids {
+        let found = reader.read(view, &layers, &part, &id)?;
+        classes.extend(found.filter(|found| found.data.is_some()));
+    }
+    Ok(classes)
+}
+
+pub(super) fn referrers(
+    connection: &Connection,
+    view: &View,
+    source: &ClassName,
+    predicate: &PropertyName,
+    targets: &[InstanceRef],
+) -> Attempt<Vec<Version>> {
+    let part = Part::instances(source);
+    let layers = layers_of(connection, view, &part)?;
+    let mut ids = BTreeSet::new();
+    let mut find = connection.prepare_cached(
+        "SELECT source_id FROM referrers WHERE link = ?1 AND target_id = ?2 AND position <= ?3",
+    )?;
+    for layer in &layers {
+        let mut links: HashMap<&ClassName, Option<i64>> = HashMap::new();
+        for target in targets {
+            let link = if let Some(link) = links.get(&target.class) {
+                *link
+            } else {
+                let link = find_link(connection, layer.scope, predicate, &target.class)?;
+                links.insert(&target.class, link);
+                link
+            };
+            let Some(link) = link else { continue };
+            let mut rows = find.query(params![link, target.id.as_str(), layer.until])?;
+            while let Some(row) = rows.next()? {
+                let id = text(row, 0)?;
+                if !ids.contains(id) {
+                    ids.insert(id.to_owned());
+                }
+            }
+        }
+    }
+    let wanted: HashSet<&InstanceRef> = targets.iter().collect();
+    let mut reader = PointReader::new(connection)?;
+    let mut found = Vec::new();
+    for id in ids {
+        let version = reader.read(view, &layers, &part, &id)?;
+        found.extend(version.filter(|version| {
+            version.data.is_some()
+                && version
+                    .references
+                    .iter()
+                    .any(|(name, target)| name == predicate && wanted.contains(target))
+        }));
+    }
+    Ok(found)
+}
+
+pub(super) fn history(
+    connection: &Connection,
+    view: &View,
+    entity: &Entity,
+) -> Attempt<Vec<Version>> {
+    let (part, id) = Part::of(entity);
+    let mut find = connection.prepare_cached(concat!(
+        "SELECT position, ",
+        version_columns!(),
+        " FROM versions WHERE scope = ?1 AND id = ?2 AND position <= ?3"
+    ))?;
+    let mut versions = Vec::new();
+    for layer in layers_of(connection, view, &part)? {
+        let mut rows = find.query(params![layer.scope, id, layer.until])?;
+        while let Some(row) = rows.next()? {
+            let branch = generation(view, &layer);
+            versions.push(version(row, 1, branch, entity.clone(), position(row, 0)?)?);
+        }
+    }
+    versions.sort_by_key(|version| version.position);
+    Ok(versions)
+}
+
+pub(super) fn latest(
+    connection: &Connection,
+    stream: &StreamId,
+    branch: BranchGeneration,
+    after: Option<&Entity>,
+    limit: usize,
+) -> Attempt<Vec<Version>> {
+    let mut versions = Vec::new();
+    let Some(stream) = find_stream(connection, stream)? else {
+        return Ok(versions);
+    };
+    let mut fetch = connection.prepare_cached(concat!(
+        "SELECT position, ",
+        version_columns!(),
+        " FROM versions WHERE row = ?1"
+    ))?;
+    for (scope, part) in scopes_of(connection, stream.id, bound(branch.0))? {
+        let Some(range) = part.range_after(after) else {
+            continue;
+        };
+        let layer = Layer {
+            scope,
+            until: i64::MAX,
+            level: 0,
+        };
+        if versions.len() >= limit {
+            break;
+        }
+        walk(connection, KEYS, &[layer], &range, |shown| {
+            let mut rows = fetch.query([shown.row])?;
+            if let Some(row) = rows.next()? {
+                let entity = part.entity(shown.key)?;
+                versions.push(version(row, 1, branch, entity, position(row, 0)?)?);
+            }
+            Ok(if versions.len() >= limit {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+    }
+    Ok(versions)
+}

@@ -1,0 +1,82 @@
+//! The tables of versions and references, and how a version is read back.
+
+use rusqlite::Row;
+use spice_core::{
+    id::{BranchGeneration, InstanceRef, LogPosition},
+    name::PropertyName,
+    port::graph::{Entity, Version},
+};
+
+use crate::sqlite::{
+    columns::{event_id, name, optional_json, optional_text, sequence, timestamp},
+    failure::{Attempt, Failure},
+};
+
+/// Versions are rows in the order of the log, found through an index. References are candidates:
+/// each says that a version from `position` on held it; the version that shows has the last word.
+pub(super) const TABLES: &str = "
+CREATE TABLE versions (
+    row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, event_id BLOB NOT NULL, occurred_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, links TEXT, data TEXT) STRICT;
+CREATE UNIQUE INDEX versions_by_id ON versions (scope, id, position DESC);
+CREATE TABLE links (
+    id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, predicate TEXT NOT NULL, target TEXT NOT NULL,
+    UNIQUE (scope, predicate, target)) STRICT;
+CREATE TABLE referrers (
+    link INTEGER NOT NULL, target_id TEXT NOT NULL, source_id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (link, target_id, source_id)) STRICT, WITHOUT ROWID;
+";
+
+/// The columns that [`version`] reads, from `sequence` on.
+macro_rules! version_columns {
+    () => {
+        "sequence, event_id, occurred_at, created_at, links, data"
+    };
+}
+pub(super) use version_columns;
+
+/// Reads a version; its columns begin at `first`.
+pub(super) fn version(
+    row: &Row<'_>,
+    first: usize,
+    branch: BranchGeneration,
+    entity: Entity,
+    position: LogPosition,
+) -> Attempt<Version> {
+    Ok(Version {
+        branch,
+        entity,
+        position,
+        sequence: sequence(row, first)?,
+        event_id: event_id(row, first + 1)?,
+        occurred_at: timestamp(row, first + 2)?,
+        created_at: timestamp(row, first + 3)?,
+        references: optional_text(row, first + 4)?.map_or_else(|| Ok(Vec::new()), read_links)?,
+        data: optional_json(row, first + 5)?,
+    })
+}
+
+/// References as one text, a line each; none when there are none.
+pub(super) fn write_links(references: &[(PropertyName, InstanceRef)]) -> Option<String> {
+    if references.is_empty() {
+        return None;
+    }
+    let lines: Vec<String> = references
+        .iter()
+        .map(|(predicate, target)| format!("{predicate} {target}"))
+        .collect();
+    Some(lines.join("\n"))
+}
+
+fn read_links(text: &str) -> Attempt<Vec<(PropertyName, InstanceRef)>> {
+    text.split('\n')
+        .map(|line| {
+            let (predicate, target) = line
+                .split_once(' ')
+                .ok_or_else(|| Failure::Damaged(format!("{line:?} is no reference")))?;
+            Ok((name(predicate)?, name(target)?))
+        })
+        .collect()
+}

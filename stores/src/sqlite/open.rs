@@ -1,0 +1,228 @@
+//! Opening a file: settings, tables, and what is done with a file that is damaged or of another
+//! version. Several processes may have the same file open.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use spice_core::{error::StoreError, port::StoreResult};
+
+use super::failure::{Attempt, Failure};
+
+/// Where a store keeps its tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file, made when it is not there.
+    File(PathBuf),
+    /// Memory, for tests; gone with the last user.
+    Memory,
+}
+
+/// What a store's file looks like.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    /// The store, as errors name it.
+    pub(crate) store: &'static str,
+    /// Tells the files of the stores apart.
+    pub(crate) application: i32,
+    /// Which shape of the tables this is; a file of any other is set aside.
+    pub(crate) version: i32,
+    /// The tables.
+    pub(crate) tables: &'static [&'static str],
+    /// Page cache of the writing connection, in KiB; it is filled only as far as it is used.
+    pub(crate) cache: i32,
+}
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const STATEMENTS: usize = 64;
+const READER_CACHE: i32 = 2 * 1024;
+
+enum Opened {
+    Ready(Connection),
+    SetAside(String),
+}
+
+/// Opens the connection that writes. A file that cannot be used is set aside, once.
+pub(crate) fn open_writer(location: &Location, schema: &Schema) -> StoreResult<Connection> {
+    let failed = |failure: Failure| failure.into_store_error(schema.store);
+    let Location::File(path) = location else {
+        let mut connection = Connection::open_in_memory().map_err(|error| failed(error.into()))?;
+        configure(&connection, schema.cache).map_err(failed)?;
+        create_tables(&mut connection, schema).map_err(failed)?;
+        return Ok(connection);
+    };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| unavailable(schema, &error))?;
+    }
+    match open_file(path, schema).map_err(failed)? {
+        Opened::Ready(connection) => Ok(connection),
+        Opened::SetAside(reason) => {
+            set_aside(path, schema, &reason)?;
+            match open_file(path, schema).map_err(failed)? {
+                Opened::Ready(connection) => Ok(connection),
+                Opened::SetAside(reason) => Err(StoreError::Damaged {
+                    store: schema.store,
+                    reason,
+                }),
+            }
+        }
+    }
+}
+
+/// Opens a further connection to a file that [`open_writer`] has made ready.
+pub(crate) fn open_reader(path: &Path) -> Attempt<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    configure(&connection, READER_CACHE)?;
+    Ok(connection)
+}
+
+/// Remembers that a file looked damaged while it was in use; the next start looks closely.
+pub(crate) fn suspect(path: &Path) {
+    if let Err(error) = std::fs::write(with_suffix(path, ".suspect"), b"") {
+        tracing::warn!(path = %path.display(), %error, "could not mark a damaged file");
+    }
+}
+
+fn open_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
+    match prepare_file(path, schema) {
+        Err(failure) if failure.is_damage() => Ok(Opened::SetAside(
+            failure.into_store_error(schema.store).to_string(),
+        )),
+        other => other,
+    }
+}
+
+fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    if let Some(reason) = foreign(&connection, schema)? {
+        return Ok(Opened::SetAside(reason));
+    }
+    if let Some(reason) = examine_suspect(&connection, path)? {
+        return Ok(Opened::SetAside(reason));
+    }
+    connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+    configure(&connection, schema.cache)?;
+    create_tables(&mut connection, schema)?;
+    Ok(Opened::Ready(connection))
+}
+
+/// Why a file is not ours, if so. One without any tables is: it is being made.
+fn foreign(connection: &Connection, schema: &Schema) -> Attempt<Option<String>> {
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    let application = pragma(connection, "application_id")?;
+    let version = pragma(connection, "user_version")?;
+    if (application, version) == (schema.application, schema.version) {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "application {application:#x} version {version} where {:#x} version {} belongs",
+        schema.application, schema.version
+    )))
+}
+
+fn pragma(connection: &Connection, name: &str) -> Attempt<i32> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+fn examine_suspect(connection: &Connection, path: &Path) -> Attempt<Option<String>> {
+    let mark = with_suffix(path, ".suspect");
+    if !mark.exists() {
+        return Ok(None);
+    }
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Ok(Some(verdict));
+    }
+    if let Err(error) = std::fs::remove_file(&mark) {
+        tracing::warn!(path = %mark.display(), %error, "could not remove the mark of a sound file");
+    }
+    Ok(None)
+}
+
+fn configure(connection: &Connection, cache: i32) -> Attempt<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;
+         PRAGMA mmap_size=0; PRAGMA cache_size=-{cache}; PRAGMA trusted_schema=OFF;
+         PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216;"
+    ))?;
+    Ok(())
+}
+
+fn create_tables(connection: &mut Connection, schema: &Schema) -> Attempt<()> {
+    if pragma(connection, "user_version")? == schema.version {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have made them while this one waited.
+    if pragma(&transaction, "user_version")? != schema.version {
+        for tables in schema.tables {
+            transaction.execute_batch(tables)?;
+        }
+        transaction.pragma_update(None, "application_id", schema.application)?;
+        transaction.pragma_update(None, "user_version", schema.version)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn set_aside(path: &Path, schema: &Schema, reason: &str) -> StoreResult<()> {
+    let mut number = 1;
+    while with_suffix(path, &format!(".damaged-{number}")).exists() {
+        number += 1;
+    }
+    let aside = with_suffix(path, &format!(".damaged-{number}"));
+    tracing::warn!(
+        store = schema.store, path = %path.display(), aside = %aside.display(), reason,
+        "file set aside; its content is rebuilt from the log"
+    );
+    for suffix in ["-wal", "-shm"] {
+        rename_if_there(&with_suffix(path, suffix), &with_suffix(&aside, suffix))
+            .map_err(|error| unavailable(schema, &error))?;
+    }
+    rename_if_there(path, &aside).map_err(|error| unavailable(schema, &error))?;
+    match std::fs::remove_file(with_suffix(path, ".suspect")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(unavailable(schema, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rename_if_there(from: &Path, to: &Path) -> std::io::Result<()> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path.as_os_str());
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn unavailable(schema: &Schema, error: &std::io::Error) -> StoreError {
+    StoreError::Unavailable {
+        store: schema.store,
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,294 @@
+//! The registry on SQLite: the write model, and what the workers have processed.
+
+mod changes;
+mod letters;
+mod model;
+mod processed;
+mod work;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use spice_core::{
+    guard::Guards,
+    id::{CommandId, LogPosition, StreamId},
+    lineage::Lineage,
+    model::{CommandEntry, ModelEntry, ModelKey},
+    port::{
+        StoreResult,
+        registry::{
+            Advance, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord, WorkerRegistry,
+            WriteModel,
+        },
+    },
+    time::Timestamp,
+};
+
+use self::changes::Changes;
+use super::{
+    database::{Database, Mode},
+    open::{Location, Schema},
+    scopes,
+};
+
+static SCHEMA: Schema = Schema {
+    store: "registry",
+    application: 0x5350_0001,
+    version: 1,
+    tables: &[scopes::TABLES, model::TABLES, work::TABLES],
+    cache: 6 * 1024,
+};
+
+/// After how many looks at the file a wait ends, whatever was seen.
+const LOOKS: usize = 10;
+
+/// The registry in one SQLite file.
+///
+/// [`WorkerRegistry::wait_change`] wakes at once for what this value was told; of what another
+/// process changed in the same file it takes
+/// notice within a second ([`Mode::Threads`] only).
+#[derive(Clone)]
+pub struct SqliteRegistry {
+    database: Database,
+    guards: Guards,
+    changes: Arc<Changes>,
+}
+
+impl SqliteRegistry {
+    /// Opens the registry, empty when there is none that can be used.
+    pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
+        Ok(Self {
+            database: Database::open(location, mode, &SCHEMA)?,
+            guards,
+            changes: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl WriteModel for SqliteRegistry {
+    async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let stream = stream.clone();
+        let read = move |connection: &_| model::reflected(connection, &stream);
+        self.database.read(read).await
+    }
+
+    async fn get(
+        &self,
+        stream: &StreamId,
+        lookups: &[Lookup],
+    ) -> StoreResult<Vec<Option<ModelEntry>>> {
+        let (stream, lookups) = (stream.clone(), lookups.to_vec());
+        let read = move |connection: &_| model::get(connection, &stream, &lookups);
+        self.database.read(read).await
+    }
+
+    async fn scan(
+        &self,
+        stream: &StreamId,
+        lineage: &Lineage,
+        prefix: &str,
+        after: Option<&ModelKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ModelEntry>> {
+        let (stream, lineage) = (stream.clone(), lineage.clone());
+        let range = super::layers::KeyRange::prefixed(prefix, after.map(ModelKey::as_str));
+        let read = move |connection: &_| model::scan(connection, &stream, &lineage, &range, limit);
+        self.database.read(read).await
+    }
+
+    async fn advance(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+        entries: Vec<ModelEntry>,
+        commands: Vec<CommandEntry>,
+    ) -> StoreResult<Advance> {
+        let (stream, guards) = (stream.clone(), self.guards);
+        let write = move |connection: &_| {
+            let step = model::Step {
+                from,
+                to,
+                entries: &entries,
+                commands: &commands,
+            };
+            model::advance(connection, &stream, &step, guards)
+        };
+        self.database.write(write).await
+    }
+
+    async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>> {
+        let ids = ids.to_vec();
+        let read = move |connection: &_| model::commands(connection, &ids);
+        self.database.read(read).await
+    }
+
+    async fn recent_commands(
+        &self,
+        stream: &StreamId,
+        before: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<CommandEntry>> {
+        let stream = stream.clone();
+        let read = move |connection: &_| model::recent_commands(connection, &stream, before, limit);
+        self.database.read(read).await
+    }
+
+    async fn forget(&self, stream: &StreamId) -> StoreResult<()> {
+        let stream = stream.clone();
+        let write = move |connection: &_| model::forget(connection, &stream);
+        self.database.write(write).await
+    }
+}
+
+#[async_trait]
+impl WorkerRegistry for SqliteRegistry {
+    async fn acquire(
+        &self,
+        key: &WorkKey,
+        owner: &str,
+        now: Timestamp,
+        expired_before: Timestamp,
+    ) -> StoreResult<Option<Lease>> {
+        let (key, owner) = (key.clone(), owner.to_owned());
+        let write =
+            move |connection: &_| work::acquire(connection, &key, &owner, now, expired_before);
+        self.database.write(write).await
+    }
+
+    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool> {
+        let (key, lease) = (key.clone(), lease.clone());
+        let write = move |connection: &_| work::renew(connection, &key, &lease, now);
+        self.database.write(write).await
+    }
+
+    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()> {
+        let (key, lease) = (key.clone(), lease.clone());
+        let write = move |connection: &_| work::release(connection, &key, &lease);
+        self.database.write(write).await
+    }
+
+    async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {
+        let key = key.clone();
+        let read = move |connection: &_| work::worked(connection, &key);
+        self.database.read(read).await
+    }
+
+    async fn record(&self, record: WorkRecord) -> StoreResult<()> {
+        let (stream, guards) = (record.key.stream.clone(), self.guards);
+        let write = move |connection: &_| work::record(connection, &record, guards);
+        self.database.write(write).await?;
+        self.changes.tell(&stream);
+        Ok(())
+    }
+
+    async fn processed(
+        &self,
+        stream: &StreamId,
+        position: LogPosition,
+    ) -> StoreResult<Vec<(String, Outcome, Timestamp)>> {
+        let stream = stream.clone();
+        let read = move |connection: &_| processed::at(connection, &stream, position);
+        self.database.read(read).await
+    }
+
+    async fn prune(&self, keep: u64) -> StoreResult<u64> {
+        let mut pruned = 0;
+        loop {
+            let write = move |connection: &_| processed::prune_some(connection, keep);
+            match self.database.write(write).await? {
+                0 => return Ok(pruned),
+                count => pruned += count,
+            }
+        }
+    }
+
+    async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>> {
+        let stream = stream.cloned();
+        let read = move |connection: &_| letters::list(connection, stream.as_ref());
+        self.database.read(read).await
+    }
+
+    async fn clear_dead_letters(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        positions: &[LogPosition],
+    ) -> StoreResult<()> {
+        let (handler, log, positions) = (handler.to_owned(), stream.clone(), positions.to_vec());
+        let write = move |connection: &_| letters::clear(connection, &handler, &log, &positions);
+        self.database.write(write).await?;
+        self.changes.tell(stream);
+        Ok(())
+    }
+
+    async fn request_retry(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        aggregate_id: &str,
+    ) -> StoreResult<()> {
+        let (handler, log) = (handler.to_owned(), stream.clone());
+        let aggregate = aggregate_id.to_owned();
+        let write =
+            move |connection: &_| letters::request_retry(connection, &handler, &log, &aggregate);
+        self.database.write(write).await?;
+        self.changes.tell(stream);
+        Ok(())
+    }
+
+    async fn retries(&self, stream: &StreamId) -> StoreResult<Vec<(String, String)>> {
+        let stream = stream.clone();
+        let read = move |connection: &_| letters::retries(connection, &stream);
+        self.database.read(read).await
+    }
+
+    async fn clear_retry(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        aggregate_id: &str,
+    ) -> StoreResult<()> {
+        let (handler, log) = (handler.to_owned(), stream.clone());
+        let aggregate = aggregate_id.to_owned();
+        let write =
+            move |connection: &_| letters::clear_retry(connection, &handler, &log, &aggregate);
+        self.database.write(write).await?;
+        self.changes.tell(stream);
+        Ok(())
+    }
+
+    async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {
+        match self.database.mode() {
+            Mode::Inline => self.changes.wait(stream, seen).await,
+            Mode::Threads => self.wait_change_anywhere(stream, seen).await,
+        }
+    }
+}
+
+impl SqliteRegistry {
+    /// Waits for a change told here, and looks once a second whether another process made one.
+    async fn wait_change_anywhere(&self, stream: &StreamId, seen: u64) -> u64 {
+        let number = self.changes.current(stream);
+        if number != seen {
+            return number;
+        }
+        let known = self.fingerprint().await;
+        for _ in 0..LOOKS {
+            let wait = self.changes.wait(stream, seen);
+            if let Ok(number) = tokio::time::timeout(changes::FOREIGN_CHECK, wait).await {
+                return number;
+            }
+            if self.fingerprint().await != known {
+                self.changes.tell(stream);
+            }
+        }
+        seen
+    }
+
+    /// A number that changes with the file; none while the file cannot be read.
+    async fn fingerprint(&self) -> Option<i64> {
+        self.database.read(work::fingerprint).await.ok()
+    }
+}

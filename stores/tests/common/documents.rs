@@ -1,0 +1,558 @@
+//! Conformance of [`Documents`].
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::json as value;
+use spice_core::{
+    error::StoreError,
+    id::{BranchGeneration, EventId, LogPosition, Sequence},
+    json::Properties,
+    lineage::{Lineage, View},
+    name::{BranchName, PropertyName},
+    ontology::PropertyType,
+    port::{
+        documents::{BulkResult, Document, Documents, Search},
+        graph::Entity,
+    },
+    query::{Filter, Operator, Order},
+};
+use uuid::Uuid;
+
+use super::{at, block_on, json, story::instance, stream};
+
+const CASES: u32 = 64;
+
+/// Makes an empty store of documents.
+pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Documents>;
+
+fn index(branch: usize) -> (BranchName, BranchGeneration) {
+    match branch {
+        0 => (BranchName::main(), BranchGeneration::MAIN),
+        1 => ("x/y".parse().unwrap(), BranchGeneration(LogPosition(10))),
+        // The same name, made again.
+        2 => ("x/y".parse().unwrap(), BranchGeneration(LogPosition(20))),
+        _ => ("z".parse().unwrap(), BranchGeneration(LogPosition(15))),
+    }
+}
+
+fn document(branch: usize, id: usize, position: u64, sequence: u64, data: &str) -> Document {
+    Document {
+        branch: index(branch),
+        entity: Entity::Instance(instance(0, id)),
+        sequence: Sequence(sequence),
+        position: LogPosition(position),
+        event_id: EventId(Uuid::from_u128(
+            u128::from(position) << 8 | u128::from(sequence),
+        )),
+        occurred_at: at(position),
+        created_at: at(1),
+        data: (!data.is_empty()).then(|| json(data)),
+    }
+}
+
+/// `main`; `x/y` (either) on main at 8; `z` on the second `x/y` at 12.
+fn view(branch: usize) -> View {
+    let (name, generation) = index(branch);
+    let lineage = match branch {
+        0 => Lineage::main(),
+        1 | 2 => Lineage::main().branch(name, generation, LogPosition(8)),
+        _ => view(2).lineage.branch(name, generation, LogPosition(12)),
+    };
+    View {
+        stream: stream("demo"),
+        lineage,
+    }
+}
+
+fn plain() -> Search {
+    Search {
+        class: instance(0, 0).class,
+        text: None,
+        filters: Vec::new(),
+        order: None,
+        cursor: None,
+        offset: 0,
+        limit: 100,
+    }
+}
+
+async fn apply(
+    documents: &dyn Documents,
+    from: u64,
+    through: u64,
+    batch: &[Document],
+) -> Result<BulkResult, StoreError> {
+    let demo = stream("demo");
+    let generation = documents.sink(&demo).await?.generation;
+    let (from, through) = (LogPosition(from), LogPosition(through));
+    documents
+        .apply(&demo, &generation, from, through, batch)
+        .await
+}
+
+async fn shown(documents: &dyn Documents, branch: usize, id: usize) -> Option<Document> {
+    let found = documents
+        .get(&view(branch), &[instance(0, id)])
+        .await
+        .unwrap();
+    found.into_iter().next().unwrap()
+}
+
+async fn found(documents: &dyn Documents, branch: usize, search: &Search) -> Vec<Document> {
+    documents
+        .search(&view(branch), search)
+        .await
+        .unwrap()
+        .documents
+}
+
+/// The sequence is an external version: equal or older is success and changes nothing.
+pub async fn older_documents_never_win(make: Make<'_>) {
+    let store = make();
+    let new = document(0, 0, 5, 3, r#"{"s":"new words"}"#);
+    apply(&*store, 0, 6, std::slice::from_ref(&new))
+        .await
+        .unwrap();
+    let late = [
+        document(0, 0, 2, 2, r#"{"s":"old words"}"#),
+        document(0, 0, 5, 3, r#"{"s":"same words"}"#),
+        document(0, 1, 4, 1, r#"{"s":"fresh words"}"#),
+    ];
+    let result = apply(&*store, 6, 6, &late).await.unwrap();
+    assert_eq!(result.stale, [0, 1]);
+    assert!(result.refused.is_empty());
+    assert_eq!(shown(&*store, 0, 0).await, Some(new.clone()));
+    let words = |text: &str| Search {
+        text: Some(text.into()),
+        ..plain()
+    };
+    assert!(found(&*store, 0, &words("old")).await.is_empty());
+    assert_eq!(found(&*store, 0, &words("NEW word*")).await, [new]);
+    assert_eq!(found(&*store, 0, &words("words")).await.len(), 2);
+}
+
+/// A tombstone hides, stays, and refuses what comes late; on a branch it hides the parent's.
+pub async fn tombstones_stay(make: Make<'_>) {
+    let store = make();
+    let create = document(0, 0, 1, 1, r#"{"s":"here"}"#);
+    apply(&*store, 0, 2, std::slice::from_ref(&create))
+        .await
+        .unwrap();
+    apply(&*store, 2, 12, &[document(1, 0, 11, 2, "")])
+        .await
+        .unwrap();
+    assert_eq!(shown(&*store, 1, 0).await.unwrap().data, None);
+    assert_eq!(shown(&*store, 0, 0).await, Some(create.clone()));
+    assert!(found(&*store, 1, &plain()).await.is_empty());
+    assert!(store.counts(&view(1)).await.unwrap().is_empty());
+    let here = Search {
+        text: Some("here".into()),
+        ..plain()
+    };
+    assert!(found(&*store, 1, &here).await.is_empty());
+    assert_eq!(found(&*store, 0, &here).await.len(), 1);
+
+    apply(&*store, 12, 13, &[document(0, 0, 12, 2, "")])
+        .await
+        .unwrap();
+    let late = apply(&*store, 0, 2, &[create]).await.unwrap();
+    assert_eq!(late.stale, [0]);
+    assert_eq!(shown(&*store, 0, 0).await.unwrap().data, None);
+    assert!(found(&*store, 0, &here).await.is_empty());
+    let all = store
+        .all(&stream("demo"), BranchGeneration::MAIN, None, 9)
+        .await
+        .unwrap();
+    assert_eq!(all.len(), 1, "tombstones are documents");
+}
+
+/// A name that is used again begins with nothing of the one before.
+pub async fn generations_of_a_branch_are_apart(make: Make<'_>) {
+    let store = make();
+    let old = document(1, 0, 11, 7, r#"{"s":"old"}"#);
+    apply(&*store, 0, 12, std::slice::from_ref(&old))
+        .await
+        .unwrap();
+    assert_eq!(shown(&*store, 2, 0).await, None);
+    let new = document(2, 0, 21, 1, r#"{"s":"new"}"#);
+    let result = apply(&*store, 12, 22, std::slice::from_ref(&new))
+        .await
+        .unwrap();
+    assert!(result.stale.is_empty());
+    assert_eq!(shown(&*store, 2, 0).await, Some(new.clone()));
+    assert_eq!(shown(&*store, 1, 0).await, Some(old));
+    let all = store
+        .all(&stream("demo"), index(2).1, None, 9)
+        .await
+        .unwrap();
+    assert_eq!(all, [new]);
+}
+
+/// A batch for another generation, or one with a hole before it, is fenced off and does nothing.
+pub async fn sinks_fence_off(make: Make<'_>) {
+    let store = make();
+    let demo = stream("demo");
+    let one = [document(0, 0, 0, 1, r#"{"s":"word"}"#)];
+    let hole = apply(&*store, 1, 2, &one).await;
+    assert!(matches!(hole, Err(StoreError::Fenced { .. })), "{hole:?}");
+    let (zero, next) = (LogPosition(0), LogPosition(1));
+    let foreign = store.apply(&demo, "another", zero, next, &one).await;
+    assert!(
+        matches!(foreign, Err(StoreError::Fenced { .. })),
+        "{foreign:?}"
+    );
+    assert_eq!(shown(&*store, 0, 0).await, None);
+
+    apply(&*store, 0, 1, &one).await.unwrap();
+    let other = stream("demo.g2");
+    let sink = store.sink(&other).await.unwrap();
+    store
+        .apply(&other, &sink.generation, zero, next, &one)
+        .await
+        .unwrap();
+    let old = store.sink(&demo).await.unwrap();
+    let fresh = store.reset(&demo).await.unwrap();
+    assert_ne!(fresh.generation, old.generation);
+    assert_eq!((old.position, fresh.position), (next, zero));
+    assert_eq!(shown(&*store, 0, 0).await, None);
+    assert!(store.counts(&view(0)).await.unwrap().is_empty());
+    let of_other = View {
+        stream: other,
+        ..view(0)
+    };
+    let words = Search {
+        text: Some("word".into()),
+        ..plain()
+    };
+    assert_eq!(store.search(&of_other, &words).await.unwrap().total, 1);
+    let zombie = store.apply(&demo, &old.generation, zero, next, &one).await;
+    assert!(
+        matches!(zombie, Err(StoreError::Fenced { .. })),
+        "{zombie:?}"
+    );
+}
+
+/// What repair removes is gone, with its words and its count.
+pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
+    let store = make();
+    let wrong = document(0, 0, 3, 9, r#"{"s":"wrong"}"#);
+    let class = Document {
+        entity: Entity::Class(instance(0, 0).class),
+        ..document(0, 0, 1, 1, r#"{"s":"class"}"#)
+    };
+    apply(&*store, 0, 4, &[wrong.clone(), class.clone()])
+        .await
+        .unwrap();
+    let demo = stream("demo");
+    let main = BranchGeneration::MAIN;
+    let all = store.all(&demo, main, None, 9).await.unwrap();
+    assert_eq!(all, [class.clone(), wrong.clone()], "classes come first");
+    let entities = [wrong.entity.clone()];
+    store.remove(&demo, main, &entities).await.unwrap();
+    store.remove(&demo, main, &entities).await.unwrap();
+    assert!(store.counts(&view(0)).await.unwrap().is_empty());
+    let right = document(0, 0, 2, 1, r#"{"s":"right"}"#);
+    apply(&*store, 4, 4, std::slice::from_ref(&right))
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .all(&demo, main, Some(&class.entity), 9)
+            .await
+            .unwrap(),
+        [right]
+    );
+    let page = store.search(&view(0), &plain()).await.unwrap();
+    assert_eq!(page.total, 1);
+}
+
+/// A cursor goes on from where it ended, whatever was written meanwhile; a forged one is refused.
+pub async fn cursors_are_stable_under_writes(make: Make<'_>) {
+    let store = make();
+    let batch: Vec<_> = (0..5_u64)
+        .map(|id| {
+            let data = format!(r#"{{"n":{}}}"#, id / 2);
+            document(0, usize::try_from(id).unwrap(), id, 1, &data)
+        })
+        .collect();
+    apply(&*store, 0, 5, &batch).await.unwrap();
+    for order in [None, Some(by("n", true)), Some(by("absent", false))] {
+        let mut search = Search {
+            order,
+            limit: 2,
+            ..plain()
+        };
+        let before = ids(&found(
+            &*store,
+            0,
+            &Search {
+                limit: 9,
+                ..search.clone()
+            },
+        )
+        .await);
+        let first = store.search(&view(0), &search).await.unwrap();
+        search.cursor = first.cursor;
+        assert!(search.cursor.is_some());
+        let seen = ids(&first.documents);
+        let rest = Search {
+            limit: 9,
+            ..search.clone()
+        };
+        let rest = store.search(&view(0), &rest).await.unwrap();
+        assert_eq!([seen, ids(&rest.documents)].concat(), before);
+        assert_eq!((rest.total, rest.cursor), (5, None));
+    }
+    let forged = Search {
+        cursor: Some("%%%".into()),
+        ..plain()
+    };
+    let refused = store.search(&view(0), &forged).await;
+    assert!(
+        matches!(refused, Err(StoreError::Rejected { .. })),
+        "{refused:?}"
+    );
+}
+
+fn by(property: &str, descending: bool) -> Order {
+    Order {
+        property: property.parse().unwrap(),
+        property_type: PropertyType::Integer,
+        descending,
+    }
+}
+
+fn ids(documents: &[Document]) -> Vec<String> {
+    documents.iter().map(|one| id_of(one).to_owned()).collect()
+}
+
+fn id_of(document: &Document) -> &str {
+    match &document.entity {
+        Entity::Instance(instance) => instance.id.as_str(),
+        Entity::Class(class) => class.as_str(),
+    }
+}
+
+/// Any documents in any order: reads are what a naive reader of the newest says.
+pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
+    let one = (
+        0..4_usize,
+        0..6_usize,
+        1..25_u64,
+        1..6_u64,
+        0..5_u8,
+        0..4_u8,
+    );
+    let batches = prop::collection::vec(prop::collection::vec(one, 0..12), 1..6);
+    let mut runner = TestRunner::new(Config::with_cases(CASES));
+    let result = runner.run(&batches, |batches| {
+        block_on(async {
+            let store = make();
+            let mut newest = BTreeMap::new();
+            for batch in &batches {
+                let batch: Vec<_> = batch.iter().map(random_document).collect();
+                let result = apply(&*store, 0, 1, &batch).await.unwrap();
+                let stale = write_naively(&mut newest, &batch);
+                assert_eq!(result.stale, stale);
+            }
+            for branch in 0..4 {
+                check(&*store, branch, &newest).await;
+            }
+        });
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn random_document(parts: &(usize, usize, u64, u64, u8, u8)) -> Document {
+    let (branch, id, position, sequence, number, word) = parts;
+    let word = ["red", "Red-green", "blue", "greenish"][usize::from(*word)];
+    let data = match number {
+        0 => String::new(),
+        1 => format!(r#"{{"s":"{word} thing"}}"#),
+        _ => format!(r#"{{"n":{number}.0,"o":{{"deep":["{word}"]}}}}"#),
+    };
+    document(*branch, *id, *position, *sequence, &data)
+}
+
+type Newest = BTreeMap<(BranchGeneration, Entity), Document>;
+
+fn write_naively(newest: &mut Newest, batch: &[Document]) -> Vec<usize> {
+    let mut stale = Vec::new();
+    for (index, document) in batch.iter().enumerate() {
+        let key = (document.branch.1, document.entity.clone());
+        let is_stale = newest
+            .get(&key)
+            .is_some_and(|stored| stored.sequence >= document.sequence);
+        if is_stale {
+            stale.push(index);
+        } else {
+            newest.insert(key, document.clone());
+        }
+    }
+    stale
+}
+
+fn show_naively(newest: &Newest, branch: usize, entity: &Entity) -> Option<Document> {
+    let lineage = view(branch).lineage;
+    lineage
+        .levels()
+        .iter()
+        .enumerate()
+        .find_map(|(depth, level)| {
+            newest
+                .get(&(level.generation, entity.clone()))
+                .filter(|document| depth == 0 || document.position <= level.until)
+                .cloned()
+        })
+}
+
+async fn check(store: &dyn Documents, branch: usize, newest: &Newest) {
+    let instances: Vec<_> = (0..6).map(|id| instance(0, id)).collect();
+    let expected: Vec<_> = instances
+        .iter()
+        .map(|one| show_naively(newest, branch, &Entity::Instance(one.clone())))
+        .collect();
+    assert_eq!(
+        store.get(&view(branch), &instances).await.unwrap(),
+        expected
+    );
+    let mut live: Vec<_> = expected.into_iter().flatten().collect();
+    live.retain(|document| document.data.is_some());
+    live.sort_by(|one, other| id_of(one).cmp(id_of(other)));
+    let counts = store.counts(&view(branch)).await.unwrap();
+    let total = live.len() as u64;
+    let wanted: Vec<_> = (total > 0)
+        .then(|| (instance(0, 0).class, total))
+        .into_iter()
+        .collect();
+    assert_eq!(counts, wanted);
+    for search in searches() {
+        let mut expected: Vec<_> = live
+            .iter()
+            .filter(|one| passes(&search, one))
+            .cloned()
+            .collect();
+        if let Some(order) = &search.order {
+            let value = |one: &Document| property(one, order.property.as_str());
+            expected
+                .sort_by(|one, other| order.compare(value(one).as_ref(), value(other).as_ref()));
+        }
+        check_pages(store, branch, &search, &expected).await;
+    }
+    let (_, generation) = index(branch);
+    let all: Vec<_> = newest
+        .iter()
+        .filter(|((branch, _), _)| *branch == generation)
+        .map(|(_, document)| document.clone())
+        .collect();
+    let stored = store
+        .all(&stream("demo"), generation, None, 99)
+        .await
+        .unwrap();
+    assert_eq!(stored, all);
+}
+
+fn searches() -> Vec<Search> {
+    let number = |operator| Filter {
+        property: "n".parse().unwrap(),
+        property_type: PropertyType::Integer,
+        operator,
+    };
+    let id = Filter {
+        property: "instance_id".parse().unwrap(),
+        property_type: PropertyType::String,
+        operator: Operator::Eq(value!("zz")),
+    };
+    let texts = [
+        None,
+        Some("RED"),
+        Some("green*"),
+        Some("thing red"),
+        Some("*"),
+        Some("nothing"),
+    ];
+    let filters = [vec![], vec![number(Operator::Gte(value!(3)))], vec![id]];
+    let orders = [
+        None,
+        Some(by("n", false)),
+        Some(by("n", true)),
+        Some(by("instance_id", true)),
+    ];
+    let mut searches = Vec::new();
+    for text in texts {
+        for filters in &filters {
+            for order in &orders {
+                searches.push(Search {
+                    text: text.map(str::to_owned),
+                    filters: filters.clone(),
+                    order: order.clone(),
+                    ..plain()
+                });
+            }
+        }
+    }
+    searches
+}
+
+fn property(document: &Document, name: &str) -> Option<spice_core::json::Json> {
+    if name == "instance_id" {
+        return Some(value!(id_of(document)).into());
+    }
+    let properties: Properties = document.data.as_ref()?.read().ok()?;
+    let name: PropertyName = name.parse().ok()?;
+    properties.get(&name).cloned()
+}
+
+fn passes(search: &Search, document: &Document) -> bool {
+    let data = document.data.as_ref();
+    let text = data.map_or_else(String::new, |data| data.as_str().to_lowercase());
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| ["red", "green", "blue", "greenish", "thing"].contains(word))
+        .collect();
+    let has = |wanted: &str| match wanted.strip_suffix('*') {
+        Some("") => false,
+        Some(prefix) => words.iter().any(|word| word.starts_with(prefix)),
+        None => words.contains(&wanted),
+    };
+    let wanted = search.text.as_ref().map(|text| text.to_lowercase());
+    wanted.is_none_or(|text| text.split(' ').all(has))
+        && search.filters.iter().all(|filter| {
+            let value = property(document, filter.property.as_str());
+            filter.matches(id_of(document), value.as_ref())
+        })
+}
+
+async fn check_pages(store: &dyn Documents, branch: usize, search: &Search, all: &[Document]) {
+    let mut found = Vec::new();
+    let mut page = Search {
+        limit: 2,
+        ..search.clone()
+    };
+    loop {
+        let answer = store.search(&view(branch), &page).await.unwrap();
+        assert_eq!(answer.total, all.len() as u64, "{search:?}");
+        found.extend(answer.documents);
+        page.cursor = answer.cursor;
+        if page.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, all, "{search:?}");
+    let later = Search {
+        offset: 1,
+        limit: 3,
+        ..search.clone()
+    };
+    let expected: Vec<_> = all.iter().skip(1).take(3).cloned().collect();
+    let answer = store.search(&view(branch), &later).await.unwrap();
+    assert_eq!(answer.documents, expected);
+    assert_eq!(answer.cursor.is_some(), all.len() > 4);
+}

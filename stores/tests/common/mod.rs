@@ -1,0 +1,34 @@
+//! What every adapter of a port must do, whatever it is made of. A suite gets a function that
+//! makes an empty store and knows nothing else of the adapter.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod documents;
+pub mod graph;
+pub mod registry;
+pub mod story;
+
+use spice_core::{id::StreamId, json::Json, time::Timestamp};
+
+/// A log by name.
+pub fn stream(name: &str) -> StreamId {
+    name.parse().unwrap()
+}
+
+/// JSON from a text.
+pub fn json(text: &str) -> Json {
+    Json::parse(text).unwrap()
+}
+
+/// A moment.
+pub fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(seconds).unwrap() * 1_000_000)
+}
+
+/// Runs a future to its end on a thread of its own kind.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
