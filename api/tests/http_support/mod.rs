@@ -1,0 +1,279 @@
+//! The two services on free ports, over the real embedded components in memory.
+#![allow(dead_code)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
+use serde_json::{Value, json};
+use spice_api::{
+    http::{Api, Engine, Settings, gateway_router, oms_router, serve},
+    writer::{Writer, WriterSettings},
+};
+use spice_core::{
+    guard::Guards,
+    port::{
+        bus::Bus,
+        clock::Clock,
+        documents::Documents,
+        graph::Graph,
+        log::Log,
+        registry::{WorkerRegistry, WriteModel},
+    },
+    time::Timestamp,
+};
+use spice_stores::{
+    bus::LocalBus,
+    log::MemoryLog,
+    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
+};
+use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// A clock that goes on by a millisecond at each look.
+pub(crate) struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1_000, Ordering::Relaxed))
+    }
+}
+
+/// The running services.
+pub(crate) struct Server {
+    pub(crate) gateway: String,
+    pub(crate) oms: String,
+    pub(crate) ports: Ports,
+    pub(crate) workers: Option<Workers>,
+    pub(crate) ending: CancellationToken,
+    pub(crate) tasks: Vec<JoinHandle<std::io::Result<()>>>,
+    client: Client,
+}
+
+/// What a service answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> &str {
+        self.body["detail"]["error"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Settings::default(), true).await
+    }
+
+    /// The services without workers: nothing that is accepted is projected.
+    pub(crate) async fn start_with(settings: Settings, with_workers: bool) -> Self {
+        let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
+        let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
+        let clock: Arc<dyn Clock> = Arc::new(Ticking(AtomicI64::new(1_767_312_000_000_000)));
+        let (memory, mode, guards) = (Location::Memory, Mode::Threads, Guards::default());
+        let registry = Arc::new(SqliteRegistry::open(&memory, mode, guards).unwrap());
+        let graph: Arc<dyn Graph> = Arc::new(SqliteGraph::open(&memory, mode, guards).unwrap());
+        let documents: Arc<dyn Documents> =
+            Arc::new(SqliteDocuments::open(&memory, mode, guards).unwrap());
+        let model: Arc<dyn WriteModel> = Arc::<SqliteRegistry>::clone(&registry);
+        let work: Arc<dyn WorkerRegistry> = registry;
+        let writer = Writer::new(
+            Arc::clone(&log),
+            Arc::clone(&model),
+            Arc::clone(&clock),
+            WriterSettings::default(),
+        );
+        let ports = Ports {
+            log: Arc::clone(&log),
+            bus,
+            registry: Arc::clone(&work),
+            graph: Arc::clone(&graph),
+            documents: Arc::clone(&documents),
+            clock: Arc::clone(&clock),
+        };
+        let engine = Engine {
+            writer,
+            graph,
+            documents,
+            model,
+            work,
+            log,
+            clock,
+        };
+        let api = Api::new(engine, settings);
+        let ending = CancellationToken::new();
+        let mut tasks = Vec::new();
+        let mut addresses = Vec::new();
+        for router in [gateway_router(Arc::clone(&api)), oms_router(api)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            addresses.push(format!("http://{}", listener.local_addr().unwrap()));
+            tasks.push(tokio::spawn(serve(listener, router, ending.clone())));
+        }
+        let mut server = Self {
+            oms: addresses.pop().unwrap(),
+            gateway: addresses.pop().unwrap(),
+            ports,
+            workers: None,
+            ending,
+            tasks,
+            client: Client::builder()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .unwrap(),
+        };
+        if with_workers {
+            server.start_workers();
+        }
+        server
+    }
+
+    pub(crate) fn start_workers(&mut self) {
+        self.workers = Some(Workers::start(self.ports.clone(), WorkersConfig::default()));
+    }
+
+    pub(crate) fn request(&self, method: &str, url: &str) -> RequestBuilder {
+        let (service, path) = match url.strip_prefix("oms:") {
+            Some(path) => (&self.oms, path),
+            None => (&self.gateway, url),
+        };
+        let method: Method = method.parse().unwrap();
+        let path = if path.starts_with("//") {
+            path[1..].to_owned()
+        } else {
+            format!("/api/v1{path}")
+        };
+        self.client.request(method, format!("{service}{path}"))
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer {
+            status,
+            headers,
+            text,
+            body,
+        }
+    }
+
+    /// `path` is below `/api/v1` of the gateway; `oms:/…` of oms; `//x` is `/x`.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request("DELETE", path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request("POST", path).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request("PUT", path).json(&body)).await
+    }
+
+    /// A write that waits until it shows.
+    pub(crate) async fn write(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = self
+            .request(method, path)
+            .header("prefer", "wait=20")
+            .json(&body);
+        let answer = self.send(request).await;
+        assert!(
+            (200..300).contains(&answer.status),
+            "{method} {path}: {}",
+            answer.text
+        );
+        assert_ne!(
+            answer.status, 202,
+            "{method} {path} did not complete: {}",
+            answer.text
+        );
+        answer
+    }
+
+    /// A database `demo` with customers, orders that refer to them, and products.
+    pub(crate) async fn with_demo(self) -> Self {
+        self.write(
+            "POST",
+            "/databases",
+            json!({"name": "demo", "description": "a demo"}),
+        )
+        .await;
+        for class in [customer(), product(), order()] {
+            self.write("POST", "/databases/demo/ontology", class).await;
+        }
+        self
+    }
+}
+
+pub(crate) fn customer() -> Value {
+    json!({
+        "id": "Customer",
+        "label": {"en": "Customer", "ko": "고객"},
+        "properties": [
+            {"name": "customer_id", "type": "string", "primaryKey": true, "required": true},
+            {"name": "name", "type": "string", "label": "Full name"},
+            {"name": "city", "type": "xsd:string"},
+        ],
+        "relationships": [
+            {"predicate": "knows", "target": "Customer", "cardinality": "n:m"},
+        ],
+    })
+}
+
+pub(crate) fn product() -> Value {
+    json!({
+        "id": "Product",
+        "label": "Product",
+        "properties": [
+            {"name": "product_id", "type": "string", "primary_key": true, "required": true},
+            {"name": "name", "type": "string", "required": true},
+            {"name": "price", "type": "decimal", "constraints": {"min": 0}},
+            {"name": "sku", "type": "string", "constraints": {"unique": true}},
+        ],
+    })
+}
+
+pub(crate) fn order() -> Value {
+    json!({
+        "id": "Order",
+        "label": "Order",
+        "properties": [
+            {"name": "order_id", "type": "string", "primaryKey": true, "required": true},
+            {"name": "total", "type": "integer"},
+        ],
+        "relationships": [
+            {"predicate": "placed_by", "target": "Customer", "cardinality": "n:1"},
+            {"predicate": "holds", "target": "Product", "cardinality": "n:m"},
+        ],
+    })
+}
