@@ -36,85 +36,73 @@ const DERIVED: usize = 50;
 pub(super) fn create(definition: &Json) -> Shape<Class> {
     let whole = Object::read("", definition, &CLASS)?;
     if serde_json::from_str::<Value>(definition.as_str()).is_err() {
-        return Err(refuse(
-            "",
-            "limit",
-            &Value::Null,
-            "is nested too deep, or holds a number or a string that no reader could read",
-        ));
+        let sentence =
+            "is nested too deep, or holds a number or a string that no reader could read";
+        return Err(refuse("", "limit", &Value::Null, sentence));
     }
     let label = Text::read_label(&whole.need("label")?)?;
     let (id, definition) = match whole.get("id") {
         Some(field) => (field.name()?, definition.clone()),
         None => with_derived_id(&label, definition)?,
     };
-    let parent: Option<ClassName> = whole
-        .get("parent_class")
-        .map(|field| field.name())
-        .transpose()?;
-    if parent.as_ref() == Some(&id) {
-        return Err(whole
-            .need("parent_class")?
-            .refuse("parent_class", "is the class itself"));
-    }
     let mut class = Class {
-        id,
-        definition,
-        label,
+        parent: read_parent(&id, whole.get("parent_class").as_ref())?,
         description: whole
             .get("description")
             .map(|field| Text::read(&field))
             .transpose()?,
-        parent,
         is_abstract: whole.flag("abstract")?,
         allows_additional: read_metadata(whole.get("metadata").as_ref())?,
-        properties: Vec::new(),
-        relationships: Vec::new(),
-        keys: HashMap::new(),
+        ..Class::bare(id, definition, label)
     };
     read_members(&mut class, &whole)?;
     Ok(class)
 }
 
+fn read_parent(id: &ClassName, field: Option<&Field<'_>>) -> Shape<Option<ClassName>> {
+    let Some(field) = field else {
+        return Ok(None);
+    };
+    let parent: ClassName = field.name()?;
+    if parent == *id {
+        return Err(field.refuse("parent_class", "is the class itself"));
+    }
+    Ok(Some(parent))
+}
+
 /// Reads what the log kept; what today's rules would refuse is read as far as it goes.
 pub(super) fn stored(id: ClassName, definition: &Json) -> Shape<Class> {
-    if let Ok(class) = create(definition)
-        && class.id == id
-    {
-        return Ok(class);
+    match create(definition) {
+        Ok(class) if class.id == id => Ok(class),
+        _ => lenient(id, definition),
     }
+}
+
+fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
     let fields = entries(definition).ok_or_else(|| {
-        Refusal::new(
-            ErrorCode::Internal,
-            format!("the class {id} in the log is no object"),
-        )
+        let message = format!("the class {id} in the log is no object");
+        Refusal::new(ErrorCode::Internal, message)
     })?;
     let field = |key: &str| {
-        fields
-            .iter()
-            .find_map(|(name, value)| (name == key).then_some(value))
+        fields.iter().find_map(|(name, value)| {
+            let path = key.to_owned();
+            (name == key).then_some(Field { path, value })
+        })
     };
-    let text = |key: &str| {
-        let path = key.to_owned();
-        field(key).and_then(|value| Text::read(&Field { path, value }).ok())
-    };
-    let metadata = field("metadata").map(|value| Field {
-        path: "metadata".to_owned(),
-        value,
-    });
+    let text = |key: &str| field(key).and_then(|field| Text::read(&field).ok());
+    let label = text("label").unwrap_or_else(|| Text::Plain(id.as_str().to_owned()));
     let mut class = Class {
-        definition: definition.clone(),
-        label: text("label").unwrap_or_else(|| Text::Plain(id.as_str().to_owned())),
         description: text("description"),
-        parent: field("parent_class").and_then(|parent| parent.as_string()?.parse().ok()),
-        is_abstract: field("abstract").is_some_and(|value| value.as_str() == "true"),
-        allows_additional: read_metadata(metadata.as_ref()).unwrap_or_default(),
-        properties: Vec::new(),
-        relationships: Vec::new(),
-        keys: HashMap::new(),
-        id,
+        parent: field("parent_class").and_then(|field| field.name().ok()),
+        is_abstract: field("abstract").is_some_and(|field| field.boolean().unwrap_or_default()),
+        allows_additional: read_metadata(field("metadata").as_ref()).unwrap_or_default(),
+        ..Class::bare(id, definition.clone(), label)
     };
-    let list = |key: &str| field(key).and_then(crate::json::items).unwrap_or_default();
+    let list = |key: &str| {
+        field(key)
+            .and_then(|field| field.list().ok())
+            .unwrap_or_default()
+    };
     for value in list("properties") {
         match Member::read("", &value) {
             Ok(member) => class.put(member),
@@ -250,6 +238,22 @@ fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
 }
 
 impl Class {
+    /// A class that says nothing but its name.
+    fn bare(id: ClassName, definition: Json, label: Text) -> Self {
+        Self {
+            id,
+            definition,
+            label,
+            description: None,
+            parent: None,
+            is_abstract: false,
+            allows_additional: false,
+            properties: Vec::new(),
+            relationships: Vec::new(),
+            keys: HashMap::new(),
+        }
+    }
+
     fn put(&mut self, member: Member) {
         match member {
             Member::Property(property) => self.properties.push(property),

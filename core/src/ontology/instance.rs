@@ -51,21 +51,20 @@ pub(super) fn create(
         }
     }
     let keyed = primary_key(class, &properties, &mut found);
-    let derived = match (id, &keyed) {
-        (Some(id), Some(key)) if id.as_str() != key => {
-            let sentence = format!("makes the id {key}, not {id}");
-            found.refuse(&class.key_field(), "primary_key", None, &sentence);
-            None
-        }
-        (Some(id), _) => Some(Ok(id.clone())),
-        (None, Some(key)) => Some(key.parse()),
-        (None, None) => None,
-    };
+    if let (Some(id), Some(key)) = (id, &keyed)
+        && id.as_str() != key
+    {
+        let sentence = format!("makes the id {key}, not {id}");
+        found.refuse(&class.key_field(), "primary_key", None, &sentence);
+    }
     if !found.0.is_empty() {
         return Err(Refusal::validation(&found.0));
     }
-    let id =
-        derived.unwrap_or_else(|| other_id(class, &properties, &given, command, row).parse())?;
+    let id = match (id, keyed) {
+        (Some(id), _) => id.clone(),
+        (None, Some(key)) => key.parse()?,
+        (None, None) => other_id(class, &properties, &given, command, row).parse()?,
+    };
     Ok(candidate(class, id, properties, None))
 }
 

@@ -1,5 +1,4 @@
 //! Names, aggregate ids, logs, times and index names: what is accepted, and that nothing meets.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::str::FromStr;
 

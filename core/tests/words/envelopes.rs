@@ -1,5 +1,4 @@
 //! The envelope's bytes: golden files, one for each event type, and the round trip of any other.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -21,7 +20,8 @@ use uuid::Uuid;
 
 fn golden(event_type: EventType) -> String {
     let name = event_type.as_str().to_lowercase();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.json"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/words/golden/{name}.json"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -42,7 +42,7 @@ fn every_event_type_reads_and_writes_its_golden_file_byte_for_byte() {
         assert!(fold(&envelope).is_ok(), "{event_type}");
     }
     let files: BTreeSet<_> =
-        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"))
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/words/golden"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();

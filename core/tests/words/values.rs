@@ -1,5 +1,4 @@
 //! JSON kept as it was written.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,0 +1,116 @@
+//! Names, labels and types of a class that are refused.
+
+use serde_json::{Value, json};
+use spice_core::{error::ErrorCode, ontology::Class};
+
+use crate::support::{class, class_of, json, refusal};
+
+#[test]
+fn an_unknown_type_names_the_ones_there_are() {
+    let refusal = class_of(&json!({"type": "varchar"})).unwrap_err();
+    assert!(
+        refusal.detail["allowed"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("string"))
+    );
+    assert!(refusal.message.contains("geopoint"), "{refusal}");
+    assert_eq!(refusal.detail["value"], "varchar");
+}
+
+#[test]
+fn a_bad_name_is_an_invalid_name_wherever_it_stands() {
+    for (definition, field) in [
+        (json!({"label": "T", "id": "1x"}), "id"),
+        (json!({"label": "T", "id": "a b"}), "id"),
+        (json!({"label": "T", "parent_class": "a b"}), "parent_class"),
+        (
+            json!({"label": "T", "properties": [{"name": "a b", "type": "string"}]}),
+            "properties[0].name",
+        ),
+        (
+            json!({"label": "T", "properties": [{"name": "a", "type": "link", "target": "1"}]}),
+            "properties[0].target",
+        ),
+        (
+            json!({"label": "T", "relationships": [{"predicate": "_", "target": "B"}]}),
+            "relationships[0].predicate",
+        ),
+        (
+            json!({"label": "T", "relationships": [{"predicate": "b", "target": "B", "inverse_predicate": ""}]}),
+            "relationships[0].inverse_predicate",
+        ),
+    ] {
+        let refusal = refusal(&definition);
+        assert_eq!(refusal.code, ErrorCode::InvalidName, "{definition}");
+        assert_eq!(refusal.detail["field"], field);
+    }
+}
+
+#[test]
+fn a_name_or_label_stands_for_one_property_only() {
+    let string = |name: &str, label: Value| json!({"name": name, "type": "string", "label": label});
+    let link = |predicate: &str, label: Value| json!({"predicate": predicate, "target": "B", "label": label});
+    for (properties, relationships) in [
+        (
+            json!([string("a", json!("x")), string("a", json!("y"))]),
+            json!([]),
+        ),
+        (
+            json!([string("a", json!("x")), string("b", json!("x"))]),
+            json!([]),
+        ),
+        (
+            json!([
+                string("a", json!({"en": "x", "ko": "y"})),
+                string("b", json!({"de": "y"}))
+            ]),
+            json!([]),
+        ),
+        (
+            json!([string("a", json!("b")), string("b", json!("y"))]),
+            json!([]),
+        ),
+        (
+            json!([string("a", json!("y")), string("b", json!("a"))]),
+            json!([]),
+        ),
+        (
+            json!([string("a", json!("x"))]),
+            json!([link("a", json!("y"))]),
+        ),
+        (
+            json!([string("a", json!("x"))]),
+            json!([link("b", json!("x"))]),
+        ),
+        (
+            json!([]),
+            json!([link("b", json!("x")), link("b", json!("z"))]),
+        ),
+    ] {
+        let refusal = refusal(
+            &json!({"label": "T", "properties": properties, "relationships": relationships}),
+        );
+        assert_eq!(refusal.detail["rule"], "duplicate", "{refusal}");
+    }
+    class(
+        r#"{"label":"T","properties":[{"name":"a","type":"string","label":{"en":"a","ko":"a","de":"A"}}]}"#,
+    );
+    let twice = Class::create(&json(r#"{"label":"T","label":"U"}"#)).unwrap_err();
+    assert_eq!(
+        (&twice.detail["field"], &twice.detail["rule"]),
+        (&json!("label"), &json!("duplicate"))
+    );
+}
+
+#[test]
+fn a_definition_that_no_reader_could_read_is_refused() {
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    for metadata in [deep.as_str(), "1e999", r#""\ud800""#] {
+        let definition = json(&format!(r#"{{"label":"T","metadata":{{"x":{metadata}}}}}"#));
+        assert_eq!(
+            Class::create(&definition).unwrap_err().detail["rule"],
+            "limit"
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! The ontology: classes, instances, filters.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod constraints;
+mod definitions;
+mod filters;
+mod ids;
+mod instances;
+mod keys;
+mod labels;
+mod oracles;
+mod queries;
+mod references;
+mod refusals;
+mod support;
+mod types;

@@ -1,0 +1,6 @@
+//! The words: names, ids, times, JSON values, envelopes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod envelopes;
+mod identities;
+mod values;
