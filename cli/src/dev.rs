@@ -4,7 +4,11 @@ use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use spice_api::http;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,7 +32,13 @@ pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
             ending.clone(),
         ))
     });
-    ending.cancelled().await;
+    let mut looked_for = signal(SignalKind::user_defined1()).context("no SIGUSR1 handler")?;
+    loop {
+        tokio::select! {
+            () = ending.cancelled() => break,
+            _ = looked_for.recv() => node.platform.look_again(),
+        }
+    }
     output::line("ending")?;
     if tokio::time::timeout(PATIENCE, node.end()).await.is_err() {
         tracing::warn!("something did not end in time; nothing accepted is lost");
@@ -41,7 +51,6 @@ pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
 
 /// Cancelled by Ctrl-C or SIGTERM; a second one ends the process at once.
 pub(crate) fn end_on_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
     let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
     let ending = CancellationToken::new();

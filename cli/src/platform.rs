@@ -50,6 +50,11 @@ impl Layout {
         self.root.join("log")
     }
 
+    /// The process that has the directory open, as its lock file tells.
+    pub(crate) fn holder(&self) -> Option<i32> {
+        std::fs::read_to_string(self.log().join("LOCK")).ok()?.trim().parse().ok()
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -199,6 +204,13 @@ impl Platform {
             workers,
             chores,
         })
+    }
+
+    /// Makes every worker look at its sink: another process has emptied it (SIGUSR1).
+    pub(crate) fn look_again(&self) {
+        for (stream, role) in self.workers.statuses().keys() {
+            self.workers.nudge(stream, *role);
+        }
     }
 
     /// Ends cleanly: no new commands, the batches in hand are finished, leases given back.

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
+use rustix::process::{Pid, Signal, kill_process};
 use spice_core::{
     error::StoreError,
     guard::Guards,
@@ -51,6 +52,7 @@ pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
     let workers = alone.then(|| start_workers(&stores)).transpose()?;
     if !alone {
         output::line("another process has this directory open; it rebuilds, this one watches")?;
+        tell_holder(&layout);
     }
     for stream in &streams {
         follow(&stores, &handlers, stream).await?;
@@ -59,6 +61,15 @@ pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
         workers.shutdown().await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the process that has the directory open look at its sinks now, not at its next heartbeat.
+fn tell_holder(layout: &Layout) {
+    let holder = layout.holder().and_then(Pid::from_raw);
+    let told = holder.map(|pid| kill_process(pid, Signal::USR1));
+    if !matches!(told, Some(Ok(()))) {
+        tracing::info!("that process could not be told; it looks at its next heartbeat");
+    }
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {

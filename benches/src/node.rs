@@ -1,0 +1,191 @@
+//! The real binary, release build, on a directory of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::Instant,
+};
+
+/// A running `spice dev`.
+pub struct Node {
+    child: Child,
+    folder: PathBuf,
+    /// `host:port` of the gateway.
+    pub gateway: String,
+    /// From start to the line `ready`.
+    pub start_time: Duration,
+    http: reqwest::Client,
+}
+
+/// Where the binary is: beside the benchmark's own.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name("spice");
+    ensure!(
+        path.is_file(),
+        "{} is not there; run `cargo build --release --bin spice` first",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// A folder for data, where `TMPDIR` says.
+pub fn folder() -> anyhow::Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("spice-bench-").tempdir()?)
+}
+
+impl Node {
+    /// Starts on a directory and waits until it is ready.
+    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let free = "127.0.0.1:0";
+        let mut child = Command::new(binary()?)
+            .args(["dev", "--gateway-listen", free, "--oms-listen", free])
+            .args(["--funnel-listen", free, "--data-dir"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
+        let mut gateway = None;
+        while let Some(line) = lines.next_line().await? {
+            if let Some(url) = line.strip_prefix("gateway") {
+                gateway = Some(url.trim().trim_start_matches("http://").to_owned());
+            }
+            if line == "ready" {
+                let gateway = gateway.context("no gateway")?;
+                let start_time = started.elapsed();
+                let http = reqwest::Client::new();
+                let folder = folder.to_owned();
+                return Ok(Self {
+                    child,
+                    folder,
+                    gateway,
+                    start_time,
+                    http,
+                });
+            }
+        }
+        bail!("it ended before it was ready")
+    }
+
+    /// Posts and waits until the effect shows.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self
+            .http
+            .post(format!("http://{}/api/v1{path}", self.gateway));
+        let answer = request
+            .header("Prefer", "wait=60")
+            .json(body)
+            .send()
+            .await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path}: {status}: {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Gets.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self
+            .http
+            .get(format!("http://{}/api/v1{path}", self.gateway));
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// A database `bench` with `Customer` ← `Product` ← `Order`.
+    pub async fn declare(&self) -> anyhow::Result<()> {
+        self.post("/databases", &json!({"name": "bench"})).await?;
+        for class in classes() {
+            self.post("/databases/bench/ontology", &class).await?;
+        }
+        Ok(())
+    }
+
+    /// Resident memory in MiB and CPU seconds used so far.
+    pub fn usage(&self) -> anyhow::Result<(f64, f64)> {
+        let id = self.child.id().context("it has ended")?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
+            .context("no VmRSS")?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks = |index: usize| {
+            fields
+                .get(index)
+                .and_then(|field| field.parse::<f64>().ok())
+        };
+        let used = ticks(11).context("no utime")? + ticks(12).context("no stime")?;
+        Ok((resident / 1024.0, used / 100.0))
+    }
+
+    /// Its data directory.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Ends it cleanly; how long that took.
+    pub async fn end(mut self) -> anyhow::Result<Duration> {
+        let id = self.child.id().context("it has ended")?;
+        let started = Instant::now();
+        Command::new("kill").arg(id.to_string()).status().await?;
+        self.child.wait().await?;
+        Ok(started.elapsed())
+    }
+}
+
+/// The classes of the benchmarks; an instance is about 300 bytes.
+pub fn classes() -> [Value; 3] {
+    [
+        json!({"id": "Customer", "label": "Customer", "properties": [
+            {"name": "customer_id", "type": "string", "primaryKey": true},
+            {"name": "name", "type": "string"},
+        ]}),
+        json!({"id": "Product", "label": "Product", "properties": [
+            {"name": "product_id", "type": "string", "primaryKey": true},
+            {"name": "name", "type": "string"},
+            {"name": "price", "type": "decimal"},
+            {"name": "stock", "type": "integer"},
+            {"name": "made_at", "type": "dateTime"},
+            {"name": "note", "type": "text"},
+        ], "relationships": [
+            {"predicate": "owned_by", "target": "Customer", "cardinality": "n:1"},
+        ]}),
+        json!({"id": "Order", "label": "Order", "properties": [
+            {"name": "order_id", "type": "string", "primaryKey": true},
+            {"name": "quantity", "type": "integer"},
+        ], "relationships": [
+            {"predicate": "of_product", "target": "Product", "cardinality": "n:1"},
+        ]}),
+    ]
+}
+
+/// The n-th product.
+pub fn product(number: u64) -> Value {
+    json!({
+        "product_id": format!("product-{number}"),
+        "name": format!("Product number {number}"),
+        "price": number % 1_000,
+        "stock": number % 77,
+        "made_at": "2026-11-23T10:00:00Z",
+        "note": "kept dry and cool, handled with care, and delivered on the day it was promised",
+        "owned_by": format!("Customer/customer-{}", number % 1_000),
+    })
+}
