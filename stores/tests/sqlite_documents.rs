@@ -53,7 +53,8 @@ conforms!(
     older_documents_never_win,
     tombstones_stay,
     generations_of_a_branch_are_apart,
-    sinks_fence_off,
+    sinks_fence_off_holes,
+    sinks_fence_off_other_generations,
     repair_removes_and_writes_anew,
     cursors_are_stable_under_writes,
 );

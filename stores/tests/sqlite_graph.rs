@@ -53,7 +53,8 @@ conforms!(
     repeats_change_nothing,
     stale_versions_are_left_out,
     nothing_resurrects,
-    sinks_fence_off,
+    sinks_fence_off_holes,
+    sinks_fence_off_other_generations,
     logs_and_generations_are_apart,
     repair_removes_and_writes_anew,
 );

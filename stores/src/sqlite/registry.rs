@@ -274,21 +274,21 @@ impl SqliteRegistry {
         if number != seen {
             return number;
         }
-        let known = self.fingerprint().await;
         for _ in 0..LOOKS {
+            self.look().await;
             let wait = self.changes.wait(stream, seen);
             if let Ok(number) = tokio::time::timeout(changes::FOREIGN_CHECK, wait).await {
                 return number;
-            }
-            if self.fingerprint().await != known {
-                self.changes.tell(stream);
             }
         }
         seen
     }
 
-    /// A number that changes with the file; none while the file cannot be read.
-    async fn fingerprint(&self) -> Option<i64> {
-        self.database.read(work::fingerprint).await.ok()
+    /// Looks at the file, unless somebody did a moment ago.
+    async fn look(&self) {
+        if self.changes.is_due() {
+            let fingerprint = self.database.read(work::fingerprint).await.ok();
+            self.changes.note(fingerprint);
+        }
     }
 }

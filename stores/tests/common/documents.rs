@@ -192,13 +192,22 @@ pub async fn generations_of_a_branch_are_apart(make: Make<'_>) {
     assert_eq!(all, [new]);
 }
 
-/// A batch for another generation, or one with a hole before it, is fenced off and does nothing.
-pub async fn sinks_fence_off(make: Make<'_>) {
+/// A batch with a hole before it is fenced off and does nothing.
+pub async fn sinks_fence_off_holes(make: Make<'_>) {
+    let store = make();
+    let hole = apply(&*store, 1, 2, &[document(0, 0, 1, 1, "{}")]).await;
+    assert!(matches!(hole, Err(StoreError::Fenced { .. })), "{hole:?}");
+    assert_eq!(shown(&*store, 0, 0).await, None);
+    let position = store.sink(&stream("demo")).await.unwrap().position;
+    assert_eq!(position, LogPosition(0));
+}
+
+/// A batch for another generation is fenced off; a reset makes a new one, with nothing in it,
+/// and leaves other logs alone.
+pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let store = make();
     let demo = stream("demo");
     let one = [document(0, 0, 0, 1, r#"{"s":"word"}"#)];
-    let hole = apply(&*store, 1, 2, &one).await;
-    assert!(matches!(hole, Err(StoreError::Fenced { .. })), "{hole:?}");
     let (zero, next) = (LogPosition(0), LogPosition(1));
     let foreign = store.apply(&demo, "another", zero, next, &one).await;
     assert!(
@@ -229,6 +238,7 @@ pub async fn sinks_fence_off(make: Make<'_>) {
         ..plain()
     };
     assert_eq!(store.search(&of_other, &words).await.unwrap().total, 1);
+    assert_eq!(store.search(&view(0), &words).await.unwrap().total, 0);
     let zombie = store.apply(&demo, &old.generation, zero, next, &one).await;
     assert!(
         matches!(zombie, Err(StoreError::Fenced { .. })),

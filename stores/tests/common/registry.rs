@@ -376,42 +376,23 @@ pub async fn a_free_lease_goes_to_one(make: Make<'_>) {
     assert_eq!(tasks.join_all().await.into_iter().flatten().count(), 1);
 }
 
-/// Who has lost the lease records nothing, and neither does who is elsewhere.
-pub async fn records_are_fenced(make: Make<'_>) {
+/// Who has lost the lease, or never had it, records nothing.
+pub async fn a_zombie_records_nothing(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
-    let old = registry
-        .acquire(&key, "a", at(1), at(0))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = registry.acquire(&key, "a", at(1), at(0)).await;
+    let old = lease.unwrap().unwrap();
     registry.record(batch(&old, 0, 3)).await.unwrap();
-    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(3));
-    let new = registry
-        .acquire(&key, "b", at(9), at(5))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = registry.acquire(&key, "b", at(9), at(5)).await;
+    let new = lease.unwrap().unwrap();
     let zombie = registry.record(batch(&old, 3, 6)).await;
     assert!(
         matches!(zombie, Err(StoreError::Fenced { .. })),
         "{zombie:?}"
     );
-    for from in [0, 2, 4] {
-        let elsewhere = registry.record(batch(&new, from, 6)).await;
-        assert!(
-            matches!(elsewhere, Err(StoreError::Fenced { .. })),
-            "{elsewhere:?}"
-        );
-    }
     assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(3));
-    assert!(
-        registry
-            .processed(&key.stream, LogPosition(4))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let rows = registry.processed(&key.stream, LogPosition(4)).await;
+    assert!(rows.unwrap().is_empty());
     let unknown = WorkRecord {
         key: work("never acquired"),
         ..batch(&new, 0, 1)
@@ -422,6 +403,31 @@ pub async fn records_are_fenced(make: Make<'_>) {
         "{unknown:?}"
     );
     registry.record(batch(&new, 3, 6)).await.unwrap();
+    registry.release(&key, &new).await.unwrap();
+    let released = registry.record(batch(&new, 6, 7)).await;
+    assert!(
+        matches!(released, Err(StoreError::Fenced { .. })),
+        "{released:?}"
+    );
+}
+
+/// A record begins where the one before ended; another sink begins at zero.
+pub async fn records_follow_each_other(make: Make<'_>) {
+    let registry = make();
+    let key = work("s1");
+    let lease = registry.acquire(&key, "a", at(1), at(0)).await;
+    let lease = lease.unwrap().unwrap();
+    registry.record(batch(&lease, 0, 3)).await.unwrap();
+    for from in [0, 2, 4] {
+        let elsewhere = registry.record(batch(&lease, from, 6)).await;
+        assert!(
+            matches!(elsewhere, Err(StoreError::Fenced { .. })),
+            "{elsewhere:?}"
+        );
+    }
+    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(3));
+    registry.record(batch(&lease, 3, 6)).await.unwrap();
+    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(6));
     assert_eq!(registry.worked(&work("s2")).await.unwrap(), LogPosition(0));
 }
 

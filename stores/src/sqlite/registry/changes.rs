@@ -2,12 +2,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use spice_core::id::StreamId;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// How often to look for what another process changed.
 pub(crate) const FOREIGN_CHECK: Duration = Duration::from_secs(1);
@@ -16,6 +16,14 @@ pub(crate) const FOREIGN_CHECK: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Changes {
     numbers: Mutex<HashMap<StreamId, watch::Sender<u64>>>,
+    look: Mutex<Look>,
+}
+
+/// The last look at the file.
+#[derive(Default)]
+struct Look {
+    at: Option<Instant>,
+    fingerprint: Option<i64>,
 }
 
 impl Changes {
@@ -36,6 +44,32 @@ impl Changes {
             Ok(number) => *number,
             Err(_) => seen,
         }
+    }
+
+    /// Whether it is time to look at the file again; one of many that wait is told so.
+    pub(crate) fn is_due(&self) -> bool {
+        let mut look = self.look();
+        let now = Instant::now();
+        let is_due = look.at.is_none_or(|at| now >= at + FOREIGN_CHECK);
+        if is_due {
+            look.at = Some(now);
+        }
+        is_due
+    }
+
+    /// Notes what the file looks like; wakes everyone when it is not what it was.
+    pub(crate) fn note(&self, fingerprint: Option<i64>) {
+        let before = std::mem::replace(&mut self.look().fingerprint, fingerprint);
+        if before.is_some() && before != fingerprint {
+            let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+            for sender in numbers.values() {
+                sender.send_modify(|number| *number += 1);
+            }
+        }
+    }
+
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, stream: &StreamId, work: impl FnOnce(&watch::Sender<u64>) -> T) -> T {

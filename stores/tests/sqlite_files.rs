@@ -1,0 +1,181 @@
+//! Files on SQLite that cannot be used are set aside, and nothing in them is read as data.
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{at, json, stream};
+use spice_core::{
+    error::StoreError,
+    guard::Guards,
+    id::{BranchGeneration, EventId, LogPosition, Sequence},
+    lineage::{Lineage, View},
+    port::{
+        documents::Documents,
+        graph::{Entity, Graph, Version},
+        registry::WriteModel,
+    },
+};
+use spice_stores::sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+
+fn open(path: &Path) -> SqliteGraph {
+    let location = Location::File(path.to_owned());
+    SqliteGraph::open(&location, Mode::Threads, Guards::default()).unwrap()
+}
+
+fn versions(count: u64) -> Vec<Version> {
+    let version = |number: u64| Version {
+        branch: BranchGeneration::MAIN,
+        entity: Entity::Instance(format!("Flight/f{number:06}").parse().unwrap()),
+        position: LogPosition(number),
+        sequence: Sequence(1),
+        event_id: EventId(uuid::Uuid::from_u128(u128::from(number))),
+        occurred_at: at(number),
+        created_at: at(number),
+        data: Some(json(&format!(r#"{{"text":"{}"}}"#, "x".repeat(300)))),
+        references: Vec::new(),
+    };
+    (0..count).map(version).collect()
+}
+
+async fn fill(graph: &SqliteGraph, count: u64) {
+    let demo = stream("demo");
+    let sink = graph.sink(&demo).await.unwrap();
+    let end = LogPosition(count);
+    graph
+        .apply(
+            &demo,
+            &sink.generation,
+            sink.position,
+            end,
+            &versions(count),
+        )
+        .await
+        .unwrap();
+}
+
+async fn scan(graph: &SqliteGraph) -> Result<usize, StoreError> {
+    let view = View {
+        stream: stream("demo"),
+        lineage: Lineage::main(),
+    };
+    let class = "Flight".parse().unwrap();
+    let page = graph.scan(&view, &class, &[], None, 100_000).await?;
+    Ok(page.versions.len())
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("graph.sqlite");
+    for round in 1..=2 {
+        let garbage = format!("no database at all, round {round}").repeat(200);
+        fs::write(&path, &garbage).unwrap();
+        let graph = open(&path);
+        assert_eq!(scan(&graph).await.unwrap(), 0);
+        fill(&graph, 10).await;
+        drop(graph);
+        assert_eq!(scan(&open(&path)).await.unwrap(), 10);
+        let aside = directory
+            .path()
+            .join(format!("graph.sqlite.damaged-{round}"));
+        assert_eq!(fs::read_to_string(aside).unwrap(), garbage);
+    }
+}
+
+#[tokio::test]
+async fn another_version_or_another_store_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("some.sqlite");
+    fill(&open(&path), 3).await;
+    for version in [0, 99] {
+        let foreign = rusqlite::Connection::open(&path).unwrap();
+        foreign
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        drop(foreign);
+        let graph = open(&path);
+        assert_eq!(scan(&graph).await.unwrap(), 0);
+        fill(&graph, 3).await;
+    }
+    let location = Location::File(path.clone());
+    let documents = SqliteDocuments::open(&location, Mode::Threads, Guards::default()).unwrap();
+    let position = documents.sink(&stream("demo")).await.unwrap().position;
+    assert_eq!(position, LogPosition::ZERO);
+    let aside = |number| {
+        directory
+            .path()
+            .join(format!("some.sqlite.damaged-{number}"))
+    };
+    assert!(aside(1).exists() && aside(2).exists() && aside(3).exists());
+}
+
+#[tokio::test]
+async fn damage_within_a_file_is_told_and_set_aside_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("graph.sqlite");
+    let graph = open(&path);
+    fill(&graph, 2_000).await;
+    drop(graph);
+    let mut bytes = fs::read(&path).unwrap();
+    let length = bytes.len();
+    bytes[length / 3..length / 2].fill(0);
+    fs::write(&path, &bytes).unwrap();
+
+    let graph = open(&path);
+    let told = scan(&graph).await;
+    assert!(matches!(told, Err(StoreError::Damaged { .. })), "{told:?}");
+    drop(graph);
+    let graph = open(&path);
+    assert_eq!(scan(&graph).await.unwrap(), 0);
+    assert!(directory.path().join("graph.sqlite.damaged-1").exists());
+    drop(graph);
+    open(&path);
+    assert!(!directory.path().join("graph.sqlite.damaged-2").exists());
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_whose_file_is_gone_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("graph.sqlite");
+    let graph = open(&path);
+    fill(&graph, 100).await;
+    let log = directory.path().join("graph.sqlite-wal");
+    let left_behind = fs::read(&log).unwrap();
+    drop(graph);
+    fs::remove_file(&path).unwrap();
+    fs::write(&log, left_behind).unwrap();
+    let graph = open(&path);
+    assert_eq!(scan(&graph).await.unwrap(), 0);
+    fill(&graph, 5).await;
+    assert_eq!(scan(&graph).await.unwrap(), 5);
+}
+
+#[test]
+fn many_can_open_an_empty_file_at_the_same_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("registry.sqlite");
+    let open = || {
+        let location = Location::File(path.clone());
+        SqliteRegistry::open(&location, Mode::Threads, Guards::default()).unwrap()
+    };
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    common::block_on(async {
+        let demo = stream("demo");
+        let (zero, end) = (LogPosition(0), LogPosition(4));
+        all[0]
+            .advance(&demo, zero, end, vec![], vec![])
+            .await
+            .unwrap();
+        for registry in &all {
+            assert_eq!(registry.reflected(&demo).await.unwrap(), end);
+        }
+    });
+    assert!(!directory.path().join("registry.sqlite.damaged-1").exists());
+}
