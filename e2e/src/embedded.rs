@@ -56,7 +56,7 @@ impl Default for Options {
             data_dir: None,
             arguments: Vec::new(),
             environment: Vec::new(),
-            ready_within: Duration::from_secs(60),
+            ready_within: Duration::from_mins(1),
         }
     }
 }

@@ -1,0 +1,93 @@
+//! The certificates of one control plane: an authority of its own, made anew each time.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+
+/// Who signs.
+pub(super) struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its private key, as PEM.
+pub(super) struct Certificate {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+impl Authority {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let key = KeyPair::generate()?;
+        let mut parameters = CertificateParams::new(Vec::new())?;
+        parameters
+            .distinguished_name
+            .push(DnType::CommonName, "spice-e2e");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        let certificate = parameters.self_signed(&key)?.pem();
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(parameters, key),
+        })
+    }
+
+    pub(super) fn certificate(&self) -> String {
+        self.certificate.clone()
+    }
+
+    /// A certificate for a server of these names, or for a client of this name and group.
+    pub(super) fn issue(
+        &self,
+        name: &str,
+        group: Option<&str>,
+        hosts: &[&str],
+    ) -> anyhow::Result<Certificate> {
+        let key = KeyPair::generate()?;
+        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut parameters = CertificateParams::new(hosts)?;
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        if let Some(group) = group {
+            parameters
+                .distinguished_name
+                .push(DnType::OrganizationName, group);
+        }
+        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        parameters.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        let certificate = parameters.signed_by(&key, &self.issuer)?.pem();
+        Ok(Certificate {
+            certificate,
+            key: key.serialize_pem(),
+        })
+    }
+}
+
+/// A key to sign the tokens of service accounts: private and public, as PEM.
+pub(super) fn signing_key() -> anyhow::Result<(String, String)> {
+    let key = KeyPair::generate()?;
+    Ok((key.serialize_pem(), key.public_key_pem()))
+}
+
+/// A kubeconfig, as JSON, which is YAML.
+pub(super) fn kubeconfig(server: &str, authority: &str, user: &Certificate) -> String {
+    serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "e2e", "cluster": {
+            "server": server, "certificate-authority-data": STANDARD.encode(authority)}}],
+        "users": [{"name": "e2e", "user": {
+            "client-certificate-data": STANDARD.encode(&user.certificate),
+            "client-key-data": STANDARD.encode(&user.key)}}],
+        "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
+        "current-context": "e2e",
+    })
+    .to_string()
+}

@@ -1,0 +1,298 @@
+//! A client: sends commands under ids of their own, again and again until there is an answer.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::bail;
+use serde_json::{Value, json};
+use spice_core::{
+    command::{Action, Command, InstanceChange, OnError, Origin, RawData},
+    decide::Receipt,
+    error::{ErrorCode, Refusal},
+    id::{CommandId, Sequence},
+    json::Json,
+    name::{BranchName, ClassName, DatabaseName, InstanceId},
+};
+use uuid::Uuid;
+
+use super::world::World;
+
+/// What a client was told at last.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What the scenario calls it.
+    pub label: String,
+    /// The command.
+    pub id: CommandId,
+    /// The receipt, or why not.
+    pub answer: Result<Receipt, Refusal>,
+}
+
+/// Everything that clients were told.
+pub type Answers = Arc<Mutex<Vec<Answered>>>;
+
+/// A client of one database.
+#[derive(Clone)]
+pub struct Client {
+    world: Arc<World>,
+    database: DatabaseName,
+    api: u8,
+    answers: Answers,
+}
+
+impl Client {
+    /// A client that talks to the api of this number about this database.
+    pub fn new(
+        world: &Arc<World>,
+        api: u8,
+        database: &str,
+        answers: &Answers,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            world: Arc::clone(world),
+            database: database.parse()?,
+            api,
+            answers: Arc::clone(answers),
+        })
+    }
+
+    /// Sends a command until it is answered.
+    pub async fn send(
+        &self,
+        label: &str,
+        action: Action,
+    ) -> anyhow::Result<Result<Receipt, Refusal>> {
+        let id = self.command_id(label);
+        let answer = self.send_as(id, action).await?;
+        let answered = Answered {
+            label: format!("{}/{label}", self.database),
+            id,
+            answer: answer.clone(),
+        };
+        self.answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(answered);
+        Ok(answer)
+    }
+
+    /// The id of the command that this client calls so.
+    pub fn command_id(&self, label: &str) -> CommandId {
+        let name = format!("sim:{}:{label}", self.database);
+        CommandId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+    }
+
+    /// Sends a command under an id, until it is answered; the answer is not written down.
+    pub async fn send_as(
+        &self,
+        id: CommandId,
+        action: Action,
+    ) -> anyhow::Result<Result<Receipt, Refusal>> {
+        let command = Command {
+            id,
+            database: self.database.clone(),
+            action,
+            origin: Origin {
+                actor: None,
+                service: "sim".to_owned(),
+                correlation_id: id.0,
+                traceparent: None,
+                client: None,
+            },
+        };
+        for _ in 0..10_000 {
+            let api = self.world.api(self.api).await?;
+            let answer = tokio::select! {
+                answer = api.writer.submit(command.clone()) => Some(answer),
+                () = api.gate.dead() => None,
+            };
+            match answer {
+                Some(Ok(receipt)) => return Ok(Ok(receipt)),
+                Some(Err(refusal)) if !refusal.code.is_transient() => return Ok(Err(refusal)),
+                Some(Err(_)) | None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+        bail!("{} has no answer to {id}", self.database)
+    }
+
+    /// Sends a command that must be accepted.
+    pub async fn accepted(&self, label: &str, action: Action) -> anyhow::Result<Receipt> {
+        match self.send(label, action).await? {
+            Ok(receipt) => Ok(receipt),
+            Err(refusal) => bail!(
+                "{}/{label} is refused: {} {refusal}",
+                self.database,
+                refusal.code
+            ),
+        }
+    }
+
+    /// Sends a command that must be refused in this way.
+    pub async fn refused(
+        &self,
+        label: &str,
+        action: Action,
+        code: ErrorCode,
+    ) -> anyhow::Result<Refusal> {
+        match self.send(label, action).await? {
+            Err(refusal) if refusal.code == code => Ok(refusal),
+            other => bail!(
+                "{}/{label} is answered {other:?}, not {code}",
+                self.database
+            ),
+        }
+    }
+}
+
+fn raw(data: Value) -> RawData {
+    match data {
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, Json::from(value)))
+            .collect(),
+        _ => RawData::new(),
+    }
+}
+
+/// Makes the database.
+pub fn create_database() -> Action {
+    Action::CreateDatabase {
+        description: "simulated".to_owned(),
+        options: None,
+    }
+}
+
+/// Seals the database.
+pub fn delete_database(expected: Sequence) -> Action {
+    Action::DeleteDatabase {
+        expected_seq: expected,
+    }
+}
+
+/// Makes a class.
+pub fn create_class(branch: &str, definition: Value) -> anyhow::Result<Action> {
+    Ok(Action::CreateClass {
+        branch: branch.parse()?,
+        definition: definition.into(),
+    })
+}
+
+/// Changes a class.
+pub fn update_class(
+    branch: &str,
+    class: &str,
+    patch: Value,
+    expected: Sequence,
+) -> anyhow::Result<Action> {
+    Ok(Action::UpdateClass {
+        branch: branch.parse()?,
+        class: class.parse::<ClassName>()?,
+        patch: patch.into(),
+        expected_seq: expected,
+    })
+}
+
+/// The change that makes an instance.
+pub fn creation(class: &str, data: Value) -> InstanceChange {
+    InstanceChange::CreateInstance {
+        class: class.to_owned(),
+        id: None,
+        data: raw(data),
+    }
+}
+
+/// The change that patches an instance.
+pub fn patch(
+    class: &str,
+    id: &str,
+    data: Value,
+    expected: Sequence,
+) -> anyhow::Result<InstanceChange> {
+    Ok(InstanceChange::UpdateInstance {
+        class: class.to_owned(),
+        id: id.parse::<InstanceId>()?,
+        data: raw(data),
+        expected_seq: expected,
+    })
+}
+
+/// The change that deletes an instance.
+pub fn deletion(class: &str, id: &str, expected: Sequence) -> anyhow::Result<InstanceChange> {
+    Ok(InstanceChange::DeleteInstance {
+        class: class.to_owned(),
+        id: id.parse::<InstanceId>()?,
+        expected_seq: expected,
+    })
+}
+
+/// One change of one instance.
+pub fn change(branch: &str, change: InstanceChange) -> anyhow::Result<Action> {
+    Ok(Action::ChangeInstance {
+        branch: branch.parse()?,
+        change,
+    })
+}
+
+/// Many changes, all or none.
+pub fn transaction(branch: &str, commands: Vec<InstanceChange>) -> anyhow::Result<Action> {
+    Ok(Action::Transaction {
+        branch: branch.parse()?,
+        commands,
+    })
+}
+
+/// Many instances of one class.
+pub fn bulk(branch: &str, class: &str, rows: Vec<Value>) -> anyhow::Result<Action> {
+    Ok(Action::BulkCreate {
+        branch: branch.parse()?,
+        class: class.to_owned(),
+        instances: rows.into_iter().map(raw).collect(),
+        on_error: OnError::Abort,
+    })
+}
+
+/// Makes a branch.
+pub fn create_branch(branch: &str, from: &str) -> anyhow::Result<Action> {
+    Ok(Action::CreateBranch {
+        branch: branch.parse()?,
+        from_branch: from.parse::<BranchName>()?,
+        from_position: None,
+    })
+}
+
+/// Deletes a branch.
+pub fn delete_branch(branch: &str) -> anyhow::Result<Action> {
+    Ok(Action::DeleteBranch {
+        branch: branch.parse()?,
+        force: false,
+    })
+}
+
+/// The class that most scenarios use: an id, a name and a price.
+pub fn product_class() -> Value {
+    json!({
+        "id": "Product", "label": "Product",
+        "properties": [
+            {"name": "sku", "type": "string", "primaryKey": true},
+            {"name": "name", "type": "string"},
+            {"name": "price", "type": "integer", "constraints": {"min": 0}},
+            {"name": "code", "type": "string", "constraints": {"unique": true}}
+        ],
+        "relationships": [
+            {"predicate": "supplier", "target": "Supplier", "cardinality": "n:1"}
+        ]
+    })
+}
+
+/// The class that products refer to.
+pub fn supplier_class() -> Value {
+    json!({
+        "id": "Supplier", "label": "Supplier",
+        "properties": [
+            {"name": "supplier_id", "type": "string", "primaryKey": true},
+            {"name": "name", "type": "string"}
+        ]
+    })
+}

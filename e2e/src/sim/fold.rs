@@ -1,0 +1,198 @@
+//! What the log says, read in the plainest way: lists and loops, nothing shared with the code
+//! that is tested but the shapes of envelopes and events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, ensure};
+use spice_core::{
+    envelope::{Envelope, EventType, Kind},
+    event::{BranchCreated, BranchDeleted, ClassEvent, InstanceEvent, Superseded},
+    id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
+    json::Json,
+    lineage::Lineage,
+    name::BranchName,
+    port::graph::Entity,
+};
+use spice_stores::log::MemoryLog;
+
+/// One version of one entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// The branch that it was written on.
+    pub branch: BranchGeneration,
+    /// What it is a version of.
+    pub entity: Entity,
+    /// Where it stands.
+    pub position: LogPosition,
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// Its event.
+    pub event_id: EventId,
+    /// The state; none for a tombstone.
+    pub data: Option<Json>,
+}
+
+/// What one log says.
+#[derive(Debug, Default)]
+pub struct Story {
+    /// Every envelope.
+    pub envelopes: Vec<Envelope>,
+    /// Every version, in order.
+    pub facts: Vec<Fact>,
+    /// For each fact, what it supersedes, for the branches that still show it.
+    copies: Vec<Option<Superseded>>,
+    /// The branches that are live at the end.
+    pub branches: BTreeMap<BranchName, (BranchGeneration, Lineage)>,
+    /// Every branch there ever was.
+    pub generations: BTreeSet<BranchGeneration>,
+}
+
+/// A place of an entity: the branch that it is written on.
+pub type Place = (BranchGeneration, Entity);
+
+impl Story {
+    /// Reads a log.
+    pub fn read(log: &MemoryLog, stream: &StreamId) -> anyhow::Result<Self> {
+        let mut story = Self::default();
+        story.branches.insert(
+            BranchName::main(),
+            (BranchGeneration::MAIN, Lineage::main()),
+        );
+        story.generations.insert(BranchGeneration::MAIN);
+        for (position, line) in (0..).zip(log.lines(stream)) {
+            let envelope = Envelope::from_line(&line)
+                .with_context(|| format!("{stream} at {position} cannot be read"))?;
+            ensure!(
+                envelope.position == LogPosition(position),
+                "{stream} at {position} says {}",
+                envelope.position
+            );
+            if envelope.metadata.kind == Kind::Domain {
+                story.take(&envelope)?;
+            }
+            story.envelopes.push(envelope);
+        }
+        Ok(story)
+    }
+
+    fn take(&mut self, envelope: &Envelope) -> anyhow::Result<()> {
+        match envelope.event_type {
+            EventType::BranchCreated => {
+                let event: BranchCreated = envelope.data.read()?;
+                let generation = BranchGeneration(envelope.position);
+                let lineage = Lineage::above(event.branch.clone(), generation, &event.base);
+                self.generations.insert(generation);
+                self.branches.insert(event.branch, (generation, lineage));
+            }
+            EventType::BranchDeleted => {
+                let event: BranchDeleted = envelope.data.read()?;
+                self.branches.remove(&event.branch);
+            }
+            EventType::OntologyClassCreated
+            | EventType::OntologyClassUpdated
+            | EventType::OntologyClassDeleted => {
+                let event: ClassEvent = envelope.data.read()?;
+                let entity = Entity::Class(event.class_id);
+                self.add(envelope, entity, event.class, event.superseded);
+            }
+            EventType::InstanceCreated
+            | EventType::InstanceUpdated
+            | EventType::InstanceDeleted => {
+                let event: InstanceEvent = envelope.data.read()?;
+                let data = event.data.as_ref().map(Json::of).transpose()?;
+                let entity = Entity::Instance(InstanceRef {
+                    class: event.class_id,
+                    id: event.instance_id,
+                });
+                self.add(envelope, entity, data, event.superseded);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        envelope: &Envelope,
+        entity: Entity,
+        data: Option<Json>,
+        superseded: Option<Superseded>,
+    ) {
+        self.facts.push(Fact {
+            branch: envelope.generation.branch.unwrap_or(BranchGeneration::MAIN),
+            entity,
+            position: envelope.position,
+            sequence: envelope.sequence.unwrap_or_default(),
+            event_id: envelope.event_id,
+            data,
+        });
+        self.copies.push(superseded);
+    }
+
+    /// Every entity that was ever written.
+    pub fn entities(&self) -> BTreeSet<Entity> {
+        self.facts.iter().map(|fact| fact.entity.clone()).collect()
+    }
+
+    /// The newest version of each entity on each branch that it was written on.
+    pub fn newest(&self) -> BTreeMap<Place, Fact> {
+        self.facts
+            .iter()
+            .map(|fact| ((fact.branch, fact.entity.clone()), fact.clone()))
+            .collect()
+    }
+
+    /// Every document that there is to be, without the events at `skipped` positions.
+    pub fn documents(&self, skipped: &BTreeSet<LogPosition>) -> BTreeMap<Place, Fact> {
+        let mut documents: BTreeMap<Place, Fact> = BTreeMap::new();
+        let facts = self.facts.iter().zip(&self.copies);
+        for (fact, superseded) in facts.filter(|(fact, _)| !skipped.contains(&fact.position)) {
+            for branch in superseded
+                .iter()
+                .flat_map(|superseded| &superseded.branches)
+            {
+                let Some(old) = superseded else { continue };
+                let copy = Fact {
+                    branch: branch.generation,
+                    entity: fact.entity.clone(),
+                    position: old.position,
+                    sequence: old.sequence_number,
+                    event_id: old.event_id,
+                    data: Some(old.data.clone()),
+                };
+                documents
+                    .entry((branch.generation, fact.entity.clone()))
+                    .or_insert(copy);
+            }
+            documents.insert((fact.branch, fact.entity.clone()), fact.clone());
+        }
+        documents
+    }
+
+    /// What a read through a lineage shows of an entity: the newest version on the first layer
+    /// that knows it.
+    pub fn shown(
+        &self,
+        lineage: &Lineage,
+        entity: &Entity,
+        skipped: &BTreeSet<LogPosition>,
+    ) -> Option<&Fact> {
+        lineage.levels().iter().find_map(|level| {
+            self.facts.iter().rev().find(|fact| {
+                fact.branch == level.generation
+                    && fact.entity == *entity
+                    && fact.position <= level.until
+                    && !skipped.contains(&fact.position)
+            })
+        })
+    }
+
+    /// How often each entity was written, as far as a lineage shows.
+    pub fn history(&self, lineage: &Lineage, entity: &Entity) -> Vec<LogPosition> {
+        self.facts
+            .iter()
+            .filter(|fact| fact.entity == *entity && lineage.shows(fact.branch, fact.position))
+            .map(|fact| fact.position)
+            .collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! The judge: compares what clients were told, the write model, graph, documents and the
+//! workers' records with what the log says, and names everything that is wrong.
+
+mod answers;
+mod model;
+mod sinks;
+mod work;
+
+pub use work::check_leases;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
+
+use spice_core::{
+    id::{LogPosition, Sequence, StreamId},
+    json::Json,
+    name::BranchName,
+    port::{graph::Entity, log::Log, registry::WorkerRegistry},
+};
+
+use super::{client::Answered, fold::Story, world::World};
+
+/// What a run ends with, as far as it must not depend on what went wrong on the way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Final {
+    /// What each command was answered: its sequence, or the code of its refusal.
+    pub answers: BTreeMap<String, Result<Option<Sequence>, &'static str>>,
+    /// What each live branch of each log shows.
+    pub shown: BTreeMap<(String, BranchName, Entity), (Sequence, Option<Json>)>,
+    /// What is parked: handler, aggregate, sequence of the letter among its aggregate's.
+    pub parked: BTreeSet<(String, String, usize)>,
+}
+
+/// Everything that is wrong, and the final state.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What is wrong, in words.
+    pub wrong: Vec<String>,
+    /// The final state.
+    pub state: Final,
+}
+
+impl Verdict {
+    fn say(&mut self, what: impl Display) {
+        self.wrong.push(what.to_string());
+    }
+
+    /// Notes a violation unless the condition holds.
+    pub fn check(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong.push(what());
+        }
+    }
+}
+
+/// Judges a world that has come to rest.
+pub async fn judge(world: &World, answers: &[Answered]) -> anyhow::Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let mut stories: BTreeMap<StreamId, Story> = BTreeMap::new();
+    for stream in world.log.streams().await? {
+        match Story::read(&world.log, &stream) {
+            Ok(story) => drop(stories.insert(stream, story)),
+            Err(error) => verdict.say(format!("the log is damaged: {error:#}")),
+        }
+    }
+    answers::check(&stories, answers, &mut verdict);
+    for (stream, story) in &stories {
+        answers::check_log(stream, story, &mut verdict);
+        model::check(world, stream, story, &mut verdict).await?;
+        let parked = work::check(world, stream, story, &mut verdict).await?;
+        sinks::check_graph(world, stream, story, &mut verdict).await?;
+        sinks::check_documents(world, stream, story, &parked, &mut verdict).await?;
+        work::verify(world, stream, &mut verdict).await?;
+        note_final(stream, story, &mut verdict.state);
+    }
+    note_parked(world, &mut verdict.state).await?;
+    Ok(verdict)
+}
+
+fn note_final(stream: &StreamId, story: &Story, state: &mut Final) {
+    let nothing: BTreeSet<LogPosition> = BTreeSet::new();
+    for (branch, (_, lineage)) in &story.branches {
+        for entity in story.entities() {
+            if let Some(fact) = story.shown(lineage, &entity, &nothing) {
+                state.shown.insert(
+                    (stream.to_string(), branch.clone(), entity),
+                    (fact.sequence, fact.data.clone()),
+                );
+            }
+        }
+    }
+}
+
+async fn note_parked(world: &World, state: &mut Final) -> anyhow::Result<()> {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for letter in world.registry.get().dead_letters(None).await? {
+        let key = (letter.handler, letter.aggregate_id);
+        let number = counts.entry(key.clone()).or_default();
+        *number += 1;
+        state.parked.insert((key.0, key.1, *number));
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Graph and documents, as they are stored and as they are read, against the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spice_core::{
+    id::{InstanceRef, LogPosition, StreamId},
+    lineage::View,
+    port::{
+        documents::{Document, Documents},
+        graph::{Entity, Graph, Version},
+    },
+};
+
+use super::Verdict;
+use crate::sim::{
+    fold::{Fact, Place, Story},
+    world::World,
+};
+
+const ALL: usize = 100_000;
+
+fn of_version(version: Version) -> Fact {
+    Fact {
+        branch: version.branch,
+        entity: version.entity,
+        position: version.position,
+        sequence: version.sequence,
+        event_id: version.event_id,
+        data: version.data,
+    }
+}
+
+fn of_document(document: Document) -> Fact {
+    Fact {
+        branch: document.branch.1,
+        entity: document.entity,
+        position: document.position,
+        sequence: document.sequence,
+        event_id: document.event_id,
+        data: document.data,
+    }
+}
+
+/// What a reader sees of a fact, wherever it is stored.
+fn content(fact: &Fact) -> (LogPosition, u64, Option<&str>) {
+    (
+        fact.position,
+        fact.sequence.0,
+        fact.data.as_ref().map(spice_core::json::Json::as_str),
+    )
+}
+
+/// The graph holds every version once, and reads show what the log says.
+pub(super) async fn check_graph(
+    world: &World,
+    stream: &StreamId,
+    story: &Story,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let graph = world.graph.get();
+    let mut found: BTreeMap<Place, Fact> = BTreeMap::new();
+    for generation in &story.generations {
+        for version in graph.latest(stream, *generation, None, ALL).await? {
+            let fact = of_version(version);
+            found.insert((fact.branch, fact.entity.clone()), fact);
+        }
+    }
+    compare("graph", stream, &story.newest(), &found, verdict);
+    let entities: Vec<Entity> = story.entities().into_iter().collect();
+    let nothing = BTreeSet::new();
+    for (name, (_, lineage)) in &story.branches {
+        for at in moments(story) {
+            let view = View {
+                stream: stream.clone(),
+                lineage: lineage.at(at),
+            };
+            let answers = graph.get(&view, &entities).await?;
+            for (entity, answer) in entities.iter().zip(answers) {
+                let seen = answer.map(of_version);
+                let expected = story.shown(&view.lineage, entity, &nothing);
+                verdict.check(
+                    seen.as_ref().map(content) == expected.map(content),
+                    || format!("the graph of {stream} shows on {name} at {at} {seen:?}, the log says {expected:?}"),
+                );
+            }
+        }
+        for entity in &entities {
+            let view = View {
+                stream: stream.clone(),
+                lineage: lineage.clone(),
+            };
+            let versions = graph.history(&view, entity).await?;
+            let positions: Vec<LogPosition> = versions.iter().map(|one| one.position).collect();
+            let expected = story.history(lineage, entity);
+            verdict.check(positions == expected, || {
+                format!("{entity:?} of {stream} has the versions {positions:?} on {name}, not {expected:?}")
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The documents are the newest versions, copies of superseded ones included, without what is
+/// parked.
+pub(super) async fn check_documents(
+    world: &World,
+    stream: &StreamId,
+    story: &Story,
+    parked: &BTreeSet<LogPosition>,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let documents = world.documents.get();
+    let live: BTreeSet<_> = story.branches.values().map(|(live, _)| *live).collect();
+    let mut expected = story.documents(parked);
+    expected.retain(|(branch, _), _| live.contains(branch));
+    let mut found: BTreeMap<Place, Fact> = BTreeMap::new();
+    for generation in &live {
+        for document in documents.all(stream, *generation, None, ALL).await? {
+            let fact = of_document(document);
+            found.insert((fact.branch, fact.entity.clone()), fact);
+        }
+    }
+    compare("documents", stream, &expected, &found, verdict);
+    let instances: Vec<InstanceRef> = story
+        .entities()
+        .into_iter()
+        .filter_map(|entity| match entity {
+            Entity::Instance(instance) => Some(instance),
+            Entity::Class(_) => None,
+        })
+        .collect();
+    for (name, (_, lineage)) in &story.branches {
+        let view = View {
+            stream: stream.clone(),
+            lineage: lineage.clone(),
+        };
+        let answers = documents.get(&view, &instances).await?;
+        for (instance, answer) in instances.iter().zip(answers) {
+            let seen = answer.map(of_document);
+            let entity = Entity::Instance(instance.clone());
+            let expected = story.shown(lineage, &entity, parked);
+            verdict.check(seen.as_ref().map(content) == expected.map(content), || {
+                format!(
+                    "the documents of {stream} show on {name} {seen:?}, the log says {expected:?}"
+                )
+            });
+        }
+    }
+    Ok(())
+}
+
+fn moments(story: &Story) -> Vec<LogPosition> {
+    let end = story.envelopes.len() as u64;
+    let mut moments: Vec<LogPosition> = (0..end).step_by(9).map(LogPosition).collect();
+    moments.push(LogPosition::MAX);
+    moments
+}
+
+fn compare(
+    sink: &str,
+    stream: &StreamId,
+    expected: &BTreeMap<Place, Fact>,
+    found: &BTreeMap<Place, Fact>,
+    verdict: &mut Verdict,
+) {
+    let places: BTreeSet<&Place> = expected.keys().chain(found.keys()).collect();
+    for place in places {
+        let (expected, found) = (expected.get(place), found.get(place));
+        verdict.check(expected == found, || {
+            format!("{sink} of {stream}: {found:?}, the log says {expected:?}")
+        });
+    }
+}

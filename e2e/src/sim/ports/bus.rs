@@ -1,0 +1,80 @@
+//! The bus behind a gate. Deliveries may repeat and come out of order.
+
+use async_trait::async_trait;
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        bus::{Bus, Subscription},
+        log::Record,
+    },
+};
+use spice_stores::bus::local::LocalBus;
+
+use crate::sim::{faults::Port, gate::Gate, swap::Swap};
+
+/// The bus of one node.
+pub struct GatedBus {
+    /// The way to it.
+    pub gate: Gate,
+    /// The bus.
+    pub inner: Swap<LocalBus>,
+}
+
+#[async_trait]
+impl Bus for GatedBus {
+    async fn publish(&self, stream: &StreamId, records: Vec<Record>) -> StoreResult<()> {
+        let bus = self.inner.get();
+        let effect = bus.publish(stream, records);
+        self.gate.call(Port::Bus, "publish", effect).await
+    }
+
+    async fn subscribe(
+        &self,
+        group: &str,
+        stream: &StreamId,
+    ) -> StoreResult<Box<dyn Subscription>> {
+        let bus = self.inner.get();
+        let effect = bus.subscribe(group, stream);
+        let inner = self.gate.call(Port::Bus, "subscribe", effect).await?;
+        Ok(Box::new(GatedSubscription {
+            gate: self.gate.clone(),
+            inner,
+            held: Vec::new(),
+            delivered: Vec::new(),
+        }))
+    }
+}
+
+struct GatedSubscription {
+    gate: Gate,
+    inner: Box<dyn Subscription>,
+    /// Taken from the bus and not yet told: a delivery that is not told is not lost.
+    held: Vec<Record>,
+    /// Told lately, to be told again.
+    delivered: Vec<Record>,
+}
+
+#[async_trait]
+impl Subscription for GatedSubscription {
+    async fn next(&mut self, limit: usize) -> StoreResult<Vec<Record>> {
+        if self.held.is_empty() {
+            self.held = self.inner.next(limit).await?;
+        }
+        self.gate.call(Port::Bus, "next", async { Ok(()) }).await?;
+        let mut records = std::mem::take(&mut self.held);
+        if self.gate.faults.disorder() {
+            let fresh = records.clone();
+            records.extend(self.delivered.iter().cloned());
+            records.extend(fresh.iter().cloned());
+            records.reverse();
+            self.delivered = fresh;
+        }
+        Ok(records)
+    }
+
+    async fn commit(&mut self, position: LogPosition) -> StoreResult<()> {
+        let effect = self.inner.commit(position);
+        self.gate.call(Port::Bus, "commit", effect).await
+    }
+}

@@ -1,0 +1,153 @@
+//! The documents behind a gate. Some entities they refuse for good, as long as they are poison.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use spice_core::{
+    error::StoreError,
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
+    lineage::View,
+    name::ClassName,
+    port::{
+        StoreResult,
+        documents::{BulkResult, Document, Documents, Search, SearchPage},
+        graph::{Entity, Sink},
+    },
+};
+use spice_stores::sqlite::SqliteDocuments;
+
+use crate::sim::{faults::Port, gate::Gate, swap::Swap};
+
+/// What a sink refuses for good.
+#[derive(Clone, Default)]
+pub struct Poison(Arc<Mutex<BTreeSet<Entity>>>);
+
+impl Poison {
+    /// From now on this is refused.
+    pub fn put(&self, entity: Entity) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(entity);
+    }
+
+    /// From now on nothing is.
+    pub fn lift(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn is(&self, entity: &Entity) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(entity)
+    }
+}
+
+/// The documents of one node.
+pub struct GatedDocuments {
+    /// The way to them.
+    pub gate: Gate,
+    /// The documents.
+    pub inner: Swap<SqliteDocuments>,
+    /// What they refuse.
+    pub poison: Poison,
+}
+
+macro_rules! gated {
+    ($self:ident, $method:ident($($argument:expr),*)) => {{
+        let inner = $self.inner.get();
+        let effect = inner.$method($($argument),*);
+        $self.gate.call(Port::Documents, stringify!($method), effect).await
+    }};
+}
+
+#[async_trait]
+impl Documents for GatedDocuments {
+    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
+        gated!(self, sink(stream))
+    }
+
+    async fn apply(
+        &self,
+        stream: &StreamId,
+        generation: &str,
+        from: LogPosition,
+        through: LogPosition,
+        documents: &[Document],
+    ) -> StoreResult<BulkResult> {
+        let inner = self.inner.get();
+        let good: Vec<usize> = (0..documents.len())
+            .filter(|index| !self.poison.is(&documents[*index].entity))
+            .collect();
+        let taken: Vec<Document> = good.iter().map(|index| documents[*index].clone()).collect();
+        let effect = inner.apply(stream, generation, from, through, &taken);
+        let answer = self.gate.call(Port::Documents, "apply", effect).await?;
+        let mut refused: Vec<(usize, StoreError)> = (0..documents.len())
+            .filter(|index| !good.contains(index))
+            .map(|index| (index, poisoned()))
+            .collect();
+        refused.extend(
+            answer
+                .refused
+                .into_iter()
+                .map(|(index, error)| (good[index], error)),
+        );
+        Ok(BulkResult {
+            refused,
+            stale: answer.stale.into_iter().map(|index| good[index]).collect(),
+        })
+    }
+
+    async fn get(
+        &self,
+        view: &View,
+        instances: &[InstanceRef],
+    ) -> StoreResult<Vec<Option<Document>>> {
+        gated!(self, get(view, instances))
+    }
+
+    async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage> {
+        gated!(self, search(view, search))
+    }
+
+    async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>> {
+        gated!(self, counts(view))
+    }
+
+    async fn all(
+        &self,
+        stream: &StreamId,
+        branch: BranchGeneration,
+        after: Option<&Entity>,
+        limit: usize,
+    ) -> StoreResult<Vec<Document>> {
+        gated!(self, all(stream, branch, after, limit))
+    }
+
+    async fn remove(
+        &self,
+        stream: &StreamId,
+        branch: BranchGeneration,
+        entities: &[Entity],
+    ) -> StoreResult<()> {
+        gated!(self, remove(stream, branch, entities))
+    }
+
+    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
+        gated!(self, reset(stream))
+    }
+}
+
+fn poisoned() -> StoreError {
+    StoreError::Rejected {
+        store: "documents",
+        reason: "it is poison".into(),
+    }
+}

@@ -1,0 +1,172 @@
+//! The registry behind a gate: the write model and the workers' part.
+
+use async_trait::async_trait;
+use spice_core::{
+    id::{CommandId, LogPosition, StreamId},
+    lineage::Lineage,
+    model::{CommandEntry, ModelEntry, ModelKey},
+    port::{
+        StoreResult,
+        registry::{
+            Advance, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord, WorkerRegistry,
+            WriteModel,
+        },
+    },
+    time::Timestamp,
+};
+use spice_stores::sqlite::SqliteRegistry;
+
+use crate::sim::{faults::Port, gate::Gate, swap::Swap};
+
+/// The registry of one node.
+pub struct GatedRegistry {
+    /// The way to it.
+    pub gate: Gate,
+    /// The registry.
+    pub inner: Swap<SqliteRegistry>,
+}
+
+macro_rules! gated {
+    ($self:ident, $port:ident, $method:ident($($argument:expr),*)) => {{
+        let inner = $self.inner.get();
+        let effect = inner.$method($($argument),*);
+        $self.gate.call(Port::$port, stringify!($method), effect).await
+    }};
+}
+
+#[async_trait]
+impl WriteModel for GatedRegistry {
+    async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        gated!(self, Model, reflected(stream))
+    }
+
+    async fn get(
+        &self,
+        stream: &StreamId,
+        lookups: &[Lookup],
+    ) -> StoreResult<Vec<Option<ModelEntry>>> {
+        gated!(self, Model, get(stream, lookups))
+    }
+
+    async fn scan(
+        &self,
+        stream: &StreamId,
+        lineage: &Lineage,
+        prefix: &str,
+        after: Option<&ModelKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ModelEntry>> {
+        gated!(self, Model, scan(stream, lineage, prefix, after, limit))
+    }
+
+    async fn advance(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+        entries: Vec<ModelEntry>,
+        commands: Vec<CommandEntry>,
+    ) -> StoreResult<Advance> {
+        gated!(self, Model, advance(stream, from, to, entries, commands))
+    }
+
+    async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>> {
+        gated!(self, Model, commands(ids))
+    }
+
+    async fn recent_commands(
+        &self,
+        stream: &StreamId,
+        before: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<CommandEntry>> {
+        gated!(self, Model, recent_commands(stream, before, limit))
+    }
+
+    async fn forget(&self, stream: &StreamId) -> StoreResult<()> {
+        gated!(self, Model, forget(stream))
+    }
+}
+
+#[async_trait]
+impl WorkerRegistry for GatedRegistry {
+    async fn acquire(
+        &self,
+        key: &WorkKey,
+        owner: &str,
+        now: Timestamp,
+        expired_before: Timestamp,
+    ) -> StoreResult<Option<Lease>> {
+        gated!(self, Work, acquire(key, owner, now, expired_before))
+    }
+
+    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool> {
+        gated!(self, Work, renew(key, lease, now))
+    }
+
+    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()> {
+        gated!(self, Work, release(key, lease))
+    }
+
+    async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {
+        gated!(self, Work, worked(key))
+    }
+
+    async fn record(&self, record: WorkRecord) -> StoreResult<()> {
+        gated!(self, Work, record(record))
+    }
+
+    async fn processed(
+        &self,
+        stream: &StreamId,
+        position: LogPosition,
+    ) -> StoreResult<Vec<(String, Outcome, Timestamp)>> {
+        gated!(self, Work, processed(stream, position))
+    }
+
+    async fn prune(&self, keep: u64) -> StoreResult<u64> {
+        gated!(self, Work, prune(keep))
+    }
+
+    async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>> {
+        gated!(self, Work, dead_letters(stream))
+    }
+
+    async fn clear_dead_letters(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        positions: &[LogPosition],
+    ) -> StoreResult<()> {
+        gated!(self, Work, clear_dead_letters(handler, stream, positions))
+    }
+
+    async fn request_retry(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        aggregate_id: &str,
+    ) -> StoreResult<()> {
+        gated!(self, Work, request_retry(handler, stream, aggregate_id))
+    }
+
+    async fn retries(&self, stream: &StreamId) -> StoreResult<Vec<(String, String)>> {
+        gated!(self, Work, retries(stream))
+    }
+
+    async fn clear_retry(
+        &self,
+        handler: &str,
+        stream: &StreamId,
+        aggregate_id: &str,
+    ) -> StoreResult<()> {
+        gated!(self, Work, clear_retry(handler, stream, aggregate_id))
+    }
+
+    async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {
+        let inner = self.inner.get();
+        let change = inner.wait_change(stream, seen).await;
+        self.gate.alive().await;
+        change
+    }
+}

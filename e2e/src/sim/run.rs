@@ -1,0 +1,83 @@
+//! One run: a world, what the clients do in it, rest, judgement.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+
+use super::{
+    client::Answers,
+    faults::Call,
+    oracle::{self, Verdict},
+    scenario,
+    world::{Setup, World},
+};
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is wrong, and the final state.
+    pub verdict: Verdict,
+    /// Every port call.
+    pub trace: Vec<Call>,
+}
+
+/// Runs something on a runtime of its own, under paused time.
+pub fn on_paused_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(work)
+}
+
+/// The standard scenario under a plan.
+pub fn standard(setup: Setup) -> anyhow::Result<Outcome> {
+    on_paused_time(Box::pin(async move {
+        let world = World::start(setup)?;
+        let answers = Answers::default();
+        scenario::standard(&world, &answers).await?;
+        finish(&world, &answers).await
+    }))
+}
+
+/// Brings a world to rest, judges it, ends it cleanly, and judges what it leaves behind.
+pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Outcome> {
+    world.settle().await?;
+    let told = answers
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let mut verdict = oracle::judge(world, &told).await?;
+    let trace = world.faults.trace();
+    world.shut_down().await;
+    oracle::check_leases(world, &mut verdict).await?;
+    Ok(Outcome { verdict, trace })
+}
+
+/// Does work for many items on so many threads; the answers are in order.
+pub fn in_parallel<I: Send, T: Send>(
+    threads: usize,
+    items: Vec<I>,
+    work: impl Fn(I) -> T + Sync,
+) -> Vec<T> {
+    let queue = Mutex::new(items.into_iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((number, item)) = next else { break };
+                    let answer = work(item);
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((number, answer));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, answer)| answer).collect()
+}

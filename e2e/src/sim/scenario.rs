@@ -1,0 +1,187 @@
+//! What the clients do in the standard run: two databases side by side, with everything that a
+//! projection can get wrong.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use spice_core::{
+    error::ErrorCode,
+    id::{InstanceRef, Sequence},
+    port::graph::Entity,
+};
+
+use super::{
+    client::{
+        Answers, Client, bulk, change, create_branch, create_class, create_database, creation,
+        delete_branch, delete_database, deletion, patch, product_class, supplier_class,
+        transaction, update_class,
+    },
+    world::World,
+};
+
+/// The whole of it; the answers say what came of every command.
+pub async fn standard(world: &Arc<World>, answers: &Answers) -> anyhow::Result<()> {
+    let poison: InstanceRef = "Product/poison".parse()?;
+    world.poison.put(Entity::Instance(poison));
+    let alpha = Client::new(world, 0, "alpha", answers)?;
+    let beta = Client::new(world, 0, "beta", answers)?;
+    let (first, second) = tokio::join!(Box::pin(trade(&alpha)), Box::pin(reuse(&beta)));
+    first?;
+    second
+}
+
+/// One database: instances, a transaction, a bulk, branches, a schema change, poison.
+async fn trade(alpha: &Client) -> anyhow::Result<()> {
+    alpha.accepted("create", create_database()).await?;
+    let class = create_class("main", supplier_class())?;
+    alpha.accepted("Supplier", class).await?;
+    let class = create_class("main", product_class())?;
+    let product = alpha.accepted("Product", class).await?;
+    let supplier = creation("Supplier", json!({"supplier_id": "s1", "name": "First"}));
+    alpha.accepted("s1", change("main", supplier)?).await?;
+    for (sku, code) in [("p1", "one"), ("p2", "two"), ("p3", "three")] {
+        let data = json!({"sku": sku, "price": 1, "code": code, "supplier": "Supplier/s1"});
+        let action = change("main", creation("Product", data))?;
+        alpha.accepted(sku, action).await?;
+    }
+    change_instances(alpha).await?;
+    poison(alpha).await?;
+    branches(alpha).await?;
+    let property = json!({"properties": [
+        {"name": "sku", "type": "string", "primaryKey": true},
+        {"name": "name", "type": "string"},
+        {"name": "price", "type": "integer"},
+        {"name": "code", "type": "string", "constraints": {"unique": true}},
+        {"name": "colour", "type": "string", "default": "grey"}
+    ]});
+    let sequence = product.sequence.unwrap_or_default();
+    let action = update_class("main", "Product", property, sequence)?;
+    alpha.accepted("schema", action).await?;
+    let data = json!({"sku": "p9", "price": 9, "colour": "red"});
+    alpha
+        .accepted("p9", change("main", creation("Product", data))?)
+        .await?;
+    Ok(())
+}
+
+async fn change_instances(alpha: &Client) -> anyhow::Result<()> {
+    let dearer = patch("Product", "p1", json!({"price": 2}), Sequence(1))?;
+    alpha.accepted("p1 dearer", change("main", dearer)?).await?;
+    let stale = patch("Product", "p1", json!({"price": 3}), Sequence(1))?;
+    let conflict = ErrorCode::OptimisticConcurrencyConflict;
+    alpha
+        .refused("p1 stale", change("main", stale)?, conflict)
+        .await?;
+    let gone = deletion("Product", "p2", Sequence(1))?;
+    alpha.accepted("p2 gone", change("main", gone)?).await?;
+    let again = creation("Product", json!({"sku": "p2", "price": 1}));
+    alpha
+        .refused("p2 again", change("main", again)?, ErrorCode::Deleted)
+        .await?;
+    let together = transaction(
+        "main",
+        vec![
+            creation("Product", json!({"sku": "p4", "price": 4, "code": "two"})),
+            patch("Product", "p1", json!({"code": "uno"}), Sequence(2))?,
+            deletion("Product", "p3", Sequence(1))?,
+        ],
+    )?;
+    alpha.accepted("together", together).await?;
+    let rows = (0..4)
+        .map(|row| json!({"sku": format!("b{row}"), "price": row, "supplier": "Supplier/s1"}))
+        .collect();
+    alpha
+        .accepted("bulk", bulk("main", "Product", rows)?)
+        .await?;
+    Ok(())
+}
+
+async fn poison(alpha: &Client) -> anyhow::Result<()> {
+    let bad = creation("Product", json!({"sku": "poison", "price": 1}));
+    alpha.accepted("poison", change("main", bad)?).await?;
+    let more = patch("Product", "poison", json!({"price": 2}), Sequence(1))?;
+    alpha.accepted("more poison", change("main", more)?).await?;
+    Ok(())
+}
+
+async fn branches(alpha: &Client) -> anyhow::Result<()> {
+    alpha
+        .accepted("what-if", create_branch("what-if", "main")?)
+        .await?;
+    let own = patch("Product", "p1", json!({"price": 10}), Sequence(3))?;
+    alpha.accepted("if p1", change("what-if", own)?).await?;
+    // From here on the branch shows what main has no more.
+    let moved = patch("Product", "p4", json!({"price": 44}), Sequence(1))?;
+    alpha.accepted("p4 moved", change("main", moved)?).await?;
+    let gone = deletion("Product", "b0", Sequence(1))?;
+    alpha.accepted("b0 gone", change("main", gone)?).await?;
+    let new = creation("Product", json!({"sku": "p5", "price": 5}));
+    alpha.accepted("if p5", change("what-if", new)?).await?;
+    let hidden = deletion("Product", "b1", Sequence(1))?;
+    alpha
+        .accepted("if b1 gone", change("what-if", hidden)?)
+        .await?;
+    alpha
+        .accepted("deep", create_branch("what-if/deep", "what-if")?)
+        .await?;
+    let below = patch("Product", "p5", json!({"price": 55}), Sequence(1))?;
+    alpha
+        .accepted("if p5 moved", change("what-if", below)?)
+        .await?;
+    let deep = patch("Product", "p4", json!({"price": 444}), Sequence(1))?;
+    alpha
+        .accepted("deep p4", change("what-if/deep", deep)?)
+        .await?;
+    let gone = deletion("Product", "b2", Sequence(1))?;
+    alpha.accepted("b2 gone", change("main", gone)?).await?;
+    alpha
+        .accepted("kept", create_branch("kept", "main")?)
+        .await?;
+    alpha
+        .accepted("deep off", delete_branch("what-if/deep")?)
+        .await?;
+    alpha
+        .accepted("what-if off", delete_branch("what-if")?)
+        .await?;
+    alpha
+        .accepted("what-if on", create_branch("what-if", "main")?)
+        .await?;
+    let again = patch("Product", "p1", json!({"price": 11}), Sequence(3))?;
+    alpha
+        .accepted("if p1 again", change("what-if", again)?)
+        .await?;
+    let late = patch("Product", "p4", json!({"price": 45}), Sequence(2))?;
+    alpha.accepted("p4 again", change("main", late)?).await?;
+    Ok(())
+}
+
+/// One database that is deleted and made again under its name.
+async fn reuse(beta: &Client) -> anyhow::Result<()> {
+    let database = beta.accepted("create", create_database()).await?;
+    let class = create_class("main", product_class())?;
+    beta.accepted("Product", class).await?;
+    let one = creation("Product", json!({"sku": "x", "price": 1, "code": "same"}));
+    beta.accepted("x", change("main", one)?).await?;
+    let other = creation("Product", json!({"sku": "y", "price": 1, "code": "same"}));
+    beta.refused("y", change("main", other)?, ErrorCode::ValidationFailed)
+        .await?;
+    beta.accepted("twig", create_branch("twig", "main")?)
+        .await?;
+    let twig = patch("Product", "x", json!({"price": 7}), Sequence(1))?;
+    beta.accepted("twig x", change("twig", twig)?).await?;
+    let sequence = database.sequence.unwrap_or_default();
+    beta.accepted("delete", delete_database(sequence)).await?;
+    let nothing = creation("Product", json!({"sku": "z"}));
+    beta.refused("z", change("main", nothing)?, ErrorCode::NotFound)
+        .await?;
+    beta.accepted("create again", create_database()).await?;
+    let class = create_class("main", product_class())?;
+    beta.accepted("Product again", class).await?;
+    let one = creation("Product", json!({"sku": "x", "price": 100}));
+    beta.accepted("x again", change("main", one)?).await?;
+    beta.accepted("twig again", create_branch("twig", "main")?)
+        .await?;
+    let one = patch("Product", "x", json!({"price": 101}), Sequence(1))?;
+    beta.accepted("x moved", change("main", one)?).await?;
+    Ok(())
+}

@@ -1,0 +1,411 @@
+//! The simulated world: durable stores that outlive the processes, and the processes.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use spice_api::writer::{Writer, WriterSettings};
+use spice_core::{
+    guard::Guards,
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        clock::Clock,
+        documents::Documents,
+        graph::{Graph, Sink},
+        log::Log,
+        registry::{WorkKey, WorkerRegistry, WriteModel},
+    },
+    time::Timestamp,
+};
+use spice_stores::{
+    bus::local::LocalBus,
+    log::MemoryLog,
+    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
+};
+use spice_workers::{
+    BackoffConfig,
+    engine::EngineConfig,
+    relay::RelayConfig,
+    supervisor::{self, Workers, WorkersConfig},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use super::{
+    faults::{Faults, Node, Planned, Role, Scope},
+    gate::Gate,
+    ports::{GatedBus, GatedDocuments, GatedGraph, GatedLog, GatedRegistry, Poison},
+    swap::Swap,
+};
+
+/// When the simulated clock starts.
+const START: i64 = 1_770_000_000_000_000;
+/// How long a lease lives in the simulation.
+pub const LEASE: Duration = Duration::from_secs(20);
+
+/// What a run is made of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The guards in force.
+    pub guards: Guards,
+    /// What goes wrong.
+    pub plan: Vec<Planned>,
+    /// What runs.
+    pub nodes: Vec<Node>,
+    /// Whether the roles are one process, which knows that it is alone and takes its own leases
+    /// back at once.
+    pub one_process: bool,
+    /// The most envelopes of a worker's batch.
+    pub batch: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            guards: Guards::default(),
+            plan: Vec::new(),
+            nodes: Role::ALL
+                .iter()
+                .map(|role| Node {
+                    role: *role,
+                    number: 0,
+                })
+                .collect(),
+            one_process: true,
+            batch: 16,
+        }
+    }
+}
+
+/// The time, as the simulation has it.
+pub struct SimClock {
+    origin: Instant,
+    faults: Arc<Faults>,
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(START + elapsed + self.faults.jumped())
+    }
+}
+
+/// An api that runs, with the gate that tells when it has stopped.
+#[derive(Clone)]
+pub struct RunningApi {
+    /// Its writer.
+    pub writer: Writer,
+    /// Its gate.
+    pub gate: Gate,
+}
+
+/// The world of one run.
+pub struct World {
+    /// What goes wrong in it.
+    pub faults: Arc<Faults>,
+    /// What the documents refuse.
+    pub poison: Poison,
+    /// The log.
+    pub log: MemoryLog,
+    /// The bus.
+    pub bus: Swap<LocalBus>,
+    /// The registry.
+    pub registry: Swap<SqliteRegistry>,
+    /// The graph.
+    pub graph: Swap<SqliteGraph>,
+    /// The documents.
+    pub documents: Swap<SqliteDocuments>,
+    /// What it was made of.
+    pub setup: Setup,
+    clock: Arc<SimClock>,
+    apis: watch::Sender<HashMap<u8, RunningApi>>,
+    workers: Mutex<HashMap<Node, Workers>>,
+    births: AtomicU64,
+}
+
+impl World {
+    /// A world with all of its nodes running.
+    pub fn start(setup: Setup) -> anyhow::Result<Arc<Self>> {
+        let log = MemoryLog::new();
+        let (faults, crashes) = Faults::new(log.clone(), &setup.plan);
+        let faults = Arc::new(faults);
+        let guards = setup.guards;
+        let world = Arc::new(Self {
+            poison: Poison::default(),
+            log,
+            bus: Swap::new(LocalBus::new()),
+            registry: Swap::new(empty_registry(guards)?),
+            graph: Swap::new(empty_graph(guards)?),
+            documents: Swap::new(empty_documents(guards)?),
+            clock: Arc::new(SimClock {
+                origin: Instant::now(),
+                faults: Arc::clone(&faults),
+            }),
+            faults,
+            setup,
+            apis: watch::Sender::new(HashMap::new()),
+            workers: Mutex::new(HashMap::new()),
+            births: AtomicU64::new(0),
+        });
+        for node in &world.setup.nodes {
+            world.start_node(*node);
+        }
+        tokio::spawn(restart_what_stops(Arc::clone(&world), crashes));
+        Ok(world)
+    }
+
+    /// Starts a node; the one of the same name before it is dead.
+    pub fn start_node(&self, node: Node) {
+        let gate = Gate::open(&self.faults, node);
+        let log = Arc::new(GatedLog {
+            gate: gate.clone(),
+            inner: self.log.clone(),
+        });
+        let registry = Arc::new(GatedRegistry {
+            gate: gate.clone(),
+            inner: self.registry.clone(),
+        });
+        if node.role == Role::Api {
+            let settings = WriterSettings {
+                guards: self.setup.guards,
+                ..WriterSettings::default()
+            };
+            let writer = Writer::new(log, registry, Arc::clone(&self.clock) as _, settings);
+            let running = RunningApi { writer, gate };
+            self.apis.send_modify(|apis| {
+                apis.insert(node.number, running);
+            });
+            return;
+        }
+        let ports = supervisor::Ports {
+            log,
+            bus: Arc::new(GatedBus {
+                gate: gate.clone(),
+                inner: self.bus.clone(),
+            }),
+            registry,
+            graph: Arc::new(GatedGraph {
+                gate: gate.clone(),
+                inner: self.graph.clone(),
+            }),
+            documents: Arc::new(GatedDocuments {
+                gate,
+                inner: self.documents.clone(),
+                poison: self.poison.clone(),
+            }),
+            clock: Arc::clone(&self.clock) as _,
+        };
+        let workers = Workers::start(ports, self.workers_config(node));
+        let before = self.workers().insert(node, workers);
+        drop(before);
+    }
+
+    fn workers_config(&self, node: Node) -> WorkersConfig {
+        let birth = self.births.fetch_add(1, Ordering::Relaxed);
+        let backoff = BackoffConfig {
+            base: Duration::from_millis(10),
+            max: Duration::from_secs(1),
+        };
+        let owner = if self.setup.one_process {
+            format!("process-{}", node.number)
+        } else {
+            format!("node-{birth}")
+        };
+        WorkersConfig {
+            roles: vec![match node.role {
+                Role::Graph => supervisor::Role::Graph,
+                Role::Projection => supervisor::Role::Projection,
+                Role::Api | Role::Relay => supervisor::Role::Relay,
+            }],
+            engine: EngineConfig {
+                owner,
+                lease_timeout: LEASE,
+                heartbeat: LEASE / 4,
+                batch_records: self.setup.batch,
+                attempts: 3,
+                backoff,
+                seed: birth + 1,
+                guards: self.setup.guards,
+                ..EngineConfig::default()
+            },
+            relay: RelayConfig {
+                batch_records: self.setup.batch,
+                backoff,
+                seed: birth + 1,
+                ..RelayConfig::default()
+            },
+            restart: BackoffConfig {
+                base: Duration::from_millis(100),
+                max: Duration::from_secs(5),
+            },
+        }
+    }
+
+    /// The api of this number that runs now, or will.
+    pub async fn api(&self, number: u8) -> anyhow::Result<RunningApi> {
+        let mut apis = self.apis.subscribe();
+        let apis = apis
+            .wait_for(|apis| apis.contains_key(&number))
+            .await
+            .context("the world is gone")?;
+        apis.get(&number).cloned().context("no such api")
+    }
+
+    /// Throws the registry away.
+    pub fn wipe_registry(&self) -> anyhow::Result<()> {
+        self.registry.put(empty_registry(self.setup.guards)?);
+        Ok(())
+    }
+
+    /// Throws the graph away.
+    pub fn wipe_graph(&self) -> anyhow::Result<()> {
+        self.graph.put(empty_graph(self.setup.guards)?);
+        Ok(())
+    }
+
+    /// Throws the documents away.
+    pub fn wipe_documents(&self) -> anyhow::Result<()> {
+        self.documents.put(empty_documents(self.setup.guards)?);
+        Ok(())
+    }
+
+    /// Waits until nothing is left to do, with nothing going wrong any more.
+    pub async fn settle(&self) -> anyhow::Result<()> {
+        self.faults.calm();
+        let mut lagging = String::new();
+        for round in 0..3_000 {
+            if round % 100 == 0 {
+                self.read_in().await;
+            }
+            match self.lagging().await? {
+                None => return Ok(()),
+                Some(found) => lagging = found,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let statuses: Vec<String> = self
+            .workers()
+            .iter()
+            .flat_map(|(node, workers)| {
+                let statuses = workers.statuses();
+                statuses
+                    .into_iter()
+                    .map(|(key, status)| format!("{:?} {}: {status:?}", node.role, key.0))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        bail!("it does not come to rest: {lagging}; {statuses:#?}")
+    }
+
+    /// Makes every api read what there is; what it cannot read shows as a registry that lags.
+    async fn read_in(&self) {
+        let apis: Vec<RunningApi> = self.apis.borrow().values().cloned().collect();
+        for api in apis {
+            tokio::select! {
+                _ = api.writer.databases() => {}
+                () = api.gate.dead() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    async fn lagging(&self) -> anyhow::Result<Option<String>> {
+        for stream in self.log.streams().await? {
+            let end = self.log.end(&stream).await?;
+            let places = [
+                ("registry", self.registry.get().reflected(&stream).await?),
+                ("checkpoint", self.log.checkpoint(&stream).await?),
+                ("graph", self.graph_place(&stream).await?),
+                ("documents", self.documents_place(&stream).await?),
+            ];
+            if let Some((name, place)) = places.iter().find(|(_, place)| *place < end) {
+                return Ok(Some(format!("{name} of {stream} is at {place} of {end}")));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn graph_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let sink = self.graph.get().sink(stream).await?;
+        let key = work_key(spice_workers::graph_worker::NAME, stream, &sink);
+        Ok(self.registry.get().worked(&key).await?.min(sink.position))
+    }
+
+    async fn documents_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let sink = self.documents.get().sink(stream).await?;
+        let key = work_key(spice_workers::projection_worker::NAME, stream, &sink);
+        Ok(self.registry.get().worked(&key).await?.min(sink.position))
+    }
+
+    /// Ends every node cleanly: what is in hand is finished, leases are given back.
+    pub async fn shut_down(&self) {
+        let apis = self.apis.send_replace(HashMap::new());
+        for api in apis.into_values() {
+            api.writer.shutdown().await;
+        }
+        let workers: Vec<Workers> = self.workers().drain().map(|(_, workers)| workers).collect();
+        for workers in workers {
+            workers.shutdown().await;
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn workers(&self) -> std::sync::MutexGuard<'_, HashMap<Node, Workers>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The key of a worker's records.
+pub fn work_key(worker: &str, stream: &StreamId, sink: &Sink) -> WorkKey {
+    WorkKey {
+        worker: worker.to_owned(),
+        stream: stream.clone(),
+        sink: sink.generation.clone(),
+    }
+}
+
+async fn restart_what_stops(
+    world: Arc<World>,
+    mut crashes: mpsc::UnboundedReceiver<(Node, Scope)>,
+) {
+    while let Some((node, scope)) = crashes.recv().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        match scope {
+            Scope::Caller => world.start_node(node),
+            Scope::Process => {
+                world.bus.put(LocalBus::new());
+                for node in &world.setup.nodes {
+                    world.start_node(*node);
+                }
+            }
+        }
+    }
+}
+
+/// An empty registry.
+pub fn empty_registry(guards: Guards) -> StoreResult<SqliteRegistry> {
+    SqliteRegistry::open(&Location::Memory, Mode::Inline, guards)
+}
+
+/// An empty graph.
+pub fn empty_graph(guards: Guards) -> StoreResult<SqliteGraph> {
+    SqliteGraph::open(&Location::Memory, Mode::Inline, guards)
+}
+
+/// Empty documents.
+pub fn empty_documents(guards: Guards) -> StoreResult<SqliteDocuments> {
+    SqliteDocuments::open(&Location::Memory, Mode::Inline, guards)
+}
