@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use spice_core::{
     error::ErrorCode,
     json::Json,
-    name::ClassName,
+    name::{ClassName, PropertyName},
     ontology::{Cardinality, Class, PropertyType},
 };
 
@@ -102,7 +102,7 @@ fn what_a_class_says_is_understood() {
     assert_eq!(shop.relationship_target(&name("price")), None);
     let targets: Vec<_> = shop.targets().iter().map(|it| it.as_str()).collect();
     assert_eq!(targets, ["Company", "Part", "Shop", "ShopProduct"]);
-    let texts: Vec<_> = shop.text_properties().map(|it| it.as_str()).collect();
+    let texts: Vec<_> = shop.text_properties().map(PropertyName::as_str).collect();
     assert_eq!(texts, ["product_id", "tags"]);
     let keys: Vec<_> = shop.primary_key().map(|it| it.name.as_str()).collect();
     assert_eq!(keys, ["product_id"]);

@@ -10,7 +10,7 @@ use spice_core::{
 
 use crate::support::{json, read};
 
-fn passes(property: &str, condition: Value, value: Option<&str>) -> bool {
+fn passes(property: &str, condition: &Value, value: Option<&str>) -> bool {
     let value = value.map(json);
     let filters = read(json!({property: condition})).unwrap_or_else(|refusal| panic!("{refusal}"));
     filters
@@ -198,7 +198,7 @@ fn a_filter_compares_by_the_type() {
         ("instance_id", json!({"exists": false}), None, false),
     ] {
         assert_eq!(
-            passes(property, condition.clone(), value),
+            passes(property, &condition, value),
             expected,
             "{property} {condition} {value:?}"
         );
