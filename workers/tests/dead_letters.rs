@@ -1,0 +1,240 @@
+//! What a sink refuses for good: parked with what follows it, retried, discarded.
+
+mod support;
+
+use serde_json::json;
+use spice_core::{
+    id::{BranchGeneration, LogPosition},
+    port::registry::{Outcome, WorkerRegistry},
+};
+use spice_workers::engine::Handler;
+use std::sync::Arc;
+use support::{FaultyHandler, World, config};
+
+const HANDLER: &str = "instance_worker";
+
+/// Three events of `a` (the second is poison), some of others in between.
+fn poisoned() -> (World, Arc<FaultyHandler>, [u64; 3]) {
+    let world = World::new();
+    let first = world.story.put("a", json!({"n": 1}));
+    world.story.put("b", json!({"n": 1}));
+    let poison = world.story.put("a", json!({"n": 2}));
+    world.story.put("b", json!({"n": 2}));
+    let follower = world.story.put("a", json!({"n": 3}));
+    world.story.put("c", json!({"n": 1}));
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.refuse.insert(poison));
+    (world, handler, [first, poison, follower])
+}
+
+async fn ask_retry(world: &World, id: &str) {
+    let aggregate = format!("demo:main:Part:{id}");
+    let asked = world
+        .registry
+        .request_retry(HANDLER, world.stream(), &aggregate);
+    asked.await.unwrap();
+}
+
+async fn retries_done(world: &World) {
+    for _ in 0..1_000 {
+        let open = world.registry.retries(world.stream()).await.unwrap();
+        if open.is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the retry was not carried out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_parks_its_aggregate_only() {
+    let (world, handler, [_, poison, follower]) = poisoned();
+    world.run_through(&handler).await;
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    assert_eq!(world.graph_sequence("b").await, Some(2));
+    assert_eq!(world.graph_sequence("c").await, Some(1));
+    let expected = [
+        (poison, "permanent".to_owned(), 5),
+        (follower, "behind".to_owned(), 0),
+    ];
+    assert_eq!(world.letters().await, expected);
+    let letters = world.all_letters().await;
+    assert!(letters[0].error.contains("poison"), "{}", letters[0].error);
+    assert!(letters[1].error.contains(&poison.to_string()));
+    let tries = handler.with(|faults| faults.refusals.len());
+    assert_eq!(tries, 5, "the budget");
+    for position in [poison, follower] {
+        let rows = world
+            .registry
+            .processed(world.stream(), LogPosition(position));
+        assert_eq!(rows.await.unwrap()[0].1, Outcome::Parked);
+    }
+    // The other sink sees the event all the same.
+    world.run_through(&world.documents_handler()).await;
+    let shelf = world.shelf().await;
+    assert!(shelf.iter().any(|document| document.sequence.0 == 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_refuses_whole_calls_gets_events_one_by_one() {
+    let (world, handler, [_, poison, follower]) = poisoned();
+    handler.with(|faults| faults.refuse_calls = true);
+    world.run_through(&handler).await;
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    assert_eq!(world.graph_sequence("b").await, Some(2));
+    assert_eq!(world.graph_sequence("c").await, Some(1));
+    let positions: Vec<u64> = world.letters().await.into_iter().map(|it| it.0).collect();
+    assert_eq!(positions, [poison, follower]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_try_accepts_is_not_parked() {
+    let (world, handler, _) = poisoned();
+    handler.with(|faults| faults.gives_in_after = Some(3));
+    world.run_through(&handler).await;
+    assert_eq!(handler.with(|faults| faults.refusals.len()), 3);
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.graph_sequence("a").await, Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn parked_aggregates_stay_parked_over_a_restart() {
+    let (world, handler, [_, poison, follower]) = poisoned();
+    world.run_through(&handler).await;
+    let late = world.story.put("a", json!({"n": 4}));
+    world.story.put("b", json!({"n": 3}));
+    world.run_through(&world.graph_handler()).await;
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    assert_eq!(world.graph_sequence("b").await, Some(3));
+    let positions: Vec<u64> = world.letters().await.into_iter().map(|it| it.0).collect();
+    assert_eq!(positions, [poison, follower, late]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_drains_in_order() {
+    let (world, handler, [_, poison, follower]) = poisoned();
+    let running = world.start(&handler, config("one"));
+    world.caught_up(&handler).await;
+    ask_retry(&world, "a").await;
+    retries_done(&world).await;
+    let attempts: Vec<u32> = world.letters().await.into_iter().map(|it| it.2).collect();
+    assert_eq!(
+        attempts,
+        [6, 0],
+        "refused again: one attempt more, all kept"
+    );
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+
+    handler.with(|faults| faults.refuse.clear());
+    let before = handler.applied().len();
+    ask_retry(&world, "a").await;
+    retries_done(&world).await;
+    assert_eq!(handler.applied()[before..], [poison, follower]);
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.graph_sequence("a").await, Some(3));
+    for position in [poison, follower] {
+        let rows = world
+            .registry
+            .processed(world.stream(), LogPosition(position));
+        assert_eq!(rows.await.unwrap()[0].1, Outcome::Done);
+    }
+    world.story.put("a", json!({"n": 4}));
+    world.deliver().await;
+    world.caught_up(&handler).await;
+    assert_eq!(
+        world.graph_sequence("a").await,
+        Some(4),
+        "and it flows again"
+    );
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_was_asked_for_while_nobody_worked_is_carried_out() {
+    let (world, handler, _) = poisoned();
+    world.run_through(&handler).await;
+    ask_retry(&world, "a").await;
+    let healthy = world.graph_handler();
+    let running = world.start(&healthy, config("two"));
+    retries_done(&world).await;
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.graph_sequence("a").await, Some(3));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discard_skips_one_event_in_one_sink() {
+    let (world, handler, [_, poison, follower]) = poisoned();
+    let running = world.start(&handler, config("one"));
+    world.caught_up(&handler).await;
+    world.story.discard(HANDLER, poison);
+    world.story.put("a", json!({"n": 4}));
+    world.deliver().await;
+    world.caught_up(&handler).await;
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.graph_sequence("a").await, Some(4));
+    let applied = handler.applied();
+    assert!(applied.contains(&follower));
+    assert!(!applied.contains(&poison));
+    let rows = world
+        .registry
+        .processed(world.stream(), LogPosition(poison));
+    assert_eq!(rows.await.unwrap()[0].1, Outcome::Discarded);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discard_of_a_follower_leaves_the_rest_where_it_is() {
+    let (world, handler, [_, poison, follower]) = poisoned();
+    let late = world.story.put("a", json!({"n": 4}));
+    world.story.discard(HANDLER, follower);
+    world.run_through(&handler).await;
+    let positions: Vec<u64> = world.letters().await.into_iter().map(|it| it.0).collect();
+    assert_eq!(positions, [poison, late]);
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discard_is_repeated_when_a_sink_is_filled_again() {
+    let (world, handler, [_, poison, _]) = poisoned();
+    world.story.discard(HANDLER, poison);
+    world.story.put("a", json!({"n": 4}));
+    world.run_through(&handler).await;
+    let before = world.versions().await;
+    handler.reset(world.stream()).await.unwrap();
+    world.run_through(&handler).await;
+    assert_eq!(world.versions().await, before);
+    assert!(world.letters().await.is_empty());
+    assert!(!handler.applied().contains(&poison));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_filled_again_decides_old_letters_anew() {
+    let (world, handler, _) = poisoned();
+    world.run_through(&handler).await;
+    assert_eq!(world.letters().await.len(), 2);
+    handler.reset(world.stream()).await.unwrap();
+    let healthy = world.graph_handler();
+    world.run_through(&healthy).await;
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.graph_sequence("a").await, Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_used_again_is_not_parked_with_its_predecessor() {
+    let world = World::new();
+    let old = world.story.branch("what-if");
+    let poison = world.story.put_on(old, "a", Some(json!({"n": 1})), &[]);
+    world.story.delete_branch(old);
+    let new = world.story.branch("what-if");
+    world.story.put_on(new, "a", Some(json!({"n": 2})), &[]);
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.refuse.insert(poison));
+    world.run_through(&handler).await;
+    world.story.put_on(new, "a", Some(json!({"n": 3})), &[]);
+    world.run_through(&handler).await;
+    assert_eq!(world.letters().await.len(), 1);
+    assert_eq!(world.graph_sequence_on(old, "a").await, None);
+    assert!(world.graph_sequence_on(new, "a").await.is_some());
+    assert_ne!(new, BranchGeneration::MAIN);
+}

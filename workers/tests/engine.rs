@@ -1,0 +1,502 @@
+//! The engine: order, records, leases, restarts.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::json;
+use spice_core::{
+    error::StoreError,
+    id::{BranchGeneration, LogPosition, StreamId},
+    port::{
+        documents::Documents,
+        graph::{Entity, Graph},
+        log::{Batch, Record},
+        registry::{Outcome, WorkRecord, WorkerRegistry},
+    },
+};
+use spice_stores::log::MemoryLog;
+use spice_workers::{engine::End, engine::Handler, status::WorkerState};
+use support::{ScriptBus, Scripted, Story, World, config, entity, within};
+
+fn with_script() -> (World, Arc<ScriptBus>) {
+    let bus = Arc::new(ScriptBus::default());
+    let mut world = World::new();
+    world.bus = Arc::new(Scripted(Arc::clone(&bus)));
+    (world, bus)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_has_one_effect_and_one_record() {
+    let world = World::new();
+    world.story.tell();
+    world.project().await;
+    let graph = world.graph_handler();
+    let documents = world.documents_handler();
+    assert_eq!(world.worked(&graph).await, world.story.end());
+    assert_eq!(world.worked(&documents).await, world.story.end());
+    assert_eq!(world.graph_sequence("p3").await, Some(3));
+    let shelf = world.shelf().await;
+    let deleted = shelf.iter().find(|it| it.entity == entity("p4")).unwrap();
+    assert!(deleted.data.is_none(), "a delete leaves a tombstone");
+
+    let registry = &world.registry;
+    let names = |rows: Vec<(String, Outcome, _)>| -> Vec<String> {
+        assert!(rows.iter().all(|row| row.1 == Outcome::Done));
+        rows.into_iter().map(|row| row.0).collect()
+    };
+    let class = registry.processed(world.stream(), LogPosition(2)).await;
+    assert_eq!(
+        names(class.unwrap()),
+        ["ontology_worker", "projection_worker:ontology_events"]
+    );
+    let instance = registry.processed(world.stream(), LogPosition(4)).await;
+    assert_eq!(
+        names(instance.unwrap()),
+        ["instance_worker", "projection_worker:instance_events"]
+    );
+    let command = registry.processed(world.stream(), LogPosition(3)).await;
+    assert!(command.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn references_are_found_by_their_shape() {
+    let world = World::new();
+    let data = json!({"one": "Part/b", "many": ["Part/c", "Part/d", "x"], "url": "http://a/b",
+                      "n": 1, "nested": {"no": "Part/e"}});
+    world.story.put("a", data);
+    world.run_through(&world.graph_handler()).await;
+    let versions = world.versions().await;
+    let found: Vec<String> = versions[0]
+        .references
+        .iter()
+        .map(|(predicate, target)| format!("{predicate}>{target}"))
+        .collect();
+    assert_eq!(found, ["one>Part/b", "many>Part/c", "many>Part/d"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn branches_that_still_show_it_get_the_superseded_copy() {
+    let world = World::new();
+    world.story.put("a", json!({"name": "old"}));
+    let branch = world.story.branch("what-if");
+    let changed = Some(json!({"name": "new"}));
+    world
+        .story
+        .put_on(BranchGeneration::MAIN, "a", changed, &[branch]);
+    world.run_through(&world.documents_handler()).await;
+    let copy = world.document(branch, &entity("a")).await.unwrap();
+    assert_eq!(copy.sequence.0, 1);
+    assert_eq!(copy.data.unwrap().as_str(), r#"{"name":"old"}"#);
+    let own = world.document(BranchGeneration::MAIN, &entity("a")).await;
+    assert_eq!(own.unwrap().sequence.0, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_arrives_even_when_the_event_itself_is_stale() {
+    let world = World::new();
+    world.story.put("a", json!({"name": "old"}));
+    let branch = world.story.branch("what-if");
+    let changed = Some(json!({"name": "new"}));
+    world
+        .story
+        .put_on(BranchGeneration::MAIN, "a", changed, &[branch]);
+    let handler = world.documents_handler();
+    world.run_through(&handler).await;
+    let overlay = [entity("a")];
+    let removed = world.documents.remove(world.stream(), branch, &overlay);
+    removed.await.unwrap();
+    let records = world.records();
+    let event = spice_workers::Event::read(records.last().unwrap(), world.stream()).unwrap();
+    let sink = handler.sink(world.stream()).await.unwrap();
+    let place = sink.position;
+    let effects = handler
+        .apply(world.stream(), &sink.generation, place, place, &[&event])
+        .await
+        .unwrap();
+    assert_eq!(effects.stale, [0]);
+    assert!(effects.refused.is_empty());
+    assert!(world.document(branch, &entity("a")).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn holes_repeats_and_disorder_change_nothing() {
+    let (world, bus) = with_script();
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    world.caught_up(&handler).await;
+    world.story.tell();
+    let records = world.records();
+    let pick = |positions: &[usize]| -> Vec<Record> {
+        positions.iter().map(|it| records[*it].clone()).collect()
+    };
+    bus.deliver(Ok(pick(&[3, 1, 2, 2, 3, 0])));
+    bus.deliver(Ok(pick(&[9, 8])));
+    bus.deliver(Ok(pick(&[4, 5, 1])));
+    bus.deliver(Ok(pick(&[records.len() - 1])));
+    world.caught_up(&handler).await;
+    let applied = handler.applied();
+    let mut once = applied.clone();
+    once.dedup();
+    assert!(applied.is_sorted(), "{applied:?}");
+    assert_eq!(applied, once, "every event once");
+    let domain = (0..world.story.end()).filter(|position| {
+        let kind = world.story.envelope(*position).metadata.kind;
+        kind == spice_core::envelope::Kind::Domain
+    });
+    assert_eq!(applied, domain.collect::<Vec<_>>(), "and none skipped");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_is_not_the_logs_is_not_believed() {
+    let (world, bus) = with_script();
+    let handler = world.graph_handler();
+    let mut running = world.start(&handler, config("one"));
+    world.caught_up(&handler).await;
+    world.story.put("a", json!({"n": 1}));
+    let other = StreamId::first("demo".parse().unwrap()).next();
+    let foreign = Story::of(MemoryLog::new(), other.clone());
+    foreign.put("ghost", json!({"n": 1}));
+    let ghost = foreign.envelope(2).to_line().unwrap();
+    let as_record = |position, line: String| Record {
+        position: LogPosition(position),
+        line: Bytes::from(line),
+    };
+    bus.deliver(Ok(vec![
+        as_record(2, ghost),
+        as_record(1, "{torn".to_owned()),
+    ]));
+    world.caught_up(&handler).await;
+    assert_eq!(world.graph_sequence("ghost").await, None);
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    running.until(|state| *state == WorkerState::Running).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_bus_is_joined_again_and_the_log_fills_the_gap() {
+    let (world, bus) = with_script();
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    world.caught_up(&handler).await;
+    world.story.put("a", json!({"n": 1}));
+    let lost = StoreError::Unavailable {
+        store: "bus",
+        reason: "connection reset".to_owned(),
+    };
+    bus.deliver(Err(lost));
+    world.caught_up(&handler).await;
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    assert_eq!(*bus.subscriptions.lock().unwrap(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_log_stops_the_stream_and_skips_nothing() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let batch = Batch {
+        first: LogPosition(3),
+        lines: vec![Bytes::from_static(b"{\"event_id\":\"torn")],
+    };
+    world.log.land(world.stream(), batch).unwrap();
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    let mut status = running.status.clone();
+    let error = within(running.task).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("position 3"), "{error}");
+    let state = status.borrow_and_update().state.clone();
+    assert!(matches!(state, WorkerState::Damaged { .. }), "{state:?}");
+    assert!(handler.sink(world.stream()).await.unwrap().position <= LogPosition(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_pauses_the_worker_and_nothing_is_lost() {
+    let world = World::new();
+    world.story.tell();
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.away = true);
+    let mut running = world.start(&handler, config("one"));
+    let many = |state: &WorkerState| matches!(state, WorkerState::Paused { retries, .. } if *retries >= 10);
+    let state = running.until(many).await;
+    let WorkerState::Paused { reason, .. } = state else {
+        panic!("{state:?}");
+    };
+    assert!(reason.contains("away"), "{reason}");
+    assert_eq!(world.worked(&handler).await, 0);
+    handler.with(|faults| faults.away = false);
+    world.caught_up(&handler).await;
+    running.until(|state| *state == WorkerState::Running).await;
+    assert!(
+        world.letters().await.is_empty(),
+        "what is away parks nothing"
+    );
+    assert_eq!(world.graph_sequence("p3").await, Some(3));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_waits_for_a_store_can_be_ended() {
+    let world = World::new();
+    world.story.tell();
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.away = true);
+    let mut running = world.start(&handler, config("one"));
+    running
+        .until(|state| matches!(state, WorkerState::Paused { .. }))
+        .await;
+    assert_eq!(running.stop().await, End::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zombie_can_neither_record_nor_do_harm() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let zombie = world.graph_handler();
+    zombie.with(|faults| faults.slow = Duration::from_secs(25));
+    let mut sleeping = world.start(&zombie, config("zombie"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.clock.advance(Duration::from_secs(901));
+    let heir = world.graph_handler();
+    let working = world.start(&heir, config("heir"));
+    world.caught_up(&heir).await;
+    world.story.put("a", json!({"n": 2}));
+    world.deliver().await;
+    world.caught_up(&heir).await;
+    let worked = world.worked(&heir).await;
+    sleeping.until(|state| *state == WorkerState::Standby).await;
+    assert!(!zombie.applied().is_empty(), "it woke and wrote");
+    assert_eq!(world.worked(&heir).await, worked);
+    assert_eq!(world.graph_sequence("a").await, Some(2));
+
+    let key = world.key(&heir).await;
+    let lease = spice_core::port::registry::Lease {
+        fence: 1,
+        owner: "zombie".to_owned(),
+    };
+    let late = WorkRecord {
+        key,
+        lease,
+        from: LogPosition(worked),
+        through: LogPosition(worked + 1),
+        processed: Vec::new(),
+        parked: Vec::new(),
+        at: spice_core::time::Timestamp::from_micros(1),
+    };
+    let error = world.registry.record(late).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
+    working.stop().await;
+    sleeping.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_in_line_takes_over_at_a_clean_end() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let first = world.graph_handler();
+    let working = world.start(&first, config("first"));
+    world.caught_up(&first).await;
+    let second = world.graph_handler();
+    let mut waiting = world.start(&second, config("second"));
+    waiting.until(|state| *state == WorkerState::Standby).await;
+    working.stop().await;
+    waiting.until(|state| *state == WorkerState::Running).await;
+    world.story.put("a", json!({"n": 2}));
+    world.deliver().await;
+    world.caught_up(&second).await;
+    assert_eq!(
+        second.applied().len(),
+        1,
+        "and begins where the first ended"
+    );
+    waiting.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heartbeat_keeps_the_lease_while_a_batch_is_slow() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.slow = Duration::from_secs(3_000));
+    let running = world.start(&handler, config("slow"));
+    let other = world.graph_handler();
+    let mut waiting = world.start(&other, config("other"));
+    waiting.until(|state| *state == WorkerState::Standby).await;
+    for _ in 0..29 {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        world.clock.advance(Duration::from_secs(100));
+    }
+    let state = waiting.status.borrow().state.clone();
+    assert_eq!(state, WorkerState::Standby, "2,900 s of a lease of 900 s");
+    world.caught_up(&handler).await;
+    assert!(other.applied().is_empty());
+    running.stop().await;
+    waiting.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_begins_where_sink_and_registry_both_are() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let handler = world.graph_handler();
+    world.run_through(&handler).await;
+    let recorded = world.worked(&handler).await;
+    world.story.put("b", json!({"n": 1}));
+    let crashing = world.graph_handler();
+    crashing.with(|faults| faults.hang = true);
+    let crashed = world.start(&crashing, config("one"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    crashed.task.abort();
+    let sink = handler.sink(world.stream()).await.unwrap().position;
+    assert!(sink.0 > recorded, "applied, not recorded");
+    assert_eq!(world.worked(&handler).await, recorded);
+
+    let again = world.graph_handler();
+    world.run_through(&again).await;
+    assert_eq!(
+        again.applied(),
+        [world.story.end() - 1],
+        "from the registry's position"
+    );
+    assert_eq!(world.worked(&again).await, world.story.end());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_was_wiped_is_filled_again_without_a_second_effect() {
+    let mut world = World::new();
+    world.story.tell();
+    world.project().await;
+    let versions = world.versions().await;
+    let shelf = world.shelf().await;
+    world.registry = World::new().registry;
+    world.project().await;
+    assert_eq!(world.versions().await, versions);
+    assert_eq!(world.shelf().await, shelf);
+    assert_eq!(
+        world.worked(&world.graph_handler()).await,
+        world.story.end()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_wiped_is_filled_again_by_itself() {
+    let world = World::new();
+    world.story.tell();
+    let graph = world.graph_handler();
+    let documents = world.documents_handler();
+    let one = world.start(&graph, config("one"));
+    let two = world.start(&documents, config("one"));
+    world.caught_up(&graph).await;
+    world.caught_up(&documents).await;
+    let versions = world.versions().await;
+    let shelf = world.shelf().await;
+    let before = graph.sink(world.stream()).await.unwrap().generation;
+    world.graph.reset(world.stream()).await.unwrap();
+    documents.reset(world.stream()).await.unwrap();
+    two.nudge.notify_one();
+    assert!(world.versions().await.is_empty());
+    world.caught_up(&graph).await;
+    world.caught_up(&documents).await;
+    assert_ne!(graph.sink(world.stream()).await.unwrap().generation, before);
+    assert_eq!(world.versions().await, versions);
+    assert_eq!(world.shelf().await, shelf);
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_log_is_finished_and_its_lease_given_back() {
+    let world = World::new();
+    world.story.tell();
+    world.story.seal();
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
+    assert_eq!(world.worked(&handler).await, world.story.end());
+    let key = world.key(&handler).await;
+    let now = spice_core::time::Timestamp::from_micros(2);
+    let before = spice_core::time::Timestamp::from_micros(1);
+    let taken = world.registry.acquire(&key, "other", now, before).await;
+    assert!(taken.unwrap().is_some(), "the lease is free");
+    let again = world.start(&handler, config("two"));
+    assert_eq!(within(again.task).await.unwrap().unwrap(), End::Sealed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_ahead_of_its_log_is_damage() {
+    let mut world = World::new();
+    world.story.tell();
+    world.run_through(&world.graph_handler()).await;
+    let younger = MemoryLog::new();
+    world.story = Story::new(younger.clone());
+    world.log = younger;
+    let running = world.start(&world.graph_handler(), config("one"));
+    let error = within(running.task).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("ends at position 1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_to_a_sink_holds_two_events_of_one_aggregate() {
+    let world = World::new();
+    for number in 0..5 {
+        world.story.put("a", json!({"n": number}));
+        world.story.put(&format!("b{number}"), json!({"n": number}));
+    }
+    let handler = world.graph_handler();
+    world.run_through(&handler).await;
+    for call in handler.with(|faults| faults.calls.clone()) {
+        let of_a = call.iter().filter(|position| {
+            let aggregate = world.story.envelope(**position).aggregate.to_string();
+            aggregate.ends_with(":a")
+        });
+        assert!(of_a.count() <= 1, "{call:?}");
+    }
+    assert_eq!(world.graph_sequence("a").await, Some(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_at_any_call_to_the_sink_it_ends_the_same() {
+    let reference = World::new();
+    reference.story.tell();
+    reference.project().await;
+    let (versions, shelf) = (reference.versions().await, reference.shelf().await);
+    for stop in 0..6 {
+        let world = World::new();
+        world.story.tell();
+        for handler in [world.graph_handler(), world.documents_handler()] {
+            let mut small = config("one");
+            small.batch_records = 5;
+            let crashed = world.start(&handler, small);
+            for _ in 0..stop {
+                tokio::task::yield_now().await;
+            }
+            handler.with(|faults| faults.hang = true);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            crashed.task.abort();
+            handler.with(|faults| faults.hang = false);
+            world.run_through(&handler).await;
+        }
+        assert_eq!(world.versions().await, versions);
+        assert_eq!(world.shelf().await, shelf);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_class_is_projected_as_it_was_written() {
+    let world = World::new();
+    let definition = json!({"id": "Part", "label": "Part", "properties": []});
+    world.story.class("Part", definition.clone());
+    world.project().await;
+    let class = Entity::Class("Part".parse().unwrap());
+    let document = world
+        .document(BranchGeneration::MAIN, &class)
+        .await
+        .unwrap();
+    assert_eq!(document.data.unwrap().to_value(), definition);
+    let versions = world.versions().await;
+    assert_eq!(versions[0].entity, class);
+    assert_eq!(versions[0].data.as_ref().unwrap().to_value(), definition);
+}

@@ -1,0 +1,175 @@
+//! The relay: in order, never a skip, checkpoints only over confirmed deliveries.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use spice_core::{
+    id::LogPosition,
+    port::{clock::Clock, log::Log},
+};
+use spice_workers::{
+    engine::End,
+    relay::{Relay, RelayConfig},
+    status::WorkerState,
+};
+use support::{ScriptBus, Scripted, World, within};
+use tokio_util::sync::CancellationToken;
+
+fn relay(world: &World, bus: &Arc<ScriptBus>, batch: usize) -> Relay {
+    let config = RelayConfig {
+        batch_records: batch,
+        ..RelayConfig::default()
+    };
+    Relay::new(
+        Arc::new(world.log.clone()),
+        Arc::new(Scripted(Arc::clone(bus))),
+        Arc::clone(&world.clock) as Arc<dyn Clock>,
+        world.stream().clone(),
+        config,
+    )
+}
+
+async fn published(bus: &ScriptBus, count: usize) -> Vec<u64> {
+    for _ in 0..100_000 {
+        let published = bus.published.lock().unwrap().clone();
+        if published.len() >= count {
+            return published;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("not published");
+}
+
+async fn checkpoint(world: &World) -> u64 {
+    world.log.checkpoint(world.stream()).await.unwrap().0
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_is_copied_in_order_and_followed() {
+    let world = World::new();
+    world.story.tell();
+    let bus = Arc::new(ScriptBus::default());
+    let relay = relay(&world, &bus, 7);
+    let token = CancellationToken::new();
+    let task = tokio::spawn(relay.run(token.clone()));
+    let end = world.story.end();
+    let first = published(&bus, usize::try_from(end).unwrap()).await;
+    assert_eq!(first, (0..end).collect::<Vec<_>>());
+    world.story.put("late", json!({"n": 1}));
+    let all = published(&bus, usize::try_from(end + 2).unwrap()).await;
+    assert_eq!(all, (0..end + 2).collect::<Vec<_>>());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(
+        checkpoint(&world).await,
+        end + 2,
+        "written though nothing more came"
+    );
+    token.cancel();
+    assert_eq!(within(task).await.unwrap().unwrap(), End::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_is_away_is_waited_for_and_nothing_is_skipped() {
+    let world = World::new();
+    world.story.tell();
+    let bus = Arc::new(ScriptBus::default());
+    bus.failures
+        .lock()
+        .unwrap()
+        .extend([false, true, false, true]);
+    let relay = relay(&world, &bus, 1_000);
+    let mut status = relay.status();
+    let token = CancellationToken::new();
+    let task = tokio::spawn(relay.run(token.clone()));
+    let paused = status.wait_for(|it| matches!(it.state, WorkerState::Paused { .. }));
+    within(paused).await.unwrap();
+    assert_eq!(checkpoint(&world).await, 0, "nothing is confirmed yet");
+    let end = world.story.end();
+    let times = 3 * usize::try_from(end).unwrap();
+    let published = published(&bus, times).await;
+    let last = &published[published.len() - usize::try_from(end).unwrap()..];
+    assert_eq!(last, (0..end).collect::<Vec<_>>(), "the same batch, whole");
+    token.cancel();
+    within(task).await.unwrap().unwrap();
+    assert_eq!(checkpoint(&world).await, end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_may_repeat_but_never_skips() {
+    let world = World::new();
+    world.story.tell();
+    let bus = Arc::new(ScriptBus::default());
+    for round in 0..10 {
+        let token = CancellationToken::new();
+        let task = tokio::spawn(relay(&world, &bus, 3).run(token));
+        for _ in 0..round * 2 {
+            tokio::task::yield_now().await;
+        }
+        task.abort();
+        let _crashed = task.await;
+        let seen = bus.published.lock().unwrap().clone();
+        let confirmed = checkpoint(&world).await;
+        for position in 0..confirmed {
+            assert!(seen.contains(&position), "{position} was skipped");
+        }
+        world.story.put("more", json!({"n": round}));
+    }
+    let token = CancellationToken::new();
+    let task = tokio::spawn(relay(&world, &bus, 3).run(token.clone()));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    token.cancel();
+    within(task).await.unwrap().unwrap();
+    let seen = bus.published.lock().unwrap().clone();
+    assert!((0..world.story.end()).all(|position| seen.contains(&position)));
+    assert_eq!(checkpoint(&world).await, world.story.end());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_is_written_about_once_a_second() {
+    let world = World::new();
+    let bus = Arc::new(ScriptBus::default());
+    let token = CancellationToken::new();
+    let task = tokio::spawn(relay(&world, &bus, 10).run(token.clone()));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 0..100 {
+        world.story.put("a", json!({"n": number}));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        seen.insert(checkpoint(&world).await);
+    }
+    assert!((4..=8).contains(&seen.len()), "{seen:?}");
+    token.cancel();
+    within(task).await.unwrap().unwrap();
+    assert_eq!(
+        checkpoint(&world).await,
+        world.story.end(),
+        "and at the end"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_seal_is_delivered_and_ends_the_relay() {
+    let world = World::new();
+    world.story.tell();
+    world.story.seal();
+    let bus = Arc::new(ScriptBus::default());
+    let token = CancellationToken::new();
+    let end = relay(&world, &bus, 4).run(token.clone());
+    assert_eq!(within(end).await.unwrap(), End::Sealed);
+    assert_eq!(
+        bus.published.lock().unwrap().len() as u64,
+        world.story.end()
+    );
+    let again = relay(&world, &bus, 4).run(token);
+    assert_eq!(within(again).await.unwrap(), End::Sealed);
+    assert_eq!(
+        bus.published.lock().unwrap().len() as u64,
+        world.story.end()
+    );
+    assert_eq!(
+        world.log.end(world.stream()).await.unwrap(),
+        LogPosition(checkpoint(&world).await)
+    );
+}

@@ -1,0 +1,290 @@
+//! A world for the workers: a log in memory, stores in memory, a story to tell, faults to inject.
+#![allow(dead_code, unreachable_pub, unused_imports)]
+
+mod faults;
+mod story;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use spice_core::{
+    guard::Guards,
+    id::{BranchGeneration, EventId, LogPosition, StreamId},
+    port::{
+        bus::Bus,
+        clock::Clock,
+        documents::{Document, Documents},
+        graph::{Entity, Graph, Version},
+        log::{Log, Record},
+        registry::{DeadLetter, WorkKey, WorkerRegistry},
+    },
+    time::Timestamp,
+};
+use spice_stores::{
+    bus::LocalBus,
+    log::MemoryLog,
+    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
+};
+use spice_workers::{
+    engine::{End, Engine, EngineConfig, EnginePorts, Handler},
+    graph_worker::GraphWorker,
+    projection_worker::ProjectionWorker,
+    rebuild::wait_caught_up,
+    status::WorkerState,
+    supervisor::Ports,
+    verify::Sources,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use faults::{FaultyHandler, ScriptBus, Scripted};
+pub use story::{Story, entity};
+
+/// A clock that tests move.
+#[derive(Default)]
+pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub fn advance(&self, by: Duration) {
+        let micros = i64::try_from(by.as_micros()).unwrap();
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_800_000_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub struct World {
+    pub log: MemoryLog,
+    pub bus: Arc<dyn Bus>,
+    pub registry: SqliteRegistry,
+    pub graph: Arc<SqliteGraph>,
+    pub documents: Arc<SqliteDocuments>,
+    pub clock: Arc<HandClock>,
+    pub story: Story,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let log = MemoryLog::new();
+        let guards = Guards::default();
+        let (place, mode) = (&Location::Memory, Mode::Inline);
+        Self {
+            story: Story::new(log.clone()),
+            log,
+            bus: Arc::new(LocalBus::new()),
+            registry: SqliteRegistry::open(place, mode, guards).unwrap(),
+            graph: Arc::new(SqliteGraph::open(place, mode, guards).unwrap()),
+            documents: Arc::new(SqliteDocuments::open(place, mode, guards).unwrap()),
+            clock: Arc::default(),
+        }
+    }
+
+    pub fn stream(&self) -> &StreamId {
+        &self.story.stream
+    }
+
+    pub fn engine_ports(&self) -> EnginePorts {
+        EnginePorts {
+            log: Arc::new(self.log.clone()),
+            bus: Arc::clone(&self.bus),
+            registry: Arc::new(self.registry.clone()),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+        }
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports {
+            log: Arc::new(self.log.clone()),
+            bus: Arc::clone(&self.bus),
+            registry: Arc::new(self.registry.clone()),
+            graph: Arc::clone(&self.graph) as Arc<dyn Graph>,
+            documents: Arc::clone(&self.documents) as Arc<dyn Documents>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+        }
+    }
+
+    pub fn sources(&self) -> Sources<'_> {
+        Sources {
+            log: &self.log,
+            graph: &*self.graph,
+            documents: &*self.documents,
+            registry: &self.registry,
+        }
+    }
+
+    pub fn graph_handler(&self) -> Arc<FaultyHandler> {
+        let graph = Arc::clone(&self.graph) as Arc<dyn Graph>;
+        FaultyHandler::new(Arc::new(GraphWorker::new(graph)))
+    }
+
+    pub fn documents_handler(&self) -> Arc<FaultyHandler> {
+        let documents = Arc::clone(&self.documents) as Arc<dyn Documents>;
+        let guards = Guards::default();
+        FaultyHandler::new(Arc::new(ProjectionWorker::new(documents, guards)))
+    }
+
+    pub fn start(&self, handler: &Arc<FaultyHandler>, config: EngineConfig) -> Running {
+        let handler = Arc::clone(handler) as Arc<dyn Handler>;
+        let engine = Engine::new(self.engine_ports(), handler, self.stream().clone(), config);
+        let status = engine.status();
+        let nudge = engine.nudge();
+        let token = CancellationToken::new();
+        let task = tokio::spawn(engine.run(token.clone()));
+        Running {
+            status,
+            nudge,
+            token,
+            task,
+        }
+    }
+
+    /// Runs an engine until it has done the whole log, then ends it.
+    pub async fn run_through(&self, handler: &Arc<FaultyHandler>) {
+        let running = self.start(handler, config("one"));
+        self.caught_up(handler).await;
+        assert_eq!(running.stop().await, End::Stopped);
+    }
+
+    /// Both workers, once through the log.
+    pub async fn project(&self) {
+        self.run_through(&self.graph_handler()).await;
+        self.run_through(&self.documents_handler()).await;
+    }
+
+    pub async fn caught_up(&self, handler: &Arc<FaultyHandler>) {
+        let end = self.log.end(self.stream()).await.unwrap();
+        let waiting = wait_caught_up(&**handler, &self.registry, self.stream(), end);
+        within(waiting).await.unwrap();
+    }
+
+    /// Delivers everything that the log has.
+    pub async fn deliver(&self) {
+        let records = self.records();
+        self.bus.publish(self.stream(), records).await.unwrap();
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        let lines = self.log.lines(self.stream()).into_iter().zip(0..);
+        lines
+            .map(|(line, position)| Record {
+                position: LogPosition(position),
+                line,
+            })
+            .collect()
+    }
+
+    pub async fn letters(&self) -> Vec<(u64, String, u32)> {
+        let letters = self.all_letters().await;
+        letters
+            .into_iter()
+            .map(|letter| (letter.position.0, letter.class, letter.attempts))
+            .collect()
+    }
+
+    pub async fn all_letters(&self) -> Vec<DeadLetter> {
+        self.registry
+            .dead_letters(Some(self.stream()))
+            .await
+            .unwrap()
+    }
+
+    pub async fn worked(&self, handler: &Arc<FaultyHandler>) -> u64 {
+        let key = self.key(handler).await;
+        self.registry.worked(&key).await.unwrap().0
+    }
+
+    pub async fn key(&self, handler: &Arc<FaultyHandler>) -> WorkKey {
+        let sink = handler.sink(self.stream()).await.unwrap();
+        WorkKey {
+            worker: handler.worker().to_owned(),
+            stream: self.stream().clone(),
+            sink: sink.generation,
+        }
+    }
+
+    pub async fn versions(&self) -> Vec<Version> {
+        let mut all = Vec::new();
+        for branch in self.story.branches() {
+            let page = self.graph.latest(self.stream(), branch, None, 10_000);
+            all.extend(page.await.unwrap());
+        }
+        all
+    }
+
+    pub async fn shelf(&self) -> Vec<Document> {
+        let mut all = Vec::new();
+        for branch in self.story.branches() {
+            let page = self.documents.all(self.stream(), branch, None, 10_000);
+            all.extend(page.await.unwrap());
+        }
+        all
+    }
+
+    /// The sequence that the graph has of an instance on `main`.
+    pub async fn graph_sequence(&self, id: &str) -> Option<u64> {
+        self.graph_sequence_on(BranchGeneration::MAIN, id).await
+    }
+
+    pub async fn graph_sequence_on(&self, branch: BranchGeneration, id: &str) -> Option<u64> {
+        let wanted = entity(id);
+        let versions = self.versions().await;
+        versions
+            .iter()
+            .find(|version| version.branch == branch && version.entity == wanted)
+            .map(|version| version.sequence.0)
+    }
+
+    pub async fn document(&self, branch: BranchGeneration, entity: &Entity) -> Option<Document> {
+        let documents = self.shelf().await;
+        documents
+            .into_iter()
+            .find(|document| document.branch.1 == branch && document.entity == *entity)
+    }
+
+    pub fn event_at(&self, position: u64) -> EventId {
+        self.story.event_id(position)
+    }
+}
+
+pub struct Running {
+    pub status: tokio::sync::watch::Receiver<spice_workers::status::WorkerStatus>,
+    pub nudge: Arc<tokio::sync::Notify>,
+    pub token: CancellationToken,
+    pub task: JoinHandle<Result<End, spice_core::error::StoreError>>,
+}
+
+impl Running {
+    pub async fn stop(self) -> End {
+        self.token.cancel();
+        within(self.task).await.unwrap().unwrap()
+    }
+
+    /// Waits for a state; what it looked like.
+    pub async fn until(&mut self, met: impl Fn(&WorkerState) -> bool) -> WorkerState {
+        let waiting = self.status.wait_for(|status| met(&status.state));
+        within(waiting).await.unwrap().state.clone()
+    }
+}
+
+pub fn config(owner: &str) -> EngineConfig {
+    EngineConfig {
+        owner: owner.to_owned(),
+        seed: 7,
+        ..EngineConfig::default()
+    }
+}
+
+/// Hours, in paused time: whatever takes longer never ends.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    let hours = Duration::from_secs(12 * 3_600);
+    tokio::time::timeout(hours, future).await.expect("in time")
+}

@@ -1,0 +1,223 @@
+//! Checking and mending the sinks.
+
+mod support;
+
+use serde_json::json;
+use spice_core::{
+    id::{BranchGeneration, Sequence},
+    json::Json,
+    port::{
+        documents::Documents,
+        graph::{Entity, Graph, Version},
+    },
+};
+use spice_workers::{
+    engine::Handler,
+    verify::{DifferenceKind, Known, Projection, Repaired, repair, verify},
+};
+use support::{World, config, entity};
+
+const MAIN: BranchGeneration = BranchGeneration::MAIN;
+
+async fn projected() -> World {
+    let world = World::new();
+    world.story.tell();
+    world.project().await;
+    world
+}
+
+/// Puts a version into the graph that no event tells of.
+async fn forge(world: &World, entity: Entity, sequence: u64) {
+    let sample = world.versions().await.remove(1);
+    let forged = Version {
+        entity,
+        sequence: Sequence(sequence),
+        data: Some(Json::parse(r#"{"name":"forged"}"#).unwrap()),
+        references: Vec::new(),
+        ..sample
+    };
+    let sink = world.graph.sink(world.stream()).await.unwrap();
+    let place = sink.position;
+    let applied = world
+        .graph
+        .apply(world.stream(), &sink.generation, place, place, &[forged])
+        .await
+        .unwrap();
+    assert!(applied.stale.is_empty() && applied.refused.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_as_the_log_says_is_clean() {
+    let world = projected().await;
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.differences.is_empty(), "{:?}", report.differences);
+    assert!(report.is_clean());
+    for projection in Projection::ALL {
+        assert_eq!(report.positions[&projection].0, world.story.end());
+    }
+    assert_eq!(
+        report.entities[&Projection::Graph],
+        10,
+        "with the branch's own"
+    );
+    assert_eq!(report.entities[&Projection::Documents], 11, "and a copy");
+    let nothing = repair(world.sources(), &report).await.unwrap();
+    assert_eq!(nothing, Repaired::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_difference_is_named_and_mended() {
+    let world = projected().await;
+    let before = (world.versions().await, world.shelf().await);
+    let overlay = world.story.branches()[1];
+    let (stream, graph, documents) = (world.stream(), &world.graph, &world.documents);
+    graph.remove(stream, MAIN, &[entity("p3")]).await.unwrap();
+    forge(&world, entity("nobody"), 1).await;
+    graph.remove(stream, MAIN, &[entity("p5")]).await.unwrap();
+    forge(&world, entity("p5"), 9).await;
+    documents
+        .remove(stream, overlay, &[entity("p2")])
+        .await
+        .unwrap();
+    documents
+        .remove(stream, MAIN, &[entity("p4")])
+        .await
+        .unwrap();
+
+    let report = verify(world.sources(), stream).await.unwrap();
+    let mut found: Vec<_> = report
+        .differences
+        .iter()
+        .map(|it| {
+            let sequences = (it.expected.map(|seq| seq.0), it.found.map(|seq| seq.0));
+            (
+                it.projection,
+                it.branch,
+                it.entity.clone(),
+                it.kind,
+                sequences,
+            )
+        })
+        .collect();
+    found.sort_by_key(|it| (it.0, it.1, it.2.clone()));
+    use DifferenceKind::{Differs, Missing, Unexpected};
+    use Projection::{Documents as Docs, Graph};
+    let expected = [
+        (Graph, MAIN, entity("nobody"), Unexpected, (None, Some(1))),
+        (Graph, MAIN, entity("p3"), Missing, (Some(3), None)),
+        (Graph, MAIN, entity("p5"), Differs, (Some(1), Some(9))),
+        (Docs, MAIN, entity("p4"), Missing, (Some(2), None)),
+        (Docs, overlay, entity("p2"), Missing, (Some(1), None)),
+    ];
+    assert_eq!(found, expected);
+    assert!(!report.is_clean());
+
+    let repaired = repair(world.sources(), &report).await.unwrap();
+    assert_eq!(repaired.entities, 5);
+    let again = verify(world.sources(), stream).await.unwrap();
+    assert!(again.differences.is_empty(), "{:?}", again.differences);
+    assert_eq!((world.versions().await, world.shelf().await), before);
+    let lineage = spice_core::lineage::Lineage::main();
+    let view = spice_core::lineage::View {
+        stream: stream.clone(),
+        lineage,
+    };
+    let history = graph.history(&view, &entity("p3")).await.unwrap();
+    assert_eq!(
+        history.len(),
+        3,
+        "all versions are back, not the newest alone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn parked_and_discarded_events_are_known_differences() {
+    let world = World::new();
+    world.story.tell();
+    let poison = world.story.put("p5", json!({"name": "bad"}));
+    let given_up = world.story.put("p6", json!({"name": "bad"}));
+    world.story.discard("instance_worker", given_up);
+    let graph = world.graph_handler();
+    graph.with(|faults| faults.refuse.extend([poison, given_up]));
+    world.run_through(&graph).await;
+    world.run_through(&world.documents_handler()).await;
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    let mut found: Vec<_> = report
+        .differences
+        .iter()
+        .map(|it| (it.entity.clone(), it.known.clone()))
+        .collect();
+    found.sort_by_key(|it| it.0.clone());
+    assert_eq!(
+        found,
+        [
+            (entity("p5"), Some(Known::Parked)),
+            (entity("p6"), Some(Known::Discarded)),
+        ]
+    );
+    assert!(report.is_clean(), "known differences need no mending");
+    let mut known: Vec<u64> = report.known.iter().map(|it| it.position.0).collect();
+    known.sort_unstable();
+    assert_eq!(known, [poison, given_up]);
+    let nothing = repair(world.sources(), &report).await.unwrap();
+    assert_eq!(nothing, Repaired::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_behind_is_checked_as_far_as_it_is() {
+    let world = projected().await;
+    world.story.put("p1", json!({"name": "later"}));
+    world.story.put("later", json!({"name": "later"}));
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.differences.is_empty(), "{:?}", report.differences);
+    world.run_through(&world.graph_handler()).await;
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.differences.is_empty(), "{:?}", report.differences);
+    assert!(report.positions[&Projection::Documents] < report.positions[&Projection::Graph]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_system_can_be_checked_and_mended() {
+    let world = projected().await;
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    for number in 0..50 {
+        world.story.put("p1", json!({"n": number}));
+        world.deliver().await;
+        let report = verify(world.sources(), world.stream()).await.unwrap();
+        assert!(report.differences.is_empty(), "{:?}", report.differences);
+        tokio::task::yield_now().await;
+    }
+    world
+        .graph
+        .remove(world.stream(), MAIN, &[entity("p1")])
+        .await
+        .unwrap();
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    world.story.put("p1", json!({"n": "after"}));
+    world.deliver().await;
+    repair(world.sources(), &report).await.unwrap();
+    world.caught_up(&handler).await;
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.differences);
+    assert_eq!(world.graph_sequence("p1").await, Some(52));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_emptied_is_missing_everything_until_it_is_filled() {
+    let world = projected().await;
+    let graph = world.graph_handler();
+    let all = [entity("p0"), entity("p1"), entity("p7")];
+    world
+        .graph
+        .remove(world.stream(), MAIN, &all)
+        .await
+        .unwrap();
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert_eq!(report.differences.len(), 3);
+    graph.reset(world.stream()).await.unwrap();
+    world.run_through(&graph).await;
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.differences.is_empty(), "{:?}", report.differences);
+}
