@@ -1,4 +1,5 @@
 //! What every adapter of the `Log` port must do. One suite, run against each of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod log_support;
 

@@ -1,4 +1,5 @@
 //! What only the directory has: files that may be damaged, merges, a second process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod log_support;
 
@@ -80,13 +81,6 @@ async fn assert_refused(files: &Files, file: &str, words: &str) {
         if !read_only {
             let append = log.append(&demo, batch(&demo, 3, 1)).await;
             assert!(matches!(append, Err(StoreError::Damaged { .. })));
-            assert_eq!(
-                log.append(&stream("other"), batch(&stream("other"), 0, 1))
-                    .await
-                    .unwrap(),
-                Append::Done
-            );
-            fs::remove_dir_all(root.join("other")).unwrap();
         }
     }
     let mut left = log_support::files(root);
@@ -171,6 +165,26 @@ async fn what_is_not_the_next_segment_is_refused() {
     assert_refused(&foreign, &name(0), "belongs to the log of \"demo.g2\"").await;
     foreign.insert(name(0), b"{\"not\": \"ours\"}\n".repeat(20));
     assert_refused(&foreign, &name(0), "no end mark").await;
+}
+
+#[tokio::test]
+async fn a_refused_log_is_no_other_logs_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    put_files(directory.path(), &files_of_sizes("demo", &[1]).await);
+    put_files(directory.path(), &files_of_sizes("other", &[2]).await);
+    fs::write(directory.path().join(segment_name("demo", 0)), "x").unwrap();
+    let log = DirectoryLog::open(directory.path()).unwrap();
+    let demo = log
+        .append(&stream("demo"), batch(&stream("demo"), 1, 1))
+        .await;
+    assert!(matches!(demo, Err(StoreError::Damaged { .. })));
+    fill(&log, &stream("other"), &[1]).await;
+    let other = read_all(&log, &stream("other"), 5).await;
+    assert_eq!(other, expected(&stream("other"), 3));
+    assert_eq!(
+        log.streams().await.unwrap(),
+        [stream("demo"), stream("other")]
+    );
 }
 
 #[tokio::test]

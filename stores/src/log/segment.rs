@@ -18,6 +18,7 @@ const SKIPPABLE: u32 = 0x184D_2A5D;
 const TAG: &[u8; 8] = b"SPICELOG";
 const VERSION: u32 = 1;
 const NAME_LENGTH: usize = 64;
+const PAYLOAD_LENGTH: u32 = 112;
 const CHECKED: usize = MARK_LENGTH - 4;
 
 /// The name of the segment file that starts at a position.
@@ -59,7 +60,7 @@ impl EndMark {
             at += part.len();
         };
         put(&SKIPPABLE.to_le_bytes());
-        put(&(MARK_LENGTH as u32 - 8).to_le_bytes());
+        put(&PAYLOAD_LENGTH.to_le_bytes());
         put(TAG);
         put(&VERSION.to_le_bytes());
         put(&self.count.to_le_bytes());

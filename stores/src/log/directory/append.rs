@@ -33,6 +33,7 @@ use super::{
 
 /// Speed over size: the bytes are merged, and compressed better, later.
 const LEVEL: i32 = 1;
+const SPARE_ENCODERS: usize = 2;
 
 /// Unfinished files get names that were never used, so that none is ever written through a name
 /// that a segment has too.
@@ -87,7 +88,8 @@ impl Inner {
             return Ok(Append::Occupied);
         }
         let lines = Lines::join(&batch.lines);
-        let file = encode(&mut writer, stream, end, &lines)
+        let file = self
+            .encode(stream, end, &lines)
             .map_err(|error| rejected(format!("the batch cannot be compressed: {error}")))?;
         self.open_directory(stream, &mut writer)?;
         let answer = self.write(stream, &writer, end, &file)?;
@@ -218,6 +220,18 @@ impl Inner {
         }
     }
 
+    /// Encoders are large and few: the logs share them.
+    fn encode(&self, stream: &Stream, first: u64, lines: &Lines) -> io::Result<Vec<u8>> {
+        let spare = locked(&self.encoders).pop();
+        let mut encoder = spare.map_or_else(|| Encoder::new(LEVEL), Ok)?;
+        let file = encoder.encode(&stream.name, first, lines)?;
+        let mut spare = locked(&self.encoders);
+        if spare.len() < SPARE_ENCODERS {
+            spare.push(encoder);
+        }
+        Ok(file)
+    }
+
     /// Writes a new file, all of it durable.
     pub(super) fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = File::create_new(path)?;
@@ -231,14 +245,6 @@ impl Inner {
         self.faults.at(Step::SyncDirectory)?;
         writer.directory.as_ref().map_or(Ok(()), File::sync_all)
     }
-}
-
-fn encode(writer: &mut Writer, stream: &Stream, first: u64, lines: &Lines) -> io::Result<Vec<u8>> {
-    let encoder = match &mut writer.encoder {
-        Some(encoder) => encoder,
-        none => none.insert(Encoder::new(LEVEL)?),
-    };
-    encoder.encode(&stream.name, first, lines)
 }
 
 /// A name that [`scan`] knows for unfinished.

@@ -13,7 +13,7 @@ use spice_core::{id::StreamId, port::StoreResult};
 use tokio::sync::watch;
 
 use super::{
-    super::{damaged, segment, segment::Encoder, unavailable},
+    super::{damaged, segment, unavailable},
     checkpoint,
     index::{Index, Segment},
     locked,
@@ -22,8 +22,6 @@ use super::{
 /// What the one appender of a log works with.
 #[derive(Default)]
 pub(super) struct Writer {
-    /// Made at the first append.
-    pub(super) encoder: Option<Encoder>,
     /// The log's directory, to sync it.
     pub(super) directory: Option<File>,
 }

@@ -1,0 +1,101 @@
+//! What is known of the directory: taken from a scan at the start, kept up by every append.
+
+use std::{
+    fs,
+    sync::{Arc, PoisonError},
+};
+
+use spice_core::{id::StreamId, port::StoreResult};
+
+use super::{
+    Inner, locked,
+    report::Problem,
+    scan::{self, Depth, Found},
+    stream::Stream,
+};
+
+impl Inner {
+    pub(super) fn load(&self, depth: Depth) -> StoreResult<()> {
+        let (streams, problems) = scan::list_streams(&self.root)?;
+        self.remember(problems);
+        for id in streams {
+            let found = scan::scan(&self.root, &id, depth)?;
+            self.take_in(&id, found);
+        }
+        Ok(())
+    }
+
+    /// Takes the result of a scan as what the log is. A log that was refused stays refused: a
+    /// later scan may have looked less closely.
+    fn take_in(&self, id: &StreamId, found: Found) {
+        let stream = self.stream_or_new(id);
+        if stream.check().is_err() {
+            return;
+        }
+        let refusing: Vec<String> = found
+            .problems
+            .iter()
+            .filter(|problem| problem.refuses)
+            .map(ToString::to_string)
+            .collect();
+        if self.lock.is_some() && refusing.is_empty() {
+            for path in found.merged.iter().chain(&found.temporary) {
+                if let Err(error) = fs::remove_file(path) {
+                    tracing::warn!(file = %path.display(), %error, "a leftover stays");
+                }
+            }
+        }
+        if refusing.is_empty() {
+            stream.reset(found.segments);
+            locked(&self.grown).insert(id.clone());
+        } else {
+            stream.refuse(&refusing);
+        }
+        self.remember(found.problems);
+        self.recount();
+    }
+
+    fn remember(&self, problems: Vec<Problem>) {
+        let mut known = locked(&self.problems);
+        for problem in problems {
+            if !known.contains(&problem) {
+                tracing::warn!(file = %problem.file.display(), reason = problem.reason, "found in the log directory");
+                known.push(problem);
+            }
+        }
+    }
+
+    pub(super) fn stream(&self, id: &StreamId) -> Option<Arc<Stream>> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        streams.get(id).cloned()
+    }
+
+    pub(super) fn stream_or_new(&self, id: &StreamId) -> Arc<Stream> {
+        let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
+        let stream = streams
+            .entry(id.clone())
+            .or_insert_with(|| Arc::new(Stream::new(&self.root, id)));
+        Arc::clone(stream)
+    }
+
+    pub(super) fn written(&self) -> Vec<StreamId> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let written = streams.iter().filter(|(_, stream)| stream.is_written());
+        written.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn recount(&self) {
+        let count = self.written().len();
+        self.count
+            .send_if_modified(|known| std::mem::replace(known, count) != count);
+    }
+
+    /// Read-only: what has the owning process done since?
+    pub(super) fn look_again(&self, id: &StreamId) -> StoreResult<()> {
+        if self.root.join(id.to_string()).is_dir() {
+            let found = scan::scan(&self.root, id, Depth::Newest(0))?;
+            self.take_in(id, found);
+        }
+        Ok(())
+    }
+}
