@@ -87,7 +87,7 @@ impl Task {
     }
 }
 
-fn unanswered() -> StoreError {
+pub(super) fn unanswered() -> StoreError {
     StoreError::Unavailable {
         store: "log",
         reason: "the append had no answer".into(),

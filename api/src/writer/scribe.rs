@@ -105,25 +105,30 @@ impl Task {
     /// Reads the state anew where there is none, and what another writer appended, and tells how
     /// things stand.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
-        let sealed = self
-            .state
-            .as_ref()
-            .and_then(WriteState::database)
-            .is_some_and(|d| !d.live);
-        if self.state.is_none() || sealed {
-            let newest = self.newest_stream().await?;
-            if newest.generation > self.stream.generation {
-                self.move_to(newest).await;
+        loop {
+            if self.state.is_none() {
+                self.state = Some(self.reflector.load().await?);
+                self.published = Published::default();
             }
+            self.read_tail().await?;
+            if !self.is_over() {
+                break;
+            }
+            let newest = self.newest_stream().await?;
+            if newest.generation <= self.stream.generation {
+                break;
+            }
+            self.move_to(newest).await;
         }
-        if self.state.is_none() {
-            self.state = Some(self.reflector.load().await?);
-            self.published = Published::default();
-        }
-        self.read_tail().await?;
         self.load_schemas().await?;
         self.publish();
         Ok(())
+    }
+
+    /// Whether this log holds no live database: it is sealed, or there is nothing in it.
+    fn is_over(&self) -> bool {
+        let database = self.state.as_ref().and_then(WriteState::database);
+        database.is_none_or(|database| !database.live)
     }
 
     async fn newest_stream(&self) -> Result<StreamId, StoreError> {

@@ -1,1 +1,407 @@
-//! Tests.
+//! The writer over a log in memory: two writers on one log, answers that get lost, retries, a
+//! registry that was thrown away.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use serde_json::json;
+use spice_core::{
+    command::{Action, Command, Origin},
+    envelope::{Envelope, EventType},
+    error::ErrorCode,
+    guard::Guards,
+    id::{CommandId, LogPosition, Sequence, StreamId},
+    name::BranchName,
+    port::{
+        StoreResult,
+        clock::Clock,
+        log::{Append, Batch, Log, Record},
+        registry::WriteModel,
+    },
+    time::Timestamp,
+};
+use spice_stores::{
+    log::MemoryLog,
+    sqlite::{Location, Mode, SqliteRegistry},
+};
+use uuid::Uuid;
+
+use super::{Answer, Writer, WriterSettings};
+
+/// A clock that goes back and forth.
+struct Restless(Mutex<i64>);
+
+impl Clock for Restless {
+    fn now(&self) -> Timestamp {
+        let mut now = self.0.lock().unwrap();
+        *now += if *now % 3 == 0 { -1_000_000 } else { 700_001 };
+        Timestamp::from_micros(*now)
+    }
+}
+
+/// What happens to the next append.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It lands, and nobody hears of it.
+    LandsUnheard,
+    /// It does not land, and nobody hears of that either.
+    Vanishes,
+    /// It does not land now, but just before the next append.
+    LandsLate,
+    /// The log is away; nothing was written.
+    Away,
+}
+
+/// A log whose appends meet their fates.
+#[derive(Clone)]
+struct FatefulLog {
+    log: MemoryLog,
+    fates: Arc<Mutex<VecDeque<Fate>>>,
+    late: Arc<Mutex<Vec<(StreamId, Batch)>>>,
+}
+
+#[async_trait]
+impl Log for FatefulLog {
+    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
+        self.log.streams().await
+    }
+
+    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        self.log.end(stream).await
+    }
+
+    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+        let late: Vec<_> = self.late.lock().unwrap().drain(..).collect();
+        for (stream, batch) in late {
+            self.log.append(&stream, batch).await?;
+        }
+        let fate = self.fates.lock().unwrap().pop_front();
+        match fate {
+            None => self.log.append(stream, batch).await,
+            Some(Fate::LandsUnheard) => {
+                self.log.append(stream, batch).await?;
+                Ok(Append::Unknown)
+            }
+            Some(Fate::Vanishes) => Ok(Append::Unknown),
+            Some(Fate::LandsLate) => {
+                self.late.lock().unwrap().push((stream.clone(), batch));
+                Ok(Append::Unknown)
+            }
+            Some(Fate::Away) => Err(super::append::unanswered()),
+        }
+    }
+
+    async fn read(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        self.log.read(stream, from, limit).await
+    }
+
+    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
+        self.log.position_after(stream, time).await
+    }
+
+    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
+        self.log.wait_beyond(stream, end).await;
+    }
+
+    async fn wait_streams(&self, known: usize) {
+        self.log.wait_streams(known).await;
+    }
+
+    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        self.log.checkpoint(stream).await
+    }
+
+    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+        self.log.set_checkpoint(stream, position).await
+    }
+}
+
+struct Bench {
+    log: FatefulLog,
+    registry: Arc<SqliteRegistry>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let log = FatefulLog {
+            log: MemoryLog::new(),
+            fates: Arc::default(),
+            late: Arc::default(),
+        };
+        Self {
+            log,
+            registry: registry(),
+        }
+    }
+
+    fn writer(&self) -> Writer {
+        let clock = Arc::new(Restless(Mutex::new(1_000_000_000)));
+        let log = Arc::new(self.log.clone());
+        Writer::new(log, self.registry.clone(), clock, WriterSettings::default())
+    }
+
+    /// A database with a class.
+    async fn declared(&self) -> Writer {
+        let writer = self.writer();
+        submit(&writer, 1, create_database()).await.unwrap();
+        submit(&writer, 2, create_class()).await.unwrap();
+        writer
+    }
+
+    async fn envelopes(&self) -> Vec<Envelope> {
+        let records = self
+            .log
+            .log
+            .read(&stream(), LogPosition::ZERO, 100_000)
+            .await
+            .unwrap();
+        for (number, record) in records.iter().enumerate() {
+            assert_eq!(record.position.0, number as u64, "contiguous");
+        }
+        let read = |record: &Record| Envelope::from_line(&record.line).unwrap();
+        let envelopes: Vec<Envelope> = records.iter().map(read).collect();
+        let ordered = envelopes
+            .windows(2)
+            .all(|pair| pair[0].occurred_at <= pair[1].occurred_at);
+        assert!(ordered, "occurred_at never goes back");
+        envelopes
+    }
+
+    fn fate(&self, fate: Fate) {
+        self.log.fates.lock().unwrap().push_back(fate);
+    }
+}
+
+fn registry() -> Arc<SqliteRegistry> {
+    let guards = Guards::default();
+    Arc::new(SqliteRegistry::open(&Location::Memory, Mode::Inline, guards).unwrap())
+}
+
+fn stream() -> StreamId {
+    StreamId::first("demo".parse().unwrap())
+}
+
+async fn submit(writer: &Writer, id: u128, action: Action) -> Answer {
+    let command = Command {
+        id: CommandId(Uuid::from_u128(id)),
+        database: "demo".parse().unwrap(),
+        action,
+        origin: Origin {
+            actor: None,
+            service: "gateway".into(),
+            correlation_id: Uuid::from_u128(id),
+            traceparent: None,
+            client: None,
+        },
+    };
+    writer.submit(command).await
+}
+
+fn create_database() -> Action {
+    Action::CreateDatabase {
+        description: String::new(),
+        options: None,
+    }
+}
+
+fn create_class() -> Action {
+    let definition = json!({"id": "Product", "label": "Product", "properties": [
+        {"name": "product_id", "type": "string", "primaryKey": true},
+        {"name": "price", "type": "integer"},
+    ]});
+    Action::CreateClass {
+        branch: BranchName::main(),
+        definition: definition.into(),
+    }
+}
+
+fn change(text: &serde_json::Value) -> Action {
+    let change = serde_json::from_str(&text.to_string()).unwrap();
+    Action::ChangeInstance {
+        branch: BranchName::main(),
+        change,
+    }
+}
+
+fn create(id: &str) -> Action {
+    change(&json!({"type": "CREATE_INSTANCE", "class": "Product", "data": {"product_id": id}}))
+}
+
+fn update(id: &str, price: u64, expected: u64) -> Action {
+    change(
+        &json!({"type": "UPDATE_INSTANCE", "class": "Product", "id": id,
+        "data": {"price": price}, "expected_seq": expected}),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_writers_with_one_expectation_one_wins() {
+    let bench = Bench::new();
+    let first = bench.declared().await;
+    let second = bench.writer();
+    submit(&first, 3, create("p1")).await.unwrap();
+    let mut expected = 1;
+    for round in 0..20_u128 {
+        let attempts = (0..6_u128).map(|n| {
+            let writer = if n % 2 == 0 { &first } else { &second };
+            submit(
+                writer,
+                100 + round * 10 + n,
+                update("p1", n as u64, expected),
+            )
+        });
+        let answers = futures::future::join_all(attempts).await;
+        let won = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!(won, 1, "round {round}");
+        expected += 1;
+        for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            assert_eq!(refusal.code, ErrorCode::OptimisticConcurrencyConflict);
+            assert_eq!(refusal.detail["actual_seq"], expected);
+        }
+    }
+    let updates = bench.envelopes().await;
+    let updates = updates
+        .iter()
+        .filter(|e| e.event_type == EventType::InstanceUpdated)
+        .count();
+    assert_eq!(updates, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_without_an_answer_is_settled_and_stands_once() {
+    for fate in [Fate::LandsUnheard, Fate::Vanishes, Fate::LandsLate] {
+        let bench = Bench::new();
+        let writer = bench.declared().await;
+        bench.fate(fate);
+        bench.fate(Fate::Vanishes);
+        let told = submit(&writer, 3, create("p1")).await.unwrap();
+        assert_eq!(told.sequence, Some(Sequence(1)));
+        let again = submit(&writer, 3, create("p1")).await.unwrap();
+        assert_eq!(
+            (again.position, &again.result),
+            (told.position, &told.result)
+        );
+        let made = bench.envelopes().await;
+        let made = made
+            .iter()
+            .filter(|e| e.event_type == EventType::InstanceCreated)
+            .count();
+        assert_eq!(made, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_away_refuses_and_keeps_nothing() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    bench.fate(Fate::Away);
+    let refusal = submit(&writer, 3, create("p1")).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::Unavailable);
+    let told = submit(&writer, 4, create("p1")).await.unwrap();
+    assert_eq!(
+        told.sequence,
+        Some(Sequence(1)),
+        "the refused one left nothing behind"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_id_is_the_same_command_whoever_takes_it() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    let together =
+        futures::future::join_all((0..5).map(|_| submit(&writer, 3, create("p1")))).await;
+    let first = together[0].as_ref().unwrap();
+    assert!(
+        together
+            .iter()
+            .all(|answer| answer.as_ref().unwrap() == first)
+    );
+    let other = bench.writer();
+    assert_eq!(&submit(&other, 3, create("p1")).await.unwrap(), first);
+    assert_eq!(
+        other
+            .receipt(CommandId(Uuid::from_u128(3)))
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(first)
+    );
+    let reused = submit(&other, 3, create("p2")).await.unwrap_err();
+    assert_eq!(reused.code, ErrorCode::EventIdReused);
+    assert_eq!(bench.envelopes().await.len(), 3 + 2 + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_registry_is_brought_up_from_the_log() {
+    let mut bench = Bench::new();
+    let writer = bench.declared().await;
+    for number in 0..50_u128 {
+        submit(&writer, 10 + number, create(&format!("p{number}")))
+            .await
+            .unwrap();
+    }
+    submit(&writer, 90, update("p7", 7, 1)).await.unwrap();
+    writer.shutdown().await;
+    bench.registry = registry();
+    let writer = bench.writer();
+    let refusal = submit(&writer, 91, update("p7", 8, 1)).await.unwrap_err();
+    assert_eq!(refusal.detail["actual_seq"], 2);
+    assert_eq!(
+        submit(&writer, 12, create("p2")).await.unwrap().sequence,
+        Some(Sequence(1))
+    );
+    let taken = submit(&writer, 92, create("p2")).await.unwrap_err();
+    assert_eq!(taken.code, ErrorCode::AlreadyExists);
+    let end = bench.log.end(&stream()).await.unwrap();
+    assert_eq!(bench.registry.reflected(&stream()).await.unwrap(), end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_made_again_is_a_new_log() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    let other = bench.writer();
+    assert!(other.snapshot(&"demo".parse().unwrap()).await.is_ok());
+    let seal = Action::DeleteDatabase {
+        expected_seq: Sequence(1),
+    };
+    submit(&writer, 3, seal).await.unwrap();
+    let gone = writer.snapshot(&"demo".parse().unwrap()).await.unwrap_err();
+    assert_eq!(gone.code, ErrorCode::NotFound);
+    assert_eq!(
+        submit(&writer, 4, create("p1")).await.unwrap_err().code,
+        ErrorCode::NotFound
+    );
+    let made = submit(&writer, 5, create_database()).await.unwrap();
+    assert_eq!(
+        (made.stream, made.sequence),
+        (stream().next(), Some(Sequence(1)))
+    );
+    let first = submit(&writer, 1, create_database()).await.unwrap();
+    assert_eq!(
+        first.stream,
+        stream(),
+        "a retry of the first gets the first answer"
+    );
+    submit(&other, 6, create_class()).await.unwrap();
+    let snapshot = other.snapshot(&"demo".parse().unwrap()).await.unwrap();
+    assert_eq!(snapshot.stream, stream().next());
+    assert_eq!(writer.databases().await.unwrap().len(), 1);
+    assert_eq!(
+        writer
+            .snapshot(&"none".parse().unwrap())
+            .await
+            .unwrap_err()
+            .code,
+        ErrorCode::NotFound
+    );
+}
