@@ -161,6 +161,7 @@ impl ApiClient {
             return Err(invalid(&"it has no host"));
         }
         let http = reqwest::Client::builder()
+            .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(WAIT_SECONDS + 20))
             .build()

@@ -1,0 +1,438 @@
+//! The front door: `kubectl apply` on a real API server → the real operator → the real api, all
+//! of them processes, looked at from outside.
+
+#[path = "operator_front_door/cluster.rs"]
+mod cluster;
+#[path = "operator_front_door/refusals.rs"]
+mod refusals;
+
+use std::time::Duration;
+
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
+use spice_crds::{Branch, Database, Ontology};
+use spice_e2e::control_plane::{ControlPlane, Options};
+
+use cluster::{Cluster, eventually};
+
+const DEMO: &str = include_str!("operator_front_door/demo.yaml");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_applied_comes_true() {
+    let options = Options {
+        controller_manager: true,
+    };
+    let plane = ControlPlane::start_or_skip("what_is_applied_comes_true", options)
+        .await
+        .unwrap();
+    let Some(plane) = plane else {
+        return;
+    };
+    // The operator is there first: it waits for its kinds.
+    let mut cluster = Cluster::start(plane).await.unwrap();
+    cluster.install_definitions().await.unwrap();
+    refusals::bad_objects_are_refused_at_apply(&cluster).await;
+    declarations_become_ready_and_are_in_the_api(&cluster).await;
+    applying_again_changes_nothing(&cluster).await;
+    a_change_is_synced_at_its_generation(&cluster).await;
+    drift_is_corrected_or_reported(&cluster).await;
+    a_refused_spec_is_told_and_others_are_unaffected(&cluster).await;
+    a_suspended_object_is_left_alone(&cluster).await;
+    restarts_lose_nothing_and_repeat_nothing(&mut cluster).await;
+    deletion_follows_the_policy(&cluster).await;
+    a_deleted_namespace_ends(&cluster).await;
+}
+
+async fn declarations_become_ready_and_are_in_the_api(cluster: &Cluster) {
+    let started = tokio::time::Instant::now();
+    cluster.apply(DEMO).await.unwrap();
+    cluster.wait_all_ready().await.unwrap();
+    println!("apply to all Ready: {:?}", started.elapsed());
+    let database: Database = cluster.get("demo-db").await.unwrap();
+    let status = database.status.unwrap();
+    assert_eq!(status.external_id.as_deref(), Some("demo_db"));
+    assert_eq!(status.observed_generation, database.metadata.generation);
+    assert_eq!(status.synced_generation, database.metadata.generation);
+    assert!(database.metadata.finalizers.is_none());
+    let told = cluster.kubectl(&["get", "spice"]).await.unwrap();
+    for wanted in [
+        "demo-db",
+        "True",
+        "Available",
+        "demo_db",
+        "Product",
+        "what/if",
+    ] {
+        assert!(told.contains(wanted), "{wanted} in {told}");
+    }
+    let gateway = &cluster.gateway;
+    let known = gateway.get("/api/v1/databases/demo_db").await.unwrap();
+    assert_eq!(known["data"]["data"]["exists"], true);
+    assert_eq!(known["data"]["data"]["description"], "What the shop sells");
+    let class = cluster.class("Product", "main").await.unwrap();
+    assert_eq!(class["label"], json!({"ko": "상품", "en": "Product"}));
+    assert_eq!(class["properties"][0]["primaryKey"], true);
+    assert_eq!(
+        class["properties"][1]["constraints"],
+        json!({"minLength": 1, "maxLength": 80})
+    );
+    assert_eq!(class["properties"][2]["default"], 1);
+    assert_eq!(class["relationships"][0]["inverse_predicate"], "owns");
+    assert_eq!(class["metadata"], json!({"team": "catalogue"}));
+    let branch = gateway
+        .get("/api/v1/databases/demo_db/branches/what%2Fif")
+        .await
+        .unwrap();
+    assert_eq!(branch["data"]["from_branch"], "main");
+    assert_eq!(
+        cluster.class("Experiment", "what/if").await.unwrap()["label"],
+        "Experiment"
+    );
+    assert!(cluster.class("Experiment", "main").await.is_err());
+    let data = json!({"data": {"product_id": "p1", "name": "Pen"}});
+    let path = "/api/v1/databases/demo_db/instances/Product/create?branch=main";
+    gateway.post_ok(path, &data).await.unwrap();
+}
+
+async fn applying_again_changes_nothing(cluster: &Cluster) {
+    let before = cluster.versions().await.unwrap();
+    let log = cluster.positions().await.unwrap();
+    cluster.apply(DEMO).await.unwrap();
+    // Longer than a resync: passes in between write nothing either.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(cluster.versions().await.unwrap(), before);
+    assert_eq!(cluster.positions().await.unwrap(), log);
+
+    let ontologies: Api<Ontology> = cluster.api();
+    let body = json!({"apiVersion": "spiceharvester.dev/v1alpha1", "kind": "Ontology",
+        "metadata": {"name": "client"},
+        "spec": {"databaseRef": {"name": "demo-db"}, "label": "Client",
+            "properties": [{"name": "client_id", "type": "string", "primaryKey": true}]}});
+    let parameters = PatchParams::apply("gitops").force();
+    let patch = Patch::Apply(&body);
+    let first = ontologies
+        .patch("client", &parameters, &patch)
+        .await
+        .unwrap();
+    let second = ontologies
+        .patch("client", &parameters, &patch)
+        .await
+        .unwrap();
+    assert_eq!(
+        first.metadata.resource_version,
+        second.metadata.resource_version
+    );
+    assert_eq!(first.metadata.generation, second.metadata.generation);
+    assert_eq!(cluster.positions().await.unwrap(), log);
+}
+
+async fn a_change_is_synced_at_its_generation(cluster: &Cluster) {
+    let before: Ontology = cluster.get("product").await.unwrap();
+    let changed = DEMO.replace("description: A thing that is sold", "description: A ware");
+    let started = tokio::time::Instant::now();
+    cluster.apply(&changed).await.unwrap();
+    let after: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    println!("change to Ready: {:?}", started.elapsed());
+    assert!(after.metadata.generation > before.metadata.generation);
+    let status = after.status.unwrap();
+    assert_eq!(status.synced_generation, after.metadata.generation);
+    let old = before.status.unwrap();
+    assert!(status.sequence > old.sequence);
+    assert!(status.position > old.position);
+    let class = cluster.class("Product", "main").await.unwrap();
+    assert_eq!(class["description"], "A ware");
+    assert_eq!(class["properties"].as_array().unwrap().len(), 3);
+
+    let without = changed.replace("  description: A ware\n", "");
+    cluster.apply(&without).await.unwrap();
+    let _: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    let class = cluster.class("Product", "main").await.unwrap();
+    assert!(
+        class.get("description").is_none_or(Value::is_null),
+        "{class}"
+    );
+    cluster.apply(DEMO).await.unwrap();
+    let _: Ontology = cluster.ready_at_newest("product").await.unwrap();
+}
+
+async fn drift_is_corrected_or_reported(cluster: &Cluster) {
+    for round in 0..2 {
+        cluster
+            .meddle("Product", &json!({"label": "Meddled", "abstract": true}))
+            .await
+            .unwrap();
+        eventually("the class is corrected", async || {
+            let class = cluster.class("Product", "main").await?;
+            anyhow::ensure!(class["label"]["en"] == "Product", "round {round}: {class}");
+            Ok(())
+        })
+        .await;
+    }
+    let _: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    cluster
+        .meddle("Watched", &json!({"label": "Meddled"}))
+        .await
+        .unwrap();
+    let ready = cluster
+        .condition::<Ontology>("watched", "Drifted", "True")
+        .await
+        .unwrap();
+    assert_eq!(ready.message, "class Watched was changed in the api: label");
+    assert_eq!(
+        cluster.class("Watched", "main").await.unwrap()["label"],
+        "Meddled"
+    );
+    cluster
+        .apply(&DEMO.replace("label: Watched", "label: Watched again"))
+        .await
+        .unwrap();
+    let watched: Ontology = cluster.ready_at_newest("watched").await.unwrap();
+    assert!(
+        watched
+            .status
+            .unwrap()
+            .conditions
+            .iter()
+            .all(|c| c.kind != "Drifted")
+    );
+    assert_eq!(
+        cluster.class("Watched", "main").await.unwrap()["label"],
+        "Watched again"
+    );
+}
+
+async fn a_refused_spec_is_told_and_others_are_unaffected(cluster: &Cluster) {
+    let bad = r"
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: bad}
+spec: {databaseRef: {name: demo-db}, label: Bad, properties: [{name: a, type: nonsense}]}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: lonely}
+spec: {databaseRef: {name: nowhere}, label: Lonely}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: good}
+spec: {databaseRef: {name: demo-db}, label: Good}
+";
+    cluster.apply(bad).await.unwrap();
+    let told = cluster
+        .condition::<Ontology>("bad", "Synced", "False")
+        .await
+        .unwrap();
+    assert_eq!(told.reason, "CommandRejected", "{told:?}");
+    assert!(
+        told.message.contains("nonsense") || told.message.contains("type"),
+        "{told:?}"
+    );
+    let told = cluster
+        .condition::<Ontology>("lonely", "Ready", "False")
+        .await
+        .unwrap();
+    assert_eq!(
+        (told.reason.as_str(), told.message.as_str()),
+        ("RefNotFound", "waits for Database nowhere")
+    );
+    let _: Ontology = cluster.ready_at_newest("good").await.unwrap();
+    cluster
+        .apply(&bad.replace("nonsense", "string"))
+        .await
+        .unwrap();
+    let _: Ontology = cluster.ready_at_newest("bad").await.unwrap();
+    assert_eq!(
+        cluster.class("Bad", "main").await.unwrap()["properties"][0]["type"],
+        "string"
+    );
+    // What was waited for comes: no long backoff stands between.
+    let late = "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: nowhere}\nspec: {}\n";
+    cluster.apply(late).await.unwrap();
+    let _: Ontology = cluster.ready_at_newest("lonely").await.unwrap();
+}
+
+async fn a_suspended_object_is_left_alone(cluster: &Cluster) {
+    let suspended = DEMO.replace("label: Client\n", "label: Client\n  suspend: true\n");
+    cluster.apply(&suspended).await.unwrap();
+    cluster
+        .condition::<Ontology>("client", "Ready", "Unknown")
+        .await
+        .unwrap();
+    cluster
+        .meddle("Client", &json!({"label": "Meddled"}))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(
+        cluster.class("Client", "main").await.unwrap()["label"],
+        "Meddled"
+    );
+    cluster.apply(DEMO).await.unwrap();
+    eventually("the class is corrected", async || {
+        let class = cluster.class("Client", "main").await?;
+        anyhow::ensure!(class["label"] == "Client", "{class}");
+        Ok(())
+    })
+    .await;
+}
+
+async fn restarts_lose_nothing_and_repeat_nothing(cluster: &mut Cluster) {
+    cluster.kill_operator();
+    let more = r"
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: offline}
+spec: {databaseRef: {name: demo-db}, label: Offline}
+";
+    cluster.apply(more).await.unwrap();
+    let before = cluster.versions().await.unwrap();
+    let log = cluster.positions().await.unwrap();
+    cluster.start_operator().await.unwrap();
+    let _: Ontology = cluster.ready_at_newest("offline").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut after = cluster.versions().await.unwrap();
+    after.retain(|(kind_and_name, _)| before.iter().any(|(known, _)| known == kind_and_name));
+    let changed: Vec<_> = after
+        .iter()
+        .filter(|entry| !before.contains(entry))
+        .collect();
+    assert_eq!(
+        changed.len(),
+        1,
+        "only what was new is written: {changed:?}"
+    );
+    let new = cluster.positions().await.unwrap();
+    assert!(new > log);
+
+    cluster.plane.restart_api_server().await.unwrap();
+    cluster
+        .apply(&more.replace("offline", "after").replace("Offline", "After"))
+        .await
+        .unwrap();
+    let _: Ontology = cluster.ready_at_newest("after").await.unwrap();
+}
+
+async fn deletion_follows_the_policy(cluster: &Cluster) {
+    let objects = r"
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Database
+metadata: {name: short-lived}
+spec: {deletionPolicy: Delete}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: kept}
+spec: {databaseRef: {name: demo-db}, label: Kept}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: dropped}
+spec: {databaseRef: {name: demo-db}, label: Dropped, deletionPolicy: Delete}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Branch
+metadata: {name: dropped}
+spec: {databaseRef: {name: demo-db}, deletionPolicy: Delete}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: of-short-lived}
+spec: {databaseRef: {name: short-lived}, label: Short, deletionPolicy: Delete}
+";
+    cluster.apply(objects).await.unwrap();
+    cluster.wait_all_ready().await.unwrap();
+    let dropped: Branch = cluster.get("dropped").await.unwrap();
+    assert_eq!(
+        dropped.metadata.finalizers.unwrap(),
+        ["spiceharvester.dev/deletion"]
+    );
+    cluster.delete(objects).await.unwrap();
+    assert_eq!(
+        cluster.class("Kept", "main").await.unwrap()["label"],
+        "Kept"
+    );
+    assert!(cluster.class("Dropped", "main").await.is_err());
+    let gateway = &cluster.gateway;
+    assert!(
+        gateway
+            .get("/api/v1/databases/demo_db/branches/dropped")
+            .await
+            .is_err()
+    );
+    assert!(gateway.get("/api/v1/databases/short_lived").await.is_err());
+
+    // Instances stand in the way of a class; a person may let the object go all the same.
+    let used = r"
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: used}
+spec: {databaseRef: {name: demo-db}, label: Used, deletionPolicy: Delete, properties: [{name: id, type: string, primaryKey: true}]}
+";
+    cluster.apply(used).await.unwrap();
+    let _: Ontology = cluster.ready_at_newest("used").await.unwrap();
+    let path = "/api/v1/databases/demo_db/instances/Used/create?branch=main";
+    gateway
+        .post_ok(path, &json!({"data": {"id": "u1"}}))
+        .await
+        .unwrap();
+    cluster
+        .kubectl(&["delete", "onto", "used", "--wait=false"])
+        .await
+        .unwrap();
+    let blocked = cluster
+        .condition::<Ontology>("used", "DeletionBlocked", "True")
+        .await
+        .unwrap();
+    assert_eq!(blocked.reason, "CommandRejected");
+    let force = "spiceharvester.dev/force-release=true";
+    cluster
+        .kubectl(&["annotate", "onto", "used", force])
+        .await
+        .unwrap();
+    cluster
+        .kubectl(&["wait", "--for=delete", "onto/used", "--timeout=30s"])
+        .await
+        .unwrap();
+    assert!(cluster.class("Used", "main").await.is_ok());
+}
+
+async fn a_deleted_namespace_ends(cluster: &Cluster) {
+    cluster
+        .kubectl(&["create", "namespace", "team"])
+        .await
+        .unwrap();
+    let objects = r"
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Database
+metadata: {name: team-db, namespace: team}
+spec: {deletionPolicy: Delete}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: thing, namespace: team}
+spec: {databaseRef: {name: team-db}, label: Thing, deletionPolicy: Delete}
+";
+    cluster.apply(objects).await.unwrap();
+    let wait = [
+        "-n",
+        "team",
+        "wait",
+        "--for=condition=Ready",
+        "spice",
+        "--all",
+        "--timeout=60s",
+    ];
+    cluster.kubectl(&wait).await.unwrap();
+    cluster
+        .kubectl(&["delete", "namespace", "team", "--timeout=60s"])
+        .await
+        .unwrap();
+    assert!(
+        cluster
+            .gateway
+            .get("/api/v1/databases/team_db")
+            .await
+            .is_err()
+    );
+}

@@ -1,0 +1,276 @@
+//! Control plane, api and operator together.
+
+use std::{
+    fmt::Debug,
+    fs::File,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use kube::{Api, Resource, core::NamespaceResourceScope};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use spice_crds::{Branch, Condition, Database, Ontology, ResourceStatus};
+use spice_e2e::{
+    control_plane::ControlPlane,
+    embedded::{self, Client, Embedded},
+};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Everything that runs.
+pub(crate) struct Cluster {
+    operator: Option<Running>,
+    pub(crate) gateway: Client,
+    pub(crate) plane: ControlPlane,
+    client: kube::Client,
+    spice: Embedded,
+    files: TempDir,
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A kind with the status that all share.
+pub(crate) trait Declared:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
+{
+    fn status(&self) -> Option<&ResourceStatus>;
+}
+
+macro_rules! declared {
+    ($($kind:ty),*) => {$(
+        impl Declared for $kind {
+            fn status(&self) -> Option<&ResourceStatus> {
+                self.status.as_ref()
+            }
+        }
+    )*};
+}
+
+declared!(Database, Ontology, Branch);
+
+impl Cluster {
+    pub(crate) async fn start(plane: ControlPlane) -> anyhow::Result<Self> {
+        let spice = Embedded::start(embedded::Options::default()).await?;
+        let mut cluster = Self {
+            operator: None,
+            gateway: spice.gateway()?,
+            client: plane.client().await?,
+            plane,
+            spice,
+            files: tempfile::tempdir()?,
+        };
+        cluster.start_operator().await?;
+        Ok(cluster)
+    }
+
+    pub(crate) async fn start_operator(&mut self) -> anyhow::Result<()> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.operator_log())?;
+        let child = Command::new(embedded::spice().await?)
+            .args([
+                "operator",
+                "--resync-seconds",
+                "2",
+                "--api",
+                &self.spice.url("gateway")?,
+            ])
+            .arg("--kubeconfig")
+            .arg(self.plane.kubeconfig())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("spice operator does not start")?;
+        self.operator = Some(Running(child));
+        Ok(())
+    }
+
+    pub(crate) fn kill_operator(&mut self) {
+        self.operator = None;
+    }
+
+    fn operator_log(&self) -> PathBuf {
+        self.files.path().join("operator.log")
+    }
+
+    /// What the operator wrote to its standard error.
+    pub(crate) fn told(&self) -> String {
+        std::fs::read_to_string(self.operator_log()).unwrap_or_default()
+    }
+
+    pub(crate) async fn install_definitions(&self) -> anyhow::Result<()> {
+        let folder = spice_e2e::workspace().join("manifests/crds");
+        let folder = folder.display().to_string();
+        self.kubectl(&["apply", "--server-side", "-f", &folder])
+            .await?;
+        let established = [
+            "wait",
+            "--for=condition=Established",
+            "crd",
+            "--all",
+            "--timeout=60s",
+        ];
+        self.kubectl(&established).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.plane
+            .kubectl(arguments)
+            .await
+            .with_context(|| self.told())
+    }
+
+    /// `kubectl apply`.
+    pub(crate) async fn apply(&self, yaml: &str) -> anyhow::Result<String> {
+        let file = self.file(yaml)?;
+        self.kubectl(&["apply", "-f", &file]).await
+    }
+
+    /// `kubectl delete`, until all are gone.
+    pub(crate) async fn delete(&self, yaml: &str) -> anyhow::Result<String> {
+        let file = self.file(yaml)?;
+        self.kubectl(&["delete", "-f", &file, "--timeout=60s"])
+            .await
+    }
+
+    /// A file with that content, until the next.
+    pub(crate) fn file(&self, yaml: &str) -> anyhow::Result<String> {
+        let path = self.files.path().join("objects.yaml");
+        std::fs::write(&path, yaml)?;
+        Ok(path.display().to_string())
+    }
+
+    pub(crate) async fn wait_all_ready(&self) -> anyhow::Result<()> {
+        let wait = [
+            "wait",
+            "--for=condition=Ready",
+            "spice",
+            "--all",
+            "--timeout=60s",
+        ];
+        self.kubectl(&wait).await?;
+        Ok(())
+    }
+
+    pub(crate) fn api<K: Declared>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), "default")
+    }
+
+    pub(crate) async fn get<K: Declared>(&self, name: &str) -> anyhow::Result<K> {
+        Ok(self.api::<K>().get(name).await?)
+    }
+
+    /// The object, once it is Ready at its newest generation.
+    pub(crate) async fn ready_at_newest<K: Declared>(&self, name: &str) -> anyhow::Result<K> {
+        self.once(name, |object: &K| {
+            let newest = object.meta().generation;
+            let conditions = &object.status()?.conditions;
+            let ready = conditions.iter().find(|c| c.kind == "Ready")?;
+            let is_ready = format!("{:?}", ready.status) == "True";
+            (is_ready && ready.observed_generation == newest).then(|| object.clone())
+        })
+        .await
+    }
+
+    /// The condition, once it has that status at the object's newest generation.
+    pub(crate) async fn condition<K: Declared>(
+        &self,
+        name: &str,
+        kind: &str,
+        status: &str,
+    ) -> anyhow::Result<Condition> {
+        self.once(name, |object: &K| {
+            let newest = object.meta().generation;
+            let conditions = &object.status()?.conditions;
+            let found = conditions.iter().find(|c| c.kind == kind)?;
+            let as_wanted = format!("{:?}", found.status) == status;
+            (as_wanted && found.observed_generation == newest).then(|| found.clone())
+        })
+        .await
+    }
+
+    async fn once<K: Declared, T>(
+        &self,
+        name: &str,
+        look: impl Fn(&K) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let object: K = self.get(name).await?;
+            if let Some(seen) = look(&object) {
+                return Ok(seen);
+            }
+            if Instant::now() >= deadline {
+                bail!(
+                    "{:?} at {:?}\n{}",
+                    object.status(),
+                    object.meta().generation,
+                    self.told()
+                );
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Kind and name of all objects, and their resource versions.
+    pub(crate) async fn versions(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let path = "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}";
+        let told = self.kubectl(&["get", "spice", "-o", path]).await?;
+        let lines = told.lines().filter_map(|line| line.split_once(' '));
+        let versions: Vec<_> = lines.map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+        ensure!(!versions.is_empty(), "no objects");
+        Ok(versions)
+    }
+
+    /// The last position of the demo's log.
+    pub(crate) async fn positions(&self) -> anyhow::Result<u64> {
+        let known = self.gateway.get("/api/v1/databases/demo_db").await?;
+        known["data"]["position"].as_u64().context("no position")
+    }
+
+    /// A class of the demo, as the api has it.
+    pub(crate) async fn class(&self, class: &str, branch: &str) -> anyhow::Result<Value> {
+        let branch = branch.replace('/', "%2F");
+        let path = format!("/api/v1/databases/demo_db/ontology/{class}?branch={branch}");
+        Ok(self.gateway.get(&path).await?["data"].clone())
+    }
+
+    /// Somebody changes a class past Kubernetes.
+    pub(crate) async fn meddle(&self, class: &str, change: &Value) -> anyhow::Result<()> {
+        let known = self.class(class, "main").await?;
+        let sequence = known["event_sequence"].as_u64().context("no sequence")?;
+        let path = format!(
+            "/api/v1/databases/demo_db/ontology/{class}?branch=main&expected_seq={sequence}"
+        );
+        let put = reqwest::Method::PUT;
+        self.gateway
+            .send(put, &path, &[], Some(change))
+            .await?
+            .ok()?;
+        Ok(())
+    }
+}
+
+/// Waits until `look` finds no fault.
+pub(crate) async fn eventually(what: &str, look: impl AsyncFn() -> anyhow::Result<()>) {
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(fault) = look().await {
+        assert!(Instant::now() < deadline, "{what}: {fault:#}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}

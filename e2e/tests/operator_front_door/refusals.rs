@@ -1,0 +1,338 @@
+//! What the schema and its rules refuse at apply: the API server itself is asked.
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+
+fn object(kind: &str, name: &str, spec: &Value) -> String {
+    json!({"apiVersion": "spiceharvester.dev/v1alpha1", "kind": kind,
+        "metadata": {"name": name}, "spec": spec})
+    .to_string()
+}
+
+fn with(base: &Value, more: &Value) -> Value {
+    let mut whole = base.clone();
+    if let (Some(whole), Some(more)) = (whole.as_object_mut(), more.as_object()) {
+        for (key, value) in more {
+            if value.is_null() {
+                whole.shift_remove(key);
+            } else {
+                whole.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    whole
+}
+
+/// Each bad object is refused with its message; its good neighbour is taken.
+pub(crate) async fn bad_objects_are_refused_at_apply(cluster: &Cluster) {
+    let class = json!({"databaseRef": {"name": "d"}, "label": "X"});
+    let branch = json!({"databaseRef": {"name": "d"}});
+    let long = "a".repeat(101);
+    let creations = [
+        ("Database", "good", json!({"name": "a_b-c"}), None),
+        (
+            "Database",
+            "ab",
+            json!({}),
+            Some("metadata.name has to make a database name"),
+        ),
+        (
+            "Database",
+            "1abc",
+            json!({}),
+            Some("metadata.name has to make a database name"),
+        ),
+        (
+            "Database",
+            "a.b.c",
+            json!({}),
+            Some("metadata.name has to make a database name"),
+        ),
+        (
+            "Database",
+            "a--b",
+            json!({}),
+            Some("metadata.name has to make a database name"),
+        ),
+        ("Database", "1abc", json!({"name": "abc"}), None),
+        ("Database", "x", json!({"name": "A"}), Some("spec.name")),
+        ("Database", "x", json!({"name": "a__b"}), Some("spec.name")),
+        (
+            "Database",
+            "abc",
+            json!({"deletionPolicy": "Maybe"}),
+            Some("Unsupported value"),
+        ),
+        ("Ontology", "good", class.clone(), None),
+        (
+            "Ontology",
+            "good",
+            with(&class, &json!({"label": {"ko": "가", "en": "X"}})),
+            None,
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"label": null})),
+            Some("spec.label: Required"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"databaseRef": {}})),
+            Some("databaseRef.name: Required"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"class": "9"})),
+            Some("spec.class"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"branch": "refs"})),
+            Some("a branch cannot be called"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"branch": "a//b"})),
+            Some("spec.branch"),
+        ),
+        (
+            "Ontology",
+            long.as_str(),
+            class.clone(),
+            Some("metadata.name has to make a class id"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"driftPolicy": "Ignore"})),
+            Some("Unsupported value"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(
+                &class,
+                &json!({"properties": [{"name": "a", "type": "string"}, {"name": "a", "type": "integer"}]}),
+            ),
+            Some("Duplicate value"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(
+                &class,
+                &json!({"properties": [{"name": "a b", "type": "string"}]}),
+            ),
+            Some("spec.properties[0].name"),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(
+                &class,
+                &json!({"relationships": [{"predicate": "r", "target": "X", "cardinality": "2:3"}]}),
+            ),
+            Some("cardinality"),
+        ),
+        ("Branch", "good", branch.clone(), None),
+        (
+            "Branch",
+            "main",
+            branch.clone(),
+            Some("metadata.name has to make a branch name"),
+        ),
+        (
+            "Branch",
+            "a.b",
+            branch.clone(),
+            Some("metadata.name has to make a branch name"),
+        ),
+        (
+            "Branch",
+            "main",
+            with(&branch, &json!({"name": "other"})),
+            None,
+        ),
+        (
+            "Branch",
+            "x",
+            with(&branch, &json!({"name": "HEAD"})),
+            Some("a branch cannot be called"),
+        ),
+        (
+            "Branch",
+            "x",
+            with(&branch, &json!({"name": "a//b"})),
+            Some("spec.name"),
+        ),
+        (
+            "Branch",
+            "x",
+            with(
+                &branch,
+                &json!({"from": {"branch": "main", "position": -1}}),
+            ),
+            Some("position"),
+        ),
+    ];
+    for (kind, name, spec, refusal) in creations {
+        expect(
+            cluster,
+            &object(kind, name, &spec),
+            &["--dry-run=server"],
+            refusal,
+        )
+        .await;
+    }
+    what_is_immutable_stays(cluster, &class, &branch).await;
+    a_fresh_object_is_not_ready(cluster).await;
+}
+
+/// A rule about an optional field holds when it is added and taken away, too.
+async fn what_is_immutable_stays(cluster: &Cluster, class: &Value, branch: &Value) {
+    let suspended = |spec: &Value| with(spec, &json!({"suspend": true}));
+    let changes = [
+        (
+            "Database",
+            json!({}),
+            json!({"name": "other"}),
+            Some("name is immutable"),
+        ),
+        (
+            "Database",
+            json!({"name": "abc"}),
+            json!({}),
+            Some("name is immutable"),
+        ),
+        (
+            "Database",
+            json!({"name": "abc"}),
+            json!({"name": "other"}),
+            Some("name is immutable"),
+        ),
+        (
+            "Database",
+            json!({}),
+            json!({"description": "d"}),
+            Some("description is immutable"),
+        ),
+        (
+            "Database",
+            json!({}),
+            json!({"deletionPolicy": "Retain"}),
+            None,
+        ),
+        (
+            "Ontology",
+            class.clone(),
+            with(class, &json!({"class": "Y"})),
+            Some("class is immutable"),
+        ),
+        (
+            "Ontology",
+            with(class, &json!({"class": "Y"})),
+            class.clone(),
+            Some("class is immutable"),
+        ),
+        (
+            "Ontology",
+            class.clone(),
+            with(class, &json!({"branch": "b"})),
+            Some("branch is immutable"),
+        ),
+        (
+            "Ontology",
+            class.clone(),
+            with(class, &json!({"branch": "main"})),
+            None,
+        ),
+        (
+            "Ontology",
+            class.clone(),
+            with(class, &json!({"databaseRef": {"name": "e"}})),
+            Some("databaseRef is immutable"),
+        ),
+        (
+            "Ontology",
+            class.clone(),
+            with(class, &json!({"label": "Y"})),
+            None,
+        ),
+        (
+            "Branch",
+            branch.clone(),
+            with(branch, &json!({"name": "b"})),
+            Some("name is immutable"),
+        ),
+        (
+            "Branch",
+            branch.clone(),
+            with(branch, &json!({"from": {"branch": "main"}})),
+            Some("from is immutable"),
+        ),
+        (
+            "Branch",
+            with(branch, &json!({"from": {"branch": "main"}})),
+            branch.clone(),
+            Some("from is immutable"),
+        ),
+        (
+            "Branch",
+            with(branch, &json!({"from": {"branch": "main"}})),
+            with(branch, &json!({"from": {"branch": "main", "position": 3}})),
+            Some("from is immutable"),
+        ),
+        (
+            "Branch",
+            branch.clone(),
+            with(branch, &json!({"databaseRef": {"name": "e"}})),
+            Some("databaseRef is immutable"),
+        ),
+    ];
+    for (kind, before, after, refusal) in changes {
+        let name = "immutable-one";
+        cluster
+            .apply(&object(kind, name, &suspended(&before)))
+            .await
+            .unwrap();
+        expect(
+            cluster,
+            &object(kind, name, &suspended(&after)),
+            &[],
+            refusal,
+        )
+        .await;
+        cluster.kubectl(&["delete", kind, name]).await.unwrap();
+    }
+}
+
+async fn a_fresh_object_is_not_ready(cluster: &Cluster) {
+    let path = "jsonpath={.status.conditions[*].type} {.status.conditions[*].status} {.status.conditions[*].reason}";
+    let file = cluster
+        .file(&object("Database", "fresh", &json!({})))
+        .unwrap();
+    let create = ["create", "--dry-run=server", "-f", &file, "-o", path];
+    let told = cluster.kubectl(&create).await.unwrap();
+    assert_eq!(told, "Ready Synced Unknown Unknown Pending Pending");
+}
+
+async fn expect(cluster: &Cluster, yaml: &str, options: &[&str], refusal: Option<&str>) {
+    let file = cluster.file(yaml).unwrap();
+    let mut arguments = vec!["apply", "-f", &file];
+    arguments.extend(options);
+    match (cluster.plane.kubectl(&arguments).await, refusal) {
+        (Ok(_), None) => {}
+        (Err(told), Some(words)) => {
+            let told = format!("{told:#}");
+            assert!(told.contains(words), "{yaml}: {words:?} is not in {told}");
+        }
+        (Ok(told), Some(words)) => panic!("{yaml} is taken ({told}), not refused: {words}"),
+        (Err(told), None) => panic!("{yaml} is refused: {told:#}"),
+    }
+}
