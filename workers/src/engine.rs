@@ -84,7 +84,7 @@ impl Default for EngineConfig {
         let owner = Uuid::new_v4();
         Self {
             owner: owner.to_string(),
-            lease_timeout: Duration::from_secs(900),
+            lease_timeout: Duration::from_mins(15),
             heartbeat: Duration::from_secs(30),
             batch_records: 1_000,
             batch_bytes: 4 << 20,

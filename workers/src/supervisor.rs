@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// A task that ran this long without failing starts with a clean record.
-const CALM: Duration = Duration::from_secs(60);
+const CALM: Duration = Duration::from_mins(1);
 
 /// What the workers need of the world.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ impl Default for WorkersConfig {
             relay: RelayConfig::default(),
             restart: BackoffConfig {
                 base: Duration::from_secs(1),
-                max: Duration::from_secs(60),
+                max: Duration::from_mins(1),
             },
         }
     }

@@ -4,8 +4,8 @@
 
 mod digest;
 mod fold;
+mod reader;
 mod repair;
-mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,7 +25,7 @@ pub use repair::{Repaired, repair};
 use self::{
     digest::{Buckets, Mark},
     fold::Expected,
-    shelf::Shelf,
+    reader::SinkReader,
 };
 use crate::{graph_worker, projection_worker};
 
@@ -193,18 +193,16 @@ async fn verify_one(
     projection: Projection,
     report: &mut Report,
 ) -> StoreResult<()> {
-    let shelf = Shelf::new(sources, projection);
-    let position = shelf.sink(stream).await?.position;
+    let reader = SinkReader::new(sources, projection);
+    let position = reader.sink(stream).await?.position;
     let expected = fold::fold(sources.log, stream, projection, position).await?;
     report.positions.insert(projection, position);
     report.entities.insert(projection, expected.len());
     report.known.extend(expected.discarded.iter().cloned());
     let mut found = Buckets::default();
     for branch in &expected.branches {
-        shelf
-            .each(stream, *branch, |item| {
-                found.add(item.key(), item.mark().digest)
-            })
+        reader
+            .each(stream, *branch, |item| found.add(&item))
             .await?;
     }
     let dirty = expected.buckets().differing(&found);
@@ -248,10 +246,10 @@ impl Check<'_> {
         dirty: &BTreeSet<u8>,
         known: &[KnownEvent],
     ) -> StoreResult<Vec<Difference>> {
-        let shelf = Shelf::new(self.sources, self.projection);
+        let reader = SinkReader::new(self.sources, self.projection);
         let mut found: HashMap<Place, Mark> = HashMap::new();
         for branch in &expected.branches {
-            shelf
+            reader
                 .each(self.stream, *branch, |item| {
                     if dirty.contains(&digest::bucket(item.key())) {
                         found.insert((item.branch, item.entity.clone()), item.mark());
@@ -289,7 +287,7 @@ impl Check<'_> {
             LogPosition::ZERO,
             end,
             |event| {
-                for item in shelf::items(self.projection, event) {
+                for item in reader::items(self.projection, event) {
                     if !dirty.contains(&digest::bucket(item.key())) {
                         continue;
                     }

@@ -1,4 +1,5 @@
 //! What a sink refuses for good: parked with what follows it, retried, discarded.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

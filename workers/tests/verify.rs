@@ -1,4 +1,5 @@
 //! Checking and mending the sinks.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 
@@ -100,14 +101,42 @@ async fn every_kind_of_difference_is_named_and_mended() {
         })
         .collect();
     found.sort_by_key(|it| (it.0, it.1, it.2.clone()));
-    use DifferenceKind::{Differs, Missing, Unexpected};
-    use Projection::{Documents as Docs, Graph};
     let expected = [
-        (Graph, MAIN, entity("nobody"), Unexpected, (None, Some(1))),
-        (Graph, MAIN, entity("p3"), Missing, (Some(3), None)),
-        (Graph, MAIN, entity("p5"), Differs, (Some(1), Some(9))),
-        (Docs, MAIN, entity("p4"), Missing, (Some(2), None)),
-        (Docs, overlay, entity("p2"), Missing, (Some(1), None)),
+        (
+            Projection::Graph,
+            MAIN,
+            entity("nobody"),
+            DifferenceKind::Unexpected,
+            (None, Some(1)),
+        ),
+        (
+            Projection::Graph,
+            MAIN,
+            entity("p3"),
+            DifferenceKind::Missing,
+            (Some(3), None),
+        ),
+        (
+            Projection::Graph,
+            MAIN,
+            entity("p5"),
+            DifferenceKind::Differs,
+            (Some(1), Some(9)),
+        ),
+        (
+            Projection::Documents,
+            MAIN,
+            entity("p4"),
+            DifferenceKind::Missing,
+            (Some(2), None),
+        ),
+        (
+            Projection::Documents,
+            overlay,
+            entity("p2"),
+            DifferenceKind::Missing,
+            (Some(1), None),
+        ),
     ];
     assert_eq!(found, expected);
     assert!(!report.is_clean());

@@ -97,7 +97,12 @@ impl Default for Buckets {
 
 impl Buckets {
     /// Adds an item.
-    pub(super) fn add(&mut self, key: u128, digest: u128) {
+    pub(super) fn add(&mut self, item: &Item) {
+        self.add_digest(item.key(), item.mark().digest);
+    }
+
+    /// Adds what is known of an item.
+    pub(super) fn add_digest(&mut self, key: u128, digest: u128) {
         let sum = &mut self.sums[usize::from(bucket(key))];
         *sum = sum.wrapping_add(digest);
     }

@@ -13,7 +13,7 @@ use spice_core::{
 use super::{
     Known, KnownEvent, Projection,
     digest::{Buckets, Mark},
-    shelf,
+    reader,
 };
 use crate::event::Event;
 
@@ -39,7 +39,7 @@ impl Expected {
     pub(super) fn buckets(&self) -> Buckets {
         let mut buckets = Buckets::default();
         for (key, mark) in &self.newest {
-            buckets.add(*key, mark.digest);
+            buckets.add_digest(*key, mark.digest);
         }
         buckets
     }
@@ -83,7 +83,7 @@ pub(super) async fn fold(
                 }
             }
             _ => {
-                for item in shelf::items(projection, event) {
+                for item in reader::items(projection, event) {
                     expected.take(item.key(), item.mark());
                 }
             }

@@ -13,7 +13,7 @@ use spice_core::{
     },
 };
 
-use super::{Projection, Report, Sources, fold, shelf::Shelf};
+use super::{Projection, Report, Sources, fold, reader::SinkReader};
 use crate::{event::Event, graph_worker, projection_worker};
 
 /// How many entities are mended in one pass over the log.
@@ -63,17 +63,17 @@ struct Repair<'a> {
 
 impl Repair<'_> {
     async fn run(&self, repaired: &mut Repaired) -> StoreResult<()> {
-        let shelf = Shelf::new(self.sources, self.projection);
+        let reader = SinkReader::new(self.sources, self.projection);
         let mut by_branch: BTreeMap<BranchGeneration, Vec<Entity>> = BTreeMap::new();
         for (branch, entity) in &self.wanted {
             by_branch.entry(*branch).or_default().push(entity.clone());
         }
         for (branch, entities) in &by_branch {
-            shelf.remove(self.stream, *branch, entities).await?;
+            reader.remove(self.stream, *branch, entities).await?;
         }
         // Read after the removal: what a worker wrote before it lies below this position, what
         // it writes later stays.
-        let sink = shelf.sink(self.stream).await?;
+        let sink = reader.sink(self.stream).await?;
         repaired.entities += self.wanted.len() as u64;
         repaired.written += self.write_again(&sink).await?;
         Ok(())

@@ -35,8 +35,6 @@ pub struct Faults {
     pub away: bool,
     /// How long each call takes.
     pub slow: Duration,
-    /// The next call panics.
-    pub panic: bool,
     /// The next call never answers, after its effect.
     pub hang: bool,
     /// Every call: the positions of its events.
@@ -124,9 +122,6 @@ impl Handler for FaultyHandler {
                 reason: "away".to_owned(),
             });
         }
-        if self.with(|faults| std::mem::take(&mut faults.panic)) {
-            panic!("told to panic");
-        }
         let is_poison =
             |event: &Event<'_>| self.with(|faults| faults.refuse.contains(&event.position.0));
         let poison: Vec<usize> = (0..events.len())
@@ -135,7 +130,7 @@ impl Handler for FaultyHandler {
         self.with(|faults| {
             faults
                 .refusals
-                .extend(poison.iter().map(|it| events[*it].position.0))
+                .extend(poison.iter().map(|it| events[*it].position.0));
         });
         self.with(Faults::give_in);
         if self.with(|faults| faults.refuse_calls) && !poison.is_empty() {

@@ -1,5 +1,10 @@
 //! A world for the workers: a log in memory, stores in memory, a story to tell, faults to inject.
-#![allow(dead_code, unreachable_pub, unused_imports)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::struct_excessive_bools
+)]
 
 mod faults;
 mod story;
@@ -285,6 +290,6 @@ pub fn config(owner: &str) -> EngineConfig {
 
 /// Hours, in paused time: whatever takes longer never ends.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    let hours = Duration::from_secs(12 * 3_600);
+    let hours = Duration::from_hours(12);
     tokio::time::timeout(hours, future).await.expect("in time")
 }

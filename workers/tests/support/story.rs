@@ -11,7 +11,7 @@ use spice_core::{
     envelope::{Envelope, EventType, Generations, Kind, Metadata},
     event::{
         BranchAt, BranchCreated, BranchDeleted, ClassEvent, DatabaseMark, EventDiscarded,
-        InstanceEvent, Superseded,
+        InstanceEvent, Superseded, UniqueChange,
     },
     id::{
         AggregateId, BranchGeneration, CommandId, EventId, InstanceRef, LogPosition, Sequence,
@@ -89,6 +89,30 @@ impl Story {
         self.put_on(BranchGeneration::MAIN, id, Some(data), &[])
     }
 
+    /// A new instance, with a command before it only where a bulk begins.
+    pub fn put_bulk(&self, id: &str, data: Value, begins: bool) {
+        let branch = BranchGeneration::MAIN;
+        let event = InstanceEvent {
+            db_name: self.stream.database.clone(),
+            branch: BranchName::main(),
+            class_id: "Part".parse().unwrap(),
+            instance_id: id.parse().unwrap(),
+            created_at: Timestamp::from_micros(1),
+            data: Some(Json::from(data).read().unwrap()),
+            unique: UniqueChange::default(),
+            superseded: None,
+        };
+        let aggregate = event.aggregate();
+        if begins {
+            self.command(
+                EventType::BulkCreateInstancesRequested,
+                &aggregate,
+                Some(branch),
+            );
+        }
+        self.domain(EventType::InstanceCreated, aggregate, Some(branch), &event);
+    }
+
     pub fn delete(&self, id: &str) -> u64 {
         self.put_on(BranchGeneration::MAIN, id, None, &[])
     }
@@ -113,7 +137,7 @@ impl Story {
             data: data
                 .as_ref()
                 .map(|data| Json::of(data).unwrap().read().unwrap()),
-            unique: Default::default(),
+            unique: UniqueChange::default(),
             superseded: superseded.filter(|copy| !copy.branches.is_empty()),
         };
         let event_type = match (&event.data, is_first) {

@@ -16,12 +16,12 @@ use crate::{event::Event, graph_worker, projection_worker};
 const PAGE: usize = 1_000;
 
 /// One of the sinks.
-pub(super) struct Shelf<'a> {
+pub(super) struct SinkReader<'a> {
     sources: Sources<'a>,
     projection: Projection,
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> SinkReader<'a> {
     pub(super) fn new(sources: Sources<'a>, projection: Projection) -> Self {
         Self {
             sources,

@@ -1,0 +1,209 @@
+//! Leases, restarts, wiped stores, sealed logs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::json;
+use spice_core::{
+    error::StoreError,
+    id::LogPosition,
+    port::{
+        graph::Graph,
+        registry::{WorkRecord, WorkerRegistry},
+    },
+};
+use spice_stores::log::MemoryLog;
+use spice_workers::{
+    engine::{End, Handler},
+    status::WorkerState,
+};
+use support::{Story, World, config, within};
+
+#[tokio::test(start_paused = true)]
+async fn a_zombie_can_neither_record_nor_do_harm() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let zombie = world.graph_handler();
+    zombie.with(|faults| faults.slow = Duration::from_secs(25));
+    let mut sleeping = world.start(&zombie, config("zombie"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.clock.advance(Duration::from_secs(901));
+    let heir = world.graph_handler();
+    let working = world.start(&heir, config("heir"));
+    world.caught_up(&heir).await;
+    world.story.put("a", json!({"n": 2}));
+    world.deliver().await;
+    world.caught_up(&heir).await;
+    let worked = world.worked(&heir).await;
+    sleeping.until(|state| *state == WorkerState::Standby).await;
+    assert!(!zombie.applied().is_empty(), "it woke and wrote");
+    assert_eq!(world.worked(&heir).await, worked);
+    assert_eq!(world.graph_sequence("a").await, Some(2));
+
+    let key = world.key(&heir).await;
+    let lease = spice_core::port::registry::Lease {
+        fence: 1,
+        owner: "zombie".to_owned(),
+    };
+    let late = WorkRecord {
+        key,
+        lease,
+        from: LogPosition(worked),
+        through: LogPosition(worked + 1),
+        processed: Vec::new(),
+        parked: Vec::new(),
+        at: spice_core::time::Timestamp::from_micros(1),
+    };
+    let error = world.registry.record(late).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
+    working.stop().await;
+    sleeping.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_in_line_takes_over_at_a_clean_end() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let first = world.graph_handler();
+    let working = world.start(&first, config("first"));
+    world.caught_up(&first).await;
+    let second = world.graph_handler();
+    let mut waiting = world.start(&second, config("second"));
+    waiting.until(|state| *state == WorkerState::Standby).await;
+    working.stop().await;
+    waiting.until(|state| *state == WorkerState::Running).await;
+    world.story.put("a", json!({"n": 2}));
+    world.deliver().await;
+    world.caught_up(&second).await;
+    assert_eq!(
+        second.applied().len(),
+        1,
+        "and begins where the first ended"
+    );
+    waiting.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heartbeat_keeps_the_lease_while_a_batch_is_slow() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.slow = Duration::from_mins(50));
+    let running = world.start(&handler, config("slow"));
+    let other = world.graph_handler();
+    let mut waiting = world.start(&other, config("other"));
+    waiting.until(|state| *state == WorkerState::Standby).await;
+    for _ in 0..29 {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        world.clock.advance(Duration::from_secs(100));
+    }
+    let state = waiting.status.borrow().state.clone();
+    assert_eq!(state, WorkerState::Standby, "2,900 s of a lease of 900 s");
+    world.caught_up(&handler).await;
+    assert!(other.applied().is_empty());
+    running.stop().await;
+    waiting.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_begins_where_sink_and_registry_both_are() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let handler = world.graph_handler();
+    world.run_through(&handler).await;
+    let recorded = world.worked(&handler).await;
+    world.story.put("b", json!({"n": 1}));
+    let crashing = world.graph_handler();
+    crashing.with(|faults| faults.hang = true);
+    let crashed = world.start(&crashing, config("one"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    crashed.task.abort();
+    let sink = handler.sink(world.stream()).await.unwrap().position;
+    assert!(sink.0 > recorded, "applied, not recorded");
+    assert_eq!(world.worked(&handler).await, recorded);
+
+    let again = world.graph_handler();
+    world.run_through(&again).await;
+    assert_eq!(
+        again.applied(),
+        [world.story.end() - 1],
+        "from the registry's position"
+    );
+    assert_eq!(world.worked(&again).await, world.story.end());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_was_wiped_is_filled_again_without_a_second_effect() {
+    let mut world = World::new();
+    world.story.tell();
+    world.project().await;
+    let versions = world.versions().await;
+    let shelf = world.shelf().await;
+    world.registry = World::new().registry;
+    world.project().await;
+    assert_eq!(world.versions().await, versions);
+    assert_eq!(world.shelf().await, shelf);
+    assert_eq!(
+        world.worked(&world.graph_handler()).await,
+        world.story.end()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_wiped_is_filled_again_by_itself() {
+    let world = World::new();
+    world.story.tell();
+    let graph = world.graph_handler();
+    let documents = world.documents_handler();
+    let one = world.start(&graph, config("one"));
+    let two = world.start(&documents, config("one"));
+    world.caught_up(&graph).await;
+    world.caught_up(&documents).await;
+    let versions = world.versions().await;
+    let shelf = world.shelf().await;
+    let before = graph.sink(world.stream()).await.unwrap().generation;
+    world.graph.reset(world.stream()).await.unwrap();
+    documents.reset(world.stream()).await.unwrap();
+    two.nudge.notify_one();
+    assert!(world.versions().await.is_empty());
+    world.caught_up(&graph).await;
+    world.caught_up(&documents).await;
+    assert_ne!(graph.sink(world.stream()).await.unwrap().generation, before);
+    assert_eq!(world.versions().await, versions);
+    assert_eq!(world.shelf().await, shelf);
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_log_is_finished_and_its_lease_given_back() {
+    let world = World::new();
+    world.story.tell();
+    world.story.seal();
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
+    assert_eq!(world.worked(&handler).await, world.story.end());
+    let key = world.key(&handler).await;
+    let now = spice_core::time::Timestamp::from_micros(2);
+    let before = spice_core::time::Timestamp::from_micros(1);
+    let taken = world.registry.acquire(&key, "other", now, before).await;
+    assert!(taken.unwrap().is_some(), "the lease is free");
+    let again = world.start(&handler, config("two"));
+    assert_eq!(within(again.task).await.unwrap().unwrap(), End::Sealed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_ahead_of_its_log_is_damage() {
+    let mut world = World::new();
+    world.story.tell();
+    world.run_through(&world.graph_handler()).await;
+    let younger = MemoryLog::new();
+    world.story = Story::new(younger.clone());
+    world.log = younger;
+    let running = world.start(&world.graph_handler(), config("one"));
+    let error = within(running.task).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("ends at position 1"), "{error}");
+}
