@@ -42,8 +42,9 @@ impl Json {
 
     /// A string value's text; nothing for any other type.
     pub fn as_string(&self) -> Option<String> {
-        if !self.as_str().starts_with('"') {
-            return None;
+        let inner = self.as_str().strip_prefix('"')?.strip_suffix('"')?;
+        if !inner.contains('\\') {
+            return Some(inner.to_owned());
         }
         self.read().ok()
     }

@@ -1,6 +1,8 @@
 //! The limits of one value (contract §4), checked on its text before anything looks inside, so
 //! that whatever is accepted can be read by every store.
 
+use std::borrow::Cow;
+
 use crate::json::Json;
 
 /// Keys an object may have.
@@ -15,6 +17,8 @@ const CHARACTERS: usize = 5_000;
 const LARGE: usize = 1024 * 1024;
 /// Characters of a number.
 const DIGITS: usize = 1_000;
+/// Characters of a number that cannot be out of range.
+const SHORT: usize = 300;
 
 /// A limit that a value breaks: the rule's name and a sentence that goes on after the field.
 pub(super) type Broken = (&'static str, String);
@@ -37,10 +41,10 @@ pub(super) fn check(value: &Json, large: bool) -> Result<(), Broken> {
 }
 
 /// An object or a list whose end has not come yet.
-struct Open {
+struct Open<'a> {
     is_object: bool,
     count: usize,
-    keys: Vec<String>,
+    keys: Vec<Cow<'a, str>>,
     key_next: bool,
 }
 
@@ -48,10 +52,10 @@ struct Scan<'a> {
     text: &'a str,
     at: usize,
     characters: usize,
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     fn run(mut self) -> Result<(), Broken> {
         while let Some(byte) = self.text.as_bytes().get(self.at).copied() {
             match byte {
@@ -100,13 +104,13 @@ impl Scan<'_> {
     }
 
     fn string(&mut self) -> Result<(), Broken> {
+        let characters = self.characters;
         let token = self.string_token();
-        let Ok(string) = serde_json::from_str::<String>(token) else {
+        let Some(string) = decode(token) else {
             return Err(("encoding", "holds a string that is not Unicode".into()));
         };
-        if string.len() > self.characters && string.chars().count() > self.characters {
-            let limit = self.characters;
-            return Err(("limit", format!("has more than {limit} characters")));
+        if string.len() > characters && string.chars().count() > characters {
+            return Err(("limit", format!("has more than {characters} characters")));
         }
         let Some(open) = self.open.last_mut().filter(|open| open.key_next) else {
             return Ok(());
@@ -120,7 +124,7 @@ impl Scan<'_> {
     }
 
     /// The string that begins here, with its quotes; moves behind it.
-    fn string_token(&mut self) -> &str {
+    fn string_token(&mut self) -> &'a str {
         let start = self.at;
         let mut escaped = false;
         let length = self.text.as_bytes()[start + 1..]
@@ -145,9 +149,19 @@ impl Scan<'_> {
         if length > DIGITS {
             return Err(("limit", format!("holds a number of over {DIGITS} digits")));
         }
-        if super::types::is_finite(&rest[..length]) {
+        let number = &rest[..length];
+        let is_short = length < SHORT && !number.contains(['e', 'E']);
+        if is_short || super::types::is_finite(number) {
             return Ok(());
         }
         Err(("range", "holds a number that is out of range".into()))
     }
+}
+
+/// The string that a token stands for; none when its escapes are no Unicode.
+fn decode(token: &str) -> Option<Cow<'_, str>> {
+    if token.contains('\\') {
+        return serde_json::from_str(token).ok().map(Cow::Owned);
+    }
+    token.get(1..token.len() - 1).map(Cow::Borrowed)
 }

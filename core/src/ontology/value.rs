@@ -144,7 +144,7 @@ impl Rule {
             property_type: self.property_type,
             value,
         };
-        if !self.property_type.accepts(value) || value.is_null() {
+        if !self.property_type.accepts(value) {
             let sentence = format!("must be {}", self.property_type.expectation());
             found.add(&place, "type", &sentence);
             return;

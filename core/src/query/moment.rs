@@ -29,14 +29,9 @@ pub(crate) fn is_date_time(text: &str) -> bool {
     if !has_shape(clock, "dddd-dd-ddTdd:dd:dd") || clock.ends_with("60") {
         return false;
     }
-    let digits = |part: &str| part.bytes().take_while(u8::is_ascii_digit).count();
-    let offset = match rest.strip_prefix('.') {
-        Some(fraction) => match digits(fraction) {
-            count @ 1..=9 => &fraction[count..],
-            _ => return false,
-        },
-        None => rest,
-    };
+    let offset = rest.strip_prefix('.').map_or(rest, |fraction| {
+        fraction.trim_start_matches(|c: char| c.is_ascii_digit())
+    });
     let known_offset = offset.is_empty()
         || offset == "Z"
         || has_shape(offset, "+dd:dd")

@@ -319,3 +319,16 @@ fn a_pattern_is_matched_in_time_that_does_not_explode() {
         &"a".repeat(5_000)
     ));
 }
+
+#[test]
+fn a_deep_stored_value_is_compared_to_its_end() {
+    for depth in [1, 31, 32, 33, 128, 100_000] {
+        let nested = |depth: usize| json(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        let deep = nested(depth);
+        assert_eq!(compare(PropertyType::Json, &deep, &deep), Ordering::Equal);
+        assert_ne!(
+            compare(PropertyType::Json, &deep, &nested(depth + 1)),
+            Ordering::Equal
+        );
+    }
+}

@@ -20,6 +20,7 @@ fn a_label_is_looked_up_by_accept_language_then_ko_en_and_the_first() {
         (Some("fr, de;q=0.3, en;q=0.7"), "Product"),
         (Some("de;q=0.8,en;q=0.7"), "Ware"),
         (Some("en;q=0, de;q=0.1"), "Ware"),
+        (Some("en;q=0"), "상품"),
         (Some("*"), "상품"),
         (Some("fr"), "상품"),
         (Some("de;q=x,en"), "Product"),

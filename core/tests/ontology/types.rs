@@ -270,6 +270,13 @@ fn the_items_of_a_list_are_of_their_type() {
         json!({"type": "array", "items": {"type": "string", "constraints": {"maxLength": 2}}});
     table(&strings, &["[]", r#"["a","bc"]"#], &[r#"["a",5]"#], "type");
     table(&strings, &[], &[r#"["abc"]"#], "maxLength");
+    let anything = json!({"type": "array", "items": "json"});
+    table(
+        &anything,
+        &[r#"[null,1,{"a":null}]"#],
+        &[r#"{"a":1}"#],
+        "type",
+    );
     let nested = json!({"type": "array", "items": {"type": "array", "items": "integer"}});
     table(
         &nested,
