@@ -3,7 +3,7 @@
 //! stores'.
 
 mod answer;
-mod bodies;
+pub(crate) mod bodies;
 mod branches;
 mod call;
 mod commands;

@@ -112,8 +112,14 @@ struct Farthest {
 
 #[derive(Default)]
 struct Completed {
-    at: HashMap<CommandId, Option<Timestamp>>,
+    commands: HashMap<CommandId, Completion>,
     order: VecDeque<CommandId>,
+}
+
+/// When a command was complete, as far as a record of it was left.
+#[derive(Debug, Clone, Copy)]
+struct Completion {
+    at: Option<Timestamp>,
 }
 
 impl StatusMemory {
@@ -125,12 +131,12 @@ impl StatusMemory {
         *known
     }
 
-    fn completed(&self, command: CommandId) -> Option<Option<Timestamp>> {
+    fn completed(&self, command: CommandId) -> Option<Completion> {
         let completed = self
             .completed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        completed.at.get(&command).copied()
+        completed.commands.get(&command).copied()
     }
 
     fn complete(&self, command: CommandId, at: Option<Timestamp>) {
@@ -138,14 +144,18 @@ impl StatusMemory {
             .completed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if completed.at.insert(command, at).is_some() {
+        if completed
+            .commands
+            .insert(command, Completion { at })
+            .is_some()
+        {
             return;
         }
         completed.order.push_back(command);
         if completed.order.len() > REMEMBERED
             && let Some(oldest) = completed.order.pop_front()
         {
-            completed.at.remove(&oldest);
+            completed.commands.remove(&oldest);
         }
     }
 }
@@ -153,8 +163,8 @@ impl StatusMemory {
 impl Api {
     /// The status of a command that is in the log.
     pub async fn command_status(&self, receipt: &Receipt) -> Result<CommandStatus, StoreError> {
-        if let Some(at) = self.memory.completed(receipt.command_id) {
-            return Ok(completed(receipt, at));
+        if let Some(known) = self.memory.completed(receipt.command_id) {
+            return Ok(completed(receipt, known.at));
         }
         let farthest = self.farthest(&receipt.stream).await?;
         let letters = self.dead_letters_of(receipt).await?;

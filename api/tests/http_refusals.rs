@@ -1,5 +1,9 @@
 //! Every refusal of contract §2 to §4, at gateway and oms, as tables: what is sent, what comes
-//! back.
+//! back. A line is `METHOD path body => status code field`; the field is one that the refusal
+//! names. `both:` is a path at either service, and `SHAPE` what a body of the wrong shape gets:
+//! 422 at the gateway, 400 at oms.
+
+#![allow(clippy::unwrap_used)]
 
 mod http_support;
 
@@ -8,12 +12,26 @@ use std::fmt::Write as _;
 use http_support::{Answer, Server};
 use serde_json::{Value, json};
 
-/// One request and its refusal: method, path (`oms:` at oms), body as text, status, code, and the
-/// field that the refusal names.
-type Case<'a> = (&'a str, &'a str, &'a str, u16, &'a str, &'a str);
-
-const NONE: &str = "";
-const UUID: &str = "01928374-1111-7222-8333-444455556666";
+/// Paths that the services call differently, after `both:`.
+const PATHS: [(&str, &str, &str); 5] = [
+    ("create-database", "/databases", "oms:/database/create"),
+    ("database", "/databases", "oms:/database"),
+    (
+        "instances",
+        "/databases/demo/instances",
+        "oms:/instances/demo/async",
+    ),
+    (
+        "lost-instances",
+        "/databases/nowhere/instances",
+        "oms:/instances/nowhere/async",
+    ),
+    (
+        "ontology",
+        "/databases/demo/ontology",
+        "oms:/database/demo/ontology",
+    ),
+];
 
 async fn demo() -> Server {
     let server = Server::start().await.with_demo().await;
@@ -31,35 +49,82 @@ async fn demo() -> Server {
     server
 }
 
+/// One line of a table, at one service.
+struct Case {
+    method: String,
+    path: String,
+    body: String,
+    status: u16,
+    code: String,
+    field: String,
+}
+
+/// The cases of a table.
+fn cases(table: &str) -> Vec<Case> {
+    let lines = table.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.flat_map(of_line).collect()
+}
+
+fn of_line(line: &str) -> Vec<Case> {
+    let (request, answer) = line.split_once(" => ").unwrap();
+    let (method, rest) = request.split_once(' ').unwrap();
+    let (path, body) = rest.split_once(' ').unwrap_or((rest, ""));
+    let paths = match path.strip_prefix("both:") {
+        None => vec![path.to_owned()],
+        Some(path) => {
+            let end = path.find(['/', '?']).unwrap_or(path.len());
+            let (name, rest) = path.split_at(end);
+            let (_, gateway, oms) = PATHS.iter().find(|(known, ..)| *known == name).unwrap();
+            vec![format!("{gateway}{rest}"), format!("{oms}{rest}")]
+        }
+    };
+    let case = |path: String| {
+        let shape = if path.starts_with("oms:") {
+            "400 invalid_request"
+        } else {
+            "422 validation_failed"
+        };
+        let answer = answer.replace("SHAPE", shape);
+        let mut parts = answer.split(' ');
+        Case {
+            method: method.to_owned(),
+            path,
+            body: body.to_owned(),
+            status: parts.next().unwrap().parse().unwrap(),
+            code: parts.next().unwrap().to_owned(),
+            field: parts.next().unwrap_or_default().to_owned(),
+        }
+    };
+    paths.into_iter().map(case).collect()
+}
+
 /// Sends every case, checks the error shape, and reports all that differ.
-async fn check(server: &Server, cases: &[Case<'_>]) {
+async fn check(server: &Server, cases: &[Case]) {
+    assert!(!cases.is_empty());
     let mut wrong = String::new();
-    for (method, path, body, status, code, field) in cases {
-        let mut request = server.request(method, path);
-        if !body.is_empty() {
+    for case in cases {
+        let mut request = server.request(&case.method, &case.path);
+        if !case.body.is_empty() {
             request = request
                 .header("content-type", "application/json")
-                .body((*body).to_owned());
+                .body(case.body.clone());
         }
         let answer = server.send(request).await;
-        let named = named(&answer);
-        if answer.status != *status
-            || answer.code() != *code
-            || (!field.is_empty() && !named.contains(&(*field).to_owned()))
-        {
+        let names_field = case.field.is_empty() || named(&answer).contains(&case.field);
+        let right = answer.status == case.status && answer.code() == case.code && names_field;
+        if !right || !has_error_shape(&answer) {
+            let Case {
+                method,
+                path,
+                body,
+                status,
+                code,
+                field,
+            } = case;
             let _ = writeln!(
                 wrong,
-                "{method} {path} {body}: wanted {status} {code} {field}, got {} {} {named:?}: {}",
-                answer.status,
-                answer.code(),
-                answer.text
-            );
-        }
-        if !has_error_shape(&answer) {
-            let _ = writeln!(
-                wrong,
-                "{method} {path} {body}: not the error shape: {}",
-                answer.text
+                "{method} {path} {body}: wanted {status} {code} {field}, got {} {}",
+                answer.status, answer.text
             );
         }
     }
@@ -70,20 +135,16 @@ async fn check(server: &Server, cases: &[Case<'_>]) {
 fn named(answer: &Answer) -> Vec<String> {
     let detail = &answer.body["detail"];
     let errors = detail["errors"].as_array().cloned().unwrap_or_default();
-    let rows = errors.iter().chain([detail]);
-    let mut fields: Vec<String> = rows
-        .filter_map(|entry| entry["field"].as_str().map(str::to_owned))
-        .collect();
+    let entries = errors.iter().chain([detail]);
+    let mut fields: Vec<&Value> = entries.map(|entry| &entry["field"]).collect();
     for key in ["kind", "labels", "property"] {
-        match &detail[key] {
-            Value::String(text) => fields.push(text.clone()),
-            Value::Array(texts) => {
-                fields.extend(texts.iter().filter_map(|it| it.as_str().map(str::to_owned)))
-            }
-            _ => {}
-        }
+        fields.push(&detail[key]);
+        fields.extend(detail[key].as_array().into_iter().flatten());
     }
     fields
+        .iter()
+        .filter_map(|field| field.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn has_error_shape(answer: &Answer) -> bool {
@@ -96,186 +157,75 @@ fn has_error_shape(answer: &Answer) -> bool {
         && !answer.header("x-request-id").is_empty()
 }
 
+const NAMES: &str = r#"
+    POST both:ontology {"id":"9x","label":"X"} => 400 invalid_name id
+    GET /databases/de%20mo => 400 invalid_name database
+    GET /databases/de%FFmo => 400 invalid_name
+    GET oms:/database/exists/DEMO => 400 invalid_name database
+    GET /databases/demo/branches/a%20b => 400 invalid_name branch
+    GET oms:/branch/demo/a..b/info => 400 invalid_name branch
+    DELETE both:ontology/9x?expected_seq=1 => 400 invalid_name class
+    GET both:ontology/list?branch=a.b => 400 invalid_name branch
+    GET /database/demo/class/Product/instance/a.b => 400 invalid_name instance
+    DELETE both:instances/Product/a.b/delete?expected_seq=1 => 400 invalid_name instance
+    PUT both:instances/Product/a%20b/update?expected_seq=1 {"data":{}} => 400 invalid_name instance
+    POST /graph-query/de%20mo {"start_class":"Product"} => 400 invalid_name database
+    POST /databases/demo/branches {"name":"b","from_branch":"a b"} => 400 invalid_name branch
+"#;
+
 #[tokio::test]
 async fn names_that_break_their_rule_are_400_everywhere() {
     let server = demo().await;
-    let mut cases: Vec<Case> = Vec::new();
-    let long = format!(r#"{{"name":"{}"}}"#, "a".repeat(51));
-    let databases = [
-        r#"{"name":"ab"}"#,
-        r#"{"name":"Demo"}"#,
-        r#"{"name":"9demo"}"#,
-        r#"{"name":"demo-"}"#,
-        r#"{"name":"de__mo"}"#,
-        r#"{"name":"a b c"}"#,
-        r#"{"name":""}"#,
-        r#"{"name":"데모데모"}"#,
-        r#"{"name":"_system"}"#,
-        &long,
-    ];
-    for body in databases {
-        cases.push(("POST", "/databases", body, 400, "invalid_name", "database"));
-        cases.push((
-            "POST",
-            "oms:/database/create",
-            body,
-            400,
-            "invalid_name",
-            "database",
-        ));
-    }
-    let branch_bodies: Vec<(String, String)> = [
-        "a b",
-        "/a",
-        "a/",
-        "a//b",
-        "HEAD",
-        "refs",
-        "a.b",
+    let mut table = NAMES.to_owned();
+    let long = "a".repeat(51);
+    for name in [
+        "ab",
+        "Demo",
+        "9demo",
+        "demo-",
+        "de__mo",
+        "a b c",
         "",
-        &"b".repeat(101),
-    ]
-    .iter()
-    .map(|name| {
-        (
-            json!({"name": name}).to_string(),
-            json!({"branch_name": name}).to_string(),
-        )
-    })
-    .collect();
-    for (gateway, oms) in &branch_bodies {
-        cases.push((
-            "POST",
-            "/databases/demo/branches",
-            gateway,
-            400,
-            "invalid_name",
-            "branch",
-        ));
-        cases.push((
-            "POST",
-            "oms:/branch/demo/create",
-            oms,
-            400,
-            "invalid_name",
-            "branch",
-        ));
+        "데모데모",
+        "_system",
+        &long,
+    ] {
+        let body = json!({"name": name});
+        let _ = writeln!(
+            table,
+            "POST both:create-database {body} => 400 invalid_name database"
+        );
     }
-    let class = r#"{"id":"9x","label":"X"}"#;
-    cases.extend([
-        (
-            "POST",
-            "/databases/demo/ontology",
-            class,
-            400,
-            "invalid_name",
-            "id",
-        ),
-        (
-            "POST",
-            "oms:/database/demo/ontology",
-            class,
-            400,
-            "invalid_name",
-            "id",
-        ),
-        (
-            "GET",
-            "/databases/de%20mo",
-            NONE,
-            400,
-            "invalid_name",
-            "database",
-        ),
-        ("GET", "/databases/de%FFmo", NONE, 400, "invalid_name", NONE),
-        (
-            "GET",
-            "oms:/database/exists/DEMO",
-            NONE,
-            400,
-            "invalid_name",
-            "database",
-        ),
-        (
-            "GET",
-            "/databases/demo/branches/a%20b",
-            NONE,
-            400,
-            "invalid_name",
-            "branch",
-        ),
-        (
-            "GET",
-            "oms:/branch/demo/a..b/info",
-            NONE,
-            400,
-            "invalid_name",
-            "branch",
-        ),
-        (
-            "DELETE",
-            "/databases/demo/ontology/9x?expected_seq=1",
-            NONE,
-            400,
-            "invalid_name",
-            "class",
-        ),
-        (
-            "GET",
-            "/databases/demo/ontology/list?branch=a.b",
-            NONE,
-            400,
-            "invalid_name",
-            "branch",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instance/a.b",
-            NONE,
-            400,
-            "invalid_name",
-            "instance",
-        ),
-        (
-            "DELETE",
-            "/database/demo/instances/Product/a.b/delete?expected_seq=1",
-            NONE,
-            400,
-            "invalid_name",
-            "instance",
-        ),
-        (
-            "POST",
-            "/graph-query/de%20mo",
-            r#"{"start_class":"Product"}"#,
-            400,
-            "invalid_name",
-            "database",
-        ),
-    ]);
-    check(&server, &cases).await;
+    let long = "b".repeat(101);
+    for name in ["a b", "/a", "a/", "a//b", "HEAD", "refs", "a.b", "", &long] {
+        let (gateway, oms) = (json!({"name": name}), json!({"branch_name": name}));
+        let _ = writeln!(
+            table,
+            "POST /databases/demo/branches {gateway} => 400 invalid_name branch"
+        );
+        let _ = writeln!(
+            table,
+            "POST oms:/branch/demo/create {oms} => 400 invalid_name branch"
+        );
+    }
+    check(&server, &cases(&table)).await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_no_json_is_400_at_both() {
     let server = demo().await;
-    let posts = [
-        "/databases",
-        "/databases/demo/ontology",
+    let mut table = String::new();
+    for path in [
+        "both:create-database",
+        "both:ontology",
         "/databases/demo/branches",
-        "/databases/demo/instances/Product/create",
-        "/databases/demo/instances/Product/bulk-create",
+        "oms:/branch/demo/create",
+        "both:instances/Product/create",
+        "both:instances/Product/bulk-create",
         "/databases/demo/transactions",
         "/graph-query/demo",
         "/graph-query/demo/simple",
-        "oms:/database/create",
-        "oms:/database/demo/ontology",
-        "oms:/branch/demo/create",
-        "oms:/instances/demo/async/Product/create",
-        "oms:/instances/demo/async/Product/bulk-create",
-    ];
-    let mut cases: Vec<Case> = Vec::new();
-    for path in posts {
+    ] {
         for body in [
             "{",
             "{\"name\":",
@@ -283,833 +233,177 @@ async fn a_body_that_is_no_json_is_400_at_both() {
             "nonsense",
             "{\"a\":01}",
         ] {
-            cases.push(("POST", path, body, 400, "invalid_request", NONE));
+            let _ = writeln!(table, "POST {path} {body} => 400 invalid_request");
         }
     }
-    check(&server, &cases).await;
+    check(&server, &cases(&table)).await;
 }
+
+const SHAPES: &str = r#"
+    POST both:instances/Product/create {} => SHAPE data
+    POST both:instances/Product/create {"data":[]} => SHAPE data
+    POST both:instances/Product/create {"data":{"name":"A"},"more":1} => SHAPE more
+    POST both:instances/Product/create {"data":{"name":"A","name":"B"}} => SHAPE data.name
+    POST both:instances/Product/create {"data":{},"data":{}} => SHAPE data
+    POST both:instances/Product/create [] => SHAPE body
+    POST both:instances/Product/create [{"product_id":"n","name":"N"},null] => SHAPE body
+    POST both:instances/Product/create null => SHAPE body
+    PUT both:instances/Product/p1/update?expected_seq=1 {} => SHAPE data
+    POST both:instances/Product/bulk-create {} => SHAPE instances
+    POST both:instances/Product/bulk-create {"instances":{}} => SHAPE instances
+    POST both:instances/Product/bulk-create {"instances":[1]} => SHAPE instances[0]
+    POST both:instances/Product/bulk-create {"instances":[]} => SHAPE instances
+    POST both:ontology {} => SHAPE label
+    POST both:ontology {"label":5} => SHAPE label
+    POST both:ontology {"label":"X","unknown":1} => SHAPE unknown
+    POST both:ontology {"label":"X","properties":{}} => SHAPE properties
+    POST both:ontology {"label":"X","properties":[{"name":"a"}]} => SHAPE properties[0].type
+    POST both:ontology {"label":"X","properties":[{"name":"a","type":"odd"}]} => SHAPE properties[0].type
+    POST both:ontology {"label":"X","relationships":[{"predicate":"r"}]} => SHAPE relationships[0].target
+    POST both:ontology {"label":"X","relationships":[{"predicate":"r","target":"Y","cardinality":"2:3"}]} => SHAPE relationships[0].cardinality
+    PUT both:ontology/Product?expected_seq=1 [] => SHAPE body
+    PUT both:ontology/Product?expected_seq=1 {"label":1} => SHAPE label
+    POST both:create-database {} => SHAPE name
+    POST both:create-database {"name":5} => SHAPE name
+    POST both:create-database {"name":"demo2","size":1} => SHAPE size
+    POST /databases/demo/branches {"name":5} => SHAPE name
+    POST /databases/demo/branches {"name":"b1","from_position":100000} => SHAPE from_position
+    POST oms:/branch/demo/create {"branch_name":"b1","from_position":100000} => SHAPE from_position
+    POST /databases/demo/branches {} => 400 invalid_request name
+    POST oms:/branch/demo/create {} => 400 invalid_request branch_name
+    POST /databases/demo/transactions {} => SHAPE commands
+    POST /databases/demo/transactions {"commands":[]} => SHAPE commands
+    POST /databases/demo/transactions {"commands":[["DELETE_INSTANCE","Product","p1",null,1]]} => SHAPE commands[0]
+    POST /databases/demo/transactions {"commands":[{"type":"DROP","class":"Product"}]} => SHAPE commands[0].type
+    POST /databases/demo/transactions {"commands":[{"type":"CREATE_INSTANCE","class":"Product"}]} => SHAPE commands[0].data
+    POST /databases/demo/transactions {"commands":[{"type":"CREATE_INSTANCE","class":"Product","data":{},"expected_seq":1}]} => SHAPE commands[0].expected_seq
+    POST /databases/demo/transactions {"commands":[{"type":"UPDATE_INSTANCE","class":"Product","id":"p1","data":{}}]} => SHAPE commands[0].expected_seq
+    POST /databases/demo/transactions {"commands":[{"type":"DELETE_INSTANCE","class":"Product","expected_seq":1}]} => SHAPE commands[0].id
+    POST /databases/demo/transactions {"commands":[{"type":"DELETE_INSTANCE","class":"Product","id":"p1","data":{},"expected_seq":1}]} => SHAPE commands[0].data
+    POST /graph-query/demo {} => SHAPE start_class
+    POST /graph-query/demo {"start_class":"Product","hop":[]} => SHAPE hop
+    POST /graph-query/demo {"start_class":"Product","limit":"9"} => SHAPE limit
+    POST /graph-query/demo {"start_class":"Order","hops":[["holds","Product"]]} => SHAPE hops[0]
+    POST /graph-query/demo {"start_class":"Order","hops":[{"predicate":"holds"}]} => SHAPE hops[0].target_class
+    POST /graph-query/demo {"start_class":"Order","hops":[{"predicate":"holds","target_class":"Product","direction":"up"}]} => SHAPE hops[0].direction
+    POST /graph-query/demo/simple {"class":"Product"} => SHAPE class
+"#;
 
 #[tokio::test]
 async fn a_body_of_the_wrong_shape_is_422_at_the_gateway_and_400_at_oms() {
     let server = demo().await;
-    let instance = [
-        ("{}", "data"),
-        (r#"{"data":[]}"#, "data"),
-        (r#"{"data":{"name":"A"},"more":1}"#, "more"),
-        (r#"{"data":{"name":"A","name":"B"}}"#, "data.name"),
-        (r#"{"data":{},"data":{}}"#, "data"),
-        ("[]", "body"),
-        ("null", "body"),
-    ];
-    let bulk = [
-        ("{}", "instances"),
-        (r#"{"instances":{}}"#, "instances"),
-        (r#"{"instances":[1]}"#, "instances[0]"),
-        (r#"{"instances":[]}"#, "instances"),
-    ];
-    let class = [
-        ("{}", "label"),
-        (r#"{"label":5}"#, "label"),
-        (r#"{"label":"X","unknown":1}"#, "unknown"),
-        (r#"{"label":"X","properties":{}}"#, "properties"),
-        (
-            r#"{"label":"X","properties":[{"name":"a"}]}"#,
-            "properties[0].type",
-        ),
-        (
-            r#"{"label":"X","properties":[{"name":"a","type":"odd"}]}"#,
-            "properties[0].type",
-        ),
-        (
-            r#"{"label":"X","relationships":[{"predicate":"r"}]}"#,
-            "relationships[0].target",
-        ),
-        (
-            r#"{"label":"X","relationships":[{"predicate":"r","target":"Y","cardinality":"2:3"}]}"#,
-            "relationships[0].cardinality",
-        ),
-    ];
-    let database = [
-        ("{}", "name"),
-        (r#"{"name":5}"#, "name"),
-        (r#"{"name":"demo2","size":1}"#, "size"),
-    ];
-    let tables: [(&[(&str, &str)], &str, &str); 4] = [
-        (
-            &instance,
-            "/databases/demo/instances/Product/create",
-            "oms:/instances/demo/async/Product/create",
-        ),
-        (
-            &bulk,
-            "/databases/demo/instances/Product/bulk-create",
-            "oms:/instances/demo/async/Product/bulk-create",
-        ),
-        (
-            &class,
-            "/database/demo/ontology",
-            "oms:/database/demo/ontology",
-        ),
-        (&database, "/databases", "oms:/database/create"),
-    ];
-    let mut cases: Vec<Case> = Vec::new();
-    for (bodies, gateway, oms) in tables {
-        for (body, field) in bodies {
-            cases.push(("POST", gateway, body, 422, "validation_failed", field));
-            cases.push(("POST", oms, body, 400, "invalid_request", field));
-        }
-    }
-    let transactions = [
-        ("{}", "commands"),
-        (r#"{"commands":[]}"#, "commands"),
-        (
-            r#"{"commands":[{"type":"DROP","class":"Product"}]}"#,
-            "commands[0].type",
-        ),
-        (
-            r#"{"commands":[{"type":"CREATE_INSTANCE","class":"Product"}]}"#,
-            "commands[0].data",
-        ),
-        (
-            r#"{"commands":[{"type":"CREATE_INSTANCE","class":"Product","data":{},"expected_seq":1}]}"#,
-            "commands[0].expected_seq",
-        ),
-        (
-            r#"{"commands":[{"type":"UPDATE_INSTANCE","class":"Product","id":"p1","data":{}}]}"#,
-            "commands[0].expected_seq",
-        ),
-        (
-            r#"{"commands":[{"type":"DELETE_INSTANCE","class":"Product","expected_seq":1}]}"#,
-            "commands[0].id",
-        ),
-        (
-            r#"{"commands":[{"type":"DELETE_INSTANCE","class":"Product","id":"p1","data":{},"expected_seq":1}]}"#,
-            "commands[0].data",
-        ),
-    ];
-    for (body, field) in transactions {
-        cases.push((
-            "POST",
-            "/databases/demo/transactions",
-            body,
-            422,
-            "validation_failed",
-            field,
-        ));
-    }
-    for (body, field) in [
-        ("{}", "start_class"),
-        (r#"{"start_class":"Product","hop":[]}"#, "hop"),
-        (r#"{"start_class":"Product","limit":"9"}"#, "limit"),
-        (
-            r#"{"start_class":"Order","hops":[{"predicate":"holds"}]}"#,
-            "hops[0].target_class",
-        ),
-        (
-            r#"{"start_class":"Order","hops":[{"predicate":"holds","target_class":"Product","direction":"up"}]}"#,
-            "hops[0].direction",
-        ),
-    ] {
-        cases.push((
-            "POST",
-            "/graph-query/demo",
-            body,
-            422,
-            "validation_failed",
-            field,
-        ));
-    }
-    let from = r#"{"name":"b1","branch_name":"b1","from_position":100000}"#;
-    cases.extend([
-        (
-            "POST",
-            "/databases/demo/branches",
-            from,
-            422,
-            "validation_failed",
-            "from_position",
-        ),
-        (
-            "POST",
-            "oms:/branch/demo/create",
-            from,
-            400,
-            "invalid_request",
-            "from_position",
-        ),
-        (
-            "POST",
-            "/databases/demo/branches",
-            r#"{"name":5}"#,
-            422,
-            "validation_failed",
-            "name",
-        ),
-        (
-            "POST",
-            "/databases/demo/branches",
-            "{}",
-            400,
-            "invalid_request",
-            "name",
-        ),
-        (
-            "POST",
-            "oms:/branch/demo/create",
-            "{}",
-            400,
-            "invalid_request",
-            "branch_name",
-        ),
-        (
-            "PUT",
-            "/databases/demo/ontology/Product?expected_seq=1",
-            "[]",
-            422,
-            "validation_failed",
-            "body",
-        ),
-        (
-            "PUT",
-            "oms:/database/demo/ontology/Product?expected_seq=1",
-            r#"{"label":1}"#,
-            400,
-            "invalid_request",
-            "label",
-        ),
-    ]);
-    check(&server, &cases).await;
+    check(&server, &cases(SHAPES)).await;
 }
+
+const PARAMETERS: &str = r#"
+    POST both:instances/Product/bulk-create?on_error=ignore {"instances":[{"product_id":"x","name":"X"}]} => SHAPE on_error
+    GET both:database/demo/class/Product/instances?limit=1001 => SHAPE limit
+    GET both:database/demo/class/Product/instances?limit=0 => SHAPE limit
+    GET both:ontology/list?offset=x => SHAPE offset
+    DELETE /databases/demo/branches/production?force=maybe => SHAPE force
+    DELETE both:ontology/Product?expected_seq=1&force=1x => SHAPE force
+    GET both:database/demo/class/Product/instances?timeout=61 => SHAPE timeout
+    GET both:database/demo/class/Product/instances?as_of=yesterday => 400 invalid_request as_of
+    GET both:database/demo/class/Product/instances?as_of=99999 => 400 invalid_request as_of
+    GET both:database/demo/class/Product/instances?as_of=1970-01-01T00:00:00Z => 404 not_found
+    GET both:database/demo/class/Product/instances?at_least=soon => 400 invalid_request at_least
+    GET both:database/demo/class/Product/instances?at_least=99999 => 400 invalid_request at_least
+    GET both:database/demo/class/Product/instances?at_least=01928374-1111-7222-8333-444455556666 => 400 invalid_request at_least
+    GET both:database/demo/class/Product/instances?filter=%7B => 400 invalid_query filter
+    GET both:database/demo/class/Product/instances?filter=%7B%22nope%22:1%7D => 400 invalid_query nope
+    GET both:database/demo/class/Product/instances?order_by=nope => 400 invalid_query nope
+    GET both:database/demo/class/Product/instances?cursor=x&offset=1 => 400 invalid_query cursor
+    GET both:ontology/Product/schema?format=xml => 400 invalid_request format
+    GET /databases?as_of=1 => 400 invalid_query as_of
+    GET both:database/demo?as_of=1 => 400 invalid_query as_of
+    GET /databases/demo/branches?as_of=1 => 400 invalid_query as_of
+    GET oms:/branch/demo/main/info?as_of=1 => 400 invalid_query as_of
+    GET /commands/not-a-uuid/status => 400 invalid_request command_id
+    GET oms:/commands/not-a-uuid/status => 400 invalid_request command_id
+    GET /dead-letters/demo/instance_worker/x => 400 invalid_request position
+"#;
 
 #[tokio::test]
 async fn parameters_are_checked_like_bodies() {
     let server = demo().await;
-    let data = r#"{"data":{"name":"B"}}"#;
-    let rows = r#"{"instances":[{"product_id":"x","name":"X"}]}"#;
-    let both = [
-        (
-            "PUT",
-            "/databases/demo/instances/Product/p1/update",
-            "oms:/instances/demo/async/Product/p1/update",
-            data,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/instances/Product/p1/delete",
-            "oms:/instances/demo/async/Product/p1/delete",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/ontology/Product",
-            "oms:/database/demo/ontology/Product",
-            r#"{"description":"d"}"#,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/ontology/Product",
-            "oms:/database/demo/ontology/Product",
-            NONE,
-        ),
-        ("DELETE", "/databases/demo", "oms:/database/demo", NONE),
-    ];
-    let mut paths: Vec<(&str, String, &str, u16, &str)> = Vec::new();
-    for (method, gateway, oms, body) in both {
-        for suffix in [
-            "",
-            "?expected_seq=",
-            "?expected_seq=x",
-            "?expected_seq=-1",
-            "?expected_seq=%2B1",
-            "?expected_seq=99999999999999999999",
+    let mut table = PARAMETERS.to_owned();
+    for suffix in [
+        "",
+        "?expected_seq=",
+        "?expected_seq=x",
+        "?expected_seq=-1",
+        "?expected_seq=%2B1",
+        "?expected_seq=99999999999999999999",
+    ] {
+        for request in [
+            "PUT both:instances/Product/p1/update{} {\"data\":{\"name\":\"B\"}}",
+            "DELETE both:instances/Product/p1/delete{}",
+            "PUT both:ontology/Product{} {\"description\":\"d\"}",
+            "DELETE both:ontology/Product{}",
+            "DELETE both:database/demo{}",
         ] {
-            paths.push((
-                method,
-                format!("{gateway}{suffix}"),
-                body,
-                422,
-                "validation_failed",
-            ));
-            paths.push((
-                method,
-                format!("{oms}{suffix}"),
-                body,
-                400,
-                "invalid_request",
-            ));
+            let request = request.replacen("{}", suffix, 1);
+            let _ = writeln!(table, "{request} => SHAPE expected_seq");
         }
     }
-    let mut cases: Vec<Case> = paths
-        .iter()
-        .map(|(method, path, body, status, code)| {
-            (
-                *method,
-                path.as_str(),
-                *body,
-                *status,
-                *code,
-                "expected_seq",
-            )
-        })
-        .collect();
-    cases.extend([
-        (
-            "POST",
-            "/databases/demo/instances/Product/bulk-create?on_error=ignore",
-            rows,
-            422,
-            "validation_failed",
-            "on_error",
-        ),
-        (
-            "POST",
-            "oms:/instances/demo/async/Product/bulk-create?on_error=ignore",
-            rows,
-            400,
-            "invalid_request",
-            "on_error",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?limit=1001",
-            NONE,
-            422,
-            "validation_failed",
-            "limit",
-        ),
-        (
-            "GET",
-            "oms:/database/demo/class/Product/instances?limit=0",
-            NONE,
-            400,
-            "invalid_request",
-            "limit",
-        ),
-        (
-            "GET",
-            "/database/demo/ontology/list?offset=x",
-            NONE,
-            422,
-            "validation_failed",
-            "offset",
-        ),
-        (
-            "DELETE",
-            "/databases/demo/branches/production?force=maybe",
-            NONE,
-            422,
-            "validation_failed",
-            "force",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?as_of=yesterday",
-            NONE,
-            400,
-            "invalid_request",
-            "as_of",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?as_of=99999",
-            NONE,
-            400,
-            "invalid_request",
-            "as_of",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?as_of=1970-01-01T00:00:00Z",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?at_least=soon",
-            NONE,
-            400,
-            "invalid_request",
-            "at_least",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?at_least=99999",
-            NONE,
-            400,
-            "invalid_request",
-            "at_least",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?at_least=01928374-1111-7222-8333-444455556666",
-            NONE,
-            400,
-            "invalid_request",
-            "at_least",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?timeout=61",
-            NONE,
-            422,
-            "validation_failed",
-            "timeout",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?filter=%7B",
-            NONE,
-            400,
-            "invalid_query",
-            "filter",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?filter=%7B%22nope%22:1%7D",
-            NONE,
-            400,
-            "invalid_query",
-            "nope",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?order_by=nope",
-            NONE,
-            400,
-            "invalid_query",
-            "nope",
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instances?cursor=x&offset=1",
-            NONE,
-            400,
-            "invalid_query",
-            "cursor",
-        ),
-        (
-            "GET",
-            "/database/demo/ontology/Product/schema?format=xml",
-            NONE,
-            400,
-            "invalid_request",
-            "format",
-        ),
-        (
-            "GET",
-            "/commands/not-a-uuid/status",
-            NONE,
-            400,
-            "invalid_request",
-            "command_id",
-        ),
-        (
-            "GET",
-            "oms:/commands/not-a-uuid/status",
-            NONE,
-            400,
-            "invalid_request",
-            "command_id",
-        ),
-        (
-            "GET",
-            "/dead-letters/demo/instance_worker/x",
-            NONE,
-            400,
-            "invalid_request",
-            "position",
-        ),
-    ]);
-    check(&server, &cases).await;
+    check(&server, &cases(&table)).await;
 }
+
+const EXISTENCE: &str = r#"
+    GET /commands/01928374-1111-7222-8333-444455556666/status => 404 not_found
+    GET oms:/commands/01928374-1111-7222-8333-444455556666/status => 404 not_found
+    GET both:database/nowhere => 404 not_found
+    DELETE both:database/nowhere?expected_seq=1 => 404 not_found
+    DELETE both:database/demo?expected_seq=9 => 409 optimistic_concurrency_conflict
+    POST both:create-database {"name":"demo"} => 409 already_exists
+    POST /databases/demo/branches {"name":"production"} => 409 already_exists
+    POST oms:/branch/demo/create {"branch_name":"production"} => 409 already_exists
+    POST /databases/demo/branches {"name":"b","from_branch":"no"} => 404 not_found
+    GET /databases/nowhere/branches => 404 not_found
+    GET oms:/branch/nowhere/list => 404 not_found
+    GET /databases/demo/branches/no => 404 not_found
+    GET oms:/branch/demo/no/info => 404 not_found
+    GET oms:/branch/demo/main => 404 not_found
+    DELETE /databases/demo/branches/no => 404 not_found
+    DELETE /databases/demo/branches/production => 403 forbidden
+    DELETE /databases/demo/branches/main => 403 forbidden
+    DELETE /databases/demo/branches/main?force=true => 403 forbidden
+    POST both:ontology {"id":"Product","label":"Again"} => 409 already_exists
+    PUT both:ontology/No?expected_seq=1 {} => 404 not_found
+    PUT both:ontology/Product?expected_seq=4 {} => 409 optimistic_concurrency_conflict
+    DELETE both:ontology/Customer?expected_seq=7 => 409 optimistic_concurrency_conflict
+    DELETE both:ontology/Product?expected_seq=1 => 409 failed_precondition
+    GET both:ontology/No => 404 not_found
+    GET both:ontology/No/schema => 404 not_found
+    POST both:lost-instances/Product/create {"data":{}} => 404 not_found
+    POST both:instances/Product/create?branch=no {"data":{}} => 404 not_found
+    POST both:instances/Nothing/create {"data":{}} => 404 not_found
+    POST both:instances/Product/create {"data":{"product_id":"p1","name":"B"}} => 409 already_exists
+    POST both:instances/Product/create {"data":{"product_id":"gone","name":"B"}} => 409 deleted
+    PUT both:instances/Product/no/update?expected_seq=1 {"data":{"name":"B"}} => 404 not_found
+    PUT both:instances/Product/gone/update?expected_seq=2 {"data":{"name":"B"}} => 404 not_found
+    PUT both:instances/Product/p1/update?expected_seq=7 {"data":{"name":"B"}} => 409 optimistic_concurrency_conflict
+    DELETE both:instances/Product/gone/delete?expected_seq=2 => 404 not_found
+    DELETE both:instances/Product/p1/delete?expected_seq=0 => 409 optimistic_concurrency_conflict
+    POST both:instances/Nothing/bulk-create {"instances":[{}]} => 404 not_found
+    POST /databases/demo/transactions?branch=no {"commands":[{"type":"CREATE_INSTANCE","class":"Product","data":{}}]} => 404 not_found
+    GET both:database/demo/class/No/instances => 404 not_found
+    GET both:database/demo/class/Product/instance/no => 404 not_found
+    GET both:database/demo/class/Product/instance/gone => 404 not_found
+    POST /graph-query/nowhere {"start_class":"Product"} => 404 not_found
+    POST /graph-query/demo?branch=no {"start_class":"Product"} => 404 not_found
+    GET /dead-letters?database=nowhere => 404 not_found
+    GET /dead-letters/demo/instance_worker/5 => 404 not_found
+    POST /dead-letters/demo/instance_worker/5/retry => 404 not_found
+    POST /dead-letters/demo/instance_worker/5/discard {"reason":"r"} => 404 not_found
+"#;
 
 #[tokio::test]
 async fn what_is_not_there_is_404_and_what_is_there_already_409() {
     let server = demo().await;
-    let data = r#"{"data":{"product_id":"p1","name":"B"}}"#;
-    let gone = r#"{"data":{"product_id":"gone","name":"B"}}"#;
-    let status = format!("/commands/{UUID}/status");
-    let oms_status = format!("oms:{status}");
-    let query = r#"{"start_class":"Product"}"#;
-    let class = r#"{"id":"Product","label":"Again"}"#;
-    let mut cases: Vec<Case> = vec![
-        ("GET", &status, NONE, 404, "not_found", NONE),
-        ("GET", &oms_status, NONE, 404, "not_found", NONE),
-        (
-            "POST",
-            "/graph-query/nowhere",
-            query,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/graph-query/demo?branch=no",
-            query,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/dead-letters/demo/instance_worker/5",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/dead-letters/demo/instance_worker/5/retry",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/dead-letters/demo/instance_worker/5/discard",
-            r#"{"reason":"r"}"#,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/dead-letters?database=nowhere",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases",
-            r#"{"name":"demo"}"#,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/database/create",
-            r#"{"name":"demo"}"#,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/branches",
-            r#"{"name":"production"}"#,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/branches",
-            r#"{"name":"b","from_branch":"no"}"#,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/databases/demo/branches/no",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "oms:/branch/demo/no/info",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        ("GET", "oms:/branch/demo/main", NONE, 404, "not_found", NONE),
-        (
-            "DELETE",
-            "/databases/demo/branches/no",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/branches/production",
-            NONE,
-            403,
-            "forbidden",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/branches/main",
-            NONE,
-            403,
-            "forbidden",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/branches/main?force=true",
-            NONE,
-            403,
-            "forbidden",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "/databases/demo?expected_seq=9",
-            NONE,
-            409,
-            "optimistic_concurrency_conflict",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/transactions?branch=no",
-            r#"{"commands":[{"type":"CREATE_INSTANCE","class":"Product","data":{}}]}"#,
-            404,
-            "not_found",
-            NONE,
-        ),
-    ];
-    cases.extend([
-        (
-            "POST",
-            "/databases/nowhere/instances/Product/create",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/instances/nowhere/async/Product/create",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/instances/Product/create?branch=no",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/instances/demo/async/Product/create?branch=no",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/instances/Nothing/create",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/instances/demo/async/Nothing/create",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/instances/Product/create",
-            data,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/instances/demo/async/Product/create",
-            data,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/instances/Product/create",
-            gone,
-            409,
-            "deleted",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/instances/demo/async/Product/create",
-            gone,
-            409,
-            "deleted",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/instances/Product/no/update?expected_seq=1",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/instances/Product/gone/update?expected_seq=2",
-            data,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "oms:/instances/demo/async/Product/gone/delete?expected_seq=2",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/instances/Product/p1/update?expected_seq=7",
-            data,
-            409,
-            "optimistic_concurrency_conflict",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "oms:/instances/demo/async/Product/p1/delete?expected_seq=0",
-            NONE,
-            409,
-            "optimistic_concurrency_conflict",
-            NONE,
-        ),
-        (
-            "POST",
-            "/databases/demo/ontology",
-            class,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "POST",
-            "oms:/database/demo/ontology",
-            class,
-            409,
-            "already_exists",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/ontology/No?expected_seq=1",
-            "{}",
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/ontology/Customer?expected_seq=7",
-            NONE,
-            409,
-            "optimistic_concurrency_conflict",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "/databases/demo/ontology/Product?expected_seq=1",
-            NONE,
-            409,
-            "failed_precondition",
-            NONE,
-        ),
-        (
-            "GET",
-            "/databases/demo/ontology/No",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/databases/demo/ontology/No/schema",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/database/demo/class/No/instances",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instance/no",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/database/demo/class/Product/instance/gone",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        ("GET", "/databases/nowhere", NONE, 404, "not_found", NONE),
-        (
-            "GET",
-            "oms:/branch/nowhere/list",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "DELETE",
-            "oms:/database/nowhere?expected_seq=1",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-    ]);
-    check(&server, &cases).await;
-
-    let conflict = server
-        .put(
-            "/databases/demo/instances/Product/p1/update?expected_seq=7",
-            json!({"data": {}}),
-        )
-        .await;
+    check(&server, &cases(EXISTENCE)).await;
+    let update = "/databases/demo/instances/Product/p1/update?expected_seq=7";
+    let conflict = server.put(update, json!({"data": {}})).await;
     assert_eq!(
         conflict.body["detail"]["aggregate_id"],
         "demo:main:Product:p1"
@@ -1118,79 +412,33 @@ async fn what_is_not_there_is_404_and_what_is_there_already_409() {
     assert_eq!(conflict.body["detail"]["actual_seq"], 1);
 }
 
+const VALUES: &str = r#"
+    POST both:instances/Product/create {"data":{"product_id":"n"}} => 422 validation_failed name
+    POST both:instances/Product/create {"data":{"product_id":"n","name":5}} => 422 validation_failed name
+    POST both:instances/Product/create {"data":{"product_id":"n","name":"N","price":"5"}} => 422 validation_failed price
+    POST both:instances/Product/create {"data":{"product_id":"n","name":"N","price":-1}} => 422 validation_failed price
+    POST both:instances/Product/create {"data":{"product_id":"n","name":"N","sku":"s-p1"}} => 422 validation_failed sku
+    POST both:instances/Product/create {"data":{"product_id":"n","name":"N","colour":"red"}} => 400 unknown_label_keys colour
+    PUT both:instances/Product/p1/update?expected_seq=1 {"data":{"name":null}} => 422 validation_failed name
+    PUT both:instances/Product/p1/update?expected_seq=1 {"data":{"product_id":"p2"}} => 422 validation_failed product_id
+"#;
+
 #[tokio::test]
 async fn values_that_the_ontology_refuses_name_field_rule_and_value() {
     let server = demo().await;
-    let nested = |depth: usize| {
-        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
-        format!(r#"{{"data":{{"product_id":"n","name":{open}{close}}}}}"#)
-    };
-    let (deep, deeper) = (nested(11), nested(5_000));
-    let values = [
-        (&*deep, 422, "validation_failed", "name"),
-        (&*deeper, 422, "validation_failed", "name"),
-        (
-            r#"{"data":{"product_id":"n"}}"#,
-            422,
-            "validation_failed",
-            "name",
-        ),
-        (
-            r#"{"data":{"product_id":"n","name":5}}"#,
-            422,
-            "validation_failed",
-            "name",
-        ),
-        (
-            r#"{"data":{"product_id":"n","name":"N","price":"5"}}"#,
-            422,
-            "validation_failed",
-            "price",
-        ),
-        (
-            r#"{"data":{"product_id":"n","name":"N","price":-1}}"#,
-            422,
-            "validation_failed",
-            "price",
-        ),
-        (
-            r#"{"data":{"product_id":"n","name":"N","sku":"s-p1"}}"#,
-            422,
-            "validation_failed",
-            "sku",
-        ),
-        (
-            r#"{"data":{"product_id":"n","name":"N","colour":"red"}}"#,
-            400,
-            "unknown_label_keys",
-            "colour",
-        ),
-    ];
-    let mut cases: Vec<Case> = Vec::new();
-    for (body, status, code, field) in values {
-        cases.push((
-            "POST",
-            "/databases/demo/instances/Product/create",
-            body,
-            status,
-            code,
-            field,
-        ));
-        cases.push((
-            "POST",
-            "oms:/instances/demo/async/Product/create",
-            body,
-            status,
-            code,
-            field,
-        ));
+    let mut table = VALUES.to_owned();
+    for depth in [11, 5_000] {
+        let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let body = format!(r#"{{"data":{{"product_id":"d","name":{nested}}}}}"#);
+        let _ = writeln!(
+            table,
+            "POST both:instances/Product/create {body} => 422 validation_failed name"
+        );
     }
-    check(&server, &cases).await;
+    check(&server, &cases(&table)).await;
+    let body = json!({"data": {"product_id": "n", "name": "N", "price": -1}});
     let answer = server
-        .post(
-            "/databases/demo/instances/Product/create",
-            json!({"data": {"product_id": "n", "name": "N", "price": -1}}),
-        )
+        .post("/databases/demo/instances/Product/create", body)
         .await;
     let entry = &answer.body["detail"]["errors"][0];
     assert_eq!(entry["field"], "price");
@@ -1264,49 +512,22 @@ async fn graph_queries_say_which_and_what_there_is() {
     }
 }
 
+const SURFACE: &str = "
+    GET // => 404 not_found
+    GET /nowhere => 404 not_found
+    GET oms:/databases/demo/branches => 404 not_found
+    GET /databases/demo/branches/main/diff => 404 not_found
+    PATCH /databases => 405 invalid_request
+    DELETE /databases => 405 invalid_request
+    POST oms:/database/list => 405 invalid_request
+    GET /graph-query/demo => 405 invalid_request
+    POST //livez => 405 invalid_request
+";
+
 #[tokio::test]
 async fn paths_methods_types_and_sizes_are_refused_in_the_error_shape() {
     let server = demo().await;
-    let cases: [Case; 9] = [
-        ("GET", "//", NONE, 404, "not_found", NONE),
-        ("GET", "/nowhere", NONE, 404, "not_found", NONE),
-        (
-            "GET",
-            "oms:/databases/demo/branches",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "GET",
-            "/databases/demo/branches/main/diff",
-            NONE,
-            404,
-            "not_found",
-            NONE,
-        ),
-        ("PATCH", "/databases", NONE, 405, "invalid_request", NONE),
-        ("DELETE", "/databases", NONE, 405, "invalid_request", NONE),
-        (
-            "POST",
-            "oms:/database/list",
-            NONE,
-            405,
-            "invalid_request",
-            NONE,
-        ),
-        (
-            "GET",
-            "/graph-query/demo",
-            NONE,
-            405,
-            "invalid_request",
-            NONE,
-        ),
-        ("POST", "//livez", NONE, 405, "invalid_request", NONE),
-    ];
-    check(&server, &cases).await;
+    check(&server, &cases(SURFACE)).await;
     let wrong = server.send(server.request("PATCH", "/databases")).await;
     let allowed = wrong.header("allow");
     assert!(
@@ -1314,106 +535,65 @@ async fn paths_methods_types_and_sizes_are_refused_in_the_error_shape() {
         "{allowed}"
     );
 
-    for path in [
-        "/databases/demo/instances/Product/create",
-        "oms:/instances/demo/async/Product/create",
-    ] {
+    let paths = [
+        "/databases/demo/instances/Product",
+        "oms:/instances/demo/async/Product",
+    ];
+    for path in paths.map(|path| format!("{path}/create")) {
+        let request = || server.request("POST", &path);
         for kind in [
             "text/plain",
             "application/x-www-form-urlencoded",
             "application/jsonx",
         ] {
-            let request = server
-                .request("POST", path)
-                .header("content-type", kind)
-                .body("{}");
-            let answer = server.send(request).await.expect(415);
-            assert_eq!(answer.code(), "unsupported_media_type");
+            let answer = server
+                .send(request().header("content-type", kind).body("{}"))
+                .await;
+            assert_eq!(answer.expect(415).code(), "unsupported_media_type");
         }
-        let bare = server
-            .send(server.request("POST", path).body("{}"))
-            .await
-            .expect(415);
+        let bare = server.send(request().body("{}")).await.expect(415);
         assert!(has_error_shape(&bare));
-        let patched = server.request("POST", path).header(
-            "content-type",
-            "application/merge-patch+json; charset=utf-8",
-        );
-        server.send(patched.body("{")).await.expect(400);
+        let patch = "application/merge-patch+json; charset=utf-8";
+        server
+            .send(request().header("content-type", patch).body("{"))
+            .await
+            .expect(400);
 
         let large = format!(r#"{{"data":{{"name":"{}"}}}}"#, "x".repeat(16 << 20));
-        let request = server
-            .request("POST", path)
-            .header("content-type", "application/json");
-        let answer = server.send(request.body(large)).await.expect(413);
-        assert_eq!(answer.code(), "payload_too_large");
+        let request = request()
+            .header("content-type", "application/json")
+            .body(large);
+        assert_eq!(
+            server.send(request).await.expect(413).code(),
+            "payload_too_large"
+        );
     }
     let rows: Vec<Value> = (0..10_001)
         .map(|n| json!({"product_id": n.to_string()}))
         .collect();
     let body = json!({"instances": rows});
-    let many = server
-        .post(
-            "/databases/demo/instances/Product/bulk-create",
-            body.clone(),
-        )
-        .await;
-    assert_eq!(many.expect(422).code(), "validation_failed");
-    let many = server
-        .post("oms:/instances/demo/async/Product/bulk-create", body)
-        .await;
-    assert_eq!(many.expect(400).code(), "invalid_request");
+    let [gateway, oms] = paths.map(|path| format!("{path}/bulk-create"));
+    let many = server.post(&gateway, body.clone()).await.expect(422);
+    assert_eq!(many.code(), "validation_failed");
+    assert_eq!(
+        server.post(&oms, body).await.expect(400).code(),
+        "invalid_request"
+    );
 }
+
+/// Shape, existence, sequence, ontology; and the key of a repeated request before the last three.
+const ORDER: &str = r#"
+    POST both:lost-instances/Product/create {} => SHAPE data
+    POST /databases/nowhere/ontology {} => SHAPE label
+    PUT both:instances/Product/no/update?expected_seq=9 {"data":{"price":"x"}} => 404 not_found
+    PUT both:instances/Product/p1/update?expected_seq=9 {"data":{"price":"x"}} => 409 optimistic_concurrency_conflict
+    PUT both:instances/Product/p1/update?expected_seq=1 {"data":{"price":"x"}} => 422 validation_failed price
+"#;
 
 #[tokio::test]
 async fn checks_come_in_their_order() {
     let server = demo().await;
-    let rows: [Case; 5] = [
-        // Shape before existence.
-        (
-            "POST",
-            "/databases/nowhere/instances/Product/create",
-            "{}",
-            422,
-            "validation_failed",
-            "data",
-        ),
-        (
-            "POST",
-            "/databases/nowhere/ontology",
-            "{}",
-            422,
-            "validation_failed",
-            "label",
-        ),
-        // Existence before the sequence, the sequence before the ontology.
-        (
-            "PUT",
-            "/databases/demo/instances/Product/no/update?expected_seq=9",
-            r#"{"data":{"price":"x"}}"#,
-            404,
-            "not_found",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/instances/Product/p1/update?expected_seq=9",
-            r#"{"data":{"price":"x"}}"#,
-            409,
-            "optimistic_concurrency_conflict",
-            NONE,
-        ),
-        (
-            "PUT",
-            "/databases/demo/instances/Product/p1/update?expected_seq=1",
-            r#"{"data":{"price":"x"}}"#,
-            422,
-            "validation_failed",
-            "price",
-        ),
-    ];
-    check(&server, &rows).await;
-    // The key before existence and sequence: a retried delete gets its first answer.
+    check(&server, &cases(ORDER)).await;
     let delete = || {
         server
             .request(

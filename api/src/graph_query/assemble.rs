@@ -240,7 +240,7 @@ impl<'a> Assembly<'a> {
             data,
             index_status: (asked || tombstoned)
                 .then(|| self.index_status(reached, document, tombstoned)),
-            provenance: self.request.include_provenance.then(|| Provenance {
+            provenance: self.request.include_provenance.then_some(Provenance {
                 event_id: reached.version.event_id,
                 event_sequence: reached.version.sequence,
                 position: reached.version.position,

@@ -38,7 +38,10 @@ pub(crate) struct Page<'a> {
     taken: usize,
     capped: BTreeSet<Cap>,
     cycles_filtered: bool,
-    steps: usize,
+    /// Steps taken to tell ways with a cycle, and to list ways.
+    search_steps: usize,
+    list_steps: usize,
+    paths_cut: bool,
     full: bool,
 }
 
@@ -71,7 +74,9 @@ impl<'a> Page<'a> {
             taken: 0,
             capped: BTreeSet::new(),
             cycles_filtered: false,
-            steps: 0,
+            search_steps: 0,
+            list_steps: 0,
+            paths_cut: false,
             full: false,
         }
     }
@@ -152,12 +157,12 @@ impl<'a> Page<'a> {
             nodes: HashSet::new(),
             edges: HashSet::new(),
             filtered: false,
-            steps: &mut self.steps,
+            steps: &mut self.search_steps,
         };
         search.visit(0, start);
         let (nodes, edges, filtered) = (search.nodes, search.edges, search.filtered);
         self.cycles_filtered |= filtered;
-        if self.steps >= STEPS {
+        if self.search_steps >= STEPS {
             self.capped.insert(Cap::Paths);
         }
         if nodes.is_empty() {
@@ -254,11 +259,9 @@ impl<'a> Page<'a> {
     }
 
     fn list_paths_from(&mut self, layers: &[Layer], way: &mut Vec<usize>, most: usize) {
-        self.steps += 1;
-        if self.capped.contains(&Cap::Paths) {
-            return;
-        }
-        if self.steps > STEPS {
+        self.list_steps += 1;
+        if self.paths_cut || self.list_steps > STEPS {
+            self.paths_cut = true;
             self.capped.insert(Cap::Paths);
             return;
         }
@@ -273,6 +276,7 @@ impl<'a> Page<'a> {
                 return;
             };
             if self.paths.len() == most {
+                self.paths_cut = true;
                 self.capped.insert(Cap::Paths);
                 return;
             }

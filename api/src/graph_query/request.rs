@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::http::bodies;
+
 /// `POST /graph-query/{db}`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)]
 pub(crate) struct GraphRequest {
     pub(crate) start_class: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bodies::objects")]
     pub(crate) hops: Vec<HopRequest>,
     #[serde(default)]
     pub(crate) filters: Option<Map<String, Value>>,

@@ -1,10 +1,10 @@
 //! Bodies: parsing, naming the field that is wrong, and the bodies of contract §3.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
 use spice_core::{
@@ -18,10 +18,46 @@ use crate::http::{Surface, failure::Failure};
 
 /// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
 pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Result<T, Failure> {
-    match serde_json::from_slice(bytes) {
-        Ok(value) => Ok(value),
-        Err(error) => Err(explain::<T>(surface, bytes, &error)),
+    match serde_json::from_slice::<Object<T>>(bytes) {
+        Ok(body) => Ok(body.0),
+        Err(error) => Err(explain::<Object<T>>(surface, bytes, &error)),
     }
+}
+
+/// Reads a body whose shape is checked elsewhere, as it was written.
+pub(crate) fn parse_document(surface: Surface, bytes: &[u8]) -> Result<Json, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| explain::<Json>(surface, bytes, &error))
+}
+
+/// An object, where serde would take a list of the fields as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+/// A list of objects; for `deserialize_with`.
+pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
 fn explain<T: DeserializeOwned>(
@@ -153,6 +189,7 @@ pub(crate) struct BranchBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransactionBody {
+    #[serde(deserialize_with = "objects")]
     pub(crate) commands: Vec<TransactionCommand>,
     #[serde(default)]
     pub(crate) metadata: Option<Json>,

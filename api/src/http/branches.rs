@@ -25,6 +25,7 @@ use crate::{
 const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
 
 pub(crate) async fn list(call: Call) -> Answer {
+    call.refuse_as_of()?;
     let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
     let branches: Vec<Value> = snapshot
         .branches
@@ -105,6 +106,7 @@ fn rest_name(call: &Call, from: usize, but_last: usize) -> Result<BranchName, Fa
 }
 
 async fn show(call: &Call, branch: BranchName) -> Answer {
+    call.refuse_as_of()?;
     let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
     let data = describe(&snapshot, snapshot.branch(&branch)?);
     named(&branch, &data)

@@ -152,6 +152,12 @@ impl Call {
         bodies::parse(self.surface, &bytes)
     }
 
+    /// The body as it was written.
+    pub(crate) async fn document(&mut self) -> Result<Json, Failure> {
+        let bytes = self.bytes().await?;
+        bodies::parse_document(self.surface, &bytes)
+    }
+
     /// The body as a value, or nothing when it is empty.
     pub(crate) async fn optional_json<T: DeserializeOwned>(
         &mut self,

@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub(crate) async fn list(call: Call) -> Answer {
+    call.refuse_as_of()?;
     let databases = call.api.engine.writer.databases().await?;
     let listed: Vec<Value> = databases.iter().map(|snapshot| summary(snapshot)).collect();
     let data = json!({"count": listed.len(), "databases": listed});
@@ -103,6 +104,7 @@ pub(crate) async fn exists(call: Call) -> Answer {
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
+    call.refuse_as_of()?;
     let reading = call
         .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
         .await?;

@@ -28,13 +28,11 @@ pub(crate) async fn observe(
     let method = request.method().clone();
     let (id, uuid) = request_id(&request);
     request.extensions_mut().insert(RequestUuid(uuid));
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::error!(request_id = ?id, "a handler panicked");
-            Failure::new(ErrorCode::Internal, "a defect on our side").into_response()
-        }
-    };
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| {
+        tracing::error!(request_id = ?id, "a handler panicked");
+        Failure::new(ErrorCode::Internal, "a defect on our side").into_response()
+    });
     response.headers_mut().insert(REQUEST_ID, id);
     let path = route.as_ref().map_or("unknown", MatchedPath::as_str);
     service.api.metrics.request(

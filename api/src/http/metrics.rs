@@ -15,12 +15,14 @@ use crate::http::Surface;
 /// Upper bounds of the duration histogram, in seconds.
 const BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0];
 
-type RequestKey = (&'static str, String, String, u16);
+/// Service, method, status.
+type RequestKey = (&'static str, &'static str, u16);
 
 /// Counters; cheap to add to, read at `/metrics`.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    requests: Mutex<BTreeMap<RequestKey, u64>>,
+    /// By route, then by what else tells requests apart.
+    requests: Mutex<BTreeMap<String, BTreeMap<RequestKey, u64>>>,
     durations: [AtomicU64; BOUNDS.len() + 1],
     duration_micros: AtomicU64,
     accepted: AtomicU64,
@@ -31,7 +33,7 @@ impl Metrics {
     pub(crate) fn request(
         &self,
         surface: Surface,
-        method: &str,
+        method: &'static str,
         route: &str,
         status: u16,
         took: Duration,
@@ -45,14 +47,12 @@ impl Metrics {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.duration_micros.fetch_add(micros, Ordering::Relaxed);
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        *requests
-            .entry((
-                surface.as_str(),
-                method.to_owned(),
-                route.to_owned(),
-                status,
-            ))
-            .or_default() += 1;
+        let key = (surface.as_str(), method, status);
+        if let Some(of_route) = requests.get_mut(route) {
+            *of_route.entry(key).or_default() += 1;
+        } else {
+            requests.insert(route.to_owned(), BTreeMap::from([(key, 1)]));
+        }
     }
 
     pub(crate) fn accepted(&self) {
@@ -70,11 +70,13 @@ impl Metrics {
             "# HELP spice_http_requests_total Requests answered.\n# TYPE spice_http_requests_total counter\n",
         );
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((service, method, route, status), count) in &*requests {
-            let _ = writeln!(
-                text,
-                "spice_http_requests_total{{service=\"{service}\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
-            );
+        for (route, of_route) in &*requests {
+            for ((service, method, status), count) in of_route {
+                let _ = writeln!(
+                    text,
+                    "spice_http_requests_total{{service=\"{service}\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
+                );
+            }
         }
         drop(requests);
         self.render_durations(&mut text);

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use spice_core::{
     command::Action,
     error::ErrorCode,
-    json::Json,
     name::{BranchName, ClassName},
     ontology::Class,
 };
@@ -40,7 +39,7 @@ struct ClassPage<'a> {
 pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let definition: Json = call.json().await?;
+    let definition = call.document().await?;
     Class::create(&definition).map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
     let action = Action::CreateClass { branch, definition };
     let submitted = call.submit(database, action, None).await?;
@@ -52,7 +51,7 @@ pub(crate) async fn update(mut call: Call) -> Answer {
     let branch = call.branch()?;
     let class: ClassName = call.name(5)?;
     let expected_seq = call.expected_sequence()?;
-    let patch: Json = call.json().await?;
+    let patch = call.document().await?;
     if !patch.as_str().starts_with('{') {
         return Err(call.shape("body", "type", "the change of a class is an object"));
     }
@@ -130,7 +129,7 @@ pub(crate) async fn schema(call: Call) -> Answer {
     let class: Arc<Class> = reading.class(&call.api, &name).await?;
     let database = &reading.snapshot.stream.database;
     match format.as_str() {
-        "owl" => schema::owl(database, &class),
+        "owl" => Ok(schema::owl(database, &class)),
         "jsonld" => answer::json(StatusCode::OK, &schema::json_ld(database, &class)),
         _ => answer::json(StatusCode::OK, &class.definition),
     }

@@ -4,15 +4,13 @@ use std::fmt::Write as _;
 
 use axum::{
     http::{StatusCode, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
 use spice_core::{
     name::DatabaseName,
     ontology::{Class, PropertyType, Text},
 };
-
-use crate::http::answer::Answer;
 
 fn base(database: &DatabaseName) -> String {
     format!("urn:spice:{database}:")
@@ -77,7 +75,7 @@ fn literal(text: &Text) -> Value {
 }
 
 /// The class as OWL, in Turtle.
-pub(crate) fn owl(database: &DatabaseName, class: &Class) -> Answer {
+pub(crate) fn owl(database: &DatabaseName, class: &Class) -> Response {
     let mut text = String::from(
         "@prefix owl: <http://www.w3.org/2002/07/owl#> .\n@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .\n",
     );
@@ -120,12 +118,8 @@ pub(crate) fn owl(database: &DatabaseName, class: &Class) -> Answer {
             " ;\n  rdfs:domain {subject} ;\n  rdfs:range {range} ."
         );
     }
-    Ok((
-        StatusCode::OK,
-        [(header::CONTENT_TYPE, "text/turtle; charset=utf-8")],
-        text,
-    )
-        .into_response())
+    let kind = [(header::CONTENT_TYPE, "text/turtle; charset=utf-8")];
+    (StatusCode::OK, kind, text).into_response()
 }
 
 fn write_texts(text: &mut String, label: &Text, comment: Option<&Text>) {

@@ -1,5 +1,5 @@
 //! The two services on free ports, over the real embedded components in memory.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::{
     sync::{
