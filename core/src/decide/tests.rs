@@ -308,7 +308,10 @@ fn a_patch_is_shallow_and_keeps_what_was_written() {
     let patched = desk.accept(update("main", "p1", data, 1));
     let state = event(&patched).data.unwrap();
     assert_eq!(
-        state.get(&"code".parse::<PropertyName>().unwrap()).unwrap().as_str(),
+        state
+            .get(&"code".parse::<PropertyName>().unwrap())
+            .unwrap()
+            .as_str(),
         "\"a\""
     );
     let removed = desk.accept(update("main", "p1", json!({"code": null}), 2));

@@ -1,0 +1,279 @@
+//! One change of one instance: what it starts from, and the event that it makes.
+
+use super::{
+    BranchState, Change, Current, Draft, EventType, InstanceChange, InstanceEvent, ModelEntry,
+    ModelKey, Pending, RawData, Refusal, Scope, Sequence, Stop,
+    claim::{claim, twice},
+    class_not_found,
+};
+use crate::{
+    decide::instance_not_found,
+    error::ErrorCode,
+    event::{BranchAt, Superseded, UniqueChange},
+    id::AggregateId,
+    json::Properties,
+    model::AggregateState,
+    name::{InstanceId, PropertyName},
+    ontology::{Candidate, Class},
+};
+
+pub(super) fn decide_change(
+    draft: &Draft,
+    scope: &Scope,
+    pending: &mut Pending,
+    change: &InstanceChange,
+    row: usize,
+) -> Result<Change, Stop> {
+    let name = change.class();
+    let class = scope
+        .schema
+        .resolve(name)
+        .ok_or_else(|| class_not_found(name))?;
+    match change {
+        InstanceChange::CreateInstance { id, data, .. } => {
+            decide_create(draft, scope, pending, class, id.as_ref(), data, row)
+        }
+        InstanceChange::UpdateInstance {
+            id,
+            data,
+            expected_seq,
+            ..
+        } => {
+            let current = current(draft, scope, class, change, id, *expected_seq)?;
+            let before: Properties = match &current.state.data {
+                Some(data) => data.read()?,
+                None => Properties::new(),
+            };
+            let candidate = class.patched_instance(id, &before, data)?;
+            let change = Change {
+                event_type: EventType::InstanceUpdated,
+                aggregate: aggregate(draft, scope, class, id),
+                sequence: current.state.sequence.next(),
+                event: event(draft, scope, class, &candidate, Some((&before, &current))),
+            };
+            claim(draft, scope, pending, class, candidate, change)
+        }
+        InstanceChange::DeleteInstance {
+            id, expected_seq, ..
+        } => {
+            let current = current(draft, scope, class, change, id, *expected_seq)?;
+            decide_delete(draft, scope, pending, class, id, &current)
+        }
+    }
+}
+
+pub(super) fn decide_create(
+    draft: &Draft,
+    scope: &Scope,
+    pending: &mut Pending,
+    class: &Class,
+    id: Option<&InstanceId>,
+    data: &RawData,
+    row: usize,
+) -> Result<Change, Stop> {
+    let candidate = class.new_instance(id, data, draft.command.id, row)?;
+    let key = ModelKey::instance(&class.id, &candidate.id);
+    let aggregate = aggregate(draft, scope, class, &candidate.id);
+    if pending.instances.contains_key(&key) {
+        return Err(twice(&aggregate).into());
+    }
+    if let Some(entry) = draft.state.entry(scope.branch, &key)? {
+        let state: AggregateState = entry.value.read()?;
+        let (code, what) = if state.data.is_some() {
+            (ErrorCode::AlreadyExists, "is there already")
+        } else {
+            (ErrorCode::Deleted, "was deleted, and a delete is final")
+        };
+        let refusal = Refusal::new(code, format!("{}/{} {what}", class.id, candidate.id));
+        return Err(refusal
+            .with("aggregate_id", aggregate.to_string())
+            .with("actual_seq", state.sequence.0)
+            .into());
+    }
+    let event = event(draft, scope, class, &candidate, None);
+    let change = Change {
+        event_type: EventType::InstanceCreated,
+        aggregate,
+        sequence: Sequence(1),
+        event,
+    };
+    claim(draft, scope, pending, class, candidate, change)
+}
+
+pub(super) fn decide_delete(
+    draft: &Draft,
+    scope: &Scope,
+    pending: &mut Pending,
+    class: &Class,
+    id: &InstanceId,
+    current: &Current,
+) -> Result<Change, Stop> {
+    let aggregate = aggregate(draft, scope, class, id);
+    let key = ModelKey::instance(&class.id, id);
+    if pending.instances.insert(key, false).is_some() {
+        return Err(twice(&aggregate).into());
+    }
+    let before: Properties = match &current.state.data {
+        Some(data) => data.read()?,
+        None => Properties::new(),
+    };
+    let released = unique_pairs(class, &before);
+    for (property, digest) in &released {
+        pending
+            .owners
+            .insert(ModelKey::unique(&class.id, property, digest), None);
+    }
+    let event = InstanceEvent {
+        db_name: draft.command.database.clone(),
+        branch: scope.branch.name.clone(),
+        class_id: class.id.clone(),
+        instance_id: id.clone(),
+        created_at: current.state.created_at,
+        data: None,
+        unique: UniqueChange {
+            claimed: Vec::new(),
+            released,
+        },
+        superseded: superseded(draft, scope.branch, current),
+    };
+    let sequence = current.state.sequence.next();
+    Ok(Change {
+        event_type: EventType::InstanceDeleted,
+        aggregate,
+        sequence,
+        event,
+    })
+}
+
+/// The live version that an update or a delete starts from, at the sequence it expects.
+pub(super) fn current(
+    draft: &Draft,
+    scope: &Scope,
+    class: &Class,
+    change: &InstanceChange,
+    id: &InstanceId,
+    expected: Sequence,
+) -> Result<Current, Stop> {
+    let key = ModelKey::instance(&class.id, id);
+    let Some(entry) = draft.state.entry(scope.branch, &key)? else {
+        return Err(instance_not_found(change, id).into());
+    };
+    let state: AggregateState = entry.value.read()?;
+    if state.data.is_none() {
+        return Err(instance_not_found(change, id).with("deleted", true).into());
+    }
+    if state.sequence != expected {
+        let aggregate = aggregate(draft, scope, class, id);
+        return Err(Refusal::conflict(&aggregate, expected, state.sequence).into());
+    }
+    Ok(Current {
+        state,
+        entry: entry.clone(),
+    })
+}
+
+pub(super) fn event(
+    draft: &Draft,
+    scope: &Scope,
+    class: &Class,
+    candidate: &Candidate,
+    before: Option<(&Properties, &Current)>,
+) -> InstanceEvent {
+    let held = before
+        .map(|(state, _)| unique_pairs(class, state))
+        .unwrap_or_default();
+    let holds: Vec<(PropertyName, String)> = candidate
+        .unique
+        .iter()
+        .map(|(property, digest, _)| (property.clone(), digest.clone()))
+        .collect();
+    let unique = UniqueChange {
+        released: held
+            .iter()
+            .filter(|value| !holds.contains(value))
+            .cloned()
+            .collect(),
+        claimed: holds
+            .into_iter()
+            .filter(|value| !held.contains(value))
+            .collect(),
+    };
+    InstanceEvent {
+        db_name: draft.command.database.clone(),
+        branch: scope.branch.name.clone(),
+        class_id: class.id.clone(),
+        instance_id: candidate.id.clone(),
+        created_at: before.map_or(draft.moment.occurred_at, |(_, current)| {
+            current.state.created_at
+        }),
+        data: Some(candidate.properties.clone()),
+        unique,
+        superseded: before.and_then(|(_, current)| superseded(draft, scope.branch, current)),
+    }
+}
+
+pub(super) fn unique_pairs(class: &Class, properties: &Properties) -> Vec<(PropertyName, String)> {
+    let values = class.unique_values(properties);
+    values
+        .into_iter()
+        .map(|(property, digest, _)| (property, digest))
+        .collect()
+}
+
+pub(super) fn superseded(
+    draft: &Draft,
+    branch: &BranchState,
+    current: &Current,
+) -> Option<Superseded> {
+    superseded_version(draft, branch, &current.entry, &current.state)
+}
+
+/// The version before, when live branches above `branch` still show it. A branch that has a
+/// version of its own is named too: its sequence is higher, so the copy is stale there.
+pub(in crate::decide) fn superseded_version(
+    draft: &Draft,
+    branch: &BranchState,
+    entry: &ModelEntry,
+    state: &AggregateState,
+) -> Option<Superseded> {
+    let branches: Vec<BranchAt> = draft
+        .state
+        .live_branches()
+        .filter(|other| other.generation != branch.generation)
+        .filter(|other| {
+            let levels = other.lineage.levels();
+            levels
+                .iter()
+                .any(|level| level.generation == branch.generation)
+                && other.lineage.shows(entry.branch, entry.position)
+        })
+        .map(|other| BranchAt {
+            name: other.name.clone(),
+            generation: other.generation,
+        })
+        .collect();
+    let data = state.data.clone()?;
+    (!branches.is_empty()).then_some(Superseded {
+        branches,
+        event_id: state.event_id,
+        sequence_number: state.sequence,
+        position: entry.position,
+        occurred_at: state.occurred_at,
+        created_at: state.created_at,
+        data,
+    })
+}
+
+pub(super) fn aggregate(
+    draft: &Draft,
+    scope: &Scope,
+    class: &Class,
+    id: &InstanceId,
+) -> AggregateId {
+    AggregateId::Instance(
+        draft.command.database.clone(),
+        scope.branch.name.clone(),
+        class.id.clone(),
+        id.clone(),
+    )
+}

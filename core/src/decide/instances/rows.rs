@@ -1,0 +1,104 @@
+//! The rows of a bulk or of a transaction: each is decided, what is refused is named by its row.
+
+use serde_json::Value;
+
+use super::{Change, ErrorCode, Refusal};
+use crate::decide::{Need, Stop};
+
+/// The rows of a bulk or a transaction as they are decided one after the other.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) changes: Vec<Change>,
+    pub(super) errors: Vec<Row>,
+    needs: Vec<Need>,
+}
+
+/// One refused row.
+pub(super) struct Row {
+    number: usize,
+    refusal: Refusal,
+}
+
+impl Row {
+    pub(super) fn into_json(self) -> Value {
+        let mut row = self.refusal.to_detail();
+        if let Value::Object(fields) = &mut row {
+            fields.insert("row".into(), self.number.into());
+            fields.insert("message".into(), self.refusal.message.into());
+        }
+        row
+    }
+}
+
+impl Rows {
+    pub(super) fn take(
+        &mut self,
+        number: usize,
+        decided: Result<Change, Stop>,
+    ) -> Result<(), Stop> {
+        match decided {
+            Ok(change) => self.changes.push(change),
+            Err(Stop::Needs(needs)) => self.needs.extend(needs),
+            Err(Stop::Refused(refusal)) if refusal.code == ErrorCode::Internal => {
+                return Err(refusal.into());
+            }
+            Err(Stop::Refused(refusal)) => self.errors.push(Row { number, refusal }),
+        }
+        Ok(())
+    }
+
+    /// What is needed is asked for all rows at once.
+    pub(super) fn settle(&mut self) -> Result<(), Stop> {
+        if self.needs.is_empty() {
+            Ok(())
+        } else {
+            Err(Stop::Needs(std::mem::take(&mut self.needs)))
+        }
+    }
+}
+
+pub(super) fn refused_rows(errors: &[Row], total: usize) -> Refusal {
+    let mut refusal = errors.first().map_or_else(
+        || Refusal::new(ErrorCode::ValidationFailed, ""),
+        |row| Refusal::new(row.refusal.code, row.refusal.message.clone()),
+    );
+    let first = errors.first().map_or(0, |row| row.number);
+    refusal.message = format!(
+        "{} of {total} rows are refused; the first is row {first}: {}",
+        errors.len(),
+        refusal.message
+    );
+    let rows = errors.iter().map(|row| {
+        Row {
+            number: row.number,
+            refusal: row.refusal.clone(),
+        }
+        .into_json()
+    });
+    refusal.with("errors", rows.collect::<Vec<_>>())
+}
+
+/// 422 when any command breaks the ontology, else the first one's code; each named by its index.
+pub(super) fn refused_commands(errors: &[Row]) -> Refusal {
+    let code = errors
+        .iter()
+        .map(|row| row.refusal.code)
+        .find(|code| *code == ErrorCode::ValidationFailed)
+        .or_else(|| errors.first().map(|row| row.refusal.code))
+        .unwrap_or(ErrorCode::InvalidRequest);
+    let commands: Vec<Value> = errors
+        .iter()
+        .map(|row| {
+            let mut detail = row.refusal.to_detail();
+            if let Value::Object(fields) = &mut detail {
+                fields.insert("index".into(), row.number.into());
+                fields.insert("message".into(), row.refusal.message.clone().into());
+            }
+            detail
+        })
+        .collect();
+    let first = errors.first().map_or_else(String::new, |row| {
+        format!("command {}: {}", row.number, row.refusal.message)
+    });
+    Refusal::new(code, format!("the transaction is refused; {first}")).with("commands", commands)
+}
