@@ -135,6 +135,33 @@ async fn a_restart_begins_where_sink_and_registry_both_are() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_that_lost_its_last_batches_gets_them_again() {
+    let world = World::new();
+    world.story.tell();
+    let handler = world.graph_handler();
+    let key = world.key(&handler).await;
+    let [now, before] = [2, 1].map(spice_core::time::Timestamp::from_micros);
+    let taken = world.registry.acquire(&key, "one", now, before).await;
+    let ahead = WorkRecord {
+        key,
+        lease: taken.unwrap().unwrap(),
+        from: LogPosition::ZERO,
+        through: LogPosition(10),
+        processed: Vec::new(),
+        parked: Vec::new(),
+        at: now,
+    };
+    world.registry.record(ahead).await.unwrap();
+    world.run_through(&handler).await;
+    assert_eq!(
+        handler.applied().first(),
+        Some(&2),
+        "from the sink's position"
+    );
+    assert_eq!(world.worked(&handler).await, world.story.end());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_registry_that_was_wiped_is_filled_again_without_a_second_effect() {
     let mut world = World::new();
     world.story.tell();

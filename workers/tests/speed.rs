@@ -55,6 +55,8 @@ async fn a_rebuild_of_both_projections() {
         "{:.0} events/s in both projections",
         EVENTS as f64 / seconds
     );
+    let spent = [&graph, &documents].map(|it| it.with(|faults| faults.spent));
+    println!("of this in the sinks {spent:?}");
     one.stop().await;
     two.stop().await;
     let began = Instant::now();

@@ -37,6 +37,8 @@ pub struct Faults {
     pub slow: Duration,
     /// The next call never answers, after its effect.
     pub hang: bool,
+    /// The time that the sink took.
+    pub spent: Duration,
     /// Every call: the positions of its events.
     pub calls: Vec<Vec<u64>>,
     /// How often each refused position was tried.
@@ -140,10 +142,12 @@ impl Handler for FaultyHandler {
             .filter(|it| !poison.contains(it))
             .collect();
         let chosen: Vec<&Event<'_>> = good.iter().map(|index| events[*index]).collect();
+        let began = tokio::time::Instant::now();
         let mut effects = self
             .inner
             .apply(stream, generation, from, through, &chosen)
             .await?;
+        self.with(|faults| faults.spent += began.elapsed());
         self.with(|faults| {
             let positions = chosen.iter().map(|event| event.position.0).collect();
             faults.calls.push(positions);

@@ -6,6 +6,7 @@
     clippy::struct_excessive_bools
 )]
 
+mod crash;
 mod faults;
 mod story;
 
@@ -47,6 +48,7 @@ use spice_workers::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use crash::CrashingRegistry;
 pub use faults::{FaultyHandler, ScriptBus, Scripted};
 pub use story::{Story, entity};
 

@@ -1,4 +1,5 @@
 //! Builds a log: real envelopes with commands before their events.
+#![allow(clippy::needless_pass_by_value)]
 
 use std::{
     collections::HashMap,

@@ -1,0 +1,183 @@
+//! Stopped before or after any call to the registry, and started again, a worker ends where an
+//! undisturbed one ends: poison, discards, retries and refilled sinks included.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use spice_core::{
+    id::LogPosition,
+    port::{
+        graph::Version,
+        registry::{Outcome, WorkerRegistry},
+    },
+};
+use spice_workers::engine::{Engine, Handler};
+use support::{CrashingRegistry, FaultyHandler, World, config, within};
+use tokio_util::sync::CancellationToken;
+
+/// What a scenario leaves behind.
+#[derive(Debug, PartialEq)]
+struct Ending {
+    versions: Vec<Version>,
+    letters: Vec<(u64, String)>,
+    parked: Vec<u64>,
+    discarded: Vec<u64>,
+}
+
+async fn ending(world: &World) -> Ending {
+    let mut parked = Vec::new();
+    let mut discarded = Vec::new();
+    for position in 0..world.story.end() {
+        let rows = world
+            .registry
+            .processed(world.stream(), LogPosition(position));
+        for (_, outcome, _) in rows.await.unwrap() {
+            match outcome {
+                Outcome::Parked => parked.push(position),
+                Outcome::Discarded => discarded.push(position),
+                Outcome::Done | Outcome::SkippedStale => {}
+            }
+        }
+    }
+    let letters = world.letters().await;
+    Ending {
+        versions: world.versions().await,
+        letters: letters.into_iter().map(|it| (it.0, it.1)).collect(),
+        parked,
+        discarded,
+    }
+}
+
+/// Two aggregates with poison: of `a` it is given up later, of `z` it stays.
+fn tell(world: &World) -> Arc<FaultyHandler> {
+    world.story.put("a", json!({"n": 1}));
+    let poison = world.story.put("a", json!({"n": 2}));
+    world.story.put("b", json!({"n": 1}));
+    world.story.put("a", json!({"n": 3}));
+    let stays = world.story.put("z", json!({"n": 1}));
+    world.story.put("a", json!({"n": 4}));
+    world.story.discard("instance_worker", poison);
+    world.story.put("a", json!({"n": 5}));
+    world.story.put("z", json!({"n": 2}));
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.refuse.extend([poison, stays]));
+    handler
+}
+
+/// Runs an engine until call `stop` to the registry; false when it never came so far.
+async fn crash(world: &World, handler: &Arc<FaultyHandler>, stop: i64, after: bool) -> bool {
+    let registry = Arc::new(CrashingRegistry {
+        inner: Arc::new(world.registry.clone()),
+        calls_left: stop.into(),
+        after_effect: after,
+        crashed: tokio::sync::Notify::new(),
+    });
+    let mut ports = world.engine_ports();
+    ports.registry = Arc::clone(&registry) as Arc<dyn WorkerRegistry>;
+    let handler = Arc::clone(handler) as Arc<dyn Handler>;
+    let mut small = config("one");
+    small.batch_records = 3;
+    let engine = Engine::new(ports, handler, world.stream().clone(), small);
+    let running = engine.run(CancellationToken::new());
+    tokio::select! {
+        _ = running => panic!("it has no reason to end"),
+        () = registry.crashed.notified() => true,
+        () = tokio::time::sleep(Duration::from_secs(20)) => false,
+    }
+}
+
+async fn ask_retry(world: &World) {
+    let asked = world
+        .registry
+        .request_retry("instance_worker", world.stream(), "demo:main:Part:z");
+    asked.await.unwrap();
+}
+
+async fn finish(world: &World, handler: &Arc<FaultyHandler>) -> Ending {
+    let running = world.start(handler, config("one"));
+    world.caught_up(handler).await;
+    let idle = async {
+        while !world
+            .registry
+            .retries(world.stream())
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(idle).await;
+    running.stop().await;
+    ending(world).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_while_poison_is_parked_and_given_up() {
+    let reference = World::new();
+    let expected = finish(&reference, &tell(&reference)).await;
+    assert_eq!(expected.letters.len(), 2);
+    assert_eq!((expected.parked.len(), expected.discarded.len()), (2, 1));
+    let mut crashes = 0;
+    for after in [false, true] {
+        for stop in 1.. {
+            let world = World::new();
+            let handler = tell(&world);
+            if !crash(&world, &handler, stop, after).await {
+                break;
+            }
+            crashes += 1;
+            let found = finish(&world, &handler).await;
+            assert_eq!(found, expected, "after call {stop} ({after})");
+        }
+    }
+    assert!(crashes > 30, "{crashes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_while_a_retry_is_carried_out() {
+    let reference = World::new();
+    let handler = tell(&reference);
+    finish(&reference, &handler).await;
+    handler.with(|faults| faults.refuse.clear());
+    ask_retry(&reference).await;
+    let expected = finish(&reference, &handler).await;
+    assert!(expected.letters.is_empty() && expected.parked.is_empty());
+    for after in [false, true] {
+        for stop in 1.. {
+            let world = World::new();
+            let handler = tell(&world);
+            finish(&world, &handler).await;
+            handler.with(|faults| faults.refuse.clear());
+            ask_retry(&world).await;
+            if !crash(&world, &handler, stop, after).await {
+                break;
+            }
+            let found = finish(&world, &handler).await;
+            assert_eq!(found, expected, "after call {stop} ({after})");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_while_a_sink_is_filled_again() {
+    let reference = World::new();
+    let handler = tell(&reference);
+    let expected = finish(&reference, &handler).await;
+    for after in [false, true] {
+        for stop in 1.. {
+            let world = World::new();
+            let handler = tell(&world);
+            finish(&world, &handler).await;
+            handler.reset(world.stream()).await.unwrap();
+            if !crash(&world, &handler, stop, after).await {
+                break;
+            }
+            let found = finish(&world, &handler).await;
+            assert_eq!(found, expected, "after call {stop} ({after})");
+        }
+    }
+}
