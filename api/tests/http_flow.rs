@@ -1,5 +1,7 @@
 //! The main job over HTTP, at gateway and oms.
 
+#![allow(clippy::unwrap_used)]
+
 mod http_support;
 
 use http_support::{Server, customer, product};

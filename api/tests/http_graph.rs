@@ -1,5 +1,7 @@
 //! Graph queries over HTTP, against the real stores.
 
+#![allow(clippy::unwrap_used)]
+
 mod http_support;
 
 use http_support::{Answer, Server};

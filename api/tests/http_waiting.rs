@@ -278,6 +278,20 @@ async fn a_parked_event_is_told_by_status_reads_and_lists_and_can_be_given_up() 
     assert_eq!(envelope.event_type.as_str(), "EVENT_DISCARDED");
     assert_eq!(envelope.data.to_value()["reason"], "known");
     assert_eq!(envelope.data.to_value()["event_position"], position);
+
+    server.start_workers();
+    let position = given_up.body["command_id"].as_str().unwrap();
+    server
+        .get(&format!("/databases/demo?at_least={position}"))
+        .await
+        .expect(200);
+    let status = server
+        .get(&format!("/commands/{command}/status"))
+        .await
+        .expect(200);
+    assert_eq!(status.body["status"], "FAILED", "{}", status.text);
+    assert_eq!(status.body["error"], "discarded from instance_worker");
+    assert_eq!(server.get("/dead-letters").await.body["data"]["count"], 0);
 }
 
 #[tokio::test]

@@ -91,6 +91,15 @@ impl Server {
 
     /// The services without workers: nothing that is accepted is projected.
     pub(crate) async fn start_with(settings: Settings, with_workers: bool) -> Self {
+        Self::start_over(settings, with_workers, |graph| graph).await
+    }
+
+    /// The services over a graph that is not quite the real one.
+    pub(crate) async fn start_over(
+        settings: Settings,
+        with_workers: bool,
+        disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
+    ) -> Self {
         let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let clock: Arc<dyn Clock> = Arc::new(Ticking(AtomicI64::new(1_767_312_000_000_000)));
@@ -117,7 +126,7 @@ impl Server {
         };
         let engine = Engine {
             writer,
-            graph,
+            graph: disturb(graph),
             documents,
             model,
             work,
