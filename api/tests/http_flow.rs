@@ -297,6 +297,9 @@ async fn bulk_and_transactions_are_whole_or_say_what_they_left_out() {
     assert_eq!(listed.body["total"], 2);
 }
 
+/// A query of a list: its total now, its page now, its page at the position before.
+type ListCase<'a> = (&'a [(&'a str, &'a str)], u64, &'a [&'a str], &'a [&'a str]);
+
 #[tokio::test]
 async fn lists_search_filter_order_and_page_now_and_at_a_position() {
     let server = Server::start().await.with_demo().await;
@@ -322,7 +325,7 @@ async fn lists_search_filter_order_and_page_now_and_at_a_position() {
             .collect()
     };
     let filter = r#"{"price":{"gte":7,"lt":10}}"#;
-    let cases: [(&[(&str, &str)], u64, &[&str], &[&str]); 6] = [
+    let cases: [ListCase; 6] = [
         (
             &[],
             4,
