@@ -1,6 +1,9 @@
 //! The front door: `kubectl apply` on a real API server → the real operator → the real api, all
 //! of them processes, looked at from outside.
 
+// The steps of the one test are functions of their own.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
 #[path = "operator_front_door/cluster.rs"]
 mod cluster;
 #[path = "operator_front_door/refusals.rs"]
@@ -31,16 +34,59 @@ async fn what_is_applied_comes_true() {
     // The operator is there first: it waits for its kinds.
     let mut cluster = Cluster::start(plane).await.unwrap();
     cluster.install_definitions().await.unwrap();
-    refusals::bad_objects_are_refused_at_apply(&cluster).await;
-    declarations_become_ready_and_are_in_the_api(&cluster).await;
-    applying_again_changes_nothing(&cluster).await;
-    a_change_is_synced_at_its_generation(&cluster).await;
-    drift_is_corrected_or_reported(&cluster).await;
-    a_refused_spec_is_told_and_others_are_unaffected(&cluster).await;
-    a_suspended_object_is_left_alone(&cluster).await;
-    restarts_lose_nothing_and_repeat_nothing(&mut cluster).await;
-    deletion_follows_the_policy(&cluster).await;
-    a_deleted_namespace_ends(&cluster).await;
+    step(
+        "bad_objects_are_refused_at_apply",
+        refusals::bad_objects_are_refused_at_apply(&cluster),
+    )
+    .await;
+    step(
+        "declarations_become_ready_and_are_in_the_api",
+        declarations_become_ready_and_are_in_the_api(&cluster),
+    )
+    .await;
+    step(
+        "applying_again_changes_nothing",
+        applying_again_changes_nothing(&cluster),
+    )
+    .await;
+    step(
+        "a_change_is_synced_at_its_generation",
+        a_change_is_synced_at_its_generation(&cluster),
+    )
+    .await;
+    step(
+        "drift_is_corrected_or_reported",
+        drift_is_corrected_or_reported(&cluster),
+    )
+    .await;
+    step(
+        "a_refused_spec_is_told_and_others_are_unaffected",
+        a_refused_spec_is_told_and_others_are_unaffected(&cluster),
+    )
+    .await;
+    step(
+        "a_suspended_object_is_left_alone",
+        a_suspended_object_is_left_alone(&cluster),
+    )
+    .await;
+    let restarts = restarts_lose_nothing_and_repeat_nothing(&mut cluster);
+    step("restarts_lose_nothing_and_repeat_nothing", restarts).await;
+    step(
+        "deletion_follows_the_policy",
+        deletion_follows_the_policy(&cluster),
+    )
+    .await;
+    step(
+        "a_deleted_namespace_ends",
+        a_deleted_namespace_ends(&cluster),
+    )
+    .await;
+}
+
+async fn step(name: &str, work: impl Future<Output = ()>) {
+    let started = tokio::time::Instant::now();
+    work.await;
+    println!("{name}: {:?}", started.elapsed());
 }
 
 async fn declarations_become_ready_and_are_in_the_api(cluster: &Cluster) {
@@ -305,7 +351,9 @@ spec: {databaseRef: {name: demo-db}, label: Offline}
     let new = cluster.positions().await.unwrap();
     assert!(new > log);
 
+    let started = tokio::time::Instant::now();
     cluster.plane.restart_api_server().await.unwrap();
+    println!("API server restarted: {:?}", started.elapsed());
     cluster
         .apply(&more.replace("offline", "after").replace("Offline", "After"))
         .await

@@ -10,6 +10,7 @@ use crate::{
     client::{Api, Verb},
     condition::{kind, reason},
     declared::{AnyResource, Declared},
+    gather::Surroundings,
     kind::Kind,
     observe::Next,
     reconcile::reconcile,
@@ -78,15 +79,15 @@ impl ApplyReport {
 /// Makes `documents` so, in order of need: databases, the classes of main, branches, the classes
 /// of branches. A second run over the same documents writes nothing.
 pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
-    let databases = database_names(&documents);
     let mut waiting = documents;
     waiting.sort_by_key(|declared| rank(&declared.resource));
+    let known = Known::of(&waiting);
     let mut report = ApplyReport::default();
     while !waiting.is_empty() {
         let before = waiting.len();
         let mut held = Vec::new();
         for declared in std::mem::take(&mut waiting) {
-            let applied = apply(api, &declared.resource, &databases).await;
+            let applied = apply(api, &declared.resource, &known).await;
             if matches!(applied, Applied::Waiting(_)) {
                 held.push((declared, applied));
             } else {
@@ -124,39 +125,74 @@ fn rank(resource: &AnyResource) -> u8 {
     }
 }
 
-type Names = BTreeMap<(String, String), String>;
-
-fn database_names(documents: &[Declared]) -> Names {
-    let mut names = Names::new();
-    for declared in documents {
-        if let AnyResource::Database(database) = &declared.resource {
-            let (_, namespace, name) = declared.resource.identity();
-            names.insert((namespace, name), database.database_name());
-        }
-    }
-    names
+/// What the documents declare, by kind and namespace.
+#[derive(Default)]
+struct Known {
+    databases: BTreeMap<(String, String), String>,
+    owners: BTreeMap<(&'static str, String, String), String>,
 }
 
-async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Names) -> Applied {
+impl Known {
+    fn of(documents: &[Declared]) -> Self {
+        let mut known = Self::default();
+        for declared in documents {
+            match &declared.resource {
+                AnyResource::Database(database) => {
+                    let (_, namespace, name) = declared.resource.identity();
+                    known
+                        .databases
+                        .insert((namespace, name), database.database_name());
+                    known.own(&**database);
+                }
+                AnyResource::Ontology(ontology) => known.own(&**ontology),
+                AnyResource::Branch(branch) => known.own(&**branch),
+            }
+        }
+        known
+    }
+
+    /// The first that declares a thing owns it.
+    fn own<K: Kind>(&mut self, resource: &K) {
+        let name = resource.object_name().to_owned();
+        self.owners.entry(Self::thing(resource)).or_insert(name);
+    }
+
+    fn thing<K: Kind>(resource: &K) -> (&'static str, String, String) {
+        let namespace = resource.meta().namespace.clone().unwrap_or_default();
+        (K::KIND, namespace, resource.declares())
+    }
+
+    fn rival<K: Kind>(&self, resource: &K) -> Option<String> {
+        let owner = self.owners.get(&Self::thing(resource))?;
+        (owner != resource.object_name()).then(|| format!("{} {owner}", K::KIND))
+    }
+}
+
+async fn apply<A: Api>(api: &A, resource: &AnyResource, known: &Known) -> Applied {
     match resource {
-        AnyResource::Database(database) => make_so(api, &**database, databases).await,
-        AnyResource::Ontology(ontology) => make_so(api, &**ontology, databases).await,
-        AnyResource::Branch(branch) => make_so(api, &**branch, databases).await,
+        AnyResource::Database(database) => make_so(api, &**database, known).await,
+        AnyResource::Ontology(ontology) => make_so(api, &**ontology, known).await,
+        AnyResource::Branch(branch) => make_so(api, &**branch, known).await,
     }
 }
 
 /// A database that the files do not declare goes by the name that its object would give it.
-async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Names) -> Applied {
+async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, known: &Known) -> Applied {
     let database = declared.database_ref().map(|name| {
         let namespace = declared.meta().namespace.clone().unwrap_or_default();
-        let known = databases.get(&(namespace, name.to_owned()));
-        known.cloned().unwrap_or_else(|| name.replace('-', "_"))
+        known
+            .databases
+            .get(&(namespace, name.to_owned()))
+            .cloned()
+            .unwrap_or_else(|| name.replace('-', "_"))
     });
+    let rival = known.rival(declared);
+    let around = Surroundings { database, rival };
     let mut resource = declared.clone();
     let deadline = Instant::now() + PATIENCE;
     let mut verb = None;
     for attempt in 0.. {
-        let outcome = reconcile(api, &resource, database.as_deref(), NO_TIME).await;
+        let outcome = reconcile(api, &resource, &around, NO_TIME).await;
         verb = verb.or(outcome.sent);
         resource.set_status(outcome.status.clone());
         let result = result(&outcome.status, verb);

@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
+use kube::runtime::utils;
+
 use crate::observe::Next;
 
 const SOON: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+const WATCH: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// The passes in a row that did not settle, an object and generation each.
@@ -48,18 +51,57 @@ impl Backoff {
     }
 }
 
+/// The pauses of one watch that fails: its own, so that it does not slow the others.
+#[derive(Debug, Default)]
+pub(crate) struct WatchBackoff {
+    attempts: u32,
+}
+
+impl Iterator for WatchBackoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = grown(WATCH, self.attempts);
+        self.attempts = self.attempts.saturating_add(1);
+        Some(pause.mul_f64(0.5 + 0.5 * random()))
+    }
+}
+
+impl utils::Backoff for WatchBackoff {
+    fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+/// The controller's pause for all of its watches together: none, for each has its own.
+#[derive(Debug)]
+pub(crate) struct NoPause;
+
+impl Iterator for NoPause {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+impl utils::Backoff for NoPause {
+    fn reset(&mut self) {}
+}
+
+fn grown((first, most): (Duration, Duration), attempts: u32) -> Duration {
+    first
+        .saturating_mul(2_u32.saturating_pow(attempts))
+        .min(most)
+}
+
 /// The delay after `attempts` earlier ones; `random` is between 0 and 1.
 pub fn delay(next: Next, attempts: u32, resync: Duration, random: f64) -> Duration {
-    let grown = |(first, most): (Duration, Duration)| {
-        first
-            .saturating_mul(2_u32.saturating_pow(attempts))
-            .min(most)
-    };
     match next {
         Next::Resync | Next::Release => resync.mul_f64(0.8 + 0.4 * random),
         Next::Now => Duration::ZERO,
-        Next::Soon => grown(SOON).mul_f64(0.5 + 0.5 * random),
-        Next::Retry => grown(RETRY).mul_f64(random).max(SOON.0),
+        Next::Soon => grown(SOON, attempts).mul_f64(0.5 + 0.5 * random),
+        Next::Retry => grown(RETRY, attempts).mul_f64(random).max(SOON.0),
     }
 }
 

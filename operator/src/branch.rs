@@ -36,24 +36,22 @@ impl Kind for Branch {
 
     async fn find<A: Api>(&self, api: &A, database: &str) -> Result<Found, ApiError> {
         if api.database(database).await?.is_none() {
-            return Ok(Found {
-                missing: Some(format!("database {database}")),
-                stored: None,
-            });
+            return Ok(Found::without(format!("database {database}")));
         }
         let stored = api.branch(database, &self.branch_name()).await?;
         if stored.is_some() {
             return Ok(Found {
                 missing: None,
                 stored,
+                projected: None,
             });
         }
         let parent = self.parent();
         let is_there = parent == "main" || api.branch(database, parent).await?.is_some();
-        let missing = (!is_there).then(|| format!("branch {parent} of database {database}"));
-        Ok(Found {
-            missing,
-            stored: None,
+        Ok(if is_there {
+            Found::default()
+        } else {
+            Found::without(format!("branch {parent} of database {database}"))
         })
     }
 

@@ -109,6 +109,8 @@ pub struct Stored {
     pub sequence: Option<u64>,
     /// Its position, or that of what it belongs to.
     pub position: Option<u64>,
+    /// A database: its projections show what was written before this position.
+    pub projected: Option<u64>,
     /// A class: its definition.
     pub definition: Map<String, Value>,
 }

@@ -36,7 +36,7 @@ pub mod reason {
     pub const STILL_DIFFERENT: &str = "StillDifferent";
     /// The api is away.
     pub const API_UNAVAILABLE: &str = "ApiUnavailable";
-    /// The state changed while it was being written.
+    /// The state changed while it was being written, or another object declares the same.
     pub const CONFLICT: &str = "Conflict";
     /// The api has something else.
     pub const DRIFTED: &str = "Drifted";

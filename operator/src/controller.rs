@@ -27,8 +27,9 @@ use spice_crds::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, NoPause, WatchBackoff},
     client::ApiClient,
+    gather::Surroundings,
     kind::Kind,
     observe::Next,
     reconcile::{finalizer_missing, reconcile},
@@ -80,6 +81,19 @@ impl Published {
     }
 }
 
+fn events<K: Kind>(
+    api: Api<Guarded<K>>,
+) -> impl futures::Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send {
+    watcher(api, watcher::Config::default().page_size(100)).backoff(WatchBackoff::default())
+}
+
+/// A watch of a kind that others depend on: all that happens to its objects.
+pub(crate) fn watch_all<K: Kind>(
+    api: Api<Guarded<K>>,
+) -> impl futures::Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static {
+    events(api).touched_objects()
+}
+
 /// A watch of a kind: its store, and the objects that changed in more than their status.
 pub(crate) fn watch<K: Kind>(
     api: Api<Guarded<K>>,
@@ -91,8 +105,7 @@ pub(crate) fn watch<K: Kind>(
     let changes = predicates::generation
         .combine(predicates::annotations)
         .combine(predicates::finalizers);
-    let stream = watcher(api, watcher::Config::default().page_size(100))
-        .default_backoff()
+    let stream = events(api)
         .modify(|object| object.meta_mut().managed_fields = None)
         .reflect(writer)
         .applied_objects()
@@ -107,14 +120,20 @@ pub(crate) fn controller<K: Kind>(
     stop: &CancellationToken,
 ) -> Controller<Guarded<K>> {
     Controller::for_stream(stream, reader)
+        .trigger_backoff(NoPause)
         .with_config(controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
 }
 
 /// Runs a controller until it is stopped.
 pub(crate) async fn drive<K: Kind>(controller: Controller<Guarded<K>>, context: Arc<Context>) {
+    let all = controller.store();
     controller
-        .run(look_after::<K>, on_error::<K>, context)
+        .run(
+            move |object, context| look_after::<K>(object, all.clone(), context),
+            on_error::<K>,
+            context,
+        )
         .for_each(|result| async move {
             if let Err(error) = result {
                 tracing::warn!(kind = K::KIND, %error, "a pass failed");
@@ -163,6 +182,7 @@ fn schedule(meta: &ObjectMeta, next: Next, context: &Context) -> Action {
 
 async fn look_after<K: Kind>(
     object: Arc<Guarded<K>>,
+    all: Store<Guarded<K>>,
     context: Arc<Context>,
 ) -> Result<Action, kube::Error> {
     let mut resource = match &object.0 {
@@ -198,9 +218,11 @@ async fn look_after<K: Kind>(
         set_finalizer(&context.client, &resource, false).await?;
         return Ok(Action::await_change());
     }
-    let database = resolve(&resource, &context).await;
-    let now = now();
-    let outcome = reconcile(&context.api, &resource, database.as_deref(), &now).await;
+    let around = Surroundings {
+        database: resolve(&resource, &context).await,
+        rival: rival(&resource, &all),
+    };
+    let outcome = reconcile(&context.api, &resource, &around, &now()).await;
     if outcome.next == Next::Release {
         set_finalizer(&context.client, &resource, false).await?;
     } else {
@@ -213,6 +235,22 @@ fn now() -> String {
     let now = jiff::Timestamp::now();
     let whole = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
     whole.to_string()
+}
+
+/// The older object of the namespace that declares the same thing.
+fn rival<K: Kind>(resource: &K, all: &Store<Guarded<K>>) -> Option<String> {
+    let age = |object: &K| {
+        let meta = object.meta();
+        (meta.creation_timestamp.clone(), meta.name.clone())
+    };
+    let (declares, own) = (resource.declares(), age(resource));
+    all.state()
+        .iter()
+        .filter_map(|object| object.0.as_ref().ok())
+        .filter(|other| other.meta().namespace == resource.meta().namespace)
+        .filter(|other| other.declares() == declares && age(other) < own)
+        .min_by_key(|other| age(other))
+        .map(|older| format!("{} {}", K::KIND, older.object_name()))
 }
 
 /// The name in the api of the database that the object refers to. An object that is being

@@ -39,6 +39,7 @@ impl Kind for Database {
         Ok(Found {
             missing: None,
             stored: api.database(database).await?,
+            projected: None,
         })
     }
 

@@ -27,8 +27,6 @@ pub struct Plan {
     pub mode: Mode,
     /// What to do.
     pub step: Step,
-    /// Whether the object has to carry the finalizer while that is done.
-    pub finalizer: bool,
 }
 
 /// The one thing to do.
@@ -90,12 +88,7 @@ pub fn decide<K: Kind>(resource: &K, world: &World) -> Plan {
         Mode::Deleting(DeletionPolicy::Delete) => take_down(resource, world),
         Mode::Normal => make_so(resource, world),
     };
-    let finalizer = resource.deletion_policy() == DeletionPolicy::Delete && step != Step::Release;
-    Plan {
-        mode,
-        step,
-        finalizer,
-    }
+    Plan { mode, step }
 }
 
 fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
@@ -104,6 +97,17 @@ fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
         return Step::Refuse {
             reason: reason::INVALID_SPEC,
             message: problems.join("; "),
+        };
+    }
+    if let Some(rival) = &world.rival {
+        let message = format!(
+            "{} {} is declared by {rival} already",
+            K::NOUN,
+            resource.external_id()
+        );
+        return Step::Refuse {
+            reason: reason::CONFLICT,
+            message,
         };
     }
     let Some(database) = &world.database else {
@@ -139,6 +143,7 @@ fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
             )))
         }
         Some(stored) => match resource.difference(stored) {
+            None if world.found.is_late() => Step::Await,
             None => Step::Settle(stored.clone()),
             Some(change) if report => {
                 let keys: Vec<&str> = change.keys().map(String::as_str).collect();
@@ -161,7 +166,11 @@ fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
     }
 }
 
+/// What another object declares, too, is not this one's to delete.
 fn take_down<K: Kind>(resource: &K, world: &World) -> Step {
+    if world.rival.is_some() {
+        return Step::Release;
+    }
     let Some(database) = &world.database else {
         return Step::Release;
     };

@@ -5,6 +5,15 @@ use crate::{
     kind::{Found, Kind},
 };
 
+/// What is known of an object's neighbours before the api is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The name in the api that `databaseRef` stands for; none: no such object.
+    pub database: Option<String>,
+    /// The older object that declares the same thing.
+    pub rival: Option<String>,
+}
+
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
@@ -14,21 +23,25 @@ pub struct World {
     pub found: Found,
     /// How far the last command has come, if it was still awaited.
     pub command: Option<Progress>,
+    /// The older object that declares the same thing.
+    pub rival: Option<String>,
 }
 
-/// Reads the world of one object. `database`: the name in the api that its `databaseRef` stands
-/// for, if that is known.
+/// Reads the world of one object.
 pub async fn gather<K: Kind, A: Api>(
     api: &A,
     resource: &K,
-    database: Option<String>,
+    around: &Surroundings,
 ) -> Result<World, ApiError> {
     let database = match resource.database_ref() {
         None => Some(resource.external_id()),
-        Some(_) => database,
+        Some(_) => around.database.clone(),
     };
     let Some(name) = database else {
-        return Ok(World::default());
+        return Ok(World {
+            rival: around.rival.clone(),
+            ..World::default()
+        });
     };
     let pending = resource
         .status()
@@ -43,5 +56,6 @@ pub async fn gather<K: Kind, A: Api>(
         database: Some(name),
         found,
         command,
+        rival: around.rival.clone(),
     })
 }

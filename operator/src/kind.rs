@@ -17,6 +17,26 @@ pub struct Found {
     pub missing: Option<String>,
     /// The thing itself.
     pub stored: Option<Stored>,
+    /// The projections show what was written before this position; none: not known.
+    pub projected: Option<u64>,
+}
+
+impl Found {
+    /// Something that it needs is not there.
+    pub fn without(missing: String) -> Self {
+        Self {
+            missing: Some(missing),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the projections may not show it yet.
+    pub fn is_late(&self) -> bool {
+        let written = self.stored.as_ref().and_then(|stored| stored.position);
+        written
+            .zip(self.projected)
+            .is_some_and(|(written, projected)| written >= projected)
+    }
 }
 
 /// A custom resource that declares something in the api.
@@ -59,6 +79,11 @@ pub trait Kind:
         api: &A,
         database: &str,
     ) -> impl Future<Output = Result<Found, ApiError>> + Send;
+    /// What it declares, so that two objects of a namespace that declare the same are seen.
+    fn declares(&self) -> String {
+        let database = self.database_ref().unwrap_or_default();
+        format!("{database}/{}", self.external_id())
+    }
     /// What has to change for `stored` to be what is declared; none: nothing.
     fn difference(&self, stored: &Stored) -> Option<Map<String, Value>> {
         let _ = stored;

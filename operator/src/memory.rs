@@ -158,6 +158,7 @@ impl Api for Memory {
                     sequence: Some(1),
                     position,
                     definition,
+                    projected: None,
                 };
                 state.things.insert(key.clone(), stored);
             }

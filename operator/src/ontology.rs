@@ -41,24 +41,25 @@ impl Kind for Ontology {
 
     async fn find<A: Api>(&self, api: &A, database: &str) -> Result<Found, ApiError> {
         let branch = self.spec.branch_name();
-        if api.database(database).await?.is_none() {
-            return Ok(Found {
-                missing: Some(format!("database {database}")),
-                stored: None,
-            });
-        }
+        let Some(known) = api.database(database).await? else {
+            return Ok(Found::without(format!("database {database}")));
+        };
         if branch != "main" && api.branch(database, branch).await?.is_none() {
-            let missing = Some(format!("branch {branch} of database {database}"));
-            return Ok(Found {
-                missing,
-                stored: None,
-            });
+            return Ok(Found::without(format!(
+                "branch {branch} of database {database}"
+            )));
         }
         let stored = api.class(database, branch, &self.class_id()).await?;
         Ok(Found {
             missing: None,
             stored,
+            projected: known.projected,
         })
+    }
+
+    fn declares(&self) -> String {
+        let database = &self.spec.database_ref.name;
+        format!("{database}/{}/{}", self.spec.branch_name(), self.class_id())
     }
 
     fn difference(&self, stored: &Stored) -> Option<Map<String, Value>> {

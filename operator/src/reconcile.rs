@@ -6,7 +6,7 @@ use crate::{
     client::{Api, Verb},
     decide::{Mode, Plan, Step, decide},
     execute::{Receipt, execute},
-    gather::{World, gather},
+    gather::{Surroundings, World, gather},
     kind::Kind,
     observe::{Next, Observation, observe, observe_failure, observe_still_different, status},
 };
@@ -22,8 +22,8 @@ pub struct Outcome {
     pub sent: Option<Verb>,
 }
 
-/// Whether the object carries the finalizer that the plan asks for; a pass that would send a
-/// command first has it put on, so that what is made can be unmade.
+/// Whether the object has to be given the finalizer before a pass may send a command, so that
+/// what is made can be unmade.
 pub fn finalizer_missing<K: Kind>(resource: &K) -> bool {
     let present = resource
         .meta()
@@ -41,16 +41,16 @@ pub fn finalizer_missing<K: Kind>(resource: &K) -> bool {
 pub async fn reconcile<K: Kind, A: Api>(
     api: &A,
     resource: &K,
-    database: Option<&str>,
+    around: &Surroundings,
     now: &str,
 ) -> Outcome {
-    let first = pass(api, resource, database, now, true).await;
+    let first = pass(api, resource, around, now, true).await;
     if first.next != Next::Now {
         return first;
     }
     let mut seen = resource.clone();
     seen.set_status(first.status.clone());
-    let second = pass(api, &seen, database, now, false).await;
+    let second = pass(api, &seen, around, now, false).await;
     Outcome {
         status: with_old_transitions(resource, second.status),
         next: second.next,
@@ -61,13 +61,13 @@ pub async fn reconcile<K: Kind, A: Api>(
 async fn pass<K: Kind, A: Api>(
     api: &A,
     resource: &K,
-    database: Option<&str>,
+    around: &Surroundings,
     now: &str,
     may_send: bool,
 ) -> Outcome {
     let mode = Mode::of(resource);
     let world = if mode.needs_world() {
-        match gather(api, resource, database.map(str::to_owned)).await {
+        match gather(api, resource, around).await {
             Ok(world) => world,
             Err(error) => return failed(resource, mode, &observe_failure(&error, mode), now),
         }
@@ -95,7 +95,6 @@ fn failed<K: Kind>(resource: &K, mode: Mode, told: &Observation, now: &str) -> O
     let plan = Plan {
         mode,
         step: Step::Await,
-        finalizer: true,
     };
     let world = World::default();
     Outcome {

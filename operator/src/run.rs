@@ -6,7 +6,6 @@ use kube::{
     Client,
     api::{Api, ListParams},
     core::PartialObjectMeta,
-    runtime::watcher,
 };
 use spice_crds::{Branch, Database, Ontology};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     client::{ApiClient, ApiError},
-    controller::{Context, Guarded, Published, controller, drive, waiting, watch},
+    controller::{Context, Guarded, Published, controller, drive, waiting, watch, watch_all},
     kind::Kind,
 };
 
@@ -88,23 +87,21 @@ async fn look_after_all(
         backoff: Backoff::default(),
         published: Published::default(),
     });
-    let any = watcher::Config::default;
     let ontologies_of_database = ontologies.clone();
     let ontologies_of_branch = ontologies.clone();
     let branches_of_database = branches.clone();
+    let all_databases = || watch_all(guarded::<Database>(&client, config));
+    let all_branches = watch_all(guarded::<Branch>(&client, config));
     let of_databases = controller(database_changes, databases, stop);
-    let of_branches = controller(branch_changes, branches, stop).watches(
-        guarded::<Database>(&client, config),
-        any(),
-        move |database| waiting::on_database(&branches_of_database, &database),
-    );
+    let of_branches = controller(branch_changes, branches, stop)
+        .watches_stream(all_databases(), move |database| {
+            waiting::on_database(&branches_of_database, &database)
+        });
     let of_ontologies = controller(ontology_changes, ontologies, stop)
-        .watches(
-            guarded::<Database>(&client, config),
-            any(),
-            move |database| waiting::on_database(&ontologies_of_database, &database),
-        )
-        .watches(guarded::<Branch>(&client, config), any(), move |branch| {
+        .watches_stream(all_databases(), move |database| {
+            waiting::on_database(&ontologies_of_database, &database)
+        })
+        .watches_stream(all_branches, move |branch| {
             waiting::on_branch(&ontologies_of_branch, &branch)
         });
     futures::join!(

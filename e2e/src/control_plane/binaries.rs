@@ -29,15 +29,12 @@ pub struct Binaries {
 
 /// `SPICE_E2E_CACHE`, or `spice` in the user's cache.
 pub(super) fn cache() -> PathBuf {
-    let base = setting("SPICE_E2E_CACHE")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| {
-            let user = setting("XDG_CACHE_HOME")
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from);
-            let home = || PathBuf::from(setting("HOME").unwrap_or_else(|| "/tmp".into()));
-            user.unwrap_or_else(|| home().join(".cache")).join("spice")
-        });
+    let user = || {
+        let given = setting("XDG_CACHE_HOME").filter(|path| !path.is_empty());
+        let home = || PathBuf::from(setting("HOME").unwrap_or_else(|| "/tmp".into()));
+        given.map_or_else(|| home().join(".cache"), PathBuf::from)
+    };
+    let base = setting("SPICE_E2E_CACHE").map_or_else(|| user().join("spice"), PathBuf::from);
     base.join("k8s/bin")
 }
 

@@ -81,6 +81,7 @@ impl Cluster {
             .append(true)
             .open(self.operator_log())?;
         let child = Command::new(embedded::spice().await?)
+            .env("SPICE_LOG_LEVEL", "info")
             .args([
                 "operator",
                 "--resync-seconds",

@@ -99,3 +99,20 @@ async fn what_is_suspended_is_left_alone() {
     assert_eq!(report.entries[0].applied, Applied::Suspended);
     assert!(api.effects().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_first_of_two_that_declare_the_same_has_it() {
+    let api = Memory::default();
+    let twice = format!(
+        "{DEMO}\n---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: other}}\nspec: {{databaseRef: {{name: demo-db}}, class: Valve, label: Other}}\n"
+    );
+    let report = apply_documents(&api, parse_documents("f", &twice).unwrap()).await;
+    let refused: Vec<_> = report
+        .entries
+        .iter()
+        .filter(|e| matches!(e.applied, Applied::Failed { .. }))
+        .collect();
+    assert_eq!(refused.len(), 1, "{report:?}");
+    assert_eq!(refused[0].name, "other");
+    assert_eq!(api.effects().len(), 5);
+}

@@ -34,3 +34,16 @@ fn a_new_generation_and_a_success_start_afresh() {
     assert!(random.iter().all(|r| (0.0..=1.0).contains(r)));
     assert!(random.iter().any(|r| (r - random[0]).abs() > 0.01));
 }
+
+#[test]
+fn a_watch_that_fails_is_tried_again_soon_and_starts_afresh_after_a_success() {
+    use kube::runtime::utils::Backoff;
+    let mut watch = WatchBackoff::default();
+    let pauses: Vec<Duration> = watch.by_ref().take(12).collect();
+    assert!(pauses[0] <= Duration::from_millis(200));
+    assert!(pauses.iter().take(4).sum::<Duration>() <= Duration::from_secs(3));
+    assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(10)));
+    assert!(pauses[11] >= Duration::from_secs(5));
+    watch.reset();
+    assert!(watch.next().unwrap() <= Duration::from_millis(200));
+}

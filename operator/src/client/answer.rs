@@ -28,9 +28,19 @@ pub(super) fn find<'a>(body: &'a Value, key: &str) -> Option<&'a Value> {
 
 pub(super) fn stored(body: &Value) -> Stored {
     let number = |key| find(body, key).and_then(Value::as_u64);
+    let sequence = number("event_sequence").or_else(|| number("sequence"));
+    // A branch tells where it was made (its generation) and where it starts.
+    let position = number("position").or_else(|| number("from_position"));
+    let lag = find(body, "lag").and_then(|lag| {
+        let of = |sink: &str| lag.get(sink).and_then(Value::as_u64);
+        Some(of("graph")?.max(of("documents")?))
+    });
     Stored {
-        sequence: number("event_sequence").or_else(|| number("sequence")),
-        position: number("position").or_else(|| number("from_position")),
+        sequence,
+        position,
+        projected: position
+            .zip(lag)
+            .map(|(end, lag)| (end + 1).saturating_sub(lag)),
         definition: Map::new(),
     }
 }

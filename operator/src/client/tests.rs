@@ -120,3 +120,12 @@ fn a_class_is_read_with_its_sequence() {
     assert_eq!(stored.position, Some(9));
     assert_eq!(stored.definition["label"], "X");
 }
+
+#[test]
+fn a_database_tells_how_far_its_projections_are() {
+    let body = json!({"data": {"name": "d", "data": {"exists": true, "sequence": 1, "position": 9,
+        "lag": {"graph": 2, "documents": 3}}}});
+    assert_eq!(stored(&body).projected, Some(7));
+    assert_eq!(stored(&body).position, Some(9));
+    assert_eq!(stored(&json!({"data": {"position": 9}})).projected, None);
+}

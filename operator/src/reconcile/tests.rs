@@ -51,8 +51,15 @@ fn summary(status: &ResourceStatus) -> String {
     format!("{} {}", one("Ready"), one("Synced"))
 }
 
+fn around() -> Surroundings {
+    Surroundings {
+        database: Some("demo".into()),
+        rival: None,
+    }
+}
+
 async fn run<K: Kind>(api: &Memory, object: &mut K, now: &str) -> Outcome {
-    let outcome = reconcile(api, object, Some("demo"), now).await;
+    let outcome = reconcile(api, object, &around(), now).await;
     object.set_status(outcome.status.clone());
     outcome
 }
@@ -173,7 +180,7 @@ async fn what_is_needed_is_waited_for_and_named() {
             .message
             .clone()
     };
-    let outcome = reconcile(&api, &class, None, T1).await;
+    let outcome = reconcile(&api, &class, &Surroundings::default(), T1).await;
     assert_eq!(told(&outcome), "waits for Database demo");
     assert_eq!(
         summary(&outcome.status),
@@ -313,17 +320,67 @@ async fn a_class_that_never_reads_as_written_is_not_written_for_ever() {
         class.definition.insert("label".into(), json!("Other"));
     });
     // The model takes the update; then somebody is faster than the second look.
-    let plan = decide(
-        &class,
-        &gather(&api, &class, Some("demo".into())).await.unwrap(),
-    );
+    let plan = decide(&class, &gather(&api, &class, &around()).await.unwrap());
     assert!(matches!(plan.step, Step::Send(_)));
-    let outcome = pass(&api, &class, Some("demo"), T1, false).await;
+    let outcome = pass(&api, &class, &around(), T1, false).await;
     assert_eq!(
         summary(&outcome.status),
         "False/StillDifferent False/StillDifferent"
     );
     assert_eq!(outcome.next, Next::Retry);
+}
+
+#[tokio::test]
+async fn a_thing_has_one_owner() {
+    let api = with_database().await;
+    let mut first = ontology(json!({}));
+    run(&api, &mut first, T1).await;
+    let mut second = ontology(json!({"label": "Other", "deletionPolicy": "Delete"}));
+    second.meta_mut().uid = Some("second".into());
+    let around = Surroundings {
+        rival: Some("Ontology product".into()),
+        ..around()
+    };
+    let outcome = reconcile(&api, &second, &around, T1).await;
+    assert_eq!(summary(&outcome.status), "False/Conflict False/Conflict");
+    assert_eq!(
+        condition(&outcome.status, "Ready").unwrap().message,
+        "class Product is declared by Ontology product already"
+    );
+    second.meta_mut().deletion_timestamp = Some(Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+    assert_eq!(
+        reconcile(&api, &second, &around, T1).await.next,
+        Next::Release
+    );
+    assert!(
+        api.state
+            .lock()
+            .unwrap()
+            .things
+            .contains_key("demo/main/Product")
+    );
+}
+
+#[tokio::test]
+async fn what_was_made_but_is_not_projected_is_not_ready() {
+    let api = with_database().await;
+    run(&api, &mut ontology(json!({})), T1).await;
+    let behind = |projected| {
+        let mut state = api.state.lock().unwrap();
+        state.things.get_mut("demo").unwrap().projected = Some(projected);
+    };
+    // A new operator does not know of the command that made it.
+    let mut class = ontology(json!({}));
+    behind(2);
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "False/CommandPending False/CommandPending"
+    );
+    assert_eq!((outcome.sent, outcome.next), (None, Next::Soon));
+    behind(3);
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
 }
 
 #[test]
