@@ -1,10 +1,13 @@
 //! Stores on SQLite, one file a port. Everything in these files can be rebuilt from the log, so
 //! a commit is not synced one by one, and a file that cannot be read is set aside, not repaired.
 
+mod candidates;
 mod columns;
 mod database;
 mod failure;
+mod index;
 mod layers;
+mod looks;
 mod open;
 mod properties;
 mod scopes;

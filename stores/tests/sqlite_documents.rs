@@ -11,7 +11,8 @@ use spice_stores::sqlite::{Location, Mode, SqliteDocuments};
 fn in_memory(run: impl FnOnce(Make<'_>)) {
     run(&|| {
         let guards = Guards::default();
-        Arc::new(SqliteDocuments::open(&Location::Memory, Mode::Inline, guards).unwrap())
+        let documents = SqliteDocuments::open(&Location::Memory, Mode::Inline, guards).unwrap();
+        Arc::new(documents.with_indexes_from(1))
     });
 }
 

@@ -22,6 +22,7 @@ use spice_core::{
 
 use super::{
     database::{Database, Mode},
+    index::{self, Indexer},
     open::{Location, Schema},
     scopes,
 };
@@ -29,8 +30,8 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "documents",
     application: 0x5350_0003,
-    version: 1,
-    tables: &[scopes::TABLES, rows::TABLES],
+    version: 2,
+    tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
     cache: 8 * 1024,
 };
 
@@ -39,15 +40,25 @@ static SCHEMA: Schema = Schema {
 pub struct SqliteDocuments {
     database: Database,
     guards: Guards,
+    indexer: Indexer,
 }
 
 impl SqliteDocuments {
     /// Opens the documents, empty when there are none that can be used.
     pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
+        let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
-            database: Database::open(location, mode, &SCHEMA)?,
+            indexer: Indexer::new(&database, "documents"),
+            database,
             guards,
         })
+    }
+
+    /// Sets from how many documents on a class gets indexes over what is filtered by.
+    #[must_use]
+    pub fn with_indexes_from(mut self, documents: usize) -> Self {
+        self.indexer.from = documents;
+        self
     }
 }
 
@@ -97,8 +108,12 @@ impl Documents for SqliteDocuments {
 
     async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage> {
         let (view, search, guards) = (view.clone(), search.clone(), self.guards);
-        let read = move |connection: &_| search::search(connection, &view, &search, guards);
-        self.database.read(read).await
+        let indexer = self.indexer.clone();
+        let read =
+            move |connection: &_| search::search(connection, &view, &search, &indexer, guards);
+        let (page, missing) = self.database.read(read).await?;
+        self.indexer.make(missing).await;
+        Ok(page)
     }
 
     async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>> {

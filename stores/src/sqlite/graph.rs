@@ -1,15 +1,9 @@
 //! The graph on SQLite: every version of every class and instance, by position.
 
 mod apply;
-mod candidates;
-mod index;
+
 mod read;
 mod rows;
-
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
 
 use async_trait::async_trait;
 use spice_core::{
@@ -26,6 +20,7 @@ use spice_core::{
 
 use super::{
     database::{Database, Mode},
+    index::{self, Indexer},
     open::{Location, Schema},
     scopes,
 };
@@ -43,57 +38,25 @@ static SCHEMA: Schema = Schema {
 pub struct SqliteGraph {
     database: Database,
     guards: Guards,
-    index_from: usize,
-    building: Arc<Mutex<HashSet<(i64, String)>>>,
+    indexer: Indexer,
 }
-
-/// From how many versions on a class is worth an index over a property that is filtered by.
-const INDEX_FROM: usize = 1_000;
 
 impl SqliteGraph {
     /// Opens the graph, empty when there is none that can be used.
     pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
+        let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
-            database: Database::open(location, mode, &SCHEMA)?,
+            indexer: Indexer::new(&database, "versions"),
+            database,
             guards,
-            index_from: INDEX_FROM,
-            building: Arc::default(),
         })
     }
 
     /// Sets from how many versions on a class gets indexes over what is filtered by.
     #[must_use]
-    pub fn with_indexes_from(self, versions: usize) -> Self {
-        Self {
-            index_from: versions,
-            ..self
-        }
-    }
-
-    /// Makes indexes for the next scan: beside the work, unless it all runs inline.
-    async fn make_indexes(&self, missing: Vec<(i64, String)>) {
-        for index in missing {
-            if !self.building().insert(index.clone()) {
-                continue;
-            }
-            let graph = self.clone();
-            let build = async move {
-                let (scope, property) = index.clone();
-                let write = move |connection: &_| index::build(connection, scope, &property);
-                if let Err(error) = graph.database.write(write).await {
-                    tracing::warn!(property = index.1, %error, "could not make an index");
-                }
-                graph.building().remove(&index);
-            };
-            match self.database.mode() {
-                Mode::Inline => build.await,
-                Mode::Threads => drop(tokio::spawn(build)),
-            }
-        }
-    }
-
-    fn building(&self) -> MutexGuard<'_, HashSet<(i64, String)>> {
-        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn with_indexes_from(mut self, versions: usize) -> Self {
+        self.indexer.from = versions;
+        self
     }
 }
 
@@ -151,11 +114,11 @@ impl Graph for SqliteGraph {
             filters: filters.to_vec(),
             after: after.map(str::to_owned),
             limit,
-            index_from: self.index_from,
+            indexer: self.indexer.clone(),
         };
         let read = move |connection: &_| read::scan(connection, &scan);
         let scanned = self.database.read(read).await?;
-        self.make_indexes(scanned.missing).await;
+        self.indexer.make(scanned.missing).await;
         Ok(scanned.page)
     }
 

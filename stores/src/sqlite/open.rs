@@ -38,7 +38,7 @@ pub(crate) struct Schema {
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 64;
-const READER_CACHE: i32 = 2 * 1024;
+const READER_CACHE: i32 = 1024;
 
 enum Opened {
     Ready(Connection),
@@ -162,7 +162,7 @@ fn configure(connection: &Connection, cache: i32) -> Attempt<()> {
     connection.execute_batch(&format!(
         "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;
          PRAGMA mmap_size=0; PRAGMA cache_size=-{cache}; PRAGMA trusted_schema=OFF;
-         PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216;"
+         PRAGMA wal_autocheckpoint=8000; PRAGMA journal_size_limit=33554432;"
     ))?;
     Ok(())
 }

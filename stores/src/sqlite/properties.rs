@@ -45,15 +45,14 @@ fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
                 }
                 continue;
             }
+            b',' | b'}' | b']' if depth == 0 => return Some(at),
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return Some(at),
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
                     return Some(at + 1);
                 }
             }
-            b',' if depth == 0 => return Some(at),
             _ => {}
         }
         at += 1;

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use proptest::test_runner::{Config, TestRunner};
 use spice_core::{
     error::StoreError,
     id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence},

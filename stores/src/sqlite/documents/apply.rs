@@ -17,6 +17,7 @@ use super::{rows::branch_key, words};
 use crate::sqlite::{
     columns::{bound, to_column},
     failure::Attempt,
+    index::{self, ValueWriter},
     scopes::{Part, ScopeBook, drop_stream, find_stream, scopes_of},
 };
 
@@ -80,6 +81,7 @@ struct Writer<'connection> {
     guards: Guards,
     book: ScopeBook<'connection>,
     counts: Counts,
+    values: ValueWriter<'connection>,
     find: CachedStatement<'connection>,
     insert: CachedStatement<'connection>,
     update: CachedStatement<'connection>,
@@ -94,6 +96,7 @@ impl<'connection> Writer<'connection> {
             guards,
             book: ScopeBook::new(connection, stream),
             counts: Counts::default(),
+            values: ValueWriter::new(connection)?,
             find: connection.prepare_cached(FIND)?,
             insert: connection.prepare_cached(
                 "INSERT INTO documents (scope, id, position, live, sequence, event_id,
@@ -137,6 +140,10 @@ impl<'connection> Writer<'connection> {
         };
         if let Some(row) = row {
             self.put_words(row, scope, was_live, document.data.as_ref())?;
+        }
+        if let Some(data) = &document.data {
+            let position = to_column(document.position.0)?;
+            self.values.write(scope, id, position, data)?;
         }
         self.counts.change(scope, was_live, live);
         Ok(Written::New)
@@ -268,5 +275,6 @@ pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
         &format!("DELETE FROM documents WHERE {of_scopes}"),
         [stream.id],
     )?;
+    index::clear(connection, stream.id)?;
     drop_stream(connection, stream.id)
 }

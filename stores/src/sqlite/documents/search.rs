@@ -1,6 +1,10 @@
 //! Lists and searches: walk through what shows, or through what has the words, and keep a page.
 
-use std::{cmp::Ordering, collections::BTreeMap, ops::ControlFlow};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
@@ -9,7 +13,7 @@ use spice_core::{
     lineage::View,
     name::ClassName,
     port::documents::{Document, Search, SearchPage},
-    query::{Filter, INSTANCE_ID, Operator, Order},
+    query::{INSTANCE_ID, Order},
 };
 
 use super::{
@@ -19,9 +23,12 @@ use super::{
     words,
 };
 use crate::sqlite::{
+    candidates::{self, Found},
     columns::{optional_text, text},
     failure::{Attempt, Failure},
+    index::Indexer,
     layers::{KeyRange, Layer, walk},
+    looks::Sieve,
     properties::member,
     scopes::Part,
 };
@@ -39,6 +46,7 @@ struct Query<'a> {
     view: &'a View,
     search: &'a Search,
     layers: Vec<Layer>,
+    sieve: Sieve<'a>,
     cursor: Option<Cursor>,
     /// How many hits after the cursor the page needs, with one to see whether more follow.
     wanted: usize,
@@ -48,24 +56,31 @@ pub(super) fn search(
     connection: &Connection,
     view: &View,
     search: &Search,
+    indexer: &Indexer,
     guards: Guards,
-) -> Attempt<SearchPage> {
+) -> Attempt<(SearchPage, Vec<(i64, String)>)> {
     let part = Part::instances(&search.class);
     let query = Query {
         connection,
         view,
         search,
         layers: layers_of(connection, view, &part, guards)?,
+        sieve: Sieve::new(&search.filters),
         cursor: search.cursor.as_deref().map(Cursor::parse).transpose()?,
         wanted: search.offset.saturating_add(search.limit).saturating_add(1),
     };
     let plain = search.filters.is_empty() && search.text.is_none() && search.order.is_none();
-    let (hits, total) = if plain {
-        (query.list()?, count(connection, &query.layers)?)
-    } else {
-        query.select()?
+    if plain {
+        let total = count(connection, &query.layers)?;
+        let page = query.page(query.list()?, total, &search.class)?;
+        return Ok((page, Vec::new()));
+    }
+    let found = match search.text {
+        Some(_) => Found::default(),
+        None => candidates::find(connection, indexer, &search.filters, &query.layers)?,
     };
-    query.page(hits, total, &search.class)
+    let (hits, total) = query.select(found.ids)?;
+    Ok((query.page(hits, total, &search.class)?, found.missing))
 }
 
 impl Query<'_> {
@@ -93,23 +108,17 @@ impl Query<'_> {
     }
 
     /// The first hits after the cursor, and how many there are in all.
-    fn select(&self) -> Attempt<(Vec<Hit>, u64)> {
+    fn select(&self, candidates: Option<BTreeSet<String>>) -> Attempt<(Vec<Hit>, u64)> {
         let mut hits = Vec::new();
         let mut total = 0;
         let mut fetch = self
             .connection
             .prepare_cached("SELECT data FROM documents WHERE row = ?1")?;
-        self.visit(|id, row, layer| {
-            let Some(value) = self.test(&mut fetch, id, row)? else {
+        self.visit(candidates, |id, row, layer| {
+            let Some(hit) = self.test(&mut fetch, id, row, layer)? else {
                 return Ok(());
             };
             total += 1;
-            let hit = Hit {
-                value,
-                id: id.to_owned(),
-                row,
-                layer,
-            };
             if self.is_after_cursor(&hit) {
                 self.keep(&mut hits, hit);
             }
@@ -143,21 +152,30 @@ impl Query<'_> {
     }
 
     /// Visits the live documents that may pass, in order of id.
-    fn visit(&self, mut visit: impl FnMut(&str, i64, Layer) -> Attempt<()>) -> Attempt<()> {
+    fn visit(
+        &self,
+        candidates: Option<BTreeSet<String>>,
+        mut visit: impl FnMut(&str, i64, Layer) -> Attempt<()>,
+    ) -> Attempt<()> {
         if let Some(query) = &self.search.text {
             for (id, (row, layer)) in self.with_words(query)? {
                 visit(&id, row, layer)?;
             }
             return Ok(());
         }
-        let range =
-            single_id(&self.search.filters).map_or_else(|| KeyRange::after(None), KeyRange::only);
-        walk(self.connection, KEYS, &self.layers, &range, |shown| {
-            if shown.live {
-                visit(shown.key, shown.row, shown.layer)?;
-            }
-            Ok(ControlFlow::Continue(()))
-        })
+        let ranges: Vec<KeyRange> = match &candidates {
+            Some(ids) => ids.iter().map(|id| KeyRange::only(id)).collect(),
+            None => vec![KeyRange::after(None)],
+        };
+        for range in ranges {
+            walk(self.connection, KEYS, &self.layers, &range, |shown| {
+                if shown.live {
+                    visit(shown.key, shown.row, shown.layer)?;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(())
     }
 
     /// The documents that have the words and show.
@@ -178,7 +196,7 @@ impl Query<'_> {
             let mut rows = find.query(params![expression, layer.until])?;
             while let Some(row) = rows.next()? {
                 let id = text(row, 0)?;
-                if !self.is_covered(&mut covers, &self.layers[..index], id)? {
+                if !is_covered(&mut covers, &self.layers[..index], id)? {
                     found.insert(id.to_owned(), (row.get(1)?, *layer));
                 }
             }
@@ -186,48 +204,37 @@ impl Query<'_> {
         Ok(found)
     }
 
-    fn is_covered(
-        &self,
-        covers: &mut CachedStatement<'_>,
-        above: &[Layer],
-        id: &str,
-    ) -> Attempt<bool> {
-        for layer in above {
-            if covers.exists(params![layer.scope, id, layer.until])? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The order's value of a document that passes the filters; none when it does not pass.
+    /// The hit that a live document is; none when it does not pass the filters.
     fn test(
         &self,
         fetch: &mut CachedStatement<'_>,
         id: &str,
-        row: i64,
-    ) -> Attempt<Option<Option<Json>>> {
-        let mut rows = fetch.query([row])?;
+        row_number: i64,
+        layer: Layer,
+    ) -> Attempt<Option<Hit>> {
+        let mut rows = fetch.query([row_number])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };
         let Some(data) = optional_text(row, 0)? else {
             return Ok(None);
         };
-        for filter in &self.search.filters {
-            let value = value_of(data, filter.property.as_str())?;
-            if !filter.matches(id, value.as_ref()) {
-                return Ok(None);
+        if !self.sieve.passes(id, data)? {
+            return Ok(None);
+        }
+        let value = match &self.search.order {
+            None => None,
+            Some(order) if order.property.as_str() == INSTANCE_ID => {
+                Some(Json::of(id).map_err(Failure::unreadable)?)
             }
-        }
-        let Some(order) = &self.search.order else {
-            return Ok(Some(None));
+            Some(order) => value_of(data, order.property.as_str())?,
         };
-        if order.property.as_str() == INSTANCE_ID {
-            let id = Json::of(id).map_err(Failure::unreadable)?;
-            return Ok(Some(Some(id)));
-        }
-        value_of(data, order.property.as_str()).map(Some)
+        Ok(Some(Hit {
+            value,
+            id: id.to_owned(),
+            row: row_number,
+            layer,
+        }))
     }
 
     fn is_after_cursor(&self, hit: &Hit) -> bool {
@@ -288,10 +295,11 @@ fn value_of(data: &str, property: &str) -> Attempt<Option<Json>> {
         .map_err(Failure::unreadable)
 }
 
-/// The one id that the filters accept, if they name one.
-fn single_id(filters: &[Filter]) -> Option<&str> {
-    filters.iter().find_map(|filter| match &filter.operator {
-        Operator::Eq(value) if filter.property.as_str() == INSTANCE_ID => value.as_str(),
-        _ => None,
-    })
+fn is_covered(covers: &mut CachedStatement<'_>, above: &[Layer], id: &str) -> Attempt<bool> {
+    for layer in above {
+        if covers.exists(params![layer.scope, id, layer.until])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

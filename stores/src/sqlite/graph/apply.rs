@@ -11,10 +11,11 @@ use spice_core::{
     port::graph::{Applied, Entity, Version},
 };
 
-use super::{index::ValueWriter, rows::write_links};
+use super::rows::write_links;
 use crate::sqlite::{
     columns::{bound, to_column},
     failure::Attempt,
+    index::{self, ValueWriter},
     scopes::{Part, ScopeBook, drop_stream, find_scope, find_stream},
 };
 
@@ -121,13 +122,12 @@ impl<'connection> Writer<'connection> {
     fn refer(&mut self, scope: i64, id: &str, position: i64, version: &Version) -> Attempt<()> {
         for (predicate, target) in &version.references {
             let key = (scope, predicate.clone(), target.class.clone());
-            let link = match self.links.get(&key) {
-                Some(link) => *link,
-                None => {
-                    let link = make_link(self.connection, scope, predicate, &target.class)?;
-                    self.links.insert(key, link);
-                    link
-                }
+            let link = if let Some(link) = self.links.get(&key) {
+                *link
+            } else {
+                let link = make_link(self.connection, scope, predicate, &target.class)?;
+                self.links.insert(key, link);
+                link
             };
             self.refer
                 .execute(params![link, target.id.as_str(), id, position])?;
@@ -200,15 +200,11 @@ pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
             "DELETE FROM referrers WHERE link IN (SELECT id FROM links WHERE scope {of_scopes})"
         ),
         format!("DELETE FROM links WHERE scope {of_scopes}"),
-        format!(
-            "DELETE FROM property_values
-             WHERE slot IN (SELECT id FROM indexed_properties WHERE scope {of_scopes})"
-        ),
-        format!("DELETE FROM indexed_properties WHERE scope {of_scopes}"),
         format!("DELETE FROM versions WHERE scope {of_scopes}"),
     ];
     for statement in statements {
         connection.execute(&statement, [stream.id])?;
     }
+    index::clear(connection, stream.id)?;
     drop_stream(connection, stream.id)
 }

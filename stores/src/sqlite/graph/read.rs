@@ -8,7 +8,6 @@ use std::{
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
     id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
-    json::Json,
     lineage::View,
     name::{ClassName, PropertyName},
     port::graph::{Entity, Page, Version},
@@ -17,27 +16,26 @@ use spice_core::{
 
 use super::{
     apply::find_link,
-    candidates,
     rows::{version, version_columns},
 };
 use crate::sqlite::{
+    candidates,
     columns::{bound, from_column, optional_text, position, text},
-    failure::{Attempt, Failure},
+    failure::Attempt,
+    index::Indexer,
     layers::{KeyRange, Layer, Shown, walk},
-    properties::member,
+    looks::Sieve,
     scopes::{Part, find_scope, find_stream, scopes_of},
 };
 
 /// What to list.
-#[derive(Clone)]
 pub(super) struct Scan {
     pub(super) view: View,
     pub(super) class: ClassName,
     pub(super) filters: Vec<Filter>,
     pub(super) after: Option<String>,
     pub(super) limit: usize,
-    /// From how many versions on a class is worth an index.
-    pub(super) index_from: usize,
+    pub(super) indexer: Indexer,
 }
 
 /// A page, and the indexes that would have helped: scope and property.
@@ -129,7 +127,7 @@ pub(super) fn get(
 pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
     let part = Part::instances(&scan.class);
     let layers = layers_of(connection, &scan.view, &part)?;
-    let found = candidates::find(connection, scan, &layers)?;
+    let found = candidates::find(connection, &scan.indexer, &scan.filters, &layers)?;
     let page = match found.ids {
         Some(ids) => scan_candidates(connection, scan, &layers, &part, ids)?,
         None => scan_class(connection, scan, &layers, &part)?,
@@ -155,9 +153,10 @@ fn scan_class(
         version_columns!(),
         " FROM versions WHERE row = ?1"
     ))?;
+    let sieve = Sieve::new(&scan.filters);
     let range = KeyRange::after(scan.after.as_deref());
     walk(connection, KEYS, layers, &range, |shown| {
-        let found = fetch_live(&mut fetch, scan, part, shown)?;
+        let found = fetch_live(&mut fetch, scan, &sieve, part, shown)?;
         Ok(add(&mut page, scan.limit, found))
     })?;
     Ok(page)
@@ -186,6 +185,7 @@ fn scan_candidates(
         versions: Vec::new(),
         more: false,
     };
+    let sieve = Sieve::new(&scan.filters);
     let mut reader = PointReader::new(connection)?;
     for id in ids {
         if scan.after.as_ref().is_some_and(|after| id <= *after) {
@@ -195,7 +195,7 @@ fn scan_candidates(
             continue;
         };
         let Some(data) = &found.data else { continue };
-        let passes = passes(&scan.filters, &id, data.as_str())?;
+        let passes = sieve.passes(&id, data.as_str())?;
         if passes && add(&mut page, scan.limit, Some(found)).is_break() {
             break;
         }
@@ -207,6 +207,7 @@ fn scan_candidates(
 fn fetch_live(
     fetch: &mut CachedStatement<'_>,
     scan: &Scan,
+    sieve: &Sieve<'_>,
     part: &Part,
     shown: &Shown<'_>,
 ) -> Attempt<Option<Version>> {
@@ -217,26 +218,12 @@ fn fetch_live(
     let Some(data) = optional_text(row, 5)? else {
         return Ok(None);
     };
-    if !passes(&scan.filters, shown.key, data)? {
+    if !sieve.passes(shown.key, data)? {
         return Ok(None);
     }
     let position = LogPosition(from_column(shown.position)?);
     let branch = generation(&scan.view, &shown.layer);
     version(row, 0, branch, part.entity(shown.key)?, position).map(Some)
-}
-
-/// Whether an instance passes every filter.
-pub(super) fn passes(filters: &[Filter], id: &str, data: &str) -> Attempt<bool> {
-    for filter in filters {
-        let value = member(data, filter.property.as_str())
-            .map(Json::parse)
-            .transpose()
-            .map_err(Failure::unreadable)?;
-        if !filter.matches(id, value.as_ref()) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Version>> {

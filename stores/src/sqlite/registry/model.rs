@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, ops::ControlFlow};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{
+    Connection, Row, params,
+    types::{Value, ValueRef},
+};
 use spice_core::{
     guard::{Guard, Guards},
     id::{BranchGeneration, CommandId, LogPosition, StreamId},
@@ -27,8 +30,8 @@ CREATE TABLE entries (
     position INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
 CREATE UNIQUE INDEX entries_by_key ON entries (scope, key, position DESC);
 CREATE TABLE commands (
-    id BLOB PRIMARY KEY, stream TEXT NOT NULL, position INTEGER NOT NULL,
-    last INTEGER NOT NULL, digest TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, stream TEXT NOT NULL,
+    position INTEGER NOT NULL, last INTEGER NOT NULL, digest ANY NOT NULL) STRICT;
 CREATE INDEX commands_by_position ON commands (stream, position);
 ";
 
@@ -172,7 +175,7 @@ fn insert_commands(connection: &Connection, commands: &[CommandEntry]) -> Attemp
             command.stream.to_string(),
             to_column(command.position.0)?,
             to_column(command.last.0)?,
-            command.payload_digest
+            pack(&command.payload_digest)
         ])?;
     }
     Ok(())
@@ -247,6 +250,35 @@ fn command(row: &Row<'_>) -> Attempt<CommandEntry> {
         stream: name(text(row, 1)?)?,
         position: LogPosition(from_column(row.get(2)?)?),
         last: LogPosition(from_column(row.get(3)?)?),
-        payload_digest: row.get(4)?,
+        payload_digest: unpack(row.get_ref(4)?)?,
     })
+}
+
+/// Digests are written in hexadecimal; as bytes they take half the room.
+fn pack(digest: &str) -> Value {
+    let bytes: Vec<u8> = (0..digest.len() / 2)
+        .filter_map(|index| u8::from_str_radix(digest.get(index * 2..index * 2 + 2)?, 16).ok())
+        .collect();
+    if to_hex(&bytes) == digest {
+        Value::Blob(bytes)
+    } else {
+        Value::Text(digest.to_owned())
+    }
+}
+
+fn unpack(value: ValueRef<'_>) -> Attempt<String> {
+    match value {
+        ValueRef::Blob(bytes) => Ok(to_hex(bytes)),
+        text => Ok(text.as_str().map_err(Failure::unreadable)?.to_owned()),
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
 }

@@ -31,13 +31,12 @@ pub(super) fn insert(connection: &Connection, record: &WorkRecord) -> Attempt<()
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for processed in &record.processed {
-        let slot = match slots.get(processed.handler) {
-            Some(slot) => *slot,
-            None => {
-                let slot = make_slot(connection, record, processed.handler)?;
-                slots.insert(processed.handler, slot);
-                slot
-            }
+        let slot = if let Some(slot) = slots.get(processed.handler) {
+            *slot
+        } else {
+            let slot = make_slot(connection, record, processed.handler)?;
+            slots.insert(processed.handler, slot);
+            slot
         };
         let sequence = processed.sequence.map(|sequence| to_column(sequence.0));
         insert.execute(params![

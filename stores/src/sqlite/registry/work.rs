@@ -38,7 +38,7 @@ CREATE TABLE retries (
     PRIMARY KEY (stream, handler, aggregate_id)) STRICT, WITHOUT ROWID;
 ";
 
-struct Held {
+struct Work {
     id: i64,
     owner: String,
     fence: u64,
@@ -47,7 +47,7 @@ struct Held {
     worked: LogPosition,
 }
 
-impl Held {
+impl Work {
     fn is(&self, lease: &Lease) -> bool {
         self.held && self.owner == lease.owner && self.fence == lease.fence
     }
@@ -172,7 +172,7 @@ pub(super) fn furthest(
         .query_row([stream, worker], |row| row.get(0))?)
 }
 
-fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<Held>> {
+fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<Work>> {
     let found = connection
         .prepare_cached(
             "SELECT id, owner, fence, held, heartbeat_at, worked FROM leases
@@ -192,7 +192,7 @@ fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<Held>> {
     let Some((id, owner, fence, held, heartbeat_at, worked)) = found else {
         return Ok(None);
     };
-    Ok(Some(Held {
+    Ok(Some(Work {
         id,
         owner,
         fence: from_column(fence)?,

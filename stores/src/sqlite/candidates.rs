@@ -3,50 +3,55 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
-use serde_json::Value;
-use spice_core::{
-    ontology::PropertyType,
-    query::{Filter, INSTANCE_ID, Operator},
-};
+use spice_core::query::{Filter, INSTANCE_ID};
 
 use super::{
-    index::{Look, find_slot},
-    read::Scan,
+    columns::text,
+    failure::Attempt,
+    index::{Indexer, find_slot},
+    layers::Layer,
+    looks::{Range, accepted, ranges},
 };
-use crate::sqlite::{columns::text, failure::Attempt, layers::Layer};
 
 /// More candidates than this, and walking through the class is no slower.
 const ENOUGH: usize = 5_000;
 
-/// The first and the last look of values that a filter can accept.
-type Range = (Look, Look);
-
 /// Candidates and what could not be asked.
 #[derive(Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Ids that may pass, in order; none when the class has to be walked.
-    pub(super) ids: Option<BTreeSet<String>>,
+    pub(crate) ids: Option<BTreeSet<String>>,
     /// Indexes that would have helped: scope and property.
-    pub(super) missing: Vec<(i64, String)>,
+    pub(crate) missing: Vec<(i64, String)>,
 }
 
 /// The ids that can pass the filters, as far as an id or an index tells.
-pub(super) fn find(connection: &Connection, scan: &Scan, layers: &[Layer]) -> Attempt<Found> {
+pub(crate) fn find(
+    connection: &Connection,
+    indexer: &Indexer,
+    filters: &[Filter],
+    layers: &[Layer],
+) -> Attempt<Found> {
     let mut found = Found::default();
-    for filter in &scan.filters {
+    for filter in filters {
         let Some(values) = accepted(filter) else {
             continue;
         };
         if filter.property.as_str() == INSTANCE_ID {
-            found.ids = Some(values.into_iter().filter_map(single_text).collect());
+            found.ids = Some(
+                values
+                    .into_iter()
+                    .filter_map(|value| value.as_str().map(str::to_owned))
+                    .collect(),
+            );
             return Ok(found);
         }
     }
-    for filter in &scan.filters {
+    for filter in filters {
         let Some(ranges) = ranges(filter) else {
             continue;
         };
-        let Some(slots) = slots(connection, filter, scan, layers, &mut found.missing)? else {
+        let Some(slots) = slots(connection, filter, indexer, layers, &mut found.missing)? else {
             continue;
         };
         if let Some(ids) = collect(connection, &ranges, &slots)? {
@@ -59,57 +64,12 @@ pub(super) fn find(connection: &Connection, scan: &Scan, layers: &[Layer]) -> At
     Ok(found)
 }
 
-/// The values that an equality accepts.
-fn accepted(filter: &Filter) -> Option<Vec<&Value>> {
-    match &filter.operator {
-        Operator::Eq(value) => Some(vec![value]),
-        Operator::In(values) => Some(values.iter().collect()),
-        _ => None,
-    }
-}
-
-fn single_text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
-}
-
-/// The ranges of looks outside of which nothing passes; none when looks do not tell.
-fn ranges(filter: &Filter) -> Option<Vec<Range>> {
-    let by_other_rules = matches!(
-        filter.property_type,
-        PropertyType::Date
-            | PropertyType::DateTime
-            | PropertyType::Uuid
-            | PropertyType::Ip
-            | PropertyType::Money
-    );
-    if by_other_rules || filter.property.as_str() == INSTANCE_ID {
-        return None;
-    }
-    let look = |value: &Value| Look::of(&value.to_string());
-    match &filter.operator {
-        Operator::Gt(value) | Operator::Gte(value) => {
-            let least = look(value)?;
-            let greatest = least.greatest_of_kind();
-            Some(vec![(least, greatest)])
-        }
-        Operator::Lt(value) | Operator::Lte(value) => {
-            let greatest = look(value)?;
-            Some(vec![(greatest.least_of_kind(), greatest)])
-        }
-        Operator::Eq(_) | Operator::In(_) => accepted(filter)?
-            .into_iter()
-            .map(|value| look(value).map(|look| (look.clone(), look)))
-            .collect(),
-        Operator::Like(_) | Operator::Exists(_) => None,
-    }
-}
-
 /// The index over the property in each layer; none while one is missing. It is asked for when
 /// there is a layer that is large enough to be worth it.
 fn slots(
     connection: &Connection,
     filter: &Filter,
-    scan: &Scan,
+    indexer: &Indexer,
     layers: &[Layer],
     wanted: &mut Vec<(i64, String)>,
 ) -> Attempt<Option<Vec<(i64, Layer)>>> {
@@ -126,17 +86,20 @@ fn slots(
         return Ok(Some(slots));
     }
     for layer in layers {
-        if has_rows(connection, layer.scope, scan.index_from)? {
+        if !missing.is_empty() && has_rows(connection, layer.scope, indexer)? {
             wanted.append(&mut missing);
         }
     }
     Ok(None)
 }
 
-fn has_rows(connection: &Connection, scope: i64, count: usize) -> Attempt<bool> {
-    let skipped = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
+fn has_rows(connection: &Connection, scope: i64, indexer: &Indexer) -> Attempt<bool> {
+    let skipped = i64::try_from(indexer.from.saturating_sub(1)).unwrap_or(i64::MAX);
     Ok(connection
-        .prepare_cached("SELECT 1 FROM versions WHERE scope = ?1 LIMIT 1 OFFSET ?2")?
+        .prepare_cached(&format!(
+            "SELECT 1 FROM {} WHERE scope = ?1 LIMIT 1 OFFSET ?2",
+            indexer.table
+        ))?
         .exists([scope, skipped])?)
 }
 

@@ -2,17 +2,24 @@
 //! asks for one, later writes keep it up. An entry is a candidate: some version from `position`
 //! on had the value, or one that looks the same in the index; the version that shows is asked.
 
-use std::collections::HashMap;
-
-use rusqlite::{
-    CachedStatement, Connection, OptionalExtension, ToSql, params,
-    types::{ToSqlOutput, ValueRef},
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use spice_core::json::Json;
 
-use crate::sqlite::{columns::text, failure::Attempt, properties::member};
+use super::{
+    columns::text,
+    database::{Database, Mode},
+    failure::Attempt,
+    looks::Look,
+    properties::member,
+};
 
-pub(super) const TABLES: &str = "
+/// The tables of indexes, and of the values in them.
+pub(crate) const TABLES: &str = "
 CREATE TABLE indexed_properties (
     id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, property TEXT NOT NULL,
     UNIQUE (scope, property)) STRICT;
@@ -21,89 +28,8 @@ CREATE TABLE property_values (
     PRIMARY KEY (slot, value, id)) STRICT, WITHOUT ROWID;
 ";
 
-/// Longer texts are told apart by the version itself.
-const TEXT_LENGTH: usize = 120;
-
-/// What a value looks like in the index: equal values look the same, and order is kept, though
-/// not strictly.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Look {
-    Number(f64),
-    Text(String),
-    /// After every text; nothing looks like this.
-    TextEnd,
-    Flag(bool),
-}
-
-impl ToSql for Look {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Number(number) => ValueRef::Real(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::TextEnd => ValueRef::Blob(&[]),
-            Self::Flag(false) => ValueRef::Blob(&[0]),
-            Self::Flag(true) => ValueRef::Blob(&[1]),
-        }))
-    }
-}
-
-impl Look {
-    /// The look of a scalar; none for lists, objects and null.
-    pub(super) fn of(json: &str) -> Option<Self> {
-        match json.as_bytes().first()? {
-            b't' => Some(Self::Flag(true)),
-            b'f' => Some(Self::Flag(false)),
-            b'"' => serde_json::from_str(json).ok().map(Self::of_text),
-            b'n' | b'{' | b'[' => None,
-            // Negative zero is zero.
-            _ => json
-                .parse()
-                .ok()
-                .map(|number: f64| Self::Number(number + 0.0)),
-        }
-    }
-
-    /// Comes before every look of the same kind.
-    pub(super) fn least_of_kind(&self) -> Self {
-        match self {
-            Self::Number(_) => Self::Number(f64::NEG_INFINITY),
-            Self::Text(_) | Self::TextEnd => Self::Text(String::new()),
-            Self::Flag(_) => Self::Flag(false),
-        }
-    }
-
-    /// Comes after every look of the same kind.
-    pub(super) fn greatest_of_kind(&self) -> Self {
-        match self {
-            Self::Number(_) => Self::Number(f64::INFINITY),
-            Self::Text(_) | Self::TextEnd => Self::TextEnd,
-            Self::Flag(_) => Self::Flag(true),
-        }
-    }
-
-    fn of_text(mut text: String) -> Self {
-        if text.len() > TEXT_LENGTH {
-            let end = text.floor_char_boundary(TEXT_LENGTH);
-            text.truncate(end);
-        }
-        Self::Text(text)
-    }
-
-    /// The looks that a stored value is found by: its own, or those of a list's items.
-    fn all(json: &str) -> Vec<Self> {
-        if !json.starts_with('[') {
-            return Self::of(json).into_iter().collect();
-        }
-        let items: Vec<Json> = serde_json::from_str(json).unwrap_or_default();
-        items
-            .iter()
-            .filter_map(|item| Self::of(item.as_str()))
-            .collect()
-    }
-}
-
 /// The index over a property of a scope, if it has been made.
-pub(super) fn find_slot(
+pub(crate) fn find_slot(
     connection: &Connection,
     scope: i64,
     property: &str,
@@ -115,7 +41,7 @@ pub(super) fn find_slot(
 }
 
 /// Makes an index over what a scope holds.
-pub(super) fn build(connection: &Connection, scope: i64, property: &str) -> Attempt<()> {
+fn build(connection: &Connection, table: &str, scope: i64, property: &str) -> Attempt<()> {
     if find_slot(connection, scope, property)?.is_some() {
         return Ok(());
     }
@@ -128,8 +54,9 @@ pub(super) fn build(connection: &Connection, scope: i64, property: &str) -> Atte
         return Ok(());
     };
     let mut insert = prepare_insert(connection)?;
-    let mut all = connection
-        .prepare("SELECT id, position, data FROM versions WHERE scope = ?1 AND data IS NOT NULL")?;
+    let mut all = connection.prepare(&format!(
+        "SELECT id, position, data FROM {table} WHERE scope = ?1 AND data IS NOT NULL"
+    ))?;
     let mut rows = all.query([scope])?;
     while let Some(row) = rows.next()? {
         let Some(value) = member(text(row, 2)?, property) else {
@@ -142,6 +69,61 @@ pub(super) fn build(connection: &Connection, scope: i64, property: &str) -> Atte
     Ok(())
 }
 
+/// From how many rows on a class is worth an index over a property that is filtered by.
+const INDEX_FROM: usize = 1_000;
+
+/// Makes the indexes of a file when they are asked for.
+#[derive(Clone)]
+pub(crate) struct Indexer {
+    database: Database,
+    /// The table that the values come from.
+    pub(crate) table: &'static str,
+    /// From how many rows on a class gets an index.
+    pub(crate) from: usize,
+    building: Arc<Mutex<HashSet<(i64, String)>>>,
+}
+
+impl Indexer {
+    /// Makes indexes over a table of a file.
+    pub(crate) fn new(database: &Database, table: &'static str) -> Self {
+        Self {
+            database: database.clone(),
+            table,
+            from: INDEX_FROM,
+            building: Arc::default(),
+        }
+    }
+
+    /// Makes indexes (scope and property) for the next read: beside the work, unless it all runs
+    /// inline.
+    pub(crate) async fn make(&self, missing: Vec<(i64, String)>) {
+        for index in missing {
+            if !self.building().insert(index.clone()) {
+                continue;
+            }
+            let indexer = self.clone();
+            let build = async move { indexer.make_one(index).await };
+            match self.database.mode() {
+                Mode::Inline => build.await,
+                Mode::Threads => drop(tokio::spawn(build)),
+            }
+        }
+    }
+
+    async fn make_one(&self, index: (i64, String)) {
+        let (table, (scope, property)) = (self.table, index.clone());
+        let write = move |connection: &_| build(connection, table, scope, &property);
+        if let Err(error) = self.database.write(write).await {
+            tracing::warn!(property = index.1, %error, "could not make an index");
+        }
+        self.building().remove(&index);
+    }
+
+    fn building(&self) -> MutexGuard<'_, HashSet<(i64, String)>> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn prepare_insert(connection: &Connection) -> Attempt<CachedStatement<'_>> {
     Ok(connection.prepare_cached(
         "INSERT INTO property_values (slot, value, id, position) VALUES (?1, ?2, ?3, ?4)
@@ -151,14 +133,14 @@ fn prepare_insert(connection: &Connection) -> Attempt<CachedStatement<'_>> {
 }
 
 /// Keeps the indexes up while versions are written.
-pub(super) struct ValueWriter<'connection> {
+pub(crate) struct ValueWriter<'connection> {
     connection: &'connection Connection,
     insert: CachedStatement<'connection>,
     slots: HashMap<i64, Vec<(i64, String)>>,
 }
 
 impl<'connection> ValueWriter<'connection> {
-    pub(super) fn new(connection: &'connection Connection) -> Attempt<Self> {
+    pub(crate) fn new(connection: &'connection Connection) -> Attempt<Self> {
         Ok(Self {
             connection,
             insert: prepare_insert(connection)?,
@@ -166,7 +148,7 @@ impl<'connection> ValueWriter<'connection> {
         })
     }
 
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         scope: i64,
         id: &str,
@@ -187,6 +169,21 @@ impl<'connection> ValueWriter<'connection> {
         }
         Ok(())
     }
+}
+
+/// Forgets the indexes over what a log holds.
+pub(crate) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
+    connection.execute(
+        "DELETE FROM property_values WHERE slot IN (
+             SELECT id FROM indexed_properties
+             WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1))",
+        [stream],
+    )?;
+    connection.execute(
+        "DELETE FROM indexed_properties WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)",
+        [stream],
+    )?;
+    Ok(())
 }
 
 fn slots_of(connection: &Connection, scope: i64) -> Attempt<Vec<(i64, String)>> {
