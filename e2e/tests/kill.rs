@@ -98,7 +98,8 @@ async fn kill_while_starting(spice: &mut Embedded, random: &mut Random) -> u64 {
     let starts = [0, 0, 1, 2][random.below(4)];
     for _ in 0..starts {
         spice.launch().await.unwrap();
-        sleep(Duration::from_millis(random.between(0, 250))).await;
+        let most = [40, 250][random.below(2)];
+        sleep(Duration::from_millis(random.between(0, most))).await;
         spice.kill().await.unwrap();
     }
     starts
