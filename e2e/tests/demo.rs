@@ -1,4 +1,5 @@
 //! The demo as the README shows it, and its declarations kept applied.
+#![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path, time::Duration};
 
@@ -51,7 +52,7 @@ fn the_readme_shows_the_command_that_is_tested_here() {
 async fn the_demo_declares_loads_branches_and_answers() {
     let options = Options {
         command: "demo",
-        ready_within: Duration::from_secs(180),
+        ready_within: Duration::from_mins(3),
         ..Options::default()
     };
     let mut spice = Embedded::start(options).await.unwrap();

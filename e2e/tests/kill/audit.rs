@@ -14,7 +14,7 @@ use crate::{CLASS, DATABASE};
 
 /// Documents and acknowledgements are the same, once the projections are there. How many live.
 pub(crate) async fn compare(client: &Client, writers: &[Writer]) -> usize {
-    let limit = Duration::from_secs(120);
+    let limit = Duration::from_mins(2);
     let position = client
         .get(&format!("/api/v1/databases/{DATABASE}"))
         .await

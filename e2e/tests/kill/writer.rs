@@ -116,7 +116,7 @@ impl Writer {
     async fn acknowledged_is_remembered(&self, client: &Client, key: &str) {
         let answer = &self.answers[key];
         let id = answer["command_id"].as_str().unwrap();
-        let limit = std::time::Duration::from_secs(60);
+        let limit = std::time::Duration::from_mins(1);
         let status = client.wait_command(id, limit).await.unwrap();
         assert_eq!(status["command_id"], answer["command_id"]);
     }
