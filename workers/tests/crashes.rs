@@ -181,3 +181,30 @@ async fn a_crash_at_any_call_while_a_sink_is_filled_again() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_while_a_sink_that_has_learned_is_filled_again() {
+    let refill = async |crash_at: Option<(i64, bool)>| {
+        let world = World::new();
+        let handler = tell(&world);
+        finish(&world, &handler).await;
+        handler.reset(world.stream()).await.unwrap();
+        handler.with(|faults| faults.refuse.clear());
+        if let Some((stop, after)) = crash_at
+            && !crash(&world, &handler, stop, after).await
+        {
+            return None;
+        }
+        Some(finish(&world, &handler).await)
+    };
+    let expected = refill(None).await.unwrap();
+    assert!(expected.letters.is_empty() && expected.parked.is_empty());
+    for after in [false, true] {
+        for stop in 1.. {
+            let Some(found) = refill(Some((stop, after))).await else {
+                break;
+            };
+            assert_eq!(found, expected, "after call {stop} ({after})");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::json;
 use spice_core::{
     error::StoreError,
+    guard::{Guard, Guards},
     id::{BranchGeneration, LogPosition, StreamId},
     port::{
         documents::Documents,
@@ -174,6 +175,30 @@ async fn a_delivery_that_is_not_the_logs_is_not_believed() {
     assert_eq!(world.graph_sequence("a").await, Some(1));
     running.until(|state| *state == WorkerState::Running).await;
     running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_belongs_to_another_generation_is_dropped() {
+    for guards in [Guards::default(), Guards::without(Guard::Generations)] {
+        let (world, bus) = with_script();
+        let mut config = config("one");
+        config.guards = guards;
+        let handler = world.graph_handler();
+        let running = world.start(&handler, config);
+        world.caught_up(&handler).await;
+        let earlier = StreamId::first("demo".parse().unwrap()).next();
+        let foreign = Story::of(MemoryLog::new(), earlier);
+        let ghost = foreign.put_bulk("ghost", json!({"n": 1}), false);
+        let record = Record {
+            position: LogPosition(ghost),
+            line: foreign.envelope(ghost).to_line().unwrap().into(),
+        };
+        bus.deliver(Ok(vec![record]));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let resurrected = world.graph_sequence("ghost").await.is_some();
+        assert_eq!(resurrected, !guards.has(Guard::Generations));
+        running.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -91,7 +91,7 @@ impl Story {
     }
 
     /// A new instance, with a command before it only where a bulk begins.
-    pub fn put_bulk(&self, id: &str, data: Value, begins: bool) {
+    pub fn put_bulk(&self, id: &str, data: Value, begins: bool) -> u64 {
         let branch = BranchGeneration::MAIN;
         let event = InstanceEvent {
             db_name: self.stream.database.clone(),
@@ -111,7 +111,7 @@ impl Story {
                 Some(branch),
             );
         }
-        self.domain(EventType::InstanceCreated, aggregate, Some(branch), &event);
+        self.domain(EventType::InstanceCreated, aggregate, Some(branch), &event)
     }
 
     pub fn delete(&self, id: &str) -> u64 {
