@@ -61,7 +61,9 @@ pub async fn run(
                     outcome.good += 1;
                 } else {
                     outcome.bad += 1;
-                    outcome.first_bad.get_or_insert(format!("{status}: {text}"));
+                    outcome
+                        .first_bad
+                        .get_or_insert_with(|| format!("{status}: {text}"));
                 }
             }
         }));

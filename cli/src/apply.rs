@@ -14,8 +14,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// Applies the files, and again whenever they change, until `ending`.
 pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: CancellationToken) {
-    let (changes, mut changed) = mpsc::channel(1);
-    let watcher = match watch(&paths, changes) {
+    let (sender, mut changes) = mpsc::channel(1);
+    let watcher = match watch(&paths, sender) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             tracing::warn!(%error, "the files are applied once; changes are not seen");
@@ -26,8 +26,8 @@ pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: Cancellati
         let whole = apply_once(&server, &paths).await;
         tokio::select! {
             () = ending.cancelled() => break,
-            Some(()) = changed.recv() => {
-                while tokio::time::timeout(SETTLE, changed.recv()).await.is_ok_and(|c| c.is_some()) {}
+            Some(()) = changes.recv() => {
+                while tokio::time::timeout(SETTLE, changes.recv()).await.is_ok_and(|c| c.is_some()) {}
             }
             () = tokio::time::sleep(AGAIN), if !whole => {}
         }
@@ -51,7 +51,7 @@ fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Wa
         };
         let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
         watcher.watch(
-            folder.unwrap_or(std::path::Path::new(".")),
+            folder.unwrap_or_else(|| std::path::Path::new(".")),
             RecursiveMode::Recursive,
         )?;
     }

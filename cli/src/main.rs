@@ -18,6 +18,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use settings::{Cli, Command};
 
+/// Gives memory back after a load, and is quicker at it (docs/decisions).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.log_json);

@@ -30,7 +30,7 @@ use crate::settings::{DataDir, Knobs, Mismatch};
 
 /// Positions whose processed rows are kept below what the workers have passed.
 const KEEP_PROCESSED: u64 = 100_000;
-const PRUNE_EVERY: Duration = Duration::from_secs(600);
+const PRUNE_EVERY: Duration = Duration::from_mins(10);
 
 /// Where things are in a data directory.
 #[derive(Debug, Clone)]
@@ -52,7 +52,11 @@ impl Layout {
 
     /// The process that has the directory open, as its lock file tells.
     pub(crate) fn holder(&self) -> Option<i32> {
-        std::fs::read_to_string(self.log().join("LOCK")).ok()?.trim().parse().ok()
+        std::fs::read_to_string(self.log().join("LOCK"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -196,7 +200,7 @@ impl Platform {
                 let log = stores.log.clone();
                 async move { log.maintain().await }
             }),
-            tokio::spawn(prune(stores.registry.clone())),
+            tokio::spawn(prune(stores.registry)),
         ];
         Ok(Self {
             api,

@@ -86,6 +86,7 @@ fn handlers(stores: &Stores, targets: &[Target]) -> Vec<Arc<dyn Handler>> {
         let documents = stores.documents.clone();
         handlers.push(Arc::new(ProjectionWorker::new(
             documents,
+            Arc::new(stores.log.clone()),
             Guards::default(),
         )));
     }

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     arg_required_else_help = true
 )]
 pub(crate) struct Cli {
-    /// Write the process's own log as JSON lines (level: SPICE_LOG_LEVEL, e.g. `info`).
+    /// Write the process's own log as JSON lines (level: `SPICE_LOG_LEVEL`, e.g. `info`).
     #[arg(long, global = true, env = "SPICE_LOG_JSON")]
     pub(crate) log_json: bool,
     #[command(subcommand)]
@@ -54,6 +54,7 @@ pub(crate) struct DataDir {
 }
 
 /// Where the listeners are.
+#[allow(clippy::struct_field_names)] // the flags' names
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Listen {
     /// Gateway, the api for clients; port 0 takes a free one.

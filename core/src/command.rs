@@ -164,7 +164,11 @@ pub enum OnError {
 
 /// One change of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE", try_from = "WrittenChange")]
+#[serde(
+    tag = "type",
+    rename_all = "SCREAMING_SNAKE_CASE",
+    try_from = "WrittenChange"
+)]
 pub enum InstanceChange {
     /// Makes an instance.
     CreateInstance {
@@ -203,7 +207,8 @@ pub enum InstanceChange {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenChange {
-    r#type: String,
+    #[serde(rename = "type")]
+    kind: String,
     class: String,
     #[serde(default)]
     id: Option<InstanceId>,
@@ -217,9 +222,15 @@ impl TryFrom<WrittenChange> for InstanceChange {
     type Error = String;
 
     fn try_from(written: WrittenChange) -> Result<Self, String> {
-        let WrittenChange { r#type, class, id, data, expected_seq } = written;
-        let needs = |field: &str| format!("{type} needs {field}", type = r#type);
-        match r#type.as_str() {
+        let WrittenChange {
+            kind,
+            class,
+            id,
+            data,
+            expected_seq,
+        } = written;
+        let needs = |field: &str| format!("{kind} needs {field}");
+        match kind.as_str() {
             "CREATE_INSTANCE" => {
                 let data = data.ok_or_else(|| needs("data"))?;
                 Ok(Self::CreateInstance { class, id, data })
@@ -294,10 +305,6 @@ impl Action {
         hasher.update(database.as_str().as_bytes());
         hasher.update([0]);
         hasher.update(serde_json::to_vec(self)?);
-        Ok(hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(format!("{:x}", hasher.finalize()))
     }
 }

@@ -138,6 +138,15 @@ pub struct BranchState {
     pub live: bool,
 }
 
+/// Positions between a branch point at the log's end and the branch's event: the command's own.
+const OWN_COMMAND: u64 = 2;
+
+/// Whether a branch that is made at `position` stands on what the log had passed by then. Its
+/// overlay has to be built from the log before it can be read (design, Branches).
+pub fn is_past(from_position: LogPosition, position: LogPosition) -> bool {
+    from_position.plus(OWN_COMMAND) < position
+}
+
 impl BranchState {
     /// `main`, as it is from a database's creation on.
     pub fn main(created_at: Timestamp) -> Self {
@@ -284,7 +293,7 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
         }
         EventType::InstanceCreated | EventType::InstanceUpdated | EventType::InstanceDeleted => {
             let event: InstanceEvent = envelope.data.read()?;
-            instance_entries(envelope, event)
+            instance_entries(envelope, &event)
         }
         _ => Ok(Vec::new()),
     }
@@ -292,7 +301,7 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
 
 fn instance_entries(
     envelope: &Envelope,
-    event: InstanceEvent,
+    event: &InstanceEvent,
 ) -> Result<Vec<ModelEntry>, serde_json::Error> {
     let data = event
         .data

@@ -17,6 +17,7 @@ use spice_core::{
         StoreResult,
         documents::{Document, Documents},
         graph::{Entity, Sink},
+        log::Log,
     },
     time::Timestamp,
 };
@@ -24,6 +25,7 @@ use spice_core::{
 use crate::{
     engine::{Effects, Handler},
     event::Event,
+    past::PastBranch,
 };
 
 /// The worker's name.
@@ -37,13 +39,18 @@ pub const NAMES: &[&str] = &[
 /// Applies events to the documents.
 pub struct ProjectionWorker {
     documents: Arc<dyn Documents>,
+    log: Arc<dyn Log>,
     guards: Guards,
 }
 
 impl ProjectionWorker {
-    /// The worker of a documents sink.
-    pub fn new(documents: Arc<dyn Documents>, guards: Guards) -> Self {
-        Self { documents, guards }
+    /// The worker of a documents sink; what a branch at a past position shows is in the log.
+    pub fn new(documents: Arc<dyn Documents>, log: Arc<dyn Log>, guards: Guards) -> Self {
+        Self {
+            documents,
+            log,
+            guards,
+        }
     }
 }
 
@@ -64,7 +71,8 @@ impl Handler for ProjectionWorker {
         match event.event_type {
             EventType::InstanceCreated
             | EventType::InstanceUpdated
-            | EventType::InstanceDeleted => Some("projection_worker:instance_events"),
+            | EventType::InstanceDeleted
+            | EventType::BranchCreated => Some("projection_worker:instance_events"),
             EventType::OntologyClassCreated
             | EventType::OntologyClassUpdated
             | EventType::OntologyClassDeleted => Some("projection_worker:ontology_events"),
@@ -93,6 +101,11 @@ impl Handler for ProjectionWorker {
         // Of each document: its event, and whether it is the event's own and not a copy.
         let mut origins: Vec<(usize, bool)> = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
+            if let Some(branch) = PastBranch::of(event)? {
+                let copies = branch.copies(&*self.log, stream).await?;
+                origins.extend(copies.iter().map(|_| (index, false)));
+                batch.extend(copies);
+            }
             match documents(event, self.guards) {
                 Ok(made) => {
                     let count = made.len();

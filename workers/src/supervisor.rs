@@ -199,6 +199,7 @@ impl Shared {
             Role::Graph => Some(Arc::new(GraphWorker::new(Arc::clone(&self.ports.graph)))),
             Role::Projection => Some(Arc::new(ProjectionWorker::new(
                 Arc::clone(&self.ports.documents),
+                Arc::clone(&self.ports.log),
                 self.config.engine.guards,
             ))),
         }

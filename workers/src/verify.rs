@@ -27,7 +27,7 @@ use self::{
     fold::Expected,
     reader::SinkReader,
 };
-use crate::{graph_worker, projection_worker};
+use crate::{graph_worker, past::PastBranch, projection_worker, scan::scan};
 
 /// What is compared with what.
 #[derive(Clone, Copy)]
@@ -228,6 +228,17 @@ struct Trace {
     known: Option<Known>,
 }
 
+impl Trace {
+    /// Takes a version in, that the log had at the check's position or got later.
+    fn take(&mut self, mark: Mark, is_later: bool) {
+        if is_later {
+            self.later.push(mark);
+        } else if self.at.is_none_or(|newest| mark.sequence > newest.sequence) {
+            self.at = Some(mark);
+        }
+    }
+}
+
 struct Check<'a> {
     sources: Sources<'a>,
     stream: &'a StreamId,
@@ -281,12 +292,16 @@ impl Check<'_> {
             .collect();
         let mut traces: HashMap<Place, Trace> = HashMap::new();
         let end = LogPosition::MAX;
-        fold::scan(
+        let mut past = Vec::new();
+        scan(
             self.sources.log,
             self.stream,
             LogPosition::ZERO,
             end,
             |event| {
+                if self.projection == Projection::Documents {
+                    past.extend(PastBranch::of(event)?.map(|branch| (event.position, branch)));
+                }
                 for item in reader::items(self.projection, event) {
                     if !dirty.contains(&digest::bucket(item.key())) {
                         continue;
@@ -296,19 +311,21 @@ impl Check<'_> {
                     if let Some(reason) = known.get(&event.position) {
                         trace.known = Some((*reason).clone());
                     }
-                    if event.position >= self.position {
-                        trace.later.push(mark);
-                    } else if trace
-                        .at
-                        .is_none_or(|newest| mark.sequence > newest.sequence)
-                    {
-                        trace.at = Some(mark);
-                    }
+                    trace.take(mark, event.position >= self.position);
                 }
                 Ok(())
             },
         )
         .await?;
+        for (position, branch) in past {
+            for item in reader::copies(&branch, self.sources.log, self.stream).await? {
+                if dirty.contains(&digest::bucket(item.key())) {
+                    let mark = item.mark();
+                    let trace = traces.entry((item.branch, item.entity)).or_default();
+                    trace.take(mark, position >= self.position);
+                }
+            }
+        }
         Ok(traces)
     }
 

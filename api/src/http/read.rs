@@ -9,6 +9,7 @@ use spice_core::{
     id::{CommandId, LogPosition},
     json::Json,
     lineage::View,
+    model::is_past,
     name::{BranchName, DatabaseName},
     ontology::{Class, Schema},
     port::graph::Entity,
@@ -67,7 +68,18 @@ impl Call {
         let at_least = self.at_least()?;
         let limit = Duration::from_secs(self.bounded("timeout", DEFAULT_TIMEOUT, 0..=60)? as u64);
         let snapshot = self.api.engine.writer.snapshot(&database).await?;
-        snapshot.branch(&branch)?;
+        let state = snapshot.branch(&branch)?;
+        if as_of.is_none() && is_past(state.from_position, state.generation.0) {
+            // Its overlay is built from the log; what is there before would be a false answer.
+            let made = state.generation.0;
+            let built = Wanted {
+                first: made.next(),
+                last: made,
+            };
+            self.api
+                .wait_shown(&snapshot.stream, needs, built, limit)
+                .await?;
+        }
         let as_of = match as_of {
             None => None,
             Some(as_of) => Some(self.api.position_of(&snapshot, as_of).await?),

@@ -34,7 +34,7 @@ pub(super) fn create(
             .with("actual_seq", state.sequence.0)
             .into());
     }
-    draft.command(aggregate.clone(), Some(Sequence(1)), Some(branch))?;
+    draft.command(aggregate, Some(Sequence(1)), Some(branch))?;
     let created_at = draft.moment.occurred_at;
     let change = Change {
         event_type: EventType::OntologyClassCreated,
@@ -61,7 +61,7 @@ pub(super) fn update(
         event_type: EventType::OntologyClassUpdated,
         sequence: state.sequence.next(),
         created_at: state.created_at,
-        superseded: superseded_version(draft, branch, &entry, &state),
+        superseded: superseded_version(draft, branch, &entry, &state)?,
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
@@ -102,7 +102,7 @@ pub(super) fn delete(
         event_type: EventType::OntologyClassDeleted,
         sequence: state.sequence.next(),
         created_at: state.created_at,
-        superseded: superseded_version(draft, branch, &entry, &state),
+        superseded: superseded_version(draft, branch, &entry, &state)?,
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;

@@ -94,8 +94,10 @@ pub(super) fn bulk_create(
         return Err(refused_rows(&errors, instances.len()).into());
     }
     let aggregate = AggregateId::Branch(draft.command.database.clone(), branch.clone());
-    let mut data: serde_json::Map<String, Value> = Json::of(&draft.command.action)?.read()?;
-    if !errors.is_empty() {
+    if errors.is_empty() {
+        draft.command(aggregate, None, Some(scope.branch))?;
+    } else {
+        let mut data: serde_json::Map<String, Value> = Json::of(&draft.command.action)?.read()?;
         data.insert(
             "errors".into(),
             errors.into_iter().map(Row::into_json).collect(),
@@ -108,8 +110,6 @@ pub(super) fn bulk_create(
             Some(scope.branch),
             Value::Object(data).into(),
         )?;
-    } else {
-        draft.command(aggregate, None, Some(scope.branch))?;
     }
     push_all(draft, &scope, rows.changes)
 }

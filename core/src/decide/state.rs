@@ -47,6 +47,13 @@ pub struct WriteState {
     live_instances: HashMap<(BranchGeneration, ClassName), bool>,
 }
 
+/// What the state knows of a key.
+enum Found<'a> {
+    Entry(&'a ModelEntry),
+    Absent,
+    Unknown,
+}
+
 /// What a [`WriteState`] was like before a batch was tried.
 #[derive(Debug, Clone)]
 pub struct Mark {
@@ -144,8 +151,9 @@ impl WriteState {
     /// The newest entry of a key that shows on a branch.
     pub fn entry(&self, branch: &BranchState, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
         match self.find(&branch.lineage, key) {
-            Some(found) => Ok(found),
-            None => Err(Stop::Needs(vec![Need::Entry(
+            Found::Entry(entry) => Ok(Some(entry)),
+            Found::Absent => Ok(None),
+            Found::Unknown => Err(Stop::Needs(vec![Need::Entry(
                 branch.generation,
                 key.clone(),
             )])),
@@ -161,21 +169,26 @@ impl WriteState {
             .ok_or_else(|| Stop::Needs(vec![Need::LiveInstance(key.0, key.1.clone())]))
     }
 
-    /// `None`: not known here. `Some(None)`: known to be absent.
-    fn find(&self, lineage: &Lineage, key: &ModelKey) -> Option<Option<&ModelEntry>> {
-        let own = lineage.own()?.generation;
+    fn find(&self, lineage: &Lineage, key: &ModelKey) -> Found<'_> {
+        let Some(own) = lineage.own().map(|level| level.generation) else {
+            return Found::Absent;
+        };
         let fetched = self.fetched.get(&(own, key.clone()));
         for level in lineage.levels() {
             if let Some(entry) = self.recent_at(level.generation, key, level.until) {
-                return Some(Some(entry));
+                return Found::Entry(entry);
             }
             if let Some(Some(entry)) = fetched
                 && entry.branch == level.generation
             {
-                return Some(Some(entry));
+                return Found::Entry(entry);
             }
         }
-        fetched.map(|_| None)
+        if fetched.is_some() {
+            Found::Absent
+        } else {
+            Found::Unknown
+        }
     }
 
     fn recent_at(
@@ -267,7 +280,7 @@ impl WriteState {
             } else if key.starts_with(ModelKey::BRANCHES) {
                 self.apply_branch(entry.value.read().map_err(unreadable)?);
             } else if key.starts_with(ModelKey::CLASSES) {
-                self.apply_class(entry, entry.value.read().map_err(unreadable)?);
+                self.apply_class(entry, &entry.value.read().map_err(unreadable)?);
             } else if key.starts_with("i:") {
                 self.live_instances.clear();
             }
@@ -334,11 +347,11 @@ impl WriteState {
         self.branches.insert(branch.name.clone(), branch);
     }
 
-    fn apply_class(&mut self, entry: &ModelEntry, state: AggregateState) {
+    fn apply_class(&mut self, entry: &ModelEntry, state: &AggregateState) {
         let Some(schema) = self.schemas.get_mut(&entry.branch) else {
             return;
         };
-        put_class(Arc::make_mut(schema), entry, &state);
+        put_class(Arc::make_mut(schema), entry, state);
     }
 }
 

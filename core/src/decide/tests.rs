@@ -437,6 +437,25 @@ fn a_superseded_version_names_every_branch_that_still_shows_it() {
 }
 
 #[test]
+fn a_superseded_version_is_not_for_those_from_whom_another_hides_it() {
+    let mut desk = Desk::with_ontology();
+    let product = json!({"product_id": "p1", "price": 1});
+    desk.accept(create("main", "Product", product));
+    desk.accept(fork("a", "main", None));
+    desk.accept(update("a", "p1", json!({"price": 2}), 1));
+    desk.accept(fork("a/b", "a", None));
+    let on_main = desk.accept(update("main", "p1", json!({"price": 3}), 1));
+    let named = event(&on_main).superseded.map_or(0, |version| {
+        let deep = version
+            .branches
+            .iter()
+            .filter(|one| one.name == branch("a/b"));
+        deep.count()
+    });
+    assert_eq!(named, 0, "a/b shows the version of a");
+}
+
+#[test]
 fn a_branch_name_is_free_after_deletion_and_its_sequence_goes_on() {
     let mut desk = Desk::with_ontology();
     let first = desk.accept(fork("x", "main", None));

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use spice_core::{
     envelope::EventType,
-    error::StoreError,
     event::EventDiscarded,
     id::{BranchGeneration, LogPosition, StreamId},
     port::{StoreResult, log::Log},
@@ -15,10 +14,7 @@ use super::{
     digest::{Buckets, Mark},
     reader,
 };
-use crate::event::Event;
-
-/// About how many bytes of the log are held at a time.
-const READ_BYTES: usize = 4 << 20;
+use crate::{past::PastBranch, scan::scan};
 
 /// What a sink should hold at a position.
 #[derive(Default)]
@@ -66,10 +62,14 @@ pub(super) async fn fold(
 ) -> StoreResult<Expected> {
     let mut expected = Expected::default();
     expected.branches.insert(BranchGeneration::MAIN);
+    let mut past = Vec::new();
     scan(log, stream, LogPosition::ZERO, until, |event| {
         match event.event_type {
             EventType::BranchCreated => {
                 expected.branches.insert(BranchGeneration(event.position));
+                if projection == Projection::Documents {
+                    past.extend(PastBranch::of(event)?);
+                }
             }
             EventType::EventDiscarded => {
                 let discarded: EventDiscarded = event.data()?;
@@ -91,47 +91,10 @@ pub(super) async fn fold(
         Ok(())
     })
     .await?;
+    for branch in past {
+        for item in reader::copies(&branch, log, stream).await? {
+            expected.take(item.key(), item.mark());
+        }
+    }
     Ok(expected)
-}
-
-/// Shows every event of a log between two positions, in order.
-pub(super) async fn scan(
-    log: &dyn Log,
-    stream: &StreamId,
-    from: LogPosition,
-    until: LogPosition,
-    mut show: impl FnMut(&Event<'_>) -> StoreResult<()>,
-) -> StoreResult<()> {
-    let mut position = from;
-    let mut limit = 200;
-    while position < until {
-        let records = log.read(stream, position, limit).await?;
-        if records.is_empty() {
-            break;
-        }
-        let bytes: usize = records.iter().map(|record| record.line.len()).sum();
-        let average = (bytes / records.len()).max(1);
-        limit = (READ_BYTES / average).clamp(1, 2_000);
-        for record in records.iter().filter(|record| record.position < until) {
-            if record.position != position {
-                return Err(missing(stream, position));
-            }
-            show(&Event::read(record, stream)?)?;
-            position = position.next();
-        }
-        if records.last().is_some_and(|last| last.position >= until) {
-            break;
-        }
-    }
-    if position < until && until < LogPosition::MAX {
-        return Err(missing(stream, position));
-    }
-    Ok(())
-}
-
-fn missing(stream: &StreamId, position: LogPosition) -> StoreError {
-    StoreError::Damaged {
-        store: "log",
-        reason: format!("{stream} has no envelope at position {position}"),
-    }
 }

@@ -6,11 +6,12 @@ use spice_core::{
     port::{
         StoreResult,
         graph::{Entity, Sink},
+        log::Log,
     },
 };
 
 use super::{Projection, Sources, digest::Item};
-use crate::{event::Event, graph_worker, projection_worker};
+use crate::{event::Event, graph_worker, past::PastBranch, projection_worker};
 
 /// How many items are read at a time.
 const PAGE: usize = 1_000;
@@ -111,6 +112,16 @@ fn of_document(document: spice_core::port::documents::Document) -> Item {
         position: document.position,
         data: document.data,
     }
+}
+
+/// What a branch at a past position puts on the documents beside.
+pub(super) async fn copies(
+    branch: &PastBranch,
+    log: &dyn Log,
+    stream: &StreamId,
+) -> StoreResult<Vec<Item>> {
+    let documents = branch.copies(log, stream).await?;
+    Ok(documents.into_iter().map(of_document).collect())
 }
 
 /// What an event puts on a sink. What cannot be read is parked by the workers, not shown here.

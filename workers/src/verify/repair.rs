@@ -13,8 +13,8 @@ use spice_core::{
     },
 };
 
-use super::{Projection, Report, Sources, fold, reader::SinkReader};
-use crate::{event::Event, graph_worker, projection_worker};
+use super::{Projection, Report, Sources, reader::SinkReader};
+use crate::{event::Event, graph_worker, past::PastBranch, projection_worker, scan::scan};
 
 /// How many entities are mended in one pass over the log.
 const PASS: usize = 10_000;
@@ -86,14 +86,22 @@ impl Repair<'_> {
             let mut versions = Vec::new();
             let mut documents = Vec::new();
             let until = sink.position.min(from.plus(CHUNK as u64));
-            fold::scan(self.sources.log, self.stream, from, until, |event| {
+            let mut past = Vec::new();
+            scan(self.sources.log, self.stream, from, until, |event| {
                 match self.projection {
                     Projection::Graph => versions.extend(self.version(event)),
-                    Projection::Documents => documents.extend(self.documents(event)),
+                    Projection::Documents => {
+                        documents.extend(self.documents(event));
+                        past.extend(PastBranch::of(event)?);
+                    }
                 }
                 Ok(())
             })
             .await?;
+            for branch in past {
+                let copies = branch.copies(self.sources.log, self.stream).await?;
+                documents.extend(copies.into_iter().filter(|document| self.wants(document)));
+            }
             written += versions.len() as u64 + documents.len() as u64;
             self.write(sink, &versions, &documents).await?;
             from = until;
@@ -109,11 +117,13 @@ impl Repair<'_> {
 
     fn documents(&self, event: &Event<'_>) -> Vec<Document> {
         let mut made = projection_worker::documents(event, Guards::default()).unwrap_or_default();
-        made.retain(|document| {
-            let place = (document.branch.1, document.entity.clone());
-            self.wanted.contains(&place)
-        });
+        made.retain(|document| self.wants(document));
         made
+    }
+
+    fn wants(&self, document: &Document) -> bool {
+        let place = (document.branch.1, document.entity.clone());
+        self.wanted.contains(&place)
     }
 
     async fn write(

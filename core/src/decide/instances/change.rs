@@ -49,7 +49,7 @@ pub(super) fn decide_change(
                 event_type: EventType::InstanceUpdated,
                 aggregate: aggregate(draft, scope, class, id),
                 sequence: current.state.sequence.next(),
-                event: event(draft, scope, class, &candidate, Some((&before, &current))),
+                event: event(draft, scope, class, &candidate, Some((&before, &current)))?,
             };
             claim(draft, scope, pending, class, candidate, change)
         }
@@ -90,7 +90,7 @@ pub(super) fn decide_create(
             .with("actual_seq", state.sequence.0)
             .into());
     }
-    let event = event(draft, scope, class, &candidate, None);
+    let event = event(draft, scope, class, &candidate, None)?;
     let change = Change {
         event_type: EventType::InstanceCreated,
         aggregate,
@@ -134,7 +134,7 @@ pub(super) fn decide_delete(
             claimed: Vec::new(),
             released,
         },
-        superseded: superseded(draft, scope.branch, current),
+        superseded: superseded(draft, scope.branch, current)?,
     };
     let sequence = current.state.sequence.next();
     Ok(Change {
@@ -178,7 +178,7 @@ pub(super) fn event(
     class: &Class,
     candidate: &Candidate,
     before: Option<(&Properties, &Current)>,
-) -> InstanceEvent {
+) -> Result<InstanceEvent, Stop> {
     let held = before
         .map(|(state, _)| unique_pairs(class, state))
         .unwrap_or_default();
@@ -198,7 +198,7 @@ pub(super) fn event(
             .filter(|value| !held.contains(value))
             .collect(),
     };
-    InstanceEvent {
+    Ok(InstanceEvent {
         db_name: draft.command.database.clone(),
         branch: scope.branch.name.clone(),
         class_id: class.id.clone(),
@@ -208,8 +208,11 @@ pub(super) fn event(
         }),
         data: Some(candidate.properties.clone()),
         unique,
-        superseded: before.and_then(|(_, current)| superseded(draft, scope.branch, current)),
-    }
+        superseded: match before {
+            Some((_, current)) => superseded(draft, scope.branch, current)?,
+            None => None,
+        },
+    })
 }
 
 pub(super) fn unique_pairs(class: &Class, properties: &Properties) -> Vec<(PropertyName, String)> {
@@ -224,36 +227,37 @@ pub(super) fn superseded(
     draft: &Draft,
     branch: &BranchState,
     current: &Current,
-) -> Option<Superseded> {
+) -> Result<Option<Superseded>, Stop> {
     superseded_version(draft, branch, &current.entry, &current.state)
 }
 
-/// The version before, when live branches above `branch` still show it. A branch that has a
-/// version of its own is named too: its sequence is higher, so the copy is stale there.
+/// The version before, when live branches above `branch` still show it.
 pub(in crate::decide) fn superseded_version(
     draft: &Draft,
     branch: &BranchState,
     entry: &ModelEntry,
     state: &AggregateState,
-) -> Option<Superseded> {
-    let branches: Vec<BranchAt> = draft
-        .state
-        .live_branches()
-        .filter(|other| other.generation != branch.generation)
-        .filter(|other| {
-            let levels = other.lineage.levels();
-            levels
-                .iter()
-                .any(|level| level.generation == branch.generation)
-                && other.lineage.shows(entry.branch, entry.position)
-        })
-        .map(|other| BranchAt {
-            name: other.name.clone(),
-            generation: other.generation,
-        })
-        .collect();
-    let data = state.data.clone()?;
-    (!branches.is_empty()).then_some(Superseded {
+) -> Result<Option<Superseded>, Stop> {
+    let Some(data) = state.data.clone() else {
+        return Ok(None);
+    };
+    let mut branches = Vec::new();
+    let mut needs = Vec::new();
+    for other in draft.state.live_branches() {
+        match still_shows(draft, other, branch, entry) {
+            Ok(false) => {}
+            Ok(true) => branches.push(BranchAt {
+                name: other.name.clone(),
+                generation: other.generation,
+            }),
+            Err(Stop::Needs(more)) => needs.extend(more),
+            Err(refused) => return Err(refused),
+        }
+    }
+    if !needs.is_empty() {
+        return Err(Stop::Needs(needs));
+    }
+    Ok((!branches.is_empty()).then_some(Superseded {
         branches,
         event_id: state.event_id,
         sequence_number: state.sequence,
@@ -261,7 +265,31 @@ pub(in crate::decide) fn superseded_version(
         occurred_at: state.occurred_at,
         created_at: state.created_at,
         data,
-    })
+    }))
+}
+
+/// Whether `other` stands above `branch` and shows this version of it. A child that has a version
+/// of its own may be named: its sequence is higher, so the copy is stale there. What stands
+/// higher may not: a version in between hides this one from it.
+fn still_shows(
+    draft: &Draft,
+    other: &BranchState,
+    branch: &BranchState,
+    entry: &ModelEntry,
+) -> Result<bool, Stop> {
+    let mut levels = other.lineage.levels().iter();
+    let depth = levels.position(|level| level.generation == branch.generation);
+    match depth {
+        None | Some(0) => Ok(false),
+        Some(_) if !other.lineage.shows(entry.branch, entry.position) => Ok(false),
+        Some(1) => Ok(true),
+        Some(_) => {
+            let shown = draft.state.entry(other, &entry.key)?;
+            Ok(shown.is_some_and(|shown| {
+                (shown.branch, shown.position) == (entry.branch, entry.position)
+            }))
+        }
+    }
 }
 
 pub(super) fn aggregate(
