@@ -242,7 +242,7 @@ impl Task {
 
     /// Which of these commands stand in the log already.
     async fn known(
-        &self,
+        &mut self,
         requests: &[Request],
     ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
         if !self.ports.settings.guards.has(Guard::EventIdLookup) {
@@ -258,6 +258,10 @@ impl Task {
         }
         let found = self.ports.model.commands(&ids).await?;
         known.extend(found.into_iter().flatten().map(|entry| (entry.id, entry)));
+        if known.len() < requests.len() {
+            // What is not there must not be missing only because the registry was lost.
+            self.check_registry().await?;
+        }
         Ok(known)
     }
 

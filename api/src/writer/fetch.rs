@@ -55,7 +55,7 @@ impl Task {
     }
 
     /// A registry that was thrown away under us knows too little: read everything in anew.
-    async fn check_registry(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn check_registry(&mut self) -> Result<(), StoreError> {
         let known = self.reflector.reflected();
         if self.ports.model.reflected(&self.stream).await? >= known {
             return Ok(());

@@ -230,7 +230,7 @@ impl Follower {
 }
 
 /// Brings the registry up to the log's end from the log alone; tells the position reached.
-async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<LogPosition, StoreError> {
+pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<LogPosition, StoreError> {
     let mut from = ports.model.reflected(stream).await?;
     loop {
         let envelopes = read_whole_commands(ports, stream, from).await?;

@@ -18,7 +18,10 @@ use spice_core::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ports, Request, Scribe, Snapshot, Standing, reflect::Reflector};
+use super::{
+    Ports, Request, Scribe, Snapshot, Standing,
+    reflect::{self, Reflector},
+};
 
 /// How long a database that could not be opened waits before it is tried again unasked.
 const RETRY_OPENING: Duration = Duration::from_secs(1);
@@ -107,6 +110,7 @@ impl Task {
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
         loop {
             if self.state.is_none() {
+                self.read_in_earlier_generations().await?;
                 self.state = Some(self.reflector.load().await?);
                 self.published = Published::default();
             }
@@ -129,6 +133,19 @@ impl Task {
     fn is_over(&self) -> bool {
         let database = self.state.as_ref().and_then(WriteState::database);
         database.is_none_or(|database| !database.live)
+    }
+
+    /// Where the commands of the sealed logs of this name stand must be known too: a retried one
+    /// gets its first answer.
+    async fn read_in_earlier_generations(&self) -> Result<(), StoreError> {
+        for stream in self.ports.log.streams().await? {
+            let earlier = stream.database == self.stream.database
+                && stream.generation < self.stream.generation;
+            if earlier {
+                reflect::catch_up(&self.ports, &stream).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn newest_stream(&self) -> Result<StreamId, StoreError> {
