@@ -9,7 +9,12 @@ use tokio::{process::Command, sync::OnceCell};
 use crate::embedded::setting;
 
 /// What the control plane consists of, as `e2e/kubernetes/install` builds it.
-const NAMES: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];
+const NAMES: [&str; 4] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kubectl",
+];
 
 static FOUND: OnceCell<Option<Binaries>> = OnceCell::const_new();
 
@@ -32,7 +37,20 @@ pub(super) fn cache() -> PathBuf {
 
 impl Binaries {
     /// The binaries; none when they are neither cached nor to be built here.
-    pub(super) async fn find_or_build() -> anyhow::Result<Option<Binaries>> {
+    pub(super) async fn find_or_build() -> anyhow::Result<Option<Self>> {
+        FOUND.get_or_try_init(find_or_build).await.cloned()
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    pub(super) fn kubectl(&self) -> PathBuf {
+        self.path("kubectl")
+    }
+}
+
+async fn find_or_build() -> anyhow::Result<Option<Binaries>> {
     let directory = cache();
     if NAMES.iter().all(|name| directory.join(name).is_file()) {
         return Ok(Some(Binaries { directory }));
@@ -47,7 +65,10 @@ impl Binaries {
         .output()
         .await?;
     if !output.status.success() {
-        bail!("e2e/kubernetes/install: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "e2e/kubernetes/install: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(Some(Binaries { directory }))
 }
