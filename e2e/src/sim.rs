@@ -11,5 +11,6 @@ pub mod oracle;
 pub mod ports;
 pub mod run;
 pub mod scenario;
+pub mod signal;
 pub mod swap;
 pub mod world;

@@ -11,7 +11,7 @@ use spice_core::{
     command::{Action, Command, InstanceChange, OnError, Origin, RawData},
     decide::Receipt,
     error::{ErrorCode, Refusal},
-    id::{CommandId, Sequence},
+    id::{CommandId, LogPosition, Sequence},
     json::Json,
     name::{BranchName, ClassName, DatabaseName, InstanceId},
 };
@@ -84,13 +84,8 @@ impl Client {
         CommandId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
     }
 
-    /// Sends a command under an id, until it is answered; the answer is not written down.
-    pub async fn send_as(
-        &self,
-        id: CommandId,
-        action: Action,
-    ) -> anyhow::Result<Result<Receipt, Refusal>> {
-        let command = Command {
+    fn command(&self, id: CommandId, action: Action) -> Command {
+        Command {
             id,
             database: self.database.clone(),
             action,
@@ -101,7 +96,26 @@ impl Client {
                 traceparent: None,
                 client: None,
             },
-        };
+        }
+    }
+
+    /// Sends a command once, whatever comes of it.
+    pub async fn send_once(
+        &self,
+        id: CommandId,
+        action: Action,
+    ) -> anyhow::Result<Result<Receipt, Refusal>> {
+        let api = self.world.api(self.api).await?;
+        Ok(api.writer.submit(self.command(id, action)).await)
+    }
+
+    /// Sends a command under an id, until it is answered; the answer is not written down.
+    pub async fn send_as(
+        &self,
+        id: CommandId,
+        action: Action,
+    ) -> anyhow::Result<Result<Receipt, Refusal>> {
+        let command = self.command(id, action);
         for _ in 0..10_000 {
             let api = self.world.api(self.api).await?;
             let answer = tokio::select! {
@@ -259,6 +273,15 @@ pub fn create_branch(branch: &str, from: &str) -> anyhow::Result<Action> {
         branch: branch.parse()?,
         from_branch: from.parse::<BranchName>()?,
         from_position: None,
+    })
+}
+
+/// Makes a branch that stands on a past position.
+pub fn create_branch_at(branch: &str, from: &str, position: LogPosition) -> anyhow::Result<Action> {
+    Ok(Action::CreateBranch {
+        branch: branch.parse()?,
+        from_branch: from.parse::<BranchName>()?,
+        from_position: Some(position),
     })
 }
 

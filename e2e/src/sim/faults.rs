@@ -3,12 +3,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use spice_core::{id::StreamId, port::log::Batch};
 use spice_stores::log::MemoryLog;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+
+use super::signal::Watched;
 
 /// A part of the system that can stop by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +104,21 @@ pub enum Fault {
     Jump(i64),
     /// What the bus delivers from now on is repeated and out of order.
     Disorder,
+    /// Who makes the call sleeps, before it takes effect, until someone wakes it.
+    Pause,
+}
+
+/// A call to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trigger {
+    /// Who makes it.
+    pub node: Node,
+    /// Of which port.
+    pub port: Port,
+    /// Which method.
+    pub method: &'static str,
+    /// How many such calls to let pass.
+    pub skip: usize,
 }
 
 /// A fault, at the call with this number.
@@ -132,12 +149,16 @@ pub(super) enum Verdict {
     Away,
     /// Stop, now or after the effect.
     Crash(When, Scope),
+    /// Sleep, then go on.
+    Pause,
 }
 
 /// The faults of one run.
 pub struct Faults {
     state: Mutex<State>,
     log: MemoryLog,
+    /// Counts the effects on log, bus and registry, for those who wait for one.
+    pub(super) effects: Watched<u64>,
     crashes: mpsc::UnboundedSender<(Node, Scope)>,
 }
 
@@ -147,9 +168,10 @@ struct State {
     trace: Vec<Call>,
     plan: BTreeMap<u64, Vec<Fault>>,
     away: HashMap<Port, u64>,
+    armed: Vec<(Trigger, Fault)>,
     lost: Option<Fate>,
     late: Vec<(u64, StreamId, Batch)>,
-    lives: HashMap<Node, watch::Sender<Life>>,
+    lives: HashMap<Node, Arc<Watched<Life>>>,
     jumped: i64,
     disorder: bool,
     calm: bool,
@@ -158,7 +180,7 @@ struct State {
 impl Faults {
     /// The faults of a plan; the receiver tells of crashes.
     pub fn new(log: MemoryLog, plan: &[Planned]) -> (Self, mpsc::UnboundedReceiver<(Node, Scope)>) {
-        let (crashes, crashed) = mpsc::unbounded_channel();
+        let (sender, crashes) = mpsc::unbounded_channel();
         let mut state = State::default();
         for planned in plan {
             state
@@ -170,9 +192,10 @@ impl Faults {
         let faults = Self {
             state: Mutex::new(state),
             log,
-            crashes,
+            effects: Watched::new(0),
+            crashes: sender,
         };
-        (faults, crashed)
+        (faults, crashes)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -201,6 +224,21 @@ impl Faults {
         state.plan.entry(next).or_default().push(fault);
     }
 
+    /// Strikes at a call that is to come.
+    pub fn arm(&self, trigger: Trigger, fault: Fault) {
+        self.lock().armed.push((trigger, fault));
+    }
+
+    /// Says that something had an effect from outside, so that those who wait look again.
+    pub fn touch(&self) {
+        self.effects.change(|count| *count += 1);
+    }
+
+    /// Whether everything that was armed has struck.
+    pub fn has_struck(&self) -> bool {
+        self.lock().armed.is_empty()
+    }
+
     /// From now on nothing goes wrong, and what is late lands.
     pub fn calm(&self) {
         let mut state = self.lock();
@@ -208,30 +246,26 @@ impl Faults {
         state.away.clear();
         state.lost = None;
         state.disorder = false;
+        state.armed.clear();
         let late = std::mem::take(&mut state.late);
         drop(state);
         self.land(late);
     }
 
     /// A node's life; a new one is alive, and the one before it is dead.
-    pub(super) fn birth(&self, node: Node) -> watch::Receiver<Life> {
-        let (sender, receiver) = watch::channel(Life::Running);
-        if let Some(before) = self.lock().lives.insert(node, sender) {
-            before.send_replace(Life::Dead);
+    pub(super) fn birth(&self, node: Node) -> Arc<Watched<Life>> {
+        let life = Arc::new(Watched::new(Life::Running));
+        if let Some(before) = self.lock().lives.insert(node, Arc::clone(&life)) {
+            before.change(|life| *life = Life::Dead);
         }
-        receiver
+        life
     }
 
     /// Puts a node to sleep, or wakes it up.
     pub fn set_life(&self, node: Node, life: Life) {
-        if let Some(sender) = self.lock().lives.get(&node) {
-            sender.send_replace(life);
+        if let Some(lived) = self.lock().lives.get(&node) {
+            lived.change(|now| *now = life);
         }
-    }
-
-    /// Detaches a node, so that the next of its name leaves it alive.
-    pub fn orphan(&self, node: Node) -> Option<watch::Sender<Life>> {
-        self.lock().lives.remove(&node)
     }
 
     /// Kills what the scope says, and tells the harness.
@@ -239,12 +273,12 @@ impl Faults {
         let state = self.lock();
         for (other, life) in &state.lives {
             if scope == Scope::Process || *other == node {
-                life.send_replace(Life::Dead);
+                life.change(|life| *life = Life::Dead);
             }
         }
         drop(state);
         // Fails only when the run is over.
-        drop(self.crashes.send((node, scope)));
+        let _over = self.crashes.send((node, scope));
     }
 
     /// Counts a call and says what becomes of it.
@@ -267,6 +301,7 @@ impl Faults {
         for (_, stream, batch) in late {
             // It lands, or finds its position taken: both are as good as they come.
             drop(self.log.land(&stream, batch));
+            self.effects.change(|count| *count += 1);
         }
     }
 
@@ -287,12 +322,29 @@ impl Faults {
     }
 }
 
+impl Trigger {
+    fn is_met_by(&self, call: Call) -> bool {
+        self.node == call.node && self.port == call.port && self.method == call.method
+    }
+}
+
 impl State {
     fn strike(&mut self, number: u64, call: Call) -> Verdict {
-        let faults = self.plan.remove(&number).unwrap_or_default();
+        let mut faults = self.plan.remove(&number).unwrap_or_default();
         if self.calm {
             return Verdict::Proceed;
         }
+        self.armed.retain_mut(|(trigger, fault)| {
+            if !trigger.is_met_by(call) {
+                return true;
+            }
+            if trigger.skip > 0 {
+                trigger.skip -= 1;
+                return true;
+            }
+            faults.push(*fault);
+            false
+        });
         let mut verdict = Verdict::Proceed;
         for fault in faults {
             match fault {
@@ -303,9 +355,10 @@ impl State {
                 Fault::LostAnswer(fate) => self.lost = Some(fate),
                 Fault::Jump(micros) => self.jumped += micros,
                 Fault::Disorder => self.disorder = true,
+                Fault::Pause => verdict = Verdict::Pause,
             }
         }
-        if matches!(verdict, Verdict::Crash(..)) {
+        if !matches!(verdict, Verdict::Proceed) {
             return verdict;
         }
         match self.away.get_mut(&call.port) {

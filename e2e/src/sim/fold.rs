@@ -10,6 +10,7 @@ use spice_core::{
     id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::Json,
     lineage::Lineage,
+    model::is_past,
     name::BranchName,
     port::graph::Entity,
 };
@@ -43,6 +44,9 @@ pub struct Story {
     copies: Vec<Option<Superseded>>,
     /// The branches that are live at the end.
     pub branches: BTreeMap<BranchName, (BranchGeneration, Lineage)>,
+    /// Branches that stand on a position before the one at which they were made: what they show
+    /// is built from the log, in copies of its own making.
+    pub past: BTreeSet<BranchGeneration>,
     /// Every branch there ever was.
     pub generations: BTreeSet<BranchGeneration>,
 }
@@ -82,6 +86,9 @@ impl Story {
                 let generation = BranchGeneration(envelope.position);
                 let lineage = Lineage::above(event.branch.clone(), generation, &event.base);
                 self.generations.insert(generation);
+                if is_past(event.from_position, envelope.position) {
+                    self.past.insert(generation);
+                }
                 self.branches.insert(event.branch, (generation, lineage));
             }
             EventType::BranchDeleted => {

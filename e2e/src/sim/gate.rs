@@ -3,17 +3,18 @@
 
 use std::{future::pending, sync::Arc};
 
+use super::{
+    faults::{Call, Faults, Life, Node, Port, Scope, Verdict, When},
+    signal::{Watched, at_once},
+};
 use spice_core::{error::StoreError, port::StoreResult};
-use tokio::sync::watch;
-
-use super::faults::{Call, Faults, Life, Node, Port, Scope, Verdict, When};
 
 /// One node's way to the ports.
 #[derive(Clone)]
 pub struct Gate {
     pub(super) faults: Arc<Faults>,
     node: Node,
-    life: watch::Receiver<Life>,
+    life: Arc<Watched<Life>>,
 }
 
 impl Gate {
@@ -28,20 +29,33 @@ impl Gate {
 
     /// Waits while the node sleeps; never returns once it has stopped.
     pub async fn alive(&self) {
-        let mut life = self.life.clone();
-        // An orphan whose sender is gone runs on as it was.
-        let running = life.wait_for(|life| *life != Life::Paused).await;
-        let dead = running.is_ok_and(|life| *life == Life::Dead);
-        if dead {
+        let awake = |life: &Life| (*life != Life::Paused).then_some(*life);
+        if self.life.wait(awake).await == Life::Dead {
             pending::<()>().await;
         }
     }
 
     /// Returns when the node has stopped.
     pub async fn dead(&self) {
-        let mut life = self.life.clone();
-        if life.wait_for(|life| *life == Life::Dead).await.is_err() {
-            pending::<()>().await;
+        self.life
+            .wait(|life| (*life == Life::Dead).then_some(()))
+            .await;
+    }
+
+    /// Asks again after every effect that anything has, until there is an answer; those who wait
+    /// are served in the order in which they came.
+    pub async fn until<R, F>(&self, mut ask: impl FnMut() -> F) -> R
+    where
+        F: Future<Output = R>,
+    {
+        loop {
+            let seen = self.faults.effects.get();
+            if let Some(answer) = at_once(ask()) {
+                self.alive().await;
+                return answer;
+            }
+            let changed = |count: &u64| (*count != seen).then_some(());
+            self.faults.effects.wait(changed).await;
         }
     }
 
@@ -66,13 +80,19 @@ impl Gate {
                     reason: format!("{port:?} is away"),
                 });
             }
+            Verdict::Pause => {
+                self.faults.set_life(self.node, Life::Paused);
+                self.alive().await;
+            }
             Verdict::Crash(When::Before, scope) => return self.crash(scope).await,
             Verdict::Crash(When::After, scope) => {
                 drop(effect.await);
+                self.faults.effects.change(|count| *count += 1);
                 return self.crash(scope).await;
             }
         }
         let answer = effect.await;
+        self.faults.effects.change(|count| *count += 1);
         self.alive().await;
         answer
     }

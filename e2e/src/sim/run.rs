@@ -9,7 +9,7 @@ use super::{
     faults::Call,
     oracle::{self, Verdict},
     scenario,
-    world::{Setup, World},
+    world::{LEASE, Setup, World},
 };
 
 /// What came of a run.
@@ -41,15 +41,35 @@ pub fn standard(setup: Setup) -> anyhow::Result<Outcome> {
     }))
 }
 
+/// A scenario of its own in a world of its own, judged at its end.
+pub fn scenario<F>(
+    setup: Setup,
+    play: impl FnOnce(Arc<World>, Answers) -> F,
+) -> anyhow::Result<Outcome>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    on_paused_time(Box::pin(async move {
+        let world = World::start(setup)?;
+        let answers = Answers::default();
+        Box::pin(play(Arc::clone(&world), Arc::clone(&answers))).await?;
+        finish(&world, &answers).await
+    }))
+}
+
 /// Brings a world to rest, judges it, ends it cleanly, and judges what it leaves behind.
 pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Outcome> {
     world.settle().await?;
+    let trace = world.faults.trace();
+    if !world.setup.one_process {
+        // Who was started again may still wait for the lease of the one before.
+        tokio::time::sleep(LEASE * 2).await;
+    }
     let told = answers
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
     let mut verdict = oracle::judge(world, &told).await?;
-    let trace = world.faults.trace();
     world.shut_down().await;
     oracle::check_leases(world, &mut verdict).await?;
     Ok(Outcome { verdict, trace })

@@ -12,9 +12,9 @@ use spice_core::{
 
 use super::{
     client::{
-        Answers, Client, bulk, change, create_branch, create_class, create_database, creation,
-        delete_branch, delete_database, deletion, patch, product_class, supplier_class,
-        transaction, update_class,
+        Answers, Client, bulk, change, create_branch, create_branch_at, create_class,
+        create_database, creation, delete_branch, delete_database, deletion, patch, product_class,
+        supplier_class, transaction, update_class,
     },
     world::World,
 };
@@ -105,7 +105,7 @@ async fn poison(alpha: &Client) -> anyhow::Result<()> {
 }
 
 async fn branches(alpha: &Client) -> anyhow::Result<()> {
-    alpha
+    let begun = alpha
         .accepted("what-if", create_branch("what-if", "main")?)
         .await?;
     let own = patch("Product", "p1", json!({"price": 10}), Sequence(3))?;
@@ -146,6 +146,10 @@ async fn branches(alpha: &Client) -> anyhow::Result<()> {
     alpha
         .accepted("what-if on", create_branch("what-if", "main")?)
         .await?;
+    let then = create_branch_at("then", "main", begun.last)?;
+    alpha.accepted("then", then).await?;
+    let own = patch("Product", "b3", json!({"price": 33}), Sequence(1))?;
+    alpha.accepted("then b3", change("then", own)?).await?;
     let again = patch("Product", "p1", json!({"price": 11}), Sequence(3))?;
     alpha
         .accepted("if p1 again", change("what-if", again)?)

@@ -1,5 +1,7 @@
 //! The simulated world: durable stores that outlive the processes, and the processes.
 
+mod rest;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -9,19 +11,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use spice_api::writer::{Writer, WriterSettings};
 use spice_core::{
     guard::Guards,
-    id::{LogPosition, StreamId},
-    port::{
-        StoreResult,
-        clock::Clock,
-        documents::Documents,
-        graph::{Graph, Sink},
-        log::Log,
-        registry::{WorkKey, WorkerRegistry, WriteModel},
-    },
+    id::StreamId,
+    port::{StoreResult, clock::Clock, graph::Sink, registry::WorkKey},
     time::Timestamp,
 };
 use spice_stores::{
@@ -276,74 +271,6 @@ impl World {
     pub fn wipe_documents(&self) -> anyhow::Result<()> {
         self.documents.put(empty_documents(self.setup.guards)?);
         Ok(())
-    }
-
-    /// Waits until nothing is left to do, with nothing going wrong any more.
-    pub async fn settle(&self) -> anyhow::Result<()> {
-        self.faults.calm();
-        let mut lagging = String::new();
-        for round in 0..3_000 {
-            if round % 100 == 0 {
-                self.read_in().await;
-            }
-            match self.lagging().await? {
-                None => return Ok(()),
-                Some(found) => lagging = found,
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let statuses: Vec<String> = self
-            .workers()
-            .iter()
-            .flat_map(|(node, workers)| {
-                let statuses = workers.statuses();
-                statuses
-                    .into_iter()
-                    .map(|(key, status)| format!("{:?} {}: {status:?}", node.role, key.0))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        bail!("it does not come to rest: {lagging}; {statuses:#?}")
-    }
-
-    /// Makes every api read what there is; what it cannot read shows as a registry that lags.
-    async fn read_in(&self) {
-        let apis: Vec<RunningApi> = self.apis.borrow().values().cloned().collect();
-        for api in apis {
-            tokio::select! {
-                _ = api.writer.databases() => {}
-                () = api.gate.dead() => {}
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            }
-        }
-    }
-
-    async fn lagging(&self) -> anyhow::Result<Option<String>> {
-        for stream in self.log.streams().await? {
-            let end = self.log.end(&stream).await?;
-            let places = [
-                ("registry", self.registry.get().reflected(&stream).await?),
-                ("checkpoint", self.log.checkpoint(&stream).await?),
-                ("graph", self.graph_place(&stream).await?),
-                ("documents", self.documents_place(&stream).await?),
-            ];
-            if let Some((name, place)) = places.iter().find(|(_, place)| *place < end) {
-                return Ok(Some(format!("{name} of {stream} is at {place} of {end}")));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn graph_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        let sink = self.graph.get().sink(stream).await?;
-        let key = work_key(spice_workers::graph_worker::NAME, stream, &sink);
-        Ok(self.registry.get().worked(&key).await?.min(sink.position))
-    }
-
-    async fn documents_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        let sink = self.documents.get().sink(stream).await?;
-        let key = work_key(spice_workers::projection_worker::NAME, stream, &sink);
-        Ok(self.registry.get().worked(&key).await?.min(sink.position))
     }
 
     /// Ends every node cleanly: what is in hand is finished, leases are given back.

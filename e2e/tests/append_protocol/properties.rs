@@ -173,11 +173,10 @@ fn good_step(protocol: &Protocol, world: &World) -> Option<Step> {
     if let Some(waiting) = waiting {
         return Some(match world.log.get(at) {
             Some(batch) if *batch == waiting.batch => Step::Confirm(index),
-            Some(_) => Step::Settle(index),
             None if world.puts.contains(&(*at, waiting.batch.clone())) => {
                 Step::Land(*at, waiting.batch.clone())
             }
-            None => Step::Settle(index),
+            _ => Step::Settle(index),
         });
     }
     let open = (0..)

@@ -110,7 +110,8 @@ pub(super) async fn check_documents(
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let documents = world.documents.get();
-    let live: BTreeSet<_> = story.branches.values().map(|(live, _)| *live).collect();
+    let mut live: BTreeSet<_> = story.branches.values().map(|(live, _)| *live).collect();
+    live.retain(|branch| !story.past.contains(branch));
     let mut expected = story.documents(parked);
     expected.retain(|(branch, _), _| live.contains(branch));
     let mut found: BTreeMap<Place, Fact> = BTreeMap::new();

@@ -9,15 +9,17 @@ use spice_core::{
     port::{
         documents::Documents,
         graph::Graph,
+        log::Log,
         registry::{Outcome, WorkerRegistry},
     },
+    time::Timestamp,
 };
 use spice_workers::verify::{Sources, verify as verify_sinks};
 
 use super::Verdict;
 use crate::sim::{
     fold::Story,
-    world::{World, work_key},
+    world::{LEASE, World, work_key},
 };
 
 /// Checks the records of a log; the answer is what is parked for the documents.
@@ -92,6 +94,9 @@ async fn check_rows(
                 | EventType::OntologyClassUpdated
                 | EventType::OntologyClassDeleted,
             ) => vec!["ontology_worker", "projection_worker:ontology_events"],
+            (Kind::Domain, EventType::BranchCreated) => {
+                vec!["branch_worker", "projection_worker:instance_events"]
+            }
             (Kind::Domain, _) => vec!["branch_worker"],
             _ => Vec::new(),
         };
@@ -131,11 +136,21 @@ pub(super) async fn verify(
     Ok(())
 }
 
-/// After a clean end every lease is free to take.
+/// After a clean end every lease is free to take. That of a log that is sealed and done may be
+/// left to expire: no one will ask for it again.
 pub async fn check_leases(world: &World, verdict: &mut Verdict) -> anyhow::Result<()> {
-    use spice_core::{port::log::Log, time::Timestamp};
     let registry = world.registry.get();
+    tokio::time::sleep(LEASE * 2).await;
+    let now = world.now().as_micros();
+    let expired = Timestamp::from_micros(now - i64::try_from(LEASE.as_micros())?);
     for stream in world.log.streams().await? {
+        let story = Story::read(&world.log, &stream)?;
+        let last = story.envelopes.last().map(|envelope| envelope.event_type);
+        let expired_before = if last == Some(EventType::DatabaseSealed) {
+            expired
+        } else {
+            Timestamp::from_micros(i64::MIN)
+        };
         let sinks = [
             (
                 spice_workers::graph_worker::NAME,
@@ -148,9 +163,8 @@ pub async fn check_leases(world: &World, verdict: &mut Verdict) -> anyhow::Resul
         ];
         for (worker, sink) in sinks {
             let key = work_key(worker, &stream, &sink);
-            let never = Timestamp::from_micros(i64::MIN);
             let taken = registry
-                .acquire(&key, "auditor", world.now(), never)
+                .acquire(&key, "auditor", world.now(), expired_before)
                 .await?;
             verdict.check(taken.is_some(), || {
                 format!("the lease of {worker} on {stream} is still held")

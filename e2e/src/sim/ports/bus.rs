@@ -11,7 +11,7 @@ use spice_core::{
 };
 use spice_stores::bus::local::LocalBus;
 
-use crate::sim::{faults::Port, gate::Gate, swap::Swap};
+use crate::sim::{faults::Port, gate::Gate, signal::at_once, swap::Swap};
 
 /// The bus of one node.
 pub struct GatedBus {
@@ -24,8 +24,7 @@ pub struct GatedBus {
 #[async_trait]
 impl Bus for GatedBus {
     async fn publish(&self, stream: &StreamId, records: Vec<Record>) -> StoreResult<()> {
-        let bus = self.inner.get();
-        let effect = bus.publish(stream, records);
+        let effect = async { self.inner.get().publish(stream, records).await };
         self.gate.call(Port::Bus, "publish", effect).await
     }
 
@@ -34,8 +33,7 @@ impl Bus for GatedBus {
         group: &str,
         stream: &StreamId,
     ) -> StoreResult<Box<dyn Subscription>> {
-        let bus = self.inner.get();
-        let effect = bus.subscribe(group, stream);
+        let effect = async { self.inner.get().subscribe(group, stream).await };
         let inner = self.gate.call(Port::Bus, "subscribe", effect).await?;
         Ok(Box::new(GatedSubscription {
             gate: self.gate.clone(),
@@ -58,8 +56,14 @@ struct GatedSubscription {
 #[async_trait]
 impl Subscription for GatedSubscription {
     async fn next(&mut self, limit: usize) -> StoreResult<Vec<Record>> {
-        if self.held.is_empty() {
-            self.held = self.inner.next(limit).await?;
+        while self.held.is_empty() {
+            let seen = self.gate.faults.effects.get();
+            if let Some(records) = at_once(self.inner.next(limit)) {
+                self.held = records?;
+            } else {
+                let changed = |count: &u64| (*count != seen).then_some(());
+                self.gate.faults.effects.wait(changed).await;
+            }
         }
         self.gate.call(Port::Bus, "next", async { Ok(()) }).await?;
         let mut records = std::mem::take(&mut self.held);

@@ -62,8 +62,7 @@ pub struct GatedDocuments {
 
 macro_rules! gated {
     ($self:ident, $method:ident($($argument:expr),*)) => {{
-        let inner = $self.inner.get();
-        let effect = inner.$method($($argument),*);
+        let effect = async { $self.inner.get().$method($($argument),*).await };
         $self.gate.call(Port::Documents, stringify!($method), effect).await
     }};
 }
@@ -82,12 +81,14 @@ impl Documents for GatedDocuments {
         through: LogPosition,
         documents: &[Document],
     ) -> StoreResult<BulkResult> {
-        let inner = self.inner.get();
         let good: Vec<usize> = (0..documents.len())
             .filter(|index| !self.poison.is(&documents[*index].entity))
             .collect();
         let taken: Vec<Document> = good.iter().map(|index| documents[*index].clone()).collect();
-        let effect = inner.apply(stream, generation, from, through, &taken);
+        let effect = async {
+            let inner = self.inner.get();
+            inner.apply(stream, generation, from, through, &taken).await
+        };
         let answer = self.gate.call(Port::Documents, "apply", effect).await?;
         let mut refused: Vec<(usize, StoreError)> = (0..documents.len())
             .filter(|index| !good.contains(index))

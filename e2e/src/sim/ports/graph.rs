@@ -25,8 +25,7 @@ pub struct GatedGraph {
 
 macro_rules! gated {
     ($self:ident, $method:ident($($argument:expr),*)) => {{
-        let inner = $self.inner.get();
-        let effect = inner.$method($($argument),*);
+        let effect = async { $self.inner.get().$method($($argument),*).await };
         $self.gate.call(Port::Graph, stringify!($method), effect).await
     }};
 }

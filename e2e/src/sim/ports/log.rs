@@ -66,13 +66,13 @@ impl Log for GatedLog {
     }
 
     async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        self.inner.wait_beyond(stream, end).await;
-        self.gate.alive().await;
+        self.gate
+            .until(|| self.inner.wait_beyond(stream, end))
+            .await;
     }
 
     async fn wait_streams(&self, known: usize) {
-        self.inner.wait_streams(known).await;
-        self.gate.alive().await;
+        self.gate.until(|| self.inner.wait_streams(known)).await;
     }
 
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {

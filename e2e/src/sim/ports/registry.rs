@@ -28,8 +28,7 @@ pub struct GatedRegistry {
 
 macro_rules! gated {
     ($self:ident, $port:ident, $method:ident($($argument:expr),*)) => {{
-        let inner = $self.inner.get();
-        let effect = inner.$method($($argument),*);
+        let effect = async { $self.inner.get().$method($($argument),*).await };
         $self.gate.call(Port::$port, stringify!($method), effect).await
     }};
 }
@@ -164,9 +163,11 @@ impl WorkerRegistry for GatedRegistry {
     }
 
     async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {
-        let inner = self.inner.get();
-        let change = inner.wait_change(stream, seen).await;
-        self.gate.alive().await;
-        change
+        self.gate
+            .until(|| {
+                let inner = self.inner.get();
+                async move { inner.wait_change(stream, seen).await }
+            })
+            .await
     }
 }

@@ -1,0 +1,61 @@
+//! Wakes those who wait, in the order in which they began to: what the runtime's own channels do
+//! in an order that they draw at random.
+
+use std::{
+    pin::pin,
+    sync::Mutex,
+    sync::PoisonError,
+    task::{Context, Poll, Waker},
+};
+
+use tokio::sync::Notify;
+
+/// Something that changes, and those who wait for it.
+pub struct Watched<T> {
+    value: Mutex<T>,
+    changed: Notify,
+}
+
+impl<T: Clone> Watched<T> {
+    /// The first value.
+    pub fn new(value: T) -> Self {
+        Self {
+            value: Mutex::new(value),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The value now.
+    pub fn get(&self) -> T {
+        self.value
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Changes the value and wakes everyone.
+    pub fn change(&self, change: impl FnOnce(&mut T)) {
+        change(&mut self.value.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the value tells something.
+    pub async fn wait<R>(&self, tells: impl Fn(&T) -> Option<R>) -> R {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(told) = tells(&self.get()) {
+                return told;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// What a future answers at once, if it does.
+pub fn at_once<R>(future: impl Future<Output = R>) -> Option<R> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}

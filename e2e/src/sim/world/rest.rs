@@ -1,0 +1,111 @@
+//! Coming to rest: everything that the log says is everywhere.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        documents::Documents,
+        graph::Graph,
+        log::Log,
+        registry::{WorkerRegistry, WriteModel},
+    },
+};
+
+use super::{RunningApi, World, work_key};
+
+impl World {
+    /// Waits until nothing is left to do, first with what may still go wrong, then without.
+    pub async fn settle(&self) -> anyhow::Result<()> {
+        // What comes of it is judged in the second round.
+        let _restless = self.rest(100).await?;
+        self.faults.calm();
+        match self.rest(3_000).await? {
+            None => Ok(()),
+            Some(lagging) => {
+                let statuses = self.statuses();
+                bail!("it does not come to rest: {lagging}; {statuses:#?}")
+            }
+        }
+    }
+
+    /// Waits until nothing is left to do, with what may still go wrong.
+    pub async fn settle_with_faults(&self) -> anyhow::Result<()> {
+        match self.rest(1_000).await? {
+            None => Ok(()),
+            Some(lagging) => bail!("it does not come to rest: {lagging}"),
+        }
+    }
+
+    /// Waits until nothing is left to do; the answer is what lags after so many rounds.
+    async fn rest(&self, rounds: u32) -> anyhow::Result<Option<String>> {
+        let mut lagging = None;
+        for round in 0..rounds {
+            if round % 50 == 0 {
+                self.read_in().await;
+            }
+            lagging = self.lagging().await?;
+            if lagging.is_none() {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(lagging)
+    }
+
+    /// How the workers are, in words.
+    pub fn statuses(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        for (node, workers) in self.workers().iter() {
+            for ((stream, _), status) in workers.statuses() {
+                told.push(format!(
+                    "{:?} {} {stream}: {status:?}",
+                    node.role, node.number
+                ));
+            }
+        }
+        told
+    }
+
+    /// Makes every api read what there is; what it cannot read shows as a registry that lags.
+    async fn read_in(&self) {
+        let apis: Vec<RunningApi> = self.apis.borrow().values().cloned().collect();
+        for api in apis {
+            tokio::select! {
+                _ = api.writer.databases() => {}
+                () = api.gate.dead() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    async fn lagging(&self) -> anyhow::Result<Option<String>> {
+        for stream in self.log.streams().await? {
+            let end = self.log.end(&stream).await?;
+            let places = [
+                ("registry", self.registry.get().reflected(&stream).await?),
+                ("checkpoint", self.log.checkpoint(&stream).await?),
+                ("graph", self.graph_place(&stream).await?),
+                ("documents", self.documents_place(&stream).await?),
+            ];
+            if let Some((name, place)) = places.iter().find(|(_, place)| *place < end) {
+                return Ok(Some(format!("{name} of {stream} is at {place} of {end}")));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn graph_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let sink = self.graph.get().sink(stream).await?;
+        let key = work_key(spice_workers::graph_worker::NAME, stream, &sink);
+        Ok(self.registry.get().worked(&key).await?.min(sink.position))
+    }
+
+    async fn documents_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let sink = self.documents.get().sink(stream).await?;
+        let key = work_key(spice_workers::projection_worker::NAME, stream, &sink);
+        Ok(self.registry.get().worked(&key).await?.min(sink.position))
+    }
+}

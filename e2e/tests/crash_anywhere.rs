@@ -1,0 +1,218 @@
+//! Stop at every single port call in turn, in every role, restart, and the final state of all
+//! projections is the undisturbed run's. Then several faults at once, drawn from a printed seed:
+//! `SPICE_SIM_SEED` repeats a run, `SPICE_SIM_RUNS` says how many there are, and `SPICE_SIM_STEP`
+//! takes only every n-th call of the exhaustive tests.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test says what it found"
+)]
+
+use spice_e2e::sim::{
+    faults::{Fate, Fault, Planned, Scope, When},
+    oracle::Final,
+    run::{self, Outcome},
+    world::Setup,
+};
+
+const THREADS: usize = 2;
+
+fn undisturbed() -> Outcome {
+    let outcome = run::standard(Setup::default()).expect("the undisturbed run");
+    assert!(
+        outcome.verdict.wrong.is_empty(),
+        "{:#?}",
+        outcome.verdict.wrong
+    );
+    outcome
+}
+
+/// What is wrong with a run, if anything.
+fn disturbed(plan: &[Planned], one_process: bool, expected: &Final) -> Option<String> {
+    let setup = Setup {
+        plan: plan.to_vec(),
+        one_process,
+        ..Setup::default()
+    };
+    let wrong = match run::standard(setup) {
+        Err(error) => vec![format!("{error:#}")],
+        Ok(outcome) => {
+            let mut wrong = outcome.verdict.wrong;
+            if outcome.verdict.state != *expected {
+                wrong.push(difference(expected, &outcome.verdict.state));
+            }
+            wrong
+        }
+    };
+    (!wrong.is_empty()).then(|| format!("{plan:?}, one process: {one_process}: {wrong:#?}"))
+}
+
+fn difference(expected: &Final, found: &Final) -> String {
+    if expected.answers != found.answers {
+        return format!("answers differ: {:?}", found.answers);
+    }
+    if expected.parked != found.parked {
+        return format!("parked are {:?}, not {:?}", found.parked, expected.parked);
+    }
+    let shown = found
+        .shown
+        .iter()
+        .find(|one| expected.shown.get(one.0) != Some(one.1));
+    format!("what is shown differs: {shown:?}")
+}
+
+fn report(name: &str, wrong: Vec<Option<String>>) {
+    let runs = wrong.len();
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    println!("{name}: {runs} runs, {} went wrong", wrong.len());
+    for one in wrong.iter().take(5) {
+        println!("{one}");
+    }
+    assert!(wrong.is_empty(), "{name}: {} of {runs}", wrong.len());
+}
+
+fn crashes(calls: usize, scope: Scope) -> Vec<Planned> {
+    let whens = [When::Before, When::After];
+    let step = usize::try_from(setting("SPICE_SIM_STEP").unwrap_or(1)).unwrap_or(1);
+    (0..calls as u64)
+        .step_by(step)
+        .flat_map(|at| {
+            whens.map(|when| Planned {
+                at,
+                fault: Fault::Crash(when, scope),
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn crash_anywhere_converges() {
+    let base = undisturbed();
+    let plans = crashes(base.trace.len(), Scope::Process);
+    println!("{} port calls", base.trace.len());
+    let wrong = run::in_parallel(THREADS, plans, |planned| {
+        disturbed(&[planned], true, &base.verdict.state)
+    });
+    report("the whole process stops", wrong);
+}
+
+#[test]
+fn crash_anywhere_of_one_role_converges() {
+    let base = undisturbed();
+    let plans = crashes(base.trace.len(), Scope::Caller);
+    let wrong = run::in_parallel(THREADS, plans, |planned| {
+        disturbed(&[planned], false, &base.verdict.state)
+    });
+    report("one role stops", wrong);
+}
+
+#[test]
+fn an_answer_lost_anywhere_converges() {
+    let base = undisturbed();
+    let appends: Vec<u64> = (0..)
+        .zip(&base.trace)
+        .filter(|(_, call)| call.method == "append")
+        .map(|(number, _)| number)
+        .collect();
+    let fates = [Fate::Landed, Fate::Never, Fate::Late(1), Fate::Late(40)];
+    let mut plans = Vec::new();
+    for at in appends {
+        for fate in fates {
+            let lost = Planned {
+                at,
+                fault: Fault::LostAnswer(fate),
+            };
+            plans.push(vec![lost]);
+            // The writer stops while it does not know.
+            let crash = Planned {
+                at: at + 1,
+                fault: Fault::Crash(When::Before, Scope::Process),
+            };
+            plans.push(vec![lost, crash]);
+        }
+    }
+    let wrong = run::in_parallel(THREADS, plans, |plan| {
+        disturbed(&plan, true, &base.verdict.state)
+    });
+    report("an answer is lost", wrong);
+}
+
+/// A small generator, so that a seed is all that a run needs.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut value = self.0;
+        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (value ^ (value >> 31)) % bound.max(1)
+    }
+
+    fn fault(&mut self, one_process: bool) -> Fault {
+        let scope = if one_process {
+            Scope::Process
+        } else {
+            Scope::Caller
+        };
+        match self.below(10) {
+            0 | 1 => Fault::Crash(When::Before, scope),
+            2 | 3 => Fault::Crash(When::After, scope),
+            4 | 5 => Fault::Away(self.below(12)),
+            6 => Fault::LostAnswer(Fate::Landed),
+            7 => Fault::LostAnswer(Fate::Late(self.below(60))),
+            8 => Fault::Jump(
+                i64::try_from(self.below(7_200)).unwrap_or(0) * 1_000_000 - 3_600_000_000,
+            ),
+            _ => Fault::Disorder,
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)]
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn faults_in_pairs_converge() {
+    let base = undisturbed();
+    let seed = setting("SPICE_SIM_SEED").unwrap_or_else(|| {
+        let random = uuid::Uuid::new_v4();
+        random.as_u64_pair().0
+    });
+    let runs = setting("SPICE_SIM_RUNS").unwrap_or(200);
+    println!("SPICE_SIM_SEED={seed} SPICE_SIM_RUNS={runs}");
+    let mut dice = Dice(seed);
+    let plans: Vec<(Vec<Planned>, bool)> = (0..runs)
+        .map(|_| {
+            let one_process = dice.below(2) == 0;
+            let count = 2 + dice.below(2);
+            let plan = (0..count)
+                .map(|_| Planned {
+                    at: dice.below(base.trace.len() as u64),
+                    fault: dice.fault(one_process),
+                })
+                .collect();
+            (plan, one_process)
+        })
+        .collect();
+    let wrong = run::in_parallel(THREADS, plans, |(plan, one_process)| {
+        disturbed(&plan, one_process, &base.verdict.state)
+    });
+    report("several faults", wrong);
+}
+
+#[test]
+fn the_simulation_repeats_itself() {
+    let (first, second) = (undisturbed(), undisturbed());
+    let differs = first
+        .trace
+        .iter()
+        .zip(&second.trace)
+        .position(|(one, other)| one != other);
+    assert_eq!(differs, None, "the traces part at this call");
+    assert_eq!(first.trace.len(), second.trace.len());
+    assert_eq!(first.verdict.state, second.verdict.state);
+}

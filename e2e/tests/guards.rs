@@ -1,0 +1,357 @@
+//! Each guard has a scenario made for it: with all guards it passes, without the guard the judge
+//! finds something wrong. A guard that no scenario needs would go.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test says what it found"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use spice_core::{
+    guard::{Guard, Guards},
+    id::{InstanceRef, Sequence},
+    port::{graph::Entity, log::Log},
+};
+use spice_e2e::sim::{
+    client::{
+        Answered, Answers, Client, change, create_branch, create_class, create_database, creation,
+        delete_branch, deletion, patch, product_class,
+    },
+    faults::{Fate, Fault, Life, Node, Port, Role, Scope, Trigger, When},
+    run,
+    world::{LEASE, Setup, World},
+};
+use spice_stores::sqlite::{Location, Mode, SqliteGraph};
+
+const API: Node = node(Role::Api, 0);
+const PROJECTION: Node = node(Role::Projection, 0);
+const SECOND_PROJECTION: Node = node(Role::Projection, 1);
+
+const fn node(role: Role, number: u8) -> Node {
+    Node { role, number }
+}
+
+/// The scenario goes well with all guards, and badly without this one.
+fn turns_red<F>(guard: Guard, setup: &Setup, play: impl Fn(Arc<World>, Answers) -> F)
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let judged = |guards: Guards| {
+        let setup = Setup {
+            guards,
+            ..setup.clone()
+        };
+        match run::scenario(setup, &play) {
+            Ok(outcome) => outcome.verdict.wrong,
+            Err(error) => vec![format!("{error:#}")],
+        }
+    };
+    let whole = judged(Guards::default());
+    assert!(whole.is_empty(), "with all guards: {whole:#?}");
+    let wrong = judged(Guards::without(guard));
+    assert!(!wrong.is_empty(), "nothing goes wrong without {guard:?}");
+    println!("without {guard:?}: {}", wrong[0]);
+}
+
+async fn shop(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Client> {
+    let shop = Client::new(world, 0, "shop", answers)?;
+    shop.accepted("create", create_database()).await?;
+    let class = create_class("main", product_class())?;
+    shop.accepted("Product", class).await?;
+    let data = json!({"sku": "p", "price": 1});
+    shop.accepted("p", change("main", creation("Product", data))?)
+        .await?;
+    Ok(shop)
+}
+
+async fn reprice(shop: &Client, branch: &str, price: u64, seen: u64) -> anyhow::Result<()> {
+    let label = format!("{branch} p at {price}");
+    let change_it = patch("Product", "p", json!({"price": price}), Sequence(seen))?;
+    shop.accepted(&label, change(branch, change_it)?).await?;
+    Ok(())
+}
+
+fn with_two_projections() -> Setup {
+    let mut setup = Setup {
+        one_process: false,
+        ..Setup::default()
+    };
+    setup.nodes.push(SECOND_PROJECTION);
+    setup
+}
+
+async fn struck(world: &World) -> anyhow::Result<()> {
+    for _ in 0..100_000 {
+        if world.faults.has_struck() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    anyhow::bail!("what was armed never happened")
+}
+
+fn at(node: Node, port: Port, method: &'static str) -> Trigger {
+    Trigger {
+        node,
+        port,
+        method,
+        skip: 0,
+    }
+}
+
+/// Which of the two projections works now: the one that the next apply comes from.
+fn working(world: &World) -> Node {
+    let trace = world.faults.trace();
+    let last = trace
+        .iter()
+        .rev()
+        .find(|call| call.port == Port::Documents && call.method == "apply");
+    last.map_or(PROJECTION, |call| call.node)
+}
+
+fn other(node: Node) -> Node {
+    if node == PROJECTION {
+        SECOND_PROJECTION
+    } else {
+        PROJECTION
+    }
+}
+
+/// A worker sleeps before it writes; others go on; then it writes what is old by now.
+#[test]
+fn sequence_keeps_a_late_worker_from_taking_documents_back() {
+    turns_red(
+        Guard::Sequence,
+        &with_two_projections(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            world.settle_with_faults().await?;
+            let sleeper = working(&world);
+            world
+                .faults
+                .arm(at(sleeper, Port::Documents, "apply"), Fault::Pause);
+            reprice(&shop, "main", 2, 1).await?;
+            struck(&world).await?;
+            reprice(&shop, "main", 3, 2).await?;
+            tokio::time::sleep(LEASE * 3).await;
+            world.faults.set_life(sleeper, Life::Running);
+            tokio::time::sleep(LEASE).await;
+            Ok(())
+        },
+    );
+}
+
+/// The graph is put back from a copy while its worker runs.
+#[test]
+fn position_finds_what_a_restored_sink_has_lost() {
+    turns_red(
+        Guard::Position,
+        &Setup::default(),
+        |world, answers| async move {
+            let folder = tempfile::tempdir()?;
+            let guards = world.setup.guards;
+            let open = |name: &str| {
+                let file = Location::File(folder.path().join(name));
+                SqliteGraph::open(&file, Mode::Inline, guards)
+            };
+            world.graph.put(open("live")?);
+            let shop = shop(&world, &answers).await?;
+            world.settle_with_faults().await?;
+            for suffix in ["", "-wal"] {
+                let from = folder.path().join(format!("live{suffix}"));
+                std::fs::copy(from, folder.path().join(format!("copy{suffix}")))?;
+            }
+            let data = json!({"sku": "q", "price": 1});
+            shop.accepted("q", change("main", creation("Product", data))?)
+                .await?;
+            world.settle_with_faults().await?;
+            world.graph.put(open("copy")?);
+            reprice(&shop, "main", 2, 1).await?;
+            world.settle_with_faults().await?;
+            Ok(())
+        },
+    );
+}
+
+/// A worker that lost its lease records what was true for it, and no longer is.
+#[test]
+fn fence_keeps_a_late_worker_from_recording() {
+    turns_red(
+        Guard::Fence,
+        &with_two_projections(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            world.settle_with_faults().await?;
+            let (sleeper, heir) = {
+                let working = working(&world);
+                (working, other(working))
+            };
+            let product: InstanceRef = "Product/p".parse()?;
+            world.poison.put(Entity::Instance(product));
+            world
+                .faults
+                .arm(at(sleeper, Port::Work, "record"), Fault::Pause);
+            reprice(&shop, "main", 2, 1).await?;
+            struck(&world).await?;
+            // The sink is mended; the heir writes the event, and sleeps before it says so.
+            world.poison.lift();
+            world
+                .faults
+                .arm(at(heir, Port::Work, "record"), Fault::Pause);
+            struck(&world).await?;
+            world.faults.set_life(sleeper, Life::Running);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            world.faults.set_life(heir, Life::Running);
+            tokio::time::sleep(LEASE * 3).await;
+            Ok(())
+        },
+    );
+}
+
+/// A client that asks once is told "refused" only when its command will never be in the log.
+#[test]
+fn same_bytes_again_keeps_a_refusal_true() {
+    turns_red(
+        Guard::SameBytesAgain,
+        &Setup::default(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            world.faults.arm(
+                at(API, Port::Log, "append"),
+                Fault::LostAnswer(Fate::Late(3)),
+            );
+            let once = patch("Product", "p", json!({"price": 2}), Sequence(1))?;
+            let id = shop.command_id("once");
+            let answer = shop.send_once(id, change("main", once)?).await?;
+            let told = Answered {
+                label: "once".to_owned(),
+                id,
+                answer,
+            };
+            answers.lock().expect("no one panics").push(told);
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let data = json!({"sku": "q", "price": 1});
+            shop.accepted("q", change("main", creation("Product", data))?)
+                .await?;
+            Ok(())
+        },
+    );
+}
+
+/// The process stops after the PUT; the client asks again.
+#[test]
+fn event_id_look_up_gives_the_first_answer() {
+    turns_red(
+        Guard::EventIdLookup,
+        &Setup::default(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            let crash = Fault::Crash(When::After, Scope::Process);
+            world.faults.arm(at(API, Port::Log, "append"), crash);
+            let data = json!({"sku": "q", "price": 1});
+            shop.accepted("q", change("main", creation("Product", data))?)
+                .await?;
+            Ok(())
+        },
+    );
+}
+
+/// The registry is lost between a writer's look and its advance.
+#[test]
+fn registry_position_keeps_the_write_model_whole() {
+    turns_red(
+        Guard::RegistryPosition,
+        &Setup::default(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            world.settle_with_faults().await?;
+            world
+                .faults
+                .arm(at(API, Port::Model, "advance"), Fault::Pause);
+            reprice(&shop, "main", 2, 1).await?;
+            struck(&world).await?;
+            world.wipe_registry()?;
+            world.faults.set_life(API, Life::Running);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        },
+    );
+}
+
+/// What is deleted on a branch must not show through from below.
+#[test]
+fn tombstones_hide_what_lies_below() {
+    turns_red(
+        Guard::Tombstones,
+        &Setup::default(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            shop.accepted("twig", create_branch("twig", "main")?)
+                .await?;
+            let gone = deletion("Product", "p", Sequence(1))?;
+            shop.accepted("gone", change("twig", gone)?).await?;
+            Ok(())
+        },
+    );
+}
+
+/// What a branch still shows must not go when its parent moves on.
+#[test]
+fn superseded_copies_keep_the_branch_as_it_was() {
+    turns_red(
+        Guard::SupersededCopies,
+        &Setup::default(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            shop.accepted("twig", create_branch("twig", "main")?)
+                .await?;
+            reprice(&shop, "main", 2, 1).await
+        },
+    );
+}
+
+/// A branch of the same name is another branch.
+#[test]
+fn generations_keep_a_name_that_is_used_again_clean() {
+    turns_red(
+        Guard::Generations,
+        &Setup::default(),
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            shop.accepted("twig", create_branch("twig", "main")?)
+                .await?;
+            reprice(&shop, "twig", 2, 1).await?;
+            shop.accepted("twig off", delete_branch("twig")?).await?;
+            shop.accepted("twig on", create_branch("twig", "main")?)
+                .await?;
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn every_guard_has_a_scenario() {
+    let here = include_str!("guards.rs");
+    for guard in Guard::ALL {
+        assert!(
+            here.contains(&format!("Guard::{guard:?},")),
+            "{guard:?} has no scenario"
+        );
+    }
+}
+
+/// The log is what the scenarios think it is.
+#[test]
+fn the_shop_stands() {
+    let outcome = run::scenario(Setup::default(), |world, answers| async move {
+        shop(&world, &answers).await?;
+        let streams = world.log.streams().await?;
+        anyhow::ensure!(streams.len() == 1);
+        Ok(())
+    });
+    let wrong = outcome.expect("it runs").verdict.wrong;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

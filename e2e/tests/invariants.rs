@@ -1,0 +1,11 @@
+//! The invariants of the design, each a test of its name. `crash_anywhere_converges` has a file of
+//! its own.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "invariants/accepting.rs"]
+mod accepting;
+#[path = "invariants/projecting.rs"]
+mod projecting;
+#[path = "invariants/shop.rs"]
+mod shop;
