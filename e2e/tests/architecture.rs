@@ -15,13 +15,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("workers", &["core"]),
     ("api", &["core"]),
     ("operator", &["crds"]),
-    ("cli", &["core", "stores", "workers", "api", "crds", "operator"]),
+    (
+        "cli",
+        &["core", "stores", "workers", "api", "crds", "operator"],
+    ),
 ];
 
 /// Libraries that a room must not depend on.
 const STRANGERS: &[(&str, &[&str])] = &[
-    ("core", &["tokio", "kube", "k8s-openapi", "reqwest", "rusqlite", "axum"]),
-    ("workers", &["kube", "k8s-openapi", "rusqlite", "reqwest", "axum"]),
+    (
+        "core",
+        &[
+            "tokio",
+            "kube",
+            "k8s-openapi",
+            "reqwest",
+            "rusqlite",
+            "axum",
+        ],
+    ),
+    (
+        "workers",
+        &["kube", "k8s-openapi", "rusqlite", "reqwest", "axum"],
+    ),
     ("api", &["kube", "k8s-openapi", "rusqlite", "reqwest"]),
     ("operator", &["rusqlite", "axum"]),
     ("crds", &["tokio", "rusqlite", "reqwest", "axum"]),
@@ -66,7 +82,10 @@ fn arrows_point_one_way() {
             .filter_map(|name| name.strip_prefix("spice-").map(str::to_owned))
             .filter(|name| !allowed.contains(&name.as_str()))
             .collect();
-        assert!(known.is_empty(), "{room} must not know {known:?}; it may know {allowed:?}");
+        assert!(
+            known.is_empty(),
+            "{room} must not know {known:?}; it may know {allowed:?}"
+        );
     }
 }
 
@@ -75,7 +94,10 @@ fn rooms_keep_strangers_out() {
     for (room, strangers) in STRANGERS {
         let names = dependencies(room);
         for stranger in *strangers {
-            assert!(!names.contains(*stranger), "{room} must not depend on {stranger}");
+            assert!(
+                !names.contains(*stranger),
+                "{room} must not depend on {stranger}"
+            );
         }
     }
 }
@@ -88,7 +110,10 @@ fn versions_stand_in_the_workspace_only() {
             .lines()
             .filter(|line| line.contains("version = \"") || line.contains("path = \".."))
             .collect();
-        assert!(own.is_empty(), "{room}/Cargo.toml names versions or paths itself: {own:?}");
+        assert!(
+            own.is_empty(),
+            "{room}/Cargo.toml names versions or paths itself: {own:?}"
+        );
     }
 }
 
@@ -99,7 +124,11 @@ fn every_source_file_says_what_it_owns() {
         sources(&root().join(room).join("src"), &mut files);
         for file in files {
             let text = fs::read_to_string(&file).unwrap();
-            assert!(text.starts_with("//!"), "{} has no module comment", file.display());
+            assert!(
+                text.starts_with("//!"),
+                "{} has no module comment",
+                file.display()
+            );
         }
     }
 }

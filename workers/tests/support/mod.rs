@@ -136,7 +136,11 @@ impl World {
     pub fn documents_handler(&self) -> Arc<FaultyHandler> {
         let documents = Arc::clone(&self.documents) as Arc<dyn Documents>;
         let guards = Guards::default();
-        FaultyHandler::new(Arc::new(ProjectionWorker::new(documents, Arc::new(self.log.clone()), guards)))
+        FaultyHandler::new(Arc::new(ProjectionWorker::new(
+            documents,
+            Arc::new(self.log.clone()),
+            guards,
+        )))
     }
 
     pub fn start(&self, handler: &Arc<FaultyHandler>, config: EngineConfig) -> Running {
