@@ -315,8 +315,7 @@ impl Writer {
             .streams()
             .await?
             .into_iter()
-            .filter(|s| s.database == *database)
-            .next_back();
+            .rfind(|stream| stream.database == *database);
         if stream.is_none() && !may_create {
             return Err(database_not_found(database));
         }

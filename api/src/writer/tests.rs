@@ -250,12 +250,12 @@ async fn of_many_writers_with_one_expectation_one_wins() {
     submit(&first, 3, create("p1")).await.unwrap();
     let mut expected = 1;
     for round in 0..20_u128 {
-        let attempts = (0..6_u128).map(|n| {
+        let attempts = (0..6_u64).map(|n| {
             let writer = if n % 2 == 0 { &first } else { &second };
             submit(
                 writer,
-                100 + round * 10 + n,
-                update("p1", n as u64, expected),
+                100 + round * 10 + u128::from(n),
+                update("p1", n, expected),
             )
         });
         let answers = futures::future::join_all(attempts).await;
