@@ -204,6 +204,30 @@ fn faults_in_pairs_converge() {
     report("several faults", wrong);
 }
 
+/// A worker stops, and the clock is set back by an hour: its lease does not last until then.
+#[test]
+fn a_clock_that_jumps_holds_up_no_one() {
+    let base = undisturbed();
+    let mut plans = Vec::new();
+    for jump in [-3_600_000_000, 3_600_000_000] {
+        for at in (20..base.trace.len() as u64).step_by(60) {
+            let fault = Fault::Jump(jump);
+            let crash = Fault::Crash(When::After, Scope::Caller);
+            plans.push(vec![
+                Planned { at, fault },
+                Planned {
+                    at: at + 5,
+                    fault: crash,
+                },
+            ]);
+        }
+    }
+    let wrong = run::in_parallel(THREADS, plans, |plan| {
+        disturbed(&plan, false, &base.verdict.state)
+    });
+    report("the clock jumps", wrong);
+}
+
 #[test]
 fn the_simulation_repeats_itself() {
     let (first, second) = (undisturbed(), undisturbed());

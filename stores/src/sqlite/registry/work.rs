@@ -51,6 +51,14 @@ impl Work {
     fn is(&self, lease: &Lease) -> bool {
         self.held && self.owner == lease.owner && self.fence == lease.fence
     }
+
+    /// Whether the heartbeat is young enough. One that lies as far ahead is from before the clock
+    /// was set back: who is alive has renewed it since.
+    fn is_alive(&self, now: Timestamp, expired_before: Timestamp) -> bool {
+        let (now, oldest) = (now.as_micros(), expired_before.as_micros());
+        let newest = now.saturating_add(now.saturating_sub(oldest));
+        (oldest..=newest).contains(&self.heartbeat_at)
+    }
 }
 
 pub(super) fn acquire(
@@ -68,7 +76,7 @@ pub(super) fn acquire(
         }));
     };
     let ours = current.owner == owner;
-    if current.held && !ours && current.heartbeat_at >= expired_before.as_micros() {
+    if current.held && !ours && current.is_alive(now, expired_before) {
         return Ok(None);
     }
     let fence = if ours {
@@ -102,7 +110,7 @@ pub(super) fn renew(
         return Ok(false);
     };
     connection
-        .prepare_cached("UPDATE leases SET heartbeat_at = max(heartbeat_at, ?2) WHERE id = ?1")?
+        .prepare_cached("UPDATE leases SET heartbeat_at = ?2 WHERE id = ?1")?
         .execute([current.id, now.as_micros()])?;
     Ok(true)
 }
