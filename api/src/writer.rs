@@ -5,6 +5,7 @@
 mod append;
 mod batch;
 mod fetch;
+mod recent;
 mod reflect;
 mod scribe;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use self::recent::Recent;
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},
@@ -30,7 +32,10 @@ use spice_core::{
     ontology::Schema,
     port::{clock::Clock, log::Log, registry::WriteModel},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{
+    mpsc::{self, error::SendTimeoutError},
+    oneshot, watch,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A database as it stands at its log's end.
@@ -129,32 +134,6 @@ struct Ports {
     recent: Recent,
 }
 
-/// Commands that are in the log, but perhaps not yet in the registry.
-#[derive(Clone, Default)]
-struct Recent(Arc<Mutex<HashMap<CommandId, CommandEntry>>>);
-
-impl Recent {
-    fn put(&self, entries: &[CommandEntry]) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.extend(entries.iter().map(|entry| (entry.id, entry.clone())));
-    }
-
-    fn get(&self, id: CommandId) -> Option<CommandEntry> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
-    }
-
-    fn remove(&self, entries: &[CommandEntry]) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in entries {
-            map.remove(&entry.id);
-        }
-    }
-}
-
 type Answer = Result<Receipt, Refusal>;
 
 /// A command that waits for its answer.
@@ -223,12 +202,15 @@ impl Writer {
             digest,
             answer,
         };
+        let settling = self.shared.ports.settings.answer_within;
         scribe
             .requests
-            .send(request)
+            .send_timeout(request, settling)
             .await
-            .map_err(|_| stopping())?;
-        let settling = self.shared.ports.settings.answer_within;
+            .map_err(|error| match error {
+                SendTimeoutError::Timeout(_) => behind("too many commands wait for this database"),
+                SendTimeoutError::Closed(_) => stopping(),
+            })?;
         match tokio::time::timeout(settling, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(stopping()),
@@ -279,20 +261,29 @@ impl Writer {
     /// What an accepted command's receipt was, from registry and log; none for an unknown id.
     pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, Refusal> {
         let ports = &self.shared.ports;
-        let entry = match ports.recent.get(command) {
-            Some(entry) => Some(entry),
-            None => ports
-                .model
-                .commands(&[command])
-                .await?
-                .into_iter()
-                .next()
-                .flatten(),
-        };
+        let mut entry = ports.entry_of(command).await?;
+        if entry.is_none() && self.catch_up().await? {
+            entry = ports.entry_of(command).await?;
+        }
         match entry {
             Some(entry) => Ok(Some(ports.receipt_of(&entry).await?)),
             None => Ok(None),
         }
+    }
+
+    /// Brings the registry up to the end of every log, sealed ones too; whether any was behind
+    /// without a task that follows it.
+    pub async fn catch_up(&self) -> Result<bool, Refusal> {
+        let ports = &self.shared.ports;
+        let mut was_behind = false;
+        for stream in self.streams().await? {
+            let end = ports.log.end(&stream).await?;
+            if ports.model.reflected(&stream).await? < end {
+                was_behind = true;
+                reflect::catch_up(ports, &stream).await?;
+            }
+        }
+        Ok(was_behind)
     }
 
     /// Ends the tasks after the batch in hand.
@@ -351,6 +342,13 @@ impl Writer {
 }
 
 impl Ports {
+    async fn entry_of(&self, command: CommandId) -> Result<Option<CommandEntry>, StoreError> {
+        match self.recent.get(command) {
+            Some(entry) => Ok(Some(entry)),
+            None => Ok(self.model.commands(&[command]).await?.pop().flatten()),
+        }
+    }
+
     /// The receipt of a command that is in the log.
     async fn receipt_of(&self, entry: &CommandEntry) -> Result<Receipt, Refusal> {
         let mut envelopes = Vec::new();
@@ -387,6 +385,10 @@ fn database_not_found(database: &DatabaseName) -> Refusal {
         format!("there is no database {database}"),
     )
     .with("database", database.as_str())
+}
+
+fn behind(message: &str) -> Refusal {
+    Refusal::new(ErrorCode::Unavailable, message)
 }
 
 fn stopping() -> Refusal {

@@ -1,6 +1,9 @@
 //! `spice dev --apply`: keeps YAML files applied, with the planning code of the operator.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use notify::{RecursiveMode, Watcher};
 use spice_operator::{ApiClient, Applied, apply_documents, read_paths};
@@ -12,6 +15,18 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// After a pass that did not get everything applied.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// Refuses a path that is not there before anything is started.
+pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
+    for path in paths {
+        anyhow::ensure!(
+            path.exists(),
+            "--apply {}: there is no such file or folder",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
 /// Applies the files, and again whenever they change, until `ending`.
 pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: CancellationToken) {
     let (sender, mut changes) = mpsc::channel(1);
@@ -22,8 +37,13 @@ pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: Cancellati
             None
         }
     };
+    let mut was_whole = false;
     while !ending.is_cancelled() {
         let whole = apply_once(&server, &paths).await;
+        if whole && !was_whole {
+            tracing::info!("everything declared is in force");
+        }
+        was_whole = whole;
         tokio::select! {
             () = ending.cancelled() => break,
             Some(()) = changes.recv() => {
@@ -43,17 +63,18 @@ fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Wa
         }
     })?;
     for path in paths {
-        // The folder of a file, for editors replace files.
-        let folder = if path.is_dir() {
-            Some(path.as_path())
+        if path.is_dir() {
+            watcher.watch(path, RecursiveMode::Recursive)?;
         } else {
-            path.parent()
-        };
-        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-        watcher.watch(
-            folder.unwrap_or_else(|| std::path::Path::new(".")),
-            RecursiveMode::Recursive,
-        )?;
+            // The folder of the file, and not what lies below: editors replace files.
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            watcher.watch(
+                folder.unwrap_or_else(|| Path::new(".")),
+                RecursiveMode::NonRecursive,
+            )?;
+        }
     }
     Ok(watcher)
 }
@@ -64,7 +85,7 @@ async fn apply_once(server: &str, paths: &[PathBuf]) -> bool {
         Ok(documents) => documents,
         Err(error) => {
             tracing::error!(%error, "nothing is applied; what was applied before stays");
-            return true;
+            return false;
         }
     };
     let client = match ApiClient::new(server) {

@@ -21,6 +21,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
 pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
+    apply::check_paths(&options.apply)?;
     let ending = end_on_signal()?;
     let layout = Layout::new(&options.data);
     let node = Node::start(&layout, &options.knobs, &options.listen, &ending).await?;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use spice_core::{
+    error::{ErrorCode, Refusal},
     id::{LogPosition, StreamId},
     port::log::Log,
 };
@@ -27,7 +28,7 @@ pub(crate) async fn run(command: LogCommand) -> anyhow::Result<ExitCode> {
 
 async fn cat(options: LogCat) -> anyhow::Result<ExitCode> {
     let log = DirectoryLog::open_read_only(Layout::new(&options.data).log())?;
-    let stream: StreamId = options.database.parse()?;
+    let stream = find(&log, &options.database).await?;
     let mut next = LogPosition(options.from);
     let mut left = options.limit.unwrap_or(u64::MAX);
     while left > 0 {
@@ -44,6 +45,29 @@ async fn cat(options: LogCat) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The log that a name means: of a bare name the newest, `demo.g1` the first.
+async fn find(log: &DirectoryLog, name: &str) -> anyhow::Result<StreamId> {
+    let streams = log.streams().await?;
+    let first = name.strip_suffix(".g1").map(str::parse).transpose()?;
+    let wanted: Option<StreamId> = match first {
+        Some(database) => Some(StreamId::first(database)),
+        None if name.contains(".g") => Some(name.parse()?),
+        None => streams
+            .iter()
+            .rfind(|stream| stream.database.as_str() == name)
+            .cloned(),
+    };
+    let found = wanted.filter(|wanted| streams.contains(wanted));
+    found.ok_or_else(|| {
+        let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "there is no log {name:?} here; there are: {}",
+            names.join(", ")
+        );
+        Refusal::new(ErrorCode::NotFound, message).into()
+    })
 }
 
 async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {

@@ -63,8 +63,8 @@ fn start_logging(json: bool) {
         .with_writer(std::io::stderr)
         .with_ansi(output::stderr_is_terminal());
     if json {
-        lines.json().init()
+        lines.json().init();
     } else {
-        lines.init()
+        lines.init();
     }
 }

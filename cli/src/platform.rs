@@ -63,8 +63,12 @@ impl Layout {
         &self.root
     }
 
-    fn file(&self, name: &str) -> Location {
-        Location::File(self.root.join(name))
+    fn file(&self, name: &str, access: Access) -> Location {
+        let path = self.root.join(name);
+        match access {
+            Access::Alone | Access::Beside => Location::File(path),
+            Access::Looking => Location::Kept(path),
+        }
     }
 }
 
@@ -97,6 +101,8 @@ pub(crate) enum Access {
     Alone,
     /// Another process may append to the log.
     Beside,
+    /// The same, and nothing is changed that is not asked for: no file made or set aside.
+    Looking,
 }
 
 impl Stores {
@@ -109,7 +115,7 @@ impl Stores {
         let path = layout.log();
         let log = match access {
             Access::Alone => DirectoryLog::open(path)?,
-            Access::Beside => {
+            Access::Beside | Access::Looking => {
                 anyhow::ensure!(path.is_dir(), "there is no log at {}", path.display());
                 DirectoryLog::open_read_only(path)?
             }
@@ -122,17 +128,17 @@ impl Stores {
         Ok(Self {
             log,
             registry: Arc::new(SqliteRegistry::open(
-                &layout.file("registry.sqlite"),
+                &layout.file("registry.sqlite", access),
                 mode,
                 guards,
             )?),
             graph: Arc::new(SqliteGraph::open(
-                &layout.file("graph.sqlite"),
+                &layout.file("graph.sqlite", access),
                 mode,
                 guards,
             )?),
             documents: Arc::new(SqliteDocuments::open(
-                &layout.file("documents.sqlite"),
+                &layout.file("documents.sqlite", access),
                 mode,
                 guards,
             )?),
@@ -201,6 +207,7 @@ impl Platform {
                 async move { log.maintain().await }
             }),
             tokio::spawn(prune(stores.registry)),
+            tokio::spawn(catch_up(writer.clone())),
         ];
         Ok(Self {
             api,
@@ -250,6 +257,13 @@ pub(crate) fn workers_config(knobs: &Knobs) -> anyhow::Result<WorkersConfig> {
         engine,
         ..WorkersConfig::default()
     })
+}
+
+/// Brings the registry up from the log, so that every command is known before anyone asks.
+async fn catch_up(writer: Writer) {
+    if let Err(refusal) = writer.catch_up().await {
+        tracing::warn!(error = %refusal, "the registry is not brought up yet");
+    }
 }
 
 async fn prune(registry: Arc<SqliteRegistry>) {

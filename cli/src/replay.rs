@@ -32,16 +32,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
     let layout = Layout::new(&options.data);
-    anyhow::ensure!(
-        layout.log().is_dir(),
-        "there is no log at {}",
-        layout.log().display()
-    );
-    let (stores, alone) = match Stores::open(&layout, Access::Alone).await {
-        Ok(stores) => (stores, true),
-        Err(error) if is_locked(&error) => (Stores::open(&layout, Access::Beside).await?, false),
-        Err(error) => return Err(error),
-    };
+    let (stores, alone) = open_any(&layout).await?;
     let streams = streams(&stores, options.database.as_deref()).await?;
     let handlers = handlers(&stores, &options.targets);
     for stream in &streams {
@@ -63,6 +54,20 @@ pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The stores, and whether no other process has the directory open.
+pub(crate) async fn open_any(layout: &Layout) -> anyhow::Result<(Stores, bool)> {
+    anyhow::ensure!(
+        layout.log().is_dir(),
+        "there is no log at {}",
+        layout.log().display()
+    );
+    match Stores::open(layout, Access::Alone).await {
+        Ok(stores) => Ok((stores, true)),
+        Err(error) if is_locked(&error) => Ok((Stores::open(layout, Access::Beside).await?, false)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the process that has the directory open look at its sinks now, not at its next heartbeat.
 fn tell_holder(layout: &Layout) {
     let holder = layout.holder().and_then(Pid::from_raw);
@@ -77,7 +82,7 @@ fn is_locked(error: &anyhow::Error) -> bool {
     store.is_some_and(|store| store.to_string().contains("another process"))
 }
 
-fn handlers(stores: &Stores, targets: &[Target]) -> Vec<Arc<dyn Handler>> {
+pub(crate) fn handlers(stores: &Stores, targets: &[Target]) -> Vec<Arc<dyn Handler>> {
     let mut handlers: Vec<Arc<dyn Handler>> = Vec::new();
     if targets.contains(&Target::Graph) {
         handlers.push(Arc::new(GraphWorker::new(stores.graph.clone())));
@@ -100,7 +105,7 @@ struct Environment {
     knobs: Knobs,
 }
 
-fn start_workers(stores: &Stores) -> anyhow::Result<Workers> {
+pub(crate) fn start_workers(stores: &Stores) -> anyhow::Result<Workers> {
     let environment = Environment::try_parse_from(["spice"]).context("settings")?;
     Ok(Workers::start(
         stores.ports(),
@@ -108,7 +113,7 @@ fn start_workers(stores: &Stores) -> anyhow::Result<Workers> {
     ))
 }
 
-async fn follow(
+pub(crate) async fn follow(
     stores: &Stores,
     handlers: &[Arc<dyn Handler>],
     stream: &StreamId,

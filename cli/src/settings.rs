@@ -182,7 +182,7 @@ pub(crate) enum LogCommand {
 pub(crate) struct LogCat {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// The database; `demo.g2` is the log of the second of that name.
+    /// The database; of one that was made again the newest log, `demo.g1` names the first.
     pub(crate) database: String,
     /// The first position.
     #[arg(long, default_value_t = 0)]
@@ -291,8 +291,11 @@ pub(crate) enum DeadLetters {
 pub(crate) struct DeadLetter {
     #[command(flatten)]
     pub(crate) server: Server,
+    /// The database that the event belongs to.
     pub(crate) database: String,
+    /// The handler that parked it, as `list` shows it.
     pub(crate) handler: String,
+    /// Where the event stands in the log.
     pub(crate) position: u64,
 }
 

@@ -1,45 +1,51 @@
 //! `spice verify`: compares graph and documents with the fold of the log, also while another
 //! process works on them.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use serde_json::{Value, json};
 use spice_core::{
-    id::StreamId,
+    id::{LogPosition, StreamId},
     port::{graph::Entity, log::Log},
 };
-use spice_workers::verify::{Difference, Known, Report, Sources, repair, verify};
+use spice_workers::{
+    rebuild::wait_caught_up,
+    verify::{Difference, Known, Report, Sources, repair, verify},
+};
 
 use crate::{
     output,
     platform::{Access, Layout, Stores},
-    settings::{Format, Verify},
+    replay::{follow, handlers, open_any, start_workers},
+    settings::{Format, Target, Verify},
 };
 
+/// How long a projection that is behind may take to catch up before it is told to be behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+const BOTH: [Target; 2] = [Target::Graph, Target::Documents];
+
 pub(crate) async fn run(options: Verify) -> anyhow::Result<ExitCode> {
-    let stores = Stores::open(&Layout::new(&options.data), Access::Beside).await?;
-    let streams = streams(&stores, options.database.as_deref()).await?;
-    let sources = Sources {
-        log: &stores.log,
-        graph: &*stores.graph,
-        documents: &*stores.documents,
-        registry: &*stores.registry,
+    let layout = Layout::new(&options.data);
+    let (stores, alone) = if options.repair {
+        open_any(&layout).await?
+    } else {
+        (Stores::open(&layout, Access::Looking).await?, false)
     };
+    let streams = streams(&stores, options.database.as_deref()).await?;
+    // Nobody else brings the projections up: a repair does.
+    let workers = alone.then(|| start_workers(&stores)).transpose()?;
     let mut clean = true;
     let mut answers = Vec::new();
     for stream in streams {
-        let mut report = Box::pin(verify(sources, &stream)).await?;
-        let mut repaired = None;
-        if options.repair && !report.differences.is_empty() {
-            repaired = Some(Box::pin(repair(sources, &report)).await?);
-            report = Box::pin(verify(sources, &stream)).await?;
-        }
-        clean &= report.is_clean();
-        let answer = describe(&report, repaired.map(|done| (done.entities, done.written)));
+        let answer = check(&stores, &stream, &options, workers.is_some()).await?;
+        clean &= answer["clean"] == true;
         if options.output.output == Format::Table {
             print(&answer)?;
         }
         answers.push(answer);
+    }
+    if let Some(workers) = workers {
+        workers.shutdown().await;
     }
     if options.output.output == Format::Json {
         output::json(&Value::Array(answers))?;
@@ -49,6 +55,42 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Checks one log, and mends what differs when that is asked for.
+async fn check(
+    stores: &Stores,
+    stream: &StreamId,
+    options: &Verify,
+    brings_up: bool,
+) -> anyhow::Result<Value> {
+    let sources = Sources {
+        log: &stores.log,
+        graph: &*stores.graph,
+        documents: &*stores.documents,
+        registry: &*stores.registry,
+    };
+    let end = stores.log.end(stream).await?;
+    if brings_up {
+        follow(stores, &handlers(stores, &BOTH), stream).await?;
+    } else {
+        for handler in handlers(stores, &BOTH) {
+            let caught_up = wait_caught_up(&*handler, &*stores.registry, stream, end);
+            if handler.sink(stream).await?.position < end
+                && let Ok(waited) = tokio::time::timeout(PATIENCE, caught_up).await
+            {
+                waited?;
+            }
+        }
+    }
+    let mut report = Box::pin(verify(sources, stream)).await?;
+    let mut repaired = None;
+    if options.repair && !report.differences.is_empty() {
+        repaired = Some(Box::pin(repair(sources, &report)).await?);
+        report = Box::pin(verify(sources, stream)).await?;
+    }
+    let repaired = repaired.map(|done| (done.entities, done.written));
+    Ok(describe(&report, repaired, end))
 }
 
 /// The live logs of a data directory: one database's, or every database's newest.
@@ -73,7 +115,14 @@ pub(crate) async fn streams(
     Ok(newest)
 }
 
-fn describe(report: &Report, repaired: Option<(u64, u64)>) -> Value {
+fn describe(report: &Report, repaired: Option<(u64, u64)>, end: LogPosition) -> Value {
+    let behind: Vec<Value> = report
+        .positions
+        .iter()
+        .filter(|(_, position)| **position < end)
+        .map(|(projection, position)| json!({"projection": projection.as_str(), "position": position}))
+        .collect();
+    let clean = report.is_clean() && behind.is_empty();
     let count = |projection| {
         report
             .entities
@@ -96,7 +145,9 @@ fn describe(report: &Report, repaired: Option<(u64, u64)>) -> Value {
         "repaired": repaired.map(|(entities, written)| json!({
             "entities": entities, "written": written,
         })),
-        "clean": report.is_clean(),
+        "end": end,
+        "behind": behind,
+        "clean": clean,
     })
 }
 
@@ -175,6 +226,14 @@ fn print(answer: &Value) -> anyhow::Result<()> {
             text(&event["reason"])
         ))?;
     }
+    for projection in answer["behind"].as_array().into_iter().flatten() {
+        output::line(format!(
+            "behind: {} is at position {} of {}; `spice dev` or `spice replay` brings it up",
+            text(&projection["projection"]),
+            projection["position"],
+            answer["end"]
+        ))?;
+    }
     if !answer["repaired"].is_null() {
         output::line(format!(
             "repaired: {} entities rewritten",
@@ -184,7 +243,7 @@ fn print(answer: &Value) -> anyhow::Result<()> {
     let verdict = if answer["clean"] == true {
         "clean: the projections are what the log says"
     } else {
-        "NOT clean; `spice verify --repair` rewrites what differs from the log"
+        "NOT clean; `spice verify --repair` makes it what the log says"
     };
     output::line(verdict)?;
     Ok(())

@@ -18,6 +18,10 @@ use super::{Request, append::Appended, scribe::Task};
 /// Rounds of fetching that one decision may ask for; each asks for what the one before showed.
 const FETCH_ROUNDS: usize = 8;
 
+/// Envelopes that the registry may be behind before commands have to wait: what it does not have
+/// yet is held in memory.
+const MOST_BEHIND: u64 = 200_000;
+
 /// What is to become of a request once the batch is in the log.
 enum Outcome {
     Accepted(Receipt),
@@ -55,7 +59,13 @@ impl Task {
             refuse_all(requests, &error.into());
             return Vec::new();
         }
-        self.forget_reflected();
+        if self.forget_reflected() > MOST_BEHIND {
+            refuse_all(
+                requests,
+                &super::behind("the registry is too far behind the log"),
+            );
+            return Vec::new();
+        }
         if let Err(requests) = self.turn_generation(requests).await {
             return requests;
         }
@@ -201,8 +211,9 @@ impl Task {
                     return Err(error);
                 }
             };
-            own.entry(request.command.id)
-                .or_insert(draft.outcomes.len());
+            if matches!(outcome, Outcome::Accepted(_)) {
+                own.insert(request.command.id, draft.outcomes.len());
+            }
             draft.outcomes.push((request, outcome));
         }
         Ok(())

@@ -26,9 +26,11 @@ use super::{Ports, parse};
 
 /// Envelopes that one step of catching up takes.
 const STEP: usize = 5_000;
-/// Entries that one transaction may hold; the queue is bounded by this many more.
+/// Entries after which a transaction takes no further stretch in.
 const MOST_ENTRIES: usize = 20_000;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long an orderly end waits for the registry; what it does not get is in the log.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A stretch of the log for the write model.
 struct Stretch {
@@ -88,35 +90,46 @@ impl Reflector {
             entries,
             commands,
         };
-        let queue = self.queue.get_or_insert_with(|| {
-            let (queue, stretches) = mpsc::unbounded_channel();
-            let follower = Follower {
-                ports: self.ports.clone(),
-                stream: self.stream.clone(),
-                reflected: self.reflected.clone(),
-            };
-            self.task = Some(tokio::spawn(follower.run(stretches)));
-            queue
-        });
+        // A follower that gave up has let go of its queue; the next one catches up from the log.
+        let running = self.queue.take().filter(|queue| !queue.is_closed());
+        let queue = running.unwrap_or_else(|| self.start_following());
         if queue.send(stretch).is_err() {
-            tracing::error!(stream = %self.stream, "the registry is no longer followed up");
+            tracing::warn!(stream = %self.stream, "the registry stays behind for now");
         }
+        self.queue = Some(queue);
     }
 
-    /// Waits until everything handed over is in the registry.
+    fn start_following(&mut self) -> mpsc::UnboundedSender<Stretch> {
+        let (queue, stretches) = mpsc::unbounded_channel();
+        let follower = Follower {
+            ports: self.ports.clone(),
+            stream: self.stream.clone(),
+            reflected: self.reflected.clone(),
+        };
+        self.task = Some(tokio::spawn(follower.run(stretches)));
+        queue
+    }
+
+    /// Waits a while until everything handed over is in the registry.
     pub(super) async fn finish(&mut self) {
         self.queue = None;
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            tracing::error!(stream = %self.stream, %error, "following up the registry ended badly");
+        if let Some(mut task) = self.task.take() {
+            match tokio::time::timeout(LAST_PATIENCE, &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(stream = %self.stream, %error, "the registry is behind");
+                }
+                Err(_) => task.abort(),
+            }
         }
     }
 
     /// Brings the registry up to the log's end and reads the state there.
     pub(super) async fn load(&mut self) -> Result<WriteState, StoreError> {
-        self.finish().await;
+        // Advancing is compare-and-set: whatever the follower was at, catching up mends it.
+        self.restart();
         let end = catch_up(&self.ports, &self.stream).await?;
+        self.ports.recent.forget(&self.stream);
         self.reflected.store(end.0, Ordering::Release);
         if end == LogPosition::ZERO {
             return Ok(WriteState::empty(self.stream.clone()));
@@ -193,19 +206,24 @@ impl Follower {
                 stretch.entries.extend(next.entries);
                 stretch.commands.extend(next.commands);
             }
-            self.advance(stretch).await;
+            if let Err(error) = self.advance(stretch).await {
+                tracing::error!(stream = %self.stream, %error, "the registry does not follow the log");
+                return;
+            }
         }
     }
 
-    async fn advance(&self, stretch: Stretch) {
+    /// Tries for as long as the registry is away; an error is one that waiting does not mend.
+    async fn advance(&self, stretch: Stretch) -> Result<(), StoreError> {
         let mut pause = Duration::from_millis(50);
         loop {
             match self.try_advance(&stretch).await {
                 Ok(end) => {
                     self.reflected.fetch_max(end.0, Ordering::AcqRel);
                     self.ports.recent.remove(&stretch.commands);
-                    return;
+                    return Ok(());
                 }
+                Err(error) if !error.is_transient() => return Err(error),
                 Err(error) => {
                     tracing::warn!(stream = %self.stream, %error, "registry cannot follow the log now");
                 }
@@ -232,6 +250,12 @@ impl Follower {
 /// Brings the registry up to the log's end from the log alone; tells the position reached.
 pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<LogPosition, StoreError> {
     let mut from = ports.model.reflected(stream).await?;
+    if from > ports.log.end(stream).await? {
+        // It knows more than the log: the log is an older one, and the log is right.
+        tracing::warn!(%stream, "the registry was ahead of the log and is built anew");
+        ports.model.forget(stream).await?;
+        from = LogPosition::ZERO;
+    }
     loop {
         let envelopes = read_whole_commands(ports, stream, from).await?;
         let Some(last) = envelopes.last() else {
@@ -264,7 +288,11 @@ async fn read_whole_commands(
     let mut envelopes: Vec<Envelope> = Vec::new();
     let mut next = from;
     while next < end {
-        for record in ports.log.read(stream, next, STEP).await? {
+        let records = ports.log.read(stream, next, STEP).await?;
+        if records.is_empty() {
+            return Err(damaged(&format!("{stream} has nothing at position {next}")));
+        }
+        for record in records {
             next = record.position.next();
             envelopes.push(parse(stream, record.position, &record.line)?);
         }

@@ -267,12 +267,14 @@ impl Task {
         }
     }
 
-    /// Forgets what the registry has by now.
-    pub(super) fn forget_reflected(&mut self) {
+    /// Forgets what the registry has by now; how many envelopes it is behind.
+    pub(super) fn forget_reflected(&mut self) -> u64 {
         let reflected = self.reflector.reflected();
-        if let Some(state) = &mut self.state {
-            state.reflected(reflected);
-        }
+        let Some(state) = &mut self.state else {
+            return 0;
+        };
+        state.reflected(reflected);
+        state.end().0.saturating_sub(reflected.0)
     }
 }
 

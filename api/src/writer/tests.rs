@@ -405,3 +405,39 @@ async fn a_database_made_again_is_a_new_log() {
         ErrorCode::NotFound
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_known_before_anything_touches_its_database() {
+    let mut bench = Bench::new();
+    let writer = bench.declared().await;
+    let told = submit(&writer, 3, create("p1")).await.unwrap();
+    writer.shutdown().await;
+    bench.registry = registry();
+    let writer = bench.writer();
+    let known = writer.receipt(CommandId(Uuid::from_u128(3))).await.unwrap();
+    assert_eq!(known, Some(told));
+    let unknown = writer
+        .receipt(CommandId(Uuid::from_u128(99)))
+        .await
+        .unwrap();
+    assert_eq!(unknown, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_knows_more_than_the_log_is_built_anew() {
+    let mut bench = Bench::new();
+    let writer = bench.declared().await;
+    let older = bench.log.log.fork();
+    for number in 0..20_u128 {
+        submit(&writer, 10 + number, create(&format!("p{number}")))
+            .await
+            .unwrap();
+    }
+    writer.shutdown().await;
+    bench.log.log = older;
+    let writer = bench.writer();
+    let again = submit(&writer, 50, create("p3")).await.unwrap();
+    assert_eq!(again.sequence, Some(Sequence(1)), "the older log has no p3");
+    let end = bench.log.end(&stream()).await.unwrap();
+    assert_eq!(end, again.last.next());
+}

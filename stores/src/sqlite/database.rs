@@ -50,7 +50,7 @@ impl Database {
     pub(crate) fn open(location: &Location, mode: Mode, schema: &Schema) -> StoreResult<Self> {
         let writer = open_writer(location, schema)?;
         let path = match location {
-            Location::File(path) => Some(path.clone()),
+            Location::File(path) | Location::Kept(path) => Some(path.clone()),
             Location::Memory => None,
         };
         let pooled = mode == Mode::Threads && path.is_some();

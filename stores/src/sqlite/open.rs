@@ -15,8 +15,10 @@ use super::failure::{Attempt, Failure};
 /// Where a store keeps its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file, made when it is not there.
+    /// A file, made when it is not there, set aside when it is damaged.
     File(PathBuf),
+    /// A file that is looked at as it is: not made, not set aside.
+    Kept(PathBuf),
     /// Memory, for tests; gone with the last user.
     Memory,
 }
@@ -48,11 +50,16 @@ enum Opened {
 /// Opens the connection that writes. A file that cannot be used is set aside, once.
 pub(crate) fn open_writer(location: &Location, schema: &Schema) -> StoreResult<Connection> {
     let failed = |failure: Failure| failure.into_store_error(schema.store);
-    let Location::File(path) = location else {
-        let mut connection = Connection::open_in_memory().map_err(|error| failed(error.into()))?;
-        configure(&connection, schema.cache).map_err(failed)?;
-        create_tables(&mut connection, schema).map_err(failed)?;
-        return Ok(connection);
+    let path = match location {
+        Location::File(path) => path,
+        Location::Kept(path) => return open_kept(path, schema),
+        Location::Memory => {
+            let memory = Connection::open_in_memory();
+            let mut connection = memory.map_err(|error| failed(error.into()))?;
+            configure(&connection, schema.cache).map_err(failed)?;
+            create_tables(&mut connection, schema).map_err(failed)?;
+            return Ok(connection);
+        }
     };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|error| unavailable(schema, &error))?;
@@ -69,6 +76,23 @@ pub(crate) fn open_writer(location: &Location, schema: &Schema) -> StoreResult<C
                 }),
             }
         }
+    }
+}
+
+fn open_kept(path: &Path, schema: &Schema) -> StoreResult<Connection> {
+    if !path.is_file() {
+        return Err(StoreError::Damaged {
+            store: schema.store,
+            reason: format!("{} is not there", path.display()),
+        });
+    }
+    let opened = open_file(path, schema).map_err(|failure| failure.into_store_error(schema.store));
+    match opened? {
+        Opened::Ready(connection) => Ok(connection),
+        Opened::SetAside(reason) => Err(StoreError::Damaged {
+            store: schema.store,
+            reason: format!("{}: {reason}", path.display()),
+        }),
     }
 }
 
