@@ -77,7 +77,7 @@ impl std::hash::Hash for Json {
 /// Drops the blanks outside strings of a text that is known to be JSON.
 fn compact(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
     let text = raw.get();
-    if !text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+    if !has_blanks(text.as_bytes()) {
         return Ok(raw);
     }
     let mut result = String::with_capacity(text.len());
@@ -95,6 +95,22 @@ fn compact(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
         result.push(c);
     }
     RawValue::from_string(result)
+}
+
+/// Whether there are blanks outside strings; nearly never, so this decides without a copy.
+fn has_blanks(text: &[u8]) -> bool {
+    let mut in_string = false;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' => at += 1,
+            blank if !in_string && blank.is_ascii_whitespace() => return true,
+            _ => {}
+        }
+        at += 1;
+    }
+    false
 }
 
 impl fmt::Debug for Json {

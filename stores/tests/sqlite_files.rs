@@ -1,4 +1,5 @@
 //! Files on SQLite that cannot be used are set aside, and nothing in them is read as data.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

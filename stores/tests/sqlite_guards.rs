@@ -1,10 +1,11 @@
 //! What each guard is for: without it, the property that it protects does not hold.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{block_on, documents, graph, registry};
+use common::{block_on, documents, graph, registry, registry_work};
 use spice_core::guard::{Guard, Guards};
 use spice_stores::sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 
@@ -33,6 +34,6 @@ without! {
         documents::generations_of_a_branch_are_apart;
     documents_need_tombstones: Tombstones, SqliteDocuments, documents::tombstones_stay;
     registry_needs_its_position: RegistryPosition, SqliteRegistry, registry::advance_lets_one_win;
-    registry_needs_fence: Fence, SqliteRegistry, registry::a_zombie_records_nothing;
-    registry_needs_position: Position, SqliteRegistry, registry::records_follow_each_other;
+    registry_needs_fence: Fence, SqliteRegistry, registry_work::a_zombie_records_nothing;
+    registry_needs_position: Position, SqliteRegistry, registry_work::records_follow_each_other;
 }

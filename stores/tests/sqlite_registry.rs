@@ -1,4 +1,5 @@
 //! The registry on SQLite passes the conformance suite, in a file and in memory.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -33,12 +34,12 @@ fn in_files(run: impl FnOnce(Make<'_>)) {
 }
 
 macro_rules! conforms {
-    ($($property:ident),* $(,)?) => {
+    ($($suite:ident::$property:ident),* $(,)?) => {
         mod memory {
             $(#[test]
             fn $property() {
                 super::in_memory(|make| {
-                    super::common::block_on(super::common::registry::$property(make));
+                    super::common::block_on(super::common::$suite::$property(make));
                 });
             })*
         }
@@ -46,7 +47,7 @@ macro_rules! conforms {
             $(#[test]
             fn $property() {
                 super::in_files(|make| {
-                    super::common::block_on(super::common::registry::$property(make));
+                    super::common::block_on(super::common::$suite::$property(make));
                 });
             })*
         }
@@ -54,16 +55,16 @@ macro_rules! conforms {
 }
 
 conforms!(
-    advance_lets_one_win,
-    commands_are_found_and_forgotten,
-    a_value_released_and_claimed_anew_is_claimed,
-    leases_change_hands_with_a_new_fence,
-    a_free_lease_goes_to_one,
-    a_zombie_records_nothing,
-    records_follow_each_other,
-    processed_rows_are_told_and_pruned,
-    dead_letters_wait_in_order,
-    retries_are_remembered_and_wake,
+    registry::advance_lets_one_win,
+    registry::commands_are_found_and_forgotten,
+    registry::a_value_released_and_claimed_anew_is_claimed,
+    registry_work::leases_change_hands_with_a_new_fence,
+    registry_work::a_free_lease_goes_to_one,
+    registry_work::a_zombie_records_nothing,
+    registry_work::records_follow_each_other,
+    registry_work::processed_rows_are_told_and_pruned,
+    registry_work::dead_letters_wait_in_order,
+    registry_work::retries_are_remembered_and_wake,
 );
 
 #[test]

@@ -30,7 +30,7 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "documents",
     application: 0x5350_0003,
-    version: 2,
+    version: 3,
     tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
     cache: 8 * 1024,
 };

@@ -1,7 +1,7 @@
 //! Random stories of a log: branches of branches, creates, updates, deletes; and what a naive
 //! reader of the whole story says of them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use spice_core::{
@@ -173,17 +173,17 @@ impl Story {
     }
 
     /// Every entity that was ever written.
-    pub fn entities(&self) -> BTreeMap<Entity, ()> {
+    pub fn entities(&self) -> BTreeSet<Entity> {
         self.versions
             .iter()
-            .map(|version| (version.entity.clone(), ()))
+            .map(|version| version.entity.clone())
             .collect()
     }
 
     /// The live versions that show.
     pub fn live(&self, lineage: &Lineage) -> Vec<Version> {
         self.entities()
-            .keys()
+            .iter()
             .filter_map(|entity| self.showing(lineage, entity))
             .filter(|version| version.data.is_some())
             .cloned()

@@ -1,6 +1,6 @@
 //! Writing documents by their external version, and their words.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use spice_core::{
@@ -55,6 +55,7 @@ pub(super) fn apply(
         }
     }
     writer.counts.save(connection)?;
+    writer.save_words(connection)?;
     Ok(result)
 }
 
@@ -86,8 +87,15 @@ struct Writer<'connection> {
     insert: CachedStatement<'connection>,
     update: CachedStatement<'connection>,
     delete: CachedStatement<'connection>,
-    insert_words: CachedStatement<'connection>,
-    delete_words: CachedStatement<'connection>,
+    words: BTreeMap<i64, WordChange>,
+}
+
+/// What a batch does to the words of a row.
+struct WordChange {
+    /// Whether the row had words before the batch.
+    had_words: bool,
+    /// What it has after it, marked; none for a tombstone.
+    text: Option<String>,
 }
 
 impl<'connection> Writer<'connection> {
@@ -101,7 +109,7 @@ impl<'connection> Writer<'connection> {
             insert: connection.prepare_cached(
                 "INSERT INTO documents (scope, id, position, live, sequence, event_id,
                      occurred_at, created_at, data)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING row",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?,
             update: connection.prepare_cached(
                 "UPDATE documents SET position = ?2, live = ?3, sequence = ?4, event_id = ?5,
@@ -109,9 +117,7 @@ impl<'connection> Writer<'connection> {
                  WHERE row = ?1",
             )?,
             delete: connection.prepare_cached(DELETE)?,
-            insert_words: connection
-                .prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?,
-            delete_words: connection.prepare_cached(DELETE_WORDS)?,
+            words: BTreeMap::new(),
         })
     }
 
@@ -139,7 +145,7 @@ impl<'connection> Writer<'connection> {
             Some(self.put(document, scope, id, sequence, stored)?)
         };
         if let Some(row) = row {
-            self.put_words(row, scope, was_live, document.data.as_ref())?;
+            self.note_words(row, scope, was_live, document.data.as_ref());
         }
         if let Some(data) = &document.data {
             let position = to_column(document.position.0)?;
@@ -187,22 +193,31 @@ impl<'connection> Writer<'connection> {
             created_at,
             data
         ];
-        Ok(self.insert.query_row(values, |row| row.get(0))?)
+        Ok(self.insert.insert(values)?)
     }
 
-    fn put_words(
-        &mut self,
-        row: i64,
-        scope: i64,
-        was_live: bool,
-        data: Option<&Json>,
-    ) -> Attempt<()> {
-        if was_live {
-            self.delete_words.execute([row])?;
-        }
-        if let Some(data) = data {
-            let text = words::of_document(scope, data.as_str());
-            self.insert_words.execute(params![row, text])?;
+    fn note_words(&mut self, row: i64, scope: i64, was_live: bool, data: Option<&Json>) {
+        let text = data.map(|data| words::of_document(scope, data.as_str()));
+        let change = self.words.entry(row).or_insert(WordChange {
+            had_words: was_live,
+            text: None,
+        });
+        change.text = text;
+    }
+
+    /// Writes the words of the whole batch, apart from everything else: FTS5 would write its
+    /// buffer out at each statement between that can be undone alone.
+    fn save_words(&self, connection: &Connection) -> Attempt<()> {
+        let mut delete = connection.prepare_cached(DELETE_WORDS)?;
+        let mut insert =
+            connection.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?;
+        for (row, change) in &self.words {
+            if change.had_words {
+                delete.execute([row])?;
+            }
+            if let Some(text) = &change.text {
+                insert.execute(params![row, text])?;
+            }
         }
         Ok(())
     }

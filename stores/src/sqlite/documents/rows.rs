@@ -15,6 +15,8 @@ use crate::sqlite::{
 
 /// A scope's `live` is how many of its documents are no tombstones. The index tells what a walk
 /// through a class needs without reading the documents; `words` has their text by row number.
+/// Words of replaced documents are merged away at 30 % of a segment, not at SQLite's 10: measured,
+/// a third of the work for the same queries.
 pub(super) const TABLES: &str = "
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
@@ -23,6 +25,7 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_id ON documents (scope, id, position, live);
 CREATE VIRTUAL TABLE words USING fts5 (
     text, content='', contentless_delete=1, detail=none, tokenize='ascii');
+INSERT INTO words (words, rank) VALUES ('deletemerge', 30);
 ";
 
 /// The columns that [`document`] reads.

@@ -79,7 +79,7 @@ pub(super) fn search(
         Some(_) => Found::default(),
         None => candidates::find(connection, indexer, &search.filters, &query.layers)?,
     };
-    let (hits, total) = query.select(found.ids)?;
+    let (hits, total) = query.select(found.ids.as_ref())?;
     Ok((query.page(hits, total, &search.class)?, found.missing))
 }
 
@@ -108,7 +108,7 @@ impl Query<'_> {
     }
 
     /// The first hits after the cursor, and how many there are in all.
-    fn select(&self, candidates: Option<BTreeSet<String>>) -> Attempt<(Vec<Hit>, u64)> {
+    fn select(&self, candidates: Option<&BTreeSet<String>>) -> Attempt<(Vec<Hit>, u64)> {
         let mut hits = Vec::new();
         let mut total = 0;
         let mut fetch = self
@@ -154,7 +154,7 @@ impl Query<'_> {
     /// Visits the live documents that may pass, in order of id.
     fn visit(
         &self,
-        candidates: Option<BTreeSet<String>>,
+        candidates: Option<&BTreeSet<String>>,
         mut visit: impl FnMut(&str, i64, Layer) -> Attempt<()>,
     ) -> Attempt<()> {
         if let Some(query) = &self.search.text {
@@ -163,7 +163,7 @@ impl Query<'_> {
             }
             return Ok(());
         }
-        let ranges: Vec<KeyRange> = match &candidates {
+        let ranges: Vec<KeyRange> = match candidates {
             Some(ids) => ids.iter().map(|id| KeyRange::only(id)).collect(),
             None => vec![KeyRange::after(None)],
         };
