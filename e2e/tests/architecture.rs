@@ -1,6 +1,8 @@
 //! The direction of the arrows between the rooms (ARCHITECTURE.md), and a few rules of the house
 //! that no lint knows.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     collections::BTreeSet,
     fs,
