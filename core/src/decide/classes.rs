@@ -9,7 +9,7 @@ use crate::{
     json::Json,
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     name::{BranchName, ClassName},
-    ontology::Class,
+    ontology::{Class, Property},
     time::Timestamp,
 };
 
@@ -56,7 +56,9 @@ pub(super) fn update(
     draft.state.schema(branch)?;
     let (entry, state) = current(draft, branch, class, expected)?;
     let definition = state.data.clone().unwrap_or_else(Json::null);
-    let updated = Class::stored(class.clone(), &definition)?.patched(patch)?;
+    let before = Class::stored(class.clone(), &definition)?;
+    let updated = before.patched(patch)?;
+    refuse_late_unique(draft, branch, &before, &updated)?;
     let change = Change {
         event_type: EventType::OntologyClassUpdated,
         sequence: state.sequence.next(),
@@ -107,6 +109,37 @@ pub(super) fn delete(
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
     push(draft, branch, class, None, change)
+}
+
+/// What instances hold of a property is claimed as they are written. So a property becomes unique,
+/// and a unique one compares in another way, only while there is none.
+fn refuse_late_unique(
+    draft: &Draft,
+    branch: &BranchState,
+    before: &Class,
+    after: &Class,
+) -> Result<(), Stop> {
+    let is_claimed = |property: &&Property| {
+        let old = before.properties().iter();
+        let mut old = old.filter(|old| old.unique && old.name == property.name);
+        old.any(|old| old.compares_like(property))
+    };
+    let mut unique = after.properties().iter().filter(|it| it.unique);
+    let Some(property) = unique.find(|property| !is_claimed(property)) else {
+        return Ok(());
+    };
+    if !draft.state.has_instances(branch, &after.id)? {
+        return Ok(());
+    }
+    let message = format!(
+        "property {} of class {} cannot become unique, nor change its type while it is, as long as \
+         the class has instances; delete them first, or add a class",
+        property.name, after.id
+    );
+    Err(Refusal::new(ErrorCode::FailedPrecondition, message)
+        .with("property", property.name.as_str())
+        .with("class_id", after.id.as_str())
+        .into())
 }
 
 struct Change {

@@ -1,5 +1,7 @@
 //! Databases, their branches, and marks in their logs.
 
+use serde::Serialize;
+
 use super::{Draft, Fact, Stop};
 use crate::{
     command::Action,
@@ -10,6 +12,7 @@ use crate::{
     },
     id::{AggregateId, LogPosition, Sequence},
     json::Json,
+    model::BranchState,
     name::BranchName,
 };
 
@@ -45,19 +48,13 @@ pub(super) fn create(
         description: description.to_owned(),
         options: options.cloned(),
     };
-    let data = Json::of(&event)?;
-    let event_type = EventType::DatabaseCreated;
-    draft.push(
-        Fact {
-            event_type,
-            kind: Kind::Domain,
-            aggregate,
-            sequence,
-            data,
-        },
-        None,
-    );
-    Ok(())
+    let head = Head {
+        event_type: EventType::DatabaseCreated,
+        kind: Kind::Domain,
+        aggregate,
+        sequence,
+    };
+    tell(draft, head, &event, None)
 }
 
 pub(super) fn delete(draft: &mut Draft, expected: Sequence) -> Result<(), Stop> {
@@ -115,19 +112,13 @@ pub(super) fn create_branch(
         from_position: position,
         base: parent.lineage.at(position),
     };
-    let data = Json::of(&event)?;
-    let event_type = EventType::BranchCreated;
-    draft.push(
-        Fact {
-            event_type,
-            kind: Kind::Domain,
-            aggregate,
-            sequence,
-            data,
-        },
-        None,
-    );
-    Ok(())
+    let head = Head {
+        event_type: EventType::BranchCreated,
+        kind: Kind::Domain,
+        aggregate,
+        sequence,
+    };
+    tell(draft, head, &event, None)
 }
 
 pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -> Result<(), Stop> {
@@ -150,19 +141,13 @@ pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -
         branch: name.clone(),
         branch_generation: branch.generation,
     };
-    let data = Json::of(&event)?;
-    let event_type = EventType::BranchDeleted;
-    draft.push(
-        Fact {
-            event_type,
-            kind: Kind::Domain,
-            aggregate,
-            sequence,
-            data,
-        },
-        Some(branch),
-    );
-    Ok(())
+    let head = Head {
+        event_type: EventType::BranchDeleted,
+        kind: Kind::Domain,
+        aggregate,
+        sequence,
+    };
+    tell(draft, head, &event, Some(branch))
 }
 
 pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
@@ -187,21 +172,16 @@ pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
     };
     let aggregate = AggregateId::Database(draft.command.database.clone());
     draft.command(aggregate.clone(), None, None)?;
-    let data = Json::of(&event)?;
-    let event_type = EventType::EventDiscarded;
-    draft.push(
-        Fact {
-            event_type,
-            kind: Kind::Control,
-            aggregate,
-            sequence: None,
-            data,
-        },
-        None,
-    );
-    Ok(())
+    let head = Head {
+        event_type: EventType::EventDiscarded,
+        kind: Kind::Control,
+        aggregate,
+        sequence: None,
+    };
+    tell(draft, head, &event, None)
 }
 
+/// Puts an event down that says no more than that this happened to the database.
 fn mark(
     draft: &mut Draft,
     event_type: EventType,
@@ -209,19 +189,40 @@ fn mark(
     sequence: Option<Sequence>,
 ) -> Result<(), Stop> {
     let database = draft.command.database.clone();
-    let data = Json::of(&DatabaseMark {
+    let event = DatabaseMark {
         db_name: database.clone(),
-    })?;
-    let aggregate = AggregateId::Database(database);
-    draft.push(
-        Fact {
-            event_type,
-            kind,
-            aggregate,
-            sequence,
-            data,
-        },
-        None,
-    );
+    };
+    let head = Head {
+        event_type,
+        kind,
+        aggregate: AggregateId::Database(database),
+        sequence,
+    };
+    tell(draft, head, &event, None)
+}
+
+/// What an event is, beside what it says.
+struct Head {
+    event_type: EventType,
+    kind: Kind,
+    aggregate: AggregateId,
+    sequence: Option<Sequence>,
+}
+
+/// Puts an event down.
+fn tell<T: Serialize>(
+    draft: &mut Draft,
+    head: Head,
+    event: &T,
+    branch: Option<&BranchState>,
+) -> Result<(), Stop> {
+    let fact = Fact {
+        event_type: head.event_type,
+        kind: head.kind,
+        aggregate: head.aggregate,
+        sequence: head.sequence,
+        data: Json::of(event)?,
+    };
+    draft.push(fact, branch);
     Ok(())
 }

@@ -121,6 +121,11 @@ impl Property {
         Ok(property)
     }
 
+    /// Whether two values are equal under this property exactly when they are under `other`.
+    pub(crate) fn compares_like(&self, other: &Self) -> bool {
+        self.rule.compares_like(&other.rule)
+    }
+
     /// What can still be told of a property that today's rules would refuse.
     pub(super) fn lenient(value: &Json) -> Option<Self> {
         let fields = crate::json::entries(value)?;

@@ -121,6 +121,16 @@ impl Rule {
         Key::List(values.iter().map(|item| rule.key(item)).collect())
     }
 
+    /// Whether values have the same keys under both rules: the types say so, down to the items.
+    pub(super) fn compares_like(&self, other: &Self) -> bool {
+        let items = match (&self.items, &other.items) {
+            (None, None) => true,
+            (Some(one), Some(another)) => one.compares_like(another),
+            _ => false,
+        };
+        items && self.property_type == other.property_type
+    }
+
     /// Whether full-text search looks into the values, or into the items of the lists.
     pub(super) fn is_text(&self) -> bool {
         match self.property_type {

@@ -3,7 +3,7 @@
 use super::{
     BranchState, Change, Current, Draft, EventType, InstanceChange, InstanceEvent, ModelEntry,
     ModelKey, Pending, RawData, Refusal, Scope, Sequence, Stop,
-    claim::{claim, twice},
+    claim::{claim, release, twice},
     class_not_found,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     id::AggregateId,
     json::Properties,
     model::AggregateState,
-    name::{InstanceId, PropertyName},
+    name::InstanceId,
     ontology::{Candidate, Class},
 };
 
@@ -49,9 +49,9 @@ pub(super) fn decide_change(
                 event_type: EventType::InstanceUpdated,
                 aggregate: aggregate(draft, scope, class, id),
                 sequence: current.state.sequence.next(),
-                event: event(draft, scope, class, &candidate, Some((&before, &current)))?,
+                event: event(draft, scope, class, &candidate, Some(&current))?,
             };
-            claim(draft, scope, pending, class, candidate, change)
+            claim(draft, scope, pending, class, candidate, &before, change)
         }
         InstanceChange::DeleteInstance {
             id, expected_seq, ..
@@ -97,7 +97,8 @@ pub(super) fn decide_create(
         sequence: Sequence(1),
         event,
     };
-    claim(draft, scope, pending, class, candidate, change)
+    let nothing = Properties::new();
+    claim(draft, scope, pending, class, candidate, &nothing, change)
 }
 
 pub(super) fn decide_delete(
@@ -110,19 +111,16 @@ pub(super) fn decide_delete(
 ) -> Result<Change, Stop> {
     let aggregate = aggregate(draft, scope, class, id);
     let key = ModelKey::instance(&class.id, id);
-    if pending.instances.insert(key, false).is_some() {
+    if pending.instances.contains_key(&key) {
         return Err(twice(&aggregate).into());
     }
     let before: Properties = match &current.state.data {
         Some(data) => data.read()?,
         None => Properties::new(),
     };
-    let released = unique_pairs(class, &before);
-    for (property, digest) in &released {
-        pending
-            .owners
-            .insert(ModelKey::unique(&class.id, property, digest), None);
-    }
+    let superseded = superseded(draft, scope.branch, current)?;
+    let unique = release(draft, scope, pending, class, id, &before)?;
+    pending.instances.insert(key, false);
     let event = InstanceEvent {
         db_name: draft.command.database.clone(),
         branch: scope.branch.name.clone(),
@@ -130,11 +128,8 @@ pub(super) fn decide_delete(
         instance_id: id.clone(),
         created_at: current.state.created_at,
         data: None,
-        unique: UniqueChange {
-            claimed: Vec::new(),
-            released,
-        },
-        superseded: superseded(draft, scope.branch, current)?,
+        unique,
+        superseded,
     };
     let sequence = current.state.sequence.next();
     Ok(Change {
@@ -172,55 +167,27 @@ pub(super) fn current(
     })
 }
 
+/// The event, but for the unique values that it claims and gives up.
 pub(super) fn event(
     draft: &Draft,
     scope: &Scope,
     class: &Class,
     candidate: &Candidate,
-    before: Option<(&Properties, &Current)>,
+    before: Option<&Current>,
 ) -> Result<InstanceEvent, Stop> {
-    let held = before
-        .map(|(state, _)| unique_pairs(class, state))
-        .unwrap_or_default();
-    let holds: Vec<(PropertyName, String)> = candidate
-        .unique
-        .iter()
-        .map(|(property, digest, _)| (property.clone(), digest.clone()))
-        .collect();
-    let unique = UniqueChange {
-        released: held
-            .iter()
-            .filter(|value| !holds.contains(value))
-            .cloned()
-            .collect(),
-        claimed: holds
-            .into_iter()
-            .filter(|value| !held.contains(value))
-            .collect(),
-    };
     Ok(InstanceEvent {
         db_name: draft.command.database.clone(),
         branch: scope.branch.name.clone(),
         class_id: class.id.clone(),
         instance_id: candidate.id.clone(),
-        created_at: before.map_or(draft.moment.occurred_at, |(_, current)| {
-            current.state.created_at
-        }),
+        created_at: before.map_or(draft.moment.occurred_at, |current| current.state.created_at),
         data: Some(candidate.properties.clone()),
-        unique,
+        unique: UniqueChange::default(),
         superseded: match before {
-            Some((_, current)) => superseded(draft, scope.branch, current)?,
+            Some(current) => superseded(draft, scope.branch, current)?,
             None => None,
         },
     })
-}
-
-pub(super) fn unique_pairs(class: &Class, properties: &Properties) -> Vec<(PropertyName, String)> {
-    let values = class.unique_values(properties);
-    values
-        .into_iter()
-        .map(|(property, digest, _)| (property, digest))
-        .collect()
 }
 
 pub(super) fn superseded(

@@ -6,82 +6,218 @@ use super::{
     AggregateState, Change, Draft, InstanceId, Json, ModelKey, Pending, Refusal, Scope, Stop,
 };
 use crate::{
+    decide::Need,
     error::Violation,
+    event::UniqueChange,
     id::{AggregateId, InstanceRef},
+    json::Properties,
     model::UniqueState,
     name::PropertyName,
     ontology::{Candidate, Class},
 };
 
-/// Checks what must be unique and what must not lead to nothing, and notes what the change does.
+/// A value that no other instance of the class may have: the property and the value's digest.
+type Held = (PropertyName, String);
+
+/// Checks what must be unique and what must not lead to nothing, and notes what the change does:
+/// in its event the values that it claims and gives up.
 pub(super) fn claim(
     draft: &Draft,
     scope: &Scope,
     pending: &mut Pending,
     class: &Class,
     candidate: Candidate,
-    change: Change,
+    before: &Properties,
+    mut change: Change,
 ) -> Result<Change, Stop> {
     let key = ModelKey::instance(&class.id, &candidate.id);
     if pending.instances.contains_key(&key) {
         return Err(twice(&change.aggregate).into());
     }
-    let mut needs = Vec::new();
-    let mut violations = Vec::new();
-    for (property, digest, value) in &candidate.unique {
-        let owner_key = ModelKey::unique(&class.id, property, digest);
-        match owner(draft, scope, pending, &owner_key) {
-            Ok(Some(owner)) if owner != candidate.id => {
-                violations.push(taken(property, value, class, &owner));
-            }
-            Ok(_) => {}
-            Err(Stop::Needs(more)) => needs.extend(more),
-            Err(refused) => return Err(refused),
-        }
-    }
+    let desk = Desk {
+        draft,
+        scope,
+        pending,
+        class,
+    };
+    let mut found = Checks::default();
+    let unique = desk.unique_change(&candidate, before, &mut found)?;
     for (predicate, target) in &candidate.strict {
-        match is_live(draft, scope, pending, target) {
-            Ok(true) => {}
-            Ok(false) => violations.push(dangling(predicate, target)),
-            Err(Stop::Needs(more)) => needs.extend(more),
-            Err(refused) => return Err(refused),
+        if found.answer(is_live(draft, scope, pending, target))? == Some(false) {
+            found.violations.push(dangling(predicate, target));
         }
     }
-    if !needs.is_empty() {
-        return Err(Stop::Needs(needs));
-    }
-    if !violations.is_empty() {
-        return Err(Refusal::validation(&violations).into());
-    }
-    for (property, digest) in &change.event.unique.released {
-        pending
-            .owners
-            .insert(ModelKey::unique(&class.id, property, digest), None);
-    }
-    for (property, digest, _) in candidate.unique {
-        let owner_key = ModelKey::unique(&class.id, &property, &digest);
-        pending.owners.insert(owner_key, Some(candidate.id.clone()));
-    }
+    found.settle()?;
+    note(pending, class, &candidate.id, &unique);
     pending.instances.insert(key, true);
+    change.event.unique = unique;
     Ok(change)
 }
 
-pub(super) fn owner(
+/// Notes that an instance gives up all that it has claimed.
+pub(super) fn release(
     draft: &Draft,
     scope: &Scope,
-    pending: &Pending,
-    key: &ModelKey,
-) -> Result<Option<InstanceId>, Stop> {
-    if let Some(owner) = pending.owners.get(key) {
-        return Ok(owner.clone());
+    pending: &mut Pending,
+    class: &Class,
+    id: &InstanceId,
+    before: &Properties,
+) -> Result<UniqueChange, Stop> {
+    let desk = Desk {
+        draft,
+        scope,
+        pending,
+        class,
+    };
+    let mut found = Checks::default();
+    let released = desk.owned(id, unique_pairs(class, before), &mut found)?;
+    found.settle()?;
+    let unique = UniqueChange {
+        claimed: Vec::new(),
+        released,
+    };
+    note(pending, class, id, &unique);
+    Ok(unique)
+}
+
+/// What checks have found: all that is wrong, and all that has to be known first.
+#[derive(Default)]
+struct Checks {
+    needs: Vec<Need>,
+    violations: Vec<Violation>,
+}
+
+impl Checks {
+    /// The answer; none when something has to be known first.
+    fn answer<T>(&mut self, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Stop::Needs(more)) => {
+                self.needs.extend(more);
+                Ok(None)
+            }
+            Err(refused) => Err(refused),
+        }
     }
-    match draft.state.entry(scope.branch, key)? {
-        Some(entry) => Ok(entry.value.read::<UniqueState>()?.owner),
-        None => Ok(None),
+
+    fn settle(self) -> Result<(), Stop> {
+        if !self.needs.is_empty() {
+            return Err(Stop::Needs(self.needs));
+        }
+        if !self.violations.is_empty() {
+            return Err(Refusal::validation(&self.violations).into());
+        }
+        Ok(())
     }
 }
 
-pub(super) fn is_live(
+/// Where the owners of the unique values of a class are looked up.
+struct Desk<'a> {
+    draft: &'a Draft<'a>,
+    scope: &'a Scope<'a>,
+    pending: &'a Pending,
+    class: &'a Class,
+}
+
+impl Desk<'_> {
+    /// What an instance claims that it has not yet, and what it gives up of what it has.
+    fn unique_change(
+        &self,
+        candidate: &Candidate,
+        before: &Properties,
+        found: &mut Checks,
+    ) -> Result<UniqueChange, Stop> {
+        let mut held = unique_pairs(self.class, before);
+        let mut claimed = Vec::new();
+        for (property, digest, value) in &candidate.unique {
+            let wanted = (property.clone(), digest.clone());
+            held.retain(|value| *value != wanted);
+            match found.answer(self.owner(&wanted))?.flatten() {
+                Some(owner) if owner == candidate.id => {}
+                Some(owner) if found.answer(self.holds(&owner, &wanted))?.unwrap_or(false) => {
+                    found
+                        .violations
+                        .push(taken(property, value, self.class, &owner));
+                }
+                _ => claimed.push(wanted),
+            }
+        }
+        Ok(UniqueChange {
+            claimed,
+            released: self.owned(&candidate.id, held, found)?,
+        })
+    }
+
+    /// Who has claimed a value last.
+    fn owner(&self, (property, digest): &Held) -> Result<Option<InstanceId>, Stop> {
+        let key = ModelKey::unique(&self.class.id, property, digest);
+        if let Some(owner) = self.pending.owners.get(&key) {
+            return Ok(owner.clone());
+        }
+        match self.draft.state.entry(self.scope.branch, &key)? {
+            Some(entry) => Ok(entry.value.read::<UniqueState>()?.owner),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an owner still has the value. While the class did not call it unique, the owner
+    /// may have changed it or gone without giving it up.
+    fn holds(&self, owner: &InstanceId, held: &Held) -> Result<bool, Stop> {
+        let (property, digest) = held;
+        let claimed = ModelKey::unique(&self.class.id, property, digest);
+        if self.pending.owners.contains_key(&claimed) {
+            return Ok(true);
+        }
+        let key = ModelKey::instance(&self.class.id, owner);
+        if self.pending.instances.get(&key) == Some(&false) {
+            return Ok(false);
+        }
+        let Some(entry) = self.draft.state.entry(self.scope.branch, &key)? else {
+            return Ok(false);
+        };
+        let state: AggregateState = entry.value.read()?;
+        let Some(data) = state.data else {
+            return Ok(false);
+        };
+        Ok(unique_pairs(self.class, &data.read()?).contains(held))
+    }
+
+    /// Those of the values that the instance itself has claimed.
+    fn owned(
+        &self,
+        id: &InstanceId,
+        held: Vec<Held>,
+        found: &mut Checks,
+    ) -> Result<Vec<Held>, Stop> {
+        let mut owned = Vec::with_capacity(held.len());
+        for value in held {
+            if found.answer(self.owner(&value))?.flatten().as_ref() == Some(id) {
+                owned.push(value);
+            }
+        }
+        Ok(owned)
+    }
+}
+
+/// Lets later changes of the same command know.
+fn note(pending: &mut Pending, class: &Class, id: &InstanceId, unique: &UniqueChange) {
+    let released = unique.released.iter().map(|value| (value, None));
+    let claimed = unique.claimed.iter().map(|value| (value, Some(id.clone())));
+    for ((property, digest), owner) in released.chain(claimed) {
+        let key = ModelKey::unique(&class.id, property, digest);
+        pending.owners.insert(key, owner);
+    }
+}
+
+fn unique_pairs(class: &Class, properties: &Properties) -> Vec<Held> {
+    let values = class.unique_values(properties);
+    values
+        .into_iter()
+        .map(|(property, digest, _)| (property, digest))
+        .collect()
+}
+
+fn is_live(
     draft: &Draft,
     scope: &Scope,
     pending: &Pending,
@@ -108,12 +244,7 @@ pub(super) fn twice(aggregate: &AggregateId) -> Refusal {
     Refusal::validation(&[violation])
 }
 
-pub(super) fn taken(
-    property: &PropertyName,
-    value: &Json,
-    class: &Class,
-    owner: &InstanceId,
-) -> Violation {
+fn taken(property: &PropertyName, value: &Json, class: &Class, owner: &InstanceId) -> Violation {
     Violation {
         field: property.to_string(),
         rule: "unique".into(),
@@ -125,7 +256,7 @@ pub(super) fn taken(
     }
 }
 
-pub(super) fn dangling(predicate: &PropertyName, target: &InstanceRef) -> Violation {
+fn dangling(predicate: &PropertyName, target: &InstanceRef) -> Violation {
     Violation {
         field: predicate.to_string(),
         rule: "integrity".into(),
