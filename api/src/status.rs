@@ -14,8 +14,14 @@ use std::{
 use spice_core::{
     decide::Receipt,
     error::StoreError,
+    event::EventDiscarded,
     id::{CommandId, LogPosition, StreamId},
-    port::registry::{DeadLetter, Outcome},
+    lineage::Lineage,
+    model::ModelKey,
+    port::{
+        graph::Sink,
+        registry::{DeadLetter, Outcome, WorkKey},
+    },
     time::Timestamp,
 };
 
@@ -23,8 +29,13 @@ use crate::http::Api;
 
 /// How many completed commands are remembered.
 const REMEMBERED: usize = 50_000;
-/// How many events of one command are looked up one by one for a discard.
+/// How many events of one command are looked up one by one for a discard that the write model
+/// does not show yet.
 const LOOKED_UP: u64 = 64;
+/// Whose positions count, and how many handlers an event can be discarded from.
+const GRAPH_WORKER: &str = "graph_worker";
+const PROJECTION_WORKER: &str = "projection_worker";
+const WORKERS: u64 = 2;
 
 /// Where a command is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,25 +194,41 @@ impl Api {
         Ok(under_way(receipt, state))
     }
 
-    /// Whether graph and documents have a command; cheaper than its whole status.
-    pub(crate) async fn is_completed(&self, receipt: &Receipt) -> Result<bool, StoreError> {
-        let farthest = self.farthest(&receipt.stream).await?;
-        if farthest.graph <= receipt.last || farthest.documents <= receipt.last {
-            return Ok(false);
-        }
-        Ok(self.dead_letters_of(receipt).await?.is_empty())
+    /// The next position that the graph does not show yet, or whose parking is not recorded yet:
+    /// a sink moves past what it refuses before the dead letter is there.
+    pub(crate) async fn graph_passed(&self, stream: &StreamId) -> Result<LogPosition, StoreError> {
+        let sink = self.engine.graph.sink(stream).await?;
+        self.recorded(GRAPH_WORKER, stream, sink).await
     }
 
-    async fn farthest(&self, stream: &StreamId) -> Result<Farthest, StoreError> {
-        let (graph, documents) = futures::try_join!(
-            self.engine.graph.sink(stream),
-            self.engine.documents.sink(stream)
-        )?;
-        let seen = Farthest {
-            graph: graph.position,
-            documents: documents.position,
+    /// [`Api::graph_passed`] of the documents.
+    pub(crate) async fn documents_passed(
+        &self,
+        stream: &StreamId,
+    ) -> Result<LogPosition, StoreError> {
+        let sink = self.engine.documents.sink(stream).await?;
+        self.recorded(PROJECTION_WORKER, stream, sink).await
+    }
+
+    async fn recorded(
+        &self,
+        worker: &str,
+        stream: &StreamId,
+        sink: Sink,
+    ) -> Result<LogPosition, StoreError> {
+        let key = WorkKey {
+            worker: worker.to_owned(),
+            stream: stream.clone(),
+            sink: sink.generation,
         };
-        Ok(self.memory.pass(stream, seen))
+        Ok(self.engine.work.worked(&key).await?.min(sink.position))
+    }
+
+    /// To be asked for before the dead letters: what is below it has its letters by then.
+    async fn farthest(&self, stream: &StreamId) -> Result<Farthest, StoreError> {
+        let (graph, documents) =
+            futures::try_join!(self.graph_passed(stream), self.documents_passed(stream))?;
+        Ok(self.memory.pass(stream, Farthest { graph, documents }))
     }
 
     async fn dead_letters_of(&self, receipt: &Receipt) -> Result<Vec<DeadLetter>, StoreError> {
@@ -213,11 +240,20 @@ impl Api {
 
     /// Both sinks have passed it and none holds it: it took effect, or was given up.
     async fn outcome(&self, receipt: &Receipt) -> Result<CommandStatus, StoreError> {
+        let end = self.engine.log.end(&receipt.stream).await?;
+        let settled = self.engine.model.reflected(&receipt.stream).await? >= end;
+        if let Some((handler, when)) = self.discarded(receipt).await? {
+            return Ok(failed(receipt, &handler, when));
+        }
+        // The last row tells when. A discard that the write model does not show yet is so new
+        // that its row is there.
+        let events = receipt.position.next().min(receipt.last);
+        let first = if settled {
+            receipt.last.0
+        } else {
+            events.0.max(receipt.last.0.saturating_sub(LOOKED_UP))
+        };
         let mut at = None;
-        let first = receipt
-            .position
-            .0
-            .max(receipt.last.0.saturating_sub(LOOKED_UP));
         for position in first..=receipt.last.0 {
             let rows = self
                 .engine
@@ -226,19 +262,61 @@ impl Api {
                 .await?;
             for (handler, outcome, when) in rows {
                 if outcome == Outcome::Discarded && is_graph(&handler) {
-                    return Ok(failed(receipt, &handler, when));
+                    return Ok(failed(receipt, &handler, Some(when)));
                 }
                 at = at.max(Some(when));
             }
         }
-        self.memory.complete(receipt.command_id, at);
+        if settled {
+            self.memory.complete(receipt.command_id, at);
+        }
         Ok(completed(receipt, at))
+    }
+
+    /// The discard from the graph of any of a command's events, by the write model: the processed
+    /// rows may be pruned. A row that says otherwise wins, for a retry may have come before the
+    /// discard.
+    async fn discarded(
+        &self,
+        receipt: &Receipt,
+    ) -> Result<Option<(String, Option<Timestamp>)>, StoreError> {
+        let events = receipt.last.0.saturating_sub(receipt.position.0) + 1;
+        let limit = usize::try_from(events.saturating_mul(WORKERS)).unwrap_or(usize::MAX);
+        let after = ModelKey::discards_from(receipt.position);
+        let (lineage, prefix) = (Lineage::main(), ModelKey::DISCARDS);
+        let model = &self.engine.model;
+        let found = model
+            .scan(&receipt.stream, &lineage, prefix, Some(&after), limit)
+            .await?;
+        for entry in found {
+            let event: EventDiscarded =
+                entry.value.read().map_err(|error| StoreError::Damaged {
+                    store: "registry",
+                    reason: format!("{}: {error}", entry.key),
+                })?;
+            if event.event_position > receipt.last {
+                break;
+            }
+            if !is_graph(&event.handler) {
+                continue;
+            }
+            let work = &self.engine.work;
+            let rows = work
+                .processed(&receipt.stream, event.event_position)
+                .await?;
+            match rows.into_iter().find(|row| row.0 == event.handler) {
+                Some((_, Outcome::Done | Outcome::SkippedStale, _)) => {}
+                Some((_, _, when)) => return Ok(Some((event.handler, Some(when)))),
+                None => return Ok(Some((event.handler, None))),
+            }
+        }
+        Ok(None)
     }
 }
 
 /// Whether a handler writes the graph.
 fn is_graph(handler: &str) -> bool {
-    !handler.starts_with("projection_worker")
+    !handler.starts_with(PROJECTION_WORKER)
 }
 
 fn under_way(receipt: &Receipt, state: State) -> CommandStatus {
@@ -288,14 +366,14 @@ fn completed(receipt: &Receipt, at: Option<Timestamp>) -> CommandStatus {
     }
 }
 
-fn failed(receipt: &Receipt, handler: &str, at: Timestamp) -> CommandStatus {
+fn failed(receipt: &Receipt, handler: &str, at: Option<Timestamp>) -> CommandStatus {
     let message = format!("discarded from {handler}");
     CommandStatus {
         state: State::Failed,
         parked: Vec::new(),
         retry_count: 0,
-        completed_at: Some(at),
-        history: vec![accepted(receipt), step(State::Failed, Some(at), &message)],
+        completed_at: at,
+        history: vec![accepted(receipt), step(State::Failed, at, &message)],
         error: Some(message),
     }
 }

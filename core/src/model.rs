@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     envelope::{Envelope, EventType, Kind},
-    event::{BranchAt, BranchCreated, BranchDeleted, ClassEvent, DatabaseCreated, InstanceEvent},
+    event::{
+        BranchAt, BranchCreated, BranchDeleted, ClassEvent, DatabaseCreated, EventDiscarded,
+        InstanceEvent,
+    },
     id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence, StreamId},
     json::{Json, Properties},
     lineage::Lineage,
@@ -24,6 +27,8 @@ impl ModelKey {
     pub const BRANCHES: &'static str = "b:";
     /// Prefix of all classes.
     pub const CLASSES: &'static str = "c:";
+    /// Prefix of all discards.
+    pub const DISCARDS: &'static str = "x:";
 
     /// The database itself.
     pub fn database() -> Self {
@@ -55,6 +60,17 @@ impl ModelKey {
         Self(format!("u:{class}/{property}/{digest}").into())
     }
 
+    /// A discard of an event for one handler, in order of the event's position; its value is the
+    /// [`EventDiscarded`] itself.
+    pub fn discard(position: LogPosition, handler: &str) -> Self {
+        Self(format!("x:{:020}/{handler}", position.0).into())
+    }
+
+    /// A key before all discards of the event at `position` and after all of events before it.
+    pub fn discards_from(position: LogPosition) -> Self {
+        Self(format!("x:{:020}", position.0).into())
+    }
+
     /// Reads what an adapter stored.
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
@@ -81,7 +97,7 @@ pub struct ModelEntry {
     pub key: ModelKey,
     /// From which position on it holds.
     pub position: LogPosition,
-    /// One of the `…State` types of this module.
+    /// One of the `…State` types of this module; of a discard, its event.
     pub value: Json,
 }
 
@@ -294,6 +310,11 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
         EventType::InstanceCreated | EventType::InstanceUpdated | EventType::InstanceDeleted => {
             let event: InstanceEvent = envelope.data.read()?;
             instance_entries(envelope, &event)
+        }
+        EventType::EventDiscarded => {
+            let event: EventDiscarded = envelope.data.read()?;
+            let key = ModelKey::discard(event.event_position, &event.handler);
+            Ok(vec![of_database(envelope, key, &event)?])
         }
         _ => Ok(Vec::new()),
     }

@@ -5,20 +5,21 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use spice_core::{
     command::Action,
-    model::BranchState,
+    decide::Receipt,
+    envelope::EventType,
+    error::StoreError,
+    model::{BranchState, UnreadableEnvelope, fold},
     name::{BranchName, DatabaseName},
 };
 
-use crate::{
-    http::{
-        Surface,
-        answer::{self, Answer},
-        bodies::BranchBody,
-        call::{Call, decode},
-        failure::Failure,
-        submit::Submitted,
-    },
-    writer::Snapshot,
+use crate::http::{
+    Surface,
+    answer::{self, Answer},
+    bodies::BranchBody,
+    call::{Call, decode},
+    failure::Failure,
+    read::read_envelope,
+    submit::Submitted,
 };
 
 /// Last parts of a path that are no part of a name, unless the `/` before them is written `%2F`.
@@ -30,7 +31,7 @@ pub(crate) async fn list(call: Call) -> Answer {
     let branches: Vec<Value> = snapshot
         .branches
         .values()
-        .map(|branch| describe(&snapshot, branch))
+        .map(|branch| describe(&snapshot.stream.database, branch))
         .collect();
     answer::json(
         StatusCode::OK,
@@ -67,8 +68,8 @@ pub(crate) async fn create(mut call: Call) -> Answer {
         from_branch,
         from_position,
     };
-    let submitted = call.submit(database.clone(), action, None).await?;
-    changed(&call, &submitted, &database, &branch).await
+    let submitted = call.submit(database, action, None).await?;
+    changed(&call, &submitted, &branch).await
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
@@ -83,8 +84,8 @@ pub(crate) async fn delete(call: Call) -> Answer {
         branch: branch.clone(),
         force,
     };
-    let submitted = call.submit(database.clone(), action, None).await?;
-    changed(&call, &submitted, &database, &branch).await
+    let submitted = call.submit(database, action, None).await?;
+    changed(&call, &submitted, &branch).await
 }
 
 /// oms: `/branch/{db}/{name}/info`.
@@ -108,27 +109,48 @@ fn rest_name(call: &Call, from: usize, but_last: usize) -> Result<BranchName, Fa
 async fn show(call: &Call, branch: BranchName) -> Answer {
     call.refuse_as_of()?;
     let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
-    let data = describe(&snapshot, snapshot.branch(&branch)?);
+    let data = describe(&snapshot.stream.database, snapshot.branch(&branch)?);
     named(&branch, &data)
 }
 
 /// The answer to a branch that was made or deleted: at once, for it holds from its decision on.
-async fn changed(
-    call: &Call,
-    submitted: &Submitted,
-    database: &DatabaseName,
-    branch: &BranchName,
-) -> Answer {
-    let snapshot = call.api.engine.writer.snapshot(database).await?;
-    let mut data = match snapshot.branches.get(branch) {
-        Some(state) => describe(&snapshot, state),
+/// From the log alone, so that a retry gets the first answer whatever came after it.
+async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Answer {
+    let receipt = &submitted.receipt;
+    let mut data = match made(call, receipt).await? {
+        Some(state) => describe(&receipt.stream.database, &state),
         None => json!({"name": branch}),
     };
-    let receipt = &submitted.receipt;
     data["command_id"] = receipt.command_id.to_string().into();
     data["sequence"] = receipt.sequence.map(|sequence| sequence.0).into();
     data["position"] = receipt.last.0.into();
     Ok(submitted.finish(named(branch, &data)?))
+}
+
+/// The branch that a command made.
+async fn made(call: &Call, receipt: &Receipt) -> Result<Option<BranchState>, Failure> {
+    let (first, last) = (receipt.position, receipt.last);
+    let limit = usize::try_from(last.0.saturating_sub(first.0) + 1).unwrap_or(usize::MAX);
+    let log = &call.api.engine.log;
+    for record in log.read(&receipt.stream, first, limit).await? {
+        if record.position > last {
+            break;
+        }
+        let envelope = read_envelope(&record.line)?;
+        if envelope.event_type != EventType::BranchCreated {
+            continue;
+        }
+        let entry = fold(&envelope).map_err(damaged)?.into_iter().next();
+        return Ok(entry.map(|entry| entry.value.read()).transpose()?);
+    }
+    Ok(None)
+}
+
+fn damaged(error: UnreadableEnvelope) -> StoreError {
+    StoreError::Damaged {
+        store: "log",
+        reason: error.to_string(),
+    }
 }
 
 fn named(branch: &BranchName, data: &Value) -> Answer {
@@ -138,7 +160,7 @@ fn named(branch: &BranchName, data: &Value) -> Answer {
     )
 }
 
-fn describe(snapshot: &Snapshot, branch: &BranchState) -> Value {
+fn describe(database: &DatabaseName, branch: &BranchState) -> Value {
     json!({
         "name": branch.name,
         "current": branch.name.is_main(),
@@ -148,6 +170,6 @@ fn describe(snapshot: &Snapshot, branch: &BranchState) -> Value {
         "sequence": branch.sequence,
         "created_at": branch.created_at,
         "protected": branch.name.is_protected(),
-        "database": snapshot.stream.database,
+        "database": database,
     })
 }

@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use spice_core::{
     envelope::Envelope,
     error::{ErrorCode, StoreError},
-    id::{CommandId, LogPosition},
+    id::{BranchGeneration, CommandId, LogPosition},
     json::Json,
     lineage::View,
-    model::is_past,
+    model::{BranchState, is_past},
     name::{BranchName, DatabaseName},
     ontology::{Class, Schema},
     port::graph::Entity,
@@ -68,10 +68,11 @@ impl Call {
         let at_least = self.at_least()?;
         let limit = Duration::from_secs(self.bounded("timeout", DEFAULT_TIMEOUT, 0..=60)? as u64);
         let snapshot = self.api.engine.writer.snapshot(&database).await?;
-        let state = snapshot.branch(&branch)?;
-        if as_of.is_none() && is_past(state.from_position, state.generation.0) {
-            // Its overlay is built from the log; what is there before would be a false answer.
-            let made = state.generation.0;
+        let overlays = overlays(&snapshot, snapshot.branch(&branch)?);
+        if as_of.is_none()
+            && let Some(made) = overlays
+        {
+            // They are built from the log; what is there before would be a false answer.
             let built = Wanted {
                 first: made.next(),
                 last: made,
@@ -213,6 +214,23 @@ impl Api {
             )),
         }
     }
+}
+
+/// The position of the last branch that a read on `branch` looks through and whose overlay is built
+/// from the log. A deleted one is taken for such: nothing tells any more.
+fn overlays(snapshot: &Snapshot, branch: &BranchState) -> Option<LogPosition> {
+    let levels = branch.lineage.levels().iter();
+    levels
+        .map(|level| level.generation)
+        .filter(|generation| *generation != BranchGeneration::MAIN)
+        .filter(|generation| {
+            let mut branches = snapshot.branches.values();
+            branches
+                .find(|known| known.generation == *generation)
+                .is_none_or(|known| is_past(known.from_position, known.generation.0))
+        })
+        .map(|generation| generation.0)
+        .max()
 }
 
 pub(crate) fn read_envelope(line: &[u8]) -> Result<Envelope, Failure> {

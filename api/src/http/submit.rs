@@ -71,11 +71,7 @@ impl Call {
                 applied: false,
             });
         };
-        let state = if self.api.wait_completed(&receipt, limit).await? {
-            State::Completed
-        } else {
-            self.api.command_status(&receipt).await?.state
-        };
+        let state = self.api.wait_final(&receipt, limit).await?;
         Ok(Submitted {
             receipt,
             state,

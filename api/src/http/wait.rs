@@ -11,7 +11,10 @@ use spice_core::{
 };
 use tokio::time::{Instant, timeout};
 
-use crate::http::{Api, failure::Failure};
+use crate::{
+    http::{Api, failure::Failure},
+    status::State,
+};
 
 /// A hint of a change may get lost; after this long the stores are asked anyway.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -60,19 +63,20 @@ pub(crate) struct Wanted {
 }
 
 impl Api {
-    /// Waits until a command is complete. False when the time ran out.
-    pub(crate) async fn wait_completed(
+    /// Waits until nothing of a command will change any more, or until the time has run out; how
+    /// far it is then.
+    pub(crate) async fn wait_final(
         &self,
         receipt: &Receipt,
         limit: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<State, StoreError> {
         let mut waiting = Waiting::new(self, &receipt.stream, limit);
-        while !self.is_completed(receipt).await? {
-            if !waiting.again().await {
-                return Ok(false);
+        loop {
+            let state = self.command_status(receipt).await?.state;
+            if state.is_final() || !waiting.again().await {
+                return Ok(state);
             }
         }
-        Ok(true)
     }
 
     /// Waits until the sinks show what is wanted, or refuses with `timeout`, naming what is
@@ -102,10 +106,10 @@ impl Api {
         needs: Needs,
         position: LogPosition,
     ) -> Result<bool, StoreError> {
-        if needs.graph && self.engine.graph.sink(stream).await?.position <= position {
+        if needs.graph && self.graph_passed(stream).await? <= position {
             return Ok(false);
         }
-        if needs.documents && self.engine.documents.sink(stream).await?.position <= position {
+        if needs.documents && self.documents_passed(stream).await? <= position {
             return Ok(false);
         }
         Ok(true)

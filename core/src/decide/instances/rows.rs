@@ -79,6 +79,7 @@ pub(super) fn refused_rows(errors: &[Row], total: usize) -> Refusal {
 }
 
 /// 422 when any command breaks the ontology, else the first one's code; each named by its index.
+/// The transaction's own path is there: a command that names what is not there is 422, too.
 pub(super) fn refused_commands(errors: &[Row]) -> Refusal {
     let code = errors
         .iter()
@@ -86,6 +87,10 @@ pub(super) fn refused_commands(errors: &[Row]) -> Refusal {
         .find(|code| *code == ErrorCode::ValidationFailed)
         .or_else(|| errors.first().map(|row| row.refusal.code))
         .unwrap_or(ErrorCode::InvalidRequest);
+    let code = match code {
+        ErrorCode::NotFound => ErrorCode::ValidationFailed,
+        code => code,
+    };
     let commands: Vec<Value> = errors
         .iter()
         .map(|row| {

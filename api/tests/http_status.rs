@@ -1,0 +1,301 @@
+//! What is told of commands and branches when it matters: between a sink and its record, after a
+//! discard, through a chain of branches, and again to those who ask again.
+
+#![allow(clippy::unwrap_used)]
+
+mod http_support;
+
+use http_support::{Answer, Server};
+use serde_json::{Value, json};
+use spice_api::http::Settings;
+use spice_core::{
+    envelope::Envelope,
+    id::{LogPosition, StreamId},
+    port::registry::{DeadLetter, Outcome, Processed, WorkKey, WorkRecord},
+};
+
+fn stream() -> StreamId {
+    StreamId::first("demo".parse().unwrap())
+}
+
+async fn status(server: &Server, command: &str) -> Value {
+    let path = format!("/commands/{command}/status");
+    server.get(&path).await.expect(200).body
+}
+
+async fn log_end(server: &Server) -> LogPosition {
+    server.ports.log.end(&stream()).await.unwrap()
+}
+
+/// Sends the same request with the same key each time.
+async fn keyed(server: &Server, path: &str, body: &Value, wait: Option<u8>) -> Answer {
+    let mut request = server
+        .request("POST", path)
+        .header("idempotency-key", "the-key")
+        .json(body);
+    if let Some(seconds) = wait {
+        request = request.header("prefer", format!("wait={seconds}"));
+    }
+    server.send(request).await
+}
+
+/// Records an outcome of the instance worker, parked with a letter.
+async fn record(server: &Server, position: u64, outcome: Outcome) {
+    let registry = &server.ports.registry;
+    let key = WorkKey {
+        worker: "test".to_owned(),
+        stream: stream(),
+        sink: "s".to_owned(),
+    };
+    let now = server.ports.clock.now();
+    let lease = registry.acquire(&key, "me", now, now).await.unwrap();
+    let from = registry.worked(&key).await.unwrap();
+    let position = LogPosition(position);
+    let records = server.ports.log.read(&stream(), position, 1).await.unwrap();
+    let envelope = Envelope::from_line(&records[0].line).unwrap();
+    let letter = DeadLetter {
+        handler: "instance_worker".to_owned(),
+        stream: stream(),
+        position,
+        event_id: envelope.event_id,
+        aggregate_id: envelope.aggregate.to_string(),
+        error: "the sink said no".to_owned(),
+        class: "permanent".to_owned(),
+        attempts: 3,
+        first_at: now,
+        last_at: now,
+    };
+    let processed = Processed {
+        handler: "instance_worker",
+        event_id: envelope.event_id,
+        position,
+        aggregate_id: envelope.aggregate.to_string(),
+        sequence: envelope.sequence,
+        outcome,
+    };
+    let record = WorkRecord {
+        key,
+        lease: lease.unwrap(),
+        from,
+        through: from.plus(1),
+        processed: vec![processed],
+        parked: match outcome {
+            Outcome::Parked => vec![letter],
+            _ => Vec::new(),
+        },
+        at: now,
+    };
+    registry.record(record).await.unwrap();
+}
+
+/// A sink that refuses an event moves past it all the same; what became of it is not known before
+/// the record.
+#[tokio::test]
+async fn what_a_sink_has_passed_without_a_record_is_not_complete() {
+    let mut server = Server::start_with(Settings::default(), false).await;
+    let made = server
+        .post("/databases", json!({"name": "demo"}))
+        .await
+        .expect(202);
+    let command = made.body["data"]["command_id"].as_str().unwrap().to_owned();
+    let (graph, documents) = (&server.ports.graph, &server.ports.documents);
+    let end = log_end(&server).await;
+    let sink = graph.sink(&stream()).await.unwrap();
+    graph
+        .apply(&stream(), &sink.generation, LogPosition::ZERO, end, &[])
+        .await
+        .unwrap();
+    let sink = documents.sink(&stream()).await.unwrap();
+    documents
+        .apply(&stream(), &sink.generation, LogPosition::ZERO, end, &[])
+        .await
+        .unwrap();
+    assert_eq!(documents.sink(&stream()).await.unwrap().position, end);
+
+    assert_eq!(status(&server, &command).await["status"], "PENDING");
+    for read in [
+        format!("/databases/demo?at_least={command}&timeout=0"),
+        format!(
+            "/databases/demo/ontology/list?as_of={}&timeout=0",
+            end.0 - 1
+        ),
+    ] {
+        assert_eq!(server.get(&read).await.expect(504).code(), "timeout");
+    }
+    server.start_workers();
+    server
+        .get(&format!("/databases/demo?at_least={command}"))
+        .await
+        .expect(200);
+    assert_eq!(status(&server, &command).await["status"], "COMPLETED");
+}
+
+/// Whichever of its events it was, and whatever has been pruned.
+#[tokio::test]
+async fn a_discarded_command_stays_failed() {
+    let mut server = Server::start().await.with_demo().await;
+    let rows: Vec<Value> = (0..80)
+        .map(|number| json!({"customer_id": format!("c{number}")}))
+        .collect();
+    let bulk = "/database/demo/instances/Customer/bulk-create";
+    let body = json!({"instances": rows});
+    let made = keyed(&server, bulk, &body, None).await.expect(202);
+    let command = made.body["command_id"].as_str().unwrap().to_owned();
+    let first = made.body["result"]["position"].as_u64().unwrap() - 79;
+    let other = "/database/demo/instances/Customer/create";
+    let other = server
+        .post(other, json!({"data": {"customer_id": "other"}}))
+        .await
+        .expect(202);
+    let after = other.body["command_id"].as_str().unwrap().to_owned();
+    let last = other.body["result"]["position"].as_u64().unwrap();
+    server
+        .get(&format!("/databases/demo?at_least={after}"))
+        .await
+        .expect(200);
+    server.workers.take().unwrap().shutdown().await;
+
+    record(&server, first, Outcome::Parked).await;
+    record(&server, last, Outcome::Parked).await;
+    assert_eq!(status(&server, &command).await["status"], "RETRYING");
+    let mut discards = Vec::new();
+    for position in [first, last] {
+        let path = format!("/dead-letters/demo/instance_worker/{position}/discard");
+        let given_up = server.post(&path, json!({})).await.expect(202);
+        discards.push(given_up.body["command_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(status(&server, &command).await["status"], "RETRYING");
+    // A retry of the other took effect before its discard: nothing was given up.
+    let registry = &server.ports.registry;
+    registry
+        .clear_dead_letters("instance_worker", &stream(), &[LogPosition(last)])
+        .await
+        .unwrap();
+    record(&server, last, Outcome::Done).await;
+
+    server.start_workers();
+    for discard in &discards {
+        server
+            .get(&format!("/databases/demo?at_least={discard}"))
+            .await
+            .expect(200);
+    }
+    assert_eq!(status(&server, &after).await["status"], "COMPLETED");
+    let told = status(&server, &command).await;
+    assert_eq!(told["status"], "FAILED", "{told}");
+    assert!(told["completed_at"].is_string());
+    while server.ports.registry.prune(0).await.unwrap() > 0 {}
+    let registry = &server.ports.registry;
+    let rows = registry.processed(&stream(), LogPosition(first)).await;
+    assert_eq!(rows.unwrap(), []);
+    let told = status(&server, &command).await;
+    assert_eq!(told["status"], "FAILED", "{told}");
+    assert_eq!(told["error"], "discarded from instance_worker");
+
+    let again = keyed(&server, bulk, &body, Some(20)).await.expect(202);
+    assert_eq!(again.body["status"], "FAILED");
+    assert_eq!(again.body["command_id"], command.as_str());
+}
+
+async fn list(server: &Server, branch: &str, timeout: u8) -> Answer {
+    let path = "/database/demo/class/Customer/instances";
+    server
+        .get(&format!("{path}?branch={branch}&timeout={timeout}"))
+        .await
+}
+
+/// The overlay of a branch at a past position is below its children, too.
+#[tokio::test]
+async fn a_child_of_a_past_branch_waits_for_the_overlay_below_it() {
+    let mut server = Server::start().await.with_demo().await;
+    let path = "/database/demo/instances/Customer";
+    let data = json!({"data": {"customer_id": "a", "name": "early"}});
+    let made = server.write("POST", &format!("{path}/create"), data).await;
+    let then = made.body["result"]["position"].as_u64().unwrap();
+    for sequence in [1, 2] {
+        let update = format!("{path}/a/update?expected_seq={sequence}");
+        let data = json!({"data": {"name": format!("late {sequence}")}});
+        server.write("PUT", &update, data).await;
+    }
+    server.workers.take().unwrap().shutdown().await;
+    for branch in [
+        json!({"name": "then", "from_position": then}),
+        json!({"name": "child", "from_branch": "then"}),
+        json!({"name": "grandchild", "from_branch": "child"}),
+        json!({"name": "plain"}),
+    ] {
+        let created = server.post("/databases/demo/branches", branch).await;
+        created.expect(200);
+    }
+    for branch in ["then", "child", "grandchild"] {
+        let late = list(&server, branch, 0).await.expect(504);
+        assert_eq!(late.code(), "timeout", "{branch}");
+    }
+    list(&server, "plain", 0).await.expect(200);
+    // The snapshot no longer tells how a deleted branch was made.
+    for gone in ["then", "child"] {
+        let path = format!("/databases/demo/branches/{gone}");
+        server.delete(&path).await.expect(200);
+        list(&server, "grandchild", 0).await.expect(504);
+    }
+    server.start_workers();
+    let shown = list(&server, "grandchild", 10).await.expect(200);
+    assert_eq!(shown.body["instances"][0]["data"]["name"], "early");
+}
+
+#[tokio::test]
+async fn a_retried_branch_command_gets_its_first_answer() {
+    let server = Server::start().await.with_demo().await;
+    let branches = "/databases/demo/branches";
+    let body = json!({"name": "work"});
+    let first = keyed(&server, branches, &body, None).await.expect(200);
+    assert_eq!(first.body["data"]["from_branch"], "main");
+    let delete = || {
+        let request = server.request("DELETE", &format!("{branches}/work"));
+        server.send(request.header("idempotency-key", "the-delete"))
+    };
+    let deleted = delete().await.expect(200);
+    assert_eq!(deleted.body["data"]["name"], "work");
+    let end = log_end(&server).await;
+    let again = keyed(&server, branches, &body, None).await.expect(200);
+    assert_eq!(again.body, first.body);
+    assert_eq!(log_end(&server).await, end);
+
+    // Under the same name another branch is there now: neither first answer tells of it.
+    server.post(branches, body.clone()).await.expect(200);
+    let end = log_end(&server).await;
+    assert_eq!(delete().await.expect(200).body, deleted.body);
+    let again = keyed(&server, branches, &body, None).await.expect(200);
+    assert_eq!(again.body, first.body);
+    assert_eq!(log_end(&server).await, end);
+    let listed = server.get(branches).await.expect(200);
+    assert!(listed.text.contains("\"work\""), "{}", listed.text);
+}
+
+/// The path of a transaction is there; what its commands name is a matter of their own.
+#[tokio::test]
+async fn a_transaction_that_names_what_is_not_there_is_422_command_by_command() {
+    let server = Server::start().await.with_demo().await;
+    let commands = json!({"commands": [
+        {"type": "CREATE_INSTANCE", "class": "Customer", "data": {"customer_id": "c1"}},
+        {"type": "CREATE_INSTANCE", "class": "Nothing", "data": {"n": 1}},
+        {"type": "UPDATE_INSTANCE", "class": "Customer", "id": "no", "data": {"name": "x"},
+         "expected_seq": 1},
+    ]});
+    let end = log_end(&server).await;
+    let refused = server
+        .post("/databases/demo/transactions", commands)
+        .await
+        .expect(422);
+    assert_eq!(refused.code(), "validation_failed");
+    let named = refused.body["detail"]["commands"].as_array().unwrap();
+    let told: Vec<_> = named
+        .iter()
+        .map(|command| (command["index"].as_u64(), command["error"].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some(1), Some("not_found")), (Some(2), Some("not_found"))]
+    );
+    assert_eq!(log_end(&server).await, end);
+}
