@@ -38,7 +38,7 @@ use crate::{
     status::{Reporter, WorkerState, WorkerStatus},
 };
 
-/// How long a clean end waits for the lease to be given back.
+/// How long a clean end waits for the lease to be given back, or for the bus to be left.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an engine needs of the world, beside its sink.
@@ -171,7 +171,10 @@ impl Engine {
             let halt = Box::pin(self.turn(&patience)).await;
             let end = match halt {
                 Halt::Stopped => End::Stopped,
-                Halt::Sealed => End::Sealed,
+                Halt::Sealed => {
+                    self.leave_bus().await;
+                    End::Sealed
+                }
                 Halt::Refused(error) | Halt::Damaged(error) => {
                     self.reporter.damaged(error.to_string());
                     return Err(error);
@@ -188,6 +191,22 @@ impl Engine {
             };
             self.reporter.set(WorkerState::Ended);
             return Ok(end);
+        }
+    }
+
+    /// Tells the bus that this worker needs nothing more of a sealed log, so that nothing is kept
+    /// for it. Whether the bus takes it changes nothing but that.
+    async fn leave_bus(&self) {
+        let left = async {
+            let end = self.ports.log.end(&self.stream).await?;
+            let bus = &self.ports.bus;
+            let mut subscription = bus.subscribe(self.handler.worker(), &self.stream).await?;
+            subscription.commit(end).await
+        };
+        match tokio::time::timeout(RELEASE_PATIENCE, left).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, stream = %self.stream, "bus not left"),
+            Err(_) => tracing::warn!(stream = %self.stream, "bus not left in time"),
         }
     }
 

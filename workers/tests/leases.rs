@@ -223,6 +223,23 @@ async fn a_sealed_log_is_finished_and_its_lease_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_bus_keeps_nothing_of_a_sealed_log_that_is_done() {
+    let world = World::new();
+    world.story.tell();
+    world.story.seal();
+    // It is delivered before the workers read it, and again when they are done.
+    world.deliver().await;
+    for handler in [world.graph_handler(), world.documents_handler()] {
+        let running = world.start(&handler, config("one"));
+        assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
+    }
+    world.deliver().await;
+    let mut new = world.bus.subscribe("new", world.stream()).await.unwrap();
+    let kept = tokio::time::timeout(Duration::from_secs(1), new.next(1)).await;
+    assert!(kept.is_err(), "{kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sink_ahead_of_its_log_is_damage() {
     let mut world = World::new();
     world.story.tell();

@@ -2,6 +2,9 @@
 //! follower; one that falls behind the ring finds a hole, and reads it from the log. What every
 //! group has committed leaves the ring, so a quiet bus holds next to nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -154,6 +157,8 @@ impl Bus for LocalBus {
             ring.push(record);
             ring.keep_within(self.bounds);
         }
+        // Who has read the log ahead of the bus has committed these already.
+        ring.drop_committed();
         let tail = ring.tail();
         drop(ring);
         topic

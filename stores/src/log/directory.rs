@@ -11,13 +11,16 @@
 //!   others are contained in the merged one byte for byte, and the next start removes them.
 //! - **checkpoint** is renamed into place and not synced: an older one publishes again.
 //! - **start** reads names, end marks and the newest bytes; a log in which anything is damaged,
-//!   missing or overlapping is refused with file and reason, and nothing of it is touched.
+//!   missing or overlapping is refused with file and reason, and nothing of it is touched. It
+//!   syncs every directory, root and parents included, before it shows or removes anything of it:
+//!   names that a killed process left unsynced are durable before anybody has seen them.
 //!
 //! Blocking work runs on tokio's blocking threads and finishes there even when the caller has
 //! gone, so a future that is dropped is an append that lands late.
 
 mod append;
 mod checkpoint;
+pub mod durable;
 mod index;
 mod lock;
 mod merge;
@@ -33,7 +36,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
@@ -97,6 +100,24 @@ struct Inner {
     faults: append::Faults,
 }
 
+impl Inner {
+    /// Nothing is known of the directory yet.
+    fn new(root: &Path, lock: Option<File>, options: Options) -> Self {
+        Self {
+            root: root.to_owned(),
+            lock,
+            streams: RwLock::default(),
+            count: watch::Sender::new(0),
+            cache: Mutex::new(Cache::new(options.cache_bytes)),
+            encoders: Mutex::default(),
+            problems: Mutex::default(),
+            grown: Mutex::default(),
+            merge_wake: Notify::new(),
+            faults: append::Faults::default(),
+        }
+    }
+}
+
 impl DirectoryLog {
     /// Opens a directory for appending; makes it when it is not there. Fails when another
     /// process has it open. Blocks.
@@ -107,7 +128,7 @@ impl DirectoryLog {
     /// [`DirectoryLog::open`] with settings.
     pub fn open_with(root: impl AsRef<Path>, options: Options) -> StoreResult<Self> {
         let root = root.as_ref();
-        fs::create_dir_all(root)
+        durable::create_directory(root)
             .map_err(|error| unavailable(format!("cannot make {}: {error}", root.display())))?;
         let lock = lock::take(root)?;
         Self::load(root, Some(lock), options)
@@ -152,18 +173,7 @@ impl DirectoryLog {
     }
 
     fn load(root: &Path, lock: Option<File>, options: Options) -> StoreResult<Self> {
-        let inner = Inner {
-            root: root.to_owned(),
-            lock,
-            streams: RwLock::default(),
-            count: watch::Sender::new(0),
-            cache: Mutex::new(Cache::new(options.cache_bytes)),
-            encoders: Mutex::default(),
-            problems: Mutex::default(),
-            grown: Mutex::default(),
-            merge_wake: Notify::new(),
-            faults: append::Faults::default(),
-        };
+        let inner = Inner::new(root, lock, options);
         inner.load(Depth::Newest(options.verified_at_start))?;
         Ok(Self {
             inner: Arc::new(inner),

@@ -2,13 +2,17 @@
 
 use std::{
     fs,
+    path::Path,
     sync::{Arc, PoisonError},
 };
 
 use spice_core::{id::StreamId, port::StoreResult};
 
 use super::{
-    Inner, locked,
+    super::unavailable,
+    Inner,
+    append::Step,
+    durable, locked,
     report::Problem,
     scan::{self, Depth, Found},
     stream::Stream,
@@ -16,13 +20,26 @@ use super::{
 
 impl Inner {
     pub(super) fn load(&self, depth: Depth) -> StoreResult<()> {
+        self.make_durable(&self.root)?;
         let (streams, problems) = scan::list_streams(&self.root)?;
         self.remember(problems);
         for id in streams {
             let found = scan::scan(&self.root, &id, depth)?;
+            self.make_durable(&self.root.join(id.to_string()))?;
             self.take_in(&id, found);
         }
         Ok(())
+    }
+
+    /// What a process that was killed has named may not be durable yet; it must be before it is
+    /// shown, or a merge's leftovers are removed. Who only reads leaves that to the owner.
+    fn make_durable(&self, directory: &Path) -> StoreResult<()> {
+        if self.lock.is_none() {
+            return Ok(());
+        }
+        (self.faults.at(Step::SyncDirectory))
+            .and_then(|()| durable::sync(directory))
+            .map_err(|error| unavailable(format!("cannot sync {}: {error}", directory.display())))
     }
 
     /// Takes the result of a scan as what the log is. A log that was refused stays refused: a

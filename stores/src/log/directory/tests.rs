@@ -1,7 +1,7 @@
 //! Tests of what only the inside can show: steps of a write that fail, and what is chosen to be
 //! merged.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use spice_core::{
@@ -11,11 +11,11 @@ use spice_core::{
 };
 
 use super::{
-    DirectoryLog,
+    DirectoryLog, Inner, Options,
     append::Step,
-    locked,
+    durable, lock, locked,
     merge::{self, FULL, WINDOW},
-    scan::TEMPORARY,
+    scan::{Depth, TEMPORARY},
 };
 
 fn batch(first: u64, text: &str) -> Batch {
@@ -122,6 +122,60 @@ async fn nothing_in_doubt_is_shown_before_it_is_durable() {
         Err(StoreError::Unavailable { .. })
     ));
     assert_eq!(log.end(&demo).await.unwrap(), LogPosition(2));
+}
+
+#[tokio::test]
+async fn a_start_shows_and_removes_nothing_before_it_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo: StreamId = "demo".parse().unwrap();
+    let log = DirectoryLog::open(directory.path()).unwrap();
+    log.append(&demo, batch(0, "ours")).await.unwrap();
+    drop(log);
+    let leftover = directory
+        .path()
+        .join("demo")
+        .join(format!("{TEMPORARY}append-1-1"));
+    std::fs::write(&leftover, "x").unwrap();
+    let owner = Some(lock::take(directory.path()).unwrap());
+    let inner = Inner::new(directory.path(), owner, Options::default());
+    for synced in [0, 1] {
+        *locked(&inner.faults.next) = Some((Step::SyncDirectory, ErrorKind::Other));
+        inner.faults.spared.store(synced, Ordering::Relaxed);
+        let refused = inner.load(Depth::Whole);
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable { .. })),
+            "{synced}"
+        );
+        assert!(inner.written().is_empty() && leftover.exists(), "{synced}");
+    }
+    inner.load(Depth::Whole).unwrap();
+    assert!(inner.written() == [demo] && !leftover.exists());
+}
+
+#[test]
+fn a_directory_that_is_made_is_synced_into_every_one_above_it() {
+    let top = tempfile::tempdir().unwrap();
+    let synced_by = |path: &std::path::Path| {
+        let mut synced = Vec::new();
+        durable::create_with(path, &mut |directory| {
+            synced.push(directory.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        assert!(path.is_dir());
+        synced
+    };
+    let above = top.path().parent().unwrap();
+    let deep = top.path().join("a/b");
+    assert_eq!(synced_by(&deep), [above, top.path(), &top.path().join("a")]);
+    assert_eq!(
+        synced_by(&deep),
+        [top.path().join("a")],
+        "it may not have been synced"
+    );
+    std::fs::write(top.path().join("file"), "x").unwrap();
+    durable::create_directory(&top.path().join("file")).unwrap_err();
+    durable::create_directory(&top.path().join("c/d")).unwrap();
 }
 
 #[tokio::test]

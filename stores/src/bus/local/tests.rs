@@ -1,0 +1,41 @@
+//! Tests of what only the inside can show: what the ring holds.
+
+use bytes::Bytes;
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::{bus::Bus, log::Record},
+};
+
+use super::{LocalBus, locked};
+
+fn records(positions: std::ops::Range<u64>) -> Vec<Record> {
+    let record = |position| Record {
+        position: LogPosition(position),
+        line: Bytes::from_static(b"line"),
+    };
+    positions.map(record).collect()
+}
+
+fn held(bus: &LocalBus, stream: &StreamId) -> (usize, usize) {
+    let topic = bus.topic(stream);
+    let ring = locked(&topic.ring);
+    (ring.records.len(), ring.bytes)
+}
+
+#[tokio::test]
+async fn what_every_group_has_committed_is_not_held_whenever_it_is_published() {
+    let bus = LocalBus::new();
+    let stream: StreamId = "demo".parse().unwrap();
+    let mut graph = bus.subscribe("graph", &stream).await.unwrap();
+    let mut documents = bus.subscribe("documents", &stream).await.unwrap();
+    bus.publish(&stream, records(0..4)).await.unwrap();
+    graph.commit(LogPosition(6)).await.unwrap();
+    assert_eq!(held(&bus, &stream), (4, 16), "one of two has not read it");
+    documents.commit(LogPosition(6)).await.unwrap();
+    assert_eq!(held(&bus, &stream), (0, 0));
+    bus.publish(&stream, records(4..8)).await.unwrap();
+    assert_eq!(held(&bus, &stream), (2, 8), "two of them are committed");
+    let read = graph.next(10).await.unwrap();
+    let positions: Vec<_> = read.iter().map(|record| record.position.0).collect();
+    assert_eq!(positions, [6, 7]);
+}

@@ -1,0 +1,51 @@
+//! Directories that are there after a power cut: a new name is durable only when the directory
+//! that it stands in has been synced.
+
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind},
+    path::Path,
+};
+
+/// Makes a directory, and those above it that are not there, so that none is lost in a power cut.
+/// One that is there already may have been made by a process that was killed before it synced: so
+/// the directory that it stands in is synced in any case. Blocks.
+pub fn create_directory(path: &Path) -> io::Result<()> {
+    create_with(path, &mut sync)
+}
+
+/// Syncs a directory: the names in it.
+pub(super) fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+pub(super) fn create_with(
+    path: &Path,
+    sync: &mut impl FnMut(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    if !path.is_dir() {
+        create_with(parent, sync)?;
+        match fs::create_dir(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists || !path.is_dir() => {
+                return Err(error);
+            }
+            _ => return sync(parent),
+        }
+    }
+    match sync(parent) {
+        // Above what is ours there may be directories that only others can read.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            tracing::debug!(directory = %parent.display(), %error, "not synced");
+            Ok(())
+        }
+        synced => synced,
+    }
+}
