@@ -140,13 +140,16 @@ async fn made(call: &Call, receipt: &Receipt) -> Result<Option<BranchState>, Fai
         if envelope.event_type != EventType::BranchCreated {
             continue;
         }
-        let entry = fold(&envelope).map_err(damaged)?.into_iter().next();
+        let entry = fold(&envelope)
+            .map_err(|error| damaged(&error))?
+            .into_iter()
+            .next();
         return Ok(entry.map(|entry| entry.value.read()).transpose()?);
     }
     Ok(None)
 }
 
-fn damaged(error: UnreadableEnvelope) -> StoreError {
+fn damaged(error: &UnreadableEnvelope) -> StoreError {
     StoreError::Damaged {
         store: "log",
         reason: error.to_string(),
