@@ -17,7 +17,7 @@ use spice_core::{
 };
 use spice_stores::{
     bus::LocalBus,
-    log::DirectoryLog,
+    log::{DirectoryLog, directory::durable::create_directory},
     sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
 };
 use spice_workers::{
@@ -169,8 +169,7 @@ pub(crate) struct Platform {
 impl Platform {
     pub(crate) async fn start(layout: &Layout, knobs: &Knobs) -> anyhow::Result<Self> {
         let root = layout.root();
-        std::fs::create_dir_all(root)
-            .with_context(|| format!("{} cannot be made", root.display()))?;
+        create_directory(root).with_context(|| format!("{} cannot be made", root.display()))?;
         let stores = Stores::open(layout, Access::Alone).await?;
         let log = Arc::new(stores.log.clone());
         let settings = WriterSettings {
