@@ -49,6 +49,11 @@ pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
                 let result = apply(&*store, 0, 1, &batch).await.unwrap();
                 let stale = write_naively(&mut newest, &batch);
                 assert_eq!(result.stale, stale);
+                // Reads in between must not change what later reads say.
+                for branch in 0..4 {
+                    let filtered = &searches()[4];
+                    store.search(&view(branch), filtered).await.unwrap();
+                }
             }
             for branch in 0..4 {
                 check(&*store, branch, &newest).await;
