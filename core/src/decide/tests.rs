@@ -1,4 +1,5 @@
 //! Decisions as tables: what is accepted, with which events; what is refused, with which code.
+#![allow(clippy::needless_pass_by_value)]
 
 mod branches;
 mod databases;

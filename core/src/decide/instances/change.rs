@@ -51,7 +51,7 @@ pub(super) fn decide_change(
                 sequence: current.state.sequence.next(),
                 event: event(draft, scope, class, &candidate, Some(&current))?,
             };
-            claim(draft, scope, pending, class, candidate, &before, change)
+            claim(draft, scope, pending, class, &candidate, &before, change)
         }
         InstanceChange::DeleteInstance {
             id, expected_seq, ..
@@ -98,7 +98,7 @@ pub(super) fn decide_create(
         event,
     };
     let nothing = Properties::new();
-    claim(draft, scope, pending, class, candidate, &nothing, change)
+    claim(draft, scope, pending, class, &candidate, &nothing, change)
 }
 
 pub(super) fn decide_delete(

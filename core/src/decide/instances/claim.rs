@@ -26,7 +26,7 @@ pub(super) fn claim(
     scope: &Scope,
     pending: &mut Pending,
     class: &Class,
-    candidate: Candidate,
+    candidate: &Candidate,
     before: &Properties,
     mut change: Change,
 ) -> Result<Change, Stop> {
@@ -41,7 +41,7 @@ pub(super) fn claim(
         class,
     };
     let mut found = Checks::default();
-    let unique = desk.unique_change(&candidate, before, &mut found)?;
+    let unique = desk.unique_change(candidate, before, &mut found)?;
     for (predicate, target) in &candidate.strict {
         if found.answer(is_live(draft, scope, pending, target))? == Some(false) {
             found.violations.push(dangling(predicate, target));
