@@ -10,6 +10,9 @@ use crate::{
     name::InvalidName,
 };
 
+/// The field of `detail` that names the store that is damaged.
+const DAMAGED: &str = "damaged";
+
 /// What kind of failure an error is; one table for every surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
@@ -215,6 +218,11 @@ impl Refusal {
         )
     }
 
+    /// Whether it is for a store's damage, which does not pass by itself.
+    pub fn is_damage(&self) -> bool {
+        self.detail.contains_key(DAMAGED)
+    }
+
     /// The `detail` object of the error shape.
     pub fn to_detail(&self) -> Value {
         let mut detail = Map::new();
@@ -293,8 +301,10 @@ impl StoreError {
     /// What kind of failure this is.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable { .. } | Self::Fenced { .. } => ErrorCode::Unavailable,
-            Self::Rejected { .. } | Self::Damaged { .. } => ErrorCode::Internal,
+            Self::Unavailable { .. } | Self::Fenced { .. } | Self::Damaged { .. } => {
+                ErrorCode::Unavailable
+            }
+            Self::Rejected { .. } => ErrorCode::Internal,
         }
     }
 
@@ -306,6 +316,13 @@ impl StoreError {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::new(error.code(), error.to_string())
+        let StoreError::Damaged { store, .. } = &error else {
+            return Self::new(error.code(), error.to_string());
+        };
+        let remedy = match *store {
+            "log" => "see `spice log verify`",
+            _ => "see `spice verify`",
+        };
+        Self::new(error.code(), format!("{error}; {remedy}")).with(DAMAGED, *store)
     }
 }

@@ -1,19 +1,17 @@
 //! Bodies: parsing, naming the field that is wrong, and the bodies of contract §3.
 
+mod complaint;
+
 use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
-use serde_json::Value;
-use spice_core::{
-    command::RawData,
-    error::{ErrorCode, Violation},
-    id::LogPosition,
-    json::Json,
-};
+use spice_core::{command::RawData, error::ErrorCode, id::LogPosition, json::Json};
 
+pub(crate) use self::complaint::cut;
+use self::complaint::wrong_shape;
 use crate::http::{Surface, failure::Failure};
 
 /// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
@@ -65,6 +63,10 @@ fn explain<T: DeserializeOwned>(
     bytes: &[u8],
     error: &serde_json::Error,
 ) -> Failure {
+    if let Err(invalid) = std::str::from_utf8(bytes) {
+        let message = format!("the body is not UTF-8: {invalid}");
+        return Failure::new(ErrorCode::InvalidRequest, message);
+    }
     if let Err(syntax) = serde_json::from_slice::<IgnoredAny>(bytes) {
         return Failure::new(
             ErrorCode::InvalidRequest,
@@ -74,42 +76,10 @@ fn explain<T: DeserializeOwned>(
     let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
     let path = serde_path_to_error::deserialize::<_, T>(deserializer)
         .err()
-        .map(|located| located.path().to_string())
-        .filter(|path| path != ".")
-        .unwrap_or_default();
+        .map(|located| located.path().clone());
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
-    let (rule, own) = if let Some(name) = quoted(message, "missing field `") {
-        ("required", Some(name))
-    } else if let Some(name) = quoted(message, "unknown field `") {
-        ("unknown", Some(name))
-    } else if let Some(name) = quoted(message, "duplicate field `") {
-        ("duplicate", Some(name))
-    } else {
-        ("type", None)
-    };
-    let violation = Violation {
-        field: join(&path, own),
-        rule: rule.to_owned(),
-        value: Value::Null,
-        message: message.to_owned(),
-    };
-    Failure::shape(surface, &violation)
-}
-
-/// The field: the path, with the name that the message tells when the path does not have it.
-fn join(path: &str, own: Option<&str>) -> String {
-    match own {
-        None if path.is_empty() => "body".to_owned(),
-        None => path.to_owned(),
-        Some(name) if path.is_empty() || path == name => name.to_owned(),
-        Some(name) if path.ends_with(&format!(".{name}")) => path.to_owned(),
-        Some(name) => format!("{path}.{name}"),
-    }
-}
-
-fn quoted<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
-    message.strip_prefix(prefix)?.split('`').next()
+    Failure::shape(surface, &wrong_shape(path.as_ref(), message, bytes))
 }
 
 /// Values of an instance; a key that comes twice is refused, for one value would be lost.

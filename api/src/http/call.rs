@@ -14,6 +14,7 @@ use axum::{
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use spice_core::{
     command::{Action, Command, Origin},
     error::{ErrorCode, Violation},
@@ -23,7 +24,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use crate::http::{Api, Service, Surface, bodies, failure::Failure};
+use crate::http::{Api, Service, Surface, bodies, failure::Failure, parameters::Parameters};
 
 /// The largest body (contract §4).
 pub(crate) const BODY_LIMIT: usize = 16 << 20;
@@ -68,6 +69,8 @@ impl FromRequest<Service> for Call {
                     .0
             }
         };
+        let known = extensions.get::<Parameters>().copied();
+        known.unwrap_or_default().check(&parameters)?;
         Ok(Self {
             api: Arc::clone(&service.api),
             surface: service.surface,
@@ -135,12 +138,27 @@ impl Call {
         self.header(header::ACCEPT_LANGUAGE.as_str())
     }
 
-    /// A body or a parameter of the wrong shape.
+    /// A body or a parameter of the wrong shape. A parameter's value is told with it.
     pub(crate) fn shape(&self, field: &str, rule: &str, message: impl Into<String>) -> Failure {
+        let value = self.parameter(field).map_or(Value::Null, |text| {
+            text.parse::<u64>()
+                .map_or_else(|_| text.into(), Value::from)
+        });
+        self.shape_of(field, rule, value, message)
+    }
+
+    /// [`Call::shape`] of a value that is no parameter.
+    pub(crate) fn shape_of(
+        &self,
+        field: &str,
+        rule: &str,
+        value: Value,
+        message: impl Into<String>,
+    ) -> Failure {
         let violation = Violation {
             field: field.to_owned(),
             rule: rule.to_owned(),
-            value: serde_json::Value::Null,
+            value: bodies::cut(value),
             message: message.into(),
         };
         Failure::shape(self.surface, &violation)

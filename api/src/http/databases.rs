@@ -22,9 +22,21 @@ use crate::{
 };
 
 pub(crate) async fn list(call: Call) -> Answer {
-    call.refuse_as_of()?;
-    let databases = call.api.engine.writer.databases().await?;
-    let listed: Vec<Value> = databases.iter().map(|snapshot| summary(snapshot)).collect();
+    let engine = &call.api.engine;
+    let streams = engine.log.streams().await?;
+    let mut names: Vec<DatabaseName> = streams.into_iter().map(|it| it.database).collect();
+    names.dedup();
+    let mut listed = Vec::with_capacity(names.len());
+    for name in names {
+        match engine.writer.snapshot(&name).await {
+            Ok(snapshot) => listed.push(summary(&snapshot)),
+            Err(refusal) if refusal.code == ErrorCode::NotFound => {}
+            Err(refusal) if refusal.is_damage() => {
+                listed.push(json!({"name": name, "status": "damaged", "error": refusal.message}));
+            }
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
     let data = json!({"count": listed.len(), "databases": listed});
     answer::success("the databases", data)
 }
@@ -104,7 +116,6 @@ pub(crate) async fn exists(call: Call) -> Answer {
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
-    call.refuse_as_of()?;
     let reading = call
         .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
         .await?;

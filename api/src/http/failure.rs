@@ -77,7 +77,8 @@ impl Failure {
         let body = serde_json::to_vec(&shape).unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
-        if matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited) {
+        let passes = matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
+        if passes && !self.0.is_damage() {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

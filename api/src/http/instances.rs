@@ -74,7 +74,7 @@ pub(crate) async fn bulk_create(mut call: Call) -> Answer {
         None | Some("abort") => OnError::Abort,
         Some("skip") => OnError::Skip,
         Some(other) => {
-            let message = format!("on_error is abort or skip, not {other:?}");
+            let message = format!("on_error must be abort or skip, not {other:?}");
             return Err(call.shape("on_error", "enum", message));
         }
     };
@@ -109,9 +109,10 @@ fn check_count(call: &Call, field: &str, count: usize) -> Result<(), Failure> {
     if (1..=ROWS).contains(&count) {
         return Ok(());
     }
-    Err(call.shape(
+    Err(call.shape_of(
         field,
         "range",
+        count.into(),
         format!("{field} has 1 to {ROWS} entries, not {count}"),
     ))
 }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use spice_core::{
-    error::ErrorCode,
+    error::{ErrorCode, StoreError},
     id::InstanceRef,
     json::{Json, Properties},
     name::{ClassName, InstanceId},
@@ -86,7 +86,8 @@ pub(crate) async fn list(call: Call) -> Answer {
         .engine
         .documents
         .search(&reading.view, &search)
-        .await?;
+        .await
+        .map_err(|error| of_search(error, &search))?;
     let frame = frame(&call, &reading);
     let shown = |document: &'_ Document| document.data.is_some();
     let instances = page
@@ -96,6 +97,17 @@ pub(crate) async fn list(call: Call) -> Answer {
         .filter_map(|document| frame.document(document, Some(&class)))
         .collect();
     answer_page(&class, &wish, page.total, instances, page.cursor.as_deref())
+}
+
+/// The one thing in a search that only a store can tell to be wrong is the cursor, its own.
+fn of_search(error: StoreError, search: &Search) -> Failure {
+    match (&error, &search.cursor) {
+        (StoreError::Rejected { .. }, Some(cursor)) => {
+            let message = format!("cursor must be one that a page gave out, not {cursor:?}");
+            invalid("cursor", &message).with("value", cursor.as_str())
+        }
+        _ => error.into(),
+    }
 }
 
 fn answer_page(

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 use spice_core::{
-    error::{ErrorCode, StoreError},
+    error::{ErrorCode, Refusal, StoreError},
     id::{InstanceRef, StreamId},
     lineage::{Lineage, View},
     port::graph::Entity,
@@ -31,12 +31,13 @@ pub(crate) async fn live(_call: Call) -> Answer {
 
 pub(crate) async fn ready(call: Call) -> Answer {
     let checks = call.api.probe().await?;
-    told(&call, "ready", checks)
+    told(&call, "ready", checks, None)
 }
 
 pub(crate) async fn health(call: Call) -> Answer {
     let checks = call.api.probe().await?;
-    told(&call, "healthy", checks)
+    let damaged = call.api.damaged().await;
+    told(&call, "healthy", checks, Some(damaged))
 }
 
 pub(crate) async fn metrics(call: Call) -> Answer {
@@ -45,7 +46,12 @@ pub(crate) async fn metrics(call: Call) -> Answer {
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-fn told(call: &Call, status: &str, checks: Map<String, Value>) -> Answer {
+fn told(
+    call: &Call,
+    status: &str,
+    checks: Map<String, Value>,
+    damaged: Option<Vec<Value>>,
+) -> Answer {
     let service = call.surface.as_str();
     if checks.values().any(|answer| answer != "ok") {
         return Err(
@@ -54,12 +60,15 @@ fn told(call: &Call, status: &str, checks: Map<String, Value>) -> Answer {
                 .with("checks", checks),
         );
     }
-    let data = json!({
+    let mut data = json!({
         "service": service,
         "version": call.api.settings.version,
         "status": status,
         "checks": checks,
     });
+    if let Some(damaged) = damaged {
+        data["damaged"] = damaged.into();
+    }
     answer::success("every store answers", data)
 }
 
@@ -94,6 +103,26 @@ impl Api {
             .into_iter()
             .map(|(name, answer)| (name.to_owned(), answer.into()))
             .collect())
+    }
+
+    /// The logs that are damaged. They stop their own databases only, so the others' service is
+    /// ready all the same; a log that is away is what [`Api::probe`] tells.
+    async fn damaged(&self) -> Vec<Value> {
+        let log = &self.engine.log;
+        let look = async {
+            let mut damaged = Vec::new();
+            for stream in log.streams().await.unwrap_or_default() {
+                if let Err(error @ StoreError::Damaged { .. }) = log.end(&stream).await {
+                    let refusal = Refusal::from(error);
+                    let log = stream.to_string();
+                    damaged.push(
+                        json!({"database": stream.database, "log": log, "error": refusal.message}),
+                    );
+                }
+            }
+            damaged
+        };
+        timeout(PATIENCE, look).await.unwrap_or_default()
     }
 }
 

@@ -3,47 +3,135 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
+    handler::{Handler, Layered},
     routing::{MethodRouter, delete, get, post, put},
 };
 
+use spice_core::error::ErrorCode;
+
 use crate::http::{
     Api, Service, Surface, branches, commands, databases, dead_letters, graph, instances, layers,
-    lists, ontology, probes,
+    lists, ontology, parameters::Parameters, probes,
 };
+
+/// What the calls take, by name.
+mod parameters {
+    pub(super) const NONE: &[&str] = &[];
+    pub(super) const NEWEST: &[&str] = &["at_least", "timeout"];
+    pub(super) const READ: &[&str] = &["branch", "as_of", "at_least", "timeout"];
+    #[rustfmt::skip]
+    pub(super) const CLASSES: &[&str] =
+        &["branch", "as_of", "at_least", "timeout", "limit", "offset"];
+    pub(super) const SCHEMA: &[&str] = &["branch", "as_of", "at_least", "timeout", "format"];
+    #[rustfmt::skip]
+    pub(super) const INSTANCES: &[&str] = &[
+        "branch", "as_of", "at_least", "timeout",
+        "search", "filter", "order_by", "cursor", "limit", "offset",
+    ];
+    #[rustfmt::skip]
+    pub(super) const PATHS: &[&str] = &[
+        "branch", "as_of", "at_least", "timeout",
+        "source_class", "target_class", "max_depth",
+    ];
+    pub(super) const LETTERS: &[&str] = &["database"];
+    pub(super) const BRANCH: &[&str] = &["branch"];
+    pub(super) const BULK: &[&str] = &["branch", "on_error"];
+    pub(super) const UPDATE: &[&str] = &["branch", "expected_seq"];
+    pub(super) const REMOVE: &[&str] = &["branch", "expected_seq", "force"];
+    pub(super) const EXPECTED: &[&str] = &["expected_seq"];
+    pub(super) const FORCE: &[&str] = &["force"];
+}
+
+type Declared<H, T> = Layered<Extension<Parameters>, H, T, Service>;
+
+/// A handler that reads, and the parameters that it takes.
+fn reads<H: Handler<T, Service>, T: 'static>(
+    handler: H,
+    known: &'static [&'static str],
+) -> Declared<H, T> {
+    let refusal = ErrorCode::InvalidQuery;
+    handler.layer(Extension(Parameters { refusal, known }))
+}
+
+/// A handler that writes, and the parameters that it takes.
+fn writes<H: Handler<T, Service>, T: 'static>(
+    handler: H,
+    known: &'static [&'static str],
+) -> Declared<H, T> {
+    let refusal = ErrorCode::InvalidRequest;
+    handler.layer(Extension(Parameters { refusal, known }))
+}
 
 /// The gateway: what clients talk to.
 pub fn gateway_router(api: Arc<Api>) -> Router {
     let routes = Routes::default()
-        .database("", get(databases::list).post(databases::create))
-        .database("/{db}", get(databases::get).delete(databases::delete))
-        .database("/{db}/branches", get(branches::list).post(branches::create))
+        .database(
+            "",
+            get(reads(databases::list, parameters::NONE))
+                .post(writes(databases::create, parameters::NONE)),
+        )
+        .database(
+            "/{db}",
+            get(reads(databases::get, parameters::NEWEST))
+                .delete(writes(databases::delete, parameters::EXPECTED)),
+        )
+        .database(
+            "/{db}/branches",
+            get(reads(branches::list, parameters::NONE))
+                .post(writes(branches::create, parameters::NONE)),
+        )
         .database(
             "/{db}/branches/{*name}",
-            get(branches::get).delete(branches::delete),
+            get(reads(branches::get, parameters::NONE))
+                .delete(writes(branches::delete, parameters::FORCE)),
         )
         .ontology()
         .reads()
-        .database("/{db}/instances/{class}/create", post(instances::create))
+        .database(
+            "/{db}/instances/{class}/create",
+            post(writes(instances::create, parameters::BRANCH)),
+        )
         .database(
             "/{db}/instances/{class}/bulk-create",
-            post(instances::bulk_create),
+            post(writes(instances::bulk_create, parameters::BULK)),
         )
         .database(
             "/{db}/instances/{class}/{id}/update",
-            put(instances::update),
+            put(writes(instances::update, parameters::UPDATE)),
         )
         .database(
             "/{db}/instances/{class}/{id}/delete",
-            delete(instances::delete),
+            delete(writes(instances::delete, parameters::UPDATE)),
         )
-        .database("/{db}/transactions", post(instances::transaction))
-        .api("/commands/{id}/status", get(commands::status))
-        .api("/graph-query/health", get(graph::health).post(graph::query))
-        .api("/graph-query/{db}", post(graph::query))
-        .api("/graph-query/{db}/simple", post(graph::simple))
-        .api("/graph-query/{db}/multi-hop", post(graph::query))
-        .api("/graph-query/{db}/paths", get(graph::paths))
+        .database(
+            "/{db}/transactions",
+            post(writes(instances::transaction, parameters::BRANCH)),
+        )
+        .api(
+            "/commands/{id}/status",
+            get(reads(commands::status, parameters::NONE)),
+        )
+        .api(
+            "/graph-query/health",
+            get(reads(graph::health, parameters::NONE)).post(reads(graph::query, parameters::READ)),
+        )
+        .api(
+            "/graph-query/{db}",
+            post(reads(graph::query, parameters::READ)),
+        )
+        .api(
+            "/graph-query/{db}/simple",
+            post(reads(graph::simple, parameters::READ)),
+        )
+        .api(
+            "/graph-query/{db}/multi-hop",
+            post(reads(graph::query, parameters::READ)),
+        )
+        .api(
+            "/graph-query/{db}/paths",
+            get(reads(graph::paths, parameters::PATHS)),
+        )
         .dead_letters()
         .probes();
     routes.finish(api, Surface::Gateway)
@@ -51,34 +139,63 @@ pub fn gateway_router(api: Arc<Api>) -> Router {
 
 /// oms: the older, lower service; the same engine.
 pub fn oms_router(api: Arc<Api>) -> Router {
-    let fixed = || delete(databases::delete).get(databases::get);
+    let fixed = || {
+        delete(writes(databases::delete, parameters::EXPECTED))
+            .get(reads(databases::get, parameters::NEWEST))
+    };
     let routes = Routes::default()
-        .database("/create", fixed().post(databases::create))
-        .database("/list", delete(databases::delete).get(databases::list))
-        .database("/exists/{db}", get(databases::exists))
-        .database("/{db}", get(databases::get).delete(databases::delete))
+        .database(
+            "/create",
+            fixed().post(writes(databases::create, parameters::NONE)),
+        )
+        .database(
+            "/list",
+            delete(writes(databases::delete, parameters::EXPECTED))
+                .get(reads(databases::list, parameters::NONE)),
+        )
+        .database(
+            "/exists/{db}",
+            get(reads(databases::exists, parameters::NONE)),
+        )
+        .database(
+            "/{db}",
+            get(reads(databases::get, parameters::NEWEST))
+                .delete(writes(databases::delete, parameters::EXPECTED)),
+        )
         .ontology()
         .reads()
         .api(
             "/instances/{db}/async/{class}/create",
-            post(instances::create),
+            post(writes(instances::create, parameters::BRANCH)),
         )
         .api(
             "/instances/{db}/async/{class}/bulk-create",
-            post(instances::bulk_create),
+            post(writes(instances::bulk_create, parameters::BULK)),
         )
         .api(
             "/instances/{db}/async/{class}/{id}/update",
-            put(instances::update),
+            put(writes(instances::update, parameters::UPDATE)),
         )
         .api(
             "/instances/{db}/async/{class}/{id}/delete",
-            delete(instances::delete),
+            delete(writes(instances::delete, parameters::UPDATE)),
         )
-        .api("/branch/{db}/list", get(branches::list))
-        .api("/branch/{db}/create", post(branches::create))
-        .api("/branch/{db}/{*name}", get(branches::info))
-        .api("/commands/{id}/status", get(commands::status))
+        .api(
+            "/branch/{db}/list",
+            get(reads(branches::list, parameters::NONE)),
+        )
+        .api(
+            "/branch/{db}/create",
+            post(writes(branches::create, parameters::NONE)),
+        )
+        .api(
+            "/branch/{db}/{*name}",
+            get(reads(branches::info, parameters::NONE)),
+        )
+        .api(
+            "/commands/{id}/status",
+            get(reads(commands::status, parameters::NONE)),
+        )
         .dead_letters()
         .probes();
     routes.finish(api, Surface::Oms)
@@ -104,34 +221,66 @@ impl Routes {
     }
 
     fn ontology(self) -> Self {
-        let class = || put(ontology::update).delete(ontology::delete);
-        self.database("/{db}/ontology", post(ontology::create))
-            .database("/{db}/ontology/list", class().get(ontology::list))
-            .database("/{db}/ontology/{class}", class().get(ontology::get))
-            .database("/{db}/ontology/{class}/schema", get(ontology::schema))
+        let class = || {
+            put(writes(ontology::update, parameters::UPDATE))
+                .delete(writes(ontology::delete, parameters::REMOVE))
+        };
+        self.database(
+            "/{db}/ontology",
+            post(writes(ontology::create, parameters::BRANCH)),
+        )
+        .database(
+            "/{db}/ontology/list",
+            class().get(reads(ontology::list, parameters::CLASSES)),
+        )
+        .database(
+            "/{db}/ontology/{class}",
+            class().get(reads(ontology::get, parameters::READ)),
+        )
+        .database(
+            "/{db}/ontology/{class}/schema",
+            get(reads(ontology::schema, parameters::SCHEMA)),
+        )
     }
 
     fn reads(self) -> Self {
-        self.database("/{db}/class/{class}/instances", get(lists::list))
-            .database("/{db}/class/{class}/instance/{id}", get(lists::get))
+        self.database(
+            "/{db}/class/{class}/instances",
+            get(reads(lists::list, parameters::INSTANCES)),
+        )
+        .database(
+            "/{db}/class/{class}/instance/{id}",
+            get(reads(lists::get, parameters::READ)),
+        )
     }
 
     fn dead_letters(self) -> Self {
         let letter = "/dead-letters/{db}/{handler}/{position}";
-        self.api("/dead-letters", get(dead_letters::list))
-            .api(letter, get(dead_letters::get))
-            .api(&format!("{letter}/retry"), post(dead_letters::retry))
-            .api(&format!("{letter}/discard"), post(dead_letters::discard))
+        self.api(
+            "/dead-letters",
+            get(reads(dead_letters::list, parameters::LETTERS)),
+        )
+        .api(letter, get(reads(dead_letters::get, parameters::NONE)))
+        .api(
+            &format!("{letter}/retry"),
+            post(writes(dead_letters::retry, parameters::NONE)),
+        )
+        .api(
+            &format!("{letter}/discard"),
+            post(writes(dead_letters::discard, parameters::NONE)),
+        )
     }
 
     fn probes(self) -> Self {
-        let routes = self.api("/health", get(probes::health)).0;
+        let routes = self
+            .api("/health", get(reads(probes::health, parameters::NONE)))
+            .0;
         Self(
             routes
-                .route("/health", get(probes::health))
-                .route("/livez", get(probes::live))
-                .route("/readyz", get(probes::ready))
-                .route("/metrics", get(probes::metrics)),
+                .route("/health", get(reads(probes::health, parameters::NONE)))
+                .route("/livez", get(reads(probes::live, parameters::NONE)))
+                .route("/readyz", get(reads(probes::ready, parameters::NONE)))
+                .route("/metrics", get(reads(probes::metrics, parameters::NONE))),
         )
     }
 

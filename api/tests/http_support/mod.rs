@@ -100,7 +100,16 @@ impl Server {
         with_workers: bool,
         disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
     ) -> Self {
-        let log: Arc<dyn Log> = Arc::new(MemoryLog::new());
+        Self::start_on(Arc::new(MemoryLog::new()), settings, with_workers, disturb).await
+    }
+
+    /// The services on a log of their own.
+    pub(crate) async fn start_on(
+        log: Arc<dyn Log>,
+        settings: Settings,
+        with_workers: bool,
+        disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
+    ) -> Self {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let clock: Arc<dyn Clock> = Arc::new(Ticking(AtomicI64::new(1_767_312_000_000_000)));
         let (memory, mode, guards) = (Location::Memory, Mode::Threads, Guards::default());

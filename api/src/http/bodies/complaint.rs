@@ -1,0 +1,127 @@
+//! What a parser says of a body of the wrong shape, in words for the person who wrote the body:
+//! the field, the rule, the value.
+
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+use spice_core::error::Violation;
+
+/// The longest value that is told whole, as text.
+const LONGEST: usize = 256;
+
+/// The violation that a parser's message is.
+pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> Violation {
+    let place = path.map(Path::to_string).unwrap_or_default();
+    let place = if place == "." { "" } else { &place };
+    let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let value = path.map_or(Some(&body), |path| find(path, &body)).cloned();
+    let value = cut(value.unwrap_or_default());
+    let named = |prefix: &str| quoted(message, prefix).map(|name| (join(place, Some(name)), name));
+    if let Some((field, _)) = named("missing field `") {
+        let message = format!("{field} is missing");
+        return violation(field, "required", Value::Null, message);
+    }
+    if let Some((field, name)) = named("unknown field `") {
+        let message = format!("there is no field {field}; {}", known(message));
+        let value = value.get(name).cloned().unwrap_or(value);
+        return violation(field, "unknown", value, message);
+    }
+    if let Some((field, name)) = named("duplicate field `") {
+        let message = format!("{field} is given twice");
+        let value = value.get(name).cloned().unwrap_or(value);
+        return violation(field, "duplicate", value, message);
+    }
+    let field = join(place, None);
+    if message.starts_with("unknown variant `") {
+        let message = format!("{field} must be {}, not {value}", choices(message));
+        return violation(field, "enum", value, message);
+    }
+    let expected = message
+        .starts_with("invalid ")
+        .then(|| message.rsplit_once(", expected "))
+        .flatten();
+    let message = match expected {
+        Some((_, expected)) => format!("{field} must be {}, not {value}", plain(expected)),
+        None => format!("{field}: {message}"),
+    };
+    violation(field, "type", value, message)
+}
+
+/// A value that is not too long to be told, or its beginning.
+pub(crate) fn cut(value: Value) -> Value {
+    let text = value.to_string();
+    if text.len() <= LONGEST {
+        return value;
+    }
+    let text = value.as_str().unwrap_or(&text);
+    let beginning: String = text.chars().take(LONGEST / 4).collect();
+    format!("{beginning}…").into()
+}
+
+fn violation(field: String, rule: &str, value: Value, message: String) -> Violation {
+    Violation {
+        field,
+        rule: rule.to_owned(),
+        value,
+        message,
+    }
+}
+
+/// What stands at a path.
+fn find<'a>(path: &Path, body: &'a Value) -> Option<&'a Value> {
+    path.iter().try_fold(body, |value, segment| match segment {
+        Segment::Seq { index } => value.get(index),
+        Segment::Map { key } => value.get(key),
+        Segment::Enum { .. } | Segment::Unknown => Some(value),
+    })
+}
+
+/// The parser's word for what it expected, in everybody's.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 up",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "a string" | "string or map" => "a text",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
+}
+
+/// The names in a message's `expected one of …`.
+fn names(message: &str) -> Vec<&str> {
+    let listed = message.rsplit_once(", expected ").map_or("", |it| it.1);
+    listed.split('`').skip(1).step_by(2).collect()
+}
+
+fn known(message: &str) -> String {
+    match names(message)[..] {
+        [] => "none is known here".to_owned(),
+        ref names => format!("known are {}", names.join(", ")),
+    }
+}
+
+fn choices(message: &str) -> String {
+    match names(message)[..] {
+        [] => "one of those that there are".to_owned(),
+        [only] => only.to_owned(),
+        [ref but_last @ .., last] => format!("{} or {last}", but_last.join(", ")),
+    }
+}
+
+/// The field: the path, with the name that the message tells when the path does not have it.
+fn join(path: &str, own: Option<&str>) -> String {
+    match own {
+        None if path.is_empty() => "body".to_owned(),
+        None => path.to_owned(),
+        Some(name) if path.is_empty() || path == name => name.to_owned(),
+        Some(name) if path.ends_with(&format!(".{name}")) => path.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+    }
+}
+
+fn quoted<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
+    message.strip_prefix(prefix)?.split('`').next()
+}

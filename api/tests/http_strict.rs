@@ -1,0 +1,396 @@
+//! What a client gets wrong is told, in its own words, and what is damaged stops only itself.
+
+#![allow(clippy::unwrap_used)]
+
+mod http_support;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http_support::{Answer, Server};
+use serde_json::{Value, json};
+use spice_api::http::Settings;
+use spice_core::{
+    error::StoreError,
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        log::{Append, Batch, Log, Record},
+    },
+    time::Timestamp,
+};
+use spice_stores::log::MemoryLog;
+
+const CREATE: &str = "/databases/demo/instances/Product/create";
+const LIST: &str = "/databases/demo/class/Product/instances";
+
+fn told(answer: &Answer) -> &Value {
+    &answer.body["detail"]["errors"][0]
+}
+
+#[tokio::test]
+async fn a_parameter_that_a_call_does_not_take_is_refused_before_anything_is_written() {
+    let server = Server::start().await.with_demo().await;
+    let end = server.get("/databases/demo").await.body["data"]["position"].clone();
+    let body = json!({"data": {"product_id": "p1", "name": "A"}});
+    let bulk = json!({"instances": [{"product_id": "p1", "name": "A"}]});
+    let class = json!({"id": "More", "label": "More"});
+    let branch = json!({"name": "more", "branch_name": "more"});
+    let writes = [
+        ("POST", CREATE, body.clone()),
+        (
+            "POST",
+            "oms:/instances/demo/async/Product/create",
+            body.clone(),
+        ),
+        (
+            "POST",
+            "/databases/demo/instances/Product/bulk-create",
+            bulk,
+        ),
+        ("PUT", "/databases/demo/instances/Product/p1/update", body),
+        (
+            "DELETE",
+            "/databases/demo/instances/Product/p1/delete",
+            json!({}),
+        ),
+        (
+            "POST",
+            "/databases/demo/transactions",
+            json!({"commands": []}),
+        ),
+        ("POST", "/databases/demo/ontology", class),
+        ("PUT", "/databases/demo/ontology/Product", json!({})),
+        ("DELETE", "/databases/demo/ontology/Product", json!({})),
+        ("POST", "/databases/demo/branches", branch.clone()),
+        ("POST", "oms:/branch/demo/create", branch),
+        ("DELETE", "/databases/demo/branches/main", json!({})),
+        ("POST", "/databases", json!({"name": "more"})),
+        ("DELETE", "/databases/demo", json!({})),
+        (
+            "POST",
+            "/dead-letters/demo/instance_worker/5/retry",
+            json!({}),
+        ),
+        (
+            "POST",
+            "/dead-letters/demo/instance_worker/5/discard",
+            json!({}),
+        ),
+    ];
+    for (method, path, body) in writes {
+        let request = server.request(method, &format!("{path}?brunch=nope"));
+        let answer = server.send(request.json(&body)).await;
+        assert_eq!(answer.status, 400, "{method} {path}: {}", answer.text);
+        assert_eq!(answer.code(), "invalid_request", "{method} {path}");
+        assert_eq!(answer.body["detail"]["field"], "brunch", "{path}");
+        assert!(answer.body["detail"]["known"].is_array(), "{path}");
+    }
+    let after = server.get("/databases/demo").await.expect(200);
+    assert_eq!(after.body["data"]["position"], end, "something was written");
+    let reads = [
+        LIST,
+        "/databases/demo/class/Product/instance/p1",
+        "/databases",
+        "oms:/database/list",
+        "oms:/database/exists/demo",
+        "/databases/demo",
+        "/databases/demo/branches",
+        "/databases/demo/branches/main",
+        "oms:/branch/demo/main/info",
+        "/databases/demo/ontology/list",
+        "/databases/demo/ontology/Product",
+        "/databases/demo/ontology/Product/schema",
+        "/graph-query/demo/paths",
+        "/graph-query/health",
+        "/commands/01928374-1111-7222-8333-444455556666/status",
+        "/dead-letters",
+        "//readyz",
+        "//livez",
+        "//metrics",
+    ];
+    for path in reads {
+        let answer = server.get(&format!("{path}?brunch=nope")).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+        assert_eq!(answer.code(), "invalid_query", "{path}");
+        assert_eq!(answer.body["detail"]["field"], "brunch", "{path}");
+    }
+    let query = json!({"start_class": "Product"});
+    let answer = server.post("/graph-query/demo?brunch=nope", query).await;
+    assert_eq!((answer.status, answer.code()), (400, "invalid_query"));
+}
+
+#[tokio::test]
+async fn the_refusal_of_a_parameter_lists_those_that_the_call_takes() {
+    let server = Server::start().await.with_demo().await;
+    let answer = server
+        .post(&format!("{CREATE}?brunch=nope"), json!({"data": {}}))
+        .await;
+    let message = "this call has no parameter \"brunch\"; it takes branch";
+    assert_eq!(answer.body["message"], message);
+    assert_eq!(answer.body["detail"]["known"], json!(["branch"]));
+    let answer = server.get("/databases?limit=3").await;
+    let message = "this call has no parameter \"limit\"; it takes none";
+    assert_eq!(answer.body["message"], message);
+    let twice = server.get(&format!("{LIST}?branch=main&branch=b")).await;
+    assert_eq!((twice.status, twice.code()), (400, "invalid_query"));
+    assert_eq!(twice.body["message"], "branch is given twice");
+    let all =
+        "branch=main&at_least=1&timeout=5&search=&filter=%7B%7D&order_by=-name&limit=5&offset=0";
+    server.get(&format!("{LIST}?{all}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_cursor_that_no_page_gave_out_is_a_bad_request() {
+    let server = Server::start().await.with_demo().await;
+    for path in [
+        format!("{LIST}?cursor=abc"),
+        format!("{LIST}?cursor=abc&order_by=name"),
+        format!("{LIST}?cursor="),
+    ] {
+        let answer = server.get(&path).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+        assert_eq!(answer.code(), "invalid_query", "{path}");
+        assert_eq!(answer.body["detail"]["field"], "cursor", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_parameter_is_told_by_name_and_value() {
+    let server = Server::start().await.with_demo().await;
+    let bulk = "/databases/demo/instances/Product/bulk-create?on_error=foo";
+    let class = "/databases/demo/ontology/Product";
+    let rows = json!({"instances": [{}]});
+    let cases = [
+        (
+            server.get(&format!("{LIST}?limit=99999")).await,
+            json!(99999),
+            "limit must be from 1 to 1000, not 99999",
+        ),
+        (
+            server
+                .put(&format!("{class}?expected_seq=x"), json!({}))
+                .await,
+            json!("x"),
+            "expected_seq must be a whole number from 0 up, not \"x\"",
+        ),
+        (
+            server.post(bulk, rows).await,
+            json!("foo"),
+            "on_error must be abort or skip, not \"foo\"",
+        ),
+        (
+            server.delete("/databases/demo/branches/b?force=si").await,
+            json!("si"),
+            "force must be true or false, not \"si\"",
+        ),
+    ];
+    for (answer, value, message) in cases {
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        assert_eq!(told(&answer)["value"], value, "{}", answer.text);
+        assert_eq!(answer.body["message"], message);
+        assert_eq!(told(&answer)["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_the_wrong_shape_is_told_without_the_parsers_words() {
+    let server = Server::start().await.with_demo().await;
+    let transactions = "/databases/demo/transactions";
+    let command = |kind: &str, seq: Value| json!({"commands": [{"type": kind, "class": "Product", "id": "p", "expected_seq": seq}]});
+    let cases = [
+        (
+            transactions,
+            command("DELETE_INSTANCE", json!("x")),
+            ("commands[0].expected_seq", "type", json!("x")),
+            "commands[0].expected_seq must be a whole number from 0 up, not \"x\"",
+        ),
+        (
+            transactions,
+            command("DELETE_INSTANCE", json!(-1)),
+            ("commands[0].expected_seq", "type", json!(-1)),
+            "commands[0].expected_seq must be a whole number from 0 up, not -1",
+        ),
+        (
+            transactions,
+            command("EAT", json!(1)),
+            ("commands[0].type", "enum", json!("EAT")),
+            "commands[0].type must be CREATE_INSTANCE, UPDATE_INSTANCE or DELETE_INSTANCE, not \"EAT\"",
+        ),
+        (
+            CREATE,
+            json!({"data": [1]}),
+            ("data", "type", json!([1])),
+            "data must be an object of values, not [1]",
+        ),
+        (
+            CREATE,
+            json!({"data": {}, "date": 1}),
+            ("date", "unknown", json!(1)),
+            "there is no field date; known are data, metadata",
+        ),
+        (
+            CREATE,
+            json!({}),
+            ("data", "required", Value::Null),
+            "data is missing",
+        ),
+        (
+            CREATE,
+            json!([1]),
+            ("body", "type", json!([1])),
+            "body must be an object, not [1]",
+        ),
+        (
+            "/databases",
+            json!({"name": 5}),
+            ("name", "type", json!(5)),
+            "name must be a text, not 5",
+        ),
+    ];
+    for (path, body, (field, rule, value), message) in cases {
+        let answer = server.post(path, body).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        assert_eq!(told(&answer)["field"], field, "{}", answer.text);
+        assert_eq!(told(&answer)["rule"], rule, "{}", answer.text);
+        assert_eq!(told(&answer)["value"], value, "{}", answer.text);
+        assert_eq!(answer.body["message"], message);
+    }
+    let long = server
+        .post("/databases", json!({"name": vec!["x".repeat(9_000)]}))
+        .await;
+    assert!(long.text.len() < 1_000, "a long value is told whole");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_utf8_is_a_bad_request() {
+    let server = Server::start().await.with_demo().await;
+    for path in [CREATE, "/databases/demo/ontology"] {
+        let request = server
+            .request("POST", path)
+            .header("content-type", "application/json")
+            .body(b"{\"data\":{\"product_id\":\"p\xff\",\"name\":\"A\"}}".to_vec());
+        let answer = server.send(request).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert_eq!(answer.code(), "invalid_request");
+        let message = answer.body["message"].as_str().unwrap();
+        assert!(message.starts_with("the body is not UTF-8"), "{message}");
+    }
+}
+
+/// A log directory in which the log of one database is damaged.
+struct Cracked(MemoryLog);
+
+impl Cracked {
+    fn look(stream: &StreamId) -> StoreResult<()> {
+        if stream.database.as_str() != "cracked" {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            store: "log",
+            reason: "cracked@0: the segment at 0 has another checksum".to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl Log for Cracked {
+    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
+        let mut streams = self.0.streams().await?;
+        streams.push(StreamId::first("cracked".parse().unwrap()));
+        streams.sort();
+        Ok(streams)
+    }
+
+    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        Self::look(stream)?;
+        self.0.end(stream).await
+    }
+
+    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+        Self::look(stream)?;
+        self.0.append(stream, batch).await
+    }
+
+    async fn read(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        Self::look(stream)?;
+        self.0.read(stream, from, limit).await
+    }
+
+    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
+        Self::look(stream)?;
+        self.0.position_after(stream, time).await
+    }
+
+    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
+        self.0.wait_beyond(stream, end).await;
+    }
+
+    async fn wait_streams(&self, known: usize) {
+        self.0.wait_streams(known.saturating_sub(1)).await;
+    }
+
+    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        self.0.checkpoint(stream).await
+    }
+
+    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+        self.0.set_checkpoint(stream, position).await
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_log_stops_its_own_database_and_is_told() {
+    let log = Arc::new(Cracked(MemoryLog::new()));
+    let server = Server::start_on(log, Settings::default(), false, |graph| graph).await;
+    server
+        .post("/databases", json!({"name": "whole"}))
+        .await
+        .expect(202);
+    for path in ["/databases", "oms:/database/list"] {
+        let listed = server.get(path).await.expect(200);
+        let databases = listed.body["data"]["databases"].as_array().unwrap();
+        assert_eq!(databases.len(), 2, "{}", listed.text);
+        assert_eq!(databases[0]["name"], "cracked");
+        assert_eq!(databases[0]["status"], "damaged");
+        let error = databases[0]["error"].as_str().unwrap();
+        assert!(
+            error.contains("checksum") && error.contains("spice log verify"),
+            "{error}"
+        );
+        assert_eq!(databases[1]["name"], "whole");
+        assert!(databases[1].get("error").is_none());
+    }
+    let body = json!({"data": {}});
+    for answer in [
+        server.get("/databases/cracked").await,
+        server
+            .post("/databases/cracked/instances/A/create", body)
+            .await,
+    ] {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (503, "unavailable"),
+            "{}",
+            answer.text
+        );
+        assert_eq!(answer.body["detail"]["damaged"], "log");
+        assert!(answer.text.contains("spice log verify"), "{}", answer.text);
+        assert_eq!(
+            answer.header("retry-after"),
+            "",
+            "damage does not pass by itself"
+        );
+    }
+    server.get("//readyz").await.expect(200);
+    let health = server.get("/health").await.expect(200);
+    let damaged = &health.body["data"]["damaged"];
+    assert_eq!(damaged.as_array().unwrap().len(), 1, "{}", health.text);
+    assert_eq!(damaged[0]["database"], "cracked");
+    assert!(damaged[0]["error"].as_str().unwrap().contains("checksum"));
+}
