@@ -291,7 +291,7 @@ proptest! {
         definition[keys[key]] = value;
         let definition = Json::from(definition);
         if let Ok(class) = Class::create(&definition) {
-            prop_assert_eq!(Class::create(&class.definition).unwrap().id, class.id.clone());
+            prop_assert_eq!(&Class::create(&class.definition).unwrap().id, &class.id);
             let same = class.patched(&json("{}"));
             prop_assert!(same.is_ok());
         }

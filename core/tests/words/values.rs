@@ -83,8 +83,8 @@ proptest! {
         let json = Json::parse(&pretty).unwrap();
         prop_assert_eq!(json.as_str(), tree.to_string());
         prop_assert_eq!(json.to_value(), serde_json::from_str::<Value>(&pretty).unwrap());
-        prop_assert_eq!(Json::parse(json.as_str()).unwrap(), json.clone());
-        prop_assert_eq!(Json::from(tree), json.clone());
+        prop_assert_eq!(&Json::parse(json.as_str()).unwrap(), &json);
+        prop_assert_eq!(&Json::from(tree), &json);
         let nested: Vec<Json> = serde_json::from_str(&format!("[ {pretty} , 1.10 ]")).unwrap();
         prop_assert_eq!(&nested[0], &json);
         prop_assert_eq!(serde_json::to_string(&nested).unwrap(), format!("[{json},1.10]"));
