@@ -46,12 +46,7 @@ pub(crate) async fn metrics(call: Call) -> Answer {
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-fn told(
-    call: &Call,
-    status: &str,
-    checks: Map<String, Value>,
-    damaged: Option<Vec<Value>>,
-) -> Answer {
+fn told(call: &Call, status: &str, checks: Map<String, Value>, damaged: Option<Value>) -> Answer {
     let service = call.surface.as_str();
     if checks.values().any(|answer| answer != "ok") {
         return Err(
@@ -67,7 +62,7 @@ fn told(
         "checks": checks,
     });
     if let Some(damaged) = damaged {
-        data["damaged"] = damaged.into();
+        data["damaged"] = damaged;
     }
     answer::success("every store answers", data)
 }
@@ -105,24 +100,27 @@ impl Api {
             .collect())
     }
 
-    /// The logs that are damaged. They stop their own databases only, so the others' service is
-    /// ready all the same; a log that is away is what [`Api::probe`] tells.
-    async fn damaged(&self) -> Vec<Value> {
+    /// The logs that are damaged; null when that could not be found out in time. They stop their
+    /// own databases only, so the others' service is ready all the same.
+    async fn damaged(&self) -> Value {
         let log = &self.engine.log;
         let look = async {
             let mut damaged = Vec::new();
-            for stream in log.streams().await.unwrap_or_default() {
+            for stream in log.streams().await? {
                 if let Err(error @ StoreError::Damaged { .. }) = log.end(&stream).await {
-                    let refusal = Refusal::from(error);
-                    let log = stream.to_string();
-                    damaged.push(
-                        json!({"database": stream.database, "log": log, "error": refusal.message}),
-                    );
+                    damaged.push(json!({
+                        "database": stream.database,
+                        "log": stream.to_string(),
+                        "error": Refusal::from(error).message,
+                    }));
                 }
             }
-            damaged
+            Ok::<_, StoreError>(damaged)
         };
-        timeout(PATIENCE, look).await.unwrap_or_default()
+        match timeout(PATIENCE, look).await {
+            Ok(Ok(damaged)) => damaged.into(),
+            Ok(Err(_)) | Err(_) => Value::Null,
+        }
     }
 }
 
