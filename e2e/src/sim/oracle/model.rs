@@ -40,7 +40,7 @@ pub(super) async fn check(
     let mut lineages = vec![Lineage::main()];
     lineages.extend(story.branches.values().map(|(_, lineage)| lineage.clone()));
     for lineage in lineages {
-        for at in [end.0, end.0 / 2, end.0 / 3] {
+        for at in [end.0, end.0 / 2] {
             let lineage = lineage.at(LogPosition(at));
             let expected = scan(&fresh, stream, &lineage).await?;
             let found = scan(&*live, stream, &lineage).await?;

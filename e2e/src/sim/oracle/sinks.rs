@@ -152,7 +152,7 @@ pub(super) async fn check_documents(
 
 fn moments(story: &Story) -> Vec<LogPosition> {
     let end = story.envelopes.len() as u64;
-    let mut moments: Vec<LogPosition> = (0..end).step_by(9).map(LogPosition).collect();
+    let mut moments: Vec<LogPosition> = (0..end).step_by(23).map(LogPosition).collect();
     moments.push(LogPosition::MAX);
     moments
 }
