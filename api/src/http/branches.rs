@@ -26,7 +26,6 @@ use crate::http::{
 const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
 
 pub(crate) async fn list(call: Call) -> Answer {
-    call.refuse_as_of()?;
     let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
     let branches: Vec<Value> = snapshot
         .branches
@@ -107,7 +106,6 @@ fn rest_name(call: &Call, from: usize, but_last: usize) -> Result<BranchName, Fa
 }
 
 async fn show(call: &Call, branch: BranchName) -> Answer {
-    call.refuse_as_of()?;
     let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
     let data = describe(&snapshot.stream.database, snapshot.branch(&branch)?);
     named(&branch, &data)

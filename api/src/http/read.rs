@@ -111,18 +111,6 @@ impl Call {
         })
     }
 
-    /// Refuses `as_of` where only the present can be shown, in place of showing it as the past.
-    pub(crate) fn refuse_as_of(&self) -> Result<(), Failure> {
-        match self.parameter("as_of") {
-            None => Ok(()),
-            Some(_) => Err(Failure::new(
-                ErrorCode::InvalidQuery,
-                "databases and branches are shown as they are now; as_of is for what is in them",
-            )
-            .with("field", "as_of")),
-        }
-    }
-
     fn as_of(&self) -> Result<Option<AsOf>, Failure> {
         let Some(text) = self.parameter("as_of") else {
             return Ok(None);

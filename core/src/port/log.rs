@@ -72,8 +72,7 @@ pub trait Log: Send + Sync {
     async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition>;
 
     /// Waits until the log is longer than `end`, or until the adapter cannot rule out that it is.
-    /// A hint: correctness never depends on it. For [`Log::streams`] see
-    /// [`Log::changed`].
+    /// A hint: correctness never depends on it.
     async fn wait_beyond(&self, stream: &StreamId, end: LogPosition);
 
     /// Waits until there may be more logs than the `known` number.

@@ -1,3 +1,5 @@
+//! YAML files applied to an api in memory.
+
 use super::*;
 use crate::{
     declared::parse_documents,

@@ -1,3 +1,5 @@
+//! Waits grow, scatter, and begin anew.
+
 use super::*;
 
 const RESYNC: Duration = Duration::from_secs(30);

@@ -1,3 +1,5 @@
+//! Answers of the api, and what class of outcome each is.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which YAML is a declaration, and what is said of the rest.
+
 use super::*;
 
 const DEMO: &str = r"# the demo

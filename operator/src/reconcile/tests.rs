@@ -1,3 +1,5 @@
+//! Passes over an api in memory reach a fixpoint.
+
 #![allow(clippy::needless_pass_by_value)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -1,3 +1,5 @@
+//! A declared class against a stored one.
+
 use serde_json::json;
 
 use super::*;
