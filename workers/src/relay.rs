@@ -147,8 +147,14 @@ impl Relay {
                 break halt;
             }
         };
-        self.save(&mut place).await;
-        halt
+        if !matches!(halt, Halt::Sealed) {
+            self.save(&mut place).await;
+            return halt;
+        }
+        // Nobody comes back to a sealed log, so its last checkpoint is not left for later.
+        let last = place.position;
+        let written = patience.attempt(|| self.log.set_checkpoint(&self.stream, last));
+        written.await.map_or_else(|stopped| stopped, |()| halt)
     }
 
     async fn start(&self, patience: &Patience) -> Result<LogPosition, Halt> {
