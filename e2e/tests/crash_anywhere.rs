@@ -181,13 +181,14 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// The seed of an ordinary run, which is to judge a change and not to look for what nobody changed;
+/// `SPICE_SIM_SEED` and `SPICE_SIM_RUNS` look further. This one has found a defect once.
+const SEED: u64 = 18_015_746_639_659_679_991;
+
 #[test]
 fn faults_in_pairs_converge() {
     let base = undisturbed();
-    let seed = setting("SPICE_SIM_SEED").unwrap_or_else(|| {
-        let random = uuid::Uuid::new_v4();
-        random.as_u64_pair().0
-    });
+    let seed = setting("SPICE_SIM_SEED").unwrap_or(SEED);
     let runs = setting("SPICE_SIM_RUNS").unwrap_or(200);
     println!("SPICE_SIM_SEED={seed} SPICE_SIM_RUNS={runs}");
     let mut dice = Dice(seed);
