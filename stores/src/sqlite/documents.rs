@@ -65,16 +65,7 @@ impl SqliteDocuments {
 #[async_trait]
 impl Documents for SqliteDocuments {
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        let stream = stream.clone();
-        let find = {
-            let stream = stream.clone();
-            move |connection: &_| scopes::find_stream(connection, &stream)
-        };
-        if let Some(found) = self.database.read(find).await? {
-            return Ok(found.into_sink());
-        }
-        let make = move |connection: &_| scopes::make_stream(connection, &stream);
-        Ok(self.database.write(make).await?.into_sink())
+        scopes::sink(&self.database, stream).await
     }
 
     async fn apply(

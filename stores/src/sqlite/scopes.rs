@@ -8,12 +8,16 @@ use spice_core::{
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
     name::ClassName,
-    port::graph::{Entity, Sink},
+    port::{
+        StoreResult,
+        graph::{Entity, Sink},
+    },
 };
 use uuid::Uuid;
 
 use super::{
     columns::{from_column, name, to_column},
+    database::Database,
     failure::{Attempt, Failure},
     layers::KeyRange,
 };
@@ -50,6 +54,18 @@ impl Stream {
             position: self.position,
         }
     }
+}
+
+/// A log's sink in this file; made when there is none.
+pub(crate) async fn sink(database: &Database, stream: &StreamId) -> StoreResult<Sink> {
+    let wanted = stream.clone();
+    let find = move |connection: &_| find_stream(connection, &wanted);
+    if let Some(found) = database.read(find).await? {
+        return Ok(found.into_sink());
+    }
+    let wanted = stream.clone();
+    let make = move |connection: &_| make_stream(connection, &wanted);
+    Ok(database.write(make).await?.into_sink())
 }
 
 /// The log, if it is known.
