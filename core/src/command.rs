@@ -106,6 +106,9 @@ pub enum Action {
         class: String,
         /// One instance a row.
         instances: Vec<RawData>,
+        /// The id of each row, in their order; derived from the data when empty (contract §3).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ids: Vec<InstanceId>,
         /// What to do about a row that is refused.
         #[serde(default)]
         on_error: OnError,
@@ -135,6 +138,39 @@ pub enum Action {
         #[serde(default)]
         force: bool,
     },
+    /// Takes the changes of another branch in, as one transaction.
+    MergeBranch {
+        /// The branch merged into.
+        branch: BranchName,
+        /// The branch whose changes are taken.
+        source: BranchName,
+        /// What decides where both changed the same.
+        #[serde(default)]
+        strategy: Strategy,
+        /// What decides single conflicts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resolutions: Vec<Resolution>,
+    },
+    /// Puts a branch and its own changes on the last position of its parent, or of another branch.
+    RebaseBranch {
+        /// The branch.
+        branch: BranchName,
+        /// The branch to stand on.
+        onto: BranchName,
+        /// What decides where both changed the same; `theirs` is the branch itself.
+        #[serde(default)]
+        strategy: Strategy,
+        /// What decides single conflicts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resolutions: Vec<Resolution>,
+    },
+    /// Brings a branch back to what it showed at a position; what was deleted stays deleted.
+    RollbackBranch {
+        /// The branch.
+        branch: BranchName,
+        /// The position.
+        to_position: LogPosition,
+    },
     /// Gives a parked event up for one handler.
     DiscardEvent {
         /// The handler.
@@ -149,6 +185,53 @@ pub enum Action {
         #[serde(default)]
         reason: String,
     },
+}
+
+/// What a merge does where both sides changed the same. What the target deleted stays deleted,
+/// whatever the strategy, and what breaks the ontology is never decided by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// Refuse the merge and name every conflict.
+    #[default]
+    Fail,
+    /// Keep what the branch merged into has.
+    Ours,
+    /// Take what the source has.
+    Theirs,
+}
+
+/// One side of a merge: `ours` is the branch merged into, `theirs` the source, as in git.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The branch merged into.
+    Ours,
+    /// The source.
+    Theirs,
+}
+
+/// What decides one conflict: a side, or a value of the client's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resolution {
+    /// The aggregate on the branch merged into, as text.
+    pub aggregate_id: String,
+    /// The property; the whole aggregate when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
+    /// What to take.
+    #[serde(flatten)]
+    pub choice: Choice,
+}
+
+/// What a [`Resolution`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// What one side has.
+    Take(Side),
+    /// This value; only for a property.
+    Value(Json),
 }
 
 /// What a bulk does about a row that is refused.
@@ -282,6 +365,9 @@ impl Action {
             Self::Transaction { .. } => EventType::TransactionRequested,
             Self::CreateBranch { .. } => EventType::CreateBranchRequested,
             Self::DeleteBranch { .. } => EventType::DeleteBranchRequested,
+            Self::MergeBranch { .. } => EventType::MergeBranchRequested,
+            Self::RebaseBranch { .. } => EventType::RebaseBranchRequested,
+            Self::RollbackBranch { .. } => EventType::RollbackBranchRequested,
             Self::DiscardEvent { .. } => EventType::DiscardEventRequested,
         }
     }

@@ -4,6 +4,7 @@
 //! What is accepted is whole: the command's envelope and the domain events that say what it did,
 //! with their positions, ready for the log. After that nothing can fail but a sink.
 
+mod branches;
 mod classes;
 mod databases;
 mod instances;
@@ -12,6 +13,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use branches::{Plan, plan};
 pub use receipt::{Receipt, UnreadableCommand, receipt};
 pub use state::{Mark, Need, WriteState, schema_of};
 
@@ -103,9 +105,11 @@ pub fn decide(
             branch,
             class,
             instances,
+            ids,
             on_error,
         } => {
-            instances::bulk_create(&mut draft, branch, class, instances, *on_error)?;
+            let rows = instances::Bulk { instances, ids };
+            instances::bulk_create(&mut draft, branch, class, &rows, *on_error)?;
         }
         Action::Transaction { branch, commands } => {
             instances::transaction(&mut draft, branch, commands)?;
@@ -120,6 +124,9 @@ pub fn decide(
         Action::DeleteBranch { branch, force } => {
             databases::delete_branch(&mut draft, branch, *force)?;
         }
+        Action::MergeBranch { .. }
+        | Action::RebaseBranch { .. }
+        | Action::RollbackBranch { .. } => branches::carry_out(&mut draft)?,
         Action::DiscardEvent { .. } => databases::discard(&mut draft)?,
     }
     Ok(draft.envelopes)

@@ -6,6 +6,7 @@ use crate::{
     id::{AggregateId, BranchGeneration, EventId, LogPosition, Sequence},
     json::{Json, Properties},
     lineage::Lineage,
+    model::BranchState,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
     time::Timestamp,
 };
@@ -137,6 +138,48 @@ pub struct BranchDeleted {
     pub branch: BranchName,
     /// Which one of that name.
     pub branch_generation: BranchGeneration,
+}
+
+/// `BRANCH_MERGED`: what follows from the same command is what it changed on the branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchMerged {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The branch merged into.
+    pub branch: BranchName,
+    /// The branch whose changes were taken.
+    pub source: BranchAt,
+    /// The last position of the source that was looked at.
+    pub source_position: LogPosition,
+    /// The last position of the target that was looked at.
+    pub target_position: LogPosition,
+    /// What both had in common.
+    pub base: Lineage,
+    /// The branch as it stands with this event.
+    pub state: BranchState,
+}
+
+/// `BRANCH_REBASED`; the branch's new generation is the position of this event. What follows from
+/// the same command are the changes of its own that it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchRebased {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The branch.
+    pub branch: BranchName,
+    /// Which one of that name it was before.
+    pub previous: BranchGeneration,
+    /// The branch it stands on now.
+    pub from: BranchAt,
+    /// The last position of the parent that shows.
+    pub from_position: LogPosition,
+    /// What a read on the branch looks through, below the branch itself.
+    pub base: Lineage,
+    /// When the branch was made.
+    pub created_at: Timestamp,
+    /// What the branch holds besides: see [`BranchState::contains`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<Lineage>,
 }
 
 /// `DATABASE_OPENED`, `DATABASE_SEALED` and `DATABASE_DELETED`.

@@ -11,6 +11,7 @@ pub mod guard;
 pub mod id;
 pub mod json;
 pub mod lineage;
+pub mod merge;
 pub mod model;
 pub mod name;
 pub mod naming;

@@ -87,11 +87,53 @@ impl Lineage {
         self.0.first()
     }
 
+    /// The layers from one branch down: that branch as this lineage shows it.
+    pub fn down_from(&self, generation: BranchGeneration) -> Option<Self> {
+        let mut levels = self.0.iter();
+        let depth = levels.position(|level| level.generation == generation)?;
+        Some(Self(self.0[depth..].to_vec()))
+    }
+
+    /// What was written where this lineage looks and `base` does not.
+    pub fn beyond(&self, base: &Self) -> Vec<Span> {
+        let shown = |level: &Level| {
+            let mut known = base.0.iter();
+            known.find(|known| known.generation == level.generation)
+        };
+        self.0
+            .iter()
+            .map(|level| Span {
+                generation: level.generation,
+                after: shown(level).map(|known| known.until),
+                until: level.until,
+            })
+            .filter(|span| span.after.is_none_or(|after| after < span.until))
+            .collect()
+    }
+
     /// Whether a version that was written on `generation` at `position` lies within what shows.
     pub fn shows(&self, generation: BranchGeneration, position: LogPosition) -> bool {
         self.0
             .iter()
             .any(|level| level.generation == generation && position <= level.until)
+    }
+}
+
+/// Positions of one branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The branch.
+    pub generation: BranchGeneration,
+    /// The position before the first; none: from the branch's beginning.
+    pub after: Option<LogPosition>,
+    /// The last position, inclusive.
+    pub until: LogPosition,
+}
+
+impl Span {
+    /// Whether a position of the branch lies within.
+    pub fn holds(&self, position: LogPosition) -> bool {
+        self.after.is_none_or(|after| position > after) && position <= self.until
     }
 }
 

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     envelope::{Envelope, EventType, Kind},
     event::{
-        BranchAt, BranchCreated, BranchDeleted, ClassEvent, DatabaseCreated, EventDiscarded,
-        InstanceEvent,
+        BranchAt, BranchCreated, BranchDeleted, BranchMerged, BranchRebased, ClassEvent,
+        DatabaseCreated, EventDiscarded, InstanceEvent,
     },
     id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence, StreamId},
     json::{Json, Properties},
     lineage::Lineage,
     name::{BranchName, ClassName, InstanceId, PropertyName},
+    port::graph::Entity,
     time::Timestamp,
 };
 
@@ -27,6 +28,8 @@ impl ModelKey {
     pub const BRANCHES: &'static str = "b:";
     /// Prefix of all classes.
     pub const CLASSES: &'static str = "c:";
+    /// Prefix of all instances.
+    pub const INSTANCES: &'static str = "i:";
     /// Prefix of all discards.
     pub const DISCARDS: &'static str = "x:";
 
@@ -74,6 +77,15 @@ impl ModelKey {
     /// Reads what an adapter stored.
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// The instance or the class that the key is of; none for keys of anything else.
+    pub fn entity(&self) -> Option<Entity> {
+        if let Some(class) = self.0.strip_prefix(Self::CLASSES) {
+            return class.parse().ok().map(Entity::Class);
+        }
+        let instance = self.0.strip_prefix(Self::INSTANCES)?;
+        instance.parse().ok().map(Entity::Instance)
     }
 
     /// The key's text.
@@ -148,6 +160,10 @@ pub struct BranchState {
     pub from_position: LogPosition,
     /// What a read on the branch looks through.
     pub lineage: Lineage,
+    /// What else it holds, by merges and rebases: branches, each as it stood when it was taken in.
+    /// The base of a merge is found among these; the newest hundred are enough.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<Lineage>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Whether it has not been deleted.
@@ -173,6 +189,7 @@ impl BranchState {
             from: None,
             from_position: LogPosition::ZERO,
             lineage: Lineage::main(),
+            contains: Vec::new(),
             created_at,
             live: true,
         }
@@ -269,6 +286,7 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
                 sequence,
                 from: Some(event.from),
                 from_position: event.from_position,
+                contains: Vec::new(),
                 created_at: envelope.occurred_at,
                 live: true,
             };
@@ -286,9 +304,38 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
                 sequence,
                 from: None,
                 from_position: LogPosition::ZERO,
+                contains: Vec::new(),
                 created_at: envelope.occurred_at,
                 live: false,
                 name: event.branch,
+            };
+            Ok(vec![of_database(
+                envelope,
+                ModelKey::branch(&branch.name),
+                &branch,
+            )?])
+        }
+        EventType::BranchMerged => {
+            let event: BranchMerged = envelope.data.read()?;
+            Ok(vec![of_database(
+                envelope,
+                ModelKey::branch(&event.branch),
+                &event.state,
+            )?])
+        }
+        EventType::BranchRebased => {
+            let event: BranchRebased = envelope.data.read()?;
+            let generation = BranchGeneration(envelope.position);
+            let branch = BranchState {
+                lineage: Lineage::above(event.branch.clone(), generation, &event.base),
+                name: event.branch,
+                generation,
+                sequence,
+                from: Some(event.from),
+                from_position: event.from_position,
+                contains: event.contains,
+                created_at: event.created_at,
+                live: true,
             };
             Ok(vec![of_database(
                 envelope,

@@ -8,7 +8,9 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
-use spice_core::{command::RawData, error::ErrorCode, id::LogPosition, json::Json};
+use spice_core::{
+    command::RawData, error::ErrorCode, id::LogPosition, json::Json, name::InstanceId,
+};
 
 pub(crate) use self::complaint::cut;
 use self::complaint::wrong_shape;
@@ -126,6 +128,9 @@ pub(crate) struct InstanceBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkBody {
     pub(crate) instances: Vec<Data>,
+    /// The id of each row, in their order; derived from the data when left out.
+    #[serde(default)]
+    pub(crate) ids: Vec<InstanceId>,
     #[serde(default)]
     pub(crate) metadata: Option<Json>,
 }

@@ -85,6 +85,7 @@ pub(crate) async fn bulk_create(mut call: Call) -> Answer {
         branch,
         class,
         instances,
+        ids: body.ids,
         on_error,
     };
     let submitted = call.submit(database, action, body.metadata).await?;

@@ -1,12 +1,15 @@
 //! Fetches from the registry what decisions have to know, many answers in one round trip.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use spice_core::{
     decide::{Need, schema_of},
     error::StoreError,
     id::BranchGeneration,
-    lineage::Lineage,
+    lineage::{Lineage, Span},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     name::ClassName,
     ontology::Schema,
@@ -18,14 +21,20 @@ use super::scribe::Task;
 /// Entries that one scan asks for.
 const PAGE: usize = 1_000;
 
+/// Changed keys that one question asks for; each page costs a look at all that changed.
+const CHANGES_PAGE: usize = 50_000;
+
 impl Task {
     /// Fetches what is needed and puts it into the state.
     pub(super) async fn fetch(&mut self, needs: Vec<Need>) -> Result<(), StoreError> {
         let needs: HashSet<Need> = needs.into_iter().collect();
         let mut keys = Vec::new();
+        let mut past = Vec::new();
         for need in needs {
             match need {
                 Need::Entry(branch, key) => keys.push((branch, key)),
+                Need::EntryAt(lineage, key) => past.push(Lookup { lineage, key }),
+                Need::Changed(spans) => self.fetch_changed(spans).await?,
                 Need::LiveInstance(branch, class) => self.fetch_live(branch, class).await?,
                 Need::Schema(branch) => {
                     if let Some(branch) = self.live_branch(branch) {
@@ -35,6 +44,7 @@ impl Task {
                 }
             }
         }
+        self.fetch_past(past).await?;
         if keys.is_empty() {
             return Ok(());
         }
@@ -51,6 +61,39 @@ impl Task {
                 state.put_entry(branch, key, entry);
             }
         });
+        self.check_registry().await
+    }
+
+    /// The entries that show through lineages of whatever position.
+    async fn fetch_past(&mut self, lookups: Vec<Lookup>) -> Result<(), StoreError> {
+        if lookups.is_empty() {
+            return Ok(());
+        }
+        let found = self.ports.model.get(&self.stream, &lookups).await?;
+        self.with_state(|state| {
+            for (lookup, entry) in lookups.into_iter().zip(found) {
+                state.put_entry_at(lookup.lineage, lookup.key, entry);
+            }
+        });
+        self.check_registry().await
+    }
+
+    /// The classes and instances that were written within spans, as far as the registry has them.
+    async fn fetch_changed(&mut self, spans: Vec<Span>) -> Result<(), StoreError> {
+        let mut keys = BTreeSet::new();
+        loop {
+            let after = keys.last();
+            let model = &self.ports.model;
+            let page = model
+                .changed(&self.stream, &spans, after, CHANGES_PAGE)
+                .await?;
+            let full = page.len() == CHANGES_PAGE;
+            keys.extend(page);
+            if !full {
+                break;
+            }
+        }
+        self.with_state(|state| state.put_changed(spans, keys));
         self.check_registry().await
     }
 

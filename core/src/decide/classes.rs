@@ -1,5 +1,7 @@
 //! Classes of the ontology.
 
+use std::sync::Arc;
+
 use super::{Draft, Fact, Stop, class_not_found, instances::superseded_version};
 use crate::{
     envelope::{EventType, Kind},
@@ -9,7 +11,7 @@ use crate::{
     json::Json,
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     name::{BranchName, ClassName},
-    ontology::{Class, Property},
+    ontology::{Class, Property, Schema},
     time::Timestamp,
 };
 
@@ -20,7 +22,7 @@ pub(super) fn create(
 ) -> Result<(), Stop> {
     let class = Class::create(definition)?;
     let branch = draft.branch(branch)?;
-    draft.state.schema(branch)?;
+    let schema = draft.state.schema(branch)?;
     let aggregate = aggregate(draft, branch, &class.id);
     if let Some(entry) = draft.state.entry(branch, &ModelKey::class(&class.id))? {
         let state: AggregateState = entry.value.read()?;
@@ -34,6 +36,7 @@ pub(super) fn create(
             .with("actual_seq", state.sequence.0)
             .into());
     }
+    refuse_contradictions(schema, &with(schema, &class), &class.id)?;
     draft.command(aggregate, Some(Sequence(1)), Some(branch))?;
     let created_at = draft.moment.occurred_at;
     let change = Change {
@@ -53,12 +56,13 @@ pub(super) fn update(
     expected: Sequence,
 ) -> Result<(), Stop> {
     let branch = draft.branch(branch)?;
-    draft.state.schema(branch)?;
+    let schema = draft.state.schema(branch)?;
     let (entry, state) = current(draft, branch, class, expected)?;
     let definition = state.data.clone().unwrap_or_else(Json::null);
-    let before = Class::stored(class.clone(), &definition)?;
-    let updated = before.patched(patch)?;
-    refuse_late_unique(draft, branch, &before, &updated)?;
+    let updated = Class::stored(class.clone(), &definition)?.patched(patch)?;
+    let after = with(schema, &updated);
+    refuse_contradictions(schema, &after, class)?;
+    refuse_late_unique(draft, branch, schema, &after, class)?;
     let change = Change {
         event_type: EventType::OntologyClassUpdated,
         sequence: state.sequence.next(),
@@ -81,8 +85,17 @@ pub(super) fn delete(
     let schema = draft.state.schema(branch)?;
     let (entry, state) = current(draft, branch, class, expected)?;
     if !force {
+        let mut declared = schema.iter_declared();
+        if let Some(child) = declared.find(|other| other.parent() == Some(class)) {
+            let message = format!(
+                "class {class} is the parent of class {}; give that another parent first, or pass force=true",
+                child.id
+            );
+            let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
+            return Err(refusal.with("parent_of", child.id.as_str()).into());
+        }
         let referrer = schema
-            .iter()
+            .iter_declared()
             .find(|other| other.id != *class && other.targets().contains(&class));
         if let Some(referrer) = referrer {
             let message = format!(
@@ -111,35 +124,96 @@ pub(super) fn delete(
     push(draft, branch, class, None, change)
 }
 
+/// The classes with one of them as it is to be.
+fn with(schema: &Schema, class: &Class) -> Schema {
+    let mut after = schema.clone();
+    after.put(Arc::new(class.clone()));
+    after
+}
+
+/// Refuses what a class newly makes contradict, in itself or in the classes below it. A parent
+/// that changes may do so anywhere: a relationship elsewhere may be narrower by it.
+fn refuse_contradictions(before: &Schema, after: &Schema, class: &ClassName) -> Result<(), Stop> {
+    let parent = |schema: &Schema| {
+        let declared = schema.declared(class);
+        declared.and_then(|class| class.parent().cloned())
+    };
+    let touched: Vec<ClassName> = if parent(before) == parent(after) {
+        let kinds = after.kinds(class);
+        std::iter::once(class.clone()).chain(kinds).collect()
+    } else {
+        after
+            .iter_declared()
+            .map(|class| class.id.clone())
+            .collect()
+    };
+    let mut found = Vec::new();
+    for name in touched {
+        let known = before.contradictions(&name);
+        let mut new = after.contradictions(&name);
+        new.retain(|violation| !known.contains(violation));
+        found.extend(new);
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::validation(&found).into())
+}
+
 /// What instances hold of a property is claimed as they are written. So a property becomes unique,
-/// and a unique one compares in another way, only while there is none.
+/// and a unique one compares in another way, only while there is none: of the class, or of a class
+/// below it, which has the property from there.
 fn refuse_late_unique(
     draft: &Draft,
     branch: &BranchState,
-    before: &Class,
-    after: &Class,
+    before: &Schema,
+    after: &Schema,
+    class: &ClassName,
 ) -> Result<(), Stop> {
-    let is_claimed = |property: &&Property| {
-        let old = before.properties().iter();
-        let mut old = old.filter(|old| old.unique && old.name == property.name);
-        old.any(|old| old.compares_like(property))
-    };
-    let mut unique = after.properties().iter().filter(|it| it.unique);
-    let Some(property) = unique.find(|property| !is_claimed(property)) else {
-        return Ok(());
-    };
-    if !draft.state.has_instances(branch, &after.id)? {
+    let mut needs = Vec::new();
+    for name in std::iter::once(class.clone()).chain(after.kinds(class)) {
+        let Some((property, late)) = late_unique(before, after, &name) else {
+            continue;
+        };
+        match draft.state.has_instances(branch, &name) {
+            Ok(false) => {}
+            Ok(true) => return Err(refused_late(property, late).into()),
+            Err(Stop::Needs(more)) => needs.extend(more),
+            Err(refused) => return Err(refused),
+        }
+    }
+    if needs.is_empty() {
         return Ok(());
     }
+    Err(Stop::Needs(needs))
+}
+
+/// A property of a class that becomes unique, or compares in another way while it is.
+fn late_unique<'a>(
+    before: &Schema,
+    after: &'a Schema,
+    class: &ClassName,
+) -> Option<(&'a Property, &'a Class)> {
+    let late = after.get(class)?;
+    let known = before.get(class).map(|class| class.properties());
+    let is_claimed = |property: &&Property| {
+        let mut old = known.unwrap_or_default().iter();
+        old.any(|old| old.unique && old.name == property.name && old.compares_like(property))
+    };
+    let mut unique = late.properties().iter().filter(|it| it.unique);
+    let property = unique.find(|property| !is_claimed(property))?;
+    Some((property, late.as_ref()))
+}
+
+fn refused_late(property: &Property, class: &Class) -> Refusal {
     let message = format!(
         "property {} of class {} cannot become unique, nor change its type while it is, as long as \
          the class has instances; delete them first, or add a class",
-        property.name, after.id
+        property.name, class.id
     );
-    Err(Refusal::new(ErrorCode::FailedPrecondition, message)
+    Refusal::new(ErrorCode::FailedPrecondition, message)
         .with("property", property.name.as_str())
-        .with("class_id", after.id.as_str())
-        .into())
+        .with("class_id", class.id.as_str())
 }
 
 struct Change {

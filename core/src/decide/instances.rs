@@ -69,13 +69,28 @@ pub(super) fn change_one(
     push_change(draft, &scope, decided)
 }
 
+/// The rows of a bulk.
+pub(super) struct Bulk<'a> {
+    pub(super) instances: &'a [RawData],
+    /// The id of each row; none at all, or one a row.
+    pub(super) ids: &'a [InstanceId],
+}
+
 pub(super) fn bulk_create(
     draft: &mut Draft,
     branch: &BranchName,
     class: &str,
-    instances: &[RawData],
+    bulk: &Bulk,
     on_error: OnError,
 ) -> Result<(), Stop> {
+    let Bulk { instances, ids } = *bulk;
+    if !ids.is_empty() && ids.len() != instances.len() {
+        let message = format!("{} ids for {} instances", ids.len(), instances.len());
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message)
+            .with("field", "ids")
+            .with("rule", "one a row, or none")
+            .into());
+    }
     let scope = scope(draft, branch)?;
     let resolved = scope
         .schema
@@ -85,7 +100,8 @@ pub(super) fn bulk_create(
     let mut pending = Pending::default();
     let mut rows = Rows::default();
     for (row, data) in instances.iter().enumerate() {
-        let decided = decide_create(draft, &scope, &mut pending, &resolved, None, data, row);
+        let id = ids.get(row);
+        let decided = decide_create(draft, &scope, &mut pending, &resolved, id, data, row);
         rows.take(row + 1, decided)?;
     }
     rows.settle()?;

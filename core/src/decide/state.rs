@@ -2,7 +2,7 @@
 //! what was fetched from the registry besides.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -10,7 +10,7 @@ use super::Stop;
 use crate::{
     envelope::Envelope,
     id::{BranchGeneration, LogPosition, StreamId},
-    lineage::Lineage,
+    lineage::{Lineage, Span},
     model::{
         AggregateState, BranchState, DatabaseState, ModelEntry, ModelKey, UnreadableEnvelope, fold,
     },
@@ -28,6 +28,10 @@ pub enum Need {
     LiveInstance(BranchGeneration, ClassName),
     /// The classes of a branch.
     Schema(BranchGeneration),
+    /// The newest entry of a key that shows through a lineage, of whatever position.
+    EntryAt(Lineage, ModelKey),
+    /// The classes and instances that were written within these spans.
+    Changed(Vec<Span>),
 }
 
 /// One database as it stands at its log's end.
@@ -45,6 +49,8 @@ pub struct WriteState {
     recent_order: VecDeque<(LogPosition, BranchGeneration, ModelKey)>,
     fetched: HashMap<(BranchGeneration, ModelKey), Option<ModelEntry>>,
     live_instances: HashMap<(BranchGeneration, ClassName), bool>,
+    fetched_at: HashMap<Lineage, HashMap<ModelKey, Option<ModelEntry>>>,
+    changed: HashMap<Vec<Span>, BTreeSet<ModelKey>>,
 }
 
 /// What the state knows of a key.
@@ -87,6 +93,8 @@ impl WriteState {
             recent_order: VecDeque::new(),
             fetched: HashMap::new(),
             live_instances: HashMap::new(),
+            fetched_at: HashMap::new(),
+            changed: HashMap::new(),
         }
     }
 
@@ -169,6 +177,44 @@ impl WriteState {
             .ok_or_else(|| Stop::Needs(vec![Need::LiveInstance(key.0, key.1.clone())]))
     }
 
+    /// The newest entry of a key that shows through a lineage, of whatever position.
+    pub fn entry_at(&self, lineage: &Lineage, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
+        let fetched = self.fetched_at.get(lineage).and_then(|keys| keys.get(key));
+        for level in lineage.levels() {
+            if let Some(entry) = self.recent_at(level.generation, key, level.until) {
+                return Ok(Some(entry));
+            }
+            if let Some(Some(entry)) = fetched
+                && entry.branch == level.generation
+            {
+                return Ok(Some(entry));
+            }
+        }
+        match fetched {
+            Some(None) => Ok(None),
+            _ => Err(Stop::Needs(vec![Need::EntryAt(
+                lineage.clone(),
+                key.clone(),
+            )])),
+        }
+    }
+
+    /// The classes and instances that were written within these spans, in order of key.
+    pub fn changed(&self, spans: &[Span]) -> Result<Vec<ModelKey>, Stop> {
+        let Some(reflected) = self.changed.get(spans) else {
+            return Err(Stop::Needs(vec![Need::Changed(spans.to_vec())]));
+        };
+        let recent = self.recent_order.iter().filter(|(position, branch, key)| {
+            key.entity().is_some()
+                && spans
+                    .iter()
+                    .any(|span| span.generation == *branch && span.holds(*position))
+        });
+        let mut keys = reflected.clone();
+        keys.extend(recent.map(|(_, _, key)| key.clone()));
+        Ok(keys.into_iter().collect())
+    }
+
     fn find(&self, lineage: &Lineage, key: &ModelKey) -> Found<'_> {
         let Some(own) = lineage.own().map(|level| level.generation) else {
             return Found::Absent;
@@ -230,6 +276,17 @@ impl WriteState {
         self.fetched.insert((branch, key), entry);
     }
 
+    /// Puts in what was asked for as [`Need::EntryAt`].
+    pub fn put_entry_at(&mut self, lineage: Lineage, key: ModelKey, entry: Option<ModelEntry>) {
+        let keys = self.fetched_at.entry(lineage).or_default();
+        keys.insert(key, entry);
+    }
+
+    /// Puts in what was asked for as [`Need::Changed`].
+    pub fn put_changed(&mut self, spans: Vec<Span>, keys: BTreeSet<ModelKey>) {
+        self.changed.insert(spans, keys);
+    }
+
     /// Puts in what was asked for as [`Need::LiveInstance`].
     pub fn put_live_instance(&mut self, branch: BranchGeneration, class: ClassName, any: bool) {
         self.live_instances.insert((branch, class), any);
@@ -244,6 +301,8 @@ impl WriteState {
     pub fn forget_fetched(&mut self) {
         self.fetched.clear();
         self.live_instances.clear();
+        self.fetched_at.clear();
+        self.changed.clear();
     }
 
     /// Forgets the versions below a position that the registry has by now.

@@ -7,6 +7,8 @@ mod instances;
 mod many;
 mod unique;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -113,6 +115,8 @@ impl Desk {
                     });
                     self.state.put_live_instance(generation, class, any);
                 }
+                Need::EntryAt(lineage, key) => self.state.put_entry_at(lineage, key, None),
+                Need::Changed(spans) => self.state.put_changed(spans, BTreeSet::new()),
                 Need::Schema(generation) => panic!("the schema of {generation} is lost"),
             }
         }
@@ -208,6 +212,7 @@ fn bulk(rows: Value, on_error: OnError) -> Action {
         branch: branch("main"),
         class: "Product".into(),
         instances,
+        ids: Vec::new(),
         on_error,
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::StoreResult;
 use crate::{
     id::{CommandId, EventId, LogPosition, Sequence, StreamId},
-    lineage::Lineage,
+    lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
     time::Timestamp,
 };
@@ -53,6 +53,17 @@ pub trait WriteModel: Send + Sync {
         after: Option<&ModelKey>,
         limit: usize,
     ) -> StoreResult<Vec<ModelEntry>>;
+
+    /// The keys of classes and instances that have a version within any of the spans, in order of
+    /// key and each once, after `after`, at most `limit`. Costs by what was written there, not by
+    /// what there is.
+    async fn changed(
+        &self,
+        stream: &StreamId,
+        spans: &[Span],
+        after: Option<&ModelKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ModelKey>>;
 
     /// Moves on from exactly `from` to `to`, in one transaction.
     async fn advance(

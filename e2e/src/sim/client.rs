@@ -263,6 +263,7 @@ pub fn bulk(branch: &str, class: &str, rows: Vec<Value>) -> anyhow::Result<Actio
         branch: branch.parse()?,
         class: class.to_owned(),
         instances: rows.into_iter().map(raw).collect(),
+        ids: Vec::new(),
         on_error: OnError::Abort,
     })
 }

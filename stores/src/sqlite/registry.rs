@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use spice_core::{
     guard::Guards,
     id::{CommandId, LogPosition, StreamId},
-    lineage::Lineage,
+    lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
         StoreResult,
@@ -34,7 +34,7 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "registry",
     application: 0x5350_0001,
-    version: 2,
+    version: 3,
     tables: &[scopes::TABLES, model::TABLES, work::TABLES],
     cache: 6 * 1024,
 };
@@ -94,6 +94,20 @@ impl WriteModel for SqliteRegistry {
         let (stream, lineage) = (stream.clone(), lineage.clone());
         let range = super::layers::KeyRange::prefixed(prefix, after.map(ModelKey::as_str));
         let read = move |connection: &_| model::scan(connection, &stream, &lineage, &range, limit);
+        self.database.read(read).await
+    }
+
+    async fn changed(
+        &self,
+        stream: &StreamId,
+        spans: &[Span],
+        after: Option<&ModelKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ModelKey>> {
+        let (stream, spans, after) = (stream.clone(), spans.to_vec(), after.cloned());
+        let read = move |connection: &_| {
+            model::changed(connection, &stream, &spans, after.as_ref(), limit)
+        };
         self.database.read(read).await
     }
 

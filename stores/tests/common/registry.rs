@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::test_runner::{Config, TestRunner};
 use spice_core::{
     id::{BranchGeneration, CommandId, LogPosition},
-    lineage::Lineage,
+    lineage::{Lineage, View},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
         graph::{Entity, Version},
@@ -249,5 +249,38 @@ async fn check_model(registry: &dyn Registry, story: &Story) {
             let expected: Vec<_> = shown.iter().filter(starts).cloned().collect();
             assert_eq!(found, expected);
         }
+    }
+    check_changes(registry, story).await;
+}
+
+/// What was written beyond one view and up to another is told key by key, page by page.
+async fn check_changes(registry: &dyn Registry, story: &Story) {
+    let views: Vec<_> = story.views().into_iter().collect();
+    for (to, from) in views.iter().zip(views.iter().cycle().skip(1)) {
+        let spans = to.lineage.beyond(&from.lineage);
+        let mut expected: Vec<ModelKey> = story
+            .versions
+            .iter()
+            .filter(|version| {
+                let shows = |view: &View| view.lineage.shows(version.branch, version.position);
+                shows(to) && !shows(from)
+            })
+            .map(|version| model_entry(version).key)
+            .collect();
+        expected.sort();
+        expected.dedup();
+        let mut found: Vec<ModelKey> = Vec::new();
+        loop {
+            let page = registry
+                .changed(&to.stream, &spans, found.last(), 2)
+                .await
+                .unwrap();
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= 2);
+            found.extend(page);
+        }
+        assert_eq!(found, expected);
     }
 }

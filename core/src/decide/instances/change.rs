@@ -85,7 +85,12 @@ pub(super) fn decide_create(
             (ErrorCode::Deleted, "was deleted, and a delete is final")
         };
         let refusal = Refusal::new(code, format!("{}/{} {what}", class.id, candidate.id));
+        let identical = match &state.data {
+            Some(data) => data.read::<Properties>()? == candidate.properties,
+            None => false,
+        };
         return Err(refusal
+            .with("identical", identical)
             .with("aggregate_id", aggregate.to_string())
             .with("actual_seq", state.sequence.0)
             .into());

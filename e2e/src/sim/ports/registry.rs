@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use spice_core::{
     id::{CommandId, LogPosition, StreamId},
-    lineage::Lineage,
+    lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
         StoreResult,
@@ -56,6 +56,16 @@ impl WriteModel for GatedRegistry {
         limit: usize,
     ) -> StoreResult<Vec<ModelEntry>> {
         gated!(self, Model, scan(stream, lineage, prefix, after, limit))
+    }
+
+    async fn changed(
+        &self,
+        stream: &StreamId,
+        spans: &[Span],
+        after: Option<&ModelKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ModelKey>> {
+        gated!(self, Model, changed(stream, spans, after, limit))
     }
 
     async fn advance(

@@ -1,6 +1,9 @@
 //! The write model: every entry by position, and where commands stand.
 
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
+};
 
 use rusqlite::{
     Connection, Row, params,
@@ -10,7 +13,7 @@ use spice_core::{
     guard::{Guard, Guards},
     id::{BranchGeneration, CommandId, LogPosition, StreamId},
     json::Json,
-    lineage::Lineage,
+    lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::registry::{Advance, Lookup},
 };
@@ -29,6 +32,7 @@ CREATE TABLE entries (
     row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, key TEXT NOT NULL,
     position INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
 CREATE UNIQUE INDEX entries_by_key ON entries (scope, key, position DESC);
+CREATE INDEX entries_by_position ON entries (scope, position);
 CREATE TABLE commands (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, stream TEXT NOT NULL,
     position INTEGER NOT NULL, last INTEGER NOT NULL, digest ANY NOT NULL) STRICT;
@@ -126,6 +130,45 @@ pub(super) fn scan(
         })
     })?;
     Ok(entries)
+}
+
+pub(super) fn changed(
+    connection: &Connection,
+    stream: &StreamId,
+    spans: &[Span],
+    after: Option<&ModelKey>,
+    limit: usize,
+) -> Attempt<Vec<ModelKey>> {
+    let Some(stream) = find_stream(connection, stream)? else {
+        return Ok(Vec::new());
+    };
+    let mut written = connection.prepare_cached(
+        "SELECT key FROM entries INDEXED BY entries_by_position
+         WHERE scope = ?1 AND position > ?2 AND position <= ?3 AND key > ?4
+           AND (key BETWEEN 'c:' AND 'c;' OR key BETWEEN 'i:' AND 'i;')",
+    )?;
+    let after = after.map_or("", ModelKey::as_str);
+    // The smallest keys so far; what lies beyond the page is let go again.
+    let mut keys: BTreeSet<String> = BTreeSet::new();
+    for span in spans {
+        let Some(scope) = scope_of(connection, stream.id, span.generation)? else {
+            continue;
+        };
+        let from = span.after.map_or(-1, bound);
+        let mut rows = written.query(params![scope, from, bound(span.until), after])?;
+        while let Some(row) = rows.next()? {
+            let key = text(row, 0)?;
+            let is_beyond =
+                keys.len() >= limit && keys.last().is_some_and(|last| key > last.as_str());
+            if !is_beyond && !keys.contains(key) {
+                keys.insert(key.to_owned());
+            }
+            if keys.len() > limit {
+                keys.pop_last();
+            }
+        }
+    }
+    Ok(keys.iter().map(|key| ModelKey::from_stored(key)).collect())
 }
 
 pub(super) fn advance(
