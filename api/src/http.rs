@@ -16,6 +16,7 @@ mod layers;
 mod lists;
 mod metrics;
 mod ontology;
+mod operation;
 mod parameters;
 mod probes;
 mod read;
@@ -23,6 +24,7 @@ pub(crate) mod render;
 mod routes;
 mod schema;
 mod serve;
+mod shapes;
 mod submit;
 mod wait;
 

@@ -1,12 +1,13 @@
 //! The request, as clients write it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::http::bodies;
 
 /// `POST /graph-query/{db}`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_excessive_bools)]
 pub(crate) struct GraphRequest {
@@ -40,7 +41,7 @@ pub(crate) struct GraphRequest {
 }
 
 /// One hop.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HopRequest {
     pub(crate) predicate: String,
@@ -52,7 +53,7 @@ pub(crate) struct HopRequest {
 }
 
 /// Along a reference, or against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Direction {
     /// From the node that holds the reference.
@@ -63,7 +64,7 @@ pub(crate) enum Direction {
 }
 
 /// `POST /graph-query/{db}/simple`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SimpleRequest {
     pub(crate) class_name: String,

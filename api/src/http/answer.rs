@@ -4,33 +4,40 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use spice_core::{id::CommandId, json::Json, time::Timestamp};
 
-use crate::http::failure::Failure;
+use crate::http::{
+    failure::Failure,
+    shapes::{Identifier, Moment, Values},
+};
 
 /// What a handler answers.
 pub(crate) type Answer = Result<Response, Failure>;
 
 /// `ApiResponse` of contract §2.
-#[derive(Serialize)]
-struct ApiResponse<'a, T> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ApiResponse<'a, T> {
     status: &'static str,
     message: &'a str,
     data: T,
 }
 
 /// `CommandResult` of contract §2; `history` is ours.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct CommandResult<'a> {
+    #[schemars(with = "Identifier")]
     pub(crate) command_id: CommandId,
     pub(crate) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Values>")]
     pub(crate) result: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
     pub(crate) completed_at: Option<Timestamp>,
     pub(crate) retry_count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ mod complaint;
 
 use std::{fmt, marker::PhantomData};
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -14,7 +15,11 @@ use spice_core::{
 
 pub(crate) use self::complaint::cut;
 use self::complaint::wrong_shape;
-use crate::http::{Surface, failure::Failure};
+use crate::http::{
+    Surface,
+    failure::Failure,
+    shapes::{Anything, Values},
+};
 
 /// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
 pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Result<T, Failure> {
@@ -85,8 +90,8 @@ fn explain<T: DeserializeOwned>(
 }
 
 /// Values of an instance; a key that comes twice is refused, for one value would be lost.
-#[derive(Debug)]
-pub(crate) struct Data(pub(crate) RawData);
+#[derive(Debug, JsonSchema)]
+pub(crate) struct Data(#[schemars(with = "Values")] pub(crate) RawData);
 
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -115,39 +120,43 @@ impl<'de> Deserialize<'de> for Data {
 }
 
 /// `{data, metadata?}`: create and update of an instance.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstanceBody {
     pub(crate) data: Data,
     #[serde(default)]
+    #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,
 }
 
 /// `{instances:[…], metadata?}`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkBody {
     pub(crate) instances: Vec<Data>,
     /// The id of each row, in their order; derived from the data when left out.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub(crate) ids: Vec<InstanceId>,
     #[serde(default)]
+    #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,
 }
 
 /// `{name, description?, options?}`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseBody {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) description: Option<String>,
     #[serde(default)]
+    #[schemars(with = "Option<Anything>")]
     pub(crate) options: Option<Json>,
 }
 
 /// `{name, from_branch?, from_position?}`; oms calls the name `branch_name`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BranchBody {
     #[serde(default)]
@@ -157,21 +166,23 @@ pub(crate) struct BranchBody {
     #[serde(default)]
     pub(crate) from_branch: Option<String>,
     #[serde(default)]
+    #[schemars(with = "Option<u64>")]
     pub(crate) from_position: Option<LogPosition>,
 }
 
 /// `{commands:[…]}`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransactionBody {
     #[serde(deserialize_with = "objects")]
     pub(crate) commands: Vec<TransactionCommand>,
     #[serde(default)]
+    #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,
 }
 
 /// One command of a transaction.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransactionCommand {
     #[serde(rename = "type")]
@@ -186,7 +197,7 @@ pub(crate) struct TransactionCommand {
 }
 
 /// What a command of a transaction may be.
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(clippy::enum_variant_names)]
 pub(crate) enum TransactionVerb {
@@ -196,7 +207,7 @@ pub(crate) enum TransactionVerb {
 }
 
 /// `{reason?}`: a dead letter is given up.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiscardBody {
     #[serde(default)]

@@ -22,9 +22,12 @@ use spice_core::{
     json::Json,
     name::{BranchName, DatabaseName},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::http::{Api, Service, Surface, bodies, failure::Failure, parameters::Parameters};
+use crate::http::{
+    Api, Service, Surface, bodies, failure::Failure, parameters::Parameters, push::Ending,
+};
 
 /// The largest body (contract §4).
 pub(crate) const BODY_LIMIT: usize = 16 << 20;
@@ -44,6 +47,8 @@ pub(crate) struct Call {
     headers: HeaderMap,
     parameters: Vec<(String, String)>,
     conversation: Option<Uuid>,
+    /// The end of the service, for answers that last.
+    pub(crate) ending: CancellationToken,
     /// Behind a lock only to be shared between threads: it is taken through `&mut`.
     body: Mutex<Body>,
 }
@@ -69,8 +74,10 @@ impl FromRequest<Service> for Call {
                     .0
             }
         };
-        let known = extensions.get::<Parameters>().copied();
-        known.unwrap_or_default().check(&parameters)?;
+        match extensions.get::<Parameters>() {
+            Some(known) => known.check(&parameters)?,
+            None => Parameters::default().check(&parameters)?,
+        }
         Ok(Self {
             api: Arc::clone(&service.api),
             surface: service.surface,
@@ -78,6 +85,9 @@ impl FromRequest<Service> for Call {
             headers,
             parameters,
             conversation: extensions.get::<RequestUuid>().map(|id| id.0),
+            ending: extensions
+                .get::<Ending>()
+                .map_or_else(CancellationToken::new, |ending| ending.0.clone()),
             body: Mutex::new(body),
         })
     }

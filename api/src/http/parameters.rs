@@ -1,37 +1,182 @@
 //! Parameters of the query: which of them a call takes, and those that are numbers, flags or
 //! words of a list.
 
+pub(crate) mod known;
+
+use std::sync::Arc;
+
 use spice_core::{error::ErrorCode, id::Sequence};
 
 use crate::http::{call::Call, failure::Failure};
 
+/// A parameter of the query, described.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parameter {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is for, in Markdown.
+    pub(crate) description: &'static str,
+    /// What it may be.
+    pub(crate) kind: Kind,
+    /// Whether the call is refused without it.
+    pub(crate) required: bool,
+    /// A value that could be given.
+    pub(crate) example: Option<&'static str>,
+}
+
+/// What a parameter may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// Any text, or one of a pattern and a length.
+    Text(Option<(&'static str, usize, usize)>),
+    /// A whole number: the least, the most, and the one that stands for none.
+    Whole(u64, u64, Option<u64>),
+    /// True or false; false when absent.
+    Flag,
+    /// One of a few words, the first when absent.
+    Choice(&'static [&'static str]),
+    /// A position or a time.
+    Moment,
+    /// A position or a command id.
+    Mark,
+    /// A JSON object.
+    Object,
+}
+
+impl Parameter {
+    /// Any text.
+    pub(crate) const fn text(name: &'static str, description: &'static str) -> Self {
+        Self {
+            name,
+            description,
+            kind: Kind::Text(None),
+            required: false,
+            example: None,
+        }
+    }
+
+    /// A whole number.
+    pub(crate) const fn whole(name: &'static str, description: &'static str) -> Self {
+        let kind = Kind::Whole(0, i64::MAX as u64, None);
+        Self {
+            kind,
+            ..Self::text(name, description)
+        }
+    }
+
+    /// True or false.
+    pub(crate) const fn flag(name: &'static str, description: &'static str) -> Self {
+        Self {
+            kind: Kind::Flag,
+            ..Self::text(name, description)
+        }
+    }
+
+    /// One of a few words, the first when absent.
+    pub(crate) const fn choice(
+        name: &'static str,
+        description: &'static str,
+        choices: &'static [&'static str],
+    ) -> Self {
+        Self {
+            kind: Kind::Choice(choices),
+            ..Self::text(name, description)
+        }
+    }
+
+    /// A position or a time.
+    pub(crate) const fn moment(name: &'static str, description: &'static str) -> Self {
+        Self {
+            kind: Kind::Moment,
+            ..Self::text(name, description)
+        }
+    }
+
+    /// A position or a command id.
+    pub(crate) const fn mark(name: &'static str, description: &'static str) -> Self {
+        Self {
+            kind: Kind::Mark,
+            ..Self::text(name, description)
+        }
+    }
+
+    /// A JSON object.
+    pub(crate) const fn object(name: &'static str, description: &'static str) -> Self {
+        Self {
+            kind: Kind::Object,
+            ..Self::text(name, description)
+        }
+    }
+
+    /// A text of a pattern, and of a length.
+    pub(crate) const fn matching(self, pattern: &'static str, least: usize, most: usize) -> Self {
+        Self {
+            kind: Kind::Text(Some((pattern, least, most))),
+            ..self
+        }
+    }
+
+    /// A number within bounds.
+    pub(crate) const fn within(self, least: u64, most: u64) -> Self {
+        Self {
+            kind: Kind::Whole(least, most, None),
+            ..self
+        }
+    }
+
+    /// The number that stands for none.
+    pub(crate) const fn or(self, default: u64) -> Self {
+        let kind = match self.kind {
+            Kind::Whole(least, most, _) => Kind::Whole(least, most, Some(default)),
+            other => other,
+        };
+        Self { kind, ..self }
+    }
+
+    /// The call is refused without it.
+    pub(crate) const fn required(self) -> Self {
+        Self {
+            required: true,
+            ..self
+        }
+    }
+
+    /// A value that could be given.
+    pub(crate) const fn like(self, example: &'static str) -> Self {
+        Self {
+            example: Some(example),
+            ..self
+        }
+    }
+}
+
 /// The parameters that a call takes. One that is mistyped must not be passed over: a write would
 /// go to another branch than the one that was meant.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parameters {
     /// What an unknown one is refused as.
     pub(crate) refusal: ErrorCode,
-    /// Their names.
-    pub(crate) known: &'static [&'static str],
+    /// Those that are known.
+    pub(crate) known: Arc<[Parameter]>,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
         Self {
             refusal: ErrorCode::InvalidRequest,
-            known: &[],
+            known: Arc::default(),
         }
     }
 }
 
 impl Parameters {
     /// Refuses what the call does not take, and what is given twice.
-    pub(crate) fn check(self, given: &[(String, String)]) -> Result<(), Failure> {
+    pub(crate) fn check(&self, given: &[(String, String)]) -> Result<(), Failure> {
         for (index, (name, _)) in given.iter().enumerate() {
-            let message = if !self.known.contains(&name.as_str()) {
-                let takes = match self.known {
+            let message = if !self.known.iter().any(|known| known.name == name) {
+                let takes = match self.names()[..] {
                     [] => "none".to_owned(),
-                    known => known.join(", "),
+                    ref known => known.join(", "),
                 };
                 format!("this call has no parameter {name:?}; it takes {takes}")
             } else if given.iter().take(index).any(|(other, _)| other == name) {
@@ -41,9 +186,13 @@ impl Parameters {
             };
             return Err(Failure::new(self.refusal, message)
                 .with("field", name.as_str())
-                .with("known", self.known));
+                .with("known", self.names()));
         }
         Ok(())
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.known.iter().map(|known| known.name).collect()
     }
 }
 

@@ -1,0 +1,245 @@
+//! A call of a service, described: what the router is made of and what OpenAPI is made of. There
+//! is no other way to register a handler, so none is left undescribed.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    handler::Handler,
+    http::Method,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    Service,
+    parameters::{Parameter, Parameters},
+};
+
+/// Makes the schema of a type.
+pub(crate) type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// The calls about one thing.
+pub(crate) struct Subject {
+    /// What they are about.
+    pub(crate) name: &'static str,
+    /// A sentence on it.
+    pub(crate) description: &'static str,
+    /// The calls.
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// What a call takes as its body.
+#[derive(Clone, Copy)]
+pub(crate) struct Body {
+    /// Its schema.
+    pub(crate) shape: Shape,
+    /// Whether it may be left out.
+    pub(crate) required: bool,
+}
+
+/// One way in which a call answers, when all is well.
+pub(crate) struct Answered {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+    /// The media type and the schema of its body, if it has one.
+    pub(crate) content: Option<(&'static str, Shape)>,
+}
+
+/// One call.
+pub(crate) struct Operation {
+    /// Its method.
+    pub(crate) method: Method,
+    /// Its path. `{*name}` stands for one part or more, and fixed parts may follow it.
+    pub(crate) path: &'static str,
+    /// Further paths that lead to it and are not in the document.
+    pub(crate) also: Vec<&'static str>,
+    /// Its name, one among all of a service.
+    pub(crate) id: &'static str,
+    /// What it does, in a sentence.
+    pub(crate) summary: &'static str,
+    /// What else there is to know.
+    pub(crate) notes: &'static str,
+    /// The parameters of the query that it takes.
+    pub(crate) parameters: Vec<Parameter>,
+    /// Its body.
+    pub(crate) body: Option<Body>,
+    /// An example of the body, as JSON.
+    pub(crate) example: Option<Value>,
+    /// How it answers when all is well.
+    pub(crate) answers: Vec<Answered>,
+    /// What it refuses, beside what follows from its parts.
+    pub(crate) failures: Vec<ErrorCode>,
+    /// Whether it hands a command to the writer.
+    pub(crate) is_command: bool,
+    /// What an unknown parameter is refused as.
+    pub(crate) refusal: ErrorCode,
+    endpoint: MethodRouter<Service>,
+}
+
+/// A call that reads. `path` is whole; `id` is in camelCase and unlike every other one's.
+pub(crate) fn reads<H: Handler<T, Service>, T: 'static>(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Operation {
+    let refusal = ErrorCode::InvalidQuery;
+    let endpoint = on(filter(&method), handler);
+    Operation::new(method, path, [id, summary], refusal, endpoint)
+}
+
+/// A call that changes something.
+pub(crate) fn writes<H: Handler<T, Service>, T: 'static>(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    handler: H,
+) -> Operation {
+    let refusal = ErrorCode::InvalidRequest;
+    let endpoint = on(filter(&method), handler);
+    Operation::new(method, path, [id, summary], refusal, endpoint)
+}
+
+fn filter(method: &Method) -> MethodFilter {
+    match *method {
+        Method::POST => MethodFilter::POST,
+        Method::PUT => MethodFilter::PUT,
+        Method::PATCH => MethodFilter::PATCH,
+        Method::DELETE => MethodFilter::DELETE,
+        _ => MethodFilter::GET,
+    }
+}
+
+impl Operation {
+    fn new(
+        method: Method,
+        path: &'static str,
+        [id, summary]: [&'static str; 2],
+        refusal: ErrorCode,
+        endpoint: MethodRouter<Service>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            also: Vec::new(),
+            id,
+            summary,
+            notes: "",
+            parameters: Vec::new(),
+            body: None,
+            example: None,
+            answers: Vec::new(),
+            failures: Vec::new(),
+            is_command: false,
+            refusal,
+            endpoint,
+        }
+    }
+
+    /// Further paths that lead here.
+    pub(crate) fn also_at(mut self, paths: &[&'static str]) -> Self {
+        self.also.extend(paths);
+        self
+    }
+
+    /// What else there is to know, in Markdown.
+    pub(crate) fn notes(mut self, notes: &'static str) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// The parameters of the query that it takes; any other is refused.
+    pub(crate) fn takes(mut self, parameters: &[Parameter]) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
+    /// Its body, by the type that parses it.
+    pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
+        let (shape, required) = (shape::<T> as Shape, true);
+        self.body = Some(Body { shape, required });
+        self
+    }
+
+    /// A body that may be left out.
+    pub(crate) fn optional_body<T: JsonSchema>(mut self) -> Self {
+        let (shape, required) = (shape::<T> as Shape, false);
+        self.body = Some(Body { shape, required });
+        self
+    }
+
+    /// An example of the body.
+    pub(crate) fn example(mut self, body: Value) -> Self {
+        self.example = Some(body);
+        self
+    }
+
+    /// An answer in JSON.
+    pub(crate) fn answers<T: JsonSchema>(self, status: u16, meaning: &'static str) -> Self {
+        self.answers_as::<T>(status, "application/json", meaning)
+    }
+
+    /// An answer of another media type.
+    pub(crate) fn answers_as<T: JsonSchema>(
+        mut self,
+        status: u16,
+        media: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        let content = Some((media, shape::<T> as Shape));
+        self.answers.push(Answered {
+            status,
+            meaning,
+            content,
+        });
+        self
+    }
+
+    /// An answer without a body.
+    pub(crate) fn answers_empty(mut self, status: u16, meaning: &'static str) -> Self {
+        self.answers.push(Answered {
+            status,
+            meaning,
+            content: None,
+        });
+        self
+    }
+
+    /// It hands a command to the writer: 202, or `finished` when the client waits for the
+    /// projections; a repeated `Idempotency-Key` gets the first answer.
+    pub(crate) fn commands<T: JsonSchema>(mut self, finished: u16) -> Self {
+        self.is_command = true;
+        self.answers::<T>(
+            202,
+            "Accepted: it is in the log, and the projections follow.",
+        )
+        .answers::<T>(finished, "Done: the projections show it.")
+    }
+
+    /// What it refuses, beside what every call of its kind does: wrong parameters, wrong bodies,
+    /// an unknown database, a store that is away.
+    pub(crate) fn fails(mut self, codes: &[ErrorCode]) -> Self {
+        self.failures.extend(codes);
+        self
+    }
+
+    /// What serves it, with the parameters that it takes.
+    pub(crate) fn endpoint(&self) -> MethodRouter<Service> {
+        let parameters = Parameters {
+            refusal: self.refusal,
+            known: Arc::from(self.parameters.as_slice()),
+        };
+        self.endpoint.clone().route_layer(Extension(parameters))
+    }
+}
+
+fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

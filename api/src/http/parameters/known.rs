@@ -1,0 +1,88 @@
+//! The parameters that more than one call takes, and the sets in which they come.
+
+use crate::http::parameters::Parameter;
+
+/// The branch.
+pub(crate) const BRANCH: Parameter = Parameter::text("branch", "The branch; `main` when absent.")
+    .matching(r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", 1, 100)
+    .like("main");
+
+/// A read of the past.
+pub(crate) const AS_OF: Parameter = Parameter::moment(
+    "as_of",
+    "Reads the past: a position of the database's log (inclusive), or an RFC 3339 time.",
+)
+.like("1");
+
+/// A read of what was just written.
+pub(crate) const AT_LEAST: Parameter = Parameter::mark(
+    "at_least",
+    "Waits until the answer shows this: a position of the log, or the id of a command.",
+)
+.like("1");
+
+/// How long `at_least` waits.
+pub(crate) const TIMEOUT: Parameter = Parameter::whole(
+    "timeout",
+    "How many seconds `at_least` waits before it is a 504.",
+)
+.within(0, 60)
+.or(10);
+
+/// The length of a page.
+pub(crate) const LIMIT: Parameter = Parameter::whole("limit", "The most entries of the answer.")
+    .within(1, 1_000)
+    .or(100);
+
+/// The beginning of a page.
+pub(crate) const OFFSET: Parameter =
+    Parameter::whole("offset", "How many entries come before the answer's first.").or(0);
+
+/// The sequence that the writer has read.
+pub(crate) const EXPECTED_SEQ: Parameter = Parameter::whole(
+    "expected_seq",
+    "The sequence that was read (`event_sequence`, `sequence`); another one now is a 409.",
+)
+.required();
+
+/// Whether to do what is refused otherwise.
+pub(crate) const FORCE: Parameter = Parameter::flag(
+    "force",
+    "Does it although something stands against it that may be overruled.",
+);
+
+/// Words in text.
+pub(crate) const SEARCH: Parameter = Parameter::text(
+    "search",
+    "Whole words in any text property, letter case aside; `word*` is a prefix.",
+)
+.like("chair*");
+
+/// Conditions on properties.
+pub(crate) const FILTER: Parameter = Parameter::object(
+    "filter",
+    "Conditions by property: a value, or `{gt, gte, lt, lte, in, like, exists}`.",
+)
+.like("{}");
+
+/// Order of a list.
+pub(crate) const ORDER_BY: Parameter = Parameter::text(
+    "order_by",
+    "The property to sort by, with a `-` before it for the other direction.",
+)
+.like("-instance_id");
+
+/// The place where a page ended.
+pub(crate) const CURSOR: Parameter = Parameter::text(
+    "cursor",
+    "The `cursor` of the page before. Does not go together with `offset`.",
+);
+
+/// A read of the present.
+pub(crate) const NEWEST: &[Parameter] = &[AT_LEAST, TIMEOUT];
+
+/// A read of a branch, now or in the past.
+pub(crate) const READ: &[Parameter] = &[BRANCH, AS_OF, AT_LEAST, TIMEOUT];
+
+/// A page.
+pub(crate) const PAGE: &[Parameter] = &[LIMIT, OFFSET];

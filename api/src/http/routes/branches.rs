@@ -1,0 +1,95 @@
+//! Branches. Their names may hold `/`, so they are `{*name}` in a path.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    bodies::BranchBody,
+    branches,
+    operation::{Operation, Subject, reads, writes},
+    parameters::known,
+};
+
+/// At the gateway.
+pub(super) fn gateway() -> Subject {
+    let branch = "/api/v1/databases/{db}/branches/{*name}";
+    subject(vec![
+        list("/api/v1/databases/{db}/branches"),
+        create("/api/v1/databases/{db}/branches")
+            .example(json!({"name": "feature/whatif", "from_branch": "main"})),
+        get(branch),
+        writes(
+            Method::DELETE,
+            branch,
+            "deleteBranch",
+            "Deletes a branch. `main` cannot be deleted; a protected one needs `force`.",
+            branches::delete,
+        )
+        .takes(&[known::FORCE])
+        .commands::<Value>(200)
+        .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName]),
+    ])
+}
+
+/// At oms.
+pub(super) fn oms() -> Subject {
+    subject(vec![
+        list("/api/v1/branch/{db}/list"),
+        create("/api/v1/branch/{db}/create")
+            .example(json!({"branch_name": "feature/whatif", "from_branch": "main"})),
+        reads(
+            Method::GET,
+            "/api/v1/branch/{db}/{*name}/info",
+            "getBranch",
+            "Tells about a branch.",
+            branches::info,
+        )
+        .answers::<Value>(200, "The branch.")
+        .fails(&[ErrorCode::InvalidName]),
+    ])
+}
+
+fn subject(operations: Vec<Operation>) -> Subject {
+    Subject {
+        name: "Branches",
+        description: "A branch is a database as it stood at a position, and its own changes.",
+        operations,
+    }
+}
+
+fn list(path: &'static str) -> Operation {
+    reads(
+        Method::GET,
+        path,
+        "listBranches",
+        "Lists the branches.",
+        branches::list,
+    )
+    .answers::<Value>(200, "The branches.")
+}
+
+fn create(path: &'static str) -> Operation {
+    writes(
+        Method::POST,
+        path,
+        "createBranch",
+        "Creates a branch at the end of another, or at a position of it.",
+        branches::create,
+    )
+    .body::<BranchBody>()
+    .commands::<Value>(200)
+    .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
+}
+
+fn get(path: &'static str) -> Operation {
+    reads(
+        Method::GET,
+        path,
+        "getBranch",
+        "Tells about a branch.",
+        branches::get,
+    )
+    .answers::<Value>(200, "The branch.")
+    .fails(&[ErrorCode::InvalidName])
+}

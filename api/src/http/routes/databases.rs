@@ -1,0 +1,100 @@
+//! Databases.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::ApiResponse,
+    bodies::DatabaseBody,
+    databases,
+    operation::{Operation, Subject, reads, writes},
+    parameters::known,
+};
+
+/// At the gateway.
+pub(super) fn gateway() -> Subject {
+    subject(vec![
+        list("/api/v1/databases"),
+        create("/api/v1/databases"),
+        get(),
+        delete(),
+    ])
+}
+
+/// At oms. A database may be called `create` or `list`.
+pub(super) fn oms() -> Subject {
+    let create_and_list = ["/api/v1/databases/create", "/api/v1/databases/list"];
+    subject(vec![
+        list("/api/v1/databases/list"),
+        create("/api/v1/databases/create"),
+        reads(
+            Method::GET,
+            "/api/v1/databases/exists/{db}",
+            "databaseExists",
+            "Tells whether there is such a database.",
+            databases::exists,
+        )
+        .answers::<Value>(200, "`{exists}`"),
+        get().also_at(&create_and_list[..1]),
+        delete().also_at(&create_and_list),
+    ])
+}
+
+fn subject(operations: Vec<Operation>) -> Subject {
+    Subject {
+        name: "Databases",
+        description: "A database is a knowledge graph with a log of its own.",
+        operations,
+    }
+}
+
+fn list(path: &'static str) -> Operation {
+    reads(
+        Method::GET,
+        path,
+        "listDatabases",
+        "Lists the databases.",
+        databases::list,
+    )
+    .answers::<ApiResponse<'static, Value>>(200, "The databases.")
+}
+
+fn create(path: &'static str) -> Operation {
+    writes(
+        Method::POST,
+        path,
+        "createDatabase",
+        "Creates a database.",
+        databases::create,
+    )
+    .body::<DatabaseBody>()
+    .example(json!({"name": "demo", "description": "Furniture and who bought it"}))
+    .commands::<ApiResponse<'static, Value>>(201)
+    .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
+}
+
+fn get() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}",
+        "getDatabase",
+        "Tells about a database: what it holds and how far its projections are.",
+        databases::get,
+    )
+    .takes(known::NEWEST)
+    .answers::<ApiResponse<'static, Value>>(200, "The database.")
+}
+
+fn delete() -> Operation {
+    writes(
+        Method::DELETE,
+        "/api/v1/databases/{db}",
+        "deleteDatabase",
+        "Deletes a database. Its name may be used again; its log stays.",
+        databases::delete,
+    )
+    .takes(&[known::EXPECTED_SEQ])
+    .commands::<ApiResponse<'static, Value>>(200)
+    .fails(&[ErrorCode::OptimisticConcurrencyConflict])
+}

@@ -1,0 +1,74 @@
+//! What sinks could not take.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::{ApiResponse, CommandResult},
+    bodies::DiscardBody,
+    dead_letters,
+    operation::{Operation, Subject, reads, writes},
+    parameters::Parameter,
+};
+
+const DATABASE: Parameter =
+    Parameter::text("database", "Those of this database only.").like("demo");
+
+/// At both services.
+pub(super) fn subject() -> Subject {
+    Subject {
+        name: "Dead letters",
+        description: "Events that a sink could not take, parked in order.",
+        operations: vec![list(), get(), retry(), discard()],
+    }
+}
+
+fn list() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/dead-letters",
+        "listDeadLetters",
+        "Lists what is parked.",
+        dead_letters::list,
+    )
+    .takes(&[DATABASE])
+    .answers::<ApiResponse<'static, Value>>(200, "The dead letters.")
+    .fails(&[ErrorCode::InvalidName, ErrorCode::NotFound])
+}
+
+fn get() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/dead-letters/{db}/{handler}/{position}",
+        "getDeadLetter",
+        "Shows a parked event and its envelope.",
+        dead_letters::get,
+    )
+    .answers::<ApiResponse<'static, Value>>(200, "The dead letter.")
+}
+
+fn retry() -> Operation {
+    writes(
+        Method::POST,
+        "/api/v1/dead-letters/{db}/{handler}/{position}/retry",
+        "retryDeadLetter",
+        "Tries the aggregate's parked events again, in order.",
+        dead_letters::retry,
+    )
+    .optional_body::<Value>()
+    .answers::<ApiResponse<'static, Value>>(202, "They will be tried.")
+}
+
+fn discard() -> Operation {
+    writes(
+        Method::POST,
+        "/api/v1/dead-letters/{db}/{handler}/{position}/discard",
+        "discardDeadLetter",
+        "Gives an event up for one sink; the log says so.",
+        dead_letters::discard,
+    )
+    .optional_body::<DiscardBody>()
+    .example(json!({"reason": "made by a test"}))
+    .commands::<CommandResult<'static>>(200)
+}

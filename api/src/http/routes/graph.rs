@@ -1,0 +1,100 @@
+//! Graph queries (contract §9).
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::{
+    graph_query::{GraphRequest, SimpleRequest},
+    http::{
+        graph,
+        operation::{Operation, Subject, reads},
+        parameters::{Parameter, known},
+    },
+};
+
+const PATHS: &[Parameter] = &[
+    Parameter::text("source_class", "Where the paths begin.")
+        .like("Order")
+        .required(),
+    Parameter::text("target_class", "Where they end.")
+        .like("Customer")
+        .required(),
+    Parameter::whole("max_depth", "The most hops of a path.")
+        .within(1, 10)
+        .or(3),
+];
+
+/// At the gateway.
+pub(super) fn gateway() -> Subject {
+    Subject {
+        name: "Graph queries",
+        description: "Walks over instances along their relationships.",
+        operations: vec![health(), query(), simple(), multi_hop(), paths()],
+    }
+}
+
+fn health() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/graph-query/health",
+        "graphHealth",
+        "Tells whether graph queries can be answered.",
+        graph::health,
+    )
+    .answers::<Value>(200, "They can.")
+    .fails(&[ErrorCode::Unavailable])
+}
+
+fn query() -> Operation {
+    hops("/api/v1/graph-query/{db}", "queryGraph").also_at(&["/api/v1/graph-query/health"])
+}
+
+fn multi_hop() -> Operation {
+    hops("/api/v1/graph-query/{db}/multi-hop", "queryGraphMultiHop")
+}
+
+fn hops(path: &'static str, id: &'static str) -> Operation {
+    reads(
+        Method::POST,
+        path,
+        id,
+        "Walks from the instances of a class along hops, and joins their documents.",
+        graph::query,
+    )
+    .takes(known::READ)
+    .body::<GraphRequest>()
+    .example(json!({
+        "start_class": "Product",
+        "hops": [{"predicate": "owned_by", "target_class": "Customer"}],
+        "filters": {"price": {"gte": 100}},
+    }))
+    .answers::<Value>(200, "Nodes, edges, and how new they are.")
+}
+
+fn simple() -> Operation {
+    reads(
+        Method::POST,
+        "/api/v1/graph-query/{db}/simple",
+        "queryGraphSimple",
+        "Finds instances of one class.",
+        graph::simple,
+    )
+    .takes(known::READ)
+    .body::<SimpleRequest>()
+    .example(json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}))
+    .answers::<Value>(200, "Nodes, and how new they are.")
+}
+
+fn paths() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/graph-query/{db}/paths",
+        "findPaths",
+        "Finds the ways from one class to another in the schema.",
+        graph::paths,
+    )
+    .takes(known::READ)
+    .takes(PATHS)
+    .answers::<Value>(200, "The paths.")
+}

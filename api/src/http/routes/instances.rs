@@ -1,0 +1,179 @@
+//! Instances: their lists, single ones, and what changes them.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::CommandResult,
+    bodies::{BulkBody, InstanceBody, TransactionBody},
+    instances, lists,
+    operation::{Operation, Subject, reads, writes},
+    parameters::{Parameter, known},
+};
+
+const ON_ERROR: Parameter = Parameter::choice(
+    "on_error",
+    "Whether one bad row refuses all, or is only left out.",
+    &["abort", "skip"],
+);
+
+/// At the gateway.
+pub(super) fn gateway() -> Subject {
+    subject(vec![
+        list(),
+        get(),
+        create("/api/v1/databases/{db}/instances/{class}/create"),
+        bulk_create("/api/v1/databases/{db}/instances/{class}/bulk-create"),
+        update("/api/v1/databases/{db}/instances/{class}/{id}/update"),
+        delete("/api/v1/databases/{db}/instances/{class}/{id}/delete"),
+        transaction(),
+    ])
+}
+
+/// At oms.
+pub(super) fn oms() -> Subject {
+    subject(vec![
+        list(),
+        get(),
+        create("/api/v1/instances/{db}/async/{class}/create"),
+        bulk_create("/api/v1/instances/{db}/async/{class}/bulk-create"),
+        update("/api/v1/instances/{db}/async/{class}/{id}/update"),
+        delete("/api/v1/instances/{db}/async/{class}/{id}/delete"),
+    ])
+}
+
+fn subject(operations: Vec<Operation>) -> Subject {
+    Subject {
+        name: "Instances",
+        description: "The entities of a class.",
+        operations,
+    }
+}
+
+fn list() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/class/{class}/instances",
+        "listInstances",
+        "Lists the live instances of a class.",
+        lists::list,
+    )
+    .takes(known::READ)
+    .takes(&[
+        known::SEARCH,
+        known::FILTER,
+        known::ORDER_BY,
+        known::CURSOR,
+        known::LIMIT,
+        known::OFFSET,
+    ])
+    .answers::<Value>(200, "A page of instances.")
+}
+
+fn get() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/class/{class}/instance/{id}",
+        "getInstance",
+        "Gives one instance.",
+        lists::get,
+    )
+    .takes(known::READ)
+    .answers::<Value>(200, "The instance.")
+    .fails(&[ErrorCode::InvalidName])
+}
+
+fn create(path: &'static str) -> Operation {
+    writes(
+        Method::POST,
+        path,
+        "createInstance",
+        "Creates an instance. `{class}` is a class id or its label.",
+        instances::create,
+    )
+    .takes(&[known::BRANCH])
+    .body::<InstanceBody>()
+    .example(json!({"data": {"product_id": "chair-1", "name": "Chair", "price": 120.5}}))
+    .commands::<CommandResult<'static>>(201)
+    .fails(VALUES)
+    .fails(&[ErrorCode::AlreadyExists, ErrorCode::Deleted])
+}
+
+fn bulk_create(path: &'static str) -> Operation {
+    writes(
+        Method::POST,
+        path,
+        "createInstances",
+        "Creates up to 10,000 instances of a class at once.",
+        instances::bulk_create,
+    )
+    .takes(&[known::BRANCH, ON_ERROR])
+    .body::<BulkBody>()
+    .example(json!({"instances": [{"product_id": "chair-2", "name": "Armchair"}]}))
+    .commands::<CommandResult<'static>>(201)
+    .fails(VALUES)
+    .fails(&[ErrorCode::AlreadyExists, ErrorCode::Deleted])
+}
+
+fn update(path: &'static str) -> Operation {
+    writes(
+        Method::PUT,
+        path,
+        "updateInstance",
+        "Changes an instance: what is given replaces what was, `null` takes it out.",
+        instances::update,
+    )
+    .takes(&[known::BRANCH, known::EXPECTED_SEQ])
+    .body::<InstanceBody>()
+    .example(json!({"data": {"price": 99}}))
+    .commands::<CommandResult<'static>>(200)
+    .fails(VALUES)
+    .fails(&[ErrorCode::OptimisticConcurrencyConflict])
+}
+
+fn delete(path: &'static str) -> Operation {
+    writes(
+        Method::DELETE,
+        path,
+        "deleteInstance",
+        "Deletes an instance, for good on this branch.",
+        instances::delete,
+    )
+    .takes(&[known::BRANCH, known::EXPECTED_SEQ])
+    .commands::<CommandResult<'static>>(200)
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::OptimisticConcurrencyConflict,
+    ])
+}
+
+fn transaction() -> Operation {
+    writes(
+        Method::POST,
+        "/api/v1/databases/{db}/transactions",
+        "submitTransaction",
+        "Changes many instances, all of them or none.",
+        instances::transaction,
+    )
+    .takes(&[known::BRANCH])
+    .body::<TransactionBody>()
+    .example(json!({"commands": [
+        {"type": "CREATE_INSTANCE", "class": "Product", "data": {"product_id": "t1", "name": "T"}},
+        {"type": "DELETE_INSTANCE", "class": "Product", "id": "chair-1", "expected_seq": 1},
+    ]}))
+    .commands::<CommandResult<'static>>(200)
+    .fails(VALUES)
+    .fails(&[
+        ErrorCode::AlreadyExists,
+        ErrorCode::Deleted,
+        ErrorCode::OptimisticConcurrencyConflict,
+    ])
+}
+
+/// What is refused of the values of an instance.
+const VALUES: &[ErrorCode] = &[
+    ErrorCode::InvalidName,
+    ErrorCode::UnknownLabelKeys,
+    ErrorCode::ValidationFailed,
+];

@@ -1,0 +1,136 @@
+//! The classes of a branch.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::ApiResponse,
+    ontology,
+    operation::{Operation, Subject, reads, writes},
+    parameters::{Parameter, known},
+};
+
+const CLASS: &str = "/api/v1/databases/{db}/ontology/{class}";
+/// A class may be called `list`; only `GET` of its path is another call.
+const CLASS_NAMED_LIST: &str = "/api/v1/databases/{db}/ontology/list";
+const FORMAT: Parameter = Parameter::choice(
+    "format",
+    "How to write it: as it was defined, as JSON-LD, or as OWL in Turtle.",
+    &["json", "jsonld", "owl"],
+);
+
+/// At both services.
+pub(super) fn subject() -> Subject {
+    Subject {
+        name: "Ontology",
+        description: "The classes of a branch: what its instances may be.",
+        operations: vec![create(), list(), get(), update(), delete(), schema()],
+    }
+}
+
+fn create() -> Operation {
+    writes(
+        Method::POST,
+        "/api/v1/databases/{db}/ontology",
+        "createClass",
+        "Creates a class.",
+        ontology::create,
+    )
+    .takes(&[known::BRANCH])
+    .body::<Value>()
+    .example(json!({
+        "id": "Product",
+        "label": {"en": "Product", "ko": "제품"},
+        "properties": [
+            {"name": "product_id", "type": "string", "primaryKey": true, "required": true},
+            {"name": "name", "type": "string", "required": true},
+            {"name": "price", "type": "decimal", "constraints": {"min": 0}},
+        ],
+        "relationships": [{"predicate": "owned_by", "target": "Customer", "cardinality": "n:1"}],
+    }))
+    .commands::<ApiResponse<'static, Value>>(201)
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::AlreadyExists,
+        ErrorCode::Deleted,
+        ErrorCode::ValidationFailed,
+    ])
+}
+
+fn list() -> Operation {
+    reads(
+        Method::GET,
+        CLASS_NAMED_LIST,
+        "listClasses",
+        "Lists the classes of a branch.",
+        ontology::list,
+    )
+    .takes(known::READ)
+    .takes(known::PAGE)
+    .answers::<Value>(200, "A page of classes.")
+}
+
+fn get() -> Operation {
+    reads(
+        Method::GET,
+        CLASS,
+        "getClass",
+        "Gives a class as it was written.",
+        ontology::get,
+    )
+    .takes(known::READ)
+    .answers::<ApiResponse<'static, Value>>(200, "The class.")
+}
+
+fn update() -> Operation {
+    writes(
+        Method::PUT,
+        CLASS,
+        "updateClass",
+        "Changes a class: what is given replaces what was, a list as a whole; the rest stays.",
+        ontology::update,
+    )
+    .also_at(&[CLASS_NAMED_LIST])
+    .takes(&[known::BRANCH, known::EXPECTED_SEQ])
+    .body::<Value>()
+    .example(json!({"description": "What is for sale"}))
+    .commands::<ApiResponse<'static, Value>>(200)
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::OptimisticConcurrencyConflict,
+        ErrorCode::ValidationFailed,
+    ])
+}
+
+fn delete() -> Operation {
+    writes(
+        Method::DELETE,
+        CLASS,
+        "deleteClass",
+        "Deletes a class. One that has instances or is referred to needs `force`.",
+        ontology::delete,
+    )
+    .also_at(&[CLASS_NAMED_LIST])
+    .takes(&[known::BRANCH, known::EXPECTED_SEQ, known::FORCE])
+    .commands::<ApiResponse<'static, Value>>(200)
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::OptimisticConcurrencyConflict,
+        ErrorCode::FailedPrecondition,
+    ])
+}
+
+fn schema() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/ontology/{class}/schema",
+        "exportClass",
+        "Gives a class to other tools.",
+        ontology::schema,
+    )
+    .takes(known::READ)
+    .takes(&[FORMAT])
+    .answers::<Value>(200, "The class.")
+    .answers_as::<String>(200, "text/turtle; charset=utf-8", "The class.")
+}

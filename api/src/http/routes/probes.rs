@@ -1,0 +1,60 @@
+//! How a service is.
+
+use axum::http::Method;
+use serde_json::Value;
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::ApiResponse,
+    operation::{Subject, reads},
+    probes,
+};
+
+/// At every service.
+pub(super) fn subject() -> Subject {
+    Subject {
+        name: "Service",
+        description: "How the service is, and what it offers.",
+        operations: vec![
+            reads(
+                Method::GET,
+                "/health",
+                "getHealth",
+                "Asks every store; tells what is damaged.",
+                probes::health,
+            )
+            .also_at(&["/api/v1/health"])
+            .answers::<ApiResponse<'static, Value>>(200, "Every store answers.")
+            .fails(&[ErrorCode::Unavailable]),
+            reads(
+                Method::GET,
+                "/livez",
+                "getLiveness",
+                "Answers as long as the process does.",
+                probes::live,
+            )
+            .answers::<ApiResponse<'static, Value>>(200, "It is alive."),
+            reads(
+                Method::GET,
+                "/readyz",
+                "getReadiness",
+                "Asks every store.",
+                probes::ready,
+            )
+            .answers::<ApiResponse<'static, Value>>(200, "Every store answers.")
+            .fails(&[ErrorCode::Unavailable]),
+            reads(
+                Method::GET,
+                "/metrics",
+                "getMetrics",
+                "Counters, for Prometheus.",
+                probes::metrics,
+            )
+            .answers_as::<String>(
+                200,
+                "text/plain; version=0.0.4; charset=utf-8",
+                "The counters.",
+            ),
+        ],
+    }
+}
