@@ -5,12 +5,14 @@ pub(crate) mod decimal;
 pub(crate) mod key;
 pub(crate) mod moment;
 mod read;
+mod sort_key;
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
 use self::key::Key;
+pub use self::sort_key::SortKey;
 use crate::{json::Json, name::PropertyName, ontology::PropertyType};
 
 /// The name by which filters and orders mean the id itself.

@@ -61,6 +61,28 @@ impl Decimal {
         format!("{sign}0.{}e{}", self.digits, self.exponent)
     }
 
+    /// Writes bytes that compare as the numbers do, none of which begin with another number's.
+    pub(crate) fn write_sortable(&self, out: &mut Vec<u8>) {
+        if self.digits.is_empty() {
+            out.push(2);
+            return;
+        }
+        out.push(if self.negative { 1 } else { 3 });
+        let start = out.len();
+        match u8::try_from(self.exponent.saturating_add(128)) {
+            Ok(small @ 8..=248) => out.push(small),
+            _ => {
+                out.push(if self.exponent < 0 { 1 } else { 254 });
+                out.extend(self.exponent.wrapping_sub(i64::MIN).to_be_bytes());
+            }
+        }
+        out.extend_from_slice(self.digits.as_bytes());
+        out.push(0);
+        if self.negative {
+            out[start..].iter_mut().for_each(|byte| *byte = !*byte);
+        }
+    }
+
     fn magnitude(&self, other: &Self) -> Ordering {
         match (self.digits.is_empty(), other.digits.is_empty()) {
             (true, true) => Ordering::Equal,

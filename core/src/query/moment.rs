@@ -15,6 +15,12 @@ pub(crate) fn instant(text: &str) -> Option<i128> {
     Some(moment.timestamp().as_nanosecond())
 }
 
+/// An instant as ten bytes that compare as instants do; those that can be written fit easily.
+pub(crate) fn sortable(nanoseconds: i128) -> impl Iterator<Item = u8> {
+    let shifted = nanoseconds.wrapping_add(1 << 79);
+    shifted.to_be_bytes().into_iter().skip(6)
+}
+
 /// Whether a text is a day of the calendar, `2026-01-31`.
 pub(crate) fn is_date(text: &str) -> bool {
     has_shape(text, "dddd-dd-dd") && text.parse::<civil::Date>().is_ok()
