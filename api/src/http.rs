@@ -16,6 +16,7 @@ mod layers;
 mod lists;
 mod metrics;
 mod ontology;
+mod openapi;
 mod operation;
 mod parameters;
 mod probes;
@@ -125,4 +126,5 @@ impl Surface {
 pub(crate) struct Service {
     pub(crate) api: Arc<Api>,
     pub(crate) surface: Surface,
+    pub(crate) document: Arc<openapi::Document>,
 }

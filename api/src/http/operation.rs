@@ -48,6 +48,8 @@ pub(crate) struct Answered {
     pub(crate) meaning: &'static str,
     /// The media type and the schema of its body, if it has one.
     pub(crate) content: Option<(&'static str, Shape)>,
+    /// An example of it.
+    pub(crate) example: Option<Value>,
 }
 
 /// One call.
@@ -76,6 +78,8 @@ pub(crate) struct Operation {
     pub(crate) failures: Vec<ErrorCode>,
     /// Whether it hands a command to the writer.
     pub(crate) is_command: bool,
+    /// Whether labels in its answer follow `Accept-Language`.
+    pub(crate) speaks: bool,
     /// What an unknown parameter is refused as.
     pub(crate) refusal: ErrorCode,
     endpoint: MethodRouter<Service>,
@@ -138,6 +142,7 @@ impl Operation {
             answers: Vec::new(),
             failures: Vec::new(),
             is_command: false,
+            speaks: false,
             refusal,
             endpoint,
         }
@@ -198,6 +203,7 @@ impl Operation {
             status,
             meaning,
             content,
+            example: None,
         });
         self
     }
@@ -208,7 +214,22 @@ impl Operation {
             status,
             meaning,
             content: None,
+            example: None,
         });
+        self
+    }
+
+    /// An example of the last answer.
+    pub(crate) fn shows(mut self, example: Value) -> Self {
+        if let Some(answered) = self.answers.last_mut() {
+            answered.example = Some(example);
+        }
+        self
+    }
+
+    /// Its answer holds labels, in the language that the client asks for.
+    pub(crate) fn speaks(mut self) -> Self {
+        self.speaks = true;
         self
     }
 

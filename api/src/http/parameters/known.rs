@@ -2,9 +2,12 @@
 
 use crate::http::parameters::Parameter;
 
+/// What a branch may be called.
+pub(crate) const BRANCH_PATTERN: &str = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$";
+
 /// The branch.
 pub(crate) const BRANCH: Parameter = Parameter::text("branch", "The branch; `main` when absent.")
-    .matching(r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", 1, 100)
+    .matching(BRANCH_PATTERN, 1, 100)
     .like("main");
 
 /// A read of the past.

@@ -10,7 +10,7 @@ use axum::{
 };
 use tower::ServiceExt;
 
-use crate::http::{Api, Service, Surface, layers, operation::Operation, routes};
+use crate::http::{Api, Service, Surface, layers, openapi::Document, operation::Operation, routes};
 
 /// Where the paths of a database are, and where they were in the earlier system.
 const DATABASES: [&str; 2] = ["/api/v1/databases", "/api/v1/database"];
@@ -21,7 +21,12 @@ type Paths = BTreeMap<String, MethodRouter<Service>>;
 /// The router of a service.
 pub(super) fn router(api: Arc<Api>, surface: Surface) -> Router {
     let subjects = routes::subjects(surface);
-    let service = Service { api, surface };
+    let document = Document::of(surface, &api.settings.version, &subjects);
+    let service = Service {
+        api,
+        surface,
+        document: Arc::new(document),
+    };
     let mut paths = Paths::new();
     for operation in subjects.iter().flat_map(|subject| &subject.operations) {
         add(&mut paths, operation);

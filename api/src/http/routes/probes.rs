@@ -6,8 +6,10 @@ use spice_core::error::ErrorCode;
 
 use crate::http::{
     answer::ApiResponse,
+    openapi,
     operation::{Subject, reads},
     probes,
+    shapes::Values,
 };
 
 /// At every service.
@@ -55,6 +57,22 @@ pub(super) fn subject() -> Subject {
                 "text/plain; version=0.0.4; charset=utf-8",
                 "The counters.",
             ),
+            reads(
+                Method::GET,
+                "/openapi.json",
+                "getOpenApi",
+                "Gives this document.",
+                openapi::document,
+            )
+            .answers::<Values>(200, "OpenAPI 3.1."),
+            reads(
+                Method::GET,
+                "/docs",
+                "getDocs",
+                "Shows this document to people.",
+                openapi::docs,
+            )
+            .answers_as::<String>(200, "text/html; charset=utf-8", "A page."),
         ],
     }
 }

@@ -1,0 +1,189 @@
+//! The OpenAPI document of a service, made from the descriptions that its router is made from, and
+//! the page that people read it on. Schemas come from the types that parse bodies and write
+//! answers.
+
+mod errors;
+mod page;
+mod parameters;
+
+use std::collections::BTreeMap;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use bytes::Bytes;
+use schemars::{SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use crate::http::{
+    Service, Surface,
+    answer::Answer,
+    call::Call,
+    operation::{Answered, Body, Operation, Subject},
+};
+
+/// What a service says of itself.
+pub(crate) struct Document {
+    json: Bytes,
+    page: Bytes,
+}
+
+/// `GET /openapi.json`
+pub(crate) async fn document(State(service): State<Service>, _call: Call) -> Answer {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Ok((StatusCode::OK, kind, service.document.json.clone()).into_response())
+}
+
+/// `GET /docs`
+pub(crate) async fn docs(State(service): State<Service>, _call: Call) -> Answer {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, page::POLICY),
+    ];
+    Ok((StatusCode::OK, headers, service.document.page.clone()).into_response())
+}
+
+impl Document {
+    /// The document of a service.
+    pub(crate) fn of(surface: Surface, version: &str, subjects: &[Subject]) -> Self {
+        let document = describe(surface, version, subjects);
+        Self {
+            json: document.to_string().into(),
+            page: page::render(&document).into(),
+        }
+    }
+}
+
+/// The document, as a value.
+fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
+    let mut schemas = SchemaSettings::draft2020_12()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+        .into_generator();
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for subject in subjects {
+        for operation in &subject.operations {
+            let methods = paths
+                .entry(parameters::template(operation.path))
+                .or_default();
+            let described = describe_operation(surface, subject.name, operation, &mut schemas);
+            methods.insert(operation.method.as_str().to_ascii_lowercase(), described);
+        }
+    }
+    let mut components = schemas.take_definitions(true);
+    errors::add_schemas(&mut components);
+    let tags: Vec<Value> = subjects
+        .iter()
+        .map(|subject| json!({"name": subject.name, "description": subject.description}))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": format!("SPICE Harvester: {}", surface.as_str()),
+            "version": version,
+            "summary": summary(surface),
+            "description": DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": tags,
+        "paths": paths,
+        "components": {"schemas": components},
+    })
+}
+
+const DESCRIPTION: &str = "A write is accepted (202) once it is in the log, and the projections \
+follow; `Prefer: wait=N` waits for them. What a write answers as `sequence`, and what reads show \
+as `event_sequence`, is what the next write of the same thing passes as `expected_seq`. Every path \
+below `/api/v1/databases` is also there below `/api/v1/database`.";
+
+fn summary(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Gateway => "What clients talk to.",
+        Surface::Oms => "The older, lower service over the same engine.",
+        Surface::Funnel => "The inference of schemas.",
+    }
+}
+
+fn describe_operation(
+    surface: Surface,
+    tag: &str,
+    operation: &Operation,
+    schemas: &mut SchemaGenerator,
+) -> Value {
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [tag],
+    });
+    if !operation.notes.is_empty() {
+        described["description"] = operation.notes.into();
+    }
+    let parameters = parameters::of(operation);
+    if !parameters.is_empty() {
+        described["parameters"] = parameters.into();
+    }
+    if let Some(body) = operation.body {
+        described["requestBody"] = describe_body(body, operation.example.as_ref(), schemas);
+    }
+    described["responses"] = responses(surface, operation, schemas);
+    described
+}
+
+fn describe_body(body: Body, example: Option<&Value>, schemas: &mut SchemaGenerator) -> Value {
+    let mut content = json!({"schema": (body.shape)(schemas)});
+    if let Some(example) = example {
+        content["example"] = example.clone();
+    }
+    json!({"required": body.required, "content": {"application/json": content}})
+}
+
+fn responses(surface: Surface, operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
+    let mut responses: BTreeMap<u16, Value> = BTreeMap::new();
+    for answered in &operation.answers {
+        let response = responses
+            .entry(answered.status)
+            .or_insert_with(|| json!({"description": answered.meaning}));
+        response["headers"] = headers(operation.is_command);
+        describe_answer(response, answered, schemas);
+    }
+    for (status, codes) in errors::by_status(surface, operation) {
+        responses.insert(status, errors::response(status, &codes));
+    }
+    responses
+        .into_iter()
+        .map(|(status, response)| (status.to_string(), response))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn describe_answer(response: &mut Value, answered: &Answered, schemas: &mut SchemaGenerator) {
+    let Some((media, shape)) = answered.content else {
+        return;
+    };
+    let mut content = json!({"schema": shape(schemas)});
+    if let Some(example) = &answered.example {
+        content["example"] = example.clone();
+    }
+    response["content"][media] = content;
+}
+
+/// The headers of an answer.
+fn headers(is_command: bool) -> Value {
+    let text = |description: &str| {
+        json!({
+            "description": description,
+            "schema": {"type": "string"},
+        })
+    };
+    let mut headers =
+        json!({"X-Request-Id": text("The id of the request: the client's, or ours.")});
+    if is_command {
+        headers["Preference-Applied"] = text("`wait`, when the client preferred to wait.");
+    }
+    headers
+}

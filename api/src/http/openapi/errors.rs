@@ -1,0 +1,132 @@
+//! What a call refuses, by status: what follows from its parts, and what it says of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    Surface,
+    operation::Operation,
+    parameters::{Kind, Parameter},
+};
+
+/// The schemas of errors.
+pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let code = json!({
+        "description": "The stable name of what went wrong.",
+        "type": "string",
+        "enum": codes,
+    });
+    let error = json!({
+        "description": "Why a request is not carried out.",
+        "type": "object",
+        "properties": {
+            "status": {"const": "error"},
+            "message": {"type": "string", "description": "A sentence for the person who reads it."},
+            "detail": {
+                "type": "object",
+                "description": "The code, and what belongs to it.",
+                "properties": {
+                    "error": {"$ref": "#/components/schemas/ErrorCode"},
+                    "field": {"type": "string", "description": "What is wrong."},
+                    "known": {"type": "array", "description": "What there is instead."},
+                    "errors": {
+                        "type": "array",
+                        "description": "Each value that breaks a rule, or each row or command.",
+                    },
+                    "aggregate_id": {"type": "string"},
+                    "expected_seq": {"type": "integer"},
+                    "actual_seq": {"type": "integer"},
+                },
+                "required": ["error"],
+            },
+        },
+        "required": ["status", "message", "detail"],
+    });
+    schemas.insert("ErrorCode".into(), code);
+    schemas.insert("Error".into(), error);
+}
+
+/// The codes that a call refuses with, by their status.
+pub(super) fn by_status(
+    surface: Surface,
+    operation: &Operation,
+) -> BTreeMap<u16, BTreeSet<&'static str>> {
+    let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
+    for code in codes(surface, operation) {
+        let codes = by_status.entry(code.http_status()).or_default();
+        codes.insert(code.as_str());
+    }
+    by_status
+}
+
+/// The answer of a status.
+pub(super) fn response(status: u16, codes: &BTreeSet<&'static str>) -> Value {
+    let listed: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
+    let codes = json!({"properties": {"detail": {"properties": {"error": {"enum": codes}}}}});
+    let error = json!({"$ref": "#/components/schemas/Error"});
+    let text = |description: &str| {
+        json!({
+            "description": description,
+            "schema": {"type": "string"},
+        })
+    };
+    let mut headers =
+        json!({"X-Request-Id": text("The id of the request: the client's, or ours.")});
+    if status == 503 {
+        headers["Retry-After"] = text("After how many seconds to try again.");
+    }
+    json!({
+        "description": listed.join(", "),
+        "headers": headers,
+        "content": {"application/json": {"schema": {"allOf": [error, codes]}}},
+    })
+}
+
+fn codes(surface: Surface, operation: &Operation) -> Vec<ErrorCode> {
+    let mut codes = vec![operation.refusal, ErrorCode::InvalidRequest];
+    codes.extend(&operation.failures);
+    if operation.path.contains("{db}") {
+        codes.extend([
+            ErrorCode::InvalidName,
+            ErrorCode::NotFound,
+            ErrorCode::Unavailable,
+        ]);
+    }
+    for parameter in &operation.parameters {
+        codes.extend(of_parameter(surface, parameter));
+    }
+    if operation.body.is_some() {
+        codes.extend([
+            ErrorCode::PayloadTooLarge,
+            ErrorCode::UnsupportedMediaType,
+            shape(surface),
+        ]);
+    }
+    if operation.is_command {
+        codes.extend([ErrorCode::EventIdReused, ErrorCode::Unavailable]);
+    }
+    codes
+}
+
+fn of_parameter(surface: Surface, parameter: &Parameter) -> Vec<ErrorCode> {
+    match parameter.kind {
+        Kind::Whole(..) | Kind::Flag | Kind::Choice(_) => vec![shape(surface)],
+        Kind::Moment | Kind::Mark => {
+            vec![ErrorCode::Timeout, ErrorCode::Unavailable]
+        }
+        Kind::Object => vec![ErrorCode::InvalidQuery],
+        Kind::Text(Some(_)) => vec![ErrorCode::InvalidName],
+        Kind::Text(None) => Vec::new(),
+    }
+}
+
+/// What a value of the wrong shape is refused as (contract §2).
+fn shape(surface: Surface) -> ErrorCode {
+    match surface {
+        Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
+        Surface::Oms => ErrorCode::InvalidRequest,
+    }
+}

@@ -1,0 +1,235 @@
+//! The document as a page for people: one file with nothing to load, so it works offline.
+
+mod shape;
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+/// What a browser may do with the page: show it and search it.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// A call in the document.
+struct Entry<'a> {
+    method: &'a str,
+    path: &'a str,
+    operation: &'a Value,
+}
+
+impl Entry<'_> {
+    fn id(&self) -> &str {
+        text(&self.operation["operationId"])
+    }
+}
+
+/// The page.
+pub(super) fn render(document: &Value) -> String {
+    let entries = entries(document);
+    let title = escape(text(&document["info"]["title"]));
+    let mut page = String::with_capacity(64 << 10);
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
+         <style>{STYLE}</style></head><body>"
+    );
+    contents(&mut page, document, &entries);
+    let _ = write!(
+        page,
+        "<main><h1>{title} {}</h1><p>{}</p><p>{}</p><p><a href=\"openapi.json\">openapi.json</a></p>",
+        escape(text(&document["info"]["version"])),
+        prose(text(&document["info"]["summary"])),
+        prose(text(&document["info"]["description"])),
+    );
+    for tag in list(&document["tags"]) {
+        let name = text(&tag["name"]);
+        let _ = write!(
+            page,
+            "<h2>{}</h2><p>{}</p>",
+            escape(name),
+            prose(text(&tag["description"]))
+        );
+        for entry in entries.iter().filter(|entry| is_about(entry, name)) {
+            article(&mut page, entry);
+        }
+    }
+    page.push_str("<h2>Schemas</h2>");
+    for (name, schema) in object(&document["components"]["schemas"]) {
+        let name = escape(name);
+        let _ = write!(
+            page,
+            "<article id=\"schema-{name}\" data-words=\"{name}\"><details><summary><code>{name}</code></summary>"
+        );
+        page.push_str(&shape::render(schema));
+        page.push_str("</details></article>");
+    }
+    let _ = write!(page, "</main><script>{SCRIPT}</script></body></html>\n");
+    page
+}
+
+fn entries(document: &Value) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    for (path, methods) in object(&document["paths"]) {
+        for (method, operation) in object(methods) {
+            entries.push(Entry {
+                method,
+                path,
+                operation,
+            });
+        }
+    }
+    entries
+}
+
+fn is_about(entry: &Entry<'_>, tag: &str) -> bool {
+    list(&entry.operation["tags"]).iter().any(|of| of == tag)
+}
+
+fn contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
+    page.push_str("<nav><input id=\"search\" type=\"search\" placeholder=\"Search\" autofocus>");
+    for tag in list(&document["tags"]) {
+        let name = text(&tag["name"]);
+        let _ = write!(page, "<h2>{}</h2><ul>", escape(name));
+        for entry in entries.iter().filter(|entry| is_about(entry, name)) {
+            let _ = write!(
+                page,
+                "<li data-words=\"{}\"><a href=\"#{id}\">{id}</a></li>",
+                words(entry),
+                id = escape(entry.id())
+            );
+        }
+        page.push_str("</ul>");
+    }
+    page.push_str("</nav>");
+}
+
+/// What a call is found by.
+fn words(entry: &Entry<'_>) -> String {
+    let summary = text(&entry.operation["summary"]);
+    escape(&format!(
+        "{} {} {} {summary}",
+        entry.id(),
+        entry.method,
+        entry.path
+    ))
+}
+
+fn article(page: &mut String, entry: &Entry<'_>) {
+    let operation = entry.operation;
+    let _ = write!(
+        page,
+        "<article id=\"{}\" data-words=\"{}\"><details><summary><span class=\"method {}\">{}</span> \
+         <span class=\"path\">{}</span><br>{}</summary><p>{}</p>",
+        escape(entry.id()),
+        words(entry),
+        entry.method,
+        entry.method.to_uppercase(),
+        escape(entry.path),
+        prose(text(&operation["summary"])),
+        prose(text(&operation["description"])),
+    );
+    parameters(page, list(&operation["parameters"]));
+    let body = &operation["requestBody"]["content"]["application/json"];
+    if body.is_object() {
+        page.push_str("<h3>Body</h3>");
+        page.push_str(&shape::render(&body["schema"]));
+        example(page, &body["example"]);
+    }
+    answers(page, &operation["responses"]);
+    page.push_str("</details></article>");
+}
+
+fn parameters(page: &mut String, parameters: &[Value]) {
+    if parameters.is_empty() {
+        return;
+    }
+    page.push_str("<h3>Parameters</h3><table>");
+    for parameter in parameters {
+        let required = if parameter["required"] == true {
+            ", required"
+        } else {
+            ""
+        };
+        let schema = parameter
+            .get("schema")
+            .unwrap_or(&parameter["content"]["application/json"]["schema"]);
+        let _ = write!(
+            page,
+            "<tr><td><code>{}</code></td><td class=\"note\">{}{required}</td><td>{}</td><td>{}</td></tr>",
+            escape(text(&parameter["name"])),
+            escape(text(&parameter["in"])),
+            shape::render(schema),
+            prose(text(&parameter["description"])),
+        );
+    }
+    page.push_str("</table>");
+}
+
+fn answers(page: &mut String, responses: &Value) {
+    page.push_str("<h3>Answers</h3><table>");
+    for (status, response) in object(responses) {
+        let _ = write!(
+            page,
+            "<tr><td><code>{status}</code></td><td>{}",
+            prose(text(&response["description"]))
+        );
+        if status.starts_with('2') {
+            for (media, content) in object(&response["content"]) {
+                let _ = write!(page, "<p class=\"note\">{}</p>", escape(media));
+                page.push_str(&shape::render(&content["schema"]));
+                example(page, &content["example"]);
+            }
+        }
+        page.push_str("</td></tr>");
+    }
+    page.push_str("</table>");
+}
+
+fn example(page: &mut String, example: &Value) {
+    if !example.is_null() {
+        let _ = write!(page, "<pre>{}</pre>", escape(&format!("{example:#}")));
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// A text in which backquotes stand around code.
+fn prose(text: &str) -> String {
+    let mut prose = String::with_capacity(text.len());
+    for (index, part) in text.split('`').enumerate() {
+        if index % 2 == 1 {
+            let _ = write!(prose, "<code>{}</code>", escape(part));
+        } else {
+            prose.push_str(&escape(part));
+        }
+    }
+    prose
+}
