@@ -2,24 +2,26 @@
 
 mod constraints;
 mod definition;
+mod inherit;
 mod instance;
 mod limits;
+mod lint;
 pub(crate) mod near;
 mod property;
 mod relationship;
+mod schema;
 mod shape;
 mod text;
 mod types;
 mod value;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::HashMap;
 
 pub use self::{
+    lint::{ChangeLint, Finding, Severity, structure},
     property::Property,
     relationship::{Cardinality, Relationship},
+    schema::Schema,
     text::Text,
 };
 use crate::{
@@ -59,7 +61,8 @@ pub enum PropertyType {
     Link,
 }
 
-/// A class, as it was written and as it is understood.
+/// A class, as it was written and as it is understood. Of a [`Schema`], its members are those of
+/// its parents, too.
 #[derive(Debug, Clone)]
 pub struct Class {
     /// Its id.
@@ -270,37 +273,5 @@ impl Class {
             .map(|it| it.name.as_str())
             .collect::<Vec<_>>()
             .join(", ")
-    }
-}
-
-/// The classes of a branch.
-#[derive(Debug, Clone, Default)]
-pub struct Schema {
-    classes: BTreeMap<ClassName, Arc<Class>>,
-}
-
-impl Schema {
-    /// Puts a class in, or a newer version of it.
-    pub fn put(&mut self, class: Arc<Class>) {
-        self.classes.insert(class.id.clone(), class);
-    }
-    /// Takes a class out.
-    pub fn remove(&mut self, class: &ClassName) {
-        self.classes.remove(class);
-    }
-    /// A class by id.
-    pub fn get(&self, class: &ClassName) -> Option<&Arc<Class>> {
-        self.classes.get(class)
-    }
-    /// A class by id or, failing that, by any of its labels.
-    pub fn resolve(&self, id_or_label: &str) -> Option<&Arc<Class>> {
-        let has_label = |class: &&Arc<Class>| class.label.all().any(|label| label == id_or_label);
-        let id: Option<ClassName> = id_or_label.parse().ok();
-        id.and_then(|id| self.classes.get(&id))
-            .or_else(|| self.classes.values().find(has_label))
-    }
-    /// All classes, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Class>> {
-        self.classes.values()
     }
 }

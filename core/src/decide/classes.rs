@@ -134,18 +134,15 @@ fn with(schema: &Schema, class: &Class) -> Schema {
 /// Refuses what a class newly makes contradict, in itself or in the classes below it. A parent
 /// that changes may do so anywhere: a relationship elsewhere may be narrower by it.
 fn refuse_contradictions(before: &Schema, after: &Schema, class: &ClassName) -> Result<(), Stop> {
-    let parent = |schema: &Schema| {
-        let declared = schema.declared(class);
-        declared.and_then(|class| class.parent().cloned())
-    };
-    let touched: Vec<ClassName> = if parent(before) == parent(after) {
+    let known = before.declared(class).map(|class| class.parent());
+    let moves = known
+        .is_some_and(|parent| parent != after.declared(class).and_then(|class| class.parent()));
+    let touched: Vec<ClassName> = if moves {
+        let all = after.iter_declared();
+        all.map(|class| class.id.clone()).collect()
+    } else {
         let kinds = after.kinds(class);
         std::iter::once(class.clone()).chain(kinds).collect()
-    } else {
-        after
-            .iter_declared()
-            .map(|class| class.id.clone())
-            .collect()
     };
     let mut found = Vec::new();
     for name in touched {

@@ -54,6 +54,20 @@ pub(super) struct Constraints {
     unique_items: bool,
 }
 
+/// Whether both ask the same of a value; that it is unique is asked of the class.
+impl PartialEq for Constraints {
+    fn eq(&self, other: &Self) -> bool {
+        let lengths = |it: &Self| (it.min_length, it.max_length, it.min_items, it.max_items);
+        let pattern = |it: &Self| it.pattern.as_ref().map(|it| it.as_str().to_owned());
+        self.min == other.min
+            && self.max == other.max
+            && self.members == other.members
+            && lengths(self) == lengths(other)
+            && pattern(self) == pattern(other)
+            && (self.format, self.unique_items) == (other.format, other.unique_items)
+    }
+}
+
 impl Constraints {
     /// Reads `constraints` of a property of a type; refuses what does not fit the type.
     pub(super) fn read(property_type: PropertyType, field: Option<&Field<'_>>) -> Shape<Self> {

@@ -262,7 +262,7 @@ impl Class {
     }
 
     /// Finds every name and label its member again; names come before labels.
-    fn index(&mut self) {
+    pub(super) fn index(&mut self) {
         let properties = (self.properties.iter().enumerate())
             .map(|(index, it)| (Key::Property(index), it.name.as_str(), &it.label));
         let relationships = (self.relationships.iter().enumerate())

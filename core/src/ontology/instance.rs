@@ -213,7 +213,7 @@ fn unknown_keys(class: &Class, unknown: &[&str]) -> Refusal {
 fn check(class: &Class, sent: &Sent<'_>, found: &mut Found) {
     let name = sent.name.as_str();
     match sent.member {
-        Some(Key::Property(index)) => class.properties[index].rule.check(name, sent.value, found),
+        Some(Key::Property(index)) => class.properties[index].check(name, sent.value, found),
         Some(Key::Relationship(index)) => {
             class.relationships[index].check(name, sent.value, found);
         }
@@ -224,6 +224,27 @@ fn check(class: &Class, sent: &Sent<'_>, found: &mut Found) {
             }
         }
     }
+}
+
+/// Whether a class accepts a value under a name.
+pub(super) fn accepts(class: &Class, name: &PropertyName, value: &Json) -> bool {
+    let mut found = Found::default();
+    let member = class.named(name);
+    check(
+        class,
+        &Sent {
+            name: name.clone(),
+            member,
+            value,
+        },
+        &mut found,
+    );
+    found.0.is_empty() && (member.is_some() || class.allows_additional)
+}
+
+/// The id that the primary key of a class makes of a state; none without a whole key.
+pub(super) fn keyed_id(class: &Class, properties: &Properties) -> Option<String> {
+    primary_key(class, properties, &mut Found::default())
 }
 
 fn apply_defaults(class: &Class, properties: &mut Properties) {

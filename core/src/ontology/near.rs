@@ -43,6 +43,33 @@ fn is_near(key: &str, candidate: &str) -> bool {
     key.len().abs_diff(candidate.len()) <= allowed && distance(&key, &candidate) <= allowed
 }
 
+/// Whether two different names are so close that one is probably a slip: the same but for case
+/// and separators, or one letter apart. Digits count things: `line1` and `line2` are two.
+pub(crate) fn is_slip(one: &str, other: &str) -> bool {
+    let plain = |text: &str| -> Vec<char> {
+        let text = text.to_lowercase();
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .take(200)
+            .collect()
+    };
+    let letters = |text: &[char]| -> Vec<char> {
+        let letters = text.iter().filter(|c| !c.is_numeric());
+        letters.copied().collect()
+    };
+    let (left, right) = (plain(one), plain(other));
+    let (long, same_letters) = (
+        left.len().min(right.len()) > 4,
+        letters(&left) == letters(&right),
+    );
+    one != other
+        && (left == right
+            || (long
+                && !same_letters
+                && left.len().abs_diff(right.len()) <= 1
+                && distance(&left, &right) == 1))
+}
+
 /// Insertions, deletions and replacements between two texts.
 fn distance(left: &[char], right: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).collect();

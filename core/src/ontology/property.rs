@@ -53,6 +53,8 @@ pub struct Property {
     /// Whether no two instances of the class on a branch have the same value.
     pub unique: bool,
     pub(super) rule: Rule,
+    /// The rules of the parents that declare it, too.
+    pub(super) inherited: Vec<Rule>,
 }
 
 /// One entry of `properties`: a property proper, or a relationship written as one.
@@ -111,6 +113,7 @@ impl Property {
             default: object.get("default").map(|field| field.value.clone()),
             unique: rule.constraints.unique,
             rule,
+            inherited: Vec::new(),
             name,
         };
         if let Some(field) = object.get("default") {
@@ -124,6 +127,17 @@ impl Property {
     /// Whether two values are equal under this property exactly when they are under `other`.
     pub(crate) fn compares_like(&self, other: &Self) -> bool {
         self.rule.compares_like(&other.rule)
+    }
+
+    /// Checks a value: by the property's own rule, then by those of the parents.
+    pub(super) fn check(&self, path: &str, value: &Json, found: &mut Found) {
+        let before = found.0.len();
+        self.rule.check(path, value, found);
+        if found.0.len() == before {
+            for rule in &self.inherited {
+                rule.check(path, value, found);
+            }
+        }
     }
 
     /// What can still be told of a property that today's rules would refuse.
@@ -150,6 +164,7 @@ impl Property {
             default: None,
             unique: false,
             rule: Rule::any(property_type),
+            inherited: Vec::new(),
             name,
         })
     }

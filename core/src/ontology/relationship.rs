@@ -97,6 +97,10 @@ pub struct Relationship {
     /// What people call the way back.
     pub inverse_label: Option<Text>,
     pub(super) constraints: Constraints,
+    /// The constraints of the parents that declare it, too.
+    pub(super) inherited: Vec<Constraints>,
+    /// The classes below the target, by id.
+    pub(super) kinds: Vec<ClassName>,
 }
 
 impl Relationship {
@@ -162,6 +166,8 @@ impl Relationship {
             inverse_predicate: inverse.map(|field| field.name()).transpose()?,
             inverse_label: text(object, "inverse_label")?,
             constraints: Constraints::read(PropertyType::Link, constraints.as_ref())?,
+            inherited: Vec::new(),
+            kinds: Vec::new(),
             predicate,
         };
         if let Some(field) = object.get("default") {
@@ -208,7 +214,14 @@ impl Relationship {
             }
             keys.push(key);
         }
-        self.constraints.check_items(&place, &mut keys, found);
+        for constraints in self.inherited.iter().chain([&self.constraints]) {
+            constraints.check_items(&place, &mut keys, found);
+        }
+    }
+
+    /// Whether it leads to instances of a class: the target, or a kind of it.
+    pub fn leads_to(&self, class: &ClassName) -> bool {
+        *class == self.target || self.kinds.binary_search(class).is_ok()
     }
 
     fn check_reference(&self, place: &Place<'_>, found: &mut Found) {
@@ -226,7 +239,7 @@ impl Relationship {
                 "reference",
                 &format!("must be a reference \"{target}/id\""),
             ),
-            Ok(reference) if reference.class != *target => {
+            Ok(reference) if !self.leads_to(&reference.class) => {
                 found.add(place, "target", &format!("must refer to a {target}"));
             }
             Ok(_) => {}

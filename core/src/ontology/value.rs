@@ -41,7 +41,7 @@ impl Found {
 }
 
 /// What the values of a property, or the items of a list, must be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
     pub(super) property_type: PropertyType,
     pub(super) constraints: Constraints,
