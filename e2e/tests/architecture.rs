@@ -16,10 +16,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stores", &["core"]),
     ("workers", &["core"]),
     ("api", &["core"]),
-    ("operator", &["crds"]),
+    ("client", &[]),
+    ("operator", &["crds", "client"]),
     (
         "cli",
-        &["core", "stores", "workers", "api", "crds", "operator"],
+        &[
+            "core", "stores", "workers", "api", "client", "crds", "operator",
+        ],
     ),
 ];
 
@@ -41,6 +44,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
         &["kube", "k8s-openapi", "rusqlite", "reqwest", "axum"],
     ),
     ("api", &["kube", "k8s-openapi", "rusqlite", "reqwest"]),
+    ("client", &["kube", "k8s-openapi", "rusqlite", "axum", "tracing"]),
     ("operator", &["rusqlite", "axum"]),
     ("crds", &["tokio", "rusqlite", "reqwest", "axum"]),
 ];

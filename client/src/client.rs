@@ -1,0 +1,196 @@
+//! A server, and the requests that go there.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Once},
+    time::Duration,
+};
+
+use reqwest::{Method, Url, redirect};
+
+use crate::{Error, Request, Retries, calls::Call};
+
+/// Idle connections that are kept, and for how long.
+const IDLE: usize = 8;
+const IDLE_FOR: Duration = Duration::from_secs(60);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// A client of one gateway. Clones share its connections.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) http: reqwest::Client,
+    pub(crate) server: Arc<Url>,
+    pub(crate) retries: Retries,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.server.as_str())
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of the gateway at a URL, e.g. `http://127.0.0.1:8002`; a path in it is kept.
+    ///
+    /// The proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …) hold, but not for this
+    /// machine itself. Certificates are judged by the system's authorities, or by those that
+    /// `SSL_CERT_FILE` names.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::InvalidUrl {
+            url: url.to_owned(),
+            reason,
+        };
+        let server = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
+        if !matches!(server.scheme(), "http" | "https") {
+            return Err(invalid(
+                "it starts with neither http:// nor https://".into(),
+            ));
+        }
+        let Some(host) = server.host_str() else {
+            return Err(invalid("it has no host".into()));
+        };
+        let mut builder = http_builder()
+            .user_agent(concat!("spice/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_WITHIN)
+            .pool_max_idle_per_host(IDLE)
+            .pool_idle_timeout(IDLE_FOR)
+            .tcp_nodelay(true)
+            // A command that is sent elsewhere by a redirect would become a GET.
+            .redirect(redirect::Policy::none());
+        if is_this_machine(host) {
+            builder = builder.no_proxy();
+        }
+        if server.scheme() == "http" {
+            // Authorities are read from disk when they are needed only.
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder.build().map_err(|error| invalid(causes(&error)))?;
+        Ok(Self {
+            http,
+            server: Arc::new(server),
+            retries: Retries::default(),
+        })
+    }
+
+    /// The same, with other retries.
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The URL of the server.
+    pub fn server(&self) -> &str {
+        self.server.as_str().trim_end_matches('/')
+    }
+
+    /// A request to a path, written as it goes over the wire, e.g.
+    /// `/api/v1/databases/demo/branches/what%2Fif?force=true`: for what the named calls do not do.
+    pub fn request(&self, method: Method, path: &str) -> Result<Request<'_>, Error> {
+        let joined = format!("{}/{}", self.server(), path.trim_start_matches('/'));
+        let url = Url::parse(&joined).map_err(|error| Error::InvalidUrl {
+            url: joined.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(Request::new(self, method, url))
+    }
+
+    /// A request whose path has these parts, each encoded where it has to be.
+    pub fn request_parts<'a>(
+        &self,
+        method: Method,
+        parts: impl IntoIterator<Item = &'a str>,
+    ) -> Request<'_> {
+        let mut url = Url::clone(&self.server);
+        url.set_query(None);
+        url.set_fragment(None);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(parts);
+        }
+        Request::new(self, method, url)
+    }
+
+    pub(crate) fn call(&self, call: &Call, values: &[&str]) -> Request<'_> {
+        self.request_parts(call.method.clone(), call.parts(values))
+    }
+}
+
+/// The builder of a bare HTTP client, for who needs one beside [`Client`]: with the program's one
+/// implementation of cryptography, which is ring unless it has chosen another.
+pub fn http_builder() -> reqwest::ClientBuilder {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The error says that one is chosen, which is all that is needed.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    });
+    reqwest::Client::builder()
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// An error and what it comes from, in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    //! URLs: what is a server, and what is made of names.
+    use super::*;
+
+    fn url(base: &str, parts: &[&str]) -> String {
+        let client = Client::new(base).unwrap();
+        let request = client.request_parts(Method::GET, parts.iter().copied());
+        request.url().to_owned()
+    }
+
+    #[test]
+    fn names_are_encoded_and_bases_kept() {
+        assert_eq!(
+            url(
+                "http://127.0.0.1:8002/",
+                &["api", "feature/what if", "a?b#c"]
+            ),
+            "http://127.0.0.1:8002/api/feature%2Fwhat%20if/a%3Fb%23c"
+        );
+        assert_eq!(
+            url("https://host/spice?x=1#y", &["api", "v1"]),
+            "https://host/spice/api/v1"
+        );
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused_and_told() {
+        for wrong in [
+            "nonsense",
+            "mailto:a@b",
+            "ftp://host/",
+            "127.0.0.1:8002",
+            "",
+        ] {
+            let error = Client::new(wrong).unwrap_err();
+            assert!(
+                matches!(error, Error::InvalidUrl { .. }),
+                "{wrong}: {error}"
+            );
+        }
+        assert!(is_this_machine("[::1]") && is_this_machine("127.9.9.9"));
+        assert!(!is_this_machine("10.0.0.1") && !is_this_machine("localhost.example"));
+    }
+}

@@ -1,0 +1,240 @@
+//! Commands: what an accepted write answers, and how far it has come.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Map, Value};
+
+use crate::{Client, Error, calls};
+
+/// `{status, message, data}`
+#[derive(Debug, Deserialize)]
+pub(crate) struct Enveloped<T> {
+    pub(crate) data: T,
+}
+
+/// How far a command has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum CommandState {
+    /// In the log.
+    Pending,
+    /// A sink has it.
+    Processing,
+    /// A sink is away, or has parked it.
+    Retrying,
+    /// Graph and documents have it.
+    Completed,
+    /// A person has given it up.
+    Failed,
+    /// Taken back.
+    Cancelled,
+}
+
+impl CommandState {
+    /// Whether it stays so.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// As answers write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Processing => "PROCESSING",
+            Self::Retrying => "RETRYING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::Processing,
+            Self::Retrying,
+            Self::Completed,
+            Self::Failed,
+            Self::Cancelled,
+        ]
+        .into_iter()
+        .find(|state| state.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+impl fmt::Display for CommandState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An accepted write: it is in the log, and stays.
+///
+/// The api has three shapes for it; this is what they have in common, and the whole answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accepted {
+    /// The command, by which its status is asked for.
+    pub command_id: String,
+    /// How far it had come when the answer was given.
+    pub state: CommandState,
+    /// What the next write of the same aggregate passes as `expected_seq`.
+    pub sequence: Option<u64>,
+    /// Where its last envelope stands.
+    pub position: Option<u64>,
+    /// What the api tells of it.
+    pub result: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Accepted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut answer = Map::deserialize(deserializer)?;
+        let mut result = match (answer.remove("data"), answer.remove("result")) {
+            (Some(Value::Object(told)), _) | (_, Some(Value::Object(told))) => told,
+            _ => Map::new(),
+        };
+        let id = answer
+            .remove("command_id")
+            .or_else(|| result.shift_remove("command_id"));
+        let Some(Value::String(command_id)) = id else {
+            return Err(D::Error::missing_field("command_id"));
+        };
+        let state = [answer.get("status"), result.get("status")]
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .find_map(CommandState::parse)
+            .unwrap_or(CommandState::Pending);
+        let number = |key: &str| result.get(key).and_then(Value::as_u64);
+        let (sequence, position) = (number("sequence"), number("position"));
+        Ok(Self {
+            command_id,
+            state,
+            sequence,
+            position,
+            result,
+        })
+    }
+}
+
+/// `GET /commands/{id}/status`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CommandStatus {
+    /// The command.
+    pub command_id: String,
+    /// How far it has come.
+    pub status: CommandState,
+    /// What it made, once it is complete; before, how far it is.
+    #[serde(default)]
+    pub result: Map<String, Value>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When graph and documents had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    /// The handlers that have parked it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<String>,
+    /// Its steps, the first first.
+    #[serde(default)]
+    pub history: Vec<Step>,
+    /// What this client has no name for.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// One step of a command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// The status that it then had.
+    pub status: String,
+    /// When, if that is known.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+    /// A sentence.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+impl Client {
+    /// How far a command has come.
+    pub async fn command(&self, id: &str) -> Result<CommandStatus, Error> {
+        self.call(&calls::GET_COMMAND, &[id]).fetch().await
+    }
+
+    /// Waits until a command's status is final, as the server tells of its changes.
+    pub async fn wait_command(&self, id: &str, limit: Duration) -> Result<CommandStatus, Error> {
+        let mut last = None;
+        let finished = tokio::time::timeout(limit, self.finish(id, &mut last)).await;
+        match finished {
+            Ok(finished) => finished,
+            Err(_) => Err(Error::Unfinished {
+                command: id.to_owned(),
+                status: last.map_or("not known", CommandState::as_str).to_owned(),
+                limit,
+            }),
+        }
+    }
+
+    async fn finish(
+        &self,
+        id: &str,
+        last: &mut Option<CommandState>,
+    ) -> Result<CommandStatus, Error> {
+        let mut events = self.command_events(id);
+        while let Some(event) = events.next().await? {
+            let Some(status) = event.command() else {
+                continue;
+            };
+            *last = Some(status.status);
+            if status.status.is_final() {
+                // The event tells the change; the status tells all.
+                return self.command(id).await;
+            }
+        }
+        self.command(id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The three shapes of an accepted write.
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn accepted_writes_of_every_shape_are_read() {
+        let id = "11111111-2222-4333-8444-555555555555";
+        let cases = [
+            (
+                json!({"status": "accepted", "message": "", "data": {"command_id": id,
+                    "status": "processing", "sequence": 1, "position": 3}}),
+                CommandState::Processing,
+            ),
+            (
+                json!({"status": "created", "message": "", "data": {"command_id": id,
+                    "status": "completed", "sequence": 1, "position": 3}}),
+                CommandState::Completed,
+            ),
+            (
+                json!({"status": "success", "name": "b", "data": {"command_id": id, "name": "b",
+                    "sequence": 1, "position": 3}}),
+                CommandState::Pending,
+            ),
+            (
+                json!({"command_id": id, "status": "COMPLETED", "result": {"message": "",
+                    "sequence": 1, "position": 3}, "retry_count": 0}),
+                CommandState::Completed,
+            ),
+        ];
+        for (answer, state) in cases {
+            let accepted: Accepted = serde_json::from_value(answer.clone()).unwrap();
+            assert_eq!(accepted.command_id, id, "{answer}");
+            assert_eq!(accepted.state, state, "{answer}");
+            assert_eq!((accepted.sequence, accepted.position), (Some(1), Some(3)));
+        }
+        assert!(serde_json::from_value::<Accepted>(json!({"status": "success"})).is_err());
+    }
+}

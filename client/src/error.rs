@@ -1,0 +1,220 @@
+//! Why a call did not bring what was asked for, as values.
+
+use std::{fmt, time::Duration};
+
+use serde_json::{Map, Value};
+
+/// A call that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL is not one of an api.
+    #[error("{url:?} is not the URL of an api: {reason}")]
+    InvalidUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request could not be made from what was given.
+    #[error("the request cannot be written: {reason}")]
+    InvalidRequest {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nothing listens there, or the way is barred: the request was not received.
+    #[error("{server} cannot be reached; is it running?")]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// What was seen.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// No whole answer came in time; whether the request had an effect is not known.
+    #[error("{server} did not answer in time")]
+    Late {
+        /// The server.
+        server: String,
+        /// What was seen.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The connection broke before the answer was whole; whether the request had an effect is
+    /// not known.
+    #[error("{server} broke off")]
+    Broken {
+        /// The server.
+        server: String,
+        /// What was seen.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The answer is not one that this client can read.
+    #[error("the answer of {server} to {call} cannot be read: {reason}")]
+    Unreadable {
+        /// The server.
+        server: String,
+        /// Method and path.
+        call: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The command was not done before the time was over.
+    #[error("command {command} is still {status} after {} s", limit.as_secs())]
+    Unfinished {
+        /// The command.
+        command: String,
+        /// Its status.
+        status: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The api said no.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+}
+
+/// What the api refused, and why (contract: the error shape).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code, e.g. `not_found`; empty when the answer has none (a proxy's, say).
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// The fields that go with the code.
+    pub detail: Map<String, Value>,
+    /// When to try again, as the server wants it.
+    pub retry_after: Option<Duration>,
+    /// `X-Request-Id`, by which the server's log has the request.
+    pub request_id: Option<String>,
+}
+
+/// What a failure means to who called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// It may pass: the same call may go well later.
+    Transient,
+    /// The state is not what the call takes it for: look again, and decide anew.
+    Conflict,
+    /// The call will not go well as it is.
+    Refused,
+}
+
+impl Error {
+    /// What the failure means.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Late { .. }
+            | Self::Broken { .. }
+            | Self::Unfinished { .. } => Class::Transient,
+            Self::InvalidUrl { .. } | Self::InvalidRequest { .. } | Self::Unreadable { .. } => {
+                Class::Refused
+            }
+            Self::Refused(refusal) => refusal.class(),
+        }
+    }
+
+    /// The refusal, when the api said no.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        self.refusal().map(|refusal| refusal.status)
+    }
+
+    /// The code of a refusal.
+    pub fn code(&self) -> Option<&str> {
+        self.refusal().map(|refusal| refusal.code.as_str())
+    }
+
+    /// Whether there is no such thing.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404)
+    }
+
+    /// Whether repeating a request that is safe to repeat is worth while at once.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Broken { .. } => true,
+            Self::Refused(refusal) => {
+                matches!(refusal.status, 429 | 502 | 503) && !refusal.detail.contains_key("damaged")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Refusal {
+    /// Reads the error shape; anything else still makes a refusal with its status.
+    pub(crate) fn read(
+        status: u16,
+        body: &[u8],
+        retry_after: Option<Duration>,
+        request_id: Option<String>,
+    ) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut detail = match body.get("detail") {
+            Some(Value::Object(detail)) => detail.clone(),
+            _ => Map::new(),
+        };
+        let code = match detail.remove("error") {
+            Some(Value::String(code)) => code,
+            _ => String::new(),
+        };
+        let message = body.get("message").and_then(Value::as_str);
+        Self {
+            status,
+            code,
+            message: message.map_or_else(|| format!("HTTP {status}"), str::to_owned),
+            detail,
+            retry_after,
+            request_id,
+        }
+    }
+
+    /// What the refusal means.
+    pub fn class(&self) -> Class {
+        match self.status {
+            408 | 429 | 500..=599 => Class::Transient,
+            409 => Class::Conflict,
+            _ => Class::Refused,
+        }
+    }
+
+    /// The messages of the single fields, rows or commands that it names.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        ["errors", "commands"]
+            .into_iter()
+            .filter_map(|key| self.detail.get(key)?.as_array())
+            .flatten()
+            .filter_map(|entry| entry.get("message")?.as_str())
+    }
+}
+
+/// How many of the fields a message names.
+const TOLD: usize = 5;
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let more = self
+            .fields()
+            .filter(|field| !self.message.contains(field))
+            .take(TOLD);
+        for (index, field) in more.enumerate() {
+            f.write_str(if index == 0 { ": " } else { "; " })?;
+            f.write_str(field)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}

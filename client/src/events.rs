@@ -1,0 +1,224 @@
+//! Server-sent events: what happens, as it happens.
+
+use bytes::{Buf, Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+
+use crate::{Client, CommandStatus, Error, Request, calls};
+
+/// The longest event that is read.
+const LONGEST: usize = 16 << 20;
+
+/// One event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// Its id, from which a broken stream goes on.
+    pub id: Option<String>,
+    /// Its name; none: `message`.
+    pub name: Option<String>,
+    /// What it carries: JSON.
+    pub data: String,
+}
+
+impl Event {
+    /// What it carries.
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.data).ok()
+    }
+
+    /// The status of a command that it carries.
+    pub fn command(&self) -> Option<CommandStatus> {
+        self.read()
+    }
+}
+
+/// A stream of events. One that breaks is taken up again behind the last event that came; an end
+/// that the server makes is an end.
+#[derive(Debug)]
+pub struct Events<'c> {
+    request: Request<'c>,
+    response: Option<reqwest::Response>,
+    lines: Lines,
+    last: Option<String>,
+    broken: u32,
+}
+
+impl Client {
+    /// The changes of a command's status, the present one first, until it is final.
+    pub fn command_events(&self, id: &str) -> Events<'_> {
+        Events::new(self.call(&calls::COMMAND_EVENTS, &[id]))
+    }
+
+    /// What happens in a database, from now on.
+    pub fn database_events(&self, database: &str) -> Events<'_> {
+        Events::new(self.call(&calls::DATABASE_EVENTS, &[database]))
+    }
+}
+
+/// How often in a row a stream may break without an event in between.
+const BREAKS: u32 = 5;
+
+impl<'c> Events<'c> {
+    pub(crate) fn new(request: Request<'c>) -> Self {
+        Self {
+            request: request.header("accept", "text/event-stream"),
+            response: None,
+            lines: Lines::default(),
+            last: None,
+            broken: 0,
+        }
+    }
+
+    /// The next event; none: the server has ended the stream.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            if let Some(event) = self.lines.take_event() {
+                self.broken = 0;
+                if event.id.is_some() {
+                    self.last.clone_from(&event.id);
+                }
+                return Ok(Some(event));
+            }
+            if self.lines.rest() > LONGEST {
+                return Err(self.request.unreadable("an event without an end"));
+            }
+            let response = match &mut self.response {
+                Some(response) => response,
+                None => self
+                    .response
+                    .insert(self.request.reopen(self.last.as_deref()).await?),
+            };
+            match response.chunk().await {
+                Ok(Some(bytes)) => self.lines.put(&bytes),
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    self.broken += 1;
+                    if self.broken > BREAKS {
+                        return Err(self.request.failed(error));
+                    }
+                    self.response = None;
+                    self.lines = Lines::default();
+                }
+            }
+        }
+    }
+}
+
+impl Request<'_> {
+    async fn reopen(&mut self, last: Option<&str>) -> Result<reqwest::Response, Error> {
+        if let Some(id) = last {
+            self.set_header("last-event-id", id);
+        }
+        self.open().await
+    }
+}
+
+/// The lines of a stream, gathered into events (HTML, section 9.2.6).
+#[derive(Debug, Default)]
+struct Lines {
+    text: BytesMut,
+    searched: usize,
+    event: Event,
+    has_data: bool,
+}
+
+impl Lines {
+    fn put(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+    }
+
+    fn rest(&self) -> usize {
+        self.text.len() + self.event.data.len()
+    }
+
+    fn take_event(&mut self) -> Option<Event> {
+        while let Some(line) = self.take_line() {
+            if !line.is_empty() {
+                self.field(&String::from_utf8_lossy(&line));
+                continue;
+            }
+            let event = std::mem::take(&mut self.event);
+            if std::mem::take(&mut self.has_data) {
+                return Some(event);
+            }
+        }
+        None
+    }
+
+    /// A whole line without its end, which is `\n`, `\r\n` or `\r`.
+    fn take_line(&mut self) -> Option<Bytes> {
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let Some(found) = self.text[self.searched..].iter().position(is_end) else {
+            self.searched = self.text.len();
+            return None;
+        };
+        let end = self.searched + found;
+        let ends_wide = match (self.text[end], self.text.get(end + 1)) {
+            // Whether `\n` follows is not known yet.
+            (b'\r', None) => {
+                self.searched = end;
+                return None;
+            }
+            (b'\r', Some(b'\n')) => true,
+            _ => false,
+        };
+        let line = self.text.split_to(end).freeze();
+        self.text.advance(if ends_wide { 2 } else { 1 });
+        self.searched = 0;
+        Some(line)
+    }
+
+    fn field(&mut self, line: &str) {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match name {
+            "data" => {
+                if self.has_data {
+                    self.event.data.push('\n');
+                }
+                self.event.data.push_str(value);
+                self.has_data = true;
+            }
+            "event" => self.event.name = Some(value.to_owned()),
+            "id" => self.event.id = Some(value.to_owned()),
+            // A comment, or what is not known.
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The events of a stream do not depend on how it is cut.
+    use super::*;
+
+    #[test]
+    fn a_stream_reads_the_same_however_it_is_cut() {
+        let text = ": hello\n\nid: 1\nevent: status\ndata: {\"a\":\ndata: 1}\n\nretry: 5\n\n\
+                    data:é\r\ndata\r\n\r\nid: 3\rdata: x\r\r";
+        let expected = [
+            Event {
+                id: Some("1".into()),
+                name: Some("status".into()),
+                data: "{\"a\":\n1}".into(),
+            },
+            Event {
+                data: "é\n".into(),
+                ..Event::default()
+            },
+        ];
+        for size in 1..text.len() {
+            let mut lines = Lines::default();
+            let mut found = Vec::new();
+            for chunk in text.as_bytes().chunks(size) {
+                lines.put(chunk);
+                found.extend(std::iter::from_fn(|| lines.take_event()));
+            }
+            // The last `\r` may be half of an end; what follows tells.
+            lines.put(b"\n");
+            found.extend(std::iter::from_fn(|| lines.take_event()));
+            assert_eq!(found[..2], expected, "{size}");
+            assert_eq!(found[2].data, "x", "{size}");
+            assert_eq!(found.len(), 3, "{size}");
+        }
+    }
+}

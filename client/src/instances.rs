@@ -1,0 +1,327 @@
+//! Instances: written one by one, in bulk and in transactions; read by id and in lists.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use crate::{Accepted, Client, CommandState, Error, Read, Write, calls, commands::Enveloped};
+
+/// An instance as reads show it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its id.
+    pub instance_id: String,
+    /// Its class.
+    pub class_id: String,
+    /// Its values, as they were written.
+    pub data: Box<RawValue>,
+    /// What the next write passes as `expected_seq`.
+    pub event_sequence: u64,
+    /// Where its last change stands in the log.
+    #[serde(default)]
+    pub position: Option<u64>,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// When it was last changed.
+    #[serde(default)]
+    pub updated_at: Option<String>,
+    /// What this client has no name for.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Which instances of a class, and in which order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Select {
+    /// What has to hold of their properties.
+    pub filter: Option<Map<String, Value>>,
+    /// Words that have to be in their texts.
+    pub search: Option<String>,
+    /// `price`, or `-price` for the greatest first.
+    pub order_by: Option<String>,
+    /// How many a page has; none: what the api takes for usual.
+    pub limit: Option<usize>,
+    /// How many to leave out.
+    pub offset: Option<usize>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// A page of instances.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InstancePage<T = Instance> {
+    /// The class.
+    pub class_id: String,
+    /// How many there are in all.
+    pub total: u64,
+    /// Those of this page.
+    pub instances: Vec<T>,
+    /// Where the next page starts; none: this was the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// What this client has no name for.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What a bulk does about rows that are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Nothing is written.
+    #[default]
+    Abort,
+    /// The others are written.
+    Skip,
+}
+
+/// What became of a bulk.
+#[derive(Debug, Clone, Default)]
+pub struct BulkAnswer {
+    /// The command; none when every row was refused.
+    pub command_id: Option<String>,
+    /// How far it had come when the answer was given.
+    pub state: Option<CommandState>,
+    /// Where its last envelope stands.
+    pub position: Option<u64>,
+    /// How many instances it made.
+    pub created: u64,
+    /// The rows that were refused.
+    pub errors: Vec<RowError>,
+}
+
+/// A refused row of a bulk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RowError {
+    /// Which one; the first is 1.
+    pub row: usize,
+    /// The code of the refusal.
+    #[serde(default)]
+    pub error: String,
+    /// A sentence for people.
+    #[serde(default)]
+    pub message: String,
+    /// The rest: `errors` by field, `aggregate_id` …
+    #[serde(flatten)]
+    pub detail: Map<String, Value>,
+}
+
+/// One command of a transaction.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Change {
+    /// Makes an instance.
+    CreateInstance {
+        /// The class.
+        class: String,
+        /// The id; none: what the class makes of the values.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The values.
+        data: Map<String, Value>,
+    },
+    /// Changes an instance; `null` takes a value away.
+    UpdateInstance {
+        /// The class.
+        class: String,
+        /// The id.
+        id: String,
+        /// The values.
+        data: Map<String, Value>,
+        /// Its sequence.
+        expected_seq: u64,
+    },
+    /// Deletes an instance, for good.
+    DeleteInstance {
+        /// The class.
+        class: String,
+        /// The id.
+        id: String,
+        /// Its sequence.
+        expected_seq: u64,
+    },
+}
+
+impl Client {
+    /// Makes an instance.
+    pub async fn create_instance<T: Serialize + ?Sized>(
+        &self,
+        database: &str,
+        class: &str,
+        data: &T,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::CREATE_INSTANCE, &[database, class])
+            .json(&json!({"data": serde_json::to_value(data).map_err(unwritable)?}))
+            .write(write)
+            .fetch()
+            .await
+    }
+
+    /// Changes an instance; `null` takes a value away.
+    pub async fn update_instance<T: Serialize + ?Sized>(
+        &self,
+        database: &str,
+        class: &str,
+        id: &str,
+        data: &T,
+        expected_sequence: u64,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::UPDATE_INSTANCE, &[database, class, id])
+            .query("expected_seq", &expected_sequence.to_string())
+            .json(&json!({"data": serde_json::to_value(data).map_err(unwritable)?}))
+            .write(write)
+            .fetch()
+            .await
+    }
+
+    /// Deletes an instance, for good.
+    pub async fn delete_instance(
+        &self,
+        database: &str,
+        class: &str,
+        id: &str,
+        expected_sequence: u64,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::DELETE_INSTANCE, &[database, class, id])
+            .query("expected_seq", &expected_sequence.to_string())
+            .write(write)
+            .fetch()
+            .await
+    }
+
+    /// Makes many instances of a class, at most 10,000. `rows` is a JSON array of objects, sent as
+    /// it is written. It does not wait for the projections.
+    pub async fn bulk_create(
+        &self,
+        database: &str,
+        class: &str,
+        branch: &str,
+        rows: &str,
+        on_error: OnError,
+        key: Option<&str>,
+    ) -> Result<BulkAnswer, Error> {
+        let write = Write {
+            branch: Some(branch.to_owned()),
+            key: key.map(str::to_owned),
+            wait: None,
+        };
+        self.bulk_create_with(database, class, rows, on_error, &write)
+            .await
+    }
+
+    /// [`Client::bulk_create`], which may wait.
+    pub async fn bulk_create_with(
+        &self,
+        database: &str,
+        class: &str,
+        rows: &str,
+        on_error: OnError,
+        write: &Write,
+    ) -> Result<BulkAnswer, Error> {
+        let body = ["{\"instances\":", rows, "}"].concat();
+        let skips = on_error == OnError::Skip;
+        let sent = self
+            .call(&calls::BULK_CREATE, &[database, class])
+            .query("on_error", if skips { "skip" } else { "abort" })
+            .body(body)
+            .write(write)
+            .fetch::<Accepted>()
+            .await;
+        match sent {
+            Ok(accepted) => Ok(BulkAnswer::of(accepted)),
+            Err(error) if skips => all_refused(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Many commands, accepted whole or not at all.
+    pub async fn transaction(
+        &self,
+        database: &str,
+        commands: &[Change],
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::TRANSACTION, &[database])
+            .json(&json!({"commands": commands}))
+            .write(write)
+            .fetch()
+            .await
+    }
+
+    /// An instance.
+    pub async fn instance(
+        &self,
+        database: &str,
+        class: &str,
+        id: &str,
+        read: &Read,
+    ) -> Result<Instance, Error> {
+        let values = [database, class, id];
+        let request = self.call(&calls::GET_INSTANCE, &values).read(read);
+        let answer: Enveloped<Instance> = request.fetch().await?;
+        Ok(answer.data)
+    }
+
+    /// One page of the instances of a class, each read as `T`: [`Instance`], or [`RawValue`] for
+    /// who writes it on.
+    pub async fn instance_page<T: DeserializeOwned>(
+        &self,
+        database: &str,
+        class: &str,
+        select: &Select,
+        read: &Read,
+    ) -> Result<InstancePage<T>, Error> {
+        let filter = select.filter.as_ref().map(serde_json::to_string);
+        let number = |number: Option<usize>| number.map(|number| number.to_string());
+        self.call(&calls::LIST_INSTANCES, &[database, class])
+            .read(read)
+            .maybe_query("filter", filter.transpose().map_err(unwritable)?)
+            .maybe_query("search", select.search.as_deref())
+            .maybe_query("order_by", select.order_by.as_deref())
+            .maybe_query("limit", number(select.limit))
+            .maybe_query("offset", number(select.offset))
+            .maybe_query("cursor", select.cursor.as_deref())
+            .fetch()
+            .await
+    }
+}
+
+impl BulkAnswer {
+    fn of(mut accepted: Accepted) -> Self {
+        let errors = accepted.result.remove("errors").unwrap_or_default();
+        let count = |key| accepted.result.get(key).and_then(Value::as_u64);
+        Self {
+            created: count("created")
+                .or_else(|| count("instance_count"))
+                .unwrap_or(0),
+            errors: serde_json::from_value(errors).unwrap_or_default(),
+            command_id: Some(accepted.command_id),
+            state: Some(accepted.state),
+            position: accepted.position,
+        }
+    }
+}
+
+/// A bulk that skips, and of which no row was left, is refused; to who skips that is an answer.
+fn all_refused(error: Error) -> Result<BulkAnswer, Error> {
+    let rows = error
+        .refusal()
+        .and_then(|refusal| refusal.detail.get("errors"));
+    let rows = rows.and_then(|rows| serde_json::from_value::<Vec<RowError>>(rows.clone()).ok());
+    match rows {
+        Some(errors) if !errors.is_empty() => Ok(BulkAnswer {
+            errors,
+            ..BulkAnswer::default()
+        }),
+        _ => Err(error),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn unwritable(error: serde_json::Error) -> Error {
+    Error::InvalidRequest {
+        reason: error.to_string(),
+    }
+}

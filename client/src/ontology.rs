@@ -1,0 +1,156 @@
+//! Classes. A class is a JSON object, kept as it was written.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Accepted, Client, Error, Read, Write, calls, commands::Enveloped};
+
+/// Classes that one call brings.
+const PAGE: usize = 1_000;
+
+/// `GET /databases/{db}/ontology/list`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClassList {
+    /// How many there are in all.
+    pub total: u64,
+    /// Those of this page, each as it was written and with what the log says of it.
+    pub ontologies: Vec<Map<String, Value>>,
+    /// What this client has no name for.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// How a schema is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SchemaFormat {
+    /// The definition.
+    #[default]
+    Json,
+    /// JSON-LD.
+    JsonLd,
+    /// OWL, as RDF/XML.
+    Owl,
+}
+
+impl SchemaFormat {
+    /// Its name in a query.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::JsonLd => "jsonld",
+            Self::Owl => "owl",
+        }
+    }
+}
+
+impl Client {
+    /// One page of the classes of a branch.
+    pub async fn class_page(
+        &self,
+        database: &str,
+        read: &Read,
+        limit: usize,
+        offset: usize,
+    ) -> Result<ClassList, Error> {
+        self.call(&calls::LIST_CLASSES, &[database])
+            .read(read)
+            .query("limit", &limit.to_string())
+            .query("offset", &offset.to_string())
+            .fetch()
+            .await
+    }
+
+    /// All classes of a branch.
+    pub async fn classes(
+        &self,
+        database: &str,
+        read: &Read,
+    ) -> Result<Vec<Map<String, Value>>, Error> {
+        let mut classes = Vec::new();
+        loop {
+            let page = self.class_page(database, read, PAGE, classes.len()).await?;
+            let more = page.ontologies.len() == PAGE;
+            classes.extend(page.ontologies);
+            if !more {
+                return Ok(classes);
+            }
+        }
+    }
+
+    /// A class, by its id or its label.
+    pub async fn class(
+        &self,
+        database: &str,
+        class: &str,
+        read: &Read,
+    ) -> Result<Map<String, Value>, Error> {
+        let request = self.call(&calls::GET_CLASS, &[database, class]).read(read);
+        let answer: Enveloped<Map<String, Value>> = request.fetch().await?;
+        Ok(answer.data)
+    }
+
+    /// The schema of a class as text in a format of exchange.
+    pub async fn schema(
+        &self,
+        database: &str,
+        class: &str,
+        format: SchemaFormat,
+        read: &Read,
+    ) -> Result<String, Error> {
+        let request = self
+            .call(&calls::GET_SCHEMA, &[database, class])
+            .query("format", format.as_str())
+            .read(read);
+        let answer = request.send().await?;
+        String::from_utf8(answer.body.to_vec())
+            .map_err(|error| request.unreadable(&error.to_string()))
+    }
+
+    /// Makes a class.
+    pub async fn create_class<T: Serialize + ?Sized>(
+        &self,
+        database: &str,
+        definition: &T,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::CREATE_CLASS, &[database])
+            .json(definition)
+            .write(write)
+            .fetch()
+            .await
+    }
+
+    /// Changes a class: what is given replaces what was, the rest stays.
+    pub async fn update_class<T: Serialize + ?Sized>(
+        &self,
+        database: &str,
+        class: &str,
+        patch: &T,
+        expected_sequence: u64,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::UPDATE_CLASS, &[database, class])
+            .query("expected_seq", &expected_sequence.to_string())
+            .json(patch)
+            .write(write)
+            .fetch()
+            .await
+    }
+
+    /// Deletes a class; one that has instances or is referred to with `force` only.
+    pub async fn delete_class(
+        &self,
+        database: &str,
+        class: &str,
+        expected_sequence: u64,
+        force: bool,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::DELETE_CLASS, &[database, class])
+            .query("expected_seq", &expected_sequence.to_string())
+            .maybe_query("force", force.then_some("true"))
+            .write(write)
+            .fetch()
+            .await
+    }
+}

@@ -1,0 +1,296 @@
+//! One request: what it carries, how often it is sent, what its answer is.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::{
+    Method, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{Client, Error, Read, Refusal, Write, client::causes, retry::jitter};
+
+/// How long an answer may take, beside the time that the request asks the server to wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request that is not sent yet.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Request<'c> {
+    client: &'c Client,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    waits: Duration,
+    keyed: bool,
+    mistake: Option<String>,
+}
+
+/// A whole answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The value of a header that is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the status is one of success.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The answer, if it is one of success.
+    pub(crate) fn accepted(self) -> Result<Self, Error> {
+        if self.is_success() {
+            return Ok(self);
+        }
+        let retry_after = self
+            .header(RETRY_AFTER.as_str())
+            .and_then(|seconds| seconds.trim().parse().ok())
+            .map(Duration::from_secs);
+        let request_id = self.header("x-request-id").map(str::to_owned);
+        let refusal = Refusal::read(self.status, &self.body, retry_after, request_id);
+        Err(Error::Refused(Box::new(refusal)))
+    }
+}
+
+impl<'c> Request<'c> {
+    pub(crate) fn new(client: &'c Client, method: Method, url: Url) -> Self {
+        Self {
+            client,
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            waits: Duration::ZERO,
+            keyed: false,
+            mistake: None,
+        }
+    }
+
+    /// Where it goes.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// Adds a parameter to the query.
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.url.query_pairs_mut().append_pair(name, value);
+        self
+    }
+
+    /// Adds a parameter to the query, if there is a value.
+    pub fn maybe_query(self, name: &str, value: Option<impl AsRef<str>>) -> Self {
+        match value {
+            Some(value) => self.query(name, value.as_ref()),
+            None => self,
+        }
+    }
+
+    /// Sets a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => {
+                self.headers.insert(name, value);
+            }
+            _ => self.mistake = Some(format!("{name}: {value:?} is no header")),
+        }
+        self
+    }
+
+    /// Carries a value as JSON.
+    pub fn json<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(bytes) => self.body(bytes),
+            Err(error) => {
+                self.mistake = Some(error.to_string());
+                self
+            }
+        }
+    }
+
+    /// Carries bytes that are JSON already.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Names the command: sent again under the same key, it is the same command.
+    pub fn idempotency_key(mut self, key: &str) -> Self {
+        self.keyed = true;
+        self.header("idempotency-key", key)
+    }
+
+    /// Asks the server to wait this long for the projections, in whole seconds.
+    pub fn prefer_wait(mut self, wait: Duration) -> Self {
+        self.waits = wait;
+        self.header("prefer", &format!("wait={}", wait.as_secs()))
+    }
+
+    /// Where, and how new, the read looks.
+    pub fn read(mut self, read: &Read) -> Self {
+        self.waits = self.waits.max(read.waits());
+        self.maybe_query("branch", read.branch.as_deref())
+            .maybe_query("as_of", read.as_of.as_deref())
+            .maybe_query("at_least", read.at_least.as_deref())
+            .maybe_query(
+                "timeout",
+                read.timeout.map(|wait| wait.as_secs().to_string()),
+            )
+    }
+
+    /// On which branch it writes, under which key, and whether it waits. A key is made when none
+    /// is given, so that a write is safe to repeat.
+    pub fn write(self, write: &Write) -> Self {
+        let made = write.key.is_none().then(|| Uuid::new_v4().to_string());
+        let key = write.key.as_deref().or(made.as_deref()).unwrap_or_default();
+        let request = self
+            .maybe_query("branch", write.branch.as_deref())
+            .idempotency_key(key);
+        match write.wait {
+            Some(wait) => request.prefer_wait(wait),
+            None => request,
+        }
+    }
+
+    pub(crate) fn set_header(&mut self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+    }
+
+    /// Says that it changes nothing, whatever its method.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.keyed = true;
+        self
+    }
+
+    /// Sends it once and takes what comes; an error only when no whole answer came.
+    pub async fn answer(&self) -> Result<Answer, Error> {
+        let limit = PATIENCE + self.waits;
+        let response = self.start(Some(limit)).await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response.bytes().await.map_err(|error| self.failed(error))?;
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Sends it, again while that is safe and the failure passes, until it goes well.
+    pub async fn send(&self) -> Result<Answer, Error> {
+        self.repeat(async || self.answer().await.and_then(Answer::accepted))
+            .await
+    }
+
+    /// Sends it as [`Request::send`] does and reads the answer's JSON.
+    pub async fn fetch<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let answer = self.send().await?;
+        self.read_body(&answer.body)
+    }
+
+    pub(crate) fn read_body<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
+        serde_json::from_slice(body).map_err(|error| self.unreadable(&error.to_string()))
+    }
+
+    pub(crate) fn unreadable(&self, reason: &str) -> Error {
+        Error::Unreadable {
+            server: self.client.server().to_owned(),
+            call: format!("{} {}", self.method, self.url.path()),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Sends it for an answer that goes on without end; repeated until it begins.
+    pub(crate) async fn open(&self) -> Result<reqwest::Response, Error> {
+        self.repeat(async || {
+            let response = self.start(None).await?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let answer = Answer {
+                status: response.status().as_u16(),
+                headers: response.headers().clone(),
+                body: response.bytes().await.map_err(|error| self.failed(error))?,
+            };
+            match answer.accepted() {
+                Err(error) => Err(error),
+                Ok(_) => Err(self.unreadable("it ended before it began")),
+            }
+        })
+        .await
+    }
+
+    async fn repeat<T>(&self, send: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+        let mut failed = 0;
+        loop {
+            let error = match send().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            failed += 1;
+            if !self.is_repeatable() || !error.passes() {
+                return Err(error);
+            }
+            let told = error.refusal().and_then(|refusal| refusal.retry_after);
+            match self.client.retries.pause(failed, told, jitter()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.keyed || self.method == Method::GET
+    }
+
+    async fn start(&self, limit: Option<Duration>) -> Result<reqwest::Response, Error> {
+        if let Some(reason) = &self.mistake {
+            let reason = reason.clone();
+            return Err(Error::InvalidRequest { reason });
+        }
+        let mut request = self
+            .client
+            .http
+            .request(self.method.clone(), self.url.clone())
+            .headers(self.headers.clone());
+        if let Some(limit) = limit {
+            request = request.timeout(limit);
+        }
+        if let Some(body) = &self.body {
+            request = request.body(body.clone());
+        }
+        request.send().await.map_err(|error| self.failed(error))
+    }
+
+    pub(crate) fn failed(&self, source: reqwest::Error) -> Error {
+        let source = source.without_url();
+        let server = self.client.server().to_owned();
+        if source.is_connect() {
+            Error::Unreachable { server, source }
+        } else if source.is_timeout() {
+            Error::Late { server, source }
+        } else if source.is_builder() {
+            let reason = causes(&source);
+            Error::InvalidRequest { reason }
+        } else {
+            Error::Broken { server, source }
+        }
+    }
+}
