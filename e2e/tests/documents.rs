@@ -1,0 +1,46 @@
+//! The tutorial and the how-tos, run word for word. Blocks marked `sh` are run in order by one
+//! shell in an empty folder, with `spice` on its path; a block marked `text` or `json` after one is
+//! what it must print, where `…` stands for anything. A block marked `sh server` goes on in the
+//! background. Only the ports are others than the text says.
+
+#[path = "documents/page.rs"]
+mod page;
+#[path = "documents/session.rs"]
+mod session;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use self::{page::read, session::Session};
+
+#[tokio::test]
+async fn the_tutorial_does_what_it_says() -> anyhow::Result<()> {
+    run(&spice_e2e::workspace().join("docs/tutorial.md")).await
+}
+
+#[tokio::test]
+async fn every_how_to_does_what_it_says() -> anyhow::Result<()> {
+    let folder = spice_e2e::workspace().join("docs/how-to");
+    let mut pages: Vec<PathBuf> = std::fs::read_dir(&folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    pages.sort();
+    for page in pages {
+        run(&page).await?;
+    }
+    Ok(())
+}
+
+async fn run(path: &std::path::Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut session = Session::start().await?;
+    for step in read(&text) {
+        session
+            .run(&step)
+            .await
+            .with_context(|| format!("{}, line {}", path.display(), step.line))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What a page says to do, and what it says comes of it.
+
+/// One block of commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Where it stands in the page.
+    pub(crate) line: usize,
+    /// The commands.
+    pub(crate) commands: String,
+    /// Whether they go on in the background.
+    pub(crate) is_server: bool,
+    /// What they print, where the page tells.
+    pub(crate) output: Option<String>,
+}
+
+/// The blocks of a page, in order.
+pub(crate) fn read(page: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut lines = page.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let Some(mark) = line.strip_prefix("```") else {
+            continue;
+        };
+        let block: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| !line.starts_with("```"))
+            .collect();
+        let block = block.join("\n");
+        match mark {
+            "sh" | "sh server" => steps.push(Step {
+                line: number + 1,
+                commands: block,
+                is_server: mark == "sh server",
+                output: None,
+            }),
+            "text" | "json" => {
+                if let Some(step) = steps.last_mut() {
+                    step.output = Some(block);
+                }
+            }
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// Whether something printed is what a page says, line by line; `…` stands for anything within a
+/// line, and a line of its own for any lines.
+pub(crate) fn agrees(said: &str, printed: &str) -> bool {
+    let said: Vec<&str> = said.trim_end().lines().map(str::trim_end).collect();
+    let printed: Vec<&str> = printed.trim_end().lines().map(str::trim_end).collect();
+    lines_agree(&said, &printed)
+}
+
+fn lines_agree(said: &[&str], printed: &[&str]) -> bool {
+    match said.split_first() {
+        None => printed.is_empty(),
+        Some((&"…", rest)) => {
+            (0..=printed.len()).any(|skipped| lines_agree(rest, &printed[skipped..]))
+        }
+        Some((line, rest)) => printed
+            .split_first()
+            .is_some_and(|(first, others)| line_agrees(line, first) && lines_agree(rest, others)),
+    }
+}
+
+fn line_agrees(said: &str, printed: &str) -> bool {
+    let Some((head, rest)) = said.split_once('…') else {
+        return said == printed;
+    };
+    let Some(printed) = printed.strip_prefix(head) else {
+        return false;
+    };
+    (0..=printed.len())
+        .filter_map(|skipped| printed.get(skipped..))
+        .any(|tail| line_agrees(rest, tail))
+}
+
+#[test]
+fn what_a_page_leaves_open_is_left_open() {
+    assert!(agrees("a\nb", "a\nb\n"));
+    assert!(agrees("{\"id\":\"…\",\"n\":1}", "{\"id\":\"xyz\",\"n\":1}"));
+    assert!(agrees("a\n…\nz", "a\nb\nc\nz"));
+    assert!(agrees("a\n…", "a"));
+    assert!(!agrees("a…c", "ab"));
+    assert!(!agrees("a", "a\nb"));
+    let page = "x\n```sh\necho a\n```\nthen\n```text\na\n```\n```sh server\nspice dev\n```\n";
+    let steps = read(page);
+    assert_eq!(steps.len(), 2);
+    assert_eq!((steps[0].commands.as_str(), steps[0].line), ("echo a", 2));
+    assert_eq!(steps[0].output.as_deref(), Some("a"));
+    assert!(steps[1].is_server && steps[1].output.is_none());
+}

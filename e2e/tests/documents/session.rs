@@ -1,0 +1,162 @@
+//! A reader's shell: an empty folder, `spice` on the path, ports that are free here.
+
+use std::{net::TcpListener, process::Stdio, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::page::{Step, agrees};
+
+/// How long a block may take, and how long a server may take to be ready.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How often a server is asked whether it is ready: it is a process of its own.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A shell in which one page is followed.
+pub(crate) struct Session {
+    folder: TempDir,
+    path: String,
+    /// Gateway, oms and funnel: as the pages call them, and as they are here.
+    ports: [(u16, u16); 3],
+    /// Assignments that later blocks know.
+    memory: String,
+    servers: Vec<Child>,
+}
+
+impl Session {
+    /// A new one.
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let binary = spice_e2e::embedded::spice().await?;
+        let folder = binary.parent().context("the binary is in no folder")?;
+        let path = spice_e2e::embedded::setting("PATH").unwrap_or_default();
+        Ok(Self {
+            folder: tempfile::Builder::new().prefix("spice-doc-").tempdir()?,
+            path: format!("{}:{path}", folder.display()),
+            ports: [(8002, free()?), (8000, free()?), (8003, free()?)],
+            memory: String::new(),
+            servers: Vec::new(),
+        })
+    }
+
+    /// Does what a block says.
+    pub(crate) async fn run(&mut self, step: &Step) -> anyhow::Result<()> {
+        if step.is_server {
+            return self.serve(step).await;
+        }
+        let output = timeout(PATIENCE, self.shell(&self.script(step)).output())
+            .await
+            .context("the block does not end")??;
+        let printed = self.in_the_pages_words(&output.stdout);
+        ensure!(
+            output.status.success(),
+            "{}\nfailed ({}):\n{printed}{}",
+            step.commands,
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        if let Some(said) = &step.output {
+            ensure!(
+                agrees(said, &printed),
+                "{}\nprinted\n{printed}\nand not\n{said}\n{}",
+                step.commands,
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        self.remember(&step.commands);
+        Ok(())
+    }
+
+    async fn serve(&mut self, step: &Step) -> anyhow::Result<()> {
+        for mut earlier in self.servers.drain(..) {
+            earlier.kill().await?;
+        }
+        let script = format!("exec {}", self.script(step).trim_start());
+        let mut shell = self.shell(&script);
+        let child = shell
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        self.servers.push(child);
+        let began = Instant::now();
+        let url = format!("http://127.0.0.1:{}/readyz", self.ports[0].1);
+        while !reqwest::get(&url)
+            .await
+            .is_ok_and(|it| it.status().is_success())
+        {
+            if began.elapsed() > PATIENCE {
+                bail!("{} is not ready", step.commands);
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    fn script(&self, step: &Step) -> String {
+        if step.is_server {
+            return step.commands.clone();
+        }
+        format!(
+            "{}{}\n",
+            self.memory,
+            self.with_ports_of_here(&step.commands)
+        )
+    }
+
+    fn shell(&self, script: &str) -> Command {
+        let [(_, gateway), (_, oms), (_, funnel)] = self.ports;
+        let mut command = Command::new("bash");
+        command
+            .args(["-euo", "pipefail", "-c", script])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("HOME", self.folder.path())
+            .env("SPICE_GATEWAY_LISTEN", format!("127.0.0.1:{gateway}"))
+            .env("SPICE_OMS_LISTEN", format!("127.0.0.1:{oms}"))
+            .env("SPICE_FUNNEL_LISTEN", format!("127.0.0.1:{funnel}"))
+            .env("SPICE_SERVER", format!("http://127.0.0.1:{gateway}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Later blocks know what an earlier one assigned: `api=http://…` alone on a line.
+    fn remember(&mut self, commands: &str) {
+        for line in self.with_ports_of_here(commands).lines() {
+            let name = line.split('=').next().unwrap_or_default();
+            let is_name = |name: &str| {
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            };
+            if line.contains('=') && is_name(name) && !line.contains("$(") {
+                self.memory.push_str(line);
+                self.memory.push('\n');
+            }
+        }
+    }
+
+    fn with_ports_of_here(&self, text: &str) -> String {
+        self.ports
+            .iter()
+            .fold(text.to_owned(), |text, (page, here)| {
+                text.replace(&format!("localhost:{page}"), &format!("localhost:{here}"))
+                    .replace(&format!("127.0.0.1:{page}"), &format!("127.0.0.1:{here}"))
+            })
+    }
+
+    fn in_the_pages_words(&self, printed: &[u8]) -> String {
+        let printed = String::from_utf8_lossy(printed).into_owned();
+        self.ports.iter().fold(printed, |text, (page, here)| {
+            text.replace(&format!("127.0.0.1:{here}"), &format!("127.0.0.1:{page}"))
+        })
+    }
+}
+
+fn free() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
