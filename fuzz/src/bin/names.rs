@@ -1,0 +1,70 @@
+//! Any text as a name: taken as it is, or refused; and no two aggregates share a text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use spice_core::{
+    id::{AggregateId, AggregateType, InstanceRef, StreamId},
+    name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
+    naming::{instances_index, ontologies_index},
+    time::Timestamp,
+};
+
+/// What was taken reads as it was written.
+macro_rules! kept {
+    ($($name:ty),*; $text:expr) => {$(
+        if let Ok(name) = $text.parse::<$name>() {
+            assert_eq!(name.to_string(), $text);
+        }
+    )*};
+}
+
+fuzz_target!(|text: &str| {
+    kept!(DatabaseName, ClassName, BranchName, InstanceId, PropertyName, InstanceRef, StreamId; text);
+    if let Ok(time) = text.parse::<Timestamp>() {
+        assert_eq!(time.to_string().parse::<Timestamp>().ok(), Some(time));
+    }
+    let kinds = [
+        AggregateType::Database,
+        AggregateType::Branch,
+        AggregateType::OntologyClass,
+        AggregateType::Instance,
+    ];
+    for kind in kinds {
+        if let Ok(aggregate) = AggregateId::parse(kind, text) {
+            let written = aggregate.to_string();
+            assert_eq!(AggregateId::parse(kind, &written).ok(), Some(aggregate));
+        }
+    }
+    aggregates(text);
+    indices(text);
+});
+
+/// Names of one line each make one aggregate, which its text tells back.
+fn aggregates(text: &str) {
+    let mut lines = text.lines();
+    let mut next = || lines.next().unwrap_or_default();
+    let (Ok(database), Ok(branch)) = (next().parse(), next().parse()) else {
+        return;
+    };
+    let (Ok(class), Ok(id)) = (next().parse(), next().parse()) else {
+        return;
+    };
+    let aggregate = AggregateId::Instance(database, branch, class, id);
+    let parsed = AggregateId::parse(AggregateType::Instance, &aggregate.to_string());
+    assert_eq!(parsed.ok(), Some(aggregate));
+}
+
+/// Elasticsearch takes every name of an index.
+fn indices(text: &str) {
+    let (Some(database), Some(branch)) = (text.lines().next(), text.lines().nth(1)) else {
+        return;
+    };
+    let (Ok(database), Ok(branch)) = (database.parse(), branch.parse()) else {
+        return;
+    };
+    for name in [instances_index(&database, &branch), ontologies_index(&database, &branch)] {
+        let is_taken = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_+".contains(c);
+        assert!(name.chars().all(is_taken), "{name}");
+        assert!(!name.starts_with(['-', '_', '+']) && name.len() < 255, "{name}");
+    }
+}
