@@ -49,7 +49,12 @@ impl SortKey {
 
     /// Whether the key tells its value from every other.
     pub fn is_exact(&self) -> bool {
-        self.0.len() <= LENGTH
+        !Self::is_cut(&self.0)
+    }
+
+    /// Whether a stored key was cut.
+    pub fn is_cut(bytes: &[u8]) -> bool {
+        bytes.len() > LENGTH
     }
 
     /// The text that a stored key stands for, when it is one and whole.
@@ -57,7 +62,7 @@ impl SortKey {
         let text = bytes.strip_prefix(&[TEXT])?;
         std::str::from_utf8(text)
             .ok()
-            .filter(|_| bytes.len() <= LENGTH)
+            .filter(|_| !Self::is_cut(bytes))
     }
 
     /// The first bytes of every text that begins like this.
@@ -238,6 +243,7 @@ mod tests {
             let (own, other_own) = (Key::of(TYPES[at], &one), Key::of(TYPES[at], &other));
             prop_assert_eq!(right.0.starts_with(left.kind()), own.is_comparable(&other_own));
             prop_assert_eq!(&SortKey::from_bytes(left.as_bytes()), &left);
+            prop_assert_eq!(left.is_exact(), !SortKey::is_cut(left.as_bytes()));
             let text = own.text().filter(|_| left.is_exact());
             prop_assert_eq!(SortKey::text_of(left.as_bytes()), text);
             prop_assert!(text.is_none_or(|text| left.0.starts_with(&SortKey::text_prefix(text))));
