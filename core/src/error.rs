@@ -109,6 +109,36 @@ impl ErrorCode {
         }
     }
 
+    /// What it means, in a sentence.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request is malformed.",
+            Self::InvalidName => "A name breaks its rule.",
+            Self::InvalidQuery => "The query asks for what the schema or the limits do not have.",
+            Self::UnknownLabelKeys => "The class does not know these keys.",
+            Self::ValidationFailed => "Values break the ontology; each is named.",
+            Self::NotFound => "There is no such thing, or not any more.",
+            Self::AlreadyExists => "It is there already.",
+            Self::Deleted => "It was deleted, and a delete is final.",
+            Self::OptimisticConcurrencyConflict => {
+                "It has changed since: `actual_seq` is its sequence now. Read it and decide again."
+            }
+            Self::MergeConflict => "Both branches changed the same; each conflict is named.",
+            Self::EventIdReused => "The same id or key came with another payload before.",
+            Self::FailedPrecondition => "Something else has to be done first.",
+            Self::Unauthenticated => "Who is asking?",
+            Self::Forbidden => "It is not allowed.",
+            Self::PayloadTooLarge => "The body is over the limit.",
+            Self::UnsupportedMediaType => "The body is not JSON.",
+            Self::RateLimited => "Too many requests; `Retry-After` tells when to come again.",
+            Self::Unavailable => "A store is away; `Retry-After` tells when to come again.",
+            Self::Timeout => {
+                "It took too long. A write may be in the log: send it again with its key."
+            }
+            Self::Internal => "A defect of ours; the process's own log tells more.",
+        }
+    }
+
     /// The HTTP status (contract §2).
     pub fn http_status(self) -> u16 {
         match self {
