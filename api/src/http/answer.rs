@@ -11,7 +11,7 @@ use spice_core::{id::CommandId, json::Json, time::Timestamp};
 
 use crate::http::{
     failure::Failure,
-    shapes::{Identifier, Moment, Values},
+    shapes::{Identifier, Moment, Values, service::StatusChange},
 };
 
 /// What a handler answers.
@@ -19,7 +19,9 @@ pub(crate) type Answer = Result<Response, Failure>;
 
 /// `ApiResponse` of contract §2.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}Response")]
 pub(crate) struct ApiResponse<'a, T> {
+    #[schemars(extend("enum" = ["success", "created", "accepted", "warning", "partial"]))]
     status: &'static str,
     message: &'a str,
     data: T,
@@ -30,6 +32,9 @@ pub(crate) struct ApiResponse<'a, T> {
 pub(crate) struct CommandResult<'a> {
     #[schemars(with = "Identifier")]
     pub(crate) command_id: CommandId,
+    #[schemars(extend("enum" = [
+        "PENDING", "PROCESSING", "RETRYING", "COMPLETED", "FAILED", "CANCELLED"
+    ]))]
     pub(crate) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Values>")]
@@ -43,6 +48,7 @@ pub(crate) struct CommandResult<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parked: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<StatusChange>>")]
     pub(crate) history: Option<Value>,
 }
 

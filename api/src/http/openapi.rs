@@ -5,6 +5,8 @@
 mod errors;
 mod page;
 mod parameters;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

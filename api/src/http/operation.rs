@@ -244,6 +244,12 @@ impl Operation {
         .answers::<T>(finished, "Done: the projections show it.")
     }
 
+    /// It hands a command to the writer, and its answer holds from the decision on.
+    pub(crate) fn decides<T: JsonSchema>(mut self, status: u16, meaning: &'static str) -> Self {
+        self.is_command = true;
+        self.answers::<T>(status, meaning)
+    }
+
     /// What it refuses, beside what every call of its kind does: wrong parameters, wrong bodies,
     /// an unknown database, a store that is away.
     pub(crate) fn fails(mut self, codes: &[ErrorCode]) -> Self {

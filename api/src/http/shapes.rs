@@ -1,74 +1,61 @@
-//! Schemas of the small things that bodies and answers are made of, where the types of the core
-//! say nothing of schemas. For `#[schemars(with = "…")]`.
+//! What answers look like, for the document. They are written where they are made, mostly from
+//! borrowed parts; a test holds the two together. Here too: schemas of the small things that bodies
+//! and answers are made of, for `#[schemars(with = "…")]`.
+#![allow(dead_code, reason = "these types are described, never made")]
+
+pub(crate) mod branches;
+pub(crate) mod databases;
+pub(crate) mod graph;
+pub(crate) mod instances;
+pub(crate) mod ontology;
+pub(crate) mod service;
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// A UUID.
-pub(crate) struct Identifier;
+macro_rules! shape {
+    ($(#[$doc:meta])* $name:ident, $($schema:tt)+) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
 
-/// A time: RFC 3339, in UTC.
-pub(crate) struct Moment;
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
 
-/// Values by key.
-pub(crate) struct Values;
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
 
-/// Any JSON.
-pub(crate) struct Anything;
-
-impl JsonSchema for Identifier {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Identifier".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "uuid"})
-    }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($($schema)+)
+            }
+        }
+    };
 }
 
-impl JsonSchema for Moment {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Moment".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time"})
-    }
+shape! {
+    /// A UUID.
+    Identifier, {"type": "string", "format": "uuid"}
 }
 
-impl JsonSchema for Values {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Values".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object"})
-    }
+shape! {
+    /// A time: RFC 3339, in UTC.
+    Moment, {"type": "string", "format": "date-time"}
 }
 
-impl JsonSchema for Anything {
-    fn inline_schema() -> bool {
-        true
-    }
+shape! {
+    /// Values by key.
+    Values, {"type": "object"}
+}
 
-    fn schema_name() -> Cow<'static, str> {
-        "Anything".into()
-    }
+shape! {
+    /// Numbers by key.
+    Counts, {"type": "object", "additionalProperties": {"type": "integer"}}
+}
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!(true)
-    }
+shape! {
+    /// Any JSON.
+    Anything, true
 }

@@ -1,7 +1,7 @@
 //! Branches. Their names may hold `/`, so they are `{*name}` in a path.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
@@ -9,6 +9,7 @@ use crate::http::{
     branches,
     operation::{Operation, Subject, reads, writes},
     parameters::known,
+    shapes::branches::{BranchList, BranchWritten, NamedBranch},
 };
 
 /// At the gateway.
@@ -27,7 +28,7 @@ pub(super) fn gateway() -> Subject {
             branches::delete,
         )
         .takes(&[known::FORCE])
-        .commands::<Value>(200)
+        .decides::<BranchWritten>(200, "Done: it holds from now on.")
         .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName]),
     ])
 }
@@ -45,7 +46,7 @@ pub(super) fn oms() -> Subject {
             "Tells about a branch.",
             branches::info,
         )
-        .answers::<Value>(200, "The branch.")
+        .answers::<NamedBranch>(200, "The branch.")
         .fails(&[ErrorCode::InvalidName]),
     ])
 }
@@ -66,7 +67,7 @@ fn list(path: &'static str) -> Operation {
         "Lists the branches.",
         branches::list,
     )
-    .answers::<Value>(200, "The branches.")
+    .answers::<BranchList>(200, "The branches.")
 }
 
 fn create(path: &'static str) -> Operation {
@@ -78,7 +79,7 @@ fn create(path: &'static str) -> Operation {
         branches::create,
     )
     .body::<BranchBody>()
-    .commands::<Value>(200)
+    .decides::<BranchWritten>(200, "Done: it holds from now on.")
     .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
 }
 
@@ -90,6 +91,6 @@ fn get(path: &'static str) -> Operation {
         "Tells about a branch.",
         branches::get,
     )
-    .answers::<Value>(200, "The branch.")
+    .answers::<NamedBranch>(200, "The branch.")
     .fails(&[ErrorCode::InvalidName])
 }

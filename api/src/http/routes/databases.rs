@@ -1,7 +1,7 @@
 //! Databases.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
@@ -10,6 +10,7 @@ use crate::http::{
     databases,
     operation::{Operation, Subject, reads, writes},
     parameters::known,
+    shapes::databases::{DatabaseDescription, DatabaseList, DatabaseWritten, Existence},
 };
 
 /// At the gateway.
@@ -35,7 +36,7 @@ pub(super) fn oms() -> Subject {
             "Tells whether there is such a database.",
             databases::exists,
         )
-        .answers::<Value>(200, "`{exists}`"),
+        .answers::<Existence>(200, "Whether there is one."),
         get().also_at(&create_and_list[..1]),
         delete().also_at(&create_and_list),
     ])
@@ -57,7 +58,8 @@ fn list(path: &'static str) -> Operation {
         "Lists the databases.",
         databases::list,
     )
-    .answers::<ApiResponse<'static, Value>>(200, "The databases.")
+    .answers::<ApiResponse<'static, DatabaseList>>(200, "The databases.")
+    .fails(&[ErrorCode::Unavailable])
 }
 
 fn create(path: &'static str) -> Operation {
@@ -70,7 +72,7 @@ fn create(path: &'static str) -> Operation {
     )
     .body::<DatabaseBody>()
     .example(json!({"name": "demo", "description": "Furniture and who bought it"}))
-    .commands::<ApiResponse<'static, Value>>(201)
+    .commands::<ApiResponse<'static, DatabaseWritten>>(201)
     .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
 }
 
@@ -83,7 +85,7 @@ fn get() -> Operation {
         databases::get,
     )
     .takes(known::NEWEST)
-    .answers::<ApiResponse<'static, Value>>(200, "The database.")
+    .answers::<ApiResponse<'static, DatabaseDescription>>(200, "The database.")
 }
 
 fn delete() -> Operation {
@@ -95,6 +97,6 @@ fn delete() -> Operation {
         databases::delete,
     )
     .takes(&[known::EXPECTED_SEQ])
-    .commands::<ApiResponse<'static, Value>>(200)
+    .commands::<ApiResponse<'static, DatabaseWritten>>(200)
     .fails(&[ErrorCode::OptimisticConcurrencyConflict])
 }

@@ -1,7 +1,7 @@
 //! What sinks could not take.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
@@ -10,6 +10,10 @@ use crate::http::{
     dead_letters,
     operation::{Operation, Subject, reads, writes},
     parameters::Parameter,
+    shapes::{
+        Anything,
+        service::{DeadLetter, DeadLetterDescription, DeadLetterList},
+    },
 };
 
 const DATABASE: Parameter =
@@ -33,8 +37,12 @@ fn list() -> Operation {
         dead_letters::list,
     )
     .takes(&[DATABASE])
-    .answers::<ApiResponse<'static, Value>>(200, "The dead letters.")
-    .fails(&[ErrorCode::InvalidName, ErrorCode::NotFound])
+    .answers::<ApiResponse<'static, DeadLetterList>>(200, "The dead letters.")
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::NotFound,
+        ErrorCode::Unavailable,
+    ])
 }
 
 fn get() -> Operation {
@@ -45,7 +53,7 @@ fn get() -> Operation {
         "Shows a parked event and its envelope.",
         dead_letters::get,
     )
-    .answers::<ApiResponse<'static, Value>>(200, "The dead letter.")
+    .answers::<ApiResponse<'static, DeadLetterDescription>>(200, "The dead letter.")
 }
 
 fn retry() -> Operation {
@@ -56,8 +64,8 @@ fn retry() -> Operation {
         "Tries the aggregate's parked events again, in order.",
         dead_letters::retry,
     )
-    .optional_body::<Value>()
-    .answers::<ApiResponse<'static, Value>>(202, "They will be tried.")
+    .optional_body::<Anything>()
+    .answers::<ApiResponse<'static, DeadLetter>>(202, "They will be tried.")
 }
 
 fn discard() -> Operation {

@@ -1,15 +1,20 @@
 //! Graph queries (contract §9).
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::{
     graph_query::{GraphRequest, SimpleRequest},
     http::{
+        answer::ApiResponse,
         graph,
         operation::{Operation, Subject, reads},
         parameters::{Parameter, known},
+        shapes::{
+            graph::{GraphAnswer, SchemaPaths},
+            service::Health,
+        },
     },
 };
 
@@ -42,7 +47,7 @@ fn health() -> Operation {
         "Tells whether graph queries can be answered.",
         graph::health,
     )
-    .answers::<Value>(200, "They can.")
+    .answers::<ApiResponse<'static, Health>>(200, "They can.")
     .fails(&[ErrorCode::Unavailable])
 }
 
@@ -69,7 +74,8 @@ fn hops(path: &'static str, id: &'static str) -> Operation {
         "hops": [{"predicate": "owned_by", "target_class": "Customer"}],
         "filters": {"price": {"gte": 100}},
     }))
-    .answers::<Value>(200, "Nodes, edges, and how new they are.")
+    .speaks()
+    .answers::<GraphAnswer>(200, "Nodes, edges, and how new they are.")
 }
 
 fn simple() -> Operation {
@@ -83,7 +89,8 @@ fn simple() -> Operation {
     .takes(known::READ)
     .body::<SimpleRequest>()
     .example(json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}))
-    .answers::<Value>(200, "Nodes, and how new they are.")
+    .speaks()
+    .answers::<GraphAnswer>(200, "Nodes, and how new they are.")
 }
 
 fn paths() -> Operation {
@@ -96,5 +103,5 @@ fn paths() -> Operation {
     )
     .takes(known::READ)
     .takes(PATHS)
-    .answers::<Value>(200, "The paths.")
+    .answers::<SchemaPaths>(200, "The paths.")
 }

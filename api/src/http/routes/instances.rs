@@ -1,7 +1,7 @@
 //! Instances: their lists, single ones, and what changes them.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
@@ -10,6 +10,7 @@ use crate::http::{
     instances, lists,
     operation::{Operation, Subject, reads, writes},
     parameters::{Parameter, known},
+    shapes::instances::{InstancePage, OneInstance},
 };
 
 const ON_ERROR: Parameter = Parameter::choice(
@@ -68,7 +69,8 @@ fn list() -> Operation {
         known::LIMIT,
         known::OFFSET,
     ])
-    .answers::<Value>(200, "A page of instances.")
+    .speaks()
+    .answers::<InstancePage>(200, "A page of instances.")
 }
 
 fn get() -> Operation {
@@ -80,7 +82,8 @@ fn get() -> Operation {
         lists::get,
     )
     .takes(known::READ)
-    .answers::<Value>(200, "The instance.")
+    .speaks()
+    .answers::<OneInstance>(200, "The instance.")
     .fails(&[ErrorCode::InvalidName])
 }
 

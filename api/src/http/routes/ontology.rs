@@ -1,7 +1,7 @@
 //! The classes of a branch.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
@@ -9,6 +9,12 @@ use crate::http::{
     ontology,
     operation::{Operation, Subject, reads, writes},
     parameters::{Parameter, known},
+    shapes::{
+        Values,
+        databases::ClassWritten,
+        instances::{ClassPage, ClassRecord},
+        ontology::{ClassChange, ClassDefinition},
+    },
 };
 
 const CLASS: &str = "/api/v1/databases/{db}/ontology/{class}";
@@ -38,7 +44,7 @@ fn create() -> Operation {
         ontology::create,
     )
     .takes(&[known::BRANCH])
-    .body::<Value>()
+    .body::<ClassDefinition>()
     .example(json!({
         "id": "Product",
         "label": {"en": "Product", "ko": "제품"},
@@ -49,7 +55,7 @@ fn create() -> Operation {
         ],
         "relationships": [{"predicate": "owned_by", "target": "Customer", "cardinality": "n:1"}],
     }))
-    .commands::<ApiResponse<'static, Value>>(201)
+    .commands::<ApiResponse<'static, ClassWritten>>(201)
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::AlreadyExists,
@@ -68,7 +74,7 @@ fn list() -> Operation {
     )
     .takes(known::READ)
     .takes(known::PAGE)
-    .answers::<Value>(200, "A page of classes.")
+    .answers::<ClassPage>(200, "A page of classes.")
 }
 
 fn get() -> Operation {
@@ -80,7 +86,7 @@ fn get() -> Operation {
         ontology::get,
     )
     .takes(known::READ)
-    .answers::<ApiResponse<'static, Value>>(200, "The class.")
+    .answers::<ApiResponse<'static, ClassRecord>>(200, "The class.")
 }
 
 fn update() -> Operation {
@@ -93,9 +99,9 @@ fn update() -> Operation {
     )
     .also_at(&[CLASS_NAMED_LIST])
     .takes(&[known::BRANCH, known::EXPECTED_SEQ])
-    .body::<Value>()
+    .body::<ClassChange>()
     .example(json!({"description": "What is for sale"}))
-    .commands::<ApiResponse<'static, Value>>(200)
+    .commands::<ApiResponse<'static, ClassWritten>>(200)
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::OptimisticConcurrencyConflict,
@@ -113,7 +119,7 @@ fn delete() -> Operation {
     )
     .also_at(&[CLASS_NAMED_LIST])
     .takes(&[known::BRANCH, known::EXPECTED_SEQ, known::FORCE])
-    .commands::<ApiResponse<'static, Value>>(200)
+    .commands::<ApiResponse<'static, ClassWritten>>(200)
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::OptimisticConcurrencyConflict,
@@ -131,6 +137,6 @@ fn schema() -> Operation {
     )
     .takes(known::READ)
     .takes(&[FORMAT])
-    .answers::<Value>(200, "The class.")
+    .answers::<Values>(200, "The class.")
     .answers_as::<String>(200, "text/turtle; charset=utf-8", "The class.")
 }

@@ -1,7 +1,6 @@
 //! How a service is.
 
 use axum::http::Method;
-use serde_json::Value;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
@@ -9,7 +8,10 @@ use crate::http::{
     openapi,
     operation::{Subject, reads},
     probes,
-    shapes::Values,
+    shapes::{
+        Values,
+        service::{Health, Liveness},
+    },
 };
 
 /// At every service.
@@ -26,7 +28,7 @@ pub(super) fn subject() -> Subject {
                 probes::health,
             )
             .also_at(&["/api/v1/health"])
-            .answers::<ApiResponse<'static, Value>>(200, "Every store answers.")
+            .answers::<ApiResponse<'static, Health>>(200, "Every store answers.")
             .fails(&[ErrorCode::Unavailable]),
             reads(
                 Method::GET,
@@ -35,7 +37,7 @@ pub(super) fn subject() -> Subject {
                 "Answers as long as the process does.",
                 probes::live,
             )
-            .answers::<ApiResponse<'static, Value>>(200, "It is alive."),
+            .answers::<ApiResponse<'static, Liveness>>(200, "It is alive."),
             reads(
                 Method::GET,
                 "/readyz",
@@ -43,7 +45,7 @@ pub(super) fn subject() -> Subject {
                 "Asks every store.",
                 probes::ready,
             )
-            .answers::<ApiResponse<'static, Value>>(200, "Every store answers.")
+            .answers::<ApiResponse<'static, Health>>(200, "Every store answers.")
             .fails(&[ErrorCode::Unavailable]),
             reads(
                 Method::GET,

@@ -1,0 +1,161 @@
+//! The document of each service holds together.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::*;
+use crate::http::routes;
+
+const SURFACES: [Surface; 3] = [Surface::Gateway, Surface::Oms, Surface::Funnel];
+
+fn document_of(surface: Surface) -> Value {
+    describe(surface, "0.0.0", &routes::subjects(surface))
+}
+
+fn operations(document: &Value) -> Vec<(&String, &String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap();
+            methods
+                .iter()
+                .map(move |(method, operation)| (path, method, operation))
+        })
+        .collect()
+}
+
+/// Every value of a key, wherever it stands.
+fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if name == key {
+                    found.push(field);
+                }
+                all(field, key, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| all(item, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_call_of_a_service_is_in_its_document_and_nothing_else_is() {
+    for surface in SURFACES {
+        let document = document_of(surface);
+        let documented: BTreeSet<(String, String)> = operations(&document)
+            .into_iter()
+            .map(|(path, method, _)| (path.clone(), method.to_uppercase()))
+            .collect();
+        let subjects = routes::subjects(surface);
+        let calls: Vec<(String, String)> = subjects
+            .iter()
+            .flat_map(|subject| &subject.operations)
+            .map(|call| (parameters::template(call.path), call.method.to_string()))
+            .collect();
+        assert_eq!(calls.len(), documented.len(), "one is described twice");
+        assert_eq!(calls.into_iter().collect::<BTreeSet<_>>(), documented);
+    }
+}
+
+#[test]
+fn calls_have_names_of_their_own_answers_and_described_parts() {
+    for surface in SURFACES {
+        let document = document_of(surface);
+        let mut ids = BTreeSet::new();
+        for (path, _, operation) in operations(&document) {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+            assert!(id.chars().all(char::is_alphanumeric), "{id}");
+            let summary = operation["summary"].as_str().unwrap();
+            assert!(summary.ends_with('.'), "{id}: {summary:?} is no sentence");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(
+                responses.keys().any(|status| !status.starts_with('4')),
+                "{id} never answers"
+            );
+            assert!(responses.contains_key("400"), "{id}");
+            let parameters = operation["parameters"].as_array();
+            let parameters: Vec<&Value> = parameters.into_iter().flatten().collect();
+            for parameter in &parameters {
+                let described = parameter["description"].as_str().unwrap();
+                assert!(!described.is_empty(), "{id}: {}", parameter["name"]);
+            }
+            let in_path: BTreeSet<&str> = parameters
+                .iter()
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| parameter["name"].as_str().unwrap())
+                .collect();
+            let placeholders: BTreeSet<&str> = path
+                .split('/')
+                .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            assert_eq!(in_path, placeholders, "{id}");
+        }
+    }
+}
+
+#[test]
+fn what_a_document_refers_to_is_in_it() {
+    for surface in SURFACES {
+        let document = document_of(surface);
+        let mut references = Vec::new();
+        all(&document, "$ref", &mut references);
+        assert!(!references.is_empty());
+        for reference in references {
+            let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+}
+
+#[test]
+fn bodies_are_described_by_what_parses_them() {
+    let document = document_of(Surface::Gateway);
+    let schemas = &document["components"]["schemas"];
+    let body = &schemas["InstanceBody"];
+    assert_eq!(body["required"], json!(["data"]));
+    assert_eq!(body["additionalProperties"], false);
+    let graph = &schemas["GraphRequest"]["properties"];
+    assert_eq!(graph["limit"]["default"], 100);
+    assert_eq!(
+        schemas["ErrorCode"]["enum"].as_array().map(Vec::len),
+        Some(spice_core::error::ErrorCode::ALL.len())
+    );
+    let list = &document["paths"]["/api/v1/databases/{db}/class/{class}/instances"]["get"];
+    let limit = list["parameters"].as_array().unwrap().iter();
+    let limit = limit
+        .filter(|parameter| parameter["name"] == "limit")
+        .map(|parameter| &parameter["schema"])
+        .next();
+    let bounds = json!({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100});
+    assert_eq!(limit, Some(&bounds));
+}
+
+#[test]
+fn the_page_shows_every_call_and_loads_nothing() {
+    for surface in SURFACES {
+        let document = document_of(surface);
+        let page = page::render(&document);
+        for (path, _, operation) in operations(&document) {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(page.contains(&format!("<article id=\"{id}\"")), "{id}");
+            assert!(page.contains(path.as_str()), "{path}");
+        }
+        for name in document["components"]["schemas"]
+            .as_object()
+            .unwrap()
+            .keys()
+        {
+            assert!(page.contains(&format!("id=\"schema-{name}\"")), "{name}");
+        }
+        for loads in [
+            "src=", "<link", "@import", "url(", "http://", "https://", "fetch(",
+        ] {
+            assert!(!page.contains(loads), "the page loads something: {loads}");
+        }
+    }
+}
