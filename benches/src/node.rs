@@ -64,7 +64,7 @@ impl Node {
             if line == "ready" {
                 let gateway = gateway.context("no gateway")?;
                 let start_time = started.elapsed();
-                let http = reqwest::Client::new();
+                let http = spice_client::http_builder().build()?;
                 let folder = folder.to_owned();
                 return Ok(Self {
                     child,

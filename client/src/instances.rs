@@ -1,5 +1,6 @@
 //! Instances: written one by one, in bulk and in transactions; read by id and in lists.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -221,6 +222,19 @@ impl Client {
         write: &Write,
     ) -> Result<BulkAnswer, Error> {
         let body = ["{\"instances\":", rows, "}"].concat();
+        self.bulk_create_body(database, class, body, on_error, write)
+            .await
+    }
+
+    /// [`Client::bulk_create_with`] of a whole body, as it is written: `{instances, ids?}`.
+    pub async fn bulk_create_body(
+        &self,
+        database: &str,
+        class: &str,
+        body: impl Into<Bytes>,
+        on_error: OnError,
+        write: &Write,
+    ) -> Result<BulkAnswer, Error> {
         let skips = on_error == OnError::Skip;
         let sent = self
             .call(&calls::BULK_CREATE, &[database, class])

@@ -195,8 +195,13 @@ impl<'c> Request<'c> {
 
     /// Sends it, again while that is safe and the failure passes, until it goes well.
     pub async fn send(&self) -> Result<Answer, Error> {
-        self.repeat(async || self.answer().await.and_then(Answer::accepted))
-            .await
+        let mut failed = 0;
+        loop {
+            match self.answer().await.and_then(Answer::accepted) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.pause_after(&mut failed, error).await?,
+            }
+        }
     }
 
     /// Sends it as [`Request::send`] does and reads the answer's JSON.
@@ -219,41 +224,46 @@ impl<'c> Request<'c> {
 
     /// Sends it for an answer that goes on without end; repeated until it begins.
     pub(crate) async fn open(&self) -> Result<reqwest::Response, Error> {
-        self.repeat(async || {
-            let response = self.start(None).await?;
-            if response.status().is_success() {
-                return Ok(response);
-            }
-            let answer = Answer {
-                status: response.status().as_u16(),
-                headers: response.headers().clone(),
-                body: response.bytes().await.map_err(|error| self.failed(error))?,
-            };
-            match answer.accepted() {
-                Err(error) => Err(error),
-                Ok(_) => Err(self.unreadable("it ended before it began")),
-            }
-        })
-        .await
-    }
-
-    async fn repeat<T>(&self, send: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
         let mut failed = 0;
         loop {
-            let error = match send().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            failed += 1;
-            if !self.is_repeatable() || !error.passes() {
-                return Err(error);
-            }
-            let told = error.refusal().and_then(|refusal| refusal.retry_after);
-            match self.client.retries.pause(failed, told, jitter()) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
+            match self.begin().await {
+                Ok(response) => return Ok(response),
+                Err(error) => self.pause_after(&mut failed, error).await?,
             }
         }
+    }
+
+    async fn begin(&self) -> Result<reqwest::Response, Error> {
+        let response = self.start(None).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response.bytes().await.map_err(|error| self.failed(error))?;
+        let answer = Answer {
+            status,
+            headers,
+            body,
+        };
+        match answer.accepted() {
+            Err(error) => Err(error),
+            Ok(_) => Err(self.unreadable("it ended before it began")),
+        }
+    }
+
+    /// Pauses when the request may be sent again; else it is the error's turn.
+    async fn pause_after(&self, failed: &mut u32, error: Error) -> Result<(), Error> {
+        *failed += 1;
+        if !self.is_repeatable() || !error.passes() {
+            return Err(error);
+        }
+        let told = error.refusal().and_then(|refusal| refusal.retry_after);
+        match self.client.retries.pause(*failed, told, jitter()) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(error),
+        }
+        Ok(())
     }
 
     fn is_repeatable(&self) -> bool {

@@ -44,7 +44,10 @@ const STRANGERS: &[(&str, &[&str])] = &[
         &["kube", "k8s-openapi", "rusqlite", "reqwest", "axum"],
     ),
     ("api", &["kube", "k8s-openapi", "rusqlite", "reqwest"]),
-    ("client", &["kube", "k8s-openapi", "rusqlite", "axum", "tracing"]),
+    (
+        "client",
+        &["kube", "k8s-openapi", "rusqlite", "axum", "tracing"],
+    ),
     ("operator", &["rusqlite", "axum"]),
     ("crds", &["tokio", "rusqlite", "reqwest", "axum"]),
 ];

@@ -5,14 +5,15 @@ mod answer;
 
 use std::{future::Future, time::Duration};
 
-use reqwest::{Method, StatusCode, Url};
+use reqwest::Method;
 use serde_json::{Map, Value};
+use spice_client::{Client, Error, Read, Retries};
 use uuid::Uuid;
 
-use answer::{accepted, definition, find, progress, refusal, stored};
+use answer::{class_stored, database_stored, failure, present, progress};
 
 /// How long a command waits for the projections before its status is asked for instead.
-const WAIT_SECONDS: u64 = 10;
+const WAIT: Duration = Duration::from_secs(10);
 
 /// Why the api did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,69 +148,36 @@ pub trait Api: Send + Sync {
 /// The api behind a URL.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
-    http: reqwest::Client,
-    base: Url,
+    client: Client,
 }
 
 impl ApiClient {
     /// A client of the gateway at `base`, e.g. `http://127.0.0.1:8002`.
     pub fn new(base: &str) -> Result<Self, ApiError> {
-        let invalid = |error: &dyn std::fmt::Display| ApiError::Invalid {
+        let client = Client::new(base).map_err(|error| ApiError::Invalid {
             reason: "invalid_url".into(),
-            message: format!("{base:?} is not the URL of an api: {error}"),
-        };
-        let base_url = Url::parse(base).map_err(|error| invalid(&error))?;
-        if base_url.cannot_be_a_base() {
-            return Err(invalid(&"it has no host"));
-        }
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(WAIT_SECONDS + 20))
-            .build()
-            .map_err(|error| invalid(&error))?;
-        Ok(Self {
-            http,
-            base: base_url,
-        })
-    }
-
-    fn url<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(parts);
-        }
-        url
-    }
-
-    async fn read(
-        &self,
-        parts: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<Option<Value>, ApiError> {
-        let request = self.http.get(self.url(parts.iter().copied())).query(query);
-        let (status, body) = answer(request).await?;
-        match status {
-            StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => Ok(Some(body)),
-            status => Err(refusal(status, &body)),
-        }
+            message: error.to_string(),
+        })?;
+        // A pass that fails is repeated as a whole, after a backoff of its own.
+        let client = client.with_retries(Retries::NONE);
+        Ok(Self { client })
     }
 }
 
 impl Api for ApiClient {
     async fn database(&self, database: &str) -> Result<Option<Stored>, ApiError> {
-        let body = self.read(&["databases", database], &[]).await?;
-        Ok(body
-            .filter(|body| find(body, "exists").and_then(Value::as_bool) != Some(false))
-            .map(|body| stored(&body)))
+        let found = self.client.database(database, &Read::default()).await;
+        Ok(present(found)?.map(|database| database_stored(&database.details)))
     }
 
     async fn branch(&self, database: &str, branch: &str) -> Result<Option<Stored>, ApiError> {
-        let body = self
-            .read(&["databases", database, "branches", branch], &[])
-            .await?;
-        Ok(body.map(|body| stored(&body)))
+        let found = present(self.client.branch(database, branch).await)?;
+        // A branch tells where it was made (its generation) and where it starts.
+        Ok(found.map(|branch| Stored {
+            sequence: branch.sequence,
+            position: branch.from_position,
+            ..Stored::default()
+        }))
     }
 
     async fn class(
@@ -218,19 +186,15 @@ impl Api for ApiClient {
         branch: &str,
         class: &str,
     ) -> Result<Option<Stored>, ApiError> {
-        let parts = ["databases", database, "ontology", class];
-        let body = self.read(&parts, &[("branch", branch)]).await?;
-        let found = body.map(|body| Stored {
-            definition: definition(&body),
-            ..stored(&body)
-        });
+        let found = self.client.class(database, class, &Read::on(branch)).await;
+        let found = present(found)?.map(class_stored);
         // The api finds classes by label, too; a namesake is another class.
         Ok(found.filter(|found| found.definition.get("id").is_none_or(|id| id == class)))
     }
 
     async fn command(&self, command: &str) -> Result<Option<Progress>, ApiError> {
-        let body = self.read(&["commands", command, "status"], &[]).await?;
-        Ok(body.map(|body| progress(&body).unwrap_or(Progress::Pending)))
+        let found = present(self.client.command(command).await)?;
+        Ok(found.map(|found| progress(found.status, found.error)))
     }
 
     async fn send(&self, command: &Command) -> Result<Accepted, ApiError> {
@@ -239,47 +203,39 @@ impl Api for ApiClient {
             Verb::Update => Method::PUT,
             Verb::Delete => Method::DELETE,
         };
+        let prefix = ["api", "v1"].into_iter();
+        let parts = prefix.chain(command.path.iter().map(String::as_str));
         let mut request = self
-            .http
-            .request(method, self.url(command.path.iter().map(String::as_str)))
-            .query(&command.query)
-            .header("idempotency-key", command.key.to_string())
-            .header("prefer", format!("wait={WAIT_SECONDS}"));
+            .client
+            .request_parts(method, parts)
+            .idempotency_key(&command.key.to_string())
+            .prefer_wait(WAIT);
+        for (name, value) in &command.query {
+            request = request.query(name, value);
+        }
         if let Some(body) = &command.body {
             request = request.json(body);
         }
-        let (status, body) = answer(request).await?;
-        if status == StatusCode::NOT_FOUND && command.verb == Verb::Delete {
-            return Ok(Accepted {
-                command: None,
-                progress: Progress::Completed,
-            });
+        let sent: Result<spice_client::Accepted, Error> = request.fetch().await;
+        let accepted = match sent {
+            Err(error) if error.is_not_found() && command.verb == Verb::Delete => {
+                return Ok(Accepted {
+                    command: None,
+                    progress: Progress::Completed,
+                });
+            }
+            sent => sent.map_err(|error| failure(&error))?,
+        };
+        let mut far = progress(accepted.state, None);
+        if far == Progress::Pending {
+            let now = self.command(&accepted.command_id).await?;
+            far = now.unwrap_or(Progress::Pending);
         }
-        if !status.is_success() {
-            return Err(refusal(status, &body));
-        }
-        let mut accepted = accepted(&body);
-        if let (Some(id), Progress::Pending) = (&accepted.command, &accepted.progress) {
-            accepted.progress = self.command(id).await?.unwrap_or(Progress::Pending);
-        }
-        Ok(accepted)
+        Ok(Accepted {
+            command: Some(accepted.command_id),
+            progress: far,
+        })
     }
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> Result<(StatusCode, Value), ApiError> {
-    let away = |error: reqwest::Error| {
-        tracing::debug!(%error, "the api did not answer");
-        ApiError::Transient {
-            message: "the api cannot be reached".into(),
-        }
-    };
-    let response = request.send().await.map_err(away)?;
-    let status = response.status();
-    let bytes = response.bytes().await.map_err(away)?;
-    Ok((
-        status,
-        serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    ))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub struct Client {
 impl Client {
     /// A client of the listener at a URL.
     pub fn new(base: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
+        let http = spice_client::http_builder()
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_mins(2))
@@ -54,6 +54,11 @@ impl Client {
             base: base.trim_end_matches('/').to_owned(),
             http,
         })
+    }
+
+    /// The typed client of the same gateway.
+    pub fn typed(&self) -> anyhow::Result<spice_client::Client> {
+        Ok(spice_client::Client::new(&self.base)?)
     }
 
     /// The URL of the listener.
