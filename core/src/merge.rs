@@ -1,8 +1,15 @@
 //! Comparing two states of an aggregate, and three-way merging of states. Pure; the decisions on
 //! top of it are in [`crate::decide`].
 
-use serde::{Deserialize, Serialize};
+mod content;
+mod three_way;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub(crate) use self::content::{Content, Fields, is_same, is_same_content};
+pub(crate) use self::three_way::three_way;
+pub use self::three_way::{Merged, merge_classes, merge_instances};
 use crate::{id::AggregateId, json::Json};
 
 /// What became of an aggregate between two states.
@@ -50,4 +57,87 @@ pub struct Conflict {
     pub target: Option<Json>,
     /// A sentence for the person who reads it.
     pub message: String,
+}
+
+impl Conflict {
+    /// The conflict as it is told to a client (contract §2).
+    pub fn to_json(&self) -> Value {
+        let mut fields = Map::new();
+        fields.insert("aggregate_id".into(), self.aggregate.to_string().into());
+        for (name, text) in [("property", &self.property), ("rule", &self.rule)] {
+            if let Some(text) = text {
+                fields.insert(name.into(), text.as_str().into());
+            }
+        }
+        for (name, side) in [
+            ("base", &self.base),
+            ("source", &self.source),
+            ("target", &self.target),
+        ] {
+            fields.insert(name.into(), side.as_ref().map_or(Value::Null, faithful));
+        }
+        fields.insert("message".into(), self.message.as_str().into());
+        Value::Object(fields)
+    }
+}
+
+/// A value as a tree; a number that a tree would round is told as its text.
+fn faithful(json: &Json) -> Value {
+    let tree = json.to_value();
+    match &tree {
+        Value::Number(number) if number.to_string() != json.as_str() => json.as_str().into(),
+        Value::Array(_) => {
+            (crate::json::items(json)).map_or(tree, |items| items.iter().map(faithful).collect())
+        }
+        Value::Object(_) => (crate::json::entries(json)).map_or(tree, |entries| {
+            let fields = entries.into_iter();
+            fields
+                .map(|(name, value)| (name, faithful(&value)))
+                .collect()
+        }),
+        _ => tree,
+    }
+}
+
+/// What became of an aggregate between two states; none when its content is the same.
+pub fn difference(
+    aggregate: AggregateId,
+    before: Option<&Json>,
+    after: Option<&Json>,
+) -> Option<Difference> {
+    let (change, properties) = match (before, after) {
+        (None, None) => return None,
+        (None, Some(_)) => (ChangeKind::Added, Vec::new()),
+        (Some(_), None) => (ChangeKind::Deleted, Vec::new()),
+        (Some(before), Some(after)) => {
+            let properties = differing(Content::of(&aggregate), before, after);
+            if properties.is_empty() {
+                return None;
+            }
+            (ChangeKind::Modified, properties)
+        }
+    };
+    Some(Difference {
+        aggregate,
+        change,
+        properties,
+        before: before.cloned(),
+        after: after.cloned(),
+    })
+}
+
+/// The fields that differ, sorted.
+fn differing(content: Content, before: &Json, after: &Json) -> Vec<String> {
+    if before == after {
+        return Vec::new();
+    }
+    let (before, after) = (content.take_apart(before), content.take_apart(after));
+    let changed = after.iter().filter(|(name, value)| {
+        let known = before.get(name.as_str());
+        known.is_none_or(|known| !is_same(known, value))
+    });
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    let mut names: Vec<String> = changed.map(|(name, _)| name).chain(gone).cloned().collect();
+    names.sort();
+    names
 }

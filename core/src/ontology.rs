@@ -26,7 +26,7 @@ pub use self::{
 };
 use crate::{
     command::RawData,
-    error::Refusal,
+    error::{Refusal, Violation},
     id::{CommandId, InstanceRef},
     json::{Json, Properties},
     name::{ClassName, InstanceId, PropertyName},
@@ -136,6 +136,15 @@ impl Class {
         patch: &RawData,
     ) -> Result<Candidate, Refusal> {
         instance::patch(self, id, current, patch)
+    }
+
+    /// Checks a whole state of the instance of this id: what a merge makes was never sent as such.
+    pub fn checked(
+        &self,
+        id: &InstanceId,
+        properties: Properties,
+    ) -> Result<Candidate, Vec<Violation>> {
+        instance::whole(self, id, properties)
     }
 
     /// The unique values of a state, as in [`Candidate::unique`].

@@ -1,13 +1,39 @@
 //! What branches do to each other: merge, rebase, rollback. Each is one transaction.
+//!
+//! All three are one piece of work over the aggregates that differ: what the base, the source and
+//! the target have of each ([`case`]), what becomes of it ([`settle`]), whether that keeps the
+//! ontology ([`check`]), and the events that say so ([`write`]).
 
-use super::{Draft, Moment, Stop, WriteState};
+mod base;
+mod case;
+mod check;
+mod claims;
+mod classes;
+mod rollback;
+mod settle;
+mod take;
+mod write;
+
+use std::collections::HashMap;
+
+use self::case::{Case, Place};
+use super::{Draft, Moment, Need, Stop, WriteState};
 use crate::{
-    command::Command,
+    command::{Action, Command},
     error::{ErrorCode, Refusal},
+    event::UniqueChange,
     id::{AggregateId, LogPosition},
-    lineage::Lineage,
-    merge::{Conflict, Difference},
+    json::Json,
+    lineage::{Lineage, Span},
+    merge::{Conflict, Difference, difference},
+    model::{BranchState, ModelKey},
 };
+
+/// Aggregates that one command may look at.
+const MOST: usize = 100_000;
+
+/// Conflicts that a refusal names.
+const NAMED: usize = 1_000;
 
 /// What a merge, a rebase or a rollback does, or would do.
 #[derive(Debug, Clone)]
@@ -15,7 +41,7 @@ pub struct Plan {
     /// What the changes are told against: of a merge and a rebase what both branches had in common,
     /// of a rollback the branch at the position.
     pub base: Lineage,
-    /// What changes on the branch.
+    /// What changes on the branch; of a rebase, on top of the branch that it is put on.
     pub changes: Vec<Difference>,
     /// What is undecided; while there is any, nothing is done.
     pub conflicts: Vec<Conflict>,
@@ -34,10 +60,191 @@ impl Plan {
 
 /// What a merge, a rebase or a rollback would do, decided as [`super::decide`] decides it, conflicts
 /// and all. Refused for every other command.
-pub fn plan(_state: &WriteState, _moment: &Moment, _command: &Command) -> Result<Plan, Stop> {
-    Err(Refusal::new(ErrorCode::Internal, "branches are being built").into())
+pub fn plan(state: &WriteState, moment: &Moment, command: &Command) -> Result<Plan, Stop> {
+    let draft = Draft::new(state, moment, command);
+    let work = work_out(&draft)?;
+    let mut changes = Vec::new();
+    for case in &work.cases {
+        let after = case.after_data()?;
+        let before = case.target.data();
+        changes.extend(difference(case.aggregate.clone(), before, after.as_deref()));
+    }
+    Ok(Plan {
+        base: work.base,
+        changes,
+        conflicts: work.conflicts,
+        stay_deleted: work.stay_deleted,
+    })
 }
 
-pub(super) fn carry_out(_draft: &mut Draft) -> Result<(), Stop> {
-    Err(Refusal::new(ErrorCode::Internal, "branches are being built").into())
+/// Decides a merge, a rebase or a rollback, and puts its envelopes down.
+pub(super) fn carry_out(draft: &mut Draft) -> Result<(), Stop> {
+    let work = work_out(draft)?;
+    if work.conflicts.is_empty() {
+        write::write(draft, work)
+    } else {
+        Err(refused(&work.conflicts).into())
+    }
+}
+
+/// What one branch takes from another, aggregate by aggregate.
+struct Work<'a> {
+    state: &'a WriteState,
+    /// The branch that changes.
+    branch: &'a BranchState,
+    /// What its changes go on top of: itself, or the branch that a rebase puts it on.
+    ground: &'a BranchState,
+    /// Whose state is taken.
+    source: Place<'a>,
+    /// What both had in common.
+    base: Lineage,
+    /// Where the ground changed since then.
+    since: Vec<Span>,
+    kind: Kind<'a>,
+    /// In order of key, those that only have to meet a changed class at the end.
+    cases: Vec<Case<'a>>,
+    places: HashMap<ModelKey, usize>,
+    conflicts: Vec<Conflict>,
+    stay_deleted: Vec<AggregateId>,
+    /// The unique values that change hands, by place of the case.
+    unique: HashMap<usize, UniqueChange>,
+}
+
+/// Which of the three it is.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Merge { source: &'a BranchState },
+    Rebase,
+    Rollback,
+}
+
+impl<'a> Work<'a> {
+    /// Puts in what the three sides have of these keys.
+    fn gather(&mut self, keys: Vec<ModelKey>) -> Result<(), Stop> {
+        refuse_too_many(self.cases.len() + keys.len())?;
+        let base = Place::Past(self.base.clone());
+        let mut needs = Vec::new();
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(aggregate) = self.aggregate(&key) else {
+                continue;
+            };
+            let sides = [
+                needed(&mut needs, base.entry(self.state, &key))?,
+                needed(&mut needs, self.source.entry(self.state, &key))?,
+                needed(&mut needs, self.state.entry(self.ground, &key))?,
+            ];
+            found.push((key, aggregate, sides));
+        }
+        if !needs.is_empty() {
+            return Err(Stop::Needs(needs));
+        }
+        for (key, aggregate, [base, source, target]) in found {
+            let sides = [base.flatten(), source.flatten(), target.flatten()];
+            self.places.insert(key.clone(), self.cases.len());
+            self.cases.push(Case::read(key, aggregate, sides)?);
+        }
+        Ok(())
+    }
+
+    /// The aggregate of a key, on the branch that changes.
+    fn aggregate(&self, key: &ModelKey) -> Option<AggregateId> {
+        use crate::port::graph::Entity;
+        let database = self.state.stream().database.clone();
+        let branch = self.branch.name.clone();
+        Some(match key.entity()? {
+            Entity::Class(class) => AggregateId::OntologyClass(database, branch, class),
+            Entity::Instance(instance) => {
+                AggregateId::Instance(database, branch, instance.class, instance.id)
+            }
+        })
+    }
+
+    /// What becomes of a key, when it is one of those that differ.
+    fn case(&self, key: &ModelKey) -> Option<&Case<'a>> {
+        self.places.get(key).map(|place| &self.cases[*place])
+    }
+}
+
+fn work_out<'a>(draft: &Draft<'a>) -> Result<Work<'a>, Stop> {
+    match &draft.command.action {
+        Action::MergeBranch {
+            branch,
+            source,
+            strategy,
+            resolutions,
+        } => {
+            let sides = take::merge(draft, branch, source)?;
+            take::work_out(draft, &sides, *strategy, resolutions)
+        }
+        Action::RebaseBranch {
+            branch,
+            onto,
+            strategy,
+            resolutions,
+        } => {
+            let sides = take::rebase(draft, branch, onto)?;
+            take::work_out(draft, &sides, *strategy, resolutions)
+        }
+        Action::RollbackBranch {
+            branch,
+            to_position,
+        } => rollback::work_out(draft, branch, *to_position),
+        _ => {
+            let message = "only a merge, a rebase and a rollback can be planned";
+            Err(Refusal::new(ErrorCode::InvalidRequest, message).into())
+        }
+    }
+}
+
+/// The last position of the log.
+fn last_position(draft: &Draft) -> LogPosition {
+    LogPosition(draft.moment.position.0.saturating_sub(1))
+}
+
+/// An answer, or a note of what has to be known first.
+fn needed<T>(needs: &mut Vec<Need>, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Stop::Needs(more)) => {
+            needs.extend(more);
+            Ok(None)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+fn refuse_too_many(count: usize) -> Result<(), Refusal> {
+    if count <= MOST {
+        return Ok(());
+    }
+    let message =
+        format!("{count} aggregates differ, and one command takes at most {MOST} of them");
+    Err(Refusal::new(ErrorCode::FailedPrecondition, message)
+        .with("changed", count)
+        .with("most", MOST))
+}
+
+fn refused(conflicts: &[Conflict]) -> Refusal {
+    let first = conflicts.first().map_or("", |first| &first.message);
+    let count = conflicts.len();
+    let message = match count {
+        1 => format!("there is a conflict: {first}"),
+        _ => format!("there are {count} conflicts; the first: {first}"),
+    };
+    let named: Vec<_> = conflicts
+        .iter()
+        .take(NAMED)
+        .map(Conflict::to_json)
+        .collect();
+    let refusal = Refusal::new(ErrorCode::MergeConflict, message).with("conflicts", named);
+    if count > NAMED {
+        return refusal.with("conflicts_total", count);
+    }
+    refusal
+}
+
+/// The fields as a state of the case's kind.
+fn state_of(case: &Case, fields: &crate::merge::Fields) -> Result<Json, Stop> {
+    Ok(case.content().put_together(fields)?)
 }

@@ -186,7 +186,7 @@ fn refuse_late_unique(
 }
 
 /// A property of a class that becomes unique, or compares in another way while it is.
-fn late_unique<'a>(
+pub(super) fn late_unique<'a>(
     before: &Schema,
     after: &'a Schema,
     class: &ClassName,

@@ -9,8 +9,12 @@ use crate::{
     event::InstanceEvent,
     id::{AggregateId, CommandId, LogPosition, Sequence, StreamId},
     json::Json,
+    merge::ChangeKind,
     time::Timestamp,
 };
+
+/// Changes of a merge that a receipt names.
+const CHANGES: usize = 1_000;
 
 /// The answer to an accepted command.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,9 +113,68 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
                 events.iter().map(|event| touched(event)).collect(),
             );
         }
+        EventType::MergeBranchRequested
+        | EventType::RebaseBranchRequested
+        | EventType::RollbackBranchRequested => describe_merge(&mut result, command, events),
         _ => {}
     }
     result
+}
+
+/// What the branch got, from whom, and how many of each.
+fn describe_merge(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {
+    let wish: Map<String, Value> = command.data.read().unwrap_or_default();
+    for field in ["source", "onto", "to_position"] {
+        if let Some(value) = wish.get(field) {
+            result.insert(field.into(), value.clone());
+        }
+    }
+    let (mut changes, mut total, mut counts) = (Vec::new(), 0, [0, 0, 0]);
+    for event in events {
+        let Some(kind) = change_of(event.event_type) else {
+            continue;
+        };
+        total += 1;
+        counts[kind as usize] += 1;
+        if changes.len() < CHANGES {
+            changes.push(changed(event, kind));
+        }
+    }
+    let [added, modified, deleted] = counts;
+    result.insert("merged".into(), true.into());
+    result.insert("changes".into(), changes.into());
+    result.insert("changes_total".into(), total.into());
+    result.insert(
+        "summary".into(),
+        json!({"added": added, "modified": modified, "deleted": deleted}),
+    );
+}
+
+fn change_of(event_type: EventType) -> Option<ChangeKind> {
+    match event_type {
+        EventType::OntologyClassCreated | EventType::InstanceCreated => Some(ChangeKind::Added),
+        EventType::OntologyClassUpdated | EventType::InstanceUpdated => Some(ChangeKind::Modified),
+        EventType::OntologyClassDeleted | EventType::InstanceDeleted => Some(ChangeKind::Deleted),
+        _ => None,
+    }
+}
+
+fn changed(event: &Envelope, change: ChangeKind) -> Value {
+    let aggregate = event.aggregate.to_string();
+    match &event.aggregate {
+        AggregateId::Instance(_, _, class, id) => json!({
+            "aggregate_id": aggregate,
+            "class_id": class,
+            "instance_id": id,
+            "change": change,
+        }),
+        AggregateId::OntologyClass(_, _, class) => json!({
+            "aggregate_id": aggregate,
+            "class_id": class,
+            "change": change,
+        }),
+        _ => json!({"aggregate_id": aggregate, "change": change}),
+    }
 }
 
 fn describe_bulk(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {

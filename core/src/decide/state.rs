@@ -390,10 +390,13 @@ impl WriteState {
     }
 
     fn apply_branch(&mut self, branch: BranchState) {
-        if branch.live && branch.from.is_none() {
+        let known = self.branches.get(&branch.name);
+        let is_new = known.is_none_or(|known| known.generation != branch.generation);
+        if is_new && branch.live && branch.from.is_none() {
             self.schemas.insert(branch.generation, Arc::default());
         }
-        if branch.live
+        if is_new
+            && branch.live
             && let Some(from) = &branch.from
             && branch.from_position.plus(2) >= self.end
             && let Some(schema) = self.schemas.get(&from.generation).cloned()

@@ -5,6 +5,7 @@ mod branches;
 mod databases;
 mod instances;
 mod many;
+mod merge;
 mod unique;
 
 use std::collections::BTreeSet;
@@ -68,7 +69,8 @@ impl Desk {
         desk
     }
 
-    fn try_decide(&mut self, action: Action) -> Result<Vec<Envelope>, Refusal> {
+    /// A command, and the moment of its decision.
+    fn ask(&mut self, action: Action) -> (Moment, Command) {
         self.commands += 1;
         let command = Command {
             id: CommandId(Uuid::from_u128(self.commands)),
@@ -87,6 +89,11 @@ impl Desk {
             position: self.state.end(),
             occurred_at: Timestamp::from_micros(1_000_000 + i64::try_from(self.commands).unwrap()),
         };
+        (moment, command)
+    }
+
+    fn try_decide(&mut self, action: Action) -> Result<Vec<Envelope>, Refusal> {
+        let (moment, command) = self.ask(action);
         loop {
             match decide(&self.state, &moment, &command) {
                 Ok(envelopes) => return Ok(envelopes),

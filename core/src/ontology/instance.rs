@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     command::RawData,
-    error::{ErrorCode, Refusal},
+    error::{ErrorCode, Refusal, Violation},
     id::{CommandId, InstanceRef},
     json::{Json, Properties, hex, items},
     name::{InstanceId, PropertyName},
@@ -100,6 +100,49 @@ pub(super) fn patch(
     }
     let changed: Vec<_> = sent.into_iter().map(|sent| sent.name).collect();
     Ok(candidate(class, id.clone(), properties, Some(&changed)))
+}
+
+/// Checks a whole state.
+pub(super) fn whole(
+    class: &Class,
+    id: &InstanceId,
+    properties: Properties,
+) -> Result<Candidate, Vec<Violation>> {
+    let mut found = Found::default();
+    if class.is_abstract {
+        let sentence = "is abstract; only classes below it have instances";
+        found.refuse(class.id.as_str(), "abstract", None, sentence);
+    }
+    for (name, value) in &properties {
+        let member = class.named(name);
+        if member.is_none() && !class.allows_additional {
+            let sentence = format!("is no property or relationship of {}", class.id);
+            found.refuse(name.as_str(), "unknown_key", Some(value), &sentence);
+            continue;
+        }
+        let name = name.clone();
+        let sent = Sent {
+            name,
+            member,
+            value,
+        };
+        check(class, &sent, &mut found);
+    }
+    for name in class.required() {
+        if !properties.contains_key(name) {
+            found.refuse(name.as_str(), "required", None, "is required");
+        }
+    }
+    if let Some(key) = primary_key(class, &properties, &mut found)
+        && id.as_str() != key
+    {
+        let sentence = format!("makes the id {key}, not {id}");
+        found.refuse(&class.key_field(), "primary_key", None, &sentence);
+    }
+    if !found.0.is_empty() {
+        return Err(found.0);
+    }
+    Ok(candidate(class, id.clone(), properties, None))
 }
 
 /// The references that a state holds, of some relationships.

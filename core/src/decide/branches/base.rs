@@ -1,0 +1,80 @@
+//! What two branches have in common, and what a branch holds besides its lineage.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use crate::{
+    id::{BranchGeneration, LogPosition},
+    lineage::Lineage,
+    model::BranchState,
+};
+
+/// Snapshots that a branch remembers to have taken in.
+const REMEMBERED: usize = 100;
+
+/// The newest snapshot that both branches hold.
+pub(super) fn common(one: &BranchState, other: &BranchState, last: LogPosition) -> Lineage {
+    let mut known: HashMap<BranchGeneration, LogPosition> = HashMap::new();
+    for snapshot in snapshots(one) {
+        for level in snapshot.levels() {
+            let until = known.entry(level.generation).or_insert(level.until);
+            *until = level.until.max(*until);
+        }
+    }
+    let mut newest: Option<(LogPosition, Lineage)> = None;
+    for snapshot in snapshots(other) {
+        for level in snapshot.levels() {
+            let Some(until) = known.get(&level.generation) else {
+                continue;
+            };
+            let position = level.until.min(*until).min(last);
+            if newest
+                .as_ref()
+                .is_some_and(|(newest, _)| *newest >= position)
+            {
+                continue;
+            }
+            if let Some(below) = snapshot.down_from(level.generation) {
+                newest = Some((position, below.at(position)));
+            }
+        }
+    }
+    newest.map_or_else(|| Lineage::main().at(LogPosition::ZERO), |(_, base)| base)
+}
+
+/// What a branch holds: what it looks through, and what it has taken in.
+fn snapshots(branch: &BranchState) -> impl Iterator<Item = &Lineage> {
+    std::iter::once(&branch.lineage).chain(&branch.contains)
+}
+
+/// What a branch holds besides `lineage`, newest first: of each generation the newest, and nothing
+/// that the lineage shows anyway.
+pub(super) fn contained<'a>(
+    lineage: &Lineage,
+    taken: impl Iterator<Item = &'a Lineage>,
+) -> Vec<Lineage> {
+    let mut newest: HashMap<BranchGeneration, &Lineage> = HashMap::new();
+    for snapshot in taken {
+        let Some(own) = snapshot.own() else {
+            continue;
+        };
+        if lineage.shows(own.generation, own.until) {
+            continue;
+        }
+        let known = newest.entry(own.generation).or_insert(snapshot);
+        if until(known) < own.until {
+            *known = snapshot;
+        }
+    }
+    let mut snapshots: Vec<Lineage> = newest.into_values().cloned().collect();
+    snapshots.sort_by_key(|snapshot| Reverse((until(snapshot), generation(snapshot))));
+    snapshots.truncate(REMEMBERED);
+    snapshots
+}
+
+fn until(snapshot: &Lineage) -> LogPosition {
+    snapshot.own().map_or(LogPosition::ZERO, |own| own.until)
+}
+
+fn generation(snapshot: &Lineage) -> Option<BranchGeneration> {
+    snapshot.own().map(|own| own.generation)
+}

@@ -1,0 +1,218 @@
+//! One aggregate that differs: what each side has of it, and what is to become of it.
+
+use std::{borrow::Cow, cell::OnceCell};
+
+use super::Stop;
+use crate::{
+    decide::WriteState,
+    id::{AggregateId, Sequence},
+    json::Json,
+    lineage::Lineage,
+    merge::{Conflict, Content, Fields, is_same_content},
+    model::{AggregateState, BranchState, ModelEntry, ModelKey},
+};
+
+/// Where a side's state is looked up.
+#[derive(Clone)]
+pub(super) enum Place<'a> {
+    /// A branch as it is.
+    Live(&'a BranchState),
+    /// Whatever shows through a lineage.
+    Past(Lineage),
+}
+
+impl Place<'_> {
+    pub(super) fn entry<'s>(
+        &self,
+        state: &'s WriteState,
+        key: &ModelKey,
+    ) -> Result<Option<&'s ModelEntry>, Stop> {
+        match self {
+            Self::Live(branch) => state.entry(branch, key),
+            Self::Past(lineage) => state.entry_at(lineage, key),
+        }
+    }
+}
+
+/// What one side has of an aggregate: nothing, a tombstone, or a state.
+pub(super) struct Side<'a> {
+    version: Option<Version<'a>>,
+    content: Content,
+    fields: OnceCell<Fields>,
+}
+
+/// A version as the write model has it.
+pub(super) struct Version<'a> {
+    pub(super) entry: &'a ModelEntry,
+    pub(super) state: AggregateState,
+}
+
+impl<'a> Side<'a> {
+    fn read(content: Content, entry: Option<&'a ModelEntry>) -> Result<Self, Stop> {
+        let version = match entry {
+            Some(entry) => Some(Version {
+                entry,
+                state: entry.value.read()?,
+            }),
+            None => None,
+        };
+        Ok(Self {
+            version,
+            content,
+            fields: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn version(&self) -> Option<&Version<'a>> {
+        self.version.as_ref()
+    }
+
+    /// The state; none when it is not there.
+    pub(super) fn data(&self) -> Option<&Json> {
+        self.version.as_ref()?.state.data.as_ref()
+    }
+
+    /// The fields of the state; none when it is not there.
+    pub(super) fn fields(&self) -> Option<&Fields> {
+        let data = self.data()?;
+        Some(self.fields.get_or_init(|| self.content.take_apart(data)))
+    }
+
+    pub(super) fn sequence(&self) -> Sequence {
+        let version = self.version.as_ref();
+        version.map_or(Sequence(0), |version| version.state.sequence)
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.data().is_some()
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.version.is_some() && !self.is_live()
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        self.version.is_none()
+    }
+
+    /// Whether both have the same: what a state says counts, not which version it is.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self.data(), other.data()) {
+            (Some(one), Some(two)) if one == two => true,
+            (Some(_), Some(_)) => match (self.fields(), other.fields()) {
+                (Some(one), Some(two)) => is_same_content(one, two),
+                _ => false,
+            },
+            (None, None) => self.is_deleted() == other.is_deleted(),
+            _ => false,
+        }
+    }
+}
+
+/// What is to become of an aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Outcome {
+    /// It is as the target has it.
+    Keep,
+    /// It has this state.
+    Put(Fields),
+    /// It is deleted.
+    Delete,
+}
+
+/// An aggregate that differs.
+pub(super) struct Case<'a> {
+    pub(super) key: ModelKey,
+    pub(super) aggregate: AggregateId,
+    pub(super) base: Side<'a>,
+    pub(super) source: Side<'a>,
+    pub(super) target: Side<'a>,
+    pub(super) outcome: Outcome,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn read(
+        key: ModelKey,
+        aggregate: AggregateId,
+        [base, source, target]: [Option<&'a ModelEntry>; 3],
+    ) -> Result<Self, Stop> {
+        let content = Content::of(&aggregate);
+        Ok(Self {
+            base: Side::read(content, base)?,
+            source: Side::read(content, source)?,
+            target: Side::read(content, target)?,
+            outcome: Outcome::Keep,
+            key,
+            aggregate,
+        })
+    }
+
+    pub(super) fn content(&self) -> Content {
+        self.target.content
+    }
+
+    /// The fields that it is to have; none when it is not to be there.
+    pub(super) fn after(&self) -> Option<&Fields> {
+        match &self.outcome {
+            Outcome::Keep => self.target.fields(),
+            Outcome::Put(fields) => Some(fields),
+            Outcome::Delete => None,
+        }
+    }
+
+    /// The state that it is to have; none when it is not to be there.
+    pub(super) fn after_data(&self) -> Result<Option<Cow<'_, Json>>, Stop> {
+        Ok(match &self.outcome {
+            Outcome::Keep => self.target.data().map(Cow::Borrowed),
+            Outcome::Put(fields) => Some(Cow::Owned(self.content().put_together(fields)?)),
+            Outcome::Delete => None,
+        })
+    }
+
+    /// Notes what is to become of it; what changes nothing is as the target has it.
+    pub(super) fn settle(&mut self, outcome: Outcome) {
+        let is_kept = match &outcome {
+            Outcome::Keep => true,
+            Outcome::Put(fields) => {
+                let target = self.target.fields();
+                target.is_some_and(|target| is_same_content(target, fields))
+            }
+            Outcome::Delete => self.target.is_deleted(),
+        };
+        self.outcome = if is_kept { Outcome::Keep } else { outcome };
+    }
+
+    /// `Class/id`, or the class.
+    pub(super) fn name(&self) -> String {
+        match &self.aggregate {
+            AggregateId::OntologyClass(_, _, class) => format!("class {class}"),
+            AggregateId::Instance(_, _, class, id) => format!("{class}/{id}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// A conflict about it, or about one of its properties.
+    pub(super) fn conflict(
+        &self,
+        property: Option<&str>,
+        rule: Option<&str>,
+        message: String,
+    ) -> Conflict {
+        let value = |side: &Side| match property {
+            Some(property) => side
+                .fields()
+                .and_then(|fields| fields.get(property))
+                .cloned(),
+            None => side.data().cloned(),
+        };
+        Conflict {
+            aggregate: self.aggregate.clone(),
+            property: property.map(str::to_owned),
+            rule: rule.map(str::to_owned),
+            base: value(&self.base),
+            source: value(&self.source),
+            target: value(&self.target),
+            message,
+        }
+    }
+}

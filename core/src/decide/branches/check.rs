@@ -1,0 +1,171 @@
+//! Whether what is to become of the aggregates keeps the ontology that the branch then has. What
+//! breaks it is a conflict, too.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Stop, Work,
+    case::{Case, Outcome},
+    claims::Claims,
+    classes::Classes,
+    needed,
+};
+use crate::{
+    decide::Need,
+    error::Violation,
+    id::AggregateId,
+    json::{Json, Properties},
+    merge::{Conflict, Fields},
+    model::{AggregateState, ModelKey},
+    name::{ClassName, InstanceId, PropertyName},
+    ontology::{Candidate, Class},
+};
+
+/// What breaks the ontology; notes which unique values change hands.
+pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
+    let mut needs = Vec::new();
+    let classes = Classes::of(work)?;
+    let mut met = BTreeSet::new();
+    if classes.is_changed() {
+        let keys = needed(&mut needs, work.state.changed(&work.since))?;
+        met = keys.unwrap_or_default().into_iter().collect();
+        let is_new = |key: &&ModelKey| !work.places.contains_key(key) && classes.concerns(key);
+        let new: Vec<ModelKey> = met.iter().filter(is_new).cloned().collect();
+        needed(&mut needs, work.gather(new))?;
+    }
+    let mut broken = classes.check(work, &met);
+    let mut claims = Claims::new(work, &classes);
+    for (place, case) in work.cases.iter().enumerate() {
+        let AggregateId::Instance(_, _, class, id) = &case.aggregate else {
+            continue;
+        };
+        let instance = Instance {
+            work,
+            classes: &classes,
+            case,
+            class,
+            id,
+        };
+        match &case.outcome {
+            Outcome::Put(fields) => match instance.checked(fields, &mut broken) {
+                Some(candidate) => {
+                    instance.check_references(&candidate, &mut needs, &mut broken)?;
+                    claims.change(place, class, Some(&candidate))?;
+                }
+                None => claims.change(place, class, None)?,
+            },
+            Outcome::Delete => claims.change(place, class, None)?,
+            Outcome::Keep => {
+                if let Some(fields) = case.target.fields()
+                    && met.contains(&case.key)
+                    && classes.concerns(&case.key)
+                {
+                    instance.checked(fields, &mut broken);
+                }
+            }
+        }
+    }
+    let unique = claims.settle(&mut needs, &mut broken)?;
+    if !needs.is_empty() {
+        return Err(Stop::Needs(needs));
+    }
+    work.unique = unique;
+    Ok(broken)
+}
+
+/// An instance as it is to be.
+struct Instance<'w, 'a> {
+    work: &'w Work<'a>,
+    classes: &'w Classes<'a>,
+    case: &'w Case<'a>,
+    class: &'w ClassName,
+    id: &'w InstanceId,
+}
+
+impl Instance<'_, '_> {
+    /// The instance as its class accepts it; none when it does not.
+    fn checked(&self, fields: &Fields, broken: &mut Vec<Conflict>) -> Option<Candidate> {
+        let Some(class) = self.classes.after().get(self.class) else {
+            if !self.classes.deletes(self.class) {
+                let message = format!(
+                    "there is no class {} for {} on the branch",
+                    self.class,
+                    self.case.name()
+                );
+                broken.push(self.case.conflict(None, Some("class"), message));
+            }
+            return None;
+        };
+        match whole(class, self.id, fields) {
+            Ok(candidate) => Some(candidate),
+            Err(violations) => {
+                let conflicts = violations.iter().map(|violation| self.conflict(violation));
+                broken.extend(conflicts);
+                None
+            }
+        }
+    }
+
+    fn conflict(&self, violation: &Violation) -> Conflict {
+        let end = violation.field.find(['.', '[']);
+        let property = &violation.field[..end.unwrap_or(violation.field.len())];
+        let property = (violation.rule != "abstract").then_some(property);
+        let message = format!("{}: {}", self.case.name(), violation.message);
+        self.case.conflict(property, Some(&violation.rule), message)
+    }
+
+    /// Strict references must lead to what is there afterwards.
+    fn check_references(
+        &self,
+        candidate: &Candidate,
+        needs: &mut Vec<Need>,
+        broken: &mut Vec<Conflict>,
+    ) -> Result<(), Stop> {
+        for (predicate, target) in &candidate.strict {
+            let key = ModelKey::instance(&target.class, &target.id);
+            if needed(needs, is_live_after(self.work, &key))? == Some(false) {
+                let message = format!(
+                    "{predicate} of {} must refer to something that is there; {target} is not",
+                    self.case.name()
+                );
+                let property = Some(predicate.as_str());
+                broken.push(self.case.conflict(property, Some("integrity"), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_live_after(work: &Work, key: &ModelKey) -> Result<bool, Stop> {
+    if let Some(case) = work.case(key) {
+        return Ok(case.after().is_some());
+    }
+    match work.state.entry(work.ground, key)? {
+        Some(entry) => Ok(entry.value.read::<AggregateState>()?.data.is_some()),
+        None => Ok(false),
+    }
+}
+
+fn whole(class: &Class, id: &InstanceId, fields: &Fields) -> Result<Candidate, Vec<Violation>> {
+    match properties(fields) {
+        Ok(properties) => class.checked(id, properties),
+        Err((name, value)) => Err(vec![Violation {
+            field: name.clone(),
+            rule: "unknown_key".into(),
+            value: value.to_value(),
+            message: format!("{name} is no name of a property"),
+        }]),
+    }
+}
+
+/// The fields as properties; the first whose name cannot be one, else.
+pub(super) fn properties(fields: &Fields) -> Result<Properties, (&String, &Json)> {
+    let mut properties = Properties::with_capacity(fields.len());
+    for (name, value) in fields {
+        let Ok(key) = name.parse::<PropertyName>() else {
+            return Err((name, value));
+        };
+        properties.insert(key, value.clone());
+    }
+    Ok(properties)
+}

@@ -1,0 +1,203 @@
+//! Unique values: who claims which, who gives which up, and who meets whom.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Stop, Work, case::Outcome, check::properties, classes::Classes, needed};
+use crate::{
+    decide::Need,
+    event::UniqueChange,
+    json::{Json, Properties},
+    merge::{Conflict, Fields},
+    model::{AggregateState, ModelKey, UniqueState},
+    name::{ClassName, InstanceId, PropertyName},
+    ontology::{Candidate, Class},
+};
+
+/// A property and the digest of its value.
+type Held = (PropertyName, String);
+
+/// What all changes do to unique values. In which order they come does not matter: what one gives
+/// up another may claim.
+pub(super) struct Claims<'w, 'a> {
+    work: &'w Work<'a>,
+    classes: &'w Classes<'a>,
+    changes: Vec<Change<'w>>,
+    /// Who wants a value, by place of the change.
+    wanted: BTreeMap<ModelKey, Vec<usize>>,
+}
+
+/// What one instance had and wants.
+struct Change<'w> {
+    place: usize,
+    class: &'w ClassName,
+    id: Option<InstanceId>,
+    had: Vec<Held>,
+    wants: Vec<(PropertyName, String, Json)>,
+}
+
+impl<'w, 'a> Claims<'w, 'a> {
+    pub(super) fn new(work: &'w Work<'a>, classes: &'w Classes<'a>) -> Self {
+        Self {
+            work,
+            classes,
+            changes: Vec::new(),
+            wanted: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what becomes of an instance; none: it goes.
+    pub(super) fn change(
+        &mut self,
+        place: usize,
+        class: &'w ClassName,
+        candidate: Option<&Candidate>,
+    ) -> Result<(), Stop> {
+        let target = &self.work.cases[place].target;
+        let had = match (self.classes.before().get(class), target.fields()) {
+            (Some(class), Some(fields)) => unique_pairs(class, fields),
+            _ => Vec::new(),
+        };
+        let wants = candidate.map_or_else(Vec::new, |candidate| candidate.unique.clone());
+        if had.is_empty() && wants.is_empty() {
+            return Ok(());
+        }
+        let index = self.changes.len();
+        for (property, digest, _) in &wants {
+            let key = ModelKey::unique(class, property, digest);
+            self.wanted.entry(key).or_default().push(index);
+        }
+        let id = match &self.work.cases[place].aggregate {
+            crate::id::AggregateId::Instance(_, _, _, id) => Some(id.clone()),
+            _ => None,
+        };
+        self.changes.push(Change {
+            place,
+            class,
+            id,
+            had,
+            wants,
+        });
+        Ok(())
+    }
+
+    /// What changes hands, by place of the case.
+    pub(super) fn settle(
+        &self,
+        needs: &mut Vec<Need>,
+        broken: &mut Vec<Conflict>,
+    ) -> Result<HashMap<usize, UniqueChange>, Stop> {
+        let mut unique = HashMap::with_capacity(self.changes.len());
+        for change in &self.changes {
+            let mut own = UniqueChange::default();
+            for (property, digest, value) in &change.wants {
+                let held = (property.clone(), digest.clone());
+                let key = ModelKey::unique(change.class, property, digest);
+                let owner = needed(needs, self.owner(&key))?.flatten();
+                if let Some(other) = self.rival(change, &key, &held, owner.as_ref(), needs)? {
+                    broken.push(self.taken(change, property, value, &other));
+                } else if owner != change.id {
+                    own.claimed.push(held);
+                }
+            }
+            for held in &change.had {
+                let is_wanted = |(property, digest, _): &(PropertyName, String, Json)| {
+                    *property == held.0 && *digest == held.1
+                };
+                let key = ModelKey::unique(change.class, &held.0, &held.1);
+                if !change.wants.iter().any(is_wanted)
+                    && !self.wanted.contains_key(&key)
+                    && needed(needs, self.owner(&key))?.flatten() == change.id
+                {
+                    own.released.push(held.clone());
+                }
+            }
+            if !own.is_empty() {
+                unique.insert(change.place, own);
+            }
+        }
+        Ok(unique)
+    }
+
+    /// Who else has the value, or wants it.
+    fn rival(
+        &self,
+        change: &Change,
+        key: &ModelKey,
+        held: &Held,
+        owner: Option<&InstanceId>,
+        needs: &mut Vec<Need>,
+    ) -> Result<Option<InstanceId>, Stop> {
+        let wanted = self.wanted.get(key).into_iter().flatten();
+        let mut others = wanted.map(|index| &self.changes[*index]);
+        if let Some(other) = others.find(|other| other.place != change.place) {
+            return Ok(other.id.clone());
+        }
+        let Some(owner) = owner.filter(|owner| Some(*owner) != change.id.as_ref()) else {
+            return Ok(None);
+        };
+        let holds = needed(needs, self.holds(change.class, owner, held))?;
+        Ok((holds == Some(true)).then(|| owner.clone()))
+    }
+
+    fn owner(&self, key: &ModelKey) -> Result<Option<InstanceId>, Stop> {
+        match self.work.state.entry(self.work.ground, key)? {
+            Some(entry) => Ok(entry.value.read::<UniqueState>()?.owner),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an owner that does not want the value anew keeps it.
+    fn holds(&self, class: &ClassName, owner: &InstanceId, held: &Held) -> Result<bool, Stop> {
+        let Some(understood) = self.classes.after().get(class) else {
+            return Ok(false);
+        };
+        let key = ModelKey::instance(class, owner);
+        if let Some(case) = self.work.case(&key) {
+            let kept = case
+                .target
+                .fields()
+                .filter(|_| case.outcome == Outcome::Keep);
+            return Ok(kept.is_some_and(|fields| unique_pairs(understood, fields).contains(held)));
+        }
+        let Some(entry) = self.work.state.entry(self.work.ground, &key)? else {
+            return Ok(false);
+        };
+        let state: AggregateState = entry.value.read()?;
+        let properties: Properties = match &state.data {
+            Some(data) => data.read()?,
+            None => return Ok(false),
+        };
+        Ok(pairs(understood, &properties).contains(held))
+    }
+
+    fn taken(
+        &self,
+        change: &Change,
+        property: &PropertyName,
+        value: &Json,
+        other: &InstanceId,
+    ) -> Conflict {
+        let case = &self.work.cases[change.place];
+        let message = format!(
+            "{property} of {} is unique, and {}/{other} has {value}, too",
+            case.name(),
+            change.class
+        );
+        case.conflict(Some(property.as_str()), Some("unique"), message)
+    }
+}
+
+fn unique_pairs(class: &Class, fields: &Fields) -> Vec<Held> {
+    if !class.properties().iter().any(|property| property.unique) {
+        return Vec::new();
+    }
+    properties(fields).map_or_else(|_| Vec::new(), |properties| pairs(class, &properties))
+}
+
+fn pairs(class: &Class, properties: &Properties) -> Vec<Held> {
+    let values = class.unique_values(properties);
+    values
+        .into_iter()
+        .map(|(property, digest, _)| (property, digest))
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! Bringing a branch back to what it showed at a position.
+
+use std::collections::HashMap;
+
+use super::{
+    Kind, Place, Stop, Work,
+    case::{Case, Outcome},
+    check::check,
+    last_position, needed,
+};
+use crate::{
+    decide::Draft,
+    error::{ErrorCode, Refusal},
+    id::LogPosition,
+    lineage::Span,
+    model::BranchState,
+    name::BranchName,
+};
+
+/// What becomes of everything that was written on the branch after the position.
+pub(super) fn work_out<'a>(
+    draft: &Draft<'a>,
+    branch: &BranchName,
+    to_position: LogPosition,
+) -> Result<Work<'a>, Stop> {
+    let branch = draft.branch(branch)?;
+    refuse_out_of_bounds(draft, branch, to_position)?;
+    let then = branch.lineage.at(to_position);
+    let since = Span {
+        generation: branch.generation,
+        after: Some(to_position),
+        until: LogPosition::MAX,
+    };
+    let mut needs = Vec::new();
+    needed(&mut needs, draft.state.schema(branch))?;
+    let keys = needed(&mut needs, draft.state.changed(&[since]))?;
+    if !needs.is_empty() {
+        return Err(Stop::Needs(needs));
+    }
+    let mut work = Work {
+        state: draft.state,
+        branch,
+        ground: branch,
+        source: Place::Past(then.clone()),
+        base: then,
+        since: Vec::new(),
+        kind: Kind::Rollback,
+        cases: Vec::new(),
+        places: HashMap::new(),
+        conflicts: Vec::new(),
+        stay_deleted: Vec::new(),
+        unique: HashMap::new(),
+    };
+    work.gather(keys.unwrap_or_default())?;
+    for case in &mut work.cases {
+        let (outcome, is_final) = undo(case);
+        if is_final {
+            work.stay_deleted.push(case.aggregate.clone());
+        }
+        case.settle(outcome);
+    }
+    work.conflicts = check(&mut work)?;
+    Ok(work)
+}
+
+/// What becomes of one aggregate, and whether it stays deleted because that is final.
+fn undo(case: &Case) -> (Outcome, bool) {
+    match case.source.fields() {
+        Some(_) if case.target.is_deleted() => (Outcome::Keep, true),
+        Some(then) => (Outcome::Put(then.clone()), false),
+        None if case.target.is_live() => (Outcome::Delete, false),
+        None => (Outcome::Keep, false),
+    }
+}
+
+fn refuse_out_of_bounds(
+    draft: &Draft,
+    branch: &BranchState,
+    to_position: LogPosition,
+) -> Result<(), Refusal> {
+    let (first, last) = (branch.generation.0, last_position(draft));
+    if (first..=last).contains(&to_position) {
+        return Ok(());
+    }
+    let name = &branch.name;
+    let message = format!(
+        "branch {name} can be rolled back to a position from {first} to {last}, not to {to_position}"
+    );
+    Err(Refusal::new(ErrorCode::InvalidRequest, message)
+        .with("field", "to_position")
+        .with("value", to_position.0)
+        .with("rule", format!("from {first} to {last}")))
+}

@@ -1,0 +1,346 @@
+//! What becomes of an aggregate that differs, and what decides where both sides changed it.
+
+use std::collections::HashMap;
+
+use super::{
+    Kind, Stop, Work,
+    case::{Case, Outcome, Side as Has},
+};
+use crate::{
+    command::{Choice, Resolution, Side, Strategy},
+    error::{ErrorCode, Refusal},
+    json::Json,
+    merge::{Conflict, Fields, three_way},
+};
+
+/// What the three sides make of an aggregate.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Nothing is to be decided.
+    Settled(Outcome),
+    /// One side has it, the other deleted it for good before.
+    StaysDeleted(Outcome),
+    /// Both changed these properties; until that is decided they are as the target has them.
+    Undecided(Fields, Vec<String>),
+    /// One side deleted what the other changed.
+    DeleteAgainstChange,
+}
+
+/// The whole table of base, source and target.
+pub(super) fn judge(case: &Case, is_rebase: bool) -> Verdict {
+    let Case {
+        base,
+        source,
+        target,
+        ..
+    } = case;
+    if source.is_absent() {
+        return Verdict::Settled(Outcome::Keep);
+    }
+    if is_rebase && target.is_absent() {
+        return Verdict::Settled(take_whole(source));
+    }
+    if is_rebase && source.is_deleted() && target.is_live() {
+        return match () {
+            () if target.is_same(base) => Verdict::Settled(Outcome::Delete),
+            () if source.is_same(base) => Verdict::StaysDeleted(Outcome::Delete),
+            () => Verdict::DeleteAgainstChange,
+        };
+    }
+    if source.is_same(base) || source.is_same(target) {
+        return Verdict::Settled(Outcome::Keep);
+    }
+    if target.is_deleted() {
+        return match base.is_deleted() {
+            true => Verdict::StaysDeleted(Outcome::Keep),
+            false => Verdict::DeleteAgainstChange,
+        };
+    }
+    match (source.fields(), target.fields()) {
+        (None, None) => Verdict::Settled(Outcome::Keep),
+        (None, Some(_)) if target.is_same(base) => Verdict::Settled(Outcome::Delete),
+        (None, Some(_)) => Verdict::DeleteAgainstChange,
+        (Some(source), None) => Verdict::Settled(Outcome::Put(source.clone())),
+        (Some(source), Some(target)) => {
+            let (merged, undecided) = three_way(base.fields(), source, target);
+            if undecided.is_empty() {
+                Verdict::Settled(Outcome::Put(merged))
+            } else {
+                Verdict::Undecided(merged, undecided)
+            }
+        }
+    }
+}
+
+fn take_whole(side: &Has) -> Outcome {
+    match side.fields() {
+        Some(fields) => Outcome::Put(fields.clone()),
+        None => Outcome::Delete,
+    }
+}
+
+/// Settles every case, as far as it can be.
+pub(super) fn settle(
+    work: &mut Work,
+    strategy: Strategy,
+    resolutions: &mut Resolutions,
+) -> Result<(), Stop> {
+    let is_rebase = matches!(work.kind, Kind::Rebase);
+    let side = match strategy {
+        Strategy::Fail => None,
+        Strategy::Ours => Some(Side::Ours),
+        Strategy::Theirs => Some(Side::Theirs),
+    };
+    for case in &mut work.cases {
+        let outcome = match judge(case, is_rebase) {
+            Verdict::Settled(outcome) => outcome,
+            Verdict::StaysDeleted(outcome) => {
+                work.stay_deleted.push(case.aggregate.clone());
+                outcome
+            }
+            Verdict::Undecided(merged, undecided) => {
+                let (fields, open) = resolutions.decide(case, merged, undecided, side);
+                work.conflicts.extend(open);
+                fields
+            }
+            Verdict::DeleteAgainstChange => {
+                match resolutions.decide_delete(case, is_rebase, side)? {
+                    None => {
+                        work.conflicts.push(delete_against_change(case));
+                        Outcome::Keep
+                    }
+                    Some((outcome, is_final)) => {
+                        if is_final {
+                            work.stay_deleted.push(case.aggregate.clone());
+                        }
+                        outcome
+                    }
+                }
+            }
+        };
+        case.settle(outcome);
+    }
+    Ok(())
+}
+
+fn delete_against_change(case: &Case) -> Conflict {
+    let name = case.name();
+    let message = if case.source.is_deleted() {
+        format!("{name} was deleted on the source and changed on the target")
+    } else {
+        format!("{name} was changed on the source and deleted on the target")
+    };
+    case.conflict(None, None, message)
+}
+
+/// Where a resolution belongs: an aggregate as text, and a property.
+type Spot<'a> = (&'a str, Option<&'a str>);
+
+/// What the client decides, and whether it has met anything to be decided.
+pub(super) struct Resolutions<'a> {
+    given: &'a [Resolution],
+    spots: HashMap<Spot<'a>, usize>,
+    met: Vec<bool>,
+}
+
+impl<'a> Resolutions<'a> {
+    pub(super) fn read(given: &'a [Resolution]) -> Result<Self, Refusal> {
+        let mut spots = HashMap::with_capacity(given.len());
+        for (index, resolution) in given.iter().enumerate() {
+            if resolution.property.is_none() && matches!(resolution.choice, Choice::Value(_)) {
+                return Err(refuse(index, resolution, "gives a value, but no property"));
+            }
+            let spot = (
+                resolution.aggregate_id.as_str(),
+                resolution.property.as_deref(),
+            );
+            if let Some(first) = spots.insert(spot, index) {
+                let sentence = format!("is for the same as resolution {first}");
+                return Err(refuse(index, resolution, &sentence));
+            }
+        }
+        Ok(Self {
+            given,
+            spots,
+            met: vec![false; given.len()],
+        })
+    }
+
+    /// Every resolution must have met something.
+    pub(super) fn refuse_idle(&self) -> Result<(), Refusal> {
+        match self.met.iter().position(|met| !met) {
+            None => Ok(()),
+            Some(index) => Err(refuse(
+                index,
+                &self.given[index],
+                "is for something that is not in conflict",
+            )),
+        }
+    }
+
+    /// The resolution for a spot, which is met herewith.
+    fn meet(&mut self, aggregate: &str, property: Option<&str>) -> Option<(usize, &'a Choice)> {
+        let index = *self.spots.get(&(aggregate, property))?;
+        self.met[index] = true;
+        Some((index, &self.given[index].choice))
+    }
+
+    /// The text of an aggregate, when there is anything to look up by it.
+    fn text(&self, case: &Case) -> Option<String> {
+        (!self.spots.is_empty()).then(|| case.aggregate.to_string())
+    }
+
+    /// Decides what both sides changed; and what is left undecided.
+    fn decide(
+        &mut self,
+        case: &Case,
+        merged: Fields,
+        undecided: Vec<String>,
+        strategy: Option<Side>,
+    ) -> (Outcome, Vec<Conflict>) {
+        let text = self.text(case);
+        let whole = text.as_deref().and_then(|text| self.meet(text, None));
+        let mut fields = match whole {
+            Some((_, Choice::Take(side))) => of_side(case, *side).cloned().unwrap_or(merged),
+            _ => merged,
+        };
+        let mut open = Vec::new();
+        for property in undecided {
+            let own = (text.as_deref()).and_then(|text| self.meet(text, Some(&property)));
+            let value = match (own, whole, strategy.as_ref()) {
+                (Some((_, Choice::Value(value))), _, _) => Some(value),
+                (Some((_, Choice::Take(side))), _, _) | (None, None, Some(side)) => {
+                    of_side(case, *side).and_then(|fields| fields.get(&property))
+                }
+                (None, Some(_), _) => continue,
+                (None, None, None) => {
+                    let message =
+                        format!("{property} of {} was changed on both sides", case.name());
+                    open.push(case.conflict(Some(&property), None, message));
+                    continue;
+                }
+            };
+            set(&mut fields, &property, value);
+        }
+        (Outcome::Put(fields), open)
+    }
+
+    /// Decides a delete against a change, and whether it stays deleted because that is final; none
+    /// when it is left undecided.
+    fn decide_delete(
+        &mut self,
+        case: &Case,
+        is_rebase: bool,
+        strategy: Option<Side>,
+    ) -> Result<Option<(Outcome, bool)>, Refusal> {
+        let text = self.text(case);
+        let own = text.as_deref().and_then(|text| self.meet(text, None));
+        let side = match own {
+            Some((_, Choice::Take(side))) => Some(*side),
+            _ => strategy,
+        };
+        let Some(side) = side else {
+            return Ok(None);
+        };
+        let (keeper, deleted) = match case.source.is_deleted() {
+            true => (Side::Ours, Outcome::Delete),
+            false => (Side::Theirs, Outcome::Keep),
+        };
+        let is_final = is_rebase || case.target.is_deleted();
+        if side == keeper
+            && is_final
+            && let Some((index, _)) = own
+        {
+            let sentence = "would bring back what the branch has deleted, and a delete is final";
+            return Err(refuse(index, &self.given[index], sentence));
+        }
+        Ok(Some(match (side == keeper, is_final) {
+            (true, false) => (Outcome::Keep, false),
+            (true, true) => (deleted, true),
+            (false, _) => {
+                let stays = case.target.is_deleted();
+                (deleted, stays)
+            }
+        }))
+    }
+
+    /// Applies what is given for conflicts with the ontology, and has not met anything yet. Tells
+    /// whether there was any.
+    pub(super) fn mend(&mut self, work: &mut Work, broken: &[Conflict]) -> Result<bool, Stop> {
+        let mut mended = false;
+        if self.met.iter().all(|met| *met) {
+            return Ok(false);
+        }
+        let places: HashMap<String, usize> = (work.cases.iter().enumerate())
+            .map(|(place, case)| (case.aggregate.to_string(), place))
+            .collect();
+        for conflict in broken {
+            let text = conflict.aggregate.to_string();
+            let Some(case) = places.get(&text).map(|place| &mut work.cases[*place]) else {
+                continue;
+            };
+            for property in [None, conflict.property.as_deref()] {
+                let Some(index) = self.spots.get(&(text.as_str(), property)) else {
+                    continue;
+                };
+                if !self.met[*index] {
+                    self.met[*index] = true;
+                    mended = true;
+                    take(case, property, &self.given[*index].choice);
+                }
+            }
+        }
+        Ok(mended)
+    }
+}
+
+/// Takes what a resolution says.
+fn take(case: &mut Case, property: Option<&str>, choice: &Choice) {
+    let outcome = match (property, choice) {
+        (None, Choice::Take(Side::Theirs)) if !case.source.is_absent() => take_whole(&case.source),
+        (None, _) => Outcome::Keep,
+        (Some(property), choice) => {
+            let Some(mut fields) = case.after().cloned() else {
+                return;
+            };
+            let value = match choice {
+                Choice::Value(value) => Some(value),
+                Choice::Take(side) => of_side(case, *side).and_then(|fields| fields.get(property)),
+            };
+            set(&mut fields, property, value);
+            Outcome::Put(fields)
+        }
+    };
+    case.settle(outcome);
+}
+
+fn of_side<'c>(case: &'c Case, side: Side) -> Option<&'c Fields> {
+    match side {
+        Side::Ours => case.target.fields(),
+        Side::Theirs => case.source.fields(),
+    }
+}
+
+/// Sets a field; nothing and `null` take it out.
+fn set(fields: &mut Fields, property: &str, value: Option<&Json>) {
+    match value.filter(|value| !value.is_null()) {
+        Some(value) => drop(fields.insert(property.to_owned(), value.clone())),
+        None => drop(fields.shift_remove(property)),
+    }
+}
+
+fn refuse(index: usize, resolution: &Resolution, sentence: &str) -> Refusal {
+    let spot = match &resolution.property {
+        Some(property) => format!("{property} of {}", resolution.aggregate_id),
+        None => resolution.aggregate_id.clone(),
+    };
+    let message = format!("resolution {index} ({spot}) {sentence}");
+    let refusal = Refusal::new(ErrorCode::InvalidRequest, message)
+        .with("field", format!("resolutions[{index}]"))
+        .with("index", index)
+        .with("aggregate_id", resolution.aggregate_id.as_str());
+    match &resolution.property {
+        Some(property) => refusal.with("property", property.as_str()),
+        None => refusal,
+    }
+}

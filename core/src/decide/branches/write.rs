@@ -1,0 +1,258 @@
+//! The envelopes of a merge, a rebase or a rollback.
+
+use super::{
+    Kind, Stop, Work,
+    base::contained,
+    case::{Case, Outcome},
+    last_position, needed,
+};
+use crate::{
+    decide::{Draft, Fact, instances::superseded_version},
+    envelope::{EventType, Kind as Part},
+    event::{
+        BranchAt, BranchMerged, BranchRebased, ClassEvent, InstanceEvent, Superseded, UniqueChange,
+    },
+    id::{AggregateId, BranchGeneration, Sequence},
+    json::Json,
+    lineage::Lineage,
+    model::BranchState,
+    time::Timestamp,
+};
+
+/// Puts the command down, what became of the branch, and what changes on it: classes first.
+pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
+    let superseded = superseded(draft, &work)?;
+    let database = draft.command.database.clone();
+    let aggregate = AggregateId::Branch(database, work.branch.name.clone());
+    draft.command(aggregate.clone(), None, Some(work.branch))?;
+    let branch = match work.kind {
+        Kind::Merge { source } => merged(draft, &work, source, aggregate)?,
+        Kind::Rebase => rebased(draft, &work, aggregate)?,
+        Kind::Rollback => work.branch.clone(),
+    };
+    for ((place, case), superseded) in work.cases.iter().enumerate().zip(superseded) {
+        if !is_written(&work, case) {
+            continue;
+        }
+        let change = Change {
+            case,
+            sequence: sequence(&work, case),
+            created_at: created_at(draft, case),
+            unique: work.unique.remove(&place).unwrap_or_default(),
+            superseded,
+        };
+        push(draft, &branch, change)?;
+    }
+    Ok(())
+}
+
+/// Whether an event says what becomes of a case. After a rebase the branch must not show an
+/// older sequence than before, so that what it had at a higher one is written again.
+fn is_written(work: &Work, case: &Case) -> bool {
+    let goes_back = || case.source.sequence() > case.target.sequence();
+    case.outcome != Outcome::Keep || (matches!(work.kind, Kind::Rebase) && goes_back())
+}
+
+fn sequence(work: &Work, case: &Case) -> Sequence {
+    match work.kind {
+        Kind::Rebase => case.source.sequence().max(case.target.sequence()).next(),
+        Kind::Merge { .. } | Kind::Rollback => case.target.sequence().next(),
+    }
+}
+
+fn created_at(draft: &Draft, case: &Case) -> Timestamp {
+    let version = case.target.version().or(case.source.version());
+    version.map_or(draft.moment.occurred_at, |version| version.state.created_at)
+}
+
+/// The versions that branches above still show. On a rebased branch nobody stands yet.
+fn superseded(draft: &Draft, work: &Work) -> Result<Vec<Option<Superseded>>, Stop> {
+    let mut needs = Vec::new();
+    let mut superseded = Vec::with_capacity(work.cases.len());
+    for case in &work.cases {
+        let version = case.target.version();
+        let version = version.filter(|_| case.outcome != Outcome::Keep);
+        superseded.push(match (version, work.kind) {
+            (None, _) | (_, Kind::Rebase) => None,
+            (Some(version), _) => {
+                let (entry, state) = (version.entry, &version.state);
+                let found = superseded_version(draft, work.branch, entry, state);
+                needed(&mut needs, found)?.flatten()
+            }
+        });
+    }
+    if needs.is_empty() {
+        Ok(superseded)
+    } else {
+        Err(Stop::Needs(needs))
+    }
+}
+
+/// `BRANCH_MERGED`; the branch that the rest is written on.
+fn merged(
+    draft: &mut Draft,
+    work: &Work,
+    source: &BranchState,
+    aggregate: AggregateId,
+) -> Result<BranchState, Stop> {
+    let branch = work.branch;
+    let last = last_position(draft);
+    let taken = source.lineage.at(last);
+    let snapshots = (branch.contains.iter())
+        .chain([&taken])
+        .chain(&source.contains);
+    let state = BranchState {
+        sequence: branch.sequence.next(),
+        contains: contained(&branch.lineage, snapshots),
+        ..branch.clone()
+    };
+    let event = BranchMerged {
+        db_name: draft.command.database.clone(),
+        branch: branch.name.clone(),
+        source: at(source),
+        source_position: last,
+        target_position: last,
+        base: work.base.clone(),
+        state: state.clone(),
+    };
+    let fact = Fact {
+        event_type: EventType::BranchMerged,
+        kind: Part::Domain,
+        aggregate,
+        sequence: Some(state.sequence),
+        data: Json::of(&event)?,
+    };
+    draft.push(fact, Some(&state));
+    Ok(state)
+}
+
+/// `BRANCH_REBASED`; the branch that the rest is written on.
+fn rebased(draft: &mut Draft, work: &Work, aggregate: AggregateId) -> Result<BranchState, Stop> {
+    let (branch, ground) = (work.branch, work.ground);
+    let last = last_position(draft);
+    let generation = BranchGeneration(draft.next_position());
+    let base = ground.lineage.at(last);
+    let lineage = Lineage::above(branch.name.clone(), generation, &base);
+    let before = branch.lineage.at(last);
+    let snapshots = (ground.contains.iter())
+        .chain(&branch.contains)
+        .chain([&before]);
+    let state = BranchState {
+        generation,
+        sequence: branch.sequence.next(),
+        from: Some(at(ground)),
+        from_position: last,
+        contains: contained(&lineage, snapshots),
+        lineage,
+        ..branch.clone()
+    };
+    let event = BranchRebased {
+        db_name: draft.command.database.clone(),
+        branch: branch.name.clone(),
+        previous: branch.generation,
+        from: at(ground),
+        from_position: last,
+        base,
+        created_at: branch.created_at,
+        contains: state.contains.clone(),
+    };
+    let fact = Fact {
+        event_type: EventType::BranchRebased,
+        kind: Part::Domain,
+        aggregate,
+        sequence: Some(state.sequence),
+        data: Json::of(&event)?,
+    };
+    draft.push(fact, Some(&state));
+    Ok(state)
+}
+
+fn at(branch: &BranchState) -> BranchAt {
+    BranchAt {
+        name: branch.name.clone(),
+        generation: branch.generation,
+    }
+}
+
+/// A change of one aggregate that is written down.
+struct Change<'w, 'a> {
+    case: &'w Case<'a>,
+    sequence: Sequence,
+    created_at: Timestamp,
+    unique: UniqueChange,
+    superseded: Option<Superseded>,
+}
+
+fn push(draft: &mut Draft, branch: &BranchState, change: Change) -> Result<(), Stop> {
+    let case = change.case;
+    let after = case.after_data()?;
+    let turn = match (case.target.is_absent(), &after) {
+        (_, None) => Turn::Deleted,
+        (true, Some(_)) => Turn::Created,
+        (false, Some(_)) => Turn::Updated,
+    };
+    let db_name = draft.command.database.clone();
+    let name = branch.name.clone();
+    let (event_type, data) = match &case.aggregate {
+        AggregateId::OntologyClass(_, _, class) => {
+            let event = ClassEvent {
+                db_name,
+                branch: name,
+                class_id: class.clone(),
+                class: after.map(std::borrow::Cow::into_owned),
+                created_at: change.created_at,
+                superseded: change.superseded,
+            };
+            (turn.of_class(), Json::of(&event)?)
+        }
+        AggregateId::Instance(_, _, class, id) => {
+            let event = InstanceEvent {
+                db_name,
+                branch: name,
+                class_id: class.clone(),
+                instance_id: id.clone(),
+                created_at: change.created_at,
+                data: after.map(|data| data.read()).transpose()?,
+                unique: change.unique,
+                superseded: change.superseded,
+            };
+            (turn.of_instance(), Json::of(&event)?)
+        }
+        _ => return Ok(()),
+    };
+    let fact = Fact {
+        event_type,
+        kind: Part::Domain,
+        aggregate: case.aggregate.clone(),
+        sequence: Some(change.sequence),
+        data,
+    };
+    draft.push(fact, Some(branch));
+    Ok(())
+}
+
+/// What happens to an aggregate.
+#[derive(Clone, Copy)]
+enum Turn {
+    Created,
+    Updated,
+    Deleted,
+}
+
+impl Turn {
+    fn of_class(self) -> EventType {
+        match self {
+            Self::Created => EventType::OntologyClassCreated,
+            Self::Updated => EventType::OntologyClassUpdated,
+            Self::Deleted => EventType::OntologyClassDeleted,
+        }
+    }
+
+    fn of_instance(self) -> EventType {
+        match self {
+            Self::Created => EventType::InstanceCreated,
+            Self::Updated => EventType::InstanceUpdated,
+            Self::Deleted => EventType::InstanceDeleted,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The content of a state as fields that are compared and merged one by one.
+
+use indexmap::{IndexMap, map::Entry};
+
+use crate::{
+    id::AggregateId,
+    json::{Json, entries, items},
+};
+
+/// The fields of a state by name, in the order written: of an instance its properties, of a class
+/// its fields with `properties.<name>` and `relationships.<predicate>` for its members.
+pub(crate) type Fields = IndexMap<String, Json>;
+
+/// The lists of a class whose members are fields of their own, and what names a member.
+const LISTS: [(&str, &str); 2] = [("properties", "name"), ("relationships", "predicate")];
+
+/// Deeper values are compared as text; nothing that deep is accepted on write.
+const DEPTH: usize = 32;
+
+/// What a state is the state of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// An instance: a flat object.
+    Instance,
+    /// The definition of a class.
+    Class,
+}
+
+impl Content {
+    /// What the states of an aggregate are.
+    pub(crate) fn of(aggregate: &AggregateId) -> Self {
+        match aggregate {
+            AggregateId::OntologyClass(..) => Self::Class,
+            _ => Self::Instance,
+        }
+    }
+
+    /// The fields of a state.
+    pub(crate) fn take_apart(self, state: &Json) -> Fields {
+        let whole = entries(state).unwrap_or_default();
+        if self == Self::Instance {
+            return whole.into_iter().collect();
+        }
+        let mut fields = Fields::with_capacity(whole.len());
+        for (name, value) in whole {
+            match members(&name, &value) {
+                Some(members) => fields.extend(members),
+                None => drop(fields.insert(name, value)),
+            }
+        }
+        fields
+    }
+
+    /// The state that has these fields.
+    pub(crate) fn put_together(self, fields: &Fields) -> Result<Json, serde_json::Error> {
+        if self == Self::Instance {
+            return Json::of(fields);
+        }
+        let mut whole: IndexMap<&str, Part> = IndexMap::new();
+        for (name, value) in fields {
+            let list = LISTS.iter().find(|(list, _)| {
+                let member = name.strip_prefix(list);
+                member.is_some_and(|member| member.starts_with('.'))
+            });
+            let Some((list, _)) = list else {
+                whole.insert(name, Part::Whole(value));
+                continue;
+            };
+            match whole.entry(list) {
+                Entry::Vacant(place) => drop(place.insert(Part::List(vec![value]))),
+                Entry::Occupied(mut place) => {
+                    if let Part::List(members) = place.get_mut() {
+                        members.push(value);
+                    }
+                }
+            }
+        }
+        Json::of(&whole)
+    }
+}
+
+/// A field of a class as it is written.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Whole(&'a Json),
+    List(Vec<&'a Json>),
+}
+
+/// The members of a list of a class, each under a name of its own; none when it is no such list,
+/// or one that today's rules would refuse.
+fn members(list: &str, value: &Json) -> Option<Fields> {
+    let (_, key) = LISTS.iter().find(|(name, _)| *name == list)?;
+    let mut members = Fields::new();
+    for member in items(value)? {
+        let fields = entries(&member)?;
+        let (_, name) = fields.iter().find(|(name, _)| name == key)?;
+        let name = format!("{list}.{}", name.as_string()?);
+        if members.insert(name, member).is_some() {
+            return None;
+        }
+    }
+    Some(members)
+}
+
+/// Whether two values are equal: the order of keys, blanks and the way a string is escaped aside.
+/// Numbers are equal as they were written.
+pub(crate) fn is_same(one: &Json, other: &Json) -> bool {
+    is_same_within(one, other, DEPTH)
+}
+
+fn is_same_within(one: &Json, other: &Json, depth: usize) -> bool {
+    if one == other {
+        return true;
+    }
+    if depth == 0 {
+        return false;
+    }
+    let begin = |json: &Json| json.as_str().as_bytes().first().copied();
+    match (begin(one), begin(other)) {
+        (Some(b'"'), Some(b'"')) => one.as_string() == other.as_string(),
+        (Some(b'['), Some(b'[')) => match (items(one), items(other)) {
+            (Some(one), Some(other)) => {
+                one.len() == other.len()
+                    && (one.iter().zip(&other))
+                        .all(|(one, other)| is_same_within(one, other, depth - 1))
+            }
+            _ => false,
+        },
+        (Some(b'{'), Some(b'{')) => match (entries(one), entries(other)) {
+            (Some(mut one), Some(mut other)) => {
+                one.sort_by(|(one, _), (other, _)| one.cmp(other));
+                other.sort_by(|(one, _), (other, _)| one.cmp(other));
+                one.len() == other.len()
+                    && (one.iter().zip(&other)).all(|(one, other)| {
+                        one.0 == other.0 && is_same_within(&one.1, &other.1, depth - 1)
+                    })
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether two states have the same fields, in whatever order.
+pub(crate) fn is_same_content(one: &Fields, other: &Fields) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| {
+            let known = other.get(name);
+            known.is_some_and(|known| is_same(known, value))
+        })
+}
