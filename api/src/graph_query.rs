@@ -14,8 +14,9 @@ mod tests;
 
 pub(crate) use self::{
     assemble::Assembly,
-    paths::schema_paths,
+    page::Page,
+    paths::{SchemaPath, reachable, schema_paths},
     plan::plan,
     request::{GraphRequest, SimpleRequest},
-    walk::walk,
+    walk::{member, walk},
 };

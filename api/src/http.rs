@@ -11,22 +11,28 @@ mod databases;
 mod dead_letters;
 mod failure;
 mod graph;
+mod history;
 mod instances;
 mod layers;
 mod lists;
 mod metrics;
 mod ontology;
+mod ontology_tools;
 mod openapi;
 mod operation;
+pub(crate) mod origin;
 mod parameters;
 mod probes;
+mod push;
 mod read;
 pub(crate) mod render;
 mod routes;
+mod samples;
 mod schema;
 mod serve;
 mod shapes;
 mod submit;
+mod version;
 mod wait;
 
 use std::sync::Arc;
@@ -43,7 +49,11 @@ pub use self::{
     routes::{funnel_router, gateway_router, oms_router},
     serve::serve,
 };
-use crate::{http::metrics::Metrics, status::StatusMemory, writer::Writer};
+use crate::{
+    http::{metrics::Metrics, push::Followed},
+    status::StatusMemory,
+    writer::Writer,
+};
 
 /// What the api stands on: the writer and the ports that it reads.
 #[derive(Clone)]
@@ -88,6 +98,7 @@ pub struct Api {
     pub(crate) settings: Settings,
     pub(crate) memory: StatusMemory,
     pub(crate) metrics: Metrics,
+    pub(crate) followed: Followed,
 }
 
 impl Api {
@@ -98,6 +109,7 @@ impl Api {
             settings,
             memory: StatusMemory::default(),
             metrics: Metrics::default(),
+            followed: Followed::default(),
         })
     }
 }

@@ -6,6 +6,8 @@
 //! were told as completed. Both live in memory: after a restart during a rebuild, a command reads
 //! as PROCESSING until the sinks have caught up.
 
+mod steps;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
@@ -25,6 +27,7 @@ use spice_core::{
     time::Timestamp,
 };
 
+use self::steps::{completed, failed, retrying, under_way};
 use crate::http::Api;
 
 /// How many completed commands are remembered.
@@ -67,6 +70,16 @@ impl State {
     /// Whether nothing will change any more.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
+    }
+
+    /// Its place on the way, which is gone forward only.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Processing => 1,
+            Self::Retrying => 2,
+            Self::Completed | Self::Failed => 3,
+        }
     }
 
     /// How far along it is, in percent, for those who draw bars.
@@ -119,6 +132,13 @@ pub(crate) struct StatusMemory {
 struct Farthest {
     graph: LogPosition,
     documents: LogPosition,
+}
+
+/// How far a log's sinks are and what they have parked: what the statuses of all its commands
+/// follow from.
+pub(crate) struct Progress {
+    farthest: Farthest,
+    letters: Vec<DeadLetter>,
 }
 
 #[derive(Default)]
@@ -177,16 +197,39 @@ impl Api {
         if let Some(known) = self.memory.completed(receipt.command_id) {
             return Ok(completed(receipt, known.at));
         }
-        let farthest = self.farthest(&receipt.stream).await?;
-        let letters = self.dead_letters_of(receipt).await?;
+        let progress = self.progress(&receipt.stream).await?;
+        self.status_at(receipt, &progress).await
+    }
+
+    /// What the statuses of a log's commands follow from. The positions come before the dead
+    /// letters: what is below them has its letters by then.
+    pub(crate) async fn progress(&self, stream: &StreamId) -> Result<Progress, StoreError> {
+        let (graph, documents) =
+            futures::try_join!(self.graph_passed(stream), self.documents_passed(stream))?;
+        Ok(Progress {
+            farthest: self.memory.pass(stream, Farthest { graph, documents }),
+            letters: self.engine.work.dead_letters(Some(stream)).await?,
+        })
+    }
+
+    /// The status of a command, as it follows from its log's progress.
+    pub(crate) async fn status_at(
+        &self,
+        receipt: &Receipt,
+        progress: &Progress,
+    ) -> Result<CommandStatus, StoreError> {
+        let events = receipt.position..=receipt.last;
+        let own = |letter: &&DeadLetter| events.contains(&letter.position);
+        let letters: Vec<&DeadLetter> = progress.letters.iter().filter(own).collect();
         if !letters.is_empty() {
             return Ok(retrying(receipt, &letters));
         }
+        let Farthest { graph, documents } = progress.farthest;
         let last = receipt.last;
-        if farthest.graph > last && farthest.documents > last {
+        if graph > last && documents > last {
             return self.outcome(receipt).await;
         }
-        let state = if farthest.graph > last || farthest.documents > last {
+        let state = if graph > last || documents > last {
             State::Processing
         } else {
             State::Pending
@@ -222,20 +265,6 @@ impl Api {
             sink: sink.generation,
         };
         Ok(self.engine.work.worked(&key).await?.min(sink.position))
-    }
-
-    /// To be asked for before the dead letters: what is below it has its letters by then.
-    async fn farthest(&self, stream: &StreamId) -> Result<Farthest, StoreError> {
-        let (graph, documents) =
-            futures::try_join!(self.graph_passed(stream), self.documents_passed(stream))?;
-        Ok(self.memory.pass(stream, Farthest { graph, documents }))
-    }
-
-    async fn dead_letters_of(&self, receipt: &Receipt) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut letters = self.engine.work.dead_letters(Some(&receipt.stream)).await?;
-        let events = receipt.position..=receipt.last;
-        letters.retain(|letter| events.contains(&letter.position));
-        Ok(letters)
     }
 
     /// Both sinks have passed it and none holds it: it took effect, or was given up.
@@ -317,79 +346,4 @@ impl Api {
 /// Whether a handler writes the graph.
 fn is_graph(handler: &str) -> bool {
     !handler.starts_with(PROJECTION_WORKER)
-}
-
-fn under_way(receipt: &Receipt, state: State) -> CommandStatus {
-    let mut history = vec![accepted(receipt)];
-    if state == State::Processing {
-        history.push(step(state, None, "one of graph and documents has it"));
-    }
-    CommandStatus {
-        state,
-        parked: Vec::new(),
-        error: None,
-        retry_count: 0,
-        completed_at: None,
-        history,
-    }
-}
-
-fn retrying(receipt: &Receipt, letters: &[DeadLetter]) -> CommandStatus {
-    let mut parked: Vec<String> = letters
-        .iter()
-        .map(|letter| letter.handler.clone())
-        .collect();
-    parked.sort();
-    parked.dedup();
-    let attempts = letters.iter().map(|letter| letter.attempts).max();
-    let since = letters.iter().map(|letter| letter.last_at).max();
-    let message = format!("parked by {}", parked.join(", "));
-    CommandStatus {
-        state: State::Retrying,
-        error: letters.first().map(|letter| letter.error.clone()),
-        retry_count: attempts.unwrap_or_default().saturating_sub(1),
-        completed_at: None,
-        history: vec![accepted(receipt), step(State::Retrying, since, &message)],
-        parked,
-    }
-}
-
-fn completed(receipt: &Receipt, at: Option<Timestamp>) -> CommandStatus {
-    let done = step(State::Completed, at, "graph and documents have it");
-    CommandStatus {
-        state: State::Completed,
-        parked: Vec::new(),
-        error: None,
-        retry_count: 0,
-        completed_at: at,
-        history: vec![accepted(receipt), done],
-    }
-}
-
-fn failed(receipt: &Receipt, handler: &str, at: Option<Timestamp>) -> CommandStatus {
-    let message = format!("discarded from {handler}");
-    CommandStatus {
-        state: State::Failed,
-        parked: Vec::new(),
-        retry_count: 0,
-        completed_at: at,
-        history: vec![accepted(receipt), step(State::Failed, at, &message)],
-        error: Some(message),
-    }
-}
-
-fn accepted(receipt: &Receipt) -> Step {
-    step(
-        State::Pending,
-        Some(receipt.occurred_at),
-        "accepted: it is in the log",
-    )
-}
-
-fn step(state: State, at: Option<Timestamp>, message: &str) -> Step {
-    Step {
-        state,
-        at,
-        message: message.to_owned(),
-    }
 }

@@ -4,19 +4,28 @@
 
 mod append;
 mod batch;
+mod diff;
 mod fetch;
+mod history;
+mod look;
 mod recent;
 mod reflect;
 mod scribe;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+pub use self::{
+    diff::{Against, Comparison, Diff, Summary},
+    history::History,
+    snapshot::Snapshot,
+};
 use self::recent::Recent;
 pub use spice_core::decide::Receipt;
 use spice_core::{
@@ -26,61 +35,16 @@ use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     guard::Guards,
     id::{CommandId, LogPosition, StreamId},
-    lineage::View,
-    model::{BranchState, CommandEntry, DatabaseState},
-    name::{BranchName, DatabaseName},
-    ontology::Schema,
+    model::CommandEntry,
+    name::DatabaseName,
     port::{clock::Clock, log::Log, registry::WriteModel},
 };
 use tokio::sync::{
+    Notify,
     mpsc::{self, error::SendTimeoutError},
     oneshot, watch,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// A database as it stands at its log's end.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// Its log.
-    pub stream: StreamId,
-    /// The position after the last envelope.
-    pub end: LogPosition,
-    /// The database itself.
-    pub database: DatabaseState,
-    /// Its live branches.
-    pub branches: Arc<BTreeMap<BranchName, BranchState>>,
-    /// The classes of each live branch.
-    pub schemas: Arc<BTreeMap<BranchName, Arc<Schema>>>,
-}
-
-impl Snapshot {
-    /// A live branch, or `not_found`.
-    pub fn branch(&self, name: &BranchName) -> Result<&BranchState, Refusal> {
-        self.branches.get(name).ok_or_else(|| {
-            Refusal::new(ErrorCode::NotFound, format!("there is no branch {name}"))
-                .with("branch", name.as_str())
-        })
-    }
-
-    /// The classes of a live branch, or `not_found`.
-    pub fn schema(&self, name: &BranchName) -> Result<Arc<Schema>, Refusal> {
-        self.branch(name)?;
-        Ok(self.schemas.get(name).cloned().unwrap_or_default())
-    }
-
-    /// What a read on a live branch stands on, as it is or as it was at a position (inclusive).
-    pub fn view(&self, name: &BranchName, as_of: Option<LogPosition>) -> Result<View, Refusal> {
-        let branch = self.branch(name)?;
-        let lineage = match as_of {
-            None => branch.lineage.clone(),
-            Some(position) => branch.lineage.at(position),
-        };
-        Ok(View {
-            stream: self.stream.clone(),
-            lineage,
-        })
-    }
-}
 
 /// How the writer works.
 #[derive(Debug, Clone)]
@@ -132,6 +96,8 @@ struct Ports {
     clock: Arc<dyn Clock>,
     settings: Arc<WriterSettings>,
     recent: Recent,
+    /// Told when the registry has followed a log.
+    followed: Arc<Notify>,
 }
 
 type Answer = Result<Receipt, Refusal>;
@@ -178,6 +144,7 @@ impl Writer {
             clock,
             settings,
             recent: Recent::default(),
+            followed: Arc::default(),
         };
         let shared = Shared {
             ports,
@@ -224,10 +191,32 @@ impl Writer {
 
     /// A live database as it stands at its log's end, or `not_found`.
     pub async fn snapshot(&self, database: &DatabaseName) -> Result<Arc<Snapshot>, Refusal> {
+        self.snapshot_when(database, |_| true).await
+    }
+
+    /// A live database once its log holds a position; for those who wait for what comes.
+    pub async fn snapshot_with(
+        &self,
+        database: &DatabaseName,
+        position: LogPosition,
+    ) -> Result<Arc<Snapshot>, Refusal> {
+        self.snapshot_when(database, |snapshot| snapshot.end > position)
+            .await
+    }
+
+    async fn snapshot_when(
+        &self,
+        database: &DatabaseName,
+        is_enough: impl Fn(&Snapshot) -> bool,
+    ) -> Result<Arc<Snapshot>, Refusal> {
         let mut scribe = self.scribe(database, false).await?;
         let standing = scribe
             .state
-            .wait_for(|standing| !matches!(standing, Standing::Opening))
+            .wait_for(|standing| match standing {
+                Standing::Opening => false,
+                Standing::Live(snapshot) => is_enough(snapshot),
+                Standing::Absent | Standing::Failed(_) => true,
+            })
             .await
             .map_err(|_| stopping())?
             .clone();

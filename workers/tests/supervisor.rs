@@ -191,11 +191,19 @@ mod fragile {
             _: &ClassName,
             _: &PropertyName,
             _: &[InstanceRef],
-        ) -> StoreResult<Vec<Version>> {
+            _: Option<&str>,
+            _: usize,
+        ) -> StoreResult<Page> {
             unimplemented!()
         }
 
-        async fn history(&self, _: &View, _: &Entity) -> StoreResult<Vec<Version>> {
+        async fn history_before(
+            &self,
+            _: &View,
+            _: &Entity,
+            _: LogPosition,
+            _: usize,
+        ) -> StoreResult<Vec<Version>> {
             unimplemented!()
         }
 

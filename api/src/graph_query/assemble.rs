@@ -1,13 +1,13 @@
 //! The answer: nodes of the graph joined with their documents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 use spice_core::{
-    id::{EventId, InstanceRef, LogPosition, Sequence},
+    id::{CommandId, EventId, InstanceRef, LogPosition, Sequence},
     naming,
     ontology::{Class, Schema},
-    port::documents::Document,
+    port::{documents::Document, graph::Version},
     time::Timestamp,
 };
 
@@ -18,7 +18,10 @@ use crate::{
         request::GraphRequest,
         walk::{Reached, member},
     },
-    http::render::{Frame, InstanceDocument},
+    http::{
+        origin::Origin,
+        render::{Frame, InstanceDocument},
+    },
 };
 
 /// What an answer is made of.
@@ -31,6 +34,8 @@ pub(crate) struct Assembly<'a> {
     pub(crate) documents: Option<&'a [Option<Document>]>,
     /// A read at a position takes the values from the graph, which alone has them.
     pub(crate) from_graph: bool,
+    /// Where the versions come from, when that was asked for.
+    pub(crate) origins: &'a HashMap<LogPosition, Origin>,
     pub(crate) frame: Frame<'a>,
     pub(crate) now: Timestamp,
     pub(crate) position: LogPosition,
@@ -66,7 +71,9 @@ struct Node<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     index_status: Option<IndexStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    provenance: Option<Provenance>,
+    provenance: Option<Provenance<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<Audit<'a>>,
 }
 
 #[derive(Serialize)]
@@ -102,11 +109,24 @@ struct IndexStatus {
     projection_lag_seconds: Option<f64>,
 }
 
+/// Which fact a node's version is.
 #[derive(Serialize)]
-struct Provenance {
+struct Provenance<'a> {
     event_id: EventId,
+    event_type: Option<&'static str>,
     event_sequence: Sequence,
     position: LogPosition,
+    command_id: Option<CommandId>,
+    command_type: Option<&'a str>,
+    occurred_at: Timestamp,
+}
+
+/// Who made a node what it is.
+#[derive(Serialize)]
+struct Audit<'a> {
+    actor: Option<&'a str>,
+    command_id: Option<CommandId>,
+    command_type: Option<&'a str>,
     occurred_at: Timestamp,
 }
 
@@ -166,17 +186,13 @@ impl<'a> Assembly<'a> {
         let nodes: Vec<Node<'a>> = (0..self.page.nodes.len())
             .map(|index| self.node(index, texts, &names))
             .collect();
-        let mut warnings = self.page.warnings();
-        if self.request.include_audit {
-            warnings.push("audit_not_available".to_owned());
-        }
         Answered {
             count: nodes.len(),
             index_summary: summarise(&nodes),
             nodes,
             edges: self.edges(texts),
             query: self.request,
-            warnings,
+            warnings: self.page.warnings(),
             page: PageShape {
                 limit: self.plan.limit,
                 offset: self.plan.offset,
@@ -240,13 +256,32 @@ impl<'a> Assembly<'a> {
             data,
             index_status: (asked || tombstoned)
                 .then(|| self.index_status(reached, document, tombstoned)),
-            provenance: self.request.include_provenance.then_some(Provenance {
-                event_id: reached.version.event_id,
-                event_sequence: reached.version.sequence,
-                position: reached.version.position,
-                occurred_at: reached.version.occurred_at,
-            }),
+            provenance: self.provenance(&reached.version),
+            audit: self.audit(&reached.version),
         }
+    }
+
+    fn provenance(&self, version: &Version) -> Option<Provenance<'a>> {
+        let origin = self.origins.get(&version.position);
+        self.request.include_provenance.then(|| Provenance {
+            event_id: version.event_id,
+            event_type: origin.map(|origin| origin.event_type.as_str()),
+            event_sequence: version.sequence,
+            position: version.position,
+            command_id: origin.map(|origin| origin.command_id),
+            command_type: origin.and_then(|origin| origin.command_type.as_deref()),
+            occurred_at: version.occurred_at,
+        })
+    }
+
+    fn audit(&self, version: &Version) -> Option<Audit<'a>> {
+        let origin = self.origins.get(&version.position);
+        self.request.include_audit.then(|| Audit {
+            actor: origin.and_then(|origin| origin.actor.as_deref()),
+            command_id: origin.map(|origin| origin.command_id),
+            command_type: origin.and_then(|origin| origin.command_type.as_deref()),
+            occurred_at: version.occurred_at,
+        })
     }
 
     fn data_status(&self, reached: &Reached, document: Option<&Document>) -> DataStatus {
@@ -330,6 +365,14 @@ impl<'a> Assembly<'a> {
 impl Page<'_> {
     pub(crate) fn instances(&self) -> Vec<InstanceRef> {
         self.nodes.iter().map(|node| node.at.clone()).collect()
+    }
+
+    /// Where the versions of the nodes stand in the log, in order.
+    pub(crate) fn positions(&self) -> BTreeSet<LogPosition> {
+        self.nodes
+            .iter()
+            .map(|node| node.version.position)
+            .collect()
     }
 }
 

@@ -110,8 +110,9 @@ impl<'a> Page<'a> {
         warnings
     }
 
-    /// Takes the start nodes of a batch, in order, until the page is full.
-    pub(crate) fn take(&mut self, layers: &[Layer]) {
+    /// Takes the start nodes of a batch, in order, until the page is full. One that leads to more
+    /// than could be walked (`is_cut`) begins a page.
+    pub(crate) fn take(&mut self, layers: &[Layer], is_cut: bool) {
         let Some(starts) = layers.first() else {
             return;
         };
@@ -126,7 +127,11 @@ impl<'a> Page<'a> {
                 self.seen += 1;
                 continue;
             }
-            if self.taken == self.plan.limit || !self.put(layers, &reach) {
+            if is_cut {
+                self.capped.insert(Cap::Nodes);
+            }
+            let is_over = self.taken == self.plan.limit || (is_cut && self.taken > 0);
+            if is_over || !self.put(layers, &reach) {
                 self.next_offset = Some(self.seen);
                 self.full = true;
                 return;

@@ -26,6 +26,11 @@ use crate::graph_query::{
 /// The most start nodes of one batch, with hops to take from them.
 const BATCH: usize = 256;
 
+/// The most nodes of one layer: more than any page shows, few enough to be held.
+pub(super) const LAYER: usize = 20_000;
+/// How many of those that refer to a layer are read at once.
+const REFERRERS: usize = 1_000;
+
 /// A node of one layer: where it is, and its version; a tombstone's has no data.
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
@@ -56,27 +61,44 @@ impl Layer {
     }
 }
 
-/// Walks a plan.
+/// What a batch of start nodes leads to, layer by layer.
+struct Expanded {
+    layers: Vec<Layer>,
+    /// Whether a layer would be larger than it may be, and was cut.
+    is_cut: bool,
+}
+
+/// Walks a plan. It holds a batch and what that leads to: a batch that leads to too much is taken
+/// again in parts, and one start node that does is answered as far as it goes.
 pub(crate) async fn walk<'a>(
     graph: &dyn Graph,
     view: &View,
     plan: &'a Plan,
 ) -> Result<Page<'a>, StoreError> {
     let mut page = Page::new(plan);
+    let mut most = BATCH;
     let mut starts = Starts {
         graph,
         view,
         plan,
-        after: None,
-        done: false,
+        place: Place::default(),
     };
     while !page.is_full() {
-        let batch = starts.next(page.wanted().min(BATCH_WITHOUT_HOPS)).await?;
-        if batch.nodes.is_empty() {
+        let place = starts.place.clone();
+        let wanted = page.wanted().min(BATCH_WITHOUT_HOPS);
+        let batch = starts.next(wanted, most).await?;
+        let count = batch.nodes.len();
+        if count == 0 {
             return Ok(page);
         }
-        let layers = expand(graph, view, plan, batch).await?;
-        page.take(&layers);
+        let expanded = expand(graph, view, plan, batch).await?;
+        if expanded.is_cut && count > 1 {
+            starts.place = place;
+            most = count / 2;
+            continue;
+        }
+        page.take(&expanded.layers, expanded.is_cut);
+        most = most.saturating_mul(2).min(BATCH);
     }
     Ok(page)
 }
@@ -89,35 +111,41 @@ struct Starts<'a> {
     graph: &'a dyn Graph,
     view: &'a View,
     plan: &'a Plan,
+    place: Place,
+}
+
+/// How far the start nodes are taken.
+#[derive(Debug, Clone, Default)]
+struct Place {
     after: Option<String>,
     done: bool,
 }
 
 impl Starts<'_> {
-    async fn next(&mut self, wanted: usize) -> Result<Layer, StoreError> {
+    async fn next(&mut self, wanted: usize, most: usize) -> Result<Layer, StoreError> {
         let mut layer = Layer::default();
-        if self.done {
+        if self.place.done {
             return Ok(layer);
         }
         let limit = if self.plan.hops.is_empty() {
             wanted
         } else {
-            wanted.min(BATCH)
+            wanted.min(most)
         };
         let (class, filters) = (&self.plan.start.id, &self.plan.filters);
-        let after = self.after.as_deref();
+        let after = self.place.after.as_deref();
         let page = self
             .graph
             .scan(self.view, class, filters, after, limit.max(1))
             .await?;
-        self.done = !page.more || page.versions.is_empty();
+        self.place.done = !page.more || page.versions.is_empty();
         for version in page.versions {
             if let Entity::Instance(at) = &version.entity {
-                self.after = Some(at.id.as_str().to_owned());
+                self.place.after = Some(at.id.as_str().to_owned());
                 layer.put(at.clone(), version);
             }
         }
-        if layer.nodes.is_empty() && self.after.is_none() {
+        if layer.nodes.is_empty() && self.place.after.is_none() {
             self.put_tombstone(&mut layer).await?;
         }
         Ok(layer)
@@ -128,7 +156,7 @@ impl Starts<'_> {
         let Some(id) = &self.plan.address else {
             return Ok(());
         };
-        self.done = true;
+        self.place.done = true;
         let at = InstanceRef {
             class: self.plan.start.id.clone(),
             id: id.clone(),
@@ -152,35 +180,43 @@ async fn expand(
     view: &View,
     plan: &Plan,
     starts: Layer,
-) -> Result<Vec<Layer>, StoreError> {
+) -> Result<Expanded, StoreError> {
     let mut layers = vec![starts];
+    let mut is_cut = false;
     for hop in &plan.hops {
         let Some(frontier) = layers.last_mut() else {
             break;
         };
-        let next = match hop.direction {
+        let (next, next_is_cut) = match hop.direction {
             Direction::Out => follow(graph, view, hop, frontier).await?,
             Direction::In => follow_back(graph, view, hop, frontier).await?,
         };
         layers.push(next);
+        is_cut |= next_is_cut;
     }
     prune(&mut layers);
-    Ok(layers)
+    Ok(Expanded { layers, is_cut })
 }
 
+/// The nodes that a layer refers to, and whether there are too many.
 async fn follow(
     graph: &dyn Graph,
     view: &View,
     hop: &Hop,
     frontier: &mut Layer,
-) -> Result<Layer, StoreError> {
+) -> Result<(Layer, bool), StoreError> {
     let mut targets: Vec<Entity> = Vec::new();
     let mut known: HashMap<InstanceRef, usize> = HashMap::new();
     let mut held: Vec<Vec<usize>> = Vec::with_capacity(frontier.nodes.len());
+    let mut is_cut = false;
     for node in &frontier.nodes {
         let mut own = Vec::new();
         for target in references(&node.version, &hop.predicate) {
-            if target.class != hop.target.id {
+            if !hop.kinds.contains(&target.class) {
+                continue;
+            }
+            if targets.len() == LAYER && !known.contains_key(&target) {
+                is_cut = true;
                 continue;
             }
             let index = *known.entry(target).or_insert_with_key(|target| {
@@ -193,7 +229,7 @@ async fn follow(
     }
     let mut layer = Layer::default();
     if targets.is_empty() {
-        return Ok(layer);
+        return Ok((layer, is_cut));
     }
     let versions = graph.get(view, &targets).await?;
     let mut placed: Vec<Option<usize>> = Vec::with_capacity(targets.len());
@@ -209,43 +245,67 @@ async fn follow(
         frontier.next[node] = own.into_iter().filter_map(|index| placed[index]).collect();
         frontier.next[node].dedup();
     }
-    Ok(layer)
+    Ok((layer, is_cut))
 }
 
+/// The nodes that refer to a layer, and whether there are too many.
 async fn follow_back(
     graph: &dyn Graph,
     view: &View,
     hop: &Hop,
     frontier: &mut Layer,
-) -> Result<Layer, StoreError> {
+) -> Result<(Layer, bool), StoreError> {
     let mut layer = Layer::default();
-    if frontier.nodes.is_empty() {
-        return Ok(layer);
+    let targets = frontier.references();
+    if targets.is_empty() {
+        return Ok((layer, false));
     }
-    let source = &hop.target.id;
-    let mut referrers = graph
-        .referrers(view, source, &hop.predicate, &frontier.references())
-        .await?;
-    referrers.sort_by(|left, right| left.entity.cmp(&right.entity));
-    referrers.dedup_by(|left, right| left.entity == right.entity);
-    for version in referrers {
-        let Entity::Instance(at) = version.entity.clone() else {
-            continue;
-        };
-        if !passes(&at, &version, &hop.filters) {
-            continue;
-        }
-        let targets = references(&version, &hop.predicate);
-        let reached = layer.put(at, version);
-        for target in targets {
-            if let Some(node) = frontier.index.get(&target)
-                && frontier.next[*node].last() != Some(&reached)
-            {
-                frontier.next[*node].push(reached);
+    for source in &hop.kinds {
+        let mut after: Option<String> = None;
+        loop {
+            let page = graph
+                .referrers(
+                    view,
+                    source,
+                    &hop.predicate,
+                    &targets,
+                    after.as_deref(),
+                    REFERRERS,
+                )
+                .await?;
+            after = None;
+            for version in page.versions {
+                let Entity::Instance(at) = version.entity.clone() else {
+                    continue;
+                };
+                after = Some(at.id.as_str().to_owned());
+                if !passes(&at, &version, &hop.filters) {
+                    continue;
+                }
+                if layer.nodes.len() == LAYER {
+                    return Ok((layer, true));
+                }
+                join(frontier, &mut layer, hop, at, version);
+            }
+            if !page.more || after.is_none() {
+                break;
             }
         }
     }
-    Ok(layer)
+    Ok((layer, false))
+}
+
+/// Puts a node on the next layer, and the ways to it.
+fn join(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, at: InstanceRef, version: Version) {
+    let targets = references(&version, &hop.predicate);
+    let reached = layer.put(at, version);
+    for target in targets {
+        if let Some(node) = frontier.index.get(&target)
+            && frontier.next[*node].last() != Some(&reached)
+        {
+            frontier.next[*node].push(reached);
+        }
+    }
 }
 
 /// Drops the ways that end before the last layer.
@@ -310,7 +370,7 @@ enum OneOrMany {
 }
 
 /// One field of an object, without reading the others.
-pub(super) fn member<'a, T: Deserialize<'a>>(data: &'a Json, key: &str) -> Option<T> {
+pub(crate) fn member<'a, T: Deserialize<'a>>(data: &'a Json, key: &str) -> Option<T> {
     struct Field<'k, T>(&'k str, std::marker::PhantomData<T>);
 
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Field<'_, T> {

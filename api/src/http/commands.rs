@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use spice_core::{decide::Receipt, id::CommandId, json::Json};
+use spice_core::{decide::Receipt, error::ErrorCode, id::CommandId, json::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -16,24 +16,33 @@ use crate::{
 };
 
 pub(crate) async fn status(call: Call) -> Answer {
-    let text = call.segment(3)?;
+    let receipt = receipt(&call).await?;
+    let status = call.api.command_status(&receipt).await?;
+    let result = result(&receipt, &status);
+    answer::json(StatusCode::OK, &shape(&receipt, &status, &result))
+}
+
+/// The receipt of the command that the path names after `commands`.
+pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
+    let parts = call.raw_rest(0);
+    let place = parts.iter().position(|part| *part == "commands");
+    let text = call.segment(place.map_or(usize::MAX, |place| place + 1))?;
     let id: Uuid = text.parse().map_err(|_| {
-        Failure::new(
-            spice_core::error::ErrorCode::InvalidRequest,
-            format!("{text:?} is not a command id, which is a UUID"),
-        )
-        .with("field", "command_id")
+        let message = format!("{text:?} is not a command id, which is a UUID");
+        Failure::new(ErrorCode::InvalidRequest, message).with("field", "command_id")
     })?;
     let command = CommandId(id);
-    let Some(receipt) = call.api.engine.writer.receipt(command).await? else {
-        return Err(Failure::not_found(format!("there is no command {command}"))
-            .with("command_id", command.to_string()));
-    };
-    let status = call.api.command_status(&receipt).await?;
-    answer::json(
-        StatusCode::OK,
-        &shape(&receipt, &status, &result(&receipt, &status)),
-    )
+    let receipt = call.api.engine.writer.receipt(command).await?;
+    receipt.ok_or_else(|| {
+        Failure::not_found(format!("there is no command {command}"))
+            .with("command_id", command.to_string())
+    })
+}
+
+/// A status as the text of a `CommandResult`.
+pub(crate) fn text(receipt: &Receipt, status: &CommandStatus) -> Result<String, serde_json::Error> {
+    let result = result(receipt, status);
+    serde_json::to_string(&shape(receipt, status, &result))
 }
 
 fn shape<'a>(receipt: &Receipt, status: &CommandStatus, result: &'a Json) -> CommandResult<'a> {

@@ -1,25 +1,35 @@
 //! Databases: list, create, look at, delete.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use spice_core::{
     command::Action,
-    error::ErrorCode,
+    error::{ErrorCode, StoreError},
     id::LogPosition,
-    name::{BranchName, DatabaseName},
+    lineage::View,
+    name::{BranchName, ClassName, DatabaseName},
+    ontology::Schema,
+    port::graph::{Entity, Graph},
 };
 
 use crate::{
     http::{
+        Api,
         answer::{self, Answer},
         bodies::DatabaseBody,
         call::Call,
         failure::Failure,
+        read::Reading,
         submit::Submitted,
         wait::Needs,
     },
     writer::Snapshot,
 };
+
+/// How many versions are read at once from the graph.
+const CHUNK: usize = 1_000;
 
 pub(crate) async fn list(call: Call) -> Answer {
     let engine = &call.api.engine;
@@ -119,9 +129,12 @@ pub(crate) async fn get(call: Call) -> Answer {
     let reading = call
         .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
         .await?;
-    let snapshot = &reading.snapshot;
-    let mut data = summary(snapshot);
-    let details = details(&call, snapshot).await?;
+    let snapshot = match reading.as_of {
+        None => Snapshot::clone(&reading.snapshot),
+        Some(position) => then(&call.api, &reading.snapshot, position).await?,
+    };
+    let mut data = summary(&snapshot);
+    let details = details(&call, &reading, &snapshot).await?;
     if let (Some(data), Value::Object(details)) = (data.as_object_mut(), details) {
         data.extend(details.clone());
         data.insert("data".into(), details.into());
@@ -129,20 +142,36 @@ pub(crate) async fn get(call: Call) -> Answer {
     answer::success("the database", data)
 }
 
-async fn details(call: &Call, snapshot: &Snapshot) -> Result<Value, Failure> {
+/// What a snapshot said at a position of the database and its branches.
+async fn then(api: &Api, now: &Snapshot, position: LogPosition) -> Result<Snapshot, Failure> {
+    let database = api.database_at(now, position).await?.ok_or_else(|| {
+        Failure::not_found(format!("the database was not there yet at {position}"))
+    })?;
+    Ok(Snapshot {
+        end: position.next(),
+        database,
+        branches: Arc::new(api.branches_at(now, position).await?),
+        ..now.clone()
+    })
+}
+
+async fn details(call: &Call, reading: &Reading, snapshot: &Snapshot) -> Result<Value, Failure> {
     let engine = &call.api.engine;
-    let view = snapshot.view(&BranchName::main(), None)?;
-    let (graph, documents, counts) = futures::try_join!(
+    let (graph, documents) = futures::try_join!(
         engine.graph.sink(&snapshot.stream),
         engine.documents.sink(&snapshot.stream),
-        engine.documents.counts(&view),
     )?;
+    let schema = reading.schema(&call.api).await?;
+    let counts = match reading.as_of {
+        None => engine.documents.counts(&reading.view).await?,
+        Some(_) => counted(&*engine.graph, &reading.view, &schema).await?,
+    };
     let by_class: Map<String, Value> = counts
         .iter()
         .map(|(class, count)| (class.to_string(), (*count).into()))
         .collect();
     let instances: u64 = counts.iter().map(|(_, count)| count).sum();
-    let classes = snapshot.schema(&BranchName::main())?.iter().count();
+    let classes = schema.iter().count();
     let lag = |position: LogPosition| snapshot.end.0.saturating_sub(position.0);
     Ok(json!({
         "exists": true,
@@ -156,6 +185,37 @@ async fn details(call: &Call, snapshot: &Snapshot) -> Result<Value, Failure> {
         "counts": {"classes": classes, "instances": instances, "by_class": by_class},
         "lag": {"graph": lag(graph.position), "documents": lag(documents.position)},
     }))
+}
+
+/// How many instances of each class showed: nothing but the versions themselves tells.
+async fn counted(
+    graph: &dyn Graph,
+    view: &View,
+    schema: &Schema,
+) -> Result<Vec<(ClassName, u64)>, StoreError> {
+    let mut counts = Vec::new();
+    for class in schema.iter() {
+        let (mut count, mut after) = (0, None::<String>);
+        loop {
+            let after_last = after.as_deref();
+            let page = graph.scan(view, &class.id, &[], after_last, CHUNK).await?;
+            count += page.versions.len() as u64;
+            after = page
+                .versions
+                .last()
+                .and_then(|version| match &version.entity {
+                    Entity::Instance(instance) => Some(instance.id.as_str().to_owned()),
+                    Entity::Class(_) => None,
+                });
+            if !page.more || after.is_none() {
+                break;
+            }
+        }
+        if count > 0 {
+            counts.push((class.id.clone(), count));
+        }
+    }
+    Ok(counts)
 }
 
 fn summary(snapshot: &Snapshot) -> Value {

@@ -1,16 +1,20 @@
 //! Graph queries over HTTP.
 
+use std::collections::HashMap;
+
 use axum::http::StatusCode;
 use serde_json::json;
 use spice_core::{error::ErrorCode, id::LogPosition};
 
 use crate::{
-    graph_query::{Assembly, GraphRequest, SimpleRequest, plan, schema_paths, walk},
+    graph_query::{Assembly, GraphRequest, Page, SimpleRequest, plan, schema_paths, walk},
     http::{
         answer::{self, Answer},
         call::Call,
         failure::Failure,
+        origin::Origin,
         probes,
+        read::Reading,
         render::Frame,
         wait::Needs,
     },
@@ -56,6 +60,7 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
     } else {
         None
     };
+    let origins = origins(call, request, &reading, &page).await?;
     let last = LogPosition(reading.snapshot.end.0.saturating_sub(1));
     let assembly = Assembly {
         request,
@@ -64,6 +69,7 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
         page: &page,
         documents: documents.as_deref(),
         from_graph,
+        origins: &origins,
         frame: Frame {
             database: &reading.snapshot.stream.database,
             branch: &reading.branch,
@@ -74,6 +80,24 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
     };
     let texts = assembly.texts();
     answer::json(StatusCode::OK, &assembly.answer(&texts))
+}
+
+/// Where the versions of a page come from, when that is asked for.
+async fn origins(
+    call: &Call,
+    request: &GraphRequest,
+    reading: &Reading,
+    page: &Page<'_>,
+) -> Result<HashMap<LogPosition, Origin>, Failure> {
+    let mut origins = HashMap::new();
+    if !request.include_provenance && !request.include_audit {
+        return Ok(origins);
+    }
+    for position in page.positions() {
+        let origin = call.api.origin(&reading.view.stream, position).await?;
+        origins.extend(origin.map(|origin| (position, origin)));
+    }
+    Ok(origins)
 }
 
 pub(crate) async fn paths(call: Call) -> Answer {

@@ -1,12 +1,16 @@
 //! Lists and single reads of instances: of now from the documents, of a position from the graph.
 
+mod order;
+mod past;
+mod steady;
+mod words;
+
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use spice_core::{
     error::{ErrorCode, StoreError},
-    id::InstanceRef,
-    json::{Json, Properties},
+    id::{InstanceRef, LogPosition},
     name::{ClassName, InstanceId},
     ontology::Class,
     port::{
@@ -16,6 +20,7 @@ use spice_core::{
     query::{Filter, Order},
 };
 
+use self::order::Cursor;
 use crate::http::{
     answer::{self, Answer},
     call::Call,
@@ -27,8 +32,6 @@ use crate::http::{
 
 const LIMIT: u64 = 1_000;
 const USUAL_LIMIT: u64 = 100;
-/// How many versions are read at once from the graph.
-const CHUNK: usize = 1_000;
 
 #[derive(Serialize)]
 struct InstancePage<'a> {
@@ -59,76 +62,114 @@ struct Wish<'a> {
     offset: usize,
 }
 
+/// What a list found.
+struct Found {
+    items: Vec<Item>,
+    total: u64,
+    cursor: Option<String>,
+}
+
+/// An instance as it was found: by the documents, or by the graph.
+enum Item {
+    Document(Document),
+    Version(Version),
+}
+
 pub(crate) async fn list(call: Call) -> Answer {
     let class_name = call.segment(5)?;
     let wish = wish(&call)?;
-    let reading = call.reading(Needs::DOCUMENTS).await?;
-    let class = reading.class(&call.api, &class_name).await?;
-    let filters = Filter::parse_all(&class, &wish.filter)?;
-    let order = wish
-        .order
-        .map(|text| Order::parse(&class, text))
-        .transpose()?;
-    let search = Search {
-        class: class.id.clone(),
-        text: wish.text.map(str::to_owned),
-        filters,
-        order,
-        cursor: wish.cursor.map(str::to_owned),
-        offset: wish.offset,
-        limit: wish.limit,
+    let given = match wish.cursor {
+        Some(text) if wish.is_ours(&call) => {
+            Some(Cursor::parse(text).ok_or_else(|| not_a_cursor(&call))?)
+        }
+        _ => None,
     };
-    if reading.as_of.is_some() {
-        return list_at(&call, &reading, &class, &wish, search).await;
+    let as_of = call.parameter("as_of");
+    let pinned = given.as_ref().map(|cursor| cursor.position);
+    let pinned = pinned.filter(|_| as_of.is_some());
+    let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;
+    let asked = as_of.and_then(|text| text.parse().ok().map(LogPosition));
+    if pinned.is_some() && (reading.as_of != pinned || asked.is_some_and(|it| pinned != Some(it))) {
+        return Err(not_a_cursor(&call));
     }
-    let page = call
-        .api
-        .engine
-        .documents
-        .search(&reading.view, &search)
-        .await
-        .map_err(|error| of_search(error, &search))?;
+    let class = reading.class(&call.api, &class_name).await?;
+    let search = wish.search(&class)?;
+    let found = match reading.as_of {
+        Some(position) => {
+            let after = given.and_then(|cursor| cursor.after);
+            past::list(&call.api, &reading.view, position, &search, after).await?
+        }
+        None if search.order.is_some() => steady::list(&call, &reading, search, given).await?,
+        None => by_id(&call, &reading, &search).await?,
+    };
     let frame = frame(&call, &reading);
-    let shown = |document: &'_ Document| document.data.is_some();
-    let instances = page
-        .documents
-        .iter()
-        .filter(|document| shown(document))
-        .filter_map(|document| frame.document(document, Some(&class)))
-        .collect();
-    answer_page(&class, &wish, page.total, instances, page.cursor.as_deref())
+    let instances = found.items.iter().filter_map(|item| match item {
+        Item::Document(document) => frame.document(document, Some(&class)),
+        Item::Version(version) => frame.version(version, Some(&class)),
+    });
+    answer::json(
+        StatusCode::OK,
+        &InstancePage {
+            class_id: &class.id,
+            total: found.total,
+            limit: wish.limit,
+            offset: wish.offset,
+            search: wish.text,
+            instances: instances.collect(),
+            cursor: found.cursor.as_deref(),
+        },
+    )
+}
+
+/// A list of now in order of the id, which never moves: the documents' own cursor does.
+async fn by_id(call: &Call, reading: &Reading, search: &Search) -> Result<Found, Failure> {
+    let documents = &call.api.engine.documents;
+    let page = documents.search(&reading.view, search).await;
+    let page = page.map_err(|error| of_search(error, search))?;
+    Ok(Found {
+        items: page.documents.into_iter().map(Item::Document).collect(),
+        total: page.total,
+        cursor: page.cursor,
+    })
 }
 
 /// The one thing in a search that only a store can tell to be wrong is the cursor, its own.
 fn of_search(error: StoreError, search: &Search) -> Failure {
     match (&error, &search.cursor) {
-        (StoreError::Rejected { .. }, Some(cursor)) => {
-            let message = format!("cursor must be one that a page gave out, not {cursor:?}");
-            invalid("cursor", &message).with("value", cursor.as_str())
-        }
+        (StoreError::Rejected { .. }, Some(cursor)) => no_cursor(cursor),
         _ => error.into(),
     }
 }
 
-fn answer_page(
-    class: &Class,
-    wish: &Wish<'_>,
-    total: u64,
-    instances: Vec<InstanceDocument<'_>>,
-    cursor: Option<&str>,
-) -> Answer {
-    answer::json(
-        StatusCode::OK,
-        &InstancePage {
-            class_id: &class.id,
-            total,
-            limit: wish.limit,
-            offset: wish.offset,
-            search: wish.text,
-            instances,
-            cursor,
-        },
-    )
+fn not_a_cursor(call: &Call) -> Failure {
+    no_cursor(call.parameter("cursor").unwrap_or_default())
+}
+
+fn no_cursor(cursor: &str) -> Failure {
+    let message = format!("cursor must be one that a page of this list gave out, not {cursor:?}");
+    invalid("cursor", &message).with("value", cursor)
+}
+
+impl Wish<'_> {
+    /// Whether a cursor of this list is one of ours, not the documents'.
+    fn is_ours(&self, call: &Call) -> bool {
+        self.order.is_some() || call.parameter("as_of").is_some()
+    }
+
+    fn search(&self, class: &Class) -> Result<Search, Failure> {
+        let order = self.order.map(|text| Order::parse(class, text));
+        let order = order.transpose()?;
+        let is_plain = order.is_none();
+        Ok(Search {
+            class: class.id.clone(),
+            text: self.text.map(str::to_owned),
+            filters: Filter::parse_all(class, &self.filter)?,
+            order,
+            cursor: self.cursor.filter(|_| is_plain).map(str::to_owned),
+            offset: self.offset,
+            limit: self.limit,
+        })
+    }
 }
 
 fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
@@ -158,153 +199,6 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
         limit,
         offset,
     })
-}
-
-/// A list at a position: from the graph, which keeps every version.
-async fn list_at(
-    call: &Call,
-    reading: &Reading,
-    class: &Class,
-    wish: &Wish<'_>,
-    search: Search,
-) -> Answer {
-    if search.order.is_some() && search.cursor.is_some() {
-        return Err(invalid(
-            "cursor",
-            "an ordered list at a position is paged by offset",
-        ));
-    }
-    let mut matching = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let graph = &call.api.engine.graph;
-        let page = graph
-            .scan(
-                &reading.view,
-                &class.id,
-                &search.filters,
-                after.as_deref(),
-                CHUNK,
-            )
-            .await?;
-        after = page
-            .versions
-            .last()
-            .and_then(|version| id_of(version).map(str::to_owned));
-        let words = search.text.as_deref();
-        matching.extend(
-            page.versions
-                .into_iter()
-                .filter(|version| has_words(class, version, words)),
-        );
-        if !page.more || after.is_none() {
-            break;
-        }
-    }
-    let total = matching.len() as u64;
-    if let Some(order) = &search.order {
-        sort(&mut matching, order);
-    }
-    if let Some(cursor) = &search.cursor {
-        matching.retain(|version| id_of(version).is_some_and(|id| id > cursor.as_str()));
-    }
-    let more = matching.len() > search.offset.saturating_add(search.limit);
-    let page: Vec<&Version> = matching
-        .iter()
-        .skip(search.offset)
-        .take(search.limit)
-        .collect();
-    let cursor = page.last().filter(|_| more && search.order.is_none());
-    let cursor = cursor.and_then(|version| id_of(version));
-    let frame = frame(call, reading);
-    let instances = page
-        .iter()
-        .filter_map(|version| frame.version(version, Some(class)))
-        .collect();
-    answer_page(class, wish, total, instances, cursor)
-}
-
-fn sort(versions: &mut [Version], order: &Order) {
-    let value = |version: &Version| {
-        if order.property.as_str() == spice_core::query::INSTANCE_ID {
-            return id_of(version).map(|id| Json::from(Value::from(id)));
-        }
-        let properties: Properties = version.data.as_ref()?.read().ok()?;
-        properties.get(&order.property).cloned()
-    };
-    versions.sort_by_cached_key(|version| Ordered {
-        order: order.clone(),
-        value: value(version),
-    });
-}
-
-/// A value in the order that was asked for; the sort is stable, so equals stay in order of id.
-struct Ordered {
-    order: Order,
-    value: Option<Json>,
-}
-
-impl PartialEq for Ordered {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.order
-            .compare(self.value.as_ref(), other.value.as_ref())
-    }
-}
-
-/// Whether every word is in a text property, as [`Search::text`] means it.
-fn has_words(class: &Class, version: &Version, words: Option<&str>) -> bool {
-    let Some(words) = words else {
-        return true;
-    };
-    let Some(properties) = version
-        .data
-        .as_ref()
-        .and_then(|data| data.read::<Properties>().ok())
-    else {
-        return false;
-    };
-    let mut known = Vec::new();
-    for property in class.text_properties() {
-        if let Some(text) = properties.get(property).and_then(Json::as_string) {
-            known.extend(split(&text));
-        }
-    }
-    words.split_whitespace().all(|word| {
-        let prefix = word.ends_with('*');
-        let parts = split(word);
-        let last = parts.len().saturating_sub(1);
-        parts.iter().enumerate().all(|(index, part)| {
-            known.iter().any(|word| {
-                if prefix && index == last {
-                    word.starts_with(part.as_str())
-                } else {
-                    word == part
-                }
-            })
-        })
-    })
-}
-
-fn split(text: &str) -> Vec<String> {
-    text.to_lowercase()
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
@@ -362,10 +256,10 @@ fn frame<'a>(call: &'a Call, reading: &'a Reading) -> Frame<'a> {
     }
 }
 
-fn id_of(version: &Version) -> Option<&str> {
-    match &version.entity {
-        Entity::Instance(instance) => Some(instance.id.as_str()),
-        Entity::Class(_) => None,
+fn id_of(entity: &Entity) -> &str {
+    match entity {
+        Entity::Instance(instance) => instance.id.as_str(),
+        Entity::Class(class) => class.as_str(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a read stands on: a database, a branch, a position (`as_of`), and how new it must be
 //! (`at_least`).
 
+mod past;
+
 use std::{sync::Arc, time::Duration};
 
 use spice_core::{
@@ -15,6 +17,7 @@ use spice_core::{
     port::graph::Entity,
     time::Timestamp,
 };
+use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
         Api,
         call::Call,
         failure::Failure,
-        wait::{Needs, Wanted},
+        wait::{Needs, Patience, Wanted},
     },
     writer::Snapshot,
 };
@@ -49,12 +52,31 @@ enum AtLeast {
     Command(CommandId),
 }
 
+/// A database as a read finds it, once it is as new as it asks for.
+pub(crate) struct Standing {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) as_of: Option<LogPosition>,
+    patience: Patience,
+}
+
 impl Call {
     /// What this read stands on, once the sinks in need are as new as it asks for.
     pub(crate) async fn reading(&self, needs: Needs) -> Result<Reading, Failure> {
-        let database = self.database()?;
-        let branch = self.branch()?;
-        self.reading_on(database, branch, needs).await
+        self.reading_pinned(needs, None).await
+    }
+
+    /// [`Call::reading`] at a position that a cursor tells, in place of `as_of`.
+    pub(crate) async fn reading_pinned(
+        &self,
+        needs: Needs,
+        pinned: Option<LogPosition>,
+    ) -> Result<Reading, Failure> {
+        let (database, branch) = (self.database()?, self.branch()?);
+        let mut standing = self.standing(&database, needs).await?;
+        if let Some(pinned) = pinned.filter(|pinned| *pinned < standing.snapshot.end) {
+            standing.as_of = Some(pinned);
+        }
+        self.reading_of(standing, branch, needs).await
     }
 
     /// [`Call::reading`] on a branch that is not in the query.
@@ -64,50 +86,79 @@ impl Call {
         branch: BranchName,
         needs: Needs,
     ) -> Result<Reading, Failure> {
-        let as_of = self.as_of()?;
-        let at_least = self.at_least()?;
-        let limit = Duration::from_secs(self.bounded("timeout", DEFAULT_TIMEOUT, 0..=60)? as u64);
-        let snapshot = self.api.engine.writer.snapshot(&database).await?;
-        let overlays = overlays(&snapshot, snapshot.branch(&branch)?);
-        if as_of.is_none()
-            && let Some(made) = overlays
-        {
-            // They are built from the log; what is there before would be a false answer.
-            let built = Wanted {
-                first: made.next(),
-                last: made,
-            };
-            self.api
-                .wait_shown(&snapshot.stream, needs, built, limit)
-                .await?;
-        }
-        let as_of = match as_of {
-            None => None,
-            Some(as_of) => Some(self.api.position_of(&snapshot, as_of).await?),
+        let standing = self.standing(&database, needs).await?;
+        self.reading_of(standing, branch, needs).await
+    }
+
+    async fn reading_of(
+        &self,
+        standing: Standing,
+        branch: BranchName,
+        needs: Needs,
+    ) -> Result<Reading, Failure> {
+        let Standing {
+            snapshot,
+            as_of,
+            patience,
+        } = standing;
+        let api = &self.api;
+        let (needs, shown) = match as_of {
+            None => (needs, overlays(&snapshot, snapshot.branch(&branch)?)),
+            // The graph alone keeps what was.
+            Some(position) => (Needs::GRAPH, Some(position)),
         };
-        if let Some(position) = as_of {
+        if let Some(shown) = shown {
+            // Overlays are built from the log; what is there before would be a false answer.
             let wanted = Wanted {
-                first: position.next(),
-                last: position,
+                first: shown.next(),
+                last: shown,
             };
-            self.api
-                .wait_shown(&snapshot.stream, Needs::GRAPH, wanted, limit)
-                .await?;
+            let stream = &snapshot.stream;
+            api.wait_shown(stream, needs, wanted, patience).await?;
         }
-        if let Some(at_least) = at_least {
-            let wanted = self.api.wanted(&snapshot, at_least).await?;
-            // What a read at a position shows comes from the graph alone.
-            let needs = if as_of.is_some() { Needs::GRAPH } else { needs };
-            self.api
-                .wait_shown(&snapshot.stream, needs, wanted, limit)
-                .await?;
-        }
-        let view = snapshot.view(&branch, as_of)?;
+        let view = match as_of {
+            None => snapshot.view(&branch, None)?,
+            Some(position) => api.view_at(&snapshot, &branch, position).await?,
+        };
         Ok(Reading {
             snapshot,
             branch,
             view,
             as_of,
+        })
+    }
+
+    /// The database, once the sinks in need show what `at_least` asks for, and the position that
+    /// `as_of` means.
+    pub(crate) async fn standing(
+        &self,
+        database: &DatabaseName,
+        needs: Needs,
+    ) -> Result<Standing, Failure> {
+        let (as_of, at_least) = (self.as_of()?, self.at_least()?);
+        let limit = self.bounded("timeout", DEFAULT_TIMEOUT, 0..=60)?;
+        let patience = Patience::new(Duration::from_secs(limit as u64));
+        let api = &self.api;
+        let mut snapshot = api.engine.writer.snapshot(database).await?;
+        if let Some(at_least) = at_least {
+            let wanted = api.wanted(&snapshot, at_least, patience).await?;
+            // What a read at a position shows comes from the graph alone.
+            let needs = match as_of {
+                Some(_) if needs != Needs::NOTHING => Needs::GRAPH,
+                _ => needs,
+            };
+            let stream = &snapshot.stream;
+            api.wait_shown(stream, needs, wanted, patience).await?;
+            snapshot = api.engine.writer.snapshot(database).await?;
+        }
+        let as_of = match as_of {
+            None => None,
+            Some(as_of) => Some(api.position_of(&snapshot, as_of).await?),
+        };
+        Ok(Standing {
+            snapshot,
+            as_of,
+            patience,
         })
     }
 
@@ -171,15 +222,18 @@ impl Api {
     }
 
     /// The events that `at_least` asks for: those of the command that it names or that stands at
-    /// its position, whole.
-    async fn wanted(&self, snapshot: &Snapshot, at_least: AtLeast) -> Result<Wanted, Failure> {
+    /// its position, whole. A position that is not in the log yet is waited for.
+    async fn wanted(
+        &self,
+        snapshot: &Snapshot,
+        at_least: AtLeast,
+        patience: Patience,
+    ) -> Result<Wanted, Failure> {
         let command = match at_least {
             AtLeast::Command(command) => command,
             AtLeast::Position(position) => {
                 if position >= snapshot.end {
-                    let last = snapshot.end.0.saturating_sub(1);
-                    let message = format!("position {position} is beyond the log's last, {last}");
-                    return Err(invalid("at_least", message).with("position", last));
+                    self.wait_appended(snapshot, position, patience).await?;
                 }
                 let records = self.engine.log.read(&snapshot.stream, position, 1).await?;
                 let Some(record) = records.first() else {
@@ -200,6 +254,31 @@ impl Api {
                 "at_least",
                 format!("no command {command} stands in the log of this database"),
             )),
+        }
+    }
+}
+
+impl Api {
+    /// Waits until a position is in the log.
+    async fn wait_appended(
+        &self,
+        snapshot: &Snapshot,
+        position: LogPosition,
+        patience: Patience,
+    ) -> Result<(), Failure> {
+        let database = &snapshot.stream.database;
+        let appended = self.engine.writer.snapshot_with(database, position);
+        match timeout_at(patience.deadline, appended).await {
+            Ok(appended) => Ok(appended.map(|_| ())?),
+            Err(_) => {
+                let last = self.engine.log.end(&snapshot.stream).await?.0;
+                let last = last.saturating_sub(1);
+                let seconds = patience.limit.as_secs_f64();
+                let message = format!(
+                    "position {position} is not in the log after {seconds} s; its last is {last}"
+                );
+                Err(Failure::new(ErrorCode::Timeout, message).with("position", last))
+            }
         }
     }
 }

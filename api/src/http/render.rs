@@ -6,7 +6,7 @@ use spice_core::{
     decide::Receipt,
     id::{EventId, LogPosition, Sequence},
     json::Json,
-    model::{AggregateState, ModelEntry, ModelKey, fold},
+    model::{AggregateState, ModelEntry, ModelKey},
     name::{BranchName, ClassName, DatabaseName},
     ontology::Class,
     port::{
@@ -17,11 +17,7 @@ use spice_core::{
     time::Timestamp,
 };
 
-use crate::http::{
-    Api,
-    failure::Failure,
-    read::{Reading, read_envelope},
-};
+use crate::http::{Api, failure::Failure, read::Reading};
 
 /// How many classes are read at once from the write model.
 const PAGE: usize = 1_000;
@@ -154,7 +150,7 @@ impl Api {
         let mut newest: std::collections::BTreeMap<ModelKey, ModelEntry> =
             std::collections::BTreeMap::new();
         let (model, stream) = (&self.engine.model, &reading.view.stream);
-        let tail = self.tail(reading).await?;
+        let tail = self.class_tail(reading).await?;
         let mut after: Option<ModelKey> = None;
         loop {
             let lineage = &reading.view.lineage;
@@ -197,7 +193,7 @@ impl Api {
                 .find_map(|version| of_version(reading, version))
         } else {
             let key = ModelKey::class(class);
-            let tail = self.tail(reading).await?;
+            let tail = self.class_tail(reading).await?;
             let lookup = Lookup {
                 lineage: reading.view.lineage.clone(),
                 key: key.clone(),
@@ -227,31 +223,13 @@ impl Api {
         })
     }
 
-    /// The class entries of the log's tail, which the registry does not reflect yet. Read before
-    /// the registry is, so that nothing falls in between.
-    async fn tail(&self, reading: &Reading) -> Result<Vec<ModelEntry>, Failure> {
-        let stream = &reading.view.stream;
-        let mut next = self.engine.model.reflected(stream).await?;
-        let mut entries = Vec::new();
-        while next < reading.snapshot.end {
-            let records = self.engine.log.read(stream, next, PAGE).await?;
-            let Some(last) = records.last() else {
-                break;
-            };
-            next = last.position.next();
-            for record in &records {
-                let envelope = read_envelope(&record.line)?;
-                let made =
-                    fold(&envelope).map_err(|error| spice_core::error::StoreError::Damaged {
-                        store: "log",
-                        reason: error.to_string(),
-                    })?;
-                entries.extend(made.into_iter().filter(|entry| {
-                    entry.key.as_str().starts_with(ModelKey::CLASSES)
-                        && reading.view.lineage.shows(entry.branch, entry.position)
-                }));
-            }
-        }
+    /// The class entries of the log's tail that show. Read before the registry is, so that nothing
+    /// falls in between.
+    async fn class_tail(&self, reading: &Reading) -> Result<Vec<ModelEntry>, Failure> {
+        let (stream, end) = (&reading.view.stream, reading.snapshot.end);
+        let mut entries = self.tail(stream, end, ModelKey::CLASSES).await?;
+        let lineage = &reading.view.lineage;
+        entries.retain(|entry| lineage.shows(entry.branch, entry.position));
         Ok(entries)
     }
 }

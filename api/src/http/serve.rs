@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -14,6 +14,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::http::push::Ending;
 
 /// How long open connections may take to finish after the end was asked for.
 const GRACE: Duration = Duration::from_secs(3);
@@ -29,6 +31,7 @@ pub async fn serve(
     ending: CancellationToken,
 ) -> Result<(), io::Error> {
     let mut connections = JoinSet::new();
+    let router = router.layer(Extension(Ending(ending.clone())));
     loop {
         tokio::select! {
             biased;

@@ -9,6 +9,7 @@ pub(crate) mod graph;
 pub(crate) mod instances;
 pub(crate) mod ontology;
 pub(crate) mod service;
+pub(crate) mod traces;
 
 use std::borrow::Cow;
 

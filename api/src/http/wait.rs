@@ -62,6 +62,23 @@ pub(crate) struct Wanted {
     pub(crate) last: LogPosition,
 }
 
+/// How long a read may wait, in all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) limit: Duration,
+    pub(crate) deadline: Instant,
+}
+
+impl Patience {
+    /// From now on.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            deadline: Instant::now() + limit,
+        }
+    }
+}
+
 impl Api {
     /// Waits until nothing of a command will change any more, or until the time has run out; how
     /// far it is then.
@@ -70,7 +87,7 @@ impl Api {
         receipt: &Receipt,
         limit: Duration,
     ) -> Result<State, StoreError> {
-        let mut waiting = Waiting::new(self, &receipt.stream, limit);
+        let mut waiting = Waiting::new(self, &receipt.stream, Patience::new(limit));
         loop {
             let state = self.command_status(receipt).await?.state;
             if state.is_final() || !waiting.again().await {
@@ -86,16 +103,16 @@ impl Api {
         stream: &StreamId,
         needs: Needs,
         wanted: Wanted,
-        limit: Duration,
+        patience: Patience,
     ) -> Result<(), Failure> {
-        let mut waiting = Waiting::new(self, stream, limit);
+        let mut waiting = Waiting::new(self, stream, patience);
         loop {
             let passed = self.has_passed(stream, needs, wanted.last).await?;
             if passed && self.parked(stream, needs, wanted).await?.is_empty() {
                 return Ok(());
             }
             if !waiting.again().await {
-                return Err(self.late(stream, needs, wanted, limit).await?);
+                return Err(self.late(stream, needs, wanted, patience.limit).await?);
             }
         }
     }
@@ -176,11 +193,11 @@ struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn new(api: &'a Api, stream: &'a StreamId, limit: Duration) -> Self {
+    fn new(api: &'a Api, stream: &'a StreamId, patience: Patience) -> Self {
         Self {
             api,
             stream,
-            deadline: Instant::now() + limit,
+            deadline: patience.deadline,
             seen: 0,
         }
     }

@@ -107,17 +107,37 @@ pub trait Graph: Send + Sync {
     /// The live classes that show in a view, by name.
     async fn classes(&self, view: &View) -> StoreResult<Vec<Version>>;
 
-    /// Live instances of `source` that refer to any of `targets` through `predicate`.
+    /// Live instances of `source` that refer to any of `targets` through `predicate`, by id, after
+    /// `after`, at most `limit`. It holds no more than that, however many refer.
     async fn referrers(
         &self,
         view: &View,
         source: &ClassName,
         predicate: &PropertyName,
         targets: &[InstanceRef],
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page>;
+
+    /// The versions of an entity that show in a view, newest first, before a position, at most
+    /// `limit`.
+    async fn history_before(
+        &self,
+        view: &View,
+        entity: &Entity,
+        before: LogPosition,
+        limit: usize,
     ) -> StoreResult<Vec<Version>>;
 
     /// Every version of an entity that shows in a view, oldest first.
-    async fn history(&self, view: &View, entity: &Entity) -> StoreResult<Vec<Version>>;
+    async fn history(&self, view: &View, entity: &Entity) -> StoreResult<Vec<Version>> {
+        let every = usize::MAX;
+        let mut versions = self
+            .history_before(view, entity, LogPosition::MAX, every)
+            .await?;
+        versions.reverse();
+        Ok(versions)
+    }
 
     /// For verification: the newest version of every entity *written on* `branch`, ordered by
     /// entity, after `after`, at most `limit`; tombstones included.

@@ -3,6 +3,7 @@
 mod apply;
 
 mod read;
+mod referrers;
 mod rows;
 
 use async_trait::async_trait;
@@ -125,17 +126,30 @@ impl Graph for SqliteGraph {
         source: &ClassName,
         predicate: &PropertyName,
         targets: &[InstanceRef],
-    ) -> StoreResult<Vec<Version>> {
-        let (view, source) = (view.clone(), source.clone());
-        let (predicate, targets) = (predicate.clone(), targets.to_vec());
-        let read =
-            move |connection: &_| read::referrers(connection, &view, &source, &predicate, &targets);
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page> {
+        let question = referrers::Question {
+            view: view.clone(),
+            source: source.clone(),
+            predicate: predicate.clone(),
+            targets: targets.to_vec(),
+            after: after.map(str::to_owned),
+            limit,
+        };
+        let read = move |connection: &_| referrers::referrers(connection, &question);
         self.database.read(read).await
     }
 
-    async fn history(&self, view: &View, entity: &Entity) -> StoreResult<Vec<Version>> {
+    async fn history_before(
+        &self,
+        view: &View,
+        entity: &Entity,
+        before: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Version>> {
         let (view, entity) = (view.clone(), entity.clone());
-        let read = move |connection: &_| read::history(connection, &view, &entity);
+        let read = move |connection: &_| read::history(connection, &view, &entity, before, limit);
         self.database.read(read).await
     }
 

@@ -236,8 +236,8 @@ pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
     let targets = [instance(1, 3)];
     let predicate = "link".parse().unwrap();
     let found = graph
-        .referrers(&view, &class, &predicate, &targets)
+        .referrers(&view, &class, &predicate, &targets, None, 10)
         .await
         .unwrap();
-    assert_eq!(found, [right]);
+    assert_eq!(found.versions, [right]);
 }

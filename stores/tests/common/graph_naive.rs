@@ -93,6 +93,11 @@ async fn check(graph: &dyn Graph, story: &Story) {
             };
             let history: Vec<_> = story.versions.iter().filter(shows).cloned().collect();
             assert_eq!(graph.history(&view, entity).await.unwrap(), history);
+            if let [.., last, _] = history.as_slice() {
+                let before = last.position.next();
+                let page = graph.history_before(&view, entity, before, 1).await;
+                assert_eq!(page.unwrap(), std::slice::from_ref(last));
+            }
         }
     }
     check_latest(graph, story, &entities).await;
@@ -200,19 +205,28 @@ async fn check_referrers(graph: &dyn Graph, view: &View, class: usize, live: &[V
             .cloned()
             .collect();
         let source = instance(class, 0).class;
-        let found = graph
-            .referrers(view, &source, &predicate, &targets)
-            .await
-            .unwrap();
-        assert_eq!(found, expected);
+        for limit in [1, 2, 100] {
+            let mut found: Vec<Version> = Vec::new();
+            loop {
+                let after = found.last().and_then(|last| match &last.entity {
+                    Entity::Instance(at) => Some(at.id.as_str().to_owned()),
+                    Entity::Class(_) => None,
+                });
+                let page = graph
+                    .referrers(view, &source, &predicate, &targets, after.as_deref(), limit)
+                    .await
+                    .unwrap();
+                assert!(page.versions.len() <= limit);
+                found.extend(page.versions);
+                if !page.more {
+                    break;
+                }
+            }
+            assert_eq!(found, expected);
+        }
         let other = "other".parse().unwrap();
-        assert!(
-            graph
-                .referrers(view, &source, &other, &targets)
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        let none = graph.referrers(view, &source, &other, &targets, None, 9);
+        assert!(none.await.unwrap().versions.is_empty());
     }
 }
 

@@ -196,14 +196,24 @@ impl Graph for MemoryGraph {
         source: &ClassName,
         predicate: &PropertyName,
         targets: &[InstanceRef],
-    ) -> StoreResult<Vec<Version>> {
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page> {
         let refers = |entry: &&Entry| {
             targets
                 .iter()
                 .any(|target| entry.refers(predicate.as_str(), &target.to_string()))
         };
         let live = self.entries(source.as_str()).filter(|entry| entry.live);
-        Ok(live.filter(refers).map(Entry::version).collect())
+        let mut versions: Vec<Version> = live.filter(refers).map(Entry::version).collect();
+        versions.sort_by(|one, other| one.entity.cmp(&other.entity));
+        versions.retain(|version| match &version.entity {
+            Entity::Instance(at) => after.is_none_or(|after| at.id.as_str() > after),
+            Entity::Class(_) => false,
+        });
+        let more = versions.len() > limit;
+        versions.truncate(limit);
+        Ok(Page { versions, more })
     }
 
     async fn sink(&self, _: &StreamId) -> StoreResult<Sink> {
@@ -225,7 +235,13 @@ impl Graph for MemoryGraph {
         unimplemented!()
     }
 
-    async fn history(&self, _: &View, _: &Entity) -> StoreResult<Vec<Version>> {
+    async fn history_before(
+        &self,
+        _: &View,
+        _: &Entity,
+        _: LogPosition,
+        _: usize,
+    ) -> StoreResult<Vec<Version>> {
         unimplemented!()
     }
 

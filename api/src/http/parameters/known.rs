@@ -81,8 +81,8 @@ pub(crate) const CURSOR: Parameter = Parameter::text(
     "The `cursor` of the page before. Does not go together with `offset`.",
 );
 
-/// A read of the present.
-pub(crate) const NEWEST: &[Parameter] = &[AT_LEAST, TIMEOUT];
+/// A read of a whole database, now or in the past.
+pub(crate) const UNBRANCHED: &[Parameter] = &[AS_OF, AT_LEAST, TIMEOUT];
 
 /// A read of a branch, now or in the past.
 pub(crate) const READ: &[Parameter] = &[BRANCH, AS_OF, AT_LEAST, TIMEOUT];

@@ -9,7 +9,8 @@ use crate::http::{
     bodies::DatabaseBody,
     databases,
     operation::{Operation, Subject, reads, writes},
-    parameters::known,
+    parameters::{Parameter, known},
+    push,
     shapes::databases::{DatabaseDescription, DatabaseList, DatabaseWritten, Existence},
 };
 
@@ -20,6 +21,7 @@ pub(super) fn gateway() -> Subject {
         create("/api/v1/databases"),
         get(),
         delete(),
+        events(),
     ])
 }
 
@@ -39,6 +41,7 @@ pub(super) fn oms() -> Subject {
         .answers::<Existence>(200, "Whether there is one."),
         get().also_at(&create_and_list[..1]),
         delete().also_at(&create_and_list),
+        events(),
     ])
 }
 
@@ -84,7 +87,7 @@ fn get() -> Operation {
         "Tells about a database: what it holds and how far its projections are.",
         databases::get,
     )
-    .takes(known::NEWEST)
+    .takes(known::UNBRANCHED)
     .answers::<ApiResponse<'static, DatabaseDescription>>(200, "The database.")
 }
 
@@ -99,4 +102,34 @@ fn delete() -> Operation {
     .takes(&[known::EXPECTED_SEQ])
     .commands::<ApiResponse<'static, DatabaseWritten>>(200)
     .fails(&[ErrorCode::OptimisticConcurrencyConflict])
+}
+
+fn events() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/events",
+        "watchDatabase",
+        "Tells what happens in a database, as server-sent events.",
+        push::database_events,
+    )
+    .takes(&[
+        Parameter::text(
+            "branch",
+            "Only what happens on this branch and to the database as a whole; all when absent.",
+        )
+        .matching(r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", 1, 100)
+        .like("main"),
+        Parameter::whole(
+            "from",
+            "The first position of the log that is told; what comes next when absent.",
+        ),
+    ])
+    .notes(
+        "Each domain event of the log is one event: its type as `event`, its envelope as `data`, \
+         its position as `id`. A client that comes back with `Last-Event-ID` goes on behind it: \
+         nothing is left out and nothing comes twice. The stream ends with the database, and \
+         with the service.",
+    )
+    .answers_as::<String>(200, "text/event-stream", "The events, as they come.")
+    .fails(&[ErrorCode::NotFound])
 }

@@ -7,10 +7,14 @@ use spice_core::error::ErrorCode;
 use crate::http::{
     answer::CommandResult,
     bodies::{BulkBody, InstanceBody, TransactionBody},
-    instances, lists,
+    history, instances, lists,
     operation::{Operation, Subject, reads, writes},
     parameters::{Parameter, known},
-    shapes::instances::{InstancePage, OneInstance},
+    samples,
+    shapes::{
+        instances::{InstancePage, OneInstance},
+        traces::{InstanceHistory, SampleValues},
+    },
 };
 
 const ON_ERROR: Parameter = Parameter::choice(
@@ -24,6 +28,8 @@ pub(super) fn gateway() -> Subject {
     subject(vec![
         list(),
         get(),
+        history(),
+        sample_values(),
         create("/api/v1/databases/{db}/instances/{class}/create"),
         bulk_create("/api/v1/databases/{db}/instances/{class}/bulk-create"),
         update("/api/v1/databases/{db}/instances/{class}/{id}/update"),
@@ -37,6 +43,8 @@ pub(super) fn oms() -> Subject {
     subject(vec![
         list(),
         get(),
+        history(),
+        sample_values(),
         create("/api/v1/instances/{db}/async/{class}/create"),
         bulk_create("/api/v1/instances/{db}/async/{class}/bulk-create"),
         update("/api/v1/instances/{db}/async/{class}/{id}/update"),
@@ -85,6 +93,51 @@ fn get() -> Operation {
     .speaks()
     .answers::<OneInstance>(200, "The instance.")
     .fails(&[ErrorCode::InvalidName])
+}
+
+fn history() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/class/{class}/instance/{id}/history",
+        "getInstanceHistory",
+        "Lists the versions of an instance, newest first: who changed what, when.",
+        history::history,
+    )
+    .takes(known::READ)
+    .takes(&[
+        Parameter::whole("limit", "The most versions of the answer.")
+            .within(1, 1_000)
+            .or(50),
+        Parameter::text("cursor", "The `cursor` of the page before."),
+    ])
+    .notes(
+        "On a branch it includes what the branch shows of its parents. A deleted instance has a \
+         history, too; its newest version has no data.",
+    )
+    .answers::<InstanceHistory>(200, "A page of versions.")
+    .fails(&[ErrorCode::InvalidName])
+}
+
+fn sample_values() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/class/{class}/sample-values",
+        "getSampleValues",
+        "Lists values that occur, by property, with how often they do.",
+        samples::sample_values,
+    )
+    .takes(known::READ)
+    .takes(&[
+        Parameter::whole("limit", "The most values of a property.")
+            .within(1, 100)
+            .or(10),
+        Parameter::text("property", "Only this property, by id or label."),
+    ])
+    .notes(
+        "The counts are those of a sample: the first instances by id, at most `sample_limit`. \
+         `complete` tells whether the sample is all there is.",
+    )
+    .answers::<SampleValues>(200, "The values.")
 }
 
 fn create(path: &'static str) -> Operation {

@@ -72,12 +72,23 @@ impl Graph for GatedGraph {
         source: &ClassName,
         predicate: &PropertyName,
         targets: &[InstanceRef],
-    ) -> StoreResult<Vec<Version>> {
-        gated!(self, referrers(view, source, predicate, targets))
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreResult<Page> {
+        gated!(
+            self,
+            referrers(view, source, predicate, targets, after, limit)
+        )
     }
 
-    async fn history(&self, view: &View, entity: &Entity) -> StoreResult<Vec<Version>> {
-        gated!(self, history(view, entity))
+    async fn history_before(
+        &self,
+        view: &View,
+        entity: &Entity,
+        before: LogPosition,
+        limit: usize,
+    ) -> StoreResult<Vec<Version>> {
+        gated!(self, history_before(view, entity, before, limit))
     }
 
     async fn latest(

@@ -1,26 +1,23 @@
 //! Snapshot reads through the layers of a view.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     ops::ControlFlow,
 };
 
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
-    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
+    id::{BranchGeneration, LogPosition, StreamId},
     lineage::View,
-    name::{ClassName, PropertyName},
+    name::ClassName,
     port::graph::{Entity, Page, Version},
     query::Filter,
 };
 
-use super::{
-    apply::find_link,
-    rows::{version, version_columns},
-};
+use super::rows::{version, version_columns};
 use crate::sqlite::{
     candidates,
-    columns::{bound, from_column, optional_text, position, text},
+    columns::{bound, from_column, optional_text, position},
     failure::Attempt,
     index::Indexer,
     layers::{KeyRange, Layer, Shown, walk},
@@ -243,75 +240,31 @@ pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Versi
     Ok(classes)
 }
 
-pub(super) fn referrers(
-    connection: &Connection,
-    view: &View,
-    source: &ClassName,
-    predicate: &PropertyName,
-    targets: &[InstanceRef],
-) -> Attempt<Vec<Version>> {
-    let part = Part::instances(source);
-    let layers = layers_of(connection, view, &part)?;
-    let mut ids = BTreeSet::new();
-    let mut find = connection.prepare_cached(
-        "SELECT source_id FROM referrers WHERE link = ?1 AND target_id = ?2 AND position <= ?3",
-    )?;
-    for layer in &layers {
-        let mut links: HashMap<&ClassName, Option<i64>> = HashMap::new();
-        for target in targets {
-            let link = if let Some(link) = links.get(&target.class) {
-                *link
-            } else {
-                let link = find_link(connection, layer.scope, predicate, &target.class)?;
-                links.insert(&target.class, link);
-                link
-            };
-            let Some(link) = link else { continue };
-            let mut rows = find.query(params![link, target.id.as_str(), layer.until])?;
-            while let Some(row) = rows.next()? {
-                let id = text(row, 0)?;
-                if !ids.contains(id) {
-                    ids.insert(id.to_owned());
-                }
-            }
-        }
-    }
-    let wanted: HashSet<&InstanceRef> = targets.iter().collect();
-    let mut reader = PointReader::new(connection)?;
-    let mut found = Vec::new();
-    for id in ids {
-        let version = reader.read(view, &layers, &part, &id)?;
-        found.extend(version.filter(|version| {
-            version.data.is_some()
-                && version
-                    .references
-                    .iter()
-                    .any(|(name, target)| name == predicate && wanted.contains(target))
-        }));
-    }
-    Ok(found)
-}
-
 pub(super) fn history(
     connection: &Connection,
     view: &View,
     entity: &Entity,
+    before: LogPosition,
+    limit: usize,
 ) -> Attempt<Vec<Version>> {
     let (part, id) = Part::of(entity);
     let mut find = connection.prepare_cached(concat!(
         "SELECT position, ",
         version_columns!(),
-        " FROM versions WHERE scope = ?1 AND id = ?2 AND position <= ?3"
+        " FROM versions WHERE scope = ?1 AND id = ?2 AND position <= ?3 AND position < ?4
+          ORDER BY position DESC LIMIT ?5"
     ))?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut versions = Vec::new();
     for layer in layers_of(connection, view, &part)? {
-        let mut rows = find.query(params![layer.scope, id, layer.until])?;
+        let mut rows = find.query(params![layer.scope, id, layer.until, bound(before), most])?;
         while let Some(row) = rows.next()? {
             let branch = generation(view, &layer);
             versions.push(version(row, 1, branch, entity.clone(), position(row, 0)?)?);
         }
     }
-    versions.sort_by_key(|version| version.position);
+    versions.sort_by_key(|version| std::cmp::Reverse(version.position));
+    versions.truncate(limit);
     Ok(versions)
 }
 

@@ -1,0 +1,152 @@
+//! Every version of an instance, newest first: what it was, who made it so, and what changed.
+
+use axum::http::StatusCode;
+use indexmap::IndexMap;
+use serde::Serialize;
+use spice_core::{
+    error::ErrorCode,
+    id::{CommandId, EventId, InstanceRef, LogPosition, Sequence},
+    json::Json,
+    name::{BranchName, ClassName, InstanceId},
+    port::graph::{Entity, Version},
+    time::Timestamp,
+};
+
+use crate::http::{
+    answer::{self, Answer},
+    call::Call,
+    failure::Failure,
+    origin::Origin,
+    read::Reading,
+    wait::Needs,
+};
+
+/// Versions on a page, at most and when nothing is said.
+const LIMIT: u64 = 1_000;
+const USUAL_LIMIT: u64 = 50;
+
+/// A page of versions.
+#[derive(Serialize)]
+struct HistoryPage {
+    class_id: ClassName,
+    instance_id: InstanceId,
+    branch: BranchName,
+    limit: usize,
+    versions: Vec<Change>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// One version, against the one before.
+#[derive(Serialize)]
+struct Change {
+    position: LogPosition,
+    sequence: Sequence,
+    event_id: EventId,
+    event_type: Option<&'static str>,
+    command_id: Option<CommandId>,
+    command_type: Option<String>,
+    occurred_at: Timestamp,
+    actor: Option<String>,
+    /// The branch that it was written on.
+    branch: Option<BranchName>,
+    /// The whole state; null when it was deleted.
+    data: Option<Json>,
+    /// The properties that are not what they were.
+    changed_properties: Vec<String>,
+}
+
+pub(crate) async fn history(call: Call) -> Answer {
+    let class_name = call.segment(5)?;
+    let id: InstanceId = call.name(7)?;
+    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let before = before(&call)?;
+    let reading = call.reading(Needs::GRAPH).await?;
+    let class = reading.class(&call.api, &class_name).await?;
+    let instance = InstanceRef {
+        class: class.id.clone(),
+        id,
+    };
+    let entity = Entity::Instance(instance.clone());
+    // The one before the last of the page tells what that one changed.
+    let graph = &call.api.engine.graph;
+    let found = graph
+        .history_before(&reading.view, &entity, before, limit + 1)
+        .await?;
+    if found.is_empty() && before == LogPosition::MAX {
+        return Err(
+            Failure::not_found(format!("there is no instance {instance}"))
+                .with("class_id", instance.class.as_str())
+                .with("instance_id", instance.id.as_str()),
+        );
+    }
+    let mut versions = Vec::with_capacity(limit.min(found.len()));
+    for (index, version) in found.iter().take(limit).enumerate() {
+        let stream = &reading.view.stream;
+        let origin = call.api.origin(stream, version.position).await?;
+        versions.push(change(&reading, version, found.get(index + 1), origin)?);
+    }
+    let last = versions.last().filter(|_| found.len() > limit);
+    answer::json(
+        StatusCode::OK,
+        &HistoryPage {
+            class_id: instance.class,
+            instance_id: instance.id,
+            branch: reading.branch.clone(),
+            limit,
+            cursor: last.map(|last| last.position.to_string()),
+            versions,
+        },
+    )
+}
+
+/// The cursor: the position of the last version of the page before.
+fn before(call: &Call) -> Result<LogPosition, Failure> {
+    let Some(text) = call.parameter("cursor") else {
+        return Ok(LogPosition::MAX);
+    };
+    text.parse().map(LogPosition).map_err(|_| {
+        let message =
+            format!("cursor must be one that a page of this history gave out, not {text:?}");
+        Failure::new(ErrorCode::InvalidQuery, message).with("field", "cursor")
+    })
+}
+
+fn change(
+    reading: &Reading,
+    version: &Version,
+    before: Option<&Version>,
+    origin: Option<Origin>,
+) -> Result<Change, Failure> {
+    let mut levels = reading.view.lineage.levels().iter();
+    let level = levels.find(|level| level.generation == version.branch);
+    let before = before.and_then(|before| before.data.as_ref());
+    let (event_type, origin) = (origin.as_ref().map(|it| it.event_type.as_str()), origin);
+    Ok(Change {
+        position: version.position,
+        sequence: version.sequence,
+        event_id: version.event_id,
+        event_type,
+        command_id: origin.as_ref().map(|it| it.command_id),
+        command_type: origin.as_ref().and_then(|it| it.command_type.clone()),
+        occurred_at: version.occurred_at,
+        actor: origin.and_then(|it| it.actor),
+        branch: level.map(|level| level.name.clone()),
+        changed_properties: changed(before, version.data.as_ref())?,
+        data: version.data.clone(),
+    })
+}
+
+/// The properties that one state has and the other has not, or not so; in the order written.
+fn changed(before: Option<&Json>, after: Option<&Json>) -> Result<Vec<String>, Failure> {
+    let read = |state: Option<&Json>| match state {
+        None => Ok(IndexMap::new()),
+        Some(state) => state.read::<IndexMap<String, Json>>(),
+    };
+    let (before, after) = (read(before)?, read(after)?);
+    let new = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(*value));
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(*name));
+    Ok(new.chain(gone).map(|(name, _)| name.clone()).collect())
+}

@@ -1,0 +1,113 @@
+//! Where an instance stands in a list: by the value that the list is ordered by, then by id; and
+//! the cursor, which is where a page ended.
+
+use std::cmp::Ordering;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use spice_core::{
+    id::LogPosition,
+    json::Json,
+    port::{documents::Document, graph::Version},
+    query::{INSTANCE_ID, Order},
+};
+
+use crate::graph_query::member;
+
+/// A place in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// The value of the order's property; none without an order, or where it has none.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    value: Option<Json>,
+    #[serde(rename = "i")]
+    pub(super) id: String,
+}
+
+/// An instance that can be in a list.
+pub(super) trait Listed {
+    /// Its id.
+    fn id(&self) -> &str;
+
+    /// Its properties; none of what was deleted.
+    fn data(&self) -> Option<&Json>;
+
+    /// Its place in a list of this order.
+    fn place(&self, order: Option<&Order>) -> Place {
+        let value = order.and_then(|order| {
+            if order.property.as_str() == INSTANCE_ID {
+                return Some(Json::from(Value::from(self.id())));
+            }
+            member::<Json>(self.data()?, order.property.as_str())
+        });
+        Place {
+            value,
+            id: self.id().to_owned(),
+        }
+    }
+}
+
+impl Listed for Document {
+    fn id(&self) -> &str {
+        super::id_of(&self.entity)
+    }
+
+    fn data(&self) -> Option<&Json> {
+        self.data.as_ref()
+    }
+}
+
+impl Listed for Version {
+    fn id(&self) -> &str {
+        super::id_of(&self.entity)
+    }
+
+    fn data(&self) -> Option<&Json> {
+        self.data.as_ref()
+    }
+}
+
+impl Place {
+    /// Which of two places comes first in a list of this order.
+    pub(super) fn compare(&self, other: &Self, order: Option<&Order>) -> Ordering {
+        order
+            .map_or(Ordering::Equal, |order| {
+                order.compare(self.value.as_ref(), other.value.as_ref())
+            })
+            .then_with(|| self.id.cmp(&other.id))
+    }
+
+    /// Whether it comes after another, if there is one.
+    pub(super) fn is_after(&self, other: Option<&Self>, order: Option<&Order>) -> bool {
+        other.is_none_or(|other| self.compare(other, order).is_gt())
+    }
+}
+
+/// Where a page ended, as clients get it and give it back unread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cursor {
+    /// The position that the list is read at, on all its pages.
+    #[serde(rename = "p")]
+    pub(super) position: LogPosition,
+    /// The last instance of the page.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<Place>,
+    /// Where the documents go on, empty for their beginning; none when the page came from the
+    /// graph.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(super) documents: Option<String>,
+}
+
+impl Cursor {
+    /// The text of it.
+    pub(super) fn to_text(&self) -> Result<String, serde_json::Error> {
+        Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?))
+    }
+
+    /// Reads what a client gave; none when it is nothing of ours.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}

@@ -1,0 +1,51 @@
+//! Pushing: what changes is told to those who listen, in place of their asking. Server-sent
+//! events for commands and for a database's log, a WebSocket for commands.
+
+mod commands;
+mod feed;
+mod follow;
+mod socket;
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    http::{HeaderName, HeaderValue},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures::{Stream, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::{
+    commands::{events, socket},
+    feed::database_events,
+    follow::Followed,
+};
+
+/// After this long without an event a comment goes out, so that what lies between knows that the
+/// connection lives, and so that we learn when it does not.
+const ALIVE: Duration = Duration::from_secs(15);
+/// How long a client is told to wait before it connects again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The end of the service; what listens is told, and ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending(pub(crate) CancellationToken);
+
+/// A stream of events as a response. It opens with `retry:`, so that the head goes out at once.
+fn event_stream(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let opening = Event::default().retry(RETRY).comment("listening");
+    let events = stream::iter([opening])
+        .chain(events)
+        .map(Ok::<_, Infallible>);
+    let alive = KeepAlive::new().interval(ALIVE).text("alive");
+    let mut response = Sse::new(events).keep_alive(alive).into_response();
+    // Proxies that gather an answer before they pass it on must not.
+    response.headers_mut().insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
+}

@@ -1,0 +1,150 @@
+//! A database and its branches as they stood at a position: from the write model, which keeps every
+//! version of them, and from the log's tail, which it does not reflect yet.
+
+use std::collections::BTreeMap;
+
+use spice_core::{
+    error::StoreError,
+    id::{BranchGeneration, LogPosition, StreamId},
+    lineage::{Lineage, View},
+    model::{BranchState, DatabaseState, ModelEntry, ModelKey, fold},
+    name::BranchName,
+};
+
+use super::read_envelope;
+use crate::{
+    http::{Api, failure::Failure},
+    writer::Snapshot,
+};
+
+/// How much is read at once.
+const PAGE: usize = 1_000;
+
+impl Api {
+    /// What a read on a branch looked through at a position: the branch of that name as it stood,
+    /// else what the present one shows of its parents then.
+    pub(crate) async fn view_at(
+        &self,
+        snapshot: &Snapshot,
+        name: &BranchName,
+        position: LogPosition,
+    ) -> Result<View, Failure> {
+        let now = snapshot.branches.get(name);
+        let is_same = now.is_some_and(|now| now.generation.0 <= position);
+        let then = if is_same {
+            None
+        } else {
+            self.branch_at(snapshot, name, position).await?
+        };
+        let lineage = match (&then, now) {
+            (Some(branch), _) | (None, Some(branch)) => branch.lineage.at(position),
+            (None, None) => snapshot.branch(name)?.lineage.clone(),
+        };
+        Ok(View {
+            stream: snapshot.stream.clone(),
+            lineage,
+        })
+    }
+
+    /// A branch as it stood at a position; none when it was not there.
+    pub(crate) async fn branch_at(
+        &self,
+        snapshot: &Snapshot,
+        name: &BranchName,
+        position: LogPosition,
+    ) -> Result<Option<BranchState>, Failure> {
+        Ok(self.branches_at(snapshot, position).await?.remove(name))
+    }
+
+    /// The branches that were there at a position.
+    pub(crate) async fn branches_at(
+        &self,
+        snapshot: &Snapshot,
+        position: LogPosition,
+    ) -> Result<BTreeMap<BranchName, BranchState>, Failure> {
+        let entries = self
+            .entries_at(&snapshot.stream, ModelKey::BRANCHES, position)
+            .await?;
+        let mut branches = BTreeMap::new();
+        for entry in entries {
+            let branch: BranchState = entry.value.read()?;
+            if branch.live {
+                branches.insert(branch.name.clone(), branch);
+            }
+        }
+        Ok(branches)
+    }
+
+    /// The database as it stood at a position.
+    pub(crate) async fn database_at(
+        &self,
+        snapshot: &Snapshot,
+        position: LogPosition,
+    ) -> Result<Option<DatabaseState>, Failure> {
+        let key = ModelKey::database();
+        let entries = self
+            .entries_at(&snapshot.stream, key.as_str(), position)
+            .await?;
+        let entry = entries.into_iter().find(|entry| entry.key == key);
+        Ok(entry.map(|entry| entry.value.read()).transpose()?)
+    }
+
+    /// The newest entries, at a position, of what belongs to the database as a whole.
+    async fn entries_at(
+        &self,
+        stream: &StreamId,
+        prefix: &str,
+        position: LogPosition,
+    ) -> Result<Vec<ModelEntry>, Failure> {
+        let model = &self.engine.model;
+        let lineage = Lineage::main().at(position);
+        // The tail first, so that nothing falls in between.
+        let tail = self.tail(stream, position.next(), prefix).await?;
+        let mut newest: BTreeMap<ModelKey, ModelEntry> = BTreeMap::new();
+        let mut after: Option<ModelKey> = None;
+        loop {
+            let page = model
+                .scan(stream, &lineage, prefix, after.as_ref(), PAGE)
+                .await?;
+            let is_full = page.len() == PAGE;
+            after = page.last().map(|entry| entry.key.clone());
+            newest.extend(page.into_iter().map(|entry| (entry.key.clone(), entry)));
+            if !is_full {
+                break;
+            }
+        }
+        let of_database = |entry: &ModelEntry| entry.branch == BranchGeneration::MAIN;
+        for entry in tail.into_iter().filter(of_database) {
+            newest.insert(entry.key.clone(), entry);
+        }
+        Ok(newest.into_values().collect())
+    }
+
+    /// The entries of the log's tail, up to `end`, which the registry does not reflect yet.
+    pub(crate) async fn tail(
+        &self,
+        stream: &StreamId,
+        end: LogPosition,
+        prefix: &str,
+    ) -> Result<Vec<ModelEntry>, Failure> {
+        let mut next = self.engine.model.reflected(stream).await?;
+        let mut entries = Vec::new();
+        while next < end {
+            let records = self.engine.log.read(stream, next, PAGE).await?;
+            let Some(last) = records.last() else {
+                break;
+            };
+            next = last.position.next();
+            for record in records.iter().filter(|record| record.position < end) {
+                let made =
+                    fold(&read_envelope(&record.line)?).map_err(|error| StoreError::Damaged {
+                        store: "log",
+                        reason: error.to_string(),
+                    })?;
+                let wanted = |entry: &ModelEntry| entry.key.as_str().starts_with(prefix);
+                entries.extend(made.into_iter().filter(wanted));
+            }
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,197 @@
+//! Values that occur: what a property looks like, from a bounded sample of a class.
+
+use axum::http::StatusCode;
+use indexmap::IndexMap;
+use serde::Serialize;
+use spice_core::{
+    error::ErrorCode,
+    json::{Json, Properties},
+    name::{BranchName, ClassName, PropertyName},
+    ontology::Class,
+    port::graph::Entity,
+};
+
+use crate::http::{
+    Api,
+    answer::{self, Answer},
+    call::Call,
+    failure::Failure,
+    read::Reading,
+    wait::Needs,
+};
+
+/// Instances of a sample, at most.
+const SAMPLE: usize = 1_000;
+/// How many are read at once.
+const CHUNK: usize = 100;
+/// Values of a property, at most and when nothing is said.
+const LIMIT: u64 = 100;
+const USUAL_LIMIT: u64 = 10;
+/// Longer values are counted, not listed.
+const LENGTH: usize = 1_000;
+
+#[derive(Serialize)]
+struct Sample {
+    class_id: ClassName,
+    branch: BranchName,
+    /// How many instances were looked at: the first ones by id.
+    sampled: usize,
+    /// Whether these are all there are.
+    complete: bool,
+    /// How many are looked at most.
+    sample_limit: usize,
+    properties: Vec<Values>,
+}
+
+#[derive(Serialize)]
+struct Values {
+    property: PropertyName,
+    #[serde(rename = "type")]
+    property_type: &'static str,
+    /// Instances of the sample without a value.
+    null_count: usize,
+    /// Different values in the sample.
+    distinct_count: usize,
+    /// Instances whose value is too long to be listed.
+    long_count: usize,
+    values: Vec<Occurring>,
+}
+
+#[derive(Serialize)]
+struct Occurring {
+    value: Json,
+    count: usize,
+}
+
+/// What was counted of one property.
+#[derive(Default)]
+struct Tally {
+    values: IndexMap<Box<str>, usize>,
+    present: usize,
+    long: usize,
+}
+
+pub(crate) async fn sample_values(call: Call) -> Answer {
+    let class_name = call.segment(5)?;
+    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let reading = call.reading(Needs::GRAPH).await?;
+    let class = reading.class(&call.api, &class_name).await?;
+    let properties = match call.parameter("property") {
+        None => class.names().cloned().collect(),
+        Some(name) => vec![property(&class, name)?],
+    };
+    let mut tallies: IndexMap<PropertyName, Tally> = properties
+        .into_iter()
+        .map(|name| (name, Tally::default()))
+        .collect();
+    let (sampled, complete) = look(&call.api, &reading, &class, &mut tallies).await?;
+    let properties = tallies
+        .into_iter()
+        .map(|(name, tally)| tally.finish(&class, name, sampled, limit))
+        .collect::<Result<_, Failure>>()?;
+    answer::json(
+        StatusCode::OK,
+        &Sample {
+            class_id: class.id.clone(),
+            branch: reading.branch.clone(),
+            sampled,
+            complete,
+            sample_limit: SAMPLE,
+            properties,
+        },
+    )
+}
+
+fn property(class: &Class, name: &str) -> Result<PropertyName, Failure> {
+    class.resolve(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = class.names().map(PropertyName::as_str).collect();
+        let message = format!(
+            "{} has no property {name:?}; it has {}",
+            class.id,
+            known.join(", ")
+        );
+        Failure::new(ErrorCode::InvalidQuery, message)
+            .with("field", "property")
+            .with("class_id", class.id.as_str())
+            .with("properties", known)
+    })
+}
+
+/// Looks at the first instances; how many, and whether these are all.
+async fn look(
+    api: &Api,
+    reading: &Reading,
+    class: &Class,
+    tallies: &mut IndexMap<PropertyName, Tally>,
+) -> Result<(usize, bool), Failure> {
+    let graph = &api.engine.graph;
+    let mut sampled = 0;
+    let mut after: Option<String> = None;
+    loop {
+        let limit = CHUNK.min(SAMPLE - sampled);
+        let page = graph
+            .scan(&reading.view, &class.id, &[], after.as_deref(), limit)
+            .await?;
+        for version in &page.versions {
+            if let (Entity::Instance(at), Some(data)) = (&version.entity, &version.data) {
+                after = Some(at.id.as_str().to_owned());
+                let properties: Properties = data.read()?;
+                for (name, tally) in &mut *tallies {
+                    tally.take(properties.get(name));
+                }
+            }
+        }
+        sampled += page.versions.len();
+        if !page.more || page.versions.is_empty() || sampled == SAMPLE {
+            return Ok((sampled, !page.more));
+        }
+    }
+}
+
+impl Tally {
+    fn take(&mut self, value: Option<&Json>) {
+        let Some(value) = value.filter(|value| !value.is_null()) else {
+            return;
+        };
+        self.present += 1;
+        if value.as_str().len() > LENGTH {
+            self.long += 1;
+        } else if let Some(count) = self.values.get_mut(value.as_str()) {
+            *count += 1;
+        } else {
+            self.values.insert(value.as_str().into(), 1);
+        }
+    }
+
+    /// The values that occur most, those that were met first before others.
+    fn finish(
+        mut self,
+        class: &Class,
+        property: PropertyName,
+        sampled: usize,
+        limit: usize,
+    ) -> Result<Values, Failure> {
+        let distinct_count = self.values.len();
+        self.values.sort_by(|_, one, _, other| other.cmp(one));
+        let values = self
+            .values
+            .iter()
+            .take(limit)
+            .map(|(value, count)| {
+                Ok(Occurring {
+                    value: Json::parse(value)?,
+                    count: *count,
+                })
+            })
+            .collect::<Result<_, serde_json::Error>>()?;
+        let kind = class.property_type(&property);
+        Ok(Values {
+            property_type: kind.map_or("json", |kind| kind.as_str()),
+            property,
+            null_count: sampled - self.present,
+            distinct_count,
+            long_count: self.long,
+            values,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! What the writer shows of a database.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use spice_core::{
+    error::{ErrorCode, Refusal},
+    id::{LogPosition, StreamId},
+    lineage::View,
+    model::{BranchState, DatabaseState},
+    name::BranchName,
+    ontology::Schema,
+};
+
+/// A database as it stands at its log's end.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Its log.
+    pub stream: StreamId,
+    /// The position after the last envelope.
+    pub end: LogPosition,
+    /// The database itself.
+    pub database: DatabaseState,
+    /// Its live branches.
+    pub branches: Arc<BTreeMap<BranchName, BranchState>>,
+    /// The classes of each live branch.
+    pub schemas: Arc<BTreeMap<BranchName, Arc<Schema>>>,
+}
+
+impl Snapshot {
+    /// A live branch, or `not_found`.
+    pub fn branch(&self, name: &BranchName) -> Result<&BranchState, Refusal> {
+        self.branches.get(name).ok_or_else(|| {
+            Refusal::new(ErrorCode::NotFound, format!("there is no branch {name}"))
+                .with("branch", name.as_str())
+        })
+    }
+
+    /// The classes of a live branch, or `not_found`.
+    pub fn schema(&self, name: &BranchName) -> Result<Arc<Schema>, Refusal> {
+        self.branch(name)?;
+        Ok(self.schemas.get(name).cloned().unwrap_or_default())
+    }
+
+    /// What a read on a live branch stands on, as it is or as it was at a position (inclusive).
+    pub fn view(&self, name: &BranchName, as_of: Option<LogPosition>) -> Result<View, Refusal> {
+        let branch = self.branch(name)?;
+        let lineage = match as_of {
+            None => branch.lineage.clone(),
+            Some(position) => branch.lineage.at(position),
+        };
+        Ok(View {
+            stream: self.stream.clone(),
+            lineage,
+        })
+    }
+}
