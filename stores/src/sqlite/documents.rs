@@ -1,10 +1,18 @@
 //! Documents on SQLite: the newest version of everything, with lists, filters and full text.
 
 mod apply;
+mod builder;
+mod conditions;
 mod cursor;
+mod hidden;
+mod matches;
+mod order;
+mod pages;
 mod read;
+mod row_set;
 mod rows;
 mod search;
+mod sorted;
 mod words;
 
 use async_trait::async_trait;
@@ -20,9 +28,9 @@ use spice_core::{
     },
 };
 
+use self::builder::Builder;
 use super::{
     database::{Database, Mode},
-    index::{self, Indexer},
     open::{Location, Schema},
     scopes,
 };
@@ -30,8 +38,8 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "documents",
     application: 0x5350_0003,
-    version: 3,
-    tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
+    version: 4,
+    tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES],
     cache: 8 * 1024,
 };
 
@@ -40,7 +48,7 @@ static SCHEMA: Schema = Schema {
 pub struct SqliteDocuments {
     database: Database,
     guards: Guards,
-    indexer: Indexer,
+    builder: Builder,
 }
 
 impl SqliteDocuments {
@@ -48,16 +56,16 @@ impl SqliteDocuments {
     pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
         let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
-            indexer: Indexer::new(&database, "documents"),
+            builder: Builder::new(&database),
             database,
             guards,
         })
     }
 
-    /// Sets from how many documents on a class gets indexes over what is filtered by.
+    /// Sets from how many documents on a class gets indexes over what is asked for.
     #[must_use]
-    pub fn with_indexes_from(mut self, documents: usize) -> Self {
-        self.indexer.from = documents;
+    pub fn with_indexes_from(mut self, documents: u64) -> Self {
+        self.builder.from = documents;
         self
     }
 }
@@ -99,11 +107,10 @@ impl Documents for SqliteDocuments {
 
     async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage> {
         let (view, search, guards) = (view.clone(), search.clone(), self.guards);
-        let indexer = self.indexer.clone();
-        let read =
-            move |connection: &_| search::search(connection, &view, &search, &indexer, guards);
+        let from = self.builder.from;
+        let read = move |connection: &_| search::search(connection, &view, &search, from, guards);
         let (page, missing) = self.database.read(read).await?;
-        self.indexer.make(missing).await;
+        self.builder.make(missing).await;
         Ok(page)
     }
 

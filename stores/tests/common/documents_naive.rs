@@ -1,6 +1,6 @@
 //! Conformance of [`Documents`]: reads are what a naive reader of the newest documents says.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::{
     prelude::*,
@@ -9,54 +9,65 @@ use proptest::{
 use serde_json::json as value;
 use spice_core::{
     id::BranchGeneration,
-    json::Properties,
+    json::{Json, Properties},
     name::PropertyName,
     ontology::PropertyType,
     port::{
         documents::{Document, Documents, Search},
         graph::Entity,
     },
-    query::{Filter, Operator},
+    query::{Filter, Operator, Order},
 };
 
 use super::{
     block_on,
-    documents::{Make, apply, by, document, id_of, index, plain, view},
+    documents::{apply, by, document, id_of, index, plain, view},
     story::instance,
     stream,
 };
 
-const CASES: u32 = 64;
+const CASES: u32 = 96;
 
-/// Any documents in any order: reads are what a naive reader of the newest says.
-pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
-    let one = (
-        0..4_usize,
-        0..6_usize,
-        1..25_u64,
-        1..6_u64,
-        0..5_u8,
-        0..4_u8,
-    );
-    let batches = prop::collection::vec(prop::collection::vec(one, 0..12), 1..6);
+/// Opens the store of a number: what was written to it before is there.
+pub type Open<'a> = &'a dyn Fn(u32) -> Arc<dyn Documents>;
+
+/// One step; numbers are taken modulo what there is.
+#[derive(Debug, Clone)]
+enum Step {
+    Write(Vec<Written>),
+    /// Reads may leave something behind for later ones; it must not change what these say.
+    Read(usize, Box<Search>),
+    Remove(usize, usize),
+    Reset,
+    Reopen,
+}
+
+/// Branch, id, position, sequence, whether it is no tombstone, word, and two values.
+type Written = (usize, usize, u64, u64, bool, usize, usize, usize);
+
+/// Any documents in any order, with reads, repairs, resets and restarts between them: reads are
+/// what a naive reader of the newest says.
+pub fn reads_are_what_a_naive_reader_says(open: Open<'_>) {
     let mut runner = TestRunner::new(Config::with_cases(CASES));
-    let result = runner.run(&batches, |batches| {
+    let number = std::cell::Cell::new(0);
+    let stories = (
+        prop::collection::vec(step(), 1..14),
+        prop::collection::vec(search(), 6),
+    );
+    let result = runner.run(&stories, |(steps, searches)| {
+        number.set(number.get() + 1);
         block_on(async {
-            let store = make();
+            let mut store = open(number.get());
             let mut newest = BTreeMap::new();
-            for batch in &batches {
-                let batch: Vec<_> = batch.iter().map(random_document).collect();
-                let result = apply(&*store, 0, 1, &batch).await.unwrap();
-                let stale = write_naively(&mut newest, &batch);
-                assert_eq!(result.stale, stale);
-                // Reads in between must not change what later reads say.
-                for branch in 0..4 {
-                    let filtered = &searches()[4];
-                    store.search(&view(branch), filtered).await.unwrap();
+            for step in &steps {
+                if matches!(step, Step::Reopen) {
+                    drop(store);
+                    store = open(number.get());
                 }
+                play(&*store, step, &mut newest).await;
             }
             for branch in 0..4 {
-                check(&*store, branch, &newest).await;
+                check(&*store, branch, &newest, &searches).await;
             }
         });
         Ok(())
@@ -66,13 +77,173 @@ pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
     }
 }
 
-fn random_document(parts: &(usize, usize, u64, u64, u8, u8)) -> Document {
-    let (branch, id, position, sequence, number, word) = parts;
-    let word = ["red", "Red-green", "blue", "greenish"][usize::from(*word)];
-    let data = match number {
-        0 => String::new(),
-        1 => format!(r#"{{"s":"{word} thing"}}"#),
-        _ => format!(r#"{{"n":{number}.0,"o":{{"deep":["{word}"]}}}}"#),
+async fn play(store: &dyn Documents, step: &Step, newest: &mut Newest) {
+    match step {
+        Step::Write(batch) => {
+            let batch: Vec<_> = batch.iter().map(random_document).collect();
+            let result = apply(store, 0, 1, &batch).await.unwrap();
+            assert_eq!(result.stale, write_naively(newest, &batch));
+        }
+        Step::Read(branch, search) => {
+            check_search(store, *branch, newest, search).await;
+        }
+        Step::Remove(branch, id) => {
+            let (generation, entity) = (index(*branch).1, Entity::Instance(instance(0, *id)));
+            let entities = std::slice::from_ref(&entity);
+            store
+                .remove(&stream("demo"), generation, entities)
+                .await
+                .unwrap();
+            newest.remove(&(generation, entity));
+        }
+        Step::Reset => {
+            store.reset(&stream("demo")).await.unwrap();
+            newest.clear();
+        }
+        Step::Reopen => {}
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let values = 0..VALUES.len();
+    let one = (
+        0..4_usize,
+        0..6_usize,
+        1..25_u64,
+        1..6_u64,
+        prop::bool::weighted(0.8),
+        0..4_usize,
+        values.clone(),
+        values,
+    );
+    let write = prop::collection::vec(one, 0..12).prop_map(Step::Write);
+    let read = (0..4_usize, search());
+    prop_oneof![
+        12 => write,
+        12 => read.prop_map(|(branch, search)| Step::Read(branch, Box::new(search))),
+        2 => (0..4_usize, 0..6_usize).prop_map(|(branch, id)| Step::Remove(branch, id)),
+        1 => Just(Step::Reset),
+        2 => Just(Step::Reopen),
+    ]
+}
+
+/// Values of every kind, `LONG` a text that is longer than what an index keeps.
+const VALUES: [&str; 34] = [
+    "null",
+    "true",
+    "false",
+    "0",
+    "-0.0",
+    "2",
+    "2.0",
+    "2.5",
+    "3",
+    "-7",
+    "-7.25",
+    "12345678901234567890123",
+    "1e300",
+    r#""""#,
+    r#""a""#,
+    r#""A""#,
+    r#""ab""#,
+    r#""a\u0000b""#,
+    r#""LONG""#,
+    r#""LONGa""#,
+    r#""LONGb""#,
+    r#""2026-01-01""#,
+    r#""2026-01-01T00:00:00Z""#,
+    r#""2025-12-31T23:00:00-02:00""#,
+    r#""::1""#,
+    r#""0:0::1""#,
+    r#"{"amount":"2.50","currency":"KRW"}"#,
+    r#"{"amount":"10","currency":"KRW"}"#,
+    r#"{"amount":"1","currency":"USD"}"#,
+    "[]",
+    r#"[2,"a",2]"#,
+    r#"["ab",null]"#,
+    r#"["LONGa"]"#,
+    r#"{"k":1}"#,
+];
+
+fn any_value(number: usize) -> String {
+    VALUES[number].replace("LONG", &"x".repeat(170))
+}
+
+const TYPES: [PropertyType; 7] = [
+    PropertyType::Json,
+    PropertyType::Integer,
+    PropertyType::Date,
+    PropertyType::DateTime,
+    PropertyType::Uuid,
+    PropertyType::Ip,
+    PropertyType::Money,
+];
+
+fn property_and_type() -> impl Strategy<Value = (PropertyName, PropertyType)> {
+    let property = prop::sample::select(vec!["n", "p", "p", "instance_id"]);
+    (property, prop::sample::select(TYPES.to_vec())).prop_map(|(property, property_type)| {
+        let property_type = match property {
+            "instance_id" => PropertyType::String,
+            _ => property_type,
+        };
+        (property.parse().unwrap(), property_type)
+    })
+}
+
+fn operator() -> impl Strategy<Value = Operator> {
+    let value = (0..VALUES.len() + 2).prop_map(|number| match number {
+        0 => value!("B"),
+        1 => value!("a-1"),
+        _ => serde_json::from_str(&any_value(number - 2)).unwrap(),
+    });
+    let patterns = vec![
+        "%", "a%", "%b", "a_1", "_", "%-%", "x%a", "2026%", "", "a%1",
+    ];
+    prop_oneof![
+        value.clone().prop_map(Operator::Eq),
+        value.clone().prop_map(Operator::Gt),
+        value.clone().prop_map(Operator::Gte),
+        value.clone().prop_map(Operator::Lt),
+        value.clone().prop_map(Operator::Lte),
+        prop::collection::vec(value, 0..4).prop_map(Operator::In),
+        prop::sample::select(patterns).prop_map(|pattern| Operator::Like(pattern.into())),
+        any::<bool>().prop_map(Operator::Exists),
+    ]
+}
+
+fn search() -> impl Strategy<Value = Search> {
+    let filter = (property_and_type(), operator()).prop_map(|(property, operator)| Filter {
+        property: property.0,
+        property_type: property.1,
+        operator,
+    });
+    let order = (property_and_type(), any::<bool>()).prop_map(|(property, descending)| Order {
+        property: property.0,
+        property_type: property.1,
+        descending,
+    });
+    let text = prop_oneof![4 => Just(None), 1 => prop::sample::select(TEXTS.to_vec())];
+    (
+        text,
+        prop::collection::vec(filter, 0..3),
+        prop::option::weighted(0.8, order),
+    )
+        .prop_map(|(text, filters, order)| Search {
+            text: text.map(str::to_owned),
+            filters,
+            order,
+            ..plain()
+        })
+}
+
+fn random_document(written: &Written) -> Document {
+    let (branch, id, position, sequence, live, word, number, other) = written;
+    let word = ["red", "Red-green", "blue", "greenish"][*word];
+    let (number, other) = (any_value(*number), any_value(*other));
+    let data = match live {
+        false => String::new(),
+        true if other.len() % 3 == 0 => format!(r#"{{"n":{number},"s":"{word} thing"}}"#),
+        true => format!(r#"{{"p":{other},"n":{number},"o":{{"deep":["{word}"]}}}}"#),
     };
     document(*branch, *id, *position, *sequence, &data)
 }
@@ -109,38 +280,32 @@ fn show_naively(newest: &Newest, branch: usize, entity: &Entity) -> Option<Docum
         })
 }
 
-async fn check(store: &dyn Documents, branch: usize, newest: &Newest) {
+/// What shows of each instance, tombstones included.
+fn showing(newest: &Newest, branch: usize) -> Vec<Option<Document>> {
+    let entities = (0..6).map(|id| Entity::Instance(instance(0, id)));
+    entities
+        .map(|entity| show_naively(newest, branch, &entity))
+        .collect()
+}
+
+async fn check(store: &dyn Documents, branch: usize, newest: &Newest, searches: &[Search]) {
     let instances: Vec<_> = (0..6).map(|id| instance(0, id)).collect();
-    let expected: Vec<_> = instances
-        .iter()
-        .map(|one| show_naively(newest, branch, &Entity::Instance(one.clone())))
-        .collect();
-    assert_eq!(
-        store.get(&view(branch), &instances).await.unwrap(),
-        expected
-    );
-    let mut live: Vec<_> = expected.into_iter().flatten().collect();
-    live.retain(|document| document.data.is_some());
-    live.sort_by(|one, other| id_of(one).cmp(id_of(other)));
-    let counts = store.counts(&view(branch)).await.unwrap();
-    let total = live.len() as u64;
+    let expected = showing(newest, branch);
+    let found = store.get(&view(branch), &instances).await.unwrap();
+    assert_eq!(found, expected);
+    let live = expected.iter().flatten().filter(|one| one.data.is_some());
+    let total = live.count() as u64;
     let wanted: Vec<_> = (total > 0)
         .then(|| (instance(0, 0).class, total))
         .into_iter()
         .collect();
-    assert_eq!(counts, wanted);
-    for search in searches() {
-        let mut expected: Vec<_> = live
-            .iter()
-            .filter(|one| passes(&search, one))
-            .cloned()
-            .collect();
-        if let Some(order) = &search.order {
-            let value = |one: &Document| property(one, order.property.as_str());
-            expected
-                .sort_by(|one, other| order.compare(value(one).as_ref(), value(other).as_ref()));
-        }
-        check_pages(store, branch, &search, &expected).await;
+    assert_eq!(store.counts(&view(branch)).await.unwrap(), wanted);
+    // Asked twice: the first time may make an index for the second.
+    for search in searches.iter().chain(searches) {
+        check_search(store, branch, newest, search).await;
+    }
+    for search in usual_searches() {
+        check_search(store, branch, newest, &search).await;
     }
     let (_, generation) = index(branch);
     let all: Vec<_> = newest
@@ -155,7 +320,27 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Newest) {
     assert_eq!(stored, all);
 }
 
-fn searches() -> Vec<Search> {
+async fn check_search(store: &dyn Documents, branch: usize, newest: &Newest, search: &Search) {
+    let mut expected: Vec<_> = showing(newest, branch).into_iter().flatten().collect();
+    expected.retain(|document| document.data.is_some() && passes(search, document));
+    expected.sort_by(|one, other| id_of(one).cmp(id_of(other)));
+    if let Some(order) = &search.order {
+        let value = |one: &Document| property(one, order.property.as_str());
+        expected.sort_by(|one, other| order.compare(value(one).as_ref(), value(other).as_ref()));
+    }
+    check_pages(store, branch, search, &expected).await;
+}
+
+const TEXTS: [Option<&str>; 6] = [
+    None,
+    Some("RED"),
+    Some("green*"),
+    Some("thing red"),
+    Some("*"),
+    Some("nothing"),
+];
+
+fn usual_searches() -> Vec<Search> {
     let number = |operator| Filter {
         property: "n".parse().unwrap(),
         property_type: PropertyType::Integer,
@@ -166,14 +351,6 @@ fn searches() -> Vec<Search> {
         property_type: PropertyType::String,
         operator: Operator::Eq(value!("zz")),
     };
-    let texts = [
-        None,
-        Some("RED"),
-        Some("green*"),
-        Some("thing red"),
-        Some("*"),
-        Some("nothing"),
-    ];
     let filters = [vec![], vec![number(Operator::Gte(value!(3)))], vec![id]];
     let orders = [
         None,
@@ -182,7 +359,7 @@ fn searches() -> Vec<Search> {
         Some(by("instance_id", true)),
     ];
     let mut searches = Vec::new();
-    for text in texts {
+    for text in TEXTS {
         for filters in &filters {
             for order in &orders {
                 searches.push(Search {
@@ -197,7 +374,7 @@ fn searches() -> Vec<Search> {
     searches
 }
 
-fn property(document: &Document, name: &str) -> Option<spice_core::json::Json> {
+fn property(document: &Document, name: &str) -> Option<Json> {
     if name == "instance_id" {
         return Some(value!(id_of(document)).into());
     }

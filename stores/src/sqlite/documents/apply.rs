@@ -13,11 +13,14 @@ use spice_core::{
     },
 };
 
-use super::{rows::branch_key, words};
+use super::{
+    rows::branch_key,
+    sorted::{self, Keeper},
+    words,
+};
 use crate::sqlite::{
     columns::{bound, to_column},
     failure::Attempt,
-    index::{self, ValueWriter},
     scopes::{Part, ScopeBook, drop_stream, find_stream, scopes_of},
 };
 
@@ -82,7 +85,7 @@ struct Writer<'connection> {
     guards: Guards,
     book: ScopeBook<'connection>,
     counts: Counts,
-    values: ValueWriter<'connection>,
+    values: Keeper<'connection>,
     find: CachedStatement<'connection>,
     insert: CachedStatement<'connection>,
     update: CachedStatement<'connection>,
@@ -104,7 +107,7 @@ impl<'connection> Writer<'connection> {
             guards,
             book: ScopeBook::new(connection, stream),
             counts: Counts::default(),
-            values: ValueWriter::new(connection)?,
+            values: Keeper::new(connection)?,
             find: connection.prepare_cached(FIND)?,
             insert: connection.prepare_cached(
                 "INSERT INTO documents (scope, id, position, live, sequence, event_id,
@@ -136,6 +139,12 @@ impl<'connection> Writer<'connection> {
         }
         let was_live = stored.is_some_and(|stored| stored.live);
         let live = document.data.is_some();
+        let before = match stored {
+            Some(Stored {
+                row, live: true, ..
+            }) => self.values.before(scope, row)?,
+            _ => None,
+        };
         let row = if !live && !self.guards.has(Guard::Tombstones) {
             if let Some(stored) = stored {
                 self.delete.execute([stored.row])?;
@@ -147,9 +156,10 @@ impl<'connection> Writer<'connection> {
         if let Some(row) = row {
             self.note_words(row, scope, was_live, document.data.as_ref());
         }
-        if let Some(data) = &document.data {
-            let position = to_column(document.position.0)?;
-            self.values.write(scope, id, position, data)?;
+        let after = document.data.as_ref().map(Json::as_str);
+        if let Some(row) = row {
+            self.values
+                .replace((scope, id, row), before.as_deref(), after)?;
         }
         self.counts.change(scope, was_live, live);
         Ok(Written::New)
@@ -253,6 +263,7 @@ pub(super) fn remove(
         .map(|(scope, part)| (part, scope))
         .collect();
     let mut counts = Counts::default();
+    let mut values = Keeper::new(connection)?;
     let mut find_one = connection.prepare_cached(FIND)?;
     let mut delete = connection.prepare_cached(DELETE)?;
     let mut delete_words = connection.prepare_cached(DELETE_WORDS)?;
@@ -264,10 +275,12 @@ pub(super) fn remove(
         let Some(stored) = find(&mut find_one, *scope, id)? else {
             continue;
         };
-        delete.execute([stored.row])?;
         if stored.live {
+            let before = values.before(*scope, stored.row)?;
+            values.replace((*scope, id, stored.row), before.as_deref(), None)?;
             delete_words.execute([stored.row])?;
         }
+        delete.execute([stored.row])?;
         counts.change(*scope, stored.live, false);
     }
     counts.save(connection)
@@ -290,6 +303,6 @@ pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
         &format!("DELETE FROM documents WHERE {of_scopes}"),
         [stream.id],
     )?;
-    index::clear(connection, stream.id)?;
+    sorted::clear(connection, stream.id)?;
     drop_stream(connection, stream.id)
 }

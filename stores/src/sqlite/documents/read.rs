@@ -14,16 +14,19 @@ use spice_core::{
     port::{documents::Document, graph::Entity},
 };
 
-use super::rows::{branch_key, document, document_columns};
+use super::{
+    hidden::Hidden,
+    rows::{branch_key, document, document_columns},
+};
 use crate::sqlite::{
-    columns::{bound, from_column, name},
+    columns::{bound, name},
     failure::Attempt,
-    layers::{KeyRange, Layer, walk},
+    layers::{Layer, walk},
     scopes::{Part, find_scope, find_stream, scopes_of},
 };
 
 /// Keys of a scope as [`walk`] wants them.
-pub(super) const KEYS: &str = "SELECT id, position, row, live FROM documents
+const KEYS: &str = "SELECT id, position, row, live FROM documents
      WHERE scope = ?1 AND id >= ?2 AND id < ?3 AND position <= ?4 ORDER BY id";
 
 /// The layers of a view that hold anything of a part, topmost first. The branch's own index
@@ -147,20 +150,12 @@ pub(super) fn counts(
 }
 
 /// How many live documents show in layers.
-pub(super) fn count(connection: &Connection, layers: &[Layer]) -> Attempt<u64> {
-    if let [only] = layers
-        && only.until == i64::MAX
-    {
-        let live = connection
-            .prepare_cached("SELECT live FROM scopes WHERE id = ?1")?
-            .query_row([only.scope], |row| row.get(0))?;
-        return from_column(live);
-    }
+fn count(connection: &Connection, layers: &[Layer]) -> Attempt<u64> {
     let mut count = 0;
-    walk(connection, KEYS, layers, &KeyRange::after(None), |shown| {
-        count += u64::from(shown.live);
-        Ok(ControlFlow::Continue(()))
-    })?;
+    for (index, layer) in layers.iter().enumerate() {
+        let hidden = Hidden::find(connection, &layers[..index], layer)?;
+        count += hidden.showing(connection, layer)?;
+    }
     Ok(count)
 }
 

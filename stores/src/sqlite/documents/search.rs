@@ -1,263 +1,159 @@
-//! Lists and searches: walk through what shows, or through what has the words, and keep a page.
+//! Lists and searches: what passes in each layer of a view, and a page of it.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-    ops::ControlFlow,
-};
-
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::Connection;
 use spice_core::{
     guard::Guards,
-    json::Json,
     lineage::View,
     name::ClassName,
     port::documents::{Document, Search, SearchPage},
-    query::{INSTANCE_ID, Order},
 };
 
 use super::{
     cursor::Cursor,
-    read::{KEYS, branch_of, count, layers_of},
+    hidden::Hidden,
+    matches::{Finder, Matches},
+    order::{Hit, Place, Sorting, keep_first},
+    pages::LayerPage,
+    read::{branch_of, layers_of},
+    row_set::RowSet,
     rows::{document, document_columns},
-    words,
+    sorted::Wanted,
 };
-use crate::sqlite::{
-    candidates::{self, Found},
-    columns::{optional_text, text},
-    failure::{Attempt, Failure},
-    index::Indexer,
-    layers::{KeyRange, Layer, walk},
-    looks::Sieve,
-    properties::member,
-    scopes::Part,
-};
+use crate::sqlite::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
 
-/// A document that is in the answer.
-struct Hit {
-    value: Option<Json>,
-    id: String,
-    row: i64,
-    layer: Layer,
-}
-
+/// A search, made ready.
 struct Query<'a> {
     connection: &'a Connection,
-    view: &'a View,
     search: &'a Search,
-    layers: Vec<Layer>,
-    sieve: Sieve<'a>,
-    cursor: Option<Cursor>,
+    sorting: Sorting<'a>,
+    after: Option<Place>,
     /// How many hits after the cursor the page needs, with one to see whether more follow.
     wanted: usize,
+    /// From how many documents on a layer is worth an index.
+    from: u64,
 }
 
+/// A page, and the indexes that would have helped.
 pub(super) fn search(
     connection: &Connection,
     view: &View,
     search: &Search,
-    indexer: &Indexer,
+    from: u64,
     guards: Guards,
-) -> Attempt<(SearchPage, Vec<(i64, String)>)> {
-    let part = Part::instances(&search.class);
+) -> Attempt<(SearchPage, Vec<Wanted>)> {
+    let sorting = Sorting::new(search.order.as_ref());
+    let cursor = search.cursor.as_deref().map(Cursor::parse).transpose()?;
     let query = Query {
         connection,
-        view,
         search,
-        layers: layers_of(connection, view, &part, guards)?,
-        sieve: Sieve::new(&search.filters),
-        cursor: search.cursor.as_deref().map(Cursor::parse).transpose()?,
+        sorting,
+        after: cursor.map(|cursor| sorting.place_of(cursor)),
         wanted: search.offset.saturating_add(search.limit).saturating_add(1),
+        from,
     };
-    let plain = search.filters.is_empty() && search.text.is_none() && search.order.is_none();
-    if plain {
-        let total = count(connection, &query.layers)?;
-        let page = query.page(query.list()?, total, &search.class)?;
-        return Ok((page, Vec::new()));
+    let layers = layers_of(connection, view, &Part::instances(&search.class), guards)?;
+    let (mut hits, mut total, mut missing) = (Vec::new(), 0, Vec::new());
+    for (index, layer) in layers.iter().enumerate() {
+        let hidden = Hidden::find(connection, &layers[..index], layer)?;
+        let (found, count) = query.select(layer, &hidden, &mut missing)?;
+        hits.extend(found);
+        total += count;
     }
-    let found = match search.text {
-        Some(_) => Found::default(),
-        None => candidates::find(connection, indexer, &search.filters, &query.layers)?,
-    };
-    let (hits, total) = query.select(found.ids.as_ref())?;
-    Ok((query.page(hits, total, &search.class)?, found.missing))
+    keep_first(sorting, &mut hits, query.wanted);
+    let page = query.page(view, hits, total, &search.class)?;
+    Ok((page, missing))
 }
 
 impl Query<'_> {
-    /// A page of everything, by id; reads no more than the page.
-    fn list(&self) -> Attempt<Vec<Hit>> {
-        let mut hits = Vec::new();
-        let after = self.cursor.as_ref().map(|cursor| cursor.id.as_str());
-        let range = KeyRange::after(after);
-        walk(self.connection, KEYS, &self.layers, &range, |shown| {
-            if shown.live {
-                hits.push(Hit {
-                    value: None,
-                    id: shown.key.to_owned(),
-                    row: shown.row,
-                    layer: shown.layer,
-                });
+    /// The first hits of a layer, and how many there are in all.
+    fn select(
+        &self,
+        layer: &Layer,
+        hidden: &Hidden,
+        missing: &mut Vec<Wanted>,
+    ) -> Attempt<(Vec<Hit>, u64)> {
+        let finder = Finder {
+            connection: self.connection,
+            layer,
+            from: self.from,
+        };
+        let page = LayerPage {
+            connection: self.connection,
+            layer,
+            hidden,
+            sorting: self.sorting,
+            after: self.after.as_ref(),
+            wanted: self.wanted,
+        };
+        let filters = &self.search.filters;
+        let all = || -> Attempt<RowSet> {
+            let mut rows = finder.live_rows()?;
+            rows.subtract(&hidden.rows);
+            Ok(rows)
+        };
+        let passing = match finder.find(self.search.text.as_deref(), filters, missing)? {
+            Matches::All => None,
+            Matches::Exactly(mut rows) => {
+                rows.subtract(&hidden.rows);
+                if rows.len() <= self.from {
+                    return page.look(&rows, &[]);
+                }
+                Some(rows)
             }
-            Ok(if hits.len() >= self.wanted {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
-        Ok(hits)
-    }
-
-    /// The first hits after the cursor, and how many there are in all.
-    fn select(&self, candidates: Option<&BTreeSet<String>>) -> Attempt<(Vec<Hit>, u64)> {
-        let mut hits = Vec::new();
-        let mut total = 0;
-        let mut fetch = self
-            .connection
-            .prepare_cached("SELECT data FROM documents WHERE row = ?1")?;
-        self.visit(candidates, |id, row, layer| {
-            let Some(hit) = self.test(&mut fetch, id, row, layer)? else {
-                return Ok(());
-            };
-            total += 1;
-            if self.is_after_cursor(&hit) {
-                self.keep(&mut hits, hit);
+            Matches::Among(mut rows) => {
+                rows.subtract(&hidden.rows);
+                self.order_slot(&finder, layer, rows.len(), missing)?;
+                return page.look(&rows, filters);
             }
-            Ok(())
-        })?;
-        self.cut(&mut hits);
+            Matches::Any => {
+                let rows = all()?;
+                self.order_slot(&finder, layer, rows.len(), missing)?;
+                return page.look(&rows, filters);
+            }
+        };
+        let total = match &passing {
+            Some(rows) => rows.len(),
+            None => hidden.showing(self.connection, layer)?,
+        };
+        let hits = match self.sorting {
+            Sorting::Id { descending } => page.by_id(descending, passing.as_ref())?,
+            Sorting::Property(order) => match self.order_slot(&finder, layer, total, missing)? {
+                Some(slot) => page.by_value(order, slot, passing.as_ref(), &finder)?,
+                None => page.look(&passing.map_or_else(all, Ok)?, &[])?.0,
+            },
+        };
         Ok((hits, total))
     }
 
-    /// Keeps a hit; in order of id those that come later than the page are not needed.
-    fn keep(&self, hits: &mut Vec<Hit>, hit: Hit) {
-        if self.search.order.is_none() && hits.len() >= self.wanted {
-            return;
-        }
-        hits.push(hit);
-        if hits.len() >= self.wanted.saturating_mul(2).max(4_096) {
-            self.cut(hits);
-        }
-    }
-
-    /// Leaves the first hits, in order.
-    fn cut(&self, hits: &mut Vec<Hit>) {
-        let Some(order) = &self.search.order else {
-            return;
-        };
-        if hits.len() > self.wanted {
-            hits.select_nth_unstable_by(self.wanted, |one, other| compare(order, one, other));
-            hits.truncate(self.wanted);
-        }
-        hits.sort_by(|one, other| compare(order, one, other));
-    }
-
-    /// Visits the live documents that may pass, in order of id.
-    fn visit(
+    /// The index over what the list is ordered by. For few rows it is not asked for.
+    fn order_slot(
         &self,
-        candidates: Option<&BTreeSet<String>>,
-        mut visit: impl FnMut(&str, i64, Layer) -> Attempt<()>,
-    ) -> Attempt<()> {
-        if let Some(query) = &self.search.text {
-            for (id, (row, layer)) in self.with_words(query)? {
-                visit(&id, row, layer)?;
+        finder: &Finder<'_>,
+        layer: &Layer,
+        rows: u64,
+        missing: &mut Vec<Wanted>,
+    ) -> Attempt<Option<i64>> {
+        match self.sorting {
+            Sorting::Property(order) if rows > self.from => {
+                let property = order.property.as_str();
+                let wanted = Wanted::new(layer.scope, property, order.property_type);
+                finder.slot(wanted, missing)
             }
-            return Ok(());
+            _ => Ok(None),
         }
-        let ranges: Vec<KeyRange> = match candidates {
-            Some(ids) => ids.iter().map(|id| KeyRange::only(id)).collect(),
-            None => vec![KeyRange::after(None)],
-        };
-        for range in ranges {
-            walk(self.connection, KEYS, &self.layers, &range, |shown| {
-                if shown.live {
-                    visit(shown.key, shown.row, shown.layer)?;
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        Ok(())
     }
 
-    /// The documents that have the words and show.
-    fn with_words(&self, query: &str) -> Attempt<BTreeMap<String, (i64, Layer)>> {
-        let mut found = BTreeMap::new();
-        let mut find = self.connection.prepare_cached(
-            "SELECT documents.id, documents.row FROM words
-             JOIN documents ON documents.row = words.rowid
-             WHERE words MATCH ?1 AND documents.position <= ?2",
-        )?;
-        let mut covers = self.connection.prepare_cached(
-            "SELECT 1 FROM documents WHERE scope = ?1 AND id = ?2 AND position <= ?3",
-        )?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let Some(expression) = words::of_query(layer.scope, query) else {
-                continue;
-            };
-            let mut rows = find.query(params![expression, layer.until])?;
-            while let Some(row) = rows.next()? {
-                let id = text(row, 0)?;
-                if !is_covered(&mut covers, &self.layers[..index], id)? {
-                    found.insert(id.to_owned(), (row.get(1)?, *layer));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// The hit that a live document is; none when it does not pass the filters.
-    fn test(
+    fn page(
         &self,
-        fetch: &mut CachedStatement<'_>,
-        id: &str,
-        row_number: i64,
-        layer: Layer,
-    ) -> Attempt<Option<Hit>> {
-        let mut rows = fetch.query([row_number])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        let Some(data) = optional_text(row, 0)? else {
-            return Ok(None);
-        };
-        if !self.sieve.passes(id, data)? {
-            return Ok(None);
-        }
-        let value = match &self.search.order {
-            None => None,
-            Some(order) if order.property.as_str() == INSTANCE_ID => {
-                Some(Json::of(id).map_err(Failure::unreadable)?)
-            }
-            Some(order) => value_of(data, order.property.as_str())?,
-        };
-        Ok(Some(Hit {
-            value,
-            id: id.to_owned(),
-            row: row_number,
-            layer,
-        }))
-    }
-
-    fn is_after_cursor(&self, hit: &Hit) -> bool {
-        let Some(cursor) = &self.cursor else {
-            return true;
-        };
-        let by_value = self.search.order.as_ref().map_or(Ordering::Equal, |order| {
-            order.compare(hit.value.as_ref(), cursor.value.as_ref())
-        });
-        by_value.then_with(|| hit.id.cmp(&cursor.id)).is_gt()
-    }
-
-    fn page(&self, mut hits: Vec<Hit>, total: u64, class: &ClassName) -> Attempt<SearchPage> {
+        view: &View,
+        mut hits: Vec<Hit>,
+        total: u64,
+        class: &ClassName,
+    ) -> Attempt<SearchPage> {
         let more = hits.len() >= self.wanted;
         hits.truncate(self.wanted - 1);
         let cursor = match hits.last() {
-            Some(last) if more => Some(
-                Cursor {
-                    value: last.value.clone(),
-                    id: last.id.clone(),
-                }
-                .to_text()?,
-            ),
+            Some(last) if more => Some(self.cursor_after(last)?),
             _ => None,
         };
         let part = Part::instances(class);
@@ -270,8 +166,8 @@ impl Query<'_> {
         for hit in hits.iter().skip(self.search.offset) {
             let mut rows = fetch.query([hit.row])?;
             if let Some(row) = rows.next()? {
-                let branch = branch_of(self.view, &hit.layer);
-                documents.push(document(row, branch, part.entity(&hit.id)?)?);
+                let branch = branch_of(view, &hit.layer);
+                documents.push(document(row, branch, part.entity(&hit.place.id)?)?);
             }
         }
         Ok(SearchPage {
@@ -280,26 +176,16 @@ impl Query<'_> {
             cursor,
         })
     }
-}
 
-fn compare(order: &Order, one: &Hit, other: &Hit) -> Ordering {
-    order
-        .compare(one.value.as_ref(), other.value.as_ref())
-        .then_with(|| one.id.cmp(&other.id))
-}
-
-fn value_of(data: &str, property: &str) -> Attempt<Option<Json>> {
-    member(data, property)
-        .map(Json::parse)
-        .transpose()
-        .map_err(Failure::unreadable)
-}
-
-fn is_covered(covers: &mut CachedStatement<'_>, above: &[Layer], id: &str) -> Attempt<bool> {
-    for layer in above {
-        if covers.exists(params![layer.scope, id, layer.until])? {
-            return Ok(true);
-        }
+    fn cursor_after(&self, last: &Hit) -> Attempt<String> {
+        let mut fetch = self
+            .connection
+            .prepare_cached("SELECT data FROM documents WHERE row = ?1")?;
+        let mut rows = fetch.query([last.row])?;
+        let cursor = match rows.next()? {
+            Some(row) => self.sorting.cursor(&last.place.id, text(row, 0)?)?,
+            None => self.sorting.cursor(&last.place.id, "{}")?,
+        };
+        cursor.to_text()
     }
-    Ok(false)
 }

@@ -1,0 +1,77 @@
+//! Making indexes on demand: the first list that would be served by one asks for it, later writes
+//! keep it up, and it stays in the file.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use spice_core::port::StoreResult;
+use tokio::time::Instant;
+
+use super::sorted::{Wanted, build_step};
+use crate::sqlite::database::{Database, Mode};
+
+/// From how many documents on a class is worth an index.
+const INDEX_FROM: u64 = 1_000;
+
+/// Makes the indexes of a file when they are asked for.
+#[derive(Clone)]
+pub(super) struct Builder {
+    database: Database,
+    /// From how many documents on a class gets an index.
+    pub(super) from: u64,
+    building: Arc<Mutex<HashSet<Wanted>>>,
+}
+
+impl Builder {
+    pub(super) fn new(database: &Database) -> Self {
+        Self {
+            database: database.clone(),
+            from: INDEX_FROM,
+            building: Arc::default(),
+        }
+    }
+
+    /// Makes indexes for the next read: beside the work, unless it all runs inline.
+    pub(super) async fn make(&self, missing: Vec<Wanted>) {
+        for wanted in missing {
+            if !self.building().insert(wanted.clone()) {
+                continue;
+            }
+            let builder = self.clone();
+            let build = async move { builder.make_one(wanted).await };
+            match self.database.mode() {
+                Mode::Inline => build.await,
+                Mode::Threads => drop(tokio::spawn(build)),
+            }
+        }
+    }
+
+    async fn make_one(&self, wanted: Wanted) {
+        let started = Instant::now();
+        let property = wanted.property.as_str();
+        match self.make_steps(&wanted).await {
+            Ok(()) => {
+                let milliseconds = started.elapsed().as_millis();
+                tracing::info!(property, milliseconds, "made an index over a property");
+            }
+            Err(error) => tracing::warn!(property, %error, "could not make an index"),
+        }
+        self.building().remove(&wanted);
+    }
+
+    async fn make_steps(&self, wanted: &Wanted) -> StoreResult<()> {
+        loop {
+            let step = wanted.clone();
+            let write = move |connection: &_| build_step(connection, &step);
+            if !self.database.write(write).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn building(&self) -> MutexGuard<'_, HashSet<Wanted>> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,173 @@
+//! Conditions: what a filter asks, as ranges of an index.
+
+use serde_json::Value;
+use spice_core::{
+    json::Json,
+    ontology::PropertyType,
+    query::{Filter, INSTANCE_ID, Operator, SortKey, like_matches},
+};
+
+/// From the first (inclusive) to the second (exclusive).
+pub(super) type Range<Bound> = (Bound, Bound);
+
+/// What a filter asks of the entries of an index.
+pub(super) enum Condition<'filter> {
+    /// The id lies in one of the ranges (without an end: up to the last id), and matches.
+    Id(Vec<Range<Option<String>>>, Option<&'filter str>),
+    /// The value lies in one of the ranges, and matches.
+    Value(Vec<Range<Vec<u8>>>, Option<&'filter str>),
+    /// There is no value.
+    Absent,
+    /// No index tells.
+    Other,
+}
+
+impl<'filter> Condition<'filter> {
+    pub(super) fn new(filter: &'filter Filter) -> Self {
+        if filter.property.as_str() != INSTANCE_ID {
+            return of_value(filter);
+        }
+        if filter.property_type.comparison() == PropertyType::Json {
+            return of_id(&filter.operator);
+        }
+        Self::Other
+    }
+}
+
+/// Whether a key may stand for a value that does not pass: it was cut where the range begins or
+/// ends, or where a pattern would look.
+pub(super) fn is_doubtful(value: &[u8], (low, high): &Range<Vec<u8>>, has_pattern: bool) -> bool {
+    SortKey::is_cut(value)
+        && (has_pattern || value == low || high.strip_suffix(&[0]) == Some(value))
+}
+
+fn of_value(filter: &Filter) -> Condition<'_> {
+    let key = |value: &Value| SortKey::of(filter.property_type, &Json::from(value.clone()));
+    let only = |value: &Value| (key(value).as_bytes().to_vec(), after(key(value).as_bytes()));
+    let range = match &filter.operator {
+        Operator::Exists(false) => return Condition::Absent,
+        Operator::Exists(true) => (Vec::new(), vec![u8::MAX]),
+        Operator::In(values) => return Condition::Value(distinct(values.iter().map(only)), None),
+        Operator::Eq(value) => only(value),
+        Operator::Gt(value) => (beyond(&key(value)), end_of(key(value).kind())),
+        Operator::Gte(value) => (key(value).as_bytes().to_vec(), end_of(key(value).kind())),
+        Operator::Lt(value) => (key(value).kind().to_vec(), up_to(&key(value))),
+        Operator::Lte(value) => (key(value).kind().to_vec(), after(key(value).as_bytes())),
+        Operator::Like(pattern) => {
+            let prefix = SortKey::text_prefix(literal_prefix(pattern));
+            let range = (prefix.clone(), end_of(&prefix));
+            return Condition::Value(vec![range], Some(pattern));
+        }
+    };
+    Condition::Value(vec![range], None)
+}
+
+/// Where greater keys begin; an equal one that was cut may be greater.
+fn beyond(key: &SortKey) -> Vec<u8> {
+    if key.is_exact() {
+        return after(key.as_bytes());
+    }
+    key.as_bytes().to_vec()
+}
+
+/// Where smaller keys end; an equal one that was cut may be smaller.
+fn up_to(key: &SortKey) -> Vec<u8> {
+    if key.is_exact() {
+        return key.as_bytes().to_vec();
+    }
+    after(key.as_bytes())
+}
+
+fn after(bytes: &[u8]) -> Vec<u8> {
+    [bytes, &[0]].concat()
+}
+
+/// What comes after everything that begins like this.
+fn end_of(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    vec![u8::MAX]
+}
+
+fn distinct<T: Ord>(ranges: impl Iterator<Item = T>) -> Vec<T> {
+    let mut ranges: Vec<T> = ranges.collect();
+    ranges.sort();
+    ranges.dedup();
+    ranges
+}
+
+fn literal_prefix(pattern: &str) -> &str {
+    let end = pattern.find(['%', '_']).unwrap_or(pattern.len());
+    &pattern[..end]
+}
+
+fn of_id(operator: &Operator) -> Condition<'_> {
+    let next = |text: &str| Some(format!("{text}\0"));
+    let text = |text: &str| Some(text.to_owned());
+    let range = match operator {
+        Operator::Exists(true) => (text(""), None),
+        Operator::Exists(false) => return Condition::Id(Vec::new(), None),
+        Operator::In(values) => {
+            let texts = values.iter().filter_map(Value::as_str);
+            let ranges = texts.map(|one| (text(one), next(one)));
+            return Condition::Id(distinct(ranges), None);
+        }
+        Operator::Like(pattern) => {
+            let prefix = literal_prefix(pattern);
+            let end = String::from_utf8(end_of(prefix.as_bytes())).ok();
+            let range = (text(prefix), end.filter(|_| !prefix.is_empty()));
+            return Condition::Id(vec![range], Some(pattern));
+        }
+        Operator::Eq(value)
+        | Operator::Gt(value)
+        | Operator::Gte(value)
+        | Operator::Lt(value)
+        | Operator::Lte(value) => {
+            // An id is a text: nothing else is equal, greater or less.
+            let Some(value) = value.as_str() else {
+                return Condition::Id(Vec::new(), None);
+            };
+            match operator {
+                Operator::Gt(_) => (next(value), None),
+                Operator::Gte(_) => (text(value), None),
+                Operator::Lt(_) => (text(""), text(value)),
+                Operator::Lte(_) => (text(""), next(value)),
+                _ => (text(value), next(value)),
+            }
+        }
+    };
+    Condition::Id(vec![range], None)
+}
+
+/// A pattern asked of many values in their order: equal ones follow each other.
+pub(super) struct Matcher<'pattern> {
+    pattern: &'pattern str,
+    last: Vec<u8>,
+    verdict: bool,
+}
+
+impl<'pattern> Matcher<'pattern> {
+    pub(super) fn new(pattern: &'pattern str) -> Self {
+        Self {
+            pattern,
+            last: Vec::new(),
+            verdict: false,
+        }
+    }
+
+    /// Whether the text that a whole key stands for matches.
+    pub(super) fn passes(&mut self, value: &[u8]) -> bool {
+        if value != self.last {
+            self.last.clear();
+            self.last.extend_from_slice(value);
+            let text = SortKey::text_of(value);
+            self.verdict = text.is_some_and(|text| like_matches(self.pattern, text));
+        }
+        self.verdict
+    }
+}

@@ -1,0 +1,294 @@
+//! Which documents of one layer pass, as far as indexes tell.
+
+use rusqlite::{CachedStatement, Connection, ToSql, params, types::Value};
+use spice_core::query::Filter;
+
+use super::{
+    conditions::{Condition, Matcher, Range, is_doubtful},
+    hidden::live,
+    row_set::RowSet,
+    sorted::{Wanted, find_slot},
+    words,
+};
+use crate::sqlite::{
+    columns::optional_text,
+    failure::{Attempt, Failure},
+    layers::Layer,
+    looks::Sieve,
+};
+
+/// One thing that is asked of a document.
+enum Clause<'search> {
+    Words(Option<String>),
+    Filter(&'search Filter, Condition<'search>, i64),
+    /// No index tells.
+    Unindexed,
+}
+
+/// What indexes tell of a layer.
+pub(super) enum Matches {
+    /// Nothing is asked: all that shows.
+    All,
+    /// These rows pass, once they show.
+    Exactly(RowSet),
+    /// Only these can pass; each has to be looked at.
+    Among(RowSet),
+    /// Any can pass.
+    Any,
+}
+
+/// Finds what passes in a layer.
+pub(super) struct Finder<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) layer: &'a Layer,
+    /// From how many documents on a layer is worth an index; so many rows are rather looked at one
+    /// by one than sorted out by further indexes.
+    pub(super) from: u64,
+}
+
+impl Finder<'_> {
+    /// The rows that pass a text and filters; indexes that would have helped go to `missing`.
+    pub(super) fn find(
+        &self,
+        text: Option<&str>,
+        filters: &[Filter],
+        missing: &mut Vec<Wanted>,
+    ) -> Attempt<Matches> {
+        let mut clauses = Vec::with_capacity(filters.len() + 1);
+        if let Some(text) = text {
+            clauses.push(Clause::Words(words::of_query(self.layer.scope, text)));
+        }
+        for filter in filters {
+            clauses.push(self.clause(filter, missing)?);
+        }
+        if clauses.is_empty() {
+            return Ok(Matches::All);
+        }
+        if let Some(few) = self.few(&clauses)? {
+            return Ok(Matches::Among(few));
+        }
+        self.combine(&clauses)
+    }
+
+    /// A complete index over a property; one that would be worth it goes to `missing`.
+    pub(super) fn slot(&self, wanted: Wanted, missing: &mut Vec<Wanted>) -> Attempt<Option<i64>> {
+        let slot = find_slot(self.connection, &wanted)?;
+        if slot.is_none() && live(self.connection, self.layer.scope)? >= self.from {
+            missing.push(wanted);
+        }
+        Ok(slot)
+    }
+
+    fn clause<'search>(
+        &self,
+        filter: &'search Filter,
+        missing: &mut Vec<Wanted>,
+    ) -> Attempt<Clause<'search>> {
+        match Condition::new(filter) {
+            Condition::Other => Ok(Clause::Unindexed),
+            condition @ Condition::Id(..) => Ok(Clause::Filter(filter, condition, 0)),
+            condition => {
+                let property = filter.property.as_str();
+                let wanted = Wanted::new(self.layer.scope, property, filter.property_type);
+                Ok(match self.slot(wanted, missing)? {
+                    Some(slot) => Clause::Filter(filter, condition, slot),
+                    None => Clause::Unindexed,
+                })
+            }
+        }
+    }
+
+    /// The rows of a clause that only few can pass. A text is asked whatever else there is, for
+    /// no document tells whether it has the words.
+    fn few(&self, clauses: &[Clause<'_>]) -> Attempt<Option<RowSet>> {
+        let is_words = |clause: &&Clause<'_>| matches!(clause, Clause::Words(_));
+        let words = clauses.iter().find(is_words);
+        for clause in clauses {
+            let Some(mut rows) = self.rows(clause, self.from)? else {
+                continue;
+            };
+            if let Some(words) = words.filter(|words| !std::ptr::eq(*words, clause))
+                && let Some(with_words) = self.rows(words, u64::MAX)?
+            {
+                rows.intersect(&with_words);
+            }
+            return Ok(Some(rows));
+        }
+        Ok(None)
+    }
+
+    fn combine(&self, clauses: &[Clause<'_>]) -> Attempt<Matches> {
+        let mut passing: Option<RowSet> = None;
+        let mut failing = Vec::new();
+        let mut is_exact = true;
+        for clause in clauses {
+            match (clause, self.rows(clause, u64::MAX)?) {
+                (Clause::Filter(_, Condition::Absent, slot), _) => {
+                    failing.push(self.holding(*slot)?)
+                }
+                (_, None) => is_exact = false,
+                (_, Some(rows)) => match &mut passing {
+                    None => passing = Some(rows),
+                    Some(passing) => passing.intersect(&rows),
+                },
+            }
+        }
+        let mut passing = match passing {
+            None if !is_exact => return Ok(Matches::Any),
+            None => self.live_rows()?,
+            Some(passing) => passing,
+        };
+        for rows in &failing {
+            passing.subtract(rows);
+        }
+        Ok(if is_exact {
+            Matches::Exactly(passing)
+        } else {
+            Matches::Among(passing)
+        })
+    }
+
+    /// The rows that pass a clause; none when there are more than `most`, or when no index tells
+    /// them by what they have.
+    fn rows(&self, clause: &Clause<'_>, most: u64) -> Attempt<Option<RowSet>> {
+        match clause {
+            Clause::Words(None) => Ok(Some(RowSet::default())),
+            Clause::Words(Some(expression)) => {
+                let mut find = self
+                    .connection
+                    .prepare_cached("SELECT rowid FROM words WHERE words MATCH ?1")?;
+                let mut rows = RowSet::default();
+                let is_all = collect(&mut find, params![expression], &mut rows, most)?;
+                Ok(is_all.then_some(rows))
+            }
+            Clause::Filter(_, Condition::Id(ranges, pattern), _) => {
+                self.by_id(ranges, *pattern, most)
+            }
+            Clause::Filter(filter, Condition::Value(ranges, pattern), slot) => {
+                self.by_value(filter, ranges, *pattern, *slot, most)
+            }
+            Clause::Filter(..) | Clause::Unindexed => Ok(None),
+        }
+    }
+
+    fn by_id(
+        &self,
+        ranges: &[Range<Option<String>>],
+        pattern: Option<&str>,
+        most: u64,
+    ) -> Attempt<Option<RowSet>> {
+        let mut rows = RowSet::default();
+        let mut find = self.connection.prepare_cached(
+            "SELECT row, id FROM documents WHERE scope = ?1 AND id >= ?2 AND id < ?3 AND live = 1",
+        )?;
+        for (low, high) in ranges {
+            let (low, high) = (id_bound(low.as_deref()), id_bound(high.as_deref()));
+            let mut found = find.query(params![self.layer.scope, low, high])?;
+            while let Some(row) = found.next()? {
+                let id = optional_text(row, 1)?.unwrap_or_default();
+                if pattern.is_none_or(|pattern| spice_core::query::like_matches(pattern, id)) {
+                    rows.insert(row.get(0)?);
+                }
+                if rows.len() > most {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(rows))
+    }
+
+    fn by_value(
+        &self,
+        filter: &Filter,
+        ranges: &[Range<Vec<u8>>],
+        pattern: Option<&str>,
+        slot: i64,
+        most: u64,
+    ) -> Attempt<Option<RowSet>> {
+        let mut rows = RowSet::default();
+        let mut doubtful = Vec::new();
+        let mut matcher = pattern.map(Matcher::new);
+        let mut find = self.connection.prepare_cached(
+            "SELECT row, value FROM sorted_values WHERE slot = ?1 AND value >= ?2 AND value < ?3",
+        )?;
+        let is_presence = matches!(filter.operator, spice_core::query::Operator::Exists(true));
+        let slots = if is_presence { &[1][..] } else { &[1, -1] };
+        for range in ranges {
+            for sign in slots {
+                let mut found = find.query(params![slot * sign, range.0, range.1])?;
+                while let Some(row) = found.next()? {
+                    let value = row.get_ref(1)?.as_blob().map_err(Failure::unreadable)?;
+                    if is_doubtful(value, range, pattern.is_some()) {
+                        doubtful.push(row.get(0)?);
+                    } else if matcher.as_mut().is_none_or(|matcher| matcher.passes(value)) {
+                        rows.insert(row.get(0)?);
+                    }
+                    if rows.len() + doubtful.len() as u64 > most {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        self.look_at(filter, &doubtful, &mut rows)?;
+        Ok(Some(rows))
+    }
+
+    /// Adds those of doubtful rows that pass.
+    fn look_at(&self, filter: &Filter, doubtful: &[i64], rows: &mut RowSet) -> Attempt<()> {
+        let sieve = Sieve::new(std::slice::from_ref(filter));
+        let mut fetch = self
+            .connection
+            .prepare_cached("SELECT data FROM documents WHERE row = ?1")?;
+        for number in doubtful {
+            let mut found = fetch.query([number])?;
+            if let Some(row) = found.next()?
+                && let Some(data) = optional_text(row, 0)?
+                && sieve.passes("", data)?
+            {
+                rows.insert(*number);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that hold a value.
+    pub(super) fn holding(&self, slot: i64) -> Attempt<RowSet> {
+        let mut find = self
+            .connection
+            .prepare_cached("SELECT row FROM sorted_values WHERE slot = ?1")?;
+        let mut rows = RowSet::default();
+        collect(&mut find, params![slot], &mut rows, u64::MAX)?;
+        Ok(rows)
+    }
+
+    /// The rows that are no tombstones.
+    pub(super) fn live_rows(&self) -> Attempt<RowSet> {
+        let mut find = self
+            .connection
+            .prepare_cached("SELECT row FROM documents WHERE scope = ?1 AND live = 1")?;
+        let mut rows = RowSet::default();
+        collect(&mut find, params![self.layer.scope], &mut rows, u64::MAX)?;
+        Ok(rows)
+    }
+}
+
+/// A bound over ids: every text comes before a blob.
+pub(super) fn id_bound(id: Option<&str>) -> Value {
+    id.map_or_else(|| Value::Blob(Vec::new()), |id| Value::Text(id.to_owned()))
+}
+
+fn collect(
+    find: &mut CachedStatement<'_>,
+    parameters: &[&dyn ToSql],
+    rows: &mut RowSet,
+    most: u64,
+) -> Attempt<bool> {
+    let mut found = find.query(parameters)?;
+    while let Some(row) = found.next()? {
+        rows.insert(row.get(0)?);
+        if rows.len() > most {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,280 @@
+//! Sorted values: exact indexes over properties of what a scope holds. An entry is a live
+//! document's value as its sort key, with the document's id and row; the elements of a list stand
+//! apart, under the slot's negative number. Each write of a document keeps its entries right, also
+//! while an index is being made.
+
+use std::collections::HashMap;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use spice_core::{json::Json, ontology::PropertyType, query::SortKey};
+
+use crate::sqlite::{
+    columns::text,
+    failure::{Attempt, Failure},
+    properties::member,
+};
+
+/// The tables of indexes, and of the values in them. `built` is the last id that an index being
+/// made has reached.
+pub(super) const TABLES: &str = "
+CREATE TABLE sorted_properties (
+    id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, property TEXT NOT NULL,
+    comparison INTEGER NOT NULL, built TEXT NOT NULL DEFAULT '', ready INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (scope, property, comparison)) STRICT;
+CREATE TABLE sorted_values (
+    slot INTEGER NOT NULL, value BLOB NOT NULL, id TEXT NOT NULL, row INTEGER NOT NULL,
+    PRIMARY KEY (slot, value, id)) STRICT, WITHOUT ROWID;
+";
+
+/// Indexes that a scope can have: each costs every later write.
+const SLOTS: i64 = 32;
+/// Documents that one step of making an index reads; writes of others come in between.
+const STEP: i64 = 4_000;
+
+/// Which index: over a property of a scope, by the comparison that a type stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    pub(super) scope: i64,
+    pub(super) property: String,
+    pub(super) comparison: i64,
+}
+
+impl Wanted {
+    pub(super) fn new(scope: i64, property: &str, property_type: PropertyType) -> Self {
+        Self {
+            scope,
+            property: property.to_owned(),
+            comparison: number_of(property_type),
+        }
+    }
+}
+
+/// The types that stand for a comparison of their own, by number.
+const COMPARISONS: [PropertyType; 5] = [
+    PropertyType::Json,
+    PropertyType::DateTime,
+    PropertyType::Uuid,
+    PropertyType::Ip,
+    PropertyType::Money,
+];
+
+fn number_of(property_type: PropertyType) -> i64 {
+    let comparison = property_type.comparison();
+    let place = COMPARISONS.iter().position(|one| *one == comparison);
+    place.and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
+}
+
+fn comparison(number: i64) -> PropertyType {
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|at| COMPARISONS.get(at));
+    known.copied().unwrap_or(PropertyType::Json)
+}
+
+/// An index that is complete.
+pub(super) fn find_slot(connection: &Connection, wanted: &Wanted) -> Attempt<Option<i64>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT id FROM sorted_properties
+             WHERE scope = ?1 AND property = ?2 AND comparison = ?3 AND ready = 1",
+        )?
+        .query_row(
+            params![wanted.scope, wanted.property, wanted.comparison],
+            |row| row.get(0),
+        )
+        .optional()?)
+}
+
+/// Makes a step of an index over what a scope holds; whether there are more to make.
+pub(super) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<bool> {
+    connection
+        .prepare_cached(
+            "INSERT INTO sorted_properties (scope, property, comparison)
+             SELECT id, ?2, ?3 FROM scopes WHERE id = ?1 AND ?4 >
+                 (SELECT count(*) FROM sorted_properties WHERE scope = ?1)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            wanted.scope,
+            wanted.property,
+            wanted.comparison,
+            SLOTS
+        ])?;
+    let unfinished = connection
+        .prepare_cached(
+            "SELECT id, built FROM sorted_properties
+             WHERE scope = ?1 AND property = ?2 AND comparison = ?3 AND ready = 0",
+        )?
+        .query_row(
+            params![wanted.scope, wanted.property, wanted.comparison],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+        )
+        .optional()?;
+    let Some((slot, built)) = unfinished else {
+        return Ok(false);
+    };
+    let slot = Slot {
+        number: slot,
+        property: wanted.property.clone(),
+        comparison: comparison(wanted.comparison),
+    };
+    let last = add_entries(connection, wanted.scope, &slot, &built)?;
+    connection
+        .prepare_cached("UPDATE sorted_properties SET built = ?2, ready = ?3 WHERE id = ?1")?
+        .execute(params![
+            slot.number,
+            last.as_deref().unwrap_or_default(),
+            last.is_none()
+        ])?;
+    Ok(last.is_some())
+}
+
+/// Adds the entries of the next documents; the last of their ids, none when there are no more.
+fn add_entries(
+    connection: &Connection,
+    scope: i64,
+    slot: &Slot,
+    built: &str,
+) -> Attempt<Option<String>> {
+    let mut entries: Vec<(Entry, String, i64)> = Vec::new();
+    let (mut seen, mut last) = (0, String::new());
+    let mut all = connection.prepare_cached(
+        "SELECT id, row, data FROM documents WHERE scope = ?1 AND id > ?2 AND live = 1
+         ORDER BY id LIMIT ?3",
+    )?;
+    let mut rows = all.query(params![scope, built, STEP])?;
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        text(row, 0)?.clone_into(&mut last);
+        let number: i64 = row.get(1)?;
+        for entry in slot.entries(member(text(row, 2)?, &slot.property))? {
+            entries.push((entry, last.clone(), number));
+        }
+    }
+    // In the order of the index, so that each of its pages is written once.
+    entries.sort();
+    let mut insert = connection.prepare_cached(INSERT)?;
+    for ((slot, key), id, row) in &entries {
+        insert.execute(params![slot, key.as_bytes(), id, row])?;
+    }
+    Ok((seen == STEP).then_some(last))
+}
+
+const INSERT: &str =
+    "INSERT OR REPLACE INTO sorted_values (slot, value, id, row) VALUES (?1, ?2, ?3, ?4)";
+
+/// Under which number, and what.
+type Entry = (i64, SortKey);
+
+/// An index, made or being made.
+struct Slot {
+    number: i64,
+    property: String,
+    comparison: PropertyType,
+}
+
+impl Slot {
+    /// The entries of a value; none where it is absent or null.
+    fn entries(&self, value: Option<&str>) -> Attempt<Vec<Entry>> {
+        let Some(value) = value.filter(|value| *value != "null") else {
+            return Ok(Vec::new());
+        };
+        let value = Json::parse(value).map_err(Failure::unreadable)?;
+        let (own, elements) = SortKey::all(self.comparison, &value);
+        let elements = elements.into_iter().map(|key| (-self.number, key));
+        Ok(std::iter::once((self.number, own))
+            .chain(elements)
+            .collect())
+    }
+}
+
+/// Keeps the entries of documents right while these are written.
+pub(super) struct Keeper<'connection> {
+    connection: &'connection Connection,
+    insert: CachedStatement<'connection>,
+    delete: CachedStatement<'connection>,
+    data: CachedStatement<'connection>,
+    slots: HashMap<i64, Vec<Slot>>,
+}
+
+impl<'connection> Keeper<'connection> {
+    pub(super) fn new(connection: &'connection Connection) -> Attempt<Self> {
+        Ok(Self {
+            connection,
+            insert: connection.prepare_cached(INSERT)?,
+            delete: connection.prepare_cached(
+                "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3",
+            )?,
+            data: connection.prepare_cached("SELECT data FROM documents WHERE row = ?1")?,
+            slots: HashMap::new(),
+        })
+    }
+
+    /// What a live document holds, where indexes need to know it before it is replaced.
+    pub(super) fn before(&mut self, scope: i64, row: i64) -> Attempt<Option<String>> {
+        self.learn(scope)?;
+        if self.slots[&scope].is_empty() {
+            return Ok(None);
+        }
+        Ok(self.data.query_row([row], |row| row.get(0))?)
+    }
+
+    /// Replaces the entries of a document by those of its new state.
+    pub(super) fn replace(
+        &mut self,
+        (scope, id, row): (i64, &str, i64),
+        before: Option<&str>,
+        after: Option<&str>,
+    ) -> Attempt<()> {
+        self.learn(scope)?;
+        for slot in &self.slots[&scope] {
+            let old = before.and_then(|data| member(data, &slot.property));
+            let new = after.and_then(|data| member(data, &slot.property));
+            if old == new {
+                continue;
+            }
+            for (number, key) in slot.entries(old)? {
+                self.delete.execute(params![number, key.as_bytes(), id])?;
+            }
+            for (number, key) in slot.entries(new)? {
+                self.insert
+                    .execute(params![number, key.as_bytes(), id, row])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, scope: i64) -> Attempt<()> {
+        if self.slots.contains_key(&scope) {
+            return Ok(());
+        }
+        let mut find = self.connection.prepare_cached(
+            "SELECT id, property, comparison FROM sorted_properties WHERE scope = ?1",
+        )?;
+        let slots = find.query_map([scope], |row| {
+            Ok(Slot {
+                number: row.get(0)?,
+                property: row.get(1)?,
+                comparison: comparison(row.get(2)?),
+            })
+        })?;
+        let slots = slots.collect::<Result<_, _>>()?;
+        self.slots.insert(scope, slots);
+        Ok(())
+    }
+}
+
+/// Forgets the indexes over what a log holds.
+pub(super) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
+    let of_stream = "SELECT id FROM sorted_properties
+         WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)";
+    let statements = [
+        format!("DELETE FROM sorted_values WHERE slot IN ({of_stream})"),
+        format!("DELETE FROM sorted_values WHERE slot IN (SELECT -id FROM ({of_stream}))"),
+        format!("DELETE FROM sorted_properties WHERE id IN ({of_stream})"),
+    ];
+    for statement in statements {
+        connection.execute(&statement, [stream])?;
+    }
+    Ok(())
+}
