@@ -5,6 +5,8 @@
 
 #[path = "invariants/accepting.rs"]
 mod accepting;
+#[path = "invariants/merging.rs"]
+mod merging;
 #[path = "invariants/projecting.rs"]
 mod projecting;
 #[path = "invariants/shop.rs"]

@@ -1,6 +1,13 @@
 //! Branches. Their names may hold `/`, so they are the rest of a path: a plain `/` and `%2F` mean
 //! the same in them.
 
+pub(crate) mod bodies;
+pub(crate) mod diff;
+pub(crate) mod merge;
+pub(crate) mod render;
+
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use spice_core::{
@@ -20,17 +27,25 @@ use crate::http::{
     failure::Failure,
     read::read_envelope,
     submit::Submitted,
+    wait::Needs,
 };
 
 /// Last parts of a path that are no part of a name, unless the `/` before them is written `%2F`.
 const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
 
 pub(crate) async fn list(call: Call) -> Answer {
-    let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
-    let branches: Vec<Value> = snapshot
-        .branches
+    let database = call.database()?;
+    let standing = call.standing(&database, Needs::NOTHING).await?;
+    let branches = match standing.as_of {
+        None => standing.snapshot.branches.clone(),
+        Some(position) => {
+            let api = &call.api;
+            Arc::new(api.branches_at(&standing.snapshot, position).await?)
+        }
+    };
+    let branches: Vec<Value> = branches
         .values()
-        .map(|branch| describe(&snapshot.stream.database, branch))
+        .map(|branch| describe(&database, branch))
         .collect();
     answer::json(
         StatusCode::OK,
@@ -106,9 +121,18 @@ fn rest_name(call: &Call, from: usize, but_last: usize) -> Result<BranchName, Fa
 }
 
 async fn show(call: &Call, branch: BranchName) -> Answer {
-    let snapshot = call.api.engine.writer.snapshot(&call.database()?).await?;
-    let data = describe(&snapshot.stream.database, snapshot.branch(&branch)?);
-    named(&branch, &data)
+    let database = call.database()?;
+    let standing = call.standing(&database, Needs::NOTHING).await?;
+    let snapshot = &standing.snapshot;
+    let found = match standing.as_of {
+        None => Some(snapshot.branch(&branch)?.clone()),
+        Some(position) => call.api.branch_at(snapshot, &branch, position).await?,
+    };
+    let found = found.ok_or_else(|| {
+        Failure::not_found(format!("there was no branch {branch} at that position"))
+            .with("branch", branch.as_str())
+    })?;
+    named(&branch, &describe(&database, &found))
 }
 
 /// The answer to a branch that was made or deleted: at once, for it holds from its decision on.

@@ -16,7 +16,7 @@ use spice_core::{
 use super::{Request, append::Appended, scribe::Task};
 
 /// Rounds of fetching that one decision may ask for; each asks for what the one before showed.
-const FETCH_ROUNDS: usize = 8;
+pub(super) const FETCH_ROUNDS: usize = 8;
 
 /// Envelopes that the registry may be behind before commands have to wait: what it does not have
 /// yet is held in memory.

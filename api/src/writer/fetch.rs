@@ -6,9 +6,9 @@ use std::{
 };
 
 use spice_core::{
-    decide::{Need, schema_of},
+    decide::{Need, WriteState, schema_of},
     error::StoreError,
-    id::BranchGeneration,
+    id::{BranchGeneration, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     name::ClassName,
@@ -16,85 +16,49 @@ use spice_core::{
     port::registry::Lookup,
 };
 
-use super::scribe::Task;
+use super::{Ports, scribe::Task};
 
 /// Entries that one scan asks for.
 const PAGE: usize = 1_000;
 
 /// Changed keys that one question asks for; each page costs a look at all that changed.
-const CHANGES_PAGE: usize = 50_000;
+pub(super) const CHANGES_PAGE: usize = 50_000;
+
+/// Where decisions fetch what they have to know: the registry, as far as it reflects a log.
+pub(super) struct Source<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) stream: &'a StreamId,
+    /// The last position that counts.
+    pub(super) until: LogPosition,
+}
 
 impl Task {
     /// Fetches what is needed and puts it into the state.
     pub(super) async fn fetch(&mut self, needs: Vec<Need>) -> Result<(), StoreError> {
-        let needs: HashSet<Need> = needs.into_iter().collect();
-        let mut keys = Vec::new();
-        let mut past = Vec::new();
-        for need in needs {
-            match need {
-                Need::Entry(branch, key) => keys.push((branch, key)),
-                Need::EntryAt(lineage, key) => past.push(Lookup { lineage, key }),
-                Need::Changed(spans) => self.fetch_changed(spans).await?,
-                Need::LiveInstance(branch, class) => self.fetch_live(branch, class).await?,
-                Need::Schema(branch) => {
-                    if let Some(branch) = self.live_branch(branch) {
-                        let schema = self.fetch_schema(&branch).await?;
-                        self.with_state(|state| state.put_schema(branch.generation, schema));
-                    }
-                }
-            }
-        }
-        self.fetch_past(past).await?;
-        if keys.is_empty() {
+        let Some(state) = &mut self.state else {
             return Ok(());
-        }
-        let lookups: Vec<Lookup> = keys
-            .iter()
-            .map(|(branch, key)| Lookup {
-                lineage: self.lineage(*branch),
-                key: key.clone(),
-            })
-            .collect();
-        let found = self.ports.model.get(&self.stream, &lookups).await?;
-        self.with_state(|state| {
-            for ((branch, key), entry) in keys.into_iter().zip(found) {
-                state.put_entry(branch, key, entry);
-            }
-        });
+        };
+        let source = Source {
+            ports: &self.ports,
+            stream: &self.stream,
+            until: LogPosition::MAX,
+        };
+        source.fetch(state, needs).await?;
         self.check_registry().await
     }
 
-    /// The entries that show through lineages of whatever position.
-    async fn fetch_past(&mut self, lookups: Vec<Lookup>) -> Result<(), StoreError> {
-        if lookups.is_empty() {
-            return Ok(());
-        }
-        let found = self.ports.model.get(&self.stream, &lookups).await?;
-        self.with_state(|state| {
-            for (lookup, entry) in lookups.into_iter().zip(found) {
-                state.put_entry_at(lookup.lineage, lookup.key, entry);
-            }
-        });
-        self.check_registry().await
-    }
-
-    /// The classes and instances that were written within spans, as far as the registry has them.
-    async fn fetch_changed(&mut self, spans: Vec<Span>) -> Result<(), StoreError> {
-        let mut keys = BTreeSet::new();
-        loop {
-            let after = keys.last();
-            let model = &self.ports.model;
-            let page = model
-                .changed(&self.stream, &spans, after, CHANGES_PAGE)
-                .await?;
-            let full = page.len() == CHANGES_PAGE;
-            keys.extend(page);
-            if !full {
-                break;
-            }
-        }
-        self.with_state(|state| state.put_changed(spans, keys));
-        self.check_registry().await
+    /// The classes of a branch, as of the state's end.
+    pub(super) async fn fetch_schema(
+        &self,
+        state: &WriteState,
+        branch: &BranchState,
+    ) -> Result<Arc<Schema>, StoreError> {
+        let source = Source {
+            ports: &self.ports,
+            stream: &self.stream,
+            until: LogPosition::MAX,
+        };
+        source.schema(state, branch).await
     }
 
     /// A registry that was thrown away under us knows too little: read everything in anew.
@@ -105,23 +69,122 @@ impl Task {
         }
         self.state = None;
         self.reflector.restart();
-        Err(StoreError::Unavailable {
-            store: "registry",
-            reason: "it was replaced by an older one and is being brought up from the log".into(),
-        })
+        Err(replaced())
+    }
+}
+
+/// The registry knows less than it did.
+pub(super) fn replaced() -> StoreError {
+    StoreError::Unavailable {
+        store: "registry",
+        reason: "it was replaced by an older one and is being brought up from the log".into(),
+    }
+}
+
+impl Source<'_> {
+    /// Fetches what is needed and puts it into the state.
+    pub(super) async fn fetch(
+        &self,
+        state: &mut WriteState,
+        needs: Vec<Need>,
+    ) -> Result<(), StoreError> {
+        let needs: HashSet<Need> = needs.into_iter().collect();
+        let mut keys = Vec::new();
+        let mut past = Vec::new();
+        for need in needs {
+            match need {
+                Need::Entry(branch, key) => keys.push((branch, key)),
+                Need::EntryAt(lineage, key) => past.push((lineage, key)),
+                Need::Changed(spans) => {
+                    let changed = self.changed(&spans).await?;
+                    state.put_changed(spans, changed);
+                }
+                Need::LiveInstance(branch, class) => {
+                    let any = self.any_live(state, branch, &class).await?;
+                    state.put_live_instance(branch, class, any);
+                }
+                Need::Schema(branch) => {
+                    if let Some(branch) = live_branch(state, branch).cloned() {
+                        let schema = self.schema(state, &branch).await?;
+                        state.put_schema(branch.generation, schema);
+                    }
+                }
+            }
+        }
+        let lineages = keys.iter().map(|(branch, _)| lineage(state, *branch));
+        let lookups = lineages.zip(keys.iter().map(|(_, key)| key.clone()));
+        let found = self.entries(lookups.collect()).await?;
+        for ((branch, key), entry) in keys.into_iter().zip(found) {
+            state.put_entry(branch, key, entry);
+        }
+        let found = self.entries(past.clone()).await?;
+        for ((lineage, key), entry) in past.into_iter().zip(found) {
+            state.put_entry_at(lineage, key, entry);
+        }
+        Ok(())
+    }
+
+    /// The entries that show through lineages, in the order asked.
+    pub(super) async fn entries(
+        &self,
+        asked: Vec<(Lineage, ModelKey)>,
+    ) -> Result<Vec<Option<ModelEntry>>, StoreError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lookups: Vec<Lookup> = asked
+            .into_iter()
+            .map(|(lineage, key)| Lookup {
+                lineage: lineage.at(self.until),
+                key,
+            })
+            .collect();
+        self.ports.model.get(self.stream, &lookups).await
+    }
+
+    /// The classes and instances that were written within spans.
+    async fn changed(&self, spans: &[Span]) -> Result<BTreeSet<ModelKey>, StoreError> {
+        let mut keys = BTreeSet::new();
+        loop {
+            let page = self.changed_page(spans, keys.last()).await?;
+            let full = page.len() == CHANGES_PAGE;
+            keys.extend(page);
+            if !full {
+                return Ok(keys);
+            }
+        }
+    }
+
+    /// Some of the classes and instances that were written within spans, in order of key; the
+    /// last of them all when they are fewer than [`CHANGES_PAGE`].
+    pub(super) async fn changed_page(
+        &self,
+        spans: &[Span],
+        after: Option<&ModelKey>,
+    ) -> Result<Vec<ModelKey>, StoreError> {
+        let spans: Vec<Span> = spans
+            .iter()
+            .map(|span| Span {
+                until: span.until.min(self.until),
+                ..*span
+            })
+            .collect();
+        let model = &self.ports.model;
+        model
+            .changed(self.stream, &spans, after, CHANGES_PAGE)
+            .await
     }
 
     /// The classes of a branch, as of the state's end.
-    pub(super) async fn fetch_schema(
+    async fn schema(
         &self,
+        state: &WriteState,
         branch: &BranchState,
     ) -> Result<Arc<Schema>, StoreError> {
         let mut entries = self.scan_all(&branch.lineage, ModelKey::CLASSES).await?;
-        if let Some(state) = &self.state {
-            for key in state.recent_keys(ModelKey::CLASSES) {
-                if let Some(entry) = state.recent_entry(&branch.lineage, &key) {
-                    overlay(&mut entries, entry, &branch.lineage);
-                }
+        for key in state.recent_keys(ModelKey::CLASSES) {
+            if let Some(entry) = state.recent_entry(&branch.lineage, &key) {
+                overlay(&mut entries, entry, &branch.lineage);
             }
         }
         Ok(Arc::new(schema_of(&entries)))
@@ -136,10 +199,7 @@ impl Task {
         let mut entries: Vec<ModelEntry> = Vec::new();
         loop {
             let after = entries.last().map(|entry| entry.key.clone());
-            let model = &self.ports.model;
-            let page = model
-                .scan(&self.stream, lineage, prefix, after.as_ref(), PAGE)
-                .await?;
+            let page = self.scan(lineage, prefix, after.as_ref()).await?;
             let full = page.len() == PAGE;
             entries.extend(page);
             if !full {
@@ -148,30 +208,36 @@ impl Task {
         }
     }
 
+    async fn scan(
+        &self,
+        lineage: &Lineage,
+        prefix: &str,
+        after: Option<&ModelKey>,
+    ) -> Result<Vec<ModelEntry>, StoreError> {
+        let lineage = lineage.at(self.until);
+        let model = &self.ports.model;
+        model.scan(self.stream, &lineage, prefix, after, PAGE).await
+    }
+
     /// Whether any instance of a class is live on a branch.
-    async fn fetch_live(
-        &mut self,
+    async fn any_live(
+        &self,
+        state: &WriteState,
         branch: BranchGeneration,
-        class: ClassName,
-    ) -> Result<(), StoreError> {
-        let lineage = self.lineage(branch);
-        let prefix = ModelKey::instances_of(&class);
-        let mut any = self.state.as_ref().is_some_and(|state| {
-            let recent = state.recent_keys(&prefix);
-            recent
-                .iter()
-                .filter_map(|key| state.recent_entry(&lineage, key))
-                .any(is_live)
-        });
+        class: &ClassName,
+    ) -> Result<bool, StoreError> {
+        let lineage = lineage(state, branch);
+        let prefix = ModelKey::instances_of(class);
+        let recent = state.recent_keys(&prefix);
+        let mut any = recent
+            .iter()
+            .filter_map(|key| state.recent_entry(&lineage, key))
+            .any(is_live);
         let mut after: Option<ModelKey> = None;
         while !any {
-            let model = &self.ports.model;
-            let page = model
-                .scan(&self.stream, &lineage, &prefix, after.as_ref(), PAGE)
-                .await?;
-            let state = self.state.as_ref();
+            let page = self.scan(&lineage, &prefix, after.as_ref()).await?;
             any = page.iter().any(|entry| {
-                let recent = state.and_then(|state| state.recent_entry(&lineage, &entry.key));
+                let recent = state.recent_entry(&lineage, &entry.key);
                 is_live(recent.unwrap_or(entry))
             });
             after = page.last().map(|entry| entry.key.clone());
@@ -179,28 +245,18 @@ impl Task {
                 break;
             }
         }
-        self.with_state(|state| state.put_live_instance(branch, class, any));
-        Ok(())
+        Ok(any)
     }
+}
 
-    fn live_branch(&self, generation: BranchGeneration) -> Option<BranchState> {
-        let state = self.state.as_ref()?;
-        state
-            .live_branches()
-            .find(|branch| branch.generation == generation)
-            .cloned()
-    }
+fn live_branch(state: &WriteState, generation: BranchGeneration) -> Option<&BranchState> {
+    state
+        .live_branches()
+        .find(|branch| branch.generation == generation)
+}
 
-    fn lineage(&self, generation: BranchGeneration) -> Lineage {
-        self.live_branch(generation)
-            .map_or_else(Lineage::main, |branch| branch.lineage)
-    }
-
-    fn with_state(&mut self, change: impl FnOnce(&mut spice_core::decide::WriteState)) {
-        if let Some(state) = &mut self.state {
-            change(state);
-        }
-    }
+fn lineage(state: &WriteState, generation: BranchGeneration) -> Lineage {
+    live_branch(state, generation).map_or_else(Lineage::main, |branch| branch.lineage.clone())
 }
 
 /// Puts a recent entry over what the registry told, unless the registry's stands nearer.

@@ -131,62 +131,52 @@ impl Reflector {
         let end = catch_up(&self.ports, &self.stream).await?;
         self.ports.recent.forget(&self.stream);
         self.reflected.store(end.0, Ordering::Release);
-        if end == LogPosition::ZERO {
-            return Ok(WriteState::empty(self.stream.clone()));
-        }
-        let model = &self.ports.model;
-        let lineage = Lineage::main();
-        let lookup = Lookup {
-            lineage: lineage.clone(),
-            key: ModelKey::database(),
-        };
-        let found = model
-            .get(&self.stream, &[lookup])
-            .await?
-            .into_iter()
-            .next()
-            .flatten();
-        let database = found
-            .map(|entry| read::<DatabaseState>(&entry))
-            .transpose()?;
-        let mut branches = Vec::new();
-        let mut after = None;
-        loop {
-            let page = model
-                .scan(
-                    &self.stream,
-                    &lineage,
-                    ModelKey::BRANCHES,
-                    after.as_ref(),
-                    STEP,
-                )
-                .await?;
-            for entry in &page {
-                branches.push(read::<BranchState>(entry)?);
-            }
-            after = page.last().map(|entry| entry.key.clone());
-            if page.len() < STEP {
-                break;
-            }
-        }
-        let last_time = self.last_time(end).await?;
-        Ok(WriteState::new(
-            self.stream.clone(),
-            end,
-            last_time,
-            database,
-            branches,
-        ))
+        state_at(&self.ports, &self.stream, end).await
     }
+}
 
-    async fn last_time(&self, end: LogPosition) -> Result<Timestamp, StoreError> {
-        let last = LogPosition(end.0.saturating_sub(1));
-        let records = self.ports.log.read(&self.stream, last, 1).await?;
-        match records.first() {
-            Some(record) => Ok(parse(&self.stream, record.position, &record.line)?.occurred_at),
-            None => Ok(Timestamp::default()),
+/// The state of a log as it stood at `end`, from a registry that reflects it that far.
+pub(super) async fn state_at(
+    ports: &Ports,
+    stream: &StreamId,
+    end: LogPosition,
+) -> Result<WriteState, StoreError> {
+    let Some(last) = end.0.checked_sub(1).map(LogPosition) else {
+        return Ok(WriteState::empty(stream.clone()));
+    };
+    let model = &ports.model;
+    let lineage = Lineage::main().at(last);
+    let lookup = Lookup {
+        lineage: lineage.clone(),
+        key: ModelKey::database(),
+    };
+    let found = model.get(stream, &[lookup]).await?;
+    let database = found
+        .first()
+        .and_then(Option::as_ref)
+        .map(read::<DatabaseState>)
+        .transpose()?;
+    let mut branches = Vec::new();
+    let mut after = None;
+    loop {
+        let prefix = ModelKey::BRANCHES;
+        let page = model
+            .scan(stream, &lineage, prefix, after.as_ref(), STEP)
+            .await?;
+        for entry in &page {
+            branches.push(read::<BranchState>(entry)?);
+        }
+        after = page.last().map(|entry| entry.key.clone());
+        if page.len() < STEP {
+            break;
         }
     }
+    let last_time = match ports.log.read(stream, last, 1).await?.first() {
+        Some(record) => parse(stream, record.position, &record.line)?.occurred_at,
+        None => Timestamp::default(),
+    };
+    let stream = stream.clone();
+    Ok(WriteState::new(stream, end, last_time, database, branches))
 }
 
 /// The part of a reflector that runs behind the answers.
@@ -220,6 +210,7 @@ impl Follower {
             match self.try_advance(&stretch).await {
                 Ok(end) => {
                     self.reflected.fetch_max(end.0, Ordering::AcqRel);
+                    self.ports.followed.notify_waiters();
                     self.ports.recent.remove(&stretch.commands);
                     return Ok(());
                 }

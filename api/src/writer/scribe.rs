@@ -224,7 +224,10 @@ impl Task {
             .cloned()
             .collect();
         for branch in missing {
-            let schema = self.fetch_schema(&branch).await?;
+            let Some(state) = &self.state else {
+                return Ok(());
+            };
+            let schema = self.fetch_schema(state, &branch).await?;
             if let Some(state) = &mut self.state {
                 state.put_schema(branch.generation, schema);
             }

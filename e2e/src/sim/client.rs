@@ -8,7 +8,7 @@ use std::{
 use anyhow::bail;
 use serde_json::{Value, json};
 use spice_core::{
-    command::{Action, Command, InstanceChange, OnError, Origin, RawData},
+    command::{Action, Command, InstanceChange, OnError, Origin, RawData, Strategy},
     decide::Receipt,
     error::{ErrorCode, Refusal},
     id::{CommandId, LogPosition, Sequence},
@@ -291,6 +291,34 @@ pub fn delete_branch(branch: &str) -> anyhow::Result<Action> {
     Ok(Action::DeleteBranch {
         branch: branch.parse()?,
         force: false,
+    })
+}
+
+/// Takes what a branch changed into another.
+pub fn merge(source: &str, into: &str, strategy: Strategy) -> anyhow::Result<Action> {
+    Ok(Action::MergeBranch {
+        branch: into.parse()?,
+        source: source.parse()?,
+        strategy,
+        resolutions: Vec::new(),
+    })
+}
+
+/// Puts a branch on the last position of another.
+pub fn rebase(branch: &str, onto: &str, strategy: Strategy) -> anyhow::Result<Action> {
+    Ok(Action::RebaseBranch {
+        branch: branch.parse()?,
+        onto: onto.parse()?,
+        strategy,
+        resolutions: Vec::new(),
+    })
+}
+
+/// Brings a branch back to what it showed at a position.
+pub fn roll_back(branch: &str, to_position: LogPosition) -> anyhow::Result<Action> {
+    Ok(Action::RollbackBranch {
+        branch: branch.parse()?,
+        to_position,
     })
 }
 

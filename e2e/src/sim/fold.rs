@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, ensure};
 use spice_core::{
     envelope::{Envelope, EventType, Kind},
-    event::{BranchCreated, BranchDeleted, ClassEvent, InstanceEvent, Superseded},
+    event::{BranchCreated, BranchDeleted, BranchRebased, ClassEvent, InstanceEvent, Superseded},
     id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::Json,
     lineage::Lineage,
@@ -89,6 +89,13 @@ impl Story {
                 if is_past(event.from_position, envelope.position) {
                     self.past.insert(generation);
                 }
+                self.branches.insert(event.branch, (generation, lineage));
+            }
+            EventType::BranchRebased => {
+                let event: BranchRebased = envelope.data.read()?;
+                let generation = BranchGeneration(envelope.position);
+                let lineage = Lineage::above(event.branch.clone(), generation, &event.base);
+                self.generations.insert(generation);
                 self.branches.insert(event.branch, (generation, lineage));
             }
             EventType::BranchDeleted => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use spice_core::{
+    command::Strategy,
     error::ErrorCode,
     id::{InstanceRef, Sequence},
     port::graph::Entity,
@@ -13,8 +14,8 @@ use spice_core::{
 use super::{
     client::{
         Answers, Client, bulk, change, create_branch, create_branch_at, create_class,
-        create_database, creation, delete_branch, delete_database, deletion, patch, product_class,
-        supplier_class, transaction, update_class,
+        create_database, creation, delete_branch, delete_database, deletion, merge, patch,
+        product_class, rebase, roll_back, supplier_class, transaction, update_class,
     },
     world::World,
 };
@@ -47,6 +48,7 @@ async fn trade(alpha: &Client) -> anyhow::Result<()> {
     change_instances(alpha).await?;
     poison(alpha).await?;
     branches(alpha).await?;
+    merges(alpha).await?;
     let property = json!({"properties": [
         {"name": "sku", "type": "string", "primaryKey": true},
         {"name": "name", "type": "string"},
@@ -156,6 +158,49 @@ async fn branches(alpha: &Client) -> anyhow::Result<()> {
         .await?;
     let late = patch("Product", "p4", json!({"price": 45}), Sequence(2))?;
     alpha.accepted("p4 again", change("main", late)?).await?;
+    Ok(())
+}
+
+/// What branches do to each other: merges both ways, a rebase under a branch that stays where it
+/// stood, a rollback.
+async fn merges(alpha: &Client) -> anyhow::Result<()> {
+    let draft = create_branch("draft", "main")?;
+    alpha.accepted("draft", draft).await?;
+    let own = patch(
+        "Product",
+        "p1",
+        json!({"price": 7, "code": "sieben"}),
+        Sequence(3),
+    )?;
+    alpha.accepted("draft p1", change("draft", own)?).await?;
+    let new = creation("Product", json!({"sku": "p6", "price": 6, "code": "six"}));
+    let made = alpha.accepted("draft p6", change("draft", new)?).await?;
+    let gone = deletion("Product", "b1", Sequence(1))?;
+    alpha.accepted("draft b1", change("draft", gone)?).await?;
+    let stack = create_branch("draft/stack", "draft")?;
+    alpha.accepted("stack", stack).await?;
+    let moved = patch("Product", "p4", json!({"price": 46}), Sequence(3))?;
+    alpha
+        .accepted("p4 meanwhile", change("main", moved)?)
+        .await?;
+    let onto = rebase("draft", "main", Strategy::Fail)?;
+    alpha.accepted("rebase", onto).await?;
+    let taken = merge("draft", "main", Strategy::Fail)?;
+    alpha.accepted("merge", taken).await?;
+    let other = merge("what-if", "main", Strategy::Fail)?;
+    let conflict = ErrorCode::MergeConflict;
+    alpha.refused("conflict", other, conflict).await?;
+    let theirs = merge("what-if", "main", Strategy::Theirs)?;
+    alpha.accepted("theirs", theirs).await?;
+    let back = roll_back("draft/stack", made.last)?;
+    alpha
+        .refused("too far back", back, ErrorCode::InvalidRequest)
+        .await?;
+    let begun = alpha.accepted("on", create_branch("on", "main")?).await?;
+    let more = patch("Product", "p6", json!({"code": "sechs"}), Sequence(1))?;
+    alpha.accepted("on p6", change("on", more)?).await?;
+    let back = roll_back("on", begun.last)?;
+    alpha.accepted("back", back).await?;
     Ok(())
 }
 

@@ -203,10 +203,10 @@ fn branch_is_a_snapshot() {
     well(outcome);
 }
 
-type Pictures = BTreeMap<(String, String), [Option<(u64, Value)>; 2]>;
+pub(crate) type Pictures = BTreeMap<(String, String), [Option<(u64, Value)>; 2]>;
 
 /// What graph and documents show on these branches, of everything that they show anything of.
-async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result<Pictures> {
+pub(crate) async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result<Pictures> {
     let story = Story::read(&world.log, &stream("shop")?)?;
     let mut pictures = BTreeMap::new();
     for branch in branches {

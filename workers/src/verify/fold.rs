@@ -71,6 +71,9 @@ pub(super) async fn fold(
                     past.extend(PastBranch::of(event)?);
                 }
             }
+            EventType::BranchRebased => {
+                expected.branches.insert(BranchGeneration(event.position));
+            }
             EventType::EventDiscarded => {
                 let discarded: EventDiscarded = event.data()?;
                 if projection.is_fed_by(&discarded.handler) {

@@ -46,7 +46,8 @@ pub(super) fn router(api: Arc<Api>, surface: Surface) -> Router {
         }
     }
     for (path, endings) in rests {
-        router = router.route(&path, by_ending(endings));
+        let own = by_ending(&path, endings);
+        router = router.route(&path, own);
     }
     router
         .fallback(layers::unknown_path)
@@ -71,13 +72,18 @@ fn add(paths: &mut Paths, operation: &Operation) {
 }
 
 /// A rest of a path, told apart by how it ends: `feature/x/diff` is the diff of `feature/x`. The
-/// slash of an ending is not one that is written `%2F`.
-fn by_ending(mut endings: Vec<(String, MethodRouter)>) -> MethodRouter<Service> {
+/// slash of an ending is not one that is written `%2F`. Something must be left before an ending:
+/// `diff` alone is a name.
+fn by_ending(front: &str, mut endings: Vec<(String, MethodRouter)>) -> MethodRouter<Service> {
+    let slashes = |path: &str| path.matches('/').count();
+    let least = slashes(front);
     endings.sort_by_key(|(ending, _)| std::cmp::Reverse(ending.len()));
     let endings: Arc<[(String, MethodRouter)]> = endings.into();
     any(move |request: Request| {
         let path = request.uri().path();
-        let found = endings.iter().find(|(ending, _)| path.ends_with(ending));
+        let found = endings.iter().find(|(ending, _)| {
+            path.ends_with(ending) && slashes(path) >= least + slashes(ending)
+        });
         let methods = found.map(|(_, methods)| methods.clone());
         async move {
             match methods {

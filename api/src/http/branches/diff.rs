@@ -1,0 +1,160 @@
+//! What differs between branches, or between two moments of one.
+
+use axum::http::StatusCode;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use spice_core::{
+    error::ErrorCode,
+    id::LogPosition,
+    model::ModelKey,
+    name::{BranchName, ClassName},
+};
+
+use super::{render::DiffAnswer, rest_name};
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+        wait::Needs,
+    },
+    writer::{Against, Comparison, Snapshot},
+};
+
+/// The longest page, and the usual one.
+const LIMIT: u64 = 10_000;
+const USUAL_LIMIT: u64 = 1_000;
+
+/// `/branches/{a}/diff?against=b`
+pub(crate) async fn diff(call: Call) -> Answer {
+    let branch = rest_name(&call, 5, 1)?;
+    let against = against(&call)?;
+    show(&call, branch, against).await
+}
+
+/// oms: `/version/{db}/diff?from=&to=`
+pub(crate) async fn between(call: Call) -> Answer {
+    let to = named(&call, ["to", "to_ref"])?;
+    let from = named(&call, ["from", "from_ref"])?;
+    let against = if call.flag("direct")? {
+        Against::Branch(from)
+    } else {
+        Against::Common(from)
+    };
+    show(&call, to, Some(against)).await
+}
+
+async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answer {
+    let database = call.database()?;
+    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let cursor = call.parameter("cursor").map(Cursor::parse).transpose()?;
+    let standing = call.standing(&database, Needs::NOTHING).await?;
+    let class = class(call, &standing.snapshot, &branch)?;
+    let (as_of, after) = match cursor {
+        None => (standing.as_of, None),
+        // A page goes on in the state that the first one told of.
+        Some(cursor) => (Some(cursor.position), Some(cursor.after)),
+    };
+    if as_of.is_some_and(|position| position >= standing.snapshot.end) {
+        return Err(not_ours("cursor"));
+    }
+    let comparison = Comparison {
+        branch,
+        against,
+        as_of,
+        class,
+        after,
+        limit,
+    };
+    let diff = call.api.engine.writer.diff(&database, &comparison).await?;
+    let next = diff.next.clone().map(|after| Cursor {
+        position: diff.position,
+        after,
+    });
+    let cursor = next.map(|cursor| cursor.to_text());
+    answer::json(StatusCode::OK, &DiffAnswer::new(&diff, cursor))
+}
+
+fn against(call: &Call) -> Result<Option<Against>, Failure> {
+    let name: Option<BranchName> = call.parameter("against").map(str::parse).transpose()?;
+    let is_direct = call.flag("direct")?;
+    match (name, call.number("from_position")?) {
+        (Some(_), Some(_)) => Err(invalid(
+            "from_position",
+            "from_position compares a branch with itself; it does not go together with against",
+        )),
+        (None, Some(position)) => Ok(Some(Against::Position(LogPosition(position)))),
+        (Some(name), None) if is_direct => Ok(Some(Against::Branch(name))),
+        (Some(name), None) => Ok(Some(Against::Common(name))),
+        (None, None) if is_direct => Err(invalid(
+            "against",
+            "direct compares with the branch that `against` names",
+        )),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The class that is asked for, by id or label.
+fn class(
+    call: &Call,
+    snapshot: &Snapshot,
+    branch: &BranchName,
+) -> Result<Option<ClassName>, Failure> {
+    let Some(name) = call.parameter("class") else {
+        return Ok(None);
+    };
+    let schema = snapshot.schemas.get(branch);
+    match schema.and_then(|schema| schema.resolve(name)) {
+        Some(class) => Ok(Some(class.id.clone())),
+        // It may have been deleted since.
+        None => Ok(Some(name.parse()?)),
+    }
+}
+
+/// A branch in the query, which must be there, under one of two names.
+fn named(call: &Call, [name, older]: [&str; 2]) -> Result<BranchName, Failure> {
+    match (call.parameter(name), call.parameter(older)) {
+        (Some(_), Some(_)) => {
+            let message = format!("{older} is another name of {name}; give one of them");
+            Err(invalid(older, &message))
+        }
+        (Some(branch), None) | (None, Some(branch)) => Ok(branch.parse()?),
+        (None, None) => {
+            let message = format!("{name} is missing: the name of a branch");
+            Err(call.shape(name, "required", message))
+        }
+    }
+}
+
+fn invalid(field: &str, message: &str) -> Failure {
+    Failure::new(ErrorCode::InvalidQuery, message).with("field", field)
+}
+
+fn not_ours(field: &str) -> Failure {
+    invalid(field, "the cursor must be one that a page gave out")
+}
+
+/// Where a page ended, and in which state of the log.
+struct Cursor {
+    position: LogPosition,
+    after: ModelKey,
+}
+
+impl Cursor {
+    fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{} {}", self.position, self.after))
+    }
+
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let read = || {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            let text = String::from_utf8(bytes).ok()?;
+            let (position, key) = text.split_once(' ')?;
+            let position = position.parse::<u64>().ok()?;
+            let after = ModelKey::from_stored(key);
+            after.entity()?;
+            let position = LogPosition(position);
+            Some(Self { position, after })
+        };
+        read().ok_or_else(|| not_ours("cursor"))
+    }
+}

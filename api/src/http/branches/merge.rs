@@ -1,0 +1,251 @@
+//! Merge, rebase and rollback: answered at once after the PUT, or what would happen.
+
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use spice_core::{
+    command::Action,
+    decide::Receipt,
+    id::{CommandId, LogPosition, Sequence},
+    name::{BranchName, DatabaseName},
+};
+
+use super::{
+    bodies::{
+        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody, VersionRollbackBody,
+        resolutions, strategy,
+    },
+    render::{self, Change, Counts, Undecided},
+    rest_name,
+};
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+        shapes::Identifier,
+    },
+    writer::Summary,
+};
+
+/// Changes that an answer lists; its summary counts them all, and a diff lists the rest.
+const LISTED: usize = 1_000;
+
+/// `{merged, command_id?, changes, conflicts}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Merged<'a> {
+    /// `success`
+    status: &'static str,
+    message: &'a str,
+    /// Whether it was done; a dry run does nothing.
+    merged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Identifier")]
+    command_id: Option<CommandId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>")]
+    sequence: Option<Sequence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>")]
+    position: Option<LogPosition>,
+    /// What changed on the branch: the first thousand.
+    changes: Vec<Change<'a>>,
+    /// What is undecided, of a dry run: the first thousand.
+    conflicts: Vec<Undecided<'a>>,
+    /// How many conflicts there are, when not all are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts_total: Option<usize>,
+    /// What stays deleted on the branch although the other side has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stay_deleted: Vec<String>,
+    /// The count of all changes.
+    summary: Counts,
+}
+
+/// What is asked for.
+struct Wish {
+    database: DatabaseName,
+    /// The branch that changes.
+    branch: BranchName,
+    action: Action,
+    dry_run: bool,
+}
+
+/// `/branches/{a}/merge`
+pub(crate) async fn merge(mut call: Call) -> Answer {
+    let source = rest_name(&call, 5, 1)?;
+    let body: MergeBody = call.json().await?;
+    let branch: BranchName = body.into.parse()?;
+    let action = Action::MergeBranch {
+        branch: branch.clone(),
+        source,
+        strategy: strategy(body.strategy),
+        resolutions: resolutions(&call, body.resolutions)?,
+    };
+    carry_out(&call, branch, action, body.dry_run).await
+}
+
+/// `/branches/{a}/rebase`
+pub(crate) async fn rebase(mut call: Call) -> Answer {
+    let branch = rest_name(&call, 5, 1)?;
+    let body: RebaseBody = call.optional_json().await?.unwrap_or_default();
+    let onto = or_main(body.onto)?;
+    let action = Action::RebaseBranch {
+        branch: branch.clone(),
+        onto,
+        strategy: strategy(body.strategy),
+        resolutions: resolutions(&call, body.resolutions)?,
+    };
+    carry_out(&call, branch, action, body.dry_run).await
+}
+
+/// `/branches/{a}/rollback`
+pub(crate) async fn rollback(mut call: Call) -> Answer {
+    let branch = rest_name(&call, 5, 1)?;
+    let body: RollbackBody = call.json().await?;
+    roll_back(&call, branch, body.to_position, body.dry_run).await
+}
+
+/// `/merge/simulate`: the older name of a dry run.
+pub(crate) async fn simulate(mut call: Call) -> Answer {
+    let body: OlderMergeBody = call.json().await?;
+    merge_older(&call, body.into_version(true)).await
+}
+
+/// `/merge/resolve`: the older name of a merge.
+pub(crate) async fn resolve(mut call: Call) -> Answer {
+    let body: OlderMergeBody = call.json().await?;
+    merge_older(&call, body.into_version(false)).await
+}
+
+/// oms: `/version/{db}/merge`
+pub(crate) async fn merge_version(mut call: Call) -> Answer {
+    let body: VersionMergeBody = call.json().await?;
+    merge_older(&call, body).await
+}
+
+/// oms: `/version/{db}/rollback`
+pub(crate) async fn roll_version_back(mut call: Call) -> Answer {
+    let body: VersionRollbackBody = call.json().await?;
+    let branch = or_main(body.branch)?;
+    roll_back(&call, branch, body.to_position, body.dry_run).await
+}
+
+async fn merge_older(call: &Call, body: VersionMergeBody) -> Answer {
+    let branch: BranchName = body.target_branch.parse()?;
+    let action = Action::MergeBranch {
+        branch: branch.clone(),
+        source: body.source_branch.parse()?,
+        strategy: strategy(body.strategy),
+        resolutions: resolutions(call, body.resolutions)?,
+    };
+    carry_out(call, branch, action, body.dry_run).await
+}
+
+async fn roll_back(
+    call: &Call,
+    branch: BranchName,
+    to_position: LogPosition,
+    dry_run: bool,
+) -> Answer {
+    let action = Action::RollbackBranch {
+        branch: branch.clone(),
+        to_position,
+    };
+    carry_out(call, branch, action, dry_run).await
+}
+
+async fn carry_out(call: &Call, branch: BranchName, action: Action, dry_run: bool) -> Answer {
+    let wish = Wish {
+        database: call.database()?,
+        branch,
+        action,
+        dry_run,
+    };
+    if wish.dry_run {
+        try_out(call, wish).await
+    } else {
+        really(call, wish).await
+    }
+}
+
+/// What would happen.
+async fn try_out(call: &Call, wish: Wish) -> Answer {
+    let command = call.command(wish.database, wish.action, None)?;
+    let plan = call
+        .api
+        .engine
+        .writer
+        .plan(&command)
+        .await
+        .map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
+    let first = |count: usize| ..count.min(LISTED);
+    let conflicts = plan.conflicts.len();
+    let shape = Merged {
+        status: "success",
+        message: if plan.conflicts.is_empty() {
+            "this is what would happen; nothing was done"
+        } else {
+            "this cannot be decided as it stands; nothing was done"
+        },
+        merged: false,
+        command_id: None,
+        sequence: None,
+        position: None,
+        changes: render::changes(&plan.changes[first(plan.changes.len())]),
+        conflicts: render::undecided(&plan.conflicts[first(conflicts)]),
+        conflicts_total: (conflicts > LISTED).then_some(conflicts),
+        stay_deleted: plan.stay_deleted.iter().map(ToString::to_string).collect(),
+        summary: Summary::of(&plan.changes).into(),
+    };
+    answer::json(StatusCode::OK, &shape)
+}
+
+/// What happened; from log and registry, so that a retry gets the first answer.
+async fn really(call: &Call, wish: Wish) -> Answer {
+    let message = done(&wish.action);
+    let submitted = call.submit(wish.database, wish.action, None).await?;
+    let receipt = &submitted.receipt;
+    let writer = &call.api.engine.writer;
+    let made = writer.made(receipt, &wish.branch, LISTED).await?;
+    let shape = Merged {
+        status: "success",
+        message,
+        merged: true,
+        command_id: Some(receipt.command_id),
+        sequence: receipt.sequence,
+        position: Some(receipt.last),
+        changes: render::changes(&made.changes),
+        conflicts: Vec::new(),
+        conflicts_total: None,
+        stay_deleted: stay_deleted(receipt),
+        summary: made.summary.into(),
+    };
+    Ok(submitted.finish(answer::json(StatusCode::OK, &shape)?))
+}
+
+fn done(action: &Action) -> &'static str {
+    match action {
+        Action::RebaseBranch { .. } => "the branch stands on the other's last position",
+        Action::RollbackBranch { .. } => "the branch shows what it showed at the position",
+        _ => "the changes are merged",
+    }
+}
+
+/// What stayed deleted, as the log tells it.
+fn stay_deleted(receipt: &Receipt) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        #[serde(default)]
+        stay_deleted: Vec<String>,
+    }
+    let told = receipt.result.read::<Told>();
+    told.map_or_else(|_| Vec::new(), |told| told.stay_deleted)
+}
+
+fn or_main(name: Option<String>) -> Result<BranchName, Failure> {
+    match name {
+        None => Ok(BranchName::main()),
+        Some(name) => Ok(name.parse()?),
+    }
+}

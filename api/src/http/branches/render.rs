@@ -1,0 +1,162 @@
+//! Differences and conflicts as they are answered (contract §2, §3). Values are the text that they
+//! were written as.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use spice_core::{
+    id::{AggregateId, LogPosition},
+    json::Json,
+    merge::{ChangeKind, Conflict, Difference},
+    name::{BranchName, ClassName, InstanceId},
+};
+
+use crate::{
+    http::shapes::Anything,
+    writer::{Diff, Summary},
+};
+
+/// One aggregate that differs.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Change<'a> {
+    aggregate_id: String,
+    #[schemars(with = "Option<String>")]
+    class_id: Option<&'a ClassName>,
+    /// Not there for a class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    instance_id: Option<&'a InstanceId>,
+    /// `added`, `modified` or `deleted`.
+    #[schemars(with = "String")]
+    change: ChangeKind,
+    /// The properties that differ, of what was modified.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    properties: &'a [String],
+    /// The whole state before; not there when it was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Anything")]
+    before: Option<&'a Json>,
+    /// The whole state after; not there when it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Anything")]
+    after: Option<&'a Json>,
+}
+
+/// One thing that a merge cannot decide.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Undecided<'a> {
+    /// On the branch merged into.
+    aggregate_id: String,
+    /// The property; not there when the whole aggregate is in question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    property: Option<&'a str>,
+    /// The rule of the ontology that is broken, if it is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+    /// What both had in common.
+    #[schemars(with = "Anything")]
+    base: Option<&'a Json>,
+    /// What the source has (`theirs`).
+    #[schemars(with = "Anything")]
+    source: Option<&'a Json>,
+    /// What the branch merged into has (`ours`).
+    #[schemars(with = "Anything")]
+    target: Option<&'a Json>,
+    message: &'a str,
+}
+
+/// How many differ.
+#[derive(Serialize, JsonSchema, Clone, Copy)]
+pub(crate) struct Counts {
+    added: u64,
+    modified: u64,
+    deleted: u64,
+}
+
+/// `{from, to, base_position, changes, summary}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DiffAnswer<'a> {
+    /// `success`
+    status: &'static str,
+    /// The branch that is compared with.
+    #[schemars(with = "String")]
+    from: &'a BranchName,
+    /// The branch whose changes these are.
+    #[schemars(with = "String")]
+    to: &'a BranchName,
+    /// The last position that the two have in common.
+    #[schemars(with = "u64")]
+    base_position: LogPosition,
+    /// The position at which both are looked at.
+    #[schemars(with = "u64")]
+    position: LogPosition,
+    changes: Vec<Change<'a>>,
+    /// The count of all changes, not of this page alone.
+    summary: Counts,
+    /// The next page's `cursor`, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+impl<'a> DiffAnswer<'a> {
+    pub(crate) fn new(diff: &'a Diff, cursor: Option<String>) -> Self {
+        Self {
+            status: "success",
+            from: &diff.from,
+            to: &diff.to,
+            base_position: diff.base_position,
+            position: diff.position,
+            changes: changes(&diff.changes),
+            summary: diff.summary.into(),
+            cursor,
+        }
+    }
+}
+
+pub(crate) fn changes(differences: &[Difference]) -> Vec<Change<'_>> {
+    differences.iter().map(Change::of).collect()
+}
+
+pub(crate) fn undecided(conflicts: &[Conflict]) -> Vec<Undecided<'_>> {
+    conflicts
+        .iter()
+        .map(|conflict| Undecided {
+            aggregate_id: conflict.aggregate.to_string(),
+            property: conflict.property.as_deref(),
+            rule: conflict.rule.as_deref(),
+            base: conflict.base.as_ref(),
+            source: conflict.source.as_ref(),
+            target: conflict.target.as_ref(),
+            message: &conflict.message,
+        })
+        .collect()
+}
+
+impl<'a> Change<'a> {
+    fn of(difference: &'a Difference) -> Self {
+        let (class_id, instance_id) = match &difference.aggregate {
+            AggregateId::OntologyClass(_, _, class) => (Some(class), None),
+            AggregateId::Instance(_, _, class, id) => (Some(class), Some(id)),
+            AggregateId::Database(_) | AggregateId::Branch(..) => (None, None),
+        };
+        Self {
+            aggregate_id: difference.aggregate.to_string(),
+            class_id,
+            instance_id,
+            change: difference.change,
+            properties: &difference.properties,
+            before: difference.before.as_ref(),
+            after: difference.after.as_ref(),
+        }
+    }
+}
+
+impl From<Summary> for Counts {
+    fn from(summary: Summary) -> Self {
+        Self {
+            added: summary.added,
+            modified: summary.modified,
+            deleted: summary.deleted,
+        }
+    }
+}

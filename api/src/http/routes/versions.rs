@@ -1,0 +1,217 @@
+//! What branches do to each other: diff, merge, rebase, rollback, and their older names.
+
+use axum::http::Method;
+use serde_json::json;
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::ApiResponse,
+    branches::{
+        bodies::{
+            MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody,
+            VersionRollbackBody,
+        },
+        diff, merge,
+        merge::Merged,
+        render::DiffAnswer,
+    },
+    operation::{Operation, Subject, reads, writes},
+    parameters::{Parameter, known},
+    version::{self, HistoryPage},
+};
+
+/// What a diff takes at both services.
+const PAGE: &[Parameter] = &[
+    Parameter::flag(
+        "direct",
+        "Compares the two branches as they are, not with what they have in common.",
+    ),
+    Parameter::text("class", "Only this class and its instances.").like("Product"),
+    Parameter::whole("limit", "The most changes of the answer.")
+        .within(1, 10_000)
+        .or(1_000),
+    Parameter::text("cursor", "The `cursor` of the page before."),
+];
+
+const AGAINST: &[Parameter] = &[
+    Parameter::text(
+        "against",
+        "The branch to compare with; the one that it stands on when absent.",
+    )
+    .matching(known::BRANCH_PATTERN, 1, 100)
+    .like("main"),
+    Parameter::whole(
+        "from_position",
+        "Compares the branch with itself at this position. Not together with `against`.",
+    ),
+];
+
+const FROM_TO: &[Parameter] = &[
+    Parameter::text("from", "The branch to compare with.")
+        .matching(known::BRANCH_PATTERN, 1, 100)
+        .like("main"),
+    Parameter::text("to", "The branch whose changes are asked for.")
+        .matching(known::BRANCH_PATTERN, 1, 100)
+        .like("main"),
+    Parameter::text("from_ref", "Another name of `from`."),
+    Parameter::text("to_ref", "Another name of `to`."),
+];
+
+const HISTORY: &[Parameter] = &[
+    known::LIMIT,
+    Parameter::text("cursor", "The `cursor` of the page before."),
+];
+
+/// What a merge and its like refuse.
+const REFUSED: &[ErrorCode] = &[
+    ErrorCode::InvalidName,
+    ErrorCode::MergeConflict,
+    ErrorCode::FailedPrecondition,
+    ErrorCode::Timeout,
+];
+
+/// At the gateway.
+pub(super) fn gateway() -> Subject {
+    subject(vec![
+        reads(
+            Method::GET,
+            "/api/v1/databases/{db}/branches/{*name}/diff",
+            "diffBranch",
+            "Tells what a branch changed since it and another had all in common.",
+            diff::diff,
+        )
+        .notes(
+            "As `git diff against...name`: later changes of the other branch do not show. It \
+             costs by what changed, not by what there is.",
+        )
+        .takes(AGAINST)
+        .takes(PAGE)
+        .takes(known::UNBRANCHED)
+        .answers::<DiffAnswer<'static>>(200, "The changes, classes first.")
+        .fails(&[ErrorCode::InvalidName, ErrorCode::Timeout]),
+        writes(
+            Method::POST,
+            "/api/v1/databases/{db}/branches/{*name}/merge",
+            "mergeBranch",
+            "Takes the changes of a branch into another, as one transaction.",
+            merge::merge,
+        )
+        .notes(OURS)
+        .body::<MergeBody>()
+        .example(json!({"into": "main", "strategy": "fail", "dry_run": true}))
+        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .fails(REFUSED),
+        writes(
+            Method::POST,
+            "/api/v1/databases/{db}/branches/{*name}/rebase",
+            "rebaseBranch",
+            "Puts a branch and its own changes on the last position of another.",
+            merge::rebase,
+        )
+        .notes(OURS)
+        .optional_body::<RebaseBody>()
+        .example(json!({"onto": "main"}))
+        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .fails(REFUSED)
+        .fails(&[ErrorCode::Forbidden]),
+        writes(
+            Method::POST,
+            "/api/v1/databases/{db}/branches/{*name}/rollback",
+            "rollBackBranch",
+            "Brings a branch back to what it showed at a position.",
+            merge::rollback,
+        )
+        .notes("What was deleted since stays deleted; it is told in `stay_deleted`.")
+        .body::<RollbackBody>()
+        .example(json!({"to_position": 2, "dry_run": true}))
+        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .fails(REFUSED),
+        writes(
+            Method::POST,
+            "/api/v1/databases/{db}/merge/simulate",
+            "simulateMerge",
+            "Tells what a merge would do: the older name of a dry run.",
+            merge::simulate,
+        )
+        .body::<OlderMergeBody>()
+        .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
+        .answers::<Merged<'static>>(200, "What would be done, and what is undecided.")
+        .fails(REFUSED),
+        writes(
+            Method::POST,
+            "/api/v1/databases/{db}/merge/resolve",
+            "resolveMerge",
+            "Merges: the older name of `mergeBranch`.",
+            merge::resolve,
+        )
+        .notes(OURS)
+        .body::<OlderMergeBody>()
+        .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
+        .decides::<Merged<'static>>(200, "Done.")
+        .fails(REFUSED),
+    ])
+}
+
+/// At oms.
+pub(super) fn oms() -> Subject {
+    subject(vec![
+        reads(
+            Method::GET,
+            "/api/v1/version/{db}/history",
+            "getHistory",
+            "Lists the commands of a branch, newest first, its parents' as far as it shows them.",
+            version::history,
+        )
+        .takes(known::READ)
+        .takes(HISTORY)
+        .answers::<ApiResponse<'static, HistoryPage<'static>>>(200, "The commands.")
+        .fails(&[ErrorCode::InvalidName, ErrorCode::Timeout]),
+        reads(
+            Method::GET,
+            "/api/v1/version/{db}/diff",
+            "diffVersions",
+            "Tells what a branch changed since it and another had all in common.",
+            diff::between,
+        )
+        .takes(FROM_TO)
+        .takes(PAGE)
+        .takes(known::UNBRANCHED)
+        .answers::<DiffAnswer<'static>>(200, "The changes, classes first.")
+        .fails(&[ErrorCode::InvalidName, ErrorCode::Timeout]),
+        writes(
+            Method::POST,
+            "/api/v1/version/{db}/merge",
+            "mergeVersions",
+            "Takes the changes of a branch into another, as one transaction.",
+            merge::merge_version,
+        )
+        .notes(OURS)
+        .body::<VersionMergeBody>()
+        .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
+        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .fails(REFUSED),
+        writes(
+            Method::POST,
+            "/api/v1/version/{db}/rollback",
+            "rollBackVersion",
+            "Brings a branch back to what it showed at a position.",
+            merge::roll_version_back,
+        )
+        .body::<VersionRollbackBody>()
+        .example(json!({"branch": "main", "to_position": 2, "dry_run": true}))
+        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .fails(REFUSED),
+    ])
+}
+
+const OURS: &str = "`ours` is the branch that changes, `theirs` the one whose changes are taken. \
+                    What was deleted stays deleted, whatever the strategy. Conflicts are a 409 \
+                    that names them all; `resolutions` decide them one by one.";
+
+fn subject(operations: Vec<Operation>) -> Subject {
+    Subject {
+        name: "Versions",
+        description: "What branches do to each other: diff, merge, rebase, rollback.",
+        operations,
+    }
+}

@@ -1,0 +1,399 @@
+//! What differs between two states of a database: found by what was written since they parted, so
+//! that it costs by changes and not by size.
+
+use serde::de::DeserializeOwned;
+use spice_core::{
+    decide::Receipt,
+    error::{ErrorCode, Refusal, StoreError},
+    id::{AggregateId, BranchGeneration, LogPosition},
+    json::Json,
+    lineage::{Level, Lineage},
+    merge::{self, ChangeKind, Difference},
+    model::{AggregateState, BranchState, ModelEntry, ModelKey},
+    name::{BranchName, ClassName, DatabaseName},
+    port::graph::Entity,
+};
+
+use super::{Writer, fetch::CHANGES_PAGE, look::Look};
+
+/// Aggregates that are compared at a time.
+const CHUNK: usize = 2_000;
+
+/// What is to be compared.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// The branch whose changes are asked for.
+    pub branch: BranchName,
+    /// With what; the branch that it stands on when absent.
+    pub against: Option<Against>,
+    /// The position at which both are looked at (inclusive); the log's end when absent.
+    pub as_of: Option<LogPosition>,
+    /// Only this class and its instances.
+    pub class: Option<ClassName>,
+    /// Where the page before ended.
+    pub after: Option<ModelKey>,
+    /// The most differences.
+    pub limit: usize,
+}
+
+/// What a branch is compared with.
+#[derive(Debug, Clone)]
+pub enum Against {
+    /// What it has in common with another branch.
+    Common(BranchName),
+    /// Another branch as it is.
+    Branch(BranchName),
+    /// Itself as it was at a position.
+    Position(LogPosition),
+}
+
+/// How many aggregates differ, and in which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// There only after.
+    pub added: u64,
+    /// There before and after, and not the same.
+    pub modified: u64,
+    /// There only before.
+    pub deleted: u64,
+}
+
+/// A page of what differs.
+#[derive(Debug, Clone)]
+pub struct Diff {
+    /// The branch that is compared with.
+    pub from: BranchName,
+    /// The branch whose changes these are.
+    pub to: BranchName,
+    /// The last position that the two have in common.
+    pub base_position: LogPosition,
+    /// The position at which both are looked at.
+    pub position: LogPosition,
+    /// The page, classes first, in order of key.
+    pub changes: Vec<Difference>,
+    /// The count of all, not of the page alone.
+    pub summary: Summary,
+    /// Where the page ended, when it is not the last.
+    pub next: Option<ModelKey>,
+    /// The last of the page.
+    last: Option<ModelKey>,
+}
+
+impl Summary {
+    /// The count of these.
+    pub fn of(changes: &[Difference]) -> Self {
+        let mut summary = Self::default();
+        for difference in changes {
+            summary.add(difference.change);
+        }
+        summary
+    }
+
+    fn add(&mut self, change: ChangeKind) {
+        match change {
+            ChangeKind::Added => self.added += 1,
+            ChangeKind::Modified => self.modified += 1,
+            ChangeKind::Deleted => self.deleted += 1,
+        }
+    }
+}
+
+/// Which differences are told.
+struct Page<'a> {
+    class: Option<&'a ClassName>,
+    after: Option<&'a ModelKey>,
+    limit: usize,
+}
+
+/// The two states, and the branch on which their differences are told.
+struct Pair<'a> {
+    database: &'a DatabaseName,
+    branch: &'a BranchName,
+    before: Lineage,
+    after: Lineage,
+}
+
+impl Writer {
+    /// What differs.
+    pub async fn diff(
+        &self,
+        database: &DatabaseName,
+        comparison: &Comparison,
+    ) -> Result<Diff, Refusal> {
+        let look = self.look(database, comparison.as_of).await?;
+        let branch = live(&look, &comparison.branch)?;
+        let (from, before, base) = look.sides(branch, comparison)?;
+        let pair = Pair {
+            database,
+            branch: &branch.name,
+            before,
+            after: branch.lineage.at(look.last()),
+        };
+        let page = Page {
+            class: comparison.class.as_ref(),
+            after: comparison.after.as_ref(),
+            limit: comparison.limit,
+        };
+        let mut diff = Diff::new(from, &branch.name, base, look.last());
+        look.compare(&pair, &page, &mut diff).await?;
+        Ok(diff)
+    }
+
+    /// What an accepted merge, rebase or rollback made of its branch: the first differences, and
+    /// the count of all. From log and registry, so that a retry gets the first answer.
+    pub async fn made(
+        &self,
+        receipt: &Receipt,
+        branch: &BranchName,
+        limit: usize,
+    ) -> Result<Diff, Refusal> {
+        let ports = &self.shared.ports;
+        let look = Look::at(ports, &receipt.stream, receipt.last.next(), true).await?;
+        let then = LogPosition(receipt.position.0.saturating_sub(1));
+        let after = &live(&look, branch)?.lineage;
+        let before = look.branch_at(branch, then).await?.lineage;
+        let is_same = before.own().map(generation) == after.own().map(generation);
+        let ground = after.levels().get(1).map(generation);
+        let before = match ground.filter(|_| !is_same) {
+            // A rebase is told on top of what the branch stands on now.
+            Some(ground) => after.down_from(ground).unwrap_or(before),
+            None => before.at(then),
+        };
+        let pair = Pair {
+            database: &receipt.stream.database,
+            branch,
+            before,
+            after: after.at(look.last()),
+        };
+        let page = Page {
+            class: None,
+            after: None,
+            limit,
+        };
+        let mut diff = Diff::new(branch.clone(), branch, then, look.last());
+        look.compare(&pair, &page, &mut diff).await?;
+        Ok(diff)
+    }
+}
+
+impl Look {
+    /// What a branch is compared with: its name, its lineage, and the last position in common.
+    fn sides(
+        &self,
+        branch: &BranchState,
+        comparison: &Comparison,
+    ) -> Result<(BranchName, Lineage, LogPosition), Refusal> {
+        let now = self.last();
+        let parent = || -> Result<BranchName, Refusal> {
+            let from = branch.from.as_ref().ok_or_else(nothing_to_compare)?;
+            let is_there = self.state.live_branch(&from.name).is_some();
+            Ok(if is_there {
+                from.name.clone()
+            } else {
+                BranchName::main()
+            })
+        };
+        let common = |other: &BranchState| {
+            let base = common(branch, other).at(now);
+            let until = base.own().map_or(LogPosition::ZERO, |level| level.until);
+            (base, until)
+        };
+        match &comparison.against {
+            Some(Against::Position(position)) => {
+                let before = branch.lineage.at(*position);
+                Ok((branch.name.clone(), before, *position))
+            }
+            Some(Against::Branch(name)) => {
+                let other = live(self, name)?;
+                let (_, until) = common(other);
+                Ok((name.clone(), other.lineage.at(now), until))
+            }
+            other => {
+                let name = match other {
+                    Some(Against::Common(name)) => name.clone(),
+                    _ => parent()?,
+                };
+                let (base, until) = common(live(self, &name)?);
+                Ok((name, base, until))
+            }
+        }
+    }
+
+    /// Compares what was written since the two parted, some at a time.
+    async fn compare(
+        &self,
+        pair: &Pair<'_>,
+        page: &Page<'_>,
+        diff: &mut Diff,
+    ) -> Result<(), Refusal> {
+        let mut spans = pair.after.beyond(&pair.before);
+        spans.extend(pair.before.beyond(&pair.after));
+        let source = self.source();
+        let mut after = None;
+        loop {
+            let keys = source.changed_page(&spans, after.as_ref()).await?;
+            let full = keys.len() == CHANGES_PAGE;
+            after = keys.last().cloned();
+            let wanted = |key: &&ModelKey| is_of(key, page.class);
+            let keys: Vec<&ModelKey> = keys.iter().filter(wanted).collect();
+            for keys in keys.chunks(CHUNK) {
+                for (key, difference) in self.differences(pair, keys).await? {
+                    diff.take(key, difference, page);
+                }
+            }
+            if !full {
+                return Ok(self.check().await?);
+            }
+        }
+    }
+
+    /// A branch as it was at a position.
+    async fn branch_at(
+        &self,
+        name: &BranchName,
+        position: LogPosition,
+    ) -> Result<BranchState, Refusal> {
+        let asked = (Lineage::main().at(position), ModelKey::branch(name));
+        let found = self.source().entries(vec![asked]).await?;
+        match found.into_iter().next().flatten() {
+            Some(entry) => Ok(read(&entry)?),
+            None => Err(no_branch(name)),
+        }
+    }
+
+    async fn differences<'k>(
+        &self,
+        pair: &Pair<'_>,
+        keys: &[&'k ModelKey],
+    ) -> Result<Vec<(&'k ModelKey, Difference)>, Refusal> {
+        let source = self.source();
+        let of = |lineage: &Lineage| {
+            let asked = keys.iter().map(|key| (lineage.clone(), (*key).clone()));
+            source.entries(asked.collect())
+        };
+        let (before, after) = (of(&pair.before).await?, of(&pair.after).await?);
+        let mut found = Vec::new();
+        for ((key, before), after) in keys.iter().zip(before).zip(after) {
+            if is_same(before.as_ref(), after.as_ref()) {
+                continue;
+            }
+            let (before, after) = (data(before.as_ref())?, data(after.as_ref())?);
+            let Some(aggregate) = pair.aggregate(key) else {
+                continue;
+            };
+            if let Some(difference) = merge::difference(aggregate, before.as_ref(), after.as_ref())
+            {
+                found.push((*key, difference));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Diff {
+    fn new(
+        from: BranchName,
+        to: &BranchName,
+        base_position: LogPosition,
+        position: LogPosition,
+    ) -> Self {
+        Self {
+            from,
+            to: to.clone(),
+            base_position,
+            position,
+            changes: Vec::new(),
+            summary: Summary::default(),
+            next: None,
+            last: None,
+        }
+    }
+
+    /// Counts a difference, and keeps it when it belongs to the page.
+    fn take(&mut self, key: &ModelKey, difference: Difference, page: &Page<'_>) {
+        self.summary.add(difference.change);
+        let is_before = page.after.is_some_and(|after| key <= after);
+        if is_before || self.next.is_some() {
+            return;
+        }
+        if self.changes.len() == page.limit {
+            self.next = self.last.take();
+            return;
+        }
+        self.last = Some(key.clone());
+        self.changes.push(difference);
+    }
+}
+
+impl Pair<'_> {
+    fn aggregate(&self, key: &ModelKey) -> Option<AggregateId> {
+        let (database, branch) = (self.database.clone(), self.branch.clone());
+        Some(match key.entity()? {
+            Entity::Class(class) => AggregateId::OntologyClass(database, branch, class),
+            Entity::Instance(instance) => {
+                AggregateId::Instance(database, branch, instance.class, instance.id)
+            }
+        })
+    }
+}
+
+pub(super) fn live<'a>(look: &'a Look, name: &BranchName) -> Result<&'a BranchState, Refusal> {
+    look.state.live_branch(name).ok_or_else(|| no_branch(name))
+}
+
+fn generation(level: &Level) -> BranchGeneration {
+    level.generation
+}
+
+fn no_branch(name: &BranchName) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, format!("there is no branch {name}"))
+        .with("branch", name.as_str())
+}
+
+fn nothing_to_compare() -> Refusal {
+    let message = "main stands on no other branch: say with `against` or `from_position` what to \
+                   compare it with";
+    Refusal::new(ErrorCode::InvalidRequest, message).with("field", "against")
+}
+
+/// The same version, or none on either side.
+fn is_same(before: Option<&ModelEntry>, after: Option<&ModelEntry>) -> bool {
+    let place = |entry: &ModelEntry| (entry.branch, entry.position);
+    before.map(place) == after.map(place)
+}
+
+fn is_of(key: &ModelKey, class: Option<&ClassName>) -> bool {
+    let Some(class) = class else { return true };
+    match key.entity() {
+        Some(Entity::Class(found)) => found == *class,
+        Some(Entity::Instance(instance)) => instance.class == *class,
+        None => false,
+    }
+}
+
+/// The state that an entry tells; none when it is not there or was deleted.
+fn data(entry: Option<&ModelEntry>) -> Result<Option<Json>, StoreError> {
+    let Some(entry) = entry else { return Ok(None) };
+    Ok(read::<AggregateState>(entry)?.data)
+}
+
+fn read<T: DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
+    entry.value.read().map_err(|error| StoreError::Damaged {
+        store: "registry",
+        reason: format!("entry {} cannot be read: {error}", entry.key),
+    })
+}
+
+/// What two branches have in common.
+fn common(one: &BranchState, other: &BranchState) -> Lineage {
+    for level in one.lineage.levels() {
+        if let (Some(mine), Some(theirs)) = (
+            one.lineage.down_from(level.generation),
+            other.lineage.down_from(level.generation),
+        ) {
+            let until = theirs.own().map_or(LogPosition::ZERO, |l| l.until);
+            return mine.at(until);
+        }
+    }
+    Lineage::main().at(LogPosition::ZERO)
+}
