@@ -65,6 +65,9 @@ calls! {
     TRANSACTION = POST "/api/v1/databases/{db}/transactions";
     LIST_INSTANCES = GET "/api/v1/databases/{db}/class/{class}/instances";
     GET_INSTANCE = GET "/api/v1/databases/{db}/class/{class}/instance/{id}";
+    GET_HISTORY = GET "/api/v1/databases/{db}/class/{class}/instance/{id}/history";
+    GET_SAMPLES = GET "/api/v1/databases/{db}/class/{class}/sample-values";
+    LINT_CLASS = POST "/api/v1/databases/{db}/ontology/{class}/lint";
     GET_COMMAND = GET "/api/v1/commands/{id}/status";
     COMMAND_EVENTS = GET "/api/v1/commands/{id}/events";
     GRAPH_QUERY = POST "/api/v1/graph-query/{db}";

@@ -48,9 +48,18 @@ impl Client {
         Events::new(self.call(&calls::COMMAND_EVENTS, &[id]))
     }
 
-    /// What happens in a database, from now on.
-    pub fn database_events(&self, database: &str) -> Events<'_> {
-        Events::new(self.call(&calls::DATABASE_EVENTS, &[database]))
+    /// The domain events of a database: of a branch or of all, from a position or from now on.
+    pub fn database_events(
+        &self,
+        database: &str,
+        branch: Option<&str>,
+        from: Option<u64>,
+    ) -> Events<'_> {
+        let request = self
+            .call(&calls::DATABASE_EVENTS, &[database])
+            .maybe_query("branch", branch)
+            .maybe_query("from", from.map(|position| position.to_string()));
+        Events::new(request)
     }
 }
 

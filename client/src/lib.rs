@@ -16,6 +16,7 @@ mod dead_letters;
 mod error;
 mod events;
 mod graph;
+mod history;
 mod instances;
 mod ontology;
 mod options;
@@ -34,11 +35,12 @@ pub use events::{Event, Events};
 pub use graph::{
     Direction, Edge, GraphAnswer, GraphPage, GraphPath, GraphQuery, Hop, Node, PathQuery,
 };
+pub use history::{HistoryPage, Version};
 pub use instances::{BulkAnswer, Change, Instance, InstancePage, OnError, RowError, Select};
 pub use ontology::{ClassList, SchemaFormat};
 pub use options::{Read, Write};
 pub use request::{Answer, Request};
 pub use retry::Retries;
 pub use versions::{
-    ChangeKind, Changed, Conflict, Diff, Merge, Merged, Resolution, Strategy, Summary, Take,
+    ChangeKind, Changed, Conflict, Diff, Merge, Merged, Rebase, Resolution, Strategy, Summary, Take,
 };

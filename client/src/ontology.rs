@@ -153,4 +153,35 @@ impl Client {
             .fetch()
             .await
     }
+
+    /// What an update of a class would do to the instances that are there; nothing is written.
+    pub async fn lint_class<T: Serialize + ?Sized>(
+        &self,
+        database: &str,
+        class: &str,
+        patch: &T,
+        read: &Read,
+    ) -> Result<Map<String, Value>, Error> {
+        self.call(&calls::LINT_CLASS, &[database, class])
+            .json(patch)
+            .read(read)
+            .repeatable()
+            .fetch()
+            .await
+    }
+
+    /// Values that occur, by property.
+    pub async fn sample_values(
+        &self,
+        database: &str,
+        class: &str,
+        property: Option<&str>,
+        read: &Read,
+    ) -> Result<Map<String, Value>, Error> {
+        self.call(&calls::GET_SAMPLES, &[database, class])
+            .maybe_query("property", property)
+            .read(read)
+            .fetch()
+            .await
+    }
 }

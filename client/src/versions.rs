@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{Accepted, Client, Error, Write, calls};
+use crate::{Client, Error, Write, calls};
 
 /// How two branches differ.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Diff {
     pub base_position: Option<u64>,
     /// What is different.
     pub changes: Vec<Changed>,
+    /// Where the next page starts; none: this was the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// How much that is.
     #[serde(default)]
     pub summary: Summary,
@@ -57,15 +60,16 @@ pub struct Changed {
     /// The aggregate.
     pub aggregate_id: String,
     /// Its class, or the class that it is.
-    pub class_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_id: Option<String>,
     /// The instance; none: it is a class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
     /// What became of it.
     pub change: ChangeKind,
     /// The properties that differ.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub properties: Option<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<String>,
     /// As it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
@@ -139,7 +143,22 @@ pub struct Merge {
     pub dry_run: bool,
 }
 
-/// What a merge or a rebase did, or would do.
+/// A rebase to be made.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Rebase {
+    /// The branch that it is to stand on; none: `main`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onto: Option<String>,
+    /// What to do about conflicts.
+    pub strategy: Strategy,
+    /// How single conflicts are resolved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resolutions: Vec<Resolution>,
+    /// Only tell what would happen.
+    pub dry_run: bool,
+}
+
+/// What a merge, a rebase or a rollback did, or would do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Merged {
     /// Whether it is done.
@@ -154,6 +173,9 @@ pub struct Merged {
     /// What stands against it.
     #[serde(default)]
     pub conflicts: Vec<Conflict>,
+    /// How many aggregates it changes.
+    #[serde(default)]
+    pub summary: Summary,
     /// What this client has no name for.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -193,12 +215,38 @@ impl Conflict {
 }
 
 impl Client {
-    /// How a branch differs from another.
-    pub async fn diff(&self, database: &str, branch: &str, against: &str) -> Result<Diff, Error> {
+    /// One page of what a branch changed since it and another had all in common.
+    pub async fn diff_page(
+        &self,
+        database: &str,
+        branch: &str,
+        against: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<Diff, Error> {
         self.call(&calls::DIFF, &[database, branch])
-            .query("against", against)
+            .maybe_query("against", against)
+            .maybe_query("cursor", cursor)
             .fetch()
             .await
+    }
+
+    /// What a branch changed since it and another (its parent when none is named) had all in
+    /// common, whole.
+    pub async fn diff(
+        &self,
+        database: &str,
+        branch: &str,
+        against: Option<&str>,
+    ) -> Result<Diff, Error> {
+        let mut diff = self.diff_page(database, branch, against, None).await?;
+        while let Some(cursor) = diff.cursor.take() {
+            let page = self
+                .diff_page(database, branch, against, Some(&cursor))
+                .await?;
+            diff.changes.extend(page.changes);
+            diff.cursor = page.cursor;
+        }
+        Ok(diff)
     }
 
     /// Merges a branch into another.
@@ -221,11 +269,11 @@ impl Client {
         &self,
         database: &str,
         branch: &str,
-        onto: &str,
+        rebase: &Rebase,
         write: &Write,
     ) -> Result<Merged, Error> {
         self.call(&calls::REBASE, &[database, branch])
-            .json(&json!({"onto": onto}))
+            .json(rebase)
             .write(&write.off_branch())
             .fetch()
             .await
@@ -237,10 +285,11 @@ impl Client {
         database: &str,
         branch: &str,
         to_position: u64,
+        dry_run: bool,
         write: &Write,
-    ) -> Result<Accepted, Error> {
+    ) -> Result<Merged, Error> {
         self.call(&calls::ROLLBACK, &[database, branch])
-            .json(&json!({"to_position": to_position}))
+            .json(&json!({"to_position": to_position, "dry_run": dry_run}))
             .write(&write.off_branch())
             .fetch()
             .await

@@ -197,7 +197,7 @@ async fn a_stream_of_events_goes_on_behind_the_last_one_when_it_breaks() {
     let second = "data: 2\n\n";
     let ended = format!("{head}{:x}\r\n{second}\r\n0\r\n\r\n", second.len());
     let (client, serving) = serve(vec![broken, ended]).await;
-    let mut events = client.database_events("demo");
+    let mut events = client.database_events("demo", None, None);
     let mut seen = Vec::new();
     while let Some(event) = events.next().await.unwrap() {
         seen.push(event.read::<u64>().unwrap());
