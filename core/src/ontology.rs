@@ -4,9 +4,11 @@ mod constraints;
 mod definition;
 mod inherit;
 mod instance;
+mod labels;
 mod limits;
 mod lint;
 pub(crate) mod near;
+pub mod network;
 mod property;
 mod relationship;
 mod schema;
@@ -18,6 +20,7 @@ mod value;
 use std::collections::HashMap;
 
 pub use self::{
+    labels::{LabelKeys, Labels},
     lint::{ChangeLint, Finding, Severity, structure},
     property::Property,
     relationship::{Cardinality, Relationship},

@@ -1,5 +1,7 @@
 //! Ways through the schema from one class to another, as hops that a query can take.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use spice_core::{
     error::Refusal,
@@ -76,6 +78,38 @@ pub(crate) fn schema_paths(
     Ok((found, false))
 }
 
+/// The shortest way from a class to each that it can reach, the near ones first.
+pub(crate) fn reachable(
+    schema: &Schema,
+    source: &str,
+    max_depth: u64,
+) -> Result<Vec<SchemaPath>, Refusal> {
+    let depth = plan::bounded("max_depth", max_depth, 1, DEPTH)?;
+    let source = plan::class(schema, "source_class", source)?;
+    let mut met = BTreeSet::from([source.id.clone()]);
+    let mut found = Vec::new();
+    let mut frontier = vec![(source.id.clone(), Vec::<SchemaHop>::new())];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for (class, hops) in frontier {
+            for hop in hops_from(schema, Some(&class)) {
+                if !met.insert(hop.target_class.clone()) {
+                    continue;
+                }
+                let at = hop.target_class.clone();
+                let hops: Vec<SchemaHop> = hops.iter().cloned().chain([hop]).collect();
+                found.push(SchemaPath {
+                    length: hops.len(),
+                    hops: hops.clone(),
+                });
+                next.push((at, hops));
+            }
+        }
+        frontier = next;
+    }
+    Ok(found)
+}
+
 fn hops_from(schema: &Schema, class: Option<&ClassName>) -> Vec<SchemaHop> {
     let Some(name) = class else {
         return Vec::new();
@@ -97,7 +131,7 @@ fn hops_from(schema: &Schema, class: Option<&ClassName>) -> Vec<SchemaHop> {
         class
             .relationships()
             .iter()
-            .filter(|it| it.target == *name)
+            .filter(|it| it.leads_to(name))
             .map(|it| hop(it.predicate.as_str(), &class.id, Direction::In))
             .collect()
     };

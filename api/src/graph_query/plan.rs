@@ -6,7 +6,7 @@ use serde_json::Value;
 use spice_core::{
     error::{ErrorCode, Refusal},
     name::{ClassName, InstanceId, PropertyName},
-    ontology::{Class, Schema},
+    ontology::{Class, Relationship, Schema, Text},
     query::{Filter, INSTANCE_ID, Operator},
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
 pub(crate) struct Hop {
     pub(crate) predicate: PropertyName,
     pub(crate) target: Arc<Class>,
+    /// The classes of the nodes that it arrives at: the target and those below it, by id.
+    pub(crate) kinds: Vec<ClassName>,
     pub(crate) direction: Direction,
     pub(crate) filters: Vec<Filter>,
 }
@@ -98,11 +100,13 @@ fn plan_hop(
         Direction::Out => (from, &target),
         Direction::In => (&target, from),
     };
-    let predicate = holder.resolve(&hop.predicate).cloned();
-    let leads_to = predicate
-        .as_ref()
-        .and_then(|name| holder.relationship_target(name));
-    let (Some(predicate), Some(leads_to)) = (&predicate, leads_to) else {
+    let own = relationship(holder, &hop.predicate);
+    let step = own.map(|own| (own, hop.direction, other));
+    let step = step.or_else(|| {
+        let back = way_back(other, holder, &hop.predicate)?;
+        Some((back, hop.direction.reversed(), holder))
+    });
+    let Some((relationship, direction, arrives)) = step else {
         let known: Vec<&str> = holder
             .relationships()
             .iter()
@@ -119,10 +123,11 @@ fn plan_hop(
             .with("class_id", holder.id.as_str())
             .with("predicates", known));
     };
-    if !is_kind_of(schema, &other.id, leads_to) {
+    let (predicate, leads_to) = (&relationship.predicate, &relationship.target);
+    if !relationship.leads_to(&arrives.id) {
         let message = format!(
             "{} of {} leads to {leads_to}, not to {}",
-            predicate, holder.id, other.id
+            predicate, holder.id, arrives.id
         );
         return Err(invalid(message)
             .with("field", at("target_class"))
@@ -131,25 +136,37 @@ fn plan_hop(
     }
     let filters = parse(&target, hop.target_filters.as_ref())
         .map_err(|refusal| refusal.with("field", at("target_filters")))?;
+    let mut kinds = schema.kinds(&target.id);
+    kinds.push(target.id.clone());
+    kinds.sort();
     Ok(Hop {
         predicate: predicate.clone(),
         target,
-        direction: hop.direction,
+        kinds,
+        direction,
         filters,
     })
 }
 
-/// Whether a class is another, or a kind of it.
-fn is_kind_of(schema: &Schema, class: &ClassName, wanted: &ClassName) -> bool {
-    let mut current = Some(class);
-    for _ in 0..=schema.iter().count() {
-        match current {
-            Some(name) if name == wanted => return true,
-            Some(name) => current = schema.get(name).and_then(|class| class.parent()),
-            None => return false,
-        }
-    }
-    false
+/// The relationship of a class that a name or a label stands for.
+fn relationship<'a>(holder: &'a Class, name: &str) -> Option<&'a Relationship> {
+    let predicate = holder.resolve(name)?;
+    let mut known = holder.relationships().iter();
+    known.find(|known| known.predicate == *predicate)
+}
+
+/// The relationship of a class that leads to another one, which calls the way back so.
+fn way_back<'a>(holder: &'a Class, other: &Class, name: &str) -> Option<&'a Relationship> {
+    let is_called = |known: &&Relationship| {
+        let labels = || known.inverse_label.iter().flat_map(Text::all);
+        known
+            .inverse_predicate
+            .as_ref()
+            .is_some_and(|it| it.as_str() == name)
+            || labels().any(|label| label == name)
+    };
+    let mut known = holder.relationships().iter().filter(is_called);
+    known.find(|known| known.leads_to(&other.id))
 }
 
 pub(super) fn class(schema: &Schema, field: &str, name: &str) -> Result<Arc<Class>, Refusal> {

@@ -63,6 +63,16 @@ pub(crate) enum Direction {
     In,
 }
 
+impl Direction {
+    /// The way back.
+    pub(crate) fn reversed(self) -> Self {
+        match self {
+            Self::Out => Self::In,
+            Self::In => Self::Out,
+        }
+    }
+}
+
 /// `POST /graph-query/{db}/simple`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use spice_core::{
     command::Action,
     error::ErrorCode,
+    json::Json,
     name::{BranchName, ClassName},
-    ontology::Class,
+    ontology::{Class, Schema},
 };
 
 use crate::http::{
@@ -19,7 +21,7 @@ use crate::http::{
     databases::written,
     failure::Failure,
     render::ClassRecord,
-    schema,
+    schema::Export,
     submit::Submitted,
     wait::Needs,
 };
@@ -27,10 +29,13 @@ use crate::http::{
 /// The most classes on one page.
 const PAGE: u64 = 1_000;
 
+/// An object, its values as they were written.
+type Fields = IndexMap<String, Json>;
+
 #[derive(Serialize)]
 struct ClassPage<'a> {
     total: usize,
-    ontologies: Vec<&'a ClassRecord>,
+    ontologies: Vec<Fields>,
     offset: usize,
     limit: usize,
     branch: &'a BranchName,
@@ -97,7 +102,11 @@ pub(crate) async fn list(call: Call) -> Answer {
     let offset = call.bounded("offset", 0, 0..=u64::MAX)?;
     let reading = call.reading(Needs::NOTHING).await?;
     let records = call.api.class_records(&reading).await?;
-    let ontologies: Vec<&ClassRecord> = records.iter().skip(offset).take(limit).collect();
+    let schema = reading.schema(&call.api).await?;
+    let shown = records.iter().skip(offset).take(limit);
+    let ontologies = shown
+        .map(|record| labelled(&call, &schema, record))
+        .collect::<Result<_, _>>()?;
     let total = records.len();
     let page = ClassPage {
         total,
@@ -109,12 +118,28 @@ pub(crate) async fn list(call: Call) -> Answer {
     answer::json(StatusCode::OK, &page)
 }
 
+/// A class as it was written; to those who ask for a language, with its label in it.
+fn labelled(call: &Call, schema: &Schema, record: &ClassRecord) -> Result<Fields, Failure> {
+    let mut fields: Fields = Json::of(record)?.read()?;
+    if call.language().is_none() {
+        return Ok(fields);
+    }
+    let id = fields.get("id").and_then(Json::as_string);
+    let class = id.and_then(|id| schema.get(&id.parse().ok()?));
+    if let Some(class) = class {
+        let label = Value::from(class.label(call.language()));
+        fields.insert("class_label".to_owned(), label.into());
+    }
+    Ok(fields)
+}
+
 pub(crate) async fn get(call: Call) -> Answer {
     let name = call.segment(5)?;
     let reading = call.reading(Needs::NOTHING).await?;
     let class = reading.class(&call.api, &name).await?;
     let record = call.api.class_record(&reading, &class.id).await?;
-    answer::success("the class", &record)
+    let schema = reading.schema(&call.api).await?;
+    answer::success("the class", labelled(&call, &schema, &record)?)
 }
 
 pub(crate) async fn schema(call: Call) -> Answer {
@@ -127,10 +152,11 @@ pub(crate) async fn schema(call: Call) -> Answer {
     }
     let reading = call.reading(Needs::NOTHING).await?;
     let class: Arc<Class> = reading.class(&call.api, &name).await?;
-    let database = &reading.snapshot.stream.database;
+    let schema = reading.schema(&call.api).await?;
+    let export = Export::of(&reading.snapshot.stream.database, &schema, &class);
     match format.as_str() {
-        "owl" => Ok(schema::owl(database, &class)),
-        "jsonld" => answer::json(StatusCode::OK, &schema::json_ld(database, &class)),
+        "owl" => Ok(export.owl()),
+        "jsonld" => answer::json(StatusCode::OK, &export.json_ld()),
         _ => answer::json(StatusCode::OK, &class.definition),
     }
 }

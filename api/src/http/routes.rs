@@ -9,7 +9,9 @@ mod graph;
 mod instances;
 mod mount;
 mod ontology;
+mod ontology_tools;
 mod probes;
+mod versions;
 
 use std::sync::Arc;
 
@@ -38,7 +40,9 @@ pub(crate) fn subjects(surface: Surface) -> Vec<Subject> {
         Surface::Gateway => vec![
             databases::gateway(),
             branches::gateway(),
+            versions::gateway(),
             ontology::subject(),
+            ontology_tools::subject(),
             instances::gateway(),
             commands::subject(),
             graph::gateway(),
@@ -48,7 +52,9 @@ pub(crate) fn subjects(surface: Surface) -> Vec<Subject> {
         Surface::Oms => vec![
             databases::oms(),
             branches::oms(),
+            versions::oms(),
             ontology::subject(),
+            ontology_tools::subject(),
             instances::oms(),
             commands::subject(),
             dead_letters::subject(),

@@ -1,149 +1,218 @@
-//! A class for other tools: JSON-LD and OWL (Turtle).
+//! A class for other tools: JSON-LD and OWL (Turtle), two writings of one graph.
+//!
+//! A property belongs to the class that declares it first, so that properties of one name in two
+//! classes do not meet: `urn:spice:{database}:{class}/{property}`.
 
-use std::fmt::Write as _;
+mod node;
 
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use spice_core::{
-    name::DatabaseName,
-    ontology::{Class, PropertyType, Text},
+    name::{ClassName, DatabaseName, PropertyName},
+    ontology::{Class, Property, PropertyType, Relationship, Schema, Text},
 };
 
-fn base(database: &DatabaseName) -> String {
-    format!("urn:spice:{database}:")
+use self::node::{Node, Object};
+
+/// A class and its members, as a graph.
+pub(crate) struct Export<'a> {
+    database: &'a DatabaseName,
+    schema: &'a Schema,
+    class: &'a Class,
 }
 
-/// The XML Schema type of a property's values.
-fn datatype(property_type: PropertyType) -> &'static str {
-    match property_type {
-        PropertyType::Integer => "xsd:integer",
-        PropertyType::Decimal | PropertyType::Number => "xsd:decimal",
-        PropertyType::Boolean => "xsd:boolean",
-        PropertyType::Date => "xsd:date",
-        PropertyType::DateTime => "xsd:dateTime",
-        PropertyType::Url | PropertyType::Image | PropertyType::File => "xsd:anyURI",
+impl<'a> Export<'a> {
+    /// The export of a class, of what it declares itself.
+    pub(crate) fn of(database: &'a DatabaseName, schema: &'a Schema, class: &'a Class) -> Self {
+        let declared = schema.declared(&class.id);
+        Self {
+            database,
+            schema,
+            class: declared.map_or(class, AsRef::as_ref),
+        }
+    }
+
+    /// In Turtle.
+    pub(crate) fn owl(&self) -> Response {
+        let (class, members) = self.nodes();
+        let subject = self.iri(&self.class.id);
+        let kind = [(header::CONTENT_TYPE, "text/turtle; charset=utf-8")];
+        (
+            StatusCode::OK,
+            kind,
+            node::turtle(&subject, &class, &members),
+        )
+            .into_response()
+    }
+
+    /// In JSON-LD.
+    pub(crate) fn json_ld(&self) -> Value {
+        let (class, members) = self.nodes();
+        node::json_ld(&class, &members)
+    }
+
+    fn iri(&self, class: &ClassName) -> String {
+        format!("urn:spice:{}:{class}", self.database)
+    }
+
+    /// A member, as the class nearest to the root that declares it calls it.
+    fn member(&self, class: &ClassName, name: &PropertyName) -> (String, bool) {
+        let mut first = class.clone();
+        let mut met = vec![class.clone()];
+        let mut current = self.schema.declared(class);
+        while let Some(parent) = current.and_then(|class| class.parent()) {
+            if met.contains(parent) {
+                break;
+            }
+            met.push(parent.clone());
+            current = self.schema.declared(parent);
+            if current.is_some_and(|parent| parent.property_type(name).is_some()) {
+                first = parent.clone();
+            }
+        }
+        let is_inherited = first != *class;
+        (format!("{}/{name}", self.iri(&first)), is_inherited)
+    }
+
+    /// The class, and the members that it is the first to declare.
+    fn nodes(&self) -> (Node, Vec<Node>) {
+        let own = self.class;
+        let mut class = Node::named(self.iri(&own.id), "owl:Class");
+        class.put_texts(own.labels(), own.description());
+        if let Some(parent) = own.parent() {
+            class.put("rdfs:subClassOf", Object::Iri(self.iri(parent)));
+        }
+        let mut members = Vec::new();
+        for property in own.properties() {
+            members.extend(self.property(property, &mut class));
+        }
+        for relationship in own.relationships() {
+            members.extend(self.relationship(relationship, &mut class));
+        }
+        let key = own.primary_key();
+        let key: Vec<String> = key.map(|it| self.member(&own.id, &it.name).0).collect();
+        if !key.is_empty() {
+            class.put("owl:hasKey", Object::List(key));
+        }
+        (class, members)
+    }
+
+    fn property(&self, own: &Property, class: &mut Node) -> Option<Node> {
+        let (iri, is_inherited) = self.member(&self.class.id, &own.name);
+        let range = Object::Term(range(own));
+        if is_inherited {
+            class.restrict(&iri, "owl:allValuesFrom", range.clone());
+        }
+        if own.property_type != PropertyType::Array {
+            class.restrict(&iri, "owl:maxCardinality", Object::Count(1));
+        }
+        if own.required {
+            class.restrict(&iri, "owl:minCardinality", Object::Count(1));
+        }
+        if is_inherited {
+            return None;
+        }
+        let mut node = Node::named(iri, "owl:DatatypeProperty");
+        node.put_texts(&own.label, own.description.as_ref());
+        node.put("rdfs:range", range);
+        Some(node)
+    }
+
+    fn relationship(&self, own: &Relationship, class: &mut Node) -> Option<Node> {
+        let (iri, is_inherited) = self.member(&self.class.id, &own.predicate);
+        let range = Object::Iri(self.iri(&own.target));
+        if is_inherited {
+            class.restrict(&iri, "owl:allValuesFrom", range.clone());
+        }
+        if !own.cardinality.is_list() {
+            class.restrict(&iri, "owl:maxCardinality", Object::Count(1));
+        }
+        if own.required {
+            class.restrict(&iri, "owl:minCardinality", Object::Count(1));
+        }
+        if is_inherited {
+            return None;
+        }
+        let mut node = Node::named(iri, "owl:ObjectProperty");
+        node.put_texts(&own.label, own.description.as_ref());
+        node.put("rdfs:range", range);
+        if let Some(inverse) = &own.inverse_predicate {
+            let (iri, _) = self.member(&own.target, inverse);
+            let mut back = Node::named(iri, "owl:ObjectProperty");
+            if let Some(label) = &own.inverse_label {
+                back.put_text("rdfs:label", label);
+            }
+            node.put("owl:inverseOf", Object::Node(back));
+        }
+        Some(node)
+    }
+}
+
+/// The type of a property's values, or of the items of its lists.
+fn range(property: &Property) -> &'static str {
+    let written = property.type_name.trim_start_matches("xsd:");
+    let kind = match property.property_type {
+        PropertyType::Array => property.item_type().unwrap_or(PropertyType::Json),
+        other => other,
+    };
+    match (kind, written) {
+        (_, "float") => "xsd:float",
+        (_, "double") => "xsd:double",
+        (PropertyType::Integer, _) => "xsd:integer",
+        (PropertyType::Decimal | PropertyType::Number, _) => "xsd:decimal",
+        (PropertyType::Boolean, _) => "xsd:boolean",
+        (PropertyType::Date, _) => "xsd:date",
+        (PropertyType::DateTime, _) => "xsd:dateTime",
+        (PropertyType::Url, _) => "xsd:anyURI",
+        (PropertyType::Enum, _) => "rdfs:Literal",
+        (
+            PropertyType::Money
+            | PropertyType::Json
+            | PropertyType::Object
+            | PropertyType::Array
+            | PropertyType::Coordinate
+            | PropertyType::Address
+            | PropertyType::Image
+            | PropertyType::File,
+            _,
+        ) => "rdf:JSON",
         _ => "xsd:string",
     }
 }
 
-/// The class as JSON-LD: its context and its definition.
-pub(crate) fn json_ld(database: &DatabaseName, class: &Class) -> Value {
-    let mut context = Map::new();
-    context.insert("@vocab".into(), base(database).into());
-    context.insert("owl".into(), "http://www.w3.org/2002/07/owl#".into());
-    context.insert(
-        "rdfs".into(),
-        "http://www.w3.org/2000/01/rdf-schema#".into(),
-    );
-    context.insert("xsd".into(), "http://www.w3.org/2001/XMLSchema#".into());
-    for property in class.properties() {
-        let key = property.name.to_string();
-        let term = json!({"@id": key.as_str(), "@type": datatype(property.property_type)});
-        context.insert(key, term);
+impl Node {
+    fn put_texts(&mut self, label: &Text, comment: Option<&Text>) {
+        self.put_text("rdfs:label", label);
+        if let Some(comment) = comment {
+            self.put_text("rdfs:comment", comment);
+        }
     }
-    for relationship in class.relationships() {
-        let key = relationship.predicate.to_string();
-        context.insert(key.clone(), json!({"@id": key, "@type": "@id"}));
-    }
-    let mut node = json!({
-        "@context": context,
-        "@id": class.id.as_str(),
-        "@type": "owl:Class",
-        "rdfs:label": literal(class.labels()),
-    });
-    if let Some(description) = class.description() {
-        node["rdfs:comment"] = literal(description);
-    }
-    if let Some(parent) = class.parent() {
-        node["rdfs:subClassOf"] = json!({"@id": parent.as_str()});
-    }
-    node["definition"] = json!({"@type": "@json", "@value": class.definition.to_value()});
-    node
-}
 
-fn literal(text: &Text) -> Value {
-    match text {
-        Text::Plain(text) => text.as_str().into(),
-        Text::Languages(languages) => languages
-            .iter()
-            .map(|(language, text)| json!({"@language": language, "@value": text}))
-            .collect(),
+    fn put_text(&mut self, predicate: &'static str, text: &Text) {
+        for (language, text) in text.by_language() {
+            let tag = language.replace('_', "-");
+            let tag = is_language_tag(&tag).then_some(tag);
+            self.put(predicate, Object::Text(text.to_owned(), tag));
+        }
+    }
+
+    fn restrict(&mut self, property: &str, rule: &'static str, value: Object) {
+        let mut restriction = Node::blank("owl:Restriction");
+        restriction.put("owl:onProperty", Object::Iri(property.to_owned()));
+        restriction.put(rule, value);
+        self.put("rdfs:subClassOf", Object::Node(restriction));
     }
 }
 
-/// The class as OWL, in Turtle.
-pub(crate) fn owl(database: &DatabaseName, class: &Class) -> Response {
-    let mut text = String::from(
-        "@prefix owl: <http://www.w3.org/2002/07/owl#> .\n@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .\n",
-    );
-    let base = base(database);
-    let iri = |name: &str| format!("<{base}{name}>");
-    let subject = iri(class.id.as_str());
-    let _ = write!(text, "\n{subject} a owl:Class");
-    write_texts(&mut text, class.labels(), class.description());
-    if let Some(parent) = class.parent() {
-        let _ = write!(text, " ;\n  rdfs:subClassOf {}", iri(parent.as_str()));
-    }
-    text.push_str(" .\n");
-    for property in class.properties() {
-        let _ = write!(
-            text,
-            "\n{} a owl:DatatypeProperty",
-            iri(property.name.as_str())
-        );
-        write_texts(&mut text, &property.label, property.description.as_ref());
-        let range = datatype(property.property_type);
-        let _ = writeln!(
-            text,
-            " ;\n  rdfs:domain {subject} ;\n  rdfs:range {range} ."
-        );
-    }
-    for relationship in class.relationships() {
-        let _ = write!(
-            text,
-            "\n{} a owl:ObjectProperty",
-            iri(relationship.predicate.as_str())
-        );
-        write_texts(
-            &mut text,
-            &relationship.label,
-            relationship.description.as_ref(),
-        );
-        let range = iri(relationship.target.as_str());
-        let _ = writeln!(
-            text,
-            " ;\n  rdfs:domain {subject} ;\n  rdfs:range {range} ."
-        );
-    }
-    let kind = [(header::CONTENT_TYPE, "text/turtle; charset=utf-8")];
-    (StatusCode::OK, kind, text).into_response()
-}
-
-fn write_texts(text: &mut String, label: &Text, comment: Option<&Text>) {
-    write_text(text, "rdfs:label", label);
-    if let Some(comment) = comment {
-        write_text(text, "rdfs:comment", comment);
-    }
-}
-
-fn write_text(text: &mut String, predicate: &str, value: &Text) {
-    let (plain, languages) = match value {
-        Text::Plain(plain) => (Some(plain), [].as_slice()),
-        Text::Languages(languages) => (None, languages.as_slice()),
-    };
-    if let Some(plain) = plain {
-        let _ = write!(text, " ;\n  {predicate} {}", quote(plain));
-    }
-    for (language, translated) in languages {
-        let tag = language.replace('_', "-");
-        let _ = write!(text, " ;\n  {predicate} {}@{tag}", quote(translated));
-    }
-}
-
-/// A Turtle string: the escapes of JSON are Turtle's too.
-fn quote(text: &str) -> String {
-    Value::from(text).to_string()
+/// Whether a key of a label can stand as a language tag: what cannot is written without one.
+fn is_language_tag(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let fits = |part: &str| (1..=8).contains(&part.len());
+    let first = parts.next().unwrap_or_default();
+    fits(first)
+        && first.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && parts.all(|part| fits(part) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }

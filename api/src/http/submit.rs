@@ -11,9 +11,11 @@ use spice_core::{
     command::{Action, Command},
     decide::Receipt,
     error::{ErrorCode, Refusal},
+    id::CommandId,
     json::Json,
     name::DatabaseName,
 };
+use uuid::Uuid;
 
 use crate::{
     http::{
@@ -58,7 +60,23 @@ impl Call {
         action: Action,
         client: Option<Json>,
     ) -> Result<Submitted, Failure> {
-        let command = self.command(database, action, client)?;
+        self.send(self.command(database, action, client)?).await
+    }
+
+    /// [`Call::submit`] of one of several commands of a request: an `Idempotency-Key` gives each
+    /// an id of its own.
+    pub(crate) async fn submit_part(
+        &self,
+        database: DatabaseName,
+        action: Action,
+        part: &str,
+    ) -> Result<Submitted, Failure> {
+        let mut command = self.command(database, action, None)?;
+        command.id = CommandId(Uuid::new_v5(&command.id.0, part.as_bytes()));
+        self.send(command).await
+    }
+
+    async fn send(&self, command: Command) -> Result<Submitted, Failure> {
         let receipt = self
             .api
             .accept(command)

@@ -129,6 +129,11 @@ impl Property {
         self.rule.compares_like(&other.rule)
     }
 
+    /// The type of the items, when it says which lists it holds.
+    pub fn item_type(&self) -> Option<PropertyType> {
+        self.rule.item_type()
+    }
+
     /// Checks a value: by the property's own rule, then by those of the parents.
     pub(super) fn check(&self, path: &str, value: &Json, found: &mut Found) {
         let before = found.0.len();

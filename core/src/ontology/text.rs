@@ -56,6 +56,17 @@ impl Text {
             .chain(languages.iter().map(|(_, text)| text.as_str()))
     }
 
+    /// The text by language; `*` is the same in every one.
+    pub fn by_language(&self) -> impl Iterator<Item = (&str, &str)> {
+        let (plain, languages) = match self {
+            Self::Plain(text) => (Some(("*", text.as_str())), [].as_slice()),
+            Self::Languages(languages) => (None, languages.as_slice()),
+        };
+        let languages = languages.iter();
+        let languages = languages.map(|(language, text)| (language.as_str(), text.as_str()));
+        plain.into_iter().chain(languages)
+    }
+
     /// The text by `Accept-Language`, then `ko`, then `en`, then the first.
     pub fn get(&self, accept_language: Option<&str>) -> &str {
         let Self::Languages(languages) = self else {

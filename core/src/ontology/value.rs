@@ -131,6 +131,11 @@ impl Rule {
         items && self.property_type == other.property_type
     }
 
+    /// The type of the items of a list, if it says one.
+    pub(super) fn item_type(&self) -> Option<PropertyType> {
+        self.items.as_ref().map(|rule| rule.property_type)
+    }
+
     /// Whether full-text search looks into the values, or into the items of the lists.
     pub(super) fn is_text(&self) -> bool {
         match self.property_type {

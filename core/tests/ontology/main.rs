@@ -12,6 +12,7 @@ mod instances;
 mod keys;
 mod labels;
 mod lint;
+mod network;
 mod oracles;
 mod queries;
 mod references;

@@ -1,0 +1,16 @@
+//! Tools for those who design an ontology: what a change would do, how classes hang together, their
+//! labels. All of them answer from the branch's classes.
+
+mod lint;
+mod mappings;
+mod network;
+mod paths;
+mod relationships;
+
+pub(crate) use self::{
+    lint::{LintAnswer, lint},
+    mappings::{ImportBody, export_mappings, import_mappings},
+    network::analyze,
+    paths::paths,
+    relationships::{check_circular, validate},
+};

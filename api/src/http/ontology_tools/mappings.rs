@@ -1,0 +1,188 @@
+//! Labels of all classes of a branch: exported, and set from the same shape.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use spice_core::{
+    command::Action,
+    error::ErrorCode,
+    id::Sequence,
+    json::Json,
+    name::ClassName,
+    ontology::{Class, LabelKeys, Labels},
+};
+
+use crate::http::{
+    answer::{self, Answer},
+    call::Call,
+    failure::Failure,
+    read::Reading,
+    wait::Needs,
+};
+
+/// The labels of a class, and the sequence that they were read at.
+#[derive(Serialize)]
+struct ClassLabels {
+    #[serde(flatten)]
+    labels: Labels,
+    event_sequence: Option<Sequence>,
+    /// Which id a label stands for, by language.
+    keys: indexmap::IndexMap<String, LabelKeys>,
+}
+
+/// `{classes:[{class_id, label?, properties?, relationships?, event_sequence?}]}`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ImportBody {
+    #[schemars(with = "Vec<serde_json::Value>")]
+    classes: Vec<Imported>,
+    /// What an export says besides.
+    #[serde(default)]
+    #[allow(dead_code)]
+    database: Option<String>,
+    #[serde(default)]
+    #[allow(dead_code)]
+    branch: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Imported {
+    class_id: ClassName,
+    #[serde(default)]
+    label: Option<Json>,
+    #[serde(default)]
+    properties: indexmap::IndexMap<String, Json>,
+    #[serde(default)]
+    relationships: indexmap::IndexMap<String, Json>,
+    #[serde(default)]
+    event_sequence: Option<u64>,
+    /// Of an export; labels say the same.
+    #[serde(default)]
+    #[allow(dead_code)]
+    keys: Option<Json>,
+}
+
+/// One class whose labels change.
+struct Change {
+    class: ClassName,
+    patch: Json,
+    expected: Sequence,
+}
+
+pub(crate) async fn export_mappings(call: Call) -> Answer {
+    let reading = call.reading(Needs::NOTHING).await?;
+    let schema = reading.schema(&call.api).await?;
+    let sequences = sequences(&call, &reading).await?;
+    let classes: Vec<ClassLabels> = schema
+        .iter_declared()
+        .map(|class| ClassLabels {
+            labels: class.own_labels(),
+            event_sequence: sequences.get(class.id.as_str()).copied(),
+            keys: class.label_keys(),
+        })
+        .collect();
+    let data = json!({
+        "database": reading.snapshot.stream.database,
+        "branch": reading.branch,
+        "classes": classes,
+    });
+    answer::success("the labels", data)
+}
+
+pub(crate) async fn import_mappings(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let branch = call.branch()?;
+    let body: ImportBody = call.json().await?;
+    let reading = call.reading(Needs::NOTHING).await?;
+    let schema = reading.schema(&call.api).await?;
+    let sequences = sequences(&call, &reading).await?;
+    let mut changes = Vec::new();
+    // All is checked before anything is written.
+    for imported in body.classes {
+        let class = schema.declared(&imported.class_id).cloned();
+        let (class, known) = class
+            .zip(sequences.get(imported.class_id.as_str()).copied())
+            .ok_or_else(|| no_class(&imported.class_id))?;
+        let expected = imported.event_sequence.map_or(known, Sequence);
+        let patch = relabel(&call, &class, imported)?;
+        if let Some(patch) = patch {
+            changes.push(Change {
+                class: class.id.clone(),
+                patch,
+                expected,
+            });
+        }
+    }
+    let mut commands: Vec<Value> = Vec::new();
+    let mut completed = true;
+    for change in changes {
+        let action = Action::UpdateClass {
+            branch: branch.clone(),
+            class: change.class.clone(),
+            patch: change.patch,
+            expected_seq: change.expected,
+        };
+        let part = change.class.as_str();
+        let submitted = call.submit_part(database.clone(), action, part).await;
+        let submitted = submitted.map_err(|failure| failure.with("done", commands.clone()))?;
+        completed &= submitted.is_completed();
+        commands.push(json!({
+            "class_id": change.class,
+            "command_id": submitted.receipt.command_id,
+            "sequence": submitted.receipt.sequence,
+            "position": submitted.receipt.position,
+            "status": submitted.state.as_str(),
+        }));
+    }
+    let (status, word) = if completed {
+        (StatusCode::OK, "success")
+    } else {
+        (StatusCode::ACCEPTED, "accepted")
+    };
+    let data = json!({"commands": commands, "count": commands.len()});
+    answer::api(status, word, "labels are set, one command a class", data)
+}
+
+/// The sequence of each class.
+async fn sequences(call: &Call, reading: &Reading) -> Result<HashMap<String, Sequence>, Failure> {
+    #[derive(Deserialize)]
+    struct Known {
+        id: String,
+        event_sequence: Sequence,
+    }
+    let records = call.api.class_records(reading).await?;
+    let mut sequences = HashMap::with_capacity(records.len());
+    for record in &records {
+        let known: Known = Json::of(record)?.read()?;
+        sequences.insert(known.id, known.event_sequence);
+    }
+    Ok(sequences)
+}
+
+/// The patch that sets the labels; nothing when they are what they are to be.
+fn relabel(call: &Call, class: &Arc<Class>, imported: Imported) -> Result<Option<Json>, Failure> {
+    let labels = Labels {
+        class_id: imported.class_id,
+        label: imported.label,
+        properties: imported.properties,
+        relationships: imported.relationships,
+    };
+    let name = class.id.as_str();
+    let of_class = |failure: Failure| failure.with("class_id", name);
+    let patch = class
+        .relabelling(&labels)
+        .map_err(|refusal| of_class(refusal.into()))?;
+    let patched = class.patched(&patch);
+    let patched =
+        patched.map_err(|refusal| of_class(Failure::of_refusal(call.surface, refusal)))?;
+    Ok((patched.own_labels() != class.own_labels()).then_some(patch))
+}
+
+fn no_class(class: &ClassName) -> Failure {
+    let message = format!("there is no class {class} on this branch");
+    Failure::new(ErrorCode::NotFound, message).with("class_id", class.as_str())
+}

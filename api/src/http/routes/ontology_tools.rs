@@ -1,0 +1,163 @@
+//! Tools for those who design an ontology.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use crate::http::{
+    answer::ApiResponse,
+    ontology_tools::{self, ImportBody, LintAnswer},
+    operation::{Operation, Subject, reads, writes},
+    parameters::{Parameter, known},
+};
+
+const START: Parameter =
+    Parameter::text("start_entity", "The class to begin at, by id or label.").like("Product");
+const SOURCE: Parameter = Parameter::text("source_class", "The same as `start_entity`.");
+const END: Parameter = Parameter::text(
+    "end_entity",
+    "The class to arrive at; every class that can be reached when absent.",
+);
+const TARGET: Parameter = Parameter::text("target_class", "The same as `end_entity`.");
+const DEPTH: Parameter = Parameter::whole("max_depth", "The most hops of a path.")
+    .within(1, 10)
+    .or(3);
+const PATH_TYPE: Parameter = Parameter::choice(
+    "path_type",
+    "Only the shortest, or all that meet no class twice.",
+    &["shortest", "all"],
+);
+
+/// At both services.
+pub(super) fn subject() -> Subject {
+    Subject {
+        name: "Ontology tools",
+        description: "What a change of a class would do, how classes hang together, their labels.",
+        operations: vec![
+            lint(),
+            validate(),
+            check_circular(),
+            analyze(Method::GET, "analyzeNetwork"),
+            analyze(Method::POST, "analyzeNetworkPosted"),
+            paths(),
+            export(),
+            import(),
+        ],
+    }
+}
+
+fn lint() -> Operation {
+    reads(
+        Method::POST,
+        "/api/v1/databases/{db}/ontology/{class}/lint",
+        "lintClass",
+        "Tells what a change of a class would do to the instances that are there.",
+        ontology_tools::lint,
+    )
+    .notes(
+        "The body is that of an update of the class, or `{\"delete\": true}`. Nothing is written. \
+         Each finding has a `code` that stays, a `severity` (`info`, `warning`, `breaking`), and \
+         how many instances of the class and of those below it are `affected`, out of `total`. \
+         `safe` is true when nothing is breaking.",
+    )
+    .takes(known::READ)
+    .body::<Value>()
+    .example(json!({"properties": [{"name": "product_id", "type": "string", "primaryKey": true}]}))
+    .answers::<LintAnswer>(200, "What it would do.")
+    .fails(&[ErrorCode::NotFound, ErrorCode::ValidationFailed])
+}
+
+fn validate() -> Operation {
+    reads(
+        Method::POST,
+        "/api/v1/databases/{db}/validate-relationships",
+        "validateRelationships",
+        "Checks a class against the branch before it is created.",
+        ontology_tools::validate,
+    )
+    .takes(known::READ)
+    .body::<Value>()
+    .example(json!({
+        "id": "Shelf",
+        "label": "Shelf",
+        "relationships": [{"predicate": "holds", "target": "Product", "cardinality": "1:n"}],
+    }))
+    .answers::<ApiResponse<'static, Value>>(200, "Whether it can be created, and what to look at.")
+    .fails(&[ErrorCode::InvalidName, ErrorCode::ValidationFailed])
+}
+
+fn check_circular() -> Operation {
+    reads(
+        Method::POST,
+        "/api/v1/databases/{db}/check-circular-references",
+        "checkCircularReferences",
+        "Finds relationships that lead round, with a class that is not created yet, or without.",
+        ontology_tools::check_circular,
+    )
+    .takes(known::READ)
+    .optional_body::<Value>()
+    .answers::<ApiResponse<'static, Value>>(200, "The cycles.")
+    .fails(&[ErrorCode::InvalidName, ErrorCode::ValidationFailed])
+}
+
+fn analyze(method: Method, id: &'static str) -> Operation {
+    reads(
+        method,
+        "/api/v1/databases/{db}/relationship-network/analyze",
+        id,
+        "Tells how the classes of a branch hang together.",
+        ontology_tools::analyze,
+    )
+    .takes(known::READ)
+    .answers::<Value>(200, "The network.")
+    .speaks()
+}
+
+fn paths() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/relationship-paths",
+        "findRelationshipPaths",
+        "Finds the ways from one class to another, by their labels.",
+        ontology_tools::paths,
+    )
+    .takes(known::READ)
+    .takes(&[START, SOURCE, END, TARGET, DEPTH, PATH_TYPE])
+    .answers::<Value>(200, "The paths.")
+    .speaks()
+}
+
+fn export() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/databases/{db}/mappings",
+        "exportMappings",
+        "Gives the labels of all classes, and which id each stands for.",
+        ontology_tools::export_mappings,
+    )
+    .takes(known::READ)
+    .answers::<ApiResponse<'static, Value>>(200, "The labels.")
+}
+
+fn import() -> Operation {
+    writes(
+        Method::POST,
+        "/api/v1/databases/{db}/mappings/import",
+        "importMappings",
+        "Sets labels from what an export gives: one update for each class that changes.",
+        ontology_tools::import_mappings,
+    )
+    .takes(&[known::BRANCH])
+    .body::<ImportBody>()
+    .example(json!({"classes": [{
+        "class_id": "Product",
+        "label": {"en": "Product", "ko": "제품"},
+        "properties": {"name": {"en": "Name", "ko": "이름"}},
+    }]}))
+    .commands::<ApiResponse<'static, Value>>(200)
+    .fails(&[
+        ErrorCode::NotFound,
+        ErrorCode::OptimisticConcurrencyConflict,
+        ErrorCode::ValidationFailed,
+    ])
+}

@@ -1,0 +1,184 @@
+//! The classes of a branch as a network: what leads where, what stands alone, what goes round.
+
+mod cycles;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+pub use self::cycles::{Cycle, Cycles};
+use super::{Cardinality, Class, Finding, Schema, structure};
+use crate::{
+    error::Violation,
+    name::{ClassName, PropertyName},
+};
+
+/// Hubs that are told.
+const HUBS: usize = 10;
+
+/// A relationship as a class declares it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Edge {
+    /// The class that declares it.
+    pub from: ClassName,
+    /// The relationship.
+    pub predicate: PropertyName,
+    /// The class that it leads to.
+    pub to: ClassName,
+    /// How many instances it leads from and to.
+    pub cardinality: &'static str,
+    /// Whether no instance can be without it, nor point to nothing.
+    pub binding: bool,
+    /// The name of the way back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inverse_predicate: Option<PropertyName>,
+}
+
+/// A class to or from which much leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hub {
+    /// The class.
+    pub class_id: ClassName,
+    /// Relationships that lead to it.
+    pub incoming: usize,
+    /// Relationships that it declares.
+    pub outgoing: usize,
+}
+
+/// The classes of a branch as a network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Every relationship, where it is declared.
+    pub edges: Vec<Edge>,
+    /// Classes that hang together by relationships or parents, the large groups first.
+    pub components: Vec<Vec<ClassName>>,
+    /// Classes that nothing leads to or from, and that have neither parent nor child.
+    pub isolated: Vec<ClassName>,
+    /// The classes with the most relationships.
+    pub hubs: Vec<Hub>,
+    /// Ways that lead back to where they began.
+    pub cycles: Cycles,
+    /// What [`structure`] says of relationships, by class: targets that are not there and ways
+    /// back that do not fit.
+    pub findings: Vec<(ClassName, Finding)>,
+    /// What contradicts between classes and their parents.
+    pub contradictions: Vec<(ClassName, Violation)>,
+}
+
+impl Network {
+    /// Looks at all classes.
+    pub fn of(schema: &Schema) -> Self {
+        let edges = edges(schema);
+        let components = components(schema, &edges);
+        let alone = components.iter().filter(|component| component.len() == 1);
+        let connected: BTreeSet<&ClassName> = edges.iter().map(|edge| &edge.from).collect();
+        let is_isolated = |class: &&ClassName| !connected.contains(*class);
+        let isolated = alone.flatten().filter(is_isolated).cloned().collect();
+        let mut findings = Vec::new();
+        let mut contradictions = Vec::new();
+        for class in schema.iter_declared() {
+            let told = structure(schema, &class.id).into_iter();
+            let own = |it: &Finding| declares(class, &it.field);
+            let told = told.filter(|it| is_of_relationships(it) && own(it));
+            findings.extend(told.map(|it| (class.id.clone(), it)));
+            let told = schema.contradictions(&class.id).into_iter();
+            contradictions.extend(told.map(|it| (class.id.clone(), it)));
+        }
+        Self {
+            hubs: hubs(schema, &edges),
+            cycles: Cycles::among(&edges),
+            edges,
+            components,
+            isolated,
+            findings,
+            contradictions,
+        }
+    }
+
+    /// How many relationships name their way back.
+    pub fn with_inverse(&self) -> usize {
+        let has_inverse = |edge: &&Edge| edge.inverse_predicate.is_some();
+        self.edges.iter().filter(has_inverse).count()
+    }
+}
+
+fn is_of_relationships(finding: &Finding) -> bool {
+    ["target_missing", "inverse_mismatch"].contains(&finding.code)
+}
+
+fn declares(class: &Class, predicate: &str) -> bool {
+    let mut own = class.relationships.iter();
+    own.any(|own| own.predicate.as_str() == predicate)
+}
+
+fn edges(schema: &Schema) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for class in schema.iter_declared() {
+        edges.extend(class.relationships.iter().map(|it| Edge {
+            from: class.id.clone(),
+            predicate: it.predicate.clone(),
+            to: it.target.clone(),
+            cardinality: Cardinality::as_str(it.cardinality),
+            binding: it.required && it.strict,
+            inverse_predicate: it.inverse_predicate.clone(),
+        }));
+    }
+    edges.sort();
+    edges
+}
+
+fn components(schema: &Schema, edges: &[Edge]) -> Vec<Vec<ClassName>> {
+    let mut next: BTreeMap<&ClassName, Vec<&ClassName>> = BTreeMap::new();
+    let parents = schema.iter_declared();
+    let parents = parents.filter_map(|class| Some((&class.id, class.parent.as_ref()?)));
+    for (one, other) in edges
+        .iter()
+        .map(|edge| (&edge.from, &edge.to))
+        .chain(parents)
+    {
+        next.entry(one).or_default().push(other);
+        next.entry(other).or_default().push(one);
+    }
+    let mut met: BTreeSet<&ClassName> = BTreeSet::new();
+    let mut components: Vec<Vec<ClassName>> = Vec::new();
+    for class in schema.iter_declared() {
+        if !met.insert(&class.id) {
+            continue;
+        }
+        let mut component = vec![&class.id];
+        let mut at = 0;
+        while let Some(current) = component.get(at).copied() {
+            at += 1;
+            for other in next.get(current).into_iter().flatten() {
+                if schema.declared(other).is_some() && met.insert(other) {
+                    component.push(other);
+                }
+            }
+        }
+        component.sort();
+        components.push(component.into_iter().cloned().collect());
+    }
+    components.sort_by_key(|component| std::cmp::Reverse(component.len()));
+    components
+}
+
+fn hubs(schema: &Schema, edges: &[Edge]) -> Vec<Hub> {
+    let mut counts: BTreeMap<&ClassName, (usize, usize)> = BTreeMap::new();
+    for edge in edges {
+        counts.entry(&edge.to).or_default().0 += 1;
+        counts.entry(&edge.from).or_default().1 += 1;
+    }
+    let mut hubs: Vec<Hub> = counts
+        .into_iter()
+        .filter(|(class, _)| schema.declared(class).is_some())
+        .map(|(class, (incoming, outgoing))| Hub {
+            class_id: class.clone(),
+            incoming,
+            outgoing,
+        })
+        .filter(|hub| hub.incoming + hub.outgoing > 1)
+        .collect();
+    hubs.sort_by_key(|hub| std::cmp::Reverse(hub.incoming + hub.outgoing));
+    hubs.truncate(HUBS);
+    hubs
+}
