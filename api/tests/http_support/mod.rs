@@ -1,6 +1,9 @@
 //! The two services on free ports, over the real embedded components in memory.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod counting;
+pub(crate) mod events;
+
 use std::{
     sync::{
         Arc,
@@ -50,6 +53,7 @@ pub(crate) struct Server {
     pub(crate) gateway: String,
     pub(crate) oms: String,
     pub(crate) ports: Ports,
+    pub(crate) api: Arc<Api>,
     pub(crate) workers: Option<Workers>,
     pub(crate) ending: CancellationToken,
     pub(crate) tasks: Vec<JoinHandle<std::io::Result<()>>>,
@@ -146,7 +150,10 @@ impl Server {
         let ending = CancellationToken::new();
         let mut tasks = Vec::new();
         let mut addresses = Vec::new();
-        for router in [gateway_router(Arc::clone(&api)), oms_router(api)] {
+        for router in [
+            gateway_router(Arc::clone(&api)),
+            oms_router(Arc::clone(&api)),
+        ] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             addresses.push(format!("http://{}", listener.local_addr().unwrap()));
             tasks.push(tokio::spawn(serve(listener, router, ending.clone())));
@@ -155,6 +162,7 @@ impl Server {
             oms: addresses.pop().unwrap(),
             gateway: addresses.pop().unwrap(),
             ports,
+            api,
             workers: None,
             ending,
             tasks,
