@@ -46,6 +46,7 @@ pub(super) fn oms() -> Subject {
             "Tells about a branch.",
             branches::info,
         )
+        .takes(known::UNBRANCHED)
         .answers::<NamedBranch>(200, "The branch.")
         .fails(&[ErrorCode::InvalidName]),
     ])
@@ -67,6 +68,7 @@ fn list(path: &'static str) -> Operation {
         "Lists the branches.",
         branches::list,
     )
+    .takes(known::UNBRANCHED)
     .answers::<BranchList>(200, "The branches.")
 }
 
@@ -91,6 +93,7 @@ fn get(path: &'static str) -> Operation {
         "Tells about a branch.",
         branches::get,
     )
+    .takes(known::UNBRANCHED)
     .answers::<NamedBranch>(200, "The branch.")
     .fails(&[ErrorCode::InvalidName])
 }
