@@ -10,9 +10,13 @@ use spice_core::{guard::Guards, port::graph::Graph};
 use spice_stores::sqlite::{Location, Mode, SqliteGraph};
 
 fn in_memory(run: impl FnOnce(Make<'_>)) {
+    in_memory_with_indexes_from(1, run);
+}
+
+fn in_memory_with_indexes_from(versions: usize, run: impl FnOnce(Make<'_>)) {
     run(&|| {
         let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, Guards::default()).unwrap();
-        Arc::new(graph.with_indexes_from(1))
+        Arc::new(graph.with_indexes_from(versions))
     });
 }
 
@@ -62,7 +66,19 @@ conforms!(
 
 #[test]
 fn reads_are_what_a_naive_reader_says() {
-    in_memory(common::graph_naive::reads_are_what_a_naive_reader_says);
+    for from in [1, 1_000] {
+        in_memory_with_indexes_from(
+            from,
+            common::graph_naive::reads_are_what_a_naive_reader_says,
+        );
+    }
+}
+
+#[test]
+fn long_histories_read_the_same() {
+    for from in [1, 1_000] {
+        in_memory_with_indexes_from(from, common::graph_naive::long_histories_read_the_same);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Reading through the layers of a lineage: for each key, the first layer that knows it tells.
 
-use std::ops::ControlFlow;
+use std::{collections::VecDeque, ops::ControlFlow};
 
-use rusqlite::{CachedStatement, Connection, Rows, params};
+use rusqlite::{Connection, params};
 
 use super::{columns::text, failure::Attempt};
 
@@ -25,8 +25,6 @@ pub(crate) struct Shown<'walk> {
     pub(crate) row: i64,
     /// Where that row stands in the log.
     pub(crate) position: i64,
-    /// Whether the row is a live one; true where the table does not say.
-    pub(crate) live: bool,
     /// The layer that the row stands in.
     pub(crate) layer: Layer,
 }
@@ -44,14 +42,6 @@ impl KeyRange {
         Self::prefixed("", after)
     }
 
-    /// One key.
-    pub(crate) fn only(key: &str) -> Self {
-        Self {
-            low: key.to_owned(),
-            high: format!("{key}\0"),
-        }
-    }
-
     /// Every key that starts with `prefix`, after `after`.
     pub(crate) fn prefixed(prefix: &str, after: Option<&str>) -> Self {
         let first_after = after.map(|key| format!("{key}\0"));
@@ -64,105 +54,157 @@ impl KeyRange {
     }
 }
 
-struct Cursor<'statement> {
-    rows: Rows<'statement>,
-    layer: Layer,
+/// Where a walk finds its keys.
+pub(crate) struct Keys {
+    /// (key, position, row) of ?1 a scope, from key ?2 to key ?3, by key and newest first.
+    pub(crate) all: &'static str,
+    /// (position, row) of ?1 a scope, of key ?2, up to position ?3, the newest.
+    pub(crate) newest: &'static str,
+}
+
+/// What a key has that is too new, or too old, is read over; more than this is jumped over.
+const READ_OVER: u32 = 16;
+/// Keys that are read ahead, at first and at most.
+const AHEAD: usize = 16;
+const FAR_AHEAD: usize = 512;
+
+/// One key as a layer has it.
+struct Found {
     key: String,
-    row: i64,
     position: i64,
-    live: bool,
+    row: i64,
+}
+
+/// Reads the keys of a layer, some ahead.
+struct Cursor<'walk> {
+    connection: &'walk Connection,
+    keys: &'walk Keys,
+    layer: Layer,
+    rest: KeyRange,
+    ahead: VecDeque<Found>,
+    reads: usize,
     ended: bool,
 }
 
 impl Cursor<'_> {
-    /// Moves to the next key; what a key had before is passed over.
-    fn advance(&mut self, started: bool) -> Attempt<()> {
-        loop {
-            let Some(row) = self.rows.next()? else {
-                self.ended = true;
-                return Ok(());
-            };
-            let key = text(row, 0)?;
-            if started && key == self.key {
-                continue;
+    /// The key that it stands at.
+    fn key(&self) -> Option<&str> {
+        self.ahead.front().map(|found| found.key.as_str())
+    }
+
+    /// Reads ahead when it stands nowhere.
+    fn fill(&mut self) -> Attempt<()> {
+        while self.ahead.is_empty() && !self.ended {
+            self.read_ahead()?;
+            self.reads = (self.reads * 2).min(FAR_AHEAD);
+        }
+        Ok(())
+    }
+
+    /// Reads up to the next keys, or up to where a jump is shorter.
+    fn read_ahead(&mut self) -> Attempt<()> {
+        let mut all = self.connection.prepare_cached(self.keys.all)?;
+        let scope = self.layer.scope;
+        let mut rows = all.query(params![scope, self.rest.low, self.rest.high])?;
+        let (mut current, mut is_known, mut passed) = (None::<String>, false, 0);
+        while let Some(row) = rows.next()? {
+            let (key, position) = (text(row, 0)?, row.get(1)?);
+            if current.as_deref() != Some(key) {
+                if self.ahead.len() == self.reads {
+                    key.clone_into(&mut self.rest.low);
+                    return Ok(());
+                }
+                (current, is_known, passed) = (Some(key.to_owned()), false, 0);
             }
-            self.key.clear();
-            self.key.push_str(key);
-            self.position = row.get(1)?;
-            self.row = row.get(2)?;
-            self.live = row.get(3)?;
+            if !is_known && position <= self.layer.until {
+                is_known = true;
+                let (key, row) = (key.to_owned(), row.get(2)?);
+                self.ahead.push_back(Found { key, position, row });
+            } else if passed < READ_OVER {
+                passed += 1;
+            } else {
+                if !is_known {
+                    let newest = find_newest(self.connection, self.keys, &self.layer, key)?;
+                    self.ahead.extend(newest);
+                }
+                self.rest.low = format!("{key}\0");
+                return Ok(());
+            }
+        }
+        self.ended = true;
+        Ok(())
+    }
+}
+
+fn find_newest(
+    connection: &Connection,
+    keys: &Keys,
+    layer: &Layer,
+    key: &str,
+) -> Attempt<Option<Found>> {
+    let mut newest = connection.prepare_cached(keys.newest)?;
+    let mut rows = newest.query(params![layer.scope, key, layer.until])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Found {
+        key: key.to_owned(),
+        position: row.get(0)?,
+        row: row.get(1)?,
+    }))
+}
+
+/// Visits every key of a range that shows in the layers (topmost first), in order.
+pub(crate) fn walk(
+    connection: &Connection,
+    keys: &Keys,
+    layers: &[Layer],
+    range: &KeyRange,
+    mut visit: impl FnMut(&Shown<'_>) -> Attempt<ControlFlow<()>>,
+) -> Attempt<()> {
+    let cursor = |layer: &Layer| Cursor {
+        connection,
+        keys,
+        layer: *layer,
+        rest: range.clone(),
+        ahead: VecDeque::new(),
+        reads: AHEAD,
+        ended: false,
+    };
+    let mut cursors: Vec<Cursor<'_>> = layers.iter().map(cursor).collect();
+    loop {
+        for cursor in &mut cursors {
+            cursor.fill()?;
+        }
+        let Some(top) = topmost(&cursors) else {
+            return Ok(());
+        };
+        let Some(found) = cursors[top].ahead.pop_front() else {
+            return Ok(());
+        };
+        // Those that stand at the same key are below, and covered.
+        for cursor in &mut cursors {
+            if cursor.key() == Some(found.key.as_str()) {
+                cursor.ahead.pop_front();
+            }
+        }
+        let shown = Shown {
+            key: &found.key,
+            row: found.row,
+            position: found.position,
+            layer: cursors[top].layer,
+        };
+        if visit(&shown)?.is_break() {
             return Ok(());
         }
     }
 }
 
-/// Visits every key of a range that shows in the layers (topmost first), in order. `sql` selects
-/// (key, position, row, live) of ?1 a scope, from key ?2 to key ?3, up to position ?4, by key and
-/// newest first.
-pub(crate) fn walk(
-    connection: &Connection,
-    sql: &str,
-    layers: &[Layer],
-    range: &KeyRange,
-    mut visit: impl FnMut(&Shown<'_>) -> Attempt<ControlFlow<()>>,
-) -> Attempt<()> {
-    let mut statements: Vec<CachedStatement<'_>> = layers
-        .iter()
-        .map(|_| connection.prepare_cached(sql))
-        .collect::<Result<_, _>>()?;
-    let mut cursors = Vec::with_capacity(layers.len());
-    for (statement, layer) in statements.iter_mut().zip(layers) {
-        let rows = statement.query(params![layer.scope, range.low, range.high, layer.until])?;
-        let mut cursor = Cursor {
-            rows,
-            layer: *layer,
-            key: String::new(),
-            row: 0,
-            position: 0,
-            live: true,
-            ended: false,
-        };
-        cursor.advance(false)?;
-        cursors.push(cursor);
-    }
-    while let Some(top) = topmost(&cursors) {
-        let cursor = &cursors[top];
-        let shown = Shown {
-            key: &cursor.key,
-            row: cursor.row,
-            position: cursor.position,
-            live: cursor.live,
-            layer: cursor.layer,
-        };
-        if visit(&shown)?.is_break() {
-            break;
-        }
-        pass(&mut cursors, top)?;
-    }
-    Ok(())
-}
-
 /// The topmost of the cursors that stand at the smallest key.
 fn topmost(cursors: &[Cursor<'_>]) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    for (index, cursor) in cursors.iter().enumerate() {
-        if cursor.ended {
-            continue;
-        }
-        if best.is_none_or(|best: usize| cursor.key < cursors[best].key) {
-            best = Some(index);
-        }
-    }
-    best
-}
-
-/// Moves every cursor that stands at the key of `top`.
-fn pass(cursors: &mut [Cursor<'_>], top: usize) -> Attempt<()> {
-    for index in (0..cursors.len()).rev() {
-        let same = !cursors[index].ended && cursors[index].key == cursors[top].key;
-        if same && index != top {
-            cursors[index].advance(true)?;
-        }
-    }
-    cursors[top].advance(true)
+    let standing = cursors.iter().enumerate();
+    standing
+        .filter_map(|(index, cursor)| Some((cursor.key()?, index)))
+        .min()
+        .map(|(_, index)| index)
 }

@@ -46,6 +46,31 @@ pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
     }
 }
 
+/// Histories so long that a read jumps over them, of few among many that came later.
+pub fn long_histories_read_the_same(make: Make<'_>) {
+    let write = |branch, id, number| Step::Write {
+        branch,
+        class: 0,
+        id,
+        delete: false,
+        number,
+        target: 0,
+    };
+    let mut steps = vec![write(0, 2, 1), write(0, 4, 2), Step::Fork { parent: 0 }];
+    steps.extend((0..60).map(|number| write(0, if number % 20 == 19 { 4 } else { 2 }, number)));
+    steps.extend((0..40).map(|number| write(1, 4, number)));
+    steps.push(Step::Fork { parent: 1 });
+    steps.extend((0..6).map(|number| write(0, number, 3)));
+    steps.extend((0..40).map(|number| write(2, 3, number)));
+    let story = Story::play(&steps);
+    block_on(async {
+        let graph = make();
+        tell(&*graph, &story, &[]).await;
+        check(&*graph, &story).await;
+        check(&*graph, &story).await;
+    });
+}
+
 async fn tell(graph: &dyn Graph, story: &Story, repeats: &[(usize, usize)]) {
     let demo = stream("demo");
     let sink = graph.sink(&demo).await.unwrap();

@@ -21,13 +21,16 @@ use super::{
 use crate::sqlite::{
     columns::{bound, name},
     failure::Attempt,
-    layers::{Layer, walk},
+    layers::{Keys, Layer, walk},
     scopes::{Part, find_scope, find_stream, scopes_of},
 };
 
-/// Keys of a scope as [`walk`] wants them.
-const KEYS: &str = "SELECT id, position, row, live FROM documents
-     WHERE scope = ?1 AND id >= ?2 AND id < ?3 AND position <= ?4 ORDER BY id";
+const KEYS: Keys = Keys {
+    all: "SELECT id, position, row FROM documents
+          WHERE scope = ?1 AND id >= ?2 AND id < ?3 ORDER BY id",
+    newest: "SELECT position, row FROM documents
+             WHERE scope = ?1 AND id = ?2 AND position <= ?3",
+};
 
 /// The layers of a view that hold anything of a part, topmost first. The branch's own index
 /// shows whole; those below only up to their position.
@@ -191,7 +194,7 @@ pub(super) fn all(
             until: i64::MAX,
             level: 0,
         };
-        walk(connection, KEYS, &[layer], &range, |shown| {
+        walk(connection, &KEYS, &[layer], &range, |shown| {
             let mut rows = fetch.query([shown.row])?;
             if let Some(row) = rows.next()? {
                 documents.push(document(row, index.clone(), part.entity(shown.key)?)?);

@@ -87,6 +87,10 @@ pub(super) fn find_slot(connection: &Connection, wanted: &Wanted) -> Attempt<Opt
 
 /// Makes a step of an index over what a scope holds; whether there are more to make.
 pub(super) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<bool> {
+    build_step_of(connection, wanted, STEP)
+}
+
+fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64) -> Attempt<bool> {
     connection
         .prepare_cached(
             "INSERT INTO sorted_properties (scope, property, comparison)
@@ -118,7 +122,7 @@ pub(super) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<bo
         property: wanted.property.clone(),
         comparison: comparison(wanted.comparison),
     };
-    let last = add_entries(connection, wanted.scope, &slot, &built)?;
+    let last = add_entries(connection, wanted.scope, &slot, &built, step)?;
     connection
         .prepare_cached("UPDATE sorted_properties SET built = ?2, ready = ?3 WHERE id = ?1")?
         .execute(params![
@@ -135,6 +139,7 @@ fn add_entries(
     scope: i64,
     slot: &Slot,
     built: &str,
+    step: i64,
 ) -> Attempt<Option<String>> {
     let mut entries: Vec<(Entry, String, i64)> = Vec::new();
     let (mut seen, mut last) = (0, String::new());
@@ -142,7 +147,7 @@ fn add_entries(
         "SELECT id, row, data FROM documents WHERE scope = ?1 AND id > ?2 AND live = 1
          ORDER BY id LIMIT ?3",
     )?;
-    let mut rows = all.query(params![scope, built, STEP])?;
+    let mut rows = all.query(params![scope, built, step])?;
     while let Some(row) = rows.next()? {
         seen += 1;
         text(row, 0)?.clone_into(&mut last);
@@ -157,7 +162,7 @@ fn add_entries(
     for ((slot, key), id, row) in &entries {
         insert.execute(params![slot, key.as_bytes(), id, row])?;
     }
-    Ok((seen == STEP).then_some(last))
+    Ok((seen == step).then_some(last))
 }
 
 const INSERT: &str =
@@ -277,4 +282,94 @@ pub(super) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
         connection.execute(&statement, [stream])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+    use spice_core::ontology::PropertyType;
+
+    use super::{Keeper, STEP, TABLES, Wanted, build_step_of};
+    use crate::sqlite::scopes;
+
+    fn open() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for tables in [scopes::TABLES, super::super::rows::TABLES, TABLES] {
+            connection.execute_batch(tables).unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO scopes (id, stream, branch, kind, class) VALUES (1, 1, 0, 1, 'A')",
+            )
+            .unwrap();
+        connection
+    }
+
+    /// Writes one document as a batch of one.
+    fn write(connection: &Connection, id: usize, data: Option<&str>) {
+        let name = format!("i{id}");
+        let row = i64::try_from(id).unwrap() + 1;
+        let mut keeper = Keeper::new(connection).unwrap();
+        let live = "SELECT live FROM documents WHERE row = ?1";
+        let was_live = connection
+            .query_row(live, [row], |row| row.get(0))
+            .unwrap_or(false);
+        let before = was_live.then(|| keeper.before(1, row).unwrap()).flatten();
+        connection
+            .execute(
+                "INSERT OR REPLACE INTO documents (row, scope, id, position, live, sequence,
+                     event_id, occurred_at, created_at, data)
+                 VALUES (?1, 1, ?2, 0, ?3, 1, x'', 0, 0, ?4)",
+                rusqlite::params![row, name, data.is_some(), data],
+            )
+            .unwrap();
+        keeper
+            .replace((1, &name, row), before.as_deref(), data)
+            .unwrap();
+    }
+
+    fn entries(connection: &Connection) -> Vec<(i64, Vec<u8>, String, i64)> {
+        let mut all = connection
+            .prepare("SELECT slot, value, id, row FROM sorted_values")
+            .unwrap();
+        let rows = all.query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    const STATES: [Option<&str>; 6] = [
+        None,
+        Some("{}"),
+        Some(r#"{"p":1}"#),
+        Some(r#"{"p":"x","q":2}"#),
+        Some(r#"{"p":[1,"x",1]}"#),
+        Some(r#"{"p":null}"#),
+    ];
+
+    proptest! {
+        /// However writes fall between the steps, the index is what one made at the end would be.
+        #[test]
+        fn an_index_made_between_writes_is_the_index_of_what_is_there(
+            rounds in prop::collection::vec(
+                prop::collection::vec((0..9_usize, 0..STATES.len()), 0..6), 1..8),
+        ) {
+            let wanted = Wanted::new(1, "p", PropertyType::Integer);
+            let connection = open();
+            for round in &rounds {
+                for (id, state) in round {
+                    write(&connection, *id, STATES[*state]);
+                }
+                build_step_of(&connection, &wanted, 2).unwrap();
+            }
+            while build_step_of(&connection, &wanted, 2).unwrap() {}
+            let between = entries(&connection);
+            connection
+                .execute_batch("DELETE FROM sorted_values; DELETE FROM sorted_properties")
+                .unwrap();
+            while build_step_of(&connection, &wanted, STEP).unwrap() {}
+            prop_assert_eq!(between, entries(&connection));
+        }
+    }
 }

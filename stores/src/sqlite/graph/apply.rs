@@ -72,8 +72,8 @@ impl<'connection> Writer<'connection> {
             )?,
             insert: connection.prepare_cached(
                 "INSERT OR IGNORE INTO versions (scope, id, position, sequence, event_id,
-                     occurred_at, created_at, links, data)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     occurred_at, created_at, links, data, first)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?,
             refer: connection.prepare_cached(
                 "INSERT INTO referrers (link, target_id, source_id, position)
@@ -107,7 +107,8 @@ impl<'connection> Writer<'connection> {
             version.occurred_at.as_micros(),
             version.created_at.as_micros(),
             write_links(&version.references),
-            version.data.as_ref().map(spice_core::json::Json::as_str)
+            version.data.as_ref().map(spice_core::json::Json::as_str),
+            newest.is_none()
         ])?;
         if inserted == 0 {
             return Ok(Written::Stale);

@@ -17,10 +17,10 @@ use spice_core::{
 use super::rows::{version, version_columns};
 use crate::sqlite::{
     candidates,
-    columns::{bound, from_column, optional_text, position},
+    columns::{bound, from_column, optional_text, position, text},
     failure::Attempt,
     index::Indexer,
-    layers::{KeyRange, Layer, Shown, walk},
+    layers::{KeyRange, Keys, Layer, Shown, walk},
     looks::Sieve,
     scopes::{Part, find_scope, find_stream, scopes_of},
 };
@@ -41,9 +41,12 @@ pub(super) struct Scanned {
     pub(super) missing: Vec<(i64, String)>,
 }
 
-const KEYS: &str = "SELECT id, position, row, 1 FROM versions
-     WHERE scope = ?1 AND id >= ?2 AND id < ?3 AND position <= ?4
-     ORDER BY id, position DESC";
+const KEYS: Keys = Keys {
+    all: "SELECT id, position, row FROM versions
+          WHERE scope = ?1 AND id >= ?2 AND id < ?3 ORDER BY id, position DESC",
+    newest: "SELECT position, row FROM versions
+             WHERE scope = ?1 AND id = ?2 AND position <= ?3 ORDER BY position DESC LIMIT 1",
+};
 
 /// The layers of a view that hold anything of a part, topmost first.
 pub(super) fn layers_of(connection: &Connection, view: &View, part: &Part) -> Attempt<Vec<Layer>> {
@@ -125,7 +128,16 @@ pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
     let part = Part::instances(&scan.class);
     let layers = layers_of(connection, &scan.view, &part)?;
     let found = candidates::find(connection, &scan.indexer, &scan.filters, &layers)?;
-    let page = match found.ids {
+    let ids = match found.ids {
+        Some(ids) => Some(ids),
+        None => began(
+            connection,
+            &layers,
+            scan.after.as_deref(),
+            scan.indexer.from,
+        )?,
+    };
+    let page = match ids {
         Some(ids) => scan_candidates(connection, scan, &layers, &part, ids)?,
         None => scan_class(connection, scan, &layers, &part)?,
     };
@@ -133,6 +145,39 @@ pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
         page,
         missing: found.missing,
     })
+}
+
+/// The ids of all that had begun as the layers stood, to be looked up rather than everything that
+/// came since; none when that is more than a few.
+fn began(
+    connection: &Connection,
+    layers: &[Layer],
+    after: Option<&str>,
+    few: usize,
+) -> Attempt<Option<BTreeSet<String>>> {
+    if layers.iter().all(|layer| layer.until == i64::MAX) {
+        return Ok(None);
+    }
+    let mut find = connection.prepare_cached(
+        "SELECT id FROM versions WHERE scope = ?1 AND position <= ?2 AND first = 1 LIMIT ?3",
+    )?;
+    let most = i64::try_from(few.saturating_add(1)).unwrap_or(i64::MAX);
+    let mut ids = BTreeSet::new();
+    let mut seen = 0;
+    for layer in layers {
+        let mut rows = find.query(params![layer.scope, layer.until, most])?;
+        while let Some(row) = rows.next()? {
+            seen += 1;
+            if seen > few {
+                return Ok(None);
+            }
+            let id = text(row, 0)?;
+            if after.is_none_or(|after| id > after) {
+                ids.insert(id.to_owned());
+            }
+        }
+    }
+    Ok(Some(ids))
 }
 
 fn scan_class(
@@ -152,7 +197,7 @@ fn scan_class(
     ))?;
     let sieve = Sieve::new(&scan.filters);
     let range = KeyRange::after(scan.after.as_deref());
-    walk(connection, KEYS, layers, &range, |shown| {
+    walk(connection, &KEYS, layers, &range, |shown| {
         let found = fetch_live(&mut fetch, scan, &sieve, part, shown)?;
         Ok(add(&mut page, scan.limit, found))
     })?;
@@ -227,10 +272,16 @@ pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Versi
     let part = Part::classes();
     let layers = layers_of(connection, view, &part)?;
     let mut ids = Vec::new();
-    walk(connection, KEYS, &layers, &KeyRange::after(None), |shown| {
-        ids.push(shown.key.to_owned());
-        Ok(ControlFlow::Continue(()))
-    })?;
+    walk(
+        connection,
+        &KEYS,
+        &layers,
+        &KeyRange::after(None),
+        |shown| {
+            ids.push(shown.key.to_owned());
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
     let mut reader = PointReader::new(connection)?;
     let mut classes = Vec::new();
     for id in ids {
@@ -296,7 +347,7 @@ pub(super) fn latest(
         if versions.len() >= limit {
             break;
         }
-        walk(connection, KEYS, &[layer], &range, |shown| {
+        walk(connection, &KEYS, &[layer], &range, |shown| {
             let mut rows = fetch.query([shown.row])?;
             if let Some(row) = rows.next()? {
                 let entity = part.entity(shown.key)?;

@@ -12,14 +12,16 @@ use crate::sqlite::{
     failure::{Attempt, Failure},
 };
 
-/// Versions are rows in the order of the log, found through an index. References are candidates:
+/// Versions are rows in the order of the log, found through an index; `first` ones are the oldest
+/// of their entity in a scope, and tell what there was at a position. References are candidates:
 /// each says that a version from `position` on held it; the version that shows has the last word.
 pub(super) const TABLES: &str = "
 CREATE TABLE versions (
     row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
     sequence INTEGER NOT NULL, event_id BLOB NOT NULL, occurred_at INTEGER NOT NULL,
-    created_at INTEGER NOT NULL, links TEXT, data TEXT) STRICT;
+    created_at INTEGER NOT NULL, links TEXT, data TEXT, first INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX versions_by_id ON versions (scope, id, position DESC);
+CREATE INDEX versions_by_beginning ON versions (scope, position, id) WHERE first = 1;
 CREATE TABLE links (
     id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, predicate TEXT NOT NULL, target TEXT NOT NULL,
     UNIQUE (scope, predicate, target)) STRICT;

@@ -21,7 +21,7 @@ use spice_core::{
 use crate::sqlite::{
     columns::{bound, from_column, name, text, to_column, uuid},
     failure::{Attempt, Failure},
-    layers::{KeyRange, Layer, walk},
+    layers::{KeyRange, Keys, Layer, walk},
     scopes::{Part, ScopeBook, drop_stream, find_scope, find_stream, make_stream, move_stream},
 };
 
@@ -38,6 +38,13 @@ CREATE TABLE commands (
     position INTEGER NOT NULL, last INTEGER NOT NULL, digest ANY NOT NULL) STRICT;
 CREATE INDEX commands_by_position ON commands (stream, position);
 ";
+
+const KEYS: Keys = Keys {
+    all: "SELECT key, position, row FROM entries
+          WHERE scope = ?1 AND key >= ?2 AND key < ?3 ORDER BY key, position DESC",
+    newest: "SELECT position, row FROM entries
+             WHERE scope = ?1 AND key = ?2 AND position <= ?3 ORDER BY position DESC LIMIT 1",
+};
 
 /// What moves the write model from one position to another.
 pub(super) struct Step<'a> {
@@ -114,10 +121,7 @@ pub(super) fn scan(
     }
     let mut fetch =
         connection.prepare_cached("SELECT position, value FROM entries WHERE row = ?1")?;
-    let keys = "SELECT key, position, row, 1 FROM entries
-         WHERE scope = ?1 AND key >= ?2 AND key < ?3 AND position <= ?4
-         ORDER BY key, position DESC";
-    walk(connection, keys, &layers, range, |shown| {
+    walk(connection, &KEYS, &layers, range, |shown| {
         let generation = lineage.levels()[shown.layer.level].generation;
         let mut rows = fetch.query([shown.row])?;
         if let Some(row) = rows.next()? {
