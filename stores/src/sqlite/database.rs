@@ -1,8 +1,13 @@
-//! One database: a connection that writes, a few that read, and where their work runs.
+//! One database: a connection that writes, a few that read, where their work runs, and giving
+//! memory back when there is none.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -26,6 +31,9 @@ pub enum Mode {
 /// How many reads of a file run at the same time.
 const READERS: usize = 3;
 
+/// After so long without work a database gives its page caches back.
+const IDLE: Duration = Duration::from_secs(3);
+
 /// A database as the adapters use it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
@@ -38,6 +46,9 @@ struct Inner {
     writer: Arc<tokio::sync::Mutex<Connection>>,
     path: Option<PathBuf>,
     readers: Option<Readers>,
+    /// How often there was work, and whether someone waits for its end.
+    used: AtomicU64,
+    watched: AtomicBool,
 }
 
 struct Readers {
@@ -65,6 +76,8 @@ impl Database {
                 writer: Arc::new(tokio::sync::Mutex::new(writer)),
                 path,
                 readers,
+                used: AtomicU64::new(0),
+                watched: AtomicBool::new(false),
             }),
         })
     }
@@ -120,6 +133,7 @@ impl Database {
         match self.inner.mode {
             Mode::Inline => inner.answer(work(&inner)),
             Mode::Threads => {
+                self.watch();
                 let task = tokio::task::spawn_blocking(move || inner.answer(work(&inner)));
                 task.await.unwrap_or_else(|error| {
                     Err(StoreError::Unavailable {
@@ -130,9 +144,55 @@ impl Database {
             }
         }
     }
+
+    /// Counts a use; the first after a rest sets out to wait for the next rest.
+    fn watch(&self) {
+        self.inner.used.fetch_add(1, Ordering::SeqCst);
+        if !self.inner.watched.swap(true, Ordering::SeqCst) {
+            tokio::spawn(trim_when_idle(Arc::downgrade(&self.inner)));
+        }
+    }
+}
+
+/// Waits until a database has rested, gives its memory back, and ends.
+async fn trim_when_idle(watched: Weak<Inner>) {
+    let mut seen = None;
+    loop {
+        let Some(inner) = watched.upgrade() else {
+            return;
+        };
+        let used = inner.used.load(Ordering::SeqCst);
+        if seen == Some(used) {
+            inner.watched.store(false, Ordering::SeqCst);
+            // Whoever came just now saw that it was watched.
+            let is_idle = inner.used.load(Ordering::SeqCst) == used;
+            if is_idle || inner.watched.swap(true, Ordering::SeqCst) {
+                drop(tokio::task::spawn_blocking(move || inner.trim()));
+                return;
+            }
+        }
+        seen = Some(used);
+        drop(inner);
+        tokio::time::sleep(IDLE).await;
+    }
 }
 
 impl Inner {
+    /// Closes the readers and empties the writer's page cache.
+    fn trim(&self) {
+        if let Some(readers) = &self.readers {
+            let mut idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.drain(..).for_each(drop);
+        }
+        let Ok(writer) = self.writer.try_lock() else {
+            return;
+        };
+        writer.flush_prepared_statement_cache();
+        if let Err(error) = writer.execute_batch("PRAGMA shrink_memory") {
+            tracing::warn!(store = self.store, %error, "could not give memory back");
+        }
+    }
+
     fn answer<T>(&self, result: Attempt<T>) -> StoreResult<T> {
         result.map_err(|failure| {
             if let Some(path) = self.path.as_deref().filter(|_| failure.is_damage()) {
