@@ -1,0 +1,150 @@
+//! `spice import`: a CSV file as instances of a class. Rows go to the api in the order of the
+//! file, one command at a time while the next is being read, so that what becomes of a row depends
+//! on the file alone and an import that is repeated, or goes on after any end, does the same.
+
+mod batch;
+mod convert;
+mod journal;
+mod options;
+mod plan;
+mod progress;
+mod reader;
+mod rejects;
+mod row;
+mod session;
+mod settle;
+mod source;
+mod summary;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
+
+use spice_client::Retries;
+use tokio::{sync::mpsc, task::block_in_place};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::options::Options;
+use self::{
+    batch::{Batch, Batches},
+    options::OnError,
+    plan::{Plan, Wishes},
+    session::Session,
+    source::Source,
+    target::Target,
+};
+use crate::{dev::end_on_signal, session::Session as Connection};
+
+/// About a minute: as long as a server takes to be started again.
+const RETRIES: Retries = Retries {
+    attempts: 18,
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(5),
+};
+/// How long a batch in flight may take to be answered after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(10);
+/// Batches that are read ahead.
+const AHEAD: usize = 2;
+/// Exit codes: rows were rejected, Ctrl-C.
+const REJECTED: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
+/// Why no more rows are taken.
+enum End {
+    /// There are none.
+    Whole,
+    /// A row was rejected, and that ends it.
+    AtReject,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let ending = end_on_signal()?;
+    let connection = Connection::new(&options.at)?;
+    let found = Target::find(&connection, &options).await;
+    let target = connection.advise(found).await?;
+    let client = connection.client.with_retries(RETRIES);
+    let mut source = block_in_place(|| Source::open(&options))?;
+    let wishes = Wishes {
+        map: options.map.clone(),
+        key: options.key.clone(),
+        null: options.null.clone(),
+    };
+    let plan = Plan::read(&target.schema, &target.class, &source.head, &wishes)?;
+    let plan = Arc::new(plan);
+    let mut session = Session::begin(&client, &options, &target, &plan, &mut source)?;
+    let ends_at_reject = options.on_error == OnError::Abort;
+    let batches = Batches::new(source.reader, plan, options.batch.into(), ends_at_reject);
+    let end = take_all(&mut session, read_ahead(batches), ends_at_reject, &ending).await;
+    // Whatever ended it, what is done is written down.
+    session.store()?;
+    match end {
+        Ok(End::Whole) => match until(&ending, Duration::ZERO, session.finish()).await {
+            Some(finished) => finished,
+            None => Ok(interrupted(&session)),
+        },
+        Ok(End::AtReject) => session.end_at_reject(),
+        Ok(End::Interrupted) => Ok(interrupted(&session)),
+        Err(error) => Err(error.context(session.describe_stop())),
+    }
+}
+
+fn interrupted(session: &Session) -> ExitCode {
+    session.tell_stop();
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Reads batches beside the work of sending them.
+fn read_ahead<R: std::io::Read + Send + 'static>(
+    batches: Batches<R>,
+) -> mpsc::Receiver<anyhow::Result<Batch>> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        for batch in batches {
+            if sender.blocking_send(batch).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn take_all(
+    session: &mut Session<'_>,
+    mut batches: mpsc::Receiver<anyhow::Result<Batch>>,
+    ends_at_reject: bool,
+    ending: &CancellationToken,
+) -> anyhow::Result<End> {
+    while let Some(next) = until(ending, Duration::ZERO, batches.recv()).await {
+        let Some(batch) = next.transpose()? else {
+            return Ok(End::Whole);
+        };
+        match until(ending, GRACE, session.take(batch)).await {
+            None => break,
+            Some(taken) => taken?,
+        }
+        if ends_at_reject && session.has_rejects() {
+            return Ok(End::AtReject);
+        }
+    }
+    Ok(End::Interrupted)
+}
+
+/// What a future brings; none when it is not there so long after the end was asked for.
+async fn until<F: Future>(
+    ending: &CancellationToken,
+    grace: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let given_up = async {
+        ending.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        biased;
+        () = given_up => None,
+        output = future => Some(output),
+    }
+}

@@ -1,0 +1,254 @@
+//! Turns the text of a cell into a value of a property. Here, and only here, `"5"` becomes 5: what
+//! the api gets is of the type already, digit for digit, or is not sent at all.
+
+mod number;
+
+use serde_json::Value;
+use spice_core::{
+    id::InstanceRef,
+    json::Json,
+    name::{ClassName, PropertyName},
+    ontology::{Class, PropertyType},
+};
+
+use self::number::{integer, number};
+
+/// Why a text is no value: the rule, and a sentence that goes on after the column's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) rule: &'static str,
+    pub(super) expected: String,
+}
+
+impl Broken {
+    fn new(rule: &'static str, expected: impl Into<String>) -> Self {
+        Self {
+            rule,
+            expected: expected.into(),
+        }
+    }
+
+    fn of_type(expected: &str) -> Self {
+        Self::new("type", format!("must be {expected}"))
+    }
+}
+
+/// How the text of a column is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As it stands.
+    Text,
+    /// As it stands, without blanks around it.
+    Word,
+    Integer,
+    Number,
+    Boolean,
+    Money,
+    Coordinate,
+    /// Any JSON.
+    Json,
+    /// JSON that is an object.
+    Object,
+    /// A URL, or JSON that is an object.
+    File,
+    /// One of these values, by its text.
+    Members(Vec<Json>),
+    /// A list: JSON, or items with `;` between them.
+    List(Box<Kind>),
+    /// A reference `Class/id`, or the id of an instance of the class.
+    Link(ClassName),
+}
+
+impl Kind {
+    /// How the values of a property or a relationship of a class are read; `declared` is what was
+    /// written of it.
+    pub(super) fn of(class: &Class, name: &PropertyName, declared: Option<&Value>) -> Self {
+        let relationship = class
+            .relationships()
+            .iter()
+            .find(|relationship| relationship.predicate == *name);
+        if let Some(relationship) = relationship {
+            let link = Self::Link(relationship.target.clone());
+            if relationship.cardinality.is_list() {
+                return Self::List(Box::new(link));
+            }
+            return link;
+        }
+        match (class.property_type(name), declared) {
+            (Some(_), Some(declared)) => Self::declared(declared),
+            (Some(property_type), None) => Self::plain(property_type),
+            (None, _) => Self::Text,
+        }
+    }
+
+    /// Reads `type`, `constraints.enum` and `items` of a property, or of items.
+    fn declared(declared: &Value) -> Self {
+        let name = declared["type"].as_str().or_else(|| declared.as_str());
+        match PropertyType::parse(name.unwrap_or_default()) {
+            Some(PropertyType::Enum) => {
+                let members = declared["constraints"]["enum"].as_array();
+                Self::Members(
+                    members
+                        .into_iter()
+                        .flatten()
+                        .cloned()
+                        .map(Json::from)
+                        .collect(),
+                )
+            }
+            Some(PropertyType::Array) if declared["items"].is_null() => {
+                Self::List(Box::new(Self::Text))
+            }
+            Some(PropertyType::Array) => Self::List(Box::new(Self::declared(&declared["items"]))),
+            Some(other) => Self::plain(other),
+            None => Self::Text,
+        }
+    }
+
+    fn plain(property_type: PropertyType) -> Self {
+        match property_type {
+            PropertyType::String | PropertyType::Text | PropertyType::Link => Self::Text,
+            PropertyType::Integer => Self::Integer,
+            PropertyType::Decimal | PropertyType::Number => Self::Number,
+            PropertyType::Boolean => Self::Boolean,
+            PropertyType::Money => Self::Money,
+            PropertyType::Coordinate => Self::Coordinate,
+            PropertyType::Json => Self::Json,
+            PropertyType::Object | PropertyType::Address => Self::Object,
+            PropertyType::Image | PropertyType::File => Self::File,
+            PropertyType::Array => Self::List(Box::new(Self::Text)),
+            PropertyType::Date
+            | PropertyType::DateTime
+            | PropertyType::Url
+            | PropertyType::Email
+            | PropertyType::Phone
+            | PropertyType::Uuid
+            | PropertyType::Ip
+            | PropertyType::Enum => Self::Word,
+        }
+    }
+
+    /// Writes the value that a text stands for, as JSON; on an error what was written is of no
+    /// use.
+    pub(super) fn write(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let word = text.trim();
+        match self {
+            Self::Text => write_string(text, out),
+            Self::File if word.starts_with('{') => {
+                write(object(word), "a URL or a JSON object", out)?;
+            }
+            Self::Word | Self::File => write_string(word, out),
+            Self::Integer => write(integer(word), "an integer, such as 5", out)?,
+            Self::Number => write(number(word), "a number, such as 12.30", out)?,
+            Self::Boolean => write(boolean(word), "true or false, yes or no, 1 or 0", out)?,
+            Self::Money => {
+                let expected = "an amount and its currency, such as 12.30 KRW";
+                write(object(word).or_else(|| money(word)), expected, out)?;
+            }
+            Self::Coordinate => {
+                let expected = "a latitude and a longitude, such as 37.5,127.0";
+                write(object(word).or_else(|| coordinate(word)), expected, out)?;
+            }
+            Self::Json => write(json(word), "JSON", out)?,
+            Self::Object => write(object(word), "a JSON object", out)?,
+            Self::Members(members) => write_member(members, word, out),
+            Self::List(kind) => kind.write_list(word, out)?,
+            Self::Link(target) => write_link(target, word, out)?,
+        }
+        Ok(())
+    }
+
+    fn write_list(&self, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if word.starts_with('[') {
+            return write(json(word), "a JSON list, or items with ; between them", out);
+        }
+        out.push(b'[');
+        let items = word.split(';').map(str::trim).filter(|it| !it.is_empty());
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.write(item, out)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
+}
+
+fn write(value: Option<String>, expected: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+    let value = value.ok_or_else(|| Broken::of_type(expected))?;
+    out.extend_from_slice(value.as_bytes());
+    Ok(())
+}
+
+/// Appends a JSON string.
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
+    // A string has a JSON form, and a list of bytes takes what is written to it.
+    let written = serde_json::to_writer(&mut *out, text);
+    debug_assert!(written.is_ok());
+}
+
+fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {
+    let is_meant = |member: &&Json| {
+        member.as_str() == word || member.as_string().is_some_and(|text| text == word)
+    };
+    // The text itself comes first, so that "5" beside 5 can be written.
+    let by_text = members
+        .iter()
+        .find(|member| member.as_string().is_some_and(|text| text == word));
+    match by_text.or_else(|| members.iter().find(is_meant)) {
+        Some(member) => out.extend_from_slice(member.as_str().as_bytes()),
+        None => write_string(word, out),
+    }
+}
+
+fn write_link(target: &ClassName, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+    let reference = if word.contains('/') {
+        word.to_owned()
+    } else {
+        format!("{target}/{word}")
+    };
+    if reference.parse::<InstanceRef>().is_err() {
+        let expected = format!("must be a reference {target}/id, or the id alone");
+        return Err(Broken::new("reference", expected));
+    }
+    write_string(&reference, out);
+    Ok(())
+}
+
+fn boolean(word: &str) -> Option<String> {
+    let is = |known: &[&str]| known.iter().any(|text| word.eq_ignore_ascii_case(text));
+    if is(&["true", "yes", "1"]) {
+        return Some("true".to_owned());
+    }
+    is(&["false", "no", "0"]).then(|| "false".to_owned())
+}
+
+fn money(word: &str) -> Option<String> {
+    let (first, second) = word.split_once(char::is_whitespace)?;
+    let second = second.trim();
+    let is_currency =
+        |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let (amount, currency) = if is_currency(first) {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    let amount = number(amount).filter(|amount| !amount.contains(['e', 'E']))?;
+    is_currency(currency).then(|| format!(r#"{{"amount":"{amount}","currency":"{currency}"}}"#))
+}
+
+fn coordinate(word: &str) -> Option<String> {
+    let (latitude, longitude) = word.split_once(',')?;
+    let (latitude, longitude) = (number(latitude.trim())?, number(longitude.trim())?);
+    Some(format!(r#"{{"lat":{latitude},"lon":{longitude}}}"#))
+}
+
+fn json(word: &str) -> Option<String> {
+    let value = Json::parse(word).ok()?;
+    Some(value.as_str().to_owned())
+}
+
+fn object(word: &str) -> Option<String> {
+    json(word).filter(|text| text.starts_with('{'))
+}

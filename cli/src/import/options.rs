@@ -1,0 +1,104 @@
+//! What `spice import` takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::settings::Place;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(super) at: Place,
+    /// The CSV file, whose first line names the columns; `-` reads standard input.
+    pub(super) file: PathBuf,
+    /// The class of the instances, by id or label.
+    #[arg(long, value_name = "CLASS")]
+    pub(super) class: String,
+    /// What a column is, when its name does not say it: `--map Preis=price`; `--map Note=` leaves
+    /// the column out.
+    #[arg(long, value_name = "COLUMN=PROPERTY")]
+    pub(super) map: Vec<String>,
+    /// The columns that make the id of an instance, when the class has no primary key; without
+    /// it, the id is made of all that the row says.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
+    pub(super) key: Vec<String>,
+    /// What to do about a row that cannot be taken.
+    #[arg(long, default_value = "skip")]
+    pub(super) on_error: OnError,
+    /// Where such rows go, with their line and the reason; beside the file when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(super) rejects: Option<PathBuf>,
+    /// Where it is kept how far the import has come, until it is done; beside the rejects when
+    /// left out.
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
+    /// Rows that one command has.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "ROWS")]
+    pub(super) batch: u16,
+    /// What stands between two cells: one character, or `tab`.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub(super) delimiter: Option<u8>,
+    /// A text that means "nothing", as an empty cell does: `--null NULL`.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) null: Option<String>,
+    /// Check every row here, and send nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// What to do about a row that cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnError {
+    /// Stop there; what was taken before stays.
+    Abort,
+    /// Put it among the rejects, and go on.
+    Skip,
+}
+
+impl Options {
+    /// Whether standard input is read.
+    pub(super) fn is_stream(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
+
+    pub(super) fn delimiter(&self) -> u8 {
+        let is_tabbed = self.file.extension().is_some_and(|it| it == "tsv");
+        self.delimiter
+            .unwrap_or(if is_tabbed { b'\t' } else { b',' })
+    }
+
+    /// The file of the rejects: `orders.rejects.csv` of `orders.csv`.
+    pub(super) fn rejects(&self) -> PathBuf {
+        let beside = || {
+            if self.is_stream() {
+                return PathBuf::from("stdin.rejects.csv");
+            }
+            self.file.with_extension("rejects.csv")
+        };
+        self.rejects.clone().unwrap_or_else(beside)
+    }
+
+    /// The file of the journal; none for what cannot be read again.
+    pub(super) fn state(&self) -> Option<PathBuf> {
+        if self.is_stream() || self.dry_run {
+            return None;
+        }
+        let beside = || {
+            let mut path = self.rejects().into_os_string();
+            path.push(".state");
+            path.into()
+        };
+        Some(self.state.clone().unwrap_or_else(beside))
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
+            _ => Err("one ASCII character that is no quote, or `tab`".to_owned()),
+        },
+    }
+}

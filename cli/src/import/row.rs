@@ -1,0 +1,237 @@
+//! One row: what the api gets of it, the id that it has, or why it cannot be taken.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use spice_core::{json::Json, name::InstanceId};
+
+use super::{
+    convert::{Broken, Kind, write_string},
+    plan::{Identity, Plan, Target},
+    reader::Record,
+};
+
+/// Characters of a value that a reason shows.
+const SHOWN: usize = 80;
+
+/// Why a row was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reason {
+    /// The column, when it is about one.
+    pub(super) column: Option<String>,
+    /// The rule that is broken: `type`, `required`, `pattern`, `already_exists`, …
+    pub(super) rule: String,
+    /// A sentence that names what stands there.
+    pub(super) sentence: String,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(column) = &self.column {
+            write!(f, "{column}: ")?;
+        }
+        write!(f, "{} ({})", self.sentence, self.rule)
+    }
+}
+
+impl Reason {
+    pub(super) fn of_row(rule: &str, sentence: impl Into<String>) -> Self {
+        Self {
+            column: None,
+            rule: rule.to_owned(),
+            sentence: sentence.into(),
+        }
+    }
+
+    fn of_cell(column: &str, rule: &str, sentence: &str, value: &str) -> Self {
+        let mut shown: String = value.chars().take(SHOWN).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        Self {
+            column: Some(column.to_owned()),
+            rule: rule.to_owned(),
+            sentence: format!("{sentence}, not {shown:?}"),
+        }
+    }
+}
+
+/// A row that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Instance {
+    /// Its values, as a JSON object, by name.
+    pub(super) data: Vec<u8>,
+    /// What no two instances share: the id, or the primary key as JSON.
+    pub(super) key: String,
+    /// The id, when the api does not make it of the primary key.
+    pub(super) id: Option<InstanceId>,
+}
+
+impl Plan {
+    /// Turns a record into what the api gets.
+    pub(super) fn instance(&self, record: &Record) -> Result<Instance, Vec<Reason>> {
+        if record.len() != self.columns.len() {
+            let sentence = format!(
+                "the row has {} fields, the head of the file has {}",
+                record.len(),
+                self.columns.len()
+            );
+            return Err(vec![Reason::of_row("field_count", sentence)]);
+        }
+        let mut reasons = Vec::new();
+        let mut data = Vec::with_capacity(256);
+        data.push(b'{');
+        for index in &self.members {
+            let Target::Member(name, kind) = &self.columns[*index].target else {
+                continue;
+            };
+            match self.cell(record, *index) {
+                Ok(None) => {}
+                Ok(Some(text)) => {
+                    if data.len() > 1 {
+                        data.push(b',');
+                    }
+                    write_string(name.as_str(), &mut data);
+                    data.push(b':');
+                    reasons.extend(self.write(*index, kind, text, &mut data));
+                }
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        data.push(b'}');
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
+        let (key, id) = self
+            .identify(record, &data)
+            .map_err(|reason| vec![reason])?;
+        Ok(Instance { data, key, id })
+    }
+
+    fn write(&self, index: usize, kind: &Kind, text: &str, data: &mut Vec<u8>) -> Option<Reason> {
+        let Broken { rule, expected } = kind.write(text, data).err()?;
+        Some(Reason::of_cell(
+            &self.columns[index].name,
+            rule,
+            &expected,
+            text,
+        ))
+    }
+
+    /// The text of a cell; none when there is nothing in it.
+    fn cell<'a>(&self, record: &'a Record, index: usize) -> Result<Option<&'a str>, Reason> {
+        let bytes = record.field(index);
+        let text = std::str::from_utf8(bytes).map_err(|_| {
+            let sentence = "must be UTF-8; convert the file, e.g. with iconv";
+            let value = String::from_utf8_lossy(bytes);
+            Reason::of_cell(&self.columns[index].name, "encoding", sentence, &value)
+        })?;
+        let is_nothing = text.is_empty() || self.null.as_deref() == Some(text);
+        Ok((!is_nothing).then_some(text))
+    }
+
+    fn identify(
+        &self,
+        record: &Record,
+        data: &[u8],
+    ) -> Result<(String, Option<InstanceId>), Reason> {
+        match &self.identity {
+            Identity::PrimaryKey(columns) => Ok((self.primary_key(record, columns)?, None)),
+            Identity::Columns(columns) => named(self.joined(record, columns)?, columns, self),
+            Identity::Own(column) if self.cell(record, *column)?.is_none() => self.by_content(data),
+            Identity::Own(column) => named(self.joined(record, &[*column])?, &[*column], self),
+            Identity::Content => self.by_content(data),
+        }
+    }
+
+    /// The primary key as the JSON of its values: equal where the ids are.
+    fn primary_key(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
+        let mut key = Vec::new();
+        for index in columns {
+            let text = self.key_part(record, *index)?;
+            let Target::Member(_, kind) = &self.columns[*index].target else {
+                continue;
+            };
+            if let Some(reason) = self.write(*index, kind, text, &mut key) {
+                return Err(reason);
+            }
+            key.push(b':');
+        }
+        Ok(String::from_utf8_lossy(&key).into_owned())
+    }
+
+    fn joined(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
+        let mut parts = Vec::with_capacity(columns.len());
+        for (number, index) in columns.iter().enumerate() {
+            let part = self.id_text(record, *index)?;
+            // Only the last part may hold the separator: so no two keys make one id.
+            if part.contains(':') && number + 1 < columns.len() {
+                let sentence = "is part of the key, where only the last part may hold a ':'";
+                let name = &self.columns[*index].name;
+                return Err(Reason::of_cell(name, "key", sentence, &part));
+            }
+            parts.push(part);
+        }
+        Ok(parts.join(":"))
+    }
+
+    /// A cell as a part of an id: the string or the integer that it stands for.
+    fn id_text(&self, record: &Record, index: usize) -> Result<String, Reason> {
+        let text = self.key_part(record, index)?.trim();
+        let mut value = Vec::new();
+        if let Target::Member(_, kind) = &self.columns[index].target
+            && kind.write(text, &mut value).is_ok()
+            && let Ok(json) = serde_json::from_slice::<Json>(&value)
+        {
+            let is_whole = json.as_str().bytes().all(|byte| byte.is_ascii_digit());
+            let whole = is_whole.then(|| json.as_str().to_owned());
+            return Ok(json
+                .as_string()
+                .or(whole)
+                .unwrap_or_else(|| text.to_owned()));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn key_part<'a>(&self, record: &'a Record, index: usize) -> Result<&'a str, Reason> {
+        self.cell(record, index)?.ok_or_else(|| Reason {
+            column: Some(self.columns[index].name.clone()),
+            rule: "required".to_owned(),
+            sentence: "is part of the key, and empty".to_owned(),
+        })
+    }
+
+    /// An id of what the row says: the same row twice is one instance.
+    fn by_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
+        let id = format!("{}_{}", self.class.id, hex(data));
+        named(id, &[], self)
+    }
+}
+
+/// The first half of SHA-256, as hexadecimal digits.
+pub(super) fn hex(content: &[u8]) -> String {
+    let digest = Sha256::digest(content);
+    digest.iter().take(16).fold(String::new(), |mut hex, byte| {
+        use fmt::Write as _;
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn named(
+    id: String,
+    columns: &[usize],
+    plan: &Plan,
+) -> Result<(String, Option<InstanceId>), Reason> {
+    match id.parse::<InstanceId>() {
+        Ok(parsed) => Ok((id, Some(parsed))),
+        Err(invalid) => {
+            let names: Vec<&str> = columns
+                .iter()
+                .map(|index| plan.columns[*index].name.as_str())
+                .collect();
+            let sentence = format!("makes the id, which is {}", invalid.rule);
+            Err(Reason::of_cell(&names.join(", "), "id", &sentence, &id))
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! One start of an import: sends batches, keeps rejects and journal in step with the answers.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use spice_client::{BulkAnswer, Client, OnError, Read, RowError, Write};
+use spice_core::{
+    command::RawData,
+    error::{ErrorCode, Refusal},
+    id::CommandId,
+    json::Json,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    REJECTED,
+    batch::{Batch, Fate},
+    journal::{Counts, Journal, JournalFile},
+    options::Options,
+    plan::Plan,
+    progress::Progress,
+    rejects::Rejects,
+    row::hex,
+    settle::{Lines, Settled, settle},
+    source::Source,
+    summary::Summary,
+    target::Target,
+};
+
+/// Between two writes of the journal; what came after the last is done again, to the same effect.
+const STORE: Duration = Duration::from_millis(250);
+/// How long the projections may go without any progress at the end, in waits of the api.
+const WAIT: Duration = Duration::from_secs(30);
+const WAITS: usize = 20;
+
+/// One start of an import.
+pub(super) struct Session<'a> {
+    client: &'a Client,
+    options: &'a Options,
+    database: String,
+    plan: Arc<Plan>,
+    file: JournalFile,
+    journal: Journal,
+    rejects: Rejects,
+    lines: Lines,
+    progress: Progress,
+    started: Instant,
+    stored: Instant,
+    /// What it took before this start.
+    before: f64,
+}
+
+impl<'a> Session<'a> {
+    /// Begins, or goes on where an earlier start was ended; `source` then stands there.
+    pub(super) fn begin(
+        client: &'a Client,
+        options: &'a Options,
+        target: &Target,
+        plan: &Arc<Plan>,
+        source: &mut Source,
+    ) -> anyhow::Result<Self> {
+        let rejects_path = options.rejects();
+        if rejects_path == options.file {
+            let message = "the rejects would be written over the file; name another with --rejects";
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
+        }
+        let task = task(options, target, plan, source);
+        let file = JournalFile::new(options.state());
+        let (delimiter, columns) = (options.delimiter(), plan.columns.as_slice());
+        let stored = file.load()?;
+        let found = stored.is_some();
+        let resumed = match stored.filter(|journal| journal.task == task) {
+            Some(journal) => {
+                let bytes = journal.rejects;
+                Rejects::resume(&rejects_path, delimiter, columns, bytes)?
+                    .map(|rejects| (journal, rejects))
+            }
+            None => None,
+        };
+        let is_resumed = resumed.is_some();
+        let (mut journal, rejects) = match resumed {
+            Some(resumed) => resumed,
+            None => (
+                Journal::new(task),
+                Rejects::begin(&rejects_path, delimiter, columns)?,
+            ),
+        };
+        if is_resumed && journal.counts.rows > 0 {
+            source.go_to(options, journal.place)?;
+        } else {
+            journal.place = source.reader.place();
+        }
+        // From the first command on, a start that goes on uses the same keys.
+        file.store(&journal)?;
+        let now = Instant::now();
+        let counts = journal.counts;
+        let session = Self {
+            client,
+            options,
+            database: target.database.clone(),
+            plan: Arc::clone(plan),
+            file,
+            rejects,
+            lines: Lines::new(),
+            progress: Progress::begin(source.bytes, journal.place.offset, counts.rows)?,
+            started: now,
+            stored: now,
+            before: journal.seconds,
+            journal,
+        };
+        if is_resumed && counts.rows > 0 {
+            session.progress.tell(&format!(
+                "going on in line {} after {} rows",
+                session.journal.place.line, counts.rows
+            ));
+        } else if found && !is_resumed {
+            session.progress.tell(
+                "the file, the columns or the class are not as they were; starting over: rows that are in already count as unchanged",
+            );
+        }
+        Ok(session)
+    }
+
+    /// Sends a batch and writes down what became of its rows.
+    pub(super) async fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let answer = match batch.body() {
+            None => BulkAnswer::default(),
+            Some(_) if self.options.dry_run => BulkAnswer {
+                errors: self.check(&batch),
+                ..BulkAnswer::default()
+            },
+            Some(body) => {
+                let key = self.key(&batch, &body);
+                let write = Write::on(&self.options.at.branch).key(&key);
+                let class = self.plan.class.id.as_str();
+                let database = &self.database;
+                self.client
+                    .bulk_create_body(database, class, body, OnError::Skip, &write)
+                    .await?
+            }
+        };
+        let settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
+        for (index, reasons) in &settled.rejects {
+            self.rejects.add(&batch.rows[*index].record, reasons)?;
+        }
+        self.count(&batch, &settled, answer.position);
+        if self.stored.elapsed() >= STORE {
+            self.store()?;
+        }
+        self.progress
+            .update(&self.journal.counts, self.journal.place.offset);
+        Ok(())
+    }
+
+    fn count(&mut self, batch: &Batch, settled: &Settled, position: Option<u64>) {
+        let journal = &mut self.journal;
+        journal.counts.rows += batch.rows.len() as u64;
+        journal.counts.created += settled.created;
+        journal.counts.unchanged += settled.unchanged;
+        journal.counts.rejected += settled.rejects.len() as u64;
+        journal.place = batch.end;
+        journal.position = journal.position.max(position);
+    }
+
+    /// The name of a batch's command: the same whenever this import sends it.
+    fn key(&self, batch: &Batch, body: &[u8]) -> String {
+        let run = self.journal.run;
+        format!("import:{run}:{}:{}", batch.begin.offset, hex(body))
+    }
+
+    /// What the class says of the rows, without what others hold: references, unique values.
+    fn check(&self, batch: &Batch) -> Vec<RowError> {
+        let sent = |row: &super::batch::Row| matches!(row.fate, Fate::Sent(_));
+        let rows = batch.rows.iter().enumerate().filter(|(_, row)| sent(row));
+        let mut errors = Vec::new();
+        for (number, (index, _)) in rows.enumerate() {
+            let data: RawData = serde_json::from_slice(batch.data(index)).unwrap_or_default();
+            let (class, id) = (&self.plan.class, batch.id(index));
+            let Err(refusal) = class.new_instance(id, &data, CommandId(Uuid::nil()), number) else {
+                continue;
+            };
+            let mut detail = refusal.to_detail();
+            detail["row"] = json!(number + 1);
+            detail["message"] = Value::from(refusal.message);
+            errors.extend(serde_json::from_value::<RowError>(detail));
+        }
+        errors
+    }
+
+    /// Brings rejects and journal to the disk.
+    pub(super) fn store(&mut self) -> anyhow::Result<()> {
+        self.journal.rejects = self.rejects.flush()?;
+        self.journal.seconds = self.seconds();
+        self.file.store(&self.journal)?;
+        self.stored = Instant::now();
+        Ok(())
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    pub(super) fn has_rejects(&self) -> bool {
+        self.journal.counts.rejected > 0
+    }
+
+    /// All rows are taken: waits until they show, and tells what was done.
+    pub(super) async fn finish(&mut self) -> anyhow::Result<ExitCode> {
+        self.progress.wait();
+        if !self.options.dry_run {
+            self.wait_shown().await?;
+        }
+        self.file.remove()?;
+        self.progress.end();
+        self.write_summary()?;
+        self.tell_rejects();
+        Ok(self.exit_code())
+    }
+
+    /// Waits until the projections show all that is in the log now: an earlier start may have put
+    /// there what this one found unchanged.
+    async fn wait_shown(&self) -> anyhow::Result<()> {
+        let name = &self.database;
+        let end = self.client.database(name, &Read::default()).await?;
+        let read = Read {
+            timeout: Some(WAIT),
+            ..Read::default().at_least(end.details.position)
+        };
+        for wait in 1..=WAITS {
+            let Err(error) = self.client.database(name, &read).await else {
+                break;
+            };
+            let parked = error
+                .refusal()
+                .and_then(|refusal| refusal.detail.get("parked_count")?.as_u64())
+                .unwrap_or(0);
+            if error.status() != Some(504) || parked > 0 || wait == WAITS {
+                let context = "every row is in the log, but not all of them show; see `spice dead-letters list`";
+                return Err(anyhow::Error::from(error).context(context));
+            }
+        }
+        Ok(())
+    }
+
+    /// A row was rejected, and that was to end the import.
+    pub(super) fn end_at_reject(&self) -> anyhow::Result<ExitCode> {
+        self.progress.end();
+        self.write_summary()?;
+        self.tell_rejects();
+        self.tell_stop();
+        Ok(self.exit_code())
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        match self.journal.counts.rejected {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::from(REJECTED),
+        }
+    }
+
+    fn write_summary(&self) -> anyhow::Result<()> {
+        let summary = Summary {
+            last_position: self.journal.position,
+            rejects_file: self.rejects.path().map(Into::into),
+            dry_run: self.options.dry_run,
+            ..Summary::new(self.journal.counts, self.seconds())
+        };
+        summary.write(self.options.at.output.output)
+    }
+
+    fn tell_rejects(&self) {
+        let Some(path) = self.rejects.path() else {
+            return;
+        };
+        self.progress.tell(&format!(
+            "{} rows are in {} with their line and the reason; mend them there and import that file",
+            self.journal.counts.rejected,
+            path.display()
+        ));
+    }
+
+    /// Says where it stopped, and how to go on.
+    pub(super) fn tell_stop(&self) {
+        self.progress.end();
+        self.progress.tell(&self.describe_stop());
+    }
+
+    pub(super) fn describe_stop(&self) -> String {
+        let Counts {
+            rows,
+            created,
+            unchanged,
+            rejected,
+        } = self.journal.counts;
+        let again = match self.file.path() {
+            Some(_) => "the same command goes on there",
+            None => "the same command takes what is in already as unchanged",
+        };
+        format!(
+            "stopped before line {} after {rows} rows ({created} created, {unchanged} unchanged, {rejected} rejected); {again}",
+            self.journal.place.line
+        )
+    }
+}
+
+/// What is imported and into what, all that makes a row what it becomes included.
+fn task(options: &Options, target: &Target, plan: &Plan, source: &Source) -> String {
+    let Plan {
+        class,
+        columns,
+        identity,
+        null,
+        ..
+    } = plan;
+    let definition: Vec<&Json> = target
+        .schema
+        .iter_declared()
+        .filter(|it| it.id == class.id || target.schema.is_kind_of(&class.id, &it.id))
+        .map(|it| &it.definition)
+        .collect();
+    let text = format!(
+        "{} {} {columns:?} {identity:?} {null:?} {} {:?} {definition:?}",
+        target.branch,
+        class.id,
+        options.delimiter(),
+        source.fingerprint,
+    );
+    hex(text.as_bytes())
+}

@@ -1,0 +1,187 @@
+//! Texts become values of their types, or are told why not; the class itself is the judge.
+
+use proptest::prelude::*;
+use spice_core::{command::RawData, error::Refusal, id::CommandId};
+use uuid::Uuid;
+
+use super::*;
+use crate::import::convert::Kind;
+
+/// The value that a text stands for in a column.
+fn value(column: &str, text: &str) -> Result<String, &'static str> {
+    let definition = everything();
+    let class = Class::create(&Json::from(definition.clone())).unwrap();
+    let declared = definition["properties"].as_array().unwrap();
+    let declared = declared.iter().find(|property| property["name"] == column);
+    let kind = Kind::of(&class, class.resolve(column).unwrap(), declared);
+    let mut out = Vec::new();
+    kind.write(text, &mut out).map_err(|broken| broken.rule)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// What the class says of a value.
+fn judge(column: &str, json: &str) -> Result<(), Refusal> {
+    let class = Class::create(&Json::from(everything())).unwrap();
+    let data: RawData = [
+        ("code".to_owned(), Json::from(json!("x"))),
+        (column.to_owned(), Json::parse(json).unwrap()),
+    ]
+    .into_iter()
+    .collect();
+    class
+        .new_instance(None, &data, CommandId(Uuid::nil()), 0)
+        .map(|_| ())
+}
+
+#[test]
+fn texts_become_values_of_their_type_digit_for_digit() {
+    for (column, text, json) in [
+        ("note", " as it is ", r#"" as it is ""#),
+        ("note", "5", r#""5""#),
+        ("note", "tab\t\"q\" \u{1} 한", r#""tab\t\"q\" \u0001 한""#),
+        ("count", " 42 ", "42"),
+        ("count", "+007", "7"),
+        ("count", "-0", "-0"),
+        ("count", "5.0", "5"),
+        (
+            "count",
+            "12345678901234567890123",
+            "12345678901234567890123",
+        ),
+        ("price", "1.10", "1.10"),
+        ("price", ".5", "0.5"),
+        ("price", "-05.", "-5"),
+        ("price", "1.5e-03", "1.5e-03"),
+        ("open", "Yes", "true"),
+        ("open", "0", "false"),
+        ("day", " 2026-01-31 ", r#""2026-01-31""#),
+        (
+            "cost",
+            "12.30 KRW",
+            r#"{"amount":"12.30","currency":"KRW"}"#,
+        ),
+        ("cost", "EUR  -5", r#"{"amount":"-5","currency":"EUR"}"#),
+        (
+            "cost",
+            r#"{"amount": 1, "currency": "USD"}"#,
+            r#"{"amount":1,"currency":"USD"}"#,
+        ),
+        ("size", "M", r#""M""#),
+        ("size", "5", "5"),
+        ("size", "true", "true"),
+        ("spot", "37.50, 127.0", r#"{"lat":37.50,"lon":127.0}"#),
+        ("raw", "[1.10, null]", "[1.10,null]"),
+        ("raw", "\"text\"", "\"text\""),
+        ("box", r#"{"a": {"b": 1}}"#, r#"{"a":{"b":1}}"#),
+        (
+            "scan",
+            "https://example.org/a.pdf",
+            r#""https://example.org/a.pdf""#,
+        ),
+        ("tags", "a; b;;c;", r#"["a","b","c"]"#),
+        ("tags", r#"["a;b"]"#, r#"["a;b"]"#),
+        ("marks", "1;+2;3.0", "[1,2,3]"),
+        ("owner", "p-1", r#""Person/p-1""#),
+        ("owner", "Person/p:1", r#""Person/p:1""#),
+        ("parts", "t1; Thing/t2", r#"["Thing/t1","Thing/t2"]"#),
+    ] {
+        assert_eq!(
+            value(column, text).as_deref(),
+            Ok(json),
+            "{column}: {text:?}"
+        );
+        assert_eq!(judge(column, json), Ok(()), "{column}: {json}");
+    }
+}
+
+#[test]
+fn what_no_value_is_meant_by_is_refused_by_its_rule() {
+    for (column, text, rule) in [
+        ("count", "5.5", "type"),
+        ("count", "1e3", "type"),
+        ("count", "1,000", "type"),
+        ("count", "five", "type"),
+        ("count", "-", "type"),
+        ("count", "٣", "type"),
+        ("price", "1,5", "type"),
+        ("price", "1e", "type"),
+        ("price", "1e+-5", "type"),
+        ("price", "NaN", "type"),
+        ("price", "0x10", "type"),
+        ("open", "maybe", "type"),
+        ("cost", "12.30", "type"),
+        ("cost", "12.30 krw", "type"),
+        ("cost", "1e3 KRW", "type"),
+        ("cost", "{", "type"),
+        ("spot", "37.5", "type"),
+        ("spot", "a,b", "type"),
+        ("raw", "text", "type"),
+        ("box", "[1]", "type"),
+        ("place", "Seoul", "type"),
+        ("tags", "[1", "type"),
+        ("marks", "1;x", "type"),
+        ("owner", "two words", "reference"),
+        ("owner", "a;b", "reference"),
+        ("parts", "a;/", "reference"),
+    ] {
+        assert_eq!(value(column, text), Err(rule), "{column}: {text:?}");
+    }
+    // What only the class can know is left to it: the api says the rule.
+    for (column, text) in [
+        ("day", "31.01.2026"),
+        ("mail", "nobody"),
+        ("size", "XL"),
+        ("spot", "91,0"),
+    ] {
+        let json = value(column, text).unwrap();
+        assert!(judge(column, &json).is_err(), "{column}: {text:?}");
+    }
+}
+
+fn texts_of_cells() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[-+0-9.eE]{0,8}",
+        "[0-9]{1,40}(\\.[0-9]{0,40})?",
+        "(true|false|YES|no|1|0|x)",
+        "[-0-9.]{1,6} [A-Z]{2,4}",
+        "[-0-9.]{1,6},[-0-9. ]{1,6}",
+        "[\\[\\]{}\":,a0-9]{0,12}",
+        "[a-zA-Z/:;_. -]{0,12}",
+        ".{0,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_converted_is_of_the_type_or_the_class_says_why(
+        column in prop::sample::select(vec![
+            "note", "count", "price", "open", "day", "at", "page", "mail", "cost", "size", "spot",
+            "raw", "box", "place", "scan", "tags", "marks", "owner", "parts",
+        ]),
+        text in texts_of_cells(),
+    ) {
+        let Ok(json) = value(column, &text) else { return Ok(()) };
+        prop_assert!(Json::parse(&json).is_ok(), "{column}: {text:?} became {json}");
+        if let Err(refusal) = judge(column, &json) {
+            let errors = refusal.detail.get("errors").and_then(Value::as_array);
+            let rules: Vec<&str> = errors.into_iter().flatten().filter_map(|it| it["rule"].as_str()).collect();
+            prop_assert!(!rules.is_empty(), "{column}: {json}: {refusal}");
+            // What is converted here is never of a wrong type there.
+            if ["note", "count", "price", "open", "marks", "tags", "owner", "parts"].contains(&column)
+                && !json.starts_with('[') && !text.trim_start().starts_with('[')
+            {
+                prop_assert!(!rules.contains(&"type"), "{column}: {text:?} became {json}: {refusal}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_keep_every_digit(whole in "[1-9][0-9]{0,60}", fraction in "[0-9]{1,60}", negative: bool) {
+        let sign = if negative { "-" } else { "" };
+        let text = format!("{sign}{whole}.{fraction}");
+        prop_assert_eq!(value("price", &text), Ok(text));
+        let text = format!("{sign}{whole}");
+        prop_assert_eq!(value("count", &text), Ok(text.clone()));
+        prop_assert_eq!(value("count", &format!("{text}.{}", "0".repeat(fraction.len()))), Ok(text));
+    }
+}
