@@ -130,6 +130,12 @@ impl Class {
         instance::create(self, id, data, command, row)
     }
 
+    /// The id that [`Class::new_instance`] gives to data without one, as far as they tell, whatever
+    /// else is wrong with them.
+    pub fn identify(&self, data: &RawData, command: CommandId, row: usize) -> Option<InstanceId> {
+        instance::identify(self, data, command, row)
+    }
+
     /// Checks a shallow patch of an instance: `null` removes. What the patch does not touch is
     /// not checked again; `strict` names the references that it touches.
     pub fn patched_instance(

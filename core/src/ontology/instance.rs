@@ -68,6 +68,32 @@ pub(super) fn create(
     Ok(candidate(class, id, properties, None))
 }
 
+/// The id that a new instance has, as far as its data tell, whatever else is wrong with them.
+pub(super) fn identify(
+    class: &Class,
+    data: &RawData,
+    command: CommandId,
+    row: usize,
+) -> Option<InstanceId> {
+    let mut properties = Properties::new();
+    for (key, value) in data.iter().filter(|(_, value)| !value.is_null()) {
+        let name = match class.keys.get(key.as_str()) {
+            Some(member) => class.key_name(*member).clone(),
+            None => key.parse().ok()?,
+        };
+        properties.insert(name, value.clone());
+    }
+    let given: Vec<PropertyName> = properties.keys().cloned().collect();
+    apply_defaults(class, &mut properties);
+    if class.primary_key().next().is_some() {
+        let key = primary_key(class, &properties, &mut Found::default())?;
+        return key.parse().ok();
+    }
+    other_id(class, &properties, &given, command, row)
+        .parse()
+        .ok()
+}
+
 /// Checks a patch of an instance.
 pub(super) fn patch(
     class: &Class,

@@ -71,30 +71,25 @@ pub(super) fn decide_create(
     data: &RawData,
     row: usize,
 ) -> Result<Change, Stop> {
-    let candidate = class.new_instance(id, data, draft.command.id, row)?;
+    let command = draft.command.id;
+    let candidate = match class.new_instance(id, data, command, row) {
+        Ok(candidate) => candidate,
+        Err(refusal) => {
+            // What is there already is told before what the ontology refuses.
+            let known = id.cloned().or_else(|| class.identify(data, command, row));
+            if let Some(id) = known {
+                refuse_known(draft, scope, class, &id, None)?;
+            }
+            return Err(refusal.into());
+        }
+    };
     let key = ModelKey::instance(&class.id, &candidate.id);
     let aggregate = aggregate(draft, scope, class, &candidate.id);
     if pending.instances.contains_key(&key) {
         return Err(twice(&aggregate).into());
     }
-    if let Some(entry) = draft.state.entry(scope.branch, &key)? {
-        let state: AggregateState = entry.value.read()?;
-        let (code, what) = if state.data.is_some() {
-            (ErrorCode::AlreadyExists, "is there already")
-        } else {
-            (ErrorCode::Deleted, "was deleted, and a delete is final")
-        };
-        let refusal = Refusal::new(code, format!("{}/{} {what}", class.id, candidate.id));
-        let identical = match &state.data {
-            Some(data) => data.read::<Properties>()? == candidate.properties,
-            None => false,
-        };
-        return Err(refusal
-            .with("identical", identical)
-            .with("aggregate_id", aggregate.to_string())
-            .with("actual_seq", state.sequence.0)
-            .into());
-    }
+    let properties = Some(&candidate.properties);
+    refuse_known(draft, scope, class, &candidate.id, properties)?;
     let event = event(draft, scope, class, &candidate, None)?;
     let change = Change {
         event_type: EventType::InstanceCreated,
@@ -104,6 +99,37 @@ pub(super) fn decide_create(
     };
     let nothing = Properties::new();
     claim(draft, scope, pending, class, &candidate, &nothing, change)
+}
+
+/// Refuses an id that is taken, or was; says whether what is there is the same as `properties`.
+fn refuse_known(
+    draft: &Draft,
+    scope: &Scope,
+    class: &Class,
+    id: &InstanceId,
+    properties: Option<&Properties>,
+) -> Result<(), Stop> {
+    let key = ModelKey::instance(&class.id, id);
+    let Some(entry) = draft.state.entry(scope.branch, &key)? else {
+        return Ok(());
+    };
+    let state: AggregateState = entry.value.read()?;
+    let (code, what) = if state.data.is_some() {
+        (ErrorCode::AlreadyExists, "is there already")
+    } else {
+        (ErrorCode::Deleted, "was deleted, and a delete is final")
+    };
+    let aggregate = aggregate(draft, scope, class, id);
+    let refusal = Refusal::new(code, format!("{}/{id} {what}", class.id));
+    let identical = match (&state.data, properties) {
+        (Some(data), Some(properties)) => data.read::<Properties>()? == *properties,
+        _ => false,
+    };
+    Err(refusal
+        .with("identical", identical)
+        .with("aggregate_id", aggregate.to_string())
+        .with("actual_seq", state.sequence.0)
+        .into())
 }
 
 pub(super) fn decide_delete(

@@ -45,6 +45,32 @@ fn command_and_event_share_the_sequence_and_name_each_other() {
 }
 
 #[test]
+fn what_is_there_is_told_before_what_the_ontology_refuses() {
+    let mut desk = Desk::with_ontology();
+    let good = json!({"product_id": "p1"});
+    desk.accept(create("main", "Product", good));
+    for bad in [
+        json!({"product_id": "p1", "price": "much"}),
+        json!({"product_id": "p1", "colour": "red"}),
+    ] {
+        let known = desk.refuse(create("main", "Product", bad.clone()));
+        assert_eq!(known.code, ErrorCode::AlreadyExists, "{bad}");
+        assert_eq!(known.detail["actual_seq"], 1);
+        let mut free = bad;
+        free["product_id"] = json!("p2");
+        let refused = desk.refuse(create("main", "Product", free)).code;
+        assert_ne!(refused, ErrorCode::AlreadyExists);
+    }
+    desk.accept(delete("main", "p1", 1));
+    let gone = json!({"product_id": "p1", "price": "much"});
+    let gone = desk.refuse(create("main", "Product", gone));
+    assert_eq!(gone.code, ErrorCode::Deleted);
+    let nameless = json!({"price": "much"});
+    let nameless = desk.refuse(create("main", "Product", nameless));
+    assert_eq!(nameless.code, ErrorCode::ValidationFailed);
+}
+
+#[test]
 fn a_patch_is_shallow_and_keeps_what_was_written() {
     let mut desk = Desk::with_ontology();
     desk.accept(create(
