@@ -68,6 +68,11 @@ fn list() -> Operation {
         "Lists the live instances of a class.",
         lists::list,
     )
+    .notes(
+        "Paged by `cursor`, every instance that is there throughout comes exactly once, whatever \
+         is written meanwhile. A list with `order_by` stands still: all its pages show what showed \
+         when the first was read. `offset` counts anew on each page.",
+    )
     .takes(known::READ)
     .takes(&[
         known::SEARCH,
@@ -165,6 +170,7 @@ fn bulk_create(path: &'static str) -> Operation {
         instances::bulk_create,
     )
     .takes(&[known::BRANCH, ON_ERROR])
+    .notes("What is refused is named in `errors`, each by its `row`; the first row is 1.")
     .body::<BulkBody>()
     .example(json!({"instances": [{"product_id": "chair-2", "name": "Armchair"}]}))
     .commands::<CommandResult<'static>>(201)
@@ -213,6 +219,10 @@ fn transaction() -> Operation {
         instances::transaction,
     )
     .takes(&[known::BRANCH])
+    .notes(
+        "What is refused is named in `detail.commands`, each by its `index` in `commands`, which \
+         counts from 0. (Rows of a bulk count from 1, as the lines of a sheet do.)",
+    )
     .body::<TransactionBody>()
     .example(json!({"commands": [
         {"type": "CREATE_INSTANCE", "class": "Product", "data": {"product_id": "t1", "name": "T"}},

@@ -1,0 +1,320 @@
+//! Paging under writes: by cursor, every instance that was there throughout comes exactly once,
+//! and an ordered list stands still while it is paged.
+
+#![allow(clippy::unwrap_used)]
+
+mod http_support;
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use http_support::Server;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A thing: its price and its group, which never changes.
+type Thing = (Option<i64>, usize);
+
+/// What happens between two pages.
+#[derive(Debug, Clone)]
+enum Write {
+    Create(i64, usize),
+    Price(usize, Option<i64>),
+    Delete(usize),
+}
+
+/// One way to page.
+#[derive(Debug, Clone)]
+struct Paging {
+    order: Option<&'static str>,
+    group: Option<usize>,
+    word: bool,
+    at_position: bool,
+    branch: &'static str,
+    limit: usize,
+}
+
+fn writes() -> impl Strategy<Value = Vec<Vec<Write>>> {
+    let write = prop_oneof![
+        2 => (0..10_i64, 0..2_usize).prop_map(|(price, group)| Write::Create(price, group)),
+        5 => (any::<usize>(), prop::option::weighted(0.8, 0..10_i64))
+            .prop_map(|(which, price)| Write::Price(which, price)),
+        1 => any::<usize>().prop_map(Write::Delete),
+    ];
+    prop::collection::vec(prop::collection::vec(write, 0..4), 1..12)
+}
+
+fn pagings() -> impl Strategy<Value = Paging> {
+    let order = prop::sample::select(vec![
+        None,
+        Some("price"),
+        Some("-price"),
+        Some("-instance_id"),
+    ]);
+    let branch = prop::sample::select(vec!["main", "x"]);
+    let group = prop::option::of(0..2_usize);
+    (
+        order,
+        group,
+        any::<bool>(),
+        prop::bool::weighted(0.3),
+        branch,
+        1..9_usize,
+    )
+        .prop_map(|(order, group, word, at_position, branch, limit)| Paging {
+            order,
+            group,
+            word,
+            at_position,
+            branch,
+            limit,
+        })
+}
+
+impl Paging {
+    fn path(&self, position: u64) -> String {
+        let mut path = format!(
+            "/databases/demo/class/Thing/instances?branch={}&limit={}",
+            self.branch, self.limit
+        );
+        if let Some(order) = self.order {
+            path.push_str(&format!("&order_by={order}"));
+        }
+        if let Some(group) = self.group {
+            let filter = format!("{{\"group\":{group}}}").replace('"', "%22");
+            path.push_str(&format!("&filter={filter}"));
+        }
+        if self.word {
+            path.push_str("&search=thin*");
+        }
+        if self.at_position {
+            path.push_str(&format!("&as_of={position}"));
+        }
+        path
+    }
+
+    /// What the list holds, in order.
+    fn list(&self, things: &BTreeMap<String, Thing>) -> Vec<String> {
+        let mut listed: Vec<(&String, &Thing)> = things
+            .iter()
+            .filter(|(_, thing)| self.group.is_none_or(|group| thing.1 == group))
+            .collect();
+        let by_price = |one: &Thing, other: &Thing| match (one.0, other.0) {
+            (Some(one), Some(other)) if self.order == Some("-price") => other.cmp(&one),
+            (Some(one), Some(other)) => one.cmp(&other),
+            (one, other) => other.is_some().cmp(&one.is_some()),
+        };
+        listed.sort_by(|one, other| match self.order {
+            Some("-instance_id") => other.0.cmp(one.0),
+            Some(_) => by_price(one.1, other.1).then(one.0.cmp(other.0)),
+            None => Ordering::Equal,
+        });
+        listed.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+}
+
+/// The things of a branch, and how the next write knows them.
+struct World {
+    server: Server,
+    things: BTreeMap<String, Thing>,
+    sequences: BTreeMap<String, u64>,
+    branch: &'static str,
+    made: usize,
+}
+
+impl World {
+    async fn new(branch: &'static str) -> Self {
+        let server = Server::start().await;
+        let thing = json!({"id": "Thing", "label": "Thing", "properties": [
+            {"name": "thing_id", "type": "string", "primaryKey": true, "required": true},
+            {"name": "name", "type": "string"},
+            {"name": "price", "type": "integer"},
+            {"name": "group", "type": "integer"},
+        ]});
+        server
+            .write("POST", "/databases", json!({"name": "demo"}))
+            .await;
+        server
+            .write("POST", "/databases/demo/ontology", thing)
+            .await;
+        let mut world = Self {
+            server,
+            things: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            branch: "main",
+            made: 0,
+        };
+        for number in 0..15 {
+            world
+                .create(number % 4, (number % 2).unsigned_abs() as usize)
+                .await;
+        }
+        let body = json!({"name": "x"});
+        world
+            .server
+            .write("POST", "/databases/demo/branches", body)
+            .await;
+        world.branch = branch;
+        for number in 15..20 {
+            world
+                .create(number % 4, (number % 2).unsigned_abs() as usize)
+                .await;
+        }
+        world
+    }
+
+    fn instances(&self, rest: &str, parameters: &str) -> String {
+        let branch = self.branch;
+        format!("/databases/demo/instances/Thing/{rest}?branch={branch}{parameters}")
+    }
+
+    async fn create(&mut self, price: i64, group: usize) {
+        self.made += 1;
+        // New ones come in anywhere in order of the id.
+        let id = format!("t{:02}", self.made * 37 % 100);
+        let data = json!({"thing_id": id, "name": "A thing", "price": price, "group": group});
+        let path = self.instances("create", "");
+        self.server
+            .write("POST", &path, json!({"data": data}))
+            .await;
+        self.things.insert(id.clone(), (Some(price), group));
+        self.sequences.insert(id, 1);
+    }
+
+    fn pick(&self, which: usize) -> Option<String> {
+        let ids: Vec<&String> = self.things.keys().collect();
+        ids.get(which % ids.len().max(1)).map(|id| (*id).clone())
+    }
+
+    async fn write(&mut self, write: &Write) {
+        match write {
+            Write::Create(price, group) => self.create(*price, *group).await,
+            Write::Price(which, price) => {
+                let Some(id) = self.pick(*which) else { return };
+                let sequence = self.sequences[&id];
+                let path = self.instances(
+                    &format!("{id}/update"),
+                    &format!("&expected_seq={sequence}"),
+                );
+                let body = json!({"data": {"price": price}});
+                self.server.write("PUT", &path, body).await;
+                self.sequences.insert(id.clone(), sequence + 1);
+                self.things.get_mut(&id).unwrap().0 = *price;
+            }
+            Write::Delete(which) => {
+                let Some(id) = self.pick(*which) else { return };
+                let sequence = self.sequences[&id];
+                let path = self.instances(
+                    &format!("{id}/delete"),
+                    &format!("&expected_seq={sequence}"),
+                );
+                self.server.write("DELETE", &path, json!({})).await;
+                self.things.remove(&id);
+            }
+        }
+    }
+}
+
+async fn run(paging: Paging, writes: Vec<Vec<Write>>) {
+    let mut world = World::new(paging.branch).await;
+    let database = world.server.get("/databases/demo").await.expect(200).body;
+    let path = paging.path(database["data"]["position"].as_u64().unwrap());
+    let snapshot = paging.list(&world.things);
+    let mut throughout: BTreeSet<String> = snapshot.iter().cloned().collect();
+    let mut listed: Vec<String> = Vec::new();
+    let mut cursor = String::new();
+    let mut between = writes.iter();
+    loop {
+        let page = world
+            .server
+            .get(&format!("{path}{cursor}"))
+            .await
+            .expect(200)
+            .body;
+        let instances = page["instances"].as_array().unwrap();
+        assert!(instances.len() <= paging.limit);
+        listed.extend(
+            instances
+                .iter()
+                .map(|it| it["instance_id"].as_str().unwrap().to_owned()),
+        );
+        if paging.order.is_some() || paging.at_position {
+            assert_eq!(page["total"], snapshot.len(), "{paging:?}");
+        }
+        match page["cursor"].as_str() {
+            None => break,
+            Some(next) => cursor = format!("&cursor={next}"),
+        }
+        for write in between.next().into_iter().flatten() {
+            world.write(write).await;
+        }
+        throughout.retain(|id| world.things.contains_key(id));
+    }
+    if paging.order.is_some() || paging.at_position {
+        assert_eq!(listed, snapshot, "{paging:?}");
+        return;
+    }
+    assert!(listed.is_sorted(), "{listed:?}");
+    let known: BTreeSet<String> = listed.iter().cloned().collect();
+    assert_eq!(known.len(), listed.len(), "one comes twice: {listed:?}");
+    assert!(
+        known.is_superset(&throughout),
+        "{throughout:?} but {listed:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pages_neither_repeat_nor_skip_under_writes(paging in pagings(), writes in writes()) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(run(paging, writes));
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_is_of_its_list_or_refused() {
+    let world = World::new("main").await;
+    let server = &world.server;
+    let list = "/databases/demo/class/Thing/instances?limit=3";
+    let cursor = async |path: &str| -> String {
+        let page = server.get(path).await.expect(200).body;
+        page["cursor"].as_str().unwrap().to_owned()
+    };
+    let database = server.get("/databases/demo").await.expect(200).body;
+    let position = database["data"]["position"].as_u64().unwrap();
+    let ordered = cursor(&format!("{list}&order_by=price")).await;
+    let past = cursor(&format!("{list}&as_of={position}")).await;
+    for path in [
+        format!("{list}&cursor=nonsense"),
+        format!("{list}&order_by=price&cursor=nonsense"),
+        format!("{list}&as_of={position}&cursor=nonsense"),
+        format!("{list}&as_of={}&cursor={past}", position - 1),
+        format!("{list}&order_by=price&offset=2&cursor={ordered}"),
+    ] {
+        let refused = server.get(&path).await.expect(400);
+        assert_eq!(refused.code(), "invalid_query", "{path}");
+        assert_eq!(refused.body["detail"]["field"], "cursor", "{path}");
+    }
+    // A page by offset gives a cursor, too.
+    let all = server
+        .get("/databases/demo/class/Thing/instances?order_by=price")
+        .await;
+    let all = all.expect(200).body;
+    let skipped = cursor(&format!("{list}&order_by=price&offset=2")).await;
+    let next = server
+        .get(&format!("{list}&order_by=price&cursor={skipped}"))
+        .await;
+    let next: Vec<Value> = next.expect(200).body["instances"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!(next, all["instances"].as_array().unwrap()[5..8]);
+}
