@@ -1,0 +1,183 @@
+//! The OpenAPI document of a service says what the service does.
+
+mod http_support;
+
+use http_support::{Answer, Server};
+use serde_json::Value;
+
+/// A call of the document, with its path filled in by the examples.
+struct Documented {
+    service: &'static str,
+    method: String,
+    path: String,
+    operation: Value,
+}
+
+impl Documented {
+    fn id(&self) -> &str {
+        self.operation["operationId"].as_str().unwrap()
+    }
+
+    fn url(&self) -> String {
+        match self.path.strip_prefix("/api/v1") {
+            Some(below) => format!("{}{below}", self.service),
+            None => format!("{}/{}", self.service, self.path),
+        }
+    }
+
+    fn body(&self) -> Option<&Value> {
+        let example = &self.operation["requestBody"]["content"]["application/json"]["example"];
+        (!example.is_null()).then_some(example)
+    }
+
+    /// Sends it. Of what is a stream, only the head is looked at.
+    async fn send(&self, server: &Server, query: &[(&str, String)]) -> Answer {
+        let mut request = server.request(&self.method, &self.url()).query(query);
+        if let Some(body) = self.body() {
+            request = request.json(body);
+        }
+        let streams =
+            self.operation["responses"]["200"]["content"]["text/event-stream"].is_object();
+        if !streams {
+            return server.send(request).await;
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = match status {
+            200 => String::new(),
+            _ => response.text().await.unwrap(),
+        };
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Answer {
+            status,
+            headers,
+            text,
+            body,
+        }
+    }
+
+    fn parameters(&self, place: &str) -> Vec<&Value> {
+        let parameters = self.operation["parameters"].as_array();
+        let parameters = parameters.into_iter().flatten();
+        parameters.filter(|it| it["in"] == place).collect()
+    }
+}
+
+fn filled(path: &str, operation: &Value) -> String {
+    let mut filled = path.to_owned();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = format!("{{{}}}", parameter["name"].as_str().unwrap());
+        let example = match &parameter["example"] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        filled = filled.replace(&name, &example);
+    }
+    filled
+}
+
+async fn documented(server: &Server) -> Vec<Documented> {
+    let mut calls = Vec::new();
+    for (service, url) in [("", "//openapi.json"), ("oms:", "oms://openapi.json")] {
+        let document = server.get(url).await.expect(200).body;
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                calls.push(Documented {
+                    service,
+                    method: method.to_uppercase(),
+                    path: filled(path, operation),
+                    operation: operation.clone(),
+                });
+            }
+        }
+    }
+    assert!(calls.len() > 30);
+    calls
+}
+
+/// A value that a parameter may have.
+fn value_of(parameter: &Value) -> String {
+    let schema = &parameter["schema"];
+    let candidates = [
+        &parameter["example"],
+        &schema["default"],
+        &schema["enum"][0],
+        &schema["minimum"],
+    ];
+    match candidates.into_iter().find(|value| !value.is_null()) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None if parameter["content"].is_object() => "{}".to_owned(),
+        None => "x".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn every_documented_call_is_there() {
+    let server = Server::start().await;
+    for call in documented(&server).await {
+        let answer = call.send(&server, &[]).await;
+        let said = answer.body["message"].as_str().unwrap_or_default();
+        assert!(!said.starts_with("there is no path"), "{}", call.path);
+        let responses = call.operation["responses"].as_object().unwrap();
+        assert!(
+            responses.contains_key(&answer.status.to_string()),
+            "{} answers {} which is not documented: {}",
+            call.id(),
+            answer.status,
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn documented_parameters_are_known_and_no_others_are() {
+    let server = Server::start().await.with_demo().await;
+    for call in documented(&server).await {
+        let mut known = Vec::new();
+        for parameter in call.parameters("query") {
+            known.push((parameter["name"].as_str().unwrap(), value_of(parameter)));
+        }
+        if !known.is_empty() {
+            let answer = call.send(&server, &known).await;
+            assert!(
+                !answer.text.contains("this call has no parameter"),
+                "{}: {}",
+                call.id(),
+                answer.text
+            );
+        }
+        known.push(("brunch", "x".to_owned()));
+        let refused = call.send(&server, &known).await;
+        // What is no request for a WebSocket is refused before its parameters are looked at.
+        if refused.status == 426 || call.path.starts_with("/api/v1/ws/") {
+            continue;
+        }
+        assert_eq!(refused.status, 400, "{}: {}", call.id(), refused.text);
+        let detail = &refused.body["detail"];
+        assert!(
+            detail["field"] == "brunch" || detail["field"] == "cursor",
+            "{}: {}",
+            call.id(),
+            refused.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_service_has_its_document_and_its_page() {
+    let server = Server::start().await;
+    let gateway = server.get("//openapi.json").await.expect(200);
+    assert_eq!(gateway.header("content-type"), "application/json");
+    assert_eq!(gateway.body["openapi"], "3.1.0");
+    assert_eq!(gateway.body["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let oms = server.get("oms://openapi.json").await.expect(200);
+    let path = "/api/v1/databases/exists/{db}";
+    assert!(oms.body["paths"][path].is_object());
+    assert!(gateway.body["paths"][path].is_null());
+    let page = server.get("//docs").await.expect(200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(page.text.contains("createInstance"), "{}", page.text);
+}
