@@ -743,3 +743,32 @@ async fn exports_are_one_graph_that_other_parsers_read() {
         assert_eq!(on("urn:spice:demo:Odd:Thing/owner"), 2);
     }
 }
+
+#[tokio::test]
+async fn lint_looks_at_every_page_on_the_branch_that_it_is_asked_about() {
+    let server = server().await;
+    let branch = json!({"name": "wide"});
+    server
+        .post("/databases/demo/branches", branch)
+        .await
+        .expect(200);
+    let rows: Vec<Value> = (0..2_100)
+        .map(|row| json!({"item_id": format!("i{row}"), "owner": "Person/kim"}))
+        .collect();
+    let bulk = "/databases/demo/instances/Item/bulk-create?branch=wide";
+    server.write("POST", bulk, json!({"instances": rows})).await;
+    let lint = async |branch: &str| {
+        let path = format!("{ONTOLOGY}/Item/lint?branch={branch}");
+        let found = server
+            .post(&path, json!({"relationships": []}))
+            .await
+            .expect(200);
+        (
+            lines(&found)[0].clone(),
+            found.body["instances_checked"].clone(),
+        )
+    };
+    let removed = |count: u32| format!("relationship_removed owner breaking {count}/{count}");
+    assert_eq!(lint("wide").await, (removed(2_103), json!(2_103)));
+    assert_eq!(lint("main").await, (removed(3), json!(3)));
+}

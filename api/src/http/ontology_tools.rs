@@ -6,6 +6,7 @@ mod mappings;
 mod network;
 mod paths;
 mod relationships;
+mod shapes;
 
 pub(crate) use self::{
     lint::{LintAnswer, lint},
@@ -13,4 +14,5 @@ pub(crate) use self::{
     network::analyze,
     paths::paths,
     relationships::{check_circular, validate},
+    shapes::LintBody,
 };

@@ -33,7 +33,7 @@ const SAMPLES: usize = 5;
 pub(crate) struct LintAnswer {
     #[schemars(with = "String")]
     class_id: ClassName,
-    #[schemars(with = "Vec<serde_json::Value>")]
+    #[schemars(with = "Vec<super::shapes::Finding>")]
     findings: Vec<Finding>,
     instances_checked: u64,
     safe: bool,

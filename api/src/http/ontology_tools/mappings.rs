@@ -37,7 +37,7 @@ struct ClassLabels {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImportBody {
-    #[schemars(with = "Vec<serde_json::Value>")]
+    #[schemars(with = "Vec<super::shapes::ImportedClass>")]
     classes: Vec<Imported>,
     /// What an export says besides.
     #[serde(default)]

@@ -75,6 +75,7 @@ fn list() -> Operation {
     .takes(known::READ)
     .takes(known::PAGE)
     .answers::<ClassPage>(200, "A page of classes.")
+    .speaks()
 }
 
 fn get() -> Operation {
@@ -87,6 +88,7 @@ fn get() -> Operation {
     )
     .takes(known::READ)
     .answers::<ApiResponse<'static, ClassRecord>>(200, "The class.")
+    .speaks()
 }
 
 fn update() -> Operation {
@@ -105,6 +107,7 @@ fn update() -> Operation {
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::OptimisticConcurrencyConflict,
+        ErrorCode::FailedPrecondition,
         ErrorCode::ValidationFailed,
     ])
 }

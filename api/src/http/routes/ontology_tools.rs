@@ -6,9 +6,10 @@ use spice_core::error::ErrorCode;
 
 use crate::http::{
     answer::ApiResponse,
-    ontology_tools::{self, ImportBody, LintAnswer},
+    ontology_tools::{self, ImportBody, LintAnswer, LintBody},
     operation::{Operation, Subject, reads, writes},
     parameters::{Parameter, known},
+    shapes::ontology::ClassDefinition,
 };
 
 const START: Parameter =
@@ -61,7 +62,7 @@ fn lint() -> Operation {
          `safe` is true when nothing is breaking.",
     )
     .takes(known::READ)
-    .body::<Value>()
+    .body::<LintBody>()
     .example(json!({"properties": [{"name": "product_id", "type": "string", "primaryKey": true}]}))
     .answers::<LintAnswer>(200, "What it would do.")
     .fails(&[ErrorCode::NotFound, ErrorCode::ValidationFailed])
@@ -76,7 +77,7 @@ fn validate() -> Operation {
         ontology_tools::validate,
     )
     .takes(known::READ)
-    .body::<Value>()
+    .body::<ClassDefinition>()
     .example(json!({
         "id": "Shelf",
         "label": "Shelf",
@@ -95,7 +96,7 @@ fn check_circular() -> Operation {
         ontology_tools::check_circular,
     )
     .takes(known::READ)
-    .optional_body::<Value>()
+    .optional_body::<ClassDefinition>()
     .answers::<ApiResponse<'static, Value>>(200, "The cycles.")
     .fails(&[ErrorCode::InvalidName, ErrorCode::ValidationFailed])
 }
