@@ -320,3 +320,31 @@ fn a_dense_graph_is_walked_without_writing_down_its_ways() {
             .contains(&"path_limit_reached(max_paths=5)".to_owned())
     );
 }
+
+#[test]
+fn a_hub_is_answered_as_far_as_it_goes_and_alone() {
+    let many = super::walk::LAYER + 10;
+    let graph = MemoryGraph::hubs(&[5, many, 3, many]);
+    let hop = ModelHop {
+        predicate: "to",
+        target: "A",
+        direction: Direction::In,
+        least: None,
+    };
+    let query = ModelQuery {
+        start: "B",
+        least: None,
+        hops: vec![hop],
+        no_cycles: false,
+    };
+    let mut pages = Vec::new();
+    let mut offset = Some(0);
+    while let Some(from) = offset {
+        let mut request = query.request(10, from as u64);
+        (request.max_nodes, request.max_edges) = (500, 2_000);
+        let page = ask(&graph, &schema(), &request);
+        pages.push((from, page.nodes.len(), page.warnings.len()));
+        offset = page.next_offset;
+    }
+    assert_eq!(pages, [(0, 6, 1), (1, 500, 1), (2, 4, 1), (3, 500, 1)]);
+}

@@ -100,6 +100,28 @@ impl MemoryGraph {
         Self(entries)
     }
 
+    /// `B/0`, `B/1` …, each referred to by so many.
+    pub(super) fn hubs(referrers: &[usize]) -> Self {
+        let mut entries: Vec<Entry> = Vec::new();
+        for (hub, count) in referrers.iter().enumerate() {
+            let entry = |class, id, references| Entry {
+                class,
+                id,
+                live: true,
+                number: 0,
+                references,
+                tells_references: true,
+            };
+            entries.push(entry("B", hub, Vec::new()));
+            let target = format!("B/{hub}");
+            let first = entries.len();
+            let refers = |id| entry("A", id, vec![("to", target.clone())]);
+            entries.extend((first..first + count).map(refers));
+        }
+        entries.sort_by_key(Entry::name);
+        Self(entries)
+    }
+
     pub(super) fn entries(&self, class: &str) -> impl Iterator<Item = &Entry> {
         self.0.iter().filter(move |entry| entry.class == class)
     }
@@ -205,12 +227,13 @@ impl Graph for MemoryGraph {
                 .any(|target| entry.refers(predicate.as_str(), &target.to_string()))
         };
         let live = self.entries(source.as_str()).filter(|entry| entry.live);
-        let mut versions: Vec<Version> = live.filter(refers).map(Entry::version).collect();
-        versions.sort_by(|one, other| one.entity.cmp(&other.entity));
-        versions.retain(|version| match &version.entity {
-            Entity::Instance(at) => after.is_none_or(|after| at.id.as_str() > after),
-            Entity::Class(_) => false,
-        });
+        assert!(limit <= 1_000, "a page is bounded");
+        let mut versions: Vec<Version> = live
+            .filter(|entry| after.is_none_or(|after| entry.id.to_string().as_str() > after))
+            .filter(refers)
+            .take(limit + 1)
+            .map(Entry::version)
+            .collect();
         let more = versions.len() > limit;
         versions.truncate(limit);
         Ok(Page { versions, more })
