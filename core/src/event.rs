@@ -127,6 +127,9 @@ pub struct BranchCreated {
     pub from_position: LogPosition,
     /// What a read on the branch looks through, below the branch itself.
     pub base: Lineage,
+    /// What the branch holds besides, as the parent did: see [`BranchState::contains`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<Lineage>,
 }
 
 /// `BRANCH_DELETED`

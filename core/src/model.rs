@@ -286,7 +286,7 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
                 sequence,
                 from: Some(event.from),
                 from_position: event.from_position,
-                contains: Vec::new(),
+                contains: event.contains,
                 created_at: envelope.occurred_at,
                 live: true,
             };

@@ -6,6 +6,8 @@
 
 mod base;
 mod case;
+#[cfg(test)]
+pub(super) mod cells;
 mod check;
 mod claims;
 mod classes;
@@ -16,6 +18,8 @@ mod write;
 
 use std::collections::HashMap;
 
+pub use self::base::common;
+pub(super) use self::base::inherited;
 use self::case::{Case, Place};
 use super::{Draft, Moment, Need, Stop, WriteState};
 use crate::{

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Draft, Fact, Stop};
+use super::{Draft, Fact, Stop, branches};
 use crate::{
     command::Action,
     envelope::{EventType, Kind},
@@ -100,6 +100,7 @@ pub(super) fn create_branch(
             .with("rule", format!("at most {last}"))
             .into());
     }
+    let contains = branches::inherited(draft, parent, position)?;
     let sequence = Some(before.map_or(Sequence(1), |branch| branch.sequence.next()));
     draft.command(aggregate.clone(), sequence, None)?;
     let event = BranchCreated {
@@ -111,6 +112,7 @@ pub(super) fn create_branch(
         },
         from_position: position,
         base: parent.lineage.at(position),
+        contains,
     };
     let head = Head {
         event_type: EventType::BranchCreated,

@@ -2,33 +2,39 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod branches;
+mod cells;
 mod databases;
+mod histories;
 mod instances;
 mod many;
 mod merge;
+mod rebase;
 mod unique;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Moment, Need, Stop, WriteState, decide, receipt};
+use super::{Moment, Need, Stop, WriteState, decide, receipt, schema_of};
 use crate::{
     command::{Action, Command, OnError, Origin},
     envelope::{Envelope, EventType, Kind},
     error::{ErrorCode, Refusal},
     event::InstanceEvent,
-    id::{CommandId, EventId, LogPosition, Sequence, StreamId},
+    id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence, StreamId},
     json::Json,
-    model::AggregateState,
+    lineage::{Lineage, Span},
+    model::{AggregateState, ModelEntry, ModelKey},
     name::{DatabaseName, PropertyName},
     time::Timestamp,
 };
 
-/// A log in memory: every version is recent, so what is asked for is known to be absent.
+/// A log in memory, with a registry that has every entry; what is recent is asked of nobody.
+#[derive(Clone)]
 struct Desk {
     state: WriteState,
+    registry: BTreeMap<ModelKey, Vec<ModelEntry>>,
     log: Vec<Envelope>,
     commands: u128,
 }
@@ -38,6 +44,7 @@ impl Desk {
         let stream = StreamId::first(database());
         Self {
             state: WriteState::empty(stream),
+            registry: BTreeMap::new(),
             log: Vec::new(),
             commands: 0,
         }
@@ -72,6 +79,7 @@ impl Desk {
     /// A command, and the moment of its decision.
     fn ask(&mut self, action: Action) -> (Moment, Command) {
         self.commands += 1;
+        self.state.forget_fetched();
         let command = Command {
             id: CommandId(Uuid::from_u128(self.commands)),
             database: database(),
@@ -106,27 +114,82 @@ impl Desk {
     fn provide(&mut self, needs: Vec<Need>) {
         for need in needs {
             match need {
-                Need::Entry(branch, key) => self.state.put_entry(branch, key, None),
+                Need::Entry(generation, key) => {
+                    let lineage = self.lineage(generation);
+                    let entry = self.stored(&lineage, &key).cloned();
+                    self.state.put_entry(generation, key, entry);
+                }
                 Need::LiveInstance(generation, class) => {
-                    let branch = self
-                        .state
-                        .live_branches()
-                        .find(|b| b.generation == generation)
-                        .unwrap();
-                    let prefix = crate::model::ModelKey::instances_of(&class);
-                    let any = self.state.recent_keys(&prefix).iter().any(|key| {
-                        let entry = self.state.recent_entry(&branch.lineage, key);
+                    let lineage = self.lineage(generation);
+                    let prefix = ModelKey::instances_of(&class);
+                    let is_live = |key: &ModelKey| {
+                        let entry = self.stored(&lineage, key);
                         entry.is_some_and(|entry| {
                             entry.value.read::<AggregateState>().unwrap().data.is_some()
                         })
-                    });
+                    };
+                    let mut keys = self.registry.keys();
+                    let any = keys.any(|key| key.as_str().starts_with(&prefix) && is_live(key));
                     self.state.put_live_instance(generation, class, any);
                 }
-                Need::EntryAt(lineage, key) => self.state.put_entry_at(lineage, key, None),
-                Need::Changed(spans) => self.state.put_changed(spans, BTreeSet::new()),
-                Need::Schema(generation) => panic!("the schema of {generation} is lost"),
+                Need::EntryAt(lineage, key) => {
+                    let entry = self.stored(&lineage, &key).cloned();
+                    self.state.put_entry_at(lineage, key, entry);
+                }
+                Need::Changed(spans) => {
+                    let is_within = |entry: &&ModelEntry| {
+                        let holds = |span: &Span| {
+                            span.generation == entry.branch && span.holds(entry.position)
+                        };
+                        entry.key.entity().is_some() && spans.iter().any(holds)
+                    };
+                    let entries = self.registry.values().flatten().filter(is_within);
+                    let keys = entries.map(|entry| entry.key.clone()).collect();
+                    self.state.put_changed(spans, keys);
+                }
+                Need::Schema(generation) => {
+                    let lineage = self.lineage(generation);
+                    let classes = (self.registry.keys())
+                        .filter(|key| key.as_str().starts_with(ModelKey::CLASSES))
+                        .filter_map(|key| self.stored(&lineage, key).cloned());
+                    let schema = schema_of(&classes.collect::<Vec<_>>());
+                    self.state.put_schema(generation, Arc::new(schema));
+                }
             }
         }
+    }
+
+    fn lineage(&self, generation: BranchGeneration) -> Lineage {
+        let mut branches = self.state.live_branches();
+        let branch = branches.find(|branch| branch.generation == generation);
+        branch.unwrap().lineage.clone()
+    }
+
+    /// The newest entry that shows through a lineage.
+    fn stored(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
+        let versions = self.registry.get(key)?;
+        lineage.levels().iter().find_map(|level| {
+            let shows = |entry: &&ModelEntry| {
+                entry.branch == level.generation && entry.position <= level.until
+            };
+            versions.iter().rev().find(shows)
+        })
+    }
+
+    /// What a branch shows of a key: its sequence and its state; none of what never was.
+    fn shown(&self, on: &str, key: &ModelKey) -> Option<AggregateState> {
+        let branch = self.state.live_branch(&branch(on)).unwrap();
+        let entry = self.stored(&branch.lineage, key)?;
+        Some(entry.value.read().unwrap())
+    }
+
+    /// Takes an envelope in.
+    fn apply(&mut self, envelope: &Envelope) {
+        for entry in self.state.apply(envelope).unwrap() {
+            let versions = self.registry.entry(entry.key.clone()).or_default();
+            versions.push(entry);
+        }
+        self.log.push(envelope.clone());
     }
 
     /// Puts an envelope's data into the log as an earlier version of this program wrote it.
@@ -136,18 +199,16 @@ impl Desk {
         rewrite(&mut event);
         envelopes.last_mut().unwrap().data = Json::of(&event).unwrap();
         for envelope in &envelopes {
-            self.state.apply(envelope).unwrap();
+            self.apply(envelope);
         }
-        self.log.extend(envelopes);
     }
 
     fn accept(&mut self, action: Action) -> Vec<Envelope> {
         let envelopes = self.try_decide(action).unwrap();
         for envelope in &envelopes {
             assert_eq!(envelope.position, self.state.end());
-            self.state.apply(envelope).unwrap();
+            self.apply(envelope);
         }
-        self.log.extend(envelopes.clone());
         envelopes
     }
 

@@ -7,8 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use spice_core::{
     envelope::{Envelope, EventType, Generations, Kind, Metadata, OntologyRef},
     event::{
-        BranchCreated, BranchDeleted, ClassEvent, DatabaseCreated, DatabaseMark, EventDiscarded,
-        InstanceEvent,
+        BranchCreated, BranchDeleted, BranchMerged, BranchRebased, ClassEvent, DatabaseCreated,
+        DatabaseMark, EventDiscarded, InstanceEvent,
     },
     id::{AggregateId, BranchGeneration, CommandId, EventId, LogPosition, Sequence},
     json::Json,
@@ -71,6 +71,8 @@ fn the_data_of_a_golden_file_is_read_and_written_by_its_own_type() {
             | EventType::InstanceDeleted => rewritten::<InstanceEvent>(data),
             EventType::BranchCreated => rewritten::<BranchCreated>(data),
             EventType::BranchDeleted => rewritten::<BranchDeleted>(data),
+            EventType::BranchMerged => rewritten::<BranchMerged>(data),
+            EventType::BranchRebased => rewritten::<BranchRebased>(data),
             EventType::EventDiscarded => rewritten::<EventDiscarded>(data),
             _ => continue,
         };

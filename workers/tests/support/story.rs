@@ -183,6 +183,7 @@ impl Story {
         let position = LogPosition(self.end());
         let name: BranchName = name.parse().unwrap();
         let event = BranchCreated {
+            contains: Vec::new(),
             db_name: self.stream.database.clone(),
             branch: name.clone(),
             from: BranchAt {

@@ -2,17 +2,18 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
+use super::{Draft, Stop, last_position};
 use crate::{
     id::{BranchGeneration, LogPosition},
     lineage::Lineage,
-    model::BranchState,
+    model::{BranchState, ModelKey},
 };
 
 /// Snapshots that a branch remembers to have taken in.
 const REMEMBERED: usize = 100;
 
-/// The newest snapshot that both branches hold.
-pub(super) fn common(one: &BranchState, other: &BranchState, last: LogPosition) -> Lineage {
+/// The newest snapshot that both branches hold; of two of one position that of the newer branch.
+pub fn common(one: &BranchState, other: &BranchState, last: LogPosition) -> Lineage {
     let mut known: HashMap<BranchGeneration, LogPosition> = HashMap::new();
     for snapshot in snapshots(one) {
         for level in snapshot.levels() {
@@ -20,21 +21,19 @@ pub(super) fn common(one: &BranchState, other: &BranchState, last: LogPosition) 
             *until = level.until.max(*until);
         }
     }
-    let mut newest: Option<(LogPosition, Lineage)> = None;
+    let mut newest: Option<((LogPosition, BranchGeneration), Lineage)> = None;
     for snapshot in snapshots(other) {
         for level in snapshot.levels() {
             let Some(until) = known.get(&level.generation) else {
                 continue;
             };
             let position = level.until.min(*until).min(last);
-            if newest
-                .as_ref()
-                .is_some_and(|(newest, _)| *newest >= position)
-            {
+            let place = (position, level.generation);
+            if newest.as_ref().is_some_and(|(newest, _)| *newest >= place) {
                 continue;
             }
             if let Some(below) = snapshot.down_from(level.generation) {
-                newest = Some((position, below.at(position)));
+                newest = Some((place, below.at(position)));
             }
         }
     }
@@ -69,6 +68,28 @@ pub(super) fn contained<'a>(
     snapshots.sort_by_key(|snapshot| Reverse((until(snapshot), generation(snapshot))));
     snapshots.truncate(REMEMBERED);
     snapshots
+}
+
+/// What a branch holds that is made of `parent` as it stood at `position`, besides its lineage.
+pub(in crate::decide) fn inherited(
+    draft: &Draft,
+    parent: &BranchState,
+    position: LogPosition,
+) -> Result<Vec<Lineage>, Stop> {
+    // Nothing is ever taken back.
+    if parent.contains.is_empty() || position >= last_position(draft) {
+        return Ok(parent.contains.clone());
+    }
+    let (then, key) = (Lineage::main().at(position), ModelKey::branch(&parent.name));
+    let Some(entry) = draft.state.entry_at(&then, &key)? else {
+        return Ok(Vec::new());
+    };
+    let known: BranchState = entry.value.read()?;
+    if known.generation == parent.generation {
+        Ok(known.contains)
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 fn until(snapshot: &Lineage) -> LogPosition {

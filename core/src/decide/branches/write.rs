@@ -1,5 +1,7 @@
 //! The envelopes of a merge, a rebase or a rollback.
 
+use serde::Serialize;
+
 use super::{
     Kind, Stop, Work,
     base::contained,
@@ -7,6 +9,7 @@ use super::{
     last_position, needed,
 };
 use crate::{
+    command::Action,
     decide::{Draft, Fact, instances::superseded_version},
     envelope::{EventType, Kind as Part},
     event::{
@@ -19,12 +22,26 @@ use crate::{
     time::Timestamp,
 };
 
+/// The command as the log keeps it: what the client sent, and what came of it that no event tells.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    action: &'a Action,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stay_deleted: Vec<String>,
+}
+
 /// Puts the command down, what became of the branch, and what changes on it: classes first.
 pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
     let superseded = superseded(draft, &work)?;
     let database = draft.command.database.clone();
     let aggregate = AggregateId::Branch(database, work.branch.name.clone());
-    draft.command(aggregate.clone(), None, Some(work.branch))?;
+    let data = Told {
+        action: &draft.command.action,
+        stay_deleted: work.stay_deleted.iter().map(ToString::to_string).collect(),
+    };
+    let data = Json::of(&data)?;
+    draft.command_with(aggregate.clone(), None, Some(work.branch), data)?;
     let branch = match work.kind {
         Kind::Merge { source } => merged(draft, &work, source, aggregate)?,
         Kind::Rebase => rebased(draft, &work, aggregate)?,
@@ -46,11 +63,14 @@ pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Whether an event says what becomes of a case. After a rebase the branch must not show an
-/// older sequence than before, so that what it had at a higher one is written again.
+/// Whether an event says what becomes of a case. After a rebase the branch must neither show an
+/// older sequence than before nor the same one with something else, so what would is written again.
 fn is_written(work: &Work, case: &Case) -> bool {
-    let goes_back = || case.source.sequence() > case.target.sequence();
-    case.outcome != Outcome::Keep || (matches!(work.kind, Kind::Rebase) && goes_back())
+    let (before, after) = (case.source.sequence(), case.target.sequence());
+    let would_be_taken_for_another =
+        || before > after || (before == after && !case.source.is_same(&case.target));
+    case.outcome != Outcome::Keep
+        || (matches!(work.kind, Kind::Rebase) && would_be_taken_for_another())
 }
 
 fn sequence(work: &Work, case: &Case) -> Sequence {

@@ -33,7 +33,7 @@ pub(super) fn resolution(aggregate: &str, property: Option<&str>, choice: Choice
     }
 }
 
-fn value(value: Value) -> Choice {
+pub(super) fn value(value: Value) -> Choice {
     Choice::Value(value.into())
 }
 
@@ -50,20 +50,18 @@ pub(super) fn planned(desk: &mut Desk, action: Action) -> Plan {
 }
 
 /// What a branch shows of a product; `null` when it was deleted, nothing when it never was.
-pub(super) fn shown(desk: &mut Desk, on: &str, id: &str) -> Option<Value> {
-    let key = crate::model::ModelKey::instance(&"Product".parse().unwrap(), &id.parse().unwrap());
-    let branch = desk.state.live_branch(&branch(on)).unwrap();
-    let entry = desk.state.recent_entry(&branch.lineage, &key)?;
-    let state: AggregateState = entry.value.read().unwrap();
+pub(super) fn shown(desk: &Desk, on: &str, id: &str) -> Option<Value> {
+    let key = ModelKey::instance(&"Product".parse().unwrap(), &id.parse().unwrap());
+    let state = desk.shown(on, &key)?;
     Some(state.data.map_or(Value::Null, |data| data.to_value()))
 }
 
-fn product(on: &str, id: &str, price: u64) -> Action {
+pub(super) fn product(on: &str, id: &str, price: u64) -> Action {
     create(on, "Product", json!({"product_id": id, "price": price}))
 }
 
 /// `main` and a branch `a` that both start from `p1` and `p2`.
-fn forked() -> Desk {
+pub(super) fn forked() -> Desk {
     let mut desk = Desk::with_ontology();
     desk.accept(product("main", "p1", 1));
     desk.accept(product("main", "p2", 1));
@@ -71,7 +69,7 @@ fn forked() -> Desk {
     desk
 }
 
-fn spots(conflicts: &[Conflict]) -> Vec<(String, Option<&str>, Option<&str>)> {
+pub(super) fn spots(conflicts: &[Conflict]) -> Vec<(String, Option<&str>, Option<&str>)> {
     let spot = |conflict: &Conflict| {
         let text = conflict.aggregate.to_string();
         text.trim_start_matches("demo:").to_owned()
@@ -105,10 +103,10 @@ fn a_merge_takes_what_only_the_source_changed_and_its_events_follow_it() {
     let sequences: Vec<_> = merged.iter().map(|it| it.sequence.map(|it| it.0)).collect();
     assert_eq!(sequences, [None, Some(2), Some(3), Some(2), Some(1)]);
     assert_eq!(
-        shown(&mut desk, "main", "p1"),
+        shown(&desk, "main", "p1"),
         Some(json!({"product_id": "p1", "price": 2, "code": "x"}))
     );
-    assert_eq!(shown(&mut desk, "main", "p2"), Some(Value::Null));
+    assert_eq!(shown(&desk, "main", "p2"), Some(Value::Null));
     let updated: InstanceEvent = merged[2].data.read().unwrap();
     let superseded = updated.superseded.unwrap();
     assert_eq!(superseded.branches.len(), 1, "b still shows main's version");
@@ -136,7 +134,7 @@ fn a_merge_takes_what_only_the_source_changed_and_its_events_follow_it() {
     );
     assert_eq!(desk.accept(merge("main", "a")).len(), 2, "again is nothing");
     assert_eq!(desk.accept(merge("a", "main")).len(), 3, "code of p1 only");
-    assert_eq!(shown(&mut desk, "a", "p1"), shown(&mut desk, "main", "p1"));
+    assert_eq!(shown(&desk, "a", "p1"), shown(&desk, "main", "p1"));
 }
 
 #[test]
@@ -236,7 +234,7 @@ fn what_the_target_deleted_stays_deleted_whatever_the_strategy() {
     assert_eq!(refusal.code, ErrorCode::InvalidRequest);
     desk.accept(merge_with("main", "a", Strategy::Theirs, vec![]));
     for id in ["p1", "p2"] {
-        assert_eq!(shown(&mut desk, "main", id), Some(Value::Null));
+        assert_eq!(shown(&desk, "main", id), Some(Value::Null));
     }
     let back = planned(&mut desk, merge("a", "main"));
     assert!(back.conflicts.is_empty());
@@ -333,5 +331,5 @@ fn what_breaks_the_merged_ontology_is_a_conflict_that_no_strategy_decides() {
     );
     let good = resolution(p9, Some("price"), value(json!(5)));
     desk.accept(merge_with("main", "a", Strategy::Fail, vec![good]));
-    assert_eq!(shown(&mut desk, "main", "p9").unwrap()["price"], json!(5));
+    assert_eq!(shown(&desk, "main", "p9").unwrap()["price"], json!(5));
 }
