@@ -166,7 +166,7 @@ impl Server {
             workers: None,
             ending,
             tasks,
-            client: Client::builder()
+            client: spice_client::http_builder()
                 .timeout(Duration::from_secs(30))
                 .build()
                 .unwrap(),

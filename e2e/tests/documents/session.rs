@@ -84,7 +84,10 @@ impl Session {
         self.servers.push(child);
         let began = Instant::now();
         let url = format!("http://127.0.0.1:{}/readyz", self.ports[0].1);
-        while !reqwest::get(&url)
+        let client = spice_client::http_builder().build()?;
+        while !client
+            .get(&url)
+            .send()
             .await
             .is_ok_and(|it| it.status().is_success())
         {
