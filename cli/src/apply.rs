@@ -1,4 +1,8 @@
-//! `spice dev --apply`: keeps YAML files applied, with the planning code of the operator.
+//! Declarations made so with the planning code of the operator: once (`spice apply`), or kept so
+//! while files change (`spice dev --apply`).
+
+mod once;
+mod rehearsal;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,6 +13,8 @@ use notify::{RecursiveMode, Watcher};
 use spice_operator::{ApiClient, Applied, apply_documents, read_paths};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::once::{Options, run};
 
 /// An editor writes a file in several steps; this long without a change is a whole change.
 const SETTLE: Duration = Duration::from_millis(200);

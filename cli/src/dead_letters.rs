@@ -2,100 +2,68 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use spice_client::{Client, Write};
 
 use crate::{
-    client::Client,
+    failure::Hint,
+    get::show_dead_letters,
     output,
-    settings::{DeadLetter, DeadLetters, Format},
+    settings::{DeadLetter, DeadLetters},
 };
 
 pub(crate) async fn run(command: DeadLetters) -> anyhow::Result<ExitCode> {
+    let outcome = Box::pin(see_to(command)).await;
+    outcome.map_err(|error| {
+        let failure = error.downcast_ref::<spice_client::Error>();
+        match failure.and_then(spice_client::Error::status) {
+            Some(404) => error.context(Hint("`spice dead-letters list` shows them".to_owned())),
+            _ => error,
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn see_to(command: DeadLetters) -> anyhow::Result<()> {
     match command {
         DeadLetters::List {
             server,
             database,
             output,
         } => {
-            let query = database
-                .map(|name| format!("?database={name}"))
-                .unwrap_or_default();
-            let answer = Client::new(&server.server)?
-                .get(&format!("/dead-letters{query}"))
-                .await?;
-            list(&answer, output.output)?;
+            let client = Client::new(&server.server)?;
+            let list = client.dead_letters(database.as_deref()).await?;
+            show_dead_letters(output.output, &list.dead_letters)
         }
-        DeadLetters::Show(letter) => {
-            output::json(
-                &Client::new(&letter.server.server)?
-                    .get(&path(&letter))
-                    .await?["data"],
-            )?;
+        DeadLetters::Show { letter, output } => {
+            let client = Client::new(&letter.server.server)?;
+            let DeadLetter {
+                database,
+                handler,
+                position,
+                ..
+            } = &letter;
+            let found = client.dead_letter(database, handler, *position).await?;
+            output::document(output.output, &found)
         }
         DeadLetters::Retry(letter) => {
             let client = Client::new(&letter.server.server)?;
             client
-                .post(&format!("{}/retry", path(&letter)), &json!({}))
+                .retry_dead_letter(&letter.database, &letter.handler, letter.position)
                 .await?;
-            output::line("the aggregate is being tried again, in order")?;
+            Ok(output::line(
+                "the aggregate is being tried again, in order",
+            )?)
         }
         DeadLetters::Discard { letter, reason } => {
             let client = Client::new(&letter.server.server)?;
-            let body = json!({"reason": reason});
+            let (database, handler) = (&letter.database, &letter.handler);
+            let write = Write::default();
             client
-                .post(&format!("{}/discard", path(&letter)), &body)
+                .discard_dead_letter(database, handler, letter.position, &reason, &write)
                 .await?;
-            output::line("discarded for this handler; the log records it")?;
+            Ok(output::line(
+                "discarded for this handler; the log records it",
+            )?)
         }
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn path(letter: &DeadLetter) -> String {
-    format!(
-        "/dead-letters/{}/{}/{}",
-        letter.database, letter.handler, letter.position
-    )
-}
-
-fn list(answer: &Value, format: Format) -> anyhow::Result<()> {
-    let letters = answer["data"]["dead_letters"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    if format == Format::Json {
-        return output::json(&Value::Array(letters));
-    }
-    if letters.is_empty() {
-        output::line("nothing is parked")?;
-        return Ok(());
-    }
-    let text = |letter: &Value, key: &str| match &letter[key] {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let keys = [
-        "database",
-        "handler",
-        "position",
-        "aggregate_id",
-        "class",
-        "attempts",
-        "error",
-    ];
-    let rows: Vec<Vec<String>> = letters
-        .iter()
-        .map(|letter| keys.iter().map(|key| text(letter, key)).collect())
-        .collect();
-    let head = [
-        "DATABASE",
-        "HANDLER",
-        "POSITION",
-        "AGGREGATE",
-        "CLASS",
-        "ATTEMPTS",
-        "ERROR",
-    ];
-    output::table(&head, &rows)?;
-    Ok(())
 }

@@ -4,18 +4,17 @@ mod load;
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::{Context, bail, ensure};
-use clap::Parser;
-use serde_json::{Value, json};
+use anyhow::{bail, ensure};
+use serde_json::Value;
+use spice_client::{Change, Client, GraphAnswer, Read, Write};
 use spice_operator::{ApiClient, Applied, apply_documents, parse_documents};
 use tokio::time::Instant;
 
 use crate::{
-    client::Client,
     dev::{Node, end_on_signal},
     output,
     platform::Layout,
-    settings::{DataDir, Demo, Knobs},
+    settings::{DataDir, Demo},
 };
 
 const DATABASE: &str = include_str!("../../manifests/demo/database.yaml");
@@ -23,17 +22,13 @@ const ONTOLOGY: &str = include_str!("../../manifests/demo/ontology.yaml");
 const BRANCH: &str = include_str!("../../manifests/demo/what-if/branch.yaml");
 const QUERY: &str = include_str!("../../manifests/demo/query.json");
 
-/// The what-if branch, as a query parameter.
-const WHAT_IF: &str = "what-if%2Fdenver-closed";
+/// The what-if branch.
+const WHAT_IF: &str = "what-if/denver-closed";
+/// How long a command's effect may take to show.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The airport that the what-if closes.
 const CLOSED: &str = "DEN";
-
-/// The settings, from the environment or their defaults.
-#[derive(Parser)]
-struct Environment {
-    #[command(flatten)]
-    knobs: Knobs,
-}
 
 pub(crate) async fn run(options: Demo) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
@@ -42,8 +37,7 @@ pub(crate) async fn run(options: Demo) -> anyhow::Result<ExitCode> {
         .data_dir
         .unwrap_or_else(|| own_folder.path().to_owned());
     let layout = Layout::new(&DataDir { data_dir });
-    let knobs = Environment::try_parse_from(["spice"])?.knobs;
-    let node = Node::start(&layout, &knobs, &options.listen, &ending).await?;
+    let node = Node::start(&layout, &options.knobs, &options.listen, &ending).await?;
     let url = node.gateway_url();
     let story = tokio::select! {
         told = tell(&url) => told,
@@ -99,17 +93,17 @@ async fn tell(url: &str) -> anyhow::Result<()> {
     let query: Value = serde_json::from_str(QUERY)?;
     let started = Instant::now();
     let on_main = client
-        .post("/graph-query/flights?branch=main", &query)
+        .graph_query("flights", &query, &Read::on("main"))
         .await?;
     let elapsed = started.elapsed();
     let on_branch = client
-        .post(&format!("/graph-query/flights?branch={WHAT_IF}"), &query)
+        .graph_query("flights", &query, &Read::on(WHAT_IF))
         .await?;
     output::line(format!(
         "two hops, routes that arrive at an open airport of Colorado ({:.1} ms):",
         elapsed.as_secs_f64() * 1e3
     ))?;
-    let rows = [("main", &on_main), ("what-if/denver-closed", &on_branch)].map(|(name, answer)| {
+    let rows = [("main", &on_main), (WHAT_IF, &on_branch)].map(|(name, answer)| {
         let count = |class| of_type(answer, class).to_string();
         vec![name.to_owned(), count("Airport"), count("Route")]
     });
@@ -145,32 +139,27 @@ async fn declare(url: &str, texts: &[(&str, &str)]) -> anyhow::Result<usize> {
 }
 
 async fn close_airport(client: &Client) -> anyhow::Result<()> {
-    let path = format!("/databases/flights/class/Airport/instance/{CLOSED}?branch={WHAT_IF}");
-    let airport = client.get(&path).await?;
-    let sequence = airport["data"]["event_sequence"]
-        .as_u64()
-        .with_context(|| format!("{CLOSED} has no sequence"))?;
-    let commands = json!({"commands": [{
-        "type": "UPDATE_INSTANCE",
-        "class": "Airport",
-        "id": CLOSED,
-        "expected_seq": sequence,
-        "data": {"status": "closed"},
-    }]});
-    client
-        .command(
-            &format!("/databases/flights/transactions?branch={WHAT_IF}"),
-            &commands,
-        )
-        .await?;
+    let read = Read::on(WHAT_IF);
+    let airport = client.instance("flights", "Airport", CLOSED, &read).await?;
+    let change = Change::UpdateInstance {
+        class: "Airport".to_owned(),
+        id: CLOSED.to_owned(),
+        data: [("status".to_owned(), Value::from("closed"))]
+            .into_iter()
+            .collect(),
+        expected_seq: airport.event_sequence,
+    };
+    let write = Write::on(WHAT_IF).wait(PATIENCE);
+    client.transaction("flights", &[change], &write).await?;
     Ok(())
 }
 
-fn of_type(answer: &Value, class: &str) -> usize {
-    let nodes = answer["nodes"].as_array();
-    nodes.map_or(0, |nodes| {
-        nodes.iter().filter(|node| node["type"] == class).count()
-    })
+fn of_type(answer: &GraphAnswer, class: &str) -> usize {
+    answer
+        .nodes
+        .iter()
+        .filter(|node| node.class == class)
+        .count()
 }
 
 fn step(started: Instant, what: &str) -> anyhow::Result<()> {

@@ -1,38 +1,53 @@
-//! How a failure ends the program: a sentence on standard error, and an exit code by its class.
+//! How a failure ends the program: a sentence on standard error, what to do next, and an exit
+//! code by its class.
 
-use std::{fmt, io::Write, process::ExitCode};
+use std::{fmt, process::ExitCode};
 
+use console::style;
+use spice_client::Error;
 use spice_core::error::{Refusal, StoreError};
 
-/// A failure that the api told of.
-#[derive(Debug)]
-pub(crate) struct ApiFailure {
-    pub(crate) status: u16,
-    pub(crate) message: String,
-}
+use crate::output;
 
-impl fmt::Display for ApiFailure {
+/// What to do next; goes with an error as its context.
+#[derive(Debug)]
+pub(crate) struct Hint(pub(crate) String);
+
+impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (HTTP {})", self.message, self.status)
+        f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for ApiFailure {}
+/// The command line asks for what cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// A usage error.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
 
 /// Tells of a failure and what to do next.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let hint = error.downcast_ref::<Hint>();
     let mut text = String::new();
-    for cause in causes {
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
+    for cause in error.chain().map(ToString::to_string) {
+        if hint.is_some_and(|hint| hint.0 == cause) || text.contains(&cause) {
+            continue;
         }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
     }
-    // There is nobody left to tell when standard error is closed.
-    drop(writeln!(std::io::stderr(), "error: {text}"));
+    let word = style("error:").red().bold().for_stderr();
+    output::note(format!("{word} {}", output::clean(&text)));
+    if let Some(hint) = hint {
+        let word = style("hint:").cyan().bold().for_stderr();
+        output::note(format!("{word} {hint}"));
+    }
     ExitCode::from(exit_code(error))
 }
 
@@ -44,22 +59,32 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         if let Some(store) = cause.downcast_ref::<StoreError>() {
             return store.code().exit_code();
         }
-        if let Some(api) = cause.downcast_ref::<ApiFailure>() {
-            return match api.status {
-                400 | 413 | 415 | 422 => 2,
-                404 => 3,
-                409 => 4,
-                401 | 403 => 5,
-                429 | 503 | 504 => 6,
-                _ => 1,
-            };
+        if let Some(error) = cause.downcast_ref::<Error>() {
+            return of_call(error);
         }
-        if cause
-            .downcast_ref::<reqwest::Error>()
-            .is_some_and(reqwest::Error::is_connect)
-        {
-            return 6;
+        if cause.is::<Usage>() {
+            return 2;
         }
     }
     1
+}
+
+/// As `ErrorCode::exit_code` has it, by the HTTP status.
+fn of_call(error: &Error) -> u8 {
+    match error {
+        Error::InvalidUrl { .. } | Error::InvalidRequest { .. } => 2,
+        Error::Unreachable { .. }
+        | Error::Late { .. }
+        | Error::Broken { .. }
+        | Error::Unfinished { .. } => 6,
+        Error::Unreadable { .. } => 1,
+        Error::Refused(refusal) => match refusal.status {
+            400 | 413 | 415 | 422 => 2,
+            404 => 3,
+            409 => 4,
+            401 | 403 => 5,
+            429 | 502..=504 => 6,
+            _ => 1,
+        },
+    }
 }

@@ -84,16 +84,19 @@ async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
             })
         })
         .collect();
-    if options.output.output == Format::Json {
-        output::json(&json!({
-            "streams": report.streams.iter().map(|stream| json!({
-                "log": stream.stream.to_string(),
-                "segments": stream.segments,
-                "envelopes": stream.envelopes,
-                "bytes": stream.bytes,
-            })).collect::<Vec<_>>(),
-            "problems": problems,
-        }))?;
+    if options.output.output != Format::Table {
+        output::document(
+            options.output.output,
+            &json!({
+                "streams": report.streams.iter().map(|stream| json!({
+                    "log": stream.stream.to_string(),
+                    "segments": stream.segments,
+                    "envelopes": stream.envelopes,
+                    "bytes": stream.bytes,
+                })).collect::<Vec<_>>(),
+                "problems": problems,
+            }),
+        )?;
     } else {
         for stream in &report.streams {
             output::line(format!(

@@ -21,9 +21,9 @@ pub(crate) async fn run(options: Operator) -> anyhow::Result<ExitCode> {
     };
     let client = kube::Client::try_from(config)?;
     let config = OperatorConfig {
-        api_url: options.api,
-        namespace: options.namespace,
-        resync: Duration::from_secs(options.resync_seconds),
+        api_url: options.server.server,
+        namespace: options.settings.namespace,
+        resync: Duration::from_secs(options.settings.resync_seconds),
     };
     spice_operator::run(client, config, end_on_signal()?).await?;
     Ok(ExitCode::SUCCESS)

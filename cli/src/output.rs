@@ -2,11 +2,22 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use comfy_table::{ContentArrangement, presets};
+use console::{Term, style};
+use serde::Serialize;
 use serde_json::Value;
+
+use crate::settings::Format;
 
 /// Whether standard error is looked at by a person.
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
+}
+
+/// No colours from here on, also on a terminal.
+pub(crate) fn without_colours() {
+    console::set_colors_enabled(false);
+    console::set_colors_enabled_stderr(false);
 }
 
 /// Writes a line to standard output. A reader that has gone away (`| head`) is no failure.
@@ -18,32 +29,126 @@ pub(crate) fn line(text: impl AsRef<str>) -> io::Result<()> {
     }
 }
 
+/// Tells a person something beside the answer, on standard error.
+pub(crate) fn note(text: impl AsRef<str>) {
+    // There is nobody left to tell when standard error is closed.
+    drop(writeln!(io::stderr(), "{}", text.as_ref()));
+}
+
 /// Writes a JSON value, indented.
-pub(crate) fn json(value: &Value) -> anyhow::Result<()> {
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)?;
     Ok(())
 }
 
-/// Writes rows under a head, each column as wide as it needs.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
+/// Writes a value for programs. Values of instances are JSON as they were written; in YAML their
+/// numbers are those of a computer.
+pub(crate) fn document<T: Serialize + ?Sized>(format: Format, value: &T) -> anyhow::Result<()> {
+    if format == Format::Yaml {
+        let value = serde_json::to_value(value)?;
+        line(serde_yaml_ng::to_string(&value)?.trim_end())?;
+        return Ok(());
     }
-    line(row_text(&widths, head.iter().copied()))?;
-    for row in rows {
-        line(row_text(&widths, row.iter().map(String::as_str)))?;
+    json(value)
+}
+
+/// Writes rows under a head: as wide as they need, on a terminal as wide as that is.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
+    let text = render(Some(&head), rows);
+    let mut lines = text.lines();
+    if let Some(first) = lines.next() {
+        line(style(first).bold().to_string())?;
+    }
+    for row in lines {
+        line(row)?;
     }
     Ok(())
 }
 
-fn row_text<'a>(widths: &[usize], cells: impl Iterator<Item = &'a str>) -> String {
-    let padded: Vec<String> = widths
+/// Writes names and what they stand for, one pair a line.
+pub(crate) fn pairs(pairs: &[(&str, String)]) -> io::Result<()> {
+    let rows: Vec<Vec<String>> = pairs
         .iter()
-        .zip(cells)
-        .map(|(width, cell)| format!("{cell:width$}"))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| vec![format!("{name}:"), value.clone()])
         .collect();
-    padded.join("  ").trim_end().to_owned()
+    line(render(None, &rows))
+}
+
+/// Writes the head of a part of a description.
+pub(crate) fn heading(text: &str) -> io::Result<()> {
+    line("")?;
+    line(style(text).bold().to_string())
+}
+
+fn render(head: Option<&[String]>, rows: &[Vec<String>]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING);
+    if let Some(head) = head {
+        table.set_header(head);
+    }
+    for row in rows {
+        table.add_row(row.iter().map(|cell| clean(cell)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let width = Term::stdout().size_checked().map(|(_, columns)| columns);
+    match width.filter(|_| io::stdout().is_terminal()) {
+        Some(width) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(width);
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// What stands in data must not steer a terminal, nor break a row.
+pub(crate) fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            cleaned.extend(character.escape_default());
+        } else {
+            cleaned.push(character);
+        }
+    }
+    cleaned
+}
+
+/// A value in a cell: texts bare, what is not there as nothing.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A number or a text in a cell, if there is one.
+pub(crate) fn maybe<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    //! Tables.
+    use super::*;
+
+    #[test]
+    fn what_is_in_data_stays_in_its_cell() {
+        let rows = [
+            vec!["a".to_owned(), "x\ny\u{1b}[31m".to_owned()],
+            vec!["longer".to_owned(), "한국어".to_owned()],
+        ];
+        let text = render(Some(&["ONE".to_owned(), "TWO".to_owned()]), &rows);
+        assert_eq!(
+            text.lines().collect::<Vec<_>>(),
+            ["ONE     TWO", "a       x\\ny\\u{1b}[31m", "longer  한국어"]
+        );
+    }
 }

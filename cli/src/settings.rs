@@ -1,8 +1,13 @@
-//! Every setting: flag, environment, default.
+//! Every setting: flag, environment, config file, default.
+
+pub(crate) mod file;
+mod place;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+pub(crate) use self::{file::ConfigFile, place::Place};
 
 /// SPICE Harvester: a knowledge graph as an append-only log, projected safely.
 #[derive(Debug, Parser)]
@@ -14,8 +19,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 )]
 pub(crate) struct Cli {
     /// Write the process's own log as JSON lines (level: `SPICE_LOG_LEVEL`, e.g. `info`).
-    #[arg(long, global = true, env = "SPICE_LOG_JSON")]
+    #[arg(long, global = true, env = "SPICE_LOG_JSON", value_parser = FalseyValueParser::new())]
     pub(crate) log_json: bool,
+    /// No colours; also with `NO_COLOR`, and wherever the output is no terminal.
+    #[arg(long, global = true, env = "NO_COLOR", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) no_color: bool,
+    /// The config file; `$XDG_CONFIG_HOME/spice/config.toml` when left out (or `SPICE_CONFIG`).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -26,6 +37,37 @@ pub(crate) enum Command {
     Dev(Dev),
     /// Show the main job on real data: declare, load, branch, query.
     Demo(Demo),
+    /// Import a CSV file as instances of a class.
+    Import(Box<crate::import::Options>),
+    /// Make what is declared in YAML so, as `kubectl apply` would.
+    Apply(crate::apply::Options),
+    /// Show what there is, as rows.
+    Get(crate::get::Options),
+    /// Show everything about one thing.
+    Describe(crate::describe::Options),
+    /// Walk through the graph.
+    Query(crate::query::Options),
+    /// Make and delete branches.
+    #[command(subcommand)]
+    Branch(crate::branch::Branch),
+    /// Show what a branch changed.
+    Diff(crate::diff::Options),
+    /// Merge a branch into another.
+    Merge(crate::merge::MergeOptions),
+    /// Move a branch to the end of the one that it stands on.
+    Rebase(crate::merge::RebaseOptions),
+    /// Make a branch again what it was.
+    Rollback(crate::merge::RollbackOptions),
+    /// Show who changed what of an instance, when, and what it was before.
+    History(crate::history::Options),
+    /// Watch a command, or what happens in a database.
+    Watch(crate::watch::Options),
+    /// Export instances as NDJSON or CSV, or the ontology.
+    Export(crate::export::Options),
+    /// Show every setting in force, and where it came from.
+    Config(Box<crate::config::Options>),
+    /// Write what a shell needs to complete this command line.
+    Completion(crate::completion::Options),
     /// Run the Kubernetes operator.
     Operator(Operator),
     /// Read a log from its directory.
@@ -144,6 +186,8 @@ pub(crate) struct Demo {
     pub(crate) data_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) listen: Listen,
+    #[command(flatten)]
+    pub(crate) knobs: Knobs,
     /// End after the last step, in place of serving until Ctrl-C.
     #[arg(long)]
     pub(crate) once: bool,
@@ -151,20 +195,21 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Operator {
-    /// The gateway's URL.
-    #[arg(
-        long,
-        env = "SPICE_SERVER",
-        default_value = "http://127.0.0.1:8002",
-        value_name = "URL"
-    )]
-    pub(crate) api: String,
-    /// Watch this namespace only.
-    #[arg(long, env = "SPICE_NAMESPACE")]
-    pub(crate) namespace: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) settings: OperatorSettings,
     /// The kubeconfig to use; the usual places when left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+}
+
+/// How the operator works.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OperatorSettings {
+    /// Watch this namespace only.
+    #[arg(long, env = "SPICE_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
     /// Seconds after which every resource is looked at again.
     #[arg(long, env = "SPICE_RESYNC_SECONDS", default_value_t = 30)]
     pub(crate) resync_seconds: u64,
@@ -204,7 +249,7 @@ pub(crate) struct LogVerify {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
     /// How to write the answer.
-    #[arg(short, long, default_value = "table")]
+    #[arg(short, long, env = "SPICE_OUTPUT", default_value = "table")]
     pub(crate) output: Format,
 }
 
@@ -214,6 +259,8 @@ pub(crate) enum Format {
     Table,
     /// For programs.
     Json,
+    /// For both.
+    Yaml,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +301,7 @@ pub(crate) struct Server {
     /// The gateway's URL.
     #[arg(
         long,
+        visible_alias = "api",
         env = "SPICE_SERVER",
         default_value = "http://127.0.0.1:8002",
         value_name = "URL"
@@ -274,7 +322,13 @@ pub(crate) enum DeadLetters {
         output: Output,
     },
     /// Show one, with its envelope.
-    Show(DeadLetter),
+    Show {
+        #[command(flatten)]
+        letter: DeadLetter,
+        /// How to write it.
+        #[command(flatten)]
+        output: Output,
+    },
     /// Try its aggregate again, in order.
     Retry(DeadLetter),
     /// Give the event up, for this handler only; the log records it.

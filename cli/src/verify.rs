@@ -47,8 +47,8 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<ExitCode> {
     if let Some(workers) = workers {
         workers.shutdown().await;
     }
-    if options.output.output == Format::Json {
-        output::json(&Value::Array(answers))?;
+    if options.output.output != Format::Table {
+        output::document(options.output.output, &Value::Array(answers))?;
     }
     Ok(if clean {
         ExitCode::SUCCESS

@@ -183,17 +183,20 @@ impl Client {
         last: &mut Option<CommandState>,
     ) -> Result<CommandStatus, Error> {
         let mut events = self.command_events(id);
-        while let Some(event) = events.next().await? {
-            let Some(status) = event.command() else {
-                continue;
+        loop {
+            let status = match events.next().await? {
+                Some(event) => match event.command() {
+                    Some(status) => status,
+                    None => continue,
+                },
+                // The service ended, not the command; the next one tells on.
+                None => self.command(id).await?,
             };
             *last = Some(status.status);
             if status.status.is_final() {
-                // The event tells the change; the status tells all.
-                return self.command(id).await;
+                return Ok(status);
             }
         }
-        self.command(id).await
     }
 }
 

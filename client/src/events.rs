@@ -1,5 +1,7 @@
 //! Server-sent events: what happens, as it happens.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
@@ -31,8 +33,8 @@ impl Event {
     }
 }
 
-/// A stream of events. One that breaks is taken up again behind the last event that came; an end
-/// that the server makes is an end.
+/// A stream of events. One that breaks is taken up again behind the last event that came. An end
+/// that the server makes is told; who asks on takes the stream up again.
 #[derive(Debug)]
 pub struct Events<'c> {
     request: Request<'c>,
@@ -40,6 +42,10 @@ pub struct Events<'c> {
     lines: Lines,
     last: Option<String>,
     broken: u32,
+    /// Whether the stream has been open before.
+    again: bool,
+    /// The pause before it is taken up again.
+    pause: Duration,
 }
 
 impl Client {
@@ -63,6 +69,11 @@ impl Client {
     }
 }
 
+/// The pause before a stream is taken up again when the server names none, and the longest that it
+/// may name.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// How often in a row a stream may break without an event in between.
 const BREAKS: u32 = 5;
 
@@ -74,6 +85,8 @@ impl<'c> Events<'c> {
             lines: Lines::default(),
             last: None,
             broken: 0,
+            again: false,
+            pause: PAUSE,
         }
     }
 
@@ -90,25 +103,45 @@ impl<'c> Events<'c> {
             if self.lines.rest() > LONGEST {
                 return Err(self.request.unreadable("an event without an end"));
             }
-            let response = match &mut self.response {
-                Some(response) => response,
-                None => self
-                    .response
-                    .insert(self.request.reopen(self.last.as_deref()).await?),
-            };
-            match response.chunk().await {
+            match self.response().await?.chunk().await {
                 Ok(Some(bytes)) => self.lines.put(&bytes),
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    self.close();
+                    return Ok(None);
+                }
                 Err(error) => {
                     self.broken += 1;
                     if self.broken > BREAKS {
                         return Err(self.request.failed(error));
                     }
-                    self.response = None;
-                    self.lines = Lines::default();
+                    self.close();
                 }
             }
         }
+    }
+
+    /// What is open, or is now.
+    async fn response(&mut self) -> Result<&mut reqwest::Response, Error> {
+        let response = match self.response.take() {
+            Some(response) => response,
+            None => {
+                if self.again {
+                    tokio::time::sleep(self.pause).await;
+                }
+                self.again = true;
+                self.request.reopen(self.last.as_deref()).await?
+            }
+        };
+        Ok(self.response.insert(response))
+    }
+
+    /// Half an event is no event.
+    fn close(&mut self) {
+        if let Some(told) = self.lines.retry {
+            self.pause = told.min(LONGEST_PAUSE);
+        }
+        self.response = None;
+        self.lines = Lines::default();
     }
 }
 
@@ -128,6 +161,7 @@ struct Lines {
     searched: usize,
     event: Event,
     has_data: bool,
+    retry: Option<Duration>,
 }
 
 impl Lines {
@@ -189,6 +223,7 @@ impl Lines {
             }
             "event" => self.event.name = Some(value.to_owned()),
             "id" => self.event.id = Some(value.to_owned()),
+            "retry" => self.retry = value.parse().ok().map(Duration::from_millis),
             // A comment, or what is not known.
             _ => {}
         }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use spice_client::{Client, OnError, Write};
 
-use crate::client::Client;
+use super::PATIENCE;
 
 const LOAD: &str = include_str!("../../../manifests/demo/load.yaml");
 const FILES: &[(&str, &str)] = &[
@@ -59,12 +60,12 @@ pub(super) async fn load(client: &Client, ontology: &str) -> anyhow::Result<Vec<
     let mut loaded = Vec::new();
     for load in &plan.loads {
         let rows = read(load, &types)?;
-        let path = format!(
-            "/databases/{}/instances/{}/bulk-create",
-            plan.database, load.class
-        );
+        let write = Write::on("main").wait(PATIENCE);
         for chunk in rows.chunks(ROWS) {
-            client.command(&path, &json!({"instances": chunk})).await?;
+            let chunk = serde_json::to_string(chunk)?;
+            client
+                .bulk_create_with(&plan.database, &load.class, &chunk, OnError::Abort, &write)
+                .await?;
         }
         loaded.push((load.class.clone(), rows.len()));
     }

@@ -1,0 +1,97 @@
+//! `spice branch`: makes and deletes branches.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use spice_client::{NewBranch, Write};
+
+use crate::{diff::OfDatabase, output, session::Session};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Branch {
+    /// Make a branch: nothing is copied.
+    Create(Create),
+    /// Delete a branch.
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice branch create what-if/cheaper -d shop
+  spice branch create audit --from main --at 42 -d shop")]
+pub(crate) struct Create {
+    /// Its name; it may hold `/`.
+    name: String,
+    /// What it is made from.
+    #[arg(long, default_value = "main", value_name = "BRANCH")]
+    from: String,
+    /// The position where it starts; the end when left out.
+    #[arg(long, value_name = "POSITION")]
+    at: Option<u64>,
+    #[command(flatten)]
+    of: OfDatabase,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice branch delete what-if/cheaper -d shop")]
+pub(crate) struct Delete {
+    /// Its name.
+    name: String,
+    /// Also when it is protected.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    of: OfDatabase,
+}
+
+pub(crate) async fn run(command: Branch) -> anyhow::Result<ExitCode> {
+    match command {
+        Branch::Create(options) => {
+            let session = options.of.session(&options.from)?;
+            let outcome = create(&session, &options).await;
+            session.advise(outcome).await?;
+        }
+        Branch::Delete(options) => {
+            let session = options.of.session(&options.name)?;
+            let outcome = delete(&session, &options).await;
+            session.advise(outcome).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn create(session: &Session, options: &Create) -> anyhow::Result<()> {
+    let branch = NewBranch {
+        name: options.name.clone(),
+        from_branch: Some(options.from.clone()),
+        from_position: options.at,
+    };
+    let database = session.database()?;
+    let done = session
+        .client
+        .create_branch(database, &branch, &Write::default())
+        .await?;
+    tell(session, &options.name, "created", &done.command_id)
+}
+
+async fn delete(session: &Session, options: &Delete) -> anyhow::Result<()> {
+    let database = session.database()?;
+    let done = session
+        .client
+        .delete_branch(database, &options.name, options.force, &Write::default())
+        .await?;
+    tell(session, &options.name, "deleted", &done.command_id)
+}
+
+fn tell(session: &Session, name: &str, what: &str, command: &str) -> anyhow::Result<()> {
+    if session.is_table() {
+        output::line(format!("branch {name} {what}"))?;
+        return Ok(());
+    }
+    let told = json!({"branch": name, "outcome": what, "command_id": command});
+    output::document(session.format, &told)
+}

@@ -1,0 +1,30 @@
+//! `spice completion`: what a shell needs to complete the command line.
+
+use std::{io, process::ExitCode};
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::settings::Cli;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(spice completion bash)
+  spice completion zsh > \"${fpath[1]}/_spice\"
+  spice completion fish > ~/.config/fish/completions/spice.fish")]
+pub(crate) struct Options {
+    /// The shell.
+    shell: Shell,
+}
+
+#[allow(clippy::needless_pass_by_value)] // as every command
+pub(crate) fn run(options: Options) -> ExitCode {
+    clap_complete::generate(
+        options.shell,
+        &mut Cli::command(),
+        "spice",
+        &mut io::stdout(),
+    );
+    ExitCode::SUCCESS
+}

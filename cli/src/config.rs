@@ -1,0 +1,114 @@
+//! `spice config`: every setting in force, and where it came from.
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, CommandFactory, parser::ValueSource};
+use serde_json::json;
+
+use crate::{
+    output,
+    settings::{Cli, ConfigFile, DataDir, Format, Knobs, Listen, OperatorSettings, Place, file},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice config
+  spice config --server http://spice.example:8002 -o json
+
+A setting is given by its flag, or else by its variable in the environment, or else by the config
+file: $XDG_CONFIG_HOME/spice/config.toml, or the one that --config or SPICE_CONFIG names. There it
+goes by the name of its flag; tables only group:
+  server = \"http://127.0.0.1:8002\"
+  database = \"flights\"
+  output = \"json\"
+  [dev]
+  data-dir = \"/var/lib/spice\"")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    data: DataDir,
+    #[command(flatten)]
+    listen: Listen,
+    #[command(flatten)]
+    knobs: Knobs,
+    #[command(flatten)]
+    operator: OperatorSettings,
+}
+
+/// One setting.
+struct Setting {
+    name: String,
+    value: Option<String>,
+    source: &'static str,
+    variable: String,
+}
+
+pub(crate) fn run(
+    options: &Options,
+    matches: &ArgMatches,
+    file: &ConfigFile,
+) -> anyhow::Result<ExitCode> {
+    let settings = settings(matches, file);
+    let path = file.path.as_ref().map(|path| path.display().to_string());
+    let format = options.place.output.output;
+    if format != Format::Table {
+        let each = settings.iter().map(|setting| {
+            json!({"name": setting.name, "value": setting.value, "source": setting.source,
+                "environment": setting.variable})
+        });
+        let told = json!({"file": path, "file_exists": file.is_there,
+            "settings": each.collect::<Vec<_>>()});
+        output::document(format, &told)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<_> = settings
+        .into_iter()
+        .map(|setting| {
+            vec![
+                setting.name,
+                setting.value.unwrap_or_default(),
+                setting.source.to_owned(),
+                setting.variable,
+            ]
+        })
+        .collect();
+    output::table(&["SETTING", "VALUE", "FROM", "ENVIRONMENT"], &rows)?;
+    let state = if file.is_there { "" } else { " (not there)" };
+    output::note(format!("config file: {}{state}", path.unwrap_or_default()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(matches: &ArgMatches, config: &ConfigFile) -> Vec<Setting> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(own) = command.find_subcommand("config") else {
+        return Vec::new();
+    };
+    own.get_arguments()
+        .filter_map(|argument| {
+            let name = file::setting(argument)?;
+            let id = argument.get_id().as_str();
+            let raw = matches.try_get_raw(id).ok().flatten();
+            let value = raw.map(|values| {
+                let texts: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+                texts.join(",")
+            });
+            let source = match matches.value_source(id) {
+                Some(ValueSource::CommandLine) => "flag",
+                Some(ValueSource::EnvVariable) => "environment",
+                _ if config.has(name) => "file",
+                Some(_) => "default",
+                None => "not set",
+            };
+            let variable = argument.get_env()?.to_string_lossy().into_owned();
+            Some(Setting {
+                name: name.to_owned(),
+                value,
+                source,
+                variable,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,126 @@
+//! `spice diff`: what a branch changed.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+use spice_client::{ChangeKind, Changed, Summary};
+
+use crate::{
+    output::{self, cell},
+    session::Session,
+    settings::{Format, Output, Server},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice diff what-if/denver-closed -d flights
+  spice diff feature/prices --against main -d shop -o json")]
+pub(crate) struct Options {
+    /// The branch that is looked at.
+    branch: String,
+    /// The branch to compare with; its parent when left out.
+    #[arg(long, value_name = "BRANCH")]
+    against: Option<String>,
+    #[command(flatten)]
+    of: OfDatabase,
+}
+
+/// Where a command works whose branch stands for itself.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OfDatabase {
+    #[command(flatten)]
+    server: Server,
+    /// The database.
+    #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
+    database: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl OfDatabase {
+    /// A session on a branch.
+    pub(crate) fn session(&self, branch: &str) -> anyhow::Result<Session> {
+        Session::new(&crate::settings::Place {
+            server: self.server.clone(),
+            database: self.database.clone(),
+            branch: branch.to_owned(),
+            output: self.output,
+        })
+    }
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let session = options.of.session(&options.branch)?;
+    let outcome = diff(&session, &options).await;
+    session.advise(outcome).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn diff(session: &Session, options: &Options) -> anyhow::Result<()> {
+    let against = options.against.as_deref();
+    let diff = session
+        .client
+        .diff(session.database()?, &options.branch, against)
+        .await?;
+    if session.format != Format::Table {
+        return output::document(session.format, &diff);
+    }
+    if diff.changes.is_empty() {
+        output::line(format!("{} changed nothing", options.branch))?;
+        return Ok(());
+    }
+    show_changes(&diff.changes)?;
+    output::note(summary(&diff.summary));
+    Ok(())
+}
+
+/// Changes as rows: one a property of what was modified.
+pub(crate) fn show_changes(changes: &[Changed]) -> anyhow::Result<()> {
+    let rows: Vec<_> = changes.iter().flat_map(rows).collect();
+    let head = ["CHANGE", "WHAT", "PROPERTY", "BEFORE", "AFTER"];
+    Ok(output::table(&head, &rows)?)
+}
+
+/// How much changed, in words.
+pub(crate) fn summary(summary: &Summary) -> String {
+    format!(
+        "{} added, {} modified, {} deleted",
+        summary.added, summary.modified, summary.deleted
+    )
+}
+
+fn rows(changed: &Changed) -> Vec<Vec<String>> {
+    let what = match (&changed.class_id, &changed.instance_id) {
+        (Some(class), Some(id)) => format!("{class}/{id}"),
+        (Some(class), None) => format!("class {class}"),
+        _ => changed.aggregate_id.clone(),
+    };
+    let word = match changed.change {
+        ChangeKind::Added => "added",
+        ChangeKind::Modified => "modified",
+        ChangeKind::Deleted => "deleted",
+    };
+    if changed.change != ChangeKind::Modified || changed.properties.is_empty() {
+        let empty = String::new;
+        return vec![vec![word.to_owned(), what, empty(), empty(), empty()]];
+    }
+    let side = |state: &Option<Value>, property: &str| {
+        let value = state.as_ref().and_then(|state| state.get(property));
+        value.map(cell).unwrap_or_default()
+    };
+    changed
+        .properties
+        .iter()
+        .map(|property| {
+            vec![
+                word.to_owned(),
+                what.clone(),
+                property.clone(),
+                side(&changed.before, property),
+                side(&changed.after, property),
+            ]
+        })
+        .collect()
+}

@@ -1,0 +1,290 @@
+//! `spice get`: what there is, as rows.
+
+mod filter;
+mod instances;
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+use spice_client::{Branch, CommandStatus, DatabaseSummary, DeadLetter, Read};
+
+pub(crate) use self::filter::conditions;
+use crate::{
+    failure::usage,
+    output::{self, cell, maybe},
+    session::Session,
+    settings::Place,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice get databases
+  spice get ontologies -d flights
+  spice get instances Airport -d flights --filter 'elevation>=5000' --order-by=-elevation
+  spice get instances Airport/DEN -d flights -b what-if/denver-closed -o json
+  spice get command 0197f0c2-…")]
+pub(crate) struct Options {
+    /// What kind of thing.
+    kind: Kind,
+    /// The name of one; of instances `Class/id`, or the class.
+    name: Option<String>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    select: Selection,
+}
+
+/// Which instances.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Instances")]
+pub(crate) struct Selection {
+    /// The class.
+    #[arg(short, long, value_name = "CLASS")]
+    pub(crate) class: Option<String>,
+    /// A condition, e.g. `price>=10`, `name~Ab%` (like), `state=in(CO,UT)`, `note?` (has one), or
+    /// JSON as the api takes it; several: all hold.
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) filter: Vec<String>,
+    /// Whole words in any text; `word*` is a prefix.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
+    /// The property to sort by; `-price` for the greatest first.
+    #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true)]
+    pub(crate) order_by: Option<String>,
+    /// How many at most.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(crate) limit: usize,
+    /// All of them.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// As it was: a position of the log, or an RFC 3339 time.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) as_of: Option<String>,
+}
+
+/// A kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    #[value(alias = "database", alias = "db", alias = "dbs")]
+    Databases,
+    #[value(alias = "ontology", alias = "class", alias = "classes")]
+    Ontologies,
+    #[value(alias = "branch")]
+    Branches,
+    #[value(alias = "instance")]
+    Instances,
+    #[value(alias = "command")]
+    Commands,
+    #[value(alias = "dead-letter")]
+    DeadLetters,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let session = Session::new(&options.place)?;
+    let outcome = get(&session, &options).await;
+    session.advise(outcome).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn get(session: &Session, options: &Options) -> anyhow::Result<()> {
+    let name = options.name.as_deref();
+    match options.kind {
+        Kind::Databases => databases(session, name).await,
+        Kind::Ontologies => ontologies(session, name, options.select.as_of.as_deref()).await,
+        Kind::Branches => branches(session, name).await,
+        Kind::Instances => instances::get(session, name, &options.select).await,
+        Kind::Commands => command(session, name).await,
+        Kind::DeadLetters => dead_letters(session).await,
+    }
+}
+
+async fn databases(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
+    let row = |database: &DatabaseSummary| {
+        vec![
+            database.name.clone(),
+            maybe(database.position),
+            maybe(database.created.as_deref()),
+            maybe(database.comment.as_deref()),
+        ]
+    };
+    let head = ["NAME", "POSITION", "CREATED", "DESCRIPTION"];
+    let Some(name) = name else {
+        let list = session.client.databases().await?;
+        if !session.is_table() {
+            return output::document(session.format, &list.databases);
+        }
+        let rows: Vec<_> = list.databases.iter().map(row).collect();
+        return Ok(output::table(&head, &rows)?);
+    };
+    let database = session.client.database(name, &Read::default()).await?;
+    if !session.is_table() {
+        return output::document(session.format, &database);
+    }
+    let details = &database.details;
+    let created = details.other.get("created_at").map(cell);
+    let rows = [vec![
+        database.name.clone(),
+        details.position.to_string(),
+        created.unwrap_or_default(),
+        details.description.clone(),
+    ]];
+    Ok(output::table(&head, &rows)?)
+}
+
+async fn ontologies(
+    session: &Session,
+    name: Option<&str>,
+    as_of: Option<&str>,
+) -> anyhow::Result<()> {
+    let (database, read) = (session.database()?, session.read(as_of));
+    let classes = match name {
+        Some(name) => vec![session.client.class(database, name, &read).await?],
+        None => session.client.classes(database, &read).await?,
+    };
+    if !session.is_table() {
+        return match (name, classes.first()) {
+            (Some(_), Some(class)) => output::document(session.format, class),
+            _ => output::document(session.format, &classes),
+        };
+    }
+    let rows: Vec<_> = classes.iter().map(class_row).collect();
+    let head = [
+        "CLASS",
+        "LABEL",
+        "PARENT",
+        "PROPERTIES",
+        "RELATIONSHIPS",
+        "SEQUENCE",
+    ];
+    Ok(output::table(&head, &rows)?)
+}
+
+fn class_row(class: &Map<String, Value>) -> Vec<String> {
+    let text = |key: &str| class.get(key).map(cell).unwrap_or_default();
+    let count = |key: &str| class.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+    vec![
+        text("id"),
+        class.get("label").map(label).unwrap_or_default(),
+        text("parent_class"),
+        count("properties").to_string(),
+        count("relationships").to_string(),
+        text("event_sequence"),
+    ]
+}
+
+/// A label in one language: a text, or the first of a map.
+pub(crate) fn label(label: &Value) -> String {
+    match label {
+        Value::Object(languages) => {
+            let english = languages.get("en").or_else(|| languages.values().next());
+            english.map(cell).unwrap_or_default()
+        }
+        other => cell(other),
+    }
+}
+
+async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
+    let database = session.database()?;
+    let branches = match name {
+        Some(name) => vec![session.client.branch(database, name).await?],
+        None => session.client.branches(database).await?.branches,
+    };
+    if !session.is_table() {
+        return match (name, branches.first()) {
+            (Some(_), Some(branch)) => output::document(session.format, branch),
+            _ => output::document(session.format, &branches),
+        };
+    }
+    let row = |branch: &Branch| {
+        vec![
+            branch.name.clone(),
+            maybe(branch.from_branch.as_deref()),
+            maybe(branch.from_position),
+            maybe(branch.created_at.as_deref()),
+        ]
+    };
+    let rows: Vec<_> = branches.iter().map(row).collect();
+    Ok(output::table(
+        &["NAME", "FROM", "AT POSITION", "CREATED"],
+        &rows,
+    )?)
+}
+
+async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
+    let Some(id) = name else {
+        return Err(usage(
+            "which command? a write tells its id; `spice watch --database NAME` shows them as they come",
+        ));
+    };
+    let command = session.client.command(id).await?;
+    if !session.is_table() {
+        return output::document(session.format, &command);
+    }
+    Ok(output::table(
+        &["COMMAND", "STATUS", "SINCE", "ABOUT", "ERROR"],
+        &[command_row(&command)],
+    )?)
+}
+
+fn command_row(command: &CommandStatus) -> Vec<String> {
+    let told = |key: &str| command.result.get(key).map(cell).unwrap_or_default();
+    let about = [told("aggregate_id"), told("instance_id"), told("class_id")];
+    let last = command.history.iter().rev();
+    let since = last.into_iter().find_map(|step| step.timestamp.clone());
+    vec![
+        command.command_id.clone(),
+        command.status.to_string(),
+        since.unwrap_or_default(),
+        about
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default(),
+        maybe(command.error.as_deref()),
+    ]
+}
+
+async fn dead_letters(session: &Session) -> anyhow::Result<()> {
+    let list = session
+        .client
+        .dead_letters(session.maybe_database())
+        .await?;
+    show_dead_letters(session.format, &list.dead_letters)
+}
+
+/// Dead letters as rows.
+pub(crate) fn show_dead_letters(
+    format: crate::settings::Format,
+    letters: &[DeadLetter],
+) -> anyhow::Result<()> {
+    if format != crate::settings::Format::Table {
+        return output::document(format, &json!(letters));
+    }
+    if letters.is_empty() {
+        output::line("nothing is parked")?;
+        return Ok(());
+    }
+    let row = |letter: &DeadLetter| {
+        vec![
+            letter.database.clone(),
+            letter.handler.clone(),
+            letter.position.to_string(),
+            letter.aggregate_id.clone(),
+            maybe(letter.class.as_deref()),
+            letter.attempts.to_string(),
+            letter.error.clone(),
+        ]
+    };
+    let rows: Vec<_> = letters.iter().map(row).collect();
+    let head = [
+        "DATABASE",
+        "HANDLER",
+        "POSITION",
+        "AGGREGATE",
+        "CLASS",
+        "ATTEMPTS",
+        "ERROR",
+    ];
+    Ok(output::table(&head, &rows)?)
+}

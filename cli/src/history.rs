@@ -1,0 +1,130 @@
+//! `spice history`: who changed what of an instance, when, and what it was before.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Map, Value, value::RawValue};
+use spice_client::Version;
+
+use crate::{
+    describe::split,
+    output::{self, cell, maybe},
+    session::Session,
+    settings::Place,
+};
+
+/// Versions that one call brings.
+const PAGE: usize = 500;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice history Airport/DEN -d flights
+  spice history Airport/DEN -d flights -b what-if/denver-closed --limit 5
+  spice history Airport/DEN -d flights --as-of 120 -o json")]
+pub(crate) struct Options {
+    /// The instance.
+    #[arg(value_name = "CLASS/ID")]
+    instance: String,
+    /// How many versions at most, the newest first.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: usize,
+    /// As it was: a position of the log, or an RFC 3339 time.
+    #[arg(long, value_name = "MOMENT")]
+    as_of: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let session = Session::new(&options.place)?;
+    let outcome = history(&session, &options).await;
+    session.advise(outcome).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {
+    let (versions, more) = versions(session, options).await?;
+    if !session.is_table() {
+        let shown = &versions[..versions.len().min(options.limit)];
+        return output::document(session.format, shown);
+    }
+    let mut rows = Vec::new();
+    for (index, version) in versions.iter().take(options.limit).enumerate() {
+        let before = versions.get(index + 1).and_then(|it| it.data.as_deref());
+        let before = values(before)?;
+        let after = values(version.data.as_deref())?;
+        rows.extend(rows_of(version, &before, &after));
+    }
+    let head = [
+        "POSITION", "TIME", "BY", "WHAT", "PROPERTY", "BEFORE", "AFTER",
+    ];
+    output::table(&head, &rows)?;
+    if more {
+        output::note("there are older versions; --limit for more");
+    }
+    Ok(())
+}
+
+/// The versions, and one more than asked for, against which the last is shown.
+async fn versions(session: &Session, options: &Options) -> anyhow::Result<(Vec<Version>, bool)> {
+    let (class, id) = split(&options.instance)?;
+    let database = session.database()?;
+    let read = session.read(options.as_of.as_deref());
+    let wanted = options.limit.saturating_add(1);
+    let mut versions: Vec<Version> = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let limit = (wanted - versions.len()).clamp(1, PAGE);
+        let page = session
+            .client
+            .history_page(database, class, id, &read, limit, cursor.as_deref())
+            .await?;
+        versions.extend(page.versions);
+        cursor = page.cursor;
+        if cursor.is_none() || versions.len() >= wanted {
+            let more = versions.len() > options.limit;
+            return Ok((versions, more));
+        }
+    }
+}
+
+fn values(state: Option<&RawValue>) -> anyhow::Result<Map<String, Value>> {
+    match state {
+        None => Ok(Map::new()),
+        Some(state) => Ok(serde_json::from_str(state.get())?),
+    }
+}
+
+/// One row a changed property; the version's own columns stand in the first only.
+fn rows_of(
+    version: &Version,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Vec<Vec<String>> {
+    let what = match version.event_type.as_deref() {
+        Some(name) => name.trim_start_matches("INSTANCE_").to_lowercase(),
+        None if version.data.is_none() => "deleted".to_owned(),
+        None => String::new(),
+    };
+    let mut own = vec![
+        version.position.to_string(),
+        version.occurred_at.clone(),
+        maybe(version.actor.as_deref()),
+        what,
+    ];
+    if version.data.is_none() || version.changed_properties.is_empty() {
+        own.resize(7, String::new());
+        return vec![own];
+    }
+    let shown = |state: &Map<String, Value>, name: &str| state.get(name).map(cell);
+    let mut rows = Vec::new();
+    for name in &version.changed_properties {
+        let mut row = std::mem::replace(&mut own, vec![String::new(); 4]);
+        row.push(name.clone());
+        row.push(shown(before, name).unwrap_or_default());
+        row.push(shown(after, name).unwrap_or_default());
+        rows.push(row);
+    }
+    rows
+}

@@ -1,0 +1,179 @@
+//! `spice query`: walks through the graph.
+
+mod hop;
+
+use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Map, Value};
+use spice_client::{GraphAnswer, GraphQuery};
+
+use crate::{
+    failure::usage,
+    get::conditions,
+    output::{self, cell},
+    session::Session,
+    settings::Place,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice query Product --hop owned_by:Client --where 'price>=10' -d demo
+  spice query State --where code=CO --hop ^in_state:Airport --where 'Airport.status=open' -d flights
+  spice query -f query.json -d flights -b what-if/denver-closed -o json
+
+A hop is PREDICATE:CLASS along a reference, ^PREDICATE:CLASS against it. A condition is on the
+start class, or, as CLASS.CONDITION, on the class of a hop.")]
+pub(crate) struct Options {
+    /// The class of the start nodes.
+    #[arg(required_unless_present = "file")]
+    class: Option<String>,
+    /// A hop; several are walked one after the other.
+    #[arg(long, value_name = "[^]PREDICATE:CLASS")]
+    hop: Vec<String>,
+    /// A condition; several: all hold.
+    #[arg(long = "where", value_name = "CONDITION")]
+    conditions: Vec<String>,
+    /// How many start nodes at most.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// How many start nodes to leave out.
+    #[arg(long, value_name = "N")]
+    offset: Option<u64>,
+    /// The query as the api takes it; `-` reads standard input.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["class", "hop", "conditions"])]
+    file: Option<PathBuf>,
+    /// As it was: a position of the log, or an RFC 3339 time.
+    #[arg(long, value_name = "MOMENT")]
+    as_of: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let session = Session::new(&options.place)?;
+    let outcome = query(&session, &options).await;
+    session.advise(outcome).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn query(session: &Session, options: &Options) -> anyhow::Result<()> {
+    let database = session.database()?;
+    let read = session.read(options.as_of.as_deref());
+    let mut request = match &options.file {
+        Some(file) => from_file(file)?,
+        None => from_flags(session, options).await?,
+    };
+    request.limit = options.limit.or(request.limit);
+    request.offset = options.offset.or(request.offset);
+    let answer = session
+        .client
+        .graph_query(database, &request, &read)
+        .await?;
+    if !session.is_table() {
+        return output::document(session.format, &answer);
+    }
+    show(&answer, &request)
+}
+
+fn from_file(file: &std::path::Path) -> anyhow::Result<GraphQuery> {
+    let mut text = String::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("standard input cannot be read")?;
+    } else {
+        text = std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+    }
+    serde_json::from_str(&text)
+        .map_err(|error| usage(format!("{} is no query: {error}", file.display())))
+}
+
+async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<GraphQuery> {
+    let start = options.class.clone().unwrap_or_default();
+    let mut hops = hop::parse_all(&options.hop)?;
+    let mut by_class: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for text in &options.conditions {
+        let of_hop = hops
+            .iter()
+            .map(|hop| &hop.target_class)
+            .find_map(|class| Some((class, text.strip_prefix(class)?.strip_prefix('.')?)));
+        let (class, condition) = of_hop.map_or((start.clone(), text.as_str()), |(class, rest)| {
+            (class.clone(), rest)
+        });
+        by_class
+            .entry(class)
+            .or_default()
+            .push(condition.to_owned());
+    }
+    let mut filters = BTreeMap::new();
+    for (class, texts) in by_class {
+        let definition = definition(session, options, &class).await?;
+        if let Some(filter) = conditions(&texts, Some(&definition))? {
+            filters.insert(class, filter);
+        }
+    }
+    for hop in &mut hops {
+        hop.target_filters = filters.get(&hop.target_class).cloned();
+    }
+    Ok(GraphQuery {
+        filters: filters.remove(&start),
+        start_class: start,
+        hops,
+        ..GraphQuery::default()
+    })
+}
+
+async fn definition(
+    session: &Session,
+    options: &Options,
+    class: &str,
+) -> anyhow::Result<Map<String, Value>> {
+    let read = session.read(options.as_of.as_deref());
+    Ok(session
+        .client
+        .class(session.database()?, class, &read)
+        .await?)
+}
+
+fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {
+    let rows: Vec<_> = answer
+        .nodes
+        .iter()
+        .map(|node| {
+            let display = node.other.get("display");
+            let summary = display.and_then(|display| display.get("summary"));
+            vec![
+                node.id.clone(),
+                node.data_status.clone(),
+                summary.map(cell).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::table(&["NODE", "STATUS", "SUMMARY"], &rows)?;
+    if !request.hops.is_empty() {
+        let rows: Vec<_> = answer
+            .edges
+            .iter()
+            .map(|edge| {
+                vec![
+                    edge.from_node.clone(),
+                    edge.predicate.clone(),
+                    edge.to_node.clone(),
+                ]
+            })
+            .collect();
+        output::heading("Edges")?;
+        output::table(&["FROM", "PREDICATE", "TO"], &rows)?;
+    }
+    for warning in &answer.warnings {
+        output::note(format!("warning: {warning}"));
+    }
+    if let Some(next) = answer.page.next_offset {
+        output::note(format!("there are more; --offset {next}"));
+    }
+    Ok(())
+}

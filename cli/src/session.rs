@@ -1,0 +1,165 @@
+//! What a command that talks to the api starts from: a client, a database, a branch; and what to
+//! do next when it fails.
+
+use spice_client::{Client, Error, Read};
+
+use crate::{
+    failure::{Hint, usage},
+    settings::{Format, Place},
+};
+
+/// Names that a hint shows at most.
+const SHOWN: usize = 20;
+
+/// One command's connection and place.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    database: Option<String>,
+    pub(crate) branch: String,
+    pub(crate) format: Format,
+}
+
+impl Session {
+    pub(crate) fn new(place: &Place) -> anyhow::Result<Self> {
+        Ok(Self {
+            client: Client::new(&place.server.server)?,
+            database: place.database.clone(),
+            branch: place.branch.clone(),
+            format: place.output.output,
+        })
+    }
+
+    /// The database that the command is about.
+    pub(crate) fn database(&self) -> anyhow::Result<&str> {
+        self.database.as_deref().ok_or_else(|| {
+            usage("which database? name it with --database, SPICE_DATABASE or in the config file")
+        })
+    }
+
+    /// The database, if one is named.
+    pub(crate) fn maybe_database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// A read of the branch, now or as of a position or a time.
+    pub(crate) fn read(&self, as_of: Option<&str>) -> Read {
+        Read {
+            as_of: as_of.map(str::to_owned),
+            ..Read::on(&self.branch)
+        }
+    }
+
+    /// Whether the answer is for people.
+    pub(crate) fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// The outcome of a command; a failure with what to do next.
+    pub(crate) async fn advise<T>(&self, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
+        let error = match outcome {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        match self.advice(&error).await {
+            Some(advice) => Err(error.context(Hint(advice))),
+            None => Err(error),
+        }
+    }
+
+    async fn advice(&self, error: &anyhow::Error) -> Option<String> {
+        let failure = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Error>());
+        let refusal = match failure {
+            Some(Error::Unreachable { .. }) => {
+                return Some(
+                    "start a server with `spice dev`, or name another one with --server".to_owned(),
+                );
+            }
+            Some(Error::Refused(refusal)) => refusal,
+            Some(_) => return None,
+            None if self.database.is_none() && error.is::<crate::failure::Usage>() => {
+                return self.databases("").await;
+            }
+            None => return None,
+        };
+        match (refusal.status, refusal.code.as_str()) {
+            (404, _) => self.what_there_is(&refusal.message).await,
+            (409, "optimistic_concurrency_conflict") => {
+                Some("someone else wrote in between; look again, and repeat".to_owned())
+            }
+            (409, "merge_conflict") => Some(
+                "--strategy ours|theirs takes one side everywhere; --resolve AGGREGATE.PROPERTY=ours decides one"
+                    .to_owned(),
+            ),
+            (503 | 504 | 429, _) => Some("this may pass; try again".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The names of the kind of thing that is not there, those that are near first.
+    async fn what_there_is(&self, message: &str) -> Option<String> {
+        let sought = message.split_whitespace().last().unwrap_or_default();
+        if message.contains("no database") {
+            return self.databases(sought).await;
+        }
+        let database = self.database.as_deref()?;
+        if message.contains("no branch") {
+            let list = self.client.branches(database).await.ok()?;
+            let names = list.branches.into_iter().map(|branch| branch.name);
+            return Some(choice(sought, "branches", names.collect()));
+        }
+        if message.contains("no class") {
+            let sought = message.split('"').nth(1).unwrap_or(sought);
+            let read = self.read(None);
+            let classes = self.client.classes(database, &read).await.ok()?;
+            let names = classes
+                .iter()
+                .filter_map(|class| class.get("id")?.as_str())
+                .map(str::to_owned);
+            return Some(choice(sought, "classes", names.collect()));
+        }
+        None
+    }
+
+    async fn databases(&self, sought: &str) -> Option<String> {
+        let list = self.client.databases().await.ok()?;
+        let names = list.databases.into_iter().map(|database| database.name);
+        Some(choice(sought, "databases", names.collect()))
+    }
+}
+
+/// What there is, and what was probably meant.
+fn choice(sought: &str, what: &str, mut names: Vec<String>) -> String {
+    if names.is_empty() {
+        return format!("there are no {what} yet");
+    }
+    names.sort();
+    let near: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| is_near(sought, name))
+        .collect();
+    let mut text = String::new();
+    if !near.is_empty() {
+        text = format!("did you mean {}? ", near.join(", "));
+    }
+    let shown = names.len().min(SHOWN);
+    text.push_str(&format!("{what}: {}", names[..shown].join(", ")));
+    if names.len() > shown {
+        text.push_str(&format!(" and {} more", names.len() - shown));
+    }
+    text
+}
+
+/// Whether two names differ by case or by a slip.
+fn is_near(one: &str, other: &str) -> bool {
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let (one, other) = (plain(one), plain(other));
+    !one.is_empty()
+        && (strsim::damerau_levenshtein(&one, &other) <= 2
+            || (one.len() > 2 && other.starts_with(&one)))
+}

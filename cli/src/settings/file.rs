@@ -1,0 +1,220 @@
+//! The config file: a place for every setting, below the command line and the environment.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use clap::{Arg, Command};
+use toml::{Table, Value};
+
+use crate::failure::usage;
+
+/// What a config file says, by the long name of the flag.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigFile {
+    /// Where it is, or would be.
+    pub(crate) path: Option<PathBuf>,
+    /// Whether it is there.
+    pub(crate) is_there: bool,
+    values: BTreeMap<String, Vec<String>>,
+}
+
+impl ConfigFile {
+    /// The file that the command line or `SPICE_CONFIG` names, or else the usual one, which need
+    /// not be there.
+    pub(crate) fn find(arguments: &[OsString]) -> anyhow::Result<Self> {
+        let named = named(arguments).or_else(|| variable("SPICE_CONFIG"));
+        if let Some(path) = named {
+            let path = PathBuf::from(path);
+            return Self::read(&path);
+        }
+        let folder = variable("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")));
+        let Some(path) = folder.map(|folder| folder.join("spice/config.toml")) else {
+            return Ok(Self::default());
+        };
+        if path.exists() {
+            return Self::read(&path);
+        }
+        Ok(Self {
+            path: Some(path),
+            ..Self::default()
+        })
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the config file {} cannot be read", path.display()))?;
+        let table: Table = text
+            .parse()
+            .map_err(|error| usage(format!("the config file {}: {error}", path.display())))?;
+        let mut values = BTreeMap::new();
+        gather(table, &mut values)
+            .map_err(|error| usage(format!("the config file {}: {error}", path.display())))?;
+        Ok(Self {
+            path: Some(path.to_owned()),
+            is_there: true,
+            values,
+        })
+    }
+
+    /// Whether a setting comes from here when neither flag nor environment gives it.
+    pub(crate) fn has(&self, long: &str) -> bool {
+        self.values.contains_key(long)
+    }
+
+    /// Makes what the file says the defaults of the settings of that name.
+    pub(crate) fn apply(&self, command: Command) -> anyhow::Result<Command> {
+        let mut known = BTreeMap::new();
+        settings(&command, &mut known);
+        for key in self.values.keys() {
+            if !known.contains_key(key) {
+                let near = known
+                    .keys()
+                    .filter(|name| strsim::damerau_levenshtein(name, key) <= 2)
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                let place = self.path.as_deref().unwrap_or(Path::new("")).display();
+                let meant = if near.is_empty() {
+                    "`spice config` lists the settings".to_owned()
+                } else {
+                    format!("did you mean {near}?")
+                };
+                return Err(usage(format!(
+                    "{place}: there is no setting {key:?}; {meant}"
+                )));
+            }
+        }
+        Ok(self.defaults(command))
+    }
+
+    fn defaults(&self, command: Command) -> Command {
+        command
+            .mut_args(|argument| match self.default_of(&argument) {
+                Some(values) => argument.default_values(values),
+                None => argument,
+            })
+            .mut_subcommands(|subcommand| self.defaults(subcommand))
+    }
+
+    /// clap keeps defaults for as long as the program runs, and so do we.
+    fn default_of(&self, argument: &Arg) -> Option<Vec<&'static str>> {
+        let values = self.values.get(setting(argument)?)?;
+        let kept = values
+            .iter()
+            .map(|value| &*Box::leak(value.clone().into_boxed_str()));
+        Some(kept.collect())
+    }
+}
+
+/// The long name of an argument that is a setting: what the environment can give, a file can.
+pub(crate) fn setting(argument: &Arg) -> Option<&str> {
+    argument.get_env()?;
+    argument.get_long()
+}
+
+fn settings(command: &Command, known: &mut BTreeMap<String, ()>) {
+    for name in command.get_arguments().filter_map(setting) {
+        known.insert(name.to_owned(), ());
+    }
+    for subcommand in command.get_subcommands() {
+        settings(subcommand, known);
+    }
+}
+
+/// Tables only group; a setting goes by its flag's name, with `-` or `_`.
+fn gather(table: Table, values: &mut BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    for (key, value) in table {
+        if let Value::Table(group) = value {
+            gather(group, values)?;
+            continue;
+        }
+        let items = match value {
+            Value::Array(items) => items.iter().map(text).collect(),
+            single => text(&single).map(|text| vec![text]),
+        };
+        let items = items.ok_or_else(|| format!("{key} has a value that is no setting's"))?;
+        let name = key.replace('_', "-");
+        if values.insert(name, items).is_some() {
+            return Err(format!("{key} stands there twice"));
+        }
+    }
+    Ok(())
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+fn named(arguments: &[OsString]) -> Option<OsString> {
+    let mut arguments = arguments.iter().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--") => return None,
+            Some("--config") => return arguments.next().cloned(),
+            Some(text) => {
+                if let Some(path) = text.strip_prefix("--config=") {
+                    return Some(path.into());
+                }
+            }
+            None => {}
+        }
+    }
+    None
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a file may say.
+    use super::*;
+
+    fn read(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
+        let mut values = BTreeMap::new();
+        gather(text.parse().unwrap(), &mut values)?;
+        Ok(values)
+    }
+
+    #[test]
+    fn tables_group_and_names_are_those_of_flags() {
+        let values =
+            read("server = 'http://h'\n[worker]\nmax_retries = 7\nno-color = true").unwrap();
+        assert_eq!(values["server"], ["http://h"]);
+        assert_eq!(values["max-retries"], ["7"]);
+        assert_eq!(values["no-color"], ["true"]);
+        assert!(
+            read("a_b = 1\n[c]\na-b = 2").is_err(),
+            "one place a setting"
+        );
+        assert!(read("a = 2020-01-01").is_err());
+    }
+
+    #[test]
+    fn the_flag_names_the_file_wherever_it_stands() {
+        let found = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            named(&words).map(|path| path.into_string().unwrap())
+        };
+        assert_eq!(
+            found("spice get --config a.toml db").as_deref(),
+            Some("a.toml")
+        );
+        assert_eq!(found("spice --config=b get").as_deref(), Some("b"));
+        assert_eq!(found("spice get -- --config a"), None);
+        assert_eq!(found("spice get"), None);
+    }
+}

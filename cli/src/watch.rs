@@ -1,0 +1,141 @@
+//! `spice watch`: what happens, as it happens.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args;
+use serde_json::Value;
+use spice_client::{CommandState, Event, Events, Retries};
+
+use crate::{
+    failure::usage,
+    output::{self, cell},
+    session::Session,
+    settings::{Format, Output, Place, Server},
+};
+
+/// About half a minute: as long as a server takes to be started again.
+const RETRIES: Retries = Retries {
+    attempts: 12,
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(5),
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice watch -d flights
+  spice watch -d flights --branch main --from 0 -o json | jq .event_type
+  spice watch 0197f0c2-5b7a-7cc3-b2a1-3f9f4d0c1e77
+
+A command's statuses end with the final one; the exit code is 1 when it failed. A database is
+watched until Ctrl-C.")]
+pub(crate) struct Options {
+    /// A command; without one, the database is watched.
+    command: Option<String>,
+    #[command(flatten)]
+    server: Server,
+    /// The database.
+    #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
+    database: Option<String>,
+    /// Only this branch, and the database as a whole; all branches when left out.
+    #[arg(short, long, value_name = "NAME")]
+    branch: Option<String>,
+    /// The first position to tell; what comes next when left out.
+    #[arg(long, value_name = "POSITION")]
+    from: Option<u64>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let mut session = Session::new(&Place {
+        server: options.server.clone(),
+        database: options.database.clone(),
+        branch: options.branch.clone().unwrap_or_else(|| "main".to_owned()),
+        output: options.output,
+    })?;
+    session.client = session.client.with_retries(RETRIES);
+    let outcome = match &options.command {
+        Some(id) => command(&session, id).await,
+        None => database(&session, &options).await,
+    };
+    session.advise(outcome).await
+}
+
+async fn command(session: &Session, id: &str) -> anyhow::Result<ExitCode> {
+    let mut events = session.client.command_events(id);
+    loop {
+        let Some(event) = events.next().await? else {
+            // The service ended, not the command: its events go on at the next one.
+            continue;
+        };
+        let Some(status) = event.command() else {
+            continue;
+        };
+        if session.is_table() {
+            let error = status.error.as_deref().unwrap_or_default();
+            output::line(format!("{} {error}", status.status).trim_end())?;
+        } else {
+            document(session.format, &event)?;
+        }
+        if status.status.is_final() {
+            return Ok(match status.status {
+                CommandState::Completed => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            });
+        }
+    }
+}
+
+async fn database(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {
+    let Some(database) = session.maybe_database() else {
+        return Err(usage(
+            "watch what? name a command, or a database with --database",
+        ));
+    };
+    let branch = options.branch.as_deref();
+    let mut events = session
+        .client
+        .database_events(database, branch, options.from);
+    loop {
+        let Some(event) = next(&mut events).await? else {
+            continue;
+        };
+        if session.is_table() {
+            output::line(row(&event))?;
+        } else {
+            document(session.format, &event)?;
+        }
+    }
+}
+
+/// The next event; none when the server has ended the stream, which is then taken up again.
+async fn next(events: &mut Events<'_>) -> anyhow::Result<Option<Event>> {
+    Ok(events.next().await?)
+}
+
+/// One event a line, or one YAML document.
+fn document(format: Format, event: &Event) -> anyhow::Result<()> {
+    match (format, event.read::<Value>()) {
+        (Format::Yaml, Some(value)) => {
+            output::line("---")?;
+            output::document(format, &value)?;
+        }
+        _ => output::line(event.data.replace('\n', " "))?,
+    }
+    Ok(())
+}
+
+fn row(event: &Event) -> String {
+    let envelope: Value = event.read().unwrap_or_default();
+    let text = |key: &str| output::clean(&cell(&envelope[key]));
+    format!(
+        "{:>8}  {}  {:<24}  {}",
+        text("position"),
+        text("occurred_at"),
+        text("event_type"),
+        text("aggregate_id")
+    )
+    .trim_end()
+    .to_owned()
+}
