@@ -5,7 +5,15 @@
 
 mod http_support;
 
-use http_support::{Answer, Server};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http_support::{Answer, Server, counting::Counting, events::Events};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
 use spice_core::{
@@ -298,4 +306,40 @@ async fn a_transaction_that_names_what_is_not_there_is_422_command_by_command() 
         [(Some(1), Some("not_found")), (Some(2), Some("not_found"))]
     );
     assert_eq!(log_end(&server).await, end);
+}
+
+/// What was parked and is taken out again reads as if it were only pending; who listens is not told
+/// so.
+#[tokio::test]
+async fn one_who_listens_is_told_forward_only() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&looks);
+    let mut server = Server::start_over(Settings::default(), false, |graph| {
+        Arc::new(Counting::new(graph, counter))
+    })
+    .await;
+    let made = server.post("/databases", json!({"name": "demo"})).await;
+    let made = made.expect(202);
+    let command = made.body["data"]["command_id"].as_str().unwrap().to_owned();
+    let path = format!("/commands/{command}/events");
+    let mut listener = Events::open(&server, &path, None).await;
+    assert_eq!(listener.next().await.unwrap().data["status"], "PENDING");
+    record(&server, 1, Outcome::Parked).await;
+    let parked = listener.next().await.unwrap().data;
+    assert_eq!(parked["status"], "RETRYING");
+    assert_eq!(parked["parked"], json!(["instance_worker"]));
+    let registry = &server.ports.registry;
+    registry
+        .clear_dead_letters("instance_worker", &stream(), &[LogPosition(1)])
+        .await
+        .unwrap();
+    assert_eq!(status(&server, &command).await["status"], "PENDING");
+    let before = looks.load(Ordering::Relaxed);
+    while looks.load(Ordering::Relaxed) < before + 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.start_workers();
+    let rest = listener.rest().await;
+    let told: Vec<&Value> = rest.iter().map(|event| &event.data["status"]).collect();
+    assert_eq!(told, ["COMPLETED"]);
 }

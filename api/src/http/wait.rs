@@ -1,6 +1,6 @@
 //! Waiting for the projections: until a sink has passed a position, until a command is complete.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use spice_core::{
@@ -83,17 +83,20 @@ impl Api {
     /// Waits until nothing of a command will change any more, or until the time has run out; how
     /// far it is then.
     pub(crate) async fn wait_final(
-        &self,
+        self: &Arc<Self>,
         receipt: &Receipt,
         limit: Duration,
     ) -> Result<State, StoreError> {
-        let mut waiting = Waiting::new(self, &receipt.stream, Patience::new(limit));
-        loop {
-            let state = self.command_status(receipt).await?.state;
-            if state.is_final() || !waiting.again().await {
-                return Ok(state);
+        let mut following = self.follow(receipt.clone()).await?;
+        let mut state = State::Pending;
+        let to_the_end = async {
+            while let Some(status) = following.next().await {
+                state = status.state;
             }
-        }
+        };
+        // When the time runs out, what was told last is how far it is.
+        let _ = timeout(limit, to_the_end).await;
+        Ok(state)
     }
 
     /// Waits until the sinks show what is wanted, or refuses with `timeout`, naming what is

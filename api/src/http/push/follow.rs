@@ -42,7 +42,7 @@ struct Command {
 }
 
 /// One who listens to a command.
-pub(super) struct Following {
+pub(crate) struct Following {
     pub(super) receipt: Arc<Receipt>,
     status: Option<watch::Receiver<CommandStatus>>,
     moved: Arc<Notify>,
@@ -51,7 +51,7 @@ pub(super) struct Following {
 
 impl Following {
     /// The present status at first, then each change; none after the final one.
-    pub(super) async fn next(&mut self) -> Option<CommandStatus> {
+    pub(crate) async fn next(&mut self) -> Option<CommandStatus> {
         let status = self.status.as_mut()?;
         if self.told_first {
             status.changed().await.ok()?;
@@ -161,7 +161,7 @@ impl Api {
     }
 
     /// Listens to a command that is in the log.
-    pub(super) async fn follow(
+    pub(crate) async fn follow(
         self: &Arc<Self>,
         receipt: Receipt,
     ) -> Result<Following, StoreError> {
