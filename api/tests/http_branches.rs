@@ -360,7 +360,14 @@ async fn with_conflict() -> Server {
     .await;
     make(&server, "x", "main").await;
     change(&server, "x", "p1", 1, json!({"price": 10, "name": "ten"})).await;
-    change(&server, "main", "p1", 1, json!({"price": 1.50})).await;
+    let path = "/databases/demo/instances/Product/p1/update?expected_seq=1";
+    let request = server
+        .request("PUT", path)
+        .header("content-type", "application/json");
+    server
+        .send(request.body(r#"{"data":{"price":1.50}}"#))
+        .await
+        .expect(202);
     server
 }
 
@@ -440,12 +447,13 @@ async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
             "what only one side changed is taken: {body}"
         );
     }
-    let older = json!({"source_branch": "x", "target_branch": "main", "resolutions": [
-        {"aggregate_id": one, "property": "price", "value": 5.50}]});
-    let merged = server
-        .post("/database/demo/merge/resolve", older)
-        .await
-        .expect(200);
+    let older = r#"{"source_branch":"x","target_branch":"main","resolutions":[
+        {"aggregate_id":"demo:main:Product:p1","property":"price","value":5.50}]}"#;
+    let request = server.request("POST", "/database/demo/merge/resolve");
+    let request = request
+        .header("content-type", "application/json")
+        .body(older);
+    let merged = server.send(request).await.expect(200);
     assert_eq!(merged.body["merged"], true);
     assert!(
         merged.text.contains(r#""price":5.50"#),
@@ -492,6 +500,7 @@ async fn a_rebased_branch_stands_on_what_the_other_is_now() {
     make(&server, "feature/x/child", "feature/x").await;
     change(&server, "main", "p3", 1, json!({"name": "three"})).await;
     change(&server, "main", "p1", 1, json!({"price": 7})).await;
+    let before = server.get("/databases/demo").await.body["data"]["data"]["position"].clone();
     let path = format!("{DEMO}/feature/x/rebase");
     let tried = server
         .post(&path, json!({"dry_run": true}))
@@ -527,6 +536,16 @@ async fn a_rebased_branch_stands_on_what_the_other_is_now() {
         shown(&server, "feature/x/child", "p1").await.unwrap().1["name"],
         "one"
     );
+
+    let since = server
+        .get(&format!("{DEMO}/feature/x/diff?from_position={before}"))
+        .await
+        .expect(200);
+    let expected = [
+        entry("modified", "demo:feature/x:Product:p1", &["price"]),
+        entry("modified", "demo:feature/x:Product:p3", &["name"]),
+    ];
+    assert_eq!(outline(&since.body), expected, "what the rebase changed");
 
     // It is written on as before, and its difference is its own changes alone.
     change(&server, "feature/x", "p1", one.0, json!({"name": "uno"})).await;

@@ -13,7 +13,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use branches::{Plan, plan};
+pub use branches::{Plan, common, plan};
 pub use receipt::{Receipt, UnreadableCommand, receipt};
 pub use state::{Mark, Need, WriteState, schema_of};
 

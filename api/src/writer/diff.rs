@@ -1,19 +1,23 @@
 //! What differs between two states of a database: found by what was written since they parted, so
 //! that it costs by changes and not by size.
 
+mod page;
+
 use serde::de::DeserializeOwned;
 use spice_core::{
-    decide::Receipt,
+    decide::{self, Receipt},
     error::{ErrorCode, Refusal, StoreError},
     id::{AggregateId, BranchGeneration, LogPosition},
     json::Json,
     lineage::{Level, Lineage},
-    merge::{self, ChangeKind, Difference},
+    merge::{self, Difference},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     name::{BranchName, ClassName, DatabaseName},
     port::graph::Entity,
 };
 
+use self::page::Page;
+pub use self::page::{Diff, Summary};
 use super::{Writer, fetch::CHANGES_PAGE, look::Look};
 
 /// Aggregates that are compared at a time.
@@ -47,64 +51,6 @@ pub enum Against {
     Position(LogPosition),
 }
 
-/// How many aggregates differ, and in which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// There only after.
-    pub added: u64,
-    /// There before and after, and not the same.
-    pub modified: u64,
-    /// There only before.
-    pub deleted: u64,
-}
-
-/// A page of what differs.
-#[derive(Debug, Clone)]
-pub struct Diff {
-    /// The branch that is compared with.
-    pub from: BranchName,
-    /// The branch whose changes these are.
-    pub to: BranchName,
-    /// The last position that the two have in common.
-    pub base_position: LogPosition,
-    /// The position at which both are looked at.
-    pub position: LogPosition,
-    /// The page, classes first, in order of key.
-    pub changes: Vec<Difference>,
-    /// The count of all, not of the page alone.
-    pub summary: Summary,
-    /// Where the page ended, when it is not the last.
-    pub next: Option<ModelKey>,
-    /// The last of the page.
-    last: Option<ModelKey>,
-}
-
-impl Summary {
-    /// The count of these.
-    pub fn of(changes: &[Difference]) -> Self {
-        let mut summary = Self::default();
-        for difference in changes {
-            summary.add(difference.change);
-        }
-        summary
-    }
-
-    fn add(&mut self, change: ChangeKind) {
-        match change {
-            ChangeKind::Added => self.added += 1,
-            ChangeKind::Modified => self.modified += 1,
-            ChangeKind::Deleted => self.deleted += 1,
-        }
-    }
-}
-
-/// Which differences are told.
-struct Page<'a> {
-    class: Option<&'a ClassName>,
-    after: Option<&'a ModelKey>,
-    limit: usize,
-}
-
 /// The two states, and the branch on which their differences are told.
 struct Pair<'a> {
     database: &'a DatabaseName,
@@ -122,7 +68,7 @@ impl Writer {
     ) -> Result<Diff, Refusal> {
         let look = self.look(database, comparison.as_of).await?;
         let branch = live(&look, &comparison.branch)?;
-        let (from, before, base) = look.sides(branch, comparison)?;
+        let (from, before, base) = look.sides(branch, comparison).await?;
         let pair = Pair {
             database,
             branch: &branch.name,
@@ -151,7 +97,8 @@ impl Writer {
         let look = Look::at(ports, &receipt.stream, receipt.last.next(), true).await?;
         let then = LogPosition(receipt.position.0.saturating_sub(1));
         let after = &live(&look, branch)?.lineage;
-        let before = look.branch_at(branch, then).await?.lineage;
+        let before = look.branch_at(branch, then).await?;
+        let before = before.ok_or_else(|| no_branch(branch))?.lineage;
         let is_same = before.own().map(generation) == after.own().map(generation);
         let ground = after.levels().get(1).map(generation);
         let before = match ground.filter(|_| !is_same) {
@@ -178,7 +125,7 @@ impl Writer {
 
 impl Look {
     /// What a branch is compared with: its name, its lineage, and the last position in common.
-    fn sides(
+    async fn sides(
         &self,
         branch: &BranchState,
         comparison: &Comparison,
@@ -194,13 +141,13 @@ impl Look {
             })
         };
         let common = |other: &BranchState| {
-            let base = common(branch, other).at(now);
+            let base = decide::common(branch, other, now);
             let until = base.own().map_or(LogPosition::ZERO, |level| level.until);
             (base, until)
         };
         match &comparison.against {
             Some(Against::Position(position)) => {
-                let before = branch.lineage.at(*position);
+                let before = self.itself_at(branch, *position).await?;
                 Ok((branch.name.clone(), before, *position))
             }
             Some(Against::Branch(name)) => {
@@ -217,6 +164,26 @@ impl Look {
                 Ok((name, base, until))
             }
         }
+    }
+
+    /// What a branch looked through at a position: a rebase may have come between.
+    async fn itself_at(
+        &self,
+        branch: &BranchState,
+        position: LogPosition,
+    ) -> Result<Lineage, Refusal> {
+        let last = self.last();
+        if position > last {
+            let message = format!("position {position} is beyond the log's last, {last}");
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message)
+                .with("field", "from_position")
+                .with("value", position.0)
+                .with("rule", format!("at most {last}")));
+        }
+        let known = self.branch_at(&branch.name, position).await?;
+        let was_there = known.filter(|known| known.live && known.created_at == branch.created_at);
+        let lineage = was_there.map_or_else(|| branch.lineage.clone(), |known| known.lineage);
+        Ok(lineage.at(position))
     }
 
     /// Compares what was written since the two parted, some at a time.
@@ -252,13 +219,10 @@ impl Look {
         &self,
         name: &BranchName,
         position: LogPosition,
-    ) -> Result<BranchState, Refusal> {
+    ) -> Result<Option<BranchState>, StoreError> {
         let asked = (Lineage::main().at(position), ModelKey::branch(name));
         let found = self.source().entries(vec![asked]).await?;
-        match found.into_iter().next().flatten() {
-            Some(entry) => Ok(read(&entry)?),
-            None => Err(no_branch(name)),
-        }
+        found.first().and_then(Option::as_ref).map(read).transpose()
     }
 
     async fn differences<'k>(
@@ -287,41 +251,6 @@ impl Look {
             }
         }
         Ok(found)
-    }
-}
-
-impl Diff {
-    fn new(
-        from: BranchName,
-        to: &BranchName,
-        base_position: LogPosition,
-        position: LogPosition,
-    ) -> Self {
-        Self {
-            from,
-            to: to.clone(),
-            base_position,
-            position,
-            changes: Vec::new(),
-            summary: Summary::default(),
-            next: None,
-            last: None,
-        }
-    }
-
-    /// Counts a difference, and keeps it when it belongs to the page.
-    fn take(&mut self, key: &ModelKey, difference: Difference, page: &Page<'_>) {
-        self.summary.add(difference.change);
-        let is_before = page.after.is_some_and(|after| key <= after);
-        if is_before || self.next.is_some() {
-            return;
-        }
-        if self.changes.len() == page.limit {
-            self.next = self.last.take();
-            return;
-        }
-        self.last = Some(key.clone());
-        self.changes.push(difference);
     }
 }
 
@@ -382,18 +311,4 @@ fn read<T: DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
         store: "registry",
         reason: format!("entry {} cannot be read: {error}", entry.key),
     })
-}
-
-/// What two branches have in common.
-fn common(one: &BranchState, other: &BranchState) -> Lineage {
-    for level in one.lineage.levels() {
-        if let (Some(mine), Some(theirs)) = (
-            one.lineage.down_from(level.generation),
-            other.lineage.down_from(level.generation),
-        ) {
-            let until = theirs.own().map_or(LogPosition::ZERO, |l| l.until);
-            return mine.at(until);
-        }
-    }
-    Lineage::main().at(LogPosition::ZERO)
 }

@@ -124,7 +124,7 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
 /// What the branch got, from whom, and how many of each.
 fn describe_merge(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {
     let wish: Map<String, Value> = command.data.read().unwrap_or_default();
-    for field in ["source", "onto", "to_position"] {
+    for field in ["source", "onto", "to_position", "stay_deleted"] {
         if let Some(value) = wish.get(field) {
             result.insert(field.into(), value.clone());
         }

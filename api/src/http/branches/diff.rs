@@ -65,7 +65,13 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
         after,
         limit,
     };
-    let diff = call.api.engine.writer.diff(&database, &comparison).await?;
+    let diff = call
+        .api
+        .engine
+        .writer
+        .diff(&database, &comparison)
+        .await
+        .map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
     let next = diff.next.clone().map(|after| Cursor {
         position: diff.position,
         after,
