@@ -132,7 +132,7 @@ async fn branch(session: &Session, name: &str) -> anyhow::Result<()> {
         ("Protected", branch.protected.to_string()),
     ])?;
     if let Some(diff) = diff {
-        output::heading(&format!("Changes since {}", diff.to))?;
+        output::heading(&format!("Changes since {}", diff.from))?;
         let summary = &diff.summary;
         output::line(format!(
             "{} added, {} modified, {} deleted; `spice diff {name}` shows them",

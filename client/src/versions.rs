@@ -8,9 +8,9 @@ use crate::{Client, Error, Write, calls};
 /// How two branches differ.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Diff {
-    /// The branch that is looked at.
+    /// The branch that is compared with.
     pub from: String,
-    /// The branch that it is compared with.
+    /// The branch whose changes these are.
     pub to: String,
     /// The position of the last common state.
     #[serde(default)]
