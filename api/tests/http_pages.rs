@@ -266,7 +266,7 @@ async fn run(paging: Paging, writes: Vec<Vec<Write>>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn pages_neither_repeat_nor_skip_under_writes(paging in pagings(), writes in writes()) {
