@@ -124,6 +124,7 @@ fn of_field(plan: &Plan, field: &Value) -> Reason {
     let sentence = sentence.strip_prefix(path).unwrap_or(sentence).trim_start();
     let sentence = match &field["value"] {
         Value::Null => sentence.to_owned(),
+        Value::String(text) if sentence.contains(text.as_str()) => sentence.to_owned(),
         value => format!("{sentence}, not {value}"),
     };
     Reason {

@@ -1,0 +1,249 @@
+//! `spice import` as people run it: every good row once, every bad row among the rejects with its
+//! line and the reason, and the same after any end in between.
+//!
+//! `SPICE_IMPORT_ROWS` (6,000), `SPICE_KILL_ROUNDS` (8), `SPICE_KILL_SEED` (printed; another one
+//! each time).
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod import {
+    pub(crate) mod rows;
+    pub(crate) mod shop;
+}
+#[path = "kill/random.rs"]
+mod random;
+
+use std::time::Duration;
+
+use import::{
+    rows::{Items, rejects},
+    shop::{DATABASE, Ended, MOMENT, Shop, signal},
+};
+use random::Random;
+use serde_json::json;
+use spice_e2e::embedded::setting;
+use tokio::{io::AsyncWriteExt, time::sleep};
+
+fn number(name: &str, usual: u64) -> u64 {
+    let text = setting(name);
+    text.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+fn items() -> Items {
+    Items::new(usize::try_from(number("SPICE_IMPORT_ROWS", 6_000)).unwrap())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_good_row_is_in_once_and_every_bad_row_is_rejected_mended_and_in() {
+    let shop = Shop::open().await;
+    let items = items();
+    let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
+    let file = shop.write("items.csv", &items.text);
+
+    let before = shop.position().await;
+    let dry = shop.import(&file, &["--dry-run"]).await;
+    assert_eq!(dry.code, Some(2), "{}", dry.errors);
+    assert_eq!(shop.position().await, before, "a dry run sends nothing");
+
+    let first = shop.import(&file, &[]).await;
+    assert_eq!(first.code, Some(2), "{}", first.errors);
+    assert_eq!(
+        first.counts(),
+        [rows, good, items.repeated(), bad].map(count)
+    );
+    let rejected = rejects(&shop.path("items.rejects.csv"));
+    items.assert_rejected(&rejected);
+    shop.assert_good(&items).await;
+    let end = shop.position().await;
+    assert_eq!(first.summary["last_position"], end);
+    assert!(!shop.path("items.rejects.csv.state").exists());
+
+    // The same again changes nothing.
+    let again = shop.import(&file, &[]).await;
+    let unchanged = good + items.repeated();
+    assert_eq!(again.counts(), [rows, 0, unchanged, bad].map(count));
+    assert_eq!(rejects(&shop.path("items.rejects.csv")), rejected);
+    assert_eq!(shop.position().await, end, "nothing is in the log twice");
+
+    // The rejects, mended, are imported as they are.
+    let mended = shop.write("mended.csv", items.mend(&rejected));
+    let last = shop.import(&mended, &[]).await;
+    assert_eq!(last.code, Some(0), "{}", last.errors);
+    assert_eq!(last.counts(), [bad, bad, 0, 0].map(count));
+    assert!(last.summary["rejects_file"].is_null());
+    let numbers = items.rows.iter().filter(|row| !row.repeats);
+    shop.assert_holds(numbers.map(|row| row.number)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_is_killed_again_and_again_ends_like_an_undisturbed_one() {
+    let rounds = number("SPICE_KILL_ROUNDS", 8);
+    let seed = number("SPICE_KILL_SEED", Random::any_seed());
+    println!("SPICE_KILL_SEED={seed} SPICE_KILL_ROUNDS={rounds}");
+    let mut random = Random::new(seed);
+    let mut shop = Shop::open().await;
+    let items = items();
+    let file = shop.write("items.csv", &items.text);
+    let arguments = ["--batch", "100"];
+    let state = shop.path("items.rejects.csv.state");
+    for round in 1..=rounds {
+        let mut child = shop.start(&file, &arguments).await;
+        sleep(Duration::from_millis(random.between(10, 700))).await;
+        let server_too = random.below(2) == 0;
+        if server_too {
+            shop.server.kill().await.unwrap();
+        }
+        child.kill().await.unwrap();
+        println!(
+            "round {round}: server killed: {server_too}, a journal: {}",
+            state.exists()
+        );
+        if server_too {
+            shop.restart().await;
+        }
+    }
+    let ended = shop.import(&file, &arguments).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.errors);
+    let (rows, bad) = (items.rows.len(), items.bad().len());
+    let [told, created, unchanged, rejected] = ended.counts();
+    assert_eq!([told, rejected], [rows, bad].map(count));
+    assert_eq!(created + unchanged, count(rows - bad));
+    items.assert_rejected(&rejects(&shop.path("items.rejects.csv")));
+    shop.assert_good(&items).await;
+    assert!(!state.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_import_goes_on_where_it_was() {
+    let shop = Shop::open().await;
+    let items = items();
+    let file = shop.write("items.csv", &items.text);
+    let state = shop.path("items.rejects.csv.state");
+    let child = shop.start(&file, &["--batch", "50"]).await;
+    while std::fs::read_to_string(&state).map_or(true, |text| text.contains("\"rows\":0,")) {
+        sleep(MOMENT).await;
+    }
+    signal(&child, "-TERM").await;
+    let stopped = Ended::of(&child.wait_with_output().await.unwrap());
+    assert_eq!(stopped.code, Some(130), "{}", stopped.errors);
+    let hint = "the same command goes on there";
+    assert!(stopped.errors.contains(hint), "{}", stopped.errors);
+    // Another size of batches is the same import.
+    let ended = shop.import(&file, &["--batch", "333"]).await;
+    assert!(
+        ended.errors.contains("going on in line"),
+        "{}",
+        ended.errors
+    );
+    let (good, bad) = (items.good().count(), items.bad().len());
+    let rows = items.rows.len();
+    assert_eq!(
+        ended.counts(),
+        [rows, good, items.repeated(), bad].map(count)
+    );
+    items.assert_rejected(&rejects(&shop.path("items.rejects.csv")));
+    shop.assert_good(&items).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
+    let shop = Shop::open().await;
+    let before = shop.position().await;
+    let good = "sku,Name\ns-1,a\n";
+    for (text, arguments, code, told) in [
+        ("sku,nome\nx,y\n", &[][..], 2, "did you mean Name, name?"),
+        ("sku;Name\nx;y\n", &[], 2, "is --delimiter ';' meant?"),
+        (
+            "sku,Name,Name\nx,y,z\n",
+            &[],
+            2,
+            "columns 2 and 3 are both called",
+        ),
+        ("", &[], 2, "is empty"),
+        (good, &["--map", "nome=name"], 2, "no column \"nome\""),
+        (good, &["--key", "Name"], 2, "leave --key out"),
+        (
+            good,
+            &["--rejects", "file.csv"],
+            2,
+            "name another with --rejects",
+        ),
+        (good, &["--branch", "nowhere"], 3, "nowhere"),
+    ] {
+        shop.write("file.csv", text);
+        let ended = shop.import("file.csv".as_ref(), arguments).await;
+        assert_eq!(
+            ended.code,
+            Some(code),
+            "{text:?} {arguments:?}: {}",
+            ended.errors
+        );
+        assert!(
+            ended.errors.contains(told),
+            "{text:?} {arguments:?}: {}",
+            ended.errors
+        );
+    }
+    let class = shop.start_class("Itme", "file.csv".as_ref(), &[]).await;
+    let ended = Ended::of(&class.wait_with_output().await.unwrap());
+    assert_eq!(ended.code, Some(3), "{}", ended.errors);
+    assert!(ended.errors.contains("Item"), "{}", ended.errors);
+    let missing = shop.import("missing.csv".as_ref(), &[]).await;
+    assert_eq!(missing.code, Some(3), "{}", missing.errors);
+    assert_eq!(shop.position().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
+    let shop = Shop::open().await;
+    let client = shop.client();
+    let note = json!({"id": "Note", "label": "Note", "properties": [
+        {"name": "text", "type": "string"}, {"name": "number", "type": "integer"}]});
+    client.create_class(DATABASE, &note).await.unwrap();
+    client.create_branch(DATABASE, "spring").await.unwrap();
+
+    // The same row twice is one effect, also from standard input, also without any key.
+    for created in [2, 0] {
+        let arguments = ["--branch", "spring", "--delimiter", "tab", "--null", "-"];
+        let mut child = shop.start_class("Note", "-".as_ref(), &arguments).await;
+        let mut stdin = child.stdin.take().unwrap();
+        stdin
+            .write_all(b"\xef\xbb\xbfnumber\ttext\r\n07\ta\r\n7\ta\r\n-\tb\r\n")
+            .await
+            .unwrap();
+        drop(stdin);
+        let ended = Ended::of(&child.wait_with_output().await.unwrap());
+        assert_eq!(ended.code, Some(0), "{}", ended.errors);
+        assert_eq!(ended.counts(), [3, created, 3 - created, 0]);
+    }
+    let notes = client.instances(DATABASE, "Note", "spring").await.unwrap();
+    let mut data: Vec<String> = notes.iter().map(|it| it["data"].to_string()).collect();
+    data.sort();
+    assert_eq!(data, [r#"{"number":7,"text":"a"}"#, r#"{"text":"b"}"#]);
+    assert!(
+        client
+            .instances(DATABASE, "Note", "main")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    let file = shop.write("notes.csv", "number,text\n1,a\nx,b\n3,c\n");
+    let child = shop
+        .start_class("Note", &file, &["--on-error", "abort", "--key", "text"])
+        .await;
+    let ended = Ended::of(&child.wait_with_output().await.unwrap());
+    assert_eq!(ended.code, Some(2), "{}", ended.errors);
+    assert_eq!(ended.counts(), [2, 1, 0, 1], "what came before it is in");
+    assert!(
+        ended.errors.contains("stopped before line 4"),
+        "{}",
+        ended.errors
+    );
+    let notes = client.instances(DATABASE, "Note", "main").await.unwrap();
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes[0]["instance_id"], "a");
+}
