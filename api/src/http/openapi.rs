@@ -16,7 +16,7 @@ use axum::{
     response::IntoResponse,
 };
 use bytes::Bytes;
-use schemars::{SchemaGenerator, generate::SchemaSettings};
+use schemars::{SchemaGenerator, generate::SchemaSettings, transform::ReplaceBoolSchemas};
 use serde_json::{Map, Value, json};
 
 use crate::http::{
@@ -60,11 +60,15 @@ impl Document {
 
 /// The document, as a value.
 fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
+    let mut whole = ReplaceBoolSchemas::default();
+    whole.skip_additional_properties = true;
     let mut schemas = SchemaSettings::draft2020_12()
         .with(|settings| {
             settings.definitions_path = "/components/schemas".into();
             settings.meta_schema = None;
         })
+        // Some readers of OpenAPI take a schema that is `true` for a mistake.
+        .with_transform(whole)
         .into_generator();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for subject in subjects {

@@ -40,7 +40,7 @@ pub(crate) struct Merged<'a> {
     /// Whether it was done; a dry run does nothing.
     merged: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Identifier")]
+    #[schemars(with = "Option<Identifier>")]
     command_id: Option<CommandId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<u64>")]
@@ -57,6 +57,7 @@ pub(crate) struct Merged<'a> {
     conflicts_total: Option<usize>,
     /// What stays deleted on the branch although the other side has it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Option<Vec<String>>")]
     stay_deleted: Vec<String>,
     /// The count of all changes.
     summary: Counts,

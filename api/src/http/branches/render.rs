@@ -23,22 +23,22 @@ pub(crate) struct Change<'a> {
     class_id: Option<&'a ClassName>,
     /// Not there for a class.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[schemars(with = "Option<String>")]
     instance_id: Option<&'a InstanceId>,
     /// `added`, `modified` or `deleted`.
     #[schemars(with = "String")]
     change: ChangeKind,
     /// The properties that differ, of what was modified.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Option<Vec<String>>")]
     properties: &'a [String],
     /// The whole state before; not there when it was added.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Anything")]
+    #[schemars(with = "Option<Anything>")]
     before: Option<&'a Json>,
     /// The whole state after; not there when it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Anything")]
+    #[schemars(with = "Option<Anything>")]
     after: Option<&'a Json>,
 }
 
