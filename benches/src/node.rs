@@ -114,12 +114,7 @@ impl Node {
     /// Resident memory in MiB and CPU seconds used so far.
     pub fn usage(&self) -> anyhow::Result<(f64, f64)> {
         let id = self.child.id().context("it has ended")?;
-        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
-            .context("no VmRSS")?;
+        let resident = memory(id, "VmRSS:")?;
         let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
         let fields: Vec<&str> = stat
             .rsplit(')')
@@ -133,7 +128,12 @@ impl Node {
                 .and_then(|field| field.parse::<f64>().ok())
         };
         let used = ticks(11).context("no utime")? + ticks(12).context("no stime")?;
-        Ok((resident / 1024.0, used / 100.0))
+        Ok((resident, used / 100.0))
+    }
+
+    /// Its process.
+    pub fn id(&self) -> anyhow::Result<u32> {
+        self.child.id().context("it has ended")
     }
 
     /// Its data directory.
@@ -149,6 +149,21 @@ impl Node {
         self.child.wait().await?;
         Ok(started.elapsed())
     }
+}
+
+/// The most memory that a process ever had resident, in MiB.
+pub fn peak_memory(id: u32) -> anyhow::Result<f64> {
+    memory(id, "VmHWM:")
+}
+
+fn memory(id: u32, field: &str) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let kibibytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok())
+        .with_context(|| format!("no {field}"))?;
+    Ok(kibibytes / 1024.0)
 }
 
 /// The classes of the benchmarks; an instance is about 300 bytes.
