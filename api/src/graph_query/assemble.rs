@@ -1,22 +1,24 @@
 //! The answer: nodes of the graph joined with their documents.
 
+mod shapes;
+
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
 use spice_core::{
-    id::{CommandId, EventId, InstanceRef, LogPosition, Sequence},
+    id::{InstanceRef, LogPosition},
     naming,
     ontology::{Class, Schema},
     port::{documents::Document, graph::Version},
     time::Timestamp,
 };
 
+use self::shapes::{
+    Answered, Audit, DataStatus, Display, EdgeShape, IndexRef, IndexStatus, IndexSummary, Node,
+    PageShape, PathShape, Provenance,
+};
 use crate::{
     graph_query::{
-        page::Page,
-        plan::Plan,
-        request::GraphRequest,
-        walk::{Reached, member},
+        page::Page, plan::Plan, references::member, request::GraphRequest, walk::Reached,
     },
     http::{
         origin::Origin,
@@ -39,125 +41,6 @@ pub(crate) struct Assembly<'a> {
     pub(crate) frame: Frame<'a>,
     pub(crate) now: Timestamp,
     pub(crate) position: LogPosition,
-}
-
-/// The answer of contract §9.
-#[derive(Serialize)]
-pub(crate) struct Answered<'a> {
-    nodes: Vec<Node<'a>>,
-    edges: Vec<EdgeShape<'a>>,
-    query: &'a GraphRequest,
-    count: usize,
-    warnings: Vec<String>,
-    page: PageShape,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paths: Option<Vec<PathShape<'a>>>,
-    index_summary: IndexSummary,
-    position: LogPosition,
-}
-
-#[derive(Serialize)]
-struct Node<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    class: &'a str,
-    es_doc_id: &'a str,
-    db_name: &'a str,
-    es_ref: IndexRef<'a>,
-    data_status: DataStatus,
-    display: Display<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<InstanceDocument<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index_status: Option<IndexStatus>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provenance: Option<Provenance<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    audit: Option<Audit<'a>>,
-}
-
-#[derive(Serialize)]
-struct IndexRef<'a> {
-    index: &'a str,
-    id: &'a str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum DataStatus {
-    Full,
-    Partial,
-    Missing,
-}
-
-#[derive(Serialize)]
-struct Display<'a> {
-    primary_key: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    summary: String,
-}
-
-#[derive(Serialize)]
-struct IndexStatus {
-    last_indexed_at: Option<Timestamp>,
-    index_age_seconds: Option<f64>,
-    event_sequence: Option<Sequence>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    tombstoned: bool,
-    graph_last_updated_at: Timestamp,
-    projection_lag_seconds: Option<f64>,
-}
-
-/// Which fact a node's version is.
-#[derive(Serialize)]
-struct Provenance<'a> {
-    event_id: EventId,
-    event_type: Option<&'static str>,
-    event_sequence: Sequence,
-    position: LogPosition,
-    command_id: Option<CommandId>,
-    command_type: Option<&'a str>,
-    occurred_at: Timestamp,
-}
-
-/// Who made a node what it is.
-#[derive(Serialize)]
-struct Audit<'a> {
-    actor: Option<&'a str>,
-    command_id: Option<CommandId>,
-    command_type: Option<&'a str>,
-    occurred_at: Timestamp,
-}
-
-#[derive(Serialize)]
-struct EdgeShape<'a> {
-    from_node: &'a str,
-    to_node: &'a str,
-    predicate: &'a str,
-}
-
-#[derive(Serialize)]
-struct PathShape<'a> {
-    nodes: Vec<&'a str>,
-    predicates: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct PageShape {
-    limit: usize,
-    offset: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_offset: Option<usize>,
-}
-
-#[derive(Default, Serialize)]
-struct IndexSummary {
-    documents_found: usize,
-    documents_partial: usize,
-    documents_missing: usize,
-    tombstoned: usize,
-    max_projection_lag_seconds: f64,
 }
 
 /// The texts that an answer borrows.
@@ -229,15 +112,9 @@ impl<'a> Assembly<'a> {
         let data_status = self.data_status(reached, document);
         let data = self.data(reached, document).filter(|_| !tombstoned);
         let asked = self.from_graph || self.documents.is_some();
-        let name = names
-            .get(class)
-            .copied()
-            .flatten()
-            .filter(|_| !tombstoned)
-            .and_then(|key| {
-                let data = document.and_then(|document| document.data.as_ref());
-                member::<String>(data.or(reached.version.data.as_ref())?, key)
-            });
+        let name = (!tombstoned)
+            .then(|| named(reached, document, names))
+            .flatten();
         Node {
             id,
             class,
@@ -394,6 +271,17 @@ fn summarise(nodes: &[Node<'_>]) -> IndexSummary {
         }
     }
     summary
+}
+
+/// What an instance is called, by the property that names those of its class.
+fn named(
+    reached: &Reached,
+    document: Option<&Document>,
+    names: &HashMap<&str, Option<&str>>,
+) -> Option<String> {
+    let key = names.get(reached.at.class.as_str()).copied().flatten()?;
+    let data = document.and_then(|document| document.data.as_ref());
+    member(data.or(reached.version.data.as_ref())?, key)
 }
 
 /// The property that names the instances of a class: `name`, `title` or `label`, else one that

@@ -3,16 +3,11 @@
 
 use std::collections::HashMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
 use spice_core::{
     error::StoreError,
     id::InstanceRef,
-    json::{Json, Properties},
+    json::Properties,
     lineage::View,
-    name::PropertyName,
     port::graph::{Entity, Graph, Version},
     query::Filter,
 };
@@ -20,6 +15,7 @@ use spice_core::{
 use crate::graph_query::{
     page::Page,
     plan::{Hop, Plan},
+    references::references,
     request::Direction,
 };
 
@@ -198,6 +194,41 @@ async fn expand(
     Ok(Expanded { layers, is_cut })
 }
 
+/// What a layer refers to: each target once, and which of them each node holds.
+struct Held {
+    targets: Vec<Entity>,
+    by_node: Vec<Vec<usize>>,
+    is_cut: bool,
+}
+
+fn held(frontier: &Layer, hop: &Hop) -> Held {
+    let mut held = Held {
+        targets: Vec::new(),
+        by_node: Vec::with_capacity(frontier.nodes.len()),
+        is_cut: false,
+    };
+    let mut known: HashMap<InstanceRef, usize> = HashMap::new();
+    for node in &frontier.nodes {
+        let mut own = Vec::new();
+        for target in references(&node.version, &hop.predicate) {
+            if !hop.kinds.contains(&target.class) {
+                continue;
+            }
+            if held.targets.len() == LAYER && !known.contains_key(&target) {
+                held.is_cut = true;
+                continue;
+            }
+            let index = *known.entry(target).or_insert_with_key(|target| {
+                held.targets.push(Entity::Instance(target.clone()));
+                held.targets.len() - 1
+            });
+            own.push(index);
+        }
+        held.by_node.push(own);
+    }
+    held
+}
+
 /// The nodes that a layer refers to, and whether there are too many.
 async fn follow(
     graph: &dyn Graph,
@@ -205,35 +236,14 @@ async fn follow(
     hop: &Hop,
     frontier: &mut Layer,
 ) -> Result<(Layer, bool), StoreError> {
-    let mut targets: Vec<Entity> = Vec::new();
-    let mut known: HashMap<InstanceRef, usize> = HashMap::new();
-    let mut held: Vec<Vec<usize>> = Vec::with_capacity(frontier.nodes.len());
-    let mut is_cut = false;
-    for node in &frontier.nodes {
-        let mut own = Vec::new();
-        for target in references(&node.version, &hop.predicate) {
-            if !hop.kinds.contains(&target.class) {
-                continue;
-            }
-            if targets.len() == LAYER && !known.contains_key(&target) {
-                is_cut = true;
-                continue;
-            }
-            let index = *known.entry(target).or_insert_with_key(|target| {
-                targets.push(Entity::Instance(target.clone()));
-                targets.len() - 1
-            });
-            own.push(index);
-        }
-        held.push(own);
-    }
+    let held = held(frontier, hop);
     let mut layer = Layer::default();
-    if targets.is_empty() {
-        return Ok((layer, is_cut));
+    if held.targets.is_empty() {
+        return Ok((layer, held.is_cut));
     }
-    let versions = graph.get(view, &targets).await?;
-    let mut placed: Vec<Option<usize>> = Vec::with_capacity(targets.len());
-    for (entity, version) in targets.into_iter().zip(versions) {
+    let versions = graph.get(view, &held.targets).await?;
+    let mut placed: Vec<Option<usize>> = Vec::with_capacity(versions.len());
+    for (entity, version) in held.targets.into_iter().zip(versions) {
         let (Entity::Instance(at), Some(version)) = (entity, version) else {
             placed.push(None);
             continue;
@@ -241,11 +251,11 @@ async fn follow(
         let passes = passes(&at, &version, &hop.filters);
         placed.push(passes.then(|| layer.put(at, version)));
     }
-    for (node, own) in held.into_iter().enumerate() {
+    for (node, own) in held.by_node.into_iter().enumerate() {
         frontier.next[node] = own.into_iter().filter_map(|index| placed[index]).collect();
         frontier.next[node].dedup();
     }
-    Ok((layer, is_cut))
+    Ok((layer, held.is_cut))
 }
 
 /// The nodes that refer to a layer, and whether there are too many.
@@ -263,36 +273,45 @@ async fn follow_back(
     for source in &hop.kinds {
         let mut after: Option<String> = None;
         loop {
+            let (name, from) = (&hop.predicate, after.as_deref());
             let page = graph
-                .referrers(
-                    view,
-                    source,
-                    &hop.predicate,
-                    &targets,
-                    after.as_deref(),
-                    REFERRERS,
-                )
+                .referrers(view, source, name, &targets, from, REFERRERS)
                 .await?;
-            after = None;
-            for version in page.versions {
-                let Entity::Instance(at) = version.entity.clone() else {
-                    continue;
-                };
-                after = Some(at.id.as_str().to_owned());
-                if !passes(&at, &version, &hop.filters) {
-                    continue;
-                }
-                if layer.nodes.len() == LAYER {
-                    return Ok((layer, true));
-                }
-                join(frontier, &mut layer, hop, at, version);
+            after = page.versions.last().and_then(id_of);
+            let more = page.more && after.is_some();
+            if !join_all(frontier, &mut layer, hop, page.versions) {
+                return Ok((layer, true));
             }
-            if !page.more || after.is_none() {
+            if !more {
                 break;
             }
         }
     }
     Ok((layer, false))
+}
+
+fn id_of(version: &Version) -> Option<String> {
+    match &version.entity {
+        Entity::Instance(at) => Some(at.id.as_str().to_owned()),
+        Entity::Class(_) => None,
+    }
+}
+
+/// Puts those that pass on the next layer. False when there is no room for one of them.
+fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Version>) -> bool {
+    for version in versions {
+        let Entity::Instance(at) = version.entity.clone() else {
+            continue;
+        };
+        if !passes(&at, &version, &hop.filters) {
+            continue;
+        }
+        if layer.nodes.len() == LAYER {
+            return false;
+        }
+        join(frontier, layer, hop, at, version);
+    }
+    true
 }
 
 /// Puts a node on the next layer, and the ways to it.
@@ -337,65 +356,4 @@ fn passes(at: &InstanceRef, version: &Version, filters: &[Filter]) -> bool {
     filters
         .iter()
         .all(|filter| filter.matches(id, properties.get(&filter.property)))
-}
-
-/// The references that a version holds through a predicate, in the order written.
-fn references(version: &Version, predicate: &PropertyName) -> Vec<InstanceRef> {
-    if version.data.is_none() {
-        return Vec::new();
-    }
-    if !version.references.is_empty() {
-        let held = version
-            .references
-            .iter()
-            .filter(|(name, _)| name == predicate);
-        return held.map(|(_, target)| target.clone()).collect();
-    }
-    let value = version
-        .data
-        .as_ref()
-        .and_then(|data| member::<OneOrMany>(data, predicate.as_str()));
-    match value {
-        None => Vec::new(),
-        Some(OneOrMany::One(text)) => text.parse().ok().into_iter().collect(),
-        Some(OneOrMany::Many(texts)) => texts.iter().filter_map(|text| text.parse().ok()).collect(),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// One field of an object, without reading the others.
-pub(crate) fn member<'a, T: Deserialize<'a>>(data: &'a Json, key: &str) -> Option<T> {
-    struct Field<'k, T>(&'k str, std::marker::PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Field<'_, T> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<T>, A::Error> {
-            let mut found = None;
-            while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-                if name == self.0 {
-                    found = Some(map.next_value()?);
-                } else {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-            Ok(found)
-        }
-    }
-
-    let mut deserializer = serde_json::Deserializer::from_str(data.as_str());
-    deserializer
-        .deserialize_map(Field(key, std::marker::PhantomData))
-        .ok()
-        .flatten()
 }

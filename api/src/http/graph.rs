@@ -51,17 +51,13 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
     let page = walk(&*engine.graph, &reading.view, &plan).await?;
     let from_graph = reading.as_of.is_some() && request.include_documents;
     let documents = if request.include_documents && !from_graph {
-        Some(
-            engine
-                .documents
-                .get(&reading.view, &page.instances())
-                .await?,
-        )
+        let instances = page.instances();
+        let documents = engine.documents.get(&reading.view, &instances).await?;
+        Some(documents)
     } else {
         None
     };
     let origins = origins(call, request, &reading, &page).await?;
-    let last = LogPosition(reading.snapshot.end.0.saturating_sub(1));
     let assembly = Assembly {
         request,
         plan: &plan,
@@ -76,7 +72,7 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
             language: call.language(),
         },
         now: engine.clock.now(),
-        position: reading.as_of.unwrap_or(last),
+        position: reading.last(),
     };
     let texts = assembly.texts();
     answer::json(StatusCode::OK, &assembly.answer(&texts))

@@ -16,6 +16,7 @@ use crate::http::{
     answer::{self, Answer},
     call::Call,
     failure::Failure,
+    lists::instance_not_found,
     origin::Origin,
     read::Reading,
     wait::Needs,
@@ -74,11 +75,7 @@ pub(crate) async fn history(call: Call) -> Answer {
         .history_before(&reading.view, &entity, before, limit + 1)
         .await?;
     if found.is_empty() && before == LogPosition::MAX {
-        return Err(
-            Failure::not_found(format!("there is no instance {instance}"))
-                .with("class_id", instance.class.as_str())
-                .with("instance_id", instance.id.as_str()),
-        );
+        return Err(instance_not_found(&instance));
     }
     let mut versions = Vec::with_capacity(limit.min(found.len()));
     for (index, version) in found.iter().take(limit).enumerate() {

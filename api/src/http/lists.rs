@@ -78,20 +78,8 @@ enum Item {
 pub(crate) async fn list(call: Call) -> Answer {
     let class_name = call.segment(5)?;
     let wish = wish(&call)?;
-    let given = match wish.cursor {
-        Some(text) if wish.is_ours(&call) => {
-            Some(Cursor::parse(text).ok_or_else(|| not_a_cursor(&call))?)
-        }
-        _ => None,
-    };
-    let as_of = call.parameter("as_of");
-    let pinned = given.as_ref().map(|cursor| cursor.position);
-    let pinned = pinned.filter(|_| as_of.is_some());
-    let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;
-    let asked = as_of.and_then(|text| text.parse().ok().map(LogPosition));
-    if pinned.is_some() && (reading.as_of != pinned || asked.is_some_and(|it| pinned != Some(it))) {
-        return Err(not_a_cursor(&call));
-    }
+    let given = wish.given(&call)?;
+    let reading = reading(&call, given.as_ref()).await?;
     let class = reading.class(&call.api, &class_name).await?;
     let search = wish.search(&class)?;
     let found = match reading.as_of {
@@ -119,6 +107,18 @@ pub(crate) async fn list(call: Call) -> Answer {
             cursor: found.cursor.as_deref(),
         },
     )
+}
+
+/// What a list stands on: at a position, the one that the cursor tells.
+async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
+    let as_of = call.parameter("as_of");
+    let pinned = given.filter(|_| as_of.is_some()).map(|it| it.position);
+    let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;
+    let asked = as_of.and_then(|text| text.parse().ok().map(LogPosition));
+    if pinned.is_some() && (reading.as_of != pinned || asked.is_some_and(|it| pinned != Some(it))) {
+        return Err(not_a_cursor(call));
+    }
+    Ok(reading)
 }
 
 /// A list of now in order of the id, which never moves: the documents' own cursor does.
@@ -151,9 +151,15 @@ fn no_cursor(cursor: &str) -> Failure {
 }
 
 impl Wish<'_> {
-    /// Whether a cursor of this list is one of ours, not the documents'.
-    fn is_ours(&self, call: &Call) -> bool {
-        self.order.is_some() || call.parameter("as_of").is_some()
+    /// The cursor, where it is ours and not the documents' own.
+    fn given(&self, call: &Call) -> Result<Option<Cursor>, Failure> {
+        let is_ours = self.order.is_some() || call.parameter("as_of").is_some();
+        match self.cursor.filter(|_| is_ours) {
+            None => Ok(None),
+            Some(text) => Cursor::parse(text)
+                .map(Some)
+                .ok_or_else(|| not_a_cursor(call)),
+        }
     }
 
     fn search(&self, class: &Class) -> Result<Search, Failure> {
@@ -211,11 +217,7 @@ pub(crate) async fn get(call: Call) -> Answer {
         id,
     };
     let frame = frame(&call, &reading);
-    let missing = || {
-        Failure::not_found(format!("there is no instance {instance}"))
-            .with("class_id", instance.class.as_str())
-            .with("instance_id", instance.id.as_str())
-    };
+    let missing = || instance_not_found(&instance);
     if reading.as_of.is_some() {
         let entity = [Entity::Instance(instance.clone())];
         let versions = call.api.engine.graph.get(&reading.view, &entity).await?;
@@ -236,6 +238,13 @@ pub(crate) async fn get(call: Call) -> Answer {
         .as_ref()
         .and_then(|document| frame.document(document, Some(&class)));
     one(data.ok_or_else(missing)?)
+}
+
+/// What is asked for is not there.
+pub(crate) fn instance_not_found(instance: &InstanceRef) -> Failure {
+    Failure::not_found(format!("there is no instance {instance}"))
+        .with("class_id", instance.class.as_str())
+        .with("instance_id", instance.id.as_str())
 }
 
 fn one(data: InstanceDocument<'_>) -> Answer {

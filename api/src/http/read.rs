@@ -268,18 +268,15 @@ impl Api {
     ) -> Result<(), Failure> {
         let database = &snapshot.stream.database;
         let appended = self.engine.writer.snapshot_with(database, position);
-        match timeout_at(patience.deadline, appended).await {
-            Ok(appended) => Ok(appended.map(|_| ())?),
-            Err(_) => {
-                let last = self.engine.log.end(&snapshot.stream).await?.0;
-                let last = last.saturating_sub(1);
-                let seconds = patience.limit.as_secs_f64();
-                let message = format!(
-                    "position {position} is not in the log after {seconds} s; its last is {last}"
-                );
-                Err(Failure::new(ErrorCode::Timeout, message).with("position", last))
-            }
+        if let Ok(appended) = timeout_at(patience.deadline, appended).await {
+            return Ok(appended.map(|_| ())?);
         }
+        let end = self.engine.log.end(&snapshot.stream).await?;
+        let last = end.0.saturating_sub(1);
+        let seconds = patience.limit.as_secs_f64();
+        let message =
+            format!("position {position} is not in the log after {seconds} s; its last is {last}");
+        Err(Failure::new(ErrorCode::Timeout, message).with("position", last))
     }
 }
 
@@ -311,6 +308,12 @@ pub(crate) fn read_envelope(line: &[u8]) -> Result<Envelope, Failure> {
 }
 
 impl Reading {
+    /// The last position that the read can show.
+    pub(crate) fn last(&self) -> LogPosition {
+        let last = LogPosition(self.snapshot.end.0.saturating_sub(1));
+        self.as_of.unwrap_or(last)
+    }
+
     /// The classes that the read goes by: of the log's end, or of the position that it looks at.
     pub(crate) async fn schema(&self, api: &Api) -> Result<Arc<Schema>, Failure> {
         if self.as_of.is_none() {

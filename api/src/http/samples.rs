@@ -31,7 +31,7 @@ const USUAL_LIMIT: u64 = 10;
 const LENGTH: usize = 1_000;
 
 #[derive(Serialize)]
-struct Sample {
+struct SampledClass {
     class_id: ClassName,
     branch: BranchName,
     /// How many instances were looked at: the first ones by id.
@@ -40,11 +40,11 @@ struct Sample {
     complete: bool,
     /// How many are looked at most.
     sample_limit: usize,
-    properties: Vec<Values>,
+    properties: Vec<PropertyValues>,
 }
 
 #[derive(Serialize)]
-struct Values {
+struct PropertyValues {
     property: PropertyName,
     #[serde(rename = "type")]
     property_type: &'static str,
@@ -91,7 +91,7 @@ pub(crate) async fn sample_values(call: Call) -> Answer {
         .collect::<Result<_, Failure>>()?;
     answer::json(
         StatusCode::OK,
-        &Sample {
+        &SampledClass {
             class_id: class.id.clone(),
             branch: reading.branch.clone(),
             sampled,
@@ -170,7 +170,7 @@ impl Tally {
         property: PropertyName,
         sampled: usize,
         limit: usize,
-    ) -> Result<Values, Failure> {
+    ) -> Result<PropertyValues, Failure> {
         let distinct_count = self.values.len();
         self.values.sort_by(|_, one, _, other| other.cmp(one));
         let values = self
@@ -185,7 +185,7 @@ impl Tally {
             })
             .collect::<Result<_, serde_json::Error>>()?;
         let kind = class.property_type(&property);
-        Ok(Values {
+        Ok(PropertyValues {
             property_type: kind.map_or("json", |kind| kind.as_str()),
             property,
             null_count: sampled - self.present,

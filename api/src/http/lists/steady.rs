@@ -86,7 +86,7 @@ pub(super) async fn list(
         after,
     };
     if from_graph {
-        return steady.from_graph().await;
+        return steady.read_graph().await;
     }
     steady.search.cursor = documents.filter(|text| !text.is_empty());
     steady.page().await
@@ -103,7 +103,7 @@ impl Steady<'_> {
                 return self.plain(page);
             }
             let (moved, versions) = match self.moved().await? {
-                Moved::TooMuch => return self.from_graph().await,
+                Moved::TooMuch => return self.read_graph().await,
                 Moved::Some(moved, versions) => (moved, versions),
             };
             if moved.is_empty() && items.is_empty() && self.after.is_none() {
@@ -163,7 +163,7 @@ impl Steady<'_> {
         })
     }
 
-    async fn from_graph(mut self) -> Result<Found, Failure> {
+    async fn read_graph(mut self) -> Result<Found, Failure> {
         self.wait_for_graph().await?;
         self.search.cursor = None;
         let after = self.after.take();

@@ -94,19 +94,26 @@ fn candidates(
             let Some(link) = link else { continue };
             let mut rows = find.query(params![link, target.id.as_str(), after, layer.until])?;
             while let Some(row) = rows.next()? {
-                let id = text(row, 0)?;
-                let is_full = ids.len() == most;
-                if is_full && ids.last().is_some_and(|last| id >= last.as_str()) {
+                if !keep(&mut ids, text(row, 0)?, most) {
                     break;
-                }
-                if !ids.contains(id) {
-                    ids.insert(id.to_owned());
-                }
-                if ids.len() > most {
-                    ids.pop_last();
                 }
             }
         }
     }
     Ok(ids)
+}
+
+/// Keeps an id while it is one of the first. False when it is not, and none after it is.
+fn keep(ids: &mut BTreeSet<String>, id: &str, most: usize) -> bool {
+    let is_full = ids.len() == most;
+    if is_full && ids.last().is_some_and(|last| id >= last.as_str()) {
+        return false;
+    }
+    if !ids.contains(id) {
+        ids.insert(id.to_owned());
+    }
+    if ids.len() > most {
+        ids.pop_last();
+    }
+    true
 }
