@@ -6,6 +6,7 @@ mod assemble;
 mod page;
 mod paths;
 mod plan;
+mod references;
 mod request;
 mod walk;
 
@@ -17,6 +18,7 @@ pub(crate) use self::{
     page::Page,
     paths::{SchemaPath, reachable, schema_paths},
     plan::plan,
+    references::member,
     request::{GraphRequest, SimpleRequest},
-    walk::{member, walk},
+    walk::walk,
 };
