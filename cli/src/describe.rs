@@ -90,7 +90,7 @@ async fn database(session: &Session, name: &str) -> anyhow::Result<()> {
         .iter()
         .map(|(class, count)| vec![class.clone(), cell(count)])
         .collect();
-    let more = (details.counts.classes as usize).saturating_sub(rows.len());
+    let more = details.counts.classes.saturating_sub(rows.len() as u64);
     output::table(&["CLASS", "INSTANCES"], &rows)?;
     if more > 0 {
         output::line(format!("and {more} without instances"))?;

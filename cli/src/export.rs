@@ -147,7 +147,7 @@ async fn class_out(
         return Err(Usage("a class without an id".to_owned()).into());
     };
     let columns = columns(class);
-    if options.format == Shape::Csv && sink.state.rows == 0 {
+    if options.format == Shape::Csv && sink.is_empty() {
         sink.write(&csv_line(columns.iter().map(String::as_str))?)?;
     }
     let select = Select {

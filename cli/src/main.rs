@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => return failure::report(&error),
     };
-    start_logging(invocation.cli.log_json);
+    start_logging(&invocation.cli);
     if invocation.cli.no_color {
         output::without_colours();
     }
@@ -111,14 +111,20 @@ async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn start_logging(json: bool) {
+/// A service tells what it does; a command only what is wrong, beside its answer.
+fn start_logging(cli: &Cli) {
+    let serves = matches!(
+        cli.command,
+        Command::Dev(_) | Command::Demo(_) | Command::Operator(_)
+    );
+    let usual = if serves { "warn,spice=info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SPICE_LOG_LEVEL")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,spice=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(output::stderr_is_terminal());
-    if json {
+    if cli.log_json {
         lines.json().init();
     } else {
         lines.init();

@@ -90,6 +90,11 @@ impl Sink {
         })
     }
 
+    /// Whether nothing is written yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.bytes == 0
+    }
+
     pub(super) fn write(&mut self, line: &str) -> anyhow::Result<()> {
         self.state.bytes += line.len() as u64 + 1;
         let written = match &mut self.out {

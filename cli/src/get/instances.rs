@@ -62,10 +62,10 @@ async fn list(
     read: &Read,
 ) -> anyhow::Result<(Vec<Instance>, u64)> {
     let database = session.database()?;
-    let needs_types = !selection.filter.is_empty();
-    let definition = match needs_types {
-        true => Some(session.client.class(database, class, read).await?),
-        false => None,
+    let definition = if selection.filter.is_empty() {
+        None
+    } else {
+        Some(session.client.class(database, class, read).await?)
     };
     let wanted = if selection.all {
         usize::MAX

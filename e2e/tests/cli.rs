@@ -1,0 +1,20 @@
+//! The command line as people and programs use it: the real binary against a real server, looked
+//! at through its output, its standard error and its exit code.
+#![allow(clippy::unwrap_used)]
+
+#[path = "cli/apply.rs"]
+mod apply;
+#[path = "cli/branches.rs"]
+mod branches;
+#[path = "cli/calls.rs"]
+mod calls;
+#[path = "cli/failures.rs"]
+mod failures;
+#[path = "cli/leaving.rs"]
+mod leaving;
+#[path = "cli/reading.rs"]
+mod reading;
+#[path = "cli/settings.rs"]
+mod settings;
+#[path = "cli/shell.rs"]
+mod shell;

@@ -1,0 +1,41 @@
+//! The client and the api agree on which calls there are.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use spice_client::calls;
+
+use crate::shell::Shell;
+
+/// A path with the names in braces left out.
+fn bare(path: &str) -> String {
+    let parts = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { "{}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_of_the_client_stands_in_the_description_of_the_api() {
+    let shell = Shell::start().await;
+    let request = shell.client();
+    let request = request
+        .request(reqwest::Method::GET, "/openapi.json")
+        .unwrap();
+    let document: Value = request.fetch().await.unwrap();
+    let mut described = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            described.insert(format!("{} {}", method.to_uppercase(), bare(path)));
+        }
+    }
+    let missing: Vec<String> = calls::ALL
+        .iter()
+        .map(|call| format!("{} {}", call.method, bare(call.path)))
+        .filter(|call| !described.contains(call))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{missing:?} are not among {described:#?}"
+    );
+}

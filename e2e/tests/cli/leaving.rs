@@ -1,0 +1,125 @@
+//! What leaves: exports, whole and in pieces; events as they happen.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use spice_client::{OnError, Write};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::shell::Shell;
+
+/// Enough for several pages.
+const MANY: usize = 4_500;
+
+async fn fill(shell: &Shell) {
+    let rows: Vec<Value> = (0..MANY)
+        .map(|n| json!({"client_id": format!("n{n:05}"), "name": format!("a \"{n}\", b")}))
+        .collect();
+    let write = Write::on("main").wait(Duration::from_secs(60));
+    let text = serde_json::to_string(&rows).unwrap();
+    let client = shell.client();
+    let done = client
+        .bulk_create_with("shop", "Client", &text, OnError::Abort, &write)
+        .await
+        .unwrap();
+    assert_eq!(done.created as usize, MANY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_whole_and_goes_on_where_it_was_killed() {
+    let shell = Shell::with_shop().await;
+    fill(&shell).await;
+    let whole = shell.run("export").await;
+    assert!(
+        whole.err.contains(&format!("{} instances", MANY + 5)),
+        "{}",
+        whole.err
+    );
+    let whole = whole.ok();
+    let lines: Vec<Value> = whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), MANY + 5);
+    assert_eq!(lines[2]["data"]["name"], "a \"0\", b");
+
+    let file = shell.path("all.ndjson");
+    let mut line = "export --to all.ndjson";
+    for pause in [15, 30, 45, 60] {
+        let mut child = shell.spawn(line, Stdio::null()).await;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        child.kill().await.unwrap();
+        if shell.path("all.ndjson.state").exists() {
+            line = "export --to all.ndjson --resume";
+        }
+    }
+    shell.run(line).await.ok();
+    assert_eq!(fs::read_to_string(&file).unwrap(), whole);
+    assert!(!shell.path("all.ndjson.state").exists());
+    let error = shell.run("export --to all.ndjson --resume").await.fails(2);
+    assert!(
+        error.contains("no export to this file has stopped"),
+        "{error}"
+    );
+
+    let csv = shell.run("export -c Product --format csv").await.ok();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    assert_eq!(
+        reader.headers().unwrap(),
+        vec!["product_id", "name", "price", "owned_by"]
+    );
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows[0], vec!["p1", "Desk", "12.5", "Client/c1"]);
+    assert_eq!(rows.len(), 3);
+    let ontology = shell.run("export --ontology").await.json();
+    assert_eq!(ontology["classes"][1]["id"], "Product");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_told_as_they_happen_and_a_command_until_it_is_over() {
+    let shell = Shell::with_shop().await;
+    let mut child = shell.spawn("watch -o json --from 0", Stdio::null()).await;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = async || -> Value {
+        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
+        serde_json::from_str(&line.unwrap().unwrap().unwrap()).unwrap()
+    };
+    let mut seen = Vec::new();
+    while seen
+        .last()
+        .is_none_or(|last: &Value| last["aggregate_id"] != "shop:main:Product:p3")
+    {
+        seen.push(next().await);
+    }
+    assert_eq!(seen[0]["event_type"], "DATABASE_CREATED");
+    let client = shell.client();
+    let done = client
+        .create_instance(
+            "shop",
+            "Client",
+            &json!({"client_id": "new"}),
+            &Write::on("main"),
+        )
+        .await
+        .unwrap();
+    let event = next().await;
+    assert_eq!(event["aggregate_id"], "shop:main:Client:new");
+    assert_eq!(event["metadata"]["command_id"], done.command_id);
+
+    // A reader that goes away ends it; Ctrl-C ends what waits.
+    let ended = shell.run(&format!("watch {}", done.command_id)).await.ok();
+    assert_eq!(ended.lines().last(), Some("COMPLETED"));
+    let pid = child.id().unwrap().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    let ended = tokio::time::timeout(Duration::from_secs(10), child.wait()).await;
+    assert!(!ended.unwrap().unwrap().success());
+    let error = shell
+        .run("watch 11111111-2222-4333-8444-555555555555")
+        .await
+        .fails(3);
+    assert!(error.contains("11111111"), "{error}");
+}

@@ -1,0 +1,135 @@
+//! Reading commands: for people as tables, for programs as JSON and YAML that say the same.
+
+use serde_json::{Value, json};
+
+use crate::shell::Shell;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_there_is_is_listed_for_people_and_for_programs() {
+    let shell = Shell::with_shop().await;
+    let rows = shell.run("get databases").await.rows();
+    assert_eq!(rows[0][0], "shop");
+    for line in [
+        "get db",
+        "get ontologies",
+        "get branches",
+        "get instances Product",
+        "get dead-letters",
+    ] {
+        let table = shell.run(line).await.ok();
+        assert!(!table.contains('\u{1b}'), "{line}: {table:?}");
+        let told = shell.run(&format!("{line} -o json")).await.json();
+        let yaml: Value =
+            serde_yaml_ng::from_str(&shell.run(&format!("{line} -o yaml")).await.ok()).unwrap();
+        assert_eq!(told, yaml, "{line}");
+        assert!(told.is_array(), "{line}");
+    }
+    let classes = shell.run("get classes").await.rows();
+    let ids: Vec<&str> = classes.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(ids, ["Client", "Product"]);
+    let one = shell.run("get class Product -o json").await.json();
+    assert_eq!(one["properties"][2]["type"], "decimal");
+
+    // Numbers are shown as they were written, and what is in data does not steer the terminal.
+    let rows = shell
+        .run("get instances Product --order-by -price")
+        .await
+        .rows();
+    assert_eq!(rows[0], ["p1", "p1", "Desk", "12.5", "Client/c1", "1"]);
+    assert_eq!(rows[1][2], "Lamp\\u{1b}[31m");
+    let cheap = shell
+        .run("get instances Product --filter price<10 --filter name~Ch% -o json")
+        .await
+        .json();
+    assert_eq!(cheap.as_array().unwrap().len(), 1);
+    assert_eq!(cheap[0]["instance_id"], "p2");
+    let limited = shell.run("get instances -c Product --limit 2").await;
+    assert!(limited.err.contains("2 of 3"), "{}", limited.err);
+    assert_eq!(limited.rows().len(), 2);
+    let found = shell
+        .run("get instances Product --search desk")
+        .await
+        .rows();
+    assert_eq!(found.len(), 1);
+    let one = shell.run("get instance Product/p1 -o json").await.json();
+    assert_eq!(one["data"]["owned_by"], "Client/c1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_thing_is_described_whole() {
+    let shell = Shell::with_shop().await;
+    let told = shell.run("describe database shop").await.ok();
+    for part in ["Name:", "what is for sale", "Product", "3", "main", "Lag:"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let told = shell.run("describe class Product").await.ok();
+    for part in [
+        "product_id",
+        "primary key, required",
+        "min 0",
+        "owned_by",
+        "n:1",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let told = shell.run("describe instance Product/p1").await.ok();
+    for part in ["Product/p1", "12.5", "References", "Client/c1"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let command = shell.run("history Product/p1 -o json").await.json();
+    let id = command[0]["command_id"].as_str().unwrap();
+    let told = shell.run(&format!("describe command {id}")).await.ok();
+    for part in ["COMPLETED", "History", "PENDING"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!(
+        shell.run(&format!("get command {id}")).await.rows()[0][1],
+        "COMPLETED"
+    );
+    let branch = shell.run("describe branch main -o json").await.json();
+    assert_eq!(branch["diff"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_graph_is_walked_by_flags_and_by_file() {
+    let shell = Shell::with_shop().await;
+    let told = shell
+        .run("query Product --where price>=3.5 --hop owned_by:Client -o json")
+        .await
+        .json();
+    let ids = |told: &Value| {
+        let nodes = told["nodes"].as_array().unwrap().iter();
+        let mut ids: Vec<String> = nodes
+            .map(|node| node["id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(
+        ids(&told),
+        ["Client/c1", "Client/c2", "Product/p1", "Product/p3"]
+    );
+    let against = shell
+        .run("query Client --where client_id=c1 --hop ^owned_by:Product --where Product.price<10 -o json")
+        .await
+        .json();
+    assert_eq!(ids(&against), ["Client/c1", "Product/p2"]);
+    let query = json!({"start_class": "Product", "hops": [{"predicate": "owned_by", "target_class": "Client"}],
+        "filters": {"price": {"gte": 3.5}}});
+    let fed = shell
+        .feed("query -f - -o yaml", &query.to_string())
+        .await
+        .ok();
+    let fed: Value = serde_yaml_ng::from_str(&fed).unwrap();
+    assert_eq!(ids(&fed), ids(&told));
+    let table = shell
+        .run("query Product --hop owned_by:Client --limit 1")
+        .await;
+    assert!(table.err.contains("--offset 1"), "{}", table.err);
+    assert!(table.ok().contains("Product/p1  owned_by   Client/c1"));
+    let error = shell
+        .run("query Product --hop nonsense:Client")
+        .await
+        .fails(2);
+    assert!(error.contains("owned_by"), "{error}");
+}

@@ -1,0 +1,94 @@
+//! Settings: where each comes from, and that every command helps.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::shell::Shell;
+
+fn setting<'a>(told: &'a Value, name: &str) -> (&'a str, &'a str) {
+    let mut settings = told["settings"].as_array().unwrap().iter();
+    let found = settings.find(|setting| setting["name"] == name).unwrap();
+    (
+        found["value"].as_str().unwrap_or_default(),
+        found["source"].as_str().unwrap(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
+    let shell = Shell::with_shop().await;
+    let before = shell.run("config -o json").await.json();
+    assert_eq!(setting(&before, "branch"), ("main", "default"));
+    assert_eq!(setting(&before, "database"), ("shop", "environment"));
+    assert_eq!(before["file_exists"], false);
+    fs::create_dir(shell.path("spice")).unwrap();
+    let file = shell.path("spice/config.toml");
+    fs::write(
+        &file,
+        "database = 'elsewhere'\nbranch = 'draft'\noutput = 'json'\n[worker]\nmax_retries = 9\n",
+    )
+    .unwrap();
+    let told = shell.run("config --max-retries 3").await.json();
+    assert_eq!(setting(&told, "branch"), ("draft", "file"));
+    assert_eq!(setting(&told, "database"), ("shop", "environment"));
+    assert_eq!(setting(&told, "output"), ("json", "file"));
+    assert_eq!(setting(&told, "max-retries"), ("3", "flag"));
+    assert_eq!(setting(&told, "namespace"), ("", "not set"));
+    assert_eq!(told["file"], file.display().to_string());
+
+    // The other commands go by it, too.
+    assert!(shell.run("get databases").await.json().is_array());
+    let error = shell.run("get classes").await.fails(3);
+    assert!(error.contains("draft"), "{error}");
+    shell.run("get classes -b main").await.ok();
+    let table = shell.run("config --output table").await;
+    assert!(table.ok().contains("max-retries"));
+
+    fs::write(&file, "databse = 'x'\n").unwrap();
+    let error = shell.run("get databases").await.fails(2);
+    assert!(error.contains("did you mean database?"), "{error}");
+    fs::write(&file, "output = 'nonsense'\n").unwrap();
+    let wrong = shell.run("get databases").await;
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("json"), "{}", wrong.err);
+    let error = shell.run("get databases --config nowhere.toml").await;
+    assert_ne!(error.code, 0);
+    assert!(error.err.contains("nowhere.toml"), "{}", error.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_command_helps_with_an_example_and_shells_complete_it() {
+    let shell = Shell::start().await;
+    for line in [
+        "apply",
+        "get",
+        "describe",
+        "query",
+        "branch create",
+        "branch delete",
+        "diff",
+        "merge",
+        "rebase",
+        "rollback",
+        "history",
+        "watch",
+        "export",
+        "config",
+        "completion",
+    ] {
+        let help = shell.run(&format!("{line} --help")).await.ok();
+        let example = help.split_once("Examples:").map(|(_, rest)| rest);
+        assert!(
+            example.is_some_and(|text| text.contains("spice ")),
+            "{line}: {help}"
+        );
+    }
+    for name in ["bash", "zsh", "fish"] {
+        let script = shell.run(&format!("completion {name}")).await.ok();
+        assert!(
+            script.contains("describe") && script.contains("order-by"),
+            "{name}"
+        );
+    }
+}
