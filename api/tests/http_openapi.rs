@@ -164,6 +164,90 @@ async fn documented_parameters_are_known_and_no_others_are() {
     }
 }
 
+/// The keys of an object, or of the first of a list.
+fn keys(value: &Value) -> Vec<&String> {
+    value
+        .as_object()
+        .into_iter()
+        .flat_map(|it| it.keys())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_examples_tell_a_story_that_happens() {
+    let server = Server::start().await;
+    let document = server.get("//openapi.json").await.expect(200).body;
+    let mut shown = 0;
+    for id in [
+        "createDatabase",
+        "createClass",
+        "createInstance",
+        "createInstances",
+        "createBranch",
+        "queryGraph",
+        "queryGraphSimple",
+        "listInstances",
+        "getInstance",
+        "updateInstance",
+        "submitTransaction",
+    ] {
+        let (path, method, operation) = find(&document, id);
+        let call = Documented {
+            service: "",
+            method: method.to_uppercase(),
+            path: filled(path, operation),
+            operation: operation.clone(),
+        };
+        let required = call.parameters("query").into_iter();
+        let required = required.filter(|parameter| parameter["required"] == true);
+        // What was created is at its first sequence.
+        let query: Vec<_> = required
+            .map(|parameter| (parameter["name"].as_str().unwrap(), "1".to_owned()))
+            .collect();
+        let mut request = server.request(&call.method, &call.url()).query(&query);
+        request = request.header("prefer", "wait=20");
+        if let Some(body) = call.body() {
+            request = request.json(body);
+        }
+        if id == "createClass" {
+            // What the class of the example refers to.
+            let customer = http_support::customer();
+            server
+                .write("POST", "/databases/demo/ontology", customer)
+                .await;
+        }
+        let answer = server.send(request).await;
+        assert!((200..300).contains(&answer.status), "{id}: {}", answer.text);
+        let status = answer.status.to_string();
+        let example = &operation["responses"][status]["content"]["application/json"]["example"];
+        if example.is_object() {
+            shown += 1;
+            assert_eq!(keys(example), keys(&answer.body), "{id}");
+            for part in ["data", "result"] {
+                assert_eq!(keys(&example[part]), keys(&answer.body[part]), "{id}");
+            }
+            for part in ["instances", "nodes"] {
+                assert_eq!(keys(&example[part][0]), keys(&answer.body[part][0]), "{id}");
+            }
+        }
+    }
+    assert_eq!(shown, 4, "an example of an answer was not compared");
+}
+
+fn find<'a>(document: &'a Value, id: &str) -> (&'a String, &'a String, &'a Value) {
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap();
+            methods
+                .iter()
+                .map(move |(method, operation)| (path, method, operation))
+        })
+        .find(|(_, _, operation)| operation["operationId"] == id)
+        .unwrap()
+}
+
 #[tokio::test]
 async fn each_service_has_its_document_and_its_page() {
     let server = Server::start().await;

@@ -98,7 +98,7 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
         "servers": [{"url": "/"}],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": components, "headers": known_headers()},
     })
 }
 
@@ -180,16 +180,24 @@ fn describe_answer(response: &mut Value, answered: &Answered, schemas: &mut Sche
 
 /// The headers of an answer.
 fn headers(is_command: bool) -> Value {
-    let text = |description: &str| {
-        json!({
-            "description": description,
-            "schema": {"type": "string"},
-        })
-    };
-    let mut headers =
-        json!({"X-Request-Id": text("The id of the request: the client's, or ours.")});
+    let mut headers = json!({"X-Request-Id": header("RequestId")});
     if is_command {
-        headers["Preference-Applied"] = text("`wait`, when the client preferred to wait.");
+        headers["Preference-Applied"] = header("PreferenceApplied");
     }
     headers
+}
+
+fn header(name: &str) -> Value {
+    json!({"$ref": format!("#/components/headers/{name}")})
+}
+
+/// The headers that answers refer to.
+fn known_headers() -> Value {
+    let text =
+        |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    json!({
+        "RequestId": text("The id of the request: the client's, or ours."),
+        "PreferenceApplied": text("`wait`, when the client preferred to wait."),
+        "RetryAfter": text("After how many seconds to try again."),
+    })
 }

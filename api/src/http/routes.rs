@@ -5,6 +5,7 @@ mod branches;
 mod commands;
 mod databases;
 mod dead_letters;
+mod examples;
 mod graph;
 mod instances;
 mod mount;

@@ -67,16 +67,9 @@ pub(super) fn response(status: u16, codes: &BTreeSet<&'static str>) -> Value {
     let listed: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
     let codes = json!({"properties": {"detail": {"properties": {"error": {"enum": codes}}}}});
     let error = json!({"$ref": "#/components/schemas/Error"});
-    let text = |description: &str| {
-        json!({
-            "description": description,
-            "schema": {"type": "string"},
-        })
-    };
-    let mut headers =
-        json!({"X-Request-Id": text("The id of the request: the client's, or ours.")});
+    let mut headers = super::headers(false);
     if status == 503 {
-        headers["Retry-After"] = text("After how many seconds to try again.");
+        headers["Retry-After"] = super::header("RetryAfter");
     }
     json!({
         "description": listed.join(", "),

@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::json;
 use spice_core::error::ErrorCode;
 
+use super::examples;
 use crate::http::{
     answer::ApiResponse,
     bodies::DatabaseBody,
@@ -76,6 +77,7 @@ fn create(path: &'static str) -> Operation {
     .body::<DatabaseBody>()
     .example(json!({"name": "demo", "description": "Furniture and who bought it"}))
     .commands::<ApiResponse<'static, DatabaseWritten>>(201)
+    .shows(examples::database_created())
     .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
 }
 

@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::json;
 use spice_core::error::ErrorCode;
 
+use super::examples;
 use crate::{
     graph_query::{GraphRequest, SimpleRequest},
     http::{
@@ -91,6 +92,7 @@ fn simple() -> Operation {
     .example(json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}))
     .speaks()
     .answers::<GraphAnswer>(200, "Nodes, and how new they are.")
+    .shows(examples::graph_answer())
 }
 
 fn paths() -> Operation {

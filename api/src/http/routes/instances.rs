@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::json;
 use spice_core::error::ErrorCode;
 
+use super::examples;
 use crate::http::{
     answer::CommandResult,
     bodies::{BulkBody, InstanceBody, TransactionBody},
@@ -84,6 +85,7 @@ fn list() -> Operation {
     ])
     .speaks()
     .answers::<InstancePage>(200, "A page of instances.")
+    .shows(examples::instance_page())
 }
 
 fn get() -> Operation {
@@ -157,6 +159,7 @@ fn create(path: &'static str) -> Operation {
     .body::<InstanceBody>()
     .example(json!({"data": {"product_id": "chair-1", "name": "Chair", "price": 120.5}}))
     .commands::<CommandResult<'static>>(201)
+    .shows(examples::instance_created())
     .fails(VALUES)
     .fails(&[ErrorCode::AlreadyExists, ErrorCode::Deleted])
 }
@@ -226,7 +229,7 @@ fn transaction() -> Operation {
     .body::<TransactionBody>()
     .example(json!({"commands": [
         {"type": "CREATE_INSTANCE", "class": "Product", "data": {"product_id": "t1", "name": "T"}},
-        {"type": "DELETE_INSTANCE", "class": "Product", "id": "chair-1", "expected_seq": 1},
+        {"type": "DELETE_INSTANCE", "class": "Product", "id": "chair-1", "expected_seq": 2},
     ]}))
     .commands::<CommandResult<'static>>(200)
     .fails(VALUES)

@@ -46,9 +46,17 @@ pub(crate) struct BranchWritten {
     pub(crate) data: BranchChange,
 }
 
-/// The command that changed a branch, and the branch as it is then, where it is.
+/// The command that changed a branch, and the branch that it made, if it made one.
 #[derive(JsonSchema)]
 pub(crate) struct BranchChange {
+    pub(crate) name: String,
+    pub(crate) current: Option<bool>,
+    pub(crate) from_branch: Option<String>,
+    pub(crate) from_position: Option<u64>,
+    pub(crate) generation: Option<u64>,
+    pub(crate) created_at: Option<Moment>,
+    pub(crate) protected: Option<bool>,
+    pub(crate) database: Option<String>,
     pub(crate) command_id: Identifier,
     pub(crate) sequence: Option<u64>,
     pub(crate) position: u64,

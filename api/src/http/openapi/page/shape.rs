@@ -33,7 +33,10 @@ pub(super) fn render(schema: &Value) -> String {
         let parts: Vec<String> = list(&schema[key]).iter().map(render).collect();
         html.push_str(&parts.join(joint));
     }
-    let _ = write!(html, "<code>{}</code>", escape(&kind(schema)));
+    let kind = kind(schema);
+    if !kind.is_empty() {
+        let _ = write!(html, "<code>{}</code>", escape(&kind));
+    }
     for rule in RULES {
         if let Some(value) = schema.get(rule) {
             let _ = write!(
