@@ -45,7 +45,7 @@ const RETRIES: Retries = Retries {
 /// How long a batch in flight may take to be answered after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
 /// Batches that are read ahead.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 /// Exit codes: rows were rejected, Ctrl-C.
 const REJECTED: u8 = 2;
 const INTERRUPTED: u8 = 130;

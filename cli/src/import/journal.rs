@@ -11,9 +11,10 @@ use std::{
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use spice_core::error::{ErrorCode, Refusal};
 use uuid::Uuid;
 
-use super::{reader::Place, row::hex};
+use super::{options::with_ending, reader::Place, row::hex};
 
 /// Bytes of the file's head that the fingerprint looks at.
 const HEAD: u64 = 64 * 1024;
@@ -71,13 +72,20 @@ impl JournalFile {
         self.0.as_deref()
     }
 
-    /// What was written last, if it can be read.
+    /// What was written last. A file that is something else is refused: it would be written over.
     pub(super) fn load(&self) -> anyhow::Result<Option<Journal>> {
         let Some(path) = &self.0 else {
             return Ok(None);
         };
         match fs::read(path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Ok(bytes) if bytes.is_empty() => Ok(None),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| {
+                let message = format!(
+                    "{} is not the state of an import; remove it, or name another with --state",
+                    path.display()
+                );
+                Refusal::new(ErrorCode::InvalidRequest, message).into()
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
@@ -88,8 +96,7 @@ impl JournalFile {
         let Some(path) = &self.0 else {
             return Ok(());
         };
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
+        let beside = with_ending(path, ".new");
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&beside)?;
             file.write_all(&serde_json::to_vec(journal)?)?;

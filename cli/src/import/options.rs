@@ -1,6 +1,6 @@
 //! What `spice import` takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// The CSV file, whose first line names the columns; `-` reads standard input.
     pub(super) file: PathBuf,
     /// The class of the instances, by id or label.
-    #[arg(long, value_name = "CLASS")]
+    #[arg(short, long, value_name = "CLASS")]
     pub(super) class: String,
     /// What a column is, when its name does not say it: `--map Preis=price`; `--map Note=` leaves
     /// the column out.
@@ -68,13 +68,13 @@ impl Options {
             .unwrap_or(if is_tabbed { b'\t' } else { b',' })
     }
 
-    /// The file of the rejects: `orders.rejects.csv` of `orders.csv`.
+    /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`.
     pub(super) fn rejects(&self) -> PathBuf {
         let beside = || {
             if self.is_stream() {
                 return PathBuf::from("stdin.rejects.csv");
             }
-            self.file.with_extension("rejects.csv")
+            with_ending(&self.file, ".rejects.csv")
         };
         self.rejects.clone().unwrap_or_else(beside)
     }
@@ -84,13 +84,16 @@ impl Options {
         if self.is_stream() || self.dry_run {
             return None;
         }
-        let beside = || {
-            let mut path = self.rejects().into_os_string();
-            path.push(".state");
-            path.into()
-        };
+        let beside = || with_ending(&self.rejects(), ".state");
         Some(self.state.clone().unwrap_or_else(beside))
     }
+}
+
+/// A path with something behind its name.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

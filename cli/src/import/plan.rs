@@ -87,29 +87,7 @@ impl Plan {
             );
             return Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
         }
-        let names = names(head)?;
-        let mut map = read_map(wishes, &names, head.line)?;
-        let declared = declared(schema, class);
-        let mut columns = Vec::with_capacity(names.len());
-        let mut unknown = Vec::new();
-        for name in names {
-            let wanted = map.remove(&name).unwrap_or_else(|| name.clone());
-            let target = if [LINE, REASON].contains(&name.as_str()) {
-                Target::Note
-            } else if wanted.is_empty() {
-                Target::Nothing
-            } else if let Some(member) = member(class, &wanted) {
-                let kind = Kind::of(class, &member, declared.get(member.as_str()));
-                Target::Member(member, kind)
-            } else {
-                unknown.push(wanted);
-                Target::Nothing
-            };
-            columns.push(Column { name, target });
-        }
-        if !unknown.is_empty() {
-            return Err(unknown_columns(class, head, &unknown).into());
-        }
+        let columns = columns(schema, class, head, wishes)?;
         refuse_twice(&columns, head.line)?;
         let mut members: Vec<usize> = (0..columns.len())
             .filter(|index| columns[*index].member().is_some())
@@ -184,14 +162,15 @@ impl Identity {
                 Refusal::new(ErrorCode::InvalidRequest, message).into()
             });
         }
-        let own = format!("{}_id", class.id.as_str().to_lowercase());
-        let own = own.parse().ok().filter(|own: &PropertyName| {
-            class.property_type(own).is_some() && class.relationship_target(own).is_none()
-        });
-        Ok(own
-            .and_then(|own| of(&own))
-            .map_or(Self::Content, Self::Own))
+        Ok(own(class).and_then(of).map_or(Self::Content, Self::Own))
     }
+}
+
+/// The property whose value is the id of instances without a primary key (contract §3).
+fn own(class: &Class) -> Option<&PropertyName> {
+    let own = format!("{}_id", class.id.as_str().to_lowercase());
+    let mut properties = class.properties().iter().map(|property| &property.name);
+    properties.find(|name| name.as_str() == own)
 }
 
 /// The columns that `--key` names, by their own name or by what they are values of.
@@ -211,6 +190,39 @@ fn chosen(columns: &[Column], key: &[String]) -> anyhow::Result<Vec<usize>> {
         }
     }
     Ok(chosen)
+}
+
+/// What each column is for.
+fn columns(
+    schema: &Schema,
+    class: &Class,
+    head: &Record,
+    wishes: &Wishes,
+) -> anyhow::Result<Vec<Column>> {
+    let names = names(head)?;
+    let mut map = read_map(wishes, &names, head.line)?;
+    let declared = declared(schema, class);
+    let mut columns = Vec::with_capacity(names.len());
+    let mut unknown = Vec::new();
+    for name in names {
+        let wanted = map.remove(&name).unwrap_or_else(|| name.clone());
+        let target = if [LINE, REASON].contains(&name.as_str()) {
+            Target::Note
+        } else if wanted.is_empty() {
+            Target::Nothing
+        } else if let Some(member) = member(class, &wanted) {
+            let kind = Kind::of(class, &member, declared.get(member.as_str()));
+            Target::Member(member, kind)
+        } else {
+            unknown.push(wanted);
+            Target::Nothing
+        };
+        columns.push(Column { name, target });
+    }
+    if !unknown.is_empty() {
+        return Err(unknown_columns(class, head, &unknown).into());
+    }
+    Ok(columns)
 }
 
 /// What was written of each property, by the class itself or by the nearest of its parents.

@@ -75,6 +75,9 @@ pub(super) struct Reader<R> {
     end: usize,
     is_ended: bool,
     place: Place,
+    /// The record that is being read; each is kept in as much memory as it needs.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl<R: Read> Reader<R> {
@@ -91,6 +94,8 @@ impl<R: Read> Reader<R> {
             end: 0,
             is_ended: false,
             place,
+            bytes: vec![0; 512],
+            ends: vec![0; 32],
         }
     }
 
@@ -112,7 +117,6 @@ impl<R: Read> Reader<R> {
 
     fn read_record(&mut self) -> anyhow::Result<Record> {
         let line = self.place.line;
-        let (mut bytes, mut ends) = (vec![0; 512], vec![0; 32]);
         let (mut filled, mut ended) = (0, 0);
         loop {
             let at_end = self.start == self.end && !self.fill()?;
@@ -124,7 +128,7 @@ impl<R: Read> Reader<R> {
             };
             let (result, read, written, fields) =
                 self.parser
-                    .read_record(input, &mut bytes[filled..], &mut ends[ended..]);
+                    .read_record(input, &mut self.bytes[filled..], &mut self.ends[ended..]);
             filled += written;
             ended += fields;
             if !at_end {
@@ -133,12 +137,14 @@ impl<R: Read> Reader<R> {
             match result {
                 ReadRecordResult::InputEmpty if at_end => return Err(open_quote(line).into()),
                 ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => grow(&mut bytes, RECORD, line)?,
-                ReadRecordResult::OutputEndsFull => grow(&mut ends, FIELDS, line)?,
+                ReadRecordResult::OutputFull => grow(&mut self.bytes, RECORD, line)?,
+                ReadRecordResult::OutputEndsFull => grow(&mut self.ends, FIELDS, line)?,
                 ReadRecordResult::Record | ReadRecordResult::End => {
-                    bytes.truncate(filled);
-                    ends.truncate(ended);
-                    return Ok(Record { bytes, ends, line });
+                    return Ok(Record {
+                        bytes: self.bytes[..filled].to_vec(),
+                        ends: self.ends[..ended].to_vec(),
+                        line,
+                    });
                 }
             }
         }

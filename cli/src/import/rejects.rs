@@ -1,5 +1,5 @@
-//! The file of the rows that were not taken: as they were, with their line and the reason in
-//! front, so that it can be mended and imported.
+//! The file of the rows that were not taken: as they were, with their line and the reason behind,
+//! so that it can be mended and imported.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 
 use super::{
+    options::with_ending,
     plan::{Column, LINE, REASON, Target},
     reader::Record,
     row::Reason,
@@ -29,8 +30,7 @@ impl Rejects {
     /// A new file; one that is there is kept beside it, for someone may have mended it.
     pub(super) fn begin(path: &Path, delimiter: u8, columns: &[Column]) -> anyhow::Result<Self> {
         if path.is_file() {
-            let mut kept = path.as_os_str().to_owned();
-            kept.push(".old");
+            let kept = with_ending(path, ".old");
             std::fs::rename(path, &kept)
                 .with_context(|| format!("{} cannot be renamed", path.display()))?;
             tracing::info!(file = %path.display(), kept = %kept.display(), "earlier rejects are kept");
@@ -79,10 +79,8 @@ impl Rejects {
             .zip(&kept)
             .filter(|(_, kept)| **kept)
             .map(|(column, _)| column.name.clone());
-        let head = [LINE.to_owned(), REASON.to_owned()]
-            .into_iter()
-            .chain(names)
-            .collect();
+        let notes = [LINE, REASON].map(str::to_owned);
+        let head = names.chain(notes).collect();
         Self {
             path: path.to_owned(),
             delimiter,
@@ -102,9 +100,7 @@ impl Rejects {
             .enumerate()
             .filter(|(index, _)| self.kept.get(*index).copied().unwrap_or(true))
             .map(|(_, field)| field);
-        let row = [line.as_bytes(), reason.as_bytes()]
-            .into_iter()
-            .chain(fields);
+        let row = fields.chain([line.as_bytes(), reason.as_bytes()]);
         let written = match &mut self.writer {
             Some(writer) => writer.write_record(row),
             empty => {

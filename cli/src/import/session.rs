@@ -1,7 +1,10 @@
 //! One start of an import: sends batches, keeps rejects and journal in step with the answers.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs, os::unix::fs::MetadataExt, path::Path, process::ExitCode, sync::Arc, time::Duration,
+};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use spice_client::{BulkAnswer, Client, OnError, Read, RowError, Write};
 use spice_core::{
@@ -10,7 +13,7 @@ use spice_core::{
     id::CommandId,
     json::Json,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::{
@@ -33,6 +36,10 @@ const STORE: Duration = Duration::from_millis(250);
 /// How long the projections may go without any progress at the end, in waits of the api.
 const WAIT: Duration = Duration::from_secs(30);
 const WAITS: usize = 20;
+
+/// How long an answer may take before a person is told.
+const SILENCE: Duration = Duration::from_secs(10);
+const CHANGED: &str = "the file, the columns or the class are not as they were; starting over: rows that are in already count as unchanged";
 
 /// One start of an import.
 pub(super) struct Session<'a> {
@@ -60,42 +67,33 @@ impl<'a> Session<'a> {
         plan: &Arc<Plan>,
         source: &mut Source,
     ) -> anyhow::Result<Self> {
-        let rejects_path = options.rejects();
-        if rejects_path == options.file {
-            let message = "the rejects would be written over the file; name another with --rejects";
-            return Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
-        }
+        check_paths(options)?;
         let task = task(options, target, plan, source);
         let file = JournalFile::new(options.state());
-        let (delimiter, columns) = (options.delimiter(), plan.columns.as_slice());
-        let stored = file.load()?;
-        let found = stored.is_some();
-        let resumed = match stored.filter(|journal| journal.task == task) {
-            Some(journal) => {
-                let bytes = journal.rejects;
-                Rejects::resume(&rejects_path, delimiter, columns, bytes)?
-                    .map(|rejects| (journal, rejects))
-            }
-            None => None,
-        };
-        let is_resumed = resumed.is_some();
-        let (mut journal, rejects) = match resumed {
-            Some(resumed) => resumed,
-            None => (
-                Journal::new(task),
-                Rejects::begin(&rejects_path, delimiter, columns)?,
-            ),
-        };
-        if is_resumed && journal.counts.rows > 0 {
+        let found = file.load()?;
+        let is_other = found.as_ref().is_some_and(|it| it.task != task);
+        let known = found.filter(|journal| journal.task == task);
+        let (mut journal, rejects) = take_up(options, plan, known, task)?;
+        let counts = journal.counts;
+        if counts.rows > 0 {
             source.go_to(options, journal.place)?;
         } else {
             journal.place = source.reader.place();
         }
         // From the first command on, a start that goes on uses the same keys.
         file.store(&journal)?;
+        let progress = Progress::begin(source.bytes, journal.place.offset, counts.rows)?;
+        if counts.rows > 0 {
+            let line = journal.place.line;
+            progress.tell(&format!(
+                "going on in line {line} after {} rows",
+                counts.rows
+            ));
+        } else if is_other {
+            progress.tell(CHANGED);
+        }
         let now = Instant::now();
-        let counts = journal.counts;
-        let session = Self {
+        Ok(Self {
             client,
             options,
             database: target.database.clone(),
@@ -103,23 +101,12 @@ impl<'a> Session<'a> {
             file,
             rejects,
             lines: Lines::new(),
-            progress: Progress::begin(source.bytes, journal.place.offset, counts.rows)?,
+            progress,
             started: now,
             stored: now,
             before: journal.seconds,
             journal,
-        };
-        if is_resumed && counts.rows > 0 {
-            session.progress.tell(&format!(
-                "going on in line {} after {} rows",
-                session.journal.place.line, counts.rows
-            ));
-        } else if found && !is_resumed {
-            session.progress.tell(
-                "the file, the columns or the class are not as they were; starting over: rows that are in already count as unchanged",
-            );
-        }
-        Ok(session)
+        })
     }
 
     /// Sends a batch and writes down what became of its rows.
@@ -130,15 +117,7 @@ impl<'a> Session<'a> {
                 errors: self.check(&batch),
                 ..BulkAnswer::default()
             },
-            Some(body) => {
-                let key = self.key(&batch, &body);
-                let write = Write::on(&self.options.at.branch).key(&key);
-                let class = self.plan.class.id.as_str();
-                let database = &self.database;
-                self.client
-                    .bulk_create_body(database, class, body, OnError::Skip, &write)
-                    .await?
-            }
+            Some(body) => self.send(&batch, body).await?,
         };
         let settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
         for (index, reasons) in &settled.rejects {
@@ -151,6 +130,23 @@ impl<'a> Session<'a> {
         self.progress
             .update(&self.journal.counts, self.journal.place.offset);
         Ok(())
+    }
+
+    async fn send(&self, batch: &Batch, body: Bytes) -> anyhow::Result<BulkAnswer> {
+        let write = Write::on(&self.options.at.branch).key(&self.key(batch, &body));
+        let class = self.plan.class.id.as_str();
+        let answer =
+            self.client
+                .bulk_create_body(&self.database, class, body, OnError::Skip, &write);
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            match timeout(SILENCE, &mut answer).await {
+                Ok(answer) => return Ok(answer?),
+                Err(_) => self
+                    .progress
+                    .tell("no answer yet; what is in flight is sent again for about a minute"),
+            }
+        }
     }
 
     fn count(&mut self, batch: &Batch, settled: &Settled, position: Option<u64>) {
@@ -302,6 +298,55 @@ impl<'a> Session<'a> {
             self.journal.place.line
         )
     }
+}
+
+/// Refuses to write over the file itself, or where nothing can be written, before it is too late.
+fn check_paths(options: &Options) -> anyhow::Result<()> {
+    let rejects = options.rejects();
+    let state = options.state();
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
+    for (path, flag) in [(Some(&rejects), "--rejects"), (state.as_ref(), "--state")] {
+        let Some(path) = path else {
+            continue;
+        };
+        if is_same(path, &options.file) || (flag == "--state" && is_same(path, &rejects)) {
+            let path = path.display();
+            return refuse(format!(
+                "{path} would be written over; name another with {flag}"
+            ));
+        }
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            let path = path.display();
+            return refuse(format!(
+                "{path}: there is no folder for it; name another with {flag}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether two paths lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let found = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    one == other || (found(one).is_some() && found(one) == found(other))
+}
+
+/// The journal and the rejects of an earlier start of the import, or new ones.
+fn take_up(
+    options: &Options,
+    plan: &Plan,
+    known: Option<Journal>,
+    task: String,
+) -> anyhow::Result<(Journal, Rejects)> {
+    let (path, delimiter) = (options.rejects(), options.delimiter());
+    if let Some(journal) = known
+        && let Some(rejects) = Rejects::resume(&path, delimiter, &plan.columns, journal.rejects)?
+    {
+        return Ok((journal, rejects));
+    }
+    let rejects = Rejects::begin(&path, delimiter, &plan.columns)?;
+    Ok((Journal::new(task), rejects))
 }
 
 /// What is imported and into what, all that makes a row what it becomes included.

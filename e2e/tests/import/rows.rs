@@ -192,13 +192,13 @@ impl Items {
         let bad = self.bad();
         let mut text = Vec::new();
         let mut writer = csv::WriterBuilder::new().from_writer(&mut text);
-        let head = ["_line", "_reason"].into_iter().chain(HEAD);
+        let head = HEAD.into_iter().chain(["_line", "_reason"]);
         writer.write_record(head).unwrap();
         for reject in rejects {
             let line = reject.line.to_string();
             let notes = [line.into_bytes(), reject.reason.clone().into_bytes()];
             let fields = fields(bad[&reject.line].number);
-            writer.write_record(notes.iter().chain(&fields)).unwrap();
+            writer.write_record(fields.iter().chain(&notes)).unwrap();
         }
         writer.flush().unwrap();
         drop(writer);
@@ -221,18 +221,19 @@ pub(crate) fn rejects(path: &std::path::Path) -> Vec<Reject> {
         .from_path(path)
         .unwrap();
     let head: Vec<String> = reader.headers().unwrap().iter().map(Into::into).collect();
-    let expected: Vec<&str> = ["_line", "_reason"].into_iter().chain(HEAD).collect();
+    let expected: Vec<&str> = HEAD.into_iter().chain(["_line", "_reason"]).collect();
     assert_eq!(head, expected);
     let read = |row: csv::Result<csv::ByteRecord>| {
         let row = row.unwrap();
+        let own = row.len() - 2;
         let text = |index: usize| String::from_utf8(row[index].to_vec()).unwrap();
         // Which line an id stood in first is told when it is known.
-        let reason = text(1);
+        let reason = text(own + 1);
         let reason = reason.split(", from line ").next().unwrap();
         Reject {
-            line: text(0).parse().unwrap(),
+            line: text(own).parse().unwrap(),
             reason: reason.to_owned(),
-            fields: row.iter().skip(2).map(<[u8]>::to_vec).collect(),
+            fields: row.iter().take(own).map(<[u8]>::to_vec).collect(),
         }
     };
     reader.byte_records().map(read).collect()

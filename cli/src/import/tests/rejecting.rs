@@ -38,11 +38,11 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
     assert_eq!(
         written,
         [
-            vec!["_line", "_reason", "code", "note", "count"],
-            vec!["2", why, "a", "x\ny, \"z\"", "five"],
-            vec!["4", why, "b"],
-            vec!["5", why, "c", "n", "1", "more"],
-            vec!["6", why, "  d ", "\u{e9}", ""],
+            vec!["code", "note", "count", "_line", "_reason"],
+            vec!["a", "x\ny, \"z\"", "five", "2", why],
+            vec!["b", "4", why],
+            vec!["c", "n", "1", "more", "5", why],
+            vec!["  d ", "\u{e9}", "", "6", why],
         ]
     );
     // Going on takes what counts and drops what came after.
@@ -119,7 +119,7 @@ fn an_id_that_comes_again_with_other_values_is_told_with_the_first_line() {
 }
 
 #[test]
-fn the_journal_is_read_back_and_a_damaged_one_is_none() {
+fn the_journal_is_read_back_and_nothing_else_is_taken_for_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let file = JournalFile::new(Some(path.clone()));
@@ -127,8 +127,13 @@ fn the_journal_is_read_back_and_a_damaged_one_is_none() {
     let journal = Journal::new("task".to_owned());
     file.store(&journal).unwrap();
     assert_eq!(file.load().unwrap(), Some(journal));
-    std::fs::write(&path, b"{\"run\":").unwrap();
-    assert_eq!(file.load().unwrap(), None);
+    std::fs::write(&path, b"sku,name\n").unwrap();
+    assert!(
+        file.load()
+            .unwrap_err()
+            .to_string()
+            .contains("is not the state of an import")
+    );
     file.remove().unwrap();
     file.remove().unwrap();
     assert!(!path.exists());
