@@ -1,4 +1,4 @@
-//! The OpenAPI document of a service, made from the descriptions that its router is made from, and
+//! The `OpenAPI` document of a service, made from the descriptions that its router is made from, and
 //! the page that people read it on. Schemas come from the types that parse bodies and write
 //! answers.
 
@@ -88,17 +88,21 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
         .collect();
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": format!("SPICE Harvester: {}", surface.as_str()),
-            "version": version,
-            "summary": summary(surface),
-            "description": DESCRIPTION,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
+        "info": info(surface, version),
         "servers": [{"url": "/"}],
         "tags": tags,
         "paths": paths,
         "components": {"schemas": components, "headers": known_headers()},
+    })
+}
+
+fn info(surface: Surface, version: &str) -> Value {
+    json!({
+        "title": format!("SPICE Harvester: {}", surface.as_str()),
+        "version": version,
+        "summary": summary(surface),
+        "description": DESCRIPTION,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     })
 }
 

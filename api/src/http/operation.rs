@@ -1,4 +1,4 @@
-//! A call of a service, described: what the router is made of and what OpenAPI is made of. There
+//! A call of a service, described: what the router is made of and what `OpenAPI` is made of. There
 //! is no other way to register a handler, so none is left undescribed.
 
 use std::sync::Arc;

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Flag,
     /// One of a few words, the first when absent.
     Choice(&'static [&'static str]),
+    /// A UUID.
+    Identifier,
     /// A position or a time.
     Moment,
     /// A position or a command id.
@@ -80,6 +82,14 @@ impl Parameter {
     ) -> Self {
         Self {
             kind: Kind::Choice(choices),
+            ..Self::text(name, description)
+        }
+    }
+
+    /// A UUID.
+    pub(crate) const fn identifier(name: &'static str, description: &'static str) -> Self {
+        Self {
+            kind: Kind::Identifier,
             ..Self::text(name, description)
         }
     }

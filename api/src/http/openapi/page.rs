@@ -57,8 +57,14 @@ pub(super) fn render(document: &Value) -> String {
             article(&mut page, entry);
         }
     }
+    schemas(&mut page, &document["components"]["schemas"]);
+    let _ = writeln!(page, "</main><script>{SCRIPT}</script></body></html>");
+    page
+}
+
+fn schemas(page: &mut String, schemas: &Value) {
     page.push_str("<h2>Schemas</h2>");
-    for (name, schema) in object(&document["components"]["schemas"]) {
+    for (name, schema) in object(schemas) {
         let name = escape(name);
         let _ = write!(
             page,
@@ -67,8 +73,6 @@ pub(super) fn render(document: &Value) -> String {
         page.push_str(&shape::render(schema));
         page.push_str("</details></article>");
     }
-    let _ = write!(page, "</main><script>{SCRIPT}</script></body></html>\n");
-    page
 }
 
 fn entries(document: &Value) -> Vec<Entry<'_>> {
@@ -154,9 +158,10 @@ fn parameters(page: &mut String, parameters: &[Value]) {
         } else {
             ""
         };
-        let schema = parameter
-            .get("schema")
-            .unwrap_or(&parameter["content"]["application/json"]["schema"]);
+        let schema = match parameter.get("schema") {
+            Some(schema) => schema,
+            None => &parameter["content"]["application/json"]["schema"],
+        };
         let _ = write!(
             page,
             "<tr><td><code>{}</code></td><td class=\"note\">{}{required}</td><td>{}</td><td>{}</td></tr>",

@@ -7,7 +7,7 @@ use crate::http::{
     parameters::{Kind, Parameter, known},
 };
 
-/// A path as OpenAPI writes it.
+/// A path as `OpenAPI` writes it.
 pub(super) fn template(path: &str) -> String {
     path.replace("{*", "{")
 }
@@ -38,43 +38,18 @@ fn placeholders(path: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn in_path((before, name): (&str, &str)) -> Value {
-    let (description, schema) = match (before, name) {
-        (_, "db") => ("The database.", text(r"^[a-z](?:[_-]?[a-z0-9])*$", 3, 50)),
-        (_, "class") => ("A class, by id or by label.", text("", 1, 100)),
-        ("commands", "id") => (
-            "The id of a command.",
-            json!({"type": "string", "format": "uuid"}),
-        ),
-        (_, "id") => ("The id of an instance.", text("^[A-Za-z0-9_:-]+$", 1, 255)),
-        (_, "name") => (
-            "The name of a branch, which may hold `/`.",
-            text(known::BRANCH_PATTERN, 1, 100),
-        ),
-        (_, "handler") => ("A sink's handler.", text("", 1, 100)),
-        (_, "position") => (
-            "A position of the log.",
-            json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}),
-        ),
-        _ => ("", text("", 1, 255)),
+    let meant = if before == "commands" {
+        "command"
+    } else {
+        name
     };
-    let example = match (before, name) {
-        (_, "db") => "demo".into(),
-        (_, "class") => "Product".into(),
-        ("commands", "id") => "01928374-1111-7222-8333-444455556666".into(),
-        (_, "id") => "chair-1".into(),
-        (_, "name") => "main".into(),
-        (_, "handler") => "instance_worker".into(),
-        (_, "position") => 5.into(),
-        _ => Value::Null,
-    };
-    json!({
-        "name": name,
-        "in": "path",
-        "required": true,
-        "description": description,
-        "schema": schema,
-        "example": example,
-    })
+    let mut placeholders = known::PLACEHOLDERS.iter();
+    let found = placeholders.find(|placeholder| placeholder.name == meant);
+    let unknown = Parameter::text("", "");
+    let mut described = describe(found.unwrap_or(&unknown), "path");
+    described["name"] = name.into();
+    described["required"] = true.into();
+    described
 }
 
 fn text(pattern: &str, least: usize, most: usize) -> Value {
@@ -86,9 +61,13 @@ fn text(pattern: &str, least: usize, most: usize) -> Value {
 }
 
 fn in_query(parameter: &Parameter) -> Value {
+    describe(parameter, "query")
+}
+
+fn describe(parameter: &Parameter, place: &str) -> Value {
     let mut described = json!({
         "name": parameter.name,
-        "in": "query",
+        "in": place,
         "required": parameter.required,
         "description": parameter.description,
     });
@@ -121,6 +100,7 @@ fn schema(kind: Kind) -> Value {
         Kind::Choice(choices) => {
             json!({"type": "string", "enum": choices, "default": choices.first()})
         }
+        Kind::Identifier => json!({"type": "string", "format": "uuid"}),
         Kind::Moment => position_or("date-time"),
         Kind::Mark => position_or("uuid"),
         Kind::Object => json!({"type": "object"}),

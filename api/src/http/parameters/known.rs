@@ -89,3 +89,25 @@ pub(crate) const READ: &[Parameter] = &[BRANCH, AS_OF, AT_LEAST, TIMEOUT];
 
 /// A page.
 pub(crate) const PAGE: &[Parameter] = &[LIMIT, OFFSET];
+
+/// What the placeholders of paths stand for. The `{id}` after `commands` is a `command`.
+pub(crate) const PLACEHOLDERS: [Parameter; 7] = [
+    Parameter::text("db", "The database.")
+        .matching("^[a-z](?:[_-]?[a-z0-9])*$", 3, 50)
+        .like("demo"),
+    Parameter::text("class", "A class, by id or by label.")
+        .matching("", 1, 100)
+        .like("Product"),
+    Parameter::text("id", "The id of an instance.")
+        .matching("^[A-Za-z0-9_:-]+$", 1, 255)
+        .like("chair-1"),
+    Parameter::identifier("command", "The id of a command.")
+        .like("01928374-1111-7222-8333-444455556666"),
+    Parameter::text("name", "The name of a branch, which may hold `/`.")
+        .matching(BRANCH_PATTERN, 1, 100)
+        .like("main"),
+    Parameter::text("handler", "A sink's handler.")
+        .matching("", 1, 100)
+        .like("instance_worker"),
+    Parameter::whole("position", "A position of the log.").like("5"),
+];

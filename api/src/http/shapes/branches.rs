@@ -13,6 +13,7 @@ pub(crate) struct BranchList {
 
 /// A branch.
 #[derive(JsonSchema)]
+#[allow(clippy::struct_field_names)]
 pub(crate) struct Branch {
     pub(crate) name: String,
     /// Whether it is `main`.
