@@ -37,7 +37,8 @@ impl Writer {
     ) -> Result<History, Refusal> {
         let look = self.look(database, as_of).await?;
         let lineage = live(&look, branch)?.lineage.at(look.last());
-        let mut before = before.map_or(look.state.end(), |before| before.min(look.state.end()));
+        let end = look.state.end();
+        let mut before = before.unwrap_or(end).min(end);
         let mut commands = Vec::new();
         let mut passed = 0;
         while passed < MOST_PASSED {

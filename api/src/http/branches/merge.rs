@@ -15,7 +15,7 @@ use super::{
         MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody, VersionRollbackBody,
         resolutions, strategy,
     },
-    render::{self, Change, Counts, Undecided},
+    render::{self, ChangedAggregate, Counts, Undecided},
     rest_name,
 };
 use crate::{
@@ -33,7 +33,7 @@ const LISTED: usize = 1_000;
 
 /// `{merged, command_id?, changes, conflicts}`
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Merged<'a> {
+pub(crate) struct MergeAnswer<'a> {
     /// `success`
     status: &'static str,
     message: &'a str,
@@ -49,7 +49,7 @@ pub(crate) struct Merged<'a> {
     #[schemars(with = "Option<u64>")]
     position: Option<LogPosition>,
     /// What changed on the branch: the first thousand.
-    changes: Vec<Change<'a>>,
+    changes: Vec<ChangedAggregate<'a>>,
     /// What is undecided, of a dry run: the first thousand.
     conflicts: Vec<Undecided<'a>>,
     /// How many conflicts there are, when not all are told.
@@ -182,7 +182,7 @@ async fn try_out(call: &Call, wish: Wish) -> Answer {
         .map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
     let first = |count: usize| ..count.min(LISTED);
     let conflicts = plan.conflicts.len();
-    let shape = Merged {
+    let shape = MergeAnswer {
         status: "success",
         message: if plan.conflicts.is_empty() {
             "this is what would happen; nothing was done"
@@ -209,7 +209,7 @@ async fn really(call: &Call, wish: Wish) -> Answer {
     let receipt = &submitted.receipt;
     let writer = &call.api.engine.writer;
     let made = writer.made(receipt, &wish.branch, LISTED).await?;
-    let shape = Merged {
+    let shape = MergeAnswer {
         status: "success",
         message,
         merged: true,

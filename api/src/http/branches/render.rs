@@ -17,7 +17,7 @@ use crate::{
 
 /// One aggregate that differs.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Change<'a> {
+pub(crate) struct ChangedAggregate<'a> {
     aggregate_id: String,
     #[schemars(with = "Option<String>")]
     class_id: Option<&'a ClassName>,
@@ -90,7 +90,7 @@ pub(crate) struct DiffAnswer<'a> {
     /// The position at which both are looked at.
     #[schemars(with = "u64")]
     position: LogPosition,
-    changes: Vec<Change<'a>>,
+    changes: Vec<ChangedAggregate<'a>>,
     /// The count of all changes, not of this page alone.
     summary: Counts,
     /// The next page's `cursor`, when there is one.
@@ -113,8 +113,8 @@ impl<'a> DiffAnswer<'a> {
     }
 }
 
-pub(crate) fn changes(differences: &[Difference]) -> Vec<Change<'_>> {
-    differences.iter().map(Change::of).collect()
+pub(crate) fn changes(differences: &[Difference]) -> Vec<ChangedAggregate<'_>> {
+    differences.iter().map(ChangedAggregate::of).collect()
 }
 
 pub(crate) fn undecided(conflicts: &[Conflict]) -> Vec<Undecided<'_>> {
@@ -132,7 +132,7 @@ pub(crate) fn undecided(conflicts: &[Conflict]) -> Vec<Undecided<'_>> {
         .collect()
 }
 
-impl<'a> Change<'a> {
+impl<'a> ChangedAggregate<'a> {
     fn of(difference: &'a Difference) -> Self {
         let (class_id, instance_id) = match &difference.aggregate {
             AggregateId::OntologyClass(_, _, class) => (Some(class), None),

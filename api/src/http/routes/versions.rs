@@ -12,7 +12,7 @@ use crate::http::{
             VersionRollbackBody,
         },
         diff, merge,
-        merge::Merged,
+        merge::MergeAnswer,
         render::DiffAnswer,
     },
     operation::{Operation, Subject, reads, writes},
@@ -99,7 +99,7 @@ pub(super) fn gateway() -> Subject {
         .notes(OURS)
         .body::<MergeBody>()
         .example(json!({"into": "main", "strategy": "fail", "dry_run": true}))
-        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED),
         writes(
             Method::POST,
@@ -111,7 +111,7 @@ pub(super) fn gateway() -> Subject {
         .notes(OURS)
         .optional_body::<RebaseBody>()
         .example(json!({"onto": "main"}))
-        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED)
         .fails(&[ErrorCode::Forbidden]),
         writes(
@@ -124,7 +124,7 @@ pub(super) fn gateway() -> Subject {
         .notes("What was deleted since stays deleted; it is told in `stay_deleted`.")
         .body::<RollbackBody>()
         .example(json!({"to_position": 2, "dry_run": true}))
-        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED),
         writes(
             Method::POST,
@@ -135,7 +135,7 @@ pub(super) fn gateway() -> Subject {
         )
         .body::<OlderMergeBody>()
         .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
-        .answers::<Merged<'static>>(200, "What would be done, and what is undecided.")
+        .answers::<MergeAnswer<'static>>(200, "What would be done, and what is undecided.")
         .fails(REFUSED),
         writes(
             Method::POST,
@@ -147,7 +147,7 @@ pub(super) fn gateway() -> Subject {
         .notes(OURS)
         .body::<OlderMergeBody>()
         .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
-        .decides::<Merged<'static>>(200, "Done.")
+        .decides::<MergeAnswer<'static>>(200, "Done.")
         .fails(REFUSED),
     ])
 }
@@ -188,7 +188,7 @@ pub(super) fn oms() -> Subject {
         .notes(OURS)
         .body::<VersionMergeBody>()
         .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
-        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED),
         writes(
             Method::POST,
@@ -199,7 +199,7 @@ pub(super) fn oms() -> Subject {
         )
         .body::<VersionRollbackBody>()
         .example(json!({"branch": "main", "to_position": 2, "dry_run": true}))
-        .decides::<Merged<'static>>(200, "Done, or what would be done.")
+        .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED),
     ])
 }
