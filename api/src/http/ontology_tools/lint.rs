@@ -9,7 +9,7 @@ use serde_json::Value;
 use spice_core::{
     error::Violation,
     id::InstanceRef,
-    json::Properties,
+    json::{Json, Properties},
     name::ClassName,
     ontology::{ChangeLint, Class, Finding, Schema, Severity, structure},
     port::graph::{Entity, Version},
@@ -42,17 +42,7 @@ pub(crate) struct LintAnswer {
 pub(crate) async fn lint(mut call: Call) -> Answer {
     let name = call.segment(5)?;
     let body = call.document().await?;
-    let fields: serde_json::Map<String, Value> = body
-        .read()
-        .map_err(|_| call.shape("body", "type", "the change of a class is an object"))?;
-    let deletes = match fields.get("delete") {
-        None => false,
-        Some(Value::Bool(true)) if fields.len() == 1 => true,
-        Some(other) => {
-            let message = "delete is true, and stands alone";
-            return Err(call.shape_of("delete", "type", other.clone(), message));
-        }
-    };
+    let deletes = is_deletion(&call, &body)?;
     let reading = call.reading(Needs::GRAPH).await?;
     let before = reading.schema(&call.api).await?;
     let class = reading.class(&call.api, &name).await?;
@@ -70,16 +60,7 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
         class: &class.id,
     };
     let mut findings = step.told_by_definition();
-    let mut checked = 0;
-    let mut change = ChangeLint::between(&before, &after, &class.id);
-    let counted: Vec<ClassName> = change.counted().cloned().collect();
-    for counted in &counted {
-        checked += each(&call, &reading, counted, |at, properties| {
-            change.look(counted, &at.id, properties);
-        })
-        .await?;
-    }
-    findings.extend(change.finish());
+    let (counted, mut checked) = step.counted(&call, &reading, &mut findings).await?;
     if deletes {
         let (references, more) = step.references(&call, &reading, &counted).await?;
         findings.extend(references);
@@ -93,6 +74,21 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
         findings,
     };
     answer::json(StatusCode::OK, &answer)
+}
+
+/// Whether the body asks for the deletion of the class, and not for a change.
+fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
+    let fields: serde_json::Map<String, Value> = body
+        .read()
+        .map_err(|_| call.shape("body", "type", "the change of a class is an object"))?;
+    match fields.get("delete") {
+        None => Ok(false),
+        Some(Value::Bool(true)) if fields.len() == 1 => Ok(true),
+        Some(other) => {
+            let message = "delete is true, and stands alone";
+            Err(call.shape_of("delete", "type", other.clone(), message))
+        }
+    }
 }
 
 /// Shows every live instance of a class, page by page; tells how many there are.
@@ -150,6 +146,27 @@ impl Step<'_> {
             told.extend(children.map(|child| self.orphan(child)));
         }
         told
+    }
+
+    /// Adds what the instances of the class and of those below it tell; says whose were looked at,
+    /// and how many they are.
+    async fn counted(
+        &self,
+        call: &Call,
+        reading: &Reading,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(Vec<ClassName>, u64), Failure> {
+        let mut change = ChangeLint::between(self.before, self.after, self.class);
+        let counted: Vec<ClassName> = change.counted().cloned().collect();
+        let mut checked = 0;
+        for class in &counted {
+            checked += each(call, reading, class, |at, properties| {
+                change.look(class, &at.id, properties);
+            })
+            .await?;
+        }
+        findings.extend(change.finish());
+        Ok((counted, checked))
     }
 
     fn orphan(&self, child: &Class) -> Finding {

@@ -97,29 +97,9 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
     let body: ImportBody = call.json().await?;
-    let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
-    let sequences = sequences(&call, &reading).await?;
-    let mut changes = Vec::new();
-    // All is checked before anything is written.
-    for imported in body.classes {
-        let class = schema.declared(&imported.class_id).cloned();
-        let (class, known) = class
-            .zip(sequences.get(imported.class_id.as_str()).copied())
-            .ok_or_else(|| no_class(&imported.class_id))?;
-        let expected = imported.event_sequence.map_or(known, Sequence);
-        let patch = relabel(&call, &class, imported)?;
-        if let Some(patch) = patch {
-            changes.push(Change {
-                class: class.id.clone(),
-                patch,
-                expected,
-            });
-        }
-    }
     let mut commands: Vec<Value> = Vec::new();
     let mut completed = true;
-    for change in changes {
+    for change in changes(&call, body).await? {
         let action = Action::UpdateClass {
             branch: branch.clone(),
             class: change.class.clone(),
@@ -145,6 +125,29 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     };
     let data = json!({"commands": commands, "count": commands.len()});
     answer::api(status, word, "labels are set, one command a class", data)
+}
+
+/// What is to change: all of it is checked before anything is written.
+async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> {
+    let reading = call.reading(Needs::NOTHING).await?;
+    let schema = reading.schema(&call.api).await?;
+    let sequences = sequences(call, &reading).await?;
+    let mut changes = Vec::new();
+    for imported in body.classes {
+        let class = schema.declared(&imported.class_id).cloned();
+        let (class, known) = class
+            .zip(sequences.get(imported.class_id.as_str()).copied())
+            .ok_or_else(|| no_class(&imported.class_id))?;
+        let expected = imported.event_sequence.map_or(known, Sequence);
+        if let Some(patch) = relabel(call, &class, imported)? {
+            changes.push(Change {
+                class: class.id.clone(),
+                patch,
+                expected,
+            });
+        }
+    }
+    Ok(changes)
 }
 
 /// The sequence of each class.

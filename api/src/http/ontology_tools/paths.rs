@@ -18,45 +18,34 @@ use crate::{
     },
 };
 
+/// What is asked for.
+struct Wish<'a> {
+    start: &'a str,
+    end: Option<&'a str>,
+    max_depth: u64,
+    only_shortest: bool,
+}
+
 pub(crate) async fn paths(call: Call) -> Answer {
-    let start = one_of(&call, "start_entity", "source_class")?.ok_or_else(|| {
-        Failure::new(ErrorCode::InvalidQuery, "start_entity is missing")
-            .with("field", "start_entity")
-    })?;
-    let end = one_of(&call, "end_entity", "target_class")?;
-    let max_depth = call.number("max_depth")?.unwrap_or(3);
-    let only_shortest = match call.parameter("path_type") {
-        None | Some("shortest") => true,
-        Some("all") => false,
-        Some(other) => {
-            let message = format!("path_type is shortest or all, not {other:?}");
-            return Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", "path_type"));
-        }
-    };
+    let wish = wish(&call)?;
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
-    let (mut ways, more) = match end {
-        Some(end) => schema_paths(&schema, start, end, max_depth)?,
-        None => (reachable(&schema, start, max_depth)?, false),
-    };
-    if let (true, Some(_), Some(least)) = (only_shortest, end, ways.first().map(|way| way.length)) {
-        ways.retain(|way| way.length == least);
-    }
-    let from = schema.resolve(start).cloned();
-    let to = end.and_then(|end| schema.resolve(end)).cloned();
+    let (ways, more) = find(&schema, &wish)?;
+    let from = schema.resolve(wish.start);
+    let to = wish.end.and_then(|end| schema.resolve(end));
     let told: Vec<Value> = ways
         .iter()
-        .map(|way| told(&call, &schema, from.as_deref(), way))
+        .map(|way| told(&call, &schema, from.map(AsRef::as_ref), way))
         .collect();
     let lengths = || ways.iter().map(|way| way.length);
     let answer = json!({
         "status": "success",
         "message": format!("{} paths found", ways.len()),
         "query": {
-            "start_entity": start,
-            "end_entity": end,
-            "max_depth": max_depth,
-            "path_type": if only_shortest { "shortest" } else { "all" },
+            "start_entity": wish.start,
+            "end_entity": wish.end,
+            "max_depth": wish.max_depth,
+            "path_type": if wish.only_shortest { "shortest" } else { "all" },
         },
         "paths": told,
         "more": more,
@@ -68,11 +57,44 @@ pub(crate) async fn paths(call: Call) -> Answer {
         },
         "metadata": {
             "language": call.language(),
-            "start_id": from.map(|class| class.id.clone()),
-            "end_id": to.map(|class| class.id.clone()),
+            "start_id": from.map(|class| &class.id),
+            "end_id": to.map(|class| &class.id),
         },
     });
     answer::json(StatusCode::OK, &answer)
+}
+
+fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
+    let start = one_of(call, "start_entity", "source_class")?.ok_or_else(|| {
+        Failure::new(ErrorCode::InvalidQuery, "start_entity is missing")
+            .with("field", "start_entity")
+    })?;
+    let only_shortest = match call.parameter("path_type") {
+        None | Some("shortest") => true,
+        Some("all") => false,
+        Some(other) => {
+            let message = format!("path_type is shortest or all, not {other:?}");
+            return Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", "path_type"));
+        }
+    };
+    Ok(Wish {
+        start,
+        end: one_of(call, "end_entity", "target_class")?,
+        max_depth: call.number("max_depth")?.unwrap_or(3),
+        only_shortest,
+    })
+}
+
+/// The ways, and whether there are more.
+fn find(schema: &Schema, wish: &Wish<'_>) -> Result<(Vec<SchemaPath>, bool), Failure> {
+    let Some(end) = wish.end else {
+        return Ok((reachable(schema, wish.start, wish.max_depth)?, false));
+    };
+    let (mut ways, more) = schema_paths(schema, wish.start, end, wish.max_depth)?;
+    if let (true, Some(least)) = (wish.only_shortest, ways.first().map(|way| way.length)) {
+        ways.retain(|way| way.length == least);
+    }
+    Ok((ways, more))
 }
 
 /// A parameter under its two names.

@@ -49,19 +49,7 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
 }
 
 pub(crate) async fn check_circular(mut call: Call) -> Answer {
-    let has_body = call
-        .header("content-length")
-        .is_some_and(|length| length != "0")
-        || call.header("transfer-encoding").is_some();
-    let definition = if has_body {
-        Some(call.document().await?)
-    } else {
-        None
-    };
-    let class = definition
-        .map(|definition| Class::create(&definition))
-        .transpose();
-    let class = class.map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
+    let class = optional_class(&mut call).await?;
     let reading = call.reading(Needs::NOTHING).await?;
     let before = reading.schema(&call.api).await?;
     let after = match class {
@@ -93,6 +81,21 @@ pub(crate) async fn check_circular(mut call: Call) -> Answer {
         "truncated": cycles.truncated,
     });
     answer::success("the cycles are found", data)
+}
+
+/// The class in the body, if there is a body.
+async fn optional_class(call: &mut Call) -> Result<Option<Class>, Failure> {
+    let has_body = call
+        .header("content-length")
+        .is_some_and(|length| length != "0")
+        || call.header("transfer-encoding").is_some();
+    if !has_body {
+        return Ok(None);
+    }
+    let class = Class::create(&call.document().await?);
+    class
+        .map(Some)
+        .map_err(|refusal| Failure::of_refusal(call.surface, refusal))
 }
 
 /// The classes with one more.
