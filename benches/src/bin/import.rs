@@ -5,7 +5,6 @@
 //! `cargo run --release -p spice-benches --bin import [-- --rows 1000000]`
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     io::{BufWriter, Write as _},
     path::Path,
@@ -71,7 +70,7 @@ fn row(number: u64) -> String {
         "item-{number},Item number {number},{}.{:02},{stock},{},2026-11-{:02},\"kept dry and cool, handled with care\",customer-{}\n",
         number % 1_000,
         number % 100,
-        number % 2 == 0,
+        number.is_multiple_of(2),
         number % 28 + 1,
         number % 1_000
     )
@@ -147,8 +146,7 @@ async fn bulk(rows: u64) -> anyhow::Result<f64> {
             if number > call * ROWS {
                 body.push(',');
             }
-            // Writing to a string cannot fail.
-            drop(write!(body, "{}", item(number)));
+            body.push_str(&item(number).to_string());
         }
         body.push_str("]}");
         body
