@@ -1,4 +1,4 @@
-//! Every call that the client can make, in one table: [`ALL`] is compared with the api's OpenAPI
+//! Every call that the client can make, in one table: [`ALL`] is compared with the api's `OpenAPI`
 //! document.
 
 use reqwest::Method;

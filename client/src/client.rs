@@ -13,7 +13,7 @@ use crate::{Error, Request, Retries, calls::Call};
 
 /// Idle connections that are kept, and for how long.
 const IDLE: usize = 8;
-const IDLE_FOR: Duration = Duration::from_secs(60);
+const IDLE_FOR: Duration = Duration::from_mins(1);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A client of one gateway. Clones share its connections.

@@ -122,15 +122,14 @@ impl<'c> Events<'c> {
 
     /// What is open, or is now.
     async fn response(&mut self) -> Result<&mut reqwest::Response, Error> {
-        let response = match self.response.take() {
-            Some(response) => response,
-            None => {
-                if self.again {
-                    tokio::time::sleep(self.pause).await;
-                }
-                self.again = true;
-                self.request.reopen(self.last.as_deref()).await?
+        let response = if let Some(open) = self.response.take() {
+            open
+        } else {
+            if self.again {
+                tokio::time::sleep(self.pause).await;
             }
+            self.again = true;
+            self.request.reopen(self.last.as_deref()).await?
         };
         Ok(self.response.insert(response))
     }

@@ -29,6 +29,7 @@ impl Read {
 
     /// The same, at a position or a time.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value)] // a number or a text
     pub fn as_of(mut self, moment: impl ToString) -> Self {
         self.as_of = Some(moment.to_string());
         self
@@ -36,6 +37,7 @@ impl Read {
 
     /// The same, once a position or a command shows.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value)] // a number or a text
     pub fn at_least(mut self, shown: impl ToString) -> Self {
         self.at_least = Some(shown.to_string());
         self

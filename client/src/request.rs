@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{Client, Error, Read, Refusal, Write, client::causes, retry::jitter};
 
 /// How long an answer may take, beside the time that the request asks the server to wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request that is not sent yet.
 #[derive(Debug)]

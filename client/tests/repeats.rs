@@ -1,4 +1,5 @@
 //! What is sent again, and what is not: against a server on a socket that answers by a script.
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 
