@@ -276,72 +276,13 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
                 &database,
             )?])
         }
-        EventType::BranchCreated => {
-            let event: BranchCreated = envelope.data.read()?;
-            let generation = BranchGeneration(envelope.position);
-            let branch = BranchState {
-                lineage: Lineage::above(event.branch.clone(), generation, &event.base),
-                name: event.branch,
-                generation,
-                sequence,
-                from: Some(event.from),
-                from_position: event.from_position,
-                contains: event.contains,
-                created_at: envelope.occurred_at,
-                live: true,
-            };
-            Ok(vec![of_database(
-                envelope,
-                ModelKey::branch(&branch.name),
-                &branch,
-            )?])
-        }
-        EventType::BranchDeleted => {
-            let event: BranchDeleted = envelope.data.read()?;
-            let branch = BranchState {
-                lineage: Lineage::main(),
-                generation: event.branch_generation,
-                sequence,
-                from: None,
-                from_position: LogPosition::ZERO,
-                contains: Vec::new(),
-                created_at: envelope.occurred_at,
-                live: false,
-                name: event.branch,
-            };
-            Ok(vec![of_database(
-                envelope,
-                ModelKey::branch(&branch.name),
-                &branch,
-            )?])
-        }
-        EventType::BranchMerged => {
-            let event: BranchMerged = envelope.data.read()?;
-            Ok(vec![of_database(
-                envelope,
-                ModelKey::branch(&event.branch),
-                &event.state,
-            )?])
-        }
-        EventType::BranchRebased => {
-            let event: BranchRebased = envelope.data.read()?;
-            let generation = BranchGeneration(envelope.position);
-            let branch = BranchState {
-                lineage: Lineage::above(event.branch.clone(), generation, &event.base),
-                name: event.branch,
-                generation,
-                sequence,
-                from: Some(event.from),
-                from_position: event.from_position,
-                contains: event.contains,
-                created_at: event.created_at,
-                live: true,
-            };
-            Ok(vec![of_database(
-                envelope,
-                ModelKey::branch(&branch.name),
-                &branch,
-            )?])
+        EventType::BranchCreated
+        | EventType::BranchDeleted
+        | EventType::BranchMerged
+        | EventType::BranchRebased => {
+            let branch = branch_state(envelope, sequence)?;
+            let key = ModelKey::branch(&branch.name);
+            Ok(vec![of_database(envelope, key, &branch)?])
         }
         EventType::OntologyClassCreated
         | EventType::OntologyClassUpdated
@@ -364,6 +305,57 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
             Ok(vec![of_database(envelope, key, &event)?])
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// The state of a branch after an event of it.
+fn branch_state(envelope: &Envelope, sequence: Sequence) -> Result<BranchState, serde_json::Error> {
+    match envelope.event_type {
+        EventType::BranchCreated => {
+            let event: BranchCreated = envelope.data.read()?;
+            let generation = BranchGeneration(envelope.position);
+            Ok(BranchState {
+                lineage: Lineage::above(event.branch.clone(), generation, &event.base),
+                name: event.branch,
+                generation,
+                sequence,
+                from: Some(event.from),
+                from_position: event.from_position,
+                contains: event.contains,
+                created_at: envelope.occurred_at,
+                live: true,
+            })
+        }
+        EventType::BranchDeleted => {
+            let event: BranchDeleted = envelope.data.read()?;
+            Ok(BranchState {
+                lineage: Lineage::main(),
+                generation: event.branch_generation,
+                sequence,
+                from: None,
+                from_position: LogPosition::ZERO,
+                contains: Vec::new(),
+                created_at: envelope.occurred_at,
+                live: false,
+                name: event.branch,
+            })
+        }
+        EventType::BranchMerged => Ok(envelope.data.read::<BranchMerged>()?.state),
+        _ => {
+            let event: BranchRebased = envelope.data.read()?;
+            let generation = BranchGeneration(envelope.position);
+            Ok(BranchState {
+                lineage: Lineage::above(event.branch.clone(), generation, &event.base),
+                name: event.branch,
+                generation,
+                sequence,
+                from: Some(event.from),
+                from_position: event.from_position,
+                contains: event.contains,
+                created_at: event.created_at,
+                live: true,
+            })
+        }
     }
 }
 

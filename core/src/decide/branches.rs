@@ -218,7 +218,7 @@ fn needed<T>(needs: &mut Vec<Need>, answer: Result<T, Stop>) -> Result<Option<T>
     }
 }
 
-fn refuse_too_many(count: usize) -> Result<(), Refusal> {
+pub(super) fn refuse_too_many(count: usize) -> Result<(), Refusal> {
     if count <= MOST {
         return Ok(());
     }

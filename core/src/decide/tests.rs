@@ -9,6 +9,7 @@ mod instances;
 mod many;
 mod merge;
 mod rebase;
+mod together;
 mod unique;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -29,6 +30,9 @@ use crate::{
     name::{DatabaseName, PropertyName},
     time::Timestamp,
 };
+
+/// How often a decision may ask.
+const ROUNDS: usize = 6;
 
 /// A log in memory, with a registry that has every entry; what is recent is asked of nobody.
 #[derive(Clone)]
@@ -102,13 +106,14 @@ impl Desk {
 
     fn try_decide(&mut self, action: Action) -> Result<Vec<Envelope>, Refusal> {
         let (moment, command) = self.ask(action);
-        loop {
+        for _ in 0..=ROUNDS {
             match decide(&self.state, &moment, &command) {
                 Ok(envelopes) => return Ok(envelopes),
                 Err(Stop::Refused(refusal)) => return Err(refusal),
                 Err(Stop::Needs(needs)) => self.provide(needs),
             }
         }
+        panic!("{command:?} asks more than {ROUNDS} times");
     }
 
     fn provide(&mut self, needs: Vec<Need>) {

@@ -33,16 +33,17 @@ pub(in crate::decide) fn judged(sides: [&str; 3], is_rebase: bool) -> Cell {
     let sides = [base.as_ref(), source.as_ref(), target.as_ref()];
     let (database, branch) = ("demo".parse().unwrap(), "main".parse().unwrap());
     let aggregate = AggregateId::Instance(database, branch, class, id);
-    let case = Case::read(key.clone(), aggregate, sides).unwrap();
+    let case = Case::read(key, aggregate, sides).unwrap();
     match judge(&case, is_rebase) {
         Verdict::Settled(Outcome::Keep) => Cell::Keep,
         Verdict::Settled(Outcome::Delete) => Cell::Delete,
         Verdict::Settled(Outcome::Put(fields)) => {
             let mut settled = case;
             settled.settle(Outcome::Put(fields));
-            match settled.outcome == Outcome::Keep {
-                true => Cell::Keep,
-                false => Cell::Put,
+            if settled.outcome == Outcome::Keep {
+                Cell::Keep
+            } else {
+                Cell::Put
             }
         }
         Verdict::StaysDeleted(Outcome::Delete) => Cell::DeletesForGood,

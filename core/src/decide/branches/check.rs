@@ -50,11 +50,11 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
             Outcome::Put(fields) => match instance.checked(fields, &mut broken) {
                 Some(candidate) => {
                     instance.check_references(&candidate, &mut needs, &mut broken)?;
-                    claims.change(place, class, Some(&candidate))?;
+                    claims.change(place, class, Some(&candidate));
                 }
-                None => claims.change(place, class, None)?,
+                None => claims.change(place, class, None),
             },
-            Outcome::Delete => claims.change(place, class, None)?,
+            Outcome::Delete => claims.change(place, class, None),
             Outcome::Keep => {
                 if let Some(fields) = case.target.fields()
                     && met.contains(&case.key)

@@ -51,7 +51,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         place: usize,
         class: &'w ClassName,
         candidate: Option<&Candidate>,
-    ) -> Result<(), Stop> {
+    ) {
         let target = &self.work.cases[place].target;
         let had = match (self.classes.before().get(class), target.fields()) {
             (Some(class), Some(fields)) => unique_pairs(class, fields),
@@ -59,7 +59,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         };
         let wants = candidate.map_or_else(Vec::new, |candidate| candidate.unique.clone());
         if had.is_empty() && wants.is_empty() {
-            return Ok(());
+            return;
         }
         let index = self.changes.len();
         for (property, digest, _) in &wants {
@@ -77,7 +77,6 @@ impl<'w, 'a> Claims<'w, 'a> {
             had,
             wants,
         });
-        Ok(())
     }
 
     /// What changes hands, by place of the case.

@@ -41,19 +41,22 @@ pub(super) fn judge(case: &Case, is_rebase: bool) -> Verdict {
         return Verdict::Settled(take_whole(source));
     }
     if is_rebase && source.is_deleted() && target.is_live() {
-        return match () {
-            () if target.is_same(base) => Verdict::Settled(Outcome::Delete),
-            () if source.is_same(base) => Verdict::StaysDeleted(Outcome::Delete),
-            () => Verdict::DeleteAgainstChange,
+        return if target.is_same(base) {
+            Verdict::Settled(Outcome::Delete)
+        } else if source.is_same(base) {
+            Verdict::StaysDeleted(Outcome::Delete)
+        } else {
+            Verdict::DeleteAgainstChange
         };
     }
     if source.is_same(base) || source.is_same(target) {
         return Verdict::Settled(Outcome::Keep);
     }
     if target.is_deleted() {
-        return match base.is_deleted() {
-            true => Verdict::StaysDeleted(Outcome::Keep),
-            false => Verdict::DeleteAgainstChange,
+        return if base.is_deleted() {
+            Verdict::StaysDeleted(Outcome::Keep)
+        } else {
+            Verdict::DeleteAgainstChange
         };
     }
     match (source.fields(), target.fields()) {
@@ -242,9 +245,10 @@ impl<'a> Resolutions<'a> {
         let Some(side) = side else {
             return Ok(None);
         };
-        let (keeper, deleted) = match case.source.is_deleted() {
-            true => (Side::Ours, Outcome::Delete),
-            false => (Side::Theirs, Outcome::Keep),
+        let (keeper, deleted) = if case.source.is_deleted() {
+            (Side::Ours, Outcome::Delete)
+        } else {
+            (Side::Theirs, Outcome::Keep)
         };
         let is_final = is_rebase || case.target.is_deleted();
         if side == keeper
@@ -266,10 +270,10 @@ impl<'a> Resolutions<'a> {
 
     /// Applies what is given for conflicts with the ontology, and has not met anything yet. Tells
     /// whether there was any.
-    pub(super) fn mend(&mut self, work: &mut Work, broken: &[Conflict]) -> Result<bool, Stop> {
+    pub(super) fn mend(&mut self, work: &mut Work, broken: &[Conflict]) -> bool {
         let mut mended = false;
         if self.met.iter().all(|met| *met) {
-            return Ok(false);
+            return false;
         }
         let places: HashMap<String, usize> = (work.cases.iter().enumerate())
             .map(|(place, case)| (case.aggregate.to_string(), place))
@@ -290,7 +294,7 @@ impl<'a> Resolutions<'a> {
                 }
             }
         }
-        Ok(mended)
+        mended
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn work_out<'a>(
     work.gather(keys.unwrap_or_default())?;
     settle::settle(&mut work, strategy, &mut resolutions)?;
     let mut broken = check(&mut work)?;
-    while resolutions.mend(&mut work, &broken)? {
+    while resolutions.mend(&mut work, &broken) {
         broken = check(&mut work)?;
     }
     resolutions.refuse_idle()?;

@@ -81,7 +81,7 @@ fn sequence(work: &Work, case: &Case) -> Sequence {
 }
 
 fn created_at(draft: &Draft, case: &Case) -> Timestamp {
-    let version = case.target.version().or(case.source.version());
+    let version = case.target.version().or_else(|| case.source.version());
     version.map_or(draft.moment.occurred_at, |version| version.state.created_at)
 }
 

@@ -1,10 +1,16 @@
-//! Random histories of branches, beside a model that keeps whole maps: what each branch showed at
-//! every position, and what it holds.
+//! Random histories of branches, beside a model that keeps whole maps.
+
+mod model;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use self::{
+    model::{Branch, Expected, Held, Item, Model, Shows},
+    steps::{IDS, Step, step},
+};
 use super::{
     merge::{merge, merge_with, planned},
     *,
@@ -13,174 +19,6 @@ use crate::{command::Strategy as Deciding, decide::Plan};
 
 const NAMES: [&str; 4] = ["main", "a", "b", "a/c"];
 const STRATEGIES: [Deciding; 3] = [Deciding::Fail, Deciding::Ours, Deciding::Theirs];
-
-type Item = BTreeMap<String, String>;
-/// What a branch shows: a tombstone is none.
-type Shows = BTreeMap<String, Option<Item>>;
-/// Generations, each with the last position of it that is held.
-type Held = BTreeMap<u64, u64>;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Put(usize, usize, [Option<u8>; 3]),
-    Delete(usize, usize),
-    Fork(usize, Option<usize>),
-    Merge(usize, usize, usize),
-    Rebase(usize, usize, usize),
-    RollBack(usize, usize),
-    Reflect,
-}
-
-#[derive(Clone)]
-struct Branch {
-    generation: u64,
-    shows: Shows,
-    held: Held,
-}
-
-#[derive(Clone, Default)]
-struct Model {
-    branches: BTreeMap<&'static str, Branch>,
-    past: BTreeMap<u64, Vec<(u64, Branch)>>,
-}
-
-/// What a merge should come to.
-#[derive(Default)]
-struct Expected {
-    shows: Shows,
-    conflicts: BTreeSet<(String, Option<String>)>,
-    stay_deleted: BTreeSet<String>,
-}
-
-impl Model {
-    fn note(&mut self, name: &str, position: u64) {
-        let branch = self.branches[name].clone();
-        let past = self.past.entry(branch.generation).or_default();
-        past.push((position, branch));
-    }
-
-    fn at(&self, generation: u64, position: u64) -> &Branch {
-        let past = self.past[&generation].iter().rev();
-        &past.clone().find(|(at, _)| *at <= position).unwrap().1
-    }
-
-    fn held(&self, name: &str, last: u64) -> Held {
-        let branch = &self.branches[name];
-        let mut held = branch.held.clone();
-        held.insert(branch.generation, last);
-        held
-    }
-
-    fn base(&self, one: &str, other: &str, last: u64) -> Shows {
-        let (one, other) = (self.held(one, last), self.held(other, last));
-        let common = one.iter().filter_map(|(generation, position)| {
-            let known = other.get(generation)?;
-            Some((*position.min(known), *generation))
-        });
-        let (position, generation) = common.max().unwrap();
-        self.at(generation, position).shows.clone()
-    }
-
-    fn expect(
-        &self,
-        (source, target): (&str, &str),
-        last: u64,
-        strategy: Deciding,
-        is_rebase: bool,
-    ) -> Expected {
-        let base = self.base(source, target, last);
-        let (source, target) = (&self.branches[source].shows, &self.branches[target].shows);
-        let mut expected = Expected {
-            shows: target.clone(),
-            ..Expected::default()
-        };
-        for (id, theirs) in source {
-            let (known, ours) = (base.get(id), target.get(id));
-            let changed = known != Some(theirs);
-            match (theirs, ours) {
-                (_, None) if is_rebase => drop(expected.shows.insert(id.clone(), theirs.clone())),
-                (Some(_), None) if changed => {
-                    expected.shows.insert(id.clone(), theirs.clone());
-                }
-                (Some(_), Some(None)) if changed => {
-                    if known != Some(&None) && strategy == Deciding::Fail {
-                        expected.conflicts.insert((id.clone(), None));
-                    } else {
-                        expected.stay_deleted.insert(id.clone());
-                    }
-                }
-                (None, Some(Some(_))) if changed || is_rebase => {
-                    let is_open = changed && known != ours;
-                    match strategy {
-                        Deciding::Fail if is_open => {
-                            expected.conflicts.insert((id.clone(), None));
-                            continue;
-                        }
-                        Deciding::Ours if is_open && !is_rebase => continue,
-                        Deciding::Ours if is_open => {
-                            expected.stay_deleted.insert(id.clone());
-                        }
-                        _ if !changed => {
-                            expected.stay_deleted.insert(id.clone());
-                        }
-                        _ => {}
-                    }
-                    expected.shows.insert(id.clone(), None);
-                }
-                (Some(theirs), Some(Some(ours))) => {
-                    let known = known.cloned().flatten().unwrap_or_default();
-                    let merged = expected.both_live(id, [&known, theirs, ours], strategy);
-                    expected.shows.insert(id.clone(), Some(merged));
-                }
-                _ => {}
-            }
-        }
-        expected.unique(target);
-        expected
-    }
-}
-
-impl Expected {
-    fn both_live(&mut self, id: &str, [known, theirs, ours]: [&Item; 3], with: Deciding) -> Item {
-        let mut merged = Item::new();
-        let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
-        for name in names {
-            let (base, their, our) = (known.get(name), theirs.get(name), ours.get(name));
-            let taken = if their == base {
-                our
-            } else if our == base || our == their {
-                their
-            } else {
-                match with {
-                    Deciding::Fail => {
-                        self.conflicts.insert((id.to_owned(), Some(name.clone())));
-                        our
-                    }
-                    Deciding::Ours => our,
-                    Deciding::Theirs => their,
-                }
-            };
-            if let Some(value) = taken {
-                merged.insert(name.clone(), value.clone());
-            }
-        }
-        merged
-    }
-
-    /// What changes must not have a code that another has.
-    fn unique(&mut self, before: &Shows) {
-        let code = |item: &Option<Item>| item.as_ref().and_then(|item| item.get("code").cloned());
-        for (id, item) in &self.shows {
-            let (Some(own), false) = (code(item), before.get(id) == Some(item)) else {
-                continue;
-            };
-            let mut others = self.shows.iter().filter(|(other, _)| *other != id);
-            if others.any(|(_, other)| code(other).as_ref() == Some(&own)) {
-                self.conflicts.insert((id.clone(), Some("code".into())));
-            }
-        }
-    }
-}
 
 /// A desk and the model beside it.
 #[derive(Clone)]
@@ -322,7 +160,7 @@ impl Pair {
         let parent = self.model.branches[from].clone();
         let known = &self.model.past[&parent.generation];
         let at = past.map(|past| known[past % known.len()].0);
-        let position = at.unwrap_or(self.last());
+        let position = at.unwrap_or_else(|| self.last());
         let then = self.model.at(parent.generation, position).clone();
         let envelopes = self.desk.accept(fork(name, from, at));
         let generation = envelopes[1].position.0;
@@ -347,7 +185,6 @@ impl Pair {
         let expected = self.model.expect((from, into), last, strategy, false);
         let action = || merge_with(into, from, strategy, vec![]);
         let plan = planned(&mut self.desk, action());
-        let before = self.desk.clone();
         if !self.agree(&expected, &plan, action()) {
             return;
         }
@@ -359,7 +196,6 @@ impl Pair {
             *known = position.max(*known);
         }
         self.model.note(into, self.last());
-        drop(before);
         let again = planned(&mut self.desk, merge(into, from));
         assert!(
             again.changes.is_empty() && again.conflicts.is_empty(),
@@ -519,8 +355,6 @@ impl Pair {
     }
 }
 
-const IDS: usize = 4;
-
 fn state(desk: &Desk, on: &str, id: &str) -> Option<(Sequence, Option<Item>)> {
     let key = ModelKey::instance(&"Item".parse().unwrap(), &id.parse().unwrap());
     let state = desk.shown(on, &key)?;
@@ -540,24 +374,6 @@ fn canonical(value: &Value) -> String {
         Some(fields) => json!(fields.iter().collect::<BTreeMap<_, _>>()).to_string(),
         None => value.to_string(),
     }
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let value = || prop::option::weighted(0.7, 0..3_u8);
-    let code = prop::option::weighted(0.25, 0..3_u8);
-    prop_oneof![
-        12 => (0..4_usize, 0..IDS, [value(), value(), value()], code).prop_map(
-            |(on, id, [price, note, _], code)| Step::Put(on, id, [price, note, code])),
-        3 => (0..4_usize, 0..IDS).prop_map(|(on, id)| Step::Delete(on, id)),
-        3 => (0..4_usize, prop::option::of(0..100_usize))
-            .prop_map(|(from, past)| Step::Fork(from, past)),
-        6 => (0..4_usize, 0..4_usize, 0..3_usize)
-            .prop_map(|(into, from, with)| Step::Merge(into, from, with)),
-        2 => (0..4_usize, 0..4_usize, 0..3_usize)
-            .prop_map(|(which, onto, with)| Step::Rebase(which, onto, with)),
-        1 => (0..4_usize, 0..100_usize).prop_map(|(on, back)| Step::RollBack(on, back)),
-        1 => Just(Step::Reflect),
-    ]
 }
 
 proptest! {

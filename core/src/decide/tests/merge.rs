@@ -317,7 +317,7 @@ fn what_breaks_the_merged_ontology_is_a_conflict_that_no_strategy_decides() {
     );
     for strategy in [Strategy::Fail, Strategy::Ours, Strategy::Theirs] {
         let plan = planned(&mut desk, merge_with("main", "a", strategy, vec![]));
-        assert_eq!(spots(&plan.conflicts), [conflict.clone()]);
+        assert_eq!(spots(&plan.conflicts), std::slice::from_ref(&conflict));
     }
     let p9 = "demo:main:Product:p9";
     let bad = resolution(p9, Some("price"), value(json!("no number")));
