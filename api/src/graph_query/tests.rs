@@ -321,20 +321,12 @@ fn a_dense_graph_is_walked_without_writing_down_its_ways() {
     );
 }
 
-#[test]
-fn a_hub_is_answered_as_far_as_it_goes_and_alone() {
-    let many = super::walk::LAYER + 10;
-    let graph = MemoryGraph::hubs(&[5, many, 3, many]);
-    let hop = ModelHop {
-        predicate: "to",
-        target: "A",
-        direction: Direction::In,
-        least: None,
-    };
+/// Of each page: where it begins, how many nodes it has, how many warnings.
+fn pages(graph: &MemoryGraph, hops: Vec<ModelHop>) -> Vec<(usize, usize, usize)> {
     let query = ModelQuery {
         start: "B",
         least: None,
-        hops: vec![hop],
+        hops,
         no_cycles: false,
     };
     let mut pages = Vec::new();
@@ -342,9 +334,27 @@ fn a_hub_is_answered_as_far_as_it_goes_and_alone() {
     while let Some(from) = offset {
         let mut request = query.request(10, from as u64);
         (request.max_nodes, request.max_edges) = (500, 2_000);
-        let page = ask(&graph, &schema(), &request);
+        let page = ask(graph, &schema(), &request);
         pages.push((from, page.nodes.len(), page.warnings.len()));
         offset = page.next_offset;
     }
-    assert_eq!(pages, [(0, 6, 1), (1, 500, 1), (2, 4, 1), (3, 500, 1)]);
+    pages
+}
+
+#[test]
+fn a_hub_is_answered_as_far_as_it_goes_on_a_page_that_it_begins() {
+    let many = super::walk::LAYER + 10;
+    let graph = MemoryGraph::hubs(&[5, many, 3, many]);
+    let hop = |predicate, direction| ModelHop {
+        predicate,
+        target: "A",
+        direction,
+        least: None,
+    };
+    let back = hop("to", Direction::In);
+    let told = pages(&graph, vec![back.clone()]);
+    assert_eq!(told, [(0, 6, 1), (1, 500, 1), (2, 4, 1), (3, 500, 1)]);
+    // What is cut in the middle says so, however little is left of it at the end.
+    let told = pages(&graph, vec![back, hop("next", Direction::Out)]);
+    assert_eq!(told, [(0, 4, 1), (1, 8, 1), (3, 4, 1)]);
 }

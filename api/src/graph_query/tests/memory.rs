@@ -100,7 +100,7 @@ impl MemoryGraph {
         Self(entries)
     }
 
-    /// `B/0`, `B/1` …, each referred to by so many.
+    /// `B/0`, `B/1` …, each referred to by so many, of which three lead on.
     pub(super) fn hubs(referrers: &[usize]) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for (hub, count) in referrers.iter().enumerate() {
@@ -115,7 +115,13 @@ impl MemoryGraph {
             entries.push(entry("B", hub, Vec::new()));
             let target = format!("B/{hub}");
             let first = entries.len();
-            let refers = |id| entry("A", id, vec![("to", target.clone())]);
+            let refers = |id| {
+                let mut references = vec![("to", target.clone())];
+                if id < first + 3 {
+                    references.push(("next", format!("A/{first}")));
+                }
+                entry("A", id, references)
+            };
             entries.extend((first..first + count).map(refers));
         }
         entries.sort_by_key(Entry::name);
