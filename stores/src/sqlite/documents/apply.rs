@@ -57,6 +57,7 @@ pub(super) fn apply(
             Err(failure) => return Err(failure),
         }
     }
+    writer.values.save()?;
     writer.counts.save(connection)?;
     writer.save_words(connection)?;
     Ok(result)
@@ -283,6 +284,7 @@ pub(super) fn remove(
         delete.execute([stored.row])?;
         counts.change(*scope, stored.live, false);
     }
+    values.save()?;
     counts.save(connection)
 }
 

@@ -9,7 +9,7 @@ use std::{
 use spice_core::port::StoreResult;
 use tokio::time::Instant;
 
-use super::sorted::{Wanted, build_step};
+use super::sorted::{Built, Wanted, build_step};
 use crate::sqlite::database::{Database, Mode};
 
 /// From how many documents on a class is worth an index.
@@ -22,6 +22,8 @@ pub(super) struct Builder {
     /// From how many documents on a class gets an index.
     pub(super) from: u64,
     building: Arc<Mutex<HashSet<Wanted>>>,
+    /// One is made after the other: they would only push each other out of the page cache.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Builder {
@@ -30,6 +32,7 @@ impl Builder {
             database: database.clone(),
             from: INDEX_FROM,
             building: Arc::default(),
+            turn: Arc::default(),
         }
     }
 
@@ -49,10 +52,12 @@ impl Builder {
     }
 
     async fn make_one(&self, wanted: Wanted) {
+        let _turn = self.turn.lock().await;
         let started = Instant::now();
         let property = wanted.property.as_str();
         match self.make_steps(&wanted).await {
-            Ok(()) => {
+            Ok(Built::Refused) => tracing::warn!(property, "made no index over a property"),
+            Ok(_) => {
                 let milliseconds = started.elapsed().as_millis();
                 tracing::info!(property, milliseconds, "made an index over a property");
             }
@@ -61,12 +66,13 @@ impl Builder {
         self.building().remove(&wanted);
     }
 
-    async fn make_steps(&self, wanted: &Wanted) -> StoreResult<()> {
+    async fn make_steps(&self, wanted: &Wanted) -> StoreResult<Built> {
         loop {
             let step = wanted.clone();
             let write = move |connection: &_| build_step(connection, &step);
-            if !self.database.write(write).await? {
-                return Ok(());
+            let built = self.database.write(write).await?;
+            if built != Built::Partly {
+                return Ok(built);
             }
         }
     }

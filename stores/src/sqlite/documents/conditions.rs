@@ -34,6 +34,12 @@ impl<'filter> Condition<'filter> {
     }
 }
 
+/// Whether a range may hold keys that stand for values that do not pass, because they were cut
+/// where the range begins or ends; so that they have to be read at all.
+pub(super) fn is_rough((low, high): &Range<Vec<u8>>) -> bool {
+    SortKey::is_cut(low) || SortKey::is_cut(high.strip_suffix(&[0]).unwrap_or(high))
+}
+
 /// Whether a key may stand for a value that does not pass: it was cut where the range begins or
 /// ends, or where a pattern would look.
 pub(super) fn is_doubtful(value: &[u8], (low, high): &Range<Vec<u8>>, has_pattern: bool) -> bool {

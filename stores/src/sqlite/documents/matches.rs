@@ -1,17 +1,17 @@
 //! Which documents of one layer pass, as far as indexes tell.
 
 use rusqlite::{CachedStatement, Connection, ToSql, params, types::Value};
-use spice_core::query::Filter;
+use spice_core::query::{Filter, Operator};
 
 use super::{
-    conditions::{Condition, Matcher, Range, is_doubtful},
+    conditions::{Condition, Matcher, Range, is_doubtful, is_rough},
     hidden::live,
     row_set::RowSet,
     sorted::{Wanted, find_slot},
     words,
 };
 use crate::sqlite::{
-    columns::optional_text,
+    columns::{from_column, optional_text},
     failure::{Attempt, Failure},
     layers::Layer,
     looks::Sieve,
@@ -21,6 +21,8 @@ use crate::sqlite::{
 enum Clause<'search> {
     Words(Option<String>),
     Filter(&'search Filter, Condition<'search>, i64),
+    /// All pass.
+    Always,
     /// No index tells.
     Unindexed,
 }
@@ -61,6 +63,7 @@ impl Finder<'_> {
         for filter in filters {
             clauses.push(self.clause(filter, missing)?);
         }
+        clauses.retain(|clause| !matches!(clause, Clause::Always));
         if clauses.is_empty() {
             return Ok(Matches::All);
         }
@@ -90,10 +93,14 @@ impl Finder<'_> {
             condition => {
                 let property = filter.property.as_str();
                 let wanted = Wanted::new(self.layer.scope, property, filter.property_type);
-                Ok(match self.slot(wanted, missing)? {
-                    Some(slot) => Clause::Filter(filter, condition, slot),
-                    None => Clause::Unindexed,
-                })
+                let Some(slot) = self.slot(wanted, missing)? else {
+                    return Ok(Clause::Unindexed);
+                };
+                let is_presence = matches!(filter.operator, Operator::Exists(true));
+                if is_presence && !self.lacks_values(slot)? {
+                    return Ok(Clause::Always);
+                }
+                Ok(Clause::Filter(filter, condition, slot))
             }
         }
     }
@@ -124,7 +131,7 @@ impl Finder<'_> {
         for clause in clauses {
             match (clause, self.rows(clause, u64::MAX)?) {
                 (Clause::Filter(_, Condition::Absent, slot), _) => {
-                    failing.push(self.holding(*slot)?)
+                    failing.push(self.holding(*slot)?);
                 }
                 (_, None) => is_exact = false,
                 (_, Some(rows)) => match &mut passing {
@@ -167,7 +174,7 @@ impl Finder<'_> {
             Clause::Filter(filter, Condition::Value(ranges, pattern), slot) => {
                 self.by_value(filter, ranges, *pattern, *slot, most)
             }
-            Clause::Filter(..) | Clause::Unindexed => Ok(None),
+            Clause::Filter(..) | Clause::Always | Clause::Unindexed => Ok(None),
         }
     }
 
@@ -208,24 +215,41 @@ impl Finder<'_> {
         let mut rows = RowSet::default();
         let mut doubtful = Vec::new();
         let mut matcher = pattern.map(Matcher::new);
-        let mut find = self.connection.prepare_cached(
-            "SELECT row, value FROM sorted_values WHERE slot = ?1 AND value >= ?2 AND value < ?3",
-        )?;
-        let is_presence = matches!(filter.operator, spice_core::query::Operator::Exists(true));
+        // A list is there when its elements are.
+        let is_presence = matches!(filter.operator, Operator::Exists(true));
         let slots = if is_presence { &[1][..] } else { &[1, -1] };
-        for range in ranges {
-            for sign in slots {
-                let mut found = find.query(params![slot * sign, range.0, range.1])?;
-                while let Some(row) = found.next()? {
-                    let value = row.get_ref(1)?.as_blob().map_err(Failure::unreadable)?;
-                    if is_doubtful(value, range, pattern.is_some()) {
-                        doubtful.push(row.get(0)?);
-                    } else if matcher.as_mut().is_none_or(|matcher| matcher.passes(value)) {
-                        rows.insert(row.get(0)?);
-                    }
-                    if rows.len() + doubtful.len() as u64 > most {
-                        return Ok(None);
-                    }
+        for (range, sign) in ranges
+            .iter()
+            .flat_map(|range| slots.iter().map(move |sign| (range, sign)))
+        {
+            if matcher.is_none() && !is_rough(range) {
+                let mut find = self.connection.prepare_cached(
+                    "SELECT row FROM sorted_values WHERE slot = ?1 AND value >= ?2 AND value < ?3",
+                )?;
+                if !collect(
+                    &mut find,
+                    params![slot * sign, range.0, range.1],
+                    &mut rows,
+                    most,
+                )? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let mut find = self.connection.prepare_cached(
+                "SELECT row, value FROM sorted_values
+                 WHERE slot = ?1 AND value >= ?2 AND value < ?3",
+            )?;
+            let mut found = find.query(params![slot * sign, range.0, range.1])?;
+            while let Some(row) = found.next()? {
+                let value = row.get_ref(1)?.as_blob().map_err(Failure::unreadable)?;
+                if is_doubtful(value, range, pattern.is_some()) {
+                    doubtful.push(row.get(0)?);
+                } else if matcher.as_mut().is_none_or(|matcher| matcher.passes(value)) {
+                    rows.insert(row.get(0)?);
+                }
+                if rows.len() + doubtful.len() as u64 > most {
+                    return Ok(None);
                 }
             }
         }
@@ -259,6 +283,15 @@ impl Finder<'_> {
         let mut rows = RowSet::default();
         collect(&mut find, params![slot], &mut rows, u64::MAX)?;
         Ok(rows)
+    }
+
+    /// Whether there are live documents that an index holds no value of.
+    pub(super) fn lacks_values(&self, slot: i64) -> Attempt<bool> {
+        let holding = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM sorted_values WHERE slot = ?1")?
+            .query_row([slot], |row| row.get(0))?;
+        Ok(from_column(holding)? < live(self.connection, self.layer.scope)?)
     }
 
     /// The rows that are no tombstones.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Statement, params};
 use spice_core::query::{Filter, Order, SortKey};
 
 use super::{
-    hidden::{Hidden, live},
+    hidden::Hidden,
     matches::{Finder, id_bound},
     order::{Hit, Place, Sorting, keep_first},
     row_set::RowSet,
@@ -303,16 +303,5 @@ impl Run {
             self.key.extend_from_slice(key);
         }
         self.members.push((id.to_owned(), row));
-    }
-}
-
-impl Finder<'_> {
-    /// Whether there are live documents that an index holds no value of.
-    fn lacks_values(&self, slot: i64) -> Attempt<bool> {
-        let holding: i64 = self
-            .connection
-            .prepare_cached("SELECT count(*) FROM sorted_values WHERE slot = ?1")?
-            .query_row([slot], |row| row.get(0))?;
-        Ok(u64::try_from(holding).unwrap_or(0) < live(self.connection, self.layer.scope)?)
     }
 }

@@ -3,7 +3,7 @@
 //! apart, under the slot's negative number. Each write of a document keeps its entries right, also
 //! while an index is being made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use spice_core::{json::Json, ontology::PropertyType, query::SortKey};
@@ -29,7 +29,7 @@ CREATE TABLE sorted_values (
 /// Indexes that a scope can have: each costs every later write.
 const SLOTS: i64 = 32;
 /// Documents that one step of making an index reads; writes of others come in between.
-const STEP: i64 = 4_000;
+const STEP: i64 = 10_000;
 
 /// Which index: over a property of a scope, by the comparison that a type stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,12 +85,23 @@ pub(super) fn find_slot(connection: &Connection, wanted: &Wanted) -> Attempt<Opt
         .optional()?)
 }
 
-/// Makes a step of an index over what a scope holds; whether there are more to make.
-pub(super) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<bool> {
+/// What a step of making an index came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Built {
+    /// There is more to do.
+    Partly,
+    /// The index is complete.
+    Wholly,
+    /// The scope has as many indexes as it can have, or is gone.
+    Refused,
+}
+
+/// Makes a step of an index over what a scope holds.
+pub(super) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<Built> {
     build_step_of(connection, wanted, STEP)
 }
 
-fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64) -> Attempt<bool> {
+fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64) -> Attempt<Built> {
     connection
         .prepare_cached(
             "INSERT INTO sorted_properties (scope, property, comparison)
@@ -104,18 +115,20 @@ fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64) -> Attempt
             wanted.comparison,
             SLOTS
         ])?;
-    let unfinished = connection
+    let found = connection
         .prepare_cached(
-            "SELECT id, built FROM sorted_properties
-             WHERE scope = ?1 AND property = ?2 AND comparison = ?3 AND ready = 0",
+            "SELECT id, built, ready FROM sorted_properties
+             WHERE scope = ?1 AND property = ?2 AND comparison = ?3",
         )?
         .query_row(
             params![wanted.scope, wanted.property, wanted.comparison],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+            |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?)),
         )
         .optional()?;
-    let Some((slot, built)) = unfinished else {
-        return Ok(false);
+    let (slot, built) = match found {
+        None => return Ok(Built::Refused),
+        Some((_, _, true)) => return Ok(Built::Wholly),
+        Some((slot, built, false)) => (slot, built),
     };
     let slot = Slot {
         number: slot,
@@ -130,7 +143,10 @@ fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64) -> Attempt
             last.as_deref().unwrap_or_default(),
             last.is_none()
         ])?;
-    Ok(last.is_some())
+    Ok(match last {
+        Some(_) => Built::Partly,
+        None => Built::Wholly,
+    })
 }
 
 /// Adds the entries of the next documents; the last of their ids, none when there are no more.
@@ -193,25 +209,23 @@ impl Slot {
     }
 }
 
-/// Keeps the entries of documents right while these are written.
+/// Keeps the entries of documents right while these are written. What a batch changes is kept
+/// until its end and then written in the order of the index: each of its pages once.
 pub(super) struct Keeper<'connection> {
     connection: &'connection Connection,
-    insert: CachedStatement<'connection>,
-    delete: CachedStatement<'connection>,
     data: CachedStatement<'connection>,
     slots: HashMap<i64, Vec<Slot>>,
+    /// The row of each entry that comes; none for one that goes.
+    changes: BTreeMap<(Entry, String), Option<i64>>,
 }
 
 impl<'connection> Keeper<'connection> {
     pub(super) fn new(connection: &'connection Connection) -> Attempt<Self> {
         Ok(Self {
             connection,
-            insert: connection.prepare_cached(INSERT)?,
-            delete: connection.prepare_cached(
-                "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3",
-            )?,
             data: connection.prepare_cached("SELECT data FROM documents WHERE row = ?1")?,
             slots: HashMap::new(),
+            changes: BTreeMap::new(),
         })
     }
 
@@ -238,13 +252,27 @@ impl<'connection> Keeper<'connection> {
             if old == new {
                 continue;
             }
-            for (number, key) in slot.entries(old)? {
-                self.delete.execute(params![number, key.as_bytes(), id])?;
+            for entry in slot.entries(old)? {
+                self.changes.insert((entry, id.to_owned()), None);
             }
-            for (number, key) in slot.entries(new)? {
-                self.insert
-                    .execute(params![number, key.as_bytes(), id, row])?;
+            for entry in slot.entries(new)? {
+                self.changes.insert((entry, id.to_owned()), Some(row));
             }
+        }
+        Ok(())
+    }
+
+    /// Writes what the batch changes.
+    pub(super) fn save(&mut self) -> Attempt<()> {
+        let mut insert = self.connection.prepare_cached(INSERT)?;
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3",
+        )?;
+        for (((slot, key), id), row) in std::mem::take(&mut self.changes) {
+            match row {
+                Some(row) => insert.execute(params![slot, key.as_bytes(), id, row])?,
+                None => delete.execute(params![slot, key.as_bytes(), id])?,
+            };
         }
         Ok(())
     }
@@ -290,7 +318,7 @@ mod tests {
     use rusqlite::Connection;
     use spice_core::ontology::PropertyType;
 
-    use super::{Keeper, STEP, TABLES, Wanted, build_step_of};
+    use super::{Built, Keeper, STEP, TABLES, Wanted, build_step_of};
     use crate::sqlite::scopes;
 
     fn open() -> Connection {
@@ -327,6 +355,7 @@ mod tests {
         keeper
             .replace((1, &name, row), before.as_deref(), data)
             .unwrap();
+        keeper.save().unwrap();
     }
 
     fn entries(connection: &Connection) -> Vec<(i64, Vec<u8>, String, i64)> {
@@ -348,6 +377,21 @@ mod tests {
         Some(r#"{"p":null}"#),
     ];
 
+    #[test]
+    fn a_scope_has_only_so_many_indexes() {
+        let connection = open();
+        let build = |number| {
+            let wanted = Wanted::new(1, &format!("p{number}"), PropertyType::Integer);
+            build_step_of(&connection, &wanted, STEP).unwrap()
+        };
+        assert!((0..super::SLOTS).all(|number| build(number) == Built::Wholly));
+        assert_eq!(build(super::SLOTS), Built::Refused);
+        assert_eq!(build(0), Built::Wholly);
+        let elsewhere = Wanted::new(2, "p", PropertyType::Integer);
+        let gone = build_step_of(&connection, &elsewhere, STEP).unwrap();
+        assert_eq!(gone, Built::Refused);
+    }
+
     proptest! {
         /// However writes fall between the steps, the index is what one made at the end would be.
         #[test]
@@ -363,12 +407,12 @@ mod tests {
                 }
                 build_step_of(&connection, &wanted, 2).unwrap();
             }
-            while build_step_of(&connection, &wanted, 2).unwrap() {}
+            while build_step_of(&connection, &wanted, 2).unwrap() == Built::Partly {}
             let between = entries(&connection);
             connection
                 .execute_batch("DELETE FROM sorted_values; DELETE FROM sorted_properties")
                 .unwrap();
-            while build_step_of(&connection, &wanted, STEP).unwrap() {}
+            prop_assert_eq!(build_step_of(&connection, &wanted, STEP).unwrap(), Built::Wholly);
             prop_assert_eq!(between, entries(&connection));
         }
     }
