@@ -129,6 +129,9 @@ pub fn compare(property_type: PropertyType, left: &Json, right: &Json) -> Orderi
 /// Whether a whole text matches a pattern: `%` stands for any text, `_` for any one character,
 /// everything else for itself, letter case included.
 pub fn like_matches(pattern: &str, text: &str) -> bool {
+    if !pattern.contains('_') {
+        return parts_match(pattern, text);
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut read) = (0, 0);
@@ -154,4 +157,23 @@ pub fn like_matches(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[at..].iter().all(|rest| *rest == '%')
+}
+
+/// The same for a pattern without `_`: its parts follow each other, the first and the last at the
+/// ends. Stores ask this of a hundred thousand texts at a time.
+fn parts_match(pattern: &str, text: &str) -> bool {
+    let Some((front, last)) = pattern.rsplit_once('%') else {
+        return pattern == text;
+    };
+    let (first, middle) = front.split_once('%').unwrap_or((front, ""));
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    for part in middle.split('%') {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
 }

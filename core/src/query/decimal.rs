@@ -69,12 +69,11 @@ impl Decimal {
         }
         out.push(if self.negative { 1 } else { 3 });
         let start = out.len();
-        match u8::try_from(self.exponent.saturating_add(128)) {
-            Ok(small @ 8..=248) => out.push(small),
-            _ => {
-                out.push(if self.exponent < 0 { 1 } else { 254 });
-                out.extend(self.exponent.wrapping_sub(i64::MIN).to_be_bytes());
-            }
+        if let Ok(small @ 8..=248) = u8::try_from(self.exponent.saturating_add(128)) {
+            out.push(small);
+        } else {
+            out.push(if self.exponent < 0 { 1 } else { 254 });
+            out.extend(self.exponent.wrapping_sub(i64::MIN).to_be_bytes());
         }
         out.extend_from_slice(self.digits.as_bytes());
         out.push(0);
