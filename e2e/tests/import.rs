@@ -119,6 +119,29 @@ async fn an_import_that_is_killed_again_and_again_ends_like_an_undisturbed_one()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_outlives_its_server() {
+    let mut random = Random::new(Random::any_seed());
+    let mut shop = Shop::open().await;
+    let items = items();
+    let file = shop.write("items.csv", &items.text);
+    let child = shop.start(&file, &["--batch", "100"]).await;
+    for _ in 0..3 {
+        sleep(Duration::from_millis(random.between(200, 700))).await;
+        shop.server.kill().await.unwrap();
+        shop.restart().await;
+    }
+    let ended = Ended::of(&child.wait_with_output().await.unwrap());
+    assert_eq!(ended.code, Some(2), "{}", ended.errors);
+    let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
+    assert_eq!(
+        ended.counts(),
+        [rows, good, items.repeated(), bad].map(count)
+    );
+    items.assert_rejected(&rejects(&shop.path("items.csv.rejects.csv")));
+    shop.assert_good(&items).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_import_goes_on_where_it_was() {
     let shop = Shop::open().await;
     let items = items();

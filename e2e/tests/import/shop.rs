@@ -9,7 +9,12 @@ use std::{
 use serde_json::{Value, json};
 use spice_e2e::embedded::{Client, Embedded, Options, spice};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+    sync::watch,
+};
 
 use super::rows::{Items, classes, expected};
 
@@ -18,6 +23,9 @@ pub(crate) const DATABASE: &str = "shop";
 pub(crate) struct Shop {
     pub(crate) server: Embedded,
     pub(crate) folder: TempDir,
+    /// Where imports find the server.
+    address: watch::Sender<String>,
+    front: String,
 }
 
 /// How an import ended.
@@ -48,9 +56,15 @@ impl Ended {
 impl Shop {
     pub(crate) async fn open() -> Self {
         let server = Embedded::start(Options::default()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let front = format!("http://{}", listener.local_addr().unwrap());
+        let address = watch::Sender::new(address_of(&server));
+        tokio::spawn(forward(listener, address.subscribe()));
         let shop = Self {
             server,
             folder: tempfile::tempdir().unwrap(),
+            address,
+            front,
         };
         let client = shop.client();
         client.create_database(DATABASE).await.unwrap();
@@ -89,7 +103,7 @@ impl Shop {
             .arg("import")
             .arg(file)
             .args(["--database", DATABASE, "--class", class, "-o", "json"])
-            .args(["--server", &self.server.url("gateway").unwrap()])
+            .args(["--server", &self.front])
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
@@ -146,6 +160,26 @@ impl Shop {
 
     pub(crate) async fn restart(&mut self) {
         self.server.restart().await.unwrap();
+        self.address.send_replace(address_of(&self.server));
+    }
+}
+
+fn address_of(server: &Embedded) -> String {
+    let url = server.url("gateway").unwrap();
+    url.trim_start_matches("http://").to_owned()
+}
+
+/// One address for a server that has another one after each start. Where nothing listens, the
+/// connection is closed.
+async fn forward(listener: TcpListener, address: watch::Receiver<String>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let address = address.borrow().clone();
+        tokio::spawn(async move {
+            if let Ok(mut server) = TcpStream::connect(address).await {
+                // However it ends, both ends are closed.
+                drop(copy_bidirectional(&mut client, &mut server).await);
+            }
+        });
     }
 }
 
