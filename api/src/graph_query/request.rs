@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::plan::{EDGES, HOPS, LIMIT, NODES, PATHS};
 use crate::http::bodies;
 
 /// `POST /graph-query/{db}`
@@ -13,24 +14,30 @@ use crate::http::bodies;
 pub(crate) struct GraphRequest {
     pub(crate) start_class: String,
     #[serde(default, deserialize_with = "bodies::objects")]
+    #[schemars(length(max = HOPS))]
     pub(crate) hops: Vec<HopRequest>,
     #[serde(default)]
     pub(crate) filters: Option<Map<String, Value>>,
     #[serde(default = "hundred")]
+    #[schemars(range(min = 1, max = LIMIT))]
     pub(crate) limit: u64,
     #[serde(default)]
     pub(crate) offset: u64,
     #[serde(default = "max_nodes")]
+    #[schemars(range(min = 1, max = NODES))]
     pub(crate) max_nodes: u64,
     #[serde(default = "max_edges")]
+    #[schemars(range(min = 1, max = EDGES))]
     pub(crate) max_edges: u64,
     #[serde(default)]
     pub(crate) include_paths: bool,
     #[serde(default = "hundred")]
+    #[schemars(range(min = 1, max = PATHS))]
     pub(crate) max_paths: u64,
     #[serde(default)]
     pub(crate) no_cycles: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = HOPS))]
     pub(crate) path_depth_limit: Option<u64>,
     #[serde(default = "yes")]
     pub(crate) include_documents: bool,
@@ -81,6 +88,7 @@ pub(crate) struct SimpleRequest {
     #[serde(default)]
     pub(crate) filters: Option<Map<String, Value>>,
     #[serde(default = "hundred")]
+    #[schemars(range(min = 1, max = LIMIT))]
     pub(crate) limit: u64,
 }
 

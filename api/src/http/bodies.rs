@@ -18,6 +18,8 @@ use self::complaint::wrong_shape;
 use crate::http::{
     Surface,
     failure::Failure,
+    instances::ROWS,
+    parameters::known,
     shapes::{Anything, Values},
 };
 
@@ -133,6 +135,7 @@ pub(crate) struct InstanceBody {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BulkBody {
+    #[schemars(length(min = 1, max = ROWS))]
     pub(crate) instances: Vec<Data>,
     /// The id of each row, in their order; derived from the data when left out.
     #[serde(default)]
@@ -147,6 +150,7 @@ pub(crate) struct BulkBody {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseBody {
+    #[schemars(regex(pattern = known::DATABASE_PATTERN), length(min = 3, max = 50))]
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) description: Option<String>,
@@ -160,10 +164,13 @@ pub(crate) struct DatabaseBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BranchBody {
     #[serde(default)]
+    #[schemars(regex(pattern = known::BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) name: Option<String>,
     #[serde(default)]
+    #[schemars(regex(pattern = known::BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) branch_name: Option<String>,
     #[serde(default)]
+    #[schemars(regex(pattern = known::BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) from_branch: Option<String>,
     #[serde(default)]
     #[schemars(with = "Option<u64>")]
@@ -175,6 +182,7 @@ pub(crate) struct BranchBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransactionBody {
     #[serde(deserialize_with = "objects")]
+    #[schemars(length(min = 1, max = ROWS))]
     pub(crate) commands: Vec<TransactionCommand>,
     #[serde(default)]
     #[schemars(with = "Option<Anything>")]

@@ -15,7 +15,7 @@ use crate::http::{
 };
 
 /// The most rows of a bulk, and commands of a transaction.
-const ROWS: usize = 10_000;
+pub(crate) const ROWS: usize = 10_000;
 
 pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;

@@ -113,6 +113,19 @@ fn what_a_document_refers_to_is_in_it() {
 }
 
 #[test]
+fn what_is_required_is_named_once() {
+    for surface in SURFACES {
+        let document = document_of(surface);
+        let mut lists = Vec::new();
+        all(&document, "required", &mut lists);
+        for list in lists.into_iter().filter_map(Value::as_array) {
+            let names: BTreeSet<String> = list.iter().map(Value::to_string).collect();
+            assert_eq!(names.len(), list.len(), "{list:?}");
+        }
+    }
+}
+
+#[test]
 fn bodies_are_described_by_what_parses_them() {
     let document = document_of(Surface::Gateway);
     let schemas = &document["components"]["schemas"];
@@ -121,6 +134,12 @@ fn bodies_are_described_by_what_parses_them() {
     assert_eq!(body["additionalProperties"], false);
     let graph = &schemas["GraphRequest"]["properties"];
     assert_eq!(graph["limit"]["default"], 100);
+    assert_eq!(graph["limit"]["maximum"], 1000);
+    let rows = &schemas["BulkBody"]["properties"]["instances"];
+    assert_eq!(
+        (&rows["minItems"], &rows["maxItems"]),
+        (&json!(1), &json!(10_000))
+    );
     assert_eq!(
         schemas["ErrorCode"]["enum"].as_array().map(Vec::len),
         Some(spice_core::error::ErrorCode::ALL.len())

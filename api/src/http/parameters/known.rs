@@ -2,6 +2,9 @@
 
 use crate::http::parameters::Parameter;
 
+/// What a database may be called.
+pub(crate) const DATABASE_PATTERN: &str = "^[a-z](?:[_-]?[a-z0-9])*$";
+
 /// What a branch may be called.
 pub(crate) const BRANCH_PATTERN: &str = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$";
 
@@ -93,7 +96,7 @@ pub(crate) const PAGE: &[Parameter] = &[LIMIT, OFFSET];
 /// What the placeholders of paths stand for. The `{id}` after `commands` is a `command`.
 pub(crate) const PLACEHOLDERS: [Parameter; 7] = [
     Parameter::text("db", "The database.")
-        .matching("^[a-z](?:[_-]?[a-z0-9])*$", 3, 50)
+        .matching(DATABASE_PATTERN, 3, 50)
         .like("demo"),
     Parameter::text("class", "A class, by id or by label.")
         .matching("", 1, 100)

@@ -22,14 +22,21 @@ pub(crate) enum ListedDatabase {
 /// A database in short.
 #[derive(JsonSchema)]
 pub(crate) struct DatabaseSummary {
+    #[schemars(flatten)]
+    pub(crate) names: DatabaseNames,
+    pub(crate) sequence: u64,
+    /// Of the last envelope of its log.
+    pub(crate) position: u64,
+}
+
+/// What a database is called.
+#[derive(JsonSchema)]
+pub(crate) struct DatabaseNames {
     pub(crate) name: String,
     pub(crate) label: String,
     pub(crate) comment: String,
     pub(crate) created: Moment,
     pub(crate) path: String,
-    pub(crate) sequence: u64,
-    /// Of the last envelope of its log.
-    pub(crate) position: u64,
 }
 
 /// A database whose log is damaged.
@@ -41,11 +48,11 @@ pub(crate) struct DamagedDatabase {
     pub(crate) error: String,
 }
 
-/// A database: its summary and its details.
+/// A database: its names and its details.
 #[derive(JsonSchema)]
 pub(crate) struct DatabaseDescription {
     #[schemars(flatten)]
-    pub(crate) summary: DatabaseSummary,
+    pub(crate) names: DatabaseNames,
     #[schemars(flatten)]
     pub(crate) details: DatabaseDetails,
     /// The details once more, where the earlier system had them.
