@@ -163,12 +163,12 @@ async fn classes_inherit_and_contradictions_are_refused() {
         "{}",
         parent.text
     );
-    let clash = json!({"properties": [{"name": "party_id", "type": "string", "primaryKey": true}, {"name": "email", "type": "integer"}]});
-    let clash = server
-        .put(&format!("{ONTOLOGY}/Party?expected_seq=1"), clash)
+    let colliding = json!({"properties": [{"name": "party_id", "type": "string", "primaryKey": true}, {"name": "email", "type": "integer"}]});
+    let colliding = server
+        .put(&format!("{ONTOLOGY}/Party?expected_seq=1"), colliding)
         .await;
     assert_eq!(
-        refused(&clash),
+        refused(&colliding),
         pair("email", "inherited"),
         "a class below it contradicts"
     );
@@ -694,7 +694,7 @@ async fn exports_are_one_graph_that_other_parsers_read() {
                 lines(&from_turtle).contains(line),
                 "{line} is not in\n{}",
                 turtle.text
-            )
+            );
         };
         let owl = "http://www.w3.org/2002/07/owl#";
         let rdfs = "http://www.w3.org/2000/01/rdf-schema#";

@@ -147,8 +147,15 @@ fn contradictions_are_told() {
     assert!(found[0].message.contains(way), "{}", found[0].message);
 }
 
-/// A class of a random forest: its parent, and what it declares.
-type Declared = BTreeMap<usize, (Option<usize>, Vec<(usize, bool)>)>;
+/// Of a class of a random forest: its parent, and what it declares.
+type Own = (Option<usize>, Vec<(usize, bool)>);
+
+/// A random forest.
+type Declared = BTreeMap<usize, Own>;
+
+/// Of an effective class: its name, its properties and whether they are required, and which
+/// classes its link leads to.
+type Shown = (ClassName, Vec<(String, bool)>, Vec<bool>);
 
 fn definition(index: usize, parent: Option<usize>, members: &[(usize, bool)]) -> Class {
     let properties: Vec<Value> = members
@@ -190,7 +197,7 @@ fn is_below(declared: &Declared, class: usize, above: usize) -> bool {
     false
 }
 
-fn shape(schema: &Schema) -> Vec<(ClassName, Vec<(String, bool)>, Vec<bool>)> {
+fn shape(schema: &Schema) -> Vec<Shown> {
     let link = name("link");
     let mut all = Vec::new();
     for class in schema.iter() {
@@ -235,7 +242,7 @@ proptest! {
                 let _ = lived.iter().count();
             }
         }
-        let put = |order: &mut dyn Iterator<Item = (&usize, &(Option<usize>, Vec<(usize, bool)>))>| {
+        let put = |order: &mut dyn Iterator<Item = (&usize, &Own)>| {
             let mut schema = Schema::default();
             for (index, (parent, members)) in order {
                 schema.put(Arc::new(definition(*index, *parent, members)));

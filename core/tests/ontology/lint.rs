@@ -278,7 +278,7 @@ proptest! {
     ) {
         let shown: Vec<(&str, &str, Value)> =
             instances.iter().map(|data| ("Thing", "i", data.clone())).collect();
-        let found = lint(&schema(&[before.clone()]), &schema(&[after.clone()]), &shown);
+        let found = lint(&schema(std::slice::from_ref(&before)), &schema(std::slice::from_ref(&after)), &shown);
         let count = |test: &dyn Fn(&Value) -> bool| instances.iter().filter(|it| test(it)).count() as u64;
         let mut expected = BTreeMap::new();
         for index in 0..4 {

@@ -138,7 +138,7 @@ impl Step<'_> {
             new.retain(|violation| !known.contains(violation));
             // A deletion by force leaves children without their parent: they are told below.
             new.retain(|violation| violation.rule != "parent" || *self.class == class.id);
-            told.extend(new.into_iter().map(contradiction));
+            told.extend(new.iter().map(contradiction));
         }
         if self.after.declared(self.class).is_none() {
             let children = self.after.iter_declared();
@@ -242,7 +242,7 @@ impl Step<'_> {
     }
 }
 
-fn contradiction(violation: Violation) -> Finding {
+fn contradiction(violation: &Violation) -> Finding {
     let message = format!("{}; the change is refused", violation.message);
     breaking("contradiction", &violation.field, message)
 }

@@ -161,17 +161,16 @@ fn write_object<'a>(text: &mut String, object: &'a Object, further: &mut Vec<&'a
             let iris: Vec<String> = iris.iter().map(|iri| format!("<{iri}>")).collect();
             write!(text, "( {} )", iris.join(" "))
         }
-        Object::Node(node) => match &node.iri {
-            Some(iri) => {
+        Object::Node(node) => {
+            if let Some(iri) = &node.iri {
                 further.push(node);
                 write!(text, "<{iri}>")
-            }
-            None => {
+            } else {
                 let _ = write!(text, "[ a {}", node.kind);
                 write_fields(text, node, further);
                 write!(text, " ]")
             }
-        },
+        }
     };
 }
 
