@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
     /// Rows that one command has.
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "ROWS")]
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "ROWS")]
     pub(super) batch: u16,
     /// What stands between two cells: one character, or `tab`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
