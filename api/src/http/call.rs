@@ -4,6 +4,7 @@
 use std::{
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -12,6 +13,7 @@ use axum::{
     http::{HeaderMap, Uri, header, request::Parts},
 };
 use bytes::Bytes;
+use futures::StreamExt as _;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -29,6 +31,8 @@ use crate::http::{
     Api, Service, Surface, bodies, failure::Failure, parameters::Parameters, push::Ending,
 };
 
+/// How long a body that is too large is read on.
+const DRAINING: Duration = Duration::from_secs(5);
 /// The largest body (contract §4).
 pub(crate) const BODY_LIMIT: usize = 16 << 20;
 
@@ -213,11 +217,12 @@ impl Call {
         let announced = self
             .header(header::CONTENT_LENGTH.as_str())
             .and_then(|length| length.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > BODY_LIMIT) {
-            return Err(too_large());
-        }
         let own = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
         let body = std::mem::replace(own, Body::empty());
+        if announced.is_some_and(|length| length > BODY_LIMIT) {
+            drain(body).await;
+            return Err(too_large());
+        }
         to_bytes(body, BODY_LIMIT).await.map_err(|error| {
             if is_over_limit(&error) {
                 too_large()
@@ -293,6 +298,23 @@ impl Call {
         });
         (well_formed && text.len() <= 255).then(|| text.to_owned())
     }
+}
+
+/// Reads on and drops what comes, so that a client that is still sending hears the answer; as far
+/// as that is cheap.
+async fn drain(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let mut left = 4 * BODY_LIMIT;
+    let reading = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            match left.checked_sub(chunk.len()) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    // Over time: the client has had its chance.
+    drop(tokio::time::timeout(DRAINING, reading).await);
 }
 
 fn is_over_limit(error: &axum::Error) -> bool {

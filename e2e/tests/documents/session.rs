@@ -74,7 +74,11 @@ impl Session {
         for mut earlier in self.servers.drain(..) {
             earlier.kill().await?;
         }
-        let script = format!("exec {}", self.script(step).trim_start());
+        let (before, last) = step
+            .commands
+            .rsplit_once('\n')
+            .unwrap_or(("", &step.commands));
+        let script = format!("{before}\nexec {last}");
         let mut shell = self.shell(&script);
         let child = shell
             .stdout(Stdio::null())
@@ -100,9 +104,6 @@ impl Session {
     }
 
     fn script(&self, step: &Step) -> String {
-        if step.is_server {
-            return step.commands.clone();
-        }
         format!(
             "{}{}\n",
             self.memory,

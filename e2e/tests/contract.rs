@@ -1,0 +1,41 @@
+//! The contract, call by call, over HTTP and nothing else: against a server that is started for it,
+//! or against whatever `SPICE_CONTRACT_GATEWAY` and `SPICE_CONTRACT_OMS` name (URLs; databases get
+//! names of their own). Every exchange stands in `contract/scripts/*.http` as it is sent and
+//! answered; `contract/script.rs` tells how to read them.
+#![allow(clippy::unwrap_used)]
+
+#[path = "contract/pattern.rs"]
+mod pattern;
+#[path = "contract/refusals.rs"]
+mod refusals;
+#[path = "contract/script.rs"]
+mod script;
+#[path = "contract/service.rs"]
+mod service;
+
+use service::Service;
+
+macro_rules! scripts {
+    ($($name:ident)*) => {$(
+        #[tokio::test]
+        async fn $name() -> anyhow::Result<()> {
+            let text = include_str!(concat!("contract/scripts/", stringify!($name), ".http"));
+            script::play(&Service::start().await?, text).await
+        }
+    )*};
+}
+
+scripts! {
+    databases
+    ontology
+    ontology_tools
+    instances
+    transactions
+    branches
+    reads
+    merges
+    commands
+    graph
+    oms
+    health
+}

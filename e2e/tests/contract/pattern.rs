@@ -1,0 +1,87 @@
+//! What an answer must look like: a JSON value of which it may say more.
+//!
+//! An object asks for its members and lets others be; a list asks for as many items, in order.
+//! Strings that begin with `$` stand for something: `$any` (there, whatever it is), `$absent`,
+//! `$uuid`, `$time`, `$number`, `$text`, `$set:<name>` (kept under that name) and `$<name>` (what
+//! was kept). `$[…]` in place of a list asks for its items in any order, among others.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+/// What earlier answers said.
+pub(crate) type Kept = HashMap<String, Value>;
+
+/// Whether an answer is what was asked for; keeps what is to be kept.
+pub(crate) fn check(pattern: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
+    match (pattern, actual) {
+        (Value::String(text), _) if text.starts_with('$') => meaning(&text[1..], actual, kept),
+        (Value::Object(members), _) if members.contains_key("$among") => {
+            among(&members["$among"], actual, kept)
+        }
+        (Value::Object(members), Value::Object(there)) => {
+            for (name, pattern) in members {
+                match there.get(name) {
+                    None if pattern == "$absent" => {}
+                    None => bail!("{name} is not there"),
+                    Some(_) if pattern == "$absent" => bail!("{name} is there"),
+                    Some(actual) => check(pattern, actual, kept).context(name.clone())?,
+                }
+            }
+            Ok(())
+        }
+        (Value::Array(patterns), Value::Array(items)) => {
+            let (wanted, found) = (patterns.len(), items.len());
+            ensure!(wanted == found, "{found} items, not {wanted}");
+            for (index, (pattern, item)) in patterns.iter().zip(items).enumerate() {
+                check(pattern, item, kept).with_context(|| format!("[{index}]"))?;
+            }
+            Ok(())
+        }
+        _ if same(pattern, actual) => Ok(()),
+        _ => bail!("{actual}, not {pattern}"),
+    }
+}
+
+/// Numbers are equal by value.
+fn same(pattern: &Value, actual: &Value) -> bool {
+    pattern == actual || pattern.as_f64().is_some() && pattern.as_f64() == actual.as_f64()
+}
+
+/// Each pattern is met by some item.
+fn among(patterns: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
+    let items = actual.as_array().context("no list")?;
+    for pattern in patterns.as_array().context("$among is a list")? {
+        let found = items.iter().find_map(|item| {
+            let mut tried = kept.clone();
+            check(pattern, item, &mut tried).ok().map(|()| tried)
+        });
+        *kept = found.with_context(|| format!("no item is {pattern}"))?;
+    }
+    Ok(())
+}
+
+fn meaning(word: &str, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
+    let text = actual.as_str();
+    let holds = match word {
+        "any" => true,
+        "uuid" => text.is_some_and(|text| text.parse::<uuid::Uuid>().is_ok()),
+        "time" => text.is_some_and(|text| {
+            text.parse::<spice_core::time::Timestamp>().is_ok() && text.ends_with('Z')
+        }),
+        "number" => actual.is_number(),
+        "text" => text.is_some_and(|text| !text.is_empty()),
+        _ => {
+            if let Some(name) = word.strip_prefix("set:") {
+                kept.insert(name.to_owned(), actual.clone());
+                return Ok(());
+            }
+            let known = kept.get(word);
+            let known = known.with_context(|| format!("nothing is kept as {word}"))?;
+            same(known, actual)
+        }
+    };
+    ensure!(holds, "{actual} is not ${word}");
+    Ok(())
+}
