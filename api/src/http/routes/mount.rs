@@ -81,9 +81,9 @@ fn by_ending(front: &str, mut endings: Vec<(String, MethodRouter)>) -> MethodRou
     let endings: Arc<[(String, MethodRouter)]> = endings.into();
     any(move |request: Request| {
         let path = request.uri().path();
-        let found = endings.iter().find(|(ending, _)| {
-            path.ends_with(ending) && slashes(path) >= least + slashes(ending)
-        });
+        let found = endings
+            .iter()
+            .find(|(ending, _)| path.ends_with(ending) && slashes(path) >= least + slashes(ending));
         let methods = found.map(|(_, methods)| methods.clone());
         async move {
             match methods {
