@@ -192,7 +192,7 @@ fn columns(class: &Map<String, Value>) -> Vec<String> {
         property["primaryKey"] == Value::Bool(true) || property["primary_key"] == Value::Bool(true)
     };
     let (properties, relationships) = (entries("properties"), entries("relationships"));
-    let has_key = properties.iter().any(|property| is_key(property));
+    let has_key = properties.iter().any(is_key);
     let mut columns: Vec<String> = Vec::new();
     if !has_key {
         columns.push(ID.to_owned());

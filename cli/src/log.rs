@@ -84,20 +84,7 @@ async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
             })
         })
         .collect();
-    if options.output.output != Format::Table {
-        output::document(
-            options.output.output,
-            &json!({
-                "streams": report.streams.iter().map(|stream| json!({
-                    "log": stream.stream.to_string(),
-                    "segments": stream.segments,
-                    "envelopes": stream.envelopes,
-                    "bytes": stream.bytes,
-                })).collect::<Vec<_>>(),
-                "problems": problems,
-            }),
-        )?;
-    } else {
+    if options.output.output == Format::Table {
         for stream in &report.streams {
             output::line(format!(
                 "{}: {} envelopes in {} segments",
@@ -111,6 +98,19 @@ async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
         if problems.is_empty() {
             output::line("every envelope is whole and in its place")?;
         }
+    } else {
+        output::document(
+            options.output.output,
+            &json!({
+                "streams": report.streams.iter().map(|stream| json!({
+                    "log": stream.stream.to_string(),
+                    "segments": stream.segments,
+                    "envelopes": stream.envelopes,
+                    "bytes": stream.bytes,
+                })).collect::<Vec<_>>(),
+                "problems": problems,
+            }),
+        )?;
     }
     Ok(if problems.is_empty() {
         ExitCode::SUCCESS

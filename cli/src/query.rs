@@ -101,9 +101,10 @@ async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<Grap
             .iter()
             .map(|hop| &hop.target_class)
             .find_map(|class| Some((class, text.strip_prefix(class)?.strip_prefix('.')?)));
-        let (class, condition) = of_hop.map_or((start.clone(), text.as_str()), |(class, rest)| {
-            (class.clone(), rest)
-        });
+        let (class, condition) = match of_hop {
+            Some((class, rest)) => (class.clone(), rest),
+            None => (start.clone(), text.as_str()),
+        };
         by_class
             .entry(class)
             .or_default()

@@ -77,11 +77,10 @@ impl Session {
                 );
             }
             Some(Error::Refused(refusal)) => refusal,
-            Some(_) => return None,
             None if self.database.is_none() && error.is::<crate::failure::Usage>() => {
                 return self.databases("").await;
             }
-            None => return None,
+            _ => return None,
         };
         match (refusal.status, refusal.code.as_str()) {
             (404, _) => self.what_there_is(&refusal.message).await,
@@ -140,16 +139,16 @@ fn choice(sought: &str, what: &str, mut names: Vec<String>) -> String {
         .map(String::as_str)
         .filter(|name| is_near(sought, name))
         .collect();
-    let mut text = String::new();
-    if !near.is_empty() {
-        text = format!("did you mean {}? ", near.join(", "));
-    }
+    let meant = match near.as_slice() {
+        [] => String::new(),
+        near => format!("did you mean {}? ", near.join(", ")),
+    };
     let shown = names.len().min(SHOWN);
-    text.push_str(&format!("{what}: {}", names[..shown].join(", ")));
-    if names.len() > shown {
-        text.push_str(&format!(" and {} more", names.len() - shown));
-    }
-    text
+    let more = match names.len() - shown {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{meant}{what}: {}{more}", names[..shown].join(", "))
 }
 
 /// Whether two names differ by case or by a slip.

@@ -1,7 +1,7 @@
 //! The config file: a place for every setting, below the command line and the environment.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -69,17 +69,21 @@ impl ConfigFile {
 
     /// Makes what the file says the defaults of the settings of that name.
     pub(crate) fn apply(&self, command: Command) -> anyhow::Result<Command> {
-        let mut known = BTreeMap::new();
+        let mut known = BTreeSet::new();
         settings(&command, &mut known);
         for key in self.values.keys() {
-            if !known.contains_key(key) {
+            if !known.contains(key) {
                 let near = known
-                    .keys()
+                    .iter()
                     .filter(|name| strsim::damerau_levenshtein(name, key) <= 2)
                     .map(String::as_str)
                     .collect::<Vec<_>>()
                     .join(", ");
-                let place = self.path.as_deref().unwrap_or(Path::new("")).display();
+                let place = self
+                    .path
+                    .as_deref()
+                    .unwrap_or_else(|| Path::new(""))
+                    .display();
                 let meant = if near.is_empty() {
                     "`spice config` lists the settings".to_owned()
                 } else {
@@ -118,9 +122,9 @@ pub(crate) fn setting(argument: &Arg) -> Option<&str> {
     argument.get_long()
 }
 
-fn settings(command: &Command, known: &mut BTreeMap<String, ()>) {
+fn settings(command: &Command, known: &mut BTreeSet<String>) {
     for name in command.get_arguments().filter_map(setting) {
-        known.insert(name.to_owned(), ());
+        known.insert(name.to_owned());
     }
     for subcommand in command.get_subcommands() {
         settings(subcommand, known);
