@@ -8,6 +8,7 @@ mod http_support;
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
 };
 
 use http_support::Server;
@@ -80,17 +81,17 @@ impl Paging {
             self.branch, self.limit
         );
         if let Some(order) = self.order {
-            path.push_str(&format!("&order_by={order}"));
+            let _ = write!(path, "&order_by={order}");
         }
         if let Some(group) = self.group {
             let filter = format!("{{\"group\":{group}}}").replace('"', "%22");
-            path.push_str(&format!("&filter={filter}"));
+            let _ = write!(path, "&filter={filter}");
         }
         if self.word {
             path.push_str("&search=thin*");
         }
         if self.at_position {
-            path.push_str(&format!("&as_of={position}"));
+            let _ = write!(path, "&as_of={position}");
         }
         path
     }
@@ -147,9 +148,7 @@ impl World {
             made: 0,
         };
         for number in 0..15 {
-            world
-                .create(number % 4, (number % 2).unsigned_abs() as usize)
-                .await;
+            world.create(number % 4, usize::from(number % 2 == 1)).await;
         }
         let body = json!({"name": "x"});
         world
@@ -158,9 +157,7 @@ impl World {
             .await;
         world.branch = branch;
         for number in 15..20 {
-            world
-                .create(number % 4, (number % 2).unsigned_abs() as usize)
-                .await;
+            world.create(number % 4, usize::from(number % 2 == 1)).await;
         }
         world
     }

@@ -1,5 +1,5 @@
 //! What is pushed: statuses of commands and events of a database, over server-sent events and
-//! WebSockets, to many at once, to those who come back, and until the end.
+//! web sockets, to many at once, to those who come back, and until the end.
 
 #![allow(clippy::unwrap_used)]
 
@@ -62,7 +62,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, wait).await.expect(what);
+    assert!(timeout(PATIENCE, wait).await.is_ok(), "{what}");
 }
 
 #[tokio::test]
@@ -169,8 +169,8 @@ async fn a_socket_tells_answers_pings_and_says_goodbye() {
         assert_eq!(first["result"]["command_type"], "CREATE_DATABASE");
         let ping = Message::Ping("who is there".into());
         socket.send(ping).await.unwrap();
-        let pong = Message::Pong("who is there".into());
-        assert_eq!(hear(&mut socket).await, pong);
+        let answer = Message::Pong("who is there".into());
+        assert_eq!(hear(&mut socket).await, answer);
         socket.send(Message::text("is ignored")).await.unwrap();
         sockets.push(socket);
     }
@@ -288,7 +288,7 @@ async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes()
         .await;
     let so_far = domain_events(&server, None).await.len();
     let on_branch = domain_events(&server, Some("x")).await.len();
-    let (_, _, all, of_branch) = tokio::join!(
+    let ((), (), whole, of_branch) = tokio::join!(
         write_some(&server, "main", 0),
         write_some(&server, "x", 100),
         read_in_parts(&server, "/databases/demo/events?from=0", so_far + 180),
@@ -299,9 +299,9 @@ async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes()
         ),
     );
     let ids = |events: &[Event]| -> Vec<String> { events.iter().map(|it| it.id.clone()).collect() };
-    assert_eq!(ids(&all), domain_events(&server, None).await);
+    assert_eq!(ids(&whole), domain_events(&server, None).await);
     assert_eq!(ids(&of_branch), domain_events(&server, Some("x")).await);
-    for event in &all {
+    for event in &whole {
         assert_eq!(event.data["event_type"], event.name.as_str());
         assert_eq!(event.data["position"].to_string(), event.id);
     }
@@ -351,7 +351,7 @@ async fn a_feed_ends_with_its_database_and_goes_on_with_the_next_of_that_name() 
     let mut feed = Events::open(&server, path, Some(last)).await;
     let created = feed.next().await.unwrap();
     assert_eq!(created.name, "DATABASE_CREATED");
-    assert!(created.id.ends_with(".g2"), "{}", created.id);
+    assert!(created.id.contains(".g2"), "{}", created.id);
     let mut again = Events::open(&server, path, Some(&created.id)).await;
     server
         .write("POST", "/databases/demo/ontology", json!({"label": "Late"}))

@@ -35,6 +35,7 @@ fn asked(path: &'static str, body: Value, place: &'static str, early: Value, lat
     }
 }
 
+#[allow(clippy::too_many_lines)]
 fn reads() -> Vec<Read> {
     let hops = json!([{"predicate": "placed_by", "target_class": "Customer"}]);
     let price = "/nodes/0/data/data/price";
@@ -476,13 +477,13 @@ async fn sample_values_are_counted_in_a_bounded_sample() {
             .unwrap()
             .clone()
     };
-    let names: Vec<&Value> = all["properties"]
+    let columns: Vec<&Value> = all["properties"]
         .as_array()
         .unwrap()
         .iter()
         .map(|it| &it["property"])
         .collect();
-    assert_eq!(names, ["product_id", "name", "price", "sku"]);
+    assert_eq!(columns, ["product_id", "name", "price", "sku"]);
     let price = named("price");
     assert_eq!(price["type"], "decimal");
     assert_eq!(price["null_count"], 500);

@@ -47,13 +47,13 @@ impl Events {
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
-                let block = block.to_owned();
-                self.text = rest.to_owned();
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
                 let field = |name: &str| {
                     let mut lines = block.lines();
                     lines.find_map(|line| Some(line.strip_prefix(name)?.trim_start().to_owned()))
                 };
-                self.retry = field("retry:").or(self.retry.take());
+                self.retry = field("retry:").or_else(|| self.retry.take());
                 if let Some(data) = field("data:") {
                     return Some(Event {
                         id: field("id:").unwrap_or_default(),
