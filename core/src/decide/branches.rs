@@ -19,7 +19,7 @@ mod write;
 use std::collections::HashMap;
 
 pub use self::base::common;
-pub(super) use self::base::inherited;
+pub(super) use self::base::as_it_stood;
 use self::case::{Case, Place};
 use super::{Draft, Moment, Need, Stop, WriteState};
 use crate::{

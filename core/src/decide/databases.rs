@@ -100,19 +100,19 @@ pub(super) fn create_branch(
             .with("rule", format!("at most {last}"))
             .into());
     }
-    let contains = branches::inherited(draft, parent, position)?;
+    let parent = branches::as_it_stood(draft, parent, position)?;
     let sequence = Some(before.map_or(Sequence(1), |branch| branch.sequence.next()));
     draft.command(aggregate.clone(), sequence, None)?;
     let event = BranchCreated {
         db_name: draft.command.database.clone(),
         branch: name.clone(),
         from: BranchAt {
-            name: parent.name.clone(),
+            name: parent.name,
             generation: parent.generation,
         },
         from_position: position,
         base: parent.lineage.at(position),
-        contains,
+        contains: parent.contains,
     };
     let head = Head {
         event_type: EventType::BranchCreated,

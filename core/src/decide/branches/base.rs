@@ -70,26 +70,28 @@ pub(super) fn contained<'a>(
     snapshots
 }
 
-/// What a branch holds that is made of `parent` as it stood at `position`, besides its lineage.
-pub(in crate::decide) fn inherited(
+/// A branch as it stood at a position: since then it may have been rebased and merged into. Before
+/// its creation it is what it shows of its parents then.
+pub(in crate::decide) fn as_it_stood(
     draft: &Draft,
-    parent: &BranchState,
+    branch: &BranchState,
     position: LogPosition,
-) -> Result<Vec<Lineage>, Stop> {
-    // Nothing is ever taken back.
-    if parent.contains.is_empty() || position >= last_position(draft) {
-        return Ok(parent.contains.clone());
+) -> Result<BranchState, Stop> {
+    let is_unchanged = branch.contains.is_empty() && position >= branch.generation.0;
+    if is_unchanged || position >= last_position(draft) {
+        return Ok(branch.clone());
     }
-    let (then, key) = (Lineage::main().at(position), ModelKey::branch(&parent.name));
-    let Some(entry) = draft.state.entry_at(&then, &key)? else {
-        return Ok(Vec::new());
+    let (then, key) = (Lineage::main().at(position), ModelKey::branch(&branch.name));
+    let known: Option<BranchState> = match draft.state.entry_at(&then, &key)? {
+        Some(entry) => Some(entry.value.read()?),
+        None => None,
     };
-    let known: BranchState = entry.value.read()?;
-    if known.generation == parent.generation {
-        Ok(known.contains)
-    } else {
-        Ok(Vec::new())
-    }
+    // An earlier branch of the same name is another branch, and deleted.
+    let is_same = |known: &BranchState| known.live && known.created_at == branch.created_at;
+    Ok(known.filter(is_same).unwrap_or_else(|| BranchState {
+        contains: Vec::new(),
+        ..branch.clone()
+    }))
 }
 
 fn until(snapshot: &Lineage) -> LogPosition {

@@ -27,6 +27,25 @@ pub(super) fn roll_back(on: &str, to_position: u64) -> Action {
 }
 
 #[test]
+fn a_branch_of_a_position_before_a_rebase_shows_what_was_there_then() {
+    let mut desk = forked();
+    desk.accept(update("a", "p1", json!({"price": 7}), 1));
+    let then = desk.state.end().0 - 1;
+    desk.accept(update("main", "p1", json!({"code": "x"}), 1));
+    desk.accept(rebase("a", "main", Strategy::Fail, vec![]));
+    desk.accept(fork("old", "a", Some(then)));
+    desk.accept(fork("new", "a", None));
+    assert_eq!(
+        shown(&desk, "old", "p1"),
+        Some(json!({"product_id": "p1", "price": 7}))
+    );
+    assert_eq!(
+        shown(&desk, "new", "p1"),
+        Some(json!({"product_id": "p1", "price": 7, "code": "x"}))
+    );
+}
+
+#[test]
 fn a_rebase_keeps_what_the_branch_changed_on_a_generation_of_its_own() {
     let mut desk = forked();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
