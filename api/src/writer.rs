@@ -21,12 +21,12 @@ use std::{
     time::Duration,
 };
 
+use self::recent::Recent;
 pub use self::{
     diff::{Against, Comparison, Diff, Summary},
     history::History,
     snapshot::Snapshot,
 };
-use self::recent::Recent;
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},

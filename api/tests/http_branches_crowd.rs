@@ -1,6 +1,6 @@
 //! Merges while many write: every accepted change is there at the end, whoever won.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod http_support;
 
@@ -108,7 +108,7 @@ async fn merges_and_fifty_writers_lose_nothing() {
     }
     let merges = merges.await.unwrap();
     assert_eq!(accepted, WRITERS as u64 * CHANGES);
-    let mut merged = 0;
+    let mut taken = 0;
     for merge in &merges {
         let changes = merge["changes"].as_array().unwrap();
         assert_eq!(changes.len(), ORDERS, "{merge}");
@@ -117,7 +117,7 @@ async fn merges_and_fifty_writers_lose_nothing() {
             assert_eq!(change["properties"], json!(["holds"]));
             assert_eq!(change["before"]["total"], change["after"]["total"]);
         }
-        merged += changes.len() as u64;
+        taken += changes.len() as u64;
     }
 
     let end = server.get("/databases/demo").await.body["data"]["data"]["position"].clone();
@@ -125,13 +125,13 @@ async fn merges_and_fifty_writers_lose_nothing() {
     let list = server.get(&path).await.expect(200);
     let mut commands = 0;
     for instance in list.body["instances"].as_array().unwrap() {
-        let last = json!([format!("Product/round{}", ROUNDS - 1)]);
-        assert_eq!(instance["data"]["holds"], last);
+        let final_round = json!([format!("Product/round{}", ROUNDS - 1)]);
+        assert_eq!(instance["data"]["holds"], final_round);
         commands += instance["event_sequence"].as_u64().unwrap() - 1;
     }
     assert_eq!(
         commands,
-        accepted + merged,
+        accepted + taken,
         "every accepted command counts once"
     );
     let diff = server

@@ -1,4 +1,6 @@
-//! The OpenAPI document of a service says what the service does.
+//! The `OpenAPI` document of a service says what the service does.
+
+#![allow(clippy::unwrap_used)]
 
 mod http_support;
 

@@ -288,7 +288,7 @@ async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes()
         .await;
     let so_far = domain_events(&server, None).await.len();
     let on_branch = domain_events(&server, Some("x")).await.len();
-    let ((), (), whole, of_branch) = tokio::join!(
+    let ((), (), whole, part) = tokio::join!(
         write_some(&server, "main", 0),
         write_some(&server, "x", 100),
         read_in_parts(&server, "/databases/demo/events?from=0", so_far + 180),
@@ -300,7 +300,7 @@ async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes()
     );
     let ids = |events: &[Event]| -> Vec<String> { events.iter().map(|it| it.id.clone()).collect() };
     assert_eq!(ids(&whole), domain_events(&server, None).await);
-    assert_eq!(ids(&of_branch), domain_events(&server, Some("x")).await);
+    assert_eq!(ids(&part), domain_events(&server, Some("x")).await);
     for event in &whole {
         assert_eq!(event.data["event_type"], event.name.as_str());
         assert_eq!(event.data["position"].to_string(), event.id);

@@ -43,6 +43,7 @@ struct Setting {
     value: Option<String>,
     source: &'static str,
     variable: String,
+    help: String,
 }
 
 pub(crate) fn run(
@@ -56,7 +57,7 @@ pub(crate) fn run(
     if format != Format::Table {
         let each = settings.iter().map(|setting| {
             json!({"name": setting.name, "value": setting.value, "source": setting.source,
-                "environment": setting.variable})
+                "environment": setting.variable, "help": setting.help})
         });
         let told = json!({"file": path, "file_exists": file.is_there,
             "settings": each.collect::<Vec<_>>()});
@@ -103,7 +104,9 @@ fn settings(matches: &ArgMatches, config: &ConfigFile) -> Vec<Setting> {
                 None => "not set",
             };
             let variable = argument.get_env()?.to_string_lossy().into_owned();
+            let help = argument.get_help().map(ToString::to_string);
             Some(Setting {
+                help: help.unwrap_or_default(),
                 name: name.to_owned(),
                 value,
                 source,

@@ -18,8 +18,8 @@ mod write;
 
 use std::collections::HashMap;
 
-pub use self::base::common;
 pub(super) use self::base::as_it_stood;
+pub use self::base::common;
 use self::case::{Case, Place};
 use super::{Draft, Moment, Need, Stop, WriteState};
 use crate::{

@@ -1,0 +1,75 @@
+//! `docs/reference` is what the code says of itself: the binary's help and settings, the services'
+//! own `OpenAPI` documents, the error codes, the envelopes. `SPICE_WRITE_REFERENCE=1` writes the
+//! pages anew; without it they must be what would be written.
+
+#[path = "reference/cli.rs"]
+mod cli;
+#[path = "reference/envelope.rs"]
+mod envelope;
+#[path = "reference/http.rs"]
+mod http;
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, ensure};
+use spice_core::error::ErrorCode;
+use spice_e2e::embedded::{Embedded, Options, setting};
+
+#[tokio::test]
+async fn the_reference_is_what_the_code_says() -> anyhow::Result<()> {
+    let server = Embedded::start(Options::default()).await?;
+    let pages = [
+        ("http.md", http::page(&server).await?),
+        ("cli.md", cli::commands().await?),
+        ("settings.md", cli::settings().await?),
+        ("errors.md", errors()?),
+        ("envelope.md", envelope::page()?),
+    ];
+    let folder = spice_e2e::workspace().join("docs/reference");
+    let writes = setting("SPICE_WRITE_REFERENCE").is_some();
+    let mut old = Vec::new();
+    for (name, page) in pages {
+        let path = folder.join(name);
+        if writes {
+            std::fs::write(&path, page).context(name)?;
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != page {
+            old.push(name);
+        }
+    }
+    ensure!(
+        old.is_empty(),
+        "{} no longer say what the code says: \
+         SPICE_WRITE_REFERENCE=1 cargo test -p spice-e2e --test reference",
+        old.join(", ")
+    );
+    Ok(())
+}
+
+/// The head of a page.
+fn head(title: &str, introduction: &str) -> String {
+    format!("# {title}\n\n{introduction} This page is generated from the code.\n\n")
+}
+
+/// A cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn errors() -> anyhow::Result<String> {
+    let mut page = head(
+        "Errors",
+        "Every refusal has a stable code, at `detail.error` over HTTP; the command line ends with \
+         its exit code (0: done, 130: ended by Ctrl-C).",
+    );
+    writeln!(
+        page,
+        "| code | HTTP | exit code | try again? | means |\n|---|---|---|---|---|"
+    )?;
+    for code in ErrorCode::ALL {
+        let again = if code.is_transient() { "yes" } else { "no" };
+        let (http, exit) = (code.http_status(), code.exit_code());
+        let meaning = cell(code.meaning());
+        writeln!(page, "| `{code}` | {http} | {exit} | {again} | {meaning} |")?;
+    }
+    Ok(page)
+}

@@ -1,0 +1,34 @@
+//! The envelopes, from the golden files that the code must read and write byte for byte.
+
+use std::fmt::Write as _;
+
+use anyhow::Context;
+use serde_json::Value;
+use spice_core::envelope::EventType;
+
+use crate::head;
+
+/// Every type with an example.
+pub(crate) fn page() -> anyhow::Result<String> {
+    let mut page = head(
+        "Envelope",
+        "One JSON object a line in the log, and the same bytes on the bus. Each type below is an \
+         example that the tests read and write byte for byte; fields that an example leaves out \
+         are not there in it.",
+    );
+    let folder = spice_e2e::workspace().join("core/tests/words/golden");
+    for event_type in EventType::ALL {
+        let file = folder.join(format!("{}.json", event_type.as_str().to_lowercase()));
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        let example: Value = serde_json::from_str(&text)?;
+        let kind = example["metadata"]["kind"].as_str().context("kind")?;
+        writeln!(page, "## {event_type}\n\nA {kind} envelope.\n")?;
+        writeln!(
+            page,
+            "```json\n{}\n```\n",
+            serde_json::to_string_pretty(&example)?
+        )?;
+    }
+    Ok(page)
+}
