@@ -5,13 +5,13 @@ mod class;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{json, value::RawValue};
 use spice_client::Read;
 
 use crate::{
     failure::usage,
     get::Kind,
-    output::{self, cell, maybe},
+    output::{self, cell, maybe, written},
     session::Session,
     settings::Place,
 };
@@ -152,7 +152,7 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
         return output::document(session.format, &instance);
     }
     let definition = client.class(database, &instance.class_id, &read).await?;
-    let data: Map<String, Value> = serde_json::from_str(instance.data.get())?;
+    let data = output::values(Some(&instance.data))?;
     let predicates = class::relationships(&definition);
     output::pairs(&[
         (
@@ -172,7 +172,7 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
     output::heading("Properties")?;
     let rows: Vec<_> = values
         .iter()
-        .map(|(name, value)| vec![(*name).clone(), cell(value)])
+        .map(|(name, value)| vec![(*name).clone(), written(value)])
         .collect();
     output::table(&["NAME", "VALUE"], &rows)?;
     if !references.is_empty() {
@@ -180,9 +180,9 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
         let rows: Vec<_> = references
             .iter()
             .flat_map(|(name, value)| {
-                let targets = match value {
-                    Value::Array(many) => many.iter().map(cell).collect(),
-                    one => vec![cell(one)],
+                let targets = match serde_json::from_str::<Vec<Box<RawValue>>>(value.get()) {
+                    Ok(many) => many.iter().map(|one| written(one)).collect(),
+                    Err(_) => vec![written(value)],
                 };
                 targets.into_iter().map(|to| vec![(*name).clone(), to])
             })

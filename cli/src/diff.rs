@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
 use spice_client::{ChangeKind, Changed, Summary};
 
 use crate::{
-    output::{self, cell},
+    output::{self, Values, values, written},
     session::Session,
     settings::{Format, Output, Server},
 };
@@ -78,9 +77,12 @@ async fn diff(session: &Session, options: &Options) -> anyhow::Result<()> {
 
 /// Changes as rows: one a property of what was modified.
 pub(crate) fn show_changes(changes: &[Changed]) -> anyhow::Result<()> {
-    let rows: Vec<_> = changes.iter().flat_map(rows).collect();
+    let mut shown = Vec::new();
+    for changed in changes {
+        shown.extend(rows(changed)?);
+    }
     let head = ["CHANGE", "WHAT", "PROPERTY", "BEFORE", "AFTER"];
-    Ok(output::table(&head, &rows)?)
+    Ok(output::table(&head, &shown)?)
 }
 
 /// How much changed, in words.
@@ -91,7 +93,7 @@ pub(crate) fn summary(summary: &Summary) -> String {
     )
 }
 
-fn rows(changed: &Changed) -> Vec<Vec<String>> {
+fn rows(changed: &Changed) -> anyhow::Result<Vec<Vec<String>>> {
     let what = match (&changed.class_id, &changed.instance_id) {
         (Some(class), Some(id)) => format!("{class}/{id}"),
         (Some(class), None) => format!("class {class}"),
@@ -104,13 +106,15 @@ fn rows(changed: &Changed) -> Vec<Vec<String>> {
     };
     if changed.change != ChangeKind::Modified || changed.properties.is_empty() {
         let empty = String::new;
-        return vec![vec![word.to_owned(), what, empty(), empty(), empty()]];
+        return Ok(vec![vec![word.to_owned(), what, empty(), empty(), empty()]]);
     }
-    let side = |state: &Option<Value>, property: &str| {
-        let value = state.as_ref().and_then(|state| state.get(property));
-        value.map(cell).unwrap_or_default()
+    let before = values(changed.before.as_deref())?;
+    let after = values(changed.after.as_deref())?;
+    let side = |state: &Values, property: &str| {
+        let value = state.get(property);
+        value.map(|it| written(it)).unwrap_or_default()
     };
-    changed
+    let rows = changed
         .properties
         .iter()
         .map(|property| {
@@ -118,9 +122,10 @@ fn rows(changed: &Changed) -> Vec<Vec<String>> {
                 word.to_owned(),
                 what.clone(),
                 property.clone(),
-                side(&changed.before, property),
-                side(&changed.after, property),
+                side(&before, property),
+                side(&after, property),
             ]
         })
-        .collect()
+        .collect();
+    Ok(rows)
 }

@@ -131,7 +131,7 @@ async fn export(
 #[derive(Deserialize)]
 struct Row {
     instance_id: String,
-    data: Map<String, Value>,
+    data: output::Values,
 }
 
 /// Writes the instances of a class; false: interrupted.
@@ -216,7 +216,7 @@ fn csv_row(columns: &[String], instance: &RawValue) -> anyhow::Result<String> {
     let cells = columns.iter().map(|column| match row.data.get(column) {
         None if column == ID => row.instance_id.clone(),
         None => String::new(),
-        Some(value) => output::cell(value),
+        Some(value) => output::written(value),
     });
     csv_line(cells)
 }

@@ -76,6 +76,7 @@ fn of_call(error: &Error) -> u8 {
         Error::Unreachable { .. }
         | Error::Late { .. }
         | Error::Broken { .. }
+        | Error::Silent { .. }
         | Error::Unfinished { .. } => 6,
         Error::Unreadable { .. } => 1,
         Error::Refused(refusal) => match refusal.status {

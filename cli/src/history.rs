@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, Value, value::RawValue};
 use spice_client::Version;
 
 use crate::{
     describe::split,
-    output::{self, cell, maybe},
+    output::{self, Values, maybe, values, written},
     session::Session,
     settings::Place,
 };
@@ -89,19 +88,8 @@ async fn versions(session: &Session, options: &Options) -> anyhow::Result<(Vec<V
     }
 }
 
-fn values(state: Option<&RawValue>) -> anyhow::Result<Map<String, Value>> {
-    match state {
-        None => Ok(Map::new()),
-        Some(state) => Ok(serde_json::from_str(state.get())?),
-    }
-}
-
 /// One row a changed property; the version's own columns stand in the first only.
-fn rows_of(
-    version: &Version,
-    before: &Map<String, Value>,
-    after: &Map<String, Value>,
-) -> Vec<Vec<String>> {
+fn rows_of(version: &Version, before: &Values, after: &Values) -> Vec<Vec<String>> {
     let what = match version.event_type.as_deref() {
         Some(name) => name.trim_start_matches("INSTANCE_").to_lowercase(),
         None if version.data.is_none() => "deleted".to_owned(),
@@ -117,7 +105,7 @@ fn rows_of(
         own.resize(7, String::new());
         return vec![own];
     }
-    let shown = |state: &Map<String, Value>, name: &str| state.get(name).map(cell);
+    let shown = |state: &Values, name: &str| state.get(name).map(|it| written(it));
     let mut rows = Vec::new();
     for name in &version.changed_properties {
         let mut row = std::mem::replace(&mut own, vec![String::new(); 4]);

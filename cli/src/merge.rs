@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use serde_json::value::RawValue;
 use spice_client::{Conflict, Merge, Merged, Rebase, Resolution, Strategy, Take, Write};
 
 use crate::{
     diff::{OfDatabase, show_changes, summary},
     failure::usage,
-    output::{self, cell, maybe},
+    output::{self, maybe, written},
     session::Session,
 };
 
@@ -212,6 +213,7 @@ fn show(
 }
 
 fn show_conflicts(conflicts: &[Conflict]) -> anyhow::Result<()> {
+    let side = |value: &Option<Box<RawValue>>| value.as_deref().map(written).unwrap_or_default();
     let rows: Vec<_> = conflicts
         .iter()
         .map(|conflict| {
@@ -219,9 +221,9 @@ fn show_conflicts(conflicts: &[Conflict]) -> anyhow::Result<()> {
                 conflict.aggregate_id.clone(),
                 maybe(conflict.property.as_deref()),
                 maybe(conflict.rule.as_deref()),
-                cell(&conflict.base),
-                cell(&conflict.target),
-                cell(&conflict.source),
+                side(&conflict.base),
+                side(&conflict.target),
+                side(&conflict.source),
             ]
         })
         .collect();
@@ -290,6 +292,12 @@ mod tests {
         assert_eq!(
             read("d:main:Product:p1.name=\"ours\""),
             json!({"aggregate_id": "d:main:Product:p1", "property": "name", "value": "ours"})
+        );
+        let exact = resolution("d:main:Product:p1.total=12345678901234567890.120").unwrap();
+        let sent = serde_json::to_string(&exact).unwrap();
+        assert!(
+            sent.ends_with(r#""value":12345678901234567890.120}"#),
+            "{sent}"
         );
         for wrong in ["a.b", "a=1", "=ours", "a.=1", "a.b=nonsense"] {
             assert!(resolution(wrong).is_err(), "{wrong}");

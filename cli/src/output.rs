@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, presets};
 use console::{Term, style};
+use indexmap::IndexMap;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::settings::Format;
 
@@ -126,6 +127,29 @@ pub(crate) fn cell(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// Values of an instance by their properties, as they were written: a number of a computer has
+/// neither all digits nor the zeros behind the point.
+pub(crate) type Values = IndexMap<String, Box<RawValue>>;
+
+/// The values of a state; of none, none.
+pub(crate) fn values(state: Option<&RawValue>) -> serde_json::Result<Values> {
+    state.map_or_else(
+        || Ok(Values::new()),
+        |state| serde_json::from_str(state.get()),
+    )
+}
+
+/// A value in a cell, as it was written: texts bare, what is not there as nothing.
+pub(crate) fn written(value: &RawValue) -> String {
+    match value.get() {
+        "null" => String::new(),
+        text if text.starts_with('"') => {
+            serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
+        }
+        text => text.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What sinks have refused.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{Accepted, Client, Error, Write, calls, commands::Enveloped};
 
@@ -33,6 +33,9 @@ pub struct DeadLetter {
     /// How often it was tried.
     #[serde(default)]
     pub attempts: u64,
+    /// The event itself, as it stands in the log; lists leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Box<RawValue>>,
     /// What this client has no name for.
     #[serde(flatten)]
     pub other: Map<String, Value>,

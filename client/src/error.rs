@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 /// A call that failed.
@@ -49,6 +50,15 @@ pub enum Error {
         #[source]
         source: reqwest::Error,
     },
+    /// Nothing came for so long that the connection must be broken: a stream that lives is never
+    /// silent.
+    #[error("{server} said nothing for {} s", limit.as_secs())]
+    Silent {
+        /// The server.
+        server: String,
+        /// For how long.
+        limit: Duration,
+    },
     /// The answer is not one that this client can read.
     #[error("the answer of {server} to {call} cannot be read: {reason}")]
     Unreadable {
@@ -89,6 +99,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// `X-Request-Id`, by which the server's log has the request.
     pub request_id: Option<String>,
+    /// The answer as it came: its numbers have all their digits, those of `detail` may not.
+    pub body: Bytes,
 }
 
 /// What a failure means to who called.
@@ -109,6 +121,7 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Late { .. }
             | Self::Broken { .. }
+            | Self::Silent { .. }
             | Self::Unfinished { .. } => Class::Transient,
             Self::InvalidUrl { .. } | Self::InvalidRequest { .. } | Self::Unreadable { .. } => {
                 Class::Refused
@@ -143,7 +156,7 @@ impl Error {
     /// Whether repeating a request that is safe to repeat is worth while at once.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Broken { .. } => true,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Silent { .. } => true,
             Self::Refused(refusal) => {
                 matches!(refusal.status, 429 | 502 | 503) && !refusal.detail.contains_key("damaged")
             }
@@ -156,12 +169,12 @@ impl Refusal {
     /// Reads the error shape; anything else still makes a refusal with its status.
     pub(crate) fn read(
         status: u16,
-        body: &[u8],
+        body: Bytes,
         retry_after: Option<Duration>,
         request_id: Option<String>,
     ) -> Self {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let mut detail = match body.get("detail") {
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let mut detail = match told.get("detail") {
             Some(Value::Object(detail)) => detail.clone(),
             _ => Map::new(),
         };
@@ -169,7 +182,7 @@ impl Refusal {
             Some(Value::String(code)) => code,
             _ => String::new(),
         };
-        let message = body.get("message").and_then(Value::as_str);
+        let message = told.get("message").and_then(Value::as_str);
         Self {
             status,
             code,
@@ -177,6 +190,7 @@ impl Refusal {
             detail,
             retry_after,
             request_id,
+            body,
         }
     }
 

@@ -40,7 +40,6 @@ pub struct Events<'c> {
     request: Request<'c>,
     response: Option<reqwest::Response>,
     lines: Lines,
-    last: Option<String>,
     broken: u32,
     /// Whether the stream has been open before.
     again: bool,
@@ -83,7 +82,6 @@ impl<'c> Events<'c> {
             request: request.header("accept", "text/event-stream"),
             response: None,
             lines: Lines::default(),
-            last: None,
             broken: 0,
             again: false,
             pause: PAUSE,
@@ -95,15 +93,17 @@ impl<'c> Events<'c> {
         loop {
             if let Some(event) = self.lines.take_event() {
                 self.broken = 0;
-                if event.id.is_some() {
-                    self.last.clone_from(&event.id);
-                }
                 return Ok(Some(event));
             }
             if self.lines.rest() > LONGEST {
                 return Err(self.request.unreadable("an event without an end"));
             }
-            match self.response().await?.chunk().await {
+            self.open().await?;
+            let Some(response) = &mut self.response else {
+                continue;
+            };
+            let coming = async { response.chunk().await.map_err(|it| self.request.failed(it)) };
+            match self.request.hear(coming).await {
                 Ok(Some(bytes)) => self.lines.put(&bytes),
                 Ok(None) => {
                     self.close();
@@ -112,7 +112,7 @@ impl<'c> Events<'c> {
                 Err(error) => {
                     self.broken += 1;
                     if self.broken > BREAKS {
-                        return Err(self.request.failed(error));
+                        return Err(error);
                     }
                     self.close();
                 }
@@ -120,36 +120,31 @@ impl<'c> Events<'c> {
         }
     }
 
-    /// What is open, or is now.
-    async fn response(&mut self) -> Result<&mut reqwest::Response, Error> {
-        let response = if let Some(open) = self.response.take() {
-            open
-        } else {
-            if self.again {
-                tokio::time::sleep(self.pause).await;
-            }
-            self.again = true;
-            self.request.reopen(self.last.as_deref()).await?
-        };
-        Ok(self.response.insert(response))
+    /// Takes the stream up, unless it is open.
+    async fn open(&mut self) -> Result<(), Error> {
+        if self.response.is_some() {
+            return Ok(());
+        }
+        if self.again {
+            tokio::time::sleep(self.pause).await;
+        }
+        self.again = true;
+        let last = self.lines.last.as_deref().unwrap_or_default();
+        self.request.set_header("last-event-id", last);
+        self.response = Some(self.request.open().await?);
+        Ok(())
     }
 
-    /// Half an event is no event.
+    /// Half an event is no event; the id of the last whole one stays.
     fn close(&mut self) {
         if let Some(told) = self.lines.retry {
             self.pause = told.min(LONGEST_PAUSE);
         }
         self.response = None;
-        self.lines = Lines::default();
-    }
-}
-
-impl Request<'_> {
-    async fn reopen(&mut self, last: Option<&str>) -> Result<reqwest::Response, Error> {
-        if let Some(id) = last {
-            self.set_header("last-event-id", id);
-        }
-        self.open().await
+        self.lines = Lines {
+            last: self.lines.last.take(),
+            ..Lines::default()
+        };
     }
 }
 
@@ -160,6 +155,8 @@ struct Lines {
     searched: usize,
     event: Event,
     has_data: bool,
+    /// The id that was told last, with an event or alone: a stream goes on from there.
+    last: Option<String>,
     retry: Option<Duration>,
 }
 
@@ -179,6 +176,9 @@ impl Lines {
                 continue;
             }
             let event = std::mem::take(&mut self.event);
+            if event.id.is_some() {
+                self.last.clone_from(&event.id);
+            }
             if std::mem::take(&mut self.has_data) {
                 return Some(event);
             }
@@ -221,7 +221,7 @@ impl Lines {
                 self.has_data = true;
             }
             "event" => self.event.name = Some(value.to_owned()),
-            "id" => self.event.id = Some(value.to_owned()),
+            "id" if !value.contains('\0') => self.event.id = Some(value.to_owned()),
             "retry" => self.retry = value.parse().ok().map(Duration::from_millis),
             // A comment, or what is not known.
             _ => {}
@@ -262,6 +262,24 @@ mod tests {
             assert_eq!(found[..2], expected, "{size}");
             assert_eq!(found[2].data, "x", "{size}");
             assert_eq!(found.len(), 3, "{size}");
+        }
+    }
+
+    #[test]
+    fn the_last_id_is_that_of_the_last_block_that_is_whole_with_data_or_without() {
+        let mut lines = Lines::default();
+        for (text, event, last) in [
+            (": open\nid: 7\n\n", None, Some("7")),
+            ("data: 1\n\n", Some("1"), Some("7")),
+            ("id: 8\nevent: x\n", None, Some("7")),
+            ("\n", None, Some("8")),
+            ("id: a\0b\n\n", None, Some("8")),
+            ("id\ndata: 2\n\n", Some("2"), Some("")),
+        ] {
+            lines.put(text.as_bytes());
+            let found = lines.take_event();
+            assert_eq!(found.as_ref().map(|it| it.data.as_str()), event, "{text:?}");
+            assert_eq!(lines.last.as_deref(), last, "{text:?}");
         }
     }
 }

@@ -142,6 +142,12 @@ pub enum Change {
     },
 }
 
+/// The body of a write, whose values are sent as they are written.
+#[derive(Serialize)]
+struct Data<'a, T: ?Sized> {
+    data: &'a T,
+}
+
 impl Client {
     /// Makes an instance.
     pub async fn create_instance<T: Serialize + ?Sized>(
@@ -152,7 +158,7 @@ impl Client {
         write: &Write,
     ) -> Result<Accepted, Error> {
         self.call(&calls::CREATE_INSTANCE, &[database, class])
-            .json(&json!({"data": serde_json::to_value(data).map_err(unwritable)?}))
+            .json(&Data { data })
             .write(write)
             .fetch()
             .await
@@ -170,7 +176,7 @@ impl Client {
     ) -> Result<Accepted, Error> {
         self.call(&calls::UPDATE_INSTANCE, &[database, class, id])
             .query("expected_seq", &expected_sequence.to_string())
-            .json(&json!({"data": serde_json::to_value(data).map_err(unwritable)?}))
+            .json(&Data { data })
             .write(write)
             .fetch()
             .await

@@ -15,6 +15,9 @@ use crate::{Client, Error, Read, Refusal, Write, client::causes, retry::jitter};
 /// How long an answer may take, beside the time that the request asks the server to wait.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// An open stream says something every 15 s; three times that without a byte, and it is broken.
+const SILENCE: Duration = Duration::from_secs(45);
+
 /// A request that is not sent yet.
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
@@ -61,7 +64,7 @@ impl Answer {
             .and_then(|seconds| seconds.trim().parse().ok())
             .map(Duration::from_secs);
         let request_id = self.header("x-request-id").map(str::to_owned);
-        let refusal = Refusal::read(self.status, &self.body, retry_after, request_id);
+        let refusal = Refusal::read(self.status, self.body, retry_after, request_id);
         Err(Error::Refused(Box::new(refusal)))
     }
 }
@@ -167,10 +170,12 @@ impl<'c> Request<'c> {
         }
     }
 
+    /// Sets a header, or takes it away where there is nothing to say.
     pub(crate) fn set_header(&mut self, name: &'static str, value: &str) {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
-        }
+        match HeaderValue::from_str(value) {
+            Ok(value) if !value.is_empty() => self.headers.insert(name, value),
+            _ => self.headers.remove(name),
+        };
     }
 
     /// Says that it changes nothing, whatever its method.
@@ -222,11 +227,25 @@ impl<'c> Request<'c> {
         }
     }
 
+    /// What comes of a stream next, unless nothing comes for too long.
+    pub(crate) async fn hear<T>(
+        &self,
+        coming: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let heard = tokio::time::timeout(SILENCE, coming).await;
+        heard.unwrap_or_else(|_| {
+            Err(Error::Silent {
+                server: self.client.server().to_owned(),
+                limit: SILENCE,
+            })
+        })
+    }
+
     /// Sends it for an answer that goes on without end; repeated until it begins.
     pub(crate) async fn open(&self) -> Result<reqwest::Response, Error> {
         let mut failed = 0;
         loop {
-            match self.begin().await {
+            match self.hear(self.begin()).await {
                 Ok(response) => return Ok(response),
                 Err(error) => self.pause_after(&mut failed, error).await?,
             }

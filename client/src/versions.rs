@@ -1,7 +1,7 @@
 //! How branches differ, and how they come together again.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{Client, Error, Write, calls};
 
@@ -72,10 +72,10 @@ pub struct Changed {
     pub properties: Vec<String>,
     /// As it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Value>,
+    pub before: Option<Box<RawValue>>,
     /// As it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Value>,
+    pub after: Option<Box<RawValue>>,
     /// What this client has no name for.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -105,7 +105,7 @@ pub enum Take {
 }
 
 /// How one conflict is resolved.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Resolution {
     /// By taking one side.
@@ -124,8 +124,8 @@ pub enum Resolution {
         aggregate_id: String,
         /// The property.
         property: String,
-        /// The value.
-        value: Value,
+        /// The value, sent as it is written.
+        value: Box<RawValue>,
     },
 }
 
@@ -194,23 +194,35 @@ pub struct Conflict {
     pub rule: Option<String>,
     /// As both sides had it.
     #[serde(default)]
-    pub base: Value,
+    pub base: Option<Box<RawValue>>,
     /// As the source has it.
     #[serde(default)]
-    pub source: Value,
+    pub source: Option<Box<RawValue>>,
     /// As the target has it.
     #[serde(default)]
-    pub target: Value,
+    pub target: Option<Box<RawValue>>,
     /// What this client has no name for.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// A refused merge, of which the values are as they were written.
+#[derive(Deserialize)]
+struct Refused {
+    detail: Conflicts,
+}
+
+#[derive(Deserialize)]
+struct Conflicts {
+    conflicts: Vec<Conflict>,
 }
 
 impl Conflict {
     /// The conflicts of a refused merge.
     pub fn of(error: &Error) -> Option<Vec<Self>> {
         let refusal = error.refusal().filter(|it| it.code == "merge_conflict")?;
-        serde_json::from_value(refusal.detail.get("conflicts")?.clone()).ok()
+        let told: Refused = serde_json::from_slice(&refusal.body).ok()?;
+        Some(told.detail.conflicts)
     }
 }
 

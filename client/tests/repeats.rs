@@ -1,13 +1,15 @@
 //! What is sent again, and what is not: against a server on a socket that answers by a script.
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures::poll;
 use spice_client::{Class, Client, Error, OnError, Read, Retries, Write};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time,
 };
 
 const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\nx-request-id: r1\r\ncontent-type: application/json\r\n";
@@ -38,13 +40,7 @@ async fn serve(answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
         let mut requests = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            while !is_whole(&request) {
-                let mut buffer = [0; 4096];
-                let read = stream.read(&mut buffer).await.unwrap();
-                request.extend_from_slice(&buffer[..read]);
-            }
-            requests.push(String::from_utf8(request).unwrap());
+            requests.push(read_request(&mut stream).await);
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
         requests
@@ -55,6 +51,16 @@ async fn serve(answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
         longest: Duration::from_millis(5),
     });
     (client, serving)
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).await.unwrap();
+        request.extend_from_slice(&buffer[..read]);
+    }
+    String::from_utf8(request).unwrap()
 }
 
 fn is_whole(request: &[u8]) -> bool {
@@ -190,13 +196,18 @@ async fn a_bulk_tells_its_rows_also_when_none_was_good() {
     assert_eq!(key(&requests[0]), Some("k-1"));
 }
 
+/// A stream that has begun, with the end of its body left out.
+fn stream_of(events: &str) -> String {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    format!("{head}{:x}\r\n{events}\r\n", events.len())
+}
+
+const END: &str = "0\r\n\r\n";
+
 #[tokio::test]
 async fn a_stream_of_events_goes_on_behind_the_last_one_when_it_breaks() {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
-    let first = "id: 7\ndata: 1\n\n";
-    let broken = format!("{head}{:x}\r\n{first}\r\n", first.len());
-    let second = "data: 2\n\n";
-    let ended = format!("{head}{:x}\r\n{second}\r\n0\r\n\r\n", second.len());
+    let broken = stream_of("id: 7\ndata: 1\n\n");
+    let ended = stream_of("data: 2\n\n") + END;
     let (client, serving) = serve(vec![broken, ended]).await;
     let mut events = client.database_events("demo", None, None);
     let mut seen = Vec::new();
@@ -211,4 +222,56 @@ async fn a_stream_of_events_goes_on_behind_the_last_one_when_it_breaks() {
         "{}",
         requests[1]
     );
+}
+
+/// Waits on the test's own clock, which stands still while a socket is waited for.
+async fn pass(seconds: u64, waiting: &mut (impl Future<Output: Sized> + Unpin)) {
+    time::pause();
+    assert!(poll!(&mut *waiting).is_pending());
+    time::advance(Duration::from_secs(seconds)).await;
+    time::resume();
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_is_broken_and_taken_up_behind_its_last_id() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = Client::new(&url).unwrap();
+    let mut events = client.database_events("demo", None, None);
+    let accept = async || {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = read_request(&mut stream).await;
+        (stream, request)
+    };
+    let (first, (silent, _)) = tokio::join!(events.next(), async {
+        let (mut stream, request) = accept().await;
+        let opened = stream_of("data: 1\n\nid: 7\n\n");
+        stream.write_all(opened.as_bytes()).await.unwrap();
+        (stream, request)
+    });
+    assert_eq!(first.unwrap().unwrap().data, "1");
+
+    let mut next = pin!(events.next());
+    pass(40, &mut next).await;
+    assert!(poll!(&mut next).is_pending(), "it may be quiet for a while");
+    pass(10, &mut next).await;
+    let accepted = tokio::select! {
+        accepted = accept() => accepted,
+        event = &mut next => panic!("{event:?}"),
+    };
+    assert!(
+        accepted.1.contains("last-event-id: 7\r\n"),
+        "{}",
+        accepted.1
+    );
+    // Nor is an answer waited for for ever that does not even begin.
+    pass(50, &mut next).await;
+    let (event, _) = tokio::join!(next, async {
+        let (mut stream, request) = accept().await;
+        let ended = stream_of("data: 2\n\n") + END;
+        stream.write_all(ended.as_bytes()).await.unwrap();
+        (stream, request)
+    });
+    assert_eq!(event.unwrap().unwrap().data, "2");
+    drop(silent);
 }

@@ -3,13 +3,12 @@
 use std::pin::pin;
 
 use futures::TryStreamExt;
-use serde_json::{Map, Value};
 use spice_client::{Instance, Read, Select};
 
 use super::{Selection, conditions};
 use crate::{
     failure::usage,
-    output::{self, cell},
+    output::{self, written},
     session::Session,
 };
 
@@ -104,7 +103,7 @@ fn show(instances: &[Instance], class: &str) -> anyhow::Result<()> {
     let mut values = Vec::with_capacity(instances.len());
     let mut properties: Vec<String> = Vec::new();
     for instance in instances {
-        let data: Map<String, Value> = serde_json::from_str(instance.data.get())?;
+        let data = output::values(Some(&instance.data))?;
         for name in data.keys() {
             if !properties.contains(name) {
                 properties.push(name.clone());
@@ -121,7 +120,7 @@ fn show(instances: &[Instance], class: &str) -> anyhow::Result<()> {
         .map(|(instance, data)| {
             let mut row = vec![instance.instance_id.clone()];
             let shown = properties.iter().map(|name| data.get(name));
-            row.extend(shown.map(|value| value.map(cell).unwrap_or_default()));
+            row.extend(shown.map(|value| value.map(|it| written(it)).unwrap_or_default()));
             row.push(instance.event_sequence.to_string());
             row
         })

@@ -13,6 +13,7 @@ fn refusal(status: u16, code: &str) -> Error {
         detail: Map::new(),
         retry_after: None,
         request_id: None,
+        body: Vec::new().into(),
     }))
 }
 
