@@ -76,10 +76,20 @@ impl Sink {
         }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
+            .create(state.bytes == 0)
             .truncate(false)
             .open(path)
             .with_context(|| format!("{} cannot be written", path.display()))?;
+        let length = file.metadata()?.len();
+        if length < state.bytes {
+            return Err(usage(format!(
+                "{} has {length} of the {} bytes that were exported to it; start again without --resume",
+                path.display(),
+                state.bytes
+            )));
+        }
+        // The note first: an older one would tell of bytes that are no longer there.
+        write_note(&note, &state)?;
         // What came after the last note is written again.
         file.set_len(state.bytes)?;
         file.seek(SeekFrom::End(0))?;
@@ -111,10 +121,7 @@ impl Sink {
             Out::File { file, note } => {
                 file.flush()?;
                 file.get_ref().sync_data()?;
-                let beside = note.with_extension("state.new");
-                std::fs::write(&beside, serde_json::to_vec(&self.state)?)?;
-                std::fs::rename(&beside, note)?;
-                Ok(())
+                write_note(note, &self.state)
             }
         }
     }
@@ -128,10 +135,74 @@ impl Sink {
     }
 }
 
+/// Replaces the note whole, or not at all.
+fn write_note(note: &Path, state: &State) -> anyhow::Result<()> {
+    let beside = note.with_extension("state.new");
+    let mut file = File::create(&beside)?;
+    file.write_all(&serde_json::to_vec(state)?)?;
+    file.sync_data()?;
+    std::fs::rename(&beside, note)?;
+    Ok(())
+}
+
 /// A reader that has gone away (`| head`) is no failure.
 fn ended_by_reader(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What an export that died leaves is gone on with, or refused, and never padded.
+    use super::*;
+
+    fn open(path: &Path, resume: bool) -> anyhow::Result<Sink> {
+        Sink::open(Some(path), resume, &Value::from("all"))
+    }
+
+    #[test]
+    fn a_file_that_is_gone_or_shorter_than_its_note_is_refused_and_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.ndjson");
+        let mut sink = open(&path, false).unwrap();
+        sink.write("one").unwrap();
+        sink.write("two").unwrap();
+        sink.keep().unwrap();
+        drop(sink);
+        std::fs::write(&path, "one\n").unwrap();
+        let error = open(&path, true).err().unwrap().to_string();
+        assert!(error.contains("has 4 of the 8 bytes"), "{error}");
+        assert!(error.contains("without --resume"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
+        std::fs::remove_file(&path).unwrap();
+        let error = open(&path, true).err().unwrap().to_string();
+        assert!(error.contains("all.ndjson"), "{error}");
+        assert!(!path.exists());
+        // What is longer is cut to what was noted.
+        std::fs::write(&path, "one\ntwo\nthr").unwrap();
+        let mut sink = open(&path, true).unwrap();
+        sink.write("three").unwrap();
+        sink.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn an_export_that_is_begun_anew_forgets_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.ndjson");
+        let mut sink = open(&path, false).unwrap();
+        sink.write("old").unwrap();
+        sink.keep().unwrap();
+        drop(sink);
+        // It dies before it keeps anything, and that is gone on with.
+        drop(open(&path, false).unwrap());
+        let mut sink = open(&path, true).unwrap();
+        assert!(sink.is_empty());
+        sink.write("new").unwrap();
+        sink.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
