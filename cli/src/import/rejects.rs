@@ -30,9 +30,8 @@ impl Rejects {
     /// A new file; one that is there is kept beside it, for someone may have mended it.
     pub(super) fn begin(path: &Path, delimiter: u8, columns: &[Column]) -> anyhow::Result<Self> {
         if path.is_file() {
-            let kept = with_ending(path, ".old");
-            std::fs::rename(path, &kept)
-                .with_context(|| format!("{} cannot be renamed", path.display()))?;
+            let kept =
+                put_aside(path).with_context(|| format!("{} cannot be renamed", path.display()))?;
             tracing::info!(file = %path.display(), kept = %kept.display(), "earlier rejects are kept");
         }
         Ok(Self::new(path, delimiter, columns))
@@ -133,6 +132,20 @@ impl Rejects {
 
     fn write_to(&self, file: File) -> csv::Writer<File> {
         write_to(file, self.delimiter)
+    }
+}
+
+/// Renames a file to the first `.old.1`, `.old.2` … that is free.
+fn put_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut number: u32 = 1;
+    loop {
+        let kept = with_ending(path, &format!(".old.{number}"));
+        // The name is taken before it is renamed over: it may be another import's a moment later.
+        match File::create_new(&kept) {
+            Ok(_) => return std::fs::rename(path, &kept).map(|()| kept),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
     }
 }
 

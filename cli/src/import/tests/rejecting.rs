@@ -57,9 +57,16 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
             .unwrap()
             .is_none()
     );
-    // An earlier file is kept, for someone may have mended it.
-    Rejects::begin(&path, b',', &plan.columns).unwrap();
-    assert!(!path.exists() && folder.path().join("rows.rejects.csv.old").exists());
+    // Every earlier file is kept, for someone may have mended it.
+    for mended in ["one", "two", "three"] {
+        std::fs::write(&path, mended).unwrap();
+        Rejects::begin(&path, b',', &plan.columns).unwrap();
+        assert!(!path.exists());
+    }
+    for (number, mended) in [(1, "one"), (2, "two"), (3, "three")] {
+        let kept = folder.path().join(format!("rows.rejects.csv.old.{number}"));
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), mended);
+    }
 }
 
 #[test]
