@@ -31,7 +31,7 @@ const REFUSED: u8 = 2;
 Examples:
   spice apply -f manifests/demo/database.yaml -f manifests/demo/ontology.yaml
   spice apply -f manifests/demo --dry-run
-  cat shop.yaml | spice apply -f - --wait 60")]
+  cat shop.yaml | spice apply -f - --wait")]
 pub(crate) struct Options {
     /// A YAML file, a folder of them, or `-` for standard input.
     #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
@@ -39,8 +39,9 @@ pub(crate) struct Options {
     /// Only tell what would be done.
     #[arg(long)]
     dry_run: bool,
-    /// How many seconds to wait for what other declarations need and is not there yet.
-    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    /// Wait for what other declarations need and is not there yet: 60 seconds, or as many as are
+    /// named.
+    #[arg(long, num_args = 0..=1, default_value_t = 0, default_missing_value = "60", hide_default_value = true, value_name = "SECONDS")]
     wait: u64,
     #[command(flatten)]
     server: Server,
