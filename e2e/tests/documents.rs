@@ -32,6 +32,24 @@ async fn every_how_to_does_what_it_says() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The README's commands need the files beside it, and no compiler.
+#[tokio::test]
+async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
+    let page = std::fs::read_to_string(spice_e2e::workspace().join("README.md"))?;
+    let mut steps = read(&page);
+    steps.retain(|step| step.commands.starts_with("spice apply"));
+    anyhow::ensure!(steps.len() == 1, "the README shows how it is used, once");
+    let mut session = Session::start().await?;
+    session
+        .bring(&spice_e2e::workspace().join("manifests"))
+        .await?;
+    let server = "```sh server\nspice dev --data-dir ./data\n```";
+    for step in read(server).iter().chain(&steps) {
+        session.run(step).await.context("README.md")?;
+    }
+    Ok(())
+}
+
 async fn run(path: &std::path::Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;

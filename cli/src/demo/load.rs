@@ -9,7 +9,7 @@ use spice_client::{Client, OnError, Write};
 
 use super::PATIENCE;
 
-const LOAD: &str = include_str!("../../../manifests/demo/load.yaml");
+const LOAD: &str = include_str!("../../../manifests/demo/data/load.yaml");
 const FILES: &[(&str, &str)] = &[
     (
         "data/countries.csv",

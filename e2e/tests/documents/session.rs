@@ -42,6 +42,18 @@ impl Session {
         })
     }
 
+    /// Puts a copy of a folder into the session's.
+    pub(crate) async fn bring(&self, folder: &Path) -> anyhow::Result<()> {
+        let mut copy = Command::new("cp");
+        copy.arg("-r").arg(folder).arg(self.folder.path());
+        ensure!(
+            copy.status().await?.success(),
+            "{} cannot be copied",
+            folder.display()
+        );
+        Ok(())
+    }
+
     /// Does what a block says.
     pub(crate) async fn run(&mut self, step: &Step) -> anyhow::Result<()> {
         if step.is_server {
