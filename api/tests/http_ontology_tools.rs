@@ -630,6 +630,38 @@ async fn labels_are_exported_and_imported() {
 }
 
 #[tokio::test]
+async fn an_import_that_is_sent_again_is_answered_as_at_first() {
+    let server = server().await;
+    let import = async |key: Option<&str>, label: &str| {
+        let request = server.request("POST", "/databases/demo/mappings/import");
+        let request = match key {
+            None => request,
+            Some(key) => request.header("idempotency-key", key),
+        };
+        let wish = json!({"classes": [
+            {"class_id": "Party", "properties": {"name": {"en": "Name", "ko": "이름"}}},
+            {"class_id": "Person", "label": label, "properties": {"email": {"ko": label}}},
+            {"class_id": "Item", "relationships": {"owner": {"ko": "주인"}}},
+        ]});
+        server.send(request.json(&wish)).await
+    };
+    let first = import(Some("labels"), "Human").await.expect(202).body;
+    let commands = first["data"]["commands"].as_array().unwrap().clone();
+    let written: Vec<&Value> = commands.iter().map(|it| &it["class_id"]).collect();
+    assert!(written.contains(&&json!("Person")) && written.contains(&&json!("Item")));
+    let again = import(Some("labels"), "Human").await.expect(202).body;
+    assert_eq!(again["data"], first["data"]);
+
+    // Another's edit makes nothing of it new.
+    let edited = import(None, "Being").await.expect(202).body;
+    assert_eq!(edited["data"]["count"], 1);
+    let again = import(Some("labels"), "Human").await.expect(202).body;
+    assert_eq!(again["data"], first["data"]);
+    let other = import(Some("labels"), "Being").await.expect(409);
+    assert_eq!(other.code(), "event_id_reused");
+}
+
+#[tokio::test]
 async fn exports_are_one_graph_that_other_parsers_read() {
     let server = Server::start().await;
     server

@@ -9,11 +9,16 @@ use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering as Memory},
+    },
 };
 
-use http_support::Server;
+use http_support::{Server, counting::Counting};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use spice_api::http::Settings;
 
 /// A thing: its price and its group, which never changes.
 type Thing = (Option<i64>, usize);
@@ -116,6 +121,22 @@ impl Paging {
     }
 }
 
+/// Makes the database and its one class.
+async fn declare(server: &Server) {
+    let thing = json!({"id": "Thing", "label": "Thing", "properties": [
+        {"name": "thing_id", "type": "string", "primaryKey": true, "required": true},
+        {"name": "name", "type": "string"},
+        {"name": "price", "type": "integer"},
+        {"name": "group", "type": "integer"},
+    ]});
+    server
+        .write("POST", "/databases", json!({"name": "demo"}))
+        .await;
+    server
+        .write("POST", "/databases/demo/ontology", thing)
+        .await;
+}
+
 /// The things of a branch, and how the next write knows them.
 struct World {
     server: Server,
@@ -128,18 +149,7 @@ struct World {
 impl World {
     async fn new(branch: &'static str) -> Self {
         let server = Server::start().await;
-        let thing = json!({"id": "Thing", "label": "Thing", "properties": [
-            {"name": "thing_id", "type": "string", "primaryKey": true, "required": true},
-            {"name": "name", "type": "string"},
-            {"name": "price", "type": "integer"},
-            {"name": "group", "type": "integer"},
-        ]});
-        server
-            .write("POST", "/databases", json!({"name": "demo"}))
-            .await;
-        server
-            .write("POST", "/databases/demo/ontology", thing)
-            .await;
+        declare(&server).await;
         let mut world = Self {
             server,
             things: BTreeMap::new(),
@@ -314,4 +324,54 @@ async fn a_cursor_is_of_its_list_or_refused() {
         .unwrap()
         .clone();
     assert_eq!(next, all["instances"].as_array().unwrap()[5..8]);
+}
+
+#[tokio::test]
+async fn a_page_costs_what_has_moved_and_not_a_multiple() {
+    const THINGS: u64 = 400;
+    const MOVED: u64 = 300;
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&reads);
+    let server = Server::start_over(Settings::default(), true, |graph| {
+        Arc::new(Counting::of_reads(graph, counter))
+    })
+    .await;
+    declare(&server).await;
+    let things: Vec<Value> = (0..THINGS)
+        .map(|number| json!({"thing_id": format!("t{number:03}"), "price": number * 10}))
+        .collect();
+    let path = "/databases/demo/instances/Thing/bulk-create";
+    server
+        .write("POST", path, json!({"instances": things}))
+        .await;
+    let list = "/databases/demo/class/Thing/instances?order_by=price";
+    let first = server.get(&format!("{list}&limit=1")).await.expect(200);
+    let mut cursor = first.body["cursor"].as_str().unwrap().to_owned();
+
+    // The last ones come to stand before the second.
+    let commands: Vec<Value> = (THINGS - MOVED..THINGS)
+        .map(|number| {
+            json!({"type": "UPDATE_INSTANCE", "class": "Thing", "id": format!("t{number:03}"),
+                "data": {"price": 1}, "expected_seq": 1})
+        })
+        .collect();
+    let path = "/databases/demo/transactions";
+    server
+        .write("POST", path, json!({"commands": commands}))
+        .await;
+    let mut listed = 1;
+    for limit in [1, 1, 90, 1_000] {
+        reads.store(0, Memory::Relaxed);
+        let path = format!("{list}&limit={limit}&cursor={cursor}");
+        let page = server.get(&path).await.expect(200).body;
+        let read = reads.load(Memory::Relaxed) as u64;
+        assert_eq!(read, MOVED, "what has moved is read once, limit {limit}");
+        assert_eq!(page["total"], THINGS);
+        for instance in page["instances"].as_array().unwrap() {
+            assert_eq!(instance["instance_id"], format!("t{listed:03}"));
+            listed += 1;
+        }
+        cursor = page["cursor"].as_str().unwrap_or_default().to_owned();
+    }
+    assert_eq!((listed, cursor.as_str()), (THINGS, ""));
 }

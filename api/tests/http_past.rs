@@ -240,3 +240,51 @@ proptest! {
         runtime.block_on(run(steps));
     }
 }
+
+#[tokio::test]
+async fn lists_of_now_and_of_the_position_find_the_same() {
+    let server = Server::start().await.with_demo().await;
+    let names = ["Teapot", "Tea", "Tea-Pot", "Été tea", "Pot of TEA", "Cup"];
+    for (number, name) in names.iter().enumerate() {
+        let data = json!({"product_id": format!("p{number}"), "name": name, "price": number % 3});
+        let path = "/databases/demo/instances/Product/create";
+        server.write("POST", path, json!({"data": data})).await;
+    }
+    let database = server.get("/databases/demo").await.expect(200).body;
+    let position = &database["data"]["position"];
+    let list = "/databases/demo/class/Product/instances";
+    let found = async |parameters: &str| -> Vec<Value> {
+        let page = server.get(&format!("{list}?{parameters}")).await;
+        let page = page.expect(200).body;
+        let instances = page["instances"].as_array().unwrap().iter();
+        let ids = instances.map(|it| it["instance_id"].clone());
+        [page["total"].clone()].into_iter().chain(ids).collect()
+    };
+    let tea = json!([4, "p1", "p2", "p3", "p4"]);
+    for (parameters, wanted) in [
+        ("search=tea", tea.clone()),
+        // A star of its own opens no word.
+        ("search=tea%20*", tea),
+        ("search=tea*", json!([5, "p0", "p1", "p2", "p3", "p4"])),
+        ("search=tea-po*", json!([2, "p2", "p4"])),
+        ("search=%C3%89T%C3%89", json!([1, "p3"])),
+        ("search=*", json!([0])),
+        (
+            "order_by=-price&limit=3&offset=2",
+            json!([6, "p1", "p4", "p0"]),
+        ),
+        ("limit=2&offset=1", json!([6, "p1", "p2"])),
+        ("offset=100000", json!([6])),
+    ] {
+        let past = format!("{parameters}&as_of={position}");
+        assert_eq!(json!(found(parameters).await), wanted, "{parameters}");
+        assert_eq!(json!(found(&past).await), wanted, "{past}");
+    }
+    for parameters in ["", "&order_by=price", &format!("&as_of={position}")] {
+        let beyond = server
+            .get(&format!("{list}?offset=100001{parameters}"))
+            .await;
+        let beyond = beyond.expect(422);
+        assert!(beyond.text.contains("use cursor"), "{}", beyond.text);
+    }
+}

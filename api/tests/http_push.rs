@@ -325,6 +325,42 @@ async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes()
 }
 
 #[tokio::test]
+async fn who_loses_a_feed_before_its_first_event_misses_nothing() {
+    let server = Server::start().await.with_demo().await;
+    server
+        .write("POST", "/databases/demo/branches", json!({"name": "x"}))
+        .await;
+    let declare = async |branch: &str, label: &str| -> u64 {
+        let path = format!("/databases/demo/ontology?branch={branch}");
+        let made = server.write("POST", &path, json!({"label": label})).await;
+        made.body["data"]["position"].as_u64().unwrap()
+    };
+    let path = "/databases/demo/events";
+    let whole = Events::open(&server, path, None).await.opening().await;
+    let on_x = format!("{path}?branch=x");
+    let mut of_x = Events::open(&server, &on_x, None).await;
+    let part = of_x.opening().await;
+    assert!(whole.is_some() && whole == part, "{whole:?}");
+
+    // Nothing of this is told on the branch.
+    let first = declare("main", "First").await;
+    drop(of_x);
+    let second = declare("x", "Second").await;
+    for (path, place, missed) in [(path, whole, first), (&on_x, part, second)] {
+        let mut again = Events::open(&server, path, place.as_deref()).await;
+        assert_eq!(again.opening().await, place, "{path}");
+        assert_eq!(
+            again.next().await.unwrap().data["position"],
+            missed,
+            "{path}"
+        );
+    }
+    // Before a log's first event there is no place to tell.
+    let mut from_zero = Events::open(&server, "/databases/demo/events?from=0", None).await;
+    assert_eq!(from_zero.opening().await, None);
+}
+
+#[tokio::test]
 async fn a_feed_ends_with_its_database_and_goes_on_with_the_next_of_that_name() {
     let server = Server::start().await;
     server

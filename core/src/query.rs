@@ -6,6 +6,7 @@ pub(crate) mod key;
 pub(crate) mod moment;
 mod read;
 mod sort_key;
+pub mod words;
 
 use std::cmp::Ordering;
 

@@ -259,19 +259,8 @@ impl Call {
         action: Action,
         client: Option<Json>,
     ) -> Result<Command, Failure> {
-        let id = match self.headers.get("idempotency-key") {
-            None => CommandId(Uuid::now_v7()),
-            Some(value) => {
-                let key = value.to_str().unwrap_or_default();
-                if key.is_empty() || key.len() > 255 {
-                    return Err(Failure::new(
-                        ErrorCode::InvalidRequest,
-                        "Idempotency-Key is 1 to 255 visible ASCII characters",
-                    ));
-                }
-                CommandId::from_idempotency_key(PRINCIPAL, &database, key)
-            }
-        };
+        let id = self.keyed_id(&database)?;
+        let id = id.unwrap_or_else(|| CommandId(Uuid::now_v7()));
         Ok(Command {
             id,
             database,
@@ -284,6 +273,22 @@ impl Call {
                 client,
             },
         })
+    }
+
+    /// The id that `Idempotency-Key` gives this request's command, when there is one.
+    pub(crate) fn keyed_id(&self, database: &DatabaseName) -> Result<Option<CommandId>, Failure> {
+        let Some(value) = self.headers.get("idempotency-key") else {
+            return Ok(None);
+        };
+        let key = value.to_str().unwrap_or_default();
+        if key.is_empty() || key.len() > 255 {
+            return Err(Failure::new(
+                ErrorCode::InvalidRequest,
+                "Idempotency-Key is 1 to 255 visible ASCII characters",
+            ));
+        }
+        let id = CommandId::from_idempotency_key(PRINCIPAL, database, key);
+        Ok(Some(id))
     }
 
     /// `traceparent`, when it is one: `00-<32 hex>-<16 hex>-<2 hex>`, versions to come included.

@@ -3,7 +3,6 @@
 mod order;
 mod past;
 mod steady;
-mod words;
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -32,6 +31,8 @@ use crate::http::{
 
 const LIMIT: u64 = 1_000;
 const USUAL_LIMIT: u64 = 100;
+/// What comes before a page by offset is found anew for it; farther on only a cursor goes.
+pub(crate) const OFFSET: u64 = 100_000;
 
 #[derive(Serialize)]
 struct InstancePage<'a> {
@@ -180,7 +181,12 @@ impl Wish<'_> {
 
 fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
-    let offset = call.bounded("offset", 0, 0..=u64::MAX)?;
+    let offset = call.number("offset")?.unwrap_or(0);
+    if offset > OFFSET {
+        let message = format!("offset is at most {OFFSET}, not {offset}; use cursor to go on");
+        return Err(call.shape("offset", "range", message));
+    }
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let filter = match call.parameter("filter") {
         None => Map::new(),
         Some(text) => serde_json::from_str(text).map_err(|error| {

@@ -34,9 +34,19 @@ const RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Ending(pub(crate) CancellationToken);
 
-/// A stream of events as a response. It opens with `retry:`, so that the head goes out at once.
-fn event_stream(events: impl Stream<Item = Event> + Send + 'static) -> Response {
-    let opening = Event::default().retry(RETRY).comment("listening");
+/// A stream of events as a response. It opens with `retry:`, so that the head goes out at once,
+/// and with the place that it begins after: a client that loses it before its first event comes
+/// back to where it was.
+fn event_stream(
+    place: Option<String>,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> Response {
+    let opening = Event::default().retry(RETRY);
+    let opening = match place {
+        Some(place) => opening.id(place),
+        None => opening,
+    };
+    let opening = opening.comment("listening");
     let events = stream::iter([opening])
         .chain(events)
         .map(Ok::<_, Infallible>);

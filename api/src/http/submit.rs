@@ -15,6 +15,7 @@ use spice_core::{
     json::Json,
     name::DatabaseName,
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
@@ -36,7 +37,8 @@ const USUAL_WAIT: u64 = 30;
 pub(crate) struct Submitted {
     pub(crate) receipt: Receipt,
     pub(crate) state: State,
-    applied: bool,
+    /// When the wait that was preferred is over, if it was honoured.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Call {
@@ -72,8 +74,21 @@ impl Call {
         part: &str,
     ) -> Result<Submitted, Failure> {
         let mut command = self.command(database, action, None)?;
-        command.id = CommandId(Uuid::new_v5(&command.id.0, part.as_bytes()));
+        command.id = part_of(command.id, part);
         self.send(command).await
+    }
+
+    /// What [`Call::submit_part`] was answered when this request came before; nothing without an
+    /// `Idempotency-Key`.
+    pub(crate) async fn receipt_of_part(
+        &self,
+        database: &DatabaseName,
+        part: &str,
+    ) -> Result<Option<Receipt>, Failure> {
+        match self.keyed_id(database)? {
+            None => Ok(None),
+            Some(id) => Ok(self.api.engine.writer.receipt(part_of(id, part)).await?),
+        }
     }
 
     async fn send(&self, command: Command) -> Result<Submitted, Failure> {
@@ -83,19 +98,27 @@ impl Call {
             .await
             .map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
         let Some(limit) = self.preferred_wait() else {
-            return Ok(Submitted {
-                receipt,
-                state: State::Pending,
-                applied: false,
-            });
+            return Ok(Submitted::pending(receipt));
         };
-        let state = self.api.wait_final(&receipt, limit).await?;
-        Ok(Submitted {
-            receipt,
-            state,
-            applied: true,
+        let deadline = Instant::now() + limit;
+        Ok(match self.api.wait_final(&receipt, limit).await {
+            Ok(state) => Submitted {
+                receipt,
+                state,
+                deadline: Some(deadline),
+            },
+            // It is in the log, whoever can tell how far the projections are.
+            Err(error) => {
+                let command_id = receipt.command_id;
+                tracing::warn!(%command_id, %error, "accepted, and not waited for");
+                Submitted::pending(receipt)
+            }
         })
     }
+}
+
+fn part_of(command: CommandId, part: &str) -> CommandId {
+    CommandId(Uuid::new_v5(&command.0, part.as_bytes()))
 }
 
 impl Api {
@@ -110,6 +133,14 @@ impl Api {
 }
 
 impl Submitted {
+    fn pending(receipt: Receipt) -> Self {
+        Self {
+            receipt,
+            state: State::Pending,
+            deadline: None,
+        }
+    }
+
     pub(crate) fn is_completed(&self) -> bool {
         self.state == State::Completed
     }
@@ -125,7 +156,7 @@ impl Submitted {
 
     /// Tells that the preference was honoured, when there was one.
     pub(crate) fn finish(&self, mut response: Response) -> Response {
-        if self.applied {
+        if self.deadline.is_some() {
             response.headers_mut().insert(
                 HeaderName::from_static("preference-applied"),
                 HeaderValue::from_static("wait"),

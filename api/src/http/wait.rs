@@ -135,14 +135,15 @@ impl Api {
         Ok(true)
     }
 
-    /// The wanted events that a sink in need has parked.
+    /// The wanted events that a sink in need has parked. A read that needs a position only asks
+    /// for no event, and for no dead letter.
     async fn parked(
         &self,
         stream: &StreamId,
         needs: Needs,
         wanted: Wanted,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        if needs == Needs::NOTHING {
+        if needs == Needs::NOTHING || wanted.first > wanted.last {
             return Ok(Vec::new());
         }
         let mut letters = self.engine.work.dead_letters(Some(stream)).await?;

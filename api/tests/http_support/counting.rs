@@ -1,4 +1,4 @@
-//! A graph that counts how often it is asked for its place.
+//! A graph that counts how often it is asked for its place, and what is read from it.
 
 use std::sync::{
     Arc,
@@ -20,11 +20,27 @@ use spice_core::{
 pub(crate) struct Counting {
     inner: Arc<dyn Graph>,
     looks: Arc<AtomicUsize>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Counting {
     pub(crate) fn new(inner: Arc<dyn Graph>, looks: Arc<AtomicUsize>) -> Self {
-        Self { inner, looks }
+        let reads = Arc::default();
+        Self {
+            inner,
+            looks,
+            reads,
+        }
+    }
+
+    /// Counts the versions that are asked for.
+    pub(crate) fn of_reads(inner: Arc<dyn Graph>, reads: Arc<AtomicUsize>) -> Self {
+        let looks = Arc::default();
+        Self {
+            inner,
+            looks,
+            reads,
+        }
     }
 }
 
@@ -46,19 +62,21 @@ impl Graph for Counting {
         unimplemented!()
     }
 
-    async fn get(&self, _: &View, _: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
-        unimplemented!()
+    async fn get(&self, view: &View, entities: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
+        self.reads.fetch_add(entities.len(), Ordering::Relaxed);
+        self.inner.get(view, entities).await
     }
 
     async fn scan(
         &self,
-        _: &View,
-        _: &ClassName,
-        _: &[Filter],
-        _: Option<&str>,
-        _: usize,
+        view: &View,
+        class: &ClassName,
+        filters: &[Filter],
+        after: Option<&str>,
+        limit: usize,
     ) -> StoreResult<Page> {
-        unimplemented!()
+        self.reads.fetch_add(limit, Ordering::Relaxed);
+        self.inner.scan(view, class, filters, after, limit).await
     }
 
     async fn classes(&self, _: &View) -> StoreResult<Vec<Version>> {

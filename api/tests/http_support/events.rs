@@ -43,6 +43,19 @@ impl Events {
         }
     }
 
+    /// Where the stream begins, once its opening is here.
+    pub(crate) async fn opening(&mut self) -> Option<String> {
+        while !self.text.contains("\n\n") {
+            let chunk = timeout(PATIENCE, self.response.chunk()).await.unwrap();
+            let chunk = chunk.unwrap().unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        let opening = self.text.split("\n\n").next().unwrap();
+        assert!(!opening.contains("data:"), "{opening}");
+        let mut lines = opening.lines();
+        lines.find_map(|line| Some(line.strip_prefix("id:")?.trim_start().to_owned()))
+    }
+
     /// The next event; none at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {

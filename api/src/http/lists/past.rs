@@ -1,16 +1,20 @@
 //! A list at a position: from the graph, which keeps every version. It costs what the class holds
-//! and keeps no more than the page.
+//! and keeps no more than the places up to the page's end, and the page.
 
 use spice_core::{
+    error::StoreError,
     id::LogPosition,
     lineage::View,
-    port::{documents::Search, graph::Version},
+    port::{
+        documents::Search,
+        graph::{Entity, Graph, Version},
+    },
+    query::words::{Sought, are_in},
 };
 
 use super::{
     Found, Item,
     order::{Cursor, Listed, Place},
-    words::Words,
 };
 use crate::http::{Api, failure::Failure};
 
@@ -23,7 +27,7 @@ struct Window<'a> {
     after: Option<Place>,
     /// How many are wanted, with one to see whether more follow.
     wanted: usize,
-    kept: Vec<(Place, Version)>,
+    kept: Vec<(Place, Entity)>,
     total: u64,
 }
 
@@ -35,7 +39,7 @@ pub(super) async fn list(
     search: &Search,
     after: Option<Place>,
 ) -> Result<Found, Failure> {
-    let words = search.text.as_deref().map(Words::of);
+    let words = search.text.as_deref().map(Sought::all);
     let mut window = Window {
         search,
         after,
@@ -52,14 +56,14 @@ pub(super) async fn list(
             .await?;
         read = page.versions.last().map(|last| last.id().to_owned());
         for version in page.versions {
-            let has_words =
-                |words: &Words| version.data.as_ref().is_some_and(|it| words.are_in(it));
+            let data = version.data.as_ref();
+            let has_words = |words: &Vec<Sought>| data.is_some_and(|it| are_in(words, it.as_str()));
             if words.as_ref().is_none_or(has_words) {
                 window.take(version);
             }
         }
         if !page.more || read.is_none() {
-            return window.page(position);
+            return window.page(graph.as_ref(), view, position).await;
         }
     }
 }
@@ -75,7 +79,7 @@ impl Window<'_> {
         if !place.is_after(self.after.as_ref(), order) {
             return;
         }
-        self.kept.push((place, version));
+        self.kept.push((place, version.entity));
         if self.kept.len() >= self.wanted.saturating_mul(2).max(4 * CHUNK) {
             self.cut();
         }
@@ -89,7 +93,12 @@ impl Window<'_> {
         self.kept.truncate(self.wanted);
     }
 
-    fn page(mut self, position: LogPosition) -> Result<Found, Failure> {
+    async fn page(
+        mut self,
+        graph: &dyn Graph,
+        view: &View,
+        position: LogPosition,
+    ) -> Result<Found, Failure> {
         self.cut();
         let has_more = self.kept.len() == self.wanted;
         self.kept.truncate(self.wanted - 1);
@@ -99,15 +108,25 @@ impl Window<'_> {
             after: Some(place.clone()),
             documents: None,
         });
+        let kept = self.kept.into_iter().skip(self.search.offset);
+        let entities: Vec<Entity> = kept.map(|(_, entity)| entity).collect();
+        let versions = graph.get(view, &entities).await?;
+        let items: Option<Vec<Item>> = versions
+            .into_iter()
+            .map(|version| version.map(Item::Version))
+            .collect();
         Ok(Found {
             cursor: cursor.map(|cursor| cursor.to_text()).transpose()?,
             total: self.total,
-            items: self
-                .kept
-                .into_iter()
-                .skip(self.search.offset)
-                .map(|(_, version)| Item::Version(version))
-                .collect(),
+            items: items.ok_or_else(emptied)?,
         })
+    }
+}
+
+/// What was there a moment ago is not: versions only go when the graph is built anew.
+fn emptied() -> StoreError {
+    StoreError::Unavailable {
+        store: "graph",
+        reason: "it was emptied while it was read".to_owned(),
     }
 }

@@ -14,14 +14,16 @@ use spice_core::{
         documents::{Document, Search, SearchPage},
         graph::{Entity, Version},
     },
-    query::Order,
+    query::{
+        Order,
+        words::{Sought, are_in},
+    },
 };
 
 use super::{
     Found, Item, not_a_cursor, of_search,
     order::{Cursor, Listed, Place},
     past,
-    words::Words,
 };
 use crate::http::{
     Api,
@@ -33,6 +35,8 @@ use crate::http::{
 
 /// More changes than this, and the whole class is read from the graph.
 const MOVED: usize = 2_000;
+/// As often the documents are asked for a page; then the class is read from the graph.
+const TURNS: usize = 4;
 /// How long the graph may take to show the position that the list stands at.
 const LATE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -48,12 +52,12 @@ struct Steady<'a> {
     after: Option<Place>,
 }
 
-/// What changed since the list's position.
-enum Moved {
-    /// Those that did, and those of them that were in the list, as they were.
-    Some(BTreeSet<InstanceRef>, Vec<Version>),
-    /// Too much to put it back.
-    TooMuch,
+/// What changed since the list's position, up to an end of the log.
+struct Moved {
+    end: LogPosition,
+    instances: BTreeSet<InstanceRef>,
+    /// Those of them that were in the list, as they were and where.
+    versions: Vec<(Place, Version)>,
 }
 
 /// A page; `cursor` is the one of the page before.
@@ -95,45 +99,58 @@ pub(super) async fn list(
 impl Steady<'_> {
     async fn page(mut self) -> Result<Found, Failure> {
         let limit = self.search.limit;
+        if self.search.offset > 0 {
+            // Counting goes by what is there now; only a cursor holds on to what was.
+            let page = self.documents(limit).await?;
+            return self.plain(page);
+        }
+        let begin = self.after.clone();
         let mut items = Vec::with_capacity(limit);
-        loop {
-            let page = self.documents().await?;
-            if self.search.offset > 0 {
-                // Counting goes by what is there now; only a cursor holds on to what was.
-                return self.plain(page);
-            }
-            let (moved, versions) = match self.moved().await? {
-                Moved::TooMuch => return self.read_graph().await,
-                Moved::Some(moved, versions) => (moved, versions),
+        let Some(mut moved) = self.moved().await? else {
+            return self.read_graph().await;
+        };
+        for _ in 0..TURNS {
+            // As many as have moved away from here may have come to stand before the others.
+            let page = self.documents(limit + moved.instances.len()).await?;
+            moved = match self.moved_since(moved).await? {
+                Some(moved) => moved,
+                None => break,
             };
-            if moved.is_empty() && items.is_empty() && self.after.is_none() {
+            if moved.instances.is_empty() && items.is_empty() && begin.is_none() {
                 return self.plain(page);
             }
             let edge = page.documents.last().map(|it| it.place(self.order()));
             let edge = edge.filter(|_| page.cursor.is_some());
-            let total = self.total(&page, &moved, &versions).await?;
-            for (place, item) in self.merge(page.documents, &moved, versions, edge.as_ref()) {
+            for (place, item) in self.merge(page.documents, &moved, edge.as_ref()) {
                 if items.len() == limit {
+                    let total = self.total(page.total, &moved).await?;
                     return self.found(items, total, true);
                 }
                 items.push(item);
                 self.after = Some(place);
             }
-            if page.cursor.is_none() {
-                return self.found(items, total, false);
+            let has_more = page.cursor.is_some();
+            if has_more {
+                self.search.cursor = page.cursor;
+                self.after = edge.or(self.after);
             }
-            self.search.cursor = page.cursor;
-            self.after = edge.or(self.after);
-            if items.len() == limit {
-                return self.found(items, total, true);
+            if !has_more || items.len() == limit {
+                let total = self.total(page.total, &moved).await?;
+                return self.found(items, total, has_more);
             }
         }
+        self.after = begin;
+        self.read_graph().await
     }
 
-    async fn documents(&self) -> Result<SearchPage, Failure> {
+    async fn documents(&self, limit: usize) -> Result<SearchPage, Failure> {
+        let search = Search {
+            limit,
+            ..self.search.clone()
+        };
         let documents = &self.api.engine.documents;
-        let page = documents.search(&self.reading.view, &self.search).await;
-        page.map_err(|error| of_search(error, &self.search))
+        let page = documents.search(&self.reading.view, &search).await;
+        page.map_err(|error| of_search(error, &search))
     }
 
     fn order(&self) -> Option<&Order> {
@@ -181,12 +198,21 @@ impl Steady<'_> {
         api.wait_shown(stream, Needs::GRAPH, wanted, patience).await
     }
 
-    /// What has changed since. To be asked for after the documents, so that it tells of all that
-    /// they can show.
-    async fn moved(&self) -> Result<Moved, Failure> {
+    /// What has changed by now. To be asked for after the documents, so that it tells of all that
+    /// they can show: it is the same as before while the log has not grown.
+    async fn moved_since(&self, known: Moved) -> Result<Option<Moved>, Failure> {
+        let end = self.api.engine.log.end(&self.then.stream).await?;
+        if end == known.end {
+            return Ok(Some(known));
+        }
+        self.moved().await
+    }
+
+    /// What has changed; none when it is too much to put it back.
+    async fn moved(&self) -> Result<Option<Moved>, Failure> {
         let own = |view: &View| view.lineage.own().map(|level| level.generation);
         if own(&self.then) != own(&self.reading.view) {
-            return Ok(Moved::TooMuch);
+            return Ok(None);
         }
         let (api, stream) = (self.api, &self.then.stream);
         let spans = self.reading.view.lineage.beyond(&self.then.lineage);
@@ -197,7 +223,7 @@ impl Steady<'_> {
             let mut spans = spans.iter();
             spans.any(|span| span.generation == entry.branch && span.holds(entry.position))
         };
-        let mut moved: BTreeSet<InstanceRef> = tail
+        let mut instances: BTreeSet<InstanceRef> = tail
             .iter()
             .filter(shows)
             .filter_map(|entry| instance(&entry.key))
@@ -207,43 +233,45 @@ impl Steady<'_> {
         let keys = model
             .changed(stream, &spans, Some(&first), MOVED + 1)
             .await?;
-        moved.extend(
+        instances.extend(
             keys.iter()
                 .take_while(|key| key.as_str().starts_with(&prefix))
                 .filter_map(instance),
         );
-        if moved.len() > MOVED {
-            return Ok(Moved::TooMuch);
+        if instances.len() > MOVED {
+            return Ok(None);
         }
-        let versions = self.versions(&moved).await?;
-        Ok(Moved::Some(moved, versions))
+        Ok(Some(Moved {
+            end,
+            versions: self.versions(&instances).await?,
+            instances,
+        }))
     }
 
     /// Those that were in the list, as they were.
-    async fn versions(&self, moved: &BTreeSet<InstanceRef>) -> Result<Vec<Version>, Failure> {
+    async fn versions(
+        &self,
+        moved: &BTreeSet<InstanceRef>,
+    ) -> Result<Vec<(Place, Version)>, Failure> {
         if moved.is_empty() {
             return Ok(Vec::new());
         }
         self.wait_for_graph().await?;
         let entities: Vec<Entity> = moved.iter().cloned().map(Entity::Instance).collect();
         let versions = self.api.engine.graph.get(&self.then, &entities).await?;
-        let versions = versions.into_iter().flatten();
-        Ok(versions.filter(|it| is_listed(&self.search, it)).collect())
+        let listed = versions.into_iter().flatten();
+        let listed = listed.filter(|it| is_listed(&self.search, it));
+        Ok(listed.map(|it| (it.place(self.order()), it)).collect())
     }
 
     /// How many there were: the documents count what is there now.
-    async fn total(
-        &self,
-        page: &SearchPage,
-        moved: &BTreeSet<InstanceRef>,
-        versions: &[Version],
-    ) -> Result<u64, Failure> {
-        let moved: Vec<InstanceRef> = moved.iter().cloned().collect();
+    async fn total(&self, now: u64, moved: &Moved) -> Result<u64, Failure> {
+        let instances: Vec<InstanceRef> = moved.instances.iter().cloned().collect();
         let documents = &self.api.engine.documents;
-        let now = documents.get(&self.reading.view, &moved).await?;
-        let now = now.iter().flatten();
-        let counted = now.filter(|it| is_listed(&self.search, *it)).count() as u64;
-        Ok((page.total + versions.len() as u64).saturating_sub(counted))
+        let known = documents.get(&self.reading.view, &instances).await?;
+        let known = known.iter().flatten();
+        let counted = known.filter(|it| is_listed(&self.search, *it)).count() as u64;
+        Ok((now + moved.versions.len() as u64).saturating_sub(counted))
     }
 
     /// What has not moved and what has, as it was, in order, after the place where the page goes
@@ -251,25 +279,25 @@ impl Steady<'_> {
     fn merge(
         &self,
         documents: Vec<Document>,
-        moved: &BTreeSet<InstanceRef>,
-        versions: Vec<Version>,
+        moved: &Moved,
         edge: Option<&Place>,
     ) -> Vec<(Place, Item)> {
         let order = self.order();
         let stays = |document: &Document| match &document.entity {
-            Entity::Instance(instance) => !moved.contains(instance),
+            Entity::Instance(instance) => !moved.instances.contains(instance),
             Entity::Class(_) => false,
         };
+        let is_after = |place: &Place| place.is_after(self.after.as_ref(), order);
+        let told = |place: &Place| edge.is_none_or(|edge| !place.is_after(Some(edge), order));
         let documents = documents.into_iter().filter(stays);
-        let documents = documents.map(|it| (it.place(order), Item::Document(it)));
+        let documents = documents
+            .map(|it| (it.place(order), Item::Document(it)))
+            .filter(|(place, _)| is_after(place));
+        let versions = moved.versions.iter();
         let versions = versions
-            .into_iter()
-            .map(|it| (it.place(order), Item::Version(it)))
-            .filter(|(place, _)| edge.is_none_or(|edge| !place.is_after(Some(edge), order)));
-        let mut merged: Vec<(Place, Item)> = documents
-            .chain(versions)
-            .filter(|(place, _)| place.is_after(self.after.as_ref(), order))
-            .collect();
+            .filter(|(place, _)| is_after(place) && told(place))
+            .map(|(place, it)| (place.clone(), Item::Version(it.clone())));
+        let mut merged: Vec<(Place, Item)> = documents.chain(versions).collect();
         merged.sort_by(|one, other| one.0.compare(&other.0, order));
         merged
     }
@@ -294,6 +322,6 @@ fn is_listed(search: &Search, listed: &impl Listed) -> bool {
         .filters
         .iter()
         .all(|filter| filter.matches(listed.id(), properties.get(&filter.property)));
-    let words = search.text.as_deref().map(Words::of);
-    passes && words.is_none_or(|words| words.are_in(data))
+    let words = search.text.as_deref().map(Sought::all);
+    passes && words.is_none_or(|words| are_in(&words, data.as_str()))
 }

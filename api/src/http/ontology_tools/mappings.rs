@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use spice_core::{
     command::Action,
+    decide::Receipt,
     error::ErrorCode,
+    event::ClassEvent,
     id::Sequence,
     json::Json,
     name::ClassName,
@@ -19,7 +21,7 @@ use crate::http::{
     answer::{self, Answer},
     call::Call,
     failure::Failure,
-    read::Reading,
+    read::{Reading, read_envelope},
     wait::Needs,
 };
 
@@ -64,6 +66,17 @@ struct Imported {
     #[serde(default)]
     #[allow(dead_code)]
     keys: Option<Json>,
+}
+
+impl Imported {
+    fn labels(self) -> Labels {
+        Labels {
+            class_id: self.class_id,
+            label: self.label,
+            properties: self.properties,
+            relationships: self.relationships,
+        }
+    }
 }
 
 /// One class whose labels change.
@@ -127,13 +140,29 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     answer::api(status, word, "labels are set, one command a class", data)
 }
 
-/// What is to change: all of it is checked before anything is written.
+/// What is to change: all of it is checked before anything is written. A request that came before
+/// has the changes that it had then, and those that it did not come to.
 async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> {
+    let database = call.database()?;
+    let mut before = Vec::with_capacity(body.classes.len());
+    for imported in &body.classes {
+        let part = imported.class_id.as_str();
+        before.push(call.receipt_of_part(&database, part).await?);
+    }
+    let done = before.iter().rposition(Option::is_some);
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
     let sequences = sequences(call, &reading).await?;
     let mut changes = Vec::new();
-    for imported in body.classes {
+    for (index, (imported, receipt)) in body.classes.into_iter().zip(before).enumerate() {
+        if let Some(receipt) = receipt {
+            changes.push(change_again(call, imported, &receipt).await?);
+            continue;
+        }
+        if done.is_some_and(|done| index < done) {
+            // Those after it were written, so it had these labels already.
+            continue;
+        }
         let class = schema.declared(&imported.class_id).cloned();
         let (class, known) = class
             .zip(sequences.get(imported.class_id.as_str()).copied())
@@ -148,6 +177,33 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
         }
     }
     Ok(changes)
+}
+
+/// A change that was made before, as it was asked for: made from the class as it was left then,
+/// because labels that are set again give the same patch. Whether it is the same wish is for the
+/// writer to tell.
+async fn change_again(
+    call: &Call,
+    imported: Imported,
+    receipt: &Receipt,
+) -> Result<Change, Failure> {
+    let log = &call.api.engine.log;
+    let records = log
+        .read(&receipt.stream, receipt.position.next(), 1)
+        .await?;
+    let line = records.first().map_or(&[][..], |record| &record.line);
+    let event: ClassEvent = read_envelope(line)?.data.read()?;
+    let class = event.class.unwrap_or_else(Json::null);
+    let class = Class::stored(event.class_id, &class)?;
+    let sequence = receipt.sequence.map_or(0, |sequence| sequence.0);
+    let expected = imported
+        .event_sequence
+        .unwrap_or(sequence.saturating_sub(1));
+    Ok(Change {
+        class: class.id.clone(),
+        patch: class.relabelling(&imported.labels())?,
+        expected: Sequence(expected),
+    })
 }
 
 /// The sequence of each class.
@@ -168,12 +224,7 @@ async fn sequences(call: &Call, reading: &Reading) -> Result<HashMap<String, Seq
 
 /// The patch that sets the labels; nothing when they are what they are to be.
 fn relabel(call: &Call, class: &Arc<Class>, imported: Imported) -> Result<Option<Json>, Failure> {
-    let labels = Labels {
-        class_id: imported.class_id,
-        label: imported.label,
-        properties: imported.properties,
-        relationships: imported.relationships,
-    };
+    let labels = imported.labels();
     let name = class.id.as_str();
     let of_class = |failure: Failure| failure.with("class_id", name);
     let patch = class

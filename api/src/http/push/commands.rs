@@ -85,7 +85,8 @@ pub(crate) async fn events(call: Call) -> Answer {
         // To a browser this says that it need not connect again.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(event_stream(statuses(telling(&call, receipt).await?)))
+    // A client that comes back unheard is told the present status, as at first.
+    Ok(event_stream(None, statuses(telling(&call, receipt).await?)))
 }
 
 async fn telling(call: &Call, receipt: Receipt) -> Result<Telling, Failure> {

@@ -50,7 +50,10 @@ pub(crate) async fn database_events(call: Call) -> Answer {
         is_sealed: false,
         ending: call.ending.clone(),
     };
-    Ok(event_stream(events(feed)))
+    // Before a log's first event there is no place; who comes back begins there again.
+    let before = feed.next.0.checked_sub(1).map(LogPosition);
+    let place = before.map(|before| Place::text(&feed.stream, before));
+    Ok(event_stream(place, events(feed)))
 }
 
 /// Where a new client begins: at `from`, or at what comes next.

@@ -198,11 +198,18 @@ impl Api {
         }
     }
 
+    /// Tells each command's status. One that cannot be read is looked for again and keeps no other
+    /// back.
     async fn look(&self, stream: &StreamId, receipts: &[Arc<Receipt>]) -> Result<(), StoreError> {
         let progress = self.progress(stream).await?;
         for receipt in receipts {
-            let status = self.status_at(receipt, &progress).await?;
-            self.followed.tell(receipt, status);
+            match self.status_at(receipt, &progress).await {
+                Ok(status) => self.followed.tell(receipt, status),
+                Err(error) => {
+                    let command_id = receipt.command_id;
+                    tracing::warn!(%stream, %command_id, %error, "a status cannot be told; looked for again");
+                }
+            }
         }
         Ok(())
     }

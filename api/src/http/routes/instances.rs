@@ -72,7 +72,8 @@ fn list() -> Operation {
     .notes(
         "Paged by `cursor`, every instance that is there throughout comes exactly once, whatever \
          is written meanwhile. A list with `order_by` stands still: all its pages show what showed \
-         when the first was read. `offset` counts anew on each page.",
+         when the first was read. `offset` counts anew on each page. With `as_of`, a page costs by \
+         the size of the class: all of it is read for `total` and for the order.",
     )
     .takes(known::READ)
     .takes(&[
@@ -81,7 +82,7 @@ fn list() -> Operation {
         known::ORDER_BY,
         known::CURSOR,
         known::LIMIT,
-        known::OFFSET,
+        known::OFFSET.within(0, lists::OFFSET),
     ])
     .speaks()
     .answers::<InstancePage>(200, "A page of instances.")

@@ -1,140 +1,80 @@
-//! Words: what full-text search compares. They are cut here, not by SQLite, so that text and
-//! query are cut alike; each carries its scope, so that a search costs what its class holds.
+//! Words as the full-text index holds them: each carries its scope, so that a search costs what
+//! its class holds. They are cut by [`spice_core::query::words`], not by SQLite.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-/// Longer words are the same when they begin the same.
-const WORD_LENGTH: usize = 128;
+use spice_core::query::words::{Sought, each};
 
 /// The words of every string in a JSON value, marked with the scope, for the index.
 pub(super) fn of_document(scope: i64, json: &str) -> String {
-    let mut words = Words {
-        scope,
-        text: String::with_capacity(json.len()),
-    };
-    let mut reader = serde_json::Deserializer::from_str(json);
-    // What cannot be read has no words; the document itself is kept as it is.
-    let _ = (&mut words).deserialize(&mut reader);
-    words.text
+    let mark = format!("{scope}x");
+    let mut text = String::with_capacity(json.len());
+    each(json, &mut |word| {
+        for part in [mark.as_str(), word, " "] {
+            text.push_str(part);
+        }
+    });
+    text
 }
 
 /// What a query asks for in a scope, in the language of FTS5; none when it has no words at all.
 pub(super) fn of_query(scope: i64, query: &str) -> Option<String> {
     let mut expression = String::new();
-    for part in query.split_whitespace() {
-        let open_ended = part.ends_with('*');
-        let words: Vec<&str> = split(part).collect();
-        for (index, word) in words.iter().enumerate() {
-            let is_last = index + 1 == words.len();
-            let mut marked = String::new();
-            push(&mut marked, scope, word);
-            let star = if is_last && open_ended { "*" } else { "" };
-            let _ = write!(expression, "\"{}\"{star} ", marked.trim_end());
-        }
+    for Sought { word, is_prefix } in Sought::all(query) {
+        let star = if is_prefix { "*" } else { "" };
+        let _ = write!(expression, "\"{scope}x{word}\"{star} ");
     }
     (!expression.is_empty()).then_some(expression)
 }
 
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-}
-
-fn push(text: &mut String, scope: i64, word: &str) {
-    let _ = write!(text, "{scope}x");
-    let mut length = 0;
-    for c in word.chars().flat_map(char::to_lowercase) {
-        length += c.len_utf8();
-        if length > WORD_LENGTH {
-            break;
-        }
-        text.push(c);
-    }
-    text.push(' ');
-}
-
-struct Words {
-    scope: i64,
-    text: String,
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Words {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Words {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        for word in split(text) {
-            push(&mut self.text, self.scope, word);
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value_seed(&mut *self)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(&mut *self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+    use spice_core::query::words::{Sought, are_in};
+
     use super::{of_document, of_query};
 
     #[test]
-    fn text_and_query_are_cut_alike() {
-        let json = r#"{"name":"Blue-Green  Tea","n":5,"tags":["HOT","x_1"],"o":{"k":"été 서울"}}"#;
-        assert_eq!(
-            of_document(7, json),
-            "7xblue 7xgreen 7xtea 7xhot 7xx 7x1 7xété 7x서울 "
-        );
+    fn words_carry_their_scope() {
+        let json = r#"{"name":"Blue-Green  Tea","n":5}"#;
+        assert_eq!(of_document(7, json), "7xblue 7xgreen 7xtea ");
         assert_eq!(
             of_query(7, "blue-GREEN te*").as_deref(),
             Some("\"7xblue\" \"7xgreen\" \"7xte\"* ")
         );
         assert_eq!(of_query(7, " \"* - "), None);
         assert_eq!(of_document(7, "5"), "");
-        assert_eq!(
-            of_document(7, &format!("\"{}\"", "a".repeat(500))).len(),
-            131
-        );
+    }
+
+    /// Whether the index finds a document.
+    fn finds(json: &str, query: &str) -> bool {
+        let index = Connection::open_in_memory().unwrap();
+        index
+            .execute_batch(
+                "CREATE VIRTUAL TABLE words USING fts5(
+                     text, content='', contentless_delete=1, detail=none, tokenize='ascii');",
+            )
+            .unwrap();
+        let text = of_document(7, json);
+        index
+            .execute("INSERT INTO words (rowid, text) VALUES (1, ?1)", [text])
+            .unwrap();
+        of_query(7, query).is_some_and(|query| {
+            let count = "SELECT count(*) FROM words WHERE words MATCH ?1";
+            let found: u64 = index.query_row(count, [query], |row| row.get(0)).unwrap();
+            found > 0
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_finds_what_reading_finds(
+            texts in prop::collection::vec("(tea|pot|Été|İx|ß|\\PC|[ -]|[a-z]){0,12}", 1..3),
+            query in "(tea|pot|t|été|i̇x|\\PC|[ *\"-]){0,6}",
+        ) {
+            let json = serde_json::to_string(&texts).unwrap();
+            prop_assert_eq!(finds(&json, &query), are_in(&Sought::all(&query), &json));
+        }
     }
 }
