@@ -23,8 +23,8 @@ use std::{
 
 use self::recent::Recent;
 pub use self::{
-    diff::{Against, Comparison, Diff, Summary},
-    history::History,
+    diff::{Against, Comparison, Diff, Mark, Summary},
+    history::{Commanded, History},
     snapshot::Snapshot,
 };
 pub use spice_core::decide::Receipt;

@@ -412,7 +412,9 @@ async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
             "{field}"
         );
     }
-    assert!(tried.text.contains(r#""target":1.50"#), "{}", tried.text);
+    for told in [&tried.text, &refused.text] {
+        assert!(told.contains(r#""target":1.50,"#), "{told}");
+    }
 
     let one = "demo:main:Product:p1";
     let cases = [
@@ -452,6 +454,7 @@ async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
     let request = server.request("POST", "/database/demo/merge/resolve");
     let request = request
         .header("content-type", "application/json")
+        .header("prefer", "wait=20")
         .body(older);
     let merged = server.send(request).await.expect(200);
     assert_eq!(merged.body["merged"], true);
@@ -462,6 +465,42 @@ async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
     );
     let (sequence, shown) = shown(&server, "main", "p1").await.unwrap();
     assert_eq!((sequence, &shown["name"]), (3, &json!("ten")));
+}
+
+#[tokio::test]
+async fn a_conflict_tells_each_number_as_it_was_written() {
+    let server = with_conflict().await;
+    let path = "/databases/demo/instances/Product/p1/update?branch=x&expected_seq=2";
+    let request = server
+        .request("PUT", path)
+        .header("content-type", "application/json");
+    let big = "1208925819614629174706176.10";
+    let body = format!(r#"{{"data":{{"price":{big}}}}}"#);
+    server.send(request.body(body)).await.expect(202);
+    let merge = |body: String| {
+        let request = server.request("POST", &format!("{DEMO}/x/merge"));
+        let request = request.header("content-type", "application/json");
+        server.send(request.header("prefer", "wait=20").body(body))
+    };
+    let refused = merge(r#"{"into":"main"}"#.to_owned()).await.expect(409);
+    let tried = merge(r#"{"into":"main","dry_run":true}"#.to_owned()).await;
+    let tried = tried.expect(200);
+    let sides = format!(r#""base":1,"source":{big},"target":1.50,"message":"#);
+    for told in [&refused.text, &tried.text] {
+        assert!(told.contains(&sides), "{told}");
+    }
+    // Both tell the same, and who echoes what was told writes a number.
+    let conflicts = |answer: &str| {
+        let (_, rest) = answer.split_once(r#""conflicts":["#).unwrap();
+        rest.split_once(']').unwrap().0.to_owned()
+    };
+    assert_eq!(conflicts(&refused.text), conflicts(&tried.text));
+    let resolution =
+        format!(r#"{{"aggregate_id":"demo:main:Product:p1","property":"price","value":{big}}}"#);
+    let body = format!(r#"{{"into":"main","resolutions":[{resolution}]}}"#);
+    let merged = merge(body).await.expect(200);
+    let written = format!(r#""price":{big}"#);
+    assert!(merged.text.contains(&written), "{}", merged.text);
 }
 
 #[tokio::test]
@@ -584,7 +623,8 @@ async fn a_rollback_brings_back_what_was_but_nothing_that_was_deleted() {
         .expect(200);
     let request = server
         .request("POST", &path)
-        .header("idempotency-key", "back");
+        .header("idempotency-key", "back")
+        .header("prefer", "wait=20");
     let rolled = server
         .send(request.json(&json!({"to_position": then})))
         .await
@@ -604,7 +644,8 @@ async fn a_rollback_brings_back_what_was_but_nothing_that_was_deleted() {
     assert!(shown(&server, "main", "p9").await.is_none());
     let request = server
         .request("POST", &path)
-        .header("idempotency-key", "back");
+        .header("idempotency-key", "back")
+        .header("prefer", "wait=20");
     let again = server
         .send(request.json(&json!({"to_position": then})))
         .await

@@ -73,6 +73,7 @@ async fn merge(server: Arc<Server>) -> Vec<Value> {
         let key = format!("round {round}");
         let send = || {
             let request = server.request("POST", path).header("idempotency-key", &key);
+            let request = request.header("prefer", "wait=30");
             server.send(request.json(&json!({"into": "main"})))
         };
         let (first, again) = tokio::join!(send(), send());

@@ -223,7 +223,7 @@ async fn a_diff_that_makes_no_sense_is_refused() {
         ("x/diff?against=b%20d", 400, "invalid_name", ""),
         ("x/diff?cursor=none", 400, "invalid_query", "cursor"),
         (
-            "x/diff?cursor=OTk5OSBpOlByb2R1Y3QvcDE",
+            "x/diff?cursor=OTk5OSAwIDAgMCBpOlByb2R1Y3QvcDE",
             400,
             "invalid_query",
             "cursor",

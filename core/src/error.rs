@@ -3,10 +3,12 @@
 
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
     id::{AggregateId, Sequence},
+    json::Json,
     name::InvalidName,
 };
 
@@ -200,6 +202,8 @@ pub struct Refusal {
     pub message: String,
     /// Further fields of `detail`, beside `error`.
     pub detail: Map<String, Value>,
+    /// Those of them that are told as they were written, for a tree would round their numbers.
+    written: Option<Box<IndexMap<String, Json>>>,
 }
 
 impl Refusal {
@@ -209,6 +213,7 @@ impl Refusal {
             code,
             message: message.into(),
             detail: Map::new(),
+            written: None,
         }
     }
 
@@ -217,6 +222,14 @@ impl Refusal {
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.detail.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Adds a field to `detail` whose numbers keep the digits that they were written with.
+    #[must_use]
+    pub fn with_written(mut self, key: &str, value: Json) -> Self {
+        let written = self.written.get_or_insert_default();
+        written.insert(key.to_owned(), value.clone());
+        self.with(key, value.to_value())
     }
 
     /// 409: `expected_seq` is not the aggregate's sequence.
@@ -253,7 +266,20 @@ impl Refusal {
         self.detail.contains_key(DAMAGED)
     }
 
-    /// The `detail` object of the error shape.
+    /// The `detail` object of the error shape, as it is told to a client.
+    pub fn to_written_detail(&self) -> Json {
+        let tree = self.to_detail();
+        let (Some(written), Value::Object(fields)) = (&self.written, &tree) else {
+            return tree.into();
+        };
+        let told = fields.iter().map(|(key, value)| {
+            let exact = written.get(key).cloned();
+            (key, exact.unwrap_or_else(|| value.clone().into()))
+        });
+        Json::of(&told.collect::<IndexMap<_, _>>()).unwrap_or_else(|_| tree.clone().into())
+    }
+
+    /// The `detail` object as a tree, for looking inside.
     pub fn to_detail(&self) -> Value {
         let mut detail = Map::new();
         detail.insert("error".into(), self.code.as_str().into());

@@ -4,8 +4,7 @@
 mod content;
 mod three_way;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 pub(crate) use self::content::{Content, Fields, is_same, is_same_content};
 pub(crate) use self::three_way::three_way;
@@ -59,43 +58,21 @@ pub struct Conflict {
     pub message: String,
 }
 
-impl Conflict {
-    /// The conflict as it is told to a client (contract §2).
-    pub fn to_json(&self) -> Value {
-        let mut fields = Map::new();
-        fields.insert("aggregate_id".into(), self.aggregate.to_string().into());
+impl Serialize for Conflict {
+    /// As it is told to a client (contract §2).
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(None)?;
+        fields.serialize_entry("aggregate_id", &self.aggregate.to_string())?;
         for (name, text) in [("property", &self.property), ("rule", &self.rule)] {
             if let Some(text) = text {
-                fields.insert(name.into(), text.as_str().into());
+                fields.serialize_entry(name, text)?;
             }
         }
-        for (name, side) in [
-            ("base", &self.base),
-            ("source", &self.source),
-            ("target", &self.target),
-        ] {
-            fields.insert(name.into(), side.as_ref().map_or(Value::Null, faithful));
-        }
-        fields.insert("message".into(), self.message.as_str().into());
-        Value::Object(fields)
-    }
-}
-
-/// A value as a tree; a number that a tree would round is told as its text.
-fn faithful(json: &Json) -> Value {
-    let tree = json.to_value();
-    match &tree {
-        Value::Number(number) if number.to_string() != json.as_str() => json.as_str().into(),
-        Value::Array(_) => {
-            (crate::json::items(json)).map_or(tree, |items| items.iter().map(faithful).collect())
-        }
-        Value::Object(_) => (crate::json::entries(json)).map_or(tree, |entries| {
-            let fields = entries.into_iter();
-            fields
-                .map(|(name, value)| (name, faithful(&value)))
-                .collect()
-        }),
-        _ => tree,
+        fields.serialize_entry("base", &self.base)?;
+        fields.serialize_entry("source", &self.source)?;
+        fields.serialize_entry("target", &self.target)?;
+        fields.serialize_entry("message", &self.message)?;
+        fields.end()
     }
 }
 

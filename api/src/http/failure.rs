@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use spice_core::{
     error::{ErrorCode, Refusal, StoreError, Violation},
+    json::Json,
     name::InvalidName,
 };
 
@@ -21,7 +22,7 @@ pub(crate) struct Failure(Box<Refusal>);
 struct ErrorShape<'a> {
     status: &'static str,
     message: &'a str,
-    detail: Value,
+    detail: Json,
 }
 
 impl Failure {
@@ -72,7 +73,7 @@ impl Failure {
         let shape = ErrorShape {
             status: "error",
             message: &self.0.message,
-            detail: self.0.to_detail(),
+            detail: self.0.to_written_detail(),
         };
         let body = serde_json::to_vec(&shape).unwrap_or_default();
         let mut response =

@@ -4,21 +4,22 @@
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use spice_core::{
-    envelope::Envelope,
     error::ErrorCode,
     id::{CommandId, LogPosition, Sequence},
     name::BranchName,
     time::Timestamp,
 };
 
-use crate::http::{
-    answer::{self, Answer},
-    call::Call,
-    failure::Failure,
-    shapes::{Identifier, Moment},
-    wait::Needs,
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+        shapes::{Identifier, Moment},
+        wait::Needs,
+    },
+    writer::Commanded,
 };
 
 /// The longest page, and the usual one.
@@ -81,28 +82,21 @@ pub(crate) async fn history(call: Call) -> Answer {
 }
 
 impl<'a> Entry<'a> {
-    fn of(command: &'a Envelope) -> Self {
-        let metadata = &command.metadata;
-        let command_type = metadata.command_type.as_deref().unwrap_or_default();
+    fn of(command: &'a Commanded) -> Self {
         let aggregate_id = command.aggregate.to_string();
-        let message = message(command).unwrap_or_else(|| format!("{command_type} {aggregate_id}"));
+        let command_type = &command.command_type;
+        let said = command.message.clone();
         Self {
             position: command.position,
-            command_id: metadata.command_id,
+            command_id: command.command_id,
             command_type,
-            aggregate_id,
             actor: command.actor.as_deref(),
             occurred_at: command.occurred_at,
             sequence: command.sequence,
-            message,
+            message: said.unwrap_or_else(|| format!("{command_type} {aggregate_id}")),
+            aggregate_id,
         }
     }
-}
-
-/// `message` of the request's `metadata`.
-fn message(command: &Envelope) -> Option<String> {
-    let client: Value = command.metadata.client.as_ref()?.read().ok()?;
-    Some(client.get("message")?.as_str()?.to_owned())
 }
 
 fn not_ours(text: &str) -> Failure {

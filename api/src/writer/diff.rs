@@ -17,7 +17,7 @@ use spice_core::{
 };
 
 use self::page::Page;
-pub use self::page::{Diff, Summary};
+pub use self::page::{Diff, Mark, Summary};
 use super::{Writer, fetch::CHANGES_PAGE, look::Look};
 
 /// Aggregates that are compared at a time.
@@ -35,7 +35,7 @@ pub struct Comparison {
     /// Only this class and its instances.
     pub class: Option<ClassName>,
     /// Where the page before ended.
-    pub after: Option<ModelKey>,
+    pub after: Option<Mark>,
     /// The most differences.
     pub limit: usize,
 }
@@ -80,7 +80,7 @@ impl Writer {
             after: comparison.after.as_ref(),
             limit: comparison.limit,
         };
-        let mut diff = Diff::new(from, &branch.name, base, look.last());
+        let mut diff = Diff::new(from, &branch.name, base, look.last(), &page);
         look.compare(&pair, &page, &mut diff).await?;
         Ok(diff)
     }
@@ -117,7 +117,7 @@ impl Writer {
             after: None,
             limit,
         };
-        let mut diff = Diff::new(branch.clone(), branch, then, look.last());
+        let mut diff = Diff::new(branch.clone(), branch, then, look.last(), &page);
         look.compare(&pair, &page, &mut diff).await?;
         Ok(diff)
     }
@@ -196,16 +196,25 @@ impl Look {
         let mut spans = pair.after.beyond(&pair.before);
         spans.extend(pair.before.beyond(&pair.after));
         let source = self.source();
-        let mut after = None;
+        let mut after = page.after.map(|mark| mark.key.clone());
+        let (mut step, chunk) = match after {
+            None => (CHANGES_PAGE, CHUNK),
+            // All are counted by now: it ends with the page, most likely soon.
+            Some(_) => (CHUNK, CHUNK.min(page.limit + 1)),
+        };
         loop {
-            let keys = source.changed_page(&spans, after.as_ref()).await?;
-            let full = keys.len() == CHANGES_PAGE;
-            after = keys.last().cloned();
+            let keys = source.changed_page(&spans, after.as_ref(), step).await?;
+            let full = keys.len() == step;
+            step = CHANGES_PAGE;
+            after = keys.last().cloned().or(after);
             let wanted = |key: &&ModelKey| is_of(key, page.class);
             let keys: Vec<&ModelKey> = keys.iter().filter(wanted).collect();
-            for keys in keys.chunks(CHUNK) {
+            for keys in keys.chunks(chunk) {
                 for (key, difference) in self.differences(pair, keys).await? {
                     diff.take(key, difference, page);
+                }
+                if diff.is_done(page) {
+                    return Ok(self.check().await?);
                 }
             }
             if !full {

@@ -146,7 +146,7 @@ impl Source<'_> {
     async fn changed(&self, spans: &[Span]) -> Result<BTreeSet<ModelKey>, StoreError> {
         let mut keys = BTreeSet::new();
         loop {
-            let page = self.changed_page(spans, keys.last()).await?;
+            let page = self.changed_page(spans, keys.last(), CHANGES_PAGE).await?;
             let full = page.len() == CHANGES_PAGE;
             keys.extend(page);
             if !full {
@@ -156,11 +156,12 @@ impl Source<'_> {
     }
 
     /// Some of the classes and instances that were written within spans, in order of key; the
-    /// last of them all when they are fewer than [`CHANGES_PAGE`].
+    /// last of them all when they are fewer than `limit`.
     pub(super) async fn changed_page(
         &self,
         spans: &[Span],
         after: Option<&ModelKey>,
+        limit: usize,
     ) -> Result<Vec<ModelKey>, StoreError> {
         let spans: Vec<Span> = spans
             .iter()
@@ -170,9 +171,7 @@ impl Source<'_> {
             })
             .collect();
         let model = &self.ports.model;
-        model
-            .changed(self.stream, &spans, after, CHANGES_PAGE)
-            .await
+        model.changed(self.stream, &spans, after, limit).await
     }
 
     /// The classes of a branch, as of the state's end.

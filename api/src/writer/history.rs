@@ -1,27 +1,93 @@
 //! The commands of a branch, newest first: its own, and its parents' as far as it shows them.
+//! What a command carried is passed over as it is read; a bulk may be as large as a body.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 use spice_core::{
-    envelope::Envelope,
+    envelope::{Generations, SCHEMA_VERSION},
     error::{Refusal, StoreError},
-    id::{AggregateId, BranchGeneration, LogPosition},
+    id::{
+        AggregateId, AggregateType, BranchGeneration, CommandId, LogPosition, Sequence, StreamId,
+    },
     lineage::Lineage,
     name::{BranchName, DatabaseName},
+    time::Timestamp,
 };
 
-use super::{Writer, diff::live, look::Look, parse};
+use super::{Writer, diff::live, look::Look};
 
-/// Commands that are looked at together.
+/// Commands whose places are asked for together.
 const STEP: usize = 500;
 /// Commands of other branches that one page passes over before it is told short.
 const MOST_PASSED: usize = 5_000;
+/// Bytes of the log that one page reads before it is told short.
+const MOST_READ: usize = 64 << 20;
 
 /// A page of a branch's commands.
 #[derive(Debug, Clone)]
 pub struct History {
-    /// Their envelopes, newest first.
-    pub commands: Vec<Envelope>,
+    /// The commands, newest first.
+    pub commands: Vec<Commanded>,
     /// The page goes on with what stands before this position, if there may be more.
     pub before: Option<LogPosition>,
+}
+
+/// An accepted command, without what it carried.
+#[derive(Debug, Clone)]
+pub struct Commanded {
+    /// Where it stands.
+    pub position: LogPosition,
+    /// The command.
+    pub command_id: CommandId,
+    /// Its type, e.g. `CREATE_INSTANCE`.
+    pub command_type: String,
+    /// What it was about.
+    pub aggregate: AggregateId,
+    /// Who asked for it.
+    pub actor: Option<String>,
+    /// When it was accepted.
+    pub occurred_at: Timestamp,
+    /// None for what touches many aggregates.
+    pub sequence: Option<Sequence>,
+    /// `message` of the request's `metadata`.
+    pub message: Option<String>,
+    /// The generation of its branch, if it has one.
+    branch: Option<BranchGeneration>,
+}
+
+/// An envelope as far as a history needs it.
+#[derive(Deserialize)]
+struct Head<'a> {
+    aggregate_type: AggregateType,
+    #[serde(borrow)]
+    aggregate_id: Cow<'a, str>,
+    occurred_at: Timestamp,
+    #[serde(default)]
+    actor: Option<String>,
+    #[serde(borrow)]
+    metadata: HeadMetadata<'a>,
+    #[serde(borrow)]
+    schema_version: Cow<'a, str>,
+    sequence_number: Option<Sequence>,
+    generation: Generations,
+}
+
+#[derive(Deserialize)]
+struct HeadMetadata<'a> {
+    command_id: CommandId,
+    #[serde(default)]
+    command_type: Option<String>,
+    #[serde(borrow, default)]
+    client: Option<&'a RawValue>,
+}
+
+/// What a client added to a command, as far as a history tells it.
+#[derive(Deserialize)]
+struct Client {
+    #[serde(default)]
+    message: Value,
 }
 
 impl Writer {
@@ -40,17 +106,21 @@ impl Writer {
         let end = look.state.end();
         let mut before = before.unwrap_or(end).min(end);
         let mut commands = Vec::new();
-        let mut passed = 0;
-        while passed < MOST_PASSED {
-            let entries = look.commands(before).await?;
+        let (mut passed, mut read) = (0, 0);
+        loop {
+            let source = look.source();
+            let (model, stream) = (&source.ports.model, source.stream);
+            let entries = model.recent_commands(stream, before, STEP).await?;
             let full = entries.len() == STEP;
-            for envelope in entries {
-                before = envelope.position;
+            for entry in entries {
+                let (command, bytes) = look.command(entry.position).await?;
+                before = command.position;
                 passed += 1;
-                if shows(&lineage, &envelope) {
-                    commands.push(envelope);
+                read += bytes;
+                if shows(&lineage, &command) {
+                    commands.push(command);
                 }
-                if commands.len() == limit {
+                if commands.len() == limit || passed == MOST_PASSED || read >= MOST_READ {
                     let before = (before > LogPosition::ZERO).then_some(before);
                     return Ok(History { commands, before });
                 }
@@ -62,42 +132,69 @@ impl Writer {
                 });
             }
         }
-        Ok(History {
-            commands,
-            before: Some(before),
-        })
     }
 }
 
 impl Look {
-    /// The newest commands before a position, whole.
-    async fn commands(&self, before: LogPosition) -> Result<Vec<Envelope>, StoreError> {
+    /// The command at a position, and how long its line is.
+    async fn command(&self, position: LogPosition) -> Result<(Commanded, usize), StoreError> {
         let source = self.source();
-        let (ports, stream) = (source.ports, source.stream);
-        let entries = ports.model.recent_commands(stream, before, STEP).await?;
-        let mut envelopes = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let records = ports.log.read(stream, entry.position, 1).await?;
-            let record = records.first().ok_or_else(|| StoreError::Damaged {
-                store: "log",
-                reason: format!("{stream} has nothing at position {}", entry.position),
-            })?;
-            envelopes.push(parse(stream, record.position, &record.line)?);
+        let (log, stream) = (&source.ports.log, source.stream);
+        let records = log.read(stream, position, 1).await?;
+        let found = records.first().filter(|record| record.position == position);
+        let record = found
+            .ok_or_else(|| damaged(stream, position, "there is nothing, and was a command"))?;
+        let command = Commanded::read(position, &record.line)
+            .map_err(|reason| damaged(stream, position, &reason))?;
+        Ok((command, record.line.len()))
+    }
+}
+
+impl Commanded {
+    /// Reads the head of an envelope's line.
+    fn read(position: LogPosition, line: &[u8]) -> Result<Self, String> {
+        let head: Head = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        if head.schema_version != SCHEMA_VERSION {
+            return Err(format!(
+                "schema_version {:?} is not known here",
+                head.schema_version
+            ));
         }
-        Ok(envelopes)
+        let aggregate = AggregateId::parse(head.aggregate_type, &head.aggregate_id)
+            .map_err(|error| error.to_string())?;
+        let client = head.metadata.client;
+        let client = client.and_then(|text| serde_json::from_str::<Client>(text.get()).ok());
+        Ok(Self {
+            position,
+            command_id: head.metadata.command_id,
+            command_type: head.metadata.command_type.unwrap_or_default(),
+            aggregate,
+            actor: head.actor,
+            occurred_at: head.occurred_at,
+            sequence: head.sequence_number,
+            message: client.and_then(|client| Some(client.message.as_str()?.to_owned())),
+            branch: head.generation.branch,
+        })
+    }
+}
+
+fn damaged(stream: &StreamId, position: LogPosition, reason: &str) -> StoreError {
+    StoreError::Damaged {
+        store: "log",
+        reason: format!("position {position} of {stream} is no command: {reason}"),
     }
 }
 
 /// Whether a command belongs to what a lineage shows. One that made or rebased a branch of it
 /// stands right before the event that gives the branch its generation.
-fn shows(lineage: &Lineage, command: &Envelope) -> bool {
+fn shows(lineage: &Lineage, command: &Commanded) -> bool {
     let position = command.position;
     let made = BranchGeneration(position.next());
     let mut levels = lineage.levels().iter();
     if levels.any(|level| level.generation == made) {
         return true;
     }
-    match (command.generation.branch, &command.aggregate) {
+    match (command.branch, &command.aggregate) {
         (Some(generation), _) => lineage.shows(generation, position),
         (None, AggregateId::Database(_)) => lineage.shows(BranchGeneration::MAIN, position),
         (None, _) => false,

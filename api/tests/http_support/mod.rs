@@ -3,6 +3,7 @@
 
 pub(crate) mod counting;
 pub(crate) mod events;
+pub(crate) mod watched;
 
 use std::{
     sync::{
@@ -38,6 +39,8 @@ use spice_stores::{
 use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+use self::watched::{Watch, WatchedLog, WatchedModel};
 
 /// A clock that goes on by a millisecond at each look.
 pub(crate) struct Ticking(AtomicI64);
@@ -114,6 +117,30 @@ impl Server {
         with_workers: bool,
         disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
     ) -> Self {
+        Self::start_between(log, |model| model, settings, with_workers, disturb).await
+    }
+
+    /// The services without workers, over a log and a registry that are watched.
+    pub(crate) async fn start_watched(watch: &Arc<Watch>) -> Self {
+        let log = WatchedLog {
+            inner: Arc::new(MemoryLog::new()),
+            watch: Arc::clone(watch),
+        };
+        let watched = |inner| -> Arc<dyn WriteModel> {
+            let watch = Arc::clone(watch);
+            Arc::new(WatchedModel { inner, watch })
+        };
+        let settings = Settings::default();
+        Self::start_between(Arc::new(log), watched, settings, false, |graph| graph).await
+    }
+
+    async fn start_between(
+        log: Arc<dyn Log>,
+        watched: impl FnOnce(Arc<dyn WriteModel>) -> Arc<dyn WriteModel>,
+        settings: Settings,
+        with_workers: bool,
+        disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
+    ) -> Self {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let clock: Arc<dyn Clock> = Arc::new(Ticking(AtomicI64::new(1_767_312_000_000_000)));
         let (memory, mode, guards) = (Location::Memory, Mode::Threads, Guards::default());
@@ -121,7 +148,7 @@ impl Server {
         let graph: Arc<dyn Graph> = Arc::new(SqliteGraph::open(&memory, mode, guards).unwrap());
         let documents: Arc<dyn Documents> =
             Arc::new(SqliteDocuments::open(&memory, mode, guards).unwrap());
-        let model: Arc<dyn WriteModel> = Arc::<SqliteRegistry>::clone(&registry);
+        let model = watched(Arc::<SqliteRegistry>::clone(&registry));
         let work: Arc<dyn WorkerRegistry> = registry;
         let writer = Writer::new(
             Arc::clone(&log),

@@ -87,7 +87,7 @@ pub(super) fn carry_out(draft: &mut Draft) -> Result<(), Stop> {
     if work.conflicts.is_empty() {
         write::write(draft, work)
     } else {
-        Err(refused(&work.conflicts).into())
+        Err(refused(&work.conflicts)?.into())
     }
 }
 
@@ -229,23 +229,19 @@ pub(super) fn refuse_too_many(count: usize) -> Result<(), Refusal> {
         .with("most", MOST))
 }
 
-fn refused(conflicts: &[Conflict]) -> Refusal {
+fn refused(conflicts: &[Conflict]) -> Result<Refusal, serde_json::Error> {
     let first = conflicts.first().map_or("", |first| &first.message);
     let count = conflicts.len();
     let message = match count {
         1 => format!("there is a conflict: {first}"),
         _ => format!("there are {count} conflicts; the first: {first}"),
     };
-    let named: Vec<_> = conflicts
-        .iter()
-        .take(NAMED)
-        .map(Conflict::to_json)
-        .collect();
-    let refusal = Refusal::new(ErrorCode::MergeConflict, message).with("conflicts", named);
+    let named = Json::of(&conflicts[..count.min(NAMED)])?;
+    let refusal = Refusal::new(ErrorCode::MergeConflict, message).with_written("conflicts", named);
     if count > NAMED {
-        return refusal.with("conflicts_total", count);
+        return Ok(refusal.with("conflicts_total", count));
     }
-    refusal
+    Ok(refusal)
 }
 
 /// The fields as a state of the case's kind.

@@ -17,7 +17,7 @@ use crate::{
         failure::Failure,
         wait::Needs,
     },
-    writer::{Against, Comparison, Snapshot},
+    writer::{Against, Comparison, Mark, Snapshot, Summary},
 };
 
 /// The longest page, and the usual one.
@@ -52,7 +52,7 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
     let (as_of, after) = match cursor {
         None => (standing.as_of, None),
         // A page goes on in the state that the first one told of.
-        Some(cursor) => (Some(cursor.position), Some(cursor.after)),
+        Some(cursor) => (Some(cursor.position), Some(cursor.mark)),
     };
     if as_of.is_some_and(|position| position >= standing.snapshot.end) {
         return Err(not_ours("cursor"));
@@ -72,9 +72,12 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
         .diff(&database, &comparison)
         .await
         .map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
-    let next = diff.next.clone().map(|after| Cursor {
+    let next = diff.next.clone().map(|key| Cursor {
         position: diff.position,
-        after,
+        mark: Mark {
+            key,
+            summary: diff.summary,
+        },
     });
     let cursor = next.map(|cursor| cursor.to_text());
     answer::json(StatusCode::OK, &DiffAnswer::new(&diff, cursor))
@@ -139,27 +142,38 @@ fn not_ours(field: &str) -> Failure {
     invalid(field, "the cursor must be one that a page gave out")
 }
 
-/// Where a page ended, and in which state of the log.
+/// Where a page ended, in which state of the log, and what the first one counted.
 struct Cursor {
     position: LogPosition,
-    after: ModelKey,
+    mark: Mark,
 }
 
 impl Cursor {
     fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{} {}", self.position, self.after))
+        let Mark { key, summary } = &self.mark;
+        let (added, modified, deleted) = (summary.added, summary.modified, summary.deleted);
+        URL_SAFE_NO_PAD.encode(format!(
+            "{} {added} {modified} {deleted} {key}",
+            self.position
+        ))
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
         let read = || {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
             let text = String::from_utf8(bytes).ok()?;
-            let (position, key) = text.split_once(' ')?;
-            let position = position.parse::<u64>().ok()?;
-            let after = ModelKey::from_stored(key);
-            after.entity()?;
-            let position = LogPosition(position);
-            Some(Self { position, after })
+            let mut parts = text.splitn(5, ' ');
+            let mut number = || parts.next()?.parse::<u64>().ok();
+            let position = LogPosition(number()?);
+            let summary = Summary {
+                added: number()?,
+                modified: number()?,
+                deleted: number()?,
+            };
+            let key = ModelKey::from_stored(parts.next()?);
+            key.entity()?;
+            let mark = Mark { key, summary };
+            Some(Self { position, mark })
         };
         read().ok_or_else(|| not_ours("cursor"))
     }

@@ -2,20 +2,21 @@
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spice_core::{
     command::Action,
     decide::Receipt,
     id::{CommandId, LogPosition, Sequence},
     name::{BranchName, DatabaseName},
 };
+use tokio::time::timeout_at;
 
 use super::{
     bodies::{
         MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody, VersionRollbackBody,
         resolutions, strategy,
     },
-    render::{self, ChangedAggregate, Counts, Undecided},
+    render::{self, ChangedAggregate, Counts, ToldChange, Undecided},
     rest_name,
 };
 use crate::{
@@ -24,8 +25,9 @@ use crate::{
         call::Call,
         failure::Failure,
         shapes::Identifier,
+        submit::Submitted,
     },
-    writer::Summary,
+    writer::{Diff, Summary},
 };
 
 /// Changes that an answer lists; its summary counts them all, and a diff lists the rest.
@@ -48,7 +50,8 @@ pub(crate) struct MergeAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<u64>")]
     position: Option<LogPosition>,
-    /// What changed on the branch: the first thousand.
+    /// What changed on the branch: the first thousand. The states before and after come with a
+    /// dry run, or for who prefers to wait.
     changes: Vec<ChangedAggregate<'a>>,
     /// What is undecided, of a dry run: the first thousand.
     conflicts: Vec<Undecided<'a>>,
@@ -202,13 +205,13 @@ async fn try_out(call: &Call, wish: Wish) -> Answer {
     answer::json(StatusCode::OK, &shape)
 }
 
-/// What happened; from log and registry, so that a retry gets the first answer.
+/// What happened, as the log tells it; for who prefers to wait, each change whole.
 async fn really(call: &Call, wish: Wish) -> Answer {
     let message = done(&wish.action);
     let submitted = call.submit(wish.database, wish.action, None).await?;
     let receipt = &submitted.receipt;
-    let writer = &call.api.engine.writer;
-    let made = writer.made(receipt, &wish.branch, LISTED).await?;
+    let told = told(receipt);
+    let made = made(call, &submitted, &wish.branch).await;
     let shape = MergeAnswer {
         status: "success",
         message,
@@ -216,11 +219,14 @@ async fn really(call: &Call, wish: Wish) -> Answer {
         command_id: Some(receipt.command_id),
         sequence: receipt.sequence,
         position: Some(receipt.last),
-        changes: render::changes(&made.changes),
+        changes: match &made {
+            Some(made) => render::changes(&made.changes),
+            None => told.changes.iter().map(ToldChange::show).collect(),
+        },
         conflicts: Vec::new(),
         conflicts_total: None,
-        stay_deleted: stay_deleted(receipt),
-        summary: made.summary.into(),
+        stay_deleted: told.stay_deleted,
+        summary: told.summary,
     };
     Ok(submitted.finish(answer::json(StatusCode::OK, &shape)?))
 }
@@ -233,15 +239,39 @@ fn done(action: &Action) -> &'static str {
     }
 }
 
-/// What stayed deleted, as the log tells it.
-fn stay_deleted(receipt: &Receipt) -> Vec<String> {
-    #[derive(serde::Deserialize)]
-    struct Told {
-        #[serde(default)]
-        stay_deleted: Vec<String>,
+/// What became of the branch, as the log tells it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    changes: Vec<ToldChange>,
+    summary: Counts,
+    stay_deleted: Vec<String>,
+}
+
+fn told(receipt: &Receipt) -> Told {
+    let told = receipt.result.read();
+    told.unwrap_or_else(|error| {
+        let command_id = receipt.command_id;
+        tracing::error!(%command_id, %error, "a receipt tells no changes");
+        Told::default()
+    })
+}
+
+/// Each change whole, if the registry has them all within the time that the client prefers to
+/// wait. The command stands, whatever comes of it.
+async fn made(call: &Call, submitted: &Submitted, branch: &BranchName) -> Option<Diff> {
+    let deadline = submitted.deadline?;
+    let writer = &call.api.engine.writer;
+    let made = writer.made(&submitted.receipt, branch, LISTED);
+    match timeout_at(deadline, made).await {
+        Ok(Ok(made)) => Some(made),
+        Ok(Err(refusal)) => {
+            let command_id = submitted.receipt.command_id;
+            tracing::warn!(%command_id, %refusal, "the changes are told in short");
+            None
+        }
+        Err(_) => None,
     }
-    let told = receipt.result.read::<Told>();
-    told.map_or_else(|_| Vec::new(), |told| told.stay_deleted)
 }
 
 fn or_main(name: Option<String>) -> Result<BranchName, Failure> {

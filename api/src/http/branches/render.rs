@@ -2,7 +2,7 @@
 //! were written as.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spice_core::{
     id::{AggregateId, LogPosition},
     json::Json,
@@ -42,6 +42,15 @@ pub(crate) struct ChangedAggregate<'a> {
     after: Option<&'a Json>,
 }
 
+/// One aggregate that differs, as a receipt tells it.
+#[derive(Deserialize)]
+pub(super) struct ToldChange {
+    aggregate_id: String,
+    class_id: Option<ClassName>,
+    instance_id: Option<InstanceId>,
+    change: ChangeKind,
+}
+
 /// One thing that a merge cannot decide.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Undecided<'a> {
@@ -66,7 +75,7 @@ pub(crate) struct Undecided<'a> {
 }
 
 /// How many differ.
-#[derive(Serialize, JsonSchema, Clone, Copy)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Default)]
 pub(crate) struct Counts {
     added: u64,
     modified: u64,
@@ -147,6 +156,20 @@ impl<'a> ChangedAggregate<'a> {
             properties: &difference.properties,
             before: difference.before.as_ref(),
             after: difference.after.as_ref(),
+        }
+    }
+}
+
+impl ToldChange {
+    pub(super) fn show(&self) -> ChangedAggregate<'_> {
+        ChangedAggregate {
+            aggregate_id: self.aggregate_id.clone(),
+            class_id: self.class_id.as_ref(),
+            instance_id: self.instance_id.as_ref(),
+            change: self.change,
+            properties: &[],
+            before: None,
+            after: None,
         }
     }
 }

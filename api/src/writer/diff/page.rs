@@ -18,6 +18,15 @@ pub struct Summary {
     pub deleted: u64,
 }
 
+/// Where a page ended; the next one goes on behind it and counts nothing anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The last of the page.
+    pub key: ModelKey,
+    /// The count of all, as the first page told it.
+    pub summary: Summary,
+}
+
 /// A page of what differs.
 #[derive(Debug, Clone)]
 pub struct Diff {
@@ -61,7 +70,7 @@ impl Summary {
 /// Which differences are told.
 pub(super) struct Page<'a> {
     pub(super) class: Option<&'a ClassName>,
-    pub(super) after: Option<&'a ModelKey>,
+    pub(super) after: Option<&'a Mark>,
     pub(super) limit: usize,
 }
 
@@ -71,6 +80,7 @@ impl Diff {
         to: &BranchName,
         base_position: LogPosition,
         position: LogPosition,
+        page: &Page<'_>,
     ) -> Self {
         Self {
             from,
@@ -78,17 +88,20 @@ impl Diff {
             base_position,
             position,
             changes: Vec::new(),
-            summary: Summary::default(),
+            summary: page
+                .after
+                .map_or_else(Summary::default, |mark| mark.summary),
             next: None,
             last: None,
         }
     }
 
-    /// Counts a difference, and keeps it when it belongs to the page.
+    /// Counts a difference on the first page, and keeps it when it belongs to the page.
     pub(super) fn take(&mut self, key: &ModelKey, difference: Difference, page: &Page<'_>) {
-        self.summary.add(difference.change);
-        let is_before = page.after.is_some_and(|after| key <= after);
-        if is_before || self.next.is_some() {
+        if page.after.is_none() {
+            self.summary.add(difference.change);
+        }
+        if self.next.is_some() {
             return;
         }
         if self.changes.len() == page.limit {
@@ -97,5 +110,10 @@ impl Diff {
         }
         self.last = Some(key.clone());
         self.changes.push(difference);
+    }
+
+    /// Whether nothing further is to be told: the page is full, and all are counted.
+    pub(super) fn is_done(&self, page: &Page<'_>) -> bool {
+        page.after.is_some() && self.next.is_some()
     }
 }
