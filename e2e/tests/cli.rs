@@ -12,6 +12,8 @@ mod calls;
 mod failures;
 #[path = "cli/leaving.rs"]
 mod leaving;
+#[path = "cli/numbers.rs"]
+mod numbers;
 #[path = "cli/reading.rs"]
 mod reading;
 #[path = "cli/settings.rs"]

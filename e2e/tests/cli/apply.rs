@@ -63,6 +63,11 @@ async fn what_cannot_be_applied_is_told_by_its_place() {
         "{}",
         waits.out
     );
+    // `--wait` alone waits, as with `kubectl`; a number says how long.
+    let waits = shell.feed("apply -f - --wait 0", classes).await;
+    assert_eq!(waits.code, 6, "{}{}", waits.out, waits.err);
+    let done = shell.feed("apply --wait -f -", SHOP).await.ok();
+    assert!(done.contains("database/shop created\n"), "{done}");
     let wrong = SHOP.replace("type: decimal", "type: nonsense");
     let refused = shell.feed("apply -f -", &wrong).await;
     assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
