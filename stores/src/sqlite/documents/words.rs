@@ -62,7 +62,7 @@ mod tests {
             .unwrap();
         of_query(7, query).is_some_and(|query| {
             let count = "SELECT count(*) FROM words WHERE words MATCH ?1";
-            let found: u64 = index.query_row(count, [query], |row| row.get(0)).unwrap();
+            let found: i64 = index.query_row(count, [query], |row| row.get(0)).unwrap();
             found > 0
         })
     }
