@@ -3,11 +3,18 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use common::documents::Make;
-use spice_core::guard::Guards;
+use common::documents::{Make, apply, by, document, plain, view};
+use spice_core::{
+    guard::Guards,
+    port::documents::{Documents, Search},
+};
 use spice_stores::sqlite::{Location, Mode, SqliteDocuments};
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 fn in_memory(run: impl FnOnce(Make<'_>)) {
     run(&|| {
@@ -71,5 +78,81 @@ fn reads_are_what_a_naive_reader_says() {
         // From one document on a class gets indexes, or from so many that it never does.
         let from = if number % 8 == 0 { 1_000 } else { 1 };
         Arc::new(documents.with_indexes_from(from))
+    });
+}
+
+/// Counts what is logged at all, and the warnings.
+#[derive(Default)]
+struct Logged {
+    all: AtomicU64,
+    warnings: AtomicU64,
+}
+
+struct Counting(Arc<Logged>);
+
+impl Subscriber for Counting {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("spice_stores")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let is_warning = *event.metadata().level() <= Level::WARN;
+        self.0.all.fetch_add(1, Ordering::SeqCst);
+        self.0
+            .warnings
+            .fetch_add(u64::from(is_warning), Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// Whatever lists ask for, a class has so many indexes; from then on lists only read. Each try to
+/// make an index logs how it went, so that what is logged tells of all of them.
+#[test]
+fn lists_by_ever_more_properties_stop_asking_for_indexes() {
+    let logged = Arc::new(Logged::default());
+    let _counting = tracing::subscriber::set_default(Counting(logged.clone()));
+    let take = || {
+        (
+            logged.all.swap(0, Ordering::SeqCst),
+            logged.warnings.swap(0, Ordering::SeqCst),
+        )
+    };
+    common::block_on(async {
+        let guards = Guards::default();
+        let store = SqliteDocuments::open(&Location::Memory, Mode::Inline, guards).unwrap();
+        let store = store.with_indexes_from(1);
+        let batch = [
+            document(0, 0, 0, 1, r#"{"p39":1}"#),
+            document(0, 1, 1, 1, r#"{"p39":2}"#),
+        ];
+        apply(&store, 0, 2, &batch).await.unwrap();
+        let ask = async || {
+            for number in 0..40 {
+                let search = Search {
+                    order: Some(by(&format!("p{number}"), false)),
+                    ..plain()
+                };
+                let page = store.search(&view(0), &search).await.unwrap();
+                assert_eq!((page.total, page.documents.len()), (2, 2));
+                let is_by_id = page.documents[0] == batch[1];
+                assert_eq!(is_by_id, number != 39, "by p{number}");
+            }
+        };
+        take();
+        ask().await;
+        assert_eq!(take(), (33, 1), "32 indexes, and a warning at the last");
+        ask().await;
+        assert_eq!(take(), (0, 0));
     });
 }

@@ -56,11 +56,19 @@ impl Builder {
         let started = Instant::now();
         let property = wanted.property.as_str();
         match self.make_steps(&wanted).await {
-            Ok(Built::Refused) => tracing::warn!(property, "made no index over a property"),
-            Ok(_) => {
+            Ok(Built::Wholly { left }) => {
                 let milliseconds = started.elapsed().as_millis();
-                tracing::info!(property, milliseconds, "made an index over a property");
+                tracing::info!(
+                    property,
+                    milliseconds,
+                    left,
+                    "made an index over a property"
+                );
+                if left == 0 {
+                    tracing::warn!(property, "made the last index that a class can have");
+                }
             }
+            Ok(_) => tracing::debug!(property, "made no index over a property"),
             Err(error) => tracing::warn!(property, %error, "could not make an index"),
         }
         self.building().remove(&wanted);

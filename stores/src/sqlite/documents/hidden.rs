@@ -6,6 +6,19 @@ use rusqlite::{Connection, params};
 use super::row_set::RowSet;
 use crate::sqlite::{columns::from_column, failure::Attempt, layers::Layer};
 
+/// What is newer than a layer's position: as many steps as there is, however much is older.
+const NEWER: &str = "SELECT row, live FROM documents WHERE scope = ?1 AND position > ?2";
+
+/// What a layer above knows. The `+` keeps SQLite off the index by position, which has no ids.
+const COVERED: &str = "SELECT lower.row, lower.live
+     FROM documents upper CROSS JOIN documents lower ON upper.id = lower.id
+     WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3";
+
+/// The same, from below.
+const COVERED_BY_MANY: &str = "SELECT lower.row, lower.live
+     FROM documents lower CROSS JOIN documents upper ON upper.id = lower.id
+     WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3";
+
 /// What is hidden in a layer.
 #[derive(Default)]
 pub(super) struct Hidden {
@@ -20,25 +33,14 @@ impl Hidden {
     pub(super) fn find(connection: &Connection, above: &[Layer], layer: &Layer) -> Attempt<Self> {
         let mut hidden = Self::default();
         if layer.until < i64::MAX {
-            let newer = "SELECT row, live FROM documents WHERE scope = ?1 AND position > ?2";
-            hidden.add(connection, newer, &[layer.scope, layer.until])?;
+            hidden.add(connection, NEWER, &[layer.scope, layer.until])?;
         }
         for upper in above {
             // Fewer on one side are looked up on the other.
-            let join = if live(connection, upper.scope)? > live(connection, layer.scope)? {
-                "lower CROSS JOIN documents upper"
-            } else {
-                "upper CROSS JOIN documents lower"
-            };
-            let covered = format!(
-                "SELECT lower.row, lower.live FROM documents {join} ON upper.id = lower.id
-                 WHERE lower.scope = ?1 AND upper.scope = ?2 AND upper.position <= ?3"
-            );
-            hidden.add(
-                connection,
-                &covered,
-                &[layer.scope, upper.scope, upper.until],
-            )?;
+            let is_wide = live(connection, upper.scope)? > live(connection, layer.scope)?;
+            let covered = if is_wide { COVERED_BY_MANY } else { COVERED };
+            let scopes = [layer.scope, upper.scope, upper.until];
+            hidden.add(connection, covered, &scopes)?;
         }
         Ok(hidden)
     }
@@ -66,4 +68,82 @@ pub(super) fn live(connection: &Connection, scope: i64) -> Attempt<u64> {
         .prepare_cached("SELECT live FROM scopes WHERE id = ?1")?
         .query_row(params![scope], |row| row.get(0))?;
     from_column(live)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, StatementStatus};
+
+    use super::{COVERED, COVERED_BY_MANY, Hidden, NEWER};
+    use crate::sqlite::{documents::rows, layers::Layer, scopes};
+
+    /// A parent (1) with a document at each of its positions, and a branch (2) of it, made when
+    /// two were to come, that changed one document.
+    fn open(documents: i64) -> (Connection, [Layer; 2]) {
+        let connection = Connection::open_in_memory().unwrap();
+        for tables in [scopes::TABLES, rows::TABLES] {
+            connection.execute_batch(tables).unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO scopes (id, stream, branch, kind, class) VALUES
+                     (1, 1, 0, 1, 'A'), (2, 1, 9, 1, 'A')",
+            )
+            .unwrap();
+        let write = |scope: i64, position: i64| {
+            let insert = "INSERT INTO documents (scope, id, position, live, sequence, event_id,
+                              occurred_at, created_at, data)
+                          VALUES (?1, 'i' || ?2, ?2, 1, 1, x'', 0, 0, '{}')";
+            connection.execute(insert, [scope, position]).unwrap();
+            let count = "UPDATE scopes SET live = live + 1 WHERE id = ?1";
+            connection.execute(count, [scope]).unwrap();
+        };
+        (0..documents).for_each(|position| write(1, position));
+        write(2, 1);
+        let layer = |scope, until, level| Layer {
+            scope,
+            until,
+            level,
+        };
+        let layers = [layer(2, i64::MAX, 0), layer(1, documents - 3, 1)];
+        (connection, layers)
+    }
+
+    /// The steps that SQLite takes to find what is hidden in the parent.
+    fn steps(documents: i64) -> Vec<i32> {
+        let (connection, [upper, lower]) = open(documents);
+        let hidden = Hidden::find(&connection, &[upper], &lower).unwrap();
+        let rows: Vec<i64> = hidden.rows.iter().collect();
+        assert_eq!(rows, [2, documents - 1, documents]);
+        let showing = hidden.showing(&connection, &lower).unwrap();
+        assert_eq!(i64::try_from(showing).unwrap(), documents - 3);
+        // Upside down, the upper one knows everything.
+        let all = Hidden::find(&connection, &[lower], &upper).unwrap();
+        assert_eq!(all.rows.len(), 1);
+        let steps = [NEWER, COVERED, COVERED_BY_MANY].map(|sql| {
+            let find = connection.prepare_cached(sql).unwrap();
+            find.get_status(StatementStatus::VmStep)
+        });
+        assert!(steps.iter().all(|steps| *steps > 0), "{steps:?}");
+        steps.to_vec()
+    }
+
+    #[test]
+    fn what_is_hidden_costs_by_what_it_is_not_by_the_class() {
+        assert_eq!(steps(10), steps(1_000));
+    }
+
+    #[test]
+    fn what_is_hidden_is_found_without_reading_documents() {
+        let (connection, _) = open(10);
+        for sql in [NEWER, COVERED, COVERED_BY_MANY] {
+            let explain = format!("EXPLAIN QUERY PLAN {sql}");
+            let mut plan = connection.prepare(&explain).unwrap();
+            let mut rows = plan.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let detail: String = row.get(3).unwrap();
+                assert!(detail.contains("COVERING INDEX"), "{sql}: {detail}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::{
     conditions::{Condition, Matcher, Range, is_doubtful, is_rough},
     hidden::live,
     row_set::RowSet,
-    sorted::{Wanted, find_slot},
+    sorted::{Index, Wanted, find_index},
     words,
 };
 use crate::sqlite::{
@@ -75,11 +75,14 @@ impl Finder<'_> {
 
     /// A complete index over a property; one that would be worth it goes to `missing`.
     pub(super) fn slot(&self, wanted: Wanted, missing: &mut Vec<Wanted>) -> Attempt<Option<i64>> {
-        let slot = find_slot(self.connection, &wanted)?;
-        if slot.is_none() && live(self.connection, self.layer.scope)? >= self.from {
-            missing.push(wanted);
+        match find_index(self.connection, &wanted)? {
+            Index::Complete(slot) => return Ok(Some(slot)),
+            Index::Possible if live(self.connection, self.layer.scope)? >= self.from => {
+                missing.push(wanted);
+            }
+            Index::Possible | Index::Refused => {}
         }
-        Ok(slot)
+        Ok(None)
     }
 
     fn clause<'search>(

@@ -13,16 +13,18 @@ use crate::sqlite::{
     failure::Attempt,
 };
 
-/// A scope's `live` is how many of its documents are no tombstones. The index tells what a walk
-/// through a class needs without reading the documents; `words` has their text by row number.
-/// Words of replaced documents are merged away at 30 % of a segment, not at SQLite's 10: measured,
-/// a third of the work for the same queries.
+/// A scope's `live` is how many of its documents are no tombstones. The index by id tells what a
+/// walk through a class needs without reading the documents, the one by position what is newer than
+/// what a branch sees; `words` has their text by row number. Words of replaced documents are merged
+/// away at 30 % of a segment, not at SQLite's 10: measured, a third of the work for the same
+/// queries.
 pub(super) const TABLES: &str = "
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
     live INTEGER NOT NULL, sequence INTEGER NOT NULL, event_id BLOB NOT NULL,
     occurred_at INTEGER NOT NULL, created_at INTEGER NOT NULL, data TEXT) STRICT;
 CREATE INDEX documents_by_id ON documents (scope, id, position, live);
+CREATE INDEX documents_by_position ON documents (scope, position, live);
 CREATE VIRTUAL TABLE words USING fts5 (
     text, content='', contentless_delete=1, detail=none, tokenize='ascii');
 INSERT INTO words (words, rank) VALUES ('deletemerge', 30);

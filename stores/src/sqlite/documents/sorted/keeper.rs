@@ -1,0 +1,100 @@
+//! Keeping indexes right while documents are written.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::{Entry, INSERT, Slot, comparison};
+use crate::sqlite::{failure::Attempt, properties::member};
+
+/// Keeps the entries of documents right while these are written. What a batch changes is kept
+/// until its end and then written in the order of the index: each of its pages once.
+pub(in crate::sqlite::documents) struct Keeper<'connection> {
+    connection: &'connection Connection,
+    data: CachedStatement<'connection>,
+    slots: HashMap<i64, Vec<Slot>>,
+    /// The row of each entry that comes; none for one that goes.
+    changes: BTreeMap<(Entry, String), Option<i64>>,
+}
+
+impl<'connection> Keeper<'connection> {
+    pub(in crate::sqlite::documents) fn new(connection: &'connection Connection) -> Attempt<Self> {
+        Ok(Self {
+            connection,
+            data: connection.prepare_cached("SELECT data FROM documents WHERE row = ?1")?,
+            slots: HashMap::new(),
+            changes: BTreeMap::new(),
+        })
+    }
+
+    /// What a live document holds, where indexes need to know it before it is replaced.
+    pub(in crate::sqlite::documents) fn before(
+        &mut self,
+        scope: i64,
+        row: i64,
+    ) -> Attempt<Option<String>> {
+        self.learn(scope)?;
+        if self.slots[&scope].is_empty() {
+            return Ok(None);
+        }
+        Ok(self.data.query_row([row], |row| row.get(0))?)
+    }
+
+    /// Replaces the entries of a document by those of its new state.
+    pub(in crate::sqlite::documents) fn replace(
+        &mut self,
+        (scope, id, row): (i64, &str, i64),
+        before: Option<&str>,
+        after: Option<&str>,
+    ) -> Attempt<()> {
+        self.learn(scope)?;
+        for slot in &self.slots[&scope] {
+            let old = before.and_then(|data| member(data, &slot.property));
+            let new = after.and_then(|data| member(data, &slot.property));
+            if old == new {
+                continue;
+            }
+            for entry in slot.entries(old)? {
+                self.changes.insert((entry, id.to_owned()), None);
+            }
+            for entry in slot.entries(new)? {
+                self.changes.insert((entry, id.to_owned()), Some(row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what the batch changes.
+    pub(in crate::sqlite::documents) fn save(&mut self) -> Attempt<()> {
+        let mut insert = self.connection.prepare_cached(INSERT)?;
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3",
+        )?;
+        for (((slot, key), id), row) in std::mem::take(&mut self.changes) {
+            match row {
+                Some(row) => insert.execute(params![slot, key.as_bytes(), id, row])?,
+                None => delete.execute(params![slot, key.as_bytes(), id])?,
+            };
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, scope: i64) -> Attempt<()> {
+        if self.slots.contains_key(&scope) {
+            return Ok(());
+        }
+        let mut find = self.connection.prepare_cached(
+            "SELECT id, property, comparison FROM sorted_properties WHERE scope = ?1",
+        )?;
+        let slots = find.query_map([scope], |row| {
+            Ok(Slot {
+                number: row.get(0)?,
+                property: row.get(1)?,
+                comparison: comparison(row.get(2)?),
+            })
+        })?;
+        let slots = slots.collect::<Result<_, _>>()?;
+        self.slots.insert(scope, slots);
+        Ok(())
+    }
+}
