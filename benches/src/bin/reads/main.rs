@@ -1,4 +1,4 @@
-//! Lists with filter and order on 100,000 instances, on `main` and on a branch with 100 changes of
+//! Lists with filter and order on 100,000 instances (or as many as asked for), on `main` and on a branch with 100 changes of
 //! its own, alone and beside a writer of 10,000 events a second; then reads of the past, 100,000
 //! versions back. The limit of a list is a plain get of as many documents as its page has; the
 //! limit of a read of the past is the same read of now.
@@ -10,6 +10,7 @@ mod past;
 
 use clap::Parser;
 use serde_json::json;
+use spice_benches::report::line;
 use spice_core::{
     id::{EventId, InstanceRef, StreamId},
     json::Json,
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 #[derive(Parser)]
 struct Options {
+    /// How many; whole thousands.
     #[arg(long, default_value_t = 100_000)]
     instances: u64,
     #[arg(long, default_value_t = 200)]
@@ -31,7 +33,12 @@ const PAGE: usize = 50;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    options.instances = options.instances.max(1).next_multiple_of(BATCH);
+    line(format!(
+        "{} instances, {} samples of each list",
+        options.instances, options.samples
+    ))?;
     let folder = spice_benches::node::folder()?;
     let file = |name: &str| Location::File(folder.path().join(name));
     lists::run(&file("documents.sqlite"), &options).await?;

@@ -53,22 +53,11 @@ pub(crate) async fn run(location: &Location, options: &Options) -> anyhow::Resul
     let (now, back) = (LogPosition::MAX, LogPosition(position - count - count / 2));
     let (half, few) = (LogPosition(count / 2), LogPosition(100));
     let now = get_at(&graph, now, 1..count, "get, now", None).await?;
-    get_at(
-        &graph,
-        back,
-        1..count,
-        "get, 100,000 versions back and more",
-        Some(now),
-    )
-    .await?;
-    get_at(
-        &graph,
-        LogPosition(1),
-        0..1,
-        "get, of one with 100,000 versions, the first",
-        Some(now),
-    )
-    .await?;
+    let far = format!("{} versions back", position - 1 - back.0);
+    let get_far = format!("get, {far}");
+    get_at(&graph, back, 1..count, &get_far, Some(now)).await?;
+    let first = format!("get, of one with {} versions, the first", count + 2);
+    get_at(&graph, LogPosition(1), 0..1, &first, Some(now)).await?;
     get_at(
         &graph,
         LogPosition(position - count / 2),
@@ -78,27 +67,11 @@ pub(crate) async fn run(location: &Location, options: &Options) -> anyhow::Resul
     )
     .await?;
     let now = scan_at(&graph, LogPosition::MAX, "page of a class, now", None).await?;
-    scan_at(
-        &graph,
-        back,
-        "page, 100,000 versions back and more",
-        Some(now),
-    )
-    .await?;
-    scan_at(
-        &graph,
-        half,
-        "page, when half of the instances were there",
-        Some(now),
-    )
-    .await?;
-    scan_at(
-        &graph,
-        few,
-        "page, when 101 of the instances were there",
-        Some(now),
-    )
-    .await?;
+    scan_at(&graph, back, &format!("page, {far}"), Some(now)).await?;
+    for then in [half, few] {
+        let what = format!("page, when {} of the instances were there", then.0 + 1);
+        scan_at(&graph, then, &what, Some(now)).await?;
+    }
     Ok(())
 }
 
