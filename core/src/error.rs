@@ -227,9 +227,10 @@ impl Refusal {
     /// Adds a field to `detail` whose numbers keep the digits that they were written with.
     #[must_use]
     pub fn with_written(mut self, key: &str, value: Json) -> Self {
+        let tree = value.to_value();
         let written = self.written.get_or_insert_default();
-        written.insert(key.to_owned(), value.clone());
-        self.with(key, value.to_value())
+        written.insert(key.to_owned(), value);
+        self.with(key, tree)
     }
 
     /// 409: `expected_seq` is not the aggregate's sequence.
