@@ -272,6 +272,34 @@ async fn run(paging: Paging, writes: Vec<Vec<Write>>) {
     );
 }
 
+/// Found at random: a page ended before its last document, and all documents of the next one had
+/// moved there from elsewhere, so that the list went back to where they end.
+#[tokio::test]
+async fn a_page_whose_documents_have_all_moved_goes_on_where_the_last_ended() {
+    let paging = Paging {
+        order: Some("price"),
+        group: None,
+        word: false,
+        at_position: false,
+        branch: "main",
+        limit: 2,
+    };
+    let first = vec![
+        Write::Create(1, 0),
+        Write::Price(6_755_588_117_912_803_336, None),
+    ];
+    let third = vec![
+        Write::Price(9_311_477_611_558_979_095, Some(4)),
+        Write::Delete(13_170_510_084_793_043_028),
+        Write::Price(10_075_042_105_447_922_955, Some(9)),
+    ];
+    let fourth = vec![
+        Write::Price(14_734_912_491_573_406_791, Some(1)),
+        Write::Price(7_700_439_963_442_035_588, Some(4)),
+    ];
+    run(paging, vec![first, vec![], third, fourth]).await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
 

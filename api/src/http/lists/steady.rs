@@ -132,7 +132,7 @@ impl Steady<'_> {
             let has_more = page.cursor.is_some();
             if has_more {
                 self.search.cursor = page.cursor;
-                self.after = edge.or(self.after);
+                self.after = self.further(edge);
             }
             if !has_more || items.len() == limit {
                 let total = self.total(page.total, &moved).await?;
@@ -141,6 +141,13 @@ impl Steady<'_> {
         }
         self.after = begin;
         self.read_graph().await
+    }
+
+    /// The further of two places: where the page has come to, and where the documents end that
+    /// were read. These end before it when all of them have moved.
+    fn further(&self, edge: Option<Place>) -> Option<Place> {
+        let is_further = |edge: &Place| edge.is_after(self.after.as_ref(), self.order());
+        edge.filter(is_further).or_else(|| self.after.clone())
     }
 
     async fn documents(&self, limit: usize) -> Result<SearchPage, Failure> {
