@@ -18,6 +18,7 @@ use http_support::{
     Server,
     counting::Counting,
     events::{Event, Events},
+    looked::Looks,
 };
 use serde_json::{Value, json};
 use spice_api::http::Settings;
@@ -102,6 +103,36 @@ async fn many_listeners_hear_every_status_in_order_and_cost_one_look() {
         assert_eq!(status.body["result"], last.data["result"]);
     }
     assert_eq!(server.api.followed_commands(), 0);
+}
+
+#[tokio::test]
+async fn a_status_that_cannot_be_read_keeps_no_other_back() {
+    let looks = Arc::new(Looks::default());
+    let mut server = Server::start_looked_at(&looks).await;
+    let mut commands = vec![pending(&server).await];
+    for number in 0..7 {
+        let class = json!({"label": format!("Class {number}")});
+        let made = server.post("/databases/demo/ontology", class).await;
+        let made = made.expect(202).body;
+        commands.push(made["data"]["command_id"].as_str().unwrap().to_owned());
+    }
+    // The last event of the first one.
+    looks.unreadable.store(2, Ordering::SeqCst);
+    let paths: Vec<String> = commands
+        .iter()
+        .map(|command| format!("/commands/{command}/events"))
+        .collect();
+    let listeners = paths.iter().map(|path| Events::open(&server, path, None));
+    let mut listeners = join_all(listeners).await;
+    server.start_workers();
+    let first = listeners.remove(0);
+    for events in join_all(listeners.into_iter().map(Events::rest)).await {
+        assert_eq!(statuses(&events).last(), Some(&"COMPLETED"));
+    }
+    assert_eq!(server.api.followed_commands(), 1);
+    looks.unreadable.store(0, Ordering::SeqCst);
+    let events = first.rest().await;
+    assert_eq!(statuses(&events).last(), Some(&"COMPLETED"));
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@
 
 mod http_support;
 
+use std::sync::{Arc, atomic::Ordering};
+
 use futures::future::join_all;
-use http_support::{Answer, Server};
+use http_support::{Answer, Server, looked::Looks};
 use serde_json::{Value, json};
 
 /// A read, and what it shows at a place of its answer: early, then later. An error code where it
@@ -524,4 +526,28 @@ async fn sample_values_are_counted_in_a_bounded_sample() {
         (&few["sampled"], &few["complete"]),
         (&json!(0), &json!(true))
     );
+}
+
+#[tokio::test]
+async fn a_read_at_a_position_looks_for_no_dead_letter() {
+    let looks = Arc::new(Looks::default());
+    let mut server = Server::start_looked_at(&looks).await;
+    server.start_workers();
+    let server = server.with_demo().await;
+    let last = position(&server).await;
+    let list = "/databases/demo/class/Product/instances";
+    for (parameters, letters) in [
+        (String::new(), 0),
+        (format!("as_of={last}"), 0),
+        (format!("as_of={last}&order_by=price"), 0),
+        (format!("at_least={last}"), 1),
+    ] {
+        looks.letters.store(0, Ordering::SeqCst);
+        server
+            .get(&format!("{list}?{parameters}"))
+            .await
+            .expect(200);
+        let looked = looks.letters.load(Ordering::SeqCst);
+        assert_eq!(looked, letters, "{parameters}");
+    }
 }

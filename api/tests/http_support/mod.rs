@@ -3,6 +3,7 @@
 
 pub(crate) mod counting;
 pub(crate) mod events;
+pub(crate) mod looked;
 pub(crate) mod watched;
 
 use std::{
@@ -40,7 +41,10 @@ use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::watched::{Watch, WatchedLog, WatchedModel};
+use self::{
+    looked::{LookedAt, Looks},
+    watched::{Watch, WatchedLog, WatchedModel},
+};
 
 /// A clock that goes on by a millisecond at each look.
 pub(crate) struct Ticking(AtomicI64);
@@ -117,7 +121,18 @@ impl Server {
         with_workers: bool,
         disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
     ) -> Self {
-        Self::start_between(log, |model| model, settings, with_workers, disturb).await
+        let (model, work) = (|model| model, |work| work);
+        Self::start_between(log, model, work, settings, with_workers, disturb).await
+    }
+
+    /// The services without workers, over a registry of the workers that is looked at.
+    pub(crate) async fn start_looked_at(looks: &Arc<Looks>) -> Self {
+        let work = |inner| -> Arc<dyn WorkerRegistry> {
+            let looks = Arc::clone(looks);
+            Arc::new(LookedAt { inner, looks })
+        };
+        let (log, settings) = (Arc::new(MemoryLog::new()), Settings::default());
+        Self::start_between(log, |model| model, work, settings, false, |graph| graph).await
     }
 
     /// The services without workers, over a log and a registry that are watched.
@@ -131,12 +146,14 @@ impl Server {
             Arc::new(WatchedModel { inner, watch })
         };
         let settings = Settings::default();
-        Self::start_between(Arc::new(log), watched, settings, false, |graph| graph).await
+        let (log, work) = (Arc::new(log), |work| work);
+        Self::start_between(log, watched, work, settings, false, |graph| graph).await
     }
 
     async fn start_between(
         log: Arc<dyn Log>,
         watched: impl FnOnce(Arc<dyn WriteModel>) -> Arc<dyn WriteModel>,
+        looked_at: impl FnOnce(Arc<dyn WorkerRegistry>) -> Arc<dyn WorkerRegistry>,
         settings: Settings,
         with_workers: bool,
         disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
@@ -169,7 +186,7 @@ impl Server {
             graph: disturb(graph),
             documents,
             model,
-            work,
+            work: looked_at(work),
             log,
             clock,
         };
