@@ -8,14 +8,16 @@ mod branches;
 mod classes;
 mod databases;
 mod instances;
+mod need;
 mod receipt;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use branches::{Plan, common, plan};
+pub use need::{Changes, Need};
 pub use receipt::{Receipt, UnreadableCommand, receipt};
-pub use state::{Mark, Need, WriteState, schema_of};
+pub use state::{Mark, WriteState, schema_of};
 
 use crate::{
     command::{Action, Command, InstanceChange},

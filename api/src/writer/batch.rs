@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use spice_core::{
     command::Action,
-    decide::{Moment, Receipt, Stop, decide, receipt},
+    decide::{Moment, Receipt, Stop, WriteState, decide, receipt},
     envelope::Envelope,
     error::{ErrorCode, Refusal, StoreError},
     guard::Guard,
@@ -13,10 +13,12 @@ use spice_core::{
     model::{CommandEntry, ModelEntry},
 };
 
-use super::{Request, append::Appended, scribe::Task};
-
-/// Rounds of fetching that one decision may ask for; each asks for what the one before showed.
-pub(super) const FETCH_ROUNDS: usize = 8;
+use super::{
+    Request,
+    append::Appended,
+    fetch::{self, Rounds},
+    scribe::Task,
+};
 
 /// Envelopes that the registry may be behind before commands have to wait: what it does not have
 /// yet is held in memory.
@@ -243,7 +245,9 @@ impl Task {
             .iter()
             .filter(|r| !known.contains_key(&r.command.id))
         {
-            if let Some(Err(Stop::Needs(more))) = self.try_decide(request) {
+            if let Some(state) = &self.state
+                && let Err(Stop::Needs(more)) = self.decide(state, request)
+            {
                 needs.extend(more);
             }
         }
@@ -276,14 +280,13 @@ impl Task {
         Ok(known)
     }
 
-    fn try_decide(&self, request: &Request) -> Option<Result<Vec<Envelope>, Stop>> {
-        let state = self.state.as_ref()?;
+    fn decide(&self, state: &WriteState, request: &Request) -> Result<Vec<Envelope>, Stop> {
         let moment = Moment {
             stream: self.stream.clone(),
             position: state.end(),
             occurred_at: self.ports.clock.now().max(state.last_time()),
         };
-        Some(decide(state, &moment, &request.command))
+        decide(state, &moment, &request.command)
     }
 
     async fn decide_one(
@@ -311,16 +314,20 @@ impl Task {
             let same = first.digest == request.digest;
             return Ok(repeat(request, same, keep_first, Outcome::SameAs(index)));
         }
-        for _ in 0..FETCH_ROUNDS {
-            match self.try_decide(request) {
-                Some(Ok(envelopes)) => return self.accept(envelopes, draft),
-                Some(Err(Stop::Refused(refusal))) => return Ok(Outcome::Refused(refusal)),
-                Some(Err(Stop::Needs(needs))) => self.fetch(needs).await?,
-                None => break,
+        let mut rounds = Rounds::default();
+        while let Some(state) = &self.state {
+            match self.decide(state, request) {
+                Ok(envelopes) => return self.accept(envelopes, draft),
+                Err(Stop::Refused(refusal)) => return Ok(Outcome::Refused(refusal)),
+                Err(Stop::Needs(needs)) => {
+                    if let Err(refusal) = rounds.go_on(state, &needs) {
+                        return Ok(Outcome::Refused(refusal));
+                    }
+                    self.fetch(needs).await?;
+                }
             }
         }
-        let message = "the decision asks for more and more";
-        Ok(Outcome::Refused(Refusal::new(ErrorCode::Internal, message)))
+        Err(fetch::replaced())
     }
 
     fn accept(

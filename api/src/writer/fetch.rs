@@ -6,8 +6,8 @@ use std::{
 };
 
 use spice_core::{
-    decide::{Need, WriteState, schema_of},
-    error::StoreError,
+    decide::{Changes, Need, WriteState, schema_of},
+    error::{ErrorCode, Refusal, StoreError},
     id::{BranchGeneration, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
@@ -23,6 +23,39 @@ const PAGE: usize = 1_000;
 
 /// Changed keys that one question asks for; each page costs a look at all that changed.
 pub(super) const CHANGES_PAGE: usize = 50_000;
+
+/// Positions within which changes are asked for at a time: one tells of one class or instance, so
+/// that a page holds them all.
+const STRETCH: u64 = CHANGES_PAGE as u64;
+
+/// Rounds of fetching that one decision may take; each asks for what the one before showed.
+const MOST_ROUNDS: usize = 64;
+
+/// How often a decision has asked, and whether it gets any further.
+#[derive(Debug, Default)]
+pub(super) struct Rounds(usize);
+
+impl Rounds {
+    /// One round more. Refused for a decision that asks only for what it was told, and for one that
+    /// goes from one thing to the next without end.
+    pub(super) fn go_on(&mut self, state: &WriteState, needs: &[Need]) -> Result<(), Refusal> {
+        self.0 += 1;
+        if needs.iter().all(|need| state.knows(need)) {
+            let message = "the decision asks for what it has been told";
+            return Err(Refusal::new(ErrorCode::Internal, message));
+        }
+        if self.0 > MOST_ROUNDS {
+            let message = format!(
+                "the command leads from one thing to the next more than {MOST_ROUNDS} times; do it \
+                 in smaller steps"
+            );
+            return Err(
+                Refusal::new(ErrorCode::FailedPrecondition, message).with("most", MOST_ROUNDS)
+            );
+        }
+        Ok(())
+    }
+}
 
 /// Where decisions fetch what they have to know: the registry, as far as it reflects a log.
 pub(super) struct Source<'a> {
@@ -95,9 +128,9 @@ impl Source<'_> {
             match need {
                 Need::Entry(branch, key) => keys.push((branch, key)),
                 Need::EntryAt(lineage, key) => past.push((lineage, key)),
-                Need::Changed(spans) => {
-                    let changed = self.changed(&spans).await?;
-                    state.put_changed(spans, changed);
+                Need::Changed(changes) => {
+                    let keys = self.changed(&changes).await?;
+                    state.put_changed(changes, keys);
                 }
                 Need::LiveInstance(branch, class) => {
                     let any = self.any_live(state, branch, &class).await?;
@@ -142,17 +175,31 @@ impl Source<'_> {
         self.ports.model.get(self.stream, &lookups).await
     }
 
-    /// The classes and instances that were written within spans.
-    async fn changed(&self, spans: &[Span]) -> Result<BTreeSet<ModelKey>, StoreError> {
+    /// The classes and instances that were written; it stops when there are more than are of use.
+    /// It goes by position, so that it looks at each change once, and not at those behind the stop.
+    pub(super) async fn changed(
+        &self,
+        changes: &Changes,
+    ) -> Result<BTreeSet<ModelKey>, StoreError> {
         let mut keys = BTreeSet::new();
-        loop {
-            let page = self.changed_page(spans, keys.last(), CHANGES_PAGE).await?;
-            let full = page.len() == CHANGES_PAGE;
-            keys.extend(page);
-            if !full {
-                return Ok(keys);
+        let end = self.ports.model.reflected(self.stream).await?;
+        for span in &changes.spans {
+            let until = span.until.min(self.until).0.saturating_add(1).min(end.0);
+            let first = span.after.map_or(0, |after| after.0.saturating_add(1));
+            let mut from = first.max(span.generation.0.0);
+            while from < until && keys.len() <= changes.most {
+                let to = from.saturating_add(STRETCH).min(until);
+                let stretch = Span {
+                    generation: span.generation,
+                    after: from.checked_sub(1).map(LogPosition),
+                    until: LogPosition(to - 1),
+                };
+                let page = self.changed_page(&[stretch], None, CHANGES_PAGE).await?;
+                keys.extend(page.into_iter().filter(|key| changes.concern(key)));
+                from = to;
             }
         }
+        Ok(keys)
     }
 
     /// Some of the classes and instances that were written within spans, in order of key; the

@@ -15,8 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     Ports, Writer,
-    batch::FETCH_ROUNDS,
-    fetch::{self, Source},
+    fetch::{self, Rounds, Source},
     reflect,
 };
 
@@ -86,11 +85,13 @@ impl Look {
         &mut self,
         question: impl Fn(&WriteState) -> Result<T, Stop>,
     ) -> Result<T, Refusal> {
-        for _ in 0..=FETCH_ROUNDS {
+        let mut rounds = Rounds::default();
+        loop {
             match question(&self.state) {
                 Ok(answer) => return Ok(answer),
                 Err(Stop::Refused(refusal)) => return Err(refusal),
                 Err(Stop::Needs(needs)) => {
+                    rounds.go_on(&self.state, &needs)?;
                     let source = Source {
                         ports: &self.ports,
                         stream: &self.stream,
@@ -101,8 +102,6 @@ impl Look {
             }
             self.check().await?;
         }
-        let message = "the decision asks for more and more";
-        Err(Refusal::new(ErrorCode::Internal, message))
     }
 
     /// The last position that it shows.

@@ -1,6 +1,8 @@
 //! The writer over a log in memory: two writers on one log, answers that get lost, retries, a
 //! registry that was thrown away.
 
+mod fetch;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},

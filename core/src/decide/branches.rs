@@ -16,12 +16,12 @@ mod settle;
 mod take;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) use self::base::as_it_stood;
 pub use self::base::common;
 use self::case::{Case, Place};
-use super::{Draft, Moment, Need, Stop, WriteState};
+use super::{Changes, Draft, Moment, Need, Stop, WriteState};
 use crate::{
     command::{Action, Command},
     error::{ErrorCode, Refusal},
@@ -31,6 +31,7 @@ use crate::{
     lineage::{Lineage, Span},
     merge::{Conflict, Difference, difference},
     model::{BranchState, ModelKey},
+    name::ClassName,
 };
 
 /// Aggregates that one command may look at.
@@ -218,15 +219,28 @@ fn needed<T>(needs: &mut Vec<Need>, answer: Result<T, Stop>) -> Result<Option<T>
     }
 }
 
-pub(super) fn refuse_too_many(count: usize) -> Result<(), Refusal> {
+/// The classes and instances that were written within spans, of the instances those of some classes
+/// alone if so wished; refused when they are too many.
+fn changed(
+    state: &WriteState,
+    spans: &[Span],
+    classes: Option<&BTreeSet<ClassName>>,
+) -> Result<Vec<ModelKey>, Stop> {
+    let keys = state.changed(&Changes {
+        spans: spans.to_vec(),
+        classes: classes.cloned(),
+        most: MOST,
+    })?;
+    refuse_too_many(keys.len())?;
+    Ok(keys)
+}
+
+fn refuse_too_many(count: usize) -> Result<(), Refusal> {
     if count <= MOST {
         return Ok(());
     }
-    let message =
-        format!("{count} aggregates differ, and one command takes at most {MOST} of them");
-    Err(Refusal::new(ErrorCode::FailedPrecondition, message)
-        .with("changed", count)
-        .with("most", MOST))
+    let message = format!("more than {MOST} aggregates differ, and one command takes no more");
+    Err(Refusal::new(ErrorCode::FailedPrecondition, message).with("most", MOST))
 }
 
 fn refused(conflicts: &[Conflict]) -> Result<Refusal, serde_json::Error> {

@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use super::Stop;
+use super::{Changes, Need, Stop};
 use crate::{
     envelope::Envelope,
     id::{BranchGeneration, LogPosition, StreamId},
-    lineage::{Lineage, Span},
+    lineage::Lineage,
     model::{
         AggregateState, BranchState, DatabaseState, ModelEntry, ModelKey, UnreadableEnvelope, fold,
     },
@@ -18,21 +18,6 @@ use crate::{
     ontology::{Class, Schema},
     time::Timestamp,
 };
-
-/// Something that a decision has to know, and that the state does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Need {
-    /// The newest entry of a key that shows on a branch.
-    Entry(BranchGeneration, ModelKey),
-    /// Whether any instance of a class is live on a branch.
-    LiveInstance(BranchGeneration, ClassName),
-    /// The classes of a branch.
-    Schema(BranchGeneration),
-    /// The newest entry of a key that shows through a lineage, of whatever position.
-    EntryAt(Lineage, ModelKey),
-    /// The classes and instances that were written within these spans.
-    Changed(Vec<Span>),
-}
 
 /// One database as it stands at its log's end.
 #[derive(Debug, Clone)]
@@ -50,7 +35,7 @@ pub struct WriteState {
     fetched: HashMap<(BranchGeneration, ModelKey), Option<ModelEntry>>,
     live_instances: HashMap<(BranchGeneration, ClassName), bool>,
     fetched_at: HashMap<Lineage, HashMap<ModelKey, Option<ModelEntry>>>,
-    changed: HashMap<Vec<Span>, BTreeSet<ModelKey>>,
+    changed: HashMap<Changes, BTreeSet<ModelKey>>,
 }
 
 /// What the state knows of a key.
@@ -199,20 +184,40 @@ impl WriteState {
         }
     }
 
-    /// The classes and instances that were written within these spans, in order of key.
-    pub fn changed(&self, spans: &[Span]) -> Result<Vec<ModelKey>, Stop> {
-        let Some(reflected) = self.changed.get(spans) else {
-            return Err(Stop::Needs(vec![Need::Changed(spans.to_vec())]));
+    /// The classes and instances that were written, in order of key; one more than the most that
+    /// are of use when there are more.
+    pub fn changed(&self, changes: &Changes) -> Result<Vec<ModelKey>, Stop> {
+        let Some(reflected) = self.changed.get(changes) else {
+            return Err(Stop::Needs(vec![Need::Changed(changes.clone())]));
+        };
+        let is_within = |branch: BranchGeneration, position: LogPosition| {
+            let mut spans = changes.spans.iter();
+            spans.any(|span| span.generation == branch && span.holds(position))
         };
         let recent = self.recent_order.iter().filter(|(position, branch, key)| {
-            key.entity().is_some()
-                && spans
-                    .iter()
-                    .any(|span| span.generation == *branch && span.holds(*position))
+            is_within(*branch, *position) && changes.concern(key)
         });
-        let mut keys = reflected.clone();
-        keys.extend(recent.map(|(_, _, key)| key.clone()));
-        Ok(keys.into_iter().collect())
+        let mut keys: BTreeSet<&ModelKey> = reflected.iter().collect();
+        keys.extend(recent.map(|(_, _, key)| key));
+        let enough = changes.most.saturating_add(1);
+        Ok(keys.into_iter().take(enough).cloned().collect())
+    }
+
+    /// Whether what is needed was put in: a decision that asks for it again gets no further.
+    pub fn knows(&self, need: &Need) -> bool {
+        match need {
+            Need::Entry(branch, key) => self.fetched.contains_key(&(*branch, key.clone())),
+            Need::EntryAt(lineage, key) => {
+                let keys = self.fetched_at.get(lineage);
+                keys.is_some_and(|keys| keys.contains_key(key))
+            }
+            Need::LiveInstance(branch, class) => {
+                let key = (*branch, class.clone());
+                self.live_instances.contains_key(&key)
+            }
+            Need::Schema(branch) => self.schemas.contains_key(branch),
+            Need::Changed(changes) => self.changed.contains_key(changes),
+        }
     }
 
     fn find(&self, lineage: &Lineage, key: &ModelKey) -> Found<'_> {
@@ -283,8 +288,8 @@ impl WriteState {
     }
 
     /// Puts in what was asked for as [`Need::Changed`].
-    pub fn put_changed(&mut self, spans: Vec<Span>, keys: BTreeSet<ModelKey>) {
-        self.changed.insert(spans, keys);
+    pub fn put_changed(&mut self, changes: Changes, keys: BTreeSet<ModelKey>) {
+        self.changed.insert(changes, keys);
     }
 
     /// Puts in what was asked for as [`Need::LiveInstance`].

@@ -12,12 +12,15 @@ mod rebase;
 mod together;
 mod unique;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Moment, Need, Stop, WriteState, decide, receipt, schema_of};
+use super::{Changes, Moment, Need, Stop, WriteState, decide, receipt, schema_of};
 use crate::{
     command::{Action, Command, OnError, Origin},
     envelope::{Envelope, EventType, Kind},
@@ -30,9 +33,6 @@ use crate::{
     name::{DatabaseName, PropertyName},
     time::Timestamp,
 };
-
-/// How often a decision may ask.
-const ROUNDS: usize = 6;
 
 /// A log in memory, with a registry that has every entry; what is recent is asked of nobody.
 #[derive(Clone)]
@@ -106,17 +106,19 @@ impl Desk {
 
     fn try_decide(&mut self, action: Action) -> Result<Vec<Envelope>, Refusal> {
         let (moment, command) = self.ask(action);
-        for _ in 0..=ROUNDS {
+        loop {
             match decide(&self.state, &moment, &command) {
                 Ok(envelopes) => return Ok(envelopes),
                 Err(Stop::Refused(refusal)) => return Err(refusal),
                 Err(Stop::Needs(needs)) => self.provide(needs),
             }
         }
-        panic!("{command:?} asks more than {ROUNDS} times");
     }
 
+    /// Tells what is needed; of too many changes just enough.
     fn provide(&mut self, needs: Vec<Need>) {
+        let is_new = |need: &Need| !self.state.knows(need);
+        assert!(needs.iter().any(is_new), "{needs:?} was told before");
         for need in needs {
             match need {
                 Need::Entry(generation, key) => {
@@ -141,16 +143,9 @@ impl Desk {
                     let entry = self.stored(&lineage, &key).cloned();
                     self.state.put_entry_at(lineage, key, entry);
                 }
-                Need::Changed(spans) => {
-                    let is_within = |entry: &&ModelEntry| {
-                        let holds = |span: &Span| {
-                            span.generation == entry.branch && span.holds(entry.position)
-                        };
-                        entry.key.entity().is_some() && spans.iter().any(holds)
-                    };
-                    let entries = self.registry.values().flatten().filter(is_within);
-                    let keys = entries.map(|entry| entry.key.clone()).collect();
-                    self.state.put_changed(spans, keys);
+                Need::Changed(changes) => {
+                    let keys = self.changed(&changes);
+                    self.state.put_changed(changes, keys);
                 }
                 Need::Schema(generation) => {
                     let lineage = self.lineage(generation);
@@ -162,6 +157,18 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// What was written, as far as it is of use.
+    fn changed(&self, changes: &Changes) -> BTreeSet<ModelKey> {
+        let is_within = |entry: &&ModelEntry| {
+            let holds = |span: &Span| span.generation == entry.branch && span.holds(entry.position);
+            changes.concern(&entry.key) && changes.spans.iter().any(holds)
+        };
+        let versions = self.registry.values();
+        let keys = versions.filter_map(|versions| versions.iter().find(is_within));
+        let keys = keys.map(|entry| entry.key.clone());
+        keys.take(changes.most.saturating_add(1)).collect()
     }
 
     fn lineage(&self, generation: BranchGeneration) -> Lineage {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::{
     Stop, Work,
     case::{Case, Outcome},
+    changed,
     claims::Claims,
     classes::Classes,
     needed,
@@ -27,7 +28,8 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
     let classes = Classes::of(work)?;
     let mut met = BTreeSet::new();
     if classes.is_changed() {
-        let keys = needed(&mut needs, work.state.changed(&work.since))?;
+        let concerned = Some(classes.concerned());
+        let keys = needed(&mut needs, changed(work.state, &work.since, concerned))?;
         met = keys.unwrap_or_default().into_iter().collect();
         let is_new = |key: &&ModelKey| !work.places.contains_key(key) && classes.concerns(key);
         let new: Vec<ModelKey> = met.iter().filter(is_new).cloned().collect();

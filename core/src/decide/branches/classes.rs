@@ -94,6 +94,11 @@ impl<'a> Classes<'a> {
         self.deleted.contains(class)
     }
 
+    /// The classes whose instances meet something new.
+    pub(super) fn concerned(&self) -> &BTreeSet<ClassName> {
+        &self.concerned
+    }
+
     /// Whether a key is of an instance whose class is another than before.
     pub(super) fn concerns(&self, key: &ModelKey) -> bool {
         match key.entity() {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Kind, Place, Stop, Work,
     case::{Case, Outcome},
+    changed,
     check::check,
     last_position, needed,
 };
@@ -33,7 +34,7 @@ pub(super) fn work_out<'a>(
     };
     let mut needs = Vec::new();
     needed(&mut needs, draft.state.schema(branch))?;
-    let keys = needed(&mut needs, draft.state.changed(&[since]))?;
+    let keys = needed(&mut needs, changed(draft.state, &[since], None))?;
     if !needs.is_empty() {
         return Err(Stop::Needs(needs));
     }

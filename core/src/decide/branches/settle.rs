@@ -13,6 +13,9 @@ use crate::{
     merge::{Conflict, Fields, three_way},
 };
 
+/// What a resolution is refused with that would undo a delete.
+const BRINGS_BACK: &str = "would bring back what the branch has deleted, and a delete is final";
+
 /// What the three sides make of an aggregate.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -255,8 +258,7 @@ impl<'a> Resolutions<'a> {
             && is_final
             && let Some((index, _)) = own
         {
-            let sentence = "would bring back what the branch has deleted, and a delete is final";
-            return Err(refuse(index, &self.given[index], sentence));
+            return Err(refuse(index, &self.given[index], BRINGS_BACK));
         }
         Ok(Some(match (side == keeper, is_final) {
             (true, false) => (Outcome::Keep, false),
@@ -270,11 +272,12 @@ impl<'a> Resolutions<'a> {
 
     /// Applies what is given for conflicts with the ontology, and has not met anything yet. Tells
     /// whether there was any.
-    pub(super) fn mend(&mut self, work: &mut Work, broken: &[Conflict]) -> bool {
+    pub(super) fn mend(&mut self, work: &mut Work, broken: &[Conflict]) -> Result<bool, Refusal> {
         let mut mended = false;
         if self.met.iter().all(|met| *met) {
-            return false;
+            return Ok(false);
         }
+        let is_rebase = matches!(work.kind, Kind::Rebase);
         let places: HashMap<String, usize> = (work.cases.iter().enumerate())
             .map(|(place, case)| (case.aggregate.to_string(), place))
             .collect();
@@ -290,11 +293,16 @@ impl<'a> Resolutions<'a> {
                 if !self.met[*index] {
                     self.met[*index] = true;
                     mended = true;
-                    take(case, property, &self.given[*index].choice);
+                    let resolution = &self.given[*index];
+                    let is_of_target = matches!(resolution.choice, Choice::Take(Side::Ours));
+                    if is_rebase && case.source.is_deleted() && property.is_none() && is_of_target {
+                        return Err(refuse(*index, resolution, BRINGS_BACK));
+                    }
+                    take(case, property, &resolution.choice);
                 }
             }
         }
-        mended
+        Ok(mended)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Taking over the changes of another branch: merge and rebase.
 
-use super::{Kind, Place, Stop, Work, base::common, check::check, last_position, needed, settle};
+use super::{
+    Kind, Place, Stop, Work, base::common, changed, check::check, last_position, needed, settle,
+};
 use crate::{
     command::{Resolution, Strategy},
     decide::Draft,
@@ -87,7 +89,7 @@ pub(super) fn work_out<'a>(
     }
     let mut needs = Vec::new();
     needed(&mut needs, draft.state.schema(sides.ground))?;
-    let keys = needed(&mut needs, draft.state.changed(&spans))?;
+    let keys = needed(&mut needs, changed(draft.state, &spans, None))?;
     if !needs.is_empty() {
         return Err(Stop::Needs(needs));
     }
@@ -108,7 +110,7 @@ pub(super) fn work_out<'a>(
     work.gather(keys.unwrap_or_default())?;
     settle::settle(&mut work, strategy, &mut resolutions)?;
     let mut broken = check(&mut work)?;
-    while resolutions.mend(&mut work, &broken) {
+    while resolutions.mend(&mut work, &broken)? {
         broken = check(&mut work)?;
     }
     resolutions.refuse_idle()?;

@@ -1,7 +1,7 @@
 //! Rebase and rollback, what branches have in common, and who cannot be merged.
 
 use super::{
-    merge::{forked, merge, planned, product, resolution, shown, spots},
+    merge::{forked, merge, merge_with, planned, product, resolution, shown, spots},
     together::patch_class,
     *,
 };
@@ -10,7 +10,12 @@ use crate::{
     event::{BranchMerged, BranchRebased},
 };
 
-fn rebase(which: &str, onto: &str, strategy: Strategy, resolutions: Vec<Resolution>) -> Action {
+pub(super) fn rebase(
+    which: &str,
+    onto: &str,
+    strategy: Strategy,
+    resolutions: Vec<Resolution>,
+) -> Action {
     Action::RebaseBranch {
         branch: branch(which),
         onto: branch(onto),
@@ -233,11 +238,103 @@ fn a_rollback_undoes_everything_but_deletes() {
 }
 
 #[test]
-fn more_than_one_command_takes_is_refused() {
-    assert!(crate::decide::branches::refuse_too_many(100_000).is_ok());
-    let refusal = crate::decide::branches::refuse_too_many(100_001).unwrap_err();
-    assert_eq!(refusal.code, ErrorCode::FailedPrecondition);
-    assert!(refusal.message.contains("100000"), "{refusal}");
+fn what_was_merged_and_rolled_back_is_not_merged_again_until_it_changes() {
+    let mut desk = forked();
+    desk.accept(update("a", "p1", json!({"price": 2}), 1));
+    desk.accept(product("a", "p3", 1));
+    let then = desk.state.end().0 - 1;
+    desk.accept(merge("main", "a"));
+    let merged = desk.state.end().0 - 1;
+    desk.accept(roll_back("main", then));
+    let plan = planned(&mut desk, merge("main", "a"));
+    assert!(plan.changes.is_empty() && plan.conflicts.is_empty());
+    let mut back = desk.clone();
+    back.accept(roll_back("main", merged));
+    assert_eq!(shown(&back, "main", "p1").unwrap()["price"], json!(2));
+    desk.accept(update("a", "p1", json!({"price": 3}), 2));
+    let open = ("main:Product:p1".to_owned(), Some("price"), None);
+    let plan = planned(&mut desk, merge("main", "a"));
+    assert_eq!(spots(&plan.conflicts), [open]);
+    let theirs = resolution("demo:main:Product:p1", None, Choice::Take(Side::Theirs));
+    desk.accept(merge_with("main", "a", Strategy::Fail, vec![theirs]));
+    assert_eq!(shown(&desk, "main", "p1").unwrap()["price"], json!(3));
+    for desk in [&back, &desk] {
+        assert_eq!(shown(desk, "main", "p3"), Some(Value::Null), "for good");
+    }
+}
+
+/// As many further products as if they had been written with the last envelope.
+fn crowd(desk: &mut Desk, count: usize) {
+    let last = desk.log.last().unwrap();
+    let mut entries = desk.registry.values().flatten();
+    let is_last = |entry: &&ModelEntry| entry.position == last.position;
+    let entry = entries.find(is_last).unwrap().clone();
+    for number in 0..count {
+        let id = format!("crowd-{number}").parse().unwrap();
+        let key = ModelKey::instance(&"Product".parse().unwrap(), &id);
+        let entry = ModelEntry {
+            key: key.clone(),
+            ..entry.clone()
+        };
+        desk.registry.insert(key, vec![entry]);
+    }
+}
+
+/// Whether a command is refused before it asks for any of the keys that differ.
+fn is_refused_at_once(desk: &mut Desk, action: Action) -> bool {
+    let (moment, command) = desk.ask(action);
+    let is_of_key = |need: &Need| matches!(need, Need::EntryAt(..));
+    loop {
+        match decide(&desk.state, &moment, &command) {
+            Err(Stop::Needs(needs)) if needs.iter().any(is_of_key) => return false,
+            Err(Stop::Needs(needs)) => desk.provide(needs),
+            Err(Stop::Refused(refusal)) => {
+                assert_eq!(refusal.code, ErrorCode::FailedPrecondition);
+                assert!(refusal.message.contains("100000"), "{refusal}");
+                return true;
+            }
+            Ok(_) => panic!("{command:?} does not ask"),
+        }
+    }
+}
+
+#[test]
+fn more_than_one_command_takes_is_refused_before_it_is_looked_up() {
+    let mut desk = Desk::with_ontology();
+    desk.accept(fork("a", "main", None));
+    let then = desk.state.end().0 - 1;
+    desk.accept(product("a", "p1", 1));
+    for (others, is_refused) in [(99_999, false), (100_000, true)] {
+        crowd(&mut desk, others);
+        for action in [
+            merge("main", "a"),
+            rebase("a", "main", Strategy::Fail, vec![]),
+            roll_back("a", then),
+        ] {
+            assert_eq!(is_refused_at_once(&mut desk, action), is_refused);
+        }
+    }
+}
+
+#[test]
+fn of_what_the_target_changed_only_that_counts_which_meets_a_changed_class() {
+    let mut desk = Desk::with_ontology();
+    desk.accept(fork("a", "main", None));
+    desk.accept(fork("b", "main", None));
+    desk.accept(patch_class("a", "Customer", json!({"label": "Buyer"}), 1));
+    desk.accept(patch_class("b", "Product", json!({"label": "Good"}), 1));
+    for class in ["Customer", "Product"] {
+        desk.accept(patch_class("main", class, json!({"description": "new"}), 1));
+    }
+    desk.accept(product("main", "p1", 1));
+    let mut classes_count = desk.clone();
+    crowd(&mut classes_count, 99_998);
+    crowd(&mut desk, 100_000);
+    assert_eq!(desk.accept(merge("main", "a")).len(), 3);
+    for mut desk in [classes_count, desk] {
+        let refusal = desk.refuse(merge("main", "b"));
+        assert_eq!(refusal.code, ErrorCode::FailedPrecondition);
+    }
 }
 
 #[test]

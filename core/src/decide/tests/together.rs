@@ -2,7 +2,7 @@
 
 use super::{
     merge::{forked, merge, merge_with, planned, resolution, shown, spots, value},
-    rebase::roll_back,
+    rebase::{rebase, roll_back},
     *,
 };
 use crate::command::{Choice, Side, Strategy};
@@ -169,6 +169,43 @@ fn a_class_goes_only_where_nothing_needs_it() {
         json!({"id": "Thing", "label": "Thing"}),
     ));
     assert_eq!(again.code, ErrorCode::Deleted);
+}
+
+#[test]
+fn a_class_that_a_branch_deleted_is_not_brought_back_by_its_rebase() {
+    let mut desk = Desk::with_ontology();
+    desk.accept(create_class(
+        "main",
+        json!({"id": "Thing", "label": "Thing"}),
+    ));
+    desk.accept(fork("a", "main", None));
+    desk.accept(delete_class("a", "Thing", 1));
+    desk.accept(change(
+        "main",
+        json!({"type": "CREATE_INSTANCE", "class": "Thing", "id": "t1", "data": {}}),
+    ));
+    let onto = |choice: Option<Side>| {
+        let given = choice.map(|side| resolution("demo:a:Thing", None, Choice::Take(side)));
+        rebase("a", "main", Strategy::Fail, given.into_iter().collect())
+    };
+    let plan = planned(&mut desk, onto(None));
+    assert_eq!(
+        spots(&plan.conflicts),
+        [("a:Thing".to_owned(), None, Some("instances"))]
+    );
+    let refusal = desk.refuse(onto(Some(Side::Ours)));
+    assert_eq!(refusal.code, ErrorCode::InvalidRequest);
+    assert_eq!(refusal.detail["field"], json!("resolutions[0]"));
+    let open = desk.refuse(onto(Some(Side::Theirs)));
+    assert_eq!(open.code, ErrorCode::MergeConflict, "t1 is there still");
+    desk.accept(change(
+        "main",
+        json!({"type": "DELETE_INSTANCE", "class": "Thing", "id": "t1", "expected_seq": 1}),
+    ));
+    desk.accept(onto(None));
+    let key = ModelKey::class(&"Thing".parse().unwrap());
+    assert!(desk.shown("a", &key).unwrap().data.is_none());
+    assert!(desk.shown("main", &key).unwrap().data.is_some());
 }
 
 #[test]

@@ -1,0 +1,51 @@
+//! What a decision asks for when the state does not hold it.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    id::BranchGeneration,
+    lineage::{Lineage, Span},
+    model::ModelKey,
+    name::ClassName,
+    port::graph::Entity,
+};
+
+/// Something that a decision has to know, and that the state does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// The newest entry of a key that shows on a branch.
+    Entry(BranchGeneration, ModelKey),
+    /// Whether any instance of a class is live on a branch.
+    LiveInstance(BranchGeneration, ClassName),
+    /// The classes of a branch.
+    Schema(BranchGeneration),
+    /// The newest entry of a key that shows through a lineage, of whatever position.
+    EntryAt(Lineage, ModelKey),
+    /// The classes and instances that were written somewhere.
+    Changed(Changes),
+}
+
+/// Which of the classes and instances that were written are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Changes {
+    /// Where they were written.
+    pub spans: Vec<Span>,
+    /// Of the instances only those of these classes; all of them when absent.
+    pub classes: Option<BTreeSet<ClassName>>,
+    /// How many are of use: when there are more, any of them will do as long as they are more.
+    pub most: usize,
+}
+
+impl Changes {
+    /// Whether a key is of those that are asked for, wherever it was written.
+    pub fn concern(&self, key: &ModelKey) -> bool {
+        match key.entity() {
+            Some(Entity::Class(_)) => true,
+            Some(Entity::Instance(instance)) => {
+                let classes = self.classes.as_ref();
+                classes.is_none_or(|classes| classes.contains(&instance.class))
+            }
+            None => false,
+        }
+    }
+}
