@@ -53,6 +53,9 @@ impl Invocation {
     }
 }
 
+/// What a shell expects of a program that Ctrl-C has ended.
+const INTERRUPTED: u8 = 130;
+
 fn main() -> ExitCode {
     let invocation = match Invocation::read() {
         Ok(invocation) => invocation,
@@ -80,7 +83,28 @@ fn main() -> ExitCode {
     }
 }
 
+/// Commands that see to their own end run to it; any other ends at Ctrl-C, also where the shell
+/// has it ignored in the background.
 async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
+    let ends_itself = matches!(
+        invocation.cli.command,
+        Command::Dev(_)
+            | Command::Demo(_)
+            | Command::Import(_)
+            | Command::Export(_)
+            | Command::Operator(_)
+    );
+    if ends_itself {
+        return carry_out(invocation).await;
+    }
+    let ending = dev::end_on_signal()?;
+    tokio::select! {
+        done = carry_out(invocation) => done,
+        () = ending.cancelled() => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}
+
+async fn carry_out(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let Invocation { cli, matches, file } = invocation;
     match cli.command {
         Command::Dev(options) => dev::run(options).await,

@@ -45,9 +45,9 @@ Examples:
 pub(crate) struct RebaseOptions {
     /// The branch that is moved to the end of another.
     branch: String,
-    /// The branch that it is to stand on.
-    #[arg(long, default_value = "main", value_name = "BRANCH")]
-    onto: String,
+    /// The branch that it is to stand on; the one that it stands on already when left out.
+    #[arg(long, value_name = "BRANCH")]
+    onto: Option<String>,
     #[command(flatten)]
     conflicts: Conflicts,
     #[command(flatten)]
@@ -131,23 +131,33 @@ pub(crate) async fn merge(options: MergeOptions) -> anyhow::Result<ExitCode> {
 pub(crate) async fn rebase(options: RebaseOptions) -> anyhow::Result<ExitCode> {
     let session = options.of.session(&options.branch)?;
     let outcome = async {
+        let database = session.database()?;
+        let onto = match options.onto.clone() {
+            Some(onto) => onto,
+            None => parent(&session, database, &options.branch).await?,
+        };
         let wish = Rebase {
-            onto: Some(options.onto.clone()),
+            onto: Some(onto.clone()),
             strategy: options.conflicts.strategy.into(),
             resolutions: resolutions(&options.conflicts.resolve)?,
             dry_run: options.conflicts.dry_run,
         };
         let write = Write::default();
-        let database = session.database()?;
         let rebased = session
             .client
             .rebase(database, &options.branch, &wish, &write)
             .await;
-        let what = format!("rebased {} onto {}", options.branch, options.onto);
+        let what = format!("rebased {} onto {onto}", options.branch);
         show(&session, rebased, &what, wish.dry_run)
     }
     .await;
     session.advise(outcome).await
+}
+
+/// The branch that a branch stands on; `main` stands on none, and the api says that it stays.
+async fn parent(session: &Session, database: &str, branch: &str) -> anyhow::Result<String> {
+    let known = session.client.branch(database, branch).await?;
+    Ok(known.from_branch.unwrap_or_else(|| "main".to_owned()))
 }
 
 pub(crate) async fn rollback(options: RollbackOptions) -> anyhow::Result<ExitCode> {
@@ -207,7 +217,11 @@ fn show(
     if !merged.changes.is_empty() {
         show_changes(&merged.changes)?;
     }
-    let how = if dry_run { "would have " } else { "" };
+    let how = match (merged.conflicts.len(), dry_run) {
+        (0, true) => "would have ".to_owned(),
+        (0, false) => String::new(),
+        (count, _) => format!("{count} to be resolved before it would have "),
+    };
     output::line(format!("{how}{done}: {}", summary(&merged.summary)))?;
     Ok(code)
 }

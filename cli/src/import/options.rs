@@ -50,7 +50,8 @@ pub(crate) struct Options {
 /// What to do about a row that cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnError {
-    /// Stop there; what was taken before stays.
+    /// Stop after the batch that it stands in; what was taken until then stays. With `--batch 1`
+    /// nothing after it is taken.
     Abort,
     /// Put it among the rejects, and go on.
     Skip,

@@ -270,7 +270,7 @@ impl<'a> Session<'a> {
             return;
         };
         self.progress.tell(&format!(
-            "{} rows are in {} with their line and the reason; mend them there and import that file",
+            "rejected: {}, in {} with line and reason; mend them there and import that file",
             self.journal.counts.rejected,
             path.display()
         ));
