@@ -368,16 +368,16 @@ async fn who_loses_a_feed_before_its_first_event_misses_nothing() {
     };
     let path = "/databases/demo/events";
     let whole = Events::open(&server, path, None).await.opening().await;
-    let on_x = format!("{path}?branch=x");
-    let mut of_x = Events::open(&server, &on_x, None).await;
-    let part = of_x.opening().await;
+    let limited = format!("{path}?branch=x");
+    let mut narrow = Events::open(&server, &limited, None).await;
+    let part = narrow.opening().await;
     assert!(whole.is_some() && whole == part, "{whole:?}");
 
     // Nothing of this is told on the branch.
     let first = declare("main", "First").await;
-    drop(of_x);
+    drop(narrow);
     let second = declare("x", "Second").await;
-    for (path, place, missed) in [(path, whole, first), (&on_x, part, second)] {
+    for (path, place, missed) in [(path, whole, first), (&limited, part, second)] {
         let mut again = Events::open(&server, path, place.as_deref()).await;
         assert_eq!(again.opening().await, place, "{path}");
         assert_eq!(

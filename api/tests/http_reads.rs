@@ -535,7 +535,7 @@ async fn a_read_at_a_position_looks_for_no_dead_letter() {
     server.start_workers();
     let server = server.with_demo().await;
     let last = position(&server).await;
-    let list = "/databases/demo/class/Product/instances";
+    let things = "/databases/demo/class/Product/instances";
     for (parameters, letters) in [
         (String::new(), 0),
         (format!("as_of={last}"), 0),
@@ -544,10 +544,10 @@ async fn a_read_at_a_position_looks_for_no_dead_letter() {
     ] {
         looks.letters.store(0, Ordering::SeqCst);
         server
-            .get(&format!("{list}?{parameters}"))
+            .get(&format!("{things}?{parameters}"))
             .await
             .expect(200);
-        let looked = looks.letters.load(Ordering::SeqCst);
-        assert_eq!(looked, letters, "{parameters}");
+        let read = looks.letters.load(Ordering::SeqCst);
+        assert_eq!(read, letters, "{parameters}");
     }
 }

@@ -195,10 +195,10 @@ async fn change_again(
     let event: ClassEvent = read_envelope(line)?.data.read()?;
     let class = event.class.unwrap_or_else(Json::null);
     let class = Class::stored(event.class_id, &class)?;
-    let sequence = receipt.sequence.map_or(0, |sequence| sequence.0);
-    let expected = imported
-        .event_sequence
-        .unwrap_or(sequence.saturating_sub(1));
+    let before = receipt
+        .sequence
+        .map_or(0, |sequence| sequence.0.saturating_sub(1));
+    let expected = imported.event_sequence.unwrap_or(before);
     Ok(Change {
         class: class.id.clone(),
         patch: class.relabelling(&imported.labels())?,
