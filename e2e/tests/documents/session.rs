@@ -1,6 +1,6 @@
 //! A reader's shell: an empty folder, `spice` on the path, ports that are free here.
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
