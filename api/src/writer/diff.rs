@@ -3,7 +3,6 @@
 
 mod page;
 
-use serde::de::DeserializeOwned;
 use spice_core::{
     decide::{self, Receipt},
     error::{ErrorCode, Refusal, StoreError},
@@ -18,7 +17,7 @@ use spice_core::{
 
 use self::page::Page;
 pub use self::page::{Diff, Mark, Summary};
-use super::{Writer, fetch::CHANGES_PAGE, look::Look};
+use super::{Writer, fetch::CHANGES_PAGE, look::Look, reflect::read};
 
 /// Aggregates that are compared at a time.
 const CHUNK: usize = 2_000;
@@ -313,11 +312,4 @@ fn is_of(key: &ModelKey, class: Option<&ClassName>) -> bool {
 fn data(entry: Option<&ModelEntry>) -> Result<Option<Json>, StoreError> {
     let Some(entry) = entry else { return Ok(None) };
     Ok(read::<AggregateState>(entry)?.data)
-}
-
-fn read<T: DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
-    entry.value.read().map_err(|error| StoreError::Damaged {
-        store: "registry",
-        reason: format!("entry {} cannot be read: {error}", entry.key),
-    })
 }

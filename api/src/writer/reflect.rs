@@ -322,7 +322,8 @@ fn command_entries(stream: &StreamId, envelopes: &[Envelope]) -> Vec<CommandEntr
     entries
 }
 
-fn read<T: serde::de::DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
+/// What an entry of the registry says.
+pub(super) fn read<T: serde::de::DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
     entry.value.read().map_err(|error| StoreError::Damaged {
         store: "registry",
         reason: format!("entry {} cannot be read: {error}", entry.key),

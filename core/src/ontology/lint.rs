@@ -51,6 +51,26 @@ pub struct Finding {
     pub sample_instance_ids: Vec<String>,
 }
 
+impl Finding {
+    /// A finding that the definitions alone tell: no instance is counted.
+    pub fn of_definition(
+        severity: Severity,
+        code: &'static str,
+        field: &str,
+        message: String,
+    ) -> Self {
+        Self {
+            code,
+            severity,
+            field: field.to_owned(),
+            message,
+            affected: 0,
+            total: 0,
+            sample_instance_ids: Vec::new(),
+        }
+    }
+}
+
 /// Which instances a rule concerns.
 #[derive(Debug, Clone)]
 enum Probe {

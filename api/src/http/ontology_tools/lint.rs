@@ -247,14 +247,6 @@ fn contradiction(violation: &Violation) -> Finding {
     breaking("contradiction", &violation.field, message)
 }
 
-fn breaking(code: &'static str, field: &str, message: String) -> Finding {
-    Finding {
-        code,
-        severity: Severity::Breaking,
-        field: field.to_owned(),
-        message,
-        affected: 0,
-        total: 0,
-        sample_instance_ids: Vec::new(),
-    }
+pub(super) fn breaking(code: &'static str, field: &str, message: String) -> Finding {
+    Finding::of_definition(Severity::Breaking, code, field, message)
 }

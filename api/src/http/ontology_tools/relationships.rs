@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use spice_core::ontology::{
-    Class, Finding, Schema, Severity, network::Cycle, network::Network, structure,
-};
+use spice_core::ontology::{Class, Schema, Severity, network::Cycle, network::Network, structure};
 
+use super::lint::breaking;
 use crate::http::{
     answer::{self, Answer},
     call::Call,
@@ -24,11 +23,15 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
     let mut issues = Vec::new();
     if before.declared(&id).is_some() {
         let message = format!("class {id} is there already; choose another id, or update it");
-        issues.push(issue("already_exists", "id", message));
+        issues.push(breaking("already_exists", "id", message));
     }
     let after = with(&before, class);
     for violation in after.contradictions(&id) {
-        issues.push(issue("contradiction", &violation.field, violation.message));
+        issues.push(breaking(
+            "contradiction",
+            &violation.field,
+            violation.message,
+        ));
     }
     issues.extend(structure(&after, &id));
     let errors = issues
@@ -111,16 +114,4 @@ fn told(cycle: &Cycle, is_new: bool) -> serde_json::Value {
     told["path"] = classes.join(" → ").into();
     told["new"] = is_new.into();
     told
-}
-
-fn issue(code: &'static str, field: &str, message: String) -> Finding {
-    Finding {
-        code,
-        severity: Severity::Breaking,
-        field: field.to_owned(),
-        message,
-        affected: 0,
-        total: 0,
-        sample_instance_ids: Vec::new(),
-    }
 }

@@ -142,13 +142,5 @@ fn reversed(cardinality: Cardinality) -> Cardinality {
 }
 
 fn warning(code: &'static str, field: &str, message: String) -> Finding {
-    Finding {
-        code,
-        severity: Severity::Warning,
-        field: field.to_owned(),
-        message,
-        affected: 0,
-        total: 0,
-        sample_instance_ids: Vec::new(),
-    }
+    Finding::of_definition(Severity::Warning, code, field, message)
 }
