@@ -19,3 +19,4 @@ pub mod ontology;
 pub mod port;
 pub mod query;
 pub mod time;
+pub mod unicode;

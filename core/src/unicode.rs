@@ -1,0 +1,127 @@
+//! Unicode as names, filters and search compare it: canonical equivalence (NFC) and full case
+//! folding. Values are stored as written; only comparisons go through here.
+
+use std::borrow::Cow;
+
+use icu_casemap::{CaseMapper, CaseMapperBorrowed};
+use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
+
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
+const CASES: CaseMapperBorrowed<'static> = CaseMapper::new();
+
+/// The text in normalization form C: two texts that look the same to a reader, such as `é` as one
+/// character and as `e` with an accent, become the same text. Borrows a text that is in that form
+/// already.
+pub fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    NFC.normalize(text)
+}
+
+/// Whether the text is in normalization form C.
+pub fn is_nfc(text: &str) -> bool {
+    text.is_ascii() || NFC.is_normalized(text)
+}
+
+/// The text for a comparison that ignores letter case: full case folding, the same in every
+/// language, in form C. `Straße` and `STRASSE` fold alike, as do `Σίσυφος` and `ΣΊΣΥΦΟΣ`.
+/// Folding what is folded changes nothing.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        };
+    }
+    match NFC.normalize(text) {
+        Cow::Borrowed(text) => fold_composed(text),
+        Cow::Owned(text) => Cow::Owned(fold_composed(&text).into_owned()),
+    }
+}
+
+/// Folds a text in form C. Folding can leave that form: `ǰ` becomes `j` with an accent.
+fn fold_composed(text: &str) -> Cow<'_, str> {
+    match CASES.fold_string(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(text),
+        Cow::Owned(folded) => match NFC.normalize(&folded) {
+            Cow::Borrowed(_) => Cow::Owned(folded),
+            Cow::Owned(composed) => Cow::Owned(composed),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use icu_normalizer::DecomposingNormalizer;
+    use proptest::prelude::*;
+
+    use super::{fold, is_nfc, nfc};
+
+    fn nfd(text: &str) -> String {
+        DecomposingNormalizer::new_nfd()
+            .normalize(text)
+            .into_owned()
+    }
+
+    #[test]
+    fn both_ways_to_write_a_character_are_equal() {
+        for text in ["이름", "é", "ǰ", "Å", "ガ", "ὑπέρ", "ệ", "plain"] {
+            assert_eq!(nfc(&nfd(text)), nfc(text), "{text}");
+            assert_eq!(fold(&nfd(text)), fold(text), "{text}");
+            assert!(is_nfc(&nfc(&nfd(text))), "{text}");
+        }
+        assert!(!is_nfc(&nfd("이름")));
+        assert!(matches!(nfc("이름"), Cow::Borrowed(_)));
+        // Characters that only look alike stay apart.
+        assert_ne!(nfc("Ａ"), nfc("A"));
+    }
+
+    #[test]
+    fn letters_fold_fully_and_the_same_in_every_language() {
+        for (one, other) in [
+            ("σίσυφος", "ΣΊΣΥΦΟΣ"),
+            ("straße", "STRASSE"),
+            ("STRAẞE", "strasse"),
+            ("ﬁn", "FIN"),
+            ("Ǆ", "ǆ"),
+            ("ŉ", "ʼN"),
+            ("\u{13a0}", "\u{ab70}"),
+            ("İ", "i\u{307}"),
+            ("ᾳ", "ΑΙ"),
+            ("Ω", "Ω"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+        }
+        // Without a language, the Turkish dotless i is a letter of its own.
+        assert_ne!(fold("ı"), fold("I"));
+        assert_eq!(fold("Tea-5"), "tea-5");
+        assert!(matches!(fold("대한민국"), Cow::Borrowed(_)));
+        assert!(matches!(fold("tea"), Cow::Borrowed(_)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn folding_is_stable_and_blind_to_the_form(text in "\\PC{0,4}[\u{300}-\u{345}]{0,3}\\PC{0,4}") {
+            let folded = fold(&text).into_owned();
+            prop_assert_eq!(fold(&folded), folded.as_str());
+            prop_assert!(is_nfc(&folded));
+            let decomposed = nfd(&text);
+            prop_assert_eq!(fold(&decomposed), folded.as_str());
+            prop_assert_eq!(nfc(&decomposed), nfc(&text));
+            prop_assert_eq!(is_nfc(&text), nfc(&text) == text.as_str());
+        }
+    }
+
+    #[test]
+    fn every_character_folds_to_what_stays() {
+        for character in ('\0'..=char::MAX).map(String::from) {
+            let folded = fold(&character).into_owned();
+            assert_eq!(fold(&folded), folded, "{character:?}");
+        }
+    }
+}
