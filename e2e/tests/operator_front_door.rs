@@ -321,6 +321,8 @@ async fn a_suspended_object_is_left_alone(cluster: &Cluster) {
         Ok(())
     })
     .await;
+    // The api shows the correction before the status tells of it.
+    let _: Ontology = cluster.ready_at_newest("client").await.unwrap();
 }
 
 async fn restarts_lose_nothing_and_repeat_nothing(cluster: &mut Cluster) {

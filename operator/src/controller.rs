@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use kube::{
     Client, Resource,
     api::{Api, ObjectMeta, Patch, PatchParams},
@@ -24,6 +24,7 @@ use serde_json::json;
 use spice_crds::{
     API_VERSION, Branch, Database, DeletionPolicy, FINALIZER, Ontology, ResourceStatus,
 };
+use tokio::sync;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -48,9 +49,41 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) api: ApiClient,
     pub(crate) resync: Duration,
-    pub(crate) databases: Store<Guarded<Database>>,
+    pub(crate) databases: Listed<Database>,
     pub(crate) backoff: Backoff,
     pub(crate) published: Published,
+}
+
+/// A store together with the fact whether its first list is complete.
+///
+/// `Store::wait_until_ready` keeps the waker of one waiter only: of several passes that wait, one
+/// goes on and the others wait for ever. Any number may wait here.
+pub(crate) struct Listed<K: Kind> {
+    store: Store<Guarded<K>>,
+    complete: sync::watch::Receiver<bool>,
+}
+
+impl<K: Kind> Clone for Listed<K> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            complete: self.complete.clone(),
+        }
+    }
+}
+
+impl<K: Kind> Listed<K> {
+    /// The store, which may still be filling.
+    pub(crate) fn store(&self) -> Store<Guarded<K>> {
+        self.store.clone()
+    }
+
+    /// The store, once its first list is complete; none: the watch ended before.
+    async fn complete(&self) -> Option<&Store<Guarded<K>>> {
+        let mut complete = self.complete.clone();
+        complete.wait_for(|complete| *complete).await.ok()?;
+        Some(&self.store)
+    }
 }
 
 /// The statuses written last, for the time until the watch shows them.
@@ -98,19 +131,25 @@ pub(crate) fn watch_all<K: Kind>(
 pub(crate) fn watch<K: Kind>(
     api: Api<Guarded<K>>,
 ) -> (
-    Store<Guarded<K>>,
+    Listed<K>,
     impl futures::Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static,
 ) {
-    let (reader, writer) = reflector::store();
+    let (store, writer) = reflector::store();
+    let (listed, complete) = sync::watch::channel(false);
     let changes = predicates::generation
         .combine(predicates::annotations)
         .combine(predicates::finalizers);
     let stream = events(api)
         .modify(|object| object.meta_mut().managed_fields = None)
         .reflect(writer)
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                listed.send_replace(true);
+            }
+        })
         .applied_objects()
         .predicate_filter(changes, PredicateConfig::default());
-    (reader, stream)
+    (Listed { store, complete }, stream)
 }
 
 /// Builds the controller of a kind over its watch.
@@ -218,8 +257,12 @@ async fn look_after<K: Kind>(
         set_finalizer(&context.client, &resource, false).await?;
         return Ok(Action::await_change());
     }
+    let Some(databases) = context.databases.complete().await else {
+        // The operator ends: nothing is known, so nothing is published.
+        return Ok(Action::await_change());
+    };
     let around = Surroundings {
-        database: resolve(&resource, &context).await,
+        database: resolve(&resource, databases),
         rival: rival(&resource, &all),
     };
     let outcome = reconcile(&context.api, &resource, &around, &now()).await;
@@ -255,14 +298,11 @@ fn rival<K: Kind>(resource: &K, all: &Store<Guarded<K>>) -> Option<String> {
 
 /// The name in the api of the database that the object refers to. An object that is being
 /// deleted may have outlived its Database: it remembers.
-async fn resolve<K: Kind>(resource: &K, context: &Context) -> Option<String> {
+fn resolve<K: Kind>(resource: &K, databases: &Store<Guarded<Database>>) -> Option<String> {
     let name = resource.database_ref()?;
-    if context.databases.wait_until_ready().await.is_err() {
-        return None;
-    }
     let namespace = resource.meta().namespace.as_deref().unwrap_or_default();
     let reference = ObjectRef::<Guarded<Database>>::new(name).within(namespace);
-    let object = context.databases.get(&reference);
+    let object = databases.get(&reference);
     let declared = object.as_ref().and_then(|object| object.0.as_ref().ok());
     let deleting = resource.meta().deletion_timestamp.is_some();
     match declared {

@@ -87,12 +87,13 @@ async fn look_after_all(
         backoff: Backoff::default(),
         published: Published::default(),
     });
+    let (ontologies, branches) = (ontologies.store(), branches.store());
     let ontologies_of_database = ontologies.clone();
     let ontologies_of_branch = ontologies.clone();
     let branches_of_database = branches.clone();
     let all_databases = || watch_all(guarded::<Database>(&client, config));
     let all_branches = watch_all(guarded::<Branch>(&client, config));
-    let of_databases = controller(database_changes, databases, stop);
+    let of_databases = controller(database_changes, databases.store(), stop);
     let of_branches = controller(branch_changes, branches, stop)
         .watches_stream(all_databases(), move |database| {
             waiting::on_database(&branches_of_database, &database)
