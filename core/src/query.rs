@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use self::key::Key;
-pub use self::sort_key::SortKey;
+pub use self::{read::find_property, sort_key::SortKey};
 use crate::{json::Json, name::PropertyName, ontology::PropertyType};
 
 /// The name by which filters and orders mean the id itself.
@@ -45,6 +45,8 @@ pub enum Operator {
     Lte(Value),
     /// Equal to one of these.
     In(Vec<Value>),
+    /// Is there (and not null), and equal to none of these.
+    NotIn(Vec<Value>),
     /// Matches a pattern: `%` any text, `_` any one character.
     Like(String),
     /// Is there (and not null), or is not.
@@ -65,7 +67,8 @@ pub struct Order {
 impl Filter {
     /// Whether an instance passes: `value` is the property's, if it is there. A list passes when
     /// one of its items does, or when it is equal as a whole. Never equal, greater or less: what
-    /// is of another kind (money: of another currency).
+    /// is of another kind (money: of another currency). [`Operator::NotIn`] is the opposite of
+    /// [`Operator::In`] for what has a value, and as in SQL never passes what has none.
     pub fn matches(&self, instance_id: &str, value: Option<&Json>) -> bool {
         let own_id =
             (self.property.as_str() == INSTANCE_ID).then(|| Json::from(Value::from(instance_id)));
@@ -77,7 +80,8 @@ impl Filter {
             return false;
         };
         let key = Key::of(self.property_type, value);
-        self.passes(&key) || key.elements().iter().any(|element| self.passes(element))
+        let passes = self.passes(&key) || key.elements().iter().any(|element| self.passes(element));
+        passes != matches!(self.operator, Operator::NotIn(_))
     }
 
     fn passes(&self, key: &Key) -> bool {
@@ -88,7 +92,9 @@ impl Filter {
         };
         match &self.operator {
             Operator::Eq(wanted) => *key == operand(wanted),
-            Operator::In(wanted) => wanted.iter().any(|wanted| *key == operand(wanted)),
+            Operator::In(listed) | Operator::NotIn(listed) => {
+                listed.iter().any(|listed| *key == operand(listed))
+            }
             Operator::Gt(bound) => ordered(bound, Ordering::is_gt),
             Operator::Gte(bound) => ordered(bound, Ordering::is_ge),
             Operator::Lt(bound) => ordered(bound, Ordering::is_lt),

@@ -11,9 +11,11 @@ use crate::{
 };
 
 /// The operators that may be written.
-const OPERATORS: [&str; 8] = ["eq", "gt", "gte", "lt", "lte", "in", "like", "exists"];
+const OPERATORS: [&str; 10] = [
+    "eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "like", "exists",
+];
 
-/// Values that one `in` may list.
+/// Values that one `in` or `not_in` may list.
 const LISTED: usize = 1_000;
 
 impl Filter {
@@ -22,7 +24,7 @@ impl Filter {
     pub fn parse_all(class: &Class, filters: &Map<String, Value>) -> Result<Vec<Self>, Refusal> {
         let mut all = Vec::with_capacity(filters.len());
         for (key, condition) in filters {
-            let (property, property_type) = find(class, key)?;
+            let (property, property_type) = find_property(class, key)?;
             for operator in operators(key, property_type, condition)? {
                 all.push(Self {
                     property: property.clone(),
@@ -42,7 +44,12 @@ impl Order {
             Some(key) => (key, true),
             None => (text, false),
         };
-        let (property, property_type) = find(class, key)?;
+        Self::by(class, key, descending)
+    }
+
+    /// The order over a property.
+    pub fn by(class: &Class, key: &str, descending: bool) -> Result<Self, Refusal> {
+        let (property, property_type) = find_property(class, key)?;
         if !is_ordered(property_type) {
             let kind = property_type.as_str();
             return Err(invalid(
@@ -62,7 +69,9 @@ fn invalid(property: &str, message: String) -> Refusal {
     Refusal::new(ErrorCode::InvalidQuery, message).with("property", property)
 }
 
-fn find(class: &Class, key: &str) -> Result<(PropertyName, PropertyType), Refusal> {
+/// The property that filters and orders mean by a key: its id or a label, or `instance_id` for the
+/// id itself.
+pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, PropertyType), Refusal> {
     let declared = class.resolve(key).cloned();
     let known = declared.and_then(|name| class.property_type(&name).map(|kind| (name, kind)));
     if let Some(known) = known.filter(|(name, _)| name.as_str() != INSTANCE_ID) {
@@ -118,11 +127,13 @@ fn operator(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<
     };
     match name {
         "eq" => operand(key, kind, value).map(Operator::Eq),
+        "ne" => operand(key, kind, value).map(|value| Operator::NotIn(vec![value])),
         "gt" => ordered(Operator::Gt),
         "gte" => ordered(Operator::Gte),
         "lt" => ordered(Operator::Lt),
         "lte" => ordered(Operator::Lte),
-        "in" => listed(key, kind, value),
+        "in" => listed(key, kind, name, value).map(Operator::In),
+        "not_in" => listed(key, kind, name, value).map(Operator::NotIn),
         "like" => pattern(key, kind, value),
         "exists" => value
             .as_bool()
@@ -138,18 +149,18 @@ fn operator(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<
     }
 }
 
-fn listed(key: &str, kind: PropertyType, value: &Value) -> Result<Operator, Refusal> {
+fn listed(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<Vec<Value>, Refusal> {
     let values = value
         .as_array()
         .filter(|values| values.len() <= LISTED)
         .ok_or_else(|| {
             invalid(
                 key,
-                format!("in on {key} must be a list of at most {LISTED} values"),
+                format!("{name} on {key} must be a list of at most {LISTED} values"),
             )
         })?;
     let operands = values.iter().map(|value| operand(key, kind, value));
-    operands.collect::<Result<_, _>>().map(Operator::In)
+    operands.collect()
 }
 
 fn pattern(key: &str, kind: PropertyType, value: &Value) -> Result<Operator, Refusal> {

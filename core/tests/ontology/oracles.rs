@@ -106,6 +106,9 @@ proptest! {
             (json!({"gt": bound}), value > bound),
             (json!({"lte": bound}), value <= bound),
             (json!({"in": [bound, "b"]}), value == bound || value == "b"),
+            (json!({"ne": bound}), value != bound),
+            (json!({"not_in": [bound, "b"]}), value != bound && value != "b"),
+            (json!({"not_in": []}), true),
             (json!({"like": pattern}), naive_like(&chars(&pattern), &chars(&value))),
         ] {
             prop_assert_eq!(filter_of(&shop, "code", &condition).matches("x", Some(&stored)), expected);
@@ -129,7 +132,8 @@ proptest! {
             Operator::Eq(operand.clone()),
             Operator::Gt(operand.clone()),
             Operator::Lte(operand.clone()),
-            Operator::In(vec![operand.clone(), operand]),
+            Operator::In(vec![operand.clone(), operand.clone()]),
+            Operator::NotIn(vec![operand]),
             Operator::Like(pattern),
             Operator::Exists(true),
         ] {
@@ -146,6 +150,17 @@ proptest! {
         if passes(Operator::Eq(operand.clone())) {
             prop_assert!(passes(Operator::Gte(operand.clone())) && passes(Operator::Lte(operand.clone())));
             prop_assert!(passes(Operator::In(vec![json!("zzz"), operand])));
+        }
+    }
+
+    #[test]
+    fn not_in_is_the_opposite_of_in_for_what_is_there(kind in any_type(), stored in anything(), listed in prop::collection::vec(anything(), 0..3)) {
+        let listed: Vec<Value> = listed.iter().map(Json::to_value).collect();
+        let filter = |operator: Operator| Filter { property: name("x"), property_type: kind, operator };
+        let (is_in, is_not) = (filter(Operator::In(listed.clone())), filter(Operator::NotIn(listed)));
+        prop_assert!(!is_not.matches("id", None) && !is_not.matches("id", Some(&Json::null())));
+        if !stored.is_null() {
+            prop_assert_ne!(is_in.matches("id", Some(&stored)), is_not.matches("id", Some(&stored)));
         }
     }
 }

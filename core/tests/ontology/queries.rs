@@ -57,6 +57,11 @@ fn what_cannot_be_asked_is_an_invalid_query() {
         json!({"price": {"in": 1}}),
         json!({"price": {"in": [1, "2"]}}),
         json!({"price": {"in": [null]}}),
+        json!({"price": {"ne": null}}),
+        json!({"price": {"ne": "1"}}),
+        json!({"price": {"not_in": 1}}),
+        json!({"price": {"not_in": [1, null]}}),
+        json!({"place": {"not_equal": 1}}),
         json!({"price": {"exists": 1}}),
         json!({"stock": true}),
         json!({"sold_at": "yesterday"}),
@@ -96,6 +101,29 @@ fn what_cannot_be_asked_is_an_invalid_query() {
         );
         assert!(refusal.message.contains(known), "{refusal}");
     }
+}
+
+#[test]
+fn a_negated_condition_asks_for_another_value_and_not_for_none() {
+    let negated = |condition: Value| read(json!({"tags": condition})).unwrap().remove(0);
+    let (red, list) = (json("\"red\""), json(r#"["blue","red"]"#));
+    for condition in [json!({"ne": "red"}), json!({"not_in": ["green", "red"]})] {
+        let filter = negated(condition);
+        assert!(!filter.matches("x", None), "{filter:?}");
+        assert!(!filter.matches("x", Some(&Json::null())), "{filter:?}");
+        assert!(!filter.matches("x", Some(&red)), "{filter:?}");
+        assert!(
+            !filter.matches("x", Some(&list)),
+            "one item is enough: {filter:?}"
+        );
+        assert!(
+            filter.matches("x", Some(&json(r#"["blue"]"#))),
+            "{filter:?}"
+        );
+        assert!(filter.matches("x", Some(&json("[]"))), "{filter:?}");
+    }
+    let exact = read(json!({"price": {"ne": 1}})).unwrap().remove(0);
+    assert!(!exact.matches("x", Some(&json("1.0"))) && exact.matches("x", Some(&json("1.01"))));
 }
 
 #[test]

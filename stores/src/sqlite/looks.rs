@@ -138,7 +138,7 @@ pub(crate) fn ranges(filter: &Filter) -> Option<Vec<Range>> {
             .into_iter()
             .map(|value| look(value).map(|look| (look.clone(), look)))
             .collect(),
-        Operator::Like(_) | Operator::Exists(_) => None,
+        Operator::NotIn(_) | Operator::Like(_) | Operator::Exists(_) => None,
     }
 }
 

@@ -205,7 +205,8 @@ fn operator() -> impl Strategy<Value = Operator> {
         value.clone().prop_map(Operator::Gte),
         value.clone().prop_map(Operator::Lt),
         value.clone().prop_map(Operator::Lte),
-        prop::collection::vec(value, 0..4).prop_map(Operator::In),
+        prop::collection::vec(value.clone(), 0..4).prop_map(Operator::In),
+        prop::collection::vec(value, 0..4).prop_map(Operator::NotIn),
         prop::sample::select(patterns).prop_map(|pattern| Operator::Like(pattern.into())),
         any::<bool>().prop_map(Operator::Exists),
     ]

@@ -158,6 +158,7 @@ fn filters() -> Vec<Filter> {
             number,
             Operator::In(vec![value!(1), value!(-2), Value::Null]),
         ),
+        filter("n", number, Operator::NotIn(vec![value!(1), value!(-2)])),
         filter("s", text, Operator::Eq(value!("w1 common"))),
         filter("s", text, Operator::Gte(value!("w1"))),
         filter("s", text, Operator::Like("%2 c_mmon".into())),

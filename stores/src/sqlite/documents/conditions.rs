@@ -53,6 +53,7 @@ fn of_value(filter: &Filter) -> Condition<'_> {
     let range = match &filter.operator {
         Operator::Exists(false) => return Condition::Absent,
         Operator::Exists(true) => (Vec::new(), vec![u8::MAX]),
+        Operator::NotIn(_) => return Condition::Other,
         Operator::In(values) => return Condition::Value(distinct(values.iter().map(only)), None),
         Operator::Eq(value) => only(value),
         Operator::Gt(value) => (beyond(&key(value)), end_of(key(value).kind())),
@@ -118,6 +119,7 @@ fn of_id(operator: &Operator) -> Condition<'_> {
     let range = match operator {
         Operator::Exists(true) => (text(""), None),
         Operator::Exists(false) => return Condition::Id(Vec::new(), None),
+        Operator::NotIn(_) => return Condition::Other,
         Operator::In(values) => {
             let texts = values.iter().filter_map(Value::as_str);
             let ranges = texts.map(|one| (text(one), next(one)));
