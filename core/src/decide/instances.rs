@@ -2,6 +2,7 @@
 
 mod change;
 mod claim;
+mod references;
 mod rows;
 
 use std::collections::HashMap;
@@ -11,7 +12,8 @@ use serde_json::Value;
 pub(super) use self::change::superseded_version;
 use self::{
     change::{decide_change, decide_create},
-    rows::{Row, Rows, refused_commands, refused_rows},
+    references::dangling,
+    rows::{Numbered, Row, Rows, refused_commands, refused_rows},
 };
 use super::{Draft, Fact, Stop, class_not_found};
 use crate::{
@@ -19,10 +21,10 @@ use crate::{
     envelope::{EventType, Kind},
     error::{ErrorCode, Refusal},
     event::InstanceEvent,
-    id::{AggregateId, Sequence},
+    id::{AggregateId, InstanceRef, Sequence},
     json::Json,
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
-    name::{BranchName, InstanceId},
+    name::{BranchName, InstanceId, PropertyName},
     ontology::Schema,
 };
 
@@ -40,6 +42,8 @@ struct Change {
     aggregate: AggregateId,
     sequence: Sequence,
     event: InstanceEvent,
+    /// References that must lead to what exists after the command.
+    strict: Vec<(PropertyName, InstanceRef)>,
 }
 
 /// The version of an instance that a change starts from.
@@ -60,13 +64,18 @@ pub(super) fn change_one(
     change: &InstanceChange,
 ) -> Result<(), Stop> {
     let scope = scope(draft, branch)?;
-    let decided = decide_change(draft, &scope, &mut Pending::default(), change, 0)?;
+    let change = decide_change(draft, &scope, &mut Pending::default(), change, 0)?;
+    let decided = [Numbered { number: 0, change }];
+    if let Some((_, refusal)) = dangling(draft, &scope, &decided)?.pop_first() {
+        return Err(refusal.into());
+    }
+    let [Numbered { change, .. }] = decided;
     draft.command(
-        decided.aggregate.clone(),
-        Some(decided.sequence),
+        change.aggregate.clone(),
+        Some(change.sequence),
         Some(scope.branch),
     )?;
-    push_change(draft, &scope, decided)
+    push_change(draft, scope.branch, change)
 }
 
 /// The rows of a bulk.
@@ -97,14 +106,11 @@ pub(super) fn bulk_create(
         .resolve(class)
         .ok_or_else(|| class_not_found(class))?
         .clone();
-    let mut pending = Pending::default();
-    let mut rows = Rows::default();
-    for (row, data) in instances.iter().enumerate() {
-        let id = ids.get(row);
-        let decided = decide_create(draft, &scope, &mut pending, &resolved, id, data, row);
-        rows.take(row + 1, decided)?;
-    }
-    rows.settle()?;
+    let rows = Rows::decide(draft, &scope, 1..instances.len() + 1, |pending, number| {
+        let row = number - 1;
+        let (id, data) = (ids.get(row), &instances[row]);
+        decide_create(draft, &scope, pending, &resolved, id, data, row)
+    })?;
     let errors = rows.errors;
     if !errors.is_empty() && (on_error == OnError::Abort || rows.changes.is_empty()) {
         return Err(refused_rows(&errors, instances.len()).into());
@@ -142,15 +148,9 @@ pub(super) fn transaction(
             .with("field", "commands")
             .into());
     }
-    let mut pending = Pending::default();
-    let mut rows = Rows::default();
-    for (index, change) in commands.iter().enumerate() {
-        rows.take(
-            index,
-            decide_change(draft, &scope, &mut pending, change, index),
-        )?;
-    }
-    rows.settle()?;
+    let rows = Rows::decide(draft, &scope, 0..commands.len(), |pending, index| {
+        decide_change(draft, &scope, pending, &commands[index], index)
+    })?;
     if !rows.errors.is_empty() {
         return Err(refused_commands(&rows.errors).into());
     }
@@ -167,14 +167,18 @@ fn scope<'a>(draft: &Draft<'a>, branch: &BranchName) -> Result<Scope<'a>, Stop> 
     })
 }
 
-fn push_all(draft: &mut Draft, scope: &Scope, changes: Vec<Change>) -> Result<(), Stop> {
-    for change in changes {
-        push_change(draft, scope, change)?;
+fn push_all(draft: &mut Draft, scope: &Scope, changes: Vec<Numbered>) -> Result<(), Stop> {
+    for numbered in changes {
+        push_change(draft, scope.branch, numbered.change)?;
     }
     Ok(())
 }
 
-fn push_change(draft: &mut Draft, scope: &Scope, change: Change) -> Result<(), Stop> {
+fn push_change(
+    draft: &mut Draft,
+    branch: &BranchState,
+    change: Change,
+) -> Result<(), Stop> {
     let data = Json::of(&change.event)?;
     let fact = Fact {
         event_type: change.event_type,
@@ -183,6 +187,6 @@ fn push_change(draft: &mut Draft, scope: &Scope, change: Change) -> Result<(), S
         sequence: Some(change.sequence),
         data,
     };
-    draft.push(fact, Some(scope.branch));
+    draft.push(fact, Some(branch));
     Ok(())
 }

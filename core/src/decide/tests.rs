@@ -9,6 +9,7 @@ mod instances;
 mod many;
 mod merge;
 mod rebase;
+mod references;
 mod together;
 mod unique;
 

@@ -25,7 +25,7 @@ const BAD: [(&str, &str); 12] = [
     ("open is unclear", "open: must be true or false"),
     ("no such day", "day: must be a date"),
     ("a currency in words", "cost: must be an amount"),
-    ("nobody owns it", "Owner/nobody is not (integrity)"),
+    ("nobody owns it", "Owner/nobody does not exist (integrity)"),
     (
         "a field too many",
         "the row has 9 fields, the head of the file has 8 (field_count)",

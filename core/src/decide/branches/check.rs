@@ -127,7 +127,8 @@ impl Instance<'_, '_> {
             let key = ModelKey::instance(&target.class, &target.id);
             if needed(needs, is_live_after(self.work, &key))? == Some(false) {
                 let message = format!(
-                    "{predicate} of {} must refer to something that is there; {target} is not",
+                    "{predicate} of {} must refer to an existing instance; {target} does not exist \
+                     after it",
                     self.case.name()
                 );
                 let property = Some(predicate.as_str());

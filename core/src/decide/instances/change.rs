@@ -50,6 +50,7 @@ pub(super) fn decide_change(
                 aggregate: aggregate(draft, scope, class, id),
                 sequence: current.state.sequence.next(),
                 event: event(draft, scope, class, &candidate, Some(&current))?,
+                strict: Vec::new(),
             };
             claim(draft, scope, pending, class, &candidate, &before, change)
         }
@@ -96,6 +97,7 @@ pub(super) fn decide_create(
         aggregate,
         sequence: Sequence(1),
         event,
+        strict: Vec::new(),
     };
     let nothing = Properties::new();
     claim(draft, scope, pending, class, &candidate, &nothing, change)
@@ -168,6 +170,7 @@ pub(super) fn decide_delete(
         aggregate,
         sequence,
         event,
+        strict: Vec::new(),
     })
 }
 

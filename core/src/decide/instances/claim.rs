@@ -1,6 +1,4 @@
-//! What must be unique, and what must not lead to nothing.
-
-use serde_json::json;
+//! Values that must be unique.
 
 use super::{
     AggregateState, Change, Draft, InstanceId, Json, ModelKey, Pending, Refusal, Scope, Stop,
@@ -9,7 +7,7 @@ use crate::{
     decide::Need,
     error::Violation,
     event::UniqueChange,
-    id::{AggregateId, InstanceRef},
+    id::AggregateId,
     json::Properties,
     model::UniqueState,
     name::PropertyName,
@@ -19,8 +17,8 @@ use crate::{
 /// A value that no other instance of the class may have: the property and the value's digest.
 type Held = (PropertyName, String);
 
-/// Checks what must be unique and what must not lead to nothing, and notes what the change does:
-/// in its event the values that it claims and gives up.
+/// Checks what must be unique, and notes what the change does: in its event the values that it
+/// claims and gives up. Its strict references are checked when the whole command is known.
 pub(super) fn claim(
     draft: &Draft,
     scope: &Scope,
@@ -42,15 +40,11 @@ pub(super) fn claim(
     };
     let mut found = Checks::default();
     let unique = desk.unique_change(candidate, before, &mut found)?;
-    for (predicate, target) in &candidate.strict {
-        if found.answer(is_live(draft, scope, pending, target))? == Some(false) {
-            found.violations.push(dangling(predicate, target));
-        }
-    }
     found.settle()?;
     note(pending, class, &candidate.id, &unique);
     pending.instances.insert(key, true);
     change.event.unique = unique;
+    change.strict.clone_from(&candidate.strict);
     Ok(change)
 }
 
@@ -217,22 +211,6 @@ fn unique_pairs(class: &Class, properties: &Properties) -> Vec<Held> {
         .collect()
 }
 
-fn is_live(
-    draft: &Draft,
-    scope: &Scope,
-    pending: &Pending,
-    target: &InstanceRef,
-) -> Result<bool, Stop> {
-    let key = ModelKey::instance(&target.class, &target.id);
-    if let Some(live) = pending.instances.get(&key) {
-        return Ok(*live);
-    }
-    match draft.state.entry(scope.branch, &key)? {
-        Some(entry) => Ok(entry.value.read::<AggregateState>()?.data.is_some()),
-        None => Ok(false),
-    }
-}
-
 pub(super) fn twice(aggregate: &AggregateId) -> Refusal {
     let message = format!("{aggregate} stands in this command twice; each may stand there once");
     let violation = Violation {
@@ -253,14 +231,5 @@ fn taken(property: &PropertyName, value: &Json, class: &Class, owner: &InstanceI
             "{property} is unique, and {}/{owner} has this value",
             class.id
         ),
-    }
-}
-
-fn dangling(predicate: &PropertyName, target: &InstanceRef) -> Violation {
-    Violation {
-        field: predicate.to_string(),
-        rule: "integrity".into(),
-        value: json!(target.to_string()),
-        message: format!("{predicate} must refer to something that is there; {target} is not"),
     }
 }

@@ -1,16 +1,28 @@
 //! The rows of a bulk or of a transaction: each is decided, what is refused is named by its row.
 
+use std::{collections::BTreeMap, ops::Range};
+
 use serde_json::Value;
 
-use super::{Change, ErrorCode, Refusal};
+use super::{Change, Draft, ErrorCode, Pending, Refusal, Scope, references::dangling};
 use crate::decide::{Need, Stop};
+
+/// How often rows are decided anew because one that is left out had kept another one out.
+const ROUNDS: usize = 8;
 
 /// The rows of a bulk or a transaction as they are decided one after the other.
 #[derive(Default)]
 pub(super) struct Rows {
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<Numbered>,
+    /// In order of the rows.
     pub(super) errors: Vec<Row>,
     needs: Vec<Need>,
+}
+
+/// A change that is allowed, and the row that asks for it.
+pub(super) struct Numbered {
+    pub(super) number: usize,
+    pub(super) change: Change,
 }
 
 /// One refused row.
@@ -20,6 +32,13 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Whether it may be another row of the command that keeps it out.
+    fn may_collide(&self) -> bool {
+        let errors = self.refusal.detail.get("errors").and_then(Value::as_array);
+        let mut rules = errors.into_iter().flatten().map(|error| &error["rule"]);
+        rules.any(|rule| rule == "unique")
+    }
+
     pub(super) fn into_json(self) -> Value {
         let mut row = self.refusal.to_detail();
         if let Value::Object(fields) = &mut row {
@@ -31,13 +50,46 @@ impl Row {
 }
 
 impl Rows {
-    pub(super) fn take(
-        &mut self,
-        number: usize,
-        decided: Result<Change, Stop>,
-    ) -> Result<(), Stop> {
+    /// Decides rows in order, then checks what their strict references lead to. A row that is left
+    /// out makes room: those that met it are decided again, without it.
+    pub(super) fn decide(
+        draft: &Draft,
+        scope: &Scope,
+        numbers: Range<usize>,
+        decide: impl Fn(&mut Pending, usize) -> Result<Change, Stop>,
+    ) -> Result<Self, Stop> {
+        let mut left_out: BTreeMap<usize, Refusal> = BTreeMap::new();
+        let mut rounds = 0;
+        loop {
+            let mut rows = Self::default();
+            let mut pending = Pending::default();
+            for number in numbers.clone().filter(|it| !left_out.contains_key(it)) {
+                rows.take(number, decide(&mut pending, number))?;
+            }
+            rows.settle()?;
+            let dangling = dangling(draft, scope, &rows.changes)?;
+            let is_settled = dangling.is_empty() || !rows.errors.iter().any(Row::may_collide);
+            left_out.extend(dangling);
+            rounds += 1;
+            if is_settled || rounds == ROUNDS {
+                rows.leave_out(left_out);
+                return Ok(rows);
+            }
+        }
+    }
+
+    fn leave_out(&mut self, left_out: BTreeMap<usize, Refusal>) {
+        self.changes
+            .retain(|numbered| !left_out.contains_key(&numbered.number));
+        let rows = left_out.into_iter();
+        self.errors
+            .extend(rows.map(|(number, refusal)| Row { number, refusal }));
+        self.errors.sort_by_key(|row| row.number);
+    }
+
+    fn take(&mut self, number: usize, decided: Result<Change, Stop>) -> Result<(), Stop> {
         match decided {
-            Ok(change) => self.changes.push(change),
+            Ok(change) => self.changes.push(Numbered { number, change }),
             Err(Stop::Needs(needs)) => self.needs.extend(needs),
             Err(Stop::Refused(refusal)) if refusal.code == ErrorCode::Internal => {
                 return Err(refusal.into());
@@ -48,7 +100,7 @@ impl Rows {
     }
 
     /// What is needed is asked for all rows at once.
-    pub(super) fn settle(&mut self) -> Result<(), Stop> {
+    fn settle(&mut self) -> Result<(), Stop> {
         if self.needs.is_empty() {
             Ok(())
         } else {

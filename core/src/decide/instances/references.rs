@@ -1,0 +1,125 @@
+//! Strict references. They are checked on the state after the whole command, as SQL checks foreign
+//! keys at the end of a statement: the order of the changes of one command does not matter.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::json;
+
+use super::{AggregateState, Change, Draft, ModelKey, Refusal, Scope, Stop, rows::Numbered};
+use crate::{
+    decide::Need, envelope::EventType, error::Violation, id::InstanceRef, name::PropertyName,
+};
+
+/// The changes that refer to an instance that does not exist after the command, by the row's number.
+/// A change that is refused here takes those along that refer to the instance that it would create.
+pub(super) fn dangling(
+    draft: &Draft,
+    scope: &Scope,
+    changes: &[Numbered],
+) -> Result<BTreeMap<usize, Refusal>, Stop> {
+    let after: HashMap<ModelKey, &Numbered> = changes
+        .iter()
+        .map(|numbered| (numbered.change.key(), numbered))
+        .collect();
+    let mut referrers: HashMap<ModelKey, Vec<Reference>> = HashMap::new();
+    let mut broken = Broken::default();
+    let mut needs = Vec::new();
+    for numbered in changes {
+        for (predicate, target) in &numbered.change.strict {
+            let key = ModelKey::instance(&target.class, &target.id);
+            let reference = Reference {
+                from: numbered,
+                predicate,
+                target,
+            };
+            match after.get(&key) {
+                Some(own) if own.change.deletes() => {
+                    broken.add(reference, "is deleted by this command");
+                }
+                Some(_) => referrers.entry(key).or_default().push(reference),
+                None => match is_live(draft, scope, &key) {
+                    Ok(true) => {}
+                    Ok(false) => broken.add(reference, "does not exist"),
+                    Err(Stop::Needs(more)) => needs.extend::<Vec<Need>>(more),
+                    Err(refused) => return Err(refused),
+                },
+            }
+        }
+    }
+    if !needs.is_empty() {
+        return Err(Stop::Needs(needs));
+    }
+    while let Some(refused) = broken.open.pop() {
+        // An instance that is only updated or deleted is there whatever becomes of that.
+        if refused.creates() {
+            let referrers = referrers.remove(&refused.key()).unwrap_or_default();
+            for reference in referrers {
+                broken.add(reference, "is refused in this command, too");
+            }
+        }
+    }
+    Ok(broken.finish())
+}
+
+/// A reference of a change.
+#[derive(Clone, Copy)]
+struct Reference<'a> {
+    from: &'a Numbered,
+    predicate: &'a PropertyName,
+    target: &'a InstanceRef,
+}
+
+/// What is wrong with which change, and the changes whose referrers are not looked at yet.
+#[derive(Default)]
+struct Broken<'a> {
+    violations: BTreeMap<usize, Vec<Violation>>,
+    open: Vec<&'a Change>,
+}
+
+impl<'a> Broken<'a> {
+    fn add(&mut self, reference: Reference<'a>, reason: &str) {
+        let Reference {
+            from,
+            predicate,
+            target,
+        } = reference;
+        let violations = self.violations.entry(from.number).or_default();
+        if violations.is_empty() {
+            self.open.push(&from.change);
+        }
+        violations.push(Violation {
+            field: predicate.to_string(),
+            rule: "integrity".into(),
+            value: json!(target.to_string()),
+            message: format!("{predicate} must refer to an existing instance; {target} {reason}"),
+        });
+    }
+
+    fn finish(self) -> BTreeMap<usize, Refusal> {
+        self.violations
+            .into_iter()
+            .map(|(number, violations)| (number, Refusal::validation(&violations)))
+            .collect()
+    }
+}
+
+impl Change {
+    fn key(&self) -> ModelKey {
+        ModelKey::instance(&self.event.class_id, &self.event.instance_id)
+    }
+
+    fn creates(&self) -> bool {
+        self.event_type == EventType::InstanceCreated
+    }
+
+    fn deletes(&self) -> bool {
+        self.event_type == EventType::InstanceDeleted
+    }
+}
+
+fn is_live(draft: &Draft, scope: &Scope, key: &ModelKey) -> Result<bool, Stop> {
+    match draft.state.entry(scope.branch, key)? {
+        Some(entry) => Ok(entry.value.read::<AggregateState>()?.data.is_some()),
+        None => Ok(false),
+    }
+}

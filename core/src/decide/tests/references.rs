@@ -1,0 +1,267 @@
+//! Strict references hold on the state after the whole command, whatever the order of its parts.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::{
+    merge::{merge, planned, spots},
+    rebase::roll_back,
+    *,
+};
+
+/// `Node`, whose `next` and `others` must lead to nodes, and whose `code` is unique.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.accept(create_database());
+    desk.accept(Action::CreateClass {
+        branch: branch("main"),
+        definition: json!({"id": "Node", "label": "Node", "properties": [
+            {"name": "node_id", "type": "string", "primaryKey": true},
+            {"name": "code", "type": "string", "constraints": {"unique": true}},
+        ], "relationships": [
+            {"predicate": "next", "target": "Node", "cardinality": "n:1", "integrity": "strict"},
+            {"predicate": "others", "target": "Node", "cardinality": "n:m", "integrity": "strict"},
+        ]})
+        .into(),
+    });
+    desk
+}
+
+fn node(id: &str, next: &str) -> Value {
+    json!({"node_id": id, "next": format!("Node/{next}")})
+}
+
+fn made(id: &str, next: &str) -> Value {
+    json!({"type": "CREATE_INSTANCE", "class": "Node", "data": node(id, next)})
+}
+
+fn changed(id: &str, next: Option<&str>) -> Value {
+    let next = next.map(|next| format!("Node/{next}"));
+    json!({"type": "UPDATE_INSTANCE", "class": "Node", "id": id, "data": {"next": next},
+        "expected_seq": 1})
+}
+
+fn deleted(id: &str) -> Value {
+    json!({"type": "DELETE_INSTANCE", "class": "Node", "id": id, "expected_seq": 1})
+}
+
+fn nodes(rows: Value, on_error: OnError) -> Action {
+    match bulk(rows, on_error) {
+        Action::BulkCreate {
+            branch,
+            instances,
+            ids,
+            on_error,
+            ..
+        } => Action::BulkCreate {
+            branch,
+            class: "Node".into(),
+            instances,
+            ids,
+            on_error,
+        },
+        other => other,
+    }
+}
+
+/// The ids that a command created.
+fn created(envelopes: &[Envelope]) -> Vec<String> {
+    let events = envelopes.iter().skip(1);
+    let events = events.map(|envelope| envelope.data.read::<InstanceEvent>().unwrap());
+    events.map(|event| event.instance_id.to_string()).collect()
+}
+
+/// The rows or commands that a refusal names, with the rule.
+fn named(refusal: &Refusal) -> Vec<(u64, String)> {
+    let (list, number) = match refusal.detail.get("errors") {
+        Some(rows) => (rows, "row"),
+        None => (&refusal.detail["commands"], "index"),
+    };
+    let rows = list.as_array().unwrap().iter();
+    rows.map(|row| {
+        let rule = row["errors"][0]["rule"].as_str().unwrap_or_default();
+        (row[number].as_u64().unwrap(), rule.to_owned())
+    })
+    .collect()
+}
+
+#[test]
+fn an_instance_may_refer_to_itself_and_a_command_to_what_it_creates() {
+    let mut alone = desk();
+    alone.accept(create("main", "Node", node("a", "a")));
+    alone.accept(create("main", "Node", node("b", "a")));
+    alone.accept(change("main", changed("b", Some("b"))));
+    let mut pair = desk();
+    pair.accept(transaction(json!([made("a", "b"), made("b", "a")])));
+    let mut rows = desk();
+    let told = rows.accept(nodes(
+        json!([node("child", "parent"), node("parent", "parent")]),
+        OnError::Abort,
+    ));
+    assert_eq!(created(&told), ["child", "parent"]);
+}
+
+#[test]
+fn a_reference_to_what_the_command_deletes_is_refused_in_any_order() {
+    let mut desk = desk();
+    desk.accept(transaction(json!([made("a", "a"), made("b", "b")])));
+    for commands in [
+        json!([made("c", "a"), deleted("a")]),
+        json!([deleted("a"), made("c", "a")]),
+        json!([changed("b", Some("a")), deleted("a")]),
+    ] {
+        let refusal = desk.refuse(transaction(commands.clone()));
+        assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{commands}");
+        assert_eq!(named(&refusal)[0].1, "integrity", "{commands}");
+        let text = serde_json::to_string(&refusal.detail).unwrap();
+        assert!(text.contains("Node/a is deleted by this command"), "{text}");
+    }
+    // The referrer goes, too, or lets go.
+    desk.accept(change("main", changed("b", Some("a"))));
+    let mut both = desk.clone();
+    both.accept(transaction(json!([
+        deleted("a"),
+        {"type": "DELETE_INSTANCE", "class": "Node", "id": "b", "expected_seq": 2},
+    ])));
+    desk.accept(transaction(json!([
+        deleted("a"),
+        {"type": "UPDATE_INSTANCE", "class": "Node", "id": "b", "data": {"next": null},
+         "expected_seq": 2},
+    ])));
+}
+
+#[test]
+fn every_broken_reference_of_a_transaction_is_named_by_its_command() {
+    let mut desk = desk();
+    let refusal = desk.refuse(transaction(json!([
+        made("a", "b"),
+        made("b", "c"),
+        made("c", "nowhere"),
+        made("d", "d"),
+    ])));
+    let all = [0, 1, 2].map(|index| (index, "integrity".to_owned()));
+    assert_eq!(named(&refusal), all);
+}
+
+#[test]
+fn a_skipped_row_takes_those_along_that_refer_to_it() {
+    let mut desk = desk();
+    let rows = json!([
+        node("leaf", "twig"), node("twig", "branch"), node("branch", "root"),
+        {"node_id": "root", "next": 5}, node("other", "other"),
+    ]);
+    let told = desk.accept(nodes(rows.clone(), OnError::Skip));
+    assert_eq!(created(&told), ["other"]);
+    let receipt = receipt(desk.state.stream(), &told).unwrap();
+    let result: Value = receipt.result.read().unwrap();
+    let rows_told: Vec<u64> = (result["errors"].as_array().unwrap().iter())
+        .map(|row| row["row"].as_u64().unwrap())
+        .collect();
+    assert_eq!(rows_told, [1, 2, 3, 4], "in order of the rows");
+    let refusal = super::references::desk().refuse(nodes(rows, OnError::Abort));
+    assert_eq!(named(&refusal).len(), 4);
+}
+
+#[test]
+fn a_row_that_is_left_out_keeps_no_other_one_out() {
+    let mut desk = desk();
+    let rows = json!([
+        {"node_id": "a", "next": "Node/nowhere", "code": "x"},
+        {"node_id": "b", "code": "x"},
+        {"node_id": "c", "next": "Node/nowhere"},
+        {"node_id": "c"},
+        {"node_id": "d", "next": "Node/c", "code": "x"},
+    ]);
+    let told = desk.accept(nodes(rows, OnError::Skip));
+    assert_eq!(created(&told), ["b", "c"], "d wants the value that b has");
+    let again = json!({"node_id": "e", "code": "x"});
+    let refusal = desk.refuse(create("main", "Node", again));
+    assert_eq!(refusal.detail["errors"][0]["rule"], "unique");
+}
+
+#[test]
+fn a_merge_and_a_rollback_check_the_state_after_them() {
+    let mut desk = desk();
+    desk.accept(transaction(json!([made("a", "a"), made("b", "a")])));
+    desk.accept(fork("x", "main", None));
+    let on_x = |commands: Value| match transaction(commands) {
+        Action::Transaction { commands, .. } => Action::Transaction {
+            branch: branch("x"),
+            commands,
+        },
+        other => other,
+    };
+    desk.accept(on_x(json!([
+        made("c", "d"),
+        made("d", "c"),
+        changed("b", Some("d"))
+    ])));
+    let mut merged = desk.clone();
+    let before = merged.state.end().0 - 1;
+    merged.accept(merge("main", "x"));
+    merged.accept(roll_back("main", before));
+    // The target deleted what the source refers to.
+    desk.accept(change("x", changed("a", Some("b"))));
+    desk.accept(change(
+        "main",
+        json!({"type": "DELETE_INSTANCE", "class": "Node", "id": "b", "expected_seq": 1}),
+    ));
+    let plan = planned(&mut desk, merge("main", "x"));
+    let found = spots(&plan.conflicts);
+    let a = ("main:Node:a".to_owned(), Some("next"), Some("integrity"));
+    assert!(found.contains(&a), "{found:?}");
+}
+
+const IDS: usize = 7;
+
+/// Rows of a bulk: each node once, in some order, with what it refers to.
+fn rows() -> impl Strategy<Value = Vec<(usize, Vec<usize>)>> {
+    let rows = prop::collection::vec(prop::collection::btree_set(0..IDS, 0..3), 1..IDS);
+    rows.prop_flat_map(|rows| {
+        let rows = rows.into_iter().enumerate();
+        let rows: Vec<_> = rows
+            .map(|(id, targets)| (id, targets.into_iter().collect()))
+            .collect();
+        Just(rows).prop_shuffle()
+    })
+}
+
+/// The largest set of rows whose references lead to each other.
+fn sound(rows: &[(usize, Vec<usize>)]) -> BTreeSet<usize> {
+    let mut kept: BTreeSet<usize> = rows.iter().map(|(id, _)| *id).collect();
+    loop {
+        let before = kept.len();
+        for (id, targets) in rows {
+            if !targets.iter().all(|target| kept.contains(target)) {
+                kept.remove(id);
+            }
+        }
+        if kept.len() == before {
+            return kept;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_bulk_keeps_the_largest_set_that_is_sound(rows in rows()) {
+        let expected: BTreeSet<String> = sound(&rows).iter().map(|id| format!("n{id}")).collect();
+        let written: Vec<Value> = rows.iter().map(|(id, targets)| {
+            let others: Vec<String> = targets.iter().map(|it| format!("Node/n{it}")).collect();
+            json!({"node_id": format!("n{id}"), "others": others})
+        }).collect();
+        let commands: Vec<Value> = written.iter().map(|data| {
+            json!({"type": "CREATE_INSTANCE", "class": "Node", "data": data})
+        }).collect();
+        let is_whole = expected.len() == rows.len();
+        let whole = desk().try_decide(nodes(written.clone().into(), OnError::Abort));
+        prop_assert_eq!(whole.is_ok(), is_whole);
+        prop_assert_eq!(desk().try_decide(transaction(commands.into())).is_ok(), is_whole);
+        let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
+        let kept = kept.map_or_else(|_| BTreeSet::new(), |told| created(&told).into_iter().collect());
+        prop_assert_eq!(kept, expected);
+    }
+}
