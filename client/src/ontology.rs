@@ -137,7 +137,8 @@ impl Client {
             .await
     }
 
-    /// Deletes a class; one that has instances or is referred to with `force` only.
+    /// Deletes a class; one that has instances, is a parent or is referred to only with `force`, which
+    /// deletes its instances with it.
     pub async fn delete_class(
         &self,
         database: &str,

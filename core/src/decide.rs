@@ -15,7 +15,7 @@ mod state;
 mod tests;
 
 pub use branches::{Plan, common, plan};
-pub use need::{Changes, Need};
+pub use need::{Changes, LiveInstances, Need};
 pub use receipt::{Receipt, UnreadableCommand, receipt};
 pub use state::{Mark, WriteState, schema_of};
 

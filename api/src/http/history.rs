@@ -63,11 +63,8 @@ pub(crate) async fn history(call: Call) -> Answer {
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
     let before = before(&call)?;
     let reading = call.reading(Needs::GRAPH).await?;
-    let class = reading.class(&call.api, &class_name).await?;
-    let instance = InstanceRef {
-        class: class.id.clone(),
-        id,
-    };
+    let class = class_of(&call, &reading, &class_name).await?;
+    let instance = InstanceRef { class, id };
     let entity = Entity::Instance(instance.clone());
     // The one before the last of the page tells what that one changed.
     let graph = &call.api.engine.graph;
@@ -75,6 +72,7 @@ pub(crate) async fn history(call: Call) -> Answer {
         .history_before(&reading.view, &entity, before, limit + 1)
         .await?;
     if found.is_empty() && before == LogPosition::MAX {
+        reading.class(&call.api, &class_name).await?;
         return Err(instance_not_found(&instance));
     }
     let mut versions = Vec::with_capacity(limit.min(found.len()));
@@ -95,6 +93,17 @@ pub(crate) async fn history(call: Call) -> Answer {
             versions,
         },
     )
+}
+
+/// The class that a name stands for. One that was deleted still has the history of its instances.
+async fn class_of(call: &Call, reading: &Reading, name: &str) -> Result<ClassName, Failure> {
+    let schema = reading.schema(&call.api).await?;
+    if schema.resolve(name).is_none()
+        && let Ok(deleted) = name.parse()
+    {
+        return Ok(deleted);
+    }
+    Ok(reading.class(&call.api, name).await?.id.clone())
 }
 
 /// The cursor: the position of the last version of the page before.

@@ -88,12 +88,15 @@ pub(crate) async fn delete(call: Call) -> Answer {
 
 fn class_written(submitted: &Submitted, message: &str, finished: StatusCode) -> Answer {
     let told: Map<String, Value> = submitted.receipt.result.read()?;
-    let told = |key: &str| told.get(key).cloned().unwrap_or_default();
+    let field = |key: &str| told.get(key).cloned().unwrap_or_default();
     let mut data = Map::new();
-    data.insert("ontology_id".into(), told("class_id"));
-    data.insert("class_id".into(), told("class_id"));
-    data.insert("database".into(), told("db_name"));
-    data.insert("branch".into(), told("branch"));
+    data.insert("ontology_id".into(), field("class_id"));
+    data.insert("class_id".into(), field("class_id"));
+    data.insert("database".into(), field("db_name"));
+    data.insert("branch".into(), field("branch"));
+    if let Some(count) = told.get("deleted_instances") {
+        data.insert("deleted_instances".into(), count.clone());
+    }
     written(submitted, message, data, finished)
 }
 

@@ -1,17 +1,16 @@
 //! Fetches from the registry what decisions have to know, many answers in one round trip.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
 use spice_core::{
-    decide::{Changes, Need, WriteState, schema_of},
+    decide::{Changes, LiveInstances, Need, WriteState, schema_of},
     error::{ErrorCode, Refusal, StoreError},
     id::{BranchGeneration, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
-    name::ClassName,
     ontology::Schema,
     port::registry::Lookup,
 };
@@ -132,9 +131,9 @@ impl Source<'_> {
                     let keys = self.changed(&changes).await?;
                     state.put_changed(changes, keys);
                 }
-                Need::LiveInstance(branch, class) => {
-                    let any = self.any_live(state, branch, &class).await?;
-                    state.put_live_instance(branch, class, any);
+                Need::LiveInstances(asked) => {
+                    let keys = self.live_instances(state, &asked).await?;
+                    state.put_live_instances(asked, keys);
                 }
                 Need::Schema(branch) => {
                     if let Some(branch) = live_branch(state, branch).cloned() {
@@ -265,33 +264,40 @@ impl Source<'_> {
         model.scan(self.stream, &lineage, prefix, after, PAGE).await
     }
 
-    /// Whether any instance of a class is live on a branch.
-    async fn any_live(
+    /// The live instances of a class on a branch; one more than the most that are of use when there
+    /// are more.
+    async fn live_instances(
         &self,
         state: &WriteState,
-        branch: BranchGeneration,
-        class: &ClassName,
-    ) -> Result<bool, StoreError> {
-        let lineage = lineage(state, branch);
-        let prefix = ModelKey::instances_of(class);
-        let recent = state.recent_keys(&prefix);
-        let mut any = recent
-            .iter()
-            .filter_map(|key| state.recent_entry(&lineage, key))
-            .any(is_live);
+        asked: &LiveInstances,
+    ) -> Result<BTreeSet<ModelKey>, StoreError> {
+        let lineage = lineage(state, asked.branch);
+        let prefix = ModelKey::instances_of(&asked.class);
+        let recent = state.recent_keys(&prefix).into_iter();
+        let mut recent: BTreeMap<ModelKey, &ModelEntry> = recent
+            .filter_map(|key| Some((key.clone(), state.recent_entry(&lineage, &key)?)))
+            .collect();
+        let mut live = BTreeSet::new();
         let mut after: Option<ModelKey> = None;
-        while !any {
+        loop {
             let page = self.scan(&lineage, &prefix, after.as_ref()).await?;
-            any = page.iter().any(|entry| {
-                let recent = state.recent_entry(&lineage, &entry.key);
-                is_live(recent.unwrap_or(entry))
-            });
+            for entry in &page {
+                let recent = recent.remove(&entry.key);
+                if is_live(recent.map_or(entry, |recent| nearer(entry, recent, &lineage))) {
+                    live.insert(entry.key.clone());
+                }
+            }
             after = page.last().map(|entry| entry.key.clone());
-            if page.len() < PAGE {
+            if page.len() < PAGE || live.len() > asked.most {
                 break;
             }
         }
-        Ok(any)
+        let unreflected = recent.into_iter().filter(|(_, entry)| is_live(entry));
+        live.extend(unreflected.map(|(key, _)| key));
+        Ok(live
+            .into_iter()
+            .take(asked.most.saturating_add(1))
+            .collect())
     }
 }
 
@@ -307,16 +313,22 @@ fn lineage(state: &WriteState, generation: BranchGeneration) -> Lineage {
 
 /// Puts a recent entry over what the registry told, unless the registry's stands nearer.
 fn overlay(entries: &mut Vec<ModelEntry>, recent: &ModelEntry, lineage: &Lineage) {
-    let depth = |entry: &ModelEntry| {
-        lineage
-            .levels()
-            .iter()
-            .position(|level| level.generation == entry.branch)
-    };
     match entries.iter_mut().find(|entry| entry.key == recent.key) {
-        Some(entry) if depth(entry) < depth(recent) => {}
-        Some(entry) => *entry = recent.clone(),
+        Some(entry) => *entry = nearer(entry, recent, lineage).clone(),
         None => entries.push(recent.clone()),
+    }
+}
+
+/// Of what the registry told of a key and a recent entry of it the one that a lineage shows.
+fn nearer<'a>(stored: &'a ModelEntry, recent: &'a ModelEntry, lineage: &Lineage) -> &'a ModelEntry {
+    let depth = |entry: &ModelEntry| {
+        let mut levels = lineage.levels().iter();
+        levels.position(|level| level.generation == entry.branch)
+    };
+    if depth(stored) < depth(recent) {
+        stored
+    } else {
+        recent
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Draft, Fact, Stop, class_not_found, instances::superseded_version};
+use super::{
+    Draft, Fact, Stop, class_not_found,
+    instances::{delete_all, push_change, superseded_version},
+};
 use crate::{
     envelope::{EventType, Kind},
     error::{ErrorCode, Refusal},
@@ -84,35 +87,12 @@ pub(super) fn delete(
     let branch = draft.branch(branch)?;
     let schema = draft.state.schema(branch)?;
     let (entry, state) = current(draft, branch, class, expected)?;
-    if !force {
-        let mut declared = schema.iter_declared();
-        if let Some(child) = declared.find(|other| other.parent() == Some(class)) {
-            let message = format!(
-                "class {class} is the parent of class {}; give that another parent first, or pass force=true",
-                child.id
-            );
-            let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
-            return Err(refusal.with("parent_of", child.id.as_str()).into());
-        }
-        let referrer = schema
-            .iter_declared()
-            .find(|other| other.id != *class && other.targets().contains(&class));
-        if let Some(referrer) = referrer {
-            let message = format!(
-                "class {class} is referred to by class {}; delete the relationship first, or pass force=true",
-                referrer.id
-            );
-            let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
-            return Err(refusal.with("referred_to_by", referrer.id.as_str()).into());
-        }
-        if draft.state.has_instances(branch, class)? {
-            let message =
-                format!("class {class} has instances; delete them first, or pass force=true");
-            return Err(Refusal::new(ErrorCode::FailedPrecondition, message)
-                .with("class_id", class.as_str())
-                .into());
-        }
-    }
+    let instances = if force {
+        delete_all(draft, branch, class)?
+    } else {
+        refuse_needed(draft, branch, schema, class)?;
+        Vec::new()
+    };
     let change = Change {
         event_type: EventType::OntologyClassDeleted,
         sequence: state.sequence.next(),
@@ -121,7 +101,50 @@ pub(super) fn delete(
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
+    // The instances first: no position shows an instance whose class is gone.
+    for instance in instances {
+        push_change(draft, branch, instance)?;
+    }
     push(draft, branch, class, None, change)
+}
+
+/// Refuses to delete a class that other classes or instances need.
+fn refuse_needed(
+    draft: &Draft,
+    branch: &BranchState,
+    schema: &Schema,
+    class: &ClassName,
+) -> Result<(), Stop> {
+    let mut declared = schema.iter_declared();
+    if let Some(child) = declared.find(|other| other.parent() == Some(class)) {
+        let message = format!(
+            "class {class} is the parent of class {}; give that another parent first, or pass force=true",
+            child.id
+        );
+        let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
+        return Err(refusal.with("parent_of", child.id.as_str()).into());
+    }
+    let referrer = schema
+        .iter_declared()
+        .find(|other| other.id != *class && other.targets().contains(&class));
+    if let Some(referrer) = referrer {
+        let message = format!(
+            "class {class} is referred to by class {}; delete the relationship first, or pass force=true",
+            referrer.id
+        );
+        let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
+        return Err(refusal.with("referred_to_by", referrer.id.as_str()).into());
+    }
+    if draft.state.has_instances(branch, class)? {
+        let message = format!(
+            "class {class} has instances; delete them first, or pass force=true to delete them \
+             together with the class"
+        );
+        return Err(Refusal::new(ErrorCode::FailedPrecondition, message)
+            .with("class_id", class.as_str())
+            .into());
+    }
+    Ok(())
 }
 
 /// The classes with one of them as it is to be.

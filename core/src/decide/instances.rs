@@ -2,6 +2,7 @@
 
 mod change;
 mod claim;
+mod delete_all;
 mod references;
 mod rows;
 
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-pub(super) use self::change::superseded_version;
+pub(super) use self::{change::superseded_version, delete_all::delete_all};
 use self::{
     change::{decide_change, decide_create},
     references::dangling,
@@ -37,7 +38,7 @@ struct Pending {
 }
 
 /// A change that is allowed: the event to be.
-struct Change {
+pub(super) struct Change {
     event_type: EventType,
     aggregate: AggregateId,
     sequence: Sequence,
@@ -174,7 +175,7 @@ fn push_all(draft: &mut Draft, scope: &Scope, changes: Vec<Numbered>) -> Result<
     Ok(())
 }
 
-fn push_change(
+pub(super) fn push_change(
     draft: &mut Draft,
     branch: &BranchState,
     change: Change,

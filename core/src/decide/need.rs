@@ -15,14 +15,25 @@ use crate::{
 pub enum Need {
     /// The newest entry of a key that shows on a branch.
     Entry(BranchGeneration, ModelKey),
-    /// Whether any instance of a class is live on a branch.
-    LiveInstance(BranchGeneration, ClassName),
+    /// The live instances of a class on a branch.
+    LiveInstances(LiveInstances),
     /// The classes of a branch.
     Schema(BranchGeneration),
     /// The newest entry of a key that shows through a lineage, of whatever position.
     EntryAt(Lineage, ModelKey),
     /// The classes and instances that were written somewhere.
     Changed(Changes),
+}
+
+/// Which of the live instances of a class are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LiveInstances {
+    /// The branch.
+    pub branch: BranchGeneration,
+    /// The class itself, without the classes below it.
+    pub class: ClassName,
+    /// How many are of use: when there are more, any of them will do as long as they are more.
+    pub most: usize,
 }
 
 /// Which of the classes and instances that were written are asked for.

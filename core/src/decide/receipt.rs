@@ -113,6 +113,11 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
                 events.iter().map(|event| touched(event)).collect(),
             );
         }
+        EventType::DeleteOntologyClassRequested => {
+            let is_instance = |event: &&&Envelope| event.event_type == EventType::InstanceDeleted;
+            let count = events.iter().filter(is_instance).count();
+            result.insert("deleted_instances".into(), count.into());
+        }
         EventType::MergeBranchRequested
         | EventType::RebaseBranchRequested
         | EventType::RollbackBranchRequested => describe_merge(&mut result, command, events),

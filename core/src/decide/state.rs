@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Changes, Need, Stop};
+use super::{Changes, LiveInstances, Need, Stop};
 use crate::{
     envelope::Envelope,
     id::{BranchGeneration, LogPosition, StreamId},
@@ -33,7 +33,7 @@ pub struct WriteState {
     recent: HashMap<(BranchGeneration, ModelKey), Vec<ModelEntry>>,
     recent_order: VecDeque<(LogPosition, BranchGeneration, ModelKey)>,
     fetched: HashMap<(BranchGeneration, ModelKey), Option<ModelEntry>>,
-    live_instances: HashMap<(BranchGeneration, ClassName), bool>,
+    live_instances: HashMap<LiveInstances, BTreeSet<ModelKey>>,
     fetched_at: HashMap<Lineage, HashMap<ModelKey, Option<ModelEntry>>>,
     changed: HashMap<Changes, BTreeSet<ModelKey>>,
 }
@@ -155,11 +155,24 @@ impl WriteState {
 
     /// Whether any instance of a class is live on a branch.
     pub fn has_instances(&self, branch: &BranchState, class: &ClassName) -> Result<bool, Stop> {
-        let key = (branch.generation, class.clone());
-        self.live_instances
-            .get(&key)
-            .copied()
-            .ok_or_else(|| Stop::Needs(vec![Need::LiveInstance(key.0, key.1.clone())]))
+        Ok(!self.live_instances(branch, class, 0)?.is_empty())
+    }
+
+    /// The live instances of a class on a branch, in order of key; one more than `most` when there
+    /// are more.
+    pub fn live_instances(
+        &self,
+        branch: &BranchState,
+        class: &ClassName,
+        most: usize,
+    ) -> Result<&BTreeSet<ModelKey>, Stop> {
+        let asked = LiveInstances {
+            branch: branch.generation,
+            class: class.clone(),
+            most,
+        };
+        let known = self.live_instances.get(&asked);
+        known.ok_or_else(|| Stop::Needs(vec![Need::LiveInstances(asked)]))
     }
 
     /// The newest entry of a key that shows through a lineage, of whatever position.
@@ -211,10 +224,7 @@ impl WriteState {
                 let keys = self.fetched_at.get(lineage);
                 keys.is_some_and(|keys| keys.contains_key(key))
             }
-            Need::LiveInstance(branch, class) => {
-                let key = (*branch, class.clone());
-                self.live_instances.contains_key(&key)
-            }
+            Need::LiveInstances(asked) => self.live_instances.contains_key(asked),
             Need::Schema(branch) => self.schemas.contains_key(branch),
             Need::Changed(changes) => self.changed.contains_key(changes),
         }
@@ -292,9 +302,9 @@ impl WriteState {
         self.changed.insert(changes, keys);
     }
 
-    /// Puts in what was asked for as [`Need::LiveInstance`].
-    pub fn put_live_instance(&mut self, branch: BranchGeneration, class: ClassName, any: bool) {
-        self.live_instances.insert((branch, class), any);
+    /// Puts in what was asked for as [`Need::LiveInstances`].
+    pub fn put_live_instances(&mut self, asked: LiveInstances, keys: BTreeSet<ModelKey>) {
+        self.live_instances.insert(asked, keys);
     }
 
     /// Puts in what was asked for as [`Need::Schema`].

@@ -3,6 +3,7 @@
 
 mod branches;
 mod cells;
+mod class_deletion;
 mod databases;
 mod histories;
 mod instances;
@@ -21,10 +22,10 @@ use std::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Changes, Moment, Need, Stop, WriteState, decide, receipt, schema_of};
+use super::{Changes, LiveInstances, Moment, Need, Stop, WriteState, decide, receipt, schema_of};
 use crate::{
     command::{Action, Command, OnError, Origin},
-    envelope::{Envelope, EventType, Kind},
+    envelope::{Envelope, Kind},
     error::{ErrorCode, Refusal},
     event::InstanceEvent,
     id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence, StreamId},
@@ -127,18 +128,9 @@ impl Desk {
                     let entry = self.stored(&lineage, &key).cloned();
                     self.state.put_entry(generation, key, entry);
                 }
-                Need::LiveInstance(generation, class) => {
-                    let lineage = self.lineage(generation);
-                    let prefix = ModelKey::instances_of(&class);
-                    let is_live = |key: &ModelKey| {
-                        let entry = self.stored(&lineage, key);
-                        entry.is_some_and(|entry| {
-                            entry.value.read::<AggregateState>().unwrap().data.is_some()
-                        })
-                    };
-                    let mut keys = self.registry.keys();
-                    let any = keys.any(|key| key.as_str().starts_with(&prefix) && is_live(key));
-                    self.state.put_live_instance(generation, class, any);
+                Need::LiveInstances(asked) => {
+                    let keys = self.live_instances(&asked);
+                    self.state.put_live_instances(asked, keys);
                 }
                 Need::EntryAt(lineage, key) => {
                     let entry = self.stored(&lineage, &key).cloned();
@@ -158,6 +150,21 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// The live instances of a class, as far as they are of use.
+    fn live_instances(&self, asked: &LiveInstances) -> BTreeSet<ModelKey> {
+        let lineage = self.lineage(asked.branch);
+        let prefix = ModelKey::instances_of(&asked.class);
+        let is_live = |key: &&ModelKey| {
+            let entry = self.stored(&lineage, key);
+            entry.is_some_and(|entry| entry.value.read::<AggregateState>().unwrap().data.is_some())
+        };
+        let keys = self.registry.keys();
+        let keys = keys
+            .filter(|key| key.as_str().starts_with(&prefix))
+            .filter(is_live);
+        keys.take(asked.most + 1).cloned().collect()
     }
 
     /// What was written, as far as it is of use.

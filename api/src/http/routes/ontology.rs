@@ -117,7 +117,7 @@ fn delete() -> Operation {
         Method::DELETE,
         CLASS,
         "deleteClass",
-        "Deletes a class. One that has instances or is referred to needs `force`.",
+        "Deletes a class. One that has instances, is a parent or is referred to needs `force`, which deletes its instances with it.",
         ontology::delete,
     )
     .also_at(&[CLASS_NAMED_LIST])

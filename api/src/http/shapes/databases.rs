@@ -115,6 +115,8 @@ pub(crate) struct ClassWritten {
     pub(crate) class_id: String,
     pub(crate) database: String,
     pub(crate) branch: String,
+    /// Of a deletion: how many instances were deleted together with the class.
+    pub(crate) deleted_instances: Option<u64>,
     /// `processing`, or `completed` when the client waited for that.
     pub(crate) status: String,
     pub(crate) mode: String,
