@@ -11,6 +11,7 @@ pub(crate) mod near;
 pub mod network;
 mod property;
 mod relationship;
+mod resolved;
 mod schema;
 mod shape;
 mod text;

@@ -86,11 +86,12 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// For each class of the plan, the property that names its instances.
+    /// For each class that nodes may be of, the property that names its instances.
     fn names(&self) -> HashMap<&'a str, Option<&'a str>> {
-        let hops = self.plan.hops.iter().map(|hop| &hop.target);
-        std::iter::once(&self.plan.start)
-            .chain(hops)
+        let kinds = self.plan.hops.iter().flat_map(|hop| &hop.kinds);
+        std::iter::once(&self.plan.start.id)
+            .chain(kinds)
+            .filter_map(|class| self.schema.get(class))
             .map(|class| (class.id.as_str(), naming_property(class)))
             .collect()
     }

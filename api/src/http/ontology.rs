@@ -160,6 +160,12 @@ pub(crate) async fn schema(call: Call) -> Answer {
     match format.as_str() {
         "owl" => Ok(export.owl()),
         "jsonld" => answer::json(StatusCode::OK, &export.json_ld()),
-        _ => answer::json(StatusCode::OK, &class.definition),
+        _ => {
+            let resolved = schema.resolved_definition(&class.id)?;
+            answer::json(
+                StatusCode::OK,
+                &resolved.as_ref().unwrap_or(&class.definition),
+            )
+        }
     }
 }

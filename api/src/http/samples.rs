@@ -1,5 +1,7 @@
 //! Values that occur: what a property looks like, from a bounded sample of a class.
 
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -29,6 +31,8 @@ const LIMIT: u64 = 100;
 const USUAL_LIMIT: u64 = 10;
 /// Longer values are counted, not listed.
 const LENGTH: usize = 1_000;
+/// Properties that an answer lists; a class that allows additional ones may have more.
+const PROPERTIES: usize = 1_000;
 
 #[derive(Serialize)]
 struct SampledClass {
@@ -40,6 +44,9 @@ struct SampledClass {
     complete: bool,
     /// How many are looked at most.
     sample_limit: usize,
+    /// How many additional properties the sample has besides those listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties_left_out: Option<usize>,
     properties: Vec<PropertyValues>,
 }
 
@@ -76,16 +83,25 @@ pub(crate) async fn sample_values(call: Call) -> Answer {
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
     let reading = call.reading(Needs::GRAPH).await?;
     let class = reading.class(&call.api, &class_name).await?;
-    let properties = match call.parameter("property") {
-        None => class.names().cloned().collect(),
-        Some(name) => vec![property(&class, name)?],
+    let (properties, is_open) = match call.parameter("property") {
+        None => (
+            class.names().cloned().collect(),
+            class.allows_additional_properties(),
+        ),
+        Some(name) => (vec![property(&class, name)?], false),
     };
-    let mut tallies: IndexMap<PropertyName, Tally> = properties
-        .into_iter()
-        .map(|name| (name, Tally::default()))
-        .collect();
+    let mut tallies = Tallies {
+        known: properties
+            .into_iter()
+            .map(|name| (name, Tally::default()))
+            .collect(),
+        is_open,
+        left_out: HashSet::new(),
+    };
     let (sampled, complete) = look(&call.api, &reading, &class, &mut tallies).await?;
+    let left_out = tallies.left_out.len();
     let properties = tallies
+        .known
         .into_iter()
         .map(|(name, tally)| tally.finish(&class, name, sampled, limit))
         .collect::<Result<_, Failure>>()?;
@@ -97,24 +113,33 @@ pub(crate) async fn sample_values(call: Call) -> Answer {
             sampled,
             complete,
             sample_limit: SAMPLE,
+            properties_left_out: (left_out > 0).then_some(left_out),
             properties,
         },
     )
 }
 
 fn property(class: &Class, name: &str) -> Result<PropertyName, Failure> {
-    class.resolve(name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = class.names().map(PropertyName::as_str).collect();
-        let message = format!(
-            "{} has no property {name:?}; it has {}",
-            class.id,
-            known.join(", ")
-        );
-        Failure::new(ErrorCode::InvalidQuery, message)
-            .with("field", "property")
-            .with("class_id", class.id.as_str())
-            .with("properties", known)
-    })
+    let additional = || {
+        let name = name.parse().ok();
+        name.filter(|_| class.allows_additional_properties())
+    };
+    class
+        .resolve(name)
+        .cloned()
+        .or_else(additional)
+        .ok_or_else(|| {
+            let known: Vec<&str> = class.names().map(PropertyName::as_str).collect();
+            let message = format!(
+                "{} has no property {name:?}; it has {}",
+                class.id,
+                known.join(", ")
+            );
+            Failure::new(ErrorCode::InvalidQuery, message)
+                .with("field", "property")
+                .with("class_id", class.id.as_str())
+                .with("properties", known)
+        })
 }
 
 /// Looks at the first instances; how many, and whether these are all.
@@ -122,7 +147,7 @@ async fn look(
     api: &Api,
     reading: &Reading,
     class: &Class,
-    tallies: &mut IndexMap<PropertyName, Tally>,
+    tallies: &mut Tallies,
 ) -> Result<(usize, bool), Failure> {
     let graph = &api.engine.graph;
     let mut sampled = 0;
@@ -135,15 +160,37 @@ async fn look(
         for version in &page.versions {
             if let (Entity::Instance(at), Some(data)) = (&version.entity, &version.data) {
                 after = Some(at.id.as_str().to_owned());
-                let properties: Properties = data.read()?;
-                for (name, tally) in &mut *tallies {
-                    tally.take(properties.get(name));
-                }
+                tallies.take(&data.read()?);
             }
         }
         sampled += page.versions.len();
         if !page.more || page.versions.is_empty() || sampled == SAMPLE {
             return Ok((sampled, !page.more));
+        }
+    }
+}
+
+/// What was counted of each property.
+struct Tallies {
+    known: IndexMap<PropertyName, Tally>,
+    /// Whether properties that are met are counted, too.
+    is_open: bool,
+    left_out: HashSet<PropertyName>,
+}
+
+impl Tallies {
+    fn take(&mut self, properties: &Properties) {
+        if self.is_open {
+            for name in properties.keys() {
+                if self.known.len() < PROPERTIES {
+                    self.known.entry(name.clone()).or_default();
+                } else if !self.known.contains_key(name) {
+                    self.left_out.insert(name.clone());
+                }
+            }
+        }
+        for (name, tally) in &mut self.known {
+            tally.take(properties.get(name));
         }
     }
 }

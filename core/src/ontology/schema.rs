@@ -100,6 +100,10 @@ impl Schema {
         inherit::contradictions(self, &self.declared, class)
     }
 
+    pub(super) fn classes(&self) -> &Classes {
+        &self.declared
+    }
+
     fn is_parent(&self, class: &ClassName) -> bool {
         let mut parents = self.declared.values().filter_map(|it| it.parent.as_ref());
         parents.any(|parent| parent == class)

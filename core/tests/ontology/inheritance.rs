@@ -37,6 +37,35 @@ fn get<'a>(schema: &'a Schema, id: &str) -> &'a Class {
 }
 
 #[test]
+fn a_resolved_definition_stands_alone_and_means_the_same() {
+    let schema = schema(&[EMPLOYEE, PERSON, PARTY]);
+    let of = |class: &str| schema.resolved_definition(&class.parse().unwrap()).unwrap();
+    let resolved = of("Employee").unwrap();
+    assert!(resolved.as_str().contains(r#""parent_class":"Person""#));
+    let alone = resolved.as_str().replace(r#""parent_class":"Person","#, "");
+    let alone = class(&alone);
+    let employee = get(&schema, "Employee");
+    let members =
+        |class: &Class| -> Vec<String> { class.names().map(ToString::to_string).collect() };
+    assert_eq!(members(&alone), members(employee));
+    for data in [
+        r#"{"party_id":"e1","이름":"Kim","boss":"Employee/e2"}"#,
+        r#"{"party_id":"e","name":"K"}"#,
+        r#"{"party_id":"e","name":"Kim Yuna Kim"}"#,
+        r#"{"party_id":"e","name":"Kim","knows":["Person/p"],"email":"x"}"#,
+        r#"{"name":"Kim"}"#,
+    ] {
+        let told = |class: &Class| match create(class, data) {
+            Ok(made) => Ok((made.id, made.properties)),
+            Err(refusal) => Err(refusal.detail),
+        };
+        assert_eq!(told(&alone), told(employee), "{data}");
+    }
+    assert_eq!(of("Party").unwrap(), class(PARTY).definition, "as written");
+    assert!(of("Nothing").is_none());
+}
+
+#[test]
 fn a_class_has_what_its_parents_have() {
     let schema = schema(&[EMPLOYEE, PERSON, PARTY]);
     let employee = get(&schema, "Employee");

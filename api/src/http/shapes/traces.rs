@@ -46,6 +46,8 @@ pub(crate) struct SampleValues {
     pub(crate) complete: bool,
     /// How many are looked at most.
     pub(crate) sample_limit: u64,
+    /// How many additional properties the sample has besides those listed.
+    pub(crate) properties_left_out: Option<u64>,
     pub(crate) properties: Vec<PropertyValues>,
 }
 

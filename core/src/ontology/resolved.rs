@@ -1,0 +1,146 @@
+//! A class written out with what it has from its parents.
+
+use super::{Schema, inherit::ancestors};
+use crate::{
+    json::{Json, entries, items, object},
+    name::ClassName,
+};
+
+/// The lists of members that a definition has.
+const LISTS: [&str; 2] = ["properties", "relationships"];
+
+/// What a member has from the parent's member of the same name where it says nothing itself.
+const INHERITED: [&str; 7] = [
+    "label",
+    "description",
+    "default",
+    "constraints",
+    "integrity",
+    "inverse_predicate",
+    "inverse_label",
+];
+
+/// What holds as soon as one of them says so.
+const FLAGS: [&str; 3] = ["required", "primaryKey", "primary_key"];
+
+type Fields = Vec<(String, Json)>;
+
+/// A member as it is written, and the list that it is in.
+struct Written {
+    list: &'static str,
+    name: String,
+    fields: Fields,
+}
+
+impl Schema {
+    /// The definition of a class with the members of its parents in it, those of the parents first.
+    /// A member that several of them declare is there once.
+    pub fn resolved_definition(
+        &self,
+        class: &ClassName,
+    ) -> Result<Option<Json>, serde_json::Error> {
+        let Some(own) = self.declared(class) else {
+            return Ok(None);
+        };
+        let above = ancestors(self.classes(), class);
+        if above.is_empty() {
+            return Ok(Some(own.definition.clone()));
+        }
+        let mut members: Vec<Written> = Vec::new();
+        for class in above.into_iter().rev().chain([own]) {
+            for member in written(&class.definition) {
+                take(&mut members, member)?;
+            }
+        }
+        let mut fields = entries(&own.definition).unwrap_or_default();
+        for list in LISTS {
+            let of_list = members.iter().filter(|member| member.list == list);
+            let of_list: Vec<Json> = of_list
+                .map(|member| of_fields(&member.fields))
+                .collect::<Result<_, _>>()?;
+            if !of_list.is_empty() {
+                put(&mut fields, list, Json::of(&of_list)?);
+            }
+        }
+        of_fields(&fields).map(Some)
+    }
+}
+
+/// The members of a definition.
+fn written(definition: &Json) -> Vec<Written> {
+    let fields = entries(definition).unwrap_or_default();
+    let mut members = Vec::new();
+    for list in LISTS {
+        let of_list = get(&fields, list).and_then(items).unwrap_or_default();
+        for fields in of_list.iter().filter_map(entries) {
+            let name = get(&fields, "name").or_else(|| get(&fields, "predicate"));
+            if let Some(name) = name.and_then(Json::as_string) {
+                members.push(Written { list, name, fields });
+            }
+        }
+    }
+    members
+}
+
+/// Puts a member below those of the parents.
+fn take(members: &mut Vec<Written>, own: Written) -> Result<(), serde_json::Error> {
+    let Some(above) = members.iter_mut().find(|above| above.name == own.name) else {
+        members.push(own);
+        return Ok(());
+    };
+    let fields = if above.list == own.list && is_same_type(&above.fields, &own.fields) {
+        below(&above.fields, own.fields)?
+    } else {
+        own.fields
+    };
+    above.list = own.list;
+    above.fields = fields;
+    Ok(())
+}
+
+fn is_same_type(above: &Fields, own: &Fields) -> bool {
+    let kind = |fields: &Fields| get(fields, "type").and_then(Json::as_string);
+    let (above, own) = (kind(above), kind(own));
+    let plain = |kind: &Option<String>| kind.as_ref().map(|it| it.replace("xsd:", ""));
+    plain(&above) == plain(&own)
+}
+
+fn below(above: &Fields, mut own: Fields) -> Result<Fields, serde_json::Error> {
+    for (key, value) in above {
+        let key = key.as_str();
+        let said = get(&own, key);
+        if FLAGS.contains(&key) {
+            if value.as_str() == "true" {
+                put(&mut own, key, value.clone());
+            }
+        } else if let (Some(said), "constraints") = (said, key) {
+            let mut both = entries(said).unwrap_or_default();
+            for (rule, bound) in entries(value).unwrap_or_default() {
+                if get(&both, &rule).is_none() {
+                    both.push((rule, bound));
+                }
+            }
+            let both = of_fields(&both)?;
+            put(&mut own, key, both);
+        } else if said.is_none() && INHERITED.contains(&key) {
+            put(&mut own, key, value.clone());
+        }
+    }
+    Ok(own)
+}
+
+fn get<'a>(fields: &'a Fields, key: &str) -> Option<&'a Json> {
+    let mut fields = fields.iter();
+    fields.find_map(|(name, value)| (name == key).then_some(value))
+}
+
+fn put(fields: &mut Fields, key: &str, value: Json) {
+    match fields.iter_mut().find(|(name, _)| name == key) {
+        Some((_, known)) => *known = value,
+        None => fields.push((key.to_owned(), value)),
+    }
+}
+
+fn of_fields(fields: &Fields) -> Result<Json, serde_json::Error> {
+    object(fields.iter().map(|(key, value)| (key.as_str(), value)))
+}
