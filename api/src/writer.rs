@@ -10,6 +10,7 @@ mod history;
 mod look;
 mod recent;
 mod reflect;
+mod replay;
 mod scribe;
 mod snapshot;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     guard::Guards,
     id::{CommandId, LogPosition, StreamId},
+    idempotency::IdempotencyKey,
     model::CommandEntry,
     name::DatabaseName,
     port::{clock::Clock, log::Log, registry::WriteModel},
@@ -100,11 +102,22 @@ struct Ports {
     followed: Arc<Notify>,
 }
 
-type Answer = Result<Receipt, Refusal>;
+/// A command that stands in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accepted {
+    /// The answer.
+    pub receipt: Receipt,
+    /// Whether it was accepted before, and this is its first answer again.
+    pub is_replay: bool,
+}
+
+type Answer = Result<Accepted, Refusal>;
 
 /// A command that waits for its answer.
 struct Request {
     command: Command,
+    /// What names the command in place of its id.
+    key: Option<IdempotencyKey>,
     digest: String,
     answer: oneshot::Sender<Answer>,
 }
@@ -158,7 +171,17 @@ impl Writer {
     }
 
     /// Decides a command and, when it is accepted, puts it into the log; answers after the PUT.
-    pub async fn submit(&self, command: Command) -> Answer {
+    pub async fn submit(&self, command: Command) -> Result<Receipt, Refusal> {
+        Ok(self.submit_keyed(command, None).await?.receipt)
+    }
+
+    /// [`Writer::submit`] of a command that a key names: it gets the id that the key stands for in
+    /// the generation of the database that the decision is made in.
+    pub async fn submit_keyed(
+        &self,
+        command: Command,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Accepted, Refusal> {
         let internal = |error| Refusal::new(ErrorCode::Internal, format!("no digest: {error}"));
         let digest = command.action.digest(&command.database).map_err(internal)?;
         let may_create = matches!(command.action, Action::CreateDatabase { .. });
@@ -166,6 +189,7 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let request = Request {
             command,
+            key,
             digest,
             answer,
         };
@@ -260,6 +284,24 @@ impl Writer {
         }
     }
 
+    /// The receipt of the command that a key names in the newest generation of a database.
+    pub async fn receipt_of_key(
+        &self,
+        database: &DatabaseName,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Receipt>, Refusal> {
+        let Some(stream) = self.newest(database).await? else {
+            return Ok(None);
+        };
+        for id in key_ids(key, &stream) {
+            let receipt = self.receipt(id).await?;
+            if let Some(receipt) = receipt.filter(|receipt| receipt.stream == stream) {
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
+    }
+
     /// Brings the registry up to the end of every log, sealed ones too; whether any was behind
     /// without a task that follows it.
     pub async fn catch_up(&self) -> Result<bool, Refusal> {
@@ -286,16 +328,18 @@ impl Writer {
         Ok(self.shared.ports.log.streams().await?)
     }
 
+    /// The log of a database's newest generation, if there is any.
+    async fn newest(&self, database: &DatabaseName) -> Result<Option<StreamId>, Refusal> {
+        let mut streams = self.streams().await?.into_iter();
+        Ok(streams.rfind(|stream| stream.database == *database))
+    }
+
     /// The task of a database; made when there is a log, or when there is to be one.
     async fn scribe(&self, database: &DatabaseName, may_create: bool) -> Result<Scribe, Refusal> {
         if let Some(scribe) = self.known(database) {
             return Ok(scribe);
         }
-        let stream = self
-            .streams()
-            .await?
-            .into_iter()
-            .rfind(|stream| stream.database == *database);
+        let stream = self.newest(database).await?;
         if stream.is_none() && !may_create {
             return Err(database_not_found(database));
         }
@@ -340,6 +384,11 @@ impl Ports {
 
     /// The receipt of a command that is in the log.
     async fn receipt_of(&self, entry: &CommandEntry) -> Result<Receipt, Refusal> {
+        to_receipt(&entry.stream, &self.envelopes_of(entry).await?)
+    }
+
+    /// The envelopes of a command that is in the log.
+    async fn envelopes_of(&self, entry: &CommandEntry) -> Result<Vec<Envelope>, Refusal> {
         let mut envelopes = Vec::new();
         let mut next = entry.position;
         while next <= entry.last {
@@ -356,9 +405,21 @@ impl Ports {
                 envelopes.push(parse(&entry.stream, record.position, &record.line)?);
             }
         }
-        decide::receipt(&entry.stream, &envelopes)
-            .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
+        Ok(envelopes)
     }
+}
+
+fn to_receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Receipt, Refusal> {
+    decide::receipt(stream, envelopes)
+        .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
+}
+
+/// The ids that a command of a key may have in a log. The second is that of logs which an earlier
+/// build wrote: it did not tell generations apart.
+fn key_ids(key: &IdempotencyKey, stream: &StreamId) -> Vec<CommandId> {
+    let mut ids = vec![key.command_in(stream), key.command_in_any(&stream.database)];
+    ids.dedup();
+    ids
 }
 
 fn parse(stream: &StreamId, position: LogPosition, line: &[u8]) -> Result<Envelope, StoreError> {

@@ -169,8 +169,9 @@ async fn a_discarded_command_stays_failed() {
     let mut discards = Vec::new();
     for position in [first, last] {
         let path = format!("/dead-letters/demo/instance_worker/{position}/discard");
-        let given_up = server.post(&path, json!({})).await.expect(202);
-        discards.push(given_up.body["command_id"].as_str().unwrap().to_owned());
+        let given_up = discard(&server, &path).await.expect(202);
+        assert_eq!(given_up.header("idempotent-replayed"), "");
+        discards.push((path, given_up.body));
     }
     assert_eq!(status(&server, &command).await["status"], "RETRYING");
     // A retry of the other took effect before its discard: nothing was given up.
@@ -182,11 +183,17 @@ async fn a_discarded_command_stays_failed() {
     record(&server, last, Outcome::Done).await;
 
     server.start_workers();
-    for discard in &discards {
+    for (path, first) in &discards {
+        let command = first["command_id"].as_str().unwrap();
         server
-            .get(&format!("/databases/demo?at_least={discard}"))
+            .get(&format!("/databases/demo?at_least={command}"))
             .await
             .expect(200);
+        // Its letter is gone since, and its key is known.
+        let again = discard(&server, path).await.expect(202);
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(&again.body, first);
+        server.post(path, json!({})).await.expect(404);
     }
     assert_eq!(status(&server, &after).await["status"], "COMPLETED");
     let told = status(&server, &command).await;
@@ -203,6 +210,12 @@ async fn a_discarded_command_stays_failed() {
     let again = keyed(&server, bulk, &body, Some(20)).await.expect(202);
     assert_eq!(again.body["status"], "FAILED");
     assert_eq!(again.body["command_id"], command.as_str());
+}
+
+/// Gives the event of a path up, under a key of the path's own.
+async fn discard(server: &Server, path: &str) -> Answer {
+    let request = server.request("POST", path).header("idempotency-key", path);
+    server.send(request.json(&json!({"reason": "known"}))).await
 }
 
 async fn list(server: &Server, branch: &str, timeout: u8) -> Answer {
@@ -252,12 +265,16 @@ async fn a_child_of_a_past_branch_waits_for_the_overlay_below_it() {
 }
 
 #[tokio::test]
-async fn a_retried_branch_command_gets_its_first_answer() {
+async fn a_retried_branch_command_gets_its_first_answer_while_the_branch_is_there() {
     let server = Server::start().await.with_demo().await;
     let branches = "/databases/demo/branches";
     let body = json!({"name": "work"});
     let first = keyed(&server, branches, &body, None).await.expect(200);
     assert_eq!(first.body["data"]["from_branch"], "main");
+    let rebase = format!("{branches}/work/rebase");
+    server.post(&rebase, json!({})).await.expect(200);
+    let again = keyed(&server, branches, &body, None).await.expect(200);
+    assert_eq!(again.body, first.body, "a rebased branch is the same");
     let delete = || {
         let request = server.request("DELETE", &format!("{branches}/work"));
         server.send(request.header("idempotency-key", "the-delete"))
@@ -265,16 +282,18 @@ async fn a_retried_branch_command_gets_its_first_answer() {
     let deleted = delete().await.expect(200);
     assert_eq!(deleted.body["data"]["name"], "work");
     let end = log_end(&server).await;
-    let again = keyed(&server, branches, &body, None).await.expect(200);
-    assert_eq!(again.body, first.body);
+    let again = keyed(&server, branches, &body, None).await.expect(409);
+    assert_eq!(again.code(), "deleted");
+    let position = &first.body["data"]["position"];
+    assert_eq!(&again.body["detail"]["position"], position);
     assert_eq!(log_end(&server).await, end);
 
     // Under the same name another branch is there now: neither first answer tells of it.
     server.post(branches, body.clone()).await.expect(200);
     let end = log_end(&server).await;
     assert_eq!(delete().await.expect(200).body, deleted.body);
-    let again = keyed(&server, branches, &body, None).await.expect(200);
-    assert_eq!(again.body, first.body);
+    let again = keyed(&server, branches, &body, None).await.expect(409);
+    assert_eq!(&again.body["detail"]["position"], position);
     assert_eq!(log_end(&server).await, end);
     let listed = server.get(branches).await.expect(200);
     assert!(listed.text.contains("\"work\""), "{}", listed.text);

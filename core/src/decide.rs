@@ -7,6 +7,7 @@
 mod branches;
 mod classes;
 mod databases;
+mod gone;
 mod instances;
 mod need;
 mod receipt;
@@ -15,6 +16,7 @@ mod state;
 mod tests;
 
 pub use branches::{Plan, common, plan};
+pub use gone::is_gone;
 pub use need::{Changes, LiveInstances, Need};
 pub use receipt::{Receipt, UnreadableCommand, receipt};
 pub use state::{Mark, WriteState, schema_of};

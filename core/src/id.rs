@@ -149,21 +149,11 @@ impl FromStr for StreamId {
     }
 }
 
-/// The id of a command, chosen by the client or derived from its `Idempotency-Key`.
+/// The id of a command: made anew, or derived from the request's `Idempotency-Key`
+/// ([`crate::idempotency`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommandId(pub Uuid);
-
-impl CommandId {
-    /// The id that an `Idempotency-Key` stands for, within one principal and database.
-    pub fn from_idempotency_key(principal: &str, database: &DatabaseName, key: &str) -> Self {
-        let name = format!(
-            "spice:idempotency:{}:{principal}:{database}:{key}",
-            principal.len()
-        );
-        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
-    }
-}
 
 impl fmt::Display for CommandId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

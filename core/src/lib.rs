@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod guard;
 pub mod id;
+pub mod idempotency;
 pub mod json;
 pub mod lineage;
 pub mod merge;

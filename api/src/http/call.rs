@@ -21,6 +21,7 @@ use spice_core::{
     command::{Action, Command, Origin},
     error::{ErrorCode, Violation},
     id::CommandId,
+    idempotency::IdempotencyKey,
     json::Json,
     name::{BranchName, DatabaseName},
 };
@@ -252,16 +253,16 @@ impl Call {
         ))
     }
 
-    /// A command of this request: its id comes from `Idempotency-Key` when there is one.
+    /// A command of this request. When the request has an `Idempotency-Key` ([`Call::key`]), the
+    /// writer gives the command the id that the key stands for.
     pub(crate) fn command(
         &self,
         database: DatabaseName,
         action: Action,
         client: Option<Json>,
-    ) -> Result<Command, Failure> {
-        let id = self.keyed_id(&database)?;
-        let id = id.unwrap_or_else(|| CommandId(Uuid::now_v7()));
-        Ok(Command {
+    ) -> Command {
+        let id = CommandId(Uuid::now_v7());
+        Command {
             id,
             database,
             action,
@@ -272,11 +273,11 @@ impl Call {
                 traceparent: self.traceparent(),
                 client,
             },
-        })
+        }
     }
 
-    /// The id that `Idempotency-Key` gives this request's command, when there is one.
-    pub(crate) fn keyed_id(&self, database: &DatabaseName) -> Result<Option<CommandId>, Failure> {
+    /// The `Idempotency-Key`, when there is one.
+    pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, Failure> {
         let Some(value) = self.headers.get("idempotency-key") else {
             return Ok(None);
         };
@@ -287,8 +288,7 @@ impl Call {
                 "Idempotency-Key is 1 to 255 visible ASCII characters",
             ));
         }
-        let id = CommandId::from_idempotency_key(PRINCIPAL, database, key);
-        Ok(Some(id))
+        Ok(Some(IdempotencyKey::new(PRINCIPAL, key)))
     }
 
     /// `traceparent`, when it is one: `00-<32 hex>-<16 hex>-<2 hex>`, versions to come included.

@@ -1,10 +1,15 @@
 //! What is parked: listing, looking at, trying again, giving up.
 
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use spice_core::{
-    command::Action, id::LogPosition, json::Json, name::DatabaseName, port::registry::DeadLetter,
+    command::Action,
+    envelope::EventType,
+    id::{EventId, LogPosition},
+    json::Json,
+    name::DatabaseName,
+    port::registry::DeadLetter,
 };
 
 use crate::http::{
@@ -12,6 +17,7 @@ use crate::http::{
     bodies::DiscardBody,
     call::Call,
     failure::Failure,
+    read::read_envelope,
 };
 
 #[derive(Serialize)]
@@ -77,16 +83,59 @@ pub(crate) async fn retry(mut call: Call) -> Answer {
 
 pub(crate) async fn discard(mut call: Call) -> Answer {
     let body: Option<DiscardBody> = call.optional_json().await?;
-    let letter = find(&call).await?;
-    let action = Action::DiscardEvent {
-        handler: letter.handler,
-        event_id: letter.event_id,
-        event_position: letter.position,
-        aggregate_id: letter.aggregate_id,
-        reason: body.map(|body| body.reason).unwrap_or_default(),
+    let database = call.database()?;
+    let reason = body.map(|body| body.reason).unwrap_or_default();
+    let given_up = match given_up(&call, &database).await? {
+        Some(given_up) => given_up,
+        None => GivenUp::of(find(&call).await?),
     };
-    let submitted = call.submit(letter.stream.database, action, None).await?;
+    let action = Action::DiscardEvent {
+        handler: given_up.handler,
+        event_id: given_up.event_id,
+        event_position: given_up.event_position,
+        aggregate_id: given_up.aggregate_id,
+        reason,
+    };
+    let submitted = call.submit(database, action, None).await?;
     submitted.command_result(StatusCode::OK, "the event is given up for this handler")
+}
+
+/// The event that a discard is about, as the log keeps it.
+#[derive(Deserialize)]
+struct GivenUp {
+    handler: String,
+    event_id: EventId,
+    event_position: LogPosition,
+    aggregate_id: String,
+}
+
+impl GivenUp {
+    fn of(letter: DeadLetter) -> Self {
+        Self {
+            handler: letter.handler,
+            event_id: letter.event_id,
+            event_position: letter.position,
+            aggregate_id: letter.aggregate_id,
+        }
+    }
+}
+
+/// The event that this request gave up when it came before: its letter is gone since. None for
+/// another event than the path's, which the writer then refuses under this key.
+async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp>, Failure> {
+    let Some(receipt) = call.receipt_before(database).await? else {
+        return Ok(None);
+    };
+    if receipt.event_type != EventType::DiscardEventRequested {
+        return Ok(None);
+    }
+    let log = &call.api.engine.log;
+    let records = log.read(&receipt.stream, receipt.position, 1).await?;
+    let line = records.first().map_or(&[][..], |record| &record.line);
+    let given_up: GivenUp = read_envelope(line)?.data.read()?;
+    let (handler, position) = (call.segment(4)?, call.segment(5)?);
+    let is_same = given_up.handler == handler && given_up.event_position.to_string() == position;
+    Ok(is_same.then_some(given_up))
 }
 
 /// The dead letter that the path names, in the log of the database that lives now.

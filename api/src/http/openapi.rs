@@ -187,6 +187,7 @@ fn headers(is_command: bool) -> Value {
     let mut headers = json!({"X-Request-Id": header("RequestId")});
     if is_command {
         headers["Preference-Applied"] = header("PreferenceApplied");
+        headers["Idempotent-Replayed"] = header("IdempotentReplayed");
     }
     headers
 }
@@ -202,6 +203,9 @@ fn known_headers() -> Value {
     json!({
         "RequestId": text("The id of the request: the client's, or ours."),
         "PreferenceApplied": text("`wait`, when the client preferred to wait."),
+        "IdempotentReplayed": text(
+            "`true`, when the same `Idempotency-Key` came before and this is the first answer again."
+        ),
         "RetryAfter": text("After how many seconds to try again."),
     })
 }

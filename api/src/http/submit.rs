@@ -11,12 +11,11 @@ use spice_core::{
     command::{Action, Command},
     decide::Receipt,
     error::{ErrorCode, Refusal},
-    id::CommandId,
+    idempotency::IdempotencyKey,
     json::Json,
     name::DatabaseName,
 };
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::{
     http::{
@@ -26,6 +25,7 @@ use crate::{
         failure::Failure,
     },
     status::State,
+    writer::Accepted,
 };
 
 /// The longest wait that `Prefer` may ask for.
@@ -36,6 +36,8 @@ const USUAL_WAIT: u64 = 30;
 /// An accepted command, and how far it had come when the wait was over.
 pub(crate) struct Submitted {
     pub(crate) receipt: Receipt,
+    /// Whether this is the first answer again.
+    pub(crate) is_replay: bool,
     pub(crate) state: State,
     /// When the wait that was preferred is over, if it was honoured.
     pub(crate) deadline: Option<Instant>,
@@ -62,7 +64,8 @@ impl Call {
         action: Action,
         client: Option<Json>,
     ) -> Result<Submitted, Failure> {
-        self.send(self.command(database, action, client)?).await
+        let command = self.command(database, action, client);
+        self.send(command, self.key()?).await
     }
 
     /// [`Call::submit`] of one of several commands of a request: an `Idempotency-Key` gives each
@@ -73,9 +76,9 @@ impl Call {
         action: Action,
         part: &str,
     ) -> Result<Submitted, Failure> {
-        let mut command = self.command(database, action, None)?;
-        command.id = part_of(command.id, part);
-        self.send(command).await
+        let command = self.command(database, action, None);
+        let key = self.key()?.map(|key| key.part(part));
+        self.send(command, key).await
     }
 
     /// What [`Call::submit_part`] was answered when this request came before; nothing without an
@@ -85,45 +88,72 @@ impl Call {
         database: &DatabaseName,
         part: &str,
     ) -> Result<Option<Receipt>, Failure> {
-        match self.keyed_id(database)? {
+        let key = self.key()?.map(|key| key.part(part));
+        self.receipt_of(database, key).await
+    }
+
+    /// What [`Call::submit`] was answered when this request came before; nothing without an
+    /// `Idempotency-Key`.
+    pub(crate) async fn receipt_before(
+        &self,
+        database: &DatabaseName,
+    ) -> Result<Option<Receipt>, Failure> {
+        let key = self.key()?;
+        self.receipt_of(database, key).await
+    }
+
+    async fn receipt_of(
+        &self,
+        database: &DatabaseName,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Option<Receipt>, Failure> {
+        match key {
             None => Ok(None),
-            Some(id) => Ok(self.api.engine.writer.receipt(part_of(id, part)).await?),
+            Some(key) => {
+                let writer = &self.api.engine.writer;
+                Ok(writer.receipt_of_key(database, &key).await?)
+            }
         }
     }
 
-    async fn send(&self, command: Command) -> Result<Submitted, Failure> {
-        let receipt = self
+    async fn send(
+        &self,
+        command: Command,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Submitted, Failure> {
+        let accepted = self
             .api
-            .accept(command)
+            .accept(command, key)
             .await
             .map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
         let Some(limit) = self.preferred_wait() else {
-            return Ok(Submitted::pending(receipt));
+            return Ok(Submitted::pending(accepted));
         };
         let deadline = Instant::now() + limit;
-        Ok(match self.api.wait_final(&receipt, limit).await {
+        Ok(match self.api.wait_final(&accepted.receipt, limit).await {
             Ok(state) => Submitted {
-                receipt,
+                receipt: accepted.receipt,
+                is_replay: accepted.is_replay,
                 state,
                 deadline: Some(deadline),
             },
             // It is in the log, whoever can tell how far the projections are.
             Err(error) => {
-                let command_id = receipt.command_id;
+                let command_id = accepted.receipt.command_id;
                 tracing::warn!(%command_id, %error, "accepted, and not waited for");
-                Submitted::pending(receipt)
+                Submitted::pending(accepted)
             }
         })
     }
 }
 
-fn part_of(command: CommandId, part: &str) -> CommandId {
-    CommandId(Uuid::new_v5(&command.0, part.as_bytes()))
-}
-
 impl Api {
-    async fn accept(&self, command: Command) -> Result<Receipt, Refusal> {
-        let outcome = self.engine.writer.submit(command).await;
+    async fn accept(
+        &self,
+        command: Command,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Accepted, Refusal> {
+        let outcome = self.engine.writer.submit_keyed(command, key).await;
         match &outcome {
             Ok(_) => self.metrics.accepted(),
             Err(refusal) => self.metrics.refused(refusal.code.as_str()),
@@ -133,9 +163,10 @@ impl Api {
 }
 
 impl Submitted {
-    fn pending(receipt: Receipt) -> Self {
+    fn pending(accepted: Accepted) -> Self {
         Self {
-            receipt,
+            receipt: accepted.receipt,
+            is_replay: accepted.is_replay,
             state: State::Pending,
             deadline: None,
         }
@@ -154,8 +185,12 @@ impl Submitted {
         }
     }
 
-    /// Tells that the preference was honoured, when there was one.
+    /// Says in headers that the preference was honoured, when there was one, and that the answer is
+    /// a repeated one, when it is.
     pub(crate) fn finish(&self, mut response: Response) -> Response {
+        if self.is_replay {
+            mark_replay(&mut response);
+        }
         if self.deadline.is_some() {
             response.headers_mut().insert(
                 HeaderName::from_static("preference-applied"),
@@ -180,6 +215,14 @@ impl Submitted {
         };
         Ok(self.finish(answer::json(self.code(finished), &shape)?))
     }
+}
+
+/// Says in a header that an answer is the first one again.
+pub(crate) fn mark_replay(response: &mut Response) {
+    response.headers_mut().insert(
+        HeaderName::from_static("idempotent-replayed"),
+        HeaderValue::from_static("true"),
+    );
 }
 
 /// `{"message": …, <the fields of result>}`, without a tree in between.

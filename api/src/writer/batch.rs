@@ -14,7 +14,7 @@ use spice_core::{
 };
 
 use super::{
-    Request,
+    Accepted, Answer, Request,
     append::Appended,
     fetch::{self, Rounds},
     scribe::Task,
@@ -68,6 +68,8 @@ impl Task {
             );
             return Vec::new();
         }
+        let mut requests = requests;
+        self.name(&mut requests);
         if let Err(requests) = self.turn_generation(requests).await {
             return requests;
         }
@@ -75,7 +77,7 @@ impl Task {
     }
 
     /// Decides and appends; a request to make a deleted database opens its next log first.
-    async fn turn_generation(&mut self, requests: Vec<Request>) -> Result<(), Vec<Request>> {
+    async fn turn_generation(&mut self, mut requests: Vec<Request>) -> Result<(), Vec<Request>> {
         let sealed = self
             .state
             .as_ref()
@@ -98,6 +100,7 @@ impl Task {
                 let next = self.stream.next();
                 self.move_to(next.clone()).await;
                 self.state = Some(spice_core::decide::WriteState::empty(next));
+                self.name(&mut requests);
             }
         }
         let mark = self
@@ -165,17 +168,15 @@ impl Task {
         let mut accepted: Vec<Option<Receipt>> = Vec::with_capacity(draft.outcomes.len());
         for (request, outcome) in draft.outcomes {
             let answer = match outcome {
-                Outcome::Accepted(receipt) => Ok(receipt),
-                Outcome::Refused(refusal) => Err(refusal),
-                Outcome::Repeated(entry) => self.ports.receipt_of(&entry).await,
-                Outcome::SameAs(index) => accepted.get(index).cloned().flatten().ok_or_else(|| {
-                    Refusal::new(
-                        ErrorCode::Internal,
-                        "the first of two equal commands is gone",
-                    )
+                Outcome::Accepted(receipt) => Ok(Accepted {
+                    receipt,
+                    is_replay: false,
                 }),
+                Outcome::Refused(refusal) => Err(refusal),
+                Outcome::Repeated(entry) => self.replay(&request, &entry).await,
+                Outcome::SameAs(index) => same_as(accepted.get(index).cloned().flatten()),
             };
-            accepted.push(answer.as_ref().ok().cloned());
+            accepted.push(answer.as_ref().ok().map(|answer| answer.receipt.clone()));
             // A client that has gone away needs no answer; its command stands all the same.
             drop(request.answer.send(answer));
         }
@@ -252,31 +253,6 @@ impl Task {
             }
         }
         self.fetch(needs).await?;
-        Ok(known)
-    }
-
-    /// Which of these commands stand in the log already.
-    async fn known(
-        &mut self,
-        requests: &[Request],
-    ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
-        if !self.ports.settings.guards.has(Guard::EventIdLookup) {
-            return Ok(HashMap::new());
-        }
-        let mut known = HashMap::new();
-        let mut ids = Vec::new();
-        for request in requests {
-            match self.ports.recent.get(request.command.id) {
-                Some(entry) => drop(known.insert(entry.id, entry)),
-                None => ids.push(request.command.id),
-            }
-        }
-        let found = self.ports.model.commands(&ids).await?;
-        known.extend(found.into_iter().flatten().map(|entry| (entry.id, entry)));
-        if known.len() < requests.len() {
-            // What is not there must not be missing only because the registry was lost.
-            self.check_registry().await?;
-        }
         Ok(known)
     }
 
@@ -362,6 +338,20 @@ impl Draft {
             .chain(self.rest)
             .collect()
     }
+}
+
+/// The answer to a command that came twice within a batch.
+fn same_as(first: Option<Receipt>) -> Answer {
+    let lost = || {
+        Refusal::new(
+            ErrorCode::Internal,
+            "the first of two equal commands is gone",
+        )
+    };
+    Ok(Accepted {
+        receipt: first.ok_or_else(lost)?,
+        is_replay: true,
+    })
 }
 
 fn repeat(request: &Request, same: bool, keep_first: bool, first: Outcome) -> Outcome {

@@ -2,6 +2,7 @@
 //! registry that was thrown away.
 
 mod fetch;
+mod keys;
 
 use std::{
     collections::VecDeque,
@@ -13,7 +14,7 @@ use serde_json::json;
 use spice_core::{
     command::{Action, Command, Origin},
     envelope::{Envelope, EventType},
-    error::ErrorCode,
+    error::{ErrorCode, Refusal},
     guard::Guards,
     id::{CommandId, LogPosition, Sequence, StreamId},
     name::BranchName,
@@ -31,7 +32,7 @@ use spice_stores::{
 };
 use uuid::Uuid;
 
-use super::{Answer, Writer, WriterSettings};
+use super::{Receipt, Writer, WriterSettings};
 
 /// A clock that goes back and forth.
 struct Restless(Mutex<i64>);
@@ -191,8 +192,12 @@ fn stream() -> StreamId {
     StreamId::first("demo".parse().unwrap())
 }
 
-async fn submit(writer: &Writer, id: u128, action: Action) -> Answer {
-    let command = Command {
+async fn submit(writer: &Writer, id: u128, action: Action) -> Result<Receipt, Refusal> {
+    writer.submit(command(id, action)).await
+}
+
+fn command(id: u128, action: Action) -> Command {
+    Command {
         id: CommandId(Uuid::from_u128(id)),
         database: "demo".parse().unwrap(),
         action,
@@ -203,8 +208,7 @@ async fn submit(writer: &Writer, id: u128, action: Action) -> Answer {
             traceparent: None,
             client: None,
         },
-    };
-    writer.submit(command).await
+    }
 }
 
 fn create_database() -> Action {

@@ -5,6 +5,7 @@ mod branches;
 mod cells;
 mod class_deletion;
 mod databases;
+mod gone;
 mod histories;
 mod instances;
 mod many;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use proptest::prelude::*;
 use spice_core::{
     id::{AggregateId, AggregateType, CommandId, EventId, InstanceRef, LogPosition, StreamId},
+    idempotency::IdempotencyKey,
     name::{BranchName, ClassName, DatabaseName, InstanceId, InvalidName, PropertyName},
     naming::{instances_index, ontologies_index},
     time::Timestamp,
@@ -178,19 +179,29 @@ fn a_domain_event_has_the_id_of_the_contract() {
 }
 
 #[test]
-fn an_idempotency_key_means_one_command_within_principal_and_database() {
-    let (one, two): (DatabaseName, DatabaseName) = ("one".parse().unwrap(), "two".parse().unwrap());
-    let id = CommandId::from_idempotency_key("kim", &one, "k");
-    assert_eq!(id, CommandId::from_idempotency_key("kim", &one, "k"));
+fn an_idempotency_key_names_one_command_of_a_principal_in_a_generation_of_a_database() {
+    let key = |principal: &str, key: &str| IdempotencyKey::new(principal, key);
+    let one: StreamId = "one".parse().unwrap();
+    let id = key("kim", "k").command_in(&one);
+    assert_eq!(id, key("kim", "k").command_in(&one));
     for other in [
-        CommandId::from_idempotency_key("lee", &one, "k"),
-        CommandId::from_idempotency_key("kim", &two, "k"),
-        CommandId::from_idempotency_key("kim", &one, "K"),
-        CommandId::from_idempotency_key("kim:one", &one, "k"),
-        CommandId::from_idempotency_key("", &one, "kim:one:k"),
+        key("lee", "k").command_in(&one),
+        key("kim", "k").command_in(&"two".parse().unwrap()),
+        key("kim", "k").command_in(&one.next()),
+        key("kim", "k").command_in(&one.next().next()),
+        key("kim", "K").command_in(&one),
+        key("kim:one", "k").command_in(&one),
+        key("", "kim:one:k").command_in(&one),
+        key("kim", "k").part("x").command_in(&one),
+        key("kim", "k").part("").command_in(&one),
     ] {
         assert_ne!(id, other);
     }
+    // Logs that were written before hold these ids: they must not change.
+    assert_eq!(key("kim", "k").command_in_any(&one.database), id);
+    assert_eq!(id.to_string(), "c1d37eba-b873-5fd9-93e9-a8c619ee2412");
+    let part = key("kim", "k").part("x").command_in(&one);
+    assert_eq!(part.0, uuid::Uuid::new_v5(&id.0, b"x"));
 }
 
 #[test]

@@ -175,7 +175,9 @@ async fn carry_out(call: &Call, branch: BranchName, action: Action, dry_run: boo
 
 /// What would happen.
 async fn try_out(call: &Call, wish: Wish) -> Answer {
-    let command = call.command(wish.database, wish.action, None)?;
+    // Nothing is written under it, but a key that does not fit is refused all the same.
+    call.key()?;
+    let command = call.command(wish.database, wish.action, None);
     let plan = call
         .api
         .engine

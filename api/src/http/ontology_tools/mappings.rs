@@ -22,6 +22,7 @@ use crate::http::{
     call::Call,
     failure::Failure,
     read::{Reading, read_envelope},
+    submit::mark_replay,
     wait::Needs,
 };
 
@@ -111,7 +112,7 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     let branch = call.branch()?;
     let body: ImportBody = call.json().await?;
     let mut commands: Vec<Value> = Vec::new();
-    let mut completed = true;
+    let (mut completed, mut replayed) = (true, true);
     for change in changes(&call, body).await? {
         let action = Action::UpdateClass {
             branch: branch.clone(),
@@ -123,6 +124,7 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
         let submitted = call.submit_part(database.clone(), action, part).await;
         let submitted = submitted.map_err(|failure| failure.with("done", commands.clone()))?;
         completed &= submitted.is_completed();
+        replayed &= submitted.is_replay;
         commands.push(json!({
             "class_id": change.class,
             "command_id": submitted.receipt.command_id,
@@ -136,8 +138,13 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     } else {
         (StatusCode::ACCEPTED, "accepted")
     };
+    let is_replay = replayed && !commands.is_empty();
     let data = json!({"commands": commands, "count": commands.len()});
-    answer::api(status, word, "labels are set, one command a class", data)
+    let mut answer = answer::api(status, word, "labels are set, one command a class", data)?;
+    if is_replay {
+        mark_replay(&mut answer);
+    }
+    Ok(answer)
 }
 
 /// What is to change: all of it is checked before anything is written. A request that came before

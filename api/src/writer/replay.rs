@@ -1,0 +1,116 @@
+//! Commands that came before: which they are, and what they are answered.
+
+use std::collections::HashMap;
+
+use spice_core::{
+    decide::{Receipt, Stop, is_gone},
+    error::{ErrorCode, Refusal, StoreError},
+    guard::Guard,
+    id::CommandId,
+    model::CommandEntry,
+};
+
+use super::{
+    Accepted, Answer, Request,
+    fetch::{self, Rounds},
+    key_ids,
+    scribe::Task,
+    to_receipt,
+};
+
+impl Task {
+    /// Gives each command that a key names the id that the key stands for in this log.
+    pub(super) fn name(&self, requests: &mut [Request]) {
+        for request in requests {
+            if let Some(key) = &request.key {
+                request.command.id = key.command_in(&self.stream);
+            }
+        }
+    }
+
+    /// Which of these commands stand in the log already. A key says nothing of other generations of
+    /// the database.
+    pub(super) async fn known(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
+        if !self.ports.settings.guards.has(Guard::EventIdLookup) {
+            return Ok(HashMap::new());
+        }
+        let mut known = HashMap::new();
+        let mut asked = Vec::new();
+        for request in requests {
+            let own = request.command.id;
+            let ids = match &request.key {
+                None => vec![own],
+                Some(key) => key_ids(key, &self.stream),
+            };
+            for id in ids {
+                match self.ports.recent.get(id) {
+                    Some(entry) => self.take_known(&mut known, request, entry),
+                    None => asked.push((id, request)),
+                }
+            }
+        }
+        let ids: Vec<CommandId> = asked.iter().map(|(id, _)| *id).collect();
+        let found = self.ports.model.commands(&ids).await?;
+        for ((_, request), entry) in asked.into_iter().zip(found) {
+            if let Some(entry) = entry {
+                self.take_known(&mut known, request, entry);
+            }
+        }
+        if known.len() < requests.len() {
+            // What is not there must not be missing only because the registry was lost.
+            self.check_registry().await?;
+        }
+        Ok(known)
+    }
+
+    fn take_known(
+        &self,
+        known: &mut HashMap<CommandId, CommandEntry>,
+        request: &Request,
+        entry: CommandEntry,
+    ) {
+        let is_elsewhere = request.key.is_some() && entry.stream != self.stream;
+        if !is_elsewhere {
+            known.insert(request.command.id, entry);
+        }
+    }
+
+    /// The first answer again, unless nothing is left of what the command created.
+    pub(super) async fn replay(&mut self, request: &Request, entry: &CommandEntry) -> Answer {
+        let envelopes = self.ports.envelopes_of(entry).await?;
+        let receipt = to_receipt(&entry.stream, &envelopes)?;
+        let mut rounds = Rounds::default();
+        // A command that no key names is asked for by nobody but its own sender.
+        while request.key.is_some() {
+            let state = self.state.as_ref().ok_or_else(fetch::replaced)?;
+            match is_gone(state, &entry.stream, &envelopes) {
+                Ok(true) => return Err(gone(&receipt)),
+                Ok(false) => break,
+                Err(Stop::Refused(refusal)) => return Err(refusal),
+                Err(Stop::Needs(needs)) => {
+                    rounds.go_on(state, &needs)?;
+                    self.fetch(needs).await?;
+                }
+            }
+        }
+        Ok(Accepted {
+            receipt,
+            is_replay: true,
+        })
+    }
+}
+
+fn gone(receipt: &Receipt) -> Refusal {
+    let position = receipt.last;
+    let message = format!(
+        "the command of this Idempotency-Key was accepted at position {position}, and what it \
+         created has been deleted since; use another key to create something new"
+    );
+    Refusal::new(ErrorCode::Deleted, message)
+        .with("position", position.0)
+        .with("command_id", receipt.command_id.to_string())
+        .with("aggregate_id", receipt.aggregate.to_string())
+}

@@ -1,0 +1,78 @@
+//! What is left of what a command created.
+
+use super::{Need, Stop, WriteState};
+use crate::{
+    envelope::{Envelope, EventType, Kind},
+    id::{AggregateId, StreamId},
+    model::{AggregateState, ModelKey},
+};
+
+/// Entries that are asked for at a time.
+const STEP: usize = 1_000;
+
+/// Whether nothing is left of what a command created. Never for a command that did anything but
+/// create. What is there now under the same name, created by another command, does not count.
+pub fn is_gone(
+    state: &WriteState,
+    stream: &StreamId,
+    envelopes: &[Envelope],
+) -> Result<bool, Stop> {
+    let is_domain = |envelope: &&Envelope| envelope.metadata.kind == Kind::Domain;
+    let events: Vec<&Envelope> = envelopes.iter().filter(is_domain).collect();
+    if events.is_empty() || !events.iter().all(|event| creates(event.event_type)) {
+        return Ok(false);
+    }
+    let is_live = state.database().is_some_and(|database| database.live);
+    if !is_live || state.stream() != stream {
+        return Ok(true);
+    }
+    let mut needs = Vec::new();
+    for event in events {
+        match is_left(state, event) {
+            Ok(true) => return Ok(false),
+            Ok(false) => {}
+            Err(Stop::Needs(more)) => needs.extend::<Vec<Need>>(more),
+            Err(refused) => return Err(refused),
+        }
+        if needs.len() >= STEP {
+            break;
+        }
+    }
+    if needs.is_empty() {
+        Ok(true)
+    } else {
+        Err(Stop::Needs(needs))
+    }
+}
+
+fn creates(event_type: EventType) -> bool {
+    matches!(
+        event_type,
+        EventType::DatabaseCreated
+            | EventType::BranchCreated
+            | EventType::OntologyClassCreated
+            | EventType::InstanceCreated
+    )
+}
+
+/// Whether what an event created is there still.
+fn is_left(state: &WriteState, event: &Envelope) -> Result<bool, Stop> {
+    let (branch, key) = match &event.aggregate {
+        AggregateId::Database(_) => return Ok(true),
+        AggregateId::Branch(_, name) => {
+            // A rebase keeps the time of the creation.
+            let branch = state.live_branch(name);
+            return Ok(branch.is_some_and(|branch| branch.created_at == event.occurred_at));
+        }
+        AggregateId::OntologyClass(_, branch, class) => (branch, ModelKey::class(class)),
+        AggregateId::Instance(_, branch, class, id) => (branch, ModelKey::instance(class, id)),
+    };
+    let Some(branch) = state.live_branch(branch) else {
+        return Ok(false);
+    };
+    let Some(entry) = state.entry(branch, &key)? else {
+        return Ok(false);
+    };
+    let now: AggregateState = entry.value.read()?;
+    Ok(now.data.is_some() && now.created_at == event.occurred_at)
+}
