@@ -1,9 +1,11 @@
 //! Filters and orders over properties (contract §9): what they mean is defined here, once, for
 //! every adapter.
 
+mod conditions;
 pub(crate) mod decimal;
 pub(crate) mod key;
 pub(crate) mod moment;
+mod pattern;
 mod read;
 mod sort_key;
 pub mod words;
@@ -13,7 +15,12 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use self::key::Key;
-pub use self::{read::find_property, sort_key::SortKey};
+pub use self::{
+    conditions::Conditions,
+    pattern::{InvalidPattern, Pattern},
+    read::find_property,
+    sort_key::SortKey,
+};
 use crate::{json::Json, name::PropertyName, ontology::PropertyType};
 
 /// The name by which filters and orders mean the id itself.
@@ -30,25 +37,25 @@ pub struct Filter {
     pub operator: Operator,
 }
 
-/// What a filter asks of a value.
+/// What a filter asks of a value. Numbers compare by their digits, texts under NFC.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operator {
     /// Equal.
-    Eq(Value),
+    Eq(Json),
     /// Greater.
-    Gt(Value),
+    Gt(Json),
     /// Greater or equal.
-    Gte(Value),
+    Gte(Json),
     /// Less.
-    Lt(Value),
+    Lt(Json),
     /// Less or equal.
-    Lte(Value),
+    Lte(Json),
     /// Equal to one of these.
-    In(Vec<Value>),
+    In(Vec<Json>),
     /// Is there (and not null), and equal to none of these.
-    NotIn(Vec<Value>),
-    /// Matches a pattern: `%` any text, `_` any one character.
-    Like(String),
+    NotIn(Vec<Json>),
+    /// Matches a pattern.
+    Like(Pattern),
     /// Is there (and not null), or is not.
     Exists(bool),
 }
@@ -85,8 +92,8 @@ impl Filter {
     }
 
     fn passes(&self, key: &Key) -> bool {
-        let operand = |operand: &Value| Key::of(self.property_type, &Json::from(operand.clone()));
-        let ordered = |bound: &Value, accepts: fn(Ordering) -> bool| {
+        let operand = |operand: &Json| Key::of(self.property_type, operand);
+        let ordered = |bound: &Json, accepts: fn(Ordering) -> bool| {
             let bound = operand(bound);
             key.is_comparable(&bound) && accepts(key.cmp(&bound))
         };
@@ -99,7 +106,7 @@ impl Filter {
             Operator::Gte(bound) => ordered(bound, Ordering::is_ge),
             Operator::Lt(bound) => ordered(bound, Ordering::is_lt),
             Operator::Lte(bound) => ordered(bound, Ordering::is_le),
-            Operator::Like(pattern) => key.text().is_some_and(|text| like_matches(pattern, text)),
+            Operator::Like(pattern) => key.text().is_some_and(|text| pattern.matches(text)),
             Operator::Exists(wanted) => *wanted,
         }
     }
@@ -127,60 +134,8 @@ impl Order {
 }
 
 /// The order of two values of a property: numbers by their exact value, dates and times as
-/// instants, money by currency and then amount, strings by code point, `false` before `true`.
+/// instants, money by currency and then amount, strings by code point in NFC, `false` before `true`.
 /// Total for any two values.
 pub fn compare(property_type: PropertyType, left: &Json, right: &Json) -> Ordering {
     Key::of(property_type, left).cmp(&Key::of(property_type, right))
-}
-
-/// Whether a whole text matches a pattern: `%` stands for any text, `_` for any one character,
-/// everything else for itself, letter case included.
-pub fn like_matches(pattern: &str, text: &str) -> bool {
-    if !pattern.contains('_') {
-        return parts_match(pattern, text);
-    }
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut at, mut read) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while read < text.len() {
-        match pattern.get(at) {
-            Some('%') => {
-                retry = Some((at + 1, read));
-                at += 1;
-            }
-            Some(wanted) if *wanted == '_' || *wanted == text[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => {
-                let Some((after, skipped)) = retry else {
-                    return false;
-                };
-                retry = Some((after, skipped + 1));
-                at = after;
-                read = skipped + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '%')
-}
-
-/// The same for a pattern without `_`: its parts follow each other, the first and the last at the
-/// ends. Stores ask this of a hundred thousand texts at a time.
-fn parts_match(pattern: &str, text: &str) -> bool {
-    let Some((front, last)) = pattern.rsplit_once('%') else {
-        return pattern == text;
-    };
-    let (first, middle) = front.split_once('%').unwrap_or((front, ""));
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    for part in middle.split('%') {
-        let Some(at) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }

@@ -4,10 +4,14 @@
 use std::borrow::Cow;
 
 use icu_casemap::{CaseMapper, CaseMapperBorrowed};
-use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
+use icu_normalizer::{
+    ComposingNormalizer, ComposingNormalizerBorrowed,
+    properties::{CanonicalCombiningClassMap, CanonicalCombiningClassMapBorrowed},
+};
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
 const CASES: CaseMapperBorrowed<'static> = CaseMapper::new();
+const MARKS: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMap::new();
 
 /// The text in normalization form C: two texts that look the same to a reader, such as `é` as one
 /// character and as `e` with an accent, become the same text. Borrows a text that is in that form
@@ -50,6 +54,11 @@ fn fold_composed(text: &str) -> Cow<'_, str> {
             Cow::Owned(composed) => Cow::Owned(composed),
         },
     }
+}
+
+/// Whether a character only changes the one before it: an accent, a tone, a virama.
+pub fn is_mark(character: char) -> bool {
+    !character.is_ascii() && MARKS.get_u8(character) != 0
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! `cargo bench -p spice-stores --bench sqlite [graph] [documents] [registry]`.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss)]
 
+use serde_json::json;
 use spice_core::{
     guard::Guards,
     id::{BranchGeneration, CommandId, EventId, InstanceRef, LogPosition, Sequence, StreamId},
@@ -228,14 +229,14 @@ async fn bench_graph_reads(graph: &SqliteGraph) {
     }
     watch.rate(1_000);
     let remark = |number: u64| {
-        let value = format!("Carrier {number}").into();
+        let value = json!(format!("Carrier {number}")).into();
         filter("carrier", PropertyType::String, Operator::Eq(value))
     };
     let distance = |number: u64| {
         filter(
             "distance",
             PropertyType::Integer,
-            Operator::Eq(number.into()),
+            Operator::Eq(json!(number).into()),
         )
     };
     for filter in [remark(5), distance(77)] {
@@ -348,7 +349,7 @@ async fn bench_searches(documents: &SqliteDocuments) {
         }),
         ..plain.clone()
     };
-    let carrier = Operator::Eq("Carrier 5".into());
+    let carrier = Operator::Eq(json!("Carrier 5").into());
     let carrier = filter("carrier", PropertyType::String, carrier);
     let searches = [
         ("list, first page", plain.clone()),

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use spice_core::{
     error::{ErrorCode, Refusal},
     name::{ClassName, InstanceId, PropertyName},
     ontology::{Class, Relationship, Schema, Text},
-    query::{Filter, INSTANCE_ID, Operator},
+    query::{Conditions, Filter, INSTANCE_ID, Operator},
 };
 
 use crate::graph_query::request::{Direction, GraphRequest, HopRequest};
@@ -180,10 +179,7 @@ pub(super) fn class(schema: &Schema, field: &str, name: &str) -> Result<Arc<Clas
     })
 }
 
-fn parse(
-    class: &Class,
-    filters: Option<&serde_json::Map<String, Value>>,
-) -> Result<Vec<Filter>, Refusal> {
+fn parse(class: &Class, filters: Option<&Conditions>) -> Result<Vec<Filter>, Refusal> {
     filters.map_or_else(
         || Ok(Vec::new()),
         |filters| Filter::parse_all(class, filters),
@@ -194,11 +190,9 @@ fn parse(
 fn address(class: &Class, filters: &[Filter]) -> Option<InstanceId> {
     let equal = |property: &str| {
         filters.iter().find_map(|filter| match &filter.operator {
-            Operator::Eq(Value::String(text)) if filter.property.as_str() == property => {
-                Some(text.clone())
-            }
-            Operator::Eq(value @ Value::Number(_)) if filter.property.as_str() == property => {
-                Some(value.to_string())
+            Operator::Eq(value) if filter.property.as_str() == property => {
+                let text = value.as_string();
+                Some(text.unwrap_or_else(|| value.as_str().to_owned()))
             }
             _ => None,
         })

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use spice_core::query::Conditions;
 
 use super::plan::{EDGES, HOPS, LIMIT, NODES, PATHS};
 use crate::http::bodies;
@@ -17,7 +18,8 @@ pub(crate) struct GraphRequest {
     #[schemars(length(max = HOPS))]
     pub(crate) hops: Vec<HopRequest>,
     #[serde(default)]
-    pub(crate) filters: Option<Map<String, Value>>,
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub(crate) filters: Option<Conditions>,
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = LIMIT))]
     pub(crate) limit: u64,
@@ -56,7 +58,8 @@ pub(crate) struct HopRequest {
     #[serde(default)]
     pub(crate) direction: Direction,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) target_filters: Option<Map<String, Value>>,
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub(crate) target_filters: Option<Conditions>,
 }
 
 /// Along a reference, or against it.
@@ -86,7 +89,8 @@ impl Direction {
 pub(crate) struct SimpleRequest {
     pub(crate) class_name: String,
     #[serde(default)]
-    pub(crate) filters: Option<Map<String, Value>>,
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub(crate) filters: Option<Conditions>,
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = LIMIT))]
     pub(crate) limit: u64,

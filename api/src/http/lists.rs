@@ -6,7 +6,6 @@ mod steady;
 
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use spice_core::{
     error::{ErrorCode, StoreError},
     id::{InstanceRef, LogPosition},
@@ -16,7 +15,7 @@ use spice_core::{
         documents::{Document, Search},
         graph::{Entity, Version},
     },
-    query::{Filter, Order},
+    query::{Conditions, Filter, Order},
 };
 
 use self::order::Cursor;
@@ -56,7 +55,7 @@ struct OneInstance<'a> {
 /// What a list asks for, as far as it does not rest on the class.
 struct Wish<'a> {
     text: Option<&'a str>,
-    filter: Map<String, Value>,
+    filter: Conditions,
     order: Option<&'a str>,
     cursor: Option<&'a str>,
     limit: usize,
@@ -188,7 +187,7 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
     }
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let filter = match call.parameter("filter") {
-        None => Map::new(),
+        None => Conditions::default(),
         Some(text) => serde_json::from_str(text).map_err(|error| {
             Failure::new(
                 ErrorCode::InvalidQuery,

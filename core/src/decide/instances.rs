@@ -8,6 +8,7 @@ mod rows;
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 pub(super) use self::{change::superseded_version, delete_all::delete_all};
@@ -120,19 +121,12 @@ pub(super) fn bulk_create(
     if errors.is_empty() {
         draft.command(aggregate, None, Some(scope.branch))?;
     } else {
-        let mut data: serde_json::Map<String, Value> = Json::of(&draft.command.action)?.read()?;
-        data.insert(
-            "errors".into(),
-            errors.into_iter().map(Row::into_json).collect(),
-        );
-        // The rows as written are in the events; a tree here would lose digits of the numbers.
-        data.remove("instances");
-        draft.command_with(
-            aggregate,
-            None,
-            Some(scope.branch),
-            Value::Object(data).into(),
-        )?;
+        let mut data: IndexMap<String, Json> = Json::of(&draft.command.action)?.read()?;
+        let errors: Vec<_> = errors.into_iter().map(Row::into_json).collect();
+        data.insert("errors".into(), Value::from(errors).into());
+        // The rows as written are in the events.
+        data.shift_remove("instances");
+        draft.command_with(aggregate, None, Some(scope.branch), Json::of(&data)?)?;
     }
     push_all(draft, &scope, rows.changes)
 }

@@ -1,6 +1,7 @@
 //! What a client is told of an accepted command: derived from its envelopes alone, so that a
 //! retried request gets the first answer from the log.
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -128,10 +129,10 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
 
 /// What the branch got, from whom, and how many of each.
 fn describe_merge(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {
-    let wish: Map<String, Value> = command.data.read().unwrap_or_default();
+    let wish: IndexMap<String, Json> = command.data.read().unwrap_or_default();
     for field in ["source", "onto", "to_position", "stay_deleted"] {
         if let Some(value) = wish.get(field) {
-            result.insert(field.into(), value.clone());
+            result.insert(field.into(), value.to_value());
         }
     }
     let (mut changes, mut total, mut counts) = (Vec::new(), 0, [0, 0, 0]);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    Class, Key,
+    Class, Key, limits,
     property::{Member, Property},
     relationship::Relationship,
     shape::{Field, Object, Shape, refuse, shown},
@@ -35,10 +35,8 @@ const DERIVED: usize = 50;
 /// Reads a definition that someone wrote.
 pub(super) fn create(definition: &Json) -> Shape<Class> {
     let whole = Object::read("", definition, &CLASS)?;
-    if serde_json::from_str::<Value>(definition.as_str()).is_err() {
-        let sentence =
-            "is nested too deep, or holds a number or a string that no reader could read";
-        return Err(refuse("", "limit", &Value::Null, sentence));
+    if let Err((rule, sentence)) = limits::check_definition(definition) {
+        return Err(refuse("", rule, &Value::Null, &sentence));
     }
     let label = Text::read_label(&whole.need("label")?)?;
     let (id, definition) = match whole.get("id") {

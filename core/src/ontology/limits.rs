@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::Json;
+use crate::{json::Json, query::decimal::SIZE};
 
 /// Keys an object may have.
 pub(super) const KEYS: usize = 100;
@@ -17,27 +17,45 @@ const CHARACTERS: usize = 5_000;
 const LARGE: usize = 1024 * 1024;
 /// Characters of a number.
 const DIGITS: usize = 1_000;
-/// Characters of a number that cannot be out of range.
-const SHORT: usize = 300;
+/// Objects and lists within each other in a definition; JSON readers stop at 128.
+const DEFINITION_DEPTH: usize = 120;
 
 /// A limit that a value breaks: the rule's name and a sentence that goes on after the field.
-pub(super) type Broken = (&'static str, String);
+pub(crate) type Broken = (&'static str, String);
 
 /// Checks a value; `large` for properties of type text and json.
-pub(super) fn check(value: &Json, large: bool) -> Result<(), Broken> {
+pub(crate) fn check(value: &Json, large: bool) -> Result<(), Broken> {
     let text = value.as_str();
     let allowance = LARGE + 2;
     if text.len() > allowance && large {
         return Err(("limit", format!("is over {LARGE} bytes")));
     }
-    let characters = if large { LARGE } else { CHARACTERS };
-    Scan {
-        text,
-        at: 0,
-        characters,
-        open: Vec::new(),
-    }
-    .run()
+    let bounds = Bounds {
+        depth: DEPTH,
+        keys: KEYS,
+        items: ITEMS,
+        characters: if large { LARGE } else { CHARACTERS },
+    };
+    Scan::of(text, &bounds).run()
+}
+
+/// Checks a definition as a whole: any size, but nothing in it that a reader could not read.
+pub(super) fn check_definition(definition: &Json) -> Result<(), Broken> {
+    let bounds = Bounds {
+        depth: DEFINITION_DEPTH,
+        keys: usize::MAX,
+        items: usize::MAX,
+        characters: usize::MAX,
+    };
+    Scan::of(definition.as_str(), &bounds).run()
+}
+
+/// How much there may be of each.
+struct Bounds {
+    depth: usize,
+    keys: usize,
+    items: usize,
+    characters: usize,
 }
 
 /// An object or a list whose end has not come yet.
@@ -51,11 +69,20 @@ struct Open<'a> {
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    characters: usize,
+    bounds: &'a Bounds,
     open: Vec<Open<'a>>,
 }
 
 impl<'a> Scan<'a> {
+    fn of(text: &'a str, bounds: &'a Bounds) -> Self {
+        Self {
+            text,
+            at: 0,
+            bounds,
+            open: Vec::new(),
+        }
+    }
+
     fn run(mut self) -> Result<(), Broken> {
         while let Some(byte) = self.text.as_bytes().get(self.at).copied() {
             match byte {
@@ -71,8 +98,9 @@ impl<'a> Scan<'a> {
     }
 
     fn enter(&mut self, is_object: bool) -> Result<(), Broken> {
-        if self.open.len() == DEPTH {
-            return Err(("limit", format!("is nested deeper than {DEPTH}")));
+        let depth = self.bounds.depth;
+        if self.open.len() == depth {
+            return Err(("limit", format!("is nested deeper than {depth}")));
         }
         self.open.push(Open {
             is_object,
@@ -96,15 +124,18 @@ impl<'a> Scan<'a> {
         };
         open.count += 1;
         open.key_next = open.is_object;
+        let Bounds { keys, items, .. } = self.bounds;
         match open.is_object {
-            true if open.count > KEYS => Err(("limit", format!("has more than {KEYS} keys"))),
-            false if open.count > ITEMS => Err(("limit", format!("has more than {ITEMS} items"))),
+            true if open.count > *keys => Err(("limit", format!("has more than {keys} keys"))),
+            false if open.count > *items => Err(("limit", format!("has more than {items} items"))),
             _ => Ok(()),
         }
     }
 
     fn string(&mut self) -> Result<(), Broken> {
-        let characters = self.characters;
+        let Bounds {
+            characters, keys, ..
+        } = *self.bounds;
         let token = self.string_token();
         let Some(string) = decode(token) else {
             return Err(("encoding", "holds a string that is not Unicode".into()));
@@ -116,6 +147,10 @@ impl<'a> Scan<'a> {
             return Ok(());
         };
         open.key_next = false;
+        if keys == usize::MAX {
+            // Each object of a definition looks at its own keys.
+            return Ok(());
+        }
         if open.keys.contains(&string) {
             return Err(("duplicate", format!("has the key {string:?} twice")));
         }
@@ -147,14 +182,19 @@ impl<'a> Scan<'a> {
             .unwrap_or(rest.len());
         self.at += length;
         if length > DIGITS {
-            return Err(("limit", format!("holds a number of over {DIGITS} digits")));
+            return Err((
+                "limit",
+                format!("holds a number of more than {DIGITS} characters"),
+            ));
         }
         let number = &rest[..length];
-        let is_short = length < SHORT && !number.contains(['e', 'E']);
-        if is_short || super::types::is_finite(number) {
+        if !number.contains(['e', 'E']) || super::types::is_in_range(number) {
             return Ok(());
         }
-        Err(("range", "holds a number that is out of range".into()))
+        Err((
+            "range",
+            format!("holds a number that is not between 1e-{SIZE} and 1e{SIZE} in size"),
+        ))
     }
 }
 

@@ -39,11 +39,15 @@ impl Field<'_> {
             .map_err(|_| self.refuse("type", "must be true or false"))
     }
 
-    /// The field as a whole number that is not negative.
+    /// The field as a whole number that is not negative. No value is as long as the largest that
+    /// can be counted, so it stands for all that are larger.
     pub(super) fn count(&self) -> Shape<usize> {
-        self.value
-            .read()
-            .map_err(|_| self.refuse("type", "must be a whole number, 0 or more"))
+        let text = self.value.as_str();
+        let is_count = super::types::is_integer(text) && (!text.starts_with('-') || text == "-0");
+        if !is_count {
+            return Err(self.refuse("type", "must be a whole number, 0 or more"));
+        }
+        Ok(text.trim_start_matches('-').parse().unwrap_or(usize::MAX))
     }
 
     /// The field as a list.
@@ -149,7 +153,7 @@ pub(super) fn refuse(field: &str, rule: &str, value: &Value, sentence: &str) -> 
 }
 
 /// A value for a message: as it is when short, else the beginning of its text.
-pub(super) fn shown(value: &Json) -> Value {
+pub(crate) fn shown(value: &Json) -> Value {
     let text = value.as_str();
     let cut = || Value::from(text.chars().take(200).collect::<String>());
     if text.len() > 200 {

@@ -99,7 +99,7 @@ impl PropertyType {
             Self::Decimal | Self::Number => "a number, such as 12.30",
             Self::Boolean => "true or false",
             Self::Date => "a date, such as \"2026-01-31\"",
-            Self::DateTime => "a date and time, such as \"2026-01-31T12:00:00Z\"",
+            Self::DateTime => "a date and time, such as \"2026-01-31T12:00:00+09:00\"",
             Self::Url => "a URL with its scheme, such as \"https://example.org\"",
             Self::Email => "an e-mail address",
             Self::Phone => "a telephone number of 3 to 15 digits",
@@ -223,7 +223,7 @@ fn is_money(value: &Json) -> bool {
                 has_amount = is_number(field)
                     || field
                         .as_string()
-                        .is_some_and(|text| !text.contains(['e', 'E']) && is_finite(&text));
+                        .is_some_and(|text| !text.contains(['e', 'E']) && is_in_range(&text));
             }
             "currency" => {
                 has_currency = field.as_string().is_some_and(|code| {
@@ -236,8 +236,9 @@ fn is_money(value: &Json) -> bool {
     has_amount && has_currency && fields.len() == 2
 }
 
-pub(super) fn is_finite(text: &str) -> bool {
-    Decimal::parse(text).is_some() && text.parse::<f64>().is_ok_and(f64::is_finite)
+/// Whether a text is a number that can be stored.
+pub(super) fn is_in_range(text: &str) -> bool {
+    Decimal::parse(text).is_some_and(|number| number.is_in_range())
 }
 
 fn is_coordinate(value: &Json) -> bool {

@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+/// How large a number may be, and how small: less than `10^SIZE`, and not under `10^-SIZE`.
+pub(crate) const SIZE: i64 = 1_000;
+
 /// A number as sign, digits and exponent: `0.DIGITS × 10^exponent`, without zeros at either end,
 /// so that equal numbers are equal values however they were written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,6 +56,12 @@ impl Decimal {
             exponent: power.saturating_add(point).saturating_sub(leading),
             digits,
         }
+    }
+
+    /// Whether the number can be stored. Larger ones are rather mistakes, and their digits could
+    /// fill the memory of who writes them out.
+    pub(crate) fn is_in_range(&self) -> bool {
+        self.digits.is_empty() || (-SIZE..=SIZE).contains(&self.exponent)
     }
 
     /// One text for all ways to write this number.
@@ -112,7 +121,7 @@ impl Ord for Decimal {
     }
 }
 
-/// The power of ten, held at the ends of `i64`: such numbers are refused on write.
+/// The power of ten, held at the ends of `i64`: such numbers are out of range.
 fn parse_power(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),

@@ -1,25 +1,29 @@
 //! The sort key of a value: what makes two values equal and which comes first, by type.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use sha2::{Digest, Sha256};
 
-use super::{decimal::Decimal, moment};
+use super::{
+    decimal::Decimal,
+    moment::{self, Instant},
+};
 use crate::{
     json::{Json, entries, hex, items},
     ontology::PropertyType,
+    unicode::nfc,
 };
 
 /// Deeper values are compared as text; nothing that deep is accepted on write.
 const DEPTH: usize = 32;
 
-/// A value as it compares. Kinds differ by their order here, so the order is total.
+/// A value as it compares; texts are in NFC. Kinds differ by their order here, so the order is total.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Null,
     Boolean(bool),
     Number(Decimal),
-    Instant(i128),
+    Instant(Instant),
     Text(String),
     Money(String, Decimal),
     List(Vec<Key>),
@@ -57,7 +61,9 @@ impl Key {
             Some(b'n') => Self::Null,
             Some(b't') => Self::Boolean(true),
             Some(b'f') => Self::Boolean(false),
-            Some(b'"') => value.as_string().map_or_else(unreadable, Self::Text),
+            Some(b'"') => value
+                .as_string()
+                .map_or_else(unreadable, |text| Self::Text(composed(text))),
             Some(b'[' | b'{') if depth == DEPTH => unreadable(),
             Some(b'[') => items(value).map_or_else(unreadable, |items| {
                 Self::List(
@@ -70,7 +76,7 @@ impl Key {
             Some(b'{') => entries(value).map_or_else(unreadable, |entries| {
                 let mut fields: Vec<_> = entries
                     .into_iter()
-                    .map(|(name, item)| (name, Self::plain(&item, depth + 1)))
+                    .map(|(name, item)| (composed(name), Self::plain(&item, depth + 1)))
                     .collect();
                 fields.sort();
                 Self::Map(fields)
@@ -97,7 +103,7 @@ impl Key {
         }
     }
 
-    /// The text of a string.
+    /// The text of a string, in NFC.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -118,7 +124,7 @@ impl Key {
             Self::Null => out.write_char('0'),
             Self::Boolean(value) => write!(out, "b{value}"),
             Self::Number(number) => write!(out, "n{};", number.canonical()),
-            Self::Instant(nanoseconds) => write!(out, "i{nanoseconds};"),
+            Self::Instant(instant) => write!(out, "i{};", instant.canonical()),
             Self::Text(text) => write!(out, "t{}:{text}", text.len()),
             Self::Unreadable(text) => write!(out, "u{}:{text}", text.len()),
             Self::Money(currency, amount) => {
@@ -140,6 +146,14 @@ impl Key {
                 begun
             }
         };
+    }
+}
+
+/// The text in NFC; nearly always it is, and is not copied.
+fn composed(text: String) -> String {
+    match nfc(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(composed) => composed,
     }
 }
 

@@ -1,13 +1,11 @@
 //! Reading filters and orders as clients write them; what is not understood is refused, and told.
 
-use serde_json::{Map, Value};
-
-use super::{Filter, INSTANCE_ID, Operator, Order};
+use super::{Conditions, Filter, INSTANCE_ID, Operator, Order, Pattern};
 use crate::{
     error::{ErrorCode, Refusal},
-    json::Json,
+    json::{Json, entries, items},
     name::PropertyName,
-    ontology::{Class, PropertyType, near},
+    ontology::{Class, PropertyType, limits, near, shape::shown},
 };
 
 /// The operators that may be written.
@@ -21,19 +19,24 @@ const LISTED: usize = 1_000;
 impl Filter {
     /// Reads `{"price": {"gt": 5}, "name": "x"}` (contract §9); all must pass. A property is named
     /// by its id or a label.
-    pub fn parse_all(class: &Class, filters: &Map<String, Value>) -> Result<Vec<Self>, Refusal> {
-        let mut all = Vec::with_capacity(filters.len());
-        for (key, condition) in filters {
-            let (property, property_type) = find_property(class, key)?;
-            for operator in operators(key, property_type, condition)? {
-                all.push(Self {
-                    property: property.clone(),
-                    property_type,
-                    operator,
-                });
-            }
+    pub fn parse_all(class: &Class, filters: &Conditions) -> Result<Vec<Self>, Refusal> {
+        let mut all = Vec::new();
+        for (key, condition) in filters.iter() {
+            all.extend(Self::parse(class, key, condition)?);
         }
         Ok(all)
+    }
+
+    /// Reads the condition on one property, `5` or `{"gt": 5, "lt": 9}`.
+    pub fn parse(class: &Class, key: &str, condition: &Json) -> Result<Vec<Self>, Refusal> {
+        let (property, property_type) = find_property(class, key)?;
+        let operators = operators(key, property_type, condition)?;
+        let filters = operators.into_iter().map(|operator| Self {
+            property: property.clone(),
+            property_type,
+            operator,
+        });
+        Ok(filters.collect())
     }
 }
 
@@ -94,28 +97,35 @@ pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, Property
         .with("properties", known))
 }
 
-fn operators(key: &str, kind: PropertyType, condition: &Value) -> Result<Vec<Operator>, Refusal> {
-    let written = match condition {
-        Value::Object(fields) if fields.keys().any(|name| OPERATORS.contains(&name.as_str())) => {
-            fields
-        }
-        Value::Object(_) if !holds_objects(kind) => {
+fn operators(key: &str, kind: PropertyType, condition: &Json) -> Result<Vec<Operator>, Refusal> {
+    let fields = entries(condition);
+    let is_operator = |name: &str| OPERATORS.contains(&name);
+    let written = match fields {
+        Some(fields) if fields.iter().any(|(name, _)| is_operator(name)) => fields,
+        Some(_) if !holds_objects(kind) => {
             let known = OPERATORS.join(", ");
             return Err(invalid(
                 key,
                 format!("the filter on {key} has no operator that we know; there are {known}"),
             ));
         }
-        value => return Ok(vec![Operator::Eq(operand(key, kind, value)?)]),
+        _ => return Ok(vec![Operator::Eq(operand(key, kind, condition)?)]),
     };
-    written
-        .iter()
-        .map(|(name, value)| operator(key, kind, name, value))
-        .collect()
+    let mut operators = Vec::with_capacity(written.len());
+    for (index, (name, value)) in written.iter().enumerate() {
+        if written[..index].iter().any(|(other, _)| other == name) {
+            return Err(invalid(
+                key,
+                format!("the filter on {key} has {name} twice"),
+            ));
+        }
+        operators.push(operator(key, kind, name, value)?);
+    }
+    Ok(operators)
 }
 
-fn operator(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<Operator, Refusal> {
-    let ordered = |make: fn(Value) -> Operator| {
+fn operator(key: &str, kind: PropertyType, name: &str, value: &Json) -> Result<Operator, Refusal> {
+    let ordered = |make: fn(Json) -> Operator| {
         if !is_ordered(kind) {
             let kind = kind.as_str();
             return Err(invalid(
@@ -136,9 +146,9 @@ fn operator(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<
         "not_in" => listed(key, kind, name, value).map(Operator::NotIn),
         "like" => pattern(key, kind, value),
         "exists" => value
-            .as_bool()
+            .read()
             .map(Operator::Exists)
-            .ok_or_else(|| invalid(key, format!("exists on {key} must be true or false"))),
+            .map_err(|_| invalid(key, format!("exists on {key} must be true or false"))),
         _ => {
             let known = OPERATORS.join(", ");
             Err(invalid(
@@ -149,9 +159,8 @@ fn operator(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<
     }
 }
 
-fn listed(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<Vec<Value>, Refusal> {
-    let values = value
-        .as_array()
+fn listed(key: &str, kind: PropertyType, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
+    let values = items(value)
         .filter(|values| values.len() <= LISTED)
         .ok_or_else(|| {
             invalid(
@@ -163,7 +172,7 @@ fn listed(key: &str, kind: PropertyType, name: &str, value: &Value) -> Result<Ve
     operands.collect()
 }
 
-fn pattern(key: &str, kind: PropertyType, value: &Value) -> Result<Operator, Refusal> {
+fn pattern(key: &str, kind: PropertyType, value: &Json) -> Result<Operator, Refusal> {
     let has_text = kind.is_text()
         || matches!(
             kind,
@@ -180,26 +189,40 @@ fn pattern(key: &str, kind: PropertyType, value: &Value) -> Result<Operator, Ref
             format!("{key} is of type {kind}, which like does not search"),
         ));
     }
-    let text = value.as_str().map(str::to_owned);
-    text.map(Operator::Like)
-        .ok_or_else(|| invalid(key, format!("like on {key} must be a text")))
+    let text = value
+        .as_string()
+        .ok_or_else(|| invalid(key, format!("like on {key} must be a text")))?;
+    let pattern = text.parse::<Pattern>().map_err(|error| {
+        invalid(
+            key,
+            format!("the pattern {text:?} of like on {key} {error}"),
+        )
+        .with("value", text.as_str())
+    })?;
+    Ok(Operator::Like(pattern))
 }
 
 /// A value to compare with, which must be of the property's type.
-fn operand(key: &str, kind: PropertyType, value: &Value) -> Result<Value, Refusal> {
-    let json = Json::from(value.clone());
+fn operand(key: &str, kind: PropertyType, value: &Json) -> Result<Json, Refusal> {
+    let large = matches!(kind, PropertyType::Text | PropertyType::Json);
+    if let Err((rule, sentence)) = limits::check(value, large) {
+        let message = format!("the value of the filter on {key} {sentence}");
+        return Err(invalid(key, message)
+            .with("rule", rule)
+            .with("value", shown(value)));
+    }
     let fits = match kind {
         _ if value.is_null() => false,
-        PropertyType::Integer => PropertyType::Number.accepts(&json),
+        PropertyType::Integer => PropertyType::Number.accepts(value),
         PropertyType::Date | PropertyType::DateTime => {
-            PropertyType::Date.accepts(&json) || PropertyType::DateTime.accepts(&json)
+            PropertyType::Date.accepts(value) || PropertyType::DateTime.accepts(value)
         }
-        PropertyType::Url | PropertyType::Email | PropertyType::Phone => value.is_string(),
-        PropertyType::Uuid | PropertyType::Ip | PropertyType::Link => {
-            kind.accepts(&json) || (kind == PropertyType::Link && value.is_array())
+        PropertyType::Url | PropertyType::Email | PropertyType::Phone => {
+            value.as_string().is_some()
         }
+        PropertyType::Link => kind.accepts(value) || items(value).is_some(),
         PropertyType::Array | PropertyType::Json => true,
-        other => other.accepts(&json),
+        other => other.accepts(value),
     };
     if fits {
         return Ok(value.clone());
@@ -213,7 +236,7 @@ fn operand(key: &str, kind: PropertyType, value: &Value) -> Result<Value, Refusa
         "the filter on {key} compares with {}{hint}",
         kind.expectation()
     );
-    Err(invalid(key, message).with("value", value.clone()))
+    Err(invalid(key, message).with_written("value", value.clone()))
 }
 
 fn is_ordered(kind: PropertyType) -> bool {

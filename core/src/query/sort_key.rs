@@ -1,7 +1,7 @@
 //! Sort keys: a value's place in the order of its property's type, as bytes that compare like the
 //! values do, so that a store can keep an index without knowing what the order means.
 
-use super::{key::Key, moment};
+use super::key::Key;
 use crate::{json::Json, ontology::PropertyType};
 
 /// Longer keys are cut; such a key tells a value's place only roughly.
@@ -57,7 +57,7 @@ impl SortKey {
         bytes.len() > LENGTH
     }
 
-    /// The text that a stored key stands for, when it is one and whole.
+    /// The text, in NFC, that a stored key stands for, when it is one and whole.
     pub fn text_of(bytes: &[u8]) -> Option<&str> {
         let text = bytes.strip_prefix(&[TEXT])?;
         std::str::from_utf8(text)
@@ -65,7 +65,7 @@ impl SortKey {
             .filter(|_| !Self::is_cut(bytes))
     }
 
-    /// The first bytes of every text that begins like this.
+    /// The first bytes of every text that begins like this, which is in NFC.
     pub fn text_prefix(prefix: &str) -> Vec<u8> {
         let end = prefix.len().min(LENGTH - 1);
         [&[TEXT], &prefix.as_bytes()[..end]].concat()
@@ -117,7 +117,8 @@ impl PropertyType {
     }
 }
 
-/// Writes a key so that no key's bytes begin with another's.
+/// Writes a key so that what follows it in a list or an object does not change its place: it does
+/// not begin with another key's bytes, or goes on with greater ones than end a part.
 fn write(key: &Key, out: &mut Vec<u8>) {
     match key {
         Key::Null => out.push(NULL),
@@ -126,9 +127,9 @@ fn write(key: &Key, out: &mut Vec<u8>) {
             out.push(NUMBER);
             number.write_sortable(out);
         }
-        Key::Instant(nanoseconds) => {
+        Key::Instant(instant) => {
             out.push(INSTANT);
-            out.extend(moment::sortable(*nanoseconds));
+            instant.write_sortable(out);
         }
         Key::Text(text) => write_text(TEXT, text, out),
         Key::Money(currency, amount) => {
@@ -202,6 +203,12 @@ mod tests {
                 "\"2026-01-01\"",
                 "\"2026-01-01T00:00:00Z\"",
                 "\"2026-01-01T01:00:00+02:00\"",
+                "\"2026-01-01T00:00:00.1234567891Z\"",
+                "\"2026-01-01T00:00:00.123456789123Z\"",
+                "\"0001-01-01T00:00:00+14:00\"",
+                "\"9999-12-31T23:59:59.999999-12:00\"",
+                "\"가\"",
+                "\"\u{1100}\u{1161}\"",
                 "\"-009999-01-01\"",
                 "\"9999-12-31\"",
                 "\"::1\"",

@@ -1,9 +1,14 @@
 //! Words: what full-text search compares. Text and query are cut here, once, for every store and
 //! for reads that have no index to ask.
+//!
+//! Letters fold their case fully, under NFC. Chinese, Japanese and Korean write words without
+//! blanks between them, so their characters are not cut into words: each is kept with the one that
+//! follows it (a bigram), and the last of a row alone. A query of several characters looks for each
+//! pair of them, a query of one looks for everything that begins with it.
 
-use std::fmt;
+use serde_json::from_str;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::unicode::{fold, is_mark};
 
 /// Longer words are the same when they begin the same; in bytes.
 const LENGTH: usize = 128;
@@ -11,7 +16,7 @@ const LENGTH: usize = 128;
 /// A word that a search looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sought {
-    /// The word, in lower case.
+    /// The word, folded.
     pub word: String,
     /// Whether others that begin with it are found, too.
     pub is_prefix: bool,
@@ -19,22 +24,39 @@ pub struct Sought {
 
 impl Sought {
     /// The words of a query, all of which must be found: cut at what is no letter and no digit. A
-    /// `*` at the end of what stands between spaces opens the word before it.
+    /// `*` at the end of what stands between blanks opens the word before it.
     pub fn all(query: &str) -> Vec<Self> {
         let mut all = Vec::new();
         for part in query.split_whitespace() {
             let before = all.len();
-            each_of_text(part, &mut |word| {
-                all.push(Self {
-                    word: word.to_owned(),
-                    is_prefix: false,
-                });
-            });
+            each_run(part, &mut |run| Self::add(run, &mut all));
             if let Some(last) = all[before..].last_mut() {
-                last.is_prefix = part.ends_with('*');
+                last.is_prefix |= part.ends_with('*');
             }
         }
         all
+    }
+
+    fn add(run: Run<'_>, all: &mut Vec<Self>) {
+        let mut push = |word: &str, is_prefix| {
+            all.push(Self {
+                word: word.to_owned(),
+                is_prefix,
+            });
+        };
+        match run {
+            Run::Word(word) => push(word, false),
+            Run::Unspaced(text) => {
+                let mut pairs = pairs(text).peekable();
+                while let Some(pair) = pairs.next() {
+                    if pairs.peek().is_some() {
+                        push(pair, false);
+                    } else if pair == text {
+                        push(pair, true);
+                    }
+                }
+            }
+        }
     }
 
     /// Whether it is this word of a text.
@@ -43,12 +65,24 @@ impl Sought {
     }
 }
 
-/// Calls for each word of every string in a JSON document, keys aside. What cannot be read has no
-/// words.
+/// Calls for each word of every string in a JSON document, keys aside.
 pub fn each(json: &str, take: &mut dyn FnMut(&str)) {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    // The document itself is kept as it is.
-    let _ = Texts(take).deserialize(&mut reader);
+    let mut rest = json;
+    while let Some(start) = rest.find('"') {
+        let Some(token) = string_token(&rest[start..]) else {
+            return;
+        };
+        rest = &rest[start + token.len()..];
+        if rest.trim_start().starts_with(':') {
+            continue;
+        }
+        let inner = &token[1..token.len() - 1];
+        if !inner.contains('\\') {
+            each_of_text(inner, take);
+        } else if let Ok(text) = from_str::<String>(token) {
+            each_of_text(&text, take);
+        }
+    }
 }
 
 /// Whether all the words that are looked for are in a JSON document; never when there are none.
@@ -58,75 +92,124 @@ pub fn are_in(sought: &[Sought], json: &str) -> bool {
     missing.is_empty() && !sought.is_empty()
 }
 
+/// The string, with its quotes, that a text begins with.
+fn string_token(text: &str) -> Option<&str> {
+    let mut at = 1;
+    loop {
+        at += text.get(at..)?.find(['"', '\\'])?;
+        if text.as_bytes()[at] == b'"' {
+            return text.get(..=at);
+        }
+        at += 2;
+    }
+}
+
 fn each_of_text(text: &str, take: &mut dyn FnMut(&str)) {
+    each_run(text, &mut |run| match run {
+        Run::Word(word) => take(word),
+        Run::Unspaced(text) => pairs(text).for_each(&mut *take),
+    });
+}
+
+/// Characters that belong together.
+#[derive(Clone, Copy)]
+enum Run<'a> {
+    /// A word, cut at its greatest length.
+    Word(&'a str),
+    /// A row of characters of a script that puts no blanks between words.
+    Unspaced(&'a str),
+}
+
+/// Calls for each run of a text, folded.
+fn each_run(text: &str, take: &mut dyn FnMut(Run<'_>)) {
+    if text.is_ascii() {
+        return each_ascii_word(text, take);
+    }
+    let mut run = String::new();
+    let mut is_unspaced = false;
+    for character in fold(text).chars().filter(|&it| !is_invisible(it)) {
+        let continues = !run.is_empty() && is_mark(character);
+        if !continues && !character.is_alphanumeric() {
+            end_run(&mut run, is_unspaced, take);
+            continue;
+        }
+        let belongs = if continues {
+            is_unspaced
+        } else {
+            is_unspaced_script(character)
+        };
+        if belongs != is_unspaced {
+            end_run(&mut run, is_unspaced, take);
+            is_unspaced = belongs;
+        }
+        run.push(character);
+    }
+    end_run(&mut run, is_unspaced, take);
+}
+
+fn end_run(run: &mut String, is_unspaced: bool, take: &mut dyn FnMut(Run<'_>)) {
+    if run.is_empty() {
+        return;
+    }
+    take(if is_unspaced {
+        Run::Unspaced(run)
+    } else {
+        Run::Word(&run[..run.floor_char_boundary(LENGTH)])
+    });
+    run.clear();
+}
+
+/// The same for a text of ASCII, which nearly all are: no folded copy of the whole is made.
+fn each_ascii_word(text: &str, take: &mut dyn FnMut(Run<'_>)) {
     let mut lower = String::new();
-    let words = text.split(|c: char| !c.is_alphanumeric());
-    for word in words.filter(|word| !word.is_empty()) {
+    for word in text.split(|it: char| !it.is_ascii_alphanumeric()) {
+        if word.is_empty() {
+            continue;
+        }
         lower.clear();
-        for c in word.chars().flat_map(char::to_lowercase) {
-            if lower.len() + c.len_utf8() > LENGTH {
-                break;
-            }
-            lower.push(c);
-        }
-        take(&lower);
+        lower.push_str(&word[..word.len().min(LENGTH)]);
+        lower.make_ascii_lowercase();
+        take(Run::Word(&lower));
     }
 }
 
-/// Every string of a JSON document.
-struct Texts<'a>(&'a mut dyn FnMut(&str));
-
-impl<'de> DeserializeSeed<'de> for Texts<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
+/// Each character with the one that follows it; the last alone.
+fn pairs(text: &str) -> impl Iterator<Item = &str> {
+    let ends = text.char_indices().map(|(at, it)| at + it.len_utf8());
+    let ends_of_next = ends.skip(1).chain([text.len()]);
+    text.char_indices()
+        .zip(ends_of_next)
+        .map(|((start, _), end)| &text[start..end])
 }
 
-impl<'de> Visitor<'de> for Texts<'_> {
-    type Value = ();
+/// Characters that are not seen and part no words: soft hyphens, joiners, variation selectors.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+    )
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        each_of_text(text, self.0);
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value_seed(Texts(&mut *self.0))?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Texts(&mut *self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+/// Han, Hiragana, Katakana, Bopomofo and Hangul.
+fn is_unspaced_script(character: char) -> bool {
+    matches!(
+        character,
+        '\u{1100}'..='\u{11ff}'
+            | '\u{3005}'..='\u{3007}'
+            | '\u{3021}'..='\u{3029}'
+            | '\u{3031}'..='\u{318e}'
+            | '\u{31a0}'..='\u{31bf}'
+            | '\u{31f0}'..='\u{31ff}'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{a960}'..='\u{a97f}'
+            | '\u{ac00}'..='\u{d7ff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{ff66}'..='\u{ffdc}'
+            | '\u{1aff0}'..='\u{1b16f}'
+            | '\u{20000}'..='\u{3ffff}'
+    )
 }
 
 #[cfg(test)]
@@ -147,7 +230,7 @@ mod tests {
     #[test]
     fn text_and_query_are_cut_alike() {
         let json = r#"{"name":"Blue-Green  Tea","n":5,"tags":["HOT","x_1"],"o":{"k":"été 서울"}}"#;
-        let known = ["blue", "green", "tea", "hot", "x", "1", "été", "서울"];
+        let known = ["blue", "green", "tea", "hot", "x", "1", "été", "서울", "울"];
         assert_eq!(words(json), known);
         assert_eq!(words("5"), [""; 0]);
         assert_eq!(words(&format!("\"{}\"", "a".repeat(500)))[0].len(), 128);
@@ -158,6 +241,71 @@ mod tests {
         );
         assert_eq!(sought("a-b*"), [word("a", false), word("b", true)]);
         assert_eq!(sought(" \"* - "), []);
+    }
+
+    #[test]
+    fn letter_case_is_folded_fully() {
+        for (text, query) in [
+            ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("Straße", "STRASSE"),
+            ("STRASSE 5", "straße"),
+            ("Stra\u{df}e", "stras*"),
+            ("ﬁne", "FINE"),
+            ("I\u{302}le", "île"),
+            ("e\u{301}te\u{301}", "ÉTÉ"),
+            ("हिन्दी", "हिन्दी"),
+            ("co\u{ad}operate", "cooperate"),
+        ] {
+            assert!(are_in(&Sought::all(query), &json(text)), "{text} {query}");
+        }
+        assert!(!are_in(&Sought::all("ılgın"), &json("ILGIN")));
+        assert!(!are_in(&Sought::all("a\u{301}"), &json("a")));
+    }
+
+    fn json(text: &str) -> String {
+        serde_json::to_string(&[text]).unwrap()
+    }
+
+    #[test]
+    fn unspaced_scripts_are_found_from_the_middle() {
+        for (text, queries) in [
+            (
+                "대한민국2024",
+                &["민국", "한민", "국", "대한민국", "2024", "20*", "국2024"][..],
+            ),
+            (
+                "iPhone케이스",
+                &["케이스", "이스", "iphone", "IPHO*", "스", "iPhone케이스"],
+            ),
+            ("東京都庁", &["京都", "庁", "東京都庁", "東*", "京*"]),
+            ("カタカナとひらがな", &["タカ", "ひら", "と", "ナと"]),
+            ("\u{1103}\u{1162}\u{1112}\u{1161}\u{11ab}", &["대한", "한"]),
+            ("𠮷野家", &["𠮷野", "野家", "家", "𠮷"]),
+            ("葛\u{e0100}城", &["葛城", "城"]),
+        ] {
+            for query in queries {
+                assert!(are_in(&Sought::all(query), &json(text)), "{text} {query}");
+            }
+        }
+        for (text, query) in [
+            ("대한민국", "국민"),
+            ("대한 민국", "한민"),
+            ("iPhone케이스", "phone"),
+            ("東京", "都"),
+        ] {
+            assert!(!are_in(&Sought::all(query), &json(text)), "{text} {query}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_any_size_hides_no_word() {
+        let numbers = format!(r#"{{"a":1e999,"b":{},"c":"found"}}"#, "9".repeat(500));
+        assert_eq!(words(&numbers), ["found"]);
+        assert_eq!(
+            words(r#"{"a" : "x" , "b\"" : ["\"y\\", {"c": "z\u00e9"}]}"#),
+            ["x", "y", "zé"]
+        );
     }
 
     #[test]

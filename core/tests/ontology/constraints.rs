@@ -5,6 +5,95 @@ use serde_json::{Value, json};
 use crate::support::{broken, class, create, table};
 
 #[test]
+fn constraints_hold_numbers_of_any_length() {
+    let long = "1".repeat(400);
+    let next = format!("{}2", "1".repeat(399));
+    for (kind, constraints, accepted, refused, rule) in [
+        (
+            "integer",
+            format!(r#"{{"min":{next}}}"#),
+            next.as_str(),
+            long.as_str(),
+            "min",
+        ),
+        (
+            "integer",
+            format!(r#"{{"max":{long}}}"#),
+            &long,
+            &next,
+            "max",
+        ),
+        (
+            "number",
+            format!(r#"{{"enum":[{long}]}}"#),
+            &long,
+            &next,
+            "enum",
+        ),
+        (
+            "decimal",
+            r#"{"max":1234567890123456789.25}"#.into(),
+            "1234567890123456789.25",
+            "1234567890123456789.26",
+            "max",
+        ),
+        (
+            "double",
+            r#"{"min":0.1234567890123456789}"#.into(),
+            "0.1234567890123456789",
+            "0.1234567890123456788",
+            "min",
+        ),
+        (
+            "float",
+            r#"{"max":1e400}"#.into(),
+            "1e399",
+            "1.1e400",
+            "max",
+        ),
+        (
+            "money",
+            format!(r#"{{"max":{long}}}"#),
+            r#"{"amount":"1","currency":"KRW"}"#,
+            &format!(r#"{{"amount":{next},"currency":"KRW"}}"#),
+            "max",
+        ),
+        (
+            "string",
+            format!(r#"{{"maxLength":{long}}}"#),
+            r#""a""#,
+            "",
+            "",
+        ),
+        (
+            "string",
+            format!(r#"{{"minLength":{long}}}"#),
+            "",
+            r#""a""#,
+            "minLength",
+        ),
+        ("array", format!(r#"{{"maxItems":{long}}}"#), "[1]", "", ""),
+    ] {
+        let definition = format!(
+            r#"{{"label":"T","properties":[{{"name":"value","type":"{kind}","constraints":{constraints}}}]}}"#
+        );
+        let class = class(&definition);
+        if !accepted.is_empty() {
+            create(&class, &format!(r#"{{"value":{accepted}}}"#)).unwrap();
+        }
+        if !refused.is_empty() {
+            let places = broken(create(&class, &format!(r#"{{"value":{refused}}}"#)));
+            assert_eq!(
+                places,
+                [("value".to_owned(), rule.to_owned())],
+                "{kind} {constraints}"
+            );
+        }
+        assert!(class.definition.as_str().contains(&constraints));
+    }
+}
+
+#[test]
 fn each_constraint_lets_in_what_it_says() {
     let with = |kind: &str, constraints: Value| json!({"type": kind, "constraints": constraints});
     let krw = |amount: &str| format!(r#"{{"amount":"{amount}","currency":"KRW"}}"#);

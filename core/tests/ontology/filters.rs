@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::{Value, json};
 use spice_core::{
     ontology::PropertyType,
-    query::{compare, like_matches},
+    query::{Pattern, compare},
 };
 
 use crate::support::{json, read};
@@ -291,6 +291,24 @@ fn values_are_ordered_by_their_type() {
     );
 }
 
+fn like(pattern: &str, text: &str) -> bool {
+    pattern.parse::<Pattern>().unwrap().matches(text)
+}
+
+#[test]
+fn a_pattern_that_means_nothing_is_refused() {
+    for (pattern, told) in [
+        ("\\", "ends with a single backslash"),
+        ("50\\", "ends with a single backslash"),
+        ("a\\\\\\", "ends with a single backslash"),
+        ("\\d", "before 'd'"),
+        ("\\상", "before '상'"),
+    ] {
+        let error = pattern.parse::<Pattern>().unwrap_err().to_string();
+        assert!(error.contains(told), "{pattern}: {error}");
+    }
+}
+
 #[test]
 fn a_pattern_is_matched_in_time_that_does_not_explode() {
     for (pattern, text, expected) in [
@@ -304,20 +322,28 @@ fn a_pattern_is_matched_in_time_that_does_not_explode() {
         ("%a%", "bab", true),
         ("%%", "x", true),
         ("a_c", "abbc", false),
-        ("a\\%", "a\\x", true),
+        ("a\\%", "a%", true),
+        ("a\\%", "a\\x", false),
+        ("100\\%%", "100% wool", true),
+        ("100\\%%", "1000", false),
+        ("\\_%", "_id", true),
+        ("\\_%", "xid", false),
+        ("%\\\\", "C:\\", true),
+        ("\\\\%", "\\server", true),
+        ("%\\%%", "50% off", true),
+        ("%\\%%", "50 off", false),
+        ("e\u{301}_", "\u{e9}x", true),
+        ("_", "e\u{301}", true),
         ("A", "a", false),
         ("%ab", "aab", true),
         ("_%_", "a", false),
         ("[a]", "a", false),
         ("a.c", "abc", false),
     ] {
-        assert_eq!(like_matches(pattern, text), expected, "{pattern} {text}");
+        assert_eq!(like(pattern, text), expected, "{pattern} {text}");
     }
-    assert!(!like_matches(&"%a".repeat(200), &"b".repeat(5_000)));
-    assert!(!like_matches(
-        &format!("{}b", "%a".repeat(50)),
-        &"a".repeat(5_000)
-    ));
+    assert!(!like(&"%a".repeat(200), &"b".repeat(5_000)));
+    assert!(!like(&format!("{}b", "%a".repeat(50)), &"a".repeat(5_000)));
 }
 
 #[test]

@@ -106,11 +106,12 @@ fn a_name_or_label_stands_for_one_property_only() {
 #[test]
 fn a_definition_that_no_reader_could_read_is_refused() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
-    for metadata in [deep.as_str(), "1e999", r#""\ud800""#] {
+    for (metadata, rule) in [
+        (deep.as_str(), "limit"),
+        ("1e9999", "range"),
+        (r#""\ud800""#, "encoding"),
+    ] {
         let definition = json(&format!(r#"{{"label":"T","metadata":{{"x":{metadata}}}}}"#));
-        assert_eq!(
-            Class::create(&definition).unwrap_err().detail["rule"],
-            "limit"
-        );
+        assert_eq!(Class::create(&definition).unwrap_err().detail["rule"], rule);
     }
 }

@@ -7,7 +7,7 @@ use spice_core::{
     error::ErrorCode,
     json::Json,
     ontology::PropertyType,
-    query::{Filter, Operator, Order},
+    query::{Conditions, Filter, Operator, Order, compare},
 };
 
 use crate::support::{CATALOGUE, class, json, read};
@@ -25,15 +25,15 @@ fn filters_are_read_by_id_or_label() {
     assert_eq!(
         understood,
         [
-            ("price", PropertyType::Decimal, Operator::Gte(json!(1.5))),
-            ("price", PropertyType::Decimal, Operator::Lt(json!(3))),
-            ("code", PropertyType::String, Operator::Eq(json!("x"))),
+            ("price", PropertyType::Decimal, Operator::Gte(json("1.5"))),
+            ("price", PropertyType::Decimal, Operator::Lt(json("3"))),
+            ("code", PropertyType::String, Operator::Eq(json("\"x\""))),
             (
                 "instance_id",
                 PropertyType::String,
-                Operator::Eq(json!("p1"))
+                Operator::Eq(json("\"p1\""))
             ),
-            ("tags", PropertyType::Array, Operator::Eq(json!("red"))),
+            ("tags", PropertyType::Array, Operator::Eq(json("\"red\""))),
         ]
     );
     assert!(read(json!({})).unwrap().is_empty());
@@ -63,6 +63,9 @@ fn what_cannot_be_asked_is_an_invalid_query() {
         json!({"price": {"not_in": [1, null]}}),
         json!({"place": {"not_equal": 1}}),
         json!({"price": {"exists": 1}}),
+        json!({"code": {"like": "a\\"}}),
+        json!({"code": {"like": "a\\\\\\"}}),
+        json!({"code": {"like": "\\d"}}),
         json!({"stock": true}),
         json!({"sold_at": "yesterday"}),
         json!({"day": {"gte": "2026-02-30"}}),
@@ -178,15 +181,7 @@ fn an_order_is_a_property_and_a_direction() {
 #[test]
 fn further_properties_can_be_asked_where_a_class_allows_them() {
     let open = class(r#"{"id":"T","label":"T","metadata":{"additional_properties":true}}"#);
-    let filters = |text: &str| {
-        Filter::parse_all(
-            &open,
-            serde_json::from_str::<Value>(text)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        )
-    };
+    let filters = |text: &str| Filter::parse_all(&open, &serde_json::from_str(text).unwrap());
     let free = filters(r#"{"free":{"gt":5}}"#).unwrap();
     assert_eq!(free[0].property_type, PropertyType::Json);
     assert!(free[0].matches("x", Some(&json("6"))) && !free[0].matches("x", Some(&json("\"6\""))));
@@ -195,4 +190,105 @@ fn further_properties_can_be_asked_where_a_class_allows_them() {
         filters(r#"{"not a name":1}"#).unwrap_err().code,
         ErrorCode::InvalidQuery
     );
+}
+
+#[test]
+fn numbers_of_a_filter_keep_every_digit() {
+    let filters =
+        |text: &str| Filter::parse_all(&class(CATALOGUE), &serde_json::from_str(text).unwrap());
+    let long = "1234567890123456789012345678901234567890";
+    let next = "1234567890123456789012345678901234567891";
+    for (condition, value, expected) in [
+        (long.to_owned(), long, true),
+        (long.to_owned(), next, false),
+        (format!("{long}.0"), long, true),
+        (format!(r#"{{"eq":{long}}}"#), next, false),
+        (format!(r#"{{"gt":{long}}}"#), next, true),
+        (format!(r#"{{"gte":{next}}}"#), long, false),
+        (format!(r#"{{"lt":{next}}}"#), long, true),
+        (format!(r#"{{"lte":{long}}}"#), next, false),
+        (format!(r#"{{"in":[1,{long}]}}"#), next, false),
+        (format!(r#"{{"in":[1,{next}]}}"#), next, true),
+        (
+            r#"{"lt":0.12345678901234567891}"#.into(),
+            "0.12345678901234567890",
+            true,
+        ),
+        ("1E+22".into(), "10000000000000000000000", true),
+        ("-0".into(), "0.00", true),
+        (r#"{"gt":1e-400}"#.into(), "1e-399", true),
+        (r#"{"lt":1e400}"#.into(), "9e399", true),
+    ] {
+        let read = filters(&format!(r#"{{"price":{condition}}}"#)).unwrap();
+        assert_eq!(
+            read[0].matches("x", Some(&json(value))),
+            expected,
+            "{condition} {value}"
+        );
+    }
+    let digits = "9".repeat(1_001);
+    for number in [
+        "1e1000000000",
+        "-1e99999999999999999999",
+        "1e-1000000000",
+        &digits,
+    ] {
+        for condition in [
+            number.to_owned(),
+            format!(r#"{{"lt":{number}}}"#),
+            format!(r#"{{"in":[{number}]}}"#),
+        ] {
+            let refusal = filters(&format!(r#"{{"price":{condition}}}"#)).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::InvalidQuery);
+            assert!(refusal.message.contains("price"), "{}", refusal.message);
+            assert!(["range", "limit"].contains(&refusal.detail["rule"].as_str().unwrap()));
+        }
+    }
+    let refusal = filters(&format!(r#"{{"code":{long}}}"#)).unwrap_err();
+    let told = refusal.to_written_detail().to_string();
+    assert!(told.contains(long), "{told}");
+}
+
+#[test]
+fn what_is_given_twice_is_refused() {
+    let twice = serde_json::from_str::<Conditions>(r#"{"price":1,"code":"x","price":2}"#);
+    assert!(twice.unwrap_err().to_string().contains("price"));
+    let filters = serde_json::from_str(r#"{"price":{"gt":1,"gt":2}}"#).unwrap();
+    let refusal = Filter::parse_all(&class(CATALOGUE), &filters).unwrap_err();
+    assert_eq!(refusal.message, "the filter on price has gt twice");
+}
+
+#[test]
+fn texts_compare_under_one_unicode_form() {
+    let (composed, decomposed) = ("\u{ac00}e\u{301}", "\u{1100}\u{1161}\u{e9}");
+    let text = |text: &str| Json::of(text).unwrap();
+    for (stored, asked) in [(composed, decomposed), (decomposed, composed)] {
+        for condition in [
+            json!(asked),
+            json!({"in": ["x", asked]}),
+            json!({"gte": asked, "lte": asked}),
+            json!({"like": format!("{asked}%")}),
+            json!({"like": "__"}),
+        ] {
+            let filters = read(
+                json!({"code": condition, "tags": condition["in"][1].as_str().unwrap_or(asked)}),
+            )
+            .unwrap();
+            for filter in filters {
+                let passes = match filter.property.as_str() {
+                    "tags" => filter.matches("x", Some(&Json::of(&[stored]).unwrap())),
+                    _ => filter.matches("x", Some(&text(stored))),
+                };
+                assert!(passes, "{stored} {condition}");
+            }
+        }
+        let kinds = [PropertyType::String, PropertyType::Json, PropertyType::Enum];
+        assert!(
+            kinds
+                .iter()
+                .all(|kind| compare(*kind, &text(stored), &text(asked)).is_eq())
+        );
+    }
+    let after = compare(PropertyType::String, &text("e\u{301}"), &text("f"));
+    assert_eq!(after, Ordering::Greater, "composed, as it is ordered");
 }

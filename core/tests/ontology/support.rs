@@ -133,8 +133,5 @@ pub(crate) fn refusal(definition: &Value) -> Refusal {
 }
 
 pub(crate) fn read(filters: Value) -> Result<Vec<Filter>, Refusal> {
-    let Value::Object(filters) = filters else {
-        panic!("filters are an object")
-    };
-    Filter::parse_all(&class(CATALOGUE), &filters)
+    Filter::parse_all(&class(CATALOGUE), &serde_json::from_value(filters).unwrap())
 }

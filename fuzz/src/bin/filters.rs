@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use spice_core::{
     json::Json,
     ontology::Class,
-    query::{Filter, Order, compare, like_matches},
+    query::{Filter, Order, Pattern, compare},
 };
 
 /// A class with a property of each type.
@@ -37,21 +37,20 @@ fuzz_target!(|text: &str| {
     let (condition, rest) = text.split_once('\n').unwrap_or((text, ""));
     let (value, pattern) = rest.split_once('\n').unwrap_or((rest, ""));
     drop(Order::parse(&CLASS, condition));
-    like_matches(pattern, value);
-    let (Ok(condition), Ok(value)) = (serde_json::from_str(condition), Json::parse(value)) else {
+    if let Ok(pattern) = pattern.parse::<Pattern>() {
+        pattern.matches(value);
+    }
+    let (Ok(condition), Ok(value)) = (Json::parse(condition), Json::parse(value)) else {
         return;
     };
     for property in CLASS.properties() {
-        let name = property.name.as_str().to_owned();
-        let mut filters = serde_json::Map::new();
-        filters.insert(name, serde_json::Value::clone(&condition));
-        for filter in Filter::parse_all(&CLASS, &filters).unwrap_or_default() {
+        let name = property.name.as_str();
+        for filter in Filter::parse(&CLASS, name, &condition).unwrap_or_default() {
             filter.matches("id", Some(&value));
             filter.matches("id", None);
         }
-        let other = Json::from(condition.clone());
-        let one_way = compare(property.property_type, &value, &other);
-        let other_way = compare(property.property_type, &other, &value);
+        let one_way = compare(property.property_type, &value, &condition);
+        let other_way = compare(property.property_type, &condition, &value);
         assert_eq!(one_way, other_way.reverse());
         assert_eq!(compare(property.property_type, &value, &value), Ordering::Equal);
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
-use spice_core::query::{Filter, INSTANCE_ID};
+use spice_core::{
+    query::{Filter, INSTANCE_ID},
+    unicode::nfc,
+};
 
 use super::{
     columns::text,
@@ -41,7 +44,7 @@ pub(crate) fn find(
             found.ids = Some(
                 values
                     .into_iter()
-                    .filter_map(|value| value.as_str().map(str::to_owned))
+                    .filter_map(|value| Some(nfc(&value.as_string()?).into_owned()))
                     .collect(),
             );
             return Ok(found);

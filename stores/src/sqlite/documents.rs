@@ -38,7 +38,7 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "documents",
     application: 0x5350_0003,
-    version: 5,
+    version: 6,
     tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES],
     cache: 8 * 1024,
 };

@@ -29,7 +29,7 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "graph",
     application: 0x5350_0002,
-    version: 2,
+    version: 3,
     tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
     cache: 8 * 1024,
 };

@@ -1,15 +1,17 @@
 //! Looks: a cheap stand-in for a value. Equal values look the same, and greater ones never look
 //! less; so looks sort out most of what cannot pass a filter, and the filter decides the rest.
 
+use std::borrow::Cow;
+
 use rusqlite::{
     ToSql,
     types::{ToSqlOutput, ValueRef},
 };
-use serde_json::Value;
 use spice_core::{
     json::Json,
     ontology::PropertyType,
     query::{Filter, INSTANCE_ID, Operator},
+    unicode::nfc,
 };
 
 use super::{
@@ -21,7 +23,7 @@ use super::{
 const TEXT_LENGTH: usize = 120;
 
 /// What a value looks like in the index: equal values look the same, and order is kept, though
-/// not strictly.
+/// not strictly. A number is rounded here, and only here: the filter compares its digits.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(crate) enum Look {
     Number(f64),
@@ -77,11 +79,12 @@ impl Look {
         }
     }
 
-    fn of_text(mut text: String) -> Self {
-        if text.len() > TEXT_LENGTH {
-            let end = text.floor_char_boundary(TEXT_LENGTH);
-            text.truncate(end);
-        }
+    fn of_text(text: String) -> Self {
+        let mut text = match nfc(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(composed) => composed,
+        };
+        text.truncate(text.floor_char_boundary(TEXT_LENGTH));
         Self::Text(text)
     }
 
@@ -102,7 +105,7 @@ impl Look {
 pub(crate) type Range = (Look, Look);
 
 /// The values that an equality accepts.
-pub(crate) fn accepted(filter: &Filter) -> Option<Vec<&Value>> {
+pub(crate) fn accepted(filter: &Filter) -> Option<Vec<&Json>> {
     match &filter.operator {
         Operator::Eq(value) => Some(vec![value]),
         Operator::In(values) => Some(values.iter().collect()),
@@ -123,7 +126,7 @@ pub(crate) fn ranges(filter: &Filter) -> Option<Vec<Range>> {
     if by_other_rules || filter.property.as_str() == INSTANCE_ID {
         return None;
     }
-    let look = |value: &Value| Look::of(&value.to_string());
+    let look = |value: &Json| Look::of(value.as_str());
     match &filter.operator {
         Operator::Gt(value) | Operator::Gte(value) => {
             let least = look(value)?;

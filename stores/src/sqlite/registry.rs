@@ -34,7 +34,7 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "registry",
     application: 0x5350_0001,
-    version: 3,
+    version: 4,
     tables: &[scopes::TABLES, model::TABLES, work::TABLES],
     cache: 6 * 1024,
 };

@@ -4,7 +4,6 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use serde_json::{Value, json as value};
 use spice_core::{
     id::LogPosition,
     json::{Json, Properties},
@@ -148,22 +147,23 @@ fn filters() -> Vec<Filter> {
     };
     let text = PropertyType::String;
     let number = PropertyType::Integer;
+    let json = |text: &str| Json::parse(text).unwrap();
     vec![
-        filter("instance_id", text, Operator::Eq(value!("a-1"))),
-        filter("n", number, Operator::Eq(value!(2))),
-        filter("n", number, Operator::Gt(value!(0))),
-        filter("n", number, Operator::Lte(value!(-1.0))),
+        filter("instance_id", text, Operator::Eq(json(r#""a-1""#))),
+        filter("n", number, Operator::Eq(json("2"))),
+        filter("n", number, Operator::Gt(json("0"))),
+        filter("n", number, Operator::Lte(json("-1.0"))),
         filter(
             "n",
             number,
-            Operator::In(vec![value!(1), value!(-2), Value::Null]),
+            Operator::In(vec![json("1"), json("-2"), Json::null()]),
         ),
-        filter("n", number, Operator::NotIn(vec![value!(1), value!(-2)])),
-        filter("s", text, Operator::Eq(value!("w1 common"))),
-        filter("s", text, Operator::Gte(value!("w1"))),
-        filter("s", text, Operator::Like("%2 c_mmon".into())),
+        filter("n", number, Operator::NotIn(vec![json("1"), json("-2")])),
+        filter("s", text, Operator::Eq(json(r#""w1 common""#))),
+        filter("s", text, Operator::Gte(json(r#""w1""#))),
+        filter("s", text, Operator::Like("%2 c_mmon".parse().unwrap())),
         filter("absent", text, Operator::Exists(false)),
-        filter("absent", text, Operator::Lt(value!("x"))),
+        filter("absent", text, Operator::Lt(json(r#""x""#))),
     ]
 }
 

@@ -60,14 +60,17 @@ pub(crate) const FORCE: Parameter = Parameter::flag(
 /// Words in text.
 pub(crate) const SEARCH: Parameter = Parameter::text(
     "search",
-    "Whole words in any text property, letter case aside; `word*` is a prefix.",
+    "Words in any text property, letter case aside; `word*` is a prefix. Chinese, Japanese and \
+     Korean text is found from the middle of a word.",
 )
 .like("chair*");
 
 /// Conditions on properties.
 pub(crate) const FILTER: Parameter = Parameter::object(
     "filter",
-    "Conditions by property: a value, or `{gt, gte, lt, lte, in, like, exists}`.",
+    "Conditions by property: a value, or `{eq, ne, gt, gte, lt, lte, in, not_in, like, exists}`. In \
+     `like`, `%` is any text and `_` any one character; `\\%`, `\\_` and `\\\\` are `%`, `_` and a \
+     backslash.",
 )
 .like("{}");
 

@@ -12,6 +12,7 @@ use spice_benches::report::{line, millis, percentile, rate};
 use spice_core::{
     guard::Guards,
     id::{BranchGeneration, LogPosition, Sequence},
+    json::Json,
     lineage::{Lineage, View},
     name::BranchName,
     ontology::PropertyType,
@@ -88,14 +89,18 @@ fn shape(text: Option<&str>, filters: Vec<Filter>, order: Option<&str>) -> anyho
     })
 }
 
+fn value(value: impl Into<serde_json::Value>) -> Json {
+    Json::from(value.into())
+}
+
 fn shapes(instances: u64) -> anyhow::Result<Vec<(&'static str, Search)>> {
     let of = |property: &str, operator| filter(property, PropertyType::Json, operator);
-    let dear = || of("price", Operator::Gte(500.into()));
-    let late = Operator::Gt("2026-07-01".into());
+    let dear = || of("price", Operator::Gte(value(500)));
+    let late = Operator::Gt(value("2026-07-01"));
     let late = || filter("made_at", PropertyType::DateTime, late.clone());
-    let two = || of("status", Operator::In(vec!["sold".into(), "stored".into()]));
-    let like = |pattern: &str| of("name", Operator::Like(pattern.into()));
-    let half = Operator::Gte((instances / 2).into());
+    let two = || of("status", Operator::In(vec![value("sold"), value("stored")]));
+    let like = |pattern: &str| of("name", Operator::Like(pattern.parse()?));
+    let half = Operator::Gte(value(instances / 2));
     Ok(vec![
         ("list", shape(None, vec![], None)?),
         ("order by name", shape(None, vec![], Some("name"))?),
@@ -103,7 +108,7 @@ fn shapes(instances: u64) -> anyhow::Result<Vec<(&'static str, Search)>> {
             "price = 5, by name",
             shape(
                 None,
-                vec![of("price", Operator::Eq(5.into()))?],
+                vec![of("price", Operator::Eq(value(5)))?],
                 Some("name"),
             )?,
         ),
@@ -120,7 +125,7 @@ fn shapes(instances: u64) -> anyhow::Result<Vec<(&'static str, Search)>> {
             "stock < 8 (10 %), by -made_at",
             shape(
                 None,
-                vec![of("stock", Operator::Lt(8.into()))?],
+                vec![of("stock", Operator::Lt(value(8)))?],
                 Some("-made_at"),
             )?,
         ),

@@ -1,10 +1,12 @@
 //! Conditions: what a filter asks, as ranges of an index.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
 use spice_core::{
     json::Json,
     ontology::PropertyType,
-    query::{Filter, INSTANCE_ID, Operator, SortKey, like_matches},
+    query::{Filter, INSTANCE_ID, Operator, Pattern, SortKey},
+    unicode::nfc,
 };
 
 /// From the first (inclusive) to the second (exclusive).
@@ -13,9 +15,9 @@ pub(super) type Range<Bound> = (Bound, Bound);
 /// What a filter asks of the entries of an index.
 pub(super) enum Condition<'filter> {
     /// The id lies in one of the ranges (without an end: up to the last id), and matches.
-    Id(Vec<Range<Option<String>>>, Option<&'filter str>),
+    Id(Vec<Range<Option<String>>>, Option<&'filter Pattern>),
     /// The value lies in one of the ranges, and matches.
-    Value(Vec<Range<Vec<u8>>>, Option<&'filter str>),
+    Value(Vec<Range<Vec<u8>>>, Option<&'filter Pattern>),
     /// There is no value.
     Absent,
     /// No index tells.
@@ -48,8 +50,8 @@ pub(super) fn is_doubtful(value: &[u8], (low, high): &Range<Vec<u8>>, has_patter
 }
 
 fn of_value(filter: &Filter) -> Condition<'_> {
-    let key = |value: &Value| SortKey::of(filter.property_type, &Json::from(value.clone()));
-    let only = |value: &Value| (key(value).as_bytes().to_vec(), after(key(value).as_bytes()));
+    let key = |value: &Json| SortKey::of(filter.property_type, value);
+    let only = |value: &Json| (key(value).as_bytes().to_vec(), after(key(value).as_bytes()));
     let range = match &filter.operator {
         Operator::Exists(false) => return Condition::Absent,
         Operator::Exists(true) => (Vec::new(), vec![u8::MAX]),
@@ -61,7 +63,7 @@ fn of_value(filter: &Filter) -> Condition<'_> {
         Operator::Lt(value) => (key(value).kind().to_vec(), up_to(&key(value))),
         Operator::Lte(value) => (key(value).kind().to_vec(), after(key(value).as_bytes())),
         Operator::Like(pattern) => {
-            let prefix = SortKey::text_prefix(literal_prefix(pattern));
+            let prefix = SortKey::text_prefix(pattern.literal_prefix());
             let range = (prefix.clone(), end_of(&prefix));
             return Condition::Value(vec![range], Some(pattern));
         }
@@ -108,9 +110,13 @@ fn distinct<T: Ord>(ranges: impl Iterator<Item = T>) -> Vec<T> {
     ranges
 }
 
-fn literal_prefix(pattern: &str) -> &str {
-    let end = pattern.find(['%', '_']).unwrap_or(pattern.len());
-    &pattern[..end]
+/// The text of an operand, as ids are kept.
+fn text_of(value: &Json) -> Option<String> {
+    let text = value.as_string()?;
+    Some(match nfc(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(composed) => composed,
+    })
 }
 
 fn of_id(operator: &Operator) -> Condition<'_> {
@@ -121,12 +127,12 @@ fn of_id(operator: &Operator) -> Condition<'_> {
         Operator::Exists(false) => return Condition::Id(Vec::new(), None),
         Operator::NotIn(_) => return Condition::Other,
         Operator::In(values) => {
-            let texts = values.iter().filter_map(Value::as_str);
-            let ranges = texts.map(|one| (text(one), next(one)));
+            let texts = values.iter().filter_map(text_of);
+            let ranges = texts.map(|one| (text(&one), next(&one)));
             return Condition::Id(distinct(ranges), None);
         }
         Operator::Like(pattern) => {
-            let prefix = literal_prefix(pattern);
+            let prefix = pattern.literal_prefix();
             let end = String::from_utf8(end_of(prefix.as_bytes())).ok();
             let range = (text(prefix), end.filter(|_| !prefix.is_empty()));
             return Condition::Id(vec![range], Some(pattern));
@@ -137,9 +143,10 @@ fn of_id(operator: &Operator) -> Condition<'_> {
         | Operator::Lt(value)
         | Operator::Lte(value) => {
             // An id is a text: nothing else is equal, greater or less.
-            let Some(value) = value.as_str() else {
+            let Some(value) = text_of(value) else {
                 return Condition::Id(Vec::new(), None);
             };
+            let value = value.as_str();
             match operator {
                 Operator::Gt(_) => (next(value), None),
                 Operator::Gte(_) => (text(value), None),
@@ -154,13 +161,13 @@ fn of_id(operator: &Operator) -> Condition<'_> {
 
 /// A pattern asked of many values in their order: equal ones follow each other.
 pub(super) struct Matcher<'pattern> {
-    pattern: &'pattern str,
+    pattern: &'pattern Pattern,
     last: Vec<u8>,
     verdict: bool,
 }
 
 impl<'pattern> Matcher<'pattern> {
-    pub(super) fn new(pattern: &'pattern str) -> Self {
+    pub(super) fn new(pattern: &'pattern Pattern) -> Self {
         Self {
             pattern,
             last: Vec::new(),
@@ -174,7 +181,7 @@ impl<'pattern> Matcher<'pattern> {
             self.last.clear();
             self.last.extend_from_slice(value);
             let text = SortKey::text_of(value);
-            self.verdict = text.is_some_and(|text| like_matches(self.pattern, text));
+            self.verdict = text.is_some_and(|text| self.pattern.matches(text));
         }
         self.verdict
     }

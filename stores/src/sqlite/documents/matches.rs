@@ -1,7 +1,7 @@
 //! Which documents of one layer pass, as far as indexes tell.
 
 use rusqlite::{CachedStatement, Connection, ToSql, params, types::Value};
-use spice_core::query::{Filter, Operator};
+use spice_core::query::{Filter, Operator, Pattern};
 
 use super::{
     conditions::{Condition, Matcher, Range, is_doubtful, is_rough},
@@ -184,7 +184,7 @@ impl Finder<'_> {
     fn by_id(
         &self,
         ranges: &[Range<Option<String>>],
-        pattern: Option<&str>,
+        pattern: Option<&Pattern>,
         most: u64,
     ) -> Attempt<Option<RowSet>> {
         let mut rows = RowSet::default();
@@ -196,7 +196,7 @@ impl Finder<'_> {
             let mut found = find.query(params![self.layer.scope, low, high])?;
             while let Some(row) = found.next()? {
                 let id = optional_text(row, 1)?.unwrap_or_default();
-                if pattern.is_none_or(|pattern| spice_core::query::like_matches(pattern, id)) {
+                if pattern.is_none_or(|pattern| pattern.matches(id)) {
                     rows.insert(row.get(0)?);
                 }
                 if rows.len() > most {
@@ -211,7 +211,7 @@ impl Finder<'_> {
         &self,
         filter: &Filter,
         ranges: &[Range<Vec<u8>>],
-        pattern: Option<&str>,
+        pattern: Option<&Pattern>,
         slot: i64,
         most: u64,
     ) -> Attempt<Option<RowSet>> {

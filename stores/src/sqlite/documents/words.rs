@@ -45,6 +45,8 @@ mod tests {
         );
         assert_eq!(of_query(7, " \"* - "), None);
         assert_eq!(of_document(7, "5"), "");
+        assert_eq!(of_document(7, r#""케이스A""#), "7x케이 7x이스 7x스 7xa ");
+        assert_eq!(of_query(7, "스").as_deref(), Some("\"7x스\"* "));
     }
 
     /// Whether the index finds a document.
@@ -70,8 +72,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_index_finds_what_reading_finds(
-            texts in prop::collection::vec("(tea|pot|Été|İx|ß|\\PC|[ -]|[a-z]){0,12}", 1..3),
-            query in "(tea|pot|t|été|i̇x|\\PC|[ *\"-]){0,6}",
+            texts in prop::collection::vec("(tea|pot|Été|İx|ß|ς|\\PC|[ -]|[a-z]|[대한민국京都カナ]|\u{301}){0,12}", 1..3),
+            query in "(tea|pot|t|été|i̇x|SS|Σ|\\PC|[ *\"-]|[대한민국京都カナ]|\u{301}){0,6}",
         ) {
             let json = serde_json::to_string(&texts).unwrap();
             prop_assert_eq!(finds(&json, &query), are_in(&Sought::all(&query), &json));
