@@ -192,6 +192,11 @@ async fn every_write_of_oms_has_one_effect_under_a_key() {
         let key = format!("key {number}");
         twice(&server, &key, &(method, path, body.clone())).await;
     }
+    // An import of labels has several commands; one of another kind keeps the key from it, too.
+    let labels = json!({"classes": [{"class_id": "Customer", "label": "Client"}]});
+    let import = ("POST", "/databases/demo/mappings/import", labels);
+    let reused = send(&server, "key 0", &import).await.expect(409);
+    assert_eq!(reused.code(), "event_id_reused");
     // Both services mean the same command by a key.
     let gateway = "/databases/demo/instances/Customer/create";
     let body = json!({"data": {"customer_id": "both"}});

@@ -77,32 +77,8 @@ impl Task {
     }
 
     /// Decides and appends; a request to make a deleted database opens its next log first.
-    async fn turn_generation(&mut self, mut requests: Vec<Request>) -> Result<(), Vec<Request>> {
-        let sealed = self
-            .state
-            .as_ref()
-            .and_then(|s| s.database())
-            .is_some_and(|d| !d.live);
-        let creates =
-            |request: &Request| matches!(request.command.action, Action::CreateDatabase { .. });
-        if sealed && requests.iter().any(creates) {
-            let repeated = self.known(&requests).await;
-            let fresh = match repeated {
-                Ok(known) => requests
-                    .iter()
-                    .any(|r| creates(r) && !known.contains_key(&r.command.id)),
-                Err(error) => {
-                    refuse_all(requests, &error.into());
-                    return Ok(());
-                }
-            };
-            if fresh {
-                let next = self.stream.next();
-                self.move_to(next.clone()).await;
-                self.state = Some(spice_core::decide::WriteState::empty(next));
-                self.name(&mut requests);
-            }
-        }
+    async fn turn_generation(&mut self, requests: Vec<Request>) -> Result<(), Vec<Request>> {
+        let requests = self.open_next_log(requests).await;
         let mark = self
             .state
             .as_ref()
@@ -133,6 +109,51 @@ impl Task {
                 refuse_all(draft.into_requests(), &error.into());
                 Ok(())
             }
+        }
+    }
+
+    /// Opens the next log when a request makes the deleted database anew. What the sealed log knows
+    /// is answered from there before: a late retry must not make the database again.
+    async fn open_next_log(&mut self, requests: Vec<Request>) -> Vec<Request> {
+        let database = self.state.as_ref().and_then(WriteState::database);
+        let is_sealed = database.is_some_and(|database| !database.live);
+        if !is_sealed || !requests.iter().any(Request::creates_database) {
+            return requests;
+        }
+        let known = match self.known(&requests).await {
+            Ok(known) => known,
+            Err(error) => {
+                refuse_all(requests, &error.into());
+                return Vec::new();
+            }
+        };
+        let is_known = |request: &Request| known.contains_key(&request.command.id);
+        let is_new = |request: &Request| request.creates_database() && !is_known(request);
+        if !requests.iter().any(is_new) {
+            return requests;
+        }
+        let (repeated, mut rest): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_known);
+        for request in repeated {
+            let answer = match known.get(&request.command.id) {
+                Some(entry) => self.repeated(&request, entry).await,
+                None => continue,
+            };
+            drop(request.answer.send(answer));
+        }
+        let next = self.stream.next();
+        self.move_to(next.clone()).await;
+        self.state = Some(WriteState::empty(next));
+        self.name(&mut rest);
+        rest
+    }
+
+    /// The answer to a request that the log knows.
+    async fn repeated(&mut self, request: &Request, entry: &CommandEntry) -> Answer {
+        let same = entry.payload_digest == request.digest;
+        let keep_first = self.ports.settings.keep_first_on_mismatch;
+        match repeat(request, same, keep_first, Outcome::Repeated(entry.clone())) {
+            Outcome::Refused(refusal) => Err(refusal),
+            _ => self.replay(request, entry).await,
         }
     }
 
@@ -199,9 +220,7 @@ impl Task {
         };
         let mut own: HashMap<CommandId, usize> = HashMap::new();
         while let Some(request) = waiting.pop_front() {
-            if self.sealed_here(draft)
-                && matches!(request.command.action, Action::CreateDatabase { .. })
-            {
+            if self.sealed_here(draft) && request.creates_database() {
                 draft.rest.push_back(request);
                 continue;
             }
@@ -327,6 +346,12 @@ impl Task {
         }
         draft.envelopes.extend(envelopes);
         Ok(Outcome::Accepted(receipt))
+    }
+}
+
+impl Request {
+    fn creates_database(&self) -> bool {
+        matches!(self.command.action, Action::CreateDatabase { .. })
     }
 }
 

@@ -7,8 +7,8 @@ use crate::{
     model::{AggregateState, ModelKey},
 };
 
-/// Entries that are asked for at a time.
-const STEP: usize = 1_000;
+/// Entries that are asked for at a time: often the first is left.
+const STEP: usize = 256;
 
 /// Whether nothing is left of what a command created. Never for a command that did anything but
 /// create. What is there now under the same name, created by another command, does not count.

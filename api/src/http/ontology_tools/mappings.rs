@@ -151,6 +151,11 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
 /// has the changes that it had then, and those that it did not come to.
 async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> {
     let database = call.database()?;
+    if call.receipt_before(&database).await?.is_some() {
+        // Its own commands stand under parts of the key.
+        let message = "this Idempotency-Key was used for another request; use a new one";
+        return Err(Failure::new(ErrorCode::EventIdReused, message));
+    }
     let mut before = Vec::with_capacity(body.classes.len());
     for imported in &body.classes {
         let part = imported.class_id.as_str();

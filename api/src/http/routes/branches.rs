@@ -82,7 +82,11 @@ fn create(path: &'static str) -> Operation {
     )
     .body::<BranchBody>()
     .decides::<BranchWritten>(200, "Done: it holds from now on.")
-    .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::AlreadyExists,
+        ErrorCode::Deleted,
+    ])
 }
 
 fn get(path: &'static str) -> Operation {

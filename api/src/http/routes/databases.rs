@@ -78,7 +78,11 @@ fn create(path: &'static str) -> Operation {
     .example(json!({"name": "demo", "description": "Furniture and who bought it"}))
     .commands::<ApiResponse<'static, DatabaseWritten>>(201)
     .shows(examples::database_created())
-    .fails(&[ErrorCode::InvalidName, ErrorCode::AlreadyExists])
+    .fails(&[
+        ErrorCode::InvalidName,
+        ErrorCode::AlreadyExists,
+        ErrorCode::Deleted,
+    ])
 }
 
 fn get() -> Operation {
