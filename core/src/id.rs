@@ -1,6 +1,6 @@
 //! Identities: positions, sequences, generations, streams, command and event ids, aggregates.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -181,8 +181,9 @@ impl fmt::Display for EventId {
     }
 }
 
-/// What a sequence number counts. Two different aggregates never share a text, because a `:`
-/// inside a class or an instance id is written `%3A` and a key always carries its type.
+/// What a sequence number counts. Two different aggregates never share a text, because a key always
+/// carries its type, a `:` inside a class or an instance id is written `%3A`, and a `%` inside an
+/// instance id is written `%25`. Older logs hold no id with a `%`, so their texts read the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AggregateId {
     /// A database.
@@ -227,21 +228,17 @@ impl AggregateId {
             AggregateType::Database => Self::Database(next().parse()?),
             AggregateType::Branch => Self::Branch(next().parse()?, next().parse()?),
             AggregateType::OntologyClass => {
-                Self::OntologyClass(next().parse()?, next().parse()?, unescape(next()).parse()?)
+                Self::OntologyClass(next().parse()?, next().parse()?, unescape(next())?.parse()?)
             }
             AggregateType::Instance => Self::Instance(
                 next().parse()?,
                 next().parse()?,
-                unescape(next()).parse()?,
-                unescape(next()).parse()?,
+                unescape(next())?.parse()?,
+                unescape(next())?.parse()?,
             ),
         };
         if parts.next().is_some() {
-            return Err(InvalidName {
-                kind: "aggregate",
-                value: text.chars().take(120).collect(),
-                rule: "as many parts as its type has, joined with :",
-            });
+            return Err(not_an_aggregate(text));
         }
         Ok(id)
     }
@@ -265,23 +262,42 @@ impl fmt::Display for AggregateId {
     }
 }
 
-fn escape(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains(':') {
-        text.replace(':', "%3A").into()
+fn not_an_aggregate(text: &str) -> InvalidName {
+    InvalidName {
+        kind: "aggregate",
+        value: text.chars().take(120).collect(),
+        rule: "as many parts as its type has, joined with :, in which : is written %3A and % is written %25",
+    }
+}
+
+/// A text without a `:`, from which [`unescape`] reads it back.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    if text.contains([':', '%']) {
+        text.replace('%', "%25").replace(':', "%3A").into()
     } else {
         text.into()
     }
 }
 
-fn unescape(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains("%3A") {
-        text.replace("%3A", ":").into()
-    } else {
-        text.into()
+fn unescape(text: &str) -> Result<Cow<'_, str>, InvalidName> {
+    let mut pieces = text.split('%');
+    let first = pieces.next().unwrap_or_default();
+    let mut plain = Cow::Borrowed(first);
+    for piece in pieces {
+        let (sign, rest) = match (piece.strip_prefix("3A"), piece.strip_prefix("25")) {
+            (Some(rest), _) => (':', rest),
+            (None, Some(rest)) => ('%', rest),
+            (None, None) => return Err(not_an_aggregate(text)),
+        };
+        let written = plain.to_mut();
+        written.push(sign);
+        written.push_str(rest);
     }
+    Ok(plain)
 }
 
-/// An instance named within a branch, as references do it: `Class/id`.
+/// An instance named within a branch, as references do it: `Class/id`. A class holds no `/`, so the
+/// first one ends it; the id may hold more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceRef {
     /// The class.

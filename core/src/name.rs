@@ -1,9 +1,11 @@
 //! Names that people give. Each is a type of its own, checked once where it enters
 //! (contract §4); a value of such a type is always safe to build keys and paths from.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{query::INSTANCE_ID, unicode::nfc};
 
 /// Why a name was not accepted: which kind of name, the value, and the rule it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,12 +21,18 @@ pub struct InvalidName {
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
+        name_type! { $(#[$doc])* $name, $kind, $rule, as_written, $check }
+    };
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $form:expr, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The name as text, exactly as it was given.
+            /// What a text must be to be such a name.
+            pub const RULE: &'static str = $rule;
+
+            /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -34,14 +42,16 @@ macro_rules! name_type {
             type Err = InvalidName;
 
             fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let form: fn(&str) -> Cow<'_, str> = $form;
                 let check: fn(&str) -> bool = $check;
-                if check(text) {
-                    Ok(Self(Arc::from(text)))
+                let formed = form(text);
+                if check(&formed) {
+                    Ok(Self(Arc::from(&*formed)))
                 } else {
                     Err(InvalidName {
                         kind: $kind,
                         value: text.chars().take(120).collect(),
-                        rule: $rule,
+                        rule: Self::RULE,
                     })
                 }
             }
@@ -73,7 +83,7 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                let text = Cow::<str>::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -100,7 +110,7 @@ name_type! {
     |text| {
         (1..=100).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
-            && text.chars().all(is_key_char)
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_:-".contains(c))
     }
 }
 
@@ -119,10 +129,17 @@ name_type! {
 }
 
 name_type! {
-    /// The id of an instance within its class.
+    /// The id of an instance within its class, in normalization form C: a text that is the same
+    /// but for its form is the same id.
     InstanceId, "instance",
-    "1 to 255 characters of A-Z, a-z, 0-9, _, : and -",
-    |text| (1..=255).contains(&text.len()) && text.chars().all(is_key_char)
+    "1 to 255 bytes of UTF-8, no control characters, no blank at either end",
+    nfc,
+    |text| {
+        (1..=255).contains(&text.len())
+            && !text.chars().any(char::is_control)
+            && !text.starts_with(char::is_whitespace)
+            && !text.ends_with(char::is_whitespace)
+    }
 }
 
 name_type! {
@@ -133,6 +150,13 @@ name_type! {
         (1..=200).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    }
+}
+
+impl PropertyName {
+    /// The id of the instance itself, among properties; no text parses to it.
+    pub(crate) fn instance_id() -> Self {
+        Self(Arc::from(INSTANCE_ID))
     }
 }
 
@@ -153,10 +177,10 @@ impl BranchName {
     }
 }
 
-fn is_joiner(c: char) -> bool {
-    c == '_' || c == '-'
+fn as_written(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
 }
 
-fn is_key_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == ':' || c == '-'
+fn is_joiner(c: char) -> bool {
+    c == '_' || c == '-'
 }

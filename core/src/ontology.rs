@@ -34,6 +34,7 @@ use crate::{
     id::{CommandId, InstanceRef},
     json::{Json, Properties},
     name::{ClassName, InstanceId, PropertyName},
+    unicode::nfc,
 };
 
 /// The type of a property's values.
@@ -80,6 +81,7 @@ pub struct Class {
     allows_additional: bool,
     properties: Vec<Property>,
     relationships: Vec<Relationship>,
+    /// Which member a name or a label in normalization form C stands for.
     keys: HashMap<String, Key>,
 }
 
@@ -232,7 +234,13 @@ impl Class {
         &self.relationships
     }
 
-    /// The properties that make an instance's id, joined with `:` in the order written.
+    /// The id that the primary key of a state makes; none without a whole key that is fit for one.
+    pub fn keyed_id(&self, properties: &Properties) -> Option<InstanceId> {
+        instance::keyed_id(self, properties)
+    }
+
+    /// The properties that make an instance's id, joined with `:` in the order written. A `:` in
+    /// any but the last is written `%3A`, and a `%` there `%25`.
     pub fn primary_key(&self) -> impl Iterator<Item = &Property> {
         self.properties
             .iter()
@@ -250,7 +258,12 @@ impl Class {
 
     /// The property or predicate that a key stands for: an id, or a label in any language.
     pub fn resolve(&self, id_or_label: &str) -> Option<&PropertyName> {
-        self.keys.get(id_or_label).map(|key| self.key_name(*key))
+        self.member(id_or_label).map(|key| self.key_name(key))
+    }
+
+    /// The member that a name or a label stands for, in whatever form it is written.
+    fn member(&self, id_or_label: &str) -> Option<Key> {
+        self.keys.get(&*nfc(id_or_label)).copied()
     }
 
     /// The ids of all properties and relationships.

@@ -23,13 +23,16 @@ pub use self::{
 };
 use crate::{json::Json, name::PropertyName, ontology::PropertyType};
 
-/// The name by which filters and orders mean the id itself.
-pub const INSTANCE_ID: &str = "instance_id";
+/// The property by which filters and orders mean the id itself. No class can declare it: the name
+/// of a property begins with a letter.
+pub const INSTANCE_ID: &str = "_id";
+/// Another name of [`INSTANCE_ID`], in classes that declare no property of this name.
+const ID_ALIAS: &str = "instance_id";
 
 /// A condition on one property of an instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// The property; `instance_id` is the id itself.
+    /// The property; [`INSTANCE_ID`] is the id itself.
     pub property: PropertyName,
     /// Its type, by which values compare.
     pub property_type: PropertyType,
@@ -63,7 +66,7 @@ pub enum Operator {
 /// An order over one property; those without it come last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// The property; `instance_id` is the id itself.
+    /// The property; [`INSTANCE_ID`] is the id itself.
     pub property: PropertyName,
     /// Its type, by which values compare.
     pub property_type: PropertyType,

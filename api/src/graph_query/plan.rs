@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use spice_core::{
     error::{ErrorCode, Refusal},
+    json::Properties,
     name::{ClassName, InstanceId, PropertyName},
     ontology::{Class, Relationship, Schema, Text},
     query::{Conditions, Filter, INSTANCE_ID, Operator},
+    unicode::nfc,
 };
 
 use crate::graph_query::request::{Direction, GraphRequest, HopRequest};
@@ -157,12 +159,12 @@ fn relationship<'a>(holder: &'a Class, name: &str) -> Option<&'a Relationship> {
 /// The relationship of a class that leads to another one, which calls the way back so.
 fn way_back<'a>(holder: &'a Class, other: &Class, name: &str) -> Option<&'a Relationship> {
     let is_called = |known: &&Relationship| {
-        let labels = || known.inverse_label.iter().flat_map(Text::all);
+        let labels = || known.inverse_label.iter().flat_map(Text::all).map(nfc);
         known
             .inverse_predicate
             .as_ref()
             .is_some_and(|it| it.as_str() == name)
-            || labels().any(|label| label == name)
+            || labels().any(|label| label == nfc(name))
     };
     let mut known = holder.relationships().iter().filter(is_called);
     known.find(|known| known.leads_to(&other.id))
@@ -190,25 +192,18 @@ fn parse(class: &Class, filters: Option<&Conditions>) -> Result<Vec<Filter>, Ref
 fn address(class: &Class, filters: &[Filter]) -> Option<InstanceId> {
     let equal = |property: &str| {
         filters.iter().find_map(|filter| match &filter.operator {
-            Operator::Eq(value) if filter.property.as_str() == property => {
-                let text = value.as_string();
-                Some(text.unwrap_or_else(|| value.as_str().to_owned()))
-            }
+            Operator::Eq(value) if filter.property.as_str() == property => Some(value.clone()),
             _ => None,
         })
     };
     if let Some(id) = equal(INSTANCE_ID) {
-        return id.parse().ok();
+        return id.as_string()?.parse().ok();
     }
-    let parts: Option<Vec<String>> = class
-        .primary_key()
-        .map(|property| equal(property.name.as_str()))
+    let key = class.primary_key().map(|property| &property.name);
+    let key: Properties = key
+        .filter_map(|name| Some((name.clone(), equal(name.as_str())?)))
         .collect();
-    parts
-        .filter(|parts| !parts.is_empty())?
-        .join(":")
-        .parse()
-        .ok()
+    class.keyed_id(&key)
 }
 
 pub(super) fn bounded(field: &str, value: u64, least: u64, most: u64) -> Result<usize, Refusal> {

@@ -23,13 +23,16 @@ use spice_core::{
     id::CommandId,
     idempotency::IdempotencyKey,
     json::Json,
-    name::{BranchName, DatabaseName},
+    name::{BranchName, DatabaseName, InstanceId, InvalidName},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::http::{
-    Api, Service, Surface, bodies, failure::Failure, parameters::Parameters, push::Ending,
+    Api, Service, Surface, bodies,
+    failure::Failure,
+    parameters::{Parameters, known},
+    push::Ending,
 };
 
 /// How long a body that is too large is read on.
@@ -120,6 +123,24 @@ impl Call {
         Failure: From<T::Err>,
     {
         Ok(self.segment(index)?.parse::<T>()?)
+    }
+
+    /// The id of an instance in the path; or `?instance_id=` in its place, with a `-` in the path.
+    pub(crate) fn instance_id(&self, index: usize) -> Result<InstanceId, Failure> {
+        let mut id = self.segment(index)?;
+        if let Some(given) = self.parameter(known::INSTANCE_ID.name) {
+            if id != "-" && id != given {
+                let message = format!(
+                    "instance_id is {given:?}, but the path names {id:?}; put - in the path"
+                );
+                return Err(Failure::new(ErrorCode::InvalidRequest, message)
+                    .with("field", known::INSTANCE_ID.name));
+            }
+            given.clone_into(&mut id);
+        }
+        let field = |failure: Failure| failure.with("field", "instance_id");
+        id.parse()
+            .map_err(|invalid: InvalidName| field(invalid.into()))
     }
 
     /// The database, which every path but oms' `exists` has at the same place.

@@ -59,7 +59,7 @@ struct Change {
 
 pub(crate) async fn history(call: Call) -> Answer {
     let class_name = call.segment(5)?;
-    let id: InstanceId = call.name(7)?;
+    let id = call.instance_id(7)?;
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
     let before = before(&call)?;
     let reading = call.reading(Needs::GRAPH).await?;

@@ -36,7 +36,7 @@ pub(crate) async fn update(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
     let class = call.segment(5)?;
-    let id: InstanceId = call.name(6)?;
+    let id = call.instance_id(6)?;
     let expected_seq = call.expected_sequence()?;
     let body: InstanceBody = call.json().await?;
     let change = InstanceChange::UpdateInstance {
@@ -54,7 +54,7 @@ pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
     let class = call.segment(5)?;
-    let id: InstanceId = call.name(6)?;
+    let id = call.instance_id(6)?;
     let expected_seq = call.expected_sequence()?;
     let change = InstanceChange::DeleteInstance {
         class,
@@ -131,7 +131,10 @@ fn change(
         };
         call.shape(&path, rule, message)
     };
-    let id: Option<InstanceId> = command.id.as_deref().map(str::parse).transpose()?;
+    let id = command.id.as_deref().map(str::parse::<InstanceId>);
+    let id = id
+        .transpose()
+        .map_err(|invalid| Failure::from(invalid).with("field", format!("commands[{index}].id")))?;
     let class = command.class;
     let needed_id = |id: Option<InstanceId>| id.ok_or_else(|| refuse("id", "required"));
     let sequence = command.expected_seq.map(Sequence);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use spice_core::{
     error::{ErrorCode, StoreError},
     id::{InstanceRef, LogPosition},
-    name::{ClassName, InstanceId},
+    name::ClassName,
     ontology::Class,
     port::{
         documents::{Document, Search},
@@ -214,7 +214,7 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
 
 pub(crate) async fn get(call: Call) -> Answer {
     let class_name = call.segment(5)?;
-    let id: InstanceId = call.name(7)?;
+    let id = call.instance_id(7)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
     let class = reading.class(&call.api, &class_name).await?;
     let instance = InstanceRef {

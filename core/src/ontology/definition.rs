@@ -15,6 +15,7 @@ use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, object},
     name::ClassName,
+    unicode::nfc,
 };
 
 /// What `OntologyCreate` may say.
@@ -226,8 +227,7 @@ fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
         Member::Relationship(relationship) => (&relationship.predicate, &relationship.label),
     };
     for text in std::iter::once(name.as_str()).chain(label.all()) {
-        if let Some(other) = class.keys.get(text) {
-            let other = class.key_name(*other);
+        if let Some(other) = class.resolve(text) {
             let sentence = format!("{text:?} is a name or a label of {other} already");
             return Err(refuse(path, "duplicate", &Value::from(text), &sentence));
         }
@@ -272,7 +272,7 @@ impl Class {
         }
         for (key, _, label) in &members {
             for text in label.all() {
-                keys.entry(text.to_owned()).or_insert(*key);
+                keys.entry(nfc(text).into_owned()).or_insert(*key);
             }
         }
         self.keys = keys;

@@ -55,7 +55,7 @@ pub(super) fn create(
     }
     let keyed = primary_key(class, &properties, &mut found);
     if let (Some(id), Some(key)) = (id, &keyed)
-        && id.as_str() != key
+        && id != key
     {
         let sentence = format!("makes the id {key}, not {id}");
         found.refuse(&class.key_field(), "primary_key", None, &sentence);
@@ -63,12 +63,10 @@ pub(super) fn create(
     if !found.0.is_empty() {
         return Err(Refusal::validation(&found.0));
     }
-    let id = match (id, keyed) {
-        (Some(id), _) => id.clone(),
-        (None, Some(key)) => key.parse()?,
-        (None, None) => other_id(class, &properties, &given, command, row).parse()?,
-    };
-    Ok(candidate(class, id, properties, None))
+    (id.cloned().or(keyed))
+        .or_else(|| other_id(class, &properties, &given, command, row, &mut found))
+        .map(|id| candidate(class, id, properties, None))
+        .ok_or_else(|| Refusal::validation(&found.0))
 }
 
 /// The id that a new instance has, as far as its data tell, whatever else is wrong with them.
@@ -80,21 +78,19 @@ pub(super) fn identify(
 ) -> Option<InstanceId> {
     let mut properties = Properties::new();
     for (key, value) in data.iter().filter(|(_, value)| !value.is_null()) {
-        let name = match class.keys.get(key.as_str()) {
-            Some(member) => class.key_name(*member).clone(),
+        let name = match class.resolve(key) {
+            Some(name) => name.clone(),
             None => key.parse().ok()?,
         };
         properties.insert(name, value.clone());
     }
     let given: Vec<PropertyName> = properties.keys().cloned().collect();
     apply_defaults(class, &mut properties);
+    let mut found = Found::default();
     if class.primary_key().next().is_some() {
-        let key = primary_key(class, &properties, &mut Found::default())?;
-        return key.parse().ok();
+        return primary_key(class, &properties, &mut found);
     }
-    other_id(class, &properties, &given, command, row)
-        .parse()
-        .ok()
+    other_id(class, &properties, &given, command, row, &mut found)
 }
 
 /// Checks a patch of an instance.
@@ -163,7 +159,7 @@ pub(super) fn whole(
         }
     }
     if let Some(key) = primary_key(class, &properties, &mut found)
-        && id.as_str() != key
+        && *id != key
     {
         let sentence = format!("makes the id {key}, not {id}");
         found.refuse(&class.key_field(), "primary_key", None, &sentence);
@@ -242,7 +238,7 @@ fn resolve<'a>(
     let mut sent = Vec::with_capacity(data.len());
     let mut taken: HashMap<PropertyName, &str> = HashMap::new();
     for (key, value) in data {
-        let member = class.keys.get(key.as_str()).copied();
+        let member = class.member(key);
         let name = match member {
             Some(member) => class.key_name(member).clone(),
             None if class.allows_additional => key.parse()?,

@@ -221,7 +221,7 @@ impl Probe {
             }
             Self::OtherId => {
                 let keyed = after.and_then(|after| instance::keyed_id(after, properties));
-                (true, keyed.as_deref() != Some(id.as_str()))
+                (true, keyed.as_ref() != Some(id))
             }
         }
     }

@@ -100,8 +100,7 @@ impl Property {
         let primary = object.either("primaryKey", "primary_key")?;
         let primary_key = primary.as_ref().map_or(Ok(false), Field::boolean)?;
         if let Some(field) = primary.filter(|_| primary_key && !rule.property_type.is_key()) {
-            let sentence = format!("cannot be of type {}", rule.property_type.as_str());
-            return Err(field.refuse("primary_key", &sentence));
+            return Err(field.refuse("primary_key", &not_a_key(rule.property_type)));
         }
         let property = Self {
             label: label(object, name.as_str())?,
@@ -173,6 +172,18 @@ impl Property {
             name,
         })
     }
+}
+
+/// Why a property of a type cannot be a primary key, and which can.
+fn not_a_key(property_type: PropertyType) -> String {
+    let keys: Vec<&str> = PropertyType::names()
+        .filter(|name| PropertyType::parse(name).is_some_and(PropertyType::is_key))
+        .collect();
+    format!(
+        "cannot be on a property of type {}: a primary key is of type {}",
+        property_type.as_str(),
+        keys.join(", ")
+    )
 }
 
 pub(super) fn label(object: &Object, otherwise: &str) -> Shape<Text> {

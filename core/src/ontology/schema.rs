@@ -9,7 +9,7 @@ use super::{
     Class,
     inherit::{self, Hierarchy},
 };
-use crate::{error::Violation, name::ClassName};
+use crate::{error::Violation, name::ClassName, unicode::nfc};
 
 /// Classes by name.
 pub(super) type Classes = BTreeMap<ClassName, Arc<Class>>;
@@ -64,7 +64,8 @@ impl Schema {
 
     /// A class by id or, failing that, by any of its labels; with what it has from its parents.
     pub fn resolve(&self, id_or_label: &str) -> Option<&Arc<Class>> {
-        let has_label = |class: &&Arc<Class>| class.label.all().any(|label| label == id_or_label);
+        let sought = nfc(id_or_label);
+        let has_label = |class: &&Arc<Class>| class.label.all().any(|label| nfc(label) == sought);
         let id: Option<ClassName> = id_or_label.parse().ok();
         id.and_then(|id| self.get(&id))
             .or_else(|| self.iter().find(has_label))

@@ -88,7 +88,10 @@ impl PropertyType {
     pub(crate) fn is_key(self) -> bool {
         self.is_string()
             || self.is_moment()
-            || matches!(self, Self::Integer | Self::Enum | Self::Uuid | Self::Ip)
+            || matches!(
+                self,
+                Self::Integer | Self::Decimal | Self::Boolean | Self::Enum | Self::Uuid | Self::Ip
+            )
     }
 
     /// What a value of this type looks like, for messages.
@@ -149,7 +152,7 @@ impl PropertyType {
     }
 }
 
-fn is_boolean(value: &Json) -> bool {
+pub(super) fn is_boolean(value: &Json) -> bool {
     matches!(value.as_str(), "true" | "false")
 }
 

@@ -1,6 +1,6 @@
 //! Reading filters and orders as clients write them; what is not understood is refused, and told.
 
-use super::{Conditions, Filter, INSTANCE_ID, Operator, Order, Pattern};
+use super::{Conditions, Filter, ID_ALIAS, INSTANCE_ID, Operator, Order, Pattern};
 use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, items},
@@ -77,18 +77,18 @@ fn invalid(property: &str, message: String) -> Refusal {
 pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, PropertyType), Refusal> {
     let declared = class.resolve(key).cloned();
     let known = declared.and_then(|name| class.property_type(&name).map(|kind| (name, kind)));
-    if let Some(known) = known.filter(|(name, _)| name.as_str() != INSTANCE_ID) {
+    if let Some(known) = known {
         return Ok(known);
     }
-    if key == INSTANCE_ID {
-        return Ok((key.parse()?, PropertyType::String));
+    if [INSTANCE_ID, ID_ALIAS].contains(&key) {
+        return Ok((PropertyName::instance_id(), PropertyType::String));
     }
     if let Ok(name) = key.parse()
         && class.allows_additional_properties()
     {
         return Ok((name, PropertyType::Json));
     }
-    let mut known = vec![INSTANCE_ID];
+    let mut known = vec![ID_ALIAS];
     known.extend(class.names().map(PropertyName::as_str));
     let hint = near::hint(&[key], known.iter().copied(), &known);
     let message = format!("{} has no property {key:?}; {hint}", class.id);

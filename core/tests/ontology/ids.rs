@@ -79,15 +79,142 @@ fn a_derived_id_differs_by_command_and_row() {
 }
 
 #[test]
-fn an_id_that_cannot_be_one_is_an_invalid_name() {
+fn a_key_is_the_id_as_it_is_written() {
     let key = class_of(&json!({"type": "string", "primaryKey": true})).unwrap();
-    for text in ["a b", "a/b", "", "상품", "a.b", &"x".repeat(256)] {
-        let refusal = create(&key, &json!({"value": text}).to_string()).unwrap_err();
-        assert_eq!(
-            (refusal.code, &refusal.detail["kind"]),
-            (ErrorCode::InvalidName, &json!("instance"))
-        );
+    for text in [
+        "a b",
+        "a/b",
+        "상품",
+        "a.b",
+        "..",
+        "a+b",
+        "50%",
+        "#1?;:",
+        "\\\"'",
+        "🧑‍🚀",
+        "-x",
+        "True",
+    ] {
+        let made = created(&key, &json!({"value": text}).to_string());
+        assert_eq!(made.id.as_str(), text);
     }
+    let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
+    let made = created(&key, &json!({"value": apart}).to_string());
+    assert_eq!(made.id.as_str(), "이름");
+    let name: spice_core::name::PropertyName = "value".parse().unwrap();
+    assert_eq!(made.properties[&name].as_string().unwrap(), apart);
+    assert!(
+        patched(&key, &made, r#"{"value":"이름"}"#).is_ok(),
+        "the same id, written in another form"
+    );
+    assert!(
+        key.new_instance(
+            Some(&id("이름")),
+            &data(&json!({"value": apart}).to_string()),
+            command(),
+            0
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_an_id_is_a_finding_that_names_the_key() {
+    let key = class_of(&json!({"type": "string", "primaryKey": true})).unwrap();
+    let item = class(
+        r#"{"id":"Item","label":"Item","properties":[{"name":"item_id","type":"string"},{"name":"b_id","type":"string"}]}"#,
+    );
+    for text in [
+        "",
+        " ",
+        " a",
+        "a ",
+        "\u{a0}a",
+        "a\nb",
+        "a\u{0}",
+        &"x".repeat(256),
+        &"가".repeat(86),
+    ] {
+        let refusal = create(&key, &json!({"value": text}).to_string()).unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{text:?}");
+        let found = &refusal.detail["errors"][0];
+        assert_eq!(
+            (&found["field"], &found["rule"]),
+            (&json!("value"), &json!("primary_key"))
+        );
+        assert!(found["message"].as_str().unwrap().contains("255 bytes"));
+        assert!(!found["value"].is_null());
+        for name in ["item_id", "b_id"] {
+            let other = create(&item, &json!({name: text}).to_string());
+            assert_eq!(broken_once(other), (name.into(), "instance_id".into()));
+        }
+    }
+    let wrong = create(&key, r#"{"value":5}"#);
+    assert_eq!(
+        broken_once(wrong),
+        ("value".into(), "type".into()),
+        "told once"
+    );
+}
+
+#[test]
+fn the_types_of_keys_are_known_and_others_are_refused_with_the_class() {
+    let keyed = |kind: &str| {
+        let mut property = json!({"type": kind, "primaryKey": true});
+        match kind {
+            "enum" => property["constraints"] = json!({"enum": ["a b", 1.50, true]}),
+            "link" => property["linkTarget"] = json!("Other"),
+            _ => {}
+        }
+        class_of(&property)
+    };
+    let mut keys = 0;
+    for (kind, values) in [
+        ("string", &[r#""a""#][..]),
+        ("text", &[r#""a""#]),
+        ("integer", &["-12345678901234567890", "0"]),
+        ("decimal", &["12.30", "1e2", "-0.5"]),
+        ("boolean", &["true", "false"]),
+        ("date", &[r#""2026-01-31""#]),
+        ("dateTime", &[r#""2026-01-31T12:00:00.5+09:00""#]),
+        ("anyURI", &[r#""https://example.com/a?b#c""#]),
+        ("email", &[r#""kim+x@example.com""#]),
+        ("phone", &[r#""+82 2 123-4567""#]),
+        ("uuid", &[r#""0b8E4f6a-0b1e-4c39-9d64-1a0b2c3d4e5f""#]),
+        ("ip", &[r#""2001:db8::1""#]),
+        ("enum", &[r#""a b""#, "1.50", "true"]),
+    ] {
+        let class = keyed(kind).unwrap_or_else(|refusal| panic!("{kind}: {refusal}"));
+        for value in values {
+            let made = created(&class, &format!(r#"{{"value":{value}}}"#));
+            assert_eq!(made.id.as_str(), value.trim_matches('"'), "{kind}");
+        }
+        keys += 1;
+    }
+    assert_eq!(keys, 13);
+    for kind in [
+        "number",
+        "float",
+        "double",
+        "money",
+        "json",
+        "object",
+        "array",
+        "coordinate",
+        "geopoint",
+        "address",
+        "image",
+        "file",
+        "link",
+        "xsd:float",
+    ] {
+        let refusal = keyed(kind).unwrap_err();
+        assert_eq!(refusal.detail["rule"], "primary_key", "{kind}: {refusal}");
+        let field = refusal.detail["field"].as_str().unwrap();
+        assert!(field.starts_with("properties[0].primaryKey"), "{field}");
+    }
+    let refusal = keyed("money").unwrap_err();
+    assert!(refusal.message.contains("email"), "{refusal}");
 }
 
 #[test]
@@ -144,10 +271,26 @@ fn several_primary_keys_make_one_id_in_their_order() {
         "ORD-1",
         "the only key that ends in _id"
     );
-    let clash = create(&line, r#"{"order_id":"a:1","line_no":2}"#);
     assert_eq!(
-        broken_once(clash),
-        ("order_id".into(), "primary_key".into())
+        created(&line, r#"{"order_id":"a:1%","line_no":2}"#)
+            .id
+            .as_str(),
+        "a%3A1%25:2",
+        "only the last part is written as it is"
+    );
+    for (text, field) in [
+        (r#"{"order_id":"a ","line_no":2}"#, "order_id"),
+        (r#"{"order_id":"","line_no":2}"#, "order_id"),
+    ] {
+        assert_eq!(
+            broken_once(create(&line, text)),
+            (field.into(), "primary_key".into())
+        );
+    }
+    let long = json!({"order_id": "x".repeat(255), "line_no": 2}).to_string();
+    assert_eq!(
+        broken_once(create(&line, &long)),
+        ("order_id, line_no".into(), "primary_key".into())
     );
     let current = created(&line, r#"{"order_id":"a","line_no":2}"#);
     assert_eq!(

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use spice_core::{error::ErrorCode, ontology::Class};
 
-use crate::support::{class, class_of, json, refusal};
+use crate::support::{broken_once, class, class_of, create, created, json, refusal};
 
 #[test]
 fn an_unknown_type_names_the_ones_there_are() {
@@ -101,6 +101,37 @@ fn a_name_or_label_stands_for_one_property_only() {
         (&twice.detail["field"], &twice.detail["rule"]),
         (&json!("label"), &json!("duplicate"))
     );
+}
+
+#[test]
+fn a_label_is_the_same_in_whatever_form_it_is_written() {
+    let (whole, apart) = ("이름", "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}");
+    for (own, other) in [(whole, apart), (apart, whole)] {
+        let class = class(
+            &json!({"label": "T", "properties": [
+                {"name": "a", "type": "string", "label": {"ko": own, "en": "x"}}]})
+            .to_string(),
+        );
+        for label in [own, other] {
+            assert_eq!(class.resolve(label).unwrap().as_str(), "a");
+            let made = created(&class, &json!({label: "v"}).to_string());
+            assert_eq!(made.properties.len(), 1);
+        }
+        let twice = create(&class, &json!({own: "v", other: "v"}).to_string());
+        assert_eq!(broken_once(twice), ("a".into(), "duplicate".into()));
+        assert!(class.definition.as_str().contains(own), "kept as written");
+        let refused = refusal(&json!({"label": "T", "properties": [
+            {"name": "a", "type": "string", "label": own},
+            {"name": "b", "type": "string", "label": other}]}));
+        assert_eq!(refused.detail["rule"], "duplicate", "{refused}");
+        // The same in two languages, and in two forms, is no refused.
+        Class::create(&json(
+            &json!({"label": "T", "properties": [
+                {"name": "a", "type": "string", "label": {"ko": own, "en": other}}]})
+            .to_string(),
+        ))
+        .unwrap();
+    }
 }
 
 #[test]

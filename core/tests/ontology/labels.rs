@@ -65,6 +65,8 @@ fn a_class_is_found_by_id_then_by_any_label() {
     );
     assert_eq!(found("가").as_deref(), Some("A"));
     assert_eq!(found("order item").as_deref(), Some("C"));
+    // In the form in which macOS writes names of files.
+    assert_eq!(found("\u{1100}\u{1161}").as_deref(), Some("A"));
     assert_eq!(found("a"), None);
     assert_eq!(found(""), None);
     assert_eq!(schema.iter().count(), 3);

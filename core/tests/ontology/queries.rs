@@ -7,7 +7,7 @@ use spice_core::{
     error::ErrorCode,
     json::Json,
     ontology::PropertyType,
-    query::{Conditions, Filter, Operator, Order, compare},
+    query::{Conditions, Filter, INSTANCE_ID, Operator, Order, compare},
 };
 
 use crate::support::{CATALOGUE, class, json, read};
@@ -29,7 +29,7 @@ fn filters_are_read_by_id_or_label() {
             ("price", PropertyType::Decimal, Operator::Lt(json("3"))),
             ("code", PropertyType::String, Operator::Eq(json("\"x\""))),
             (
-                "instance_id",
+                INSTANCE_ID,
                 PropertyType::String,
                 Operator::Eq(json("\"p1\""))
             ),
@@ -37,6 +37,28 @@ fn filters_are_read_by_id_or_label() {
         ]
     );
     assert!(read(json!({})).unwrap().is_empty());
+}
+
+#[test]
+fn a_property_called_instance_id_is_told_from_the_id_itself() {
+    let server = class(
+        r#"{"label":"Server","properties":[{"name":"instance_id","type":"integer","label":"No"}]}"#,
+    );
+    let property = |name: &str, value: Value| {
+        let filters = json!({name: value});
+        let filters = Filter::parse_all(&server, &serde_json::from_value(filters).unwrap()).unwrap();
+        let order = Order::parse(&server, name).unwrap();
+        assert_eq!(order.property, filters[0].property);
+        (filters[0].property.as_str().to_owned(), filters[0].clone())
+    };
+    for name in ["instance_id", "No"] {
+        let (found, filter) = property(name, json!(7));
+        assert_eq!(found, "instance_id");
+        assert!(filter.matches("x", Some(&json("7"))) && !filter.matches("7", None));
+    }
+    let (found, filter) = property("_id", json!("x"));
+    assert_eq!(found, INSTANCE_ID);
+    assert!(filter.matches("x", Some(&json("7"))) && !filter.matches("7", None));
 }
 
 #[test]
@@ -143,10 +165,8 @@ fn an_order_is_a_property_and_a_direction() {
         ("price", PropertyType::Decimal, true)
     );
     assert!(!order("price").unwrap().descending);
-    assert_eq!(
-        order("instance_id").unwrap().property.as_str(),
-        "instance_id"
-    );
+    assert_eq!(order("instance_id").unwrap().property.as_str(), INSTANCE_ID);
+    assert_eq!(order("-_id").unwrap().property.as_str(), INSTANCE_ID);
     for wrong in [
         "",
         "-",

@@ -23,7 +23,7 @@ fn references_follow_cardinality_and_target() {
         (r#""maker":5"#, "maker", "type"),
         (r#""maker":"c""#, "maker", "reference"),
         (r#""maker":"Company/""#, "maker", "reference"),
-        (r#""maker":"Company/a b""#, "maker", "reference"),
+        (r#""maker":"Company/ b""#, "maker", "reference"),
         (r#""maker":"Part/1""#, "maker", "target"),
         (r#""maker":"company/1""#, "maker", "target"),
         (r#""parts":"Part/1""#, "parts", "type"),

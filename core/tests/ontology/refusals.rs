@@ -123,7 +123,7 @@ fn a_wrong_shape_is_refused_by_field_and_rule() {
             "enum",
         ),
         (
-            property(json!({"name": "a", "type": "boolean", "primaryKey": true})),
+            property(json!({"name": "a", "type": "number", "primaryKey": true})),
             "properties[0].primaryKey",
             "primary_key",
         ),

@@ -9,6 +9,7 @@ use spice_core::{
     name::{BranchName, ClassName, DatabaseName, InstanceId, InvalidName, PropertyName},
     naming::{instances_index, ontologies_index},
     time::Timestamp,
+    unicode::nfc,
 };
 
 fn table<N: FromStr<Err = InvalidName> + ToString>(accepted: &[&str], refused: &[&str]) {
@@ -125,20 +126,41 @@ fn names_follow_the_rules_of_the_contract() {
             "_",
             "ORD-0000001:1",
             "2025-05-02:WH-YO-1:SKU-000001",
+            "a b",
+            "a/b",
+            "a%b",
+            "a+b",
+            "kim+test@example.com",
+            "https://example.com/a?b=c&d=%20#e",
+            "2026-01-31T12:00:00+09:00",
+            "12.30",
+            "서울특별시",
+            "É",
+            "🧑‍🚀",
+            "\"'\\`;,<>{}|^[]",
+            ".",
+            "..",
+            "-rf",
+            "true",
+            "\u{10ffff}",
             &long(255),
+            &"가".repeat(85),
         ],
         &[
             "",
-            "a b",
-            "a/b",
-            "a.b",
-            "a%b",
-            "ä",
-            "a+b",
-            "a@b",
+            " ",
+            " a",
+            "a ",
+            "\u{3000}a",
+            "a\u{a0}",
+            "\u{2028}a",
             &long(256),
+            &"가".repeat(86),
             "a\n",
-            "a\t",
+            "a\tb",
+            "a\u{0}b",
+            "a\u{7f}",
+            "a\u{85}b",
         ],
     );
     table::<PropertyName>(
@@ -156,6 +178,65 @@ fn names_follow_the_rules_of_the_contract() {
             &long(201),
         ],
     );
+}
+
+#[test]
+fn an_id_is_one_in_whatever_form_it_is_written() {
+    let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
+    let id: InstanceId = apart.parse().unwrap();
+    assert_eq!((id.as_str(), &id), ("이름", &"이름".parse().unwrap()));
+    let reference: InstanceRef = format!("Kid/e\u{301}/{apart}").parse().unwrap();
+    assert_eq!(reference.to_string(), "Kid/é/이름");
+    let written = serde_json::to_string(apart).unwrap();
+    assert_eq!(serde_json::from_str::<InstanceId>(&written).unwrap(), id);
+    // What counts are the bytes of the form that is kept.
+    assert!("e\u{301}".repeat(127).parse::<InstanceId>().is_ok());
+}
+
+#[test]
+fn aggregates_of_older_logs_read_as_they_were_written() {
+    for (text, class, id) in [
+        ("demo:main:Product:p1", "Product", "p1"),
+        (
+            "demo:a/b:shop%3AProduct:a%3A1_x-Y",
+            "shop:Product",
+            "a:1_x-Y",
+        ),
+        ("demo:main:A%3A:%3A%3A", "A:", "::"),
+    ] {
+        let read = AggregateId::parse(AggregateType::Instance, text).unwrap();
+        let AggregateId::Instance(_, _, found, own) = &read else {
+            panic!("{read} is no instance");
+        };
+        assert_eq!((found.as_str(), own.as_str()), (class, id));
+        assert_eq!(read.to_string(), text);
+    }
+    for (id, written) in [
+        ("a%3A", "a%253A"),
+        ("a:%", "a%3A%25"),
+        ("%25", "%2525"),
+        ("%", "%25"),
+    ] {
+        let aggregate = AggregateId::Instance(
+            "demo".parse().unwrap(),
+            BranchName::main(),
+            "P".parse().unwrap(),
+            id.parse().unwrap(),
+        );
+        assert_eq!(aggregate.to_string(), format!("demo:main:P:{written}"));
+    }
+    for wrong in [
+        "demo:main:P:50%",
+        "demo:main:P:%3a",
+        "demo:main:P:%20",
+        "demo:main:P%25:a",
+        "demo:main:P:a:b",
+        "demo:main:P:",
+        "demo:main:P: a",
+    ] {
+        let parsed = AggregateId::parse(AggregateType::Instance, wrong);
+        assert!(parsed.is_err(), "{wrong}");
+    }
 }
 
 #[test]
@@ -260,14 +341,27 @@ fn a_reference_is_a_class_and_an_id() {
         (reference.class.as_str(), reference.id.as_str()),
         ("shop:Product", "a:b")
     );
+    for (text, id) in [
+        ("Product/a/b", "a/b"),
+        ("Product//", "/"),
+        ("Product/a b", "a b"),
+        ("Product/https://example.com/", "https://example.com/"),
+        ("Product/..", ".."),
+    ] {
+        let reference: InstanceRef = text.parse().unwrap();
+        assert_eq!(
+            (reference.id.as_str(), reference.to_string()),
+            (id, text.to_owned())
+        );
+    }
     for wrong in [
         "",
         "/",
         "Product",
         "Product/",
         "/x",
-        "Product/a/b",
-        "Product/a b",
+        "Product/ a",
+        "Product/a ",
         "1/x",
         "Product a",
     ] {
@@ -301,17 +395,22 @@ fn positions_do_not_overflow() {
     assert!(i64::try_from(LogPosition::MAX.0).is_ok());
 }
 
+/// Ids, and texts that come near to being the text of another one.
+fn instance_id() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        "[a-z0-9:_%/ .-]{1,5}",
+        "[%:3A25/]{1,8}",
+        "\\PC{1,6}",
+        "[가-힣\u{1100}-\u{1112}\u{1161}-\u{1175}é\u{301}e]{1,4}",
+    ];
+    text.prop_filter("is an id", |text| text.parse::<InstanceId>().is_ok())
+}
+
 fn aggregate() -> impl Strategy<Value = AggregateId> {
     let database = "[a-z][a-z0-9]{2,5}([_-][a-z0-9]{1,3})?";
     let branch = "[a-z0-9_-]{1,4}(/[A-Za-z0-9_-]{1,3}){0,2}";
-    (
-        0..4,
-        database,
-        branch,
-        "[A-Z][a-z:_-]{0,4}",
-        "[a-z0-9:_-]{1,5}",
-    )
-        .prop_map(|(kind, database, branch, class, id)| {
+    (0..4, database, branch, "[A-Z][a-z:_-]{0,4}", instance_id()).prop_map(
+        |(kind, database, branch, class, id)| {
             let database = database.parse().unwrap();
             let branch = branch.parse().unwrap();
             let class = class.parse().unwrap();
@@ -321,7 +420,8 @@ fn aggregate() -> impl Strategy<Value = AggregateId> {
                 2 => AggregateId::OntologyClass(database, branch, class),
                 _ => AggregateId::Instance(database, branch, class, id.parse().unwrap()),
             }
-        })
+        },
+    )
 }
 
 proptest! {
@@ -330,7 +430,10 @@ proptest! {
         if let Ok(name) = text.parse::<DatabaseName>() { prop_assert_eq!(name.as_str(), &text); }
         if let Ok(name) = text.parse::<ClassName>() { prop_assert_eq!(name.as_str(), &text); }
         if let Ok(name) = text.parse::<BranchName>() { prop_assert_eq!(name.as_str(), &text); }
-        if let Ok(name) = text.parse::<InstanceId>() { prop_assert_eq!(name.as_str(), &text); }
+        if let Ok(name) = text.parse::<InstanceId>() {
+            prop_assert_eq!(name.as_str(), &*nfc(&text));
+            prop_assert_eq!(name.as_str().parse::<InstanceId>().unwrap(), name);
+        }
         if let Ok(name) = text.parse::<PropertyName>() {
             prop_assert_eq!(name.as_str(), &text);
             prop_assert!(text.parse::<ClassName>().is_ok() || text.len() > 100);
@@ -341,7 +444,9 @@ proptest! {
         prop_assert_eq!(text.parse::<DatabaseName>().is_ok(), oracle);
         let oracle = regex::Regex::new("^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$").unwrap().is_match(&text);
         prop_assert_eq!(text.parse::<BranchName>().is_ok(), oracle);
-        let oracle = regex::Regex::new("^[A-Za-z0-9_:-]+$").unwrap().is_match(&text);
+        let form = nfc(&text);
+        let oracle = !form.is_empty() && form.trim() == form && form.len() <= 255
+            && !regex::Regex::new(r"\p{Cc}").unwrap().is_match(&form);
         prop_assert_eq!(text.parse::<InstanceId>().is_ok(), oracle);
     }
 
@@ -360,14 +465,17 @@ proptest! {
     }
 
     #[test]
-    fn no_two_ids_with_colons_meet(parts in proptest::collection::vec("[ab:]{1,3}", 4)) {
+    fn no_two_ids_with_signs_meet(
+        classes in proptest::collection::vec("[ab:]{1,3}", 2),
+        ids in proptest::collection::vec("[a:%35A2]{1,6}", 2),
+    ) {
         let make = |class: &str, id: &str| AggregateId::Instance(
             "demo".parse().unwrap(),
             BranchName::main(),
             format!("C{class}").parse().unwrap(),
             id.parse().unwrap(),
         );
-        let (left, right) = (make(&parts[0], &parts[1]), make(&parts[2], &parts[3]));
+        let (left, right) = (make(&classes[0], &ids[0]), make(&classes[1], &ids[1]));
         prop_assert_eq!(left == right, left.to_string() == right.to_string());
         prop_assert_eq!(left.to_string().matches(':').count(), 3);
     }

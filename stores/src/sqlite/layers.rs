@@ -36,6 +36,9 @@ pub(crate) struct KeyRange {
     high: String,
 }
 
+/// The last character. 64 of it are longer than any id and come after every other text so long.
+const LAST: &str = "\u{10ffff}";
+
 impl KeyRange {
     /// Every key after `after`.
     pub(crate) fn after(after: Option<&str>) -> Self {
@@ -49,7 +52,7 @@ impl KeyRange {
             low: first_after
                 .filter(|key| key.as_str() > prefix)
                 .unwrap_or_else(|| prefix.to_owned()),
-            high: format!("{prefix}{}", char::MAX),
+            high: format!("{prefix}{}", LAST.repeat(64)),
         }
     }
 }

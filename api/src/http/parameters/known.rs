@@ -5,6 +5,18 @@ use crate::http::parameters::Parameter;
 /// What a database may be called.
 pub(crate) const DATABASE_PATTERN: &str = "^[a-z](?:[_-]?[a-z0-9])*$";
 
+/// What may identify an instance, but for its length in bytes: the first and the last character
+/// are no blank, and none is a control character.
+pub(crate) const INSTANCE_PATTERN: &str = r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$";
+
+/// The id of an instance, in place of the one in the path.
+pub(crate) const INSTANCE_ID: Parameter = Parameter::text(
+    "instance_id",
+    "The id of the instance, with a `-` in its place in the path: for the ids `.` and `..`, which \
+     most clients take out of a path even when they are percent-encoded.",
+)
+.matching(INSTANCE_PATTERN, 1, 255);
+
 /// What a branch may be called.
 pub(crate) const BRANCH_PATTERN: &str = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$";
 
@@ -104,9 +116,12 @@ pub(crate) const PLACEHOLDERS: [Parameter; 7] = [
     Parameter::text("class", "A class, by id or by label.")
         .matching("", 1, 100)
         .like("Product"),
-    Parameter::text("id", "The id of an instance.")
-        .matching("^[A-Za-z0-9_:-]+$", 1, 255)
-        .like("chair-1"),
+    Parameter::text(
+        "id",
+        "The id of an instance, percent-encoded: 1 to 255 bytes of UTF-8.",
+    )
+    .matching(INSTANCE_PATTERN, 1, 255)
+    .like("chair-1"),
     Parameter::identifier("command", "The id of a command.")
         .like("01928374-1111-7222-8333-444455556666"),
     Parameter::text("name", "The name of a branch, which may hold `/`.")

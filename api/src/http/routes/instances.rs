@@ -97,6 +97,7 @@ fn get() -> Operation {
         "Gives one instance.",
         lists::get,
     )
+    .takes(&[known::INSTANCE_ID])
     .takes(known::READ)
     .speaks()
     .answers::<OneInstance>(200, "The instance.")
@@ -111,6 +112,7 @@ fn history() -> Operation {
         "Lists the versions of an instance, newest first: who changed what, when.",
         history::history,
     )
+    .takes(&[known::INSTANCE_ID])
     .takes(known::READ)
     .takes(&[
         Parameter::whole("limit", "The most versions of the answer.")
@@ -190,7 +192,7 @@ fn update(path: &'static str) -> Operation {
         "Changes an instance: what is given replaces what was, `null` takes it out.",
         instances::update,
     )
-    .takes(&[known::BRANCH, known::EXPECTED_SEQ])
+    .takes(&[known::INSTANCE_ID, known::BRANCH, known::EXPECTED_SEQ])
     .body::<InstanceBody>()
     .example(json!({"data": {"price": 99}}))
     .commands::<CommandResult<'static>>(200)
@@ -206,7 +208,7 @@ fn delete(path: &'static str) -> Operation {
         "Deletes an instance, for good on this branch.",
         instances::delete,
     )
-    .takes(&[known::BRANCH, known::EXPECTED_SEQ])
+    .takes(&[known::INSTANCE_ID, known::BRANCH, known::EXPECTED_SEQ])
     .commands::<CommandResult<'static>>(200)
     .fails(&[
         ErrorCode::InvalidName,

@@ -1,6 +1,6 @@
 //! What becomes of an aggregate that differs, and what decides where both sides changed it.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     Kind, Stop, Work,
@@ -11,6 +11,7 @@ use crate::{
     error::{ErrorCode, Refusal},
     json::Json,
     merge::{Conflict, Fields, three_way},
+    unicode::nfc,
 };
 
 /// What a resolution is refused with that would undo a delete.
@@ -139,8 +140,8 @@ fn delete_against_change(case: &Case) -> Conflict {
     case.conflict(None, None, message)
 }
 
-/// Where a resolution belongs: an aggregate as text, and a property.
-type Spot<'a> = (&'a str, Option<&'a str>);
+/// Where a resolution belongs: an aggregate as text in normalization form C, and a property.
+type Spot<'a> = (Cow<'a, str>, Option<&'a str>);
 
 /// What the client decides, and whether it has met anything to be decided.
 pub(super) struct Resolutions<'a> {
@@ -157,7 +158,7 @@ impl<'a> Resolutions<'a> {
                 return Err(refuse(index, resolution, "gives a value, but no property"));
             }
             let spot = (
-                resolution.aggregate_id.as_str(),
+                nfc(&resolution.aggregate_id),
                 resolution.property.as_deref(),
             );
             if let Some(first) = spots.insert(spot, index) {
@@ -186,7 +187,7 @@ impl<'a> Resolutions<'a> {
 
     /// The resolution for a spot, which is met herewith.
     fn meet(&mut self, aggregate: &str, property: Option<&str>) -> Option<(usize, &'a Choice)> {
-        let index = *self.spots.get(&(aggregate, property))?;
+        let index = *self.spots.get(&(Cow::Borrowed(aggregate), property))?;
         self.met[index] = true;
         Some((index, &self.given[index].choice))
     }
@@ -287,7 +288,7 @@ impl<'a> Resolutions<'a> {
                 continue;
             };
             for property in [None, conflict.property.as_deref()] {
-                let Some(index) = self.spots.get(&(text.as_str(), property)) else {
+                let Some(index) = self.spots.get(&(Cow::Borrowed(text.as_str()), property)) else {
                     continue;
                 };
                 if !self.met[*index] {

@@ -4,80 +4,115 @@ use sha2::{Digest, Sha256};
 
 use super::{Class, Found, Sent};
 use crate::{
-    id::CommandId,
+    id::{CommandId, escape},
     json::{Json, Properties, hex},
-    name::PropertyName,
+    name::{InstanceId, PropertyName},
     ontology::types,
+    unicode::nfc,
 };
 
-/// The id that the primary key makes; none when a part of it is missing.
+/// The id that the primary key makes; none when a part of it is missing, or cannot be in an id,
+/// which is a finding.
 pub(super) fn primary_key(
     class: &Class,
     properties: &Properties,
     found: &mut Found,
-) -> Option<String> {
+) -> Option<InstanceId> {
     let keys: Vec<_> = class.primary_key().collect();
+    let last = keys.len().checked_sub(1)?;
     let mut parts = Vec::with_capacity(keys.len());
-    for property in &keys {
-        parts.push(as_id(properties.get(&property.name)?)?);
+    for (index, property) in keys.iter().enumerate() {
+        let fit = property.property_type.is_key();
+        let value = properties.get(&property.name).filter(|_| fit)?;
+        let part = read_part(property.name.as_str(), value, found);
+        // The last part is written as it is: it begins after as many `:` as there are other parts.
+        let written = part.as_ref().map(|part| {
+            if index == last {
+                part.as_str().to_owned()
+            } else {
+                escape(part.as_str()).into_owned()
+            }
+        });
+        parts.push(written);
     }
-    // Only the last part may hold the separator: so no two keys make one id.
-    for (property, part) in keys.iter().zip(&parts).rev().skip(1) {
-        if part.contains(':') {
-            let sentence = "is part of the primary key, where only the last part may hold a ':'";
-            found.refuse(
-                property.name.as_str(),
-                "primary_key",
-                properties.get(&property.name),
-                sentence,
-            );
-        }
+    let parts: Vec<String> = parts.into_iter().collect::<Option<_>>()?;
+    let id: Result<InstanceId, _> = parts.join(":").parse();
+    if id.is_err() {
+        let sentence = format!("cannot be the id together: it must be {}", InstanceId::RULE);
+        found.refuse(&class.key_field(), "primary_key", None, &sentence);
     }
-    (!parts.is_empty()).then(|| parts.join(":"))
+    id.ok()
 }
 
-/// The id of an instance without a primary key.
+/// A part of a primary key, which alone must be fit for an id.
+fn read_part(name: &str, value: &Json, found: &mut Found) -> Option<InstanceId> {
+    let part = key_text(value).and_then(|text| text.parse().ok());
+    // What is of the wrong type is a finding already.
+    if part.is_none() && !found.0.iter().any(|known| known.field == name) {
+        found.refuse(name, "primary_key", Some(value), &not_an_id());
+    }
+    part
+}
+
+fn not_an_id() -> String {
+    format!(
+        "cannot be the id of an instance: it must be {}",
+        InstanceId::RULE
+    )
+}
+
+/// The id of an instance without a primary key; none when the property that gives it has a value
+/// that cannot be an id, which is a finding.
 pub(super) fn other_id(
     class: &Class,
     properties: &Properties,
     given: &[PropertyName],
     command: CommandId,
     row: usize,
-) -> String {
+    found: &mut Found,
+) -> Option<InstanceId> {
     let value = |name: &PropertyName| {
         let is_link = class.relationship_target(name).is_some();
-        properties.get(name).filter(|_| !is_link).and_then(as_id)
+        properties
+            .get(name)
+            .filter(|value| !is_link && names_instance(value))
     };
     let own = format!("{}_id", class.id.as_str().to_lowercase());
-    if let Some(id) = given
-        .iter()
-        .find(|name| name.as_str() == own)
-        .and_then(value)
-    {
-        return id;
-    }
+    let own = given.iter().find(|name| name.as_str() == own);
     let mut others = given.iter().filter(|name| name.as_str().ends_with("_id"));
-    if let (Some(only), None) = (others.next(), others.next())
-        && let Some(id) = value(only)
-    {
+    let only = others.next().filter(|_| others.next().is_none());
+    let named = [own, only]
+        .into_iter()
+        .flatten()
+        .find_map(|name| Some((name, value(name)?)));
+    if let Some((name, value)) = named {
+        let id = key_text(value).and_then(|text| text.parse().ok());
+        if id.is_none() {
+            found.refuse(name.as_str(), "instance_id", Some(value), &not_an_id());
+        }
         return id;
     }
     let digest = Sha256::digest(format!("{command}:{row}").as_bytes());
     let hex = hex(digest.iter().take(4));
-    format!("{}_{hex}", class.id)
+    format!("{}_{hex}", class.id).parse().ok()
 }
 
-/// A string or an integer as an id.
-fn as_id(value: &Json) -> Option<String> {
+/// Whether a value that no primary key calls for may name an instance: a string or an integer.
+fn names_instance(value: &Json) -> bool {
+    types::is_integer(value.as_str()) || value.as_string().is_some()
+}
+
+/// The text of a key: a string, a number or a boolean as it is written. None of anything else.
+pub(in crate::ontology) fn key_text(value: &Json) -> Option<String> {
     match value.as_str() {
         "-0" => Some("0".to_owned()),
-        text if types::is_integer(text) => Some(text.to_owned()),
+        text if types::is_number(value) || types::is_boolean(value) => Some(text.to_owned()),
         _ => value.as_string(),
     }
 }
 
 /// The id that the primary key of a class makes of a state; none without a whole key.
-pub(in crate::ontology) fn keyed_id(class: &Class, properties: &Properties) -> Option<String> {
+pub(in crate::ontology) fn keyed_id(class: &Class, properties: &Properties) -> Option<InstanceId> {
     primary_key(class, properties, &mut Found::default())
 }
 
@@ -94,10 +129,11 @@ pub(super) fn refuse_key_change(
     else {
         return;
     };
-    let was = current.get(&sent.name).and_then(as_id);
+    let part = |value: &Json| key_text(value).map(|text| nfc(&text).into_owned());
+    let was = current.get(&sent.name).and_then(part);
     let is = Some(sent.value)
         .filter(|value| !value.is_null())
-        .and_then(as_id);
+        .and_then(part);
     if was != is {
         let sentence = "is part of the primary key and cannot change";
         found.refuse(
