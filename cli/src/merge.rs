@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::value::RawValue;
 use spice_client::{Conflict, Merge, Merged, Rebase, Resolution, Strategy, Take, Write};
+use spice_core::{name::PropertyName, unicode::nfc};
 
 use crate::{
     diff::{OfDatabase, show_changes, summary},
@@ -109,14 +110,25 @@ impl From<Way> for Strategy {
 pub(crate) async fn merge(options: MergeOptions) -> anyhow::Result<ExitCode> {
     let session = options.of.session(&options.branch)?;
     let outcome = async {
+        let write = Write::default();
+        let database = session.database()?;
+        let rehearsal = Merge {
+            into: options.into.clone(),
+            dry_run: true,
+            ..Merge::default()
+        };
+        let known = async || {
+            let client = &session.client;
+            client
+                .merge(database, &options.branch, &rehearsal, &write)
+                .await
+        };
         let wish = Merge {
             into: options.into.clone(),
             strategy: options.conflicts.strategy.into(),
-            resolutions: resolutions(&options.conflicts.resolve)?,
+            resolutions: resolutions(&options.conflicts.resolve, known).await?,
             dry_run: options.conflicts.dry_run,
         };
-        let write = Write::default();
-        let database = session.database()?;
         let merged = session
             .client
             .merge(database, &options.branch, &wish, &write)
@@ -136,13 +148,24 @@ pub(crate) async fn rebase(options: RebaseOptions) -> anyhow::Result<ExitCode> {
             Some(onto) => onto,
             None => parent(&session, database, &options.branch).await?,
         };
+        let write = Write::default();
+        let rehearsal = Rebase {
+            onto: Some(onto.clone()),
+            dry_run: true,
+            ..Rebase::default()
+        };
+        let known = async || {
+            let client = &session.client;
+            client
+                .rebase(database, &options.branch, &rehearsal, &write)
+                .await
+        };
         let wish = Rebase {
             onto: Some(onto.clone()),
             strategy: options.conflicts.strategy.into(),
-            resolutions: resolutions(&options.conflicts.resolve)?,
+            resolutions: resolutions(&options.conflicts.resolve, known).await?,
             dry_run: options.conflicts.dry_run,
         };
-        let write = Write::default();
         let rebased = session
             .client
             .rebase(database, &options.branch, &wish, &write)
@@ -245,44 +268,122 @@ fn show_conflicts(conflicts: &[Conflict]) -> anyhow::Result<()> {
     Ok(output::table(&head, &rows)?)
 }
 
-fn resolutions(texts: &[String]) -> anyhow::Result<Vec<Resolution>> {
-    texts.iter().map(|text| resolution(text)).collect()
+/// The decisions, once it is clear what each is about. `known` gives the conflicts that there are;
+/// it is asked only when the text of a decision leaves open where the aggregate ends.
+async fn resolutions<F>(texts: &[String], known: F) -> anyhow::Result<Vec<Resolution>>
+where
+    F: AsyncFnOnce() -> Result<Merged, spice_client::Error>,
+{
+    let decisions: Vec<Decision> = texts
+        .iter()
+        .map(|text| Decision::parse(text))
+        .collect::<Result<_, _>>()?;
+    let conflicts = if decisions.iter().any(Decision::is_open) {
+        known().await?.conflicts
+    } else {
+        Vec::new()
+    };
+    let settled = decisions.into_iter().map(|it| it.settle(&conflicts));
+    settled.collect()
 }
 
-/// Neither an aggregate nor a property has a dot or an equals sign in its name.
-fn resolution(text: &str) -> anyhow::Result<Resolution> {
-    let wrong = || {
-        usage(format!(
-            "{text:?} decides nothing; write AGGREGATE[.PROPERTY]=ours|theirs or AGGREGATE.PROPERTY=JSON"
-        ))
-    };
-    let (conflict, decision) = text.split_once('=').ok_or_else(wrong)?;
-    let (aggregate, property) = match conflict.split_once('.') {
-        Some((aggregate, property)) => (aggregate, Some(property.to_owned())),
-        None => (conflict, None),
-    };
-    if aggregate.is_empty() || property.as_deref() == Some("") {
-        return Err(wrong());
-    }
-    let aggregate_id = aggregate.to_owned();
-    let take = match decision {
-        "ours" => Some(Take::Ours),
-        "theirs" => Some(Take::Theirs),
-        _ => None,
-    };
-    if let Some(take) = take {
-        return Ok(Resolution::Take {
-            aggregate_id,
-            property,
-            take,
+/// `AGGREGATE[.PROPERTY]=DECISION`. The id of an instance may hold dots and equals signs.
+struct Decision<'a> {
+    text: &'a str,
+    conflict: &'a str,
+    choice: Choice,
+}
+
+enum Choice {
+    Take(Take),
+    Value(Box<RawValue>),
+}
+
+impl<'a> Decision<'a> {
+    fn parse(text: &'a str) -> anyhow::Result<Self> {
+        // No proper end of a JSON value that follows an equals sign in it is JSON, too: that sign
+        // stands within a string.
+        let found = text.match_indices('=').find_map(|(at, _)| {
+            let choice = match &text[at + 1..] {
+                "ours" => Choice::Take(Take::Ours),
+                "theirs" => Choice::Take(Take::Theirs),
+                value => Choice::Value(serde_json::from_str(value).ok()?),
+            };
+            Some((&text[..at], choice))
         });
+        let (conflict, choice) = found
+            .filter(|(conflict, _)| !conflict.is_empty())
+            .ok_or_else(|| undecided(text))?;
+        Ok(Self {
+            text,
+            conflict,
+            choice,
+        })
     }
-    let value = serde_json::from_str(decision).map_err(|_| wrong())?;
-    Ok(Resolution::Value {
-        aggregate_id,
-        property: property.ok_or_else(wrong)?,
-        value,
-    })
+
+    /// The aggregate and the property. Of an instance, whose text has three colons, the property is
+    /// what follows the last dot, if that can be one. Of a class it is what follows the first.
+    fn with_property(&self) -> Option<(&'a str, &'a str)> {
+        let split = if self.is_of_instance() {
+            let is_name = |(_, name): &(_, &str)| name.parse::<PropertyName>().is_ok();
+            self.conflict.rsplit_once('.').filter(is_name)
+        } else {
+            self.conflict.split_once('.')
+        };
+        split.filter(|(aggregate, property)| !aggregate.is_empty() && !property.is_empty())
+    }
+
+    fn is_of_instance(&self) -> bool {
+        self.conflict.matches(':').count() == 3
+    }
+
+    /// Whether what follows the last dot may be a property, or a part of the id.
+    fn is_open(&self) -> bool {
+        let takes = matches!(self.choice, Choice::Take(_));
+        takes && self.is_of_instance() && self.with_property().is_some()
+    }
+
+    fn settle(self, conflicts: &[Conflict]) -> anyhow::Result<Resolution> {
+        let split = self.with_property();
+        let is_in_conflict = |aggregate: &str, property: Option<&str>| {
+            conflicts.iter().any(|known| {
+                known.aggregate_id == nfc(aggregate)
+                    && (property.is_none() || known.property.as_deref() == property)
+            })
+        };
+        let is_whole = self.is_open() && is_in_conflict(self.conflict, None);
+        if let Some((aggregate, property)) = split.filter(|_| is_whole)
+            && is_in_conflict(aggregate, Some(property))
+        {
+            return Err(usage(format!(
+                "{:?} may be about {property} of {aggregate} or about {}; resolve it with the api",
+                self.text, self.conflict
+            )));
+        }
+        let (aggregate, property) = match split.filter(|_| !is_whole) {
+            Some((aggregate, property)) => (aggregate, Some(property.to_owned())),
+            None => (self.conflict, None),
+        };
+        let aggregate_id = aggregate.to_owned();
+        match self.choice {
+            Choice::Take(take) => Ok(Resolution::Take {
+                aggregate_id,
+                property,
+                take,
+            }),
+            Choice::Value(value) => Ok(Resolution::Value {
+                aggregate_id,
+                property: property.ok_or_else(|| undecided(self.text))?,
+                value,
+            }),
+        }
+    }
+}
+
+fn undecided(text: &str) -> anyhow::Error {
+    usage(format!(
+        "{text:?} decides nothing; write AGGREGATE[.PROPERTY]=ours|theirs or AGGREGATE.PROPERTY=JSON"
+    ))
 }
 
 #[cfg(test)]
@@ -294,6 +395,7 @@ mod tests {
 
     #[test]
     fn decisions_are_sides_or_values() {
+        let resolution = |text: &str| Decision::parse(text).and_then(|it| it.settle(&[]));
         let read = |text: &str| serde_json::to_value(resolution(text).unwrap()).unwrap();
         assert_eq!(
             read("d:main:Product:p1=ours"),
@@ -316,5 +418,54 @@ mod tests {
         for wrong in ["a.b", "a=1", "=ours", "a.=1", "a.b=nonsense"] {
             assert!(resolution(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_id_may_hold_dots_and_equals_signs() {
+        let conflicts: Vec<Conflict> = serde_json::from_value(json!([
+            {"aggregate_id": "d:main:P:kim@example.com"},
+            {"aggregate_id": "d:main:P:kim@example", "property": "name"},
+            {"aggregate_id": "d:main:P:a=ours", "property": "name"},
+            {"aggregate_id": "d:main:P:x.y"},
+            {"aggregate_id": "d:main:P:x", "property": "y"},
+            {"aggregate_id": "d:main:P:이름.com"},
+        ]))
+        .unwrap();
+        let settle = |text: &str| Decision::parse(text).unwrap().settle(&conflicts);
+        let read = |text: &str| serde_json::to_value(settle(text).unwrap()).unwrap();
+        let (whole, name) = ("d:main:P:kim@example.com", "name");
+        for (text, aggregate, property) in [
+            ("d:main:P:kim@example.com=theirs", whole, None),
+            ("d:main:P:kim@example.com.name=theirs", whole, Some(name)),
+            (
+                "d:main:P:kim@example.name=theirs",
+                "d:main:P:kim@example",
+                Some(name),
+            ),
+            ("d:main:P:a=ours.name=theirs", "d:main:P:a=ours", Some(name)),
+            ("d:main:P:a=ours=theirs", "d:main:P:a=ours", None),
+            (
+                "d:main:P.properties.price=theirs",
+                "d:main:P",
+                Some("properties.price"),
+            ),
+            (
+                "d:main:P:\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}.com=theirs",
+                "d:main:P:\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}.com",
+                None,
+            ),
+        ] {
+            let mut expected = json!({"aggregate_id": aggregate, "take": "theirs"});
+            if let Some(property) = property {
+                expected["property"] = property.into();
+            }
+            assert_eq!(read(text), expected, "{text}");
+        }
+        assert_eq!(
+            read(r#"d:main:P:a@b.com.note="x=ours""#),
+            json!({"aggregate_id": "d:main:P:a@b.com", "property": "note", "value": "x=ours"})
+        );
+        let both = settle("d:main:P:x.y=ours").unwrap_err().to_string();
+        assert!(both.contains("d:main:P:x.y"), "{both}");
     }
 }

@@ -1,6 +1,7 @@
 //! Every call that the client can make, in one table: [`ALL`] is compared with the api's `OpenAPI`
 //! document.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 
 /// A method and a path with names in braces.
@@ -13,20 +14,54 @@ pub struct Call {
 }
 
 impl Call {
-    /// The parts of the path with `values` in place of the names, in order.
-    pub(crate) fn parts<'a>(
-        &'a self,
-        values: &'a [&'a str],
-    ) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut values = values.iter();
-        self.path.split('/').skip(1).filter_map(move |part| {
-            if part.starts_with('{') {
-                values.next().copied()
-            } else {
-                Some(part)
+    /// The parts of the path with `values` in place of the names, in order, each encoded; and the
+    /// id of an instance that must go into the query, because no part of a path can be so.
+    pub(crate) fn parts<'a>(&self, values: &[&'a str]) -> (Vec<String>, Option<&'a str>) {
+        let mut values = values.iter().copied();
+        let mut in_query = None;
+        let mut parts = Vec::new();
+        for part in self.path.split('/').skip(1) {
+            if !part.starts_with('{') {
+                parts.push(part.to_owned());
+            } else if let Some(value) = values.next() {
+                let is_instance = part == "{id}" && self.path.contains("{class}");
+                if is_instance && is_dots(value) {
+                    in_query = Some(value);
+                    parts.push("-".to_owned());
+                } else {
+                    parts.push(encode_name(value));
+                }
             }
-        })
+        }
+        (parts, in_query)
     }
+}
+
+/// What stands for itself in a path; everything else is encoded.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A part of a path, encoded.
+pub(crate) fn encode(part: &str) -> String {
+    utf8_percent_encode(part, PLAIN).to_string()
+}
+
+/// A name in a path, encoded. One that is a fixed part of some call's path, such as a class `list`,
+/// is encoded where it need not be, which tells it from the fixed part.
+fn encode_name(name: &str) -> String {
+    let mut parts = ALL.iter().flat_map(|call| call.path.split('/'));
+    match name.as_bytes().first() {
+        Some(first) if parts.any(|fixed| fixed == name) => format!("%{first:02X}{}", &name[1..]),
+        _ => encode(name),
+    }
+}
+
+/// Whether a part would be taken out of a path: a URL has no way to write it.
+pub(crate) fn is_dots(part: &str) -> bool {
+    matches!(part, "." | "..")
 }
 
 macro_rules! calls {
@@ -87,20 +122,45 @@ mod tests {
 
     #[test]
     fn values_stand_where_the_names_stood() {
-        let parts: Vec<&str> = UPDATE_INSTANCE.parts(&["d", "C", "a:b"]).collect();
+        let path = |call: &Call, values: &[&str]| {
+            let (parts, id) = call.parts(values);
+            (parts.join("/"), id.map(str::to_owned))
+        };
+        let front = "api/v1/databases/d";
+        for (id, encoded) in [
+            ("a_b-1.~", "a_b-1.~"),
+            ("a:b", "a%3Ab"),
+            ("kim+1@example.com", "kim%2B1%40example.com"),
+            ("50% /?#;\\\"'", "50%25%20%2F%3F%23%3B%5C%22%27"),
+            ("김", "%EA%B9%80"),
+            ("...", "..."),
+            ("update", "%75pdate"),
+            ("%2E%2E", "%252E%252E"),
+        ] {
+            let expected = format!("{front}/instances/C/{encoded}/update");
+            assert_eq!(
+                path(&UPDATE_INSTANCE, &["d", "C", id]),
+                (expected, None),
+                "{id}"
+            );
+        }
+        for id in [".", ".."] {
+            let expected = format!("{front}/class/C/instance/-/history");
+            assert_eq!(
+                path(&GET_HISTORY, &["d", "C", id]),
+                (expected, Some(id.to_owned()))
+            );
+        }
         assert_eq!(
-            parts,
-            [
-                "api",
-                "v1",
-                "databases",
-                "d",
-                "instances",
-                "C",
-                "a:b",
-                "update"
-            ]
+            path(&GET_CLASS, &["d", "list"]).0,
+            format!("{front}/ontology/%6Cist"),
+            "the class, not the list"
         );
+        assert_eq!(path(&GET_COMMAND, &[".."]).1, None);
+    }
+
+    #[test]
+    fn each_call_is_there_once() {
         let known: BTreeSet<String> = ALL
             .iter()
             .map(|call| format!("{} {}", call.method, call.path))

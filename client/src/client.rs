@@ -9,7 +9,10 @@ use std::{
 
 use reqwest::{Method, Url, redirect};
 
-use crate::{Error, Request, Retries, calls::Call};
+use crate::{
+    Error, Request, Retries,
+    calls::{Call, encode, is_dots},
+};
 
 /// Idle connections that are kept, and for how long.
 const IDLE: usize = 8;
@@ -105,17 +108,27 @@ impl Client {
         method: Method,
         parts: impl IntoIterator<Item = &'a str>,
     ) -> Request<'_> {
-        let mut url = Url::clone(&self.server);
-        url.set_query(None);
-        url.set_fragment(None);
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(parts);
-        }
-        Request::new(self, method, url)
+        let parts: Vec<String> = parts.into_iter().map(encode).collect();
+        self.request_encoded(method, &parts)
     }
 
     pub(crate) fn call(&self, call: &Call, values: &[&str]) -> Request<'_> {
-        self.request_parts(call.method.clone(), call.parts(values))
+        let (parts, id) = call.parts(values);
+        self.request_encoded(call.method.clone(), &parts)
+            .maybe_query("instance_id", id)
+    }
+
+    fn request_encoded(&self, method: Method, parts: &[String]) -> Request<'_> {
+        let mut url = Url::clone(&self.server);
+        url.set_query(None);
+        url.set_fragment(None);
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), parts.join("/"));
+        url.set_path(&path);
+        let request = Request::new(self, method, url);
+        match parts.iter().find(|part| is_dots(part)) {
+            None => request,
+            Some(part) => request.refuse(format!("no URL can have {part:?} as a part of its path")),
+        }
     }
 }
 
@@ -152,6 +165,9 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     //! URLs: what is a server, and what is made of names.
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn url(base: &str, parts: &[&str]) -> String {
@@ -173,6 +189,31 @@ mod tests {
             url("https://host/spice?x=1#y", &["api", "v1"]),
             "https://host/spice/api/v1"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_path_reads_back_as_it_was(part in "[a-z.%/+:?# ]{1,6}|\\PC{1,8}") {
+            prop_assume!(!is_dots(&part));
+            let written = url("http://h/base", &["api", &part, "end"]);
+            let parts: Vec<&str> = written.split('/').skip(3).collect();
+            prop_assert_eq!((parts.len(), parts[0], parts[3]), (4, "base", "end"), "{}", written);
+            let read = percent_decode_str(parts[2]).decode_utf8().unwrap();
+            prop_assert_eq!(read, part);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_path_can_hold_is_refused_and_not_left_out() {
+        let client = Client::new("http://127.0.0.1:1").unwrap();
+        for name in [".", ".."] {
+            let request = client.request_parts(Method::DELETE, ["api", "v1", name]);
+            let error = request.answer().await.unwrap_err();
+            assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
+            let by_query = client.call(&crate::calls::GET_INSTANCE, &["d", "C", name]);
+            let expected = format!("/class/C/instance/-?instance_id={name}");
+            assert!(by_query.url().ends_with(&expected), "{}", by_query.url());
+        }
     }
 
     #[test]

@@ -83,6 +83,12 @@ impl<'c> Request<'c> {
         }
     }
 
+    /// The request with a mistake, which is told when it is sent.
+    pub(crate) fn refuse(mut self, reason: String) -> Self {
+        self.mistake = Some(reason);
+        self
+    }
+
     /// Where it goes.
     pub fn url(&self) -> &str {
         self.url.as_str()

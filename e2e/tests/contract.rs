@@ -30,6 +30,7 @@ scripts! {
     ontology
     ontology_tools
     instances
+    keys
     transactions
     branches
     reads

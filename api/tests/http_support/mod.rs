@@ -3,6 +3,7 @@
 
 pub(crate) mod counting;
 pub(crate) mod events;
+pub(crate) mod keys;
 pub(crate) mod looked;
 pub(crate) mod watched;
 

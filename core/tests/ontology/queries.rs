@@ -46,7 +46,8 @@ fn a_property_called_instance_id_is_told_from_the_id_itself() {
     );
     let property = |name: &str, value: Value| {
         let filters = json!({name: value});
-        let filters = Filter::parse_all(&server, &serde_json::from_value(filters).unwrap()).unwrap();
+        let filters =
+            Filter::parse_all(&server, &serde_json::from_value(filters).unwrap()).unwrap();
         let order = Order::parse(&server, name).unwrap();
         assert_eq!(order.property, filters[0].property);
         (filters[0].property.as_str().to_owned(), filters[0].clone())

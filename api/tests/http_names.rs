@@ -1,0 +1,194 @@
+//! Names, labels and ids: the same in every form of Unicode, refused by field, and told from what the
+//! system itself uses.
+#![allow(clippy::unwrap_used)]
+
+mod http_support;
+
+use http_support::keys::{encoded, ids, query, start, waiting};
+use serde_json::{Value, json};
+use spice_client::Read;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_only_in_form_is_the_same() {
+    let (server, client) = start().await;
+    let (whole, apart) = ("이름", "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}");
+    let class = "\u{110b}\u{1161}\u{110b}\u{1175}";
+    let key = "\u{110b}\u{1167}\u{11af}\u{1109}\u{116c}";
+    let path = format!("/databases/demo/instances/{}/create", encoded(class));
+    let made = server
+        .write("POST", &path, json!({"data": {key: apart, "name": "a"}}))
+        .await;
+    assert_eq!(made.body["result"]["instance_id"], whole);
+    for id in [whole, apart] {
+        let read = client.instance("demo", class, id, &Read::default()).await;
+        let read = read.unwrap();
+        assert_eq!(
+            (read.instance_id.as_str(), read.class_id.as_str()),
+            (whole, "Kid")
+        );
+        let data: Value = serde_json::from_str(read.data.get()).unwrap();
+        assert_eq!(data["key"], apart, "as it was written");
+        let again = server.post(&path, json!({"data": {"key": id}})).await;
+        assert_eq!(again.expect(409).code(), "already_exists");
+        let refer =
+            json!({"data": {"key": format!("to {}", id.len()), "next": format!("Kid/{id}")}});
+        server
+            .write("POST", "/databases/demo/instances/Kid/create", refer)
+            .await;
+        let ask = json!({"start_class": class, "filters": {key: id}});
+        let answer = server.post("/graph-query/demo", ask).await.expect(200).body;
+        assert_eq!(answer["count"], 1, "{answer}");
+    }
+    let list = [("order_by", key.to_owned())];
+    let page = query(&server, "/databases/demo/class/Kid/instances", &list)
+        .await
+        .body;
+    assert_eq!(page["total"], 3, "{page}");
+    let unknown = server
+        .post(&path, json!({"data": {"key": "x", apart: 1}}))
+        .await
+        .expect(400);
+    assert_eq!(unknown.body["detail"]["labels"], json!([apart]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_an_id_is_told_by_field() {
+    let (server, _) = start().await;
+    for service in [
+        "/databases/demo/instances/Kid",
+        "oms:/instances/demo/async/Kid",
+    ] {
+        for value in ["", " a", "a\t", "a\u{0}b", &"x".repeat(256)] {
+            let path = format!("{service}/create");
+            let refused = server.post(&path, json!({"data": {"key": value}})).await;
+            let refused = refused.expect(422);
+            let found = &refused.body["detail"]["errors"][0];
+            assert_eq!(
+                (&found["field"], &found["rule"]),
+                (&json!("key"), &json!("primary_key"))
+            );
+            let rows = json!({"instances": [{"key": "fine"}, {"key": value}]});
+            let refused = server
+                .post(&format!("{service}/bulk-create"), rows)
+                .await
+                .expect(422);
+            let row = &refused.body["detail"]["errors"][0];
+            assert_eq!(
+                (&row["row"], &row["errors"][0]["field"]),
+                (&json!(2), &json!("key"))
+            );
+        }
+    }
+    let commands = json!({"commands": [
+        {"type": "DELETE_INSTANCE", "class": "Kid", "id": " x", "expected_seq": 1}]});
+    let refused = server
+        .post("/databases/demo/transactions", commands)
+        .await
+        .expect(400);
+    assert_eq!(refused.body["detail"]["field"], "commands[0].id");
+    let refused = server
+        .get("/databases/demo/class/Kid/instance/%20x")
+        .await
+        .expect(400);
+    assert_eq!(refused.body["detail"]["field"], "instance_id");
+    let money = json!({"id": "Cost", "label": "Cost", "properties": [
+        {"name": "sum", "type": "money", "primaryKey": true}]});
+    let refused = server
+        .post("/databases/demo/ontology", money)
+        .await
+        .expect(422);
+    let found = &refused.body["detail"]["errors"][0];
+    assert_eq!(
+        (&found["field"], &found["rule"]),
+        (&json!("properties[0].primaryKey"), &json!("primary_key"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_the_system_uses_are_told_from_its_own() {
+    let (server, client) = start().await;
+    for class in ["list", "create", "schema", "lint", "instances", "ontology"] {
+        let names = [
+            "id",
+            "class_id",
+            "instance_id",
+            "deleted",
+            "branch",
+            "position",
+            "data",
+            "version",
+            "event_id",
+            "metadata",
+            "db_name",
+            "created_at",
+        ];
+        let mut properties = vec![json!({"name": "key", "type": "string", "primaryKey": true})];
+        properties.extend(names.map(|name| json!({"name": name, "type": "integer"})));
+        let definition =
+            json!({"id": class, "label": format!("{class} of"), "properties": properties});
+        server
+            .write("POST", "/databases/demo/ontology", definition)
+            .await;
+        let told = client.class("demo", class, &Read::default()).await.unwrap();
+        assert_eq!(told["id"], class, "the class, not a call");
+        for (key, value) in [("create", 1), ("count", 2)] {
+            let mut data = json!({"key": key});
+            for name in names {
+                data[name] = value.into();
+            }
+            client
+                .create_instance("demo", class, &data, &waiting())
+                .await
+                .unwrap();
+        }
+        let path = format!("/databases/demo/class/{class}/instances");
+        for name in names {
+            let parameters = [
+                ("filter", json!({name: {"gte": 1}}).to_string()),
+                ("order_by", format!("-{name}")),
+            ];
+            let page = query(&server, &path, &parameters).await.body;
+            assert_eq!(
+                ids(&page["instances"]),
+                ["count", "create"],
+                "{class}.{name}"
+            );
+            let parameters = [("filter", json!({name: 2, "_id": "count"}).to_string())];
+            let page = query(&server, &path, &parameters).await.body;
+            assert_eq!(ids(&page["instances"]), ["count"], "{class}.{name}");
+            let ask = json!({"start_class": class, "filters": {name: 1}});
+            let answer = server.post("/graph-query/demo", ask).await.expect(200).body;
+            assert_eq!(answer["nodes"][0]["data"]["data"][name], 1);
+        }
+    }
+    for branch in ["diff", "merge", "list", "create", "x/diff", "branch/x"] {
+        let body = json!({"name": branch});
+        server
+            .post("/databases/demo/branches", body)
+            .await
+            .expect(200);
+        let told = client.branch("demo", branch).await.unwrap();
+        assert_eq!(told.name, branch);
+        client.diff("demo", branch, None).await.unwrap();
+        let part = encoded(branch);
+        let told = server.get(&format!("oms:/branch/demo/{part}/info")).await;
+        assert_eq!(told.expect(200).body["name"], branch);
+    }
+    for name in ["list", "create", "exists", "health", "databases"] {
+        server
+            .write("POST", "/databases", json!({"name": name}))
+            .await;
+        let told = client.database(name, &Read::default()).await.unwrap();
+        assert_eq!(told.name, name);
+        // A name with an encoded letter is never taken for a fixed part of a path.
+        let part = format!("%{:02x}{}", name.as_bytes()[0], &name[1..]);
+        let class = json!({"id": "A", "label": "A"});
+        server
+            .write("POST", &format!("oms:/database/{part}/ontology"), class)
+            .await;
+        let classes = server
+            .get(&format!("oms:/database/{part}/ontology/list"))
+            .await;
+        assert_eq!(classes.expect(200).body["total"], 1);
+    }
+}
