@@ -249,3 +249,34 @@ async fn texts_are_found_in_either_form_and_patterns_escape() {
         shown.text
     );
 }
+
+#[tokio::test]
+async fn what_is_refused_is_told_with_its_digits() {
+    let server = world().await;
+    let body = format!(r#"{{"start_class":"Thing","limit":{LONG}}}"#);
+    let refused = send(&server, "POST", "/graph-query/demo", &body).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.contains(LONG), "{}", refused.text);
+    let filter = format!(r#"{{"s":{LONG}}}"#);
+    let request = server.request("GET", "/databases/demo/class/Thing/instances");
+    let refused = server
+        .send(request.query(&[("filter", &filter)]))
+        .await
+        .expect(400);
+    assert!(refused.text.contains(LONG), "{}", refused.text);
+    let huge = "8".repeat(400);
+    let change = format!(
+        r#"{{"properties":[{{"name":"key","type":"string","primaryKey":true,"required":true}},
+            {{"name":"n","type":"integer","constraints":{{"max":{huge}}}}}]}}"#
+    );
+    let lint = "/databases/demo/ontology/Thing/lint";
+    let told = send(&server, "POST", lint, &change).await.expect(200);
+    let finding = told.body["findings"].as_array().unwrap().iter();
+    let mut finding = finding.filter(|it| it["code"] == "constraint_changed");
+    assert_eq!(finding.next().unwrap()["affected"], 1, "{}", told.text);
+    let rows = format!(r#"{{"instances":[{{"key":"d","n":{huge}}},{{"key":"e","n":"x"}}]}}"#);
+    let path = "/databases/demo/instances/Thing/bulk-create?on_error=skip";
+    let answer = send(&server, "POST", path, &rows).await;
+    assert!((200..300).contains(&answer.status), "{}", answer.text);
+    assert_eq!(found(&server, &format!(r#"{{"n":{huge}}}"#)).await, "d");
+}

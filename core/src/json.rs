@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 
 use crate::name::PropertyName;
 
+/// Bytes of a value that a message shows whole.
+const SHOWN: usize = 200;
+
 /// One JSON value as compact text.
 #[derive(Clone)]
 pub struct Json(Box<RawValue>);
@@ -33,6 +36,20 @@ impl Json {
     /// is the text.
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_str(self.as_str()).unwrap_or(serde_json::Value::Null)
+    }
+
+    /// The value for a message: as it is when it is short and a tree holds all its digits, else
+    /// the beginning of its text.
+    pub fn to_shown(&self) -> serde_json::Value {
+        let text = self.as_str();
+        let cut = || serde_json::Value::from(text.chars().take(SHOWN).collect::<String>());
+        if text.len() > SHOWN {
+            return cut();
+        }
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(tree) if Self::from(tree.clone()) == *self => tree,
+            _ => self.as_string().map_or_else(cut, serde_json::Value::from),
+        }
     }
 
     /// Reads the value into a type.

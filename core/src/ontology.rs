@@ -13,7 +13,7 @@ mod property;
 mod relationship;
 mod resolved;
 mod schema;
-pub(crate) mod shape;
+mod shape;
 mod text;
 mod types;
 mod value;

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::query::moment;
+
 /// A moment in UTC, counted in microseconds; written `2026-01-02T03:04:05.678901Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
@@ -39,7 +41,11 @@ impl FromStr for Timestamp {
     type Err = jiff::Error;
 
     fn from_str(text: &str) -> Result<Self, jiff::Error> {
-        Ok(Self(text.parse::<jiff::Timestamp>()?.as_microsecond()))
+        match text.parse::<jiff::Timestamp>() {
+            Ok(moment) => Ok(Self(moment.as_microsecond())),
+            // The ends of the years 0000 and 9999 are beyond what the library counts.
+            Err(error) => moment::micros(text).map(Self).ok_or(error),
+        }
     }
 }
 

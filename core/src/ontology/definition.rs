@@ -8,7 +8,7 @@ use super::{
     Class, Key, limits,
     property::{Member, Property},
     relationship::Relationship,
-    shape::{Field, Object, Shape, refuse, shown},
+    shape::{Field, Object, Shape, refuse},
     text::Text,
 };
 use crate::{
@@ -164,7 +164,7 @@ fn with_derived_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> 
         .into_iter()
         .find_map(|text| camel_case(text).parse().ok());
     let Some(id) = derived else {
-        let label = shown(&label.to_json());
+        let label = label.to_json().to_shown();
         return Err(refuse(
             "id",
             "required",

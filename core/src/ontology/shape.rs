@@ -22,7 +22,7 @@ pub(super) struct Field<'a> {
 impl Field<'_> {
     /// The refusal of this field; `sentence` goes on after the field's path.
     pub(super) fn refuse(&self, rule: &str, sentence: &str) -> Refusal {
-        refuse(&self.path, rule, &shown(self.value), sentence)
+        refuse(&self.path, rule, &self.value.to_shown(), sentence)
     }
 
     /// The field as a string.
@@ -78,7 +78,7 @@ impl Object {
     /// Reads an object; refuses keys that are not known or there twice.
     pub(super) fn read(path: &str, value: &Json, known: &[&str]) -> Shape<Self> {
         let Some(fields) = entries(value) else {
-            return Err(refuse(path, "type", &shown(value), "must be an object"));
+            return Err(refuse(path, "type", &value.to_shown(), "must be an object"));
         };
         let object = Self {
             path: path.to_owned(),
@@ -87,13 +87,18 @@ impl Object {
         for (index, (key, value)) in object.fields.iter().enumerate() {
             if !known.contains(&key.as_str()) {
                 let sentence = format!("is not known here; there are {}", known.join(", "));
-                return Err(refuse(&object.at(key), "unknown", &shown(value), &sentence));
+                return Err(refuse(
+                    &object.at(key),
+                    "unknown",
+                    &value.to_shown(),
+                    &sentence,
+                ));
             }
             if object.fields[..index].iter().any(|(other, _)| other == key) {
                 return Err(refuse(
                     &object.at(key),
                     "duplicate",
-                    &shown(value),
+                    &value.to_shown(),
                     "is there twice",
                 ));
             }
@@ -150,17 +155,4 @@ pub(super) fn refuse(field: &str, rule: &str, value: &Value, sentence: &str) -> 
         .with("field", field)
         .with("rule", rule)
         .with("value", value.clone())
-}
-
-/// A value for a message: as it is when short, else the beginning of its text.
-pub(crate) fn shown(value: &Json) -> Value {
-    let text = value.as_str();
-    let cut = || Value::from(text.chars().take(200).collect::<String>());
-    if text.len() > 200 {
-        return cut();
-    }
-    match serde_json::from_str::<Value>(text) {
-        Ok(tree) if Json::from(tree.clone()) == *value => tree,
-        _ => value.as_string().map_or_else(cut, Value::from),
-    }
 }

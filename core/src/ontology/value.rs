@@ -4,7 +4,7 @@ use super::{
     PropertyType,
     constraints::Constraints,
     limits,
-    shape::{Field, Shape, shown},
+    shape::{Field, Shape},
 };
 use crate::{
     error::Violation,
@@ -34,7 +34,7 @@ impl Found {
         self.0.push(Violation {
             field: path.to_owned(),
             rule: rule.to_owned(),
-            value: value.map_or(serde_json::Value::Null, shown),
+            value: value.map_or(serde_json::Value::Null, Json::to_shown),
             message: format!("{path} {sentence}"),
         });
     }

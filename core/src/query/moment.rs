@@ -41,6 +41,14 @@ pub(crate) fn instant(text: &str) -> Option<Instant> {
         .or_else(|| read_date_time(text))
 }
 
+/// The microseconds since 1970 of a date and time with an offset, rounded down.
+pub(crate) fn micros(text: &str) -> Option<i64> {
+    let zone = text.get(19..)?;
+    let has_offset = zone.ends_with('Z') || zone.contains(['+', '-']);
+    let instant = read_date_time(text).filter(|_| has_offset)?;
+    i64::try_from(instant.nanoseconds.div_euclid(1_000)).ok()
+}
+
 /// Whether a text is a day of the calendar, `2026-01-31`.
 pub(crate) fn is_date(text: &str) -> bool {
     read_date(text).is_some()
@@ -149,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{instant, is_date, is_date_time};
-    use crate::{json::Json, ontology::PropertyType, query::SortKey};
+    use crate::{json::Json, ontology::PropertyType, query::SortKey, time::Timestamp};
 
     #[test]
     fn every_date_and_time_of_rfc_3339_is_read() {
@@ -196,6 +204,21 @@ mod tests {
         ] {
             assert!(!is_date_time(text) && !is_date(text), "{text}");
             assert!(instant(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_of_the_log_are_read_to_the_ends_of_the_years() {
+        let micros = |text: &str| text.parse::<Timestamp>().map(Timestamp::as_micros);
+        assert_eq!(micros("1970-01-01T00:00:01.0000019Z").unwrap(), 1_000_001);
+        assert_eq!(
+            micros("9999-12-31T23:59:59Z").unwrap(),
+            253_402_300_799_000_000
+        );
+        assert!(micros("9999-12-31T23:59:59.999999-12:00").is_ok());
+        assert!(micros("0001-01-01T00:00:00+14:00").is_ok());
+        for text in ["9999-12-31T23:59:59", "9999-12-31", "9999-13-01T00:00:00Z"] {
+            assert!(micros(text).is_err(), "{text}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, items},
     name::PropertyName,
-    ontology::{Class, PropertyType, limits, near, shape::shown},
+    ontology::{Class, PropertyType, limits, near},
 };
 
 /// The operators that may be written.
@@ -209,7 +209,7 @@ fn operand(key: &str, kind: PropertyType, value: &Json) -> Result<Json, Refusal>
         let message = format!("the value of the filter on {key} {sentence}");
         return Err(invalid(key, message)
             .with("rule", rule)
-            .with("value", shown(value)));
+            .with("value", value.to_shown()));
     }
     let fits = match kind {
         _ if value.is_null() => false,

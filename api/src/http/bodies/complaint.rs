@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
-use spice_core::error::Violation;
+use spice_core::{command::RawData, error::Violation, json::Json};
 
 /// The longest value that is told whole, as text.
 const LONGEST: usize = 256;
@@ -12,9 +12,9 @@ const LONGEST: usize = 256;
 pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> Violation {
     let place = path.map(Path::to_string).unwrap_or_default();
     let place = if place == "." { "" } else { &place };
-    let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let value = path.map_or(Some(&body), |path| find(path, &body)).cloned();
-    let value = cut(value.unwrap_or_default());
+    let body: Json = serde_json::from_slice(bytes).unwrap_or_else(|_| Json::null());
+    let value = path.map_or_else(|| Some(body.clone()), |path| find(path, &body));
+    let value = value.map_or(Value::Null, |value| tell(&value));
     let named = |prefix: &str| quoted(message, prefix).map(|name| (join(place, Some(name)), name));
     if let Some((field, _)) = named("missing field `") {
         let message = format!("{field} is missing");
@@ -67,12 +67,22 @@ fn violation(field: String, rule: &str, value: Value, message: String) -> Violat
 }
 
 /// What stands at a path.
-fn find<'a>(path: &Path, body: &'a Value) -> Option<&'a Value> {
-    path.iter().try_fold(body, |value, segment| match segment {
-        Segment::Seq { index } => value.get(index),
-        Segment::Map { key } => value.get(key),
-        Segment::Enum { .. } | Segment::Unknown => Some(value),
-    })
+fn find(path: &Path, body: &Json) -> Option<Json> {
+    path.iter()
+        .try_fold(body.clone(), |value, segment| match segment {
+            Segment::Seq { index } => value.read::<Vec<Json>>().ok()?.into_iter().nth(*index),
+            Segment::Map { key } => value.read::<RawData>().ok()?.swap_remove(key),
+            Segment::Enum { .. } | Segment::Unknown => Some(value),
+        })
+}
+
+/// A value as a tree that is not too long to be told; a number whose digits a tree cannot hold is
+/// its text.
+fn tell(value: &Json) -> Value {
+    match value.read::<Value>() {
+        Ok(tree) if tree.is_string() || Json::from(tree.clone()) == *value => cut(tree),
+        _ => cut(value.as_str().into()),
+    }
 }
 
 /// The parser's word for what it expected, in everybody's.

@@ -190,7 +190,7 @@ fn resolution(call: &Call, index: usize, body: ResolutionBody) -> Result<Resolut
         }
         (Some(_), Some(value)) => {
             let message = "does not go together with `take`";
-            return wrong("value", "exclusive", value.to_value(), message);
+            return wrong("value", "exclusive", value.to_shown(), message);
         }
         (None, Some(_)) if body.property.is_none() => {
             let message = "is missing: a value is that of a property";

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use spice_core::{
+    command::RawData,
     error::Violation,
     id::InstanceRef,
     json::{Json, Properties},
@@ -78,15 +78,15 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
 
 /// Whether the body asks for the deletion of the class, and not for a change.
 fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
-    let fields: serde_json::Map<String, Value> = body
+    let fields: RawData = body
         .read()
         .map_err(|_| call.shape("body", "type", "the change of a class is an object"))?;
     match fields.get("delete") {
         None => Ok(false),
-        Some(Value::Bool(true)) if fields.len() == 1 => Ok(true),
+        Some(only) if fields.len() == 1 && only.as_str() == "true" => Ok(true),
         Some(other) => {
             let message = "delete is true, and stands alone";
-            Err(call.shape_of("delete", "type", other.clone(), message))
+            Err(call.shape_of("delete", "type", other.to_shown(), message))
         }
     }
 }

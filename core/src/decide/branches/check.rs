@@ -155,7 +155,7 @@ fn whole(class: &Class, id: &InstanceId, fields: &Fields) -> Result<Candidate, V
         Err((name, value)) => Err(vec![Violation {
             field: name.clone(),
             rule: "unknown_key".into(),
-            value: value.to_value(),
+            value: value.to_shown(),
             message: format!("{name} is no name of a property"),
         }]),
     }

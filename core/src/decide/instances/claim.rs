@@ -226,7 +226,7 @@ fn taken(property: &PropertyName, value: &Json, class: &Class, owner: &InstanceI
     Violation {
         field: property.to_string(),
         rule: "unique".into(),
-        value: value.to_value(),
+        value: value.to_shown(),
         message: format!(
             "{property} is unique, and {}/{owner} has this value",
             class.id
