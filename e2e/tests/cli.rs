@@ -10,6 +10,8 @@ mod branches;
 mod calls;
 #[path = "cli/failures.rs"]
 mod failures;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/leaving.rs"]
 mod leaving;
 #[path = "cli/numbers.rs"]
