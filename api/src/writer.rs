@@ -7,7 +7,9 @@ mod batch;
 mod diff;
 mod fetch;
 mod history;
+mod logs;
 mod look;
+mod receipts;
 mod recent;
 mod reflect;
 mod replay;
@@ -31,13 +33,11 @@ pub use self::{
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},
-    decide,
     envelope::Envelope,
     error::{ErrorCode, Refusal, StoreError},
     guard::Guards,
-    id::{CommandId, LogPosition, StreamId},
+    id::{LogPosition, StreamId},
     idempotency::IdempotencyKey,
-    model::CommandEntry,
     name::DatabaseName,
     port::{clock::Clock, log::Log, registry::WriteModel},
 };
@@ -253,13 +253,7 @@ impl Writer {
 
     /// Every live database, by name.
     pub async fn databases(&self) -> Result<Vec<Arc<Snapshot>>, Refusal> {
-        let mut names: Vec<DatabaseName> = self
-            .streams()
-            .await?
-            .into_iter()
-            .map(|stream| stream.database)
-            .collect();
-        names.dedup();
+        let names = self.names().await?;
         let mut snapshots = Vec::with_capacity(names.len());
         for name in names {
             match self.snapshot(&name).await {
@@ -271,67 +265,11 @@ impl Writer {
         Ok(snapshots)
     }
 
-    /// What an accepted command's receipt was, from registry and log; none for an unknown id.
-    pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, Refusal> {
-        let ports = &self.shared.ports;
-        let mut entry = ports.entry_of(command).await?;
-        if entry.is_none() && self.catch_up().await? {
-            entry = ports.entry_of(command).await?;
-        }
-        match entry {
-            Some(entry) => Ok(Some(ports.receipt_of(&entry).await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// The receipt of the command that a key names in the newest generation of a database.
-    pub async fn receipt_of_key(
-        &self,
-        database: &DatabaseName,
-        key: &IdempotencyKey,
-    ) -> Result<Option<Receipt>, Refusal> {
-        let Some(stream) = self.newest(database).await? else {
-            return Ok(None);
-        };
-        for id in key_ids(key, &stream) {
-            let receipt = self.receipt(id).await?;
-            if let Some(receipt) = receipt.filter(|receipt| receipt.stream == stream) {
-                return Ok(Some(receipt));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Brings the registry up to the end of every log, sealed ones too; whether any was behind
-    /// without a task that follows it.
-    pub async fn catch_up(&self) -> Result<bool, Refusal> {
-        let ports = &self.shared.ports;
-        let mut was_behind = false;
-        for stream in self.streams().await? {
-            let end = ports.log.end(&stream).await?;
-            if ports.model.reflected(&stream).await? < end {
-                was_behind = true;
-                reflect::catch_up(ports, &stream).await?;
-            }
-        }
-        Ok(was_behind)
-    }
-
     /// Ends the tasks after the batch in hand.
     pub async fn shutdown(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
-    }
-
-    async fn streams(&self) -> Result<Vec<StreamId>, Refusal> {
-        Ok(self.shared.ports.log.streams().await?)
-    }
-
-    /// The log of a database's newest generation, if there is any.
-    async fn newest(&self, database: &DatabaseName) -> Result<Option<StreamId>, Refusal> {
-        let mut streams = self.streams().await?.into_iter();
-        Ok(streams.rfind(|stream| stream.database == *database))
     }
 
     /// The task of a database; made when there is a log, or when there is to be one.
@@ -372,54 +310,6 @@ impl Writer {
             .filter(|scribe| !scribe.requests.is_closed())
             .cloned()
     }
-}
-
-impl Ports {
-    async fn entry_of(&self, command: CommandId) -> Result<Option<CommandEntry>, StoreError> {
-        match self.recent.get(command) {
-            Some(entry) => Ok(Some(entry)),
-            None => Ok(self.model.commands(&[command]).await?.pop().flatten()),
-        }
-    }
-
-    /// The receipt of a command that is in the log.
-    async fn receipt_of(&self, entry: &CommandEntry) -> Result<Receipt, Refusal> {
-        to_receipt(&entry.stream, &self.envelopes_of(entry).await?)
-    }
-
-    /// The envelopes of a command that is in the log.
-    async fn envelopes_of(&self, entry: &CommandEntry) -> Result<Vec<Envelope>, Refusal> {
-        let mut envelopes = Vec::new();
-        let mut next = entry.position;
-        while next <= entry.last {
-            let count = usize::try_from(entry.last.0 - next.0 + 1).unwrap_or(usize::MAX);
-            let records = self.log.read(&entry.stream, next, count).await?;
-            if records.is_empty() {
-                return Err(Refusal::new(
-                    ErrorCode::Internal,
-                    "a known command is not in the log",
-                ));
-            }
-            for record in records {
-                next = record.position.next();
-                envelopes.push(parse(&entry.stream, record.position, &record.line)?);
-            }
-        }
-        Ok(envelopes)
-    }
-}
-
-fn to_receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Receipt, Refusal> {
-    decide::receipt(stream, envelopes)
-        .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
-}
-
-/// The ids that a command of a key may have in a log. The second is that of logs which an earlier
-/// build wrote: it did not tell generations apart.
-fn key_ids(key: &IdempotencyKey, stream: &StreamId) -> Vec<CommandId> {
-    let mut ids = vec![key.command_in(stream), key.command_in_any(&stream.database)];
-    ids.dedup();
-    ids
 }
 
 fn parse(stream: &StreamId, position: LogPosition, line: &[u8]) -> Result<Envelope, StoreError> {

@@ -25,7 +25,9 @@ use spice_api::http::Settings;
 use spice_core::{
     envelope::{Envelope, Kind},
     id::{AggregateId, LogPosition, StreamId},
+    port::log::Batch,
 };
+use spice_stores::log::MemoryLog;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -425,4 +427,24 @@ async fn a_feed_ends_with_its_database_and_goes_on_with_the_next_of_that_name() 
         .await;
     assert_eq!(again.next().await.unwrap().name, "ONTOLOGY_CLASS_CREATED");
     assert_eq!(feed.next().await.unwrap().name, "ONTOLOGY_CLASS_CREATED");
+}
+
+#[tokio::test]
+async fn a_feed_ends_where_the_chain_is_broken() {
+    let log = MemoryLog::new();
+    let over = Arc::new(log.clone());
+    let server = Server::start_on(over, Settings::default(), false, |graph| graph).await;
+    pending(&server).await;
+    let line = log.lines(&stream()).remove(0);
+    let first = LogPosition(log.lines(&stream()).len() as u64);
+    let foreign = Envelope {
+        position: first,
+        ..Envelope::from_line(&line).unwrap()
+    };
+    assert!(foreign.chain.is_some(), "the chain of the log's beginning");
+    let lines = vec![foreign.to_line().unwrap().into()];
+    log.land(&stream(), Batch { first, lines }).unwrap();
+    let path = "/databases/demo/events?from=0";
+    let heard = Events::open(&server, path, None).await.rest().await;
+    assert!(heard.len() <= 2, "{heard:?}");
 }

@@ -86,8 +86,13 @@ async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
         .collect();
     if options.output.output == Format::Table {
         for stream in &report.streams {
+            let chain = match stream.chained_from {
+                Some(0) => "one chain".to_owned(),
+                Some(first) => format!("one chain, unchained up to position {first}"),
+                None => format!("unchained up to position {}", stream.envelopes),
+            };
             output::line(format!(
-                "{}: {} envelopes in {} segments",
+                "{}: {} envelopes in {} segments, {chain}",
                 stream.stream, stream.envelopes, stream.segments
             ))?;
         }
@@ -107,6 +112,8 @@ async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
                     "segments": stream.segments,
                     "envelopes": stream.envelopes,
                     "bytes": stream.bytes,
+                    "chained_from": stream.chained_from,
+                    "chain": stream.chain,
                 })).collect::<Vec<_>>(),
                 "problems": problems,
             }),

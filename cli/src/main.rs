@@ -1,5 +1,6 @@
 //! `spice`, the one binary: reads settings, names adapters, starts roles.
 mod apply;
+mod audit;
 mod branch;
 mod completion;
 mod config;
@@ -129,6 +130,7 @@ async fn carry_out(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Command::Completion(options) => Ok(completion::run(options)),
         Command::Operator(options) => operator::run(options).await,
         Command::Log(command) => log::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Verify(options) => verify::run(options).await,
         Command::Replay(options) => replay::run(options).await,
         Command::DeadLetters(command) => dead_letters::run(command).await,

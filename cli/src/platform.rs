@@ -158,6 +158,18 @@ impl Stores {
     }
 }
 
+/// The registry of a data directory, to look at; none where there is no such file.
+pub(crate) async fn open_registry(layout: &Layout) -> anyhow::Result<Option<Arc<SqliteRegistry>>> {
+    let location = layout.file("registry.sqlite", Access::Looking);
+    let is_there = matches!(&location, Location::Kept(path) if path.is_file());
+    if !is_there {
+        return Ok(None);
+    }
+    let open = move || SqliteRegistry::open(&location, Mode::Threads, Guards::default());
+    let registry = tokio::task::spawn_blocking(open).await??;
+    Ok(Some(Arc::new(registry)))
+}
+
 /// Everything that runs in `spice dev`, but for the listeners.
 pub(crate) struct Platform {
     pub(crate) api: Arc<Api>,
@@ -258,9 +270,10 @@ pub(crate) fn workers_config(knobs: &Knobs) -> anyhow::Result<WorkersConfig> {
     })
 }
 
-/// Brings the registry up from the log, so that every command is known before anyone asks.
+/// Compares every log with what the registry has seen of it, and brings the registry up, so that
+/// every command is known before anyone asks. A log that is refused is told at once.
 async fn catch_up(writer: Writer) {
-    if let Err(refusal) = writer.catch_up().await {
+    if let Err(refusal) = writer.check_logs().await {
         tracing::warn!(error = %refusal, "the registry is not brought up yet");
     }
 }

@@ -10,9 +10,10 @@ use spice_core::{
     error::StoreError,
     guard::Guards,
     id::{LogPosition, StreamId},
-    port::log::Log,
+    port::{StoreResult, log::Log, registry::Anchors},
 };
 use spice_workers::{
+    audit,
     engine::Handler,
     graph_worker::GraphWorker,
     projection_worker::ProjectionWorker,
@@ -33,8 +34,18 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
     let layout = Layout::new(&options.data);
     let (stores, alone) = open_any(&layout).await?;
-    let streams = streams(&stores, options.database.as_deref()).await?;
+    let mut streams = streams(&stores, options.database.as_deref()).await?;
     let handlers = handlers(&stores, &options.targets);
+    let mut refused = 0;
+    for stream in std::mem::take(&mut streams) {
+        match check_log(&stores, &stream).await {
+            Ok(()) => streams.push(stream),
+            Err(error) => {
+                refused += 1;
+                output::line(format!("{stream}: not rebuilt: {error}"))?;
+            }
+        }
+    }
     for stream in &streams {
         for handler in &handlers {
             rebuild(&**handler, stream).await?;
@@ -51,7 +62,18 @@ pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
     if let Some(workers) = workers {
         workers.shutdown().await;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(match refused {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// Fails when a log is not one chain, or not the one that the registry has seen: nothing is
+/// emptied or compared for such a log.
+pub(crate) async fn check_log(stores: &Stores, stream: &StreamId) -> StoreResult<()> {
+    let anchor = stores.registry.anchor(stream).await?;
+    audit::check(&stores.log, stream, anchor.as_ref(), &[]).await?;
+    Ok(())
 }
 
 /// The stores, and whether no other process has the directory open.

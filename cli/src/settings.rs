@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Read a log from its directory.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Check that a log was not changed, cut or exchanged.
+    #[command(subcommand)]
+    Audit(crate::audit::Audit),
     /// Compare graph and documents with the fold of the log.
     Verify(Verify),
     /// Rebuild graph and documents from the log.

@@ -16,7 +16,7 @@ use spice_workers::{
 use crate::{
     output,
     platform::{Access, Layout, Stores},
-    replay::{follow, handlers, open_any, start_workers},
+    replay::{check_log, follow, handlers, open_any, start_workers},
     settings::{Format, Target, Verify},
 };
 
@@ -37,7 +37,14 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<ExitCode> {
     let mut clean = true;
     let mut answers = Vec::new();
     for stream in streams {
-        let answer = check(&stores, &stream, &options, workers.is_some()).await?;
+        let answer = match check_log(&stores, &stream).await {
+            Ok(()) => check(&stores, &stream, &options, workers.is_some()).await?,
+            Err(error) => json!({
+                "log": stream.to_string(),
+                "refused": error.to_string(),
+                "clean": false,
+            }),
+        };
         clean &= answer["clean"] == true;
         if options.output.output == Format::Table {
             print(&answer)?;
@@ -180,6 +187,10 @@ fn print(answer: &Value) -> anyhow::Result<()> {
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     };
+    if let Some(refused) = answer["refused"].as_str() {
+        output::line(format!("{}: not compared: {refused}", text(&answer["log"])))?;
+        return Ok(());
+    }
     output::line(format!(
         "{}: {} graph entities, {} documents compared with the fold of the log",
         text(&answer["log"]),

@@ -275,6 +275,7 @@ impl<'a> Draft<'a> {
                 database: self.moment.stream.generation,
                 branch: branch.map(|branch| branch.generation),
             },
+            chain: None,
         };
         self.envelopes.push(envelope);
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
 use crate::{
+    chain::Chain,
     id::{AggregateId, AggregateType, BranchGeneration, CommandId, EventId, LogPosition, Sequence},
     json::Json,
     name::DatabaseName,
@@ -194,6 +195,8 @@ pub struct Envelope {
     pub database: DatabaseName,
     /// The generations of database and branch.
     pub generation: Generations,
+    /// On the first envelope of an append: the hash of everything before ([`crate::chain`]).
+    pub chain: Option<Chain>,
 }
 
 /// The envelope as it is written: field names and order of contract §5.
@@ -213,6 +216,9 @@ struct Written<D> {
     position: LogPosition,
     database: DatabaseName,
     generation: Generations,
+    /// The last field, so that it is found without parsing the line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chain: Option<Chain>,
 }
 
 impl Serialize for Envelope {
@@ -231,6 +237,7 @@ impl Serialize for Envelope {
             position: self.position,
             database: self.database.clone(),
             generation: self.generation,
+            chain: self.chain,
         }
         .serialize(serializer)
     }
@@ -259,6 +266,7 @@ impl<'de> Deserialize<'de> for Envelope {
             position: written.position,
             database: written.database,
             generation: written.generation,
+            chain: written.chain,
         })
     }
 }

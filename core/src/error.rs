@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    chain::LogFault,
     id::{AggregateId, Sequence},
     json::Json,
     name::InvalidName,
@@ -344,6 +345,9 @@ pub enum StoreError {
         /// What was found, and where.
         reason: String,
     },
+    /// A log is not the one that it was, or is not one chain. Nothing is written to it.
+    #[error("log is refused: {0}")]
+    LogRefused(Box<LogFault>),
     /// The caller has been superseded (fence, sink generation); it must stop and look again.
     #[error("{store} fenced the caller off: {reason}")]
     Fenced {
@@ -358,9 +362,10 @@ impl StoreError {
     /// What kind of failure this is.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable { .. } | Self::Fenced { .. } | Self::Damaged { .. } => {
-                ErrorCode::Unavailable
-            }
+            Self::Unavailable { .. }
+            | Self::Fenced { .. }
+            | Self::Damaged { .. }
+            | Self::LogRefused(_) => ErrorCode::Unavailable,
             Self::Rejected { .. } => ErrorCode::Internal,
         }
     }
@@ -371,10 +376,24 @@ impl StoreError {
     }
 }
 
+impl From<LogFault> for StoreError {
+    fn from(fault: LogFault) -> Self {
+        Self::LogRefused(Box::new(fault))
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        let StoreError::Damaged { store, .. } = &error else {
-            return Self::new(error.code(), error.to_string());
+        let store = match &error {
+            StoreError::Damaged { store, .. } => store,
+            StoreError::LogRefused(fault) => {
+                return Self::new(error.code(), error.to_string())
+                    .with(DAMAGED, "log")
+                    .with("reason", fault.as_str())
+                    .with("log", fault.stream().to_string())
+                    .with("position", fault.position().0);
+            }
+            _ => return Self::new(error.code(), error.to_string()),
         };
         let remedy = match *store {
             "log" => "see `spice log verify`",

@@ -22,11 +22,15 @@ pub enum Guard {
     SupersededCopies,
     /// What belongs to another generation is kept apart.
     Generations,
+    /// A log is opened only when it is the one that the registry has seen.
+    Anchor,
+    /// Every append must carry the chain of what stands before it.
+    Chain,
 }
 
 impl Guard {
     /// Every guard; each has a scenario that turns red without it.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Sequence,
         Self::Position,
         Self::Fence,
@@ -36,6 +40,8 @@ impl Guard {
         Self::Tombstones,
         Self::SupersededCopies,
         Self::Generations,
+        Self::Anchor,
+        Self::Chain,
     ];
 }
 

@@ -4,6 +4,8 @@
 
 #[path = "cli/apply.rs"]
 mod apply;
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/branches.rs"]
 mod branches;
 #[path = "cli/calls.rs"]

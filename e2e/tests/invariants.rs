@@ -9,5 +9,7 @@ mod accepting;
 mod merging;
 #[path = "invariants/projecting.rs"]
 mod projecting;
+#[path = "invariants/refusing.rs"]
+mod refusing;
 #[path = "invariants/shop.rs"]
 mod shop;

@@ -4,6 +4,7 @@
 
 use serde_json::json;
 use spice_core::{
+    chain::{Anchor, Chain},
     guard::Guards,
     id::{BranchGeneration, CommandId, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::Json,
@@ -22,6 +23,14 @@ use spice_core::{
 use spice_stores::sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+fn anchor(position: LogPosition) -> Anchor {
+    Anchor {
+        position,
+        append: LogPosition::ZERO,
+        chain: Chain::from_bytes([7; 32]),
+    }
+}
 
 const COUNT: u64 = 100_000;
 const BATCH: u64 = 1_000;
@@ -465,7 +474,7 @@ async fn bench_write_model(registry: &SqliteRegistry) {
             LogPosition((number + 1) * BATCH),
         );
         registry
-            .advance(&demo(), from, to, entries, commands)
+            .advance(&demo(), from, anchor(to), entries, commands)
             .await
             .unwrap();
     }

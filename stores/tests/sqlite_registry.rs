@@ -57,6 +57,7 @@ macro_rules! conforms {
 conforms!(
     registry::advance_lets_one_win,
     registry::commands_are_found_and_forgotten,
+    registry::an_anchor_moves_with_the_model,
     registry::a_value_released_and_claimed_anew_is_claimed,
     registry_work::leases_change_hands_with_a_new_fence,
     registry_work::a_free_lease_goes_to_one,
@@ -65,6 +66,7 @@ conforms!(
     registry_work::processed_rows_are_told_and_pruned,
     registry_work::dead_letters_wait_in_order,
     registry_work::retries_are_remembered_and_wake,
+    registry_work::work_is_forgotten_with_its_log,
 );
 
 #[test]
@@ -103,7 +105,7 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let before = open();
     let (zero, end) = (LogPosition(0), LogPosition(4));
     before
-        .advance(&demo, zero, end, vec![], vec![])
+        .advance(&demo, zero, common::anchor(end), vec![], vec![])
         .await
         .unwrap();
     let lease = before.acquire(&key, "a", at(5), at(0)).await.unwrap();

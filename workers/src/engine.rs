@@ -11,6 +11,7 @@ mod session;
 use std::{sync::Arc, time::Duration};
 
 use spice_core::{
+    chain::LogFault,
     error::StoreError,
     guard::Guards,
     id::{LogPosition, StreamId},
@@ -231,6 +232,7 @@ impl Engine {
 
     async fn begin<'e>(&'e self, patience: &'e Patience) -> Result<Session<'e>, Halt> {
         let (sink, key, worked) = self.place(patience).await?;
+        self.check_end(patience, sink.position.max(worked)).await?;
         if self
             .is_finished(patience, sink.position.min(worked))
             .await?
@@ -242,25 +244,28 @@ impl Engine {
         if latest != key {
             return Err(Halt::LookAgain("the sink was made anew".to_owned()));
         }
-        let end = patience
-            .attempt(|| self.ports.log.end(&self.stream))
-            .await?;
+        self.check_end(patience, sink.position.max(worked)).await?;
         let position = sink.position.min(worked);
-        if sink.position > end || worked > end {
-            return Err(Halt::Damaged(StoreError::Damaged {
-                store: "log",
-                reason: format!(
-                    "{} ends at position {end}, but {} has done all below {}",
-                    self.stream,
-                    self.handler.worker(),
-                    sink.position.max(worked)
-                ),
-            }));
-        }
         self.reporter.running(position);
         let mut session = Session::new(self, patience, key, lease, position, worked);
         session.load_letters().await?;
         Ok(session)
+    }
+
+    /// A sink that is ahead of its log is not done: the log is not the one that it was.
+    async fn check_end(&self, patience: &Patience, seen: LogPosition) -> Result<(), Halt> {
+        let end = patience
+            .attempt(|| self.ports.log.end(&self.stream))
+            .await?;
+        if seen <= end {
+            return Ok(());
+        }
+        let fault = LogFault::Truncated {
+            stream: self.stream.clone(),
+            end,
+            seen,
+        };
+        Err(Halt::Damaged(fault.into()))
     }
 
     async fn place(&self, patience: &Patience) -> Result<(Sink, WorkKey, LogPosition), Halt> {

@@ -2,6 +2,7 @@
 //! what checks and rebuilds their sinks. They decide nothing and append nothing. Names no adapter.
 #![warn(missing_docs)]
 
+pub mod audit;
 mod backoff;
 pub mod engine;
 mod event;

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use spice_core::{
+    chain::ChainHead,
     error::StoreError,
+    guard::Guards,
     id::{LogPosition, StreamId},
     port::{
         bus::Bus,
@@ -40,6 +42,8 @@ pub struct RelayConfig {
     pub backoff: BackoffConfig,
     /// What the jitter is drawn from.
     pub seed: u64,
+    /// The guards in force.
+    pub guards: Guards,
 }
 
 impl Default for RelayConfig {
@@ -51,6 +55,7 @@ impl Default for RelayConfig {
             checkpoint_records: 10_000,
             backoff: BackoffConfig::default(),
             seed: 0,
+            guards: Guards::default(),
         }
     }
 }
@@ -67,6 +72,8 @@ pub struct Relay {
 /// Where a relay stands, and what of that is written down.
 struct Place {
     position: LogPosition,
+    /// The chain there; what is published has been checked against it.
+    head: ChainHead,
     saved: LogPosition,
     saved_at: Option<Instant>,
     read_limit: usize,
@@ -138,6 +145,7 @@ impl Relay {
         self.reporter.running(start);
         let mut place = Place {
             position: start,
+            head: ChainHead::at(&self.stream, start).guarded(self.config.guards),
             saved: start,
             saved_at: None,
             read_limit: self.config.batch_records.min(200),
@@ -230,6 +238,8 @@ impl Relay {
                     reason: format!("{} has no envelope at position {expected}", self.stream),
                 }));
             }
+            let checked = place.head.take(record.position, &record.line);
+            checked.map_err(StoreError::from)?;
             bytes += record.line.len();
             expected = expected.next();
         }

@@ -1,6 +1,7 @@
 //! Reading a log from one position to another, in order, without holding much of it.
 
 use spice_core::{
+    chain::ChainHead,
     error::StoreError,
     id::{LogPosition, StreamId},
     port::{StoreResult, log::Log},
@@ -11,7 +12,8 @@ use crate::event::Event;
 /// About how many bytes of the log are held at a time.
 const READ_BYTES: usize = 4 << 20;
 
-/// Shows every event of a log between two positions, in order.
+/// Shows every event of a log between two positions, in order. Fails where the chain is broken,
+/// before anything after the break is shown.
 pub(crate) async fn scan(
     log: &dyn Log,
     stream: &StreamId,
@@ -20,6 +22,7 @@ pub(crate) async fn scan(
     mut show: impl FnMut(&Event<'_>) -> StoreResult<()>,
 ) -> StoreResult<()> {
     let mut position = from;
+    let mut head = ChainHead::at(stream, from);
     let mut limit = 200;
     while position < until {
         let records = log.read(stream, position, limit).await?;
@@ -33,6 +36,7 @@ pub(crate) async fn scan(
             if record.position != position {
                 return Err(missing(stream, position));
             }
+            head.take(position, &record.line)?;
             show(&Event::read(record, stream)?)?;
             position = position.next();
         }

@@ -11,6 +11,7 @@ use std::{
 
 use futures::FutureExt;
 use spice_core::{
+    chain::resume,
     error::StoreError,
     id::StreamId,
     port::{
@@ -29,7 +30,7 @@ use tokio_util::{
 
 use crate::{
     backoff::{Backoff, BackoffConfig},
-    engine::{End, Engine, EngineConfig, EnginePorts, Handler},
+    engine::{End, Engine, EngineConfig, EnginePorts, Halt, Handler, Patience},
     graph_worker::{self, GraphWorker},
     projection_worker::{self, ProjectionWorker},
     rebuild::rebuild,
@@ -227,6 +228,20 @@ impl Shared {
         role: Role,
         task: &Task,
     ) -> Result<End, StoreError> {
+        let patience = Patience {
+            reporter: task.reporter.clone(),
+            token: self.token.clone(),
+            backoff: self.backoff(&format!("check/{}/{stream}", role.as_str())),
+        };
+        match patience.attempt(|| self.check_log(stream)).await {
+            Ok(()) => {}
+            Err(Halt::Refused(error) | Halt::Damaged(error)) => return Err(error),
+            Err(Halt::Stopped | Halt::Sealed) => return Ok(End::Stopped),
+            Err(Halt::LookAgain(reason)) => {
+                let store = "registry";
+                return Err(StoreError::Unavailable { store, reason });
+            }
+        }
         let ports = self.ports.clone();
         let stream = stream.clone();
         let Some(handler) = self.handler(role) else {
@@ -244,6 +259,14 @@ impl Shared {
         let engine = Engine::new(ports, handler, stream, self.config.engine.clone());
         let engine = engine.told_by(task.reporter.clone(), Arc::clone(&task.nudge));
         engine.run(self.token.clone()).await
+    }
+
+    /// Fails when a log is not the one that the registry has seen: nothing of it is projected.
+    async fn check_log(&self, stream: &StreamId) -> StoreResult<()> {
+        let anchor = self.ports.registry.anchor(stream).await?;
+        let guards = self.config.engine.guards;
+        resume(&*self.ports.log, stream, anchor.as_ref(), guards).await?;
+        Ok(())
     }
 
     /// Runs a task until it ends well. One that fails or panics is told of and started again.

@@ -339,3 +339,25 @@ async fn a_class_is_projected_as_it_was_written() {
     assert_eq!(versions[0].entity, class);
     assert_eq!(versions[0].data.as_ref().unwrap().to_value(), definition);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_break_of_the_chain_is_not_projected() {
+    let world = World::new();
+    for name in ["a", "b", "c"] {
+        world.story.put(name, json!({"n": 1}));
+    }
+    world.chain(Some(2));
+    let handler = world.graph_handler();
+    let running = world.start(&handler, config("one"));
+    let error = within(running.task).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
+    assert!(
+        error.to_string().contains("position 3 carries chain"),
+        "{error}"
+    );
+    let place = handler.sink(world.stream()).await.unwrap().position;
+    assert_eq!(place, LogPosition::ZERO, "nothing of it was written");
+    world.chain(None);
+    world.run_through(&handler).await;
+    assert_eq!(world.graph_sequence("c").await, Some(1));
+}

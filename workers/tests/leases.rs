@@ -249,5 +249,6 @@ async fn a_sink_ahead_of_its_log_is_damage() {
     world.log = younger;
     let running = world.start(&world.graph_handler(), config("one"));
     let error = within(running.task).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
     assert!(error.to_string().contains("ends at position 1"), "{error}");
 }

@@ -265,3 +265,21 @@ async fn the_last_checkpoint_of_a_sealed_log_is_not_left_for_later() {
     assert_eq!(ended.unwrap(), End::Sealed);
     assert_eq!(checkpoint(&world).await, world.story.end());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_break_of_the_chain_is_not_published() {
+    let world = World::new();
+    world.story.tell();
+    world.chain(Some(9));
+    let bus = Arc::new(ScriptBus::default());
+    let relay = relay(&world, &bus, 4);
+    let ran = tokio::spawn(relay.run(CancellationToken::new()));
+    let error = within(ran).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
+    // The changed line ends its batch or not; what follows it in the log is not delivered.
+    let published = bus.published.lock().unwrap().clone();
+    assert!(
+        published.iter().all(|position| *position < 10),
+        "{published:?}"
+    );
+}

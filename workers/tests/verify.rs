@@ -8,17 +8,23 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 use spice_core::{
+    chain::{Anchor, ChainHead},
+    envelope::{Envelope, Kind},
+    error::StoreError,
     id::{BranchGeneration, LogPosition, Sequence, StreamId},
     json::Json,
+    model::CommandEntry,
     port::{
         StoreResult,
         documents::Documents,
         graph::{Entity, Graph, Version},
         log::{Append, Batch, Log, Record},
+        registry::{Anchors, WriteModel},
     },
     time::Timestamp,
 };
 use spice_workers::{
+    audit::{Followers, accept, loss},
     engine::Handler,
     verify::{DifferenceKind, Known, Projection, Repaired, repair, verify},
 };
@@ -337,4 +343,86 @@ async fn what_changes_while_it_is_checked_is_no_difference() {
         .map(|it| it.entity.clone())
         .collect();
     assert_eq!(named, [entity("p5")], "the real one, and nothing else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_chain_is_no_measure_for_a_sink() {
+    let world = projected().await;
+    world.chain(None);
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.is_clean());
+    world.chain(Some(3));
+    let error = verify(world.sources(), world.stream()).await.unwrap_err();
+    assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
+}
+
+/// A registry that has seen the whole log, commands and all.
+async fn seen(world: &World) -> Anchor {
+    let mut head = ChainHead::at(world.stream(), LogPosition::ZERO);
+    let mut commands: Vec<CommandEntry> = Vec::new();
+    for record in world.records() {
+        head.take(record.position, &record.line).unwrap();
+        let envelope = Envelope::from_line(&record.line).unwrap();
+        if envelope.metadata.kind == Kind::Command {
+            commands.push(CommandEntry {
+                id: envelope.metadata.command_id,
+                stream: world.stream().clone(),
+                position: record.position,
+                last: record.position.next(),
+                payload_digest: String::new(),
+            });
+        }
+    }
+    let anchor = head.anchor().unwrap();
+    let (registry, zero) = (&world.registry, LogPosition::ZERO);
+    let advance = registry.advance(world.stream(), zero, anchor, Vec::new(), commands);
+    advance.await.unwrap();
+    anchor
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_log_has_lost_is_told_and_accepted() {
+    let world = World::new();
+    for name in ["a", "b", "c"] {
+        world.story.put(name, json!({"n": 1}));
+    }
+    world.chain(None);
+    world.project().await;
+    let anchor = seen(&world).await;
+    let end = anchor.position.0;
+    let followers = Followers {
+        model: &world.registry,
+        work: &world.registry,
+        graph: &*world.graph,
+        documents: &*world.documents,
+    };
+    let lost = async || loss(&world.log, followers, world.stream()).await.unwrap();
+    assert_eq!(lost().await, None);
+
+    let whole = world.log.lines(world.stream());
+    let cut = usize::try_from(end - 4).unwrap();
+    world.log.put(world.stream(), whole[..cut].to_vec());
+    let truncated = lost().await.unwrap();
+    assert_eq!(truncated.fault.as_str(), "log_truncated");
+    let places = (truncated.from.0, truncated.seen.0, truncated.end.0);
+    assert_eq!(places, (end - 4, end, end - 4));
+
+    // As long as before, but the last command is another one.
+    let mut other = whole.clone();
+    for line in &mut other[cut + 2..] {
+        let mut envelope = Envelope::from_line(line).unwrap();
+        envelope.event_id.0 = uuid::Uuid::from_u128(4_711);
+        *line = envelope.to_line().unwrap().into();
+    }
+    world.log.put(world.stream(), other);
+    let diverged = lost().await.unwrap();
+    assert_eq!(diverged.fault.as_str(), "log_diverged");
+    assert_eq!((diverged.from.0, diverged.seen.0), (end - 2, end));
+
+    accept(followers, world.stream()).await.unwrap();
+    assert_eq!(lost().await, None);
+    assert_eq!(world.registry.anchored().await.unwrap(), []);
+    world.project().await;
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.differences);
 }

@@ -33,9 +33,7 @@ const CHUNK: usize = 1_000;
 
 pub(crate) async fn list(call: Call) -> Answer {
     let engine = &call.api.engine;
-    let streams = engine.log.streams().await?;
-    let mut names: Vec<DatabaseName> = streams.into_iter().map(|it| it.database).collect();
-    names.dedup();
+    let names = engine.writer.names().await?;
     let mut listed = Vec::with_capacity(names.len());
     for name in names {
         match engine.writer.snapshot(&name).await {

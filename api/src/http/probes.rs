@@ -1,6 +1,6 @@
 //! Health: is the process alive, do the stores answer, what does it count.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use axum::{
     http::{StatusCode, header},
@@ -31,7 +31,7 @@ pub(crate) async fn live(_call: Call) -> Answer {
 
 pub(crate) async fn ready(call: Call) -> Answer {
     let checks = call.api.probe().await?;
-    told(&call, "ready", checks, None)
+    told(&call, "ready", checks, Some(refused(&call.api)))
 }
 
 pub(crate) async fn health(call: Call) -> Answer {
@@ -42,8 +42,39 @@ pub(crate) async fn health(call: Call) -> Answer {
 
 pub(crate) async fn metrics(call: Call) -> Answer {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    let text = call.api.metrics.render();
+    let mut text = call.api.metrics.render();
+    render_refused(&call.api, &mut text);
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// The databases whose log was found damaged or refused, and why.
+fn refused(api: &Api) -> Value {
+    let refused = api.engine.writer.refused();
+    let told = refused.into_iter().map(|(database, refusal)| {
+        json!({
+            "database": database,
+            "log": refusal.detail.get("log").cloned().unwrap_or_else(|| database.as_str().into()),
+            "reason": reason(&refusal),
+            "error": refusal.message,
+        })
+    });
+    told.collect()
+}
+
+fn reason(refusal: &Refusal) -> &str {
+    let named = refusal.detail.get("reason").and_then(Value::as_str);
+    named.unwrap_or("damaged")
+}
+
+fn render_refused(api: &Api, text: &mut String) {
+    text.push_str("# HELP spice_databases_refused Databases whose log is damaged or refused.\n# TYPE spice_databases_refused gauge\n");
+    for (database, refusal) in api.engine.writer.refused() {
+        let reason = reason(&refusal);
+        let _ = writeln!(
+            text,
+            "spice_databases_refused{{database=\"{database}\",reason=\"{reason}\"}} 1"
+        );
+    }
 }
 
 fn told(call: &Call, status: &str, checks: Map<String, Value>, damaged: Option<Value>) -> Answer {
@@ -105,8 +136,16 @@ impl Api {
     async fn damaged(&self) -> Value {
         let log = &self.engine.log;
         let look = async {
-            let mut damaged = Vec::new();
+            let Value::Array(mut damaged) = refused(self) else {
+                return Ok(Vec::new());
+            };
             for stream in log.streams().await? {
+                if damaged
+                    .iter()
+                    .any(|it| it["database"] == stream.database.as_str())
+                {
+                    continue;
+                }
                 if let Err(error @ StoreError::Damaged { .. }) = log.end(&stream).await {
                     damaged.push(json!({
                         "database": stream.database,

@@ -245,7 +245,8 @@ impl Api {
                 read_envelope(&record.line)?.metadata.command_id
             }
         };
-        match self.engine.writer.receipt(command).await? {
+        let database = &snapshot.stream.database;
+        match self.engine.writer.receipt_in(database, command).await? {
             Some(receipt) if receipt.stream == snapshot.stream => Ok(Wanted {
                 first: receipt.position,
                 last: receipt.last,

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use spice_core::{
+    chain::ChainHead,
     envelope::Envelope,
     error::StoreError,
     guard::Guard,
-    id::LogPosition,
     port::log::{Append, Batch},
 };
 use tokio::time::Instant;
 
-use super::scribe::Task;
+use super::{reflect::unknown_chain, scribe::Task};
 
 /// The longest pause between two looks at an append that has no answer yet.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -30,12 +30,21 @@ pub(super) enum Appended {
 }
 
 impl Task {
-    /// Appends envelopes at the log's end.
-    pub(super) async fn append(&mut self, envelopes: &[Envelope]) -> Appended {
-        let batch = match to_batch(envelopes) {
-            Ok(batch) => batch,
+    /// Appends envelopes at the log's end, as the next link of its chain.
+    pub(super) async fn append(&mut self, envelopes: &mut [Envelope]) -> Appended {
+        let (batch, head) = match to_batch(envelopes, &self.head) {
+            Ok(made) => made,
             Err(error) => return Appended::Failed(error),
         };
+        let appended = self.put(&batch).await;
+        if matches!(appended, Appended::Done) {
+            self.head = head;
+        }
+        appended
+    }
+
+    /// Sends a batch until it is known what became of it.
+    async fn put(&mut self, batch: &Batch) -> Appended {
         let started = Instant::now();
         let mut pause = Duration::from_millis(10);
         let mut unsettled = false;
@@ -56,7 +65,7 @@ impl Task {
                 return Appended::Failed(unanswered());
             }
             unsettled = true;
-            match self.stands(&batch).await {
+            match self.stands(batch).await {
                 Some(true) => return Appended::Done,
                 Some(false) => {
                     self.contended = Some(started.elapsed());
@@ -94,17 +103,25 @@ pub(super) fn unanswered() -> StoreError {
     }
 }
 
-fn to_batch(envelopes: &[Envelope]) -> Result<Batch, StoreError> {
+/// The lines of an append, and the chain after it. The first envelope gets its `chain` here.
+fn to_batch(
+    envelopes: &mut [Envelope],
+    head: &ChainHead,
+) -> Result<(Batch, ChainHead), StoreError> {
+    let first = head.position();
+    if let Some(envelope) = envelopes.first_mut() {
+        let chain = head.next().ok_or_else(|| unknown_chain(head.stream()))?;
+        envelope.chain = Some(chain);
+    }
+    let mut after = head.clone();
     let mut lines = Vec::with_capacity(envelopes.len());
     for envelope in envelopes {
         let line = envelope.to_line().map_err(|error| StoreError::Rejected {
             store: "log",
             reason: format!("envelope cannot be written: {error}"),
         })?;
+        after.take(envelope.position, line.as_bytes())?;
         lines.push(Bytes::from(line));
     }
-    let first = envelopes
-        .first()
-        .map_or(LogPosition::ZERO, |envelope| envelope.position);
-    Ok(Batch { first, lines })
+    Ok((Batch { first, lines }, after))
 }

@@ -57,7 +57,7 @@ impl Task {
     async fn attempt(&mut self, requests: Vec<Request>) -> Vec<Request> {
         if let Err(error) = self.settle().await {
             tracing::warn!(stream = %self.stream, %error, "log or registry is away");
-            self.fail(error.clone().into());
+            self.fail(&error);
             refuse_all(requests, &error.into());
             return Vec::new();
         }
@@ -94,7 +94,7 @@ impl Task {
             self.answer(draft).await;
             return Ok(());
         }
-        let appended = self.append(&draft.envelopes).await;
+        let appended = self.append(&mut draft.envelopes).await;
         match appended {
             Appended::Done => {
                 self.keep(draft).await;
@@ -142,6 +142,7 @@ impl Task {
         }
         let next = self.stream.next();
         self.move_to(next.clone()).await;
+        self.head = self.genesis();
         self.state = Some(WriteState::empty(next));
         self.name(&mut rest);
         rest
@@ -170,13 +171,10 @@ impl Task {
             .first()
             .map(|envelope| envelope.position)
             .unwrap_or_default();
-        let to = draft
-            .envelopes
-            .last()
-            .map(|envelope| envelope.position.next())
-            .unwrap_or_default();
         let entries = std::mem::take(&mut draft.entries);
-        self.reflector.follow(from, to, entries, &draft.envelopes);
+        if let Some(to) = self.head.anchor() {
+            self.reflector.follow(from, to, entries, &draft.envelopes);
+        }
         if let Err(error) = self.load_schemas().await {
             tracing::warn!(stream = %self.stream, %error, "classes of a branch are not read yet");
             self.state = None;

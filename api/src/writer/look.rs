@@ -138,7 +138,7 @@ async fn reach(
         return Ok(reached?);
     }
     match timeout(PATIENCE, reflect::catch_up(ports, stream)).await {
-        Ok(Ok(reached)) if reached >= end => Ok(()),
+        Ok(Ok(reached)) if reached.position() >= end => Ok(()),
         Ok(Ok(_)) => Err(fetch::replaced().into()),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => {

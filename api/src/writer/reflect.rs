@@ -11,6 +11,7 @@ use std::{
 };
 
 use spice_core::{
+    chain::{Anchor, ChainHead, resume},
     decide::WriteState,
     envelope::{Envelope, EventType, Kind},
     error::StoreError,
@@ -35,7 +36,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// A stretch of the log for the write model.
 struct Stretch {
     from: LogPosition,
-    to: LogPosition,
+    to: Anchor,
     entries: Vec<ModelEntry>,
     commands: Vec<CommandEntry>,
 }
@@ -78,7 +79,7 @@ impl Reflector {
     pub(super) fn follow(
         &mut self,
         from: LogPosition,
-        to: LogPosition,
+        to: Anchor,
         entries: Vec<ModelEntry>,
         envelopes: &[Envelope],
     ) {
@@ -124,14 +125,16 @@ impl Reflector {
         }
     }
 
-    /// Brings the registry up to the log's end and reads the state there.
-    pub(super) async fn load(&mut self) -> Result<WriteState, StoreError> {
+    /// Brings the registry up to the log's end and reads the state and the chain there.
+    pub(super) async fn load(&mut self) -> Result<(WriteState, ChainHead), StoreError> {
         // Advancing is compare-and-set: whatever the follower was at, catching up mends it.
         self.restart();
-        let end = catch_up(&self.ports, &self.stream).await?;
+        let head = catch_up(&self.ports, &self.stream).await?;
+        let end = head.position();
         self.ports.recent.forget(&self.stream);
         self.reflected.store(end.0, Ordering::Release);
-        state_at(&self.ports, &self.stream, end).await
+        let state = state_at(&self.ports, &self.stream, end).await?;
+        Ok((state, head))
     }
 }
 
@@ -231,74 +234,87 @@ impl Follower {
             .advance(&self.stream, stretch.from, stretch.to, entries, commands)
             .await?
         {
-            Advance::Done => Ok(stretch.to),
-            Advance::Elsewhere(position) if position >= stretch.to => Ok(position),
-            Advance::Elsewhere(_) => catch_up(&self.ports, &self.stream).await,
+            Advance::Done => Ok(stretch.to.position),
+            Advance::Elsewhere(position) if position >= stretch.to.position => Ok(position),
+            Advance::Elsewhere(_) => Ok(catch_up(&self.ports, &self.stream).await?.position()),
         }
     }
 }
 
-/// Brings the registry up to the log's end from the log alone; tells the position reached.
-pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<LogPosition, StoreError> {
-    let mut from = ports.model.reflected(stream).await?;
-    if from > ports.log.end(stream).await? {
-        // It knows more than the log: the log is an older one, and the log is right.
-        tracing::warn!(%stream, "the registry was ahead of the log and is built anew");
-        ports.model.forget(stream).await?;
-        from = LogPosition::ZERO;
-    }
+/// Brings the registry up to the log's end from the log alone; the chain at the position reached.
+/// A log that is not the one that the registry has seen is refused, and nothing is changed.
+pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError> {
+    let mut head = seen(ports, stream).await?;
     loop {
-        let envelopes = read_whole_commands(ports, stream, from).await?;
-        let Some(last) = envelopes.last() else {
-            return Ok(from);
-        };
-        let to = last.position.next();
+        let from = head.position();
+        let envelopes = read_whole_commands(ports, stream, &mut head).await?;
+        if envelopes.is_empty() {
+            return Ok(head);
+        }
+        let to = head.anchor().ok_or_else(|| unknown_chain(stream))?;
         let mut entries = Vec::new();
         for envelope in &envelopes {
             entries.extend(fold(envelope).map_err(|error| damaged(&error))?);
         }
         let commands = command_entries(stream, &envelopes);
-        match ports
+        let advanced = ports
             .model
             .advance(stream, from, to, entries, commands)
-            .await?
-        {
-            Advance::Done => from = to,
-            Advance::Elsewhere(position) => from = position,
+            .await?;
+        if let Advance::Elsewhere(_) = advanced {
+            head = seen(ports, stream).await?;
         }
     }
 }
 
-/// Some envelopes from a position on, cut where a command begins, so that none is split.
+/// The chain of a log as far as the registry has seen it.
+async fn seen(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError> {
+    let anchor = ports.model.anchor(stream).await?;
+    let guards = ports.settings.guards;
+    resume(ports.log.as_ref(), stream, anchor.as_ref(), guards).await
+}
+
+/// A writer knows the chain: it reads every log from the beginning or from an anchor.
+pub(super) fn unknown_chain(stream: &StreamId) -> StoreError {
+    damaged(&format!("the chain of {stream} is not known here"))
+}
+
+/// Some envelopes from the head's position on, cut where a command begins, so that none is split.
 async fn read_whole_commands(
     ports: &Ports,
     stream: &StreamId,
-    from: LogPosition,
+    head: &mut ChainHead,
 ) -> Result<Vec<Envelope>, StoreError> {
     let end = ports.log.end(stream).await?;
     let mut envelopes: Vec<Envelope> = Vec::new();
-    let mut next = from;
-    while next < end {
+    // The chain up to the last beginning of a command, and how many envelopes that is.
+    let mut ahead = head.clone();
+    let mut whole = None;
+    while ahead.position() < end {
+        let next = ahead.position();
         let records = ports.log.read(stream, next, STEP).await?;
         if records.is_empty() {
             return Err(damaged(&format!("{stream} has nothing at position {next}")));
         }
         for record in records {
-            next = record.position.next();
-            envelopes.push(parse(stream, record.position, &record.line)?);
+            let envelope = parse(stream, record.position, &record.line)?;
+            let starts = envelope.metadata.kind == Kind::Command
+                || envelope.event_type == EventType::DatabaseOpened;
+            if starts && !envelopes.is_empty() {
+                whole = Some((envelopes.len(), ahead.clone()));
+            }
+            ahead.take(record.position, &record.line)?;
+            envelopes.push(envelope);
         }
-        if next >= end {
-            return Ok(envelopes);
-        }
-        let starts = |envelope: &Envelope| {
-            envelope.metadata.kind == Kind::Command
-                || envelope.event_type == EventType::DatabaseOpened
-        };
-        if let Some(cut) = envelopes.iter().rposition(starts).filter(|cut| *cut > 0) {
-            envelopes.truncate(cut);
+        if ahead.position() < end
+            && let Some((count, before)) = whole.take()
+        {
+            envelopes.truncate(count);
+            *head = before;
             return Ok(envelopes);
         }
     }
+    *head = ahead;
     Ok(envelopes)
 }
 

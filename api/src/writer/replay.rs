@@ -13,9 +13,8 @@ use spice_core::{
 use super::{
     Accepted, Answer, Request,
     fetch::{self, Rounds},
-    key_ids,
+    receipts::{key_ids, to_receipt},
     scribe::Task,
-    to_receipt,
 };
 
 impl Task {

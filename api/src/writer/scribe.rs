@@ -7,10 +7,11 @@ use std::{
 };
 
 use spice_core::{
+    chain::ChainHead,
     decide::WriteState,
     envelope::Envelope,
-    error::{Refusal, StoreError},
-    id::StreamId,
+    error::StoreError,
+    id::{LogPosition, StreamId},
     model::BranchState,
     name::BranchName,
     ontology::Schema,
@@ -32,6 +33,8 @@ pub(super) struct Task {
     pub(super) stream: StreamId,
     /// The state at the log's end; none when it has to be read anew.
     pub(super) state: Option<WriteState>,
+    /// The chain where the state ends.
+    pub(super) head: ChainHead,
     pub(super) reflector: Reflector,
     /// Requests that the next batch begins with.
     pub(super) carried: VecDeque<Request>,
@@ -59,6 +62,7 @@ pub(super) fn open(
     let task = Task {
         ports: ports.clone(),
         reflector: Reflector::new(ports.clone(), stream.clone()),
+        head: ChainHead::at(&stream, LogPosition::ZERO),
         stream,
         state: None,
         carried: VecDeque::new(),
@@ -105,13 +109,20 @@ impl Task {
         }
     }
 
+    /// The chain of this log where nothing is in it.
+    pub(super) fn genesis(&self) -> ChainHead {
+        ChainHead::at(&self.stream, LogPosition::ZERO).guarded(self.ports.settings.guards)
+    }
+
     /// Reads the state anew where there is none, and what another writer appended, and tells how
     /// things stand.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
         loop {
             if self.state.is_none() {
                 self.read_in_earlier_generations().await?;
-                self.state = Some(self.reflector.load().await?);
+                let (state, head) = self.reflector.load().await?;
+                self.head = head;
+                self.state = Some(state);
                 self.published = Published::default();
             }
             self.read_tail().await?;
@@ -138,7 +149,7 @@ impl Task {
     /// Where the commands of the sealed logs of this name stand must be known too: a retried one
     /// gets its first answer.
     async fn read_in_earlier_generations(&self) -> Result<(), StoreError> {
-        for stream in self.ports.log.streams().await? {
+        for stream in self.ports.streams().await? {
             let earlier = stream.database == self.stream.database
                 && stream.generation < self.stream.generation;
             if earlier {
@@ -149,7 +160,7 @@ impl Task {
     }
 
     async fn newest_stream(&self) -> Result<StreamId, StoreError> {
-        let streams = self.ports.log.streams().await?;
+        let streams = self.ports.streams().await?;
         let mine = streams
             .into_iter()
             .filter(|stream| stream.database == self.stream.database);
@@ -181,16 +192,18 @@ impl Task {
                 return Ok(());
             }
             let mut envelopes = Vec::with_capacity(records.len());
+            let mut head = self.head.clone();
             for record in &records {
+                head.take(record.position, &record.line)?;
                 envelopes.push(super::parse(&self.stream, record.position, &record.line)?);
                 next = record.position.next();
             }
-            self.take_in(&envelopes)?;
+            self.take_in(&envelopes, head)?;
         }
     }
 
     /// Folds envelopes that are in the log into the state; the registry follows.
-    pub(super) fn take_in(&mut self, envelopes: &[Envelope]) -> Result<(), StoreError> {
+    fn take_in(&mut self, envelopes: &[Envelope], head: ChainHead) -> Result<(), StoreError> {
         let Some(state) = &mut self.state else {
             return Ok(());
         };
@@ -209,7 +222,10 @@ impl Task {
                 }
             }
         }
-        self.reflector.follow(from, state.end(), entries, envelopes);
+        self.head = head;
+        if let Some(to) = self.head.anchor() {
+            self.reflector.follow(from, to, entries, envelopes);
+        }
         Ok(())
     }
 
@@ -261,12 +277,20 @@ impl Task {
         }
     }
 
-    pub(super) fn fail(&self, refusal: Refusal) {
-        if matches!(
+    /// Tells that the state cannot be read. A log that is refused ends reading too: it is opened
+    /// anew, against the registry's anchor.
+    pub(super) fn fail(&mut self, error: &StoreError) {
+        let refused = matches!(error, StoreError::LogRefused(_));
+        if refused {
+            self.state = None;
+        }
+        let is_open = matches!(
             *self.standing.borrow(),
-            Standing::Opening | Standing::Failed(_)
-        ) {
-            self.standing.send_replace(Standing::Failed(refusal));
+            Standing::Live(_) | Standing::Absent
+        );
+        if refused || !is_open {
+            self.standing
+                .send_replace(Standing::Failed(error.clone().into()));
         }
     }
 

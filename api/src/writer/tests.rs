@@ -3,6 +3,7 @@
 
 mod fetch;
 mod keys;
+mod refused;
 
 use std::{
     collections::VecDeque,
@@ -12,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use spice_core::{
+    chain::ChainHead,
     command::{Action, Command, Origin},
     envelope::{Envelope, EventType},
     error::{ErrorCode, Refusal},
@@ -166,9 +168,16 @@ impl Bench {
             .read(&stream(), LogPosition::ZERO, 100_000)
             .await
             .unwrap();
-        for (number, record) in records.iter().enumerate() {
-            assert_eq!(record.position.0, number as u64, "contiguous");
+        let mut head = ChainHead::at(&stream(), LogPosition::ZERO);
+        for record in &records {
+            head.take(record.position, &record.line).unwrap();
         }
+        assert_eq!(
+            head.position().0,
+            records.len() as u64,
+            "contiguous, one chain"
+        );
+        assert_eq!(head.chained_from(), Some(LogPosition::ZERO));
         let read = |record: &Record| Envelope::from_line(&record.line).unwrap();
         let envelopes: Vec<Envelope> = records.iter().map(read).collect();
         let ordered = envelopes
@@ -427,23 +436,4 @@ async fn a_command_is_known_before_anything_touches_its_database() {
         .await
         .unwrap();
     assert_eq!(unknown, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_registry_that_knows_more_than_the_log_is_built_anew() {
-    let mut bench = Bench::new();
-    let writer = bench.declared().await;
-    let older = bench.log.log.fork();
-    for number in 0..20_u128 {
-        submit(&writer, 10 + number, create(&format!("p{number}")))
-            .await
-            .unwrap();
-    }
-    writer.shutdown().await;
-    bench.log.log = older;
-    let writer = bench.writer();
-    let again = submit(&writer, 50, create("p3")).await.unwrap();
-    assert_eq!(again.sequence, Some(Sequence(1)), "the older log has no p3");
-    let end = bench.log.end(&stream()).await.unwrap();
-    assert_eq!(end, again.last.next());
 }

@@ -8,11 +8,12 @@ use std::sync::{
 
 use async_trait::async_trait;
 use spice_core::{
+    chain::Anchor,
     error::StoreError,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        registry::{DeadLetter, Lease, Outcome, WorkKey, WorkRecord, WorkerRegistry},
+        registry::{Anchors, DeadLetter, Lease, Outcome, WorkKey, WorkRecord, WorkerRegistry},
     },
     time::Timestamp,
 };
@@ -27,6 +28,17 @@ pub(crate) struct Looks {
 pub(crate) struct LookedAt {
     pub(crate) inner: Arc<dyn WorkerRegistry>,
     pub(crate) looks: Arc<Looks>,
+}
+
+#[async_trait]
+impl Anchors for LookedAt {
+    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
+        self.inner.anchor(stream).await
+    }
+
+    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+        self.inner.anchored().await
+    }
 }
 
 #[async_trait]
@@ -54,6 +66,10 @@ impl WorkerRegistry for LookedAt {
 
     async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {
         self.inner.worked(key).await
+    }
+
+    async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
+        self.inner.forget_work(stream).await
     }
 
     async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {

@@ -9,6 +9,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use spice_core::{
+    chain::Anchor,
     error::StoreError,
     id::{BranchGeneration, CommandId, InstanceRef, LogPosition, StreamId},
     lineage::{Lineage, Span, View},
@@ -18,7 +19,7 @@ use spice_core::{
         StoreResult,
         graph::{Applied, Entity, Graph, Page, Sink, Version},
         log::{Append, Batch, Log, Record},
-        registry::{Advance, Lookup, WriteModel},
+        registry::{Advance, Anchors, Lookup, WriteModel},
     },
     query::Filter,
     time::Timestamp,
@@ -68,6 +69,19 @@ pub(crate) struct WatchedModel {
 }
 
 #[async_trait]
+impl Anchors for WatchedModel {
+    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
+        self.watch.check()?;
+        self.inner.anchor(stream).await
+    }
+
+    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+        self.watch.check()?;
+        self.inner.anchored().await
+    }
+}
+
+#[async_trait]
 impl WriteModel for WatchedModel {
     async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         self.watch.check()?;
@@ -112,7 +126,7 @@ impl WriteModel for WatchedModel {
         &self,
         stream: &StreamId,
         from: LogPosition,
-        to: LogPosition,
+        to: Anchor,
         entries: Vec<ModelEntry>,
         commands: Vec<CommandEntry>,
     ) -> StoreResult<Advance> {

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::{
+    chain::Anchor,
     id::{CommandId, EventId, LogPosition, Sequence, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
@@ -29,10 +30,20 @@ pub enum Advance {
     Elsewhere(LogPosition),
 }
 
+/// What the registry has seen of each log.
+#[async_trait]
+pub trait Anchors: Send + Sync {
+    /// How far a log was seen, and its chain there; none for a log that was never seen.
+    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>>;
+
+    /// Every log that was seen, in order of name and generation.
+    async fn anchored(&self) -> StoreResult<Vec<StreamId>>;
+}
+
 /// The write model: per log, the entries that [`crate::model::fold`] makes of its envelopes,
 /// every version by position, and the position up to which they are reflected.
 #[async_trait]
-pub trait WriteModel: Send + Sync {
+pub trait WriteModel: Anchors {
     /// The next position that the write model does not reflect yet.
     async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
@@ -65,12 +76,13 @@ pub trait WriteModel: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<ModelKey>>;
 
-    /// Moves on from exactly `from` to `to`, in one transaction.
+    /// Moves on from exactly `from` to where `to` stands, in one transaction; `to` is the log's
+    /// anchor from then on.
     async fn advance(
         &self,
         stream: &StreamId,
         from: LogPosition,
-        to: LogPosition,
+        to: Anchor,
         entries: Vec<ModelEntry>,
         commands: Vec<CommandEntry>,
     ) -> StoreResult<Advance>;
@@ -86,7 +98,7 @@ pub trait WriteModel: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<CommandEntry>>;
 
-    /// Forgets all that is known of a log, for a rebuild.
+    /// Forgets all that is known of a log, its anchor too, for a rebuild.
     async fn forget(&self, stream: &StreamId) -> StoreResult<()>;
 }
 
@@ -186,7 +198,7 @@ pub struct WorkRecord {
 
 /// What the workers have done: leases, fences, positions, processed events, dead letters.
 #[async_trait]
-pub trait WorkerRegistry: Send + Sync {
+pub trait WorkerRegistry: Anchors {
     /// Takes the lease when it is free, ours, or not renewed since `expired_before`.
     async fn acquire(
         &self,
@@ -249,6 +261,10 @@ pub trait WorkerRegistry: Send + Sync {
         stream: &StreamId,
         aggregate_id: &str,
     ) -> StoreResult<()>;
+
+    /// Forgets all that the workers recorded of a log: leases, positions, processed rows, dead
+    /// letters, retries.
+    async fn forget_work(&self, stream: &StreamId) -> StoreResult<()>;
 
     /// Waits until something that concerns a log may have changed since `seen` (a number that
     /// only grows; answered anew each time). A hint.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use spice_core::{
+    chain::Chain,
     envelope::{Envelope, EventType, Generations, Kind, Metadata, OntologyRef},
     event::{
         BranchCreated, BranchDeleted, BranchMerged, BranchRebased, ClassEvent, DatabaseCreated,
@@ -158,6 +159,7 @@ proptest! {
         sequence in any::<Option<u32>>(),
         position in any::<u32>(),
         micros in 0..4_102_444_800_000_000_i64,
+        chain in any::<Option<[u8; 32]>>(),
     ) {
         let envelope = Envelope {
             event_id: EventId(metadata.command_id.0),
@@ -179,10 +181,12 @@ proptest! {
                 database: 1,
                 branch: sequence.map(|_| BranchGeneration(LogPosition(7))),
             },
+            chain: chain.map(Chain::from_bytes),
         };
         let line = envelope.to_line().unwrap();
         prop_assert!(!line.contains('\n'));
         prop_assert_eq!(&Envelope::from_line(line.as_bytes()).unwrap(), &envelope);
+        prop_assert_eq!(Chain::of_line(line.as_bytes()), envelope.chain);
         prop_assert_eq!(Envelope::from_line(line.as_bytes()).unwrap().to_line().unwrap(), line);
     }
 }

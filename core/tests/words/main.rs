@@ -3,6 +3,7 @@
 // Tables are long, and clearer in one piece.
 #![allow(clippy::too_many_lines)]
 
+mod chains;
 mod envelopes;
 mod identities;
 mod values;

@@ -14,10 +14,15 @@ use std::{
 };
 
 use spice_core::{
+    chain::ChainHead,
     id::{LogPosition, Sequence, StreamId},
     json::Json,
     name::BranchName,
-    port::{graph::Entity, log::Log, registry::WorkerRegistry},
+    port::{
+        graph::Entity,
+        log::Log,
+        registry::{Anchors, WorkerRegistry},
+    },
 };
 
 use super::{client::Answered, fold::Story, world::World};
@@ -68,6 +73,7 @@ pub async fn judge(world: &World, answers: &[Answered]) -> anyhow::Result<Verdic
     answers::check(&stories, answers, &mut verdict);
     for (stream, story) in &stories {
         answers::check_log(stream, story, &mut verdict);
+        check_chain(world, stream, &mut verdict).await?;
         model::check(world, stream, story, &mut verdict).await?;
         let parked = work::check(world, stream, story, &mut verdict).await?;
         sinks::check_graph(world, stream, story, &mut verdict).await?;
@@ -77,6 +83,32 @@ pub async fn judge(world: &World, answers: &[Answered]) -> anyhow::Result<Verdic
     }
     note_parked(world, &mut verdict.state).await?;
     Ok(verdict)
+}
+
+/// The log is one chain from its beginning, and the registry's anchor is its end.
+async fn check_chain(
+    world: &World,
+    stream: &StreamId,
+    verdict: &mut Verdict,
+) -> anyhow::Result<()> {
+    let mut head = ChainHead::at(stream, LogPosition::ZERO);
+    for (position, line) in (0..).zip(world.log.lines(stream)) {
+        if let Err(fault) = head.take(LogPosition(position), &line) {
+            verdict.say(fault);
+            return Ok(());
+        }
+    }
+    verdict.check(head.chained_from() == Some(LogPosition::ZERO), || {
+        format!("{stream} is not chained from its beginning")
+    });
+    let anchor = world.registry.get().anchor(stream).await?;
+    verdict.check(anchor == head.anchor(), || {
+        format!(
+            "the registry's anchor of {stream} is {anchor:?}, not {:?}",
+            head.anchor()
+        )
+    });
+    Ok(())
 }
 
 fn note_final(stream: &StreamId, story: &Story, state: &mut Final) {

@@ -236,6 +236,7 @@ impl World {
                 batch_records: self.setup.batch,
                 backoff,
                 seed: birth + 1,
+                guards: self.setup.guards,
                 ..RelayConfig::default()
             },
             restart: BackoffConfig {

@@ -24,11 +24,19 @@ pub(crate) fn page() -> anyhow::Result<String> {
         let example: Value = serde_json::from_str(&text)?;
         let kind = example["metadata"]["kind"].as_str().context("kind")?;
         writeln!(page, "## {event_type}\n\nA {kind} envelope.\n")?;
-        writeln!(
-            page,
-            "```json\n{}\n```\n",
-            serde_json::to_string_pretty(&example)?
-        )?;
+        write_example(&mut page, &example)?;
     }
+    let chained = spice_e2e::workspace().join("core/tests/words/chain/chained.json");
+    let example: Value = serde_json::from_str(&std::fs::read_to_string(chained)?)?;
+    page.push_str(
+        "## The first envelope of an append\n\nIt carries `chain` as its last field, whatever its type: \
+         the SHA-256 over everything before it ([the log](../concepts/log.md#the-chain)).\n\n",
+    );
+    write_example(&mut page, &example)?;
     Ok(page)
+}
+
+fn write_example(page: &mut String, example: &Value) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(example)?;
+    Ok(writeln!(page, "```json\n{text}\n```\n")?)
 }

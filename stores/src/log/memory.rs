@@ -77,6 +77,16 @@ impl MemoryLog {
             .map_or_else(Vec::new, |found| found.lines.clone())
     }
 
+    /// Replaces what a log holds, as somebody would who touches its files: cut, changed, restored.
+    pub fn put(&self, stream: &StreamId, lines: Vec<Bytes>) {
+        let mut streams = self.lock();
+        let found = streams.entry(stream.clone()).or_default();
+        found.checkpoint = found.checkpoint.min(lines.len() as u64);
+        found.lines = lines;
+        drop(streams);
+        self.changes.send_modify(|change| *change += 1);
+    }
+
     /// Another log that holds what this one holds now.
     #[must_use]
     pub fn fork(&self) -> Self {

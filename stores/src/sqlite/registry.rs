@@ -1,5 +1,6 @@
 //! The registry on SQLite: the write model, and what the workers have processed.
 
+mod anchors;
 mod changes;
 mod letters;
 mod model;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spice_core::{
+    chain::Anchor,
     guard::Guards,
     id::{CommandId, LogPosition, StreamId},
     lineage::{Lineage, Span},
@@ -17,8 +19,8 @@ use spice_core::{
     port::{
         StoreResult,
         registry::{
-            Advance, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord, WorkerRegistry,
-            WriteModel,
+            Advance, Anchors, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord,
+            WorkerRegistry, WriteModel,
         },
     },
     time::Timestamp,
@@ -34,8 +36,8 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "registry",
     application: 0x5350_0001,
-    version: 4,
-    tables: &[scopes::TABLES, model::TABLES, work::TABLES],
+    version: 5,
+    tables: &[scopes::TABLES, model::TABLES, anchors::TABLES, work::TABLES],
     cache: 6 * 1024,
 };
 
@@ -62,6 +64,19 @@ impl SqliteRegistry {
             guards,
             changes: Arc::default(),
         })
+    }
+}
+
+#[async_trait]
+impl Anchors for SqliteRegistry {
+    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
+        let stream = stream.clone();
+        let read = move |connection: &_| anchors::find(connection, &stream);
+        self.database.read(read).await
+    }
+
+    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+        self.database.read(anchors::list).await
     }
 }
 
@@ -115,7 +130,7 @@ impl WriteModel for SqliteRegistry {
         &self,
         stream: &StreamId,
         from: LogPosition,
-        to: LogPosition,
+        to: Anchor,
         entries: Vec<ModelEntry>,
         commands: Vec<CommandEntry>,
     ) -> StoreResult<Advance> {
@@ -268,6 +283,14 @@ impl WorkerRegistry for SqliteRegistry {
         let aggregate = aggregate_id.to_owned();
         let write =
             move |connection: &_| letters::clear_retry(connection, &handler, &log, &aggregate);
+        self.database.write(write).await?;
+        self.changes.tell(stream);
+        Ok(())
+    }
+
+    async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
+        let log = stream.clone();
+        let write = move |connection: &_| work::forget(connection, &log);
         self.database.write(write).await?;
         self.changes.tell(stream);
         Ok(())

@@ -16,11 +16,25 @@ pub mod registry;
 pub mod registry_work;
 pub mod story;
 
-use spice_core::{id::StreamId, json::Json, time::Timestamp};
+use spice_core::{
+    chain::{Anchor, Chain},
+    id::{LogPosition, StreamId},
+    json::Json,
+    time::Timestamp,
+};
 
 /// A log by name.
 pub fn stream(name: &str) -> StreamId {
     name.parse().unwrap()
+}
+
+/// An anchor at a position; a registry keeps it and does not judge it.
+pub fn anchor(position: LogPosition) -> Anchor {
+    Anchor {
+        position,
+        append: LogPosition::ZERO,
+        chain: Chain::from_bytes([7; 32]),
+    }
 }
 
 /// JSON from a text.

@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use proptest::test_runner::{Config, TestRunner};
 use spice_core::{
+    chain::{Anchor, Chain},
     id::{BranchGeneration, CommandId, LogPosition},
     lineage::{Lineage, View},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
         graph::{Entity, Version},
-        registry::{Advance, Lookup, WorkerRegistry, WriteModel},
+        registry::{Advance, Anchors, Lookup, WorkerRegistry, WriteModel},
     },
 };
 use uuid::Uuid;
 
 use super::{
-    block_on, json,
+    anchor, block_on, json,
     story::{Story, instance, steps},
     stream,
 };
 
 /// Both ports on one value.
-pub trait Registry: WriteModel + WorkerRegistry {}
-impl<T: WriteModel + WorkerRegistry> Registry for T {}
+pub trait Registry: Anchors + WriteModel + WorkerRegistry {}
+impl<T: Anchors + WriteModel + WorkerRegistry> Registry for T {}
 
 /// Makes an empty registry.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Registry>;
@@ -59,7 +60,7 @@ pub async fn advance_lets_one_win(make: Make<'_>) {
             let entries = vec![entry(0, 0)];
             let commands = vec![command(number, "demo")];
             registry
-                .advance(&demo, from, to, entries, commands)
+                .advance(&demo, from, anchor(to), entries, commands)
                 .await
                 .unwrap()
         });
@@ -93,11 +94,17 @@ pub async fn commands_are_found_and_forgotten(make: Make<'_>) {
     let of_other = vec![command(9, "other")];
     let end = LogPosition(10);
     registry
-        .advance(&demo, zero, end, vec![entry(0, 3)], of_demo.clone())
+        .advance(&demo, zero, anchor(end), vec![entry(0, 3)], of_demo.clone())
         .await
         .unwrap();
     registry
-        .advance(&other, zero, end, vec![entry(0, 4)], of_other.clone())
+        .advance(
+            &other,
+            zero,
+            anchor(end),
+            vec![entry(0, 4)],
+            of_other.clone(),
+        )
         .await
         .unwrap();
     let unknown = command(77, "demo").id;
@@ -129,13 +136,54 @@ pub async fn commands_are_found_and_forgotten(make: Make<'_>) {
         [Some(entry(0, 4))]
     );
     let again = registry
-        .advance(&demo, zero, end, vec![entry(0, 3)], of_demo.clone())
+        .advance(&demo, zero, anchor(end), vec![entry(0, 3)], of_demo.clone())
         .await;
     assert_eq!(again.unwrap(), Advance::Done);
     assert_eq!(
         registry.commands(&[of_demo[2].id]).await.unwrap(),
         [Some(of_demo[2].clone())]
     );
+}
+
+/// The anchor moves with the model, in the same transaction, and is forgotten with it.
+pub async fn an_anchor_moves_with_the_model(make: Make<'_>) {
+    let registry = make();
+    let (demo, other) = (stream("demo.g2"), stream("demo"));
+    assert_eq!(registry.anchor(&demo).await.unwrap(), None);
+    assert_eq!(registry.anchored().await.unwrap(), []);
+    let mut from = LogPosition::ZERO;
+    for number in 1..4_u8 {
+        let to = Anchor {
+            position: LogPosition(u64::from(number) * 3),
+            append: LogPosition(u64::from(number)),
+            chain: Chain::from_bytes([number; 32]),
+        };
+        let stale = Anchor {
+            chain: Chain::from_bytes([99; 32]),
+            ..to
+        };
+        registry
+            .advance(&demo, from, to, vec![], vec![])
+            .await
+            .unwrap();
+        let late = registry.advance(&demo, from, stale, vec![], vec![]).await;
+        assert_eq!(late.unwrap(), Advance::Elsewhere(to.position));
+        assert_eq!(registry.anchor(&demo).await.unwrap(), Some(to));
+        assert_eq!(registry.reflected(&demo).await.unwrap(), to.position);
+        from = to.position;
+    }
+    let zero = LogPosition::ZERO;
+    registry
+        .advance(&other, zero, anchor(from), vec![], vec![])
+        .await
+        .unwrap();
+    assert_eq!(
+        registry.anchored().await.unwrap(),
+        [other.clone(), demo.clone()]
+    );
+    registry.forget(&demo).await.unwrap();
+    assert_eq!(registry.anchor(&demo).await.unwrap(), None);
+    assert_eq!(registry.anchored().await.unwrap(), [other]);
 }
 
 /// Within one envelope the later entry of a key holds.
@@ -150,7 +198,7 @@ pub async fn a_value_released_and_claimed_anew_is_claimed(make: Make<'_>) {
     let entries = vec![released, claimed.clone()];
     let (from, to) = (LogPosition(0), LogPosition(2));
     registry
-        .advance(&demo, from, to, entries, Vec::new())
+        .advance(&demo, from, anchor(to), entries, Vec::new())
         .await
         .unwrap();
     let lookup = Lookup {
@@ -192,7 +240,7 @@ pub fn lookups_are_what_a_naive_reader_says(make: Make<'_>) {
                 let to = chunk.last().unwrap().position.next();
                 let entries = chunk.iter().map(model_entry).collect();
                 let demo = stream("demo");
-                let advance = registry.advance(&demo, reflected, to, entries, vec![]);
+                let advance = registry.advance(&demo, reflected, anchor(to), entries, vec![]);
                 assert_eq!(advance.await.unwrap(), Advance::Done);
                 reflected = to;
             }

@@ -313,3 +313,42 @@ pub async fn retries_are_remembered_and_wake(make: Make<'_>) {
     registry.record(batch(&lease, 0, 1)).await.unwrap();
     assert!(registry.wait_change(&demo, now).await > now);
 }
+
+/// All that was recorded of a log goes, and nothing of another.
+pub async fn work_is_forgotten_with_its_log(make: Make<'_>) {
+    let registry = make();
+    let (demo, other) = (stream("demo"), stream("other"));
+    let lease = registry
+        .acquire(&work("s1"), "a", at(1), at(0))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut record = batch(&lease, 0, 4);
+    record.parked = vec![letter("h", "demo", 3), letter("h", "other", 3)];
+    registry.record(record).await.unwrap();
+    registry.request_retry("h", &demo, "x").await.unwrap();
+    registry.request_retry("h", &other, "x").await.unwrap();
+    assert_eq!(registry.worked(&work("s1")).await.unwrap(), LogPosition(4));
+    assert_eq!(
+        registry
+            .processed(&demo, LogPosition(2))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+
+    registry.forget_work(&demo).await.unwrap();
+    assert_eq!(registry.worked(&work("s1")).await.unwrap(), LogPosition(0));
+    assert!(
+        registry
+            .processed(&demo, LogPosition(2))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(registry.retries(&demo).await.unwrap().is_empty());
+    assert_eq!(registry.retries(&other).await.unwrap().len(), 1);
+    let letters = registry.dead_letters(None).await.unwrap();
+    assert_eq!(letters, [letter("h", "other", 3)]);
+}

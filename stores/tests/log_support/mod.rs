@@ -52,6 +52,7 @@ pub(crate) fn envelope(stream: &StreamId, position: u64, text: &str) -> Envelope
             database: stream.generation,
             branch: None,
         },
+        chain: None,
     }
 }
 

@@ -30,7 +30,7 @@ impl From<StoreError> for Halt {
                 Self::LookAgain(error.to_string())
             }
             StoreError::Rejected { .. } => Self::Refused(error),
-            StoreError::Damaged { .. } => Self::Damaged(error),
+            StoreError::Damaged { .. } | StoreError::LogRefused(_) => Self::Damaged(error),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{collections::HashMap, convert::Infallible, pin::pin};
 
 use spice_core::{
+    chain::ChainHead,
     error::StoreError,
     guard::Guard,
     id::{LogPosition, StreamId},
@@ -175,6 +176,8 @@ impl<'e> Session<'e> {
     /// Deals with the log, from where it stands to its end.
     pub(super) async fn catch_up(&mut self) -> Result<(), Halt> {
         let engine = self.engine;
+        let guards = engine.config.guards;
+        let mut head = ChainHead::at(&engine.stream, self.position).guarded(guards);
         loop {
             if self.patience.token.is_cancelled() {
                 return Err(Halt::Stopped);
@@ -187,7 +190,7 @@ impl<'e> Session<'e> {
             if records.is_empty() {
                 return Ok(());
             }
-            let events = read_log(&records, from, &engine.stream)?;
+            let events = read_log(&records, &mut head, &engine.stream)?;
             self.learn_size(&events);
             self.process_all(&events).await?;
         }
@@ -281,20 +284,20 @@ fn contiguous(events: &[Event<'_>]) -> usize {
     1 + events.windows(2).take_while(|pair| follows(pair)).count()
 }
 
-/// Reads what the log gave; anything but the envelopes that follow `from` is damage.
+/// Reads what the log gave; anything but the envelopes that follow the head is damage.
 fn read_log<'r>(
     records: &'r [Record],
-    from: LogPosition,
+    head: &mut ChainHead,
     stream: &StreamId,
 ) -> Result<Vec<Event<'r>>, Halt> {
     let mut events = Vec::with_capacity(records.len());
-    let mut expected = from;
     for record in records {
-        if record.position != expected {
-            return Err(hole(expected, stream));
+        if record.position != head.position() {
+            return Err(hole(head.position(), stream));
         }
+        head.take(record.position, &record.line)
+            .map_err(StoreError::from)?;
         events.push(Event::read(record, stream).map_err(StoreError::from)?);
-        expected = expected.next();
     }
     Ok(events)
 }

@@ -7,10 +7,11 @@ use std::sync::{
 
 use async_trait::async_trait;
 use spice_core::{
+    chain::Anchor,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        registry::{DeadLetter, Lease, Outcome, WorkKey, WorkRecord, WorkerRegistry},
+        registry::{Anchors, DeadLetter, Lease, Outcome, WorkKey, WorkRecord, WorkerRegistry},
     },
     time::Timestamp,
 };
@@ -39,6 +40,17 @@ impl CrashingRegistry {
     async fn hang(&self) {
         self.crashed.notify_one();
         std::future::pending::<()>().await;
+    }
+}
+
+#[async_trait]
+impl Anchors for CrashingRegistry {
+    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
+        self.inner.anchor(stream).await
+    }
+
+    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+        self.inner.anchored().await
     }
 }
 
@@ -120,6 +132,10 @@ impl WorkerRegistry for CrashingRegistry {
     ) -> StoreResult<()> {
         self.around(self.inner.clear_retry(handler, stream, aggregate_id))
             .await
+    }
+
+    async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
+        self.inner.forget_work(stream).await
     }
 
     async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {

@@ -19,6 +19,8 @@ use std::{
 };
 
 use spice_core::{
+    chain::ChainHead,
+    envelope::Envelope,
     guard::Guards,
     id::{BranchGeneration, EventId, LogPosition, StreamId},
     port::{
@@ -181,6 +183,27 @@ impl World {
     pub async fn deliver(&self) {
         let records = self.records();
         self.bus.publish(self.stream(), records).await.unwrap();
+    }
+
+    /// Makes a chain of the log, every envelope an append of its own; then changes one of them.
+    pub fn chain(&self, changed: Option<usize>) {
+        let stream = self.stream();
+        let mut head = ChainHead::at(stream, LogPosition::ZERO);
+        let mut lines = Vec::new();
+        for record in self.records() {
+            let envelope = Envelope {
+                chain: head.next(),
+                ..Envelope::from_line(&record.line).unwrap()
+            };
+            let line = envelope.to_line().unwrap();
+            head.take(record.position, line.as_bytes()).unwrap();
+            lines.push(line);
+        }
+        if let Some(at) = changed {
+            lines[at] = lines[at].replacen("\"service\":\"test\"", "\"service\":\"tesT\"", 1);
+        }
+        let lines = lines.into_iter().map(Into::into).collect();
+        self.log.put(stream, lines);
     }
 
     pub fn records(&self) -> Vec<Record> {

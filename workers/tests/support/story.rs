@@ -381,6 +381,7 @@ impl Story {
                 database: self.stream.generation,
                 branch,
             },
+            chain: None,
         };
         let batch = Batch {
             first: position,

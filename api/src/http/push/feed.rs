@@ -6,6 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 use axum::response::sse::Event;
 use futures::{Stream, stream};
 use spice_core::{
+    chain::ChainHead,
     envelope::{Envelope, EventType, Kind},
     error::StoreError,
     id::{AggregateId, LogPosition, StreamId},
@@ -25,6 +26,7 @@ struct Feed {
     log: Arc<dyn Log>,
     stream: StreamId,
     next: LogPosition,
+    head: ChainHead,
     branch: Option<BranchName>,
     ready: VecDeque<Event>,
     is_sealed: bool,
@@ -43,6 +45,7 @@ pub(crate) async fn database_events(call: Call) -> Answer {
     };
     let feed = Feed {
         log: Arc::clone(&call.api.engine.log),
+        head: ChainHead::at(&stream, next),
         stream,
         next,
         branch,
@@ -179,6 +182,7 @@ impl Feed {
             store: "log",
             reason,
         };
+        self.head.take(record.position, &record.line)?;
         let envelope =
             Envelope::from_line(&record.line).map_err(|error| damaged(error.to_string()))?;
         self.next = record.position.next();

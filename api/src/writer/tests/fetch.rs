@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use spice_core::{
+    chain::{Anchor, Chain},
     decide::{Changes, Need, WriteState},
     id::BranchGeneration,
     lineage::Span,
@@ -51,7 +52,11 @@ async fn of_many_changes_no_more_are_fetched_than_are_of_use() {
             written("Even", 0, at + 2),
         ]
     });
-    let end = LogPosition(40 * APART);
+    let end = Anchor {
+        position: LogPosition(40 * APART),
+        append: LogPosition::ZERO,
+        chain: Chain::from_bytes([0; 32]),
+    };
     bench
         .registry
         .advance(&stream(), LogPosition::ZERO, end, entries.collect(), vec![])

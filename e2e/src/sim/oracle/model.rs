@@ -1,6 +1,7 @@
 //! The write model against a fresh one, made from the log.
 
 use spice_core::{
+    chain::{Anchor, Chain},
     envelope::Kind,
     id::{CommandId, LogPosition, StreamId},
     lineage::Lineage,
@@ -34,8 +35,13 @@ pub(super) async fn check(
         entries.extend(fold(envelope)?);
     }
     let commands = commands(stream, story);
+    let to = Anchor {
+        position: end,
+        append: LogPosition::ZERO,
+        chain: Chain::from_bytes([0; 32]),
+    };
     fresh
-        .advance(stream, LogPosition::ZERO, end, entries, commands.clone())
+        .advance(stream, LogPosition::ZERO, to, entries, commands.clone())
         .await?;
     let mut lineages = vec![Lineage::main()];
     lineages.extend(story.branches.values().map(|(_, lineage)| lineage.clone()));

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use spice_core::{
+    chain::Anchor,
     id::{CommandId, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
         StoreResult,
         registry::{
-            Advance, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord, WorkerRegistry,
-            WriteModel,
+            Advance, Anchors, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord,
+            WorkerRegistry, WriteModel,
         },
     },
     time::Timestamp,
@@ -31,6 +32,17 @@ macro_rules! gated {
         let effect = async { $self.inner.get().$method($($argument),*).await };
         $self.gate.call(Port::$port, stringify!($method), effect).await
     }};
+}
+
+#[async_trait]
+impl Anchors for GatedRegistry {
+    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
+        gated!(self, Model, anchor(stream))
+    }
+
+    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+        gated!(self, Model, anchored())
+    }
 }
 
 #[async_trait]
@@ -72,7 +84,7 @@ impl WriteModel for GatedRegistry {
         &self,
         stream: &StreamId,
         from: LogPosition,
-        to: LogPosition,
+        to: Anchor,
         entries: Vec<ModelEntry>,
         commands: Vec<CommandEntry>,
     ) -> StoreResult<Advance> {
@@ -170,6 +182,10 @@ impl WorkerRegistry for GatedRegistry {
         aggregate_id: &str,
     ) -> StoreResult<()> {
         gated!(self, Work, clear_retry(handler, stream, aggregate_id))
+    }
+
+    async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
+        gated!(self, Work, forget_work(stream))
     }
 
     async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {

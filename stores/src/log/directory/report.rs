@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use spice_core::id::StreamId;
+use spice_core::{chain::Chain, id::StreamId};
 
 /// One thing that is not as it should be, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub struct StreamReport {
     pub envelopes: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// The first position that carries `chain`; those below it were written without. None when
+    /// no envelope carries it.
+    pub chained_from: Option<u64>,
+    /// The chain at the end.
+    pub chain: Option<Chain>,
 }
 
 /// What a full check of a directory found.

@@ -4,8 +4,9 @@
 use std::{fs, path::Path, sync::Arc};
 
 use spice_core::{
+    chain::{Chain, ChainHead},
     envelope::{Envelope, EventType},
-    id::StreamId,
+    id::{LogPosition, StreamId},
     port::StoreResult,
     time::Timestamp,
 };
@@ -44,6 +45,8 @@ fn check_stream(root: &Path, stream: &StreamId) -> StoreResult<Check> {
         for segment in &found.segments {
             check.read_segment(&root.join(&check.name), segment)?;
         }
+        check.report.chained_from = check.head.chained_from().map(|position| position.0);
+        check.report.chain = check.head.next();
         let again = scan::scan(root, stream, Depth::Newest(0))?;
         if check.problems.is_empty()
             || attempt == ATTEMPTS
@@ -72,6 +75,7 @@ struct Check {
     problems: Vec<Problem>,
     latest: Option<Timestamp>,
     is_sealed: bool,
+    head: ChainHead,
 }
 
 impl Check {
@@ -84,10 +88,13 @@ impl Check {
                 segments: 0,
                 envelopes: 0,
                 bytes: 0,
+                chained_from: None,
+                chain: None,
             },
             problems: Vec::new(),
             latest: None,
             is_sealed: false,
+            head: ChainHead::at(stream, LogPosition::ZERO),
         }
     }
 
@@ -116,7 +123,9 @@ impl Check {
 
     fn read_lines(&mut self, path: &Path, first: u64, lines: &Lines) {
         for (position, index) in (first..).zip(0..lines.count()) {
-            match self.read_line(position, &lines.line(index)) {
+            let line = lines.line(index);
+            let read = self.read_line(position, &line);
+            match read.and_then(|()| self.follow_chain(position, &line)) {
                 Ok(()) => self.report.envelopes += 1,
                 Err(reason) => self.problem(path, format!("line {}: {reason}", index + 1)),
             }
@@ -126,6 +135,9 @@ impl Check {
     fn read_line(&mut self, position: u64, line: &[u8]) -> Result<(), String> {
         let envelope =
             Envelope::from_line(line).map_err(|error| format!("is not an envelope: {error}"))?;
+        if Chain::of_line(line) != envelope.chain {
+            return Err("carries a chain that is not its last field".to_owned());
+        }
         if envelope.position.0 != position {
             return Err(format!(
                 "says that it stands at position {}, not {position}",
@@ -154,6 +166,21 @@ impl Check {
         }
         self.latest = Some(envelope.occurred_at);
         Ok(())
+    }
+
+    /// After a break, or where a segment could not be read, the chain is taken up again.
+    fn follow_chain(&mut self, position: u64, line: &[u8]) -> Result<(), String> {
+        let position = LogPosition(position);
+        if self.head.position() != position {
+            self.head = ChainHead::at(&self.stream, position);
+        }
+        let taken = self.head.take(position, line);
+        taken.map_err(|fault| {
+            self.head = ChainHead::at(&self.stream, position);
+            // From the beginning of this append on nothing can fail.
+            drop(self.head.take(position, line));
+            fault.to_string()
+        })
     }
 
     fn problem(&mut self, path: &Path, reason: String) {

@@ -10,6 +10,7 @@ use rusqlite::{
     types::{Value, ValueRef},
 };
 use spice_core::{
+    chain::Anchor,
     guard::{Guard, Guards},
     id::{BranchGeneration, CommandId, LogPosition, StreamId},
     json::Json,
@@ -18,6 +19,7 @@ use spice_core::{
     port::registry::{Advance, Lookup},
 };
 
+use super::anchors;
 use crate::sqlite::{
     columns::{bound, from_column, name, text, to_column, uuid},
     failure::{Attempt, Failure},
@@ -49,7 +51,7 @@ const KEYS: Keys = Keys {
 /// What moves the write model from one position to another.
 pub(super) struct Step<'a> {
     pub(super) from: LogPosition,
-    pub(super) to: LogPosition,
+    pub(super) to: Anchor,
     pub(super) entries: &'a [ModelEntry],
     pub(super) commands: &'a [CommandEntry],
 }
@@ -187,7 +189,8 @@ pub(super) fn advance(
     }
     insert_entries(connection, stream.id, step.entries)?;
     insert_commands(connection, step.commands)?;
-    move_stream(connection, stream.id, step.to)?;
+    move_stream(connection, stream.id, step.to.position)?;
+    anchors::put(connection, stream_id, &step.to)?;
     Ok(Advance::Done)
 }
 
@@ -264,6 +267,7 @@ pub(super) fn recent_commands(
 pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     let text = stream.to_string();
     connection.execute("DELETE FROM commands WHERE stream = ?1", [text])?;
+    anchors::drop_of(connection, stream)?;
     let Some(stream) = find_stream(connection, stream)? else {
         return Ok(());
     };

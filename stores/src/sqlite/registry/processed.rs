@@ -96,6 +96,20 @@ pub(super) fn prune_some(connection: &Connection, keep: u64) -> Attempt<u64> {
     Ok(0)
 }
 
+/// Drops every row of a log.
+pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
+    let mut slots = connection.prepare_cached("SELECT id FROM slots WHERE stream = ?1")?;
+    let mut rows = slots.query([stream.to_string()])?;
+    while let Some(row) = rows.next()? {
+        let first = row.get::<_, i64>(0)? * SLOT_SIZE;
+        connection.execute(
+            "DELETE FROM processed WHERE place >= ?1 AND place < ?2",
+            [first, first.saturating_add(SLOT_SIZE)],
+        )?;
+    }
+    Ok(())
+}
+
 fn make_slot(connection: &Connection, record: &WorkRecord, handler: &str) -> Attempt<i64> {
     Ok(connection
         .prepare_cached(

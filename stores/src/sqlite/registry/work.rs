@@ -169,6 +169,21 @@ pub(super) fn fingerprint(connection: &Connection) -> Attempt<i64> {
         .query_row([], |row| row.get(0))?)
 }
 
+/// Forgets all that was recorded of a log.
+pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
+    let name = name(stream);
+    processed::forget(connection, stream)?;
+    for statement in [
+        "DELETE FROM slots WHERE stream = ?1",
+        "DELETE FROM leases WHERE stream = ?1",
+        "DELETE FROM dead_letters WHERE stream = ?1",
+        "DELETE FROM retries WHERE stream = ?1",
+    ] {
+        connection.execute(statement, [&name])?;
+    }
+    Ok(())
+}
+
 /// The furthest position of a worker on a log, over all of its sinks.
 pub(super) fn furthest(
     connection: &Connection,

@@ -1,0 +1,127 @@
+//! What an accepted command was answered, from registry and log.
+
+use spice_core::{
+    decide::{self, Receipt},
+    envelope::Envelope,
+    error::{ErrorCode, Refusal, StoreError},
+    id::{CommandId, StreamId},
+    idempotency::IdempotencyKey,
+    model::CommandEntry,
+    name::DatabaseName,
+};
+
+use super::{Ports, Writer, parse};
+
+impl Writer {
+    /// What an accepted command's receipt was, from registry and log; none for an unknown id. A log
+    /// that cannot be read may hold it: then that is the answer.
+    pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, Refusal> {
+        self.receipt_where(command, |_| true).await
+    }
+
+    /// The same of a command of one database: what is wrong with another is no matter.
+    pub async fn receipt_in(
+        &self,
+        database: &DatabaseName,
+        command: CommandId,
+    ) -> Result<Option<Receipt>, Refusal> {
+        self.receipt_where(command, |name| name == database).await
+    }
+
+    async fn receipt_where(
+        &self,
+        command: CommandId,
+        may_hold: impl Fn(&DatabaseName) -> bool,
+    ) -> Result<Option<Receipt>, Refusal> {
+        let ports = &self.shared.ports;
+        let mut entry = ports.entry_of(command).await?;
+        let mut unread = None;
+        if entry.is_none() {
+            unread = self.catch_up_where(&may_hold).await.err();
+            entry = ports.entry_of(command).await?;
+        }
+        let refused = self.refused();
+        let Some(entry) = entry else {
+            let refused = refused.into_iter().find(|(name, _)| may_hold(name));
+            let why = unread.or_else(|| refused.map(|(_, refusal)| refusal));
+            return why.map_or(Ok(None), Err);
+        };
+        let own = |refused: &(DatabaseName, Refusal)| refused.0 == entry.stream.database;
+        match refused.into_iter().find(own) {
+            Some((_, refusal)) => Err(refusal),
+            None => Ok(Some(ports.receipt_of(&entry).await?)),
+        }
+    }
+
+    /// The receipt of the command that a key names in the newest generation of a database.
+    pub async fn receipt_of_key(
+        &self,
+        database: &DatabaseName,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Receipt>, Refusal> {
+        let Some(stream) = self.newest(database).await? else {
+            return Ok(None);
+        };
+        for id in key_ids(key, &stream) {
+            let receipt = self.receipt_in(database, id).await?;
+            if let Some(receipt) = receipt.filter(|receipt| receipt.stream == stream) {
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Ports {
+    pub(super) async fn entry_of(
+        &self,
+        command: CommandId,
+    ) -> Result<Option<CommandEntry>, StoreError> {
+        match self.recent.get(command) {
+            Some(entry) => Ok(Some(entry)),
+            None => Ok(self.model.commands(&[command]).await?.pop().flatten()),
+        }
+    }
+
+    /// The receipt of a command that is in the log.
+    pub(super) async fn receipt_of(&self, entry: &CommandEntry) -> Result<Receipt, Refusal> {
+        to_receipt(&entry.stream, &self.envelopes_of(entry).await?)
+    }
+
+    /// The envelopes of a command that is in the log.
+    pub(super) async fn envelopes_of(
+        &self,
+        entry: &CommandEntry,
+    ) -> Result<Vec<Envelope>, Refusal> {
+        let mut envelopes = Vec::new();
+        let mut next = entry.position;
+        while next <= entry.last {
+            let count = usize::try_from(entry.last.0 - next.0 + 1).unwrap_or(usize::MAX);
+            let records = self.log.read(&entry.stream, next, count).await?;
+            if records.is_empty() {
+                return Err(Refusal::new(
+                    ErrorCode::Internal,
+                    "a known command is not in the log",
+                ));
+            }
+            for record in records {
+                next = record.position.next();
+                envelopes.push(parse(&entry.stream, record.position, &record.line)?);
+            }
+        }
+        Ok(envelopes)
+    }
+}
+
+pub(super) fn to_receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Receipt, Refusal> {
+    decide::receipt(stream, envelopes)
+        .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
+}
+
+/// The ids that a command of a key may have in a log. The second is that of logs which an earlier
+/// build wrote: it did not tell generations apart.
+pub(super) fn key_ids(key: &IdempotencyKey, stream: &StreamId) -> Vec<CommandId> {
+    let mut ids = vec![key.command_in(stream), key.command_in_any(&stream.database)];
+    ids.dedup();
+    ids
+}

@@ -1,0 +1,103 @@
+//! A place of a log to remember, and the check that a log still is the one that was remembered.
+
+use std::{fmt, str::FromStr};
+
+use super::{Chain, ChainHead, LogFault};
+use crate::{
+    guard::{Guard, Guards},
+    id::{LogPosition, StreamId},
+    port::{StoreResult, log::Log},
+};
+
+/// Envelopes that one read asks for.
+const PAGE: usize = 1_000;
+
+/// What was seen of a log: how far it reached, and the chain there. It may stand in the middle of
+/// an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// Everything below this position was seen.
+    pub position: LogPosition,
+    /// The first position of the append that the last envelope seen belongs to.
+    pub append: LogPosition,
+    /// The chain at `position`: over that append's `chain` and its lines below `position`.
+    pub chain: Chain,
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.position, self.chain)
+    }
+}
+
+/// A position with the chain there, as a person keeps it: `154:9f86…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptHead {
+    /// Everything below this position was seen.
+    pub position: LogPosition,
+    /// The chain there.
+    pub chain: Chain,
+}
+
+impl FromStr for KeptHead {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (position, chain) = text.split_once(':').ok_or_else(|| {
+            format!("{text:?} is not a head; write POSITION:CHAIN, as `spice audit head` prints it")
+        })?;
+        let position = position
+            .parse()
+            .map_err(|_| format!("{position:?} is not a position"))?;
+        let chain: Chain = chain.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self {
+            position: LogPosition(position),
+            chain,
+        })
+    }
+}
+
+/// The chain of a log at the position that an anchor names, or at its beginning without one.
+/// Fails when the log is not the one that the anchor was taken of. Reads one append.
+pub async fn resume(
+    log: &dyn Log,
+    stream: &StreamId,
+    anchor: Option<&Anchor>,
+    guards: Guards,
+) -> StoreResult<ChainHead> {
+    let Some(anchor) = anchor else {
+        return Ok(ChainHead::at(stream, LogPosition::ZERO).guarded(guards));
+    };
+    let end = log.end(stream).await?;
+    if end < anchor.position && guards.has(Guard::Anchor) {
+        return Err(LogFault::Truncated {
+            stream: stream.clone(),
+            end,
+            seen: anchor.position,
+        }
+        .into());
+    }
+    let mut head = ChainHead::at(stream, anchor.append).guarded(guards);
+    while head.position() < anchor.position {
+        let records = log.read(stream, head.position(), PAGE).await?;
+        if records.is_empty() {
+            break;
+        }
+        for record in records {
+            if record.position < anchor.position {
+                head.take(record.position, &record.line)?;
+            }
+        }
+    }
+    let found = head.next();
+    if found != Some(anchor.chain) && guards.has(Guard::Anchor) {
+        return Err(LogFault::Diverged {
+            stream: stream.clone(),
+            position: anchor.position,
+            expected: anchor.chain,
+            found,
+        }
+        .into());
+    }
+    Ok(head)
+}

@@ -1,0 +1,128 @@
+//! A log that is not the one that it was is named and refused by every role, never written to; and
+//! once it is restored, everything goes on.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::ensure;
+use bytes::Bytes;
+use spice_core::{
+    error::ErrorCode,
+    id::StreamId,
+    port::{documents::Documents, graph::Graph},
+};
+use spice_e2e::sim::{
+    client::{Answers, Client, change, creation},
+    run,
+    world::{Setup, World},
+};
+use spice_stores::bus::LocalBus;
+
+use crate::shop::{add, open, reprice, stream, well};
+
+/// Every node starts anew, as after a restart of the machine.
+pub(crate) fn restart(world: &World) {
+    world.bus.put(LocalBus::new());
+    for node in &world.setup.nodes {
+        world.start_node(*node);
+    }
+}
+
+/// What a refused log must not change: the log, the sinks.
+async fn places(world: &World, log: &StreamId) -> anyhow::Result<(Vec<Bytes>, [String; 2])> {
+    let graph = world.graph.get().sink(log).await?;
+    let documents = world.documents.get().sink(log).await?;
+    let sinks = [format!("{graph:?}"), format!("{documents:?}")];
+    Ok((world.log.lines(log), sinks))
+}
+
+async fn is_refused(world: &World, client: &Client, reason: &str) -> anyhow::Result<()> {
+    let id = client.command_id(&format!("refused as {reason}"));
+    let data = serde_json::json!({"sku": "new", "price": 1});
+    let action = change("main", creation("Product", data))?;
+    let refusal = client.send_once(id, action).await?;
+    let Err(refusal) = refusal else {
+        anyhow::bail!("a log that is {reason} was written to");
+    };
+    ensure!(refusal.code == ErrorCode::Unavailable, "{refusal}");
+    ensure!(
+        refusal.detail.get("reason") == Some(&reason.into()),
+        "{refusal}"
+    );
+    // The workers have looked at it by then, and told.
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let statuses = world.statuses();
+    let told = statuses.iter().filter(|status| status.contains(reason));
+    ensure!(told.count() == 3, "{statuses:#?}");
+    Ok(())
+}
+
+#[test]
+fn truncation_is_refused() {
+    let setup = Setup::default();
+    let outcome = run::scenario(setup, |world: Arc<World>, answers: Answers| async move {
+        let client = open(&world, "shop", &answers).await?;
+        for sku in ["q", "r"] {
+            add(&client, "main", sku).await?;
+        }
+        reprice(&client, "dearer", ("main", "q"), 9, 1).await?.ok();
+        world.settle_with_faults().await?;
+        let log = stream("shop")?;
+        let whole = world.log.lines(&log);
+        let mut changed = whole.clone();
+        if let Some(last) = changed.last_mut() {
+            let text = String::from_utf8_lossy(last).replacen("\"sim\"", "\"xyz\"", 1);
+            *last = text.into();
+        }
+        ensure!(changed != whole);
+        for (lines, reason) in [
+            (whole[..whole.len() - 2].to_vec(), "log_truncated"),
+            (changed, "log_diverged"),
+        ] {
+            world.log.put(&log, lines);
+            let before = places(&world, &log).await?;
+            restart(&world);
+            is_refused(&world, &client, reason).await?;
+            ensure!(
+                places(&world, &log).await? == before,
+                "something was written"
+            );
+            world.log.put(&log, whole.clone());
+            restart(&world);
+        }
+        add(&client, "main", "s").await?;
+        Ok(())
+    });
+    well(outcome);
+}
+
+/// A registry that was thrown away does not make a shortened log a whole one: the sinks are ahead
+/// of it, and are not taken for done.
+#[test]
+fn a_sink_ahead_of_its_log_is_refused() {
+    let outcome = run::scenario(Setup::default(), |world, answers| async move {
+        let client = open(&world, "shop", &answers).await?;
+        world.settle_with_faults().await?;
+        let log = stream("shop")?;
+        let whole = world.log.lines(&log);
+        world.log.put(&log, whole[..whole.len() - 2].to_vec());
+        world.wipe_registry()?;
+        let before = places(&world, &log).await?;
+        restart(&world);
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        let statuses = world.statuses();
+        let refused = statuses
+            .iter()
+            .filter(|status| status.contains("log_truncated"));
+        ensure!(refused.count() == 2, "{statuses:#?}");
+        ensure!(
+            places(&world, &log).await? == before,
+            "something was written"
+        );
+        world.log.put(&log, whole);
+        world.wipe_registry()?;
+        restart(&world);
+        add(&client, "main", "s").await?;
+        Ok(())
+    });
+    well(outcome);
+}

@@ -1,0 +1,69 @@
+//! What was seen of each log: how far it reached, and its chain there.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use spice_core::{
+    chain::{Anchor, Chain},
+    id::{LogPosition, StreamId},
+};
+
+use crate::sqlite::{
+    columns::{from_column, name, to_column},
+    failure::Attempt,
+};
+
+pub(super) const TABLES: &str = "
+CREATE TABLE anchors (
+    stream TEXT PRIMARY KEY, position INTEGER NOT NULL, append INTEGER NOT NULL,
+    chain BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+pub(super) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option<Anchor>> {
+    let found: Option<(i64, i64, [u8; 32])> = connection
+        .prepare_cached("SELECT position, append, chain FROM anchors WHERE stream = ?1")?
+        .query_row([stream.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((position, append, chain)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Anchor {
+        position: LogPosition(from_column(position)?),
+        append: LogPosition(from_column(append)?),
+        chain: Chain::from_bytes(chain),
+    }))
+}
+
+pub(super) fn list(connection: &Connection) -> Attempt<Vec<StreamId>> {
+    let mut statement = connection.prepare_cached("SELECT stream FROM anchors")?;
+    let mut rows = statement.query([])?;
+    let mut streams: Vec<StreamId> = Vec::new();
+    while let Some(row) = rows.next()? {
+        streams.push(name(&row.get::<_, String>(0)?)?);
+    }
+    streams.sort();
+    Ok(streams)
+}
+
+pub(super) fn put(connection: &Connection, stream: &StreamId, anchor: &Anchor) -> Attempt<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO anchors (stream, position, append, chain)
+             VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            stream.to_string(),
+            to_column(anchor.position.0)?,
+            to_column(anchor.append.0)?,
+            anchor.chain.as_bytes()
+        ])?;
+    Ok(())
+}
+
+pub(super) fn drop_of(connection: &Connection, stream: &StreamId) -> Attempt<()> {
+    connection.execute(
+        "DELETE FROM anchors WHERE stream = ?1",
+        [stream.to_string()],
+    )?;
+    Ok(())
+}
