@@ -11,6 +11,7 @@ mod databases;
 mod dead_letters;
 mod failure;
 mod graph;
+mod head;
 mod history;
 mod instances;
 mod layers;
@@ -22,8 +23,10 @@ mod openapi;
 mod operation;
 pub(crate) mod origin;
 mod parameters;
+mod prefer;
 mod probes;
 mod push;
+mod query;
 mod read;
 pub(crate) mod render;
 mod routes;
@@ -32,6 +35,7 @@ mod schema;
 mod serve;
 mod shapes;
 mod submit;
+mod token;
 mod version;
 mod wait;
 
@@ -47,7 +51,7 @@ use spice_core::port::{
 
 pub use self::{
     routes::{funnel_router, gateway_router, oms_router},
-    serve::serve,
+    serve::{Timeouts, serve, serve_with},
 };
 use crate::{
     http::{metrics::Metrics, push::Followed},

@@ -150,7 +150,7 @@ async fn a_cursor_that_no_page_gave_out_is_a_bad_request() {
     ] {
         let answer = server.get(&path).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.text);
-        assert_eq!(answer.code(), "invalid_query", "{path}");
+        assert_eq!(answer.code(), "invalid_request", "{path}");
         assert_eq!(answer.body["detail"]["field"], "cursor", "{path}");
     }
 }

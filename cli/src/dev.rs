@@ -96,19 +96,26 @@ impl Node {
         let platform = Platform::start(layout, knobs).await?;
         let mut servers = JoinSet::new();
         let api = &platform.api;
-        servers.spawn(http::serve(
+        let timeouts = http::Timeouts {
+            idle: Duration::from_secs(listen.keep_alive_seconds),
+            ..http::Timeouts::default()
+        };
+        servers.spawn(http::serve_with(
             gateway,
             http::gateway_router(api.clone()),
+            timeouts,
             ending.clone(),
         ));
-        servers.spawn(http::serve(
+        servers.spawn(http::serve_with(
             oms,
             http::oms_router(api.clone()),
+            timeouts,
             ending.clone(),
         ));
-        servers.spawn(http::serve(
+        servers.spawn(http::serve_with(
             funnel,
             http::funnel_router(api.clone()),
+            timeouts,
             ending.clone(),
         ));
         Ok(Self {

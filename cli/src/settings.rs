@@ -98,7 +98,7 @@ pub(crate) struct DataDir {
     pub(crate) data_dir: PathBuf,
 }
 
-/// Where the listeners are.
+/// Where the listeners are, and how long they keep a connection.
 #[allow(clippy::struct_field_names)] // the flags' names
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Listen {
@@ -126,6 +126,16 @@ pub(crate) struct Listen {
         value_name = "ADDR"
     )]
     pub(crate) funnel_listen: SocketAddr,
+    /// Seconds for which a connection without a request stays open; more than those of a load
+    /// balancer before it, which are often 60.
+    #[arg(
+        long,
+        env = "SPICE_KEEP_ALIVE_SECONDS",
+        default_value_t = 90,
+        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        value_name = "SECONDS"
+    )]
+    pub(crate) keep_alive_seconds: u64,
 }
 
 #[derive(Debug, Args)]

@@ -58,15 +58,27 @@ pub struct Conflict {
     pub message: String,
 }
 
+impl Conflict {
+    /// What a resolution of the earlier kind calls it: `aggregate_id/property`.
+    pub fn path(&self) -> Option<String> {
+        let property = self.property.as_ref()?;
+        Some(format!("{}/{property}", self.aggregate))
+    }
+}
+
 impl Serialize for Conflict {
     /// As it is told to a client (contract §2).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("aggregate_id", &self.aggregate.to_string())?;
-        for (name, text) in [("property", &self.property), ("rule", &self.rule)] {
-            if let Some(text) = text {
-                fields.serialize_entry(name, text)?;
-            }
+        if let Some(property) = &self.property {
+            fields.serialize_entry("property", property)?;
+        }
+        if let Some(path) = self.path() {
+            fields.serialize_entry("path", &path)?;
+        }
+        if let Some(rule) = &self.rule {
+            fields.serialize_entry("rule", rule)?;
         }
         fields.serialize_entry("base", &self.base)?;
         fields.serialize_entry("source", &self.source)?;

@@ -38,5 +38,6 @@ scripts! {
     commands
     graph
     oms
+    earlier
     health
 }

@@ -102,12 +102,14 @@ pub(crate) async fn delete(call: Call) -> Answer {
     changed(&call, &submitted, &branch).await
 }
 
-/// oms: `/branch/{db}/{name}/info`.
+/// oms: `/branch/{db}/branch/{name}/info`, and `/branch/{db}/{name}/info`.
 pub(crate) async fn info(call: Call) -> Answer {
-    if call.raw_rest(4).last() != Some(&"info") {
+    let parts = call.raw_rest(4);
+    if parts.last() != Some(&"info") {
         return Err(Failure::not_found("there is no such path"));
     }
-    show(&call, rest_name(&call, 4, 1)?).await
+    let has_prefix = parts.len() > 2 && parts[0] == "branch";
+    show(&call, rest_name(&call, if has_prefix { 5 } else { 4 }, 1)?).await
 }
 
 /// The name that the rest of the path is, but for its last parts.

@@ -1,21 +1,19 @@
 //! One request, as handlers see it: path, parameters, headers and body, each parsed where it is
 //! asked for and refused in the right shape.
 
+mod body;
+
 use std::{
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex},
 };
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{FromRequest, Query, Request},
-    http::{HeaderMap, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts},
 };
-use bytes::Bytes;
-use futures::StreamExt as _;
 use percent_encoding::percent_decode_str;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use spice_core::{
     command::{Action, Command, Origin},
@@ -31,14 +29,10 @@ use uuid::Uuid;
 use crate::http::{
     Api, Service, Surface, bodies,
     failure::Failure,
+    head::IDEMPOTENCY_KEY,
     parameters::{Parameters, known},
     push::Ending,
 };
-
-/// How long a body that is too large is read on.
-const DRAINING: Duration = Duration::from_secs(5);
-/// The largest body (contract §4).
-pub(crate) const BODY_LIMIT: usize = 16 << 20;
 
 /// Who asks, until principals exist.
 const PRINCIPAL: &str = "anonymous";
@@ -164,6 +158,11 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
+    /// A header, text or not.
+    pub(crate) fn header_value(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.get(name)
+    }
+
     /// A header that is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -200,80 +199,6 @@ impl Call {
         Failure::shape(self.surface, &violation)
     }
 
-    /// The body as a value.
-    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        let bytes = self.bytes().await?;
-        bodies::parse(self.surface, &bytes)
-    }
-
-    /// The body as it was written.
-    pub(crate) async fn document(&mut self) -> Result<Json, Failure> {
-        let bytes = self.bytes().await?;
-        bodies::parse_document(self.surface, &bytes)
-    }
-
-    /// The body as a value, or nothing when it is empty.
-    pub(crate) async fn optional_json<T: DeserializeOwned>(
-        &mut self,
-    ) -> Result<Option<T>, Failure> {
-        if self
-            .headers
-            .get(header::CONTENT_LENGTH)
-            .is_none_or(|length| length == "0")
-            && !self.headers.contains_key(header::TRANSFER_ENCODING)
-        {
-            return Ok(None);
-        }
-        self.json().await.map(Some)
-    }
-
-    async fn bytes(&mut self) -> Result<Bytes, Failure> {
-        self.check_content_type()?;
-        let too_large = || {
-            Failure::new(
-                ErrorCode::PayloadTooLarge,
-                format!("a body has at most {BODY_LIMIT} bytes"),
-            )
-            .with("limit", BODY_LIMIT)
-        };
-        let announced = self
-            .header(header::CONTENT_LENGTH.as_str())
-            .and_then(|length| length.parse::<usize>().ok());
-        let own = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let body = std::mem::replace(own, Body::empty());
-        if announced.is_some_and(|length| length > BODY_LIMIT) {
-            drain(body).await;
-            return Err(too_large());
-        }
-        to_bytes(body, BODY_LIMIT).await.map_err(|error| {
-            if is_over_limit(&error) {
-                too_large()
-            } else {
-                Failure::new(
-                    ErrorCode::InvalidRequest,
-                    format!("the body broke off: {error}"),
-                )
-            }
-        })
-    }
-
-    fn check_content_type(&self) -> Result<(), Failure> {
-        let given = self
-            .header(header::CONTENT_TYPE.as_str())
-            .unwrap_or_default();
-        let essence = given.split(';').next().unwrap_or_default().trim();
-        let essence = essence.to_ascii_lowercase();
-        if essence == "application/json"
-            || (essence.starts_with("application/") && essence.ends_with("+json"))
-        {
-            return Ok(());
-        }
-        Err(Failure::new(
-            ErrorCode::UnsupportedMediaType,
-            format!("a body is application/json, not {given:?}"),
-        ))
-    }
-
     /// A command of this request. When the request has an `Idempotency-Key` ([`Call::key`]), the
     /// writer gives the command the id that the key stands for.
     pub(crate) fn command(
@@ -299,59 +224,44 @@ impl Call {
 
     /// The `Idempotency-Key`, when there is one.
     pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, Failure> {
-        let Some(value) = self.headers.get("idempotency-key") else {
+        let Some(value) = self.headers.get(IDEMPOTENCY_KEY) else {
             return Ok(None);
         };
         let key = value.to_str().unwrap_or_default();
         if key.is_empty() || key.len() > 255 {
-            return Err(Failure::new(
-                ErrorCode::InvalidRequest,
-                "Idempotency-Key is 1 to 255 visible ASCII characters",
-            ));
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let message = "Idempotency-Key is 1 to 255 visible ASCII characters";
+            return Err(Failure::token("idempotency-key", "key", &value, message));
         }
         Ok(Some(IdempotencyKey::new(PRINCIPAL, key)))
     }
 
-    /// `traceparent`, when it is one: `00-<32 hex>-<16 hex>-<2 hex>`, versions to come included.
+    /// `traceparent`, when it is one.
     fn traceparent(&self) -> Option<String> {
-        let text = self.header("traceparent")?;
-        let mut parts = text.split('-');
-        let lengths = [2, 32, 16, 2];
-        let well_formed = lengths.iter().all(|length| {
-            parts.next().is_some_and(|part| {
-                part.len() == *length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
-            })
-        });
-        (well_formed && text.len() <= 255).then(|| text.to_owned())
+        let mut values = self.headers.get_all("traceparent").iter();
+        let text = values.next()?.to_str().ok()?;
+        // Two name no one parent: the W3C lets the trace begin anew.
+        let is_only = values.next().is_none();
+        (is_only && is_traceparent(text)).then(|| text.to_owned())
     }
 }
 
-/// Reads on and drops what comes, so that a client that is still sending hears the answer; as far
-/// as that is cheap.
-async fn drain(body: Body) {
-    let mut chunks = body.into_data_stream();
-    let mut left = 4 * BODY_LIMIT;
-    let reading = async {
-        while let Some(Ok(chunk)) = chunks.next().await {
-            match left.checked_sub(chunk.len()) {
-                Some(rest) => left = rest,
-                None => break,
-            }
-        }
+/// `00-<32 hex>-<16 hex>-<2 hex>`, versions to come included. Anything else is ignored, as the
+/// W3C's Trace Context demands.
+fn is_traceparent(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut hex = |length: usize| {
+        let part = parts.next().filter(|part| part.len() == length)?;
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        part.bytes().all(is_hex).then_some(part)
     };
-    // Over time: the client has had its chance.
-    drop(tokio::time::timeout(DRAINING, reading).await);
-}
-
-fn is_over_limit(error: &axum::Error) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if cause.to_string() == "length limit exceeded" {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+    let is_some = |id: &str| id.bytes().any(|byte| byte != b'0');
+    let (version, trace, parent, flags) = (hex(2), hex(32), hex(16), hex(2));
+    let is_right = version.is_some_and(|version| version != "ff")
+        && trace.is_some_and(is_some)
+        && parent.is_some_and(is_some)
+        && flags.is_some();
+    is_right && text.len() <= 255 && (version != Some("00") || parts.next().is_none())
 }
 
 /// Decodes one part of a path.

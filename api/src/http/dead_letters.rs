@@ -17,6 +17,7 @@ use crate::http::{
     bodies::DiscardBody,
     call::Call,
     failure::Failure,
+    parameters::position,
     read::read_envelope,
 };
 
@@ -143,10 +144,9 @@ async fn find(call: &Call) -> Result<DeadLetter, Failure> {
     let database = call.database()?;
     let handler = call.segment(4)?;
     let text = call.segment(5)?;
-    let position: u64 = text.parse().map_err(|_| {
-        let message = format!("{text:?} is not a position");
-        Failure::new(spice_core::error::ErrorCode::InvalidRequest, message)
-            .with("field", "position")
+    let position = position(&text).ok_or_else(|| {
+        let message = format!("a position is a whole number from 0 up, not {text:?}");
+        Failure::token("position", "position", &text, message)
     })?;
     let snapshot = call.api.engine.writer.snapshot(&database).await?;
     let letters = call
@@ -157,7 +157,7 @@ async fn find(call: &Call) -> Result<DeadLetter, Failure> {
         .await?;
     letters
         .into_iter()
-        .find(|letter| letter.handler == handler && letter.position == LogPosition(position))
+        .find(|letter| letter.handler == handler && letter.position == position)
         .ok_or_else(|| {
             Failure::not_found(format!(
                 "{handler} has parked nothing at position {position}"

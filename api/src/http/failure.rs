@@ -12,7 +12,10 @@ use spice_core::{
     name::InvalidName,
 };
 
-use crate::http::Surface;
+use crate::http::{Surface, bodies};
+
+/// The field of a body whose encoding is not understood.
+pub(crate) const CONTENT_ENCODING: &str = "content-encoding";
 
 /// A request that is not carried out. Boxed, for it is the rare way.
 #[derive(Debug)]
@@ -64,6 +67,14 @@ impl Failure {
         }
     }
 
+    /// A parameter or a header that does not fit: 400 everywhere, naming it, the rule and the value.
+    pub(crate) fn token(field: &str, rule: &str, value: &str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, message)
+            .with("field", field)
+            .with("rule", rule)
+            .with("value", bodies::cut(value.into()))
+    }
+
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
         Self::new(ErrorCode::NotFound, what)
     }
@@ -79,9 +90,23 @@ impl Failure {
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
         let passes = matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
+        let headers = response.headers_mut();
         if passes && !self.0.is_damage() {
-            let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.0.code == ErrorCode::UnsupportedMediaType {
+            // RFC 9110, 15.5.16: what would have been taken.
+            let is_encoding = self
+                .0
+                .detail
+                .get("field")
+                .is_some_and(|it| it == CONTENT_ENCODING);
+            let (name, value) = if is_encoding {
+                (header::ACCEPT_ENCODING, "identity")
+            } else {
+                (header::ACCEPT, "application/json")
+            };
+            headers.insert(name, HeaderValue::from_static(value));
         }
         response
     }

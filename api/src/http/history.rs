@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use indexmap::IndexMap;
 use serde::Serialize;
 use spice_core::{
-    error::ErrorCode,
     id::{CommandId, EventId, InstanceRef, LogPosition, Sequence},
     json::Json,
     name::{BranchName, ClassName, InstanceId},
@@ -61,9 +60,13 @@ pub(crate) async fn history(call: Call) -> Answer {
     let class_name = call.segment(5)?;
     let id = call.instance_id(7)?;
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
-    let before = before(&call)?;
     let reading = call.reading(Needs::GRAPH).await?;
     let class = class_of(&call, &reading, &class_name).await?;
+    let scope = reading
+        .scope("history")
+        .with(class.as_str())
+        .with(id.as_str());
+    let before = call.place_in(&scope)?.unwrap_or(LogPosition::MAX);
     let instance = InstanceRef { class, id };
     let entity = Entity::Instance(instance.clone());
     // The one before the last of the page tells what that one changed.
@@ -89,7 +92,7 @@ pub(crate) async fn history(call: Call) -> Answer {
             instance_id: instance.id,
             branch: reading.branch.clone(),
             limit,
-            cursor: last.map(|last| last.position.to_string()),
+            cursor: last.map(|last| scope.seal(&last.position.to_string())),
             versions,
         },
     )
@@ -104,18 +107,6 @@ async fn class_of(call: &Call, reading: &Reading, name: &str) -> Result<ClassNam
         return Ok(deleted);
     }
     Ok(reading.class(&call.api, name).await?.id.clone())
-}
-
-/// The cursor: the position of the last version of the page before.
-fn before(call: &Call) -> Result<LogPosition, Failure> {
-    let Some(text) = call.parameter("cursor") else {
-        return Ok(LogPosition::MAX);
-    };
-    text.parse().map(LogPosition).map_err(|_| {
-        let message =
-            format!("cursor must be one that a page of this history gave out, not {text:?}");
-        Failure::new(ErrorCode::InvalidQuery, message).with("field", "cursor")
-    })
 }
 
 fn change(

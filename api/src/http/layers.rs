@@ -1,4 +1,5 @@
-//! What happens to every request: an id, a count, and no panic that reaches the client.
+//! What happens to every request: an id, a check of its head, a count, and no panic that reaches
+//! the client.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +14,7 @@ use spice_core::error::ErrorCode;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::http::{Service, call::RequestUuid, failure::Failure};
+use crate::http::{Service, call::RequestUuid, failure::Failure, head};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -28,7 +29,13 @@ pub(crate) async fn observe(
     let method = request.method().clone();
     let (id, uuid) = request_id(&request);
     request.extensions_mut().insert(RequestUuid(uuid));
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let answered = async {
+        match head::check(&mut request) {
+            Ok(()) => next.run(request).await,
+            Err(refused) => *refused,
+        }
+    };
+    let answered = AssertUnwindSafe(answered).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id = ?id, "a handler panicked");
         Failure::new(ErrorCode::Internal, "a defect on our side").into_response()
@@ -79,13 +86,20 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// No route has this path.
+/// No route has this path. `OPTIONS *` asks about the service as a whole.
 pub(crate) async fn unknown_path(request: Request) -> Response {
+    if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     Failure::not_found(format!("there is no path {}", request.uri().path())).into_response()
 }
 
-/// A route has this path, but not this method; axum adds `Allow`.
+/// A route has this path, but not this method; axum adds `Allow`, which is all that `OPTIONS` asks
+/// for.
 pub(crate) async fn wrong_method(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     Failure::new(
         ErrorCode::InvalidRequest,
         format!("{} is not a method of this path", request.method()),

@@ -8,7 +8,8 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use spice_core::{
     error::{ErrorCode, StoreError},
-    id::{InstanceRef, LogPosition},
+    id::InstanceRef,
+    json::Json,
     name::ClassName,
     ontology::Class,
     port::{
@@ -18,18 +19,20 @@ use spice_core::{
     query::{Conditions, Filter, Order},
 };
 
-use self::order::Cursor;
+use self::order::{Cursor, Listed as _};
 use crate::http::{
     answer::{self, Answer},
     call::Call,
     failure::Failure,
+    parameters::position,
     read::Reading,
     render::{Frame, InstanceDocument},
+    token::{self, Scope},
     wait::Needs,
 };
 
-const LIMIT: u64 = 1_000;
-const USUAL_LIMIT: u64 = 100;
+pub(crate) const LIMIT: u64 = 1_000;
+pub(crate) const USUAL_LIMIT: u64 = 100;
 /// What comes before a page by offset is found anew for it; farther on only a cursor goes.
 pub(crate) const OFFSET: u64 = 100_000;
 
@@ -42,7 +45,7 @@ struct InstancePage<'a> {
     search: Option<&'a str>,
     instances: Vec<InstanceDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<&'a str>,
+    cursor: Option<String>,
 }
 
 /// `{status, data}`
@@ -52,44 +55,66 @@ struct OneInstance<'a> {
     data: InstanceDocument<'a>,
 }
 
+/// `{status, class_id, count}`
+#[derive(Serialize)]
+struct InstanceCount<'a> {
+    status: &'static str,
+    class_id: &'a ClassName,
+    count: u64,
+}
+
 /// What a list asks for, as far as it does not rest on the class.
 struct Wish<'a> {
     text: Option<&'a str>,
     filter: Conditions,
     order: Option<&'a str>,
-    cursor: Option<&'a str>,
     limit: usize,
     offset: usize,
 }
 
 /// What a list found.
-struct Found {
-    items: Vec<Item>,
-    total: u64,
+pub(crate) struct Found {
+    pub(crate) items: Vec<Item>,
+    pub(crate) total: u64,
+    /// The place where the next page begins.
     cursor: Option<String>,
 }
 
 /// An instance as it was found: by the documents, or by the graph.
-enum Item {
+pub(crate) enum Item {
     Document(Document),
     Version(Version),
+}
+
+impl Item {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Document(document) => document.id(),
+            Self::Version(version) => version.id(),
+        }
+    }
+
+    /// Its properties; none of what was deleted.
+    pub(crate) fn data(&self) -> Option<&Json> {
+        match self {
+            Self::Document(document) => document.data(),
+            Self::Version(version) => version.data(),
+        }
+    }
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
     let class_name = call.segment(5)?;
     let wish = wish(&call)?;
-    let given = wish.given(&call)?;
+    let cursor = call.cursor()?;
+    let given = wish.given(&call, cursor.as_ref())?;
     let reading = reading(&call, given.as_ref()).await?;
     let class = reading.class(&call.api, &class_name).await?;
-    let search = wish.search(&class)?;
-    let found = match reading.as_of {
-        Some(position) => {
-            let after = given.and_then(|cursor| cursor.after);
-            past::list(&call.api, &reading.view, position, &search, after).await?
-        }
-        None if search.order.is_some() => steady::list(&call, &reading, search, given).await?,
-        None => by_id(&call, &reading, &search).await?,
-    };
+    let scope = wish.scope(&call, &reading, &class);
+    let place = cursor.map(|cursor| scope.open(cursor)).transpose()?;
+    let search = wish.search(&class, place)?;
+    let found = find(&call, &reading, search, given).await?;
     let frame = frame(&call, &reading);
     let instances = found.items.iter().filter_map(|item| match item {
         Item::Document(document) => frame.document(document, Some(&class)),
@@ -104,9 +129,26 @@ pub(crate) async fn list(call: Call) -> Answer {
             offset: wish.offset,
             search: wish.text,
             instances: instances.collect(),
-            cursor: found.cursor.as_deref(),
+            cursor: found.cursor.map(|place| scope.seal(&place)),
         },
     )
+}
+
+/// A page of what is there now, or was at a position.
+pub(crate) async fn find(
+    call: &Call,
+    reading: &Reading,
+    search: Search,
+    given: Option<Cursor>,
+) -> Result<Found, Failure> {
+    match reading.as_of {
+        Some(position) => {
+            let after = given.and_then(|cursor| cursor.after);
+            past::list(&call.api, &reading.view, position, &search, after).await
+        }
+        None if search.order.is_some() => steady::list(call, reading, search, given).await,
+        None => by_id(call, reading, &search).await,
+    }
 }
 
 /// What a list stands on: at a position, the one that the cursor tells.
@@ -114,7 +156,7 @@ async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure
     let as_of = call.parameter("as_of");
     let pinned = given.filter(|_| as_of.is_some()).map(|it| it.position);
     let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;
-    let asked = as_of.and_then(|text| text.parse().ok().map(LogPosition));
+    let asked = as_of.and_then(position);
     if pinned.is_some() && (reading.as_of != pinned || asked.is_some_and(|it| pinned != Some(it))) {
         return Err(not_a_cursor(call));
     }
@@ -136,33 +178,49 @@ async fn by_id(call: &Call, reading: &Reading, search: &Search) -> Result<Found,
 /// The one thing in a search that only a store can tell to be wrong is the cursor, its own.
 fn of_search(error: StoreError, search: &Search) -> Failure {
     match (&error, &search.cursor) {
-        (StoreError::Rejected { .. }, Some(cursor)) => no_cursor(cursor),
+        (StoreError::Rejected { .. }, Some(cursor)) => token::refuse(cursor),
         _ => error.into(),
     }
 }
 
 fn not_a_cursor(call: &Call) -> Failure {
-    no_cursor(call.parameter("cursor").unwrap_or_default())
-}
-
-fn no_cursor(cursor: &str) -> Failure {
-    let message = format!("cursor must be one that a page of this list gave out, not {cursor:?}");
-    invalid("cursor", &message).with("value", cursor)
+    token::refuse(call.parameter("cursor").unwrap_or_default())
 }
 
 impl Wish<'_> {
-    /// The cursor, where it is ours and not the documents' own.
-    fn given(&self, call: &Call) -> Result<Option<Cursor>, Failure> {
+    /// The place of the cursor, where it is ours and not the documents' own.
+    fn given(
+        &self,
+        call: &Call,
+        cursor: Option<&token::Cursor<'_>>,
+    ) -> Result<Option<Cursor>, Failure> {
         let is_ours = self.order.is_some() || call.parameter("as_of").is_some();
-        match self.cursor.filter(|_| is_ours) {
+        match cursor.filter(|_| is_ours) {
             None => Ok(None),
-            Some(text) => Cursor::parse(text)
+            Some(cursor) => Cursor::parse(&cursor.place)
                 .map(Some)
                 .ok_or_else(|| not_a_cursor(call)),
         }
     }
 
-    fn search(&self, class: &Class) -> Result<Search, Failure> {
+    /// What makes the pages of a list belong together.
+    fn scope(&self, call: &Call, reading: &Reading, class: &Class) -> Scope {
+        let filters = self.filter.iter();
+        let mut filters: Vec<(&str, &str)> = filters.map(|(key, it)| (key, it.as_str())).collect();
+        filters.sort_unstable();
+        let is_past = call.parameter("as_of").is_some();
+        let scope = reading
+            .scope("instances")
+            .with(class.id.as_str())
+            .with_option(self.text)
+            .with_option(self.order)
+            .with_option(is_past.then_some("as_of"));
+        filters
+            .iter()
+            .fold(scope, |scope, (key, it)| scope.with(key).with(it))
+    }
+
+    fn search(&self, class: &Class, place: Option<String>) -> Result<Search, Failure> {
         let order = self.order.map(|text| Order::parse(class, text));
         let order = order.transpose()?;
         let is_plain = order.is_none();
@@ -171,7 +229,7 @@ impl Wish<'_> {
             text: self.text.map(str::to_owned),
             filters: Filter::parse_all(class, &self.filter)?,
             order,
-            cursor: self.cursor.filter(|_| is_plain).map(str::to_owned),
+            cursor: place.filter(|_| is_plain),
             offset: self.offset,
             limit: self.limit,
         })
@@ -196,8 +254,7 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
             .with("field", "filter")
         })?,
     };
-    let cursor = call.parameter("cursor");
-    if cursor.is_some() && offset > 0 {
+    if call.parameter("cursor").is_some() && offset > 0 {
         return Err(invalid("cursor", "cursor and offset do not go together"));
     }
     Ok(Wish {
@@ -206,10 +263,32 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
             .filter(|text| !text.trim().is_empty()),
         filter,
         order: call.parameter("order_by"),
-        cursor,
         limit,
         offset,
     })
+}
+
+/// How many instances a class has.
+pub(crate) async fn count(call: Call) -> Answer {
+    let class_name = call.segment(5)?;
+    let reading = call.reading(Needs::DOCUMENTS).await?;
+    let class = reading.class(&call.api, &class_name).await?;
+    let search = Search {
+        class: class.id.clone(),
+        text: None,
+        filters: Vec::new(),
+        order: None,
+        cursor: None,
+        offset: 0,
+        limit: 1,
+    };
+    let found = find(&call, &reading, search, None).await?;
+    let count = InstanceCount {
+        status: "success",
+        class_id: &class.id,
+        count: found.total,
+    };
+    answer::json(StatusCode::OK, &count)
 }
 
 pub(crate) async fn get(call: Call) -> Answer {

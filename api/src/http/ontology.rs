@@ -20,6 +20,7 @@ use crate::http::{
     call::Call,
     databases::written,
     failure::Failure,
+    read::Reading,
     render::ClassRecord,
     schema::Export,
     submit::Submitted,
@@ -36,6 +37,18 @@ type Fields = IndexMap<String, Json>;
 struct ClassPage<'a> {
     total: usize,
     ontologies: Vec<Fields>,
+    offset: usize,
+    limit: usize,
+    branch: &'a BranchName,
+}
+
+/// `{classes, count}` of the earlier system, and what [`ClassPage`] has.
+#[derive(Serialize)]
+struct EarlierPage<'a> {
+    classes: &'a [Fields],
+    count: usize,
+    total: usize,
+    ontologies: &'a [Fields],
     offset: usize,
     limit: usize,
     branch: &'a BranchName,
@@ -101,24 +114,43 @@ fn class_written(submitted: &Submitted, message: &str, finished: StatusCode) -> 
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
+    let reading = call.reading(Needs::NOTHING).await?;
+    answer::json(StatusCode::OK, &page(&call, &reading).await?)
+}
+
+/// The list under its earlier names.
+pub(crate) async fn classes(call: Call) -> Answer {
+    let reading = call.reading(Needs::NOTHING).await?;
+    let page = page(&call, &reading).await?;
+    let classes = EarlierPage {
+        classes: &page.ontologies,
+        count: page.ontologies.len(),
+        total: page.total,
+        ontologies: &page.ontologies,
+        offset: page.offset,
+        limit: page.limit,
+        branch: page.branch,
+    };
+    answer::json(StatusCode::OK, &classes)
+}
+
+async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Failure> {
     let limit = call.bounded("limit", 100, 1..=PAGE)?;
     let offset = call.bounded("offset", 0, 0..=u64::MAX)?;
-    let reading = call.reading(Needs::NOTHING).await?;
-    let records = call.api.class_records(&reading).await?;
+    let records = call.api.class_records(reading).await?;
     let schema = reading.schema(&call.api).await?;
     let shown = records.iter().skip(offset).take(limit);
     let ontologies = shown
-        .map(|record| labelled(&call, &schema, record))
+        .map(|record| labelled(call, &schema, record))
         .collect::<Result<_, _>>()?;
     let total = records.len();
-    let page = ClassPage {
+    Ok(ClassPage {
         total,
         ontologies,
         offset,
         limit,
         branch: &reading.branch,
-    };
-    answer::json(StatusCode::OK, &page)
+    })
 }
 
 /// A class as it was written; to those who ask for a language, with its label in it.

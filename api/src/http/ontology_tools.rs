@@ -10,9 +10,9 @@ mod shapes;
 
 pub(crate) use self::{
     lint::{LintAnswer, lint},
-    mappings::{ImportBody, export_mappings, import_mappings},
+    mappings::{ImportBody, delete_mappings, download_mappings, export_mappings, import_mappings},
     network::analyze,
-    paths::paths,
+    paths::{paths, paths_from, reachable_from},
     relationships::{check_circular, validate},
     shapes::LintBody,
 };

@@ -148,6 +148,13 @@ impl Operation {
         }
     }
 
+    /// The same call at another path. `id` is unlike every other one's.
+    pub(crate) fn renamed(mut self, path: &'static str, id: &'static str) -> Self {
+        self.path = path;
+        self.id = id;
+        self
+    }
+
     /// Further paths that lead here.
     pub(crate) fn also_at(mut self, paths: &[&'static str]) -> Self {
         self.also.extend(paths);

@@ -5,7 +5,10 @@ pub(crate) mod known;
 
 use std::sync::Arc;
 
-use spice_core::{error::ErrorCode, id::Sequence};
+use spice_core::{
+    error::ErrorCode,
+    id::{LogPosition, Sequence},
+};
 
 use crate::http::{call::Call, failure::Failure};
 
@@ -37,6 +40,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// A UUID.
     Identifier,
+    /// A position.
+    Position,
     /// A position or a time.
     Moment,
     /// A position or a command id.
@@ -90,6 +95,14 @@ impl Parameter {
     pub(crate) const fn identifier(name: &'static str, description: &'static str) -> Self {
         Self {
             kind: Kind::Identifier,
+            ..Self::text(name, description)
+        }
+    }
+
+    /// A position.
+    pub(crate) const fn position(name: &'static str, description: &'static str) -> Self {
+        Self {
+            kind: Kind::Position,
             ..Self::text(name, description)
         }
     }
@@ -206,21 +219,41 @@ impl Parameters {
     }
 }
 
+/// A whole number as it must be written: digits and nothing else.
+pub(crate) fn whole(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse::<u64>().ok().filter(|_| is_number)?;
+    i64::try_from(number).is_ok().then_some(number)
+}
+
+/// A position as it must be written.
+pub(crate) fn position(text: &str) -> Option<LogPosition> {
+    whole(text).map(LogPosition)
+}
+
 impl Call {
     /// A whole number, if given.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
         let Some(text) = self.parameter(name) else {
             return Ok(None);
         };
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.parse::<u64>() {
-            Ok(number) if digits && i64::try_from(number).is_ok() => Ok(Some(number)),
-            _ => Err(self.shape(
-                name,
-                "type",
-                format!("{name} must be a whole number from 0 up, not {text:?}"),
-            )),
-        }
+        whole(text).map(Some).ok_or_else(|| {
+            let message = format!("{name} must be a whole number from 0 up, not {text:?}");
+            self.shape(name, "type", message)
+        })
+    }
+
+    /// A position of the log, if given.
+    pub(crate) fn position(&self, name: &str) -> Result<Option<LogPosition>, Failure> {
+        let Some(text) = self.parameter(name) else {
+            return Ok(None);
+        };
+        position(text).map(Some).ok_or_else(|| {
+            let message = format!(
+                "{name} must be a position of the log, a whole number from 0 up, not {text:?}"
+            );
+            Failure::token(name, "position", text, message)
+        })
     }
 
     /// A whole number within bounds, or a default.

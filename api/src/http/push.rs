@@ -23,6 +23,7 @@ pub(crate) use self::{
     feed::database_events,
     follow::Followed,
 };
+use crate::http::{call::Call, failure::Failure, head::LAST_EVENT_ID};
 
 /// After this long without an event a comment goes out, so that what lies between knows that the
 /// connection lives, and so that we learn when it does not.
@@ -33,6 +34,21 @@ const RETRY: Duration = Duration::from_secs(2);
 /// The end of the service; what listens is told, and ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending(pub(crate) CancellationToken);
+
+/// `Last-Event-ID`, if given.
+fn last_seen(call: &Call) -> Option<&HeaderValue> {
+    call.header_value(&LAST_EVENT_ID)
+}
+
+/// A `Last-Event-ID` is none that this stream gave out.
+fn not_an_id(given: &HeaderValue) -> Failure {
+    let value = String::from_utf8_lossy(given.as_bytes());
+    let message = format!(
+        "Last-Event-ID must be the id of an event that this stream gave out, not {value:?}; leave \
+         it out to begin anew"
+    );
+    Failure::token("last-event-id", "event_id", &value, message)
+}
 
 /// A stream of events as a response. It opens with `retry:`, so that the head goes out at once,
 /// and with the place that it begins after: a client that loses it before its first event comes

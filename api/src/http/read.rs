@@ -25,6 +25,7 @@ use crate::{
         Api,
         call::Call,
         failure::Failure,
+        parameters::position,
         wait::{Needs, Patience, Wanted},
     },
     writer::Snapshot,
@@ -166,45 +167,64 @@ impl Call {
         let Some(text) = self.parameter("as_of") else {
             return Ok(None);
         };
-        if let Ok(position) = text.parse::<u64>() {
-            return Ok(Some(AsOf::Position(LogPosition(position))));
+        if let Some(position) = position(text) {
+            return Ok(Some(AsOf::Position(position)));
         }
-        match text.parse::<Timestamp>() {
-            Ok(time) => Ok(Some(AsOf::Time(time))),
-            Err(_) => Err(invalid(
-                "as_of",
-                format!("{text:?} is neither a position nor an RFC 3339 time"),
-            )),
-        }
+        text.parse::<Timestamp>()
+            .map(|time| Some(AsOf::Time(time)))
+            .map_err(|_| no_moment(text))
     }
 
     fn at_least(&self) -> Result<Option<AtLeast>, Failure> {
         let Some(text) = self.parameter("at_least") else {
             return Ok(None);
         };
-        if let Ok(position) = text.parse::<u64>() {
-            return Ok(Some(AtLeast::Position(LogPosition(position))));
+        if let Some(position) = position(text) {
+            return Ok(Some(AtLeast::Position(position)));
         }
-        match text.parse::<Uuid>() {
-            Ok(id) => Ok(Some(AtLeast::Command(CommandId(id)))),
-            Err(_) => Err(invalid(
-                "at_least",
-                format!("{text:?} is neither a position nor a command id"),
-            )),
-        }
+        text.parse::<Uuid>()
+            .map(|id| Some(AtLeast::Command(CommandId(id))))
+            .map_err(|_| {
+                let message = format!(
+                    "at_least must be a position, a whole number from 0 up, or a command id, \
+                     not {text:?}"
+                );
+                Failure::token("at_least", "mark", text, message)
+            })
     }
+}
+
+fn no_moment(text: &str) -> Failure {
+    let hint = if text.contains(' ') {
+        "; in a query + means a blank, so write the + of an offset as %2B"
+    } else {
+        ""
+    };
+    let message = format!(
+        "as_of must be a position, a whole number from 0 up, or an RFC 3339 time, not \
+         {text:?}{hint}"
+    );
+    Failure::token("as_of", "moment", text, message)
 }
 
 impl Api {
     async fn position_of(&self, snapshot: &Snapshot, as_of: AsOf) -> Result<LogPosition, Failure> {
         let last = LogPosition(snapshot.end.0.saturating_sub(1));
         match as_of {
-            AsOf::Position(position) if position > last => Err(invalid(
-                "as_of",
-                format!("position {position} is beyond the log's last, {last}"),
-            )
-            .with("position", last.0)),
+            AsOf::Position(position) if position > last => {
+                let message =
+                    format!("as_of: position {position} is beyond the log's last, {last}");
+                let text = position.to_string();
+                Err(Failure::token("as_of", "range", &text, message).with("position", last.0))
+            }
             AsOf::Position(position) => Ok(position),
+            AsOf::Time(time) if time > self.engine.clock.now() => {
+                let message = format!(
+                    "as_of: {time} is in the future, and what will be there then is not known; \
+                     leave as_of out to read what is there now"
+                );
+                Err(Failure::token("as_of", "range", &time.to_string(), message))
+            }
             AsOf::Time(time) => {
                 let after = self
                     .engine
@@ -251,10 +271,11 @@ impl Api {
                 first: receipt.position,
                 last: receipt.last,
             }),
-            _ => Err(invalid(
-                "at_least",
-                format!("no command {command} stands in the log of this database"),
-            )),
+            _ => {
+                let message = format!("no command {command} is in the log of this database");
+                let text = command.to_string();
+                Err(Failure::token("at_least", "command", &text, message))
+            }
         }
     }
 }
@@ -341,8 +362,4 @@ impl Reading {
 
 fn stored_class(id: spice_core::name::ClassName, data: &Json) -> Result<Class, Failure> {
     Ok(Class::stored(id, data)?)
-}
-
-fn invalid(field: &str, message: impl Into<String>) -> Failure {
-    Failure::new(ErrorCode::InvalidRequest, message).with("field", field)
 }

@@ -1,33 +1,44 @@
 //! Serving a router on a listener, and ending in time: connections get a moment to finish what
 //! they are at, then they are cut.
 
+mod idle;
+#[cfg(test)]
+mod tests;
+
 use std::{io, time::Duration};
 
 use axum::{Extension, Router};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::idle::Timeouts;
 use crate::http::push::Ending;
 
 /// How long open connections may take to finish after the end was asked for.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after an accept that failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `ending` is cancelled and the connections have ended, in about 3 s at most.
+/// [`serve_with`] the usual timeouts.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    ending: CancellationToken,
+) -> Result<(), io::Error> {
+    serve_with(listener, router, Timeouts::default(), ending).await
+}
+
+/// Serves until `ending` is cancelled and the connections have ended, in about 3 s at most.
+pub async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    timeouts: Timeouts,
     ending: CancellationToken,
 ) -> Result<(), io::Error> {
     let mut connections = JoinSet::new();
@@ -39,7 +50,11 @@ pub async fn serve(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), ending.clone()));
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "TCP_NODELAY could not be set");
+                    }
+                    let router = router.clone();
+                    connections.spawn(connection(stream, router, timeouts, ending.clone()));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -70,14 +85,15 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(stream: TcpStream, router: Router, ending: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
+async fn connection<S>(stream: S, router: Router, timeouts: Timeouts, ending: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (stream, timer) = idle::watch(stream, timeouts);
     let service = TowerToHyperService::new(tower::ServiceBuilder::new().service(router));
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .timer(timer)
+        .header_read_timeout(timeouts.head)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

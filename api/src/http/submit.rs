@@ -23,6 +23,8 @@ use crate::{
         answer::{self, Answer, CommandResult},
         call::Call,
         failure::Failure,
+        head::PREFER,
+        prefer,
     },
     status::State,
     writer::Accepted,
@@ -41,20 +43,33 @@ pub(crate) struct Submitted {
     pub(crate) state: State,
     /// When the wait that was preferred is over, if it was honoured.
     pub(crate) deadline: Option<Instant>,
+    /// `Preference-Applied`, when the client's own preference was.
+    applied: Option<HeaderValue>,
+}
+
+/// A wait for the projections.
+struct Wait {
+    limit: Duration,
+    /// What `Preference-Applied` says of it; a wait that was asked to be too long tells its length.
+    applied: Option<HeaderValue>,
 }
 
 impl Call {
     /// `Prefer: wait=N`, or what the settings make of its absence.
-    fn preferred_wait(&self) -> Option<Duration> {
-        let asked = self.header("prefer").and_then(|text| {
-            text.split([',', ';'])
-                .filter_map(|part| part.trim().strip_prefix("wait="))
-                .find_map(|seconds| seconds.trim().trim_matches('"').parse::<u64>().ok())
-        });
+    fn wish_to_wait(&self) -> Option<Wait> {
+        let asked = self.header(PREFER.as_str()).and_then(prefer::wait);
         let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
-        asked
-            .or(usual)
-            .map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)))
+        let seconds = asked.or(usual)?;
+        Some(Wait {
+            limit: Duration::from_secs(seconds.min(LONGEST_WAIT)),
+            applied: asked.map(|asked| {
+                if asked > LONGEST_WAIT {
+                    HeaderValue::from_static("wait=60")
+                } else {
+                    HeaderValue::from_static("wait")
+                }
+            }),
+        })
     }
 
     /// Submits and, when that is preferred, waits.
@@ -126,24 +141,27 @@ impl Call {
             .accept(command, key)
             .await
             .map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
-        let Some(limit) = self.preferred_wait() else {
+        let Some(wait) = self.wish_to_wait() else {
             return Ok(Submitted::pending(accepted));
         };
-        let deadline = Instant::now() + limit;
-        Ok(match self.api.wait_final(&accepted.receipt, limit).await {
-            Ok(state) => Submitted {
-                receipt: accepted.receipt,
-                is_replay: accepted.is_replay,
-                state,
-                deadline: Some(deadline),
+        let deadline = Instant::now() + wait.limit;
+        Ok(
+            match self.api.wait_final(&accepted.receipt, wait.limit).await {
+                Ok(state) => Submitted {
+                    receipt: accepted.receipt,
+                    is_replay: accepted.is_replay,
+                    state,
+                    deadline: Some(deadline),
+                    applied: wait.applied,
+                },
+                // It is in the log, whoever can tell how far the projections are.
+                Err(error) => {
+                    let command_id = accepted.receipt.command_id;
+                    tracing::warn!(%command_id, %error, "accepted, and not waited for");
+                    Submitted::pending(accepted)
+                }
             },
-            // It is in the log, whoever can tell how far the projections are.
-            Err(error) => {
-                let command_id = accepted.receipt.command_id;
-                tracing::warn!(%command_id, %error, "accepted, and not waited for");
-                Submitted::pending(accepted)
-            }
-        })
+        )
     }
 }
 
@@ -169,6 +187,7 @@ impl Submitted {
             is_replay: accepted.is_replay,
             state: State::Pending,
             deadline: None,
+            applied: None,
         }
     }
 
@@ -191,11 +210,9 @@ impl Submitted {
         if self.is_replay {
             mark_replay(&mut response);
         }
-        if self.deadline.is_some() {
-            response.headers_mut().insert(
-                HeaderName::from_static("preference-applied"),
-                HeaderValue::from_static("wait"),
-            );
+        if let Some(applied) = &self.applied {
+            let name = HeaderName::from_static("preference-applied");
+            response.headers_mut().insert(name, applied.clone());
         }
         response
     }

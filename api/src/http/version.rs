@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
-    error::ErrorCode,
     id::{CommandId, LogPosition, Sequence},
     name::BranchName,
     time::Timestamp,
@@ -38,6 +37,18 @@ pub(crate) struct HistoryPage<'a> {
     cursor: Option<String>,
 }
 
+/// `{versions, count, branch, cursor?}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct VersionPage<'a> {
+    versions: Vec<Entry<'a>>,
+    count: usize,
+    #[schemars(with = "String")]
+    branch: &'a BranchName,
+    /// The next page's `cursor`, when there may be more. A page may be short before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
 /// One command.
 #[derive(Serialize, JsonSchema)]
 struct Entry<'a> {
@@ -59,26 +70,51 @@ struct Entry<'a> {
 
 /// `/version/{db}/history`
 pub(crate) async fn history(call: Call) -> Answer {
+    let found = page(&call).await?;
+    let page = HistoryPage {
+        branch: &found.branch,
+        count: found.commands.len(),
+        history: found.commands.iter().map(Entry::of).collect(),
+        cursor: found.cursor,
+    };
+    answer::api(StatusCode::OK, "success", "the newest commands first", page)
+}
+
+/// gateway: `/databases/{db}/versions`
+pub(crate) async fn versions(call: Call) -> Answer {
+    let found = page(&call).await?;
+    let page = VersionPage {
+        branch: &found.branch,
+        count: found.commands.len(),
+        versions: found.commands.iter().map(Entry::of).collect(),
+        cursor: found.cursor,
+    };
+    answer::json(StatusCode::OK, &page)
+}
+
+/// A page of commands.
+struct Found {
+    branch: BranchName,
+    commands: Vec<Commanded>,
+    cursor: Option<String>,
+}
+
+async fn page(call: &Call) -> Result<Found, Failure> {
     let database = call.database()?;
     let branch = call.branch()?;
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
-    let before = match call.parameter("cursor") {
-        None => None,
-        Some(text) => Some(LogPosition(text.parse().map_err(|_| not_ours(text))?)),
-    };
     let standing = call.standing(&database, Needs::NOTHING).await?;
+    let scope = standing.snapshot.scope("commands", &branch);
+    let before = call.place_in(&scope)?;
     let writer = &call.api.engine.writer;
     let page = writer
         .history(&database, &branch, standing.as_of, before, limit)
         .await?;
-    let history: Vec<Entry> = page.commands.iter().map(Entry::of).collect();
-    let page = HistoryPage {
-        branch: &branch,
-        count: history.len(),
-        history,
-        cursor: page.before.map(|before| before.to_string()),
-    };
-    answer::api(StatusCode::OK, "success", "the newest commands first", page)
+    Ok(Found {
+        branch,
+        commands: page.commands,
+        cursor: page.before.map(|before| scope.seal(&before.to_string())),
+    })
 }
 
 impl<'a> Entry<'a> {
@@ -97,9 +133,4 @@ impl<'a> Entry<'a> {
             aggregate_id,
         }
     }
-}
-
-fn not_ours(text: &str) -> Failure {
-    let message = format!("cursor must be one that a page gave out, not {text:?}");
-    Failure::new(ErrorCode::InvalidQuery, message).with("field", "cursor")
 }

@@ -5,6 +5,8 @@ pub(crate) mod counting;
 pub(crate) mod events;
 pub(crate) mod keys;
 pub(crate) mod looked;
+pub(crate) mod raw;
+pub(crate) mod things;
 pub(crate) mod watched;
 
 use std::{

@@ -157,7 +157,8 @@ fn has_error_shape(answer: &Answer) -> bool {
 const NAMES: &str = r#"
     POST both:ontology {"id":"9x","label":"X"} => 400 invalid_name id
     GET /databases/de%20mo => 400 invalid_name database
-    GET /databases/de%FFmo => 400 invalid_name
+    GET /databases/de%FFmo => 400 invalid_name path
+    GET /databases/demo%zz => 400 invalid_name path
     GET oms:/database/exists/DEMO => 400 invalid_name database
     GET /databases/demo/branches/a%20b => 400 invalid_name branch
     GET oms:/branch/demo/a..b/info => 400 invalid_name branch
@@ -310,6 +311,27 @@ const PARAMETERS: &str = r#"
     GET both:database/demo/class/Product/instances?filter=%7B%22nope%22:1%7D => 400 invalid_query nope
     GET both:database/demo/class/Product/instances?order_by=nope => 400 invalid_query nope
     GET both:database/demo/class/Product/instances?cursor=x&offset=1 => 400 invalid_query cursor
+    GET both:database/demo/class/Product/instances?cursor= => 400 invalid_request cursor
+    GET both:database/demo/class/Product/instances?cursor=x&order_by=price => 400 invalid_request cursor
+    GET both:database/demo/class/Product/instances?cursor=eyJpIjoicDEifQ => 400 invalid_request cursor
+    GET both:database/demo/class/Product/instance/p1/history?cursor=5 => 400 invalid_request cursor
+    GET /databases/demo/branches/production/diff?cursor=5 => 400 invalid_request cursor
+    GET /databases/demo/versions?cursor=5 => 400 invalid_request cursor
+    GET oms:/version/demo/history?cursor=5 => 400 invalid_request cursor
+    GET both:database/demo/class/Product/instances?as_of=%2B5 => 400 invalid_request as_of
+    GET both:database/demo/class/Product/instances?as_of=1e3 => 400 invalid_request as_of
+    GET both:database/demo/class/Product/instances?as_of=2999-01-01T00:00:00Z => 400 invalid_request as_of
+    GET both:database/demo/class/Product/instances?at_least=-1 => 400 invalid_request at_least
+    GET both:database/demo/class/Product/instances?branch=%zz => 400 invalid_request branch
+    GET both:database/demo/class/Product/instances?branch=%FF => 400 invalid_request branch
+    GET both:database/demo/class/Product/instances?branch=main&branch=main => 400 invalid_query branch
+    GET both:database/demo/events?from=-1 => 400 invalid_request from
+    GET both:database/demo/events?from=99999 => 400 invalid_request from
+    GET /databases/demo/branches/production/diff?from_position=99999 => 400 invalid_request from_position
+    POST /databases/demo/query {} => 422 validation_failed class_label
+    POST /databases/demo/query {"class_id":"Product","filters":[{"field":"price","operator":"above","value":1}]} => 422 validation_failed filters[0].operator
+    POST /databases/demo/query {"class_id":"Product","filters":[{"field":"nope","operator":"eq","value":1}]} => 400 invalid_query nope
+    POST /databases/demo/query {"class_id":"Nothing"} => 400 invalid_query class_id
     GET both:ontology/Product/schema?format=xml => 400 invalid_request format
     GET /databases?as_of=1 => 400 invalid_query as_of
     GET /commands/not-a-uuid/status => 400 invalid_request command_id
@@ -357,6 +379,12 @@ const EXISTENCE: &str = r#"
     GET oms:/branch/nowhere/list => 404 not_found
     GET /databases/demo/branches/no => 404 not_found
     GET oms:/branch/demo/no/info => 404 not_found
+    GET oms:/branch/demo/branch/no/info => 404 not_found
+    DELETE oms:/branch/demo/branch/no => 404 not_found
+    DELETE oms:/branch/demo/branch/main => 403 forbidden
+    GET oms:/instance/demo/class/No/count => 404 not_found
+    GET /databases/demo/classes/No => 404 not_found
+    DELETE /databases/nowhere/mappings => 404 not_found
     GET oms:/branch/demo/main => 404 not_found
     DELETE /databases/demo/branches/no => 404 not_found
     DELETE /databases/demo/branches/production => 403 forbidden
@@ -546,6 +574,20 @@ async fn paths_methods_types_and_sizes_are_refused_in_the_error_shape() {
         }
         let bare = server.send(request().body("{}")).await.expect(415);
         assert!(has_error_shape(&bare));
+        let json = request().header("content-type", "application/json");
+        for coding in ["gzip", "br", "unheard-of", "identity, gzip"] {
+            let packed = json.try_clone().unwrap().header("content-encoding", coding);
+            let answer = server.send(packed.body("{}")).await.expect(415);
+            assert!(has_error_shape(&answer) && answer.header("accept-encoding") == "identity");
+        }
+        let plain = json.header("content-encoding", "identity");
+        server.send(plain.body("{")).await.expect(400);
+        let twice = request().header("content-type", "application/json");
+        let twice = twice
+            .header("idempotency-key", "a")
+            .header("idempotency-key", "b");
+        let answer = server.send(twice.body("{}")).await.expect(400);
+        assert_eq!(answer.body["detail"]["field"], "idempotency-key");
         let patch = "application/merge-patch+json; charset=utf-8";
         server
             .send(request().header("content-type", patch).body("{"))

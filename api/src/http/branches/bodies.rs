@@ -1,5 +1,7 @@
 //! The bodies of merge, rebase and rollback (contract §3), and the older ones.
 
+mod older;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -9,6 +11,7 @@ use spice_core::{
     json::Json,
 };
 
+pub(crate) use self::older::{OlderMergeBody, VersionMergeBody, older_resolutions, older_strategy};
 use crate::http::{bodies::objects, call::Call, failure::Failure, shapes::Anything};
 
 /// `{into, strategy?, resolutions?, dry_run?}`
@@ -52,50 +55,6 @@ pub(crate) struct RollbackBody {
     /// Only tells what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
-}
-
-/// `{source_branch, target_branch, strategy?, resolutions?}`: the older names.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OlderMergeBody {
-    /// The branch whose changes are taken.
-    pub(crate) source_branch: String,
-    /// The branch merged into.
-    pub(crate) target_branch: String,
-    #[serde(default)]
-    pub(crate) strategy: Option<StrategyWord>,
-    #[serde(default, deserialize_with = "objects")]
-    pub(crate) resolutions: Vec<ResolutionBody>,
-}
-
-/// [`OlderMergeBody`] with `dry_run`, for oms.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VersionMergeBody {
-    /// The branch whose changes are taken.
-    pub(crate) source_branch: String,
-    /// The branch merged into.
-    pub(crate) target_branch: String,
-    #[serde(default)]
-    pub(crate) strategy: Option<StrategyWord>,
-    #[serde(default, deserialize_with = "objects")]
-    pub(crate) resolutions: Vec<ResolutionBody>,
-    /// Only tells what would happen.
-    #[serde(default)]
-    pub(crate) dry_run: bool,
-}
-
-impl OlderMergeBody {
-    /// The same, as the newer names have it.
-    pub(super) fn into_version(self, dry_run: bool) -> VersionMergeBody {
-        VersionMergeBody {
-            source_branch: self.source_branch,
-            target_branch: self.target_branch,
-            strategy: self.strategy,
-            resolutions: self.resolutions,
-            dry_run,
-        }
-    }
 }
 
 /// [`RollbackBody`] with the branch, for oms.
@@ -154,7 +113,7 @@ pub(crate) struct ResolutionBody {
 }
 
 /// A value that is there, be it `null`.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }
 
@@ -177,11 +136,22 @@ pub(super) fn resolutions(
         .collect()
 }
 
+/// What is wrong with a field of a resolution.
+fn wrong(
+    call: &Call,
+    index: usize,
+    (field, rule): (&str, &str),
+    value: Value,
+    message: &str,
+) -> Failure {
+    let field = format!("resolutions[{index}].{field}");
+    let message = format!("{field} {message}");
+    call.shape_of(&field, rule, value, message)
+}
+
 fn resolution(call: &Call, index: usize, body: ResolutionBody) -> Result<Resolution, Failure> {
     let wrong = |field: &str, rule: &str, value: Value, message: &str| {
-        let field = format!("resolutions[{index}].{field}");
-        let message = format!("{field} {message}");
-        Err(call.shape_of(&field, rule, value, message))
+        Err(wrong(call, index, (field, rule), value, message))
     };
     let choice = match (body.take, body.value) {
         (None, None) => {

@@ -1,7 +1,6 @@
 //! What differs between branches, or between two moments of one.
 
 use axum::http::StatusCode;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use spice_core::{
     error::ErrorCode,
     id::LogPosition,
@@ -15,6 +14,8 @@ use crate::{
         answer::{self, Answer},
         call::Call,
         failure::Failure,
+        parameters::whole,
+        token::{self, Scope},
         wait::Needs,
     },
     writer::{Against, Comparison, Mark, Snapshot, Summary},
@@ -46,16 +47,19 @@ pub(crate) async fn between(call: Call) -> Answer {
 async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answer {
     let database = call.database()?;
     let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
-    let cursor = call.parameter("cursor").map(Cursor::parse).transpose()?;
+    let cursor = call.cursor()?;
     let standing = call.standing(&database, Needs::NOTHING).await?;
     let class = class(call, &standing.snapshot, &branch)?;
-    let (as_of, after) = match cursor {
+    let scope = scope(call, &standing.snapshot, &branch, class.as_ref());
+    let cursor = cursor.map(|cursor| scope.open(cursor)).transpose()?;
+    let cursor = cursor.map(|text| Cursor::parse(&text).ok_or_else(|| not_ours(call)));
+    let (as_of, after) = match cursor.transpose()? {
         None => (standing.as_of, None),
         // A page goes on in the state that the first one told of.
         Some(cursor) => (Some(cursor.position), Some(cursor.mark)),
     };
     if as_of.is_some_and(|position| position >= standing.snapshot.end) {
-        return Err(not_ours("cursor"));
+        return Err(not_ours(call));
     }
     let comparison = Comparison {
         branch,
@@ -65,13 +69,7 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
         after,
         limit,
     };
-    let diff = call
-        .api
-        .engine
-        .writer
-        .diff(&database, &comparison)
-        .await
-        .map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
+    let diff = call.api.engine.writer.diff(&database, &comparison).await?;
     let next = diff.next.clone().map(|key| Cursor {
         position: diff.position,
         mark: Mark {
@@ -79,19 +77,34 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
             summary: diff.summary,
         },
     });
-    let cursor = next.map(|cursor| cursor.to_text());
+    let cursor = next.map(|cursor| scope.seal(&cursor.to_text()));
     answer::json(StatusCode::OK, &DiffAnswer::new(&diff, cursor))
+}
+
+/// What makes the pages of a diff belong together.
+fn scope(
+    call: &Call,
+    snapshot: &Snapshot,
+    branch: &BranchName,
+    class: Option<&ClassName>,
+) -> Scope {
+    let names = ["against", "from", "from_ref", "from_position", "direct"];
+    let scope = snapshot.scope("diff", branch);
+    names
+        .iter()
+        .fold(scope, |scope, name| scope.with_option(call.parameter(name)))
+        .with_option(class.map(ClassName::as_str))
 }
 
 fn against(call: &Call) -> Result<Option<Against>, Failure> {
     let name: Option<BranchName> = call.parameter("against").map(str::parse).transpose()?;
     let is_direct = call.flag("direct")?;
-    match (name, call.number("from_position")?) {
+    match (name, call.position("from_position")?) {
         (Some(_), Some(_)) => Err(invalid(
             "from_position",
             "from_position compares a branch with itself; it does not go together with against",
         )),
-        (None, Some(position)) => Ok(Some(Against::Position(LogPosition(position)))),
+        (None, Some(position)) => Ok(Some(Against::Position(position))),
         (Some(name), None) if is_direct => Ok(Some(Against::Branch(name))),
         (Some(name), None) => Ok(Some(Against::Common(name))),
         (None, None) if is_direct => Err(invalid(
@@ -138,8 +151,8 @@ fn invalid(field: &str, message: &str) -> Failure {
     Failure::new(ErrorCode::InvalidQuery, message).with("field", field)
 }
 
-fn not_ours(field: &str) -> Failure {
-    invalid(field, "the cursor must be one that a page gave out")
+fn not_ours(call: &Call) -> Failure {
+    token::refuse(call.parameter("cursor").unwrap_or_default())
 }
 
 /// Where a page ended, in which state of the log, and what the first one counted.
@@ -152,29 +165,21 @@ impl Cursor {
     fn to_text(&self) -> String {
         let Mark { key, summary } = &self.mark;
         let (added, modified, deleted) = (summary.added, summary.modified, summary.deleted);
-        URL_SAFE_NO_PAD.encode(format!(
-            "{} {added} {modified} {deleted} {key}",
-            self.position
-        ))
+        format!("{} {added} {modified} {deleted} {key}", self.position)
     }
 
-    fn parse(text: &str) -> Result<Self, Failure> {
-        let read = || {
-            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-            let text = String::from_utf8(bytes).ok()?;
-            let mut parts = text.splitn(5, ' ');
-            let mut number = || parts.next()?.parse::<u64>().ok();
-            let position = LogPosition(number()?);
-            let summary = Summary {
-                added: number()?,
-                modified: number()?,
-                deleted: number()?,
-            };
-            let key = ModelKey::from_stored(parts.next()?);
-            key.entity()?;
-            let mark = Mark { key, summary };
-            Some(Self { position, mark })
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(5, ' ');
+        let mut number = || whole(parts.next()?);
+        let position = LogPosition(number()?);
+        let summary = Summary {
+            added: number()?,
+            modified: number()?,
+            deleted: number()?,
         };
-        read().ok_or_else(|| not_ours("cursor"))
+        let key = ModelKey::from_stored(parts.next()?);
+        key.entity()?;
+        let mark = Mark { key, summary };
+        Some(Self { position, mark })
     }
 }

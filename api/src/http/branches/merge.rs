@@ -7,6 +7,7 @@ use spice_core::{
     command::Action,
     decide::Receipt,
     id::{CommandId, LogPosition, Sequence},
+    json::Json,
     name::{BranchName, DatabaseName},
 };
 use tokio::time::timeout_at;
@@ -14,7 +15,7 @@ use tokio::time::timeout_at;
 use super::{
     bodies::{
         MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody, VersionRollbackBody,
-        resolutions, strategy,
+        older_resolutions, older_strategy, resolutions, strategy,
     },
     render::{self, ChangedAggregate, Counts, ToldChange, Undecided},
     rest_name,
@@ -72,6 +73,8 @@ struct Wish {
     /// The branch that changes.
     branch: BranchName,
     action: Action,
+    /// What the client says besides.
+    client: Option<Json>,
     dry_run: bool,
 }
 
@@ -137,13 +140,20 @@ pub(crate) async fn roll_version_back(mut call: Call) -> Answer {
 
 async fn merge_older(call: &Call, body: VersionMergeBody) -> Answer {
     let branch: BranchName = body.target_branch.parse()?;
-    let action = Action::MergeBranch {
+    let client = body.client()?;
+    let wish = Wish {
+        database: call.database()?,
         branch: branch.clone(),
-        source: body.source_branch.parse()?,
-        strategy: strategy(body.strategy),
-        resolutions: resolutions(call, body.resolutions)?,
+        action: Action::MergeBranch {
+            branch,
+            source: body.source_branch.parse()?,
+            strategy: older_strategy(body.strategy),
+            resolutions: older_resolutions(call, body.resolutions)?,
+        },
+        client,
+        dry_run: body.dry_run,
     };
-    carry_out(call, branch, action, body.dry_run).await
+    wish.carry_out(call).await
 }
 
 async fn roll_back(
@@ -164,12 +174,19 @@ async fn carry_out(call: &Call, branch: BranchName, action: Action, dry_run: boo
         database: call.database()?,
         branch,
         action,
+        client: None,
         dry_run,
     };
-    if wish.dry_run {
-        try_out(call, wish).await
-    } else {
-        really(call, wish).await
+    wish.carry_out(call).await
+}
+
+impl Wish {
+    async fn carry_out(self, call: &Call) -> Answer {
+        if self.dry_run {
+            try_out(call, self).await
+        } else {
+            really(call, self).await
+        }
     }
 }
 
@@ -210,7 +227,7 @@ async fn try_out(call: &Call, wish: Wish) -> Answer {
 /// What happened, as the log tells it; for who prefers to wait, each change whole.
 async fn really(call: &Call, wish: Wish) -> Answer {
     let message = done(&wish.action);
-    let submitted = call.submit(wish.database, wish.action, None).await?;
+    let submitted = call.submit(wish.database, wish.action, wish.client).await?;
     let receipt = &submitted.receipt;
     let told = told(receipt);
     let made = made(call, &submitted, &wish.branch).await;

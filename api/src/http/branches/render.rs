@@ -59,6 +59,9 @@ pub(crate) struct Undecided<'a> {
     /// The property; not there when the whole aggregate is in question.
     #[serde(skip_serializing_if = "Option::is_none")]
     property: Option<&'a str>,
+    /// What a resolution of the earlier kind calls it: `aggregate_id/property`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
     /// The rule of the ontology that is broken, if it is that.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
@@ -132,6 +135,7 @@ pub(crate) fn undecided(conflicts: &[Conflict]) -> Vec<Undecided<'_>> {
         .map(|conflict| Undecided {
             aggregate_id: conflict.aggregate.to_string(),
             property: conflict.property.as_deref(),
+            path: conflict.path(),
             rule: conflict.rule.as_deref(),
             base: conflict.base.as_ref(),
             source: conflict.source.as_ref(),

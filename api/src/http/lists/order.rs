@@ -3,7 +3,6 @@
 
 use std::cmp::Ordering;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spice_core::{
@@ -84,9 +83,9 @@ impl Place {
     }
 }
 
-/// Where a page ended, as clients get it and give it back unread.
+/// Where a page ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     /// The position that the list is read at, on all its pages.
     #[serde(rename = "p")]
     pub(super) position: LogPosition,
@@ -102,12 +101,11 @@ pub(super) struct Cursor {
 impl Cursor {
     /// The text of it.
     pub(super) fn to_text(&self) -> Result<String, serde_json::Error> {
-        Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?))
+        serde_json::to_string(self)
     }
 
     /// Reads what a client gave; none when it is nothing of ours.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
-        serde_json::from_slice(&json).ok()
+        serde_json::from_str(text).ok()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header::CONTENT_DISPOSITION};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -87,6 +87,17 @@ struct Change {
     expected: Sequence,
 }
 
+/// The export under its earlier name: a file to keep.
+pub(crate) async fn download_mappings(call: Call) -> Answer {
+    let database = call.database()?;
+    let mut response = export_mappings(call).await?;
+    let name = format!("attachment; filename={database}_mappings.json");
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
 pub(crate) async fn export_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
@@ -108,12 +119,47 @@ pub(crate) async fn export_mappings(call: Call) -> Answer {
 }
 
 pub(crate) async fn import_mappings(mut call: Call) -> Answer {
+    call.database()?;
+    call.branch()?;
+    let body: ImportBody = call.json().await?;
+    set(&call, body, "labels are set, one command a class").await
+}
+
+/// Without a label of its own, everything is called by its id.
+pub(crate) async fn delete_mappings(call: Call) -> Answer {
+    let reading = call.reading(Needs::NOTHING).await?;
+    let schema = reading.schema(&call.api).await?;
+    let body = ImportBody {
+        classes: schema.iter_declared().map(|class| by_ids(class)).collect(),
+        database: None,
+        branch: None,
+    };
+    set(&call, body, "labels are the ids again, one command a class").await
+}
+
+/// The labels that a class has when nobody gave it any.
+fn by_ids(class: &Class) -> Imported {
+    let by_id = |(name, _): (String, Json)| {
+        let label = Json::from(Value::from(name.as_str()));
+        (name, label)
+    };
+    let labels = class.own_labels();
+    Imported {
+        label: Some(Json::from(Value::from(labels.class_id.as_str()))),
+        class_id: labels.class_id,
+        properties: labels.properties.into_iter().map(by_id).collect(),
+        relationships: labels.relationships.into_iter().map(by_id).collect(),
+        event_sequence: None,
+        keys: None,
+    }
+}
+
+async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let body: ImportBody = call.json().await?;
     let mut commands: Vec<Value> = Vec::new();
     let (mut completed, mut replayed) = (true, true);
-    for change in changes(&call, body).await? {
+    for change in changes(call, body).await? {
         let action = Action::UpdateClass {
             branch: branch.clone(),
             class: change.class.clone(),
@@ -140,7 +186,7 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     };
     let is_replay = replayed && !commands.is_empty();
     let data = json!({"commands": commands, "count": commands.len()});
-    let mut answer = answer::api(status, word, "labels are set, one command a class", data)?;
+    let mut answer = answer::api(status, word, message, data)?;
     if is_replay {
         mark_replay(&mut answer);
     }

@@ -18,24 +18,49 @@ use crate::{
     },
 };
 
+/// The most hops of a path when nothing is said.
+const USUAL_DEPTH: u64 = 3;
+/// The same, of the earlier call with a class in its path.
+const EARLIER_DEPTH: u64 = 5;
+
 /// What is asked for.
 struct Wish<'a> {
-    start: &'a str,
+    start: String,
     end: Option<&'a str>,
     max_depth: u64,
     only_shortest: bool,
 }
 
 pub(crate) async fn paths(call: Call) -> Answer {
-    let wish = wish(&call)?;
+    let start = one_of(&call, "start_entity", "source_class")?.ok_or_else(|| {
+        Failure::new(ErrorCode::InvalidQuery, "start_entity is missing")
+            .with("field", "start_entity")
+    })?;
+    let wish = wish(&call, start.to_owned(), USUAL_DEPTH)?;
+    respond(&call, wish).await
+}
+
+/// oms: `/ontology/{db}/relationship-paths/{class}`
+pub(crate) async fn paths_from(call: Call) -> Answer {
+    let wish = wish(&call, call.segment(5)?, EARLIER_DEPTH)?;
+    respond(&call, wish).await
+}
+
+/// oms: `/ontology/{db}/reachable-entities/{class}`
+pub(crate) async fn reachable_from(call: Call) -> Answer {
+    let wish = wish(&call, call.segment(5)?, USUAL_DEPTH)?;
+    respond(&call, wish).await
+}
+
+async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
     let (ways, more) = find(&schema, &wish)?;
-    let from = schema.resolve(wish.start);
+    let from = schema.resolve(&wish.start);
     let to = wish.end.and_then(|end| schema.resolve(end));
     let told: Vec<Value> = ways
         .iter()
-        .map(|way| told(&call, &schema, from.map(AsRef::as_ref), way))
+        .map(|way| told(call, &schema, from.map(AsRef::as_ref), way))
         .collect();
     let lengths = || ways.iter().map(|way| way.length);
     let answer = json!({
@@ -64,11 +89,7 @@ pub(crate) async fn paths(call: Call) -> Answer {
     answer::json(StatusCode::OK, &answer)
 }
 
-fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
-    let start = one_of(call, "start_entity", "source_class")?.ok_or_else(|| {
-        Failure::new(ErrorCode::InvalidQuery, "start_entity is missing")
-            .with("field", "start_entity")
-    })?;
+fn wish(call: &Call, start: String, usual_depth: u64) -> Result<Wish<'_>, Failure> {
     let only_shortest = match call.parameter("path_type") {
         None | Some("shortest") => true,
         Some("all") => false,
@@ -80,7 +101,7 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
     Ok(Wish {
         start,
         end: one_of(call, "end_entity", "target_class")?,
-        max_depth: call.number("max_depth")?.unwrap_or(3),
+        max_depth: call.number("max_depth")?.unwrap_or(usual_depth),
         only_shortest,
     })
 }
@@ -88,9 +109,9 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
 /// The ways, and whether there are more.
 fn find(schema: &Schema, wish: &Wish<'_>) -> Result<(Vec<SchemaPath>, bool), Failure> {
     let Some(end) = wish.end else {
-        return Ok((reachable(schema, wish.start, wish.max_depth)?, false));
+        return Ok((reachable(schema, &wish.start, wish.max_depth)?, false));
     };
-    let (mut ways, more) = schema_paths(schema, wish.start, end, wish.max_depth)?;
+    let (mut ways, more) = schema_paths(schema, &wish.start, end, wish.max_depth)?;
     if let (true, Some(least)) = (wish.only_shortest, ways.first().map(|way| way.length)) {
         ways.retain(|way| way.length == least);
     }

@@ -112,7 +112,7 @@ fn of_parameter(surface: Surface, parameter: &Parameter) -> Vec<ErrorCode> {
         }
         Kind::Object => vec![ErrorCode::InvalidQuery],
         Kind::Text(Some(_)) => vec![ErrorCode::InvalidName],
-        Kind::Identifier => vec![ErrorCode::InvalidRequest],
+        Kind::Identifier | Kind::Position => vec![ErrorCode::InvalidRequest],
         Kind::Text(None) => Vec::new(),
     }
 }

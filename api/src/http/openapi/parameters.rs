@@ -101,6 +101,7 @@ fn schema(kind: Kind) -> Value {
             json!({"type": "string", "enum": choices, "default": choices.first()})
         }
         Kind::Identifier => json!({"type": "string", "format": "uuid"}),
+        Kind::Position => json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}),
         Kind::Moment => position_or("date-time"),
         Kind::Mark => position_or("uuid"),
         Kind::Object => json!({"type": "object"}),
@@ -118,7 +119,8 @@ fn wait() -> Value {
     json!({
         "name": "Prefer",
         "in": "header",
-        "description": "`wait=N`: waits up to N seconds (60 at most) for the projections.",
+        "description": "`wait=N`: waits up to N seconds (60 at most) for the projections. \
+            What is not understood is ignored; `Preference-Applied` says what was done.",
         "schema": {"type": "string"},
         "example": "wait=10",
     })

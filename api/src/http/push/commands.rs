@@ -11,9 +11,9 @@ use futures::{Stream, stream};
 use spice_core::{decide::Receipt, error::ErrorCode, id::LogPosition};
 use tokio_util::sync::CancellationToken;
 
-use super::{event_stream, follow::Following, socket::converse};
+use super::{event_stream, follow::Following, last_seen, not_an_id, socket::converse};
 use crate::{
-    http::{answer::Answer, call::Call, commands, failure::Failure},
+    http::{answer::Answer, call::Call, commands, failure::Failure, parameters::position},
     status::CommandStatus,
 };
 
@@ -80,10 +80,15 @@ fn place(receipt: &Receipt, is_final: bool) -> LogPosition {
 
 pub(crate) async fn events(call: Call) -> Answer {
     let receipt = commands::receipt(&call).await?;
-    let seen = call.header("last-event-id").and_then(|id| id.parse().ok());
-    if seen == Some(place(&receipt, true).0) {
-        // To a browser this says that it need not connect again.
-        return Ok(StatusCode::NO_CONTENT.into_response());
+    if let Some(seen) = last_seen(&call) {
+        let [before, after] = [false, true].map(|is_final| place(&receipt, is_final));
+        let text = seen.to_str().unwrap_or_default();
+        match position(text) {
+            // To a browser this says that it need not connect again.
+            Some(seen) if seen == after => return Ok(StatusCode::NO_CONTENT.into_response()),
+            Some(seen) if seen == before => {}
+            _ => return Err(not_an_id(seen)),
+        }
     }
     // A client that comes back unheard is told the present status, as at first.
     Ok(event_stream(None, statuses(telling(&call, receipt).await?)))

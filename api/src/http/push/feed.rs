@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use axum::response::sse::Event;
+use axum::{http::HeaderValue, response::sse::Event};
 use futures::{Stream, stream};
 use spice_core::{
     chain::ChainHead,
@@ -15,8 +15,14 @@ use spice_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::event_stream;
-use crate::http::{answer::Answer, call::Call, failure::Failure, read::read_envelope};
+use super::{event_stream, last_seen, not_an_id};
+use crate::http::{
+    answer::Answer,
+    call::Call,
+    failure::Failure,
+    parameters::{position, whole},
+    read::read_envelope,
+};
 
 /// Envelopes that are read at once.
 const PAGE: usize = 100;
@@ -39,8 +45,12 @@ pub(crate) async fn database_events(call: Call) -> Answer {
         None => None,
         Some(_) => Some(call.branch()?),
     };
-    let (stream, next) = match call.header("last-event-id").and_then(Place::parse) {
-        Some(place) => place.resume(&call, &database).await?,
+    let (stream, next) = match last_seen(&call) {
+        Some(seen) => {
+            let place = Place::parse(seen).ok_or_else(|| not_an_id(seen))?;
+            let resumed = place.resume(&call, &database).await?;
+            resumed.ok_or_else(|| not_an_id(seen))?
+        }
         None => begin(&call, &database, branch.as_ref()).await?,
     };
     let feed = Feed {
@@ -65,12 +75,27 @@ async fn begin(
     database: &DatabaseName,
     branch: Option<&BranchName>,
 ) -> Result<(StreamId, LogPosition), Failure> {
-    let from = call.number("from")?.map(LogPosition);
-    let snapshot = call.api.engine.writer.snapshot(database).await?;
+    let from = call.position("from")?;
+    let engine = &call.api.engine;
+    let snapshot = engine.writer.snapshot(database).await?;
     if let Some(branch) = branch {
         snapshot.branch(branch)?;
     }
-    Ok((snapshot.stream.clone(), from.unwrap_or(snapshot.end)))
+    let Some(from) = from else {
+        return Ok((snapshot.stream.clone(), snapshot.end));
+    };
+    // Another process may have appended what this one has not seen.
+    if from > snapshot.end {
+        let end = engine.log.end(&snapshot.stream).await?;
+        if from > end {
+            let message = format!(
+                "from: position {from} is beyond the log's end; the next position is {end}"
+            );
+            let text = from.to_string();
+            return Err(Failure::token("from", "range", &text, message).with("position", end.0));
+        }
+    }
+    Ok((snapshot.stream.clone(), from))
 }
 
 /// Where a client is: after an event of a log. `7`, or `7.g2` in the second of that name.
@@ -80,13 +105,14 @@ struct Place {
 }
 
 impl Place {
-    fn parse(text: &str) -> Option<Self> {
-        let (position, generation) = match text.split_once(".g") {
+    fn parse(given: &HeaderValue) -> Option<Self> {
+        let text = given.to_str().ok()?;
+        let (place, generation) = match text.split_once(".g") {
             None => (text, 1),
-            Some((position, generation)) => (position, generation.parse().ok()?),
+            Some((place, generation)) => (place, u32::try_from(whole(generation)?).ok()?),
         };
         Some(Self {
-            position: LogPosition(position.parse().ok()?),
+            position: position(place)?,
             generation,
         })
     }
@@ -98,33 +124,41 @@ impl Place {
         }
     }
 
-    /// After the event that was seen last. What follows the end of a log that was sealed is the
-    /// next one of that name.
+    /// After the event that was seen last; none when there is no such event. What follows the end
+    /// of a log that was sealed is the next one of that name.
     async fn resume(
         &self,
         call: &Call,
         database: &DatabaseName,
-    ) -> Result<(StreamId, LogPosition), Failure> {
+    ) -> Result<Option<(StreamId, LogPosition)>, Failure> {
         let log = &call.api.engine.log;
         let stream = StreamId {
             database: database.clone(),
             generation: self.generation,
         };
+        let end = log.end(&stream).await?;
+        if self.position >= end {
+            // A database that was never there is not found, whatever the id.
+            call.api.engine.writer.snapshot(database).await?;
+            return Ok(None);
+        }
         let next = self.position.next();
-        if !is_over(log.as_ref(), &stream, next).await? {
-            return Ok((stream, next));
+        if !is_over(log.as_ref(), &stream, next, end).await? {
+            return Ok(Some((stream, next)));
         }
         let snapshot = call.api.engine.writer.snapshot(database).await?;
-        Ok((snapshot.stream.clone(), LogPosition::ZERO))
+        Ok(Some((snapshot.stream.clone(), LogPosition::ZERO)))
     }
 }
 
-/// Whether no domain event will ever follow in a log: it is sealed, or not there any more.
-async fn is_over(log: &dyn Log, stream: &StreamId, next: LogPosition) -> Result<bool, Failure> {
-    let end = log.end(stream).await?;
-    let Some(last) = end.0.checked_sub(1).map(LogPosition) else {
-        return Ok(true);
-    };
+/// Whether no domain event will ever follow in a log, because it is sealed.
+async fn is_over(
+    log: &dyn Log,
+    stream: &StreamId,
+    next: LogPosition,
+    end: LogPosition,
+) -> Result<bool, Failure> {
+    let last = LogPosition(end.0.saturating_sub(1));
     if next < last {
         return Ok(false);
     }

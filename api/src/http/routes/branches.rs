@@ -20,16 +20,7 @@ pub(super) fn gateway() -> Subject {
         create("/api/v1/databases/{db}/branches")
             .example(json!({"name": "feature/whatif", "from_branch": "main"})),
         get(branch),
-        writes(
-            Method::DELETE,
-            branch,
-            "deleteBranch",
-            "Deletes a branch. `main` cannot be deleted; a protected one needs `force`.",
-            branches::delete,
-        )
-        .takes(&[known::FORCE])
-        .decides::<BranchWritten>(200, "Done: it holds from now on.")
-        .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName]),
+        delete(branch),
     ])
 }
 
@@ -39,16 +30,21 @@ pub(super) fn oms() -> Subject {
         list("/api/v1/branch/{db}/list"),
         create("/api/v1/branch/{db}/create")
             .example(json!({"branch_name": "feature/whatif", "from_branch": "main"})),
-        reads(
-            Method::GET,
-            "/api/v1/branch/{db}/{*name}/info",
+        info(
+            "/api/v1/branch/{db}/branch/{*name}/info",
             "getBranch",
             "Tells about a branch.",
-            branches::info,
+        ),
+        info(
+            "/api/v1/branch/{db}/{*name}/info",
+            "getBranchEarlier",
+            "Tells about a branch: the same as `getBranch`, of any that is not called `branch/…`.",
         )
-        .takes(known::UNBRANCHED)
-        .answers::<NamedBranch>(200, "The branch.")
-        .fails(&[ErrorCode::InvalidName]),
+        // A branch may be called `branch`.
+        .also_at(&["/api/v1/branch/{db}/branch/{*name}"]),
+        // A branch may be called `…/info`.
+        delete("/api/v1/branch/{db}/branch/{*name}")
+            .also_at(&["/api/v1/branch/{db}/branch/{*name}/info"]),
     ])
 }
 
@@ -70,6 +66,26 @@ fn list(path: &'static str) -> Operation {
     )
     .takes(known::UNBRANCHED)
     .answers::<BranchList>(200, "The branches.")
+}
+
+fn info(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    reads(Method::GET, path, id, summary, branches::info)
+        .takes(known::UNBRANCHED)
+        .answers::<NamedBranch>(200, "The branch.")
+        .fails(&[ErrorCode::InvalidName])
+}
+
+fn delete(path: &'static str) -> Operation {
+    writes(
+        Method::DELETE,
+        path,
+        "deleteBranch",
+        "Deletes a branch. `main` cannot be deleted; a protected one needs `force`.",
+        branches::delete,
+    )
+    .takes(&[known::FORCE])
+    .decides::<BranchWritten>(200, "Done: it holds from now on.")
+    .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName])
 }
 
 fn create(path: &'static str) -> Operation {

@@ -125,7 +125,7 @@ fn events() -> Operation {
         )
         .matching(r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", 1, 100)
         .like("main"),
-        Parameter::whole(
+        Parameter::position(
             "from",
             "The first position of the log that is told; what comes next when absent.",
         ),
@@ -133,7 +133,8 @@ fn events() -> Operation {
     .notes(
         "Each domain event of the log is one event: its type as `event`, its envelope as `data`, \
          its position as `id`. A client that comes back with `Last-Event-ID` goes on behind it: \
-         nothing is left out and nothing comes twice. The stream ends with the database, and \
+         nothing is left out and nothing comes twice. An id that is none of this database's, or a \
+         position beyond the log's end, is a 400. The stream ends with the database, and \
          with the service.",
     )
     .answers_as::<String>(200, "text/event-stream", "The events, as they come.")

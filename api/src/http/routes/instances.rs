@@ -11,9 +11,10 @@ use crate::http::{
     history, instances, lists,
     operation::{Operation, Subject, reads, writes},
     parameters::{Parameter, known},
+    query::{self, QueryAnswer, QueryBody},
     samples,
     shapes::{
-        instances::{InstancePage, OneInstance},
+        instances::{InstanceCount, InstancePage, OneInstance},
         traces::{InstanceHistory, SampleValues},
     },
 };
@@ -29,6 +30,7 @@ pub(super) fn gateway() -> Subject {
     subject(vec![
         list(),
         get(),
+        query(),
         history(),
         sample_values(),
         create("/api/v1/databases/{db}/instances/{class}/create"),
@@ -50,6 +52,15 @@ pub(super) fn oms() -> Subject {
         bulk_create("/api/v1/instances/{db}/async/{class}/bulk-create"),
         update("/api/v1/instances/{db}/async/{class}/{id}/update"),
         delete("/api/v1/instances/{db}/async/{class}/{id}/delete"),
+        list().renamed(
+            "/api/v1/instance/{db}/class/{class}/instances",
+            "listInstancesEarlier",
+        ),
+        get().renamed(
+            "/api/v1/instance/{db}/class/{class}/instance/{id}",
+            "getInstanceEarlier",
+        ),
+        count(),
     ])
 }
 
@@ -87,6 +98,49 @@ fn list() -> Operation {
     .speaks()
     .answers::<InstancePage>(200, "A page of instances.")
     .shows(examples::instance_page())
+}
+
+fn count() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/instance/{db}/class/{class}/count",
+        "countInstances",
+        "Counts the live instances of a class.",
+        lists::count,
+    )
+    .takes(known::READ)
+    .answers::<InstanceCount>(200, "How many there are.")
+}
+
+fn query() -> Operation {
+    reads(
+        Method::POST,
+        "/api/v1/databases/{db}/query",
+        "queryInstances",
+        "Finds instances of a class by conditions: the earlier system's form of `listInstances`.",
+        query::query,
+    )
+    .notes(
+        "All conditions must hold. `ne` and `not_in` ask for another value: an instance without \
+         one does not pass, as in SQL; `is_null` finds it. A property that holds a list passes \
+         when one of its items does; `ne` and `not_in`, when none is equal. A result has `@id` \
+         (`Class/id`) and `@type`, then its values: those of `select` under the names that it \
+         gives, null where there is none; else all that there are, under labels when the class is \
+         named by `class_label` and under ids when it is named by `class_id`. `total` counts all \
+         that pass, of which `limit` (100 when left out) are answered from `offset` on.",
+    )
+    .takes(known::READ)
+    .body::<QueryBody>()
+    .example(json!({
+        "class_label": "Product",
+        "filters": [{"field": "price", "operator": "ge", "value": 100}],
+        "select": ["name", "price"],
+        "order_by": "price",
+        "order_direction": "desc",
+        "limit": 10,
+    }))
+    .speaks()
+    .answers::<QueryAnswer<'static>>(200, "A page of results.")
 }
 
 fn get() -> Operation {

@@ -12,11 +12,12 @@ use crate::http::{
     shapes::{
         Values,
         databases::ClassWritten,
-        instances::{ClassPage, ClassRecord},
+        instances::{ClassPage, ClassRecord, EarlierClassPage},
         ontology::{ClassChange, ClassDefinition},
     },
 };
 
+const CLASSES: &str = "/api/v1/databases/{db}/ontology";
 const CLASS: &str = "/api/v1/databases/{db}/ontology/{class}";
 /// A class may be called `list`; only `GET` of its path is another call.
 const CLASS_NAMED_LIST: &str = "/api/v1/databases/{db}/ontology/list";
@@ -26,23 +27,68 @@ const FORMAT: Parameter = Parameter::choice(
     &["json", "jsonld", "owl"],
 );
 
-/// At both services.
-pub(super) fn subject() -> Subject {
+/// At the gateway: with the names that the earlier system had besides.
+pub(super) fn gateway() -> Subject {
+    let mut operations = operations();
+    operations.extend([
+        create(
+            "/api/v1/databases/{db}/ontology-advanced",
+            "createClassAdvanced",
+            "Creates a class: an earlier name of `createClass`, which checks relationships, too.",
+        ),
+        create(
+            "/api/v1/databases/{db}/classes",
+            "createClassEarlier",
+            "Creates a class: an earlier name of `createClass`.",
+        ),
+        reads(
+            Method::GET,
+            "/api/v1/databases/{db}/classes",
+            "listClassesEarlier",
+            "Lists the classes of a branch: an earlier name of `listClasses`.",
+            ontology::classes,
+        )
+        .takes(known::READ)
+        .takes(known::PAGE)
+        .answers::<EarlierClassPage>(200, "A page of classes.")
+        .speaks(),
+        get(
+            "/api/v1/databases/{db}/classes/{class}",
+            "getClassEarlier",
+            "Gives a class as it was written: an earlier name of `getClass`.",
+        ),
+    ]);
+    subject(operations)
+}
+
+/// At oms.
+pub(super) fn oms() -> Subject {
+    let mut operations = operations();
+    operations.push(list().renamed(CLASSES, "listClassesEarlier"));
+    subject(operations)
+}
+
+fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Ontology",
         description: "The classes of a branch: what its instances may be.",
-        operations: vec![create(), list(), get(), update(), delete(), schema()],
+        operations,
     }
 }
 
-fn create() -> Operation {
-    writes(
-        Method::POST,
-        "/api/v1/databases/{db}/ontology",
-        "createClass",
-        "Creates a class.",
-        ontology::create,
-    )
+fn operations() -> Vec<Operation> {
+    vec![
+        create(CLASSES, "createClass", "Creates a class."),
+        list(),
+        get(CLASS, "getClass", "Gives a class as it was written."),
+        update(),
+        delete(),
+        schema(),
+    ]
+}
+
+fn create(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    writes(Method::POST, path, id, summary, ontology::create)
     .takes(&[known::BRANCH])
     .body::<ClassDefinition>()
     .example(json!({
@@ -78,17 +124,11 @@ fn list() -> Operation {
     .speaks()
 }
 
-fn get() -> Operation {
-    reads(
-        Method::GET,
-        CLASS,
-        "getClass",
-        "Gives a class as it was written.",
-        ontology::get,
-    )
-    .takes(known::READ)
-    .answers::<ApiResponse<'static, ClassRecord>>(200, "The class.")
-    .speaks()
+fn get(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    reads(Method::GET, path, id, summary, ontology::get)
+        .takes(known::READ)
+        .answers::<ApiResponse<'static, ClassRecord>>(200, "The class.")
+        .speaks()
 }
 
 fn update() -> Operation {

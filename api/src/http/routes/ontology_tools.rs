@@ -29,22 +29,50 @@ const PATH_TYPE: Parameter = Parameter::choice(
     &["shortest", "all"],
 );
 
-/// At both services.
-pub(super) fn subject() -> Subject {
+const EARLIER_ANALYZE: &str = "/api/v1/ontology/{db}/analyze-network";
+const EARLIER_VALIDATE: &str = "/api/v1/ontology/{db}/validate-relationships";
+const EARLIER_CIRCULAR: &str = "/api/v1/ontology/{db}/detect-circular-references";
+
+/// At the gateway.
+pub(super) fn gateway() -> Subject {
+    let mut operations = operations();
+    operations.extend([download(), delete()]);
+    subject(operations)
+}
+
+/// At oms: with the names that the earlier system had there.
+pub(super) fn oms() -> Subject {
+    let mut operations = operations();
+    operations.extend([
+        validate().renamed(EARLIER_VALIDATE, "validateRelationshipsEarlier"),
+        check_circular().renamed(EARLIER_CIRCULAR, "detectCircularReferences"),
+        analyze(Method::GET, "").renamed(EARLIER_ANALYZE, "analyzeNetworkEarlier"),
+        analyze(Method::POST, "").renamed(EARLIER_ANALYZE, "analyzeNetworkEarlierPosted"),
+        paths_from(),
+        reachable_from(),
+    ]);
+    subject(operations)
+}
+
+fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Ontology tools",
         description: "What a change of a class would do, how classes hang together, their labels.",
-        operations: vec![
-            lint(),
-            validate(),
-            check_circular(),
-            analyze(Method::GET, "analyzeNetwork"),
-            analyze(Method::POST, "analyzeNetworkPosted"),
-            paths(),
-            export(),
-            import(),
-        ],
+        operations,
     }
+}
+
+fn operations() -> Vec<Operation> {
+    vec![
+        lint(),
+        validate(),
+        check_circular(),
+        analyze(Method::GET, "analyzeNetwork"),
+        analyze(Method::POST, "analyzeNetworkPosted"),
+        paths(),
+        export(),
+        import(),
+    ]
 }
 
 fn lint() -> Operation {
@@ -126,6 +154,63 @@ fn paths() -> Operation {
     .takes(&[START, SOURCE, END, TARGET, DEPTH, PATH_TYPE])
     .answers::<Value>(200, "The paths.")
     .speaks()
+}
+
+fn paths_from() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/ontology/{db}/relationship-paths/{class}",
+        "findRelationshipPathsFrom",
+        "Finds the ways from a class to another: an earlier name of `findRelationshipPaths`.",
+        ontology_tools::paths_from,
+    )
+    .takes(known::READ)
+    .takes(&[END, TARGET, DEPTH.or(5), PATH_TYPE])
+    .answers::<Value>(200, "The paths.")
+    .speaks()
+}
+
+fn reachable_from() -> Operation {
+    reads(
+        Method::GET,
+        "/api/v1/ontology/{db}/reachable-entities/{class}",
+        "findReachableClasses",
+        "Finds the classes that can be reached from a class, each by a shortest way.",
+        ontology_tools::reachable_from,
+    )
+    .takes(known::READ)
+    .takes(&[DEPTH])
+    .answers::<Value>(200, "The paths.")
+    .speaks()
+}
+
+fn download() -> Operation {
+    reads(
+        Method::POST,
+        "/api/v1/databases/{db}/mappings/export",
+        "downloadMappings",
+        "Gives the labels of all classes as a file: an earlier name of `exportMappings`.",
+        ontology_tools::download_mappings,
+    )
+    .takes(known::READ)
+    .answers::<ApiResponse<'static, Value>>(200, "The labels.")
+}
+
+fn delete() -> Operation {
+    writes(
+        Method::DELETE,
+        "/api/v1/databases/{db}/mappings",
+        "deleteMappings",
+        "Takes all labels away, so that everything is called by its id: one update for each class \
+         that has any.",
+        ontology_tools::delete_mappings,
+    )
+    .takes(&[known::BRANCH])
+    .commands::<ApiResponse<'static, Value>>(200)
+    .fails(&[
+        ErrorCode::OptimisticConcurrencyConflict,
+        ErrorCode::ValidationFailed,
+    ])
 }
 
 fn export() -> Operation {

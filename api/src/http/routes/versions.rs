@@ -17,7 +17,7 @@ use crate::http::{
     },
     operation::{Operation, Subject, reads, writes},
     parameters::{Parameter, known},
-    version::{self, HistoryPage},
+    version::{self, HistoryPage, VersionPage},
 };
 
 /// What a diff takes at both services.
@@ -40,7 +40,7 @@ const AGAINST: &[Parameter] = &[
     )
     .matching(known::BRANCH_PATTERN, 1, 100)
     .like("main"),
-    Parameter::whole(
+    Parameter::position(
         "from_position",
         "Compares the branch with itself at this position. Not together with `against`.",
     ),
@@ -126,6 +126,17 @@ pub(super) fn gateway() -> Subject {
         .example(json!({"to_position": 2, "dry_run": true}))
         .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED),
+        reads(
+            Method::GET,
+            "/api/v1/databases/{db}/versions",
+            "listVersions",
+            "Lists the commands of a branch, newest first, its parents' as far as it shows them.",
+            version::versions,
+        )
+        .takes(known::READ)
+        .takes(HISTORY)
+        .answers::<VersionPage<'static>>(200, "The commands.")
+        .fails(&[ErrorCode::InvalidName, ErrorCode::Timeout]),
         writes(
             Method::POST,
             "/api/v1/databases/{db}/merge/simulate",
@@ -144,9 +155,14 @@ pub(super) fn gateway() -> Subject {
             "Merges: the older name of `mergeBranch`.",
             merge::resolve,
         )
-        .notes(OURS)
+        .notes(OLDER)
         .body::<OlderMergeBody>()
-        .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
+        .example(json!({
+            "source_branch": "feature/whatif",
+            "target_branch": "main",
+            "strategy": "merge",
+            "message": "take the new prices",
+        }))
         .decides::<MergeAnswer<'static>>(200, "Done.")
         .fails(REFUSED),
     ])
@@ -207,6 +223,11 @@ pub(super) fn oms() -> Subject {
 const OURS: &str = "`ours` is the branch that changes, `theirs` the one whose changes are taken. \
                     What was deleted stays deleted, whatever the strategy. Conflicts are a 409 \
                     that names them all; `resolutions` decide them one by one.";
+
+/// How the earlier bodies are read.
+const OLDER: &str = "`strategy: merge` is `fail`: conflicts are a 409. A resolution names a \
+                     conflict by its `path` (`aggregate_id/property`), or as `mergeBranch` does. \
+                     `message` and `author` are kept in the log; the history shows the message.";
 
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {

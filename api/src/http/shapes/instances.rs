@@ -25,6 +25,15 @@ pub(crate) struct OneInstance {
     pub(crate) data: InstanceDocument,
 }
 
+/// `{status, class_id, count}`
+#[derive(JsonSchema)]
+pub(crate) struct InstanceCount {
+    /// `success`
+    pub(crate) status: String,
+    pub(crate) class_id: String,
+    pub(crate) count: u64,
+}
+
 /// An instance as documents have it.
 #[derive(JsonSchema)]
 pub(crate) struct InstanceDocument {
@@ -50,6 +59,20 @@ pub(crate) struct InstanceDocument {
 #[derive(JsonSchema)]
 pub(crate) struct ClassPage {
     pub(crate) total: u64,
+    pub(crate) ontologies: Vec<ClassRecord>,
+    pub(crate) offset: u64,
+    pub(crate) limit: u64,
+    pub(crate) branch: String,
+}
+
+/// A page of classes, as the earlier system had it, and as it is now.
+#[derive(JsonSchema)]
+pub(crate) struct EarlierClassPage {
+    pub(crate) classes: Vec<ClassRecord>,
+    /// How many are on this page.
+    pub(crate) count: u64,
+    pub(crate) total: u64,
+    /// The same as `classes`.
     pub(crate) ontologies: Vec<ClassRecord>,
     pub(crate) offset: u64,
     pub(crate) limit: u64,

@@ -1,0 +1,179 @@
+//! The body of a request: whether its head lets it be read, up to which size, and what it says.
+
+use std::{sync::PoisonError, time::Duration};
+
+use axum::{
+    body::{Body, to_bytes},
+    http::header,
+};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
+use spice_core::{error::ErrorCode, json::Json};
+
+use super::Call;
+use crate::http::{
+    bodies,
+    failure::{CONTENT_ENCODING, Failure},
+};
+
+/// How long a body that is refused is read on.
+const DRAINING: Duration = Duration::from_secs(5);
+/// The largest body (contract §4).
+const BODY_LIMIT: usize = 16 << 20;
+
+impl Call {
+    /// The body as a value.
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        let bytes = self.bytes().await?;
+        bodies::parse(self.surface, &bytes)
+    }
+
+    /// The body as it was written.
+    pub(crate) async fn document(&mut self) -> Result<Json, Failure> {
+        let bytes = self.bytes().await?;
+        bodies::parse_document(self.surface, &bytes)
+    }
+
+    /// The body as a value, or nothing when it is empty.
+    pub(crate) async fn optional_json<T: DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<T>, Failure> {
+        if self
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .is_none_or(|length| length == "0")
+            && !self.headers.contains_key(header::TRANSFER_ENCODING)
+        {
+            return Ok(None);
+        }
+        self.json().await.map(Some)
+    }
+
+    /// The body as a value, and as it was written.
+    pub(crate) async fn json_as_written<T: DeserializeOwned>(
+        &mut self,
+    ) -> Result<(T, Json), Failure> {
+        let bytes = self.bytes().await?;
+        let value = bodies::parse(self.surface, &bytes)?;
+        Ok((value, bodies::parse_document(self.surface, &bytes)?))
+    }
+
+    async fn bytes(&mut self) -> Result<Bytes, Failure> {
+        let refused = self.check_body_headers().err();
+        let waits = self.headers.contains_key(header::EXPECT);
+        let own = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let body = std::mem::replace(own, Body::empty());
+        if let Some(failure) = refused {
+            // Who expects to be told first does not send it.
+            if !waits {
+                drain(body).await;
+            }
+            return Err(failure);
+        }
+        to_bytes(body, BODY_LIMIT).await.map_err(|error| {
+            if is_over_limit(&error) {
+                too_large()
+            } else {
+                Failure::new(
+                    ErrorCode::InvalidRequest,
+                    format!("the body broke off: {error}"),
+                )
+            }
+        })
+    }
+
+    /// Whether what the head says of the body lets it be read.
+    fn check_body_headers(&self) -> Result<(), Failure> {
+        self.check_content_type()?;
+        self.check_content_encoding()?;
+        let length = self.header(header::CONTENT_LENGTH.as_str());
+        let announced = length.and_then(|length| length.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > BODY_LIMIT) {
+            return Err(too_large());
+        }
+        Ok(())
+    }
+
+    fn check_content_type(&self) -> Result<(), Failure> {
+        let given = self.headers.get(header::CONTENT_TYPE);
+        let given = given.map_or("", |value| value.to_str().unwrap_or("?"));
+        let mut parts = given.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let is_json = essence == "application/json"
+            || essence
+                .strip_prefix("application/")
+                .and_then(|subtype| subtype.strip_suffix("+json"))
+                .is_some_and(|subtype| !subtype.is_empty());
+        if is_json && parts.all(is_in_utf8) {
+            return Ok(());
+        }
+        let message = format!("a body is application/json in UTF-8, not {given:?}");
+        Err(unsupported("content-type", given, message))
+    }
+
+    /// A body comes as it is: what is compressed is not unpacked here.
+    fn check_content_encoding(&self) -> Result<(), Failure> {
+        let Some(given) = self.headers.get(header::CONTENT_ENCODING) else {
+            return Ok(());
+        };
+        let given = given.to_str().unwrap_or("?");
+        let mut codings = given.split(',').map(str::trim);
+        if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity")) {
+            return Ok(());
+        }
+        let message =
+            format!("a body with Content-Encoding {given:?} is not understood; send it as it is");
+        Err(unsupported(CONTENT_ENCODING, given, message))
+    }
+}
+
+/// Whether a parameter of a media type says nothing else than that a text is UTF-8.
+fn is_in_utf8(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else {
+        return true;
+    };
+    let value = value.trim().trim_matches('"');
+    let names = ["utf-8", "utf8", "us-ascii"];
+    !name.trim().eq_ignore_ascii_case("charset")
+        || names.iter().any(|name| value.eq_ignore_ascii_case(name))
+}
+
+fn unsupported(field: &str, value: &str, message: String) -> Failure {
+    Failure::new(ErrorCode::UnsupportedMediaType, message)
+        .with("field", field)
+        .with("value", bodies::cut(value.into()))
+}
+
+fn too_large() -> Failure {
+    let message = format!("a body has at most {BODY_LIMIT} bytes");
+    Failure::new(ErrorCode::PayloadTooLarge, message).with("limit", BODY_LIMIT)
+}
+
+/// Reads on and drops what comes, so that a client that is still sending hears the answer; as far
+/// as that is cheap.
+async fn drain(body: Body) {
+    let mut chunks = body.into_data_stream();
+    let mut left = 4 * BODY_LIMIT;
+    let reading = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            match left.checked_sub(chunk.len()) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    // Over time: the client has had its chance.
+    drop(tokio::time::timeout(DRAINING, reading).await);
+}
+
+fn is_over_limit(error: &axum::Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if cause.to_string() == "length limit exceeded" {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}

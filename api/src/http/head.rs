@@ -1,0 +1,200 @@
+//! What the head of any request must be (RFC 9110, RFC 9112, RFC 3986), before a route is looked
+//! for. What is wrong is refused here, so that no handler sees half of it.
+
+use std::borrow::Cow;
+
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
+        header::{
+            ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST,
+            TRANSFER_ENCODING,
+        },
+        uri::Authority,
+    },
+    response::{IntoResponse, Response},
+};
+use spice_core::error::ErrorCode;
+
+use crate::http::failure::Failure;
+
+/// The client's name for a command.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Where a client is that comes back to a stream of events.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// What a client would like.
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// Headers with one value.
+const SINGLE: [HeaderName; 5] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    IDEMPOTENCY_KEY,
+    LAST_EVENT_ID,
+];
+/// Headers with a list of values, which may come in parts.
+const LISTS: [HeaderName; 3] = [ACCEPT_LANGUAGE, CONTENT_ENCODING, PREFER];
+
+/// Refuses a head that breaks a rule, and joins the parts of lists.
+pub(crate) fn check(request: &mut Request) -> Result<(), Box<Response>> {
+    let refuse = |failure: Failure| Box::new(failure.into_response());
+    let is_1_0 = request.version() <= Version::HTTP_10;
+    check_target(request).map_err(refuse)?;
+    let headers = request.headers_mut();
+    check_single(headers).map_err(refuse)?;
+    check_host(headers, is_1_0).map_err(refuse)?;
+    check_expectation(headers)?;
+    check_transfer(headers)?;
+    join_lists(headers);
+    Ok(())
+}
+
+fn check_target(request: &Request) -> Result<(), Failure> {
+    let uri = request.uri();
+    if let Some(fault) = fault(uri.path()) {
+        let message = format!("the path {:?} {fault}", uri.path());
+        return Err(Failure::new(ErrorCode::InvalidName, message)
+            .with("field", "path")
+            .with("rule", "percent_encoding")
+            .with("value", uri.path()));
+    }
+    for pair in uri.query().unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (part, text) in [("name", name), ("value", value)] {
+            if let Some(fault) = fault(text) {
+                let message = format!("the query: the {part} in {pair:?} {fault}");
+                return Err(Failure::token(name, "percent_encoding", text, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the percent-encoding of a text.
+fn fault(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let is_broken = |(at, byte): (usize, &u8)| *byte == b'%' && !(digit(at + 1) && digit(at + 2));
+    if bytes.iter().enumerate().any(is_broken) {
+        return Some("has a % without two hexadecimal digits after it; write % itself as %25");
+    }
+    let decoded: Cow<'_, [u8]> = percent_encoding::percent_decode(bytes).into();
+    let is_text = std::str::from_utf8(&decoded).is_ok();
+    (!is_text).then_some("is not UTF-8 when it is decoded")
+}
+
+fn check_single(headers: &HeaderMap) -> Result<(), Failure> {
+    for name in SINGLE {
+        let mut values = headers.get_all(&name).iter().skip(1);
+        if let Some(value) = values.next() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let message = format!("the header {name} is given more than once; give it once");
+            return Err(Failure::token(name.as_str(), "single", &value, message));
+        }
+    }
+    Ok(())
+}
+
+fn check_host(headers: &HeaderMap, is_1_0: bool) -> Result<(), Failure> {
+    let Some(host) = headers.get(HOST) else {
+        if is_1_0 {
+            return Ok(());
+        }
+        let message = "the header Host is missing; HTTP/1.1 demands it";
+        return Err(Failure::token("host", "required", "", message));
+    };
+    let text = host.to_str().unwrap_or_default();
+    let is_authority = text.parse::<Authority>().is_ok() && !text.contains('@');
+    if is_authority || host.is_empty() {
+        return Ok(());
+    }
+    let value = String::from_utf8_lossy(host.as_bytes());
+    let message = format!("the header Host must be a host, or a host and a port, not {value:?}");
+    Err(Failure::token("host", "host", &value, message))
+}
+
+fn check_expectation(headers: &HeaderMap) -> Result<(), Box<Response>> {
+    for value in headers.get_all(EXPECT) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if !value.trim().eq_ignore_ascii_case("100-continue") {
+            let message =
+                format!("the only expectation that can be met is 100-continue, not {value:?}");
+            let failure = Failure::token("expect", "enum", &value, message);
+            return Err(Box::new(
+                failure.into_response_with(StatusCode::EXPECTATION_FAILED),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A body comes in chunks or as a whole, and is not packed on the way.
+fn check_transfer(headers: &HeaderMap) -> Result<(), Box<Response>> {
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if !value.trim().eq_ignore_ascii_case("chunked") {
+            let message =
+                format!("the only Transfer-Encoding that is understood is chunked, not {value:?}");
+            let failure = Failure::token("transfer-encoding", "enum", &value, message);
+            return Err(Box::new(
+                failure.into_response_with(StatusCode::NOT_IMPLEMENTED),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One header in place of several of a list (RFC 9110, 5.3).
+fn join_lists(headers: &mut HeaderMap) {
+    for name in LISTS {
+        let parts: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if parts.len() < 2 {
+            continue;
+        }
+        if let Ok(joined) = HeaderValue::from_bytes(&parts.join(&b", "[..])) {
+            headers.insert(name, joined);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::fault;
+
+    #[test]
+    fn percent_encoding_must_be_whole_and_text() {
+        for right in [
+            "",
+            "a",
+            "%41",
+            "%EA%B0%80",
+            "%ea%b0%80",
+            "a+b",
+            "100%25",
+            "%00",
+        ] {
+            assert_eq!(fault(right), None, "{right}");
+        }
+        for wrong in [
+            "%", "%4", "%zz", "%4z", "a%", "%%41", "%u0041", "%FF", "%EA%B0", "%C0%80",
+        ] {
+            assert!(fault(wrong).is_some(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_has_no_fault(text in any::<String>()) {
+            let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
+            prop_assert_eq!(fault(&encoded.to_string()), None);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The earlier system's query: instances of one class, by conditions that name properties by label
+//! or id. It asks what a list asks, in other words; there is no second way to find things.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::http::StatusCode;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use spice_core::{
+    error::ErrorCode,
+    json::Json,
+    name::PropertyName,
+    ontology::{Class, Schema},
+    port::documents::Search,
+    query::{Filter, INSTANCE_ID, Order, find_property},
+};
+
+use crate::http::{
+    answer::{self, Answer},
+    bodies::objects,
+    branches::bodies::given,
+    call::Call,
+    failure::Failure,
+    lists::{self, Item},
+    shapes::{Anything, Values},
+    wait::Needs,
+};
+
+/// What every result has besides; no property is called so.
+const ALWAYS: [&str; 2] = ["@id", "@type"];
+
+/// `{class_label|class_id, filters?, select?, limit?, offset?, order_by?, order_direction?}`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueryBody {
+    /// The class, by label. Without `select`, values come under the labels of their properties.
+    #[serde(default)]
+    class_label: Option<String>,
+    /// The class, by id, in place of `class_label`. Values come under ids.
+    #[serde(default)]
+    class_id: Option<String>,
+    /// All of them must hold.
+    #[serde(default, deserialize_with = "objects")]
+    filters: Vec<QueryFilter>,
+    /// The properties to answer, by label or id, under the names that are given here; all when
+    /// left out.
+    #[serde(default)]
+    select: Option<Vec<String>>,
+    /// 100 when left out.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<u64>,
+    #[serde(default)]
+    #[schemars(range(max = 100_000))]
+    offset: Option<u64>,
+    /// A property, by label or id; by id of the instance when left out.
+    #[serde(default)]
+    order_by: Option<String>,
+    #[serde(default)]
+    order_direction: Option<Direction>,
+}
+
+/// One condition.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct QueryFilter {
+    /// A property, by label or id.
+    field: String,
+    operator: OperatorWord,
+    /// What to compare with: a list for `in` and `not_in`, nothing for `is_null` and `is_not_null`.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Anything")]
+    value: Option<Json>,
+}
+
+/// What a condition asks.
+#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum OperatorWord {
+    Eq,
+    /// Another value than this one; none is no other.
+    Ne,
+    Gt,
+    Ge,
+    Lt,
+    Le,
+    /// `%` stands for any text, `_` for one character.
+    Like,
+    In,
+    /// None of these values; none at all is not meant.
+    NotIn,
+    /// There is no value.
+    IsNull,
+    IsNotNull,
+}
+
+/// Smallest or largest first.
+#[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Asc,
+    Desc,
+}
+
+/// `{results, total, query}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct QueryAnswer<'a> {
+    /// Each with `@id` (`Class/id`, as references have it), `@type`, and its values.
+    #[schemars(with = "Vec<Values>")]
+    results: Vec<IndexMap<String, Json>>,
+    /// How many there are, on all pages.
+    total: u64,
+    limit: usize,
+    offset: usize,
+    /// The query as it was sent.
+    #[schemars(with = "Values")]
+    query: &'a Json,
+}
+
+/// What an answer shows of an instance.
+enum Shown {
+    /// These, under these names.
+    Selected(Vec<(String, PropertyName)>),
+    /// All that there is, under these names in place of ids.
+    All(HashMap<String, String>),
+}
+
+pub(crate) async fn query(mut call: Call) -> Answer {
+    call.database()?;
+    call.branch()?;
+    let (body, written): (QueryBody, Json) = call.json_as_written().await?;
+    let (limit, offset) = window(&call, &body)?;
+    let reading = call.reading(Needs::DOCUMENTS).await?;
+    let schema = reading.schema(&call.api).await?;
+    let class = class(&call, &schema, &body)?;
+    let search = Search {
+        class: class.id.clone(),
+        text: None,
+        filters: filters(&call, class, &body.filters)?,
+        order: order(&call, class, &body)?,
+        cursor: None,
+        offset,
+        limit,
+    };
+    let shown = shown(&call, class, &body)?;
+    let found = lists::find(&call, &reading, search, None).await?;
+    let results = found.items.iter().map(|item| row(class, &shown, item));
+    let answer = QueryAnswer {
+        results: results.collect::<Result<_, _>>()?,
+        total: found.total,
+        limit,
+        offset,
+        query: &written,
+    };
+    answer::json(StatusCode::OK, &answer)
+}
+
+fn window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
+    let within = |field: &str, given: Option<u64>, usual: u64, least: u64, most: u64| {
+        let number = given.unwrap_or(usual);
+        let message = format!("{field} must be from {least} to {most}, not {number}");
+        let number = usize::try_from(number).ok();
+        let fits = number.filter(|it| (least..=most).contains(&(*it as u64)));
+        fits.ok_or_else(|| call.shape_of(field, "range", given.into(), message))
+    };
+    Ok((
+        within("limit", body.limit, lists::USUAL_LIMIT, 1, lists::LIMIT)?,
+        within("offset", body.offset, 0, 0, lists::OFFSET)?,
+    ))
+}
+
+fn class<'schema>(
+    call: &Call,
+    schema: &'schema Schema,
+    body: &QueryBody,
+) -> Result<&'schema Arc<Class>, Failure> {
+    let find = |field: &str, name: &String| {
+        schema.resolve(name).ok_or_else(|| {
+            let known: Vec<&str> = schema.iter_declared().map(|it| it.id.as_str()).collect();
+            let message = format!("there is no class {name:?} on this branch");
+            invalid(field, message)
+                .with("value", name.as_str())
+                .with("classes", known)
+        })
+    };
+    match (&body.class_label, &body.class_id) {
+        (None, None) => {
+            let message =
+                "class_label is missing: a query names its class by class_label or class_id";
+            Err(call.shape_of("class_label", "required", Value::Null, message))
+        }
+        (Some(label), None) => find("class_label", label),
+        (None, Some(id)) => find("class_id", id),
+        (Some(label), Some(id)) => {
+            let class = find("class_id", id)?;
+            if find("class_label", label)?.id == class.id {
+                return Ok(class);
+            }
+            let message = format!("class_label {label:?} and class_id {id:?} are two classes");
+            Err(invalid("class_label", message))
+        }
+    }
+}
+
+fn filters(call: &Call, class: &Class, given: &[QueryFilter]) -> Result<Vec<Filter>, Failure> {
+    let mut filters = Vec::with_capacity(given.len());
+    for (index, filter) in given.iter().enumerate() {
+        let condition = condition(call, index, filter)?;
+        filters.extend(Filter::parse(class, &filter.field, &condition)?);
+    }
+    Ok(filters)
+}
+
+/// A condition as a list's `filter` has it.
+fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Failure> {
+    let wrong = |rule: &str, value: Value, message: &str| {
+        let field = format!("filters[{index}].value");
+        let message = format!("{field} {message}");
+        Err(call.shape_of(&field, rule, value, message))
+    };
+    let operator = match filter.operator {
+        OperatorWord::IsNull => "is_null",
+        OperatorWord::IsNotNull => "is_not_null",
+        OperatorWord::Eq => "eq",
+        OperatorWord::Ne => "ne",
+        OperatorWord::Gt => "gt",
+        OperatorWord::Ge => "gte",
+        OperatorWord::Lt => "lt",
+        OperatorWord::Le => "lte",
+        OperatorWord::Like => "like",
+        OperatorWord::In => "in",
+        OperatorWord::NotIn => "not_in",
+    };
+    let given = filter.value.as_ref().filter(|value| !value.is_null());
+    match (operator, given) {
+        ("is_null" | "is_not_null", Some(value)) => {
+            let message = "must be left out: the operator looks for no value";
+            wrong("exclusive", value.to_value(), message)
+        }
+        ("is_null", None) => Ok(json!({"exists": false}).into()),
+        ("is_not_null", None) => Ok(json!({"exists": true}).into()),
+        (_, None) => {
+            let message = "is missing; for what has no value, there is the operator is_null";
+            wrong("required", Value::Null, message)
+        }
+        (operator, Some(value)) => Ok(Json::of(&IndexMap::from([(operator, value)]))?),
+    }
+}
+
+fn order(call: &Call, class: &Class, body: &QueryBody) -> Result<Option<Order>, Failure> {
+    let descending = body.order_direction == Some(Direction::Desc);
+    match body.order_by.as_deref() {
+        Some("") => {
+            let message = "order_by must be a property, by label or id";
+            Err(call.shape_of("order_by", "minLength", "".into(), message))
+        }
+        Some(key) => Ok(Some(Order::by(class, key, descending)?)),
+        None if descending => Ok(Some(Order::by(class, INSTANCE_ID, true)?)),
+        None => Ok(None),
+    }
+}
+
+fn shown(call: &Call, class: &Class, body: &QueryBody) -> Result<Shown, Failure> {
+    if let Some(select) = &body.select {
+        let mut selected = Vec::with_capacity(select.len());
+        for key in select.iter().filter(|key| !ALWAYS.contains(&key.as_str())) {
+            let (property, _) = find_property(class, key)?;
+            selected.push((key.clone(), property));
+        }
+        return Ok(Shown::Selected(selected));
+    }
+    if body.class_id.is_some() {
+        return Ok(Shown::All(HashMap::new()));
+    }
+    Ok(Shown::All(labels(class, call.language())))
+}
+
+/// The label of each property that no other one has, in a language.
+fn labels(class: &Class, language: Option<&str>) -> HashMap<String, String> {
+    let properties = class.properties().iter();
+    let properties = properties.map(|it| (it.name.as_str(), it.label.get(language)));
+    let relationships = class.relationships().iter();
+    let relationships = relationships.map(|it| (it.predicate.as_str(), it.label.get(language)));
+    let all: Vec<(&str, &str)> = properties.chain(relationships).collect();
+    let is_clear = |name: &str, label: &str| {
+        let mut others = all.iter().filter(|(other, _)| *other != name);
+        !label.starts_with('@') && others.all(|(other, theirs)| *other != label && *theirs != label)
+    };
+    all.iter()
+        .filter(|(name, label)| is_clear(name, label))
+        .map(|(name, label)| ((*name).to_owned(), (*label).to_owned()))
+        .collect()
+}
+
+fn row(class: &Class, shown: &Shown, item: &Item) -> Result<IndexMap<String, Json>, Failure> {
+    let data = item.data().map(Json::read::<IndexMap<String, Json>>);
+    let mut data = data.transpose()?.unwrap_or_default();
+    let [id, kind] = ALWAYS.map(str::to_owned);
+    let mut row = IndexMap::with_capacity(data.len() + 2);
+    row.insert(id, Json::of(&format!("{}/{}", class.id, item.id()))?);
+    row.insert(kind, Json::of(class.id.as_str())?);
+    match shown {
+        Shown::All(names) => {
+            row.extend(data.drain(..).map(|(property, value)| {
+                let name = names.get(&property).cloned();
+                (name.unwrap_or(property), value)
+            }));
+        }
+        Shown::Selected(selected) => {
+            for (name, property) in selected {
+                let value = match property.as_str() {
+                    INSTANCE_ID => Json::of(item.id())?,
+                    property => data.get(property).cloned().unwrap_or_else(Json::null),
+                };
+                row.insert(name.clone(), value);
+            }
+        }
+    }
+    Ok(row)
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> Failure {
+    Failure::new(ErrorCode::InvalidQuery, message).with("field", field)
+}

@@ -1,0 +1,97 @@
+//! Connections over a pipe and a clock that stands still until it is moved.
+
+use std::time::Duration;
+
+use axum::{Router, routing::get};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    task::JoinHandle,
+    time::{Instant, advance},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Timeouts, connection};
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// A client at one end, the connection at the other.
+fn connect() -> (DuplexStream, JoinHandle<()>) {
+    let (client, server) = duplex(4096);
+    let router = Router::new().route("/", get(async || "ok"));
+    let ending = CancellationToken::new();
+    let serving = connection(server, router, Timeouts::default(), ending);
+    (client, tokio::spawn(serving))
+}
+
+async fn ask(client: &mut DuplexStream) {
+    client.write_all(REQUEST.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"ok") {
+        let mut bytes = [0; 512];
+        let read = client.read(&mut bytes).await.unwrap();
+        assert!(read > 0, "the connection is closed");
+        answer.extend_from_slice(&bytes[..read]);
+    }
+}
+
+/// The time until the server closes the connection.
+async fn closed_after(client: &mut DuplexStream) -> Duration {
+    let start = Instant::now();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"", "{}", String::from_utf8_lossy(&rest));
+    start.elapsed()
+}
+
+/// Within a tick of the clock.
+fn about(seconds: u64, actual: Duration) {
+    let expected = Duration::from_secs(seconds);
+    let difference = actual.abs_diff(expected);
+    assert!(difference < Duration::from_millis(10), "{actual:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_stays_open_for_90_s_after_each_answer() {
+    let (mut client, _serving) = connect();
+    for _ in 0..3 {
+        ask(&mut client).await;
+        advance(Duration::from_secs(89)).await;
+    }
+    ask(&mut client).await;
+    about(90, closed_after(&mut client).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_has_30_s_from_its_first_byte_however_slowly_it_comes() {
+    let (mut client, _serving) = connect();
+    ask(&mut client).await;
+    advance(Duration::from_secs(80)).await;
+    let start = Instant::now();
+    let mut bytes = REQUEST.bytes().cycle();
+    while client.write_all(&[bytes.next().unwrap()]).await.is_ok() {
+        advance(Duration::from_secs(2)).await;
+    }
+    let lasted = start.elapsed();
+    assert!(lasted <= Duration::from_secs(36), "{lasted:?}");
+    assert!(lasted >= Duration::from_secs(28), "{lasted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_and_says_nothing_has_30_s() {
+    let (mut client, _serving) = connect();
+    about(30, closed_after(&mut client).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_an_answer_does_not_count() {
+    let (mut client, server) = duplex(4096);
+    let slow = get(async || {
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        "ok"
+    });
+    let router = Router::new().route("/", slow);
+    let ending = CancellationToken::new();
+    tokio::spawn(connection(server, router, Timeouts::default(), ending));
+    ask(&mut client).await;
+    ask(&mut client).await;
+}
