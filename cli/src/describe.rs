@@ -9,6 +9,7 @@ use serde_json::{json, value::RawValue};
 use spice_client::Read;
 
 use crate::{
+    classes,
     failure::usage,
     get::Kind,
     output::{self, cell, maybe, written},
@@ -151,9 +152,8 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
     if !session.is_table() {
         return output::document(session.format, &instance);
     }
-    let definition = client.class(database, &instance.class_id, &read).await?;
+    let (definition, _) = classes::find(session, &instance.class_id, &read).await?;
     let data = output::values(Some(&instance.data))?;
-    let predicates = class::relationships(&definition);
     output::pairs(&[
         (
             "Instance",
@@ -166,7 +166,10 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
         ("Created", maybe(instance.created_at.as_deref())),
         ("Updated", maybe(instance.updated_at.as_deref())),
     ])?;
-    let is_reference = |name: &String| predicates.iter().any(|known| known.predicate == *name);
+    let is_reference = |name: &String| {
+        let mut relationships = definition.relationships().iter();
+        relationships.any(|known| known.predicate.as_str() == name)
+    };
     let (references, values): (Vec<_>, Vec<_>) =
         data.iter().partition(|(name, _)| is_reference(name));
     output::heading("Properties")?;

@@ -1,24 +1,24 @@
 //! `spice export`: instances as NDJSON or CSV, page by page in constant memory; the ontology as
-//! JSON. What goes to a file can be gone on with where it stopped.
+//! JSON. What goes to a file can be gone on with where it stopped. An import of what was exported
+//! gives the same instances, ids included.
 
 mod sink;
+mod table;
+#[cfg(test)]
+mod tests;
+mod walk;
 
-use std::{path::PathBuf, pin::pin, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, ValueEnum};
-use futures::TryStreamExt;
-use serde::Deserialize;
-use serde_json::{Map, Value, json, value::RawValue};
-use spice_client::{Read, Select};
+use serde_json::{json, value::RawValue};
+use spice_client::{InstancePage, Read, Select};
+use spice_core::ontology::{Class, Schema};
 use tokio_util::sync::CancellationToken;
 
-use self::sink::Sink;
+use self::{sink::Sink, table::Table, walk::Walk};
 use crate::{
-    dev::end_on_signal,
-    failure::{Usage, usage},
-    get::conditions,
-    output,
-    session::Session,
+    classes, dev::end_on_signal, failure::usage, get::conditions, output, session::Session,
     settings::Place,
 };
 
@@ -35,7 +35,10 @@ Examples:
   spice export -d flights --to flights.ndjson --resume
   spice export -d flights --ontology > ontology.json
 
-A line of NDJSON is an instance as the api shows it: its values are in `data`.")]
+A line of NDJSON is an instance as the api shows it: its values are in `data`. `spice import` reads
+both formats back: the same instances, with the same ids. In CSV the column `_id` has the id where no
+primary key makes it, and `_exact` has, as a JSON object, the values that their own cells cannot carry,
+such as an empty text; both are there when needed.")]
 pub(crate) struct Options {
     /// Only this class.
     #[arg(short, long, value_name = "CLASS")]
@@ -66,7 +69,7 @@ pub(crate) struct Options {
 enum Shape {
     /// One instance a line.
     Ndjson,
-    /// One property a column; of one class.
+    /// One property a column, those of the class's parents too; of one class.
     Csv,
 }
 
@@ -82,151 +85,121 @@ async fn export(
     options: &Options,
     ending: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-    let database = session.database()?;
     let read = session.read(options.as_of.as_deref());
-    if options.format == Shape::Csv && options.class.is_none() {
-        return Err(usage("CSV has one class: name it with --class"));
-    }
-    let classes = match &options.class {
-        Some(class) => vec![session.client.class(database, class, &read).await?],
-        None => session.client.classes(database, &read).await?,
-    };
-    let what = json!({
-        "server": session.client.server(), "database": database, "branch": session.branch,
-        "as_of": options.as_of, "class": options.class, "filter": options.filter,
-        "format": format!("{:?}", options.format),
-    });
-    let mut sink = Sink::open(options.to.as_deref(), options.resume, &what)?;
     if options.ontology {
-        sink.write(&serde_json::to_string_pretty(&json!({"classes": classes}))?)?;
-        sink.finish()?;
-        return Ok(ExitCode::SUCCESS);
+        return ontology(session, options, &read).await;
     }
-    for (index, class) in classes.iter().enumerate() {
-        if index < sink.state.class {
-            continue;
-        }
-        if !class_out(session, options, &read, class, &mut sink, ending).await? {
-            sink.keep()?;
-            let again = options
-                .to
-                .as_ref()
-                .map_or("", |_| "; --resume goes on here");
-            output::note(format!(
-                "stopped after {} instances{again}",
-                sink.state.rows
-            ));
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
-        sink.state.class = index + 1;
-        sink.state.cursor = None;
+    let (class, schema) = chosen(session, options, &read).await?;
+    let ids = match &class {
+        Some(class) => vec![class.id.to_string()],
+        None => schema.iter().map(|class| class.id.to_string()).collect(),
+    };
+    let mut sink = open(session, options, Walk::new(ids))?;
+    let select = Select {
+        filter: conditions(&options.filter, class.as_deref())?,
+        limit: Some(PAGE),
+        ..Select::default()
+    };
+    if !copy(session, &read, &select, &mut sink, ending).await? {
+        let again = if options.to.is_some() {
+            "; --resume goes on here"
+        } else {
+            ""
+        };
+        let rows = sink.state.rows;
+        output::note(format!("stopped after {rows} instances{again}"));
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     let rows = sink.state.rows;
-    sink.finish()?;
+    match class.filter(|_| options.format == Shape::Csv) {
+        Some(class) => write_table(&schema, &class, sink)?,
+        None => sink.finish()?,
+    }
     output::note(format!("{rows} instances"));
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a line needs of an instance.
-#[derive(Deserialize)]
-struct Row {
-    instance_id: String,
-    data: output::Values,
-}
-
-/// Writes the instances of a class; false: interrupted.
-async fn class_out(
+/// The class that is exported, if it is one, and the classes of the branch.
+async fn chosen(
     session: &Session,
     options: &Options,
     read: &Read,
-    class: &Map<String, Value>,
+) -> anyhow::Result<(Option<Arc<Class>>, Schema)> {
+    if let Some(class) = &options.class {
+        let (class, schema) = classes::find(session, class, read).await?;
+        return Ok((Some(class), schema));
+    }
+    if options.format == Shape::Csv {
+        return Err(usage("CSV has one class: name it with --class"));
+    }
+    let database = session.database()?;
+    Ok((None, classes::fetch(&session.client, database, read).await?))
+}
+
+fn open(session: &Session, options: &Options, walk: Walk) -> anyhow::Result<Sink> {
+    let what = json!({
+        "server": session.client.server(), "database": session.database()?,
+        "branch": session.branch, "as_of": options.as_of, "class": options.class,
+        "filter": options.filter, "format": format!("{:?}", options.format),
+    });
+    let is_table = options.format == Shape::Csv;
+    Sink::open(options.to.as_deref(), is_table, options.resume, &what, walk)
+}
+
+/// The classes as they were written.
+async fn ontology(session: &Session, options: &Options, read: &Read) -> anyhow::Result<ExitCode> {
+    let database = session.database()?;
+    let classes = session.client.class_definitions(database, read).await?;
+    let classes: Vec<&str> = classes.iter().map(|class| class.get()).collect();
+    let text = format!("{{\"classes\": [\n{}\n]}}", classes.join(",\n"));
+    match &options.to {
+        Some(path) => sink::replace(path, |out| Ok(writeln!(out, "{text}")?))?,
+        None => output::line(text)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Copies every instance, page by page; false: interrupted.
+async fn copy(
+    session: &Session,
+    read: &Read,
+    select: &Select,
     sink: &mut Sink,
     ending: &CancellationToken,
 ) -> anyhow::Result<bool> {
-    let Some(id) = class.get("id").and_then(Value::as_str) else {
-        return Err(Usage("a class without an id".to_owned()).into());
-    };
-    let columns = columns(class);
-    if options.format == Shape::Csv && sink.is_empty() {
-        sink.write(&csv_line(columns.iter().map(String::as_str))?)?;
-    }
-    let select = Select {
-        filter: conditions(&options.filter, Some(class))?,
-        limit: Some(PAGE),
-        cursor: sink.state.cursor.clone(),
-        ..Select::default()
-    };
-    let mut pages = pin!(session.client.instance_pages::<Box<RawValue>>(
-        session.database()?,
-        id,
-        select,
-        read
-    ));
-    loop {
+    let database = session.database()?;
+    while let Some((class, select)) = sink.state.walk.next(select) {
+        let client = &session.client;
+        let page = client.instance_page::<Box<RawValue>>(database, class, &select, read);
         let page = tokio::select! {
-            page = pages.try_next() => page?,
+            page = page => page?,
             () = ending.cancelled() => return Ok(false),
         };
-        let Some(page) = page else {
-            return Ok(true);
-        };
-        for instance in &page.instances {
-            match options.format {
-                Shape::Ndjson => sink.write(instance.get())?,
-                Shape::Csv => sink.write(&csv_row(&columns, instance)?)?,
-            }
-        }
-        sink.state.rows += page.instances.len() as u64;
-        sink.state.cursor.clone_from(&page.cursor);
-        sink.keep()?;
+        take(sink, &select, &page)?;
     }
+    Ok(true)
 }
 
-/// The columns of a class: its id where no property is it, its properties, its relationships.
-fn columns(class: &Map<String, Value>) -> Vec<String> {
-    let entries = |key: &str| {
-        let list = class.get(key).and_then(Value::as_array);
-        list.into_iter().flatten().collect::<Vec<_>>()
-    };
-    let is_key = |property: &&Value| {
-        property["primaryKey"] == Value::Bool(true) || property["primary_key"] == Value::Bool(true)
-    };
-    let (properties, relationships) = (entries("properties"), entries("relationships"));
-    let has_key = properties.iter().any(is_key);
-    let mut columns: Vec<String> = Vec::new();
-    if !has_key {
-        columns.push(ID.to_owned());
+/// Writes a page, and only then notes that it is written and what comes next.
+fn take(sink: &mut Sink, asked: &Select, page: &InstancePage<Box<RawValue>>) -> anyhow::Result<()> {
+    for instance in &page.instances {
+        sink.write(instance.get())?;
     }
-    let names = properties.iter().map(|property| &property["name"]);
-    let predicates = relationships.iter().map(|it| &it["predicate"]);
-    columns.extend(
-        names
-            .chain(predicates)
-            .filter_map(Value::as_str)
-            .map(str::to_owned),
-    );
-    columns
+    sink.state.rows += page.instances.len() as u64;
+    sink.state.walk.pass(asked, page);
+    sink.keep()
 }
 
-/// The column of the id, where no property is it.
-const ID: &str = "instance_id";
-
-fn csv_row(columns: &[String], instance: &RawValue) -> anyhow::Result<String> {
-    let row: Row = serde_json::from_str(instance.get())?;
-    let cells = columns.iter().map(|column| match row.data.get(column) {
-        None if column == ID => row.instance_id.clone(),
-        None => String::new(),
-        Some(value) => output::written(value),
-    });
-    csv_line(cells)
-}
-
-fn csv_line<T: AsRef<[u8]>>(cells: impl Iterator<Item = T>) -> anyhow::Result<String> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::Any(b'\n'))
-        .from_writer(Vec::new());
-    writer.write_record(cells)?;
-    let mut line = writer.into_inner()?;
-    line.pop();
-    Ok(String::from_utf8(line)?)
+/// Writes what was copied as CSV: its columns are known when all of it is there.
+fn write_table(schema: &Schema, class: &Class, mut sink: Sink) -> anyhow::Result<()> {
+    let table = Table::survey(schema, class, sink.lines()?)?;
+    let lines = sink.lines()?;
+    sink.replace(|out| table.write(lines, out))?;
+    let exact = table.rows_with_exact();
+    if exact > 0 {
+        output::note(format!(
+            "{exact} instances have values that a cell cannot carry; they are in the column _exact as JSON"
+        ));
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod batch;
 mod convert;
+mod exact;
 mod journal;
 mod options;
 mod plan;
@@ -17,7 +18,7 @@ mod source;
 mod summary;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
 
@@ -25,7 +26,6 @@ use spice_client::Retries;
 use tokio::{sync::mpsc, task::block_in_place};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::options::Options;
 use self::{
     batch::{Batch, Batches},
     options::OnError,
@@ -33,6 +33,9 @@ use self::{
     session::Session,
     source::Source,
     target::Target,
+};
+pub(crate) use self::{
+    convert::Kind, exact::shown, options::Options, plan::Reserved, row::read_cell,
 };
 use crate::{dev::end_on_signal, session::Session as Connection};
 

@@ -2,6 +2,7 @@
 mod apply;
 mod audit;
 mod branch;
+mod classes;
 mod completion;
 mod config;
 mod dead_letters;

@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::{Map, Value};
 use spice_client::{GraphAnswer, GraphQuery};
 
 use crate::{
+    classes,
     failure::usage,
     get::conditions,
     output::{self, cell},
@@ -111,8 +111,9 @@ async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<Grap
             .push(condition.to_owned());
     }
     let mut filters = BTreeMap::new();
+    let read = session.read(options.as_of.as_deref());
     for (class, texts) in by_class {
-        let definition = definition(session, options, &class).await?;
+        let (definition, _) = classes::find(session, &class, &read).await?;
         if let Some(filter) = conditions(&texts, Some(&definition))? {
             filters.insert(class, filter);
         }
@@ -126,18 +127,6 @@ async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<Grap
         hops,
         ..GraphQuery::default()
     })
-}
-
-async fn definition(
-    session: &Session,
-    options: &Options,
-    class: &str,
-) -> anyhow::Result<Map<String, Value>> {
-    let read = session.read(options.as_of.as_deref());
-    Ok(session
-        .client
-        .class(session.database()?, class, &read)
-        .await?)
 }
 
 fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {

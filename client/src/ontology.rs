@@ -1,7 +1,7 @@
 //! Classes. A class is a JSON object, kept as it was written.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{Accepted, Client, Error, Read, Write, calls, commands::Enveloped};
 
@@ -10,11 +10,11 @@ const PAGE: usize = 1_000;
 
 /// `GET /databases/{db}/ontology/list`
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ClassList {
+pub struct ClassList<T = Map<String, Value>> {
     /// How many there are in all.
     pub total: u64,
     /// Those of this page, each as it was written and with what the log says of it.
-    pub ontologies: Vec<Map<String, Value>>,
+    pub ontologies: Vec<T>,
     /// What this client has no name for.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -44,14 +44,14 @@ impl SchemaFormat {
 }
 
 impl Client {
-    /// One page of the classes of a branch.
-    pub async fn class_page(
+    /// One page of the classes of a branch, each read as `T`.
+    pub async fn class_page<T: DeserializeOwned>(
         &self,
         database: &str,
         read: &Read,
         limit: usize,
         offset: usize,
-    ) -> Result<ClassList, Error> {
+    ) -> Result<ClassList<T>, Error> {
         self.call(&calls::LIST_CLASSES, &[database])
             .read(read)
             .query("limit", &limit.to_string())
@@ -66,6 +66,23 @@ impl Client {
         database: &str,
         read: &Read,
     ) -> Result<Vec<Map<String, Value>>, Error> {
+        self.all_classes(database, read).await
+    }
+
+    /// All classes of a branch as text, with every number as it was written.
+    pub async fn class_definitions(
+        &self,
+        database: &str,
+        read: &Read,
+    ) -> Result<Vec<Box<RawValue>>, Error> {
+        self.all_classes(database, read).await
+    }
+
+    async fn all_classes<T: DeserializeOwned>(
+        &self,
+        database: &str,
+        read: &Read,
+    ) -> Result<Vec<T>, Error> {
         let mut classes = Vec::new();
         loop {
             let page = self.class_page(database, read, PAGE, classes.len()).await?;

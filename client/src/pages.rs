@@ -19,7 +19,7 @@ impl Client {
                 return Ok(None);
             };
             let page: InstancePage<T> = self.instance_page(database, class, &select, read).await?;
-            let next = following(&select, &page);
+            let next = select.following(&page);
             Ok(Some((page, next)))
         })
     }
@@ -38,20 +38,24 @@ impl Client {
     }
 }
 
-/// What to ask for next. A list of the past in an order of its own has no cursor: it cannot change
-/// and is paged by offset.
-fn following<T>(select: &Select, page: &InstancePage<T>) -> Option<Select> {
-    if let Some(cursor) = &page.cursor {
-        return Some(Select {
-            cursor: Some(cursor.clone()),
-            offset: None,
-            ..select.clone()
-        });
+impl Select {
+    /// What to ask for after a page; none: it was the last. A list of the past in an order of its
+    /// own has no cursor: it cannot change and is paged by offset.
+    #[must_use]
+    pub fn following<T>(&self, page: &InstancePage<T>) -> Option<Self> {
+        if let Some(cursor) = &page.cursor {
+            return Some(Self {
+                cursor: Some(cursor.clone()),
+                offset: None,
+                ..self.clone()
+            });
+        }
+        let seen = self.offset.unwrap_or(0) + page.instances.len();
+        let more =
+            self.cursor.is_none() && !page.instances.is_empty() && (seen as u64) < page.total;
+        more.then(|| Self {
+            offset: Some(seen),
+            ..self.clone()
+        })
     }
-    let seen = select.offset.unwrap_or(0) + page.instances.len();
-    let more = select.cursor.is_none() && !page.instances.is_empty() && (seen as u64) < page.total;
-    more.then(|| Select {
-        offset: Some(seen),
-        ..select.clone()
-    })
 }

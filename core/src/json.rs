@@ -166,7 +166,7 @@ pub type Properties = IndexMap<PropertyName, Json>;
 
 /// The fields of an object, in the order written, repeated keys included; nothing for any other
 /// value.
-pub(crate) fn entries(json: &Json) -> Option<Vec<(String, Json)>> {
+pub fn entries(json: &Json) -> Option<Vec<(String, Json)>> {
     struct Entries(Vec<(String, Json)>);
 
     impl<'de> Deserialize<'de> for Entries {

@@ -12,6 +12,8 @@ mod branches;
 mod calls;
 #[path = "cli/failures.rs"]
 mod failures;
+#[path = "cli/gate.rs"]
+mod gate;
 #[path = "cli/keys.rs"]
 mod keys;
 #[path = "cli/leaving.rs"]
@@ -20,6 +22,8 @@ mod leaving;
 mod numbers;
 #[path = "cli/reading.rs"]
 mod reading;
+#[path = "cli/round_trip.rs"]
+mod round_trip;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/shell.rs"]

@@ -1,47 +1,28 @@
-//! A class for a person.
+//! A class for a person: with what it has from its parents.
 
-use serde_json::{Map, Value};
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::Value;
+use spice_core::{
+    json::Json,
+    name::PropertyName,
+    ontology::{Class, PropertyType},
+};
 
 use crate::{
+    classes::{self, Fields, Member},
     get::label,
     output::{self, cell},
     session::Session,
 };
 
-/// What a class says of a relationship.
-pub(super) struct Relationship {
-    pub(super) predicate: String,
-    target: String,
-    cardinality: String,
-}
-
-/// The relationships of a class, those that are written as properties as well.
-pub(super) fn relationships(class: &Map<String, Value>) -> Vec<Relationship> {
-    let entries = |key: &str| {
-        let list = class.get(key).and_then(Value::as_array);
-        list.into_iter().flatten().collect::<Vec<_>>()
-    };
-    let text = |entry: &Value, key: &str| entry.get(key).map(cell).unwrap_or_default();
-    let mut found: Vec<Relationship> = entries("relationships")
-        .iter()
-        .map(|entry| Relationship {
-            predicate: text(entry, "predicate"),
-            target: text(entry, "target"),
-            cardinality: text(entry, "cardinality"),
-        })
-        .collect();
-    let links = entries("properties");
-    let links = links.iter().filter(|entry| is_link(entry));
-    found.extend(links.map(|entry| Relationship {
-        predicate: text(entry, "name"),
-        target: [text(entry, "target"), text(entry, "linkTarget")].concat(),
-        cardinality: text(entry, "cardinality"),
-    }));
-    found
-}
-
-fn is_link(property: &Value) -> bool {
-    property["type"] == "link" || property["isRelationship"] == true
+/// A member as a document shows it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    fields: &'a Fields,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inherited_from: Option<&'a str>,
 }
 
 pub(super) async fn describe(
@@ -51,58 +32,148 @@ pub(super) async fn describe(
 ) -> anyhow::Result<()> {
     let database = session.database()?;
     let read = session.read(as_of);
-    let class = session.client.class(database, name, &read).await?;
+    let (class, schema) = classes::find(session, name, &read).await?;
+    let members = classes::members(&schema, &class);
     if !session.is_table() {
-        return output::document(session.format, &class);
+        return output::document(session.format, &document(&class, &members)?);
     }
-    let text = |key: &str| class.get(key).map(label).unwrap_or_default();
+    let fields: Fields = class.definition.read()?;
+    let text = |key: &str| fields.get(key).map(shown).unwrap_or_default();
     output::pairs(&[
         ("Class", text("id")),
         ("Label", text("label")),
         ("Description", text("description")),
         ("Parent", text("parent_class")),
         ("Abstract", text("abstract")),
+        ("More keys", more_keys(&class)),
         ("Database", database.to_owned()),
         ("Branch", session.branch.clone()),
         ("Sequence", text("event_sequence")),
         ("Updated", text("updated_at")),
     ])?;
-    let properties = class.get("properties").and_then(Value::as_array);
-    let rows: Vec<_> = properties
-        .into_iter()
-        .flatten()
-        .filter(|property| !is_link(property))
-        .map(property_row)
-        .collect();
+    let is_inherited = members.values().any(|it| it.declared_by != class.id);
+    let from = is_inherited.then_some("FROM");
+    let (relationships, properties): (Vec<_>, Vec<_>) = members
+        .iter()
+        .partition(|(name, _)| class.property_type(name) == Some(PropertyType::Link));
     output::heading("Properties")?;
-    output::table(&["NAME", "TYPE", "LABEL", "RULES"], &rows)?;
-    let rows: Vec<_> = relationships(&class)
+    let rows = properties.iter().map(|(_, it)| property_row(it));
+    let rows = with_origin(&class, &properties, rows, is_inherited);
+    let head: Vec<&str> = ["NAME", "TYPE", "LABEL", "RULES"]
         .into_iter()
-        .map(|it| vec![it.predicate, it.target, it.cardinality])
+        .chain(from)
         .collect();
-    if !rows.is_empty() {
+    output::table(&head, &rows)?;
+    if !relationships.is_empty() {
         output::heading("Relationships")?;
-        output::table(&["PREDICATE", "TARGET", "CARDINALITY"], &rows)?;
+        let rows = relationships.iter().map(|(_, it)| relationship_row(it));
+        let rows = with_origin(&class, &relationships, rows, is_inherited);
+        let head = ["PREDICATE", "TARGET", "CARDINALITY"]
+            .into_iter()
+            .chain(from);
+        output::table(&head.collect::<Vec<_>>(), &rows)?;
     }
     Ok(())
 }
 
-fn property_row(property: &Value) -> Vec<String> {
-    let text = |key: &str| property.get(key).map(label).unwrap_or_default();
+/// The class as it was written, but with the members of its parents among its own.
+fn document(
+    class: &Class,
+    members: &IndexMap<PropertyName, Member>,
+) -> anyhow::Result<IndexMap<String, Json>> {
+    let mut fields: Fields = class.definition.read()?;
+    for (list, key) in [("properties", "name"), ("relationships", "predicate")] {
+        let of_list = members.values().filter(|it| it.fields.contains_key(key));
+        let shown: Vec<Shown<'_>> = of_list
+            .map(|it| Shown {
+                fields: &it.fields,
+                inherited_from: (it.declared_by != class.id).then(|| it.declared_by.as_str()),
+            })
+            .collect();
+        if fields.contains_key(list) || !shown.is_empty() {
+            fields.insert(list.to_owned(), Json::of(&shown)?);
+        }
+    }
+    Ok(fields)
+}
+
+fn more_keys(class: &Class) -> String {
+    if class.allows_additional_properties() {
+        return "allowed".to_owned();
+    }
+    String::new()
+}
+
+/// The rows, with the class behind each that declares it where one is inherited.
+fn with_origin(
+    class: &Class,
+    members: &[(&PropertyName, &Member)],
+    rows: impl Iterator<Item = Vec<String>>,
+    is_inherited: bool,
+) -> Vec<Vec<String>> {
+    let origin = |member: &Member| {
+        let from = (member.declared_by != class.id).then_some(&member.declared_by);
+        from.map(ToString::to_string).unwrap_or_default()
+    };
+    let rows = rows.zip(members).map(|(mut row, (_, member))| {
+        row.extend(is_inherited.then(|| origin(member)));
+        row
+    });
+    rows.collect()
+}
+
+/// A value of a definition in a cell: numbers as they were written, a label in one language.
+fn shown(value: &Json) -> String {
+    match value.as_str().as_bytes().first() {
+        Some(b'{' | b'"') => label(&value.to_value()),
+        _ => cell_of(value),
+    }
+}
+
+fn cell_of(value: &Json) -> String {
+    match value.as_string() {
+        Some(text) => cell(&Value::from(text)),
+        None if value.is_null() => String::new(),
+        None => value.as_str().to_owned(),
+    }
+}
+
+fn relationship_row(member: &Member) -> Vec<String> {
+    let text = |key: &str| member.fields.get(key).map(shown).unwrap_or_default();
+    let of_items = || {
+        let items: Fields = member.fields.get("items")?.read().ok()?;
+        let target = items.get("linkTarget").or_else(|| items.get("target"))?;
+        Some(shown(target))
+    };
+    let target = [text("target"), text("linkTarget")].concat();
+    let target = if target.is_empty() {
+        of_items().unwrap_or_default()
+    } else {
+        target
+    };
+    vec![
+        [text("predicate"), text("name")].concat(),
+        target,
+        text("cardinality"),
+    ]
+}
+
+fn property_row(member: &Member) -> Vec<String> {
+    let text = |key: &str| member.fields.get(key).map(shown).unwrap_or_default();
     let mut rules = Vec::new();
-    let holds = |key: &str| property.get(key) == Some(&Value::Bool(true));
+    let holds = |key: &str| text(key) == "true";
     if holds("primaryKey") || holds("primary_key") {
         rules.push("primary key".to_owned());
     }
     if holds("required") {
         rules.push("required".to_owned());
     }
-    if let Some(Value::Object(constraints)) = property.get("constraints") {
-        let each = constraints.iter();
-        rules.extend(each.map(|(rule, value)| format!("{rule} {}", cell(value))));
-    }
-    if let Some(default) = property.get("default").filter(|it| !it.is_null()) {
-        rules.push(format!("default {}", cell(default)));
+    let constraints = member.fields.get("constraints");
+    let constraints = constraints.and_then(|it| it.read::<Fields>().ok());
+    let constraints = constraints.iter().flatten();
+    rules.extend(constraints.map(|(rule, value)| format!("{rule} {}", cell_of(value))));
+    if let Some(default) = member.fields.get("default").filter(|it| !it.is_null()) {
+        rules.push(format!("default {}", cell_of(default)));
     }
     vec![text("name"), text("type"), text("label"), rules.join(", ")]
 }

@@ -1,6 +1,10 @@
 //! Conditions as people write them, as the api takes them.
 
 use serde_json::{Map, Value, json};
+use spice_core::{
+    name::PropertyName,
+    ontology::{Class, PropertyType},
+};
 
 use crate::failure::usage;
 
@@ -17,7 +21,7 @@ const SIGNS: [(&str, &str); 6] = [
 /// One filter of all conditions; values are of the type that the class has for their property.
 pub(crate) fn conditions(
     texts: &[String],
-    class: Option<&Map<String, Value>>,
+    class: Option<&Class>,
 ) -> anyhow::Result<Option<Map<String, Value>>> {
     let mut filter = Map::new();
     for text in texts {
@@ -25,14 +29,21 @@ pub(crate) fn conditions(
             let given: Map<String, Value> = serde_json::from_str(text)
                 .map_err(|error| usage(format!("--filter {text}: {error}")))?;
             for (property, condition) in given {
-                add(&mut filter, &property, condition)?;
+                add(&mut filter, name(class, &property), condition)?;
             }
         } else {
             let (property, condition) = parse(text, class)?;
-            add(&mut filter, property, condition)?;
+            add(&mut filter, name(class, property), condition)?;
         }
     }
     Ok((!filter.is_empty()).then_some(filter))
+}
+
+/// The name of the property that a label in any language stands for. What the class does not know
+/// is left to the api, which says what there is.
+pub(super) fn name<'a>(class: Option<&'a Class>, text: &'a str) -> &'a str {
+    let found = class.and_then(|class| class.resolve(text));
+    found.map_or(text, PropertyName::as_str)
 }
 
 /// Two conditions on one property hold both, when the api can say so.
@@ -54,10 +65,7 @@ fn add(filter: &mut Map<String, Value>, property: &str, condition: Value) -> any
     Ok(())
 }
 
-fn parse<'a>(
-    text: &'a str,
-    class: Option<&Map<String, Value>>,
-) -> anyhow::Result<(&'a str, Value)> {
+fn parse<'a>(text: &'a str, class: Option<&Class>) -> anyhow::Result<(&'a str, Value)> {
     if let Some(property) = text.trim().strip_suffix('?')
         && !property.contains(['=', '<', '>', '~'])
     {
@@ -100,31 +108,24 @@ fn parse<'a>(
     Ok((property, json!({sign: value})))
 }
 
-/// The type of a property, as its class declares it.
-fn type_of<'a>(class: &'a Map<String, Value>, property: &str) -> Option<&'a str> {
-    let properties = class.get("properties")?.as_array()?;
-    let found = properties
-        .iter()
-        .find(|known| known["name"] == property || known["label"] == property)?;
-    let name = found.get("type")?.as_str()?;
-    Some(name.strip_prefix("xsd:").unwrap_or(name))
+/// The type of a property, as its class or one of its parents declares it.
+fn type_of(class: &Class, property: &str) -> Option<PropertyType> {
+    class.property_type(class.resolve(property)?)
 }
 
 /// A text is a text where the class says so; else it is what it looks like.
-fn value(text: &str, kind: Option<&str>) -> Value {
+fn value(text: &str, kind: Option<PropertyType>) -> Value {
     let is_other = matches!(
         kind,
         None | Some(
-            "integer"
-                | "decimal"
-                | "number"
-                | "float"
-                | "double"
-                | "boolean"
-                | "money"
-                | "json"
-                | "object"
-                | "array"
+            PropertyType::Integer
+                | PropertyType::Decimal
+                | PropertyType::Number
+                | PropertyType::Boolean
+                | PropertyType::Money
+                | PropertyType::Json
+                | PropertyType::Object
+                | PropertyType::Array
         )
     );
     if is_other || text.starts_with('"') {
@@ -140,17 +141,22 @@ mod tests {
 
     #[test]
     fn conditions_are_read_by_the_types_of_the_class() {
-        let class = json!({"properties": [
-            {"name": "zip", "type": "string"}, {"name": "price", "type": "xsd:integer"}]});
+        let class = json!({"id": "Thing", "label": "Thing", "properties": [
+            {"name": "zip", "type": "string", "label": {"en": "Postcode", "ko": "우편번호"}},
+            {"name": "price", "type": "xsd:integer"}]});
+        let class = Class::create(&class.into()).unwrap();
         let read = |texts: &[&str]| {
             let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-            conditions(&texts, class.as_object()).map(|filter| json!(filter))
+            conditions(&texts, Some(&class)).map(|filter| json!(filter))
         };
         for (text, expected) in [
             ("price>=10", json!({"price": {"gte": 10}})),
             ("price < 3.5", json!({"price": {"lt": 3.5}})),
             ("zip=01234", json!({"zip": "01234"})),
             ("zip=12", json!({"zip": "12"})),
+            ("우편번호=12", json!({"zip": "12"})),
+            ("Postcode~1%", json!({"zip": {"like": "1%"}})),
+            (r#"{"Postcode": {"gt": "1"}}"#, json!({"zip": {"gt": "1"}})),
             ("other=12", json!({"other": 12})),
             ("other=x=y", json!({"other": "x=y"})),
             ("zip~De%", json!({"zip": {"like": "De%"}})),

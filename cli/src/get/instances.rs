@@ -3,10 +3,13 @@
 use std::pin::pin;
 
 use futures::TryStreamExt;
+use indexmap::IndexSet;
 use spice_client::{Instance, Read, Select};
+use spice_core::ontology::Class;
 
-use super::{Selection, conditions};
+use super::{Selection, conditions, filter::name};
 use crate::{
+    classes,
     failure::usage,
     output::{self, written},
     session::Session,
@@ -37,13 +40,16 @@ pub(super) async fn get(
         if !session.is_table() {
             return output::document(session.format, &found);
         }
-        return show(&[found], class);
+        let (class, _) = classes::find(session, &found.class_id, &read).await?;
+        return show(&[found], &class);
     }
-    let (instances, total) = list(session, class, selection, &read).await?;
-    if !session.is_table() {
-        return output::document(session.format, &instances);
+    let (class, _) = classes::find(session, class, &read).await?;
+    let (instances, total) = list(session, &class, selection, &read).await?;
+    if session.is_table() {
+        show(&instances, &class)?;
+    } else {
+        output::document(session.format, &instances)?;
     }
-    show(&instances, class)?;
     if (instances.len() as u64) < total {
         output::note(format!(
             "{} of {total}; --limit or --all for more",
@@ -56,33 +62,26 @@ pub(super) async fn get(
 /// The instances that were asked for, and how many there are.
 async fn list(
     session: &Session,
-    class: &str,
+    class: &Class,
     selection: &Selection,
     read: &Read,
 ) -> anyhow::Result<(Vec<Instance>, u64)> {
     let database = session.database()?;
-    let definition = if selection.filter.is_empty() {
-        None
-    } else {
-        Some(session.client.class(database, class, read).await?)
-    };
     let wanted = if selection.all {
         usize::MAX
     } else {
         selection.limit
     };
     let select = Select {
-        filter: conditions(&selection.filter, definition.as_ref())?,
+        filter: conditions(&selection.filter, Some(class))?,
         search: selection.search.clone(),
-        order_by: selection.order_by.clone(),
+        order_by: selection.order_by.as_deref().map(|it| order(class, it)),
         limit: Some(wanted.clamp(1, PAGE)),
         ..Select::default()
     };
-    let mut pages = pin!(
-        session
-            .client
-            .instance_pages::<Instance>(database, class, select, read)
-    );
+    let client = &session.client;
+    let mut pages =
+        pin!(client.instance_pages::<Instance>(database, class.id.as_str(), select, read));
     let (mut instances, mut total) = (Vec::new(), 0);
     while let Some(page) = pages.try_next().await? {
         total = page.total;
@@ -95,31 +94,38 @@ async fn list(
     Ok((instances, total))
 }
 
-fn show(instances: &[Instance], class: &str) -> anyhow::Result<()> {
+/// An order as the api takes it: `-price`, the property by its name.
+fn order(class: &Class, text: &str) -> String {
+    match text.strip_prefix('-') {
+        Some(rest) => format!("-{}", name(Some(class), rest)),
+        None => name(Some(class), text).to_owned(),
+    }
+}
+
+fn show(instances: &[Instance], class: &Class) -> anyhow::Result<()> {
     if instances.is_empty() {
-        output::note(format!("no instance of {class}"));
+        output::note(format!("no instance of {}", class.id));
         return Ok(());
     }
-    let mut values = Vec::with_capacity(instances.len());
-    let mut properties: Vec<String> = Vec::new();
-    for instance in instances {
-        let data = output::values(Some(&instance.data))?;
-        for name in data.keys() {
-            if !properties.contains(name) {
-                properties.push(name.clone());
-            }
-        }
-        values.push(data);
-    }
-    let mut head = vec!["ID".to_owned()];
-    head.extend(properties.iter().map(|name| name.to_uppercase()));
-    head.push("SEQUENCE".to_owned());
+    let values = instances
+        .iter()
+        .map(|instance| output::values(Some(&instance.data)))
+        .collect::<serde_json::Result<Vec<_>>>()?;
+    // Those that have a value, in the class's order, then what it does not declare.
+    let mut properties: IndexSet<&str> = class.names().map(AsRef::as_ref).collect();
+    properties.retain(|name| values.iter().any(|data| data.contains_key(*name)));
+    properties.extend(
+        values
+            .iter()
+            .flat_map(|data| data.keys().map(String::as_str)),
+    );
+    let head = head(&properties);
     let rows: Vec<Vec<String>> = instances
         .iter()
         .zip(&values)
         .map(|(instance, data)| {
             let mut row = vec![instance.instance_id.clone()];
-            let shown = properties.iter().map(|name| data.get(name));
+            let shown = properties.iter().map(|name| data.get(*name));
             row.extend(shown.map(|value| value.map(|it| written(it)).unwrap_or_default()));
             row.push(instance.event_sequence.to_string());
             row
@@ -127,4 +133,47 @@ fn show(instances: &[Instance], class: &str) -> anyhow::Result<()> {
         .collect();
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     Ok(output::table(&head, &rows)?)
+}
+
+/// The head over the id, the properties and the sequence. A property whose name would be taken for
+/// another column is called as it is written, below `data`.
+fn head(properties: &IndexSet<&str>) -> Vec<String> {
+    let (first, last) = ("ID".to_owned(), "SEQUENCE".to_owned());
+    let is_alone = |head: &String| {
+        let same = properties.iter().filter(|it| it.to_uppercase() == *head);
+        *head != first && *head != last && same.count() == 1
+    };
+    let names = properties.iter().map(|name| {
+        let upper = name.to_uppercase();
+        if is_alone(&upper) {
+            upper
+        } else {
+            format!("data.{name}")
+        }
+    });
+    let names: Vec<String> = names.collect();
+    [vec![first], names, vec![last]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    //! Heads of tables.
+    use super::*;
+
+    #[test]
+    fn no_property_is_taken_for_another_column() {
+        let properties = ["name", "id", "Sequence", "size", "SIZE"].into();
+        assert_eq!(
+            head(&properties),
+            [
+                "ID",
+                "NAME",
+                "data.id",
+                "data.Sequence",
+                "data.size",
+                "data.SIZE",
+                "SEQUENCE"
+            ]
+        );
+    }
 }

@@ -3,8 +3,8 @@
 
 mod number;
 
-use serde_json::Value;
 use spice_core::{
+    command::RawData,
     id::InstanceRef,
     json::Json,
     name::{ClassName, PropertyName},
@@ -35,7 +35,7 @@ impl Broken {
 
 /// How the text of a column is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// As it stands.
     Text,
     /// As it stands, without blanks around it.
@@ -62,7 +62,7 @@ pub(super) enum Kind {
 impl Kind {
     /// How the values of a property or a relationship of a class are read; `declared` is what was
     /// written of it.
-    pub(super) fn of(class: &Class, name: &PropertyName, declared: Option<&Value>) -> Self {
+    pub(crate) fn of(class: &Class, name: &PropertyName, declared: Option<&RawData>) -> Self {
         let relationship = class
             .relationships()
             .iter()
@@ -82,27 +82,29 @@ impl Kind {
     }
 
     /// Reads `type`, `constraints.enum` and `items` of a property, or of items.
-    fn declared(declared: &Value) -> Self {
-        let name = declared["type"].as_str().or_else(|| declared.as_str());
-        match PropertyType::parse(name.unwrap_or_default()) {
+    fn declared(declared: &RawData) -> Self {
+        let name = declared.get("type").and_then(Json::as_string);
+        match PropertyType::parse(&name.unwrap_or_default()) {
             Some(PropertyType::Enum) => {
-                let members = declared["constraints"]["enum"].as_array();
-                Self::Members(
-                    members
-                        .into_iter()
-                        .flatten()
-                        .cloned()
-                        .map(Json::from)
-                        .collect(),
-                )
+                let constraints = declared.get("constraints").map(Json::read::<RawData>);
+                let members = constraints.and_then(|rules| rules.ok()?.get("enum")?.read().ok());
+                Self::Members(members.unwrap_or_default())
             }
-            Some(PropertyType::Array) if declared["items"].is_null() => {
-                Self::List(Box::new(Self::Text))
+            Some(PropertyType::Array) => {
+                let items = declared.get("items").map_or(Self::Text, Self::of_items);
+                Self::List(Box::new(items))
             }
-            Some(PropertyType::Array) => Self::List(Box::new(Self::declared(&declared["items"]))),
             Some(other) => Self::plain(other),
             None => Self::Text,
         }
+    }
+
+    /// Reads `items`: the name of a type, or an object.
+    fn of_items(items: &Json) -> Self {
+        let of_type = || RawData::from([("type".to_owned(), items.clone())]);
+        let declared = items.as_string().map(|_| of_type());
+        let declared = declared.or_else(|| items.read().ok());
+        declared.as_ref().map_or(Self::Text, Self::declared)
     }
 
     fn plain(property_type: PropertyType) -> Self {

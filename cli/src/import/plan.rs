@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use serde_json::Value;
 use spice_core::{
     command::RawData,
     error::{ErrorCode, Refusal},
@@ -14,10 +13,46 @@ use spice_core::{
 use uuid::Uuid;
 
 use super::{convert::Kind, reader::Record};
+use crate::classes;
 
 /// Columns that an import adds to the rows it could not take, and takes no notice of itself.
 pub(super) const LINE: &str = "_line";
 pub(super) const REASON: &str = "_reason";
+
+/// Columns that an export writes beside those of the class. No property has such a name; where a
+/// label is one, another `_` comes before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    /// The id of the instance.
+    Id,
+    /// A JSON object of the values that their own cells cannot carry.
+    Exact,
+}
+
+impl Reserved {
+    /// What the column is called in files of a class.
+    pub(crate) fn name(self, class: &Class) -> String {
+        let mut name = match self {
+            Self::Id => "_id".to_owned(),
+            Self::Exact => "_exact".to_owned(),
+        };
+        while class.resolve(&name).is_some() {
+            name.insert(0, '_');
+        }
+        name
+    }
+
+    /// What a column of this name is for.
+    fn target(class: &Class, name: &str) -> Option<Target> {
+        if !name.starts_with('_') {
+            return None;
+        }
+        if name == Self::Id.name(class) {
+            return Some(Target::Id);
+        }
+        (name == Self::Exact.name(class)).then_some(Target::Exact)
+    }
+}
 
 /// What the command line says of columns.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +77,10 @@ pub(super) struct Column {
 pub(super) enum Target {
     /// It was written by an import.
     Note,
+    /// Its cells are the ids of the instances.
+    Id,
+    /// Its cells are JSON objects of values that the other cells cannot carry.
+    Exact,
     /// It is left out.
     Nothing,
     /// Its cells are values of this.
@@ -51,6 +90,8 @@ pub(super) enum Target {
 /// What makes the id of a row. The same row has the same id each time it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
+    /// The text of this column, which an export wrote.
+    Given(usize),
     /// These columns are the class's primary key, from which the api makes the id.
     PrimaryKey(Vec<usize>),
     /// The texts of these columns, with `:` between them.
@@ -103,6 +144,11 @@ impl Plan {
         })
     }
 
+    /// The property or the relationship that a name or a label stands for.
+    pub(super) fn member(&self, name: &str) -> Option<PropertyName> {
+        member(&self.class, name)
+    }
+
     /// The name of the column whose values a field of the api is of: `lines[2].price` is of the
     /// column of `lines`.
     pub(super) fn column_of<'a>(&'a self, field: &'a str) -> &'a str {
@@ -120,7 +166,7 @@ impl Column {
     pub(super) fn member(&self) -> Option<&PropertyName> {
         match &self.target {
             Target::Member(name, _) => Some(name),
-            Target::Note | Target::Nothing => None,
+            Target::Note | Target::Id | Target::Exact | Target::Nothing => None,
         }
     }
 }
@@ -132,6 +178,16 @@ impl Identity {
                 .iter()
                 .position(|column| column.member() == Some(name))
         };
+        let given = columns.iter().position(|it| it.target == Target::Id);
+        if let Some(index) = given {
+            if key.is_empty() {
+                return Ok(Self::Given(index));
+            }
+            let name = &columns[index].name;
+            anyhow::bail!(bad(format!(
+                "column {name} has the ids; leave --key out, or leave the column out with --map {name}="
+            )));
+        }
         let primary: Vec<&PropertyName> = class.primary_key().map(|it| &it.name).collect();
         if !key.is_empty() {
             let chosen = chosen(columns, key)?;
@@ -201,17 +257,22 @@ fn columns(
 ) -> anyhow::Result<Vec<Column>> {
     let names = names(head)?;
     let mut map = read_map(wishes, &names, head.line)?;
-    let declared = declared(schema, class);
+    let members = classes::members(schema, class);
     let mut columns = Vec::with_capacity(names.len());
     let mut unknown = Vec::new();
     for name in names {
-        let wanted = map.remove(&name).unwrap_or_else(|| name.clone());
+        let mapped = map.remove(&name);
+        let reserved = Reserved::target(class, &name).filter(|_| mapped.is_none());
+        let wanted = mapped.unwrap_or_else(|| name.clone());
         let target = if [LINE, REASON].contains(&name.as_str()) {
             Target::Note
+        } else if let Some(target) = reserved {
+            target
         } else if wanted.is_empty() {
             Target::Nothing
         } else if let Some(member) = member(class, &wanted) {
-            let kind = Kind::of(class, &member, declared.get(member.as_str()));
+            let declared = members.get(&member).map(|it| &it.fields);
+            let kind = Kind::of(class, &member, declared);
             Target::Member(member, kind)
         } else {
             unknown.push(wanted);
@@ -223,27 +284,6 @@ fn columns(
         return Err(unknown_columns(class, head, &unknown).into());
     }
     Ok(columns)
-}
-
-/// What was written of each property, by the class itself or by the nearest of its parents.
-fn declared(schema: &Schema, class: &Class) -> HashMap<String, Value> {
-    let mut declared = HashMap::new();
-    let mut next = schema.declared(&class.id);
-    // Each class once, even if parents go in a circle.
-    for _ in 0..schema.iter_declared().count() {
-        let Some(class) = next else {
-            break;
-        };
-        let mut definition = class.definition.to_value();
-        if let Value::Array(properties) = definition["properties"].take() {
-            for property in properties {
-                let name = property["name"].as_str().unwrap_or_default().to_owned();
-                declared.entry(name).or_insert(property);
-            }
-        }
-        next = class.parent().and_then(|parent| schema.declared(parent));
-    }
-    declared
 }
 
 fn names(head: &Record) -> anyhow::Result<Vec<String>> {
@@ -354,7 +394,9 @@ fn refuse_twice(columns: &[Column], line: u64) -> anyhow::Result<()> {
             anyhow::bail!(bad(message));
         }
     }
-    if taken.is_empty() {
+    let has_exact = columns.iter().any(|it| it.target == Target::Exact);
+    let has_ids = columns.iter().any(|it| it.target == Target::Id);
+    if taken.is_empty() && !has_exact && !has_ids {
         anyhow::bail!(bad(format!(
             "line {line}: no column has values of the class"
         )));

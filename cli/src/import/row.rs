@@ -7,6 +7,7 @@ use spice_core::{json::Json, name::InstanceId};
 
 use super::{
     convert::{Broken, Kind, write_string},
+    exact::Exact,
     plan::{Identity, Plan, Target},
     reader::Record,
 };
@@ -43,7 +44,7 @@ impl Reason {
         }
     }
 
-    fn of_cell(column: &str, rule: &str, sentence: &str, value: &str) -> Self {
+    pub(super) fn of_cell(column: &str, rule: &str, sentence: &str, value: &str) -> Self {
         let mut shown: String = value.chars().take(SHOWN).collect();
         if shown.len() < value.len() {
             shown.push('…');
@@ -78,6 +79,7 @@ impl Plan {
             );
             return Err(vec![Reason::of_row("field_count", sentence)]);
         }
+        let exact = self.exact(record).map_err(|reason| vec![reason])?;
         let mut reasons = Vec::new();
         let mut data = Vec::with_capacity(256);
         data.push(b'{');
@@ -85,6 +87,9 @@ impl Plan {
             let Target::Member(name, kind) = &self.columns[*index].target else {
                 continue;
             };
+            if exact.get(name).is_some() {
+                continue;
+            }
             match self.cell(record, *index) {
                 Ok(None) => {}
                 Ok(Some(text)) => {
@@ -98,12 +103,13 @@ impl Plan {
                 Err(reason) => reasons.push(reason),
             }
         }
+        exact.write(&mut data);
         data.push(b'}');
         if !reasons.is_empty() {
             return Err(reasons);
         }
         let (key, id) = self
-            .identify(record, &data)
+            .identify(record, &exact, &data)
             .map_err(|reason| vec![reason])?;
         Ok(Instance { data, key, id })
     }
@@ -126,17 +132,37 @@ impl Plan {
             let value = String::from_utf8_lossy(bytes);
             Reason::of_cell(&self.columns[index].name, "encoding", sentence, &value)
         })?;
-        let is_nothing = text.is_empty() || self.null.as_deref() == Some(text);
+        let is_nothing = is_blank(text) || self.null.as_deref() == Some(text);
         Ok((!is_nothing).then_some(text))
+    }
+
+    /// The values that the row has as JSON, and not in cells of their own.
+    fn exact(&self, record: &Record) -> Result<Exact, Reason> {
+        let column = self
+            .columns
+            .iter()
+            .position(|it| it.target == Target::Exact);
+        match column {
+            Some(column) => match self.cell(record, column)? {
+                Some(text) => Exact::read(self, record, column, text),
+                None => Ok(Exact::default()),
+            },
+            None => Ok(Exact::default()),
+        }
     }
 
     fn identify(
         &self,
         record: &Record,
+        exact: &Exact,
         data: &[u8],
     ) -> Result<(String, Option<InstanceId>), Reason> {
         match &self.identity {
-            Identity::PrimaryKey(columns) => Ok((self.primary_key(record, columns)?, None)),
+            Identity::Given(column) => {
+                let id = self.key_part(record, *column)?;
+                named(id.to_owned(), &[*column], self)
+            }
+            Identity::PrimaryKey(columns) => Ok((self.primary_key(record, exact, columns)?, None)),
             Identity::Columns(columns) => named(self.joined(record, columns)?, columns, self),
             Identity::Own(column) if self.cell(record, *column)?.is_none() => self.by_content(data),
             Identity::Own(column) => named(self.joined(record, &[*column])?, &[*column], self),
@@ -145,13 +171,23 @@ impl Plan {
     }
 
     /// The primary key as the JSON of its values: equal where the ids are.
-    fn primary_key(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
+    fn primary_key(
+        &self,
+        record: &Record,
+        exact: &Exact,
+        columns: &[usize],
+    ) -> Result<String, Reason> {
         let mut key = Vec::new();
         for index in columns {
-            let text = self.key_part(record, *index)?;
-            let Target::Member(_, kind) = &self.columns[*index].target else {
+            let Target::Member(name, kind) = &self.columns[*index].target else {
                 continue;
             };
+            if let Some(value) = exact.get(name) {
+                key.extend_from_slice(value.as_str().as_bytes());
+                key.push(b':');
+                continue;
+            }
+            let text = self.key_part(record, *index)?;
             if let Some(reason) = self.write(*index, kind, text, &mut key) {
                 return Err(reason);
             }
@@ -206,6 +242,21 @@ impl Plan {
         let id = format!("{}_{}", self.class.id, hex(data));
         named(id, &[], self)
     }
+}
+
+/// Whether a cell says nothing.
+fn is_blank(text: &str) -> bool {
+    text.is_empty()
+}
+
+/// The value that an import makes of a cell; none where it makes nothing of it.
+pub(crate) fn read_cell(kind: &Kind, text: &str) -> Option<Json> {
+    if is_blank(text) {
+        return None;
+    }
+    let mut value = Vec::new();
+    kind.write(text, &mut value).ok()?;
+    Json::parse(std::str::from_utf8(&value).ok()?).ok()
 }
 
 /// The first half of SHA-256, as hexadecimal digits.

@@ -7,13 +7,11 @@ use serde_json::Value;
 use spice_client::Read;
 use spice_core::{
     error::{ErrorCode, Refusal},
-    json::Json,
-    name::ClassName,
     ontology::{Class, Schema},
 };
 
 use super::options::Options;
-use crate::session::Session as Connection;
+use crate::{classes, session::Session as Connection};
 
 /// A class on a branch.
 pub(super) struct Target {
@@ -42,7 +40,7 @@ impl Target {
             branch.name,
             branch.generation
         );
-        let schema = schema(connection).await?;
+        let schema = classes::fetch(client, name, &connection.read(None)).await?;
         let class = Arc::clone(schema.resolve(&options.class).ok_or_else(|| {
             let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
             let message = format!(
@@ -60,20 +58,4 @@ impl Target {
             branch: branch_of,
         })
     }
-}
-
-/// All classes of the branch, for a class may have parents.
-async fn schema(connection: &Connection) -> anyhow::Result<Schema> {
-    let mut schema = Schema::default();
-    let (database, read) = (connection.database()?, connection.read(None));
-    for definition in connection.client.classes(database, &read).await? {
-        let id: ClassName = definition
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .parse()?;
-        let definition = Json::from(Value::Object(definition));
-        schema.put(Arc::new(Class::stored(id, &definition)?));
-    }
-    Ok(schema)
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use spice_core::{
+    command::RawData,
     json::Json,
     ontology::{Class, Schema},
 };
@@ -115,4 +116,33 @@ fn reasons(batch: &Batch) -> Vec<String> {
 
 fn wishes() -> Wishes {
     Wishes::default()
+}
+
+/// What is sent of a row: the id, when the api does not make it, and the values.
+pub(crate) type Sent = (Option<String>, RawData);
+
+/// What an import sends of a CSV file; every row has to be taken.
+pub(crate) fn send_csv(schema: &Schema, class: &Arc<Class>, text: &[u8]) -> Vec<Sent> {
+    let mut reader = reader(text);
+    let head = reader.read().unwrap().unwrap();
+    let plan = Plan::read(schema, class, &head, &wishes()).unwrap();
+    let batches = Batches::new(reader, Arc::new(plan), 3, false);
+    sent(batches.map(Result::unwrap), text)
+}
+
+fn sent(batches: impl Iterator<Item = Batch>, text: &[u8]) -> Vec<Sent> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        instances: Vec<RawData>,
+        ids: Vec<String>,
+    }
+    let mut sent = Vec::new();
+    for batch in batches {
+        let why = reasons(&batch);
+        assert!(why.is_empty(), "{why:?}: {}", String::from_utf8_lossy(text));
+        let body: Body = serde_json::from_slice(&batch.body().unwrap()).unwrap();
+        let mut ids = body.ids.into_iter();
+        sent.extend(body.instances.into_iter().map(|data| (ids.next(), data)));
+    }
+    sent
 }

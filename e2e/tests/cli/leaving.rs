@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use spice_client::{OnError, Write};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::shell::Shell;
+use crate::{gate::Gate, shell::Shell};
 
 /// Enough for several pages.
-const MANY: usize = 4_500;
+const MANY: usize = 2_500;
+/// Pages of clients, then one of products.
+const PAGES: usize = 3 + 1;
 
 async fn fill(shell: &Shell) {
     let rows: Vec<Value> = (0..MANY)
@@ -43,19 +45,28 @@ async fn an_export_is_whole_and_goes_on_where_it_was_killed() {
     assert_eq!(lines.len(), MANY + 5);
     assert_eq!(lines[2]["data"]["name"], "a \"0\", b");
 
-    let file = shell.path("all.ndjson");
-    let mut line = "export --to all.ndjson";
-    for pause in [15, 30, 45, 60] {
-        let mut child = shell.spawn(line, Stdio::null()).await;
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+    // Killed when each page in turn is on its way: what came before it is written, and noted.
+    let mut gate = Gate::before(&shell.url()).await;
+    let url = gate.url.clone();
+    let export = async |line: &str| {
+        let mut command = shell.command(line).await;
+        command.env("SPICE_SERVER", &url).spawn().unwrap()
+    };
+    for pages in 0..PAGES {
+        gate.allow(pages);
+        let mut child = export("export --to all.ndjson").await;
+        gate.held().await;
         child.kill().await.unwrap();
-        if shell.path("all.ndjson.state").exists() {
-            line = "export --to all.ndjson --resume";
-        }
+        assert!(shell.path("all.ndjson.state").exists());
+        gate.allow(PAGES);
+        let ended = export("export --to all.ndjson --resume").await;
+        let ended = ended.wait_with_output().await.unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        let text = fs::read_to_string(shell.path("all.ndjson")).unwrap();
+        assert_eq!(text.lines().count(), MANY + 5, "killed after {pages} pages");
+        assert_eq!(text, whole, "killed after {pages} pages");
+        assert!(!shell.path("all.ndjson.state").exists());
     }
-    shell.run(line).await.ok();
-    assert_eq!(fs::read_to_string(&file).unwrap(), whole);
-    assert!(!shell.path("all.ndjson.state").exists());
     let error = shell.run("export --to all.ndjson --resume").await.fails(2);
     assert!(
         error.contains("no export to this file has stopped"),

@@ -13,7 +13,8 @@ fn value(column: &str, text: &str) -> Result<String, &'static str> {
     let class = Class::create(&Json::from(definition.clone())).unwrap();
     let declared = definition["properties"].as_array().unwrap();
     let declared = declared.iter().find(|property| property["name"] == column);
-    let kind = Kind::of(&class, class.resolve(column).unwrap(), declared);
+    let declared = declared.map(|it| Json::from(it.clone()).read().unwrap());
+    let kind = Kind::of(&class, class.resolve(column).unwrap(), declared.as_ref());
     let mut out = Vec::new();
     kind.write(text, &mut out).map_err(|broken| broken.rule)?;
     Ok(String::from_utf8(out).unwrap())

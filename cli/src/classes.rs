@@ -1,0 +1,144 @@
+//! The classes of a branch as commands need them: resolved, with what they have from their parents.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::Value;
+use spice_client::{Client, Read};
+use spice_core::{
+    command::RawData,
+    json::Json,
+    name::{ClassName, PropertyName},
+    ontology::{Class, Schema},
+};
+
+use crate::session::Session;
+
+/// The fields of a JSON object, each as it was written.
+pub(crate) type Fields = RawData;
+
+/// A property or a relationship of a class, as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Member {
+    /// What the class says of it, and what it leaves to its parents.
+    pub(crate) fields: Fields,
+    /// The nearest class that declares it.
+    pub(crate) declared_by: ClassName,
+}
+
+/// The lists of members in a definition.
+#[derive(Default, Deserialize)]
+struct Lists {
+    #[serde(default)]
+    properties: Vec<Fields>,
+    #[serde(default)]
+    relationships: Vec<Fields>,
+}
+
+/// All classes of a branch.
+pub(crate) async fn fetch(client: &Client, database: &str, read: &Read) -> anyhow::Result<Schema> {
+    let mut schema = Schema::default();
+    for definition in client.class_definitions(database, read).await? {
+        let definition = Json::parse(definition.get())?;
+        let fields: Fields = definition.read()?;
+        let id = fields.get("id").and_then(Json::as_string);
+        let id: ClassName = id.unwrap_or_default().parse()?;
+        schema.put(Arc::new(Class::stored(id, &definition)?));
+    }
+    Ok(schema)
+}
+
+/// A class by its id or any of its labels, and all classes of the branch.
+pub(crate) async fn find(
+    session: &Session,
+    name: &str,
+    read: &Read,
+) -> anyhow::Result<(Arc<Class>, Schema)> {
+    let database = session.database()?;
+    let schema = fetch(&session.client, database, read).await?;
+    if let Some(class) = schema.resolve(name) {
+        return Ok((Arc::clone(class), schema));
+    }
+    // The api says why there is none.
+    let found = session.client.class(database, name, read).await?;
+    let id = found.get("id").and_then(Value::as_str).unwrap_or(name);
+    let schema = fetch(&session.client, database, read).await?;
+    match schema.resolve(id) {
+        Some(class) => Ok((Arc::clone(class), schema)),
+        None => anyhow::bail!("the class {id} changes while it is read; try again"),
+    }
+}
+
+/// What was written of each member of a class, in the class's order. A member that the class
+/// declares again has what it leaves out from its parents.
+pub(crate) fn members(schema: &Schema, class: &Class) -> IndexMap<PropertyName, Member> {
+    let mut written: IndexMap<String, Member> = IndexMap::new();
+    let mut next = schema.declared(&class.id);
+    // Each class once, even if parents go in a circle.
+    for _ in 0..schema.iter_declared().count() {
+        let Some(declaring) = next else {
+            break;
+        };
+        for (name, fields) in own_members(declaring) {
+            if let Some(member) = written.get_mut(&name) {
+                inherit(&mut member.fields, fields);
+                continue;
+            }
+            let member = Member {
+                fields,
+                declared_by: declaring.id.clone(),
+            };
+            written.insert(name, member);
+        }
+        next = declaring
+            .parent()
+            .and_then(|parent| schema.declared(parent));
+    }
+    class
+        .names()
+        .filter_map(|name| Some((name.clone(), written.get(name.as_str())?.clone())))
+        .collect()
+}
+
+fn own_members(class: &Class) -> impl Iterator<Item = (String, Fields)> + use<> {
+    let lists: Lists = class.definition.read().unwrap_or_default();
+    let members = lists.properties.into_iter().chain(lists.relationships);
+    members.filter_map(|fields| {
+        let name = fields.get("name").or_else(|| fields.get("predicate"))?;
+        Some((name.as_string()?, fields))
+    })
+}
+
+/// Adds what a parent says of a member: both rules hold, the nearer one first.
+fn inherit(own: &mut Fields, above: Fields) {
+    let kind = |fields: &Fields| fields.get("type").cloned();
+    if kind(own) != kind(&above) {
+        return;
+    }
+    for (key, value) in above {
+        let is_true = value.as_str() == "true";
+        match own.get_mut(&key) {
+            Some(known) if key == "constraints" => merge(known, &value),
+            Some(known)
+                if is_true && ["required", "primaryKey", "primary_key"].contains(&&*key) =>
+            {
+                *known = value;
+            }
+            Some(_) => {}
+            None => drop(own.insert(key, value)),
+        }
+    }
+}
+
+fn merge(own: &mut Json, above: &Json) {
+    let (Ok(mut merged), Ok(above)) = (own.read::<Fields>(), above.read::<Fields>()) else {
+        return;
+    };
+    for (rule, value) in above {
+        merged.entry(rule).or_insert(value);
+    }
+    if let Ok(json) = Json::of(&merged) {
+        *own = json;
+    }
+}

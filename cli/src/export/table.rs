@@ -1,0 +1,157 @@
+//! Instances as CSV that an import reads back as they are. A cell shows its value as people and
+//! programs expect it; where an import would make something else of the cell, the column `_exact`
+//! has the value as JSON. Both columns that are not the class's own are there when needed only.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, Write},
+};
+
+use anyhow::Context;
+use indexmap::{IndexMap, IndexSet};
+use serde::Deserialize;
+use spice_core::{
+    id::CommandId,
+    json::{Json, Properties},
+    name::PropertyName,
+    ontology::{Class, Schema},
+};
+use uuid::Uuid;
+
+use crate::{
+    classes,
+    import::{Kind, Reserved, read_cell, shown},
+};
+
+/// What a line of instances says of one.
+#[derive(Deserialize)]
+struct Row {
+    instance_id: String,
+    data: Properties,
+}
+
+/// A class as columns: its properties and relationships, then other keys that occur.
+pub(super) struct Table<'a> {
+    class: &'a Class,
+    columns: IndexMap<PropertyName, Kind>,
+    has_ids: bool,
+    /// How many instances have values that their cells cannot carry.
+    rows_with_exact: u64,
+}
+
+impl<'a> Table<'a> {
+    /// The columns that a class needs for these instances, one a line.
+    pub(super) fn survey(
+        schema: &Schema,
+        class: &'a Class,
+        lines: impl BufRead,
+    ) -> anyhow::Result<Self> {
+        let members = classes::members(schema, class);
+        let kind = |name: &PropertyName| {
+            let declared = members.get(name).map(|member| &member.fields);
+            Kind::of(class, name, declared)
+        };
+        let mut table = Self {
+            class,
+            columns: class.names().map(|it| (it.clone(), kind(it))).collect(),
+            has_ids: class.primary_key().next().is_none(),
+            rows_with_exact: 0,
+        };
+        let mut others: IndexSet<PropertyName> = IndexSet::new();
+        for line in lines.lines() {
+            let row = read(&line?)?;
+            for name in row.data.keys() {
+                if !table.columns.contains_key(name) {
+                    others.insert(name.clone());
+                }
+            }
+            table.has_ids = table.has_ids || !table.makes_id(&row);
+            table.rows_with_exact += u64::from(!table.exact(&row).is_empty());
+        }
+        others.sort_unstable();
+        let others = others.into_iter().map(|name| (name.clone(), kind(&name)));
+        table.columns.extend(others);
+        Ok(table)
+    }
+
+    /// Writes the head, and a record for each line.
+    pub(super) fn write(&self, lines: impl BufRead, out: impl Write) -> anyhow::Result<()> {
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_writer(out);
+        writer.write_record(self.head())?;
+        for line in lines.lines() {
+            writer.write_record(self.record(&read(&line?)?)?)?;
+        }
+        writer.flush()?;
+        Ok(())
+    }
+
+    /// How many instances have values in the column of exact values.
+    pub(super) fn rows_with_exact(&self) -> u64 {
+        self.rows_with_exact
+    }
+
+    fn head(&self) -> Vec<String> {
+        let own = |column: Reserved| column.name(self.class);
+        let ids = self.has_ids.then(|| own(Reserved::Id));
+        let exact = (self.rows_with_exact > 0).then(|| own(Reserved::Exact));
+        let names = self.columns.keys().map(ToString::to_string);
+        ids.into_iter().chain(names).chain(exact).collect()
+    }
+
+    fn record(&self, row: &Row) -> anyhow::Result<Vec<String>> {
+        let mut cells = Vec::with_capacity(self.columns.len() + 2);
+        if self.has_ids {
+            cells.push(row.instance_id.clone());
+        }
+        for (name, kind) in &self.columns {
+            let value = row.data.get(name);
+            cells.push(value.map_or_else(String::new, |value| cell(kind, value)));
+        }
+        if self.rows_with_exact > 0 {
+            let exact = self.exact(row);
+            let text = (!exact.is_empty()).then(|| serde_json::to_string(&exact));
+            cells.push(text.transpose()?.unwrap_or_default());
+        }
+        Ok(cells)
+    }
+
+    /// The values that an import would not read in their cells.
+    fn exact<'r>(&self, row: &'r Row) -> BTreeMap<&'r PropertyName, &'r Json> {
+        let is_lost = |(name, value): &(&PropertyName, &Json)| {
+            // What the class does not declare is read as text.
+            let kind = self.columns.get(*name).unwrap_or(&Kind::Text);
+            let read = read_cell(kind, &cell(kind, value));
+            !read.is_some_and(|read| is_same(&read, value))
+        };
+        row.data.iter().filter(is_lost).collect()
+    }
+
+    /// Whether the class gives an instance of these values its id.
+    fn makes_id(&self, row: &Row) -> bool {
+        let data = row.data.iter();
+        let data = data.map(|(name, value)| (name.to_string(), value.clone()));
+        let made = self
+            .class
+            .identify(&data.collect(), CommandId(Uuid::nil()), 0);
+        made.is_some_and(|made| made.as_str() == row.instance_id)
+    }
+}
+
+fn read(line: &str) -> anyhow::Result<Row> {
+    serde_json::from_str(line).context("an instance cannot be read")
+}
+
+/// What a cell shows: a text bare, anything else as JSON; any JSON as JSON, so that `"5"` is not 5.
+fn cell(kind: &Kind, value: &Json) -> String {
+    match kind {
+        Kind::Json => value.as_str().to_owned(),
+        _ => shown(value),
+    }
+}
+
+/// Whether two values are the same, however their texts are escaped.
+fn is_same(one: &Json, other: &Json) -> bool {
+    one == other || (one.as_string().is_some() && one.as_string() == other.as_string())
+}
