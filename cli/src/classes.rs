@@ -1,6 +1,6 @@
 //! The classes of a branch as commands need them: resolved, with what they have from their parents.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -72,73 +72,43 @@ pub(crate) async fn find(
 
 /// What was written of each member of a class, in the class's order. A member that the class
 /// declares again has what it leaves out from its parents.
-pub(crate) fn members(schema: &Schema, class: &Class) -> IndexMap<PropertyName, Member> {
-    let mut written: IndexMap<String, Member> = IndexMap::new();
+pub(crate) fn members(
+    schema: &Schema,
+    class: &Class,
+) -> serde_json::Result<IndexMap<PropertyName, Member>> {
+    let resolved = schema.resolved_definition(&class.id)?;
+    let lists: Lists = resolved.as_ref().unwrap_or(&class.definition).read()?;
+    let written = lists.properties.into_iter().chain(lists.relationships);
+    let written: HashMap<String, Fields> = written
+        .filter_map(|fields| {
+            let name = fields.get("name").or_else(|| fields.get("predicate"))?;
+            Some((name.as_string()?, fields))
+        })
+        .collect();
+    let member = |name: &PropertyName| {
+        let member = Member {
+            fields: written.get(name.as_str())?.clone(),
+            declared_by: declared_by(schema, class, name),
+        };
+        Some((name.clone(), member))
+    };
+    Ok(class.names().filter_map(member).collect())
+}
+
+/// The nearest class that declares a member.
+fn declared_by(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
     let mut next = schema.declared(&class.id);
     // Each class once, even if parents go in a circle.
     for _ in 0..schema.iter_declared().count() {
         let Some(declaring) = next else {
             break;
         };
-        for (name, fields) in own_members(declaring) {
-            if let Some(member) = written.get_mut(&name) {
-                inherit(&mut member.fields, fields);
-                continue;
-            }
-            let member = Member {
-                fields,
-                declared_by: declaring.id.clone(),
-            };
-            written.insert(name, member);
+        if declaring.names().any(|own| own == name) {
+            return declaring.id.clone();
         }
         next = declaring
             .parent()
             .and_then(|parent| schema.declared(parent));
     }
-    class
-        .names()
-        .filter_map(|name| Some((name.clone(), written.get(name.as_str())?.clone())))
-        .collect()
-}
-
-fn own_members(class: &Class) -> impl Iterator<Item = (String, Fields)> + use<> {
-    let lists: Lists = class.definition.read().unwrap_or_default();
-    let members = lists.properties.into_iter().chain(lists.relationships);
-    members.filter_map(|fields| {
-        let name = fields.get("name").or_else(|| fields.get("predicate"))?;
-        Some((name.as_string()?, fields))
-    })
-}
-
-/// Adds what a parent says of a member: both rules hold, the nearer one first.
-fn inherit(own: &mut Fields, above: Fields) {
-    let kind = |fields: &Fields| fields.get("type").cloned();
-    if kind(own) != kind(&above) {
-        return;
-    }
-    for (key, value) in above {
-        let is_true = value.as_str() == "true";
-        match own.get_mut(&key) {
-            Some(known) if key == "constraints" => merge(known, &value),
-            Some(known)
-                if is_true && ["required", "primaryKey", "primary_key"].contains(&&*key) =>
-            {
-                *known = value;
-            }
-            Some(_) => {}
-            None => drop(own.insert(key, value)),
-        }
-    }
-}
-
-fn merge(own: &mut Json, above: &Json) {
-    let (Ok(mut merged), Ok(above)) = (own.read::<Fields>(), above.read::<Fields>()) else {
-        return;
-    };
-    for (rule, value) in above {
-        merged.entry(rule).or_insert(value);
-    }
-    if let Ok(json) = Json::of(&merged) {
-        *own = json;
-    }
+    class.id.clone()
 }

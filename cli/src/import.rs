@@ -1,4 +1,4 @@
-//! `spice import`: a CSV file as instances of a class. Rows go to the api in the order of the
+//! `spice import`: a CSV file as instances of a class, or NDJSON as an export wrote it. Rows go to the api in the order of the
 //! file, one command at a time while the next is being read, so that what becomes of a row depends
 //! on the file alone and an import that is repeated, or goes on after any end, does the same.
 
@@ -6,6 +6,7 @@ mod batch;
 mod convert;
 mod exact;
 mod journal;
+mod lines;
 mod options;
 mod plan;
 mod progress;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     batch::{Batch, Batches},
-    options::OnError,
+    options::{OnError, Shape},
     plan::{Plan, Wishes},
     session::Session,
     source::Source,
@@ -66,6 +67,10 @@ enum End {
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
     let connection = Connection::new(&options.at)?;
+    if options.format() == Shape::Ndjson {
+        let outcome = lines::run(&connection, &options, &ending).await;
+        return connection.advise(outcome).await;
+    }
     let found = Target::find(&connection, &options).await;
     let target = connection.advise(found).await?;
     let client = connection.client.with_retries(RETRIES);

@@ -33,7 +33,7 @@ pub(super) async fn describe(
     let database = session.database()?;
     let read = session.read(as_of);
     let (class, schema) = classes::find(session, name, &read).await?;
-    let members = classes::members(&schema, &class);
+    let members = classes::members(&schema, &class)?;
     if !session.is_table() {
         return output::document(session.format, &document(&class, &members)?);
     }

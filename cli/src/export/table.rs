@@ -46,7 +46,7 @@ impl<'a> Table<'a> {
         class: &'a Class,
         lines: impl BufRead,
     ) -> anyhow::Result<Self> {
-        let members = classes::members(schema, class);
+        let members = classes::members(schema, class)?;
         let kind = |name: &PropertyName| {
             let declared = members.get(name).map(|member| &member.fields);
             Kind::of(class, name, declared)

@@ -4,17 +4,22 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::settings::Place;
+use crate::{failure::usage, settings::Place};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     pub(super) at: Place,
-    /// The CSV file, whose first line names the columns; `-` reads standard input.
+    /// The file: CSV, whose first line names the columns, or NDJSON as `spice export` writes it; `-`
+    /// reads standard input.
     pub(super) file: PathBuf,
-    /// The class of the instances, by id or label.
+    /// The class of the instances, by id or label; NDJSON says it line by line.
     #[arg(short, long, value_name = "CLASS")]
-    pub(super) class: String,
+    pub(super) class: Option<String>,
+    /// How the file is written; when left out, its name says it: NDJSON as `.ndjson` and `.jsonl`,
+    /// anything else CSV.
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<Shape>,
     /// What a column is, when its name does not say it: `--map Preis=price`; `--map Note=` leaves
     /// the column out.
     #[arg(long, value_name = "COLUMN=PROPERTY")]
@@ -47,6 +52,15 @@ pub(crate) struct Options {
     pub(super) dry_run: bool,
 }
 
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shape {
+    /// One instance a row, under a line with the names of the columns.
+    Csv,
+    /// One instance a line, with its class and its id, as `spice export` writes it.
+    Ndjson,
+}
+
 /// What to do about a row that cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnError {
@@ -61,6 +75,33 @@ impl Options {
     /// Whether standard input is read.
     pub(super) fn is_stream(&self) -> bool {
         self.file.as_os_str() == "-"
+    }
+
+    pub(super) fn format(&self) -> Shape {
+        let ending = self.file.extension().and_then(|it| it.to_str());
+        let is_lines = ending.is_some_and(|it| {
+            it.eq_ignore_ascii_case("ndjson") || it.eq_ignore_ascii_case("jsonl")
+        });
+        let usual = if is_lines { Shape::Ndjson } else { Shape::Csv };
+        self.format.unwrap_or(usual)
+    }
+
+    /// Refuses what says how columns are read, where there are none.
+    pub(super) fn refuse_table_flags(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--map", !self.map.is_empty()),
+            ("--key", !self.key.is_empty()),
+            ("--null", self.null.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--state", self.state.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => Err(usage(format!(
+                "{flag} is for CSV, and {} is read as NDJSON; leave it out, or say --format csv",
+                self.file.display()
+            ))),
+        }
     }
 
     pub(super) fn delimiter(&self) -> u8 {

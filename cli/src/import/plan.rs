@@ -257,7 +257,7 @@ fn columns(
 ) -> anyhow::Result<Vec<Column>> {
     let names = names(head)?;
     let mut map = read_map(wishes, &names, head.line)?;
-    let members = classes::members(schema, class);
+    let members = classes::members(schema, class)?;
     let mut columns = Vec::with_capacity(names.len());
     let mut unknown = Vec::new();
     for name in names {

@@ -136,7 +136,7 @@ impl Rejects {
 }
 
 /// Renames a file to the first `.old.1`, `.old.2` … that is free.
-fn put_aside(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn put_aside(path: &Path) -> io::Result<PathBuf> {
     let mut number: u32 = 1;
     loop {
         let kept = with_ending(path, &format!(".old.{number}"));

@@ -205,38 +205,13 @@ impl<'a> Session<'a> {
     pub(super) async fn finish(&mut self) -> anyhow::Result<ExitCode> {
         self.progress.wait();
         if !self.options.dry_run {
-            self.wait_shown().await?;
+            wait_shown(self.client, &self.database).await?;
         }
         self.file.remove()?;
         self.progress.end();
         self.write_summary()?;
         self.tell_rejects();
         Ok(self.exit_code())
-    }
-
-    /// Waits until the projections show all that is in the log now: an earlier start may have put
-    /// there what this one found unchanged.
-    async fn wait_shown(&self) -> anyhow::Result<()> {
-        let name = &self.database;
-        let end = self.client.database(name, &Read::default()).await?;
-        let read = Read {
-            timeout: Some(WAIT),
-            ..Read::default().at_least(end.details.position)
-        };
-        for wait in 1..=WAITS {
-            let Err(error) = self.client.database(name, &read).await else {
-                break;
-            };
-            let parked = error
-                .refusal()
-                .and_then(|refusal| refusal.detail.get("parked_count")?.as_u64())
-                .unwrap_or(0);
-            if error.status() != Some(504) || parked > 0 || wait == WAITS {
-                let context = "every row is in the log, but not all of them show; see `spice dead-letters list`";
-                return Err(anyhow::Error::from(error).context(context));
-            }
-        }
-        Ok(())
     }
 
     /// A row was rejected, and that was to end the import.
@@ -300,6 +275,31 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Waits until the projections show all that is in the log now: an earlier start may have put there
+/// what this one found unchanged.
+pub(super) async fn wait_shown(client: &Client, name: &str) -> anyhow::Result<()> {
+    let end = client.database(name, &Read::default()).await?;
+    let read = Read {
+        timeout: Some(WAIT),
+        ..Read::default().at_least(end.details.position)
+    };
+    for wait in 1..=WAITS {
+        let Err(error) = client.database(name, &read).await else {
+            break;
+        };
+        let parked = error
+            .refusal()
+            .and_then(|refusal| refusal.detail.get("parked_count")?.as_u64())
+            .unwrap_or(0);
+        if error.status() != Some(504) || parked > 0 || wait == WAITS {
+            let context =
+                "every row is in the log, but not all of them show; see `spice dead-letters list`";
+            return Err(anyhow::Error::from(error).context(context));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses to write over the file itself, or where nothing can be written, before it is too late.
 fn check_paths(options: &Options) -> anyhow::Result<()> {
     let rejects = options.rejects();
@@ -309,11 +309,9 @@ fn check_paths(options: &Options) -> anyhow::Result<()> {
         let Some(path) = path else {
             continue;
         };
-        if is_same(path, &options.file) || (flag == "--state" && is_same(path, &rejects)) {
-            let path = path.display();
-            return refuse(format!(
-                "{path} would be written over; name another with {flag}"
-            ));
+        refuse_same(path, &options.file, flag)?;
+        if flag == "--state" {
+            refuse_same(path, &rejects, flag)?;
         }
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
         if folder.is_some_and(|folder| !folder.is_dir()) {
@@ -324,6 +322,16 @@ fn check_paths(options: &Options) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a path that leads to a file that is read, or written already.
+pub(super) fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
+    if !is_same(path, other) {
+        return Ok(());
+    }
+    let path = path.display();
+    let message = format!("{path} would be written over; name another with {flag}");
+    Err(Refusal::new(ErrorCode::InvalidRequest, message))
 }
 
 /// Whether two paths lead to the same file.

@@ -95,7 +95,7 @@ pub(super) fn settle(
 }
 
 /// Whether the row is in already, as it is.
-fn is_identical(error: &RowError) -> bool {
+pub(super) fn is_identical(error: &RowError) -> bool {
     error.error == ErrorCode::AlreadyExists.as_str()
         && error.detail.get("identical") == Some(&Value::Bool(true))
 }

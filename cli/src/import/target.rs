@@ -11,7 +11,7 @@ use spice_core::{
 };
 
 use super::options::Options;
-use crate::{classes, session::Session as Connection};
+use crate::{classes, failure::usage, session::Session as Connection};
 
 /// A class on a branch.
 pub(super) struct Target {
@@ -41,11 +41,12 @@ impl Target {
             branch.generation
         );
         let schema = classes::fetch(client, name, &connection.read(None)).await?;
-        let class = Arc::clone(schema.resolve(&options.class).ok_or_else(|| {
+        let wanted = options.class.as_deref();
+        let wanted = wanted.ok_or_else(|| usage("CSV has one class: name it with --class"))?;
+        let class = Arc::clone(schema.resolve(wanted).ok_or_else(|| {
             let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
             let message = format!(
-                "there is no class {} on branch {}; there is {}",
-                options.class,
+                "there is no class {wanted} on branch {}; there is {}",
                 connection.branch,
                 known.join(", ")
             );

@@ -121,6 +121,8 @@ fn wishes() -> Wishes {
 /// What is sent of a row: the id, when the api does not make it, and the values.
 pub(crate) type Sent = (Option<String>, RawData);
 
+pub(crate) use super::lines::tests::send as send_lines;
+
 /// What an import sends of a CSV file; every row has to be taken.
 pub(crate) fn send_csv(schema: &Schema, class: &Arc<Class>, text: &[u8]) -> Vec<Sent> {
     let mut reader = reader(text);

@@ -182,6 +182,81 @@ async fn csv_of_every_type_comes_back_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ndjson_of_every_class_comes_back_as_it_was() {
+    let shell = Shell::start().await;
+    let client = shell.client();
+    declare(&client, "first").await;
+    declare(&client, "second").await;
+    fill(&client).await;
+    shell.run("export -d first --to all.ndjson").await.ok();
+    shell
+        .run("export -d first -c Base --to none.ndjson")
+        .await
+        .ok();
+    let none = shell
+        .run("import none.ndjson -d second -o json")
+        .await
+        .json();
+    assert_eq!(none["rows"], 0);
+    let dry = shell
+        .run("import all.ndjson -d second -o json --dry-run")
+        .await
+        .json();
+    assert_eq!((&dry["rows"], &dry["rejected"]), (&json!(11), &json!(0)));
+    assert!(instances(&client, "second", "Every").await.is_empty());
+    let summary = shell
+        .run("import all.ndjson -d second -o json --batch 2")
+        .await
+        .json();
+    assert_eq!(
+        (&summary["rows"], &summary["created"]),
+        (&json!(11), &json!(11))
+    );
+    assert_same(&client, "second").await;
+    let again = shell
+        .run("import all.ndjson -d second -o json")
+        .await
+        .json();
+    assert_eq!(
+        (&again["created"], &again["unchanged"]),
+        (&json!(0), &json!(11))
+    );
+
+    // What cannot be taken is said, kept with its line and reason, and can be mended.
+    let text = std::fs::read_to_string(shell.path("all.ndjson")).unwrap();
+    let broken = text
+        .replace("\"size\":5}", "\"size\":\"five\"}")
+        .replace("k1", "k9");
+    std::fs::write(shell.path("broken.ndjson"), format!("{broken}no json\n")).unwrap();
+    let ran = shell.run("import broken.ndjson -d second -o json").await;
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&summary["rows"], &summary["rejected"]),
+        (&json!(12), &json!(2)),
+        "{}",
+        ran.err
+    );
+    let rejects = std::fs::read_to_string(shell.path("broken.ndjson.rejects.ndjson")).unwrap();
+    assert!(
+        rejects.contains("must be an integer") && rejects.contains("is no JSON"),
+        "{rejects}"
+    );
+    let mended = rejects.lines().next().unwrap().replace("\"five\"", "7");
+    std::fs::write(shell.path("mended.ndjson"), mended).unwrap();
+    let mended = shell
+        .run("import mended.ndjson -d second -o json")
+        .await
+        .json();
+    assert_eq!(mended["created"], 1, "{mended}");
+    let error = shell
+        .run("import all.ndjson -d second --null NULL")
+        .await
+        .fails(2);
+    assert!(error.contains("--null is for CSV"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_class_is_shown_and_asked_with_what_it_has_from_its_parents() {
     let shell = Shell::start().await;
     let client = shell.client();

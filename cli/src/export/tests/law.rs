@@ -116,6 +116,8 @@ fn check(case: &Case) {
     let csv = table(&schema, &class, &lines);
     let sent = import::tests::send_csv(&schema, &class, csv.as_bytes());
     assert_same(&class, &instances, &sent, &csv);
+    let sent = import::tests::send_lines(&schema, lines.as_bytes());
+    assert_same(&class, &instances, &sent, &lines);
 }
 
 /// What makes the ids of the class.

@@ -1,0 +1,179 @@
+//! Lines gathered into batches: of one class, bounded by lines and bytes, no id twice in one.
+
+use std::{
+    collections::HashSet,
+    io::{BufRead, Read},
+};
+
+use bytes::Bytes;
+use serde::Serialize;
+use spice_core::{
+    command::RawData,
+    error::{ErrorCode, Refusal},
+    name::{ClassName, InstanceId},
+    ontology::Schema,
+};
+
+use super::line::{self, Instance};
+
+/// Bytes of a batch, about; the api takes 16 MiB.
+const BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a line: an instance of this size fits into a request.
+const LINE: u64 = 12 * 1024 * 1024;
+
+/// A line as it stands in the file.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) bytes: Vec<u8>,
+    pub(super) number: u64,
+}
+
+/// A line of a batch.
+#[derive(Debug, Clone)]
+pub(super) enum Row {
+    Sent(Source),
+    /// It is not sent, and why.
+    Rejected(Source, String),
+}
+
+impl Row {
+    pub(super) fn source(&self) -> &Source {
+        match self {
+            Self::Sent(source) | Self::Rejected(source, _) => source,
+        }
+    }
+}
+
+/// Lines that go to the api at once.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(super) rows: Vec<Row>,
+    instances: Vec<Instance>,
+    bytes: usize,
+}
+
+/// A file as batches.
+pub(crate) struct Batches<'s, R> {
+    input: R,
+    schema: &'s Schema,
+    class: Option<&'s ClassName>,
+    most: usize,
+    number: u64,
+    /// The line with which the next batch begins.
+    held: Option<(Source, Instance)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    instances: Vec<&'a RawData>,
+    ids: Vec<&'a InstanceId>,
+}
+
+impl Batch {
+    /// The class of the lines that are sent, and the body of the request; none when none is.
+    pub(super) fn body(&self) -> Option<(&ClassName, Bytes)> {
+        let first = self.instances.first()?;
+        let body = Body {
+            instances: self.instances.iter().map(|it| &it.data).collect(),
+            ids: self.instances.iter().map(|it| &it.id).collect(),
+        };
+        Some((&first.class, serde_json::to_vec(&body).ok()?.into()))
+    }
+
+    /// The instances that are sent.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &Instance> {
+        self.instances.iter()
+    }
+
+    fn is_full(&self, most: usize) -> bool {
+        self.rows.len() >= most || self.bytes >= BYTES
+    }
+
+    fn add(&mut self, source: Source, instance: Instance) {
+        self.bytes += source.bytes.len();
+        self.rows.push(Row::Sent(source));
+        self.instances.push(instance);
+    }
+}
+
+impl<'s, R: BufRead> Batches<'s, R> {
+    pub(crate) fn new(
+        input: R,
+        schema: &'s Schema,
+        class: Option<&'s ClassName>,
+        most: usize,
+    ) -> Self {
+        Self {
+            input,
+            schema,
+            class,
+            most,
+            number: 0,
+            held: None,
+        }
+    }
+
+    /// The next line that is not blank.
+    fn line(&mut self) -> anyhow::Result<Option<Source>> {
+        loop {
+            let mut bytes = Vec::new();
+            let mut limited = self.input.by_ref().take(LINE);
+            if limited.read_until(b'\n', &mut bytes)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let number = self.number;
+            if bytes.len() as u64 == LINE && bytes.last() != Some(&b'\n') {
+                let message = format!("line {number} has no end within {LINE} bytes");
+                return Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
+            }
+            if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.drain(..3);
+            }
+            if !bytes.trim_ascii().is_empty() {
+                return Ok(Some(Source { bytes, number }));
+            }
+        }
+    }
+
+    fn gather(&mut self) -> anyhow::Result<Batch> {
+        let mut batch = Batch::default();
+        let mut ids: HashSet<InstanceId> = HashSet::new();
+        while !batch.is_full(self.most) {
+            let next = match self.held.take() {
+                Some(held) => held,
+                None => {
+                    let Some(source) = self.line()? else {
+                        break;
+                    };
+                    match line::read(&source.bytes, self.schema, self.class) {
+                        Ok(instance) => (source, instance),
+                        Err(why) => {
+                            batch.rows.push(Row::Rejected(source, why));
+                            continue;
+                        }
+                    }
+                }
+            };
+            let (source, instance) = next;
+            let is_other = |first: &Instance| first.class != instance.class;
+            if batch.instances.first().is_some_and(is_other) || !ids.insert(instance.id.clone()) {
+                self.held = Some((source, instance));
+                break;
+            }
+            batch.add(source, instance);
+        }
+        Ok(batch)
+    }
+}
+
+impl<R: BufRead> Iterator for Batches<'_, R> {
+    type Item = anyhow::Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.gather() {
+            Ok(batch) if batch.rows.is_empty() => None,
+            other => Some(other),
+        }
+    }
+}
