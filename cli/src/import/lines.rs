@@ -13,13 +13,12 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader},
     process::ExitCode,
-    time::Instant,
 };
 
 use anyhow::Context;
 use spice_client::{Client, OnError as Refused, Write};
 use spice_core::{id::CommandId, ontology::Schema};
-use tokio::task::block_in_place;
+use tokio::{task::block_in_place, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -56,18 +55,10 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     options.refuse_table_flags()?;
     let read = connection.read(None);
-    let (class, schema) = match &options.class {
-        Some(class) => {
-            let (class, schema) = classes::find(connection, class, &read).await?;
-            (Some(class.id.clone()), schema)
-        }
-        None => {
-            let database = connection.database()?;
-            (
-                None,
-                classes::fetch(&connection.client, database, &read).await?,
-            )
-        }
+    let schema = classes::fetch(&connection.client, connection.database()?, &read).await?;
+    let class = match &options.class {
+        None => None,
+        Some(class) => Some(classes::find(connection, class, &read).await?.0.id.clone()),
     };
     let client = connection.client.clone().with_retries(RETRIES);
     let input = open(options)?;

@@ -136,26 +136,34 @@ impl<'s, R: BufRead> Batches<'s, R> {
         }
     }
 
+    /// The next line, and the instance that it says or why it says none.
+    fn read(&mut self) -> anyhow::Result<Option<(Source, Result<Instance, String>)>> {
+        let Some(source) = self.line()? else {
+            return Ok(None);
+        };
+        let instance = line::read(&source.bytes, self.schema, self.class);
+        Ok(Some((source, instance)))
+    }
+
     fn gather(&mut self) -> anyhow::Result<Batch> {
         let mut batch = Batch::default();
         let mut ids: HashSet<InstanceId> = HashSet::new();
         while !batch.is_full(self.most) {
-            let next = match self.held.take() {
-                Some(held) => held,
-                None => {
-                    let Some(source) = self.line()? else {
-                        break;
-                    };
-                    match line::read(&source.bytes, self.schema, self.class) {
-                        Ok(instance) => (source, instance),
-                        Err(why) => {
-                            batch.rows.push(Row::Rejected(source, why));
-                            continue;
-                        }
-                    }
+            let held = self.held.take();
+            let Some((source, next)) = held.map_or_else(
+                || self.read(),
+                |(source, held)| Ok(Some((source, Ok(held)))),
+            )?
+            else {
+                break;
+            };
+            let instance = match next {
+                Ok(instance) => instance,
+                Err(why) => {
+                    batch.rows.push(Row::Rejected(source, why));
+                    continue;
                 }
             };
-            let (source, instance) = next;
             let is_other = |first: &Instance| first.class != instance.class;
             if batch.instances.first().is_some_and(is_other) || !ids.insert(instance.id.clone()) {
                 self.held = Some((source, instance));
