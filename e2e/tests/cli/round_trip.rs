@@ -116,13 +116,23 @@ async fn instances(
         instance_id: String,
         data: BTreeMap<String, Json>,
     }
-    let read = Read::on("main");
-    let page = client.instance_page::<Box<RawValue>>(database, class, &Select::default(), &read);
+    let (read, all) = (Read::on("main"), Select::default());
+    let page = client.instance_page::<Box<RawValue>>(database, class, &all, &read);
     let rows = page.await.unwrap().instances;
     let rows = rows
         .iter()
         .map(|row| serde_json::from_str::<Row>(row.get()).unwrap());
-    rows.map(|row| (row.instance_id, row.data)).collect()
+    // JSON has several ways to write a text.
+    let plain = |value: Json| {
+        value
+            .as_string()
+            .map_or(value, |text| Json::from(json!(text)))
+    };
+    let plain = |data: BTreeMap<String, Json>| {
+        let data = data.into_iter();
+        data.map(|(name, value)| (name, plain(value))).collect()
+    };
+    rows.map(|row| (row.instance_id, plain(row.data))).collect()
 }
 
 async fn assert_same(client: &Client, other: &str) {
