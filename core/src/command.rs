@@ -109,6 +109,9 @@ pub enum Action {
         /// The id of each row, in their order; derived from the data when empty (contract §3).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ids: Vec<InstanceId>,
+        /// The rows are whole: what one leaves out stays out, whatever the class has for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        without_defaults: bool,
         /// What to do about a row that is refused.
         #[serde(default)]
         on_error: OnError,

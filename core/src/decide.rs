@@ -110,9 +110,14 @@ pub fn decide(
             class,
             instances,
             ids,
+            without_defaults,
             on_error,
         } => {
-            let rows = instances::Bulk { instances, ids };
+            let rows = instances::Bulk {
+                instances,
+                ids,
+                without_defaults: *without_defaults,
+            };
             instances::bulk_create(&mut draft, branch, class, &rows, *on_error)?;
         }
         Action::Transaction { branch, commands } => {

@@ -130,7 +130,18 @@ impl Class {
         command: CommandId,
         row: usize,
     ) -> Result<Candidate, Refusal> {
-        instance::create(self, id, data, command, row)
+        instance::create(self, id, data, command, row, true)
+    }
+
+    /// [`Class::new_instance`] of data that are whole: no default is applied.
+    pub fn new_whole_instance(
+        &self,
+        id: Option<&InstanceId>,
+        data: &RawData,
+        command: CommandId,
+        row: usize,
+    ) -> Result<Candidate, Refusal> {
+        instance::create(self, id, data, command, row, false)
     }
 
     /// The id that [`Class::new_instance`] gives to data without one, as far as they tell, whatever
@@ -274,6 +285,15 @@ impl Class {
                 .iter()
                 .map(|relationship| &relationship.predicate),
         )
+    }
+
+    /// The values of what an instance leaves out.
+    pub fn defaults(&self) -> impl Iterator<Item = (&PropertyName, &Json)> {
+        let properties = self.properties.iter().map(|it| (&it.name, &it.default));
+        let relationships = self.relationships.iter();
+        let relationships = relationships.map(|it| (&it.predicate, &it.default));
+        let members = properties.chain(relationships);
+        members.filter_map(|(name, default)| Some((name, default.as_ref()?)))
     }
 
     fn named(&self, name: &PropertyName) -> Option<Key> {

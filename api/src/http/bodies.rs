@@ -141,6 +141,9 @@ pub(crate) struct BulkBody {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(crate) ids: Vec<InstanceId>,
+    /// The rows are whole: no default of the class is applied.
+    #[serde(default)]
+    pub(crate) without_defaults: bool,
     #[serde(default)]
     #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,

@@ -86,6 +86,7 @@ pub(crate) async fn bulk_create(mut call: Call) -> Answer {
         class,
         instances,
         ids: body.ids,
+        without_defaults: body.without_defaults,
         on_error,
     };
     let submitted = call.submit(database, action, body.metadata).await?;

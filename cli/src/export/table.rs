@@ -37,6 +37,7 @@ pub(super) struct Table<'a> {
     has_ids: bool,
     /// How many instances have values that their cells cannot carry.
     rows_with_exact: u64,
+    nothing: Json,
 }
 
 impl<'a> Table<'a> {
@@ -56,6 +57,7 @@ impl<'a> Table<'a> {
             columns: class.names().map(|it| (it.clone(), kind(it))).collect(),
             has_ids: class.primary_key().next().is_none(),
             rows_with_exact: 0,
+            nothing: Json::null(),
         };
         let mut others: IndexSet<PropertyName> = IndexSet::new();
         for line in lines.lines() {
@@ -118,14 +120,18 @@ impl<'a> Table<'a> {
     }
 
     /// The values that an import would not read in their cells.
-    fn exact<'r>(&self, row: &'r Row) -> BTreeMap<&'r PropertyName, &'r Json> {
+    fn exact<'r>(&'r self, row: &'r Row) -> BTreeMap<&'r PropertyName, &'r Json> {
         let is_lost = |(name, value): &(&PropertyName, &Json)| {
             // What the class does not declare is read as text.
             let kind = self.columns.get(*name).unwrap_or(&Kind::Text);
             let read = read_cell(kind, &cell(kind, value));
             !read.is_some_and(|read| is_same(&read, value))
         };
-        row.data.iter().filter(is_lost).collect()
+        // An import would put the default in.
+        let missing = self.class.defaults().map(|(name, _)| name);
+        let missing = missing.filter(|name| !row.data.contains_key(*name));
+        let missing = missing.map(|name| (name, &self.nothing));
+        row.data.iter().filter(is_lost).chain(missing).collect()
     }
 
     /// Whether the class gives an instance of these values its id.

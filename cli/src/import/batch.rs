@@ -51,6 +51,8 @@ pub(super) struct Batch {
     spans: Vec<(Range<usize>, Option<InstanceId>)>,
     pub(super) begin: Place,
     pub(super) end: Place,
+    /// Whether what the rows leave out stays out.
+    pub(super) is_whole: bool,
 }
 
 /// A row as it was read, and what the api gets of it or why not.
@@ -70,8 +72,9 @@ pub(super) struct Batches<R> {
 }
 
 impl Batch {
-    fn new(begin: Place) -> Self {
+    fn new(begin: Place, is_whole: bool) -> Self {
         Self {
+            is_whole,
             rows: Vec::new(),
             instances: Vec::new(),
             spans: Vec::new(),
@@ -97,7 +100,11 @@ impl Batch {
             }
             write_string(id.as_str(), &mut body);
         }
-        body.extend_from_slice(b"]}");
+        body.push(b']');
+        if self.is_whole {
+            body.extend_from_slice(br#","without_defaults":true"#);
+        }
+        body.push(b'}');
         Some(body.into())
     }
 
@@ -152,7 +159,7 @@ impl<R: Read> Batches<R> {
     }
 
     fn gather(&mut self) -> Batch {
-        let mut batch = Batch::new(self.place);
+        let mut batch = Batch::new(self.place, self.plan.has_exact());
         let mut taken: HashMap<String, usize> = HashMap::new();
         while !batch.is_full(self.most) && !self.is_over {
             let (record, instance) = match self.next_row() {

@@ -1,5 +1,6 @@
 //! The column `_exact`, which an export writes: a JSON object of the values of a row that their own
-//! cells cannot carry, such as an empty text. It holds before the cells.
+//! cells cannot carry, such as an empty text; `null` for no value where the class has a default. It
+//! holds before the cells.
 
 use spice_core::{
     json::{Json, entries},
@@ -58,14 +59,19 @@ impl Exact {
     /// Appends the values to an object of values that is still open.
     pub(super) fn write(&self, data: &mut Vec<u8>) {
         for (name, value) in &self.0 {
-            if data.len() > 1 {
-                data.push(b',');
-            }
-            write_string(name.as_str(), data);
-            data.push(b':');
-            data.extend_from_slice(value.as_str().as_bytes());
+            write(name, value, data);
         }
     }
+}
+
+/// Appends a value to an object of values that is still open.
+pub(super) fn write(name: &PropertyName, value: &Json, data: &mut Vec<u8>) {
+    if data.len() > 1 {
+        data.push(b',');
+    }
+    write_string(name.as_str(), data);
+    data.push(b':');
+    data.extend_from_slice(value.as_str().as_bytes());
 }
 
 /// Refuses a row whose cell says another thing than its exact value.

@@ -176,7 +176,7 @@ impl Session<'_> {
                 continue;
             };
             let command = CommandId(Uuid::nil());
-            let made = class.new_instance(Some(&instance.id), &instance.data, command, 0);
+            let made = class.new_whole_instance(Some(&instance.id), &instance.data, command, 0);
             if let Err(refusal) = made {
                 refused.push((index + 1, Some(refusal.message)));
             }

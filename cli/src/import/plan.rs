@@ -144,6 +144,12 @@ impl Plan {
         })
     }
 
+    /// Whether the file has a column of exact values: then a row may say that it has no value where
+    /// the class has a default, and the defaults are put in here.
+    pub(super) fn has_exact(&self) -> bool {
+        self.columns.iter().any(|it| it.target == Target::Exact)
+    }
+
     /// The property or the relationship that a name or a label stands for.
     pub(super) fn member(&self, name: &str) -> Option<PropertyName> {
         member(&self.class, name)

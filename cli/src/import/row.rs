@@ -3,11 +3,14 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use spice_core::{json::Json, name::InstanceId};
+use spice_core::{
+    json::Json,
+    name::{InstanceId, PropertyName},
+};
 
 use super::{
     convert::{Broken, Kind, write_string},
-    exact::Exact,
+    exact::{self, Exact},
     plan::{Identity, Plan, Target},
     reader::Record,
 };
@@ -104,6 +107,9 @@ impl Plan {
             }
         }
         exact.write(&mut data);
+        if self.has_exact() {
+            self.write_defaults(record, &exact, &mut data);
+        }
         data.push(b'}');
         if !reasons.is_empty() {
             return Err(reasons);
@@ -134,6 +140,20 @@ impl Plan {
         })?;
         let is_nothing = is_blank(text) || self.null.as_deref() == Some(text);
         Ok((!is_nothing).then_some(text))
+    }
+
+    /// Appends the class's defaults for what the row leaves out.
+    fn write_defaults(&self, record: &Record, exact: &Exact, data: &mut Vec<u8>) {
+        let has_cell = |name: &PropertyName| {
+            let is_of = |index: &&usize| self.columns[**index].member() == Some(name);
+            let index = self.members.iter().find(is_of);
+            index.is_some_and(|index| self.cell(record, *index).is_ok_and(|it| it.is_some()))
+        };
+        for (name, default) in self.class.defaults() {
+            if exact.get(name).is_none() && !has_cell(name) {
+                exact::write(name, default, data);
+            }
+        }
     }
 
     /// The values that the row has as JSON, and not in cells of their own.

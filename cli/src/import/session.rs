@@ -173,7 +173,13 @@ impl<'a> Session<'a> {
         for (number, (index, _)) in rows.enumerate() {
             let data: RawData = serde_json::from_slice(batch.data(index)).unwrap_or_default();
             let (class, id) = (&self.plan.class, batch.id(index));
-            let Err(refusal) = class.new_instance(id, &data, CommandId(Uuid::nil()), number) else {
+            let command = CommandId(Uuid::nil());
+            let made = if batch.is_whole {
+                class.new_whole_instance(id, &data, command, number)
+            } else {
+                class.new_instance(id, &data, command, number)
+            };
+            let Err(refusal) = made else {
                 continue;
             };
             let mut detail = refusal.to_detail();

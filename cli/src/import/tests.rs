@@ -118,8 +118,14 @@ fn wishes() -> Wishes {
     Wishes::default()
 }
 
-/// What is sent of a row: the id, when the api does not make it, and the values.
-pub(crate) type Sent = (Option<String>, RawData);
+/// What is sent of a row.
+pub(crate) struct Sent {
+    /// The id, when the api does not make it.
+    pub(crate) id: Option<String>,
+    pub(crate) data: RawData,
+    /// Whether the api puts no default in.
+    pub(crate) is_whole: bool,
+}
 
 pub(crate) use super::lines::tests::send as send_lines;
 
@@ -137,6 +143,8 @@ fn sent(batches: impl Iterator<Item = Batch>, text: &[u8]) -> Vec<Sent> {
     struct Body {
         instances: Vec<RawData>,
         ids: Vec<String>,
+        #[serde(default)]
+        without_defaults: bool,
     }
     let mut sent = Vec::new();
     for batch in batches {
@@ -144,7 +152,11 @@ fn sent(batches: impl Iterator<Item = Batch>, text: &[u8]) -> Vec<Sent> {
         assert!(why.is_empty(), "{why:?}: {}", String::from_utf8_lossy(text));
         let body: Body = serde_json::from_slice(&batch.body().unwrap()).unwrap();
         let mut ids = body.ids.into_iter();
-        sent.extend(body.instances.into_iter().map(|data| (ids.next(), data)));
+        sent.extend(body.instances.into_iter().map(|data| Sent {
+            id: ids.next(),
+            data,
+            is_whole: body.without_defaults,
+        }));
     }
     sent
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(super) use self::{change::superseded_version, delete_all::delete_all};
 use self::{
-    change::{decide_change, decide_create},
+    change::{New, decide_change, decide_create},
     references::dangling,
     rows::{Numbered, Row, Rows, refused_commands, refused_rows},
 };
@@ -85,6 +85,8 @@ pub(super) struct Bulk<'a> {
     pub(super) instances: &'a [RawData],
     /// The id of each row; none at all, or one a row.
     pub(super) ids: &'a [InstanceId],
+    /// Whether what a row leaves out stays out.
+    pub(super) without_defaults: bool,
 }
 
 pub(super) fn bulk_create(
@@ -94,7 +96,11 @@ pub(super) fn bulk_create(
     bulk: &Bulk,
     on_error: OnError,
 ) -> Result<(), Stop> {
-    let Bulk { instances, ids } = *bulk;
+    let Bulk {
+        instances,
+        ids,
+        without_defaults,
+    } = *bulk;
     if !ids.is_empty() && ids.len() != instances.len() {
         let message = format!("{} ids for {} instances", ids.len(), instances.len());
         return Err(Refusal::new(ErrorCode::InvalidRequest, message)
@@ -110,8 +116,13 @@ pub(super) fn bulk_create(
         .clone();
     let rows = Rows::decide(draft, &scope, 1..instances.len() + 1, |pending, number| {
         let row = number - 1;
-        let (id, data) = (ids.get(row), &instances[row]);
-        decide_create(draft, &scope, pending, &resolved, id, data, row)
+        let new = New {
+            id: ids.get(row),
+            data: &instances[row],
+            row,
+            without_defaults,
+        };
+        decide_create(draft, &scope, pending, &resolved, &new)
     })?;
     let errors = rows.errors;
     if !errors.is_empty() && (on_error == OnError::Abort || rows.changes.is_empty()) {

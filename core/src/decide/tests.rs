@@ -302,6 +302,7 @@ fn bulk(rows: Value, on_error: OnError) -> Action {
         class: "Product".into(),
         instances,
         ids: Vec::new(),
+        without_defaults: false,
         on_error,
     }
 }

@@ -26,13 +26,14 @@ struct Sent<'a> {
     value: &'a Json,
 }
 
-/// Checks a new instance.
+/// Checks a new instance, with the class's defaults or without.
 pub(super) fn create(
     class: &Class,
     id: Option<&InstanceId>,
     data: &RawData,
     command: CommandId,
     row: usize,
+    with_defaults: bool,
 ) -> Result<Candidate, Refusal> {
     let mut found = Found::default();
     if class.is_abstract {
@@ -47,7 +48,9 @@ pub(super) fn create(
         properties.insert(value.name.clone(), value.value.clone());
     }
     let given: Vec<PropertyName> = properties.keys().cloned().collect();
-    apply_defaults(class, &mut properties);
+    if with_defaults {
+        apply_defaults(class, &mut properties);
+    }
     for name in class.required() {
         if !properties.contains_key(name) {
             found.refuse(name.as_str(), "required", None, "is required");
@@ -311,18 +314,8 @@ pub(super) fn accepts(class: &Class, name: &PropertyName, value: &Json) -> bool 
 }
 
 fn apply_defaults(class: &Class, properties: &mut Properties) {
-    let of_properties = class
-        .properties
-        .iter()
-        .map(|it| (&it.name, it.default.as_ref()));
-    let of_relationships = class
-        .relationships
-        .iter()
-        .map(|it| (&it.predicate, it.default.as_ref()));
-    for (name, default) in of_properties.chain(of_relationships) {
-        if let Some(default) = default
-            && !properties.contains_key(name)
-        {
+    for (name, default) in class.defaults() {
+        if !properties.contains_key(name) {
             properties.insert(name.clone(), default.clone());
         }
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use spice_core::{
     error::ErrorCode,
+    id::CommandId,
     json::{Json, Properties},
     ontology::{Class, PropertyType},
 };
@@ -126,6 +127,16 @@ fn defaults_are_applied_on_create_only() {
         text_of(&null.properties),
         r#"{"product_id":"p","price":1.10}"#,
         "null means absent"
+    );
+    let command = CommandId(uuid::Uuid::nil());
+    let whole = data(r#"{"product_id":"p"}"#);
+    let whole = product
+        .new_whole_instance(None, &whole, command, 0)
+        .unwrap();
+    assert_eq!(
+        text_of(&whole.properties),
+        r#"{"product_id":"p"}"#,
+        "nothing is put into what is whole"
     );
     let removed = patched(&product, &candidate, r#"{"price":null}"#).unwrap();
     assert_eq!(

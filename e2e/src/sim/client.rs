@@ -264,6 +264,7 @@ pub fn bulk(branch: &str, class: &str, rows: Vec<Value>) -> anyhow::Result<Actio
         class: class.to_owned(),
         instances: rows.into_iter().map(raw).collect(),
         ids: Vec::new(),
+        without_defaults: false,
         on_error: OnError::Abort,
     })
 }

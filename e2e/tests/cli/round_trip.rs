@@ -41,6 +41,7 @@ fn classes() -> Vec<Value> {
         .collect();
     properties.extend([
         json!({"name": "code", "type": "string", "primaryKey": true}),
+        json!({"name": "grade", "type": "string", "default": "new"}),
         json!({"name": "size", "type": "enum", "constraints": {"enum": ["5", 5, "S"]}}),
         json!({"name": "tags", "type": "array", "items": "string"}),
         json!({"name": "marks", "type": "array", "items": {"type": "integer"}}),
@@ -69,7 +70,7 @@ const INSTANCES: [(&str, &str, &[&str]); 3] = [
     ),
     (
         "Every",
-        r#"{"code":"e1","string":"","text":" a\nb \"c\", d","integer":-0,"decimal":0.12345678901234567890,
+        r#"{"code":"e1","grade":"old","string":"","text":" a\nb \"c\", d","integer":-0,"decimal":0.12345678901234567890,
             "number":1.10,"float":1e5,"boolean":false,"date":"2026-01-31","dateTime":"2026-01-31T12:00:00.120+09:00",
             "anyURI":"https://example.org/?a=b,c;d","email":"a+b@example.org","phone":"+82 10-1234-5678",
             "money":{"currency":"KRW","amount":"12.30"},"uuid":"123e4567-e89b-42d3-a456-426614174000","ip":"::1",
@@ -99,7 +100,10 @@ async fn declare(client: &Client, database: &str) {
 async fn fill(client: &Client) {
     let write = Write::on("main").wait(Duration::from_mins(1));
     for (class, rows, ids) in INSTANCES {
-        let body = format!("{{\"instances\":[{rows}],\"ids\":{}}}", json!(ids));
+        let body = format!(
+            "{{\"instances\":[{rows}],\"ids\":{},\"without_defaults\":true}}",
+            json!(ids)
+        );
         let done = client.bulk_create_body("first", class, body, OnError::Abort, &write);
         done.await.unwrap();
     }

@@ -150,7 +150,10 @@ fn plain_kinds() -> Vec<Kind> {
         plain("number", numbers()),
         plain("float", numbers()),
         plain("double", numbers()),
-        plain("boolean", one_of(&["true", "false"])),
+        kind(
+            json!({"name": "boolean", "type": "boolean", "default": false}),
+            one_of(&["true", "false"]),
+        ),
         plain(
             "date",
             one_of(&["\"2026-01-31\"", "\"9999-12-30\"", "\"1000-01-01\""]),

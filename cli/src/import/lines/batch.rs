@@ -67,6 +67,8 @@ pub(crate) struct Batches<'s, R> {
 struct Body<'a> {
     instances: Vec<&'a RawData>,
     ids: Vec<&'a InstanceId>,
+    /// A line has all that the instance had.
+    without_defaults: bool,
 }
 
 impl Batch {
@@ -76,6 +78,7 @@ impl Batch {
         let body = Body {
             instances: self.instances.iter().map(|it| &it.data).collect(),
             ids: self.instances.iter().map(|it| &it.id).collect(),
+            without_defaults: true,
         };
         Some((&first.class, serde_json::to_vec(&body).ok()?.into()))
     }

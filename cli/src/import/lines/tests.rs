@@ -21,7 +21,13 @@ pub(crate) fn send(schema: &Schema, text: &[u8]) -> Vec<Sent> {
     let sent = batches.flat_map(|batch| {
         assert!(rejected(&batch).is_empty(), "{:?}", rejected(&batch));
         let instances = batch.instances();
-        let sent = instances.map(|it| (Some(it.id.to_string()), it.data.clone()));
+        let (_, body) = batch.body().unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let sent = instances.map(|it| Sent {
+            id: Some(it.id.to_string()),
+            data: it.data.clone(),
+            is_whole: body["without_defaults"] == true,
+        });
         sent.collect::<Vec<_>>()
     });
     sent.collect()

@@ -11,7 +11,8 @@ use crate::{
     error::ErrorCode,
     event::{BranchAt, Superseded, UniqueChange},
     id::AggregateId,
-    json::Properties,
+    json::{Json, Properties},
+    merge::is_same,
     model::AggregateState,
     name::InstanceId,
     ontology::{Candidate, Class},
@@ -31,7 +32,13 @@ pub(super) fn decide_change(
         .ok_or_else(|| class_not_found(name))?;
     match change {
         InstanceChange::CreateInstance { id, data, .. } => {
-            decide_create(draft, scope, pending, class, id.as_ref(), data, row)
+            let new = New {
+                id: id.as_ref(),
+                data,
+                row,
+                without_defaults: false,
+            };
+            decide_create(draft, scope, pending, class, &new)
         }
         InstanceChange::UpdateInstance {
             id,
@@ -63,17 +70,36 @@ pub(super) fn decide_change(
     }
 }
 
+/// An instance that is to be created.
+pub(super) struct New<'a> {
+    pub(super) id: Option<&'a InstanceId>,
+    pub(super) data: &'a RawData,
+    /// Which row of the command it is, from 0.
+    pub(super) row: usize,
+    /// Whether what the data leave out stays out.
+    pub(super) without_defaults: bool,
+}
+
 pub(super) fn decide_create(
     draft: &Draft,
     scope: &Scope,
     pending: &mut Pending,
     class: &Class,
-    id: Option<&InstanceId>,
-    data: &RawData,
-    row: usize,
+    new: &New<'_>,
 ) -> Result<Change, Stop> {
+    let New {
+        id,
+        data,
+        row,
+        without_defaults,
+    } = *new;
     let command = draft.command.id;
-    let candidate = match class.new_instance(id, data, command, row) {
+    let made = if without_defaults {
+        class.new_whole_instance(id, data, command, row)
+    } else {
+        class.new_instance(id, data, command, row)
+    };
+    let candidate = match made {
         Ok(candidate) => candidate,
         Err(refusal) => {
             // What is there already is told before what the ontology refuses.
@@ -124,7 +150,7 @@ fn refuse_known(
     let aggregate = aggregate(draft, scope, class, id);
     let refusal = Refusal::new(code, format!("{}/{id} {what}", class.id));
     let identical = match (&state.data, properties) {
-        (Some(data), Some(properties)) => data.read::<Properties>()? == *properties,
+        (Some(data), Some(properties)) => is_same(data, &Json::of(properties)?),
         _ => false,
     };
     Err(refusal

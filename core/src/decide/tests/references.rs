@@ -52,6 +52,7 @@ fn nodes(rows: Value, on_error: OnError) -> Action {
             branch,
             instances,
             ids,
+            without_defaults,
             on_error,
             ..
         } => Action::BulkCreate {
@@ -59,6 +60,7 @@ fn nodes(rows: Value, on_error: OnError) -> Action {
             class: "Node".into(),
             instances,
             ids,
+            without_defaults,
             on_error,
         },
         other => other,
