@@ -241,7 +241,7 @@ fn list_kinds() -> Vec<Kind> {
         ),
         kind(
             json!({"name": "owner", "type": "link", "target": "Person", "cardinality": "1:1"}),
-            one_of(&["\"Person/p-1\"", "\"Person/a:b\""]),
+            one_of(&["\"Person/p-1\"", "\"Person/a:b\"", "\"Person/x/y, z;한글\""]),
         ),
         kind(
             json!({"name": "parts", "type": "link", "target": "Person", "cardinality": "1:n"}),
