@@ -3,10 +3,16 @@
 //! on the file alone and an import that is repeated, or goes on after any end, does the same.
 
 mod batch;
+mod columns;
 mod convert;
+mod decoder;
+mod encoding;
 mod exact;
+mod identity;
 mod journal;
+mod layout;
 mod lines;
+mod occurrences;
 mod options;
 mod plan;
 mod progress;
@@ -15,20 +21,24 @@ mod rejects;
 mod row;
 mod session;
 mod settle;
+mod signature;
 mod source;
 mod summary;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod text;
 
 use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
 
 use spice_client::Retries;
+use spice_core::error::Refusal;
 use tokio::{sync::mpsc, task::block_in_place};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     batch::{Batch, Batches},
+    convert::Words,
     options::{OnError, Shape},
     plan::{Plan, Wishes},
     session::Session,
@@ -74,17 +84,27 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let found = Target::find(&connection, &options).await;
     let target = connection.advise(found).await?;
     let client = connection.client.with_retries(RETRIES);
-    let mut source = block_in_place(|| Source::open(&options))?;
     let wishes = Wishes {
         map: options.map.clone(),
+        skip: options.skip_column.clone(),
         key: options.key.clone(),
-        null: options.null.clone(),
+        nulls: options.null.clone(),
+        words: Words {
+            truths: options.truths.clone(),
+            falses: options.falses.clone(),
+        },
+        source: options.source.clone(),
     };
-    let plan = Plan::read(&target.schema, &target.class, &source.head, &wishes)?;
+    let knows = |name: &str| wishes.knows(&target.class, name);
+    let mut source = block_in_place(|| Source::open(&options, &knows))?;
+    let plan = Plan::read(&target.schema, &target.class, &source.head, &wishes)
+        .map_err(|error| point_to_head(error, source.layout.likely_head))?;
+    plan.check_first(&source.first_rows)?;
     let plan = Arc::new(plan);
     let mut session = Session::begin(&client, &options, &target, &plan, &mut source)?;
     let ends_at_reject = options.on_error == OnError::Abort;
-    let batches = Batches::new(source.reader, plan, options.batch.into(), ends_at_reject);
+    let batches = Batches::new(source.reader, plan, options.batch.into(), ends_at_reject)
+        .beginning_at(session.place());
     let end = take_all(&mut session, read_ahead(batches), ends_at_reject, &ending).await;
     // Whatever ended it, what is done is written down.
     session.store()?;
@@ -96,6 +116,23 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         Ok(End::AtReject) => session.end_at_reject(),
         Ok(End::Interrupted) => Ok(interrupted(&session)),
         Err(error) => Err(error.context(session.describe_stop())),
+    }
+}
+
+/// Says where the head may be, when the columns are not understood.
+fn point_to_head(error: anyhow::Error, likely: Option<u64>) -> anyhow::Error {
+    let Some(line) = likely else {
+        return error;
+    };
+    match error.downcast::<Refusal>() {
+        Ok(mut refusal) => {
+            refusal.message = format!(
+                "{}; line {line} looks like the names of the columns: --head-line {line}",
+                refusal.message
+            );
+            refusal.into()
+        }
+        Err(other) => other,
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod import {
+    mod files;
     pub(crate) mod rows;
     pub(crate) mod shop;
 }
@@ -180,12 +181,43 @@ async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
     let good = "sku,Name\ns-1,a\n";
     for (text, arguments, code, told) in [
         ("sku,nome\nx,y\n", &[][..], 2, "did you mean Name, name?"),
-        ("sku;Name\nx;y\n", &[], 2, "is --delimiter ';' meant?"),
+        (
+            "sku;Name\nx;y\n",
+            &["--delimiter", ","],
+            2,
+            "is --delimiter ';' meant?",
+        ),
+        (
+            "Items of 2026\n\nsku,Name\ns-1,a\n",
+            &[],
+            2,
+            "line 3 looks like the names of the columns: --head-line 3",
+        ),
+        (
+            "Items\n\nsku,Name\n",
+            &["--head-line", "2"],
+            2,
+            "line 2 is blank",
+        ),
+        (good, &["--head-line", "9"], 2, "has no line 9"),
+        (
+            "PK\u{3}\u{4}xl/",
+            &[],
+            2,
+            "is an Excel workbook (.xlsx), not CSV",
+        ),
+        ("sku,Name\0\n", &[], 2, "zero bytes"),
+        (
+            good,
+            &["--encoding", "utf-16"],
+            2,
+            "does not show its byte order",
+        ),
         (
             "sku,Name,Name\nx,y,z\n",
             &[],
             2,
-            "columns 2 and 3 are both called",
+            "leave one out by its number, e.g. --skip-column 3",
         ),
         ("", &[], 2, "is empty"),
         (good, &["--map", "nome=name"], 2, "no column \"nome\""),
@@ -237,8 +269,8 @@ async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
     client.create_class(DATABASE, &note).await.unwrap();
     client.create_branch(DATABASE, "spring").await.unwrap();
 
-    // The same row twice is one effect, also from standard input, also without any key.
-    for created in [2, 0] {
+    // Without any key, equal rows are all kept; the same file twice is one effect.
+    for created in [3, 0] {
         let arguments = ["--branch", "spring", "--delimiter", "tab", "--null", "-"];
         let mut child = shop.start_class("Note", "-".as_ref(), &arguments).await;
         let mut stdin = child.stdin.take().unwrap();
@@ -250,11 +282,13 @@ async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
         let ended = Ended::of(&child.wait_with_output().await.unwrap());
         assert_eq!(ended.code, Some(0), "{}", ended.errors);
         assert_eq!(ended.counts(), [3, created, 3 - created, 0]);
+        assert_eq!(ended.summary["equal_rows"], 1);
     }
     let notes = client.instances(DATABASE, "Note", "spring").await.unwrap();
     let mut data: Vec<String> = notes.iter().map(|it| it["data"].to_string()).collect();
     data.sort();
-    assert_eq!(data, [r#"{"number":7,"text":"a"}"#, r#"{"text":"b"}"#]);
+    let equal = r#"{"number":7,"text":"a"}"#;
+    assert_eq!(data, [equal, equal, r#"{"text":"b"}"#]);
     assert!(
         client
             .instances(DATABASE, "Note", "main")

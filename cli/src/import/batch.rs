@@ -1,18 +1,13 @@
 //! Rows gathered into batches: bounded by rows and bytes, no id twice in one.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    io::Read,
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::HashMap, io::Read, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use spice_core::name::InstanceId;
 
 use super::{
     convert::write_string,
+    occurrences::{Occurrences, hash},
     plan::Plan,
     reader::{Place, Reader, Record},
     row::{Instance, Reason},
@@ -47,16 +42,28 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     /// The values of the rows that are sent, as JSON with commas between.
     instances: Vec<u8>,
-    /// Where the values of each row are, and its id when the api does not make it.
+    /// Where the values of each row are, and its id.
     spans: Vec<(Range<usize>, Option<InstanceId>)>,
     pub(super) begin: Place,
     pub(super) end: Place,
     /// Whether what the rows leave out stays out.
     pub(super) is_whole: bool,
+    /// Blank rows that were skipped before and between the rows.
+    pub(super) blanks: u64,
+    /// Rows without a key that say what an earlier row of the file says.
+    pub(super) equal: u64,
+    /// Blank cells behind the last column, of the rows that are sent.
+    pub(super) surplus: u64,
 }
 
 /// A row as it was read, and what the api gets of it or why not.
-type Taken = (Record, Result<Instance, Vec<Reason>>);
+struct Taken {
+    record: Record,
+    instance: Result<Instance, Vec<Reason>>,
+    /// The id of a row that is rejected, as far as the row has none of its own.
+    id: Option<InstanceId>,
+    is_equal: bool,
+}
 
 /// A file as batches.
 pub(super) struct Batches<R> {
@@ -65,7 +72,10 @@ pub(super) struct Batches<R> {
     most: usize,
     ends_at_reject: bool,
     /// The row with which the next batch begins.
-    held: Option<(Record, Instance)>,
+    held: Option<Taken>,
+    occurrences: Occurrences,
+    /// Where to begin, when that is behind the place of the reader.
+    begin: Option<Place>,
     place: Place,
     failed: Option<anyhow::Error>,
     is_over: bool,
@@ -80,6 +90,9 @@ impl Batch {
             spans: Vec::new(),
             begin,
             end: begin,
+            blanks: 0,
+            equal: 0,
+            surplus: 0,
         }
     }
 
@@ -89,12 +102,14 @@ impl Batch {
         if !self.rows.iter().any(is_sent) {
             return None;
         }
+        let spans = self.rows.iter().zip(&self.spans);
+        let sent = spans.filter(|(row, _)| is_sent(row)).map(|(_, span)| span);
         let mut body = Vec::with_capacity(self.instances.len() + 64 * self.rows.len());
         body.extend_from_slice(br#"{"instances":["#);
         body.extend_from_slice(&self.instances);
         body.extend_from_slice(br#"],"ids":["#);
         let start = body.len();
-        for id in self.spans.iter().filter_map(|(_, id)| id.as_ref()) {
+        for id in sent.filter_map(|(_, id)| id.as_ref()) {
             if body.len() > start {
                 body.push(b',');
             }
@@ -115,9 +130,29 @@ impl Batch {
             .map_or(&[], |(span, _)| &self.instances[span.clone()])
     }
 
-    /// The id of a row, when the api does not make it.
+    /// The id of a row, when the api does not make it; of a rejected row, the one that it would
+    /// have.
     pub(super) fn id(&self, row: usize) -> Option<&InstanceId> {
         self.spans.get(row)?.1.as_ref()
+    }
+
+    /// Adds a row; `known` is an earlier row of the batch with the same id and the same values.
+    fn add(
+        &mut self,
+        record: Record,
+        instance: Result<Instance, Vec<Reason>>,
+        known: Option<usize>,
+        taken: &mut HashMap<String, usize>,
+    ) {
+        match (instance, known) {
+            (Err(reasons), _) => self.push(record, Fate::Rejected(reasons), None),
+            (Ok(_), Some(first)) => self.push(record, Fate::SameAs(first), None),
+            (Ok(instance), None) => {
+                let fate = Fate::Sent(hash(&instance.key));
+                taken.insert(instance.key.clone(), self.rows.len());
+                self.push(record, fate, Some(instance));
+            }
+        }
     }
 
     fn push(&mut self, record: Record, fate: Fate, instance: Option<Instance>) {
@@ -153,19 +188,42 @@ impl<R: Read> Batches<R> {
             most,
             ends_at_reject,
             held: None,
+            occurrences: Occurrences::default(),
+            begin: None,
             failed: None,
             is_over: false,
         }
+    }
+
+    /// Begins behind a row, which the reader, that stands before it, reaches by reading: how often
+    /// each row was met is known then.
+    pub(super) fn beginning_at(mut self, place: Place) -> Self {
+        self.place = place;
+        self.begin = Some(place);
+        self
+    }
+
+    fn catch_up(&mut self, place: Place) -> anyhow::Result<()> {
+        while self.reader.place().offset < place.offset {
+            if self.next_row()?.is_none() {
+                // Blank rows at the end are counted already.
+                self.is_over = true;
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn gather(&mut self) -> Batch {
         let mut batch = Batch::new(self.place, self.plan.has_exact());
         let mut taken: HashMap<String, usize> = HashMap::new();
         while !batch.is_full(self.most) && !self.is_over {
-            let (record, instance) = match self.next_row() {
+            let next = match self.next_row() {
                 Ok(Some(next)) => next,
                 Ok(None) => {
                     self.is_over = true;
+                    batch.blanks += self.reader.blanks();
+                    batch.end = self.reader.place();
                     break;
                 }
                 Err(error) => {
@@ -173,26 +231,29 @@ impl<R: Read> Batches<R> {
                     break;
                 }
             };
-            match instance {
-                Err(reasons) => {
-                    batch.push(record, Fate::Rejected(reasons), None);
-                    self.is_over = self.ends_at_reject;
+            let known = next.instance.as_ref().ok();
+            let known = known.and_then(|instance| taken.get(&instance.key)).copied();
+            match next.instance {
+                // Whether the first is taken is known when its batch is answered.
+                Ok(ref instance)
+                    if known.is_some_and(|first| *batch.data(first) != *instance.data) =>
+                {
+                    self.held = Some(next);
+                    break;
                 }
-                Ok(instance) => match taken.get(&instance.key) {
-                    Some(first) if *batch.data(*first) == *instance.data => {
-                        batch.push(record, Fate::SameAs(*first), None);
+                instance => {
+                    batch.blanks += next.record.blanks;
+                    batch.equal += u64::from(next.is_equal);
+                    if instance.is_ok() {
+                        let surplus = next.record.len().saturating_sub(self.plan.columns.len());
+                        batch.surplus += surplus as u64;
                     }
-                    // Whether the first is taken is known when its batch is answered.
-                    Some(_) => {
-                        self.held = Some((record, instance));
-                        break;
+                    self.is_over = instance.is_err() && self.ends_at_reject;
+                    batch.add(next.record, instance, known, &mut taken);
+                    if let (Some(id), Some((_, noted))) = (next.id, batch.spans.last_mut()) {
+                        *noted = Some(id);
                     }
-                    None => {
-                        let fate = Fate::Sent(mark(&instance.key));
-                        taken.insert(instance.key.clone(), batch.rows.len());
-                        batch.push(record, fate, Some(instance));
-                    }
-                },
+                }
             }
             batch.end = self.reader.place();
         }
@@ -201,20 +262,46 @@ impl<R: Read> Batches<R> {
     }
 
     fn next_row(&mut self) -> anyhow::Result<Option<Taken>> {
-        if let Some((record, instance)) = self.held.take() {
-            return Ok(Some((record, Ok(instance))));
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
         }
         let Some(record) = self.reader.read()? else {
             return Ok(None);
         };
+        let mut is_equal = false;
         let instance = match self.plan.instance(&record) {
             Ok(instance) if instance.data.len() > ROW => {
                 let sentence = format!("the row is over {ROW} bytes");
                 Err(vec![Reason::of_row("limit", sentence)])
             }
+            Ok(mut instance) if instance.is_by_content => {
+                let nth = self.occurrences.next(&instance.key);
+                is_equal = nth > 1;
+                instance.number(nth)?;
+                Ok(instance)
+            }
             other => other,
         };
-        Ok(Some((record, instance)))
+        let id = match &instance {
+            Ok(_) => None,
+            Err(_) => self.rejected_id(&record)?,
+        };
+        Ok(Some(Taken {
+            record,
+            instance,
+            id,
+            is_equal,
+        }))
+    }
+
+    fn rejected_id(&mut self, record: &Record) -> anyhow::Result<Option<InstanceId>> {
+        let Some(id) = self.plan.rejected_id(record) else {
+            return Ok(None);
+        };
+        Ok(Some(match self.occurrences.next(&id) {
+            1 => id.parse()?,
+            nth => format!("{id}_{nth}").parse()?,
+        }))
     }
 }
 
@@ -226,11 +313,17 @@ impl<R: Read> Iterator for Batches<R> {
             self.is_over = true;
             return Some(Err(error));
         }
+        if let Some(place) = self.begin.take()
+            && let Err(error) = self.catch_up(place)
+        {
+            self.is_over = true;
+            return Some(Err(error));
+        }
         if self.is_over {
             return None;
         }
         let batch = self.gather();
-        if !batch.rows.is_empty() {
+        if !batch.rows.is_empty() || batch.blanks > 0 {
             return Some(Ok(batch));
         }
         self.failed.take().map(|error| {
@@ -238,11 +331,4 @@ impl<R: Read> Iterator for Batches<R> {
             Err(error)
         })
     }
-}
-
-/// A hash of what tells a row from others.
-fn mark(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }

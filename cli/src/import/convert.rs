@@ -1,7 +1,11 @@
 //! Turns the text of a cell into a value of a property. Here, and only here, `"5"` becomes 5: what
 //! the api gets is of the type already, digit for digit, or is not sent at all.
 
+mod boolean;
+mod moment;
 mod number;
+
+use std::borrow::Cow;
 
 use spice_core::{
     command::RawData,
@@ -11,7 +15,12 @@ use spice_core::{
     ontology::{Class, PropertyType},
 };
 
-use self::number::{integer, number};
+pub(crate) use self::boolean::Words;
+use self::{
+    moment::{date, date_time},
+    number::{integer, number},
+};
+use super::text::trim;
 
 /// Why a text is no value: the rule, and a sentence that goes on after the column's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +51,9 @@ pub(crate) enum Kind {
     Word,
     Integer,
     Number,
-    Boolean,
+    Boolean(Words),
+    Date,
+    DateTime,
     Money,
     Coordinate,
     /// Any JSON.
@@ -112,16 +123,16 @@ impl Kind {
             PropertyType::String | PropertyType::Text | PropertyType::Link => Self::Text,
             PropertyType::Integer => Self::Integer,
             PropertyType::Decimal | PropertyType::Number => Self::Number,
-            PropertyType::Boolean => Self::Boolean,
+            PropertyType::Boolean => Self::Boolean(Words::default()),
+            PropertyType::Date => Self::Date,
+            PropertyType::DateTime => Self::DateTime,
             PropertyType::Money => Self::Money,
             PropertyType::Coordinate => Self::Coordinate,
             PropertyType::Json => Self::Json,
             PropertyType::Object | PropertyType::Address => Self::Object,
             PropertyType::Image | PropertyType::File => Self::File,
             PropertyType::Array => Self::List(Box::new(Self::Text)),
-            PropertyType::Date
-            | PropertyType::DateTime
-            | PropertyType::Url
+            PropertyType::Url
             | PropertyType::Email
             | PropertyType::Phone
             | PropertyType::Uuid
@@ -130,19 +141,36 @@ impl Kind {
         }
     }
 
+    /// The same, with words for booleans that a user names.
+    pub(super) fn with_words(self, words: &Words) -> Self {
+        match self {
+            Self::Boolean(_) => Self::Boolean(words.clone()),
+            Self::List(items) => Self::List(Box::new(items.with_words(words))),
+            other => other,
+        }
+    }
+
     /// Writes the value that a text stands for, as JSON; on an error what was written is of no
     /// use.
     pub(super) fn write(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
-        let word = text.trim();
+        let word = trim(text);
         match self {
             Self::Text => write_string(text, out),
             Self::File if word.starts_with('{') => {
                 write(object(word), "a URL or a JSON object", out)?;
             }
             Self::Word | Self::File => write_string(word, out),
-            Self::Integer => write(integer(word), "an integer, such as 5", out)?,
-            Self::Number => write(number(word), "a number, such as 12.30", out)?,
-            Self::Boolean => write(boolean(word), "true or false, yes or no, 1 or 0", out)?,
+            Self::Integer => write(integer(word), expected_number(word, INTEGER), out)?,
+            Self::Number => write(number(word), expected_number(word, NUMBER), out)?,
+            Self::Boolean(words) => {
+                let value = words.read(word).map(|it| it.to_string());
+                write(value, BOOLEAN, out)?;
+            }
+            Self::Date => write_moment(date(word), "a date in the form 2026-01-31", out)?,
+            Self::DateTime => {
+                let expected = "a date and time in the form 2026-01-31T12:00:00+09:00";
+                write_moment(date_time(word), expected, out)?;
+            }
             Self::Money => {
                 let expected = "an amount and its currency, such as 12.30 KRW";
                 write(object(word).or_else(|| money(word)), expected, out)?;
@@ -165,7 +193,7 @@ impl Kind {
             return write(json(word), "a JSON list, or items with ; between them", out);
         }
         out.push(b'[');
-        let items = word.split(';').map(str::trim).filter(|it| !it.is_empty());
+        let items = word.split(';').map(trim).filter(|it| !it.is_empty());
         for (index, item) in items.enumerate() {
             if index > 0 {
                 out.push(b',');
@@ -175,6 +203,33 @@ impl Kind {
         out.push(b']');
         Ok(())
     }
+}
+
+/// What is expected, by whether a text may be a number with signs that are not read.
+const INTEGER: [&str; 2] = [
+    "an integer, such as 5",
+    "an integer without separators of thousands, such as 5000",
+];
+const NUMBER: [&str; 2] = [
+    "a number, such as 12.30",
+    "a number with a decimal point and without separators of thousands, such as 1234.50",
+];
+const BOOLEAN: &str =
+    "true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false";
+
+fn expected_number(word: &str, expected: [&'static str; 2]) -> &'static str {
+    let is_separated = word.contains([',', '\'', '’', '_']) || word.contains(char::is_whitespace);
+    expected[usize::from(is_separated && word.contains(|it: char| it.is_ascii_digit()))]
+}
+
+fn write_moment(
+    moment: Option<Cow<'_, str>>,
+    expected: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Broken> {
+    let moment = moment.ok_or_else(|| Broken::of_type(expected))?;
+    write_string(&moment, out);
+    Ok(())
 }
 
 fn write(value: Option<String>, expected: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
@@ -216,14 +271,6 @@ fn write_link(target: &ClassName, word: &str, out: &mut Vec<u8>) -> Result<(), B
     }
     write_string(&reference, out);
     Ok(())
-}
-
-fn boolean(word: &str) -> Option<String> {
-    let is = |known: &[&str]| known.iter().any(|text| word.eq_ignore_ascii_case(text));
-    if is(&["true", "yes", "1"]) {
-        return Some("true".to_owned());
-    }
-    is(&["false", "no", "0"]).then(|| "false".to_owned())
 }
 
 fn money(word: &str) -> Option<String> {

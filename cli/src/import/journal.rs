@@ -26,6 +26,15 @@ pub(super) struct Counts {
     pub(super) created: u64,
     pub(super) unchanged: u64,
     pub(super) rejected: u64,
+    /// Rows without a key that say what an earlier row says; they are among the others.
+    #[serde(default)]
+    pub(super) equal_rows: u64,
+    /// Rows and lines in which nothing stands; they are not among the others.
+    #[serde(default)]
+    pub(super) blank_rows: u64,
+    /// Blank cells behind the last column.
+    #[serde(default)]
+    pub(super) surplus_cells: u64,
 }
 
 /// How far an import has come.

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::encoding::{self, Charset};
 use crate::{failure::usage, settings::Place};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     pub(super) at: Place,
-    /// The file: CSV, whose first line names the columns, or NDJSON as `spice export` writes it; `-`
-    /// reads standard input.
+    /// The file: CSV, whose first line names the columns (see `--head-line`), or NDJSON as `spice
+    /// export` writes it; `-` reads standard input.
     pub(super) file: PathBuf,
     /// The class of the instances, by id or label; NDJSON says it line by line.
     #[arg(short, long, value_name = "CLASS")]
@@ -20,14 +21,23 @@ pub(crate) struct Options {
     /// anything else CSV.
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<Shape>,
-    /// What a column is, when its name does not say it: `--map Preis=price`; `--map Note=` leaves
-    /// the column out.
+    /// What a column is, when its name does not say it: `--map Preis=price`, or by its number
+    /// `--map 3=price`; `--map Note=` leaves the column out.
     #[arg(long, value_name = "COLUMN=PROPERTY")]
     pub(super) map: Vec<String>,
+    /// A column that is left out, by its name or its number; may be given several times. `#3` is
+    /// the third column even when another is called 3.
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) skip_column: Vec<String>,
     /// The columns that make the id of an instance, when the class has no primary key; without
-    /// it, the id is made of all that the row says.
+    /// it, the id is made of all that the row says and of how many rows before it say the same.
     #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
     pub(super) key: Vec<String>,
+    /// A name for where the rows come from. Rows without a key that say the same are the same
+    /// instance when they come from the same source, and the n-th of its kind in one file is the
+    /// n-th of its kind in the other.
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<String>,
     /// What to do about a row that cannot be taken.
     #[arg(long, default_value = "skip")]
     pub(super) on_error: OnError,
@@ -41,12 +51,31 @@ pub(crate) struct Options {
     /// Rows that one command has.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "ROWS")]
     pub(super) batch: u16,
-    /// What stands between two cells: one character, or `tab`.
+    /// What stands between two cells: one character, or `tab`. When left out, a first line
+    /// `sep=;` says it, or the one of `,` `;` `|` and tab that separates the names of the columns.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub(super) delimiter: Option<u8>,
-    /// A text that means "nothing", as an empty cell does: `--null NULL`.
-    #[arg(long, value_name = "TEXT")]
-    pub(super) null: Option<String>,
+    /// A character that makes the quote after it a part of the cell, as `\\` does in dumps of
+    /// `MySQL`; two quotes do so in every file.
+    #[arg(long, value_name = "CHARACTER", value_parser = escape)]
+    pub(super) escape: Option<u8>,
+    /// The line that names the columns, when there are titles above it; the first is 1.
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) head_line: Option<u64>,
+    /// The encoding of the file: utf-8, utf-16, utf-16le, utf-16be, cp949 (or euc-kr), shift-jis,
+    /// windows-1252, and others of the WHATWG. When left out, a byte order mark says it, and
+    /// without one it is UTF-8.
+    #[arg(long, value_name = "NAME", value_parser = encoding::parse)]
+    pub(super) encoding: Option<Charset>,
+    /// A text that means "nothing", as a blank cell does: `--null NULL`; may be given several times.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) null: Vec<String>,
+    /// A word that means true, besides true, t, yes, y, on and 1; may be given several times.
+    #[arg(long = "true", value_name = "WORD")]
+    pub(super) truths: Vec<String>,
+    /// A word that means false, besides false, f, no, n, off and 0; may be given several times.
+    #[arg(long = "false", value_name = "WORD")]
+    pub(super) falses: Vec<String>,
     /// Check every row here, and send nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -91,8 +120,15 @@ impl Options {
         let given = [
             ("--map", !self.map.is_empty()),
             ("--key", !self.key.is_empty()),
-            ("--null", self.null.is_some()),
+            ("--skip-column", !self.skip_column.is_empty()),
+            ("--source", self.source.is_some()),
+            ("--null", !self.null.is_empty()),
+            ("--true", !self.truths.is_empty()),
+            ("--false", !self.falses.is_empty()),
             ("--delimiter", self.delimiter.is_some()),
+            ("--escape", self.escape.is_some()),
+            ("--head-line", self.head_line.is_some()),
+            ("--encoding", self.encoding.is_some()),
             ("--state", self.state.is_some()),
         ];
         match given.into_iter().find(|(_, is_given)| *is_given) {
@@ -104,10 +140,10 @@ impl Options {
         }
     }
 
-    pub(super) fn delimiter(&self) -> u8 {
+    /// The delimiter that files with such a name usually have.
+    pub(super) fn usual_delimiter(&self) -> u8 {
         let is_tabbed = self.file.extension().is_some_and(|it| it == "tsv");
-        self.delimiter
-            .unwrap_or(if is_tabbed { b'\t' } else { b',' })
+        if is_tabbed { b'\t' } else { b',' }
     }
 
     /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`.
@@ -138,12 +174,19 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-fn delimiter(text: &str) -> Result<u8, String> {
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),
         _ => match text.as_bytes() {
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
             _ => Err("one ASCII character that is no quote, or `tab`".to_owned()),
         },
+    }
+}
+
+fn escape(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii_punctuation() && *byte != b'"' => Ok(*byte),
+        _ => Err("one ASCII sign that is no quote, such as \\".to_owned()),
     }
 }

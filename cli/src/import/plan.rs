@@ -9,10 +9,17 @@ use spice_core::{
     json::Json,
     name::PropertyName,
     ontology::{Class, Schema},
+    unicode::nfc,
 };
 use uuid::Uuid;
 
-use super::{convert::Kind, reader::Record};
+use super::{
+    columns::{Names, Orders, bad},
+    convert::{Kind, Words},
+    identity::Identity,
+    reader::Record,
+    text::{is_blank_bytes, show, trim},
+};
 use crate::classes;
 
 /// Columns that an import adds to the rows it could not take, and takes no notice of itself.
@@ -59,10 +66,28 @@ impl Reserved {
 pub(super) struct Wishes {
     /// `column=property`; `column=` leaves the column out.
     pub(super) map: Vec<String>,
+    /// Columns that are left out.
+    pub(super) skip: Vec<String>,
     /// The columns that make the id.
     pub(super) key: Vec<String>,
-    /// A text that means "nothing", as an empty cell does.
-    pub(super) null: Option<String>,
+    /// Texts that mean "nothing", as an empty cell does.
+    pub(super) nulls: Vec<String>,
+    /// Words for true and false.
+    pub(super) words: Words,
+    /// Where the rows come from, for the ids of rows without a key.
+    pub(super) source: Option<String>,
+}
+
+impl Wishes {
+    /// Whether the head of a file has a name that the class or the command line knows.
+    pub(super) fn knows(&self, class: &Class, name: &str) -> bool {
+        let name = nfc(trim(name));
+        let mapped = self.map.iter().filter_map(|it| it.rsplit_once('='));
+        let mut named = mapped
+            .map(|(it, _)| it)
+            .chain(self.skip.iter().map(String::as_str));
+        class.resolve(&name).is_some() || named.any(|it| nfc(trim(it)) == name)
+    }
 }
 
 /// A column of the file.
@@ -81,25 +106,12 @@ pub(super) enum Target {
     Id,
     /// Its cells are JSON objects of values that the other cells cannot carry.
     Exact,
-    /// It is left out.
+    /// The command line leaves it out.
     Nothing,
+    /// It has no name, so that nothing may stand in it.
+    Nameless,
     /// Its cells are values of this.
     Member(PropertyName, Kind),
-}
-
-/// What makes the id of a row. The same row has the same id each time it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Identity {
-    /// The text of this column, which an export wrote.
-    Given(usize),
-    /// These columns are the class's primary key, from which the api makes the id.
-    PrimaryKey(Vec<usize>),
-    /// The texts of these columns, with `:` between them.
-    Columns(Vec<usize>),
-    /// The text of the column of `<class>_id` (contract §3), or else the content.
-    Own(usize),
-    /// Everything that the row says.
-    Content,
 }
 
 /// How each row of a file is read.
@@ -110,7 +122,10 @@ pub(super) struct Plan {
     /// The columns with values, by the name of what they are values of.
     pub(super) members: Vec<usize>,
     pub(super) identity: Identity,
-    pub(super) null: Option<String>,
+    pub(super) nulls: Vec<String>,
+    pub(super) source: Option<String>,
+    /// Fields that a row has at least: the others are left out.
+    needed: usize,
 }
 
 impl Plan {
@@ -128,19 +143,36 @@ impl Plan {
             );
             return Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
         }
+        if let Some(word) = wishes.words.contradiction() {
+            anyhow::bail!(bad(format!(
+                "{word:?} is named both with --true and with --false"
+            )));
+        }
         let columns = columns(schema, class, head, wishes)?;
         refuse_twice(&columns, head.line)?;
         let mut members: Vec<usize> = (0..columns.len())
             .filter(|index| columns[*index].member().is_some())
             .collect();
+        let has_notes = columns.iter().any(|it| it.target == Target::Note);
         members.sort_by_key(|index| columns[*index].member().cloned());
-        let identity = Identity::read(class, &columns, &wishes.key)?;
+        let identity = Identity::read(class, &columns, &Names::read(head)?, &wishes.key)?;
+        let is_read =
+            |target: &Target| matches!(target, Target::Member(..) | Target::Id | Target::Exact);
+        let last = columns.iter().rposition(|column| is_read(&column.target));
+        let last = last.max(identity.columns().iter().copied().max());
+        let needed = if has_notes {
+            columns.len()
+        } else {
+            last.map_or(0, |index| index + 1)
+        };
         Ok(Self {
             class: Arc::clone(class),
             columns,
             members,
             identity,
-            null: wishes.null.clone(),
+            nulls: wishes.nulls.clone(),
+            source: wishes.source.clone(),
+            needed,
         })
     }
 
@@ -153,6 +185,44 @@ impl Plan {
     /// The property or the relationship that a name or a label stands for.
     pub(super) fn member(&self, name: &str) -> Option<PropertyName> {
         member(&self.class, name)
+    }
+
+    /// Whether a row has a field for each column, but for blank ones behind the last and missing
+    /// ones that are left out.
+    pub(super) fn fits(&self, record: &Record) -> bool {
+        let surplus = self.columns.len()..record.len();
+        record.len() >= self.needed
+            && surplus
+                .into_iter()
+                .all(|index| is_blank_bytes(record.field(index)))
+    }
+
+    /// The column of the reasons why rows were rejected, in a file that an import wrote.
+    pub(super) fn reasons(&self) -> Option<usize> {
+        let is_note = |column: &Column| column.target == Target::Note;
+        self.columns.iter().rposition(is_note)
+    }
+
+    /// Refuses rows, the first of the file, that have something in a column without a name.
+    pub(super) fn check_first(&self, rows: &[Record]) -> Result<(), Refusal> {
+        for (index, column) in self.columns.iter().enumerate() {
+            let is_filled = |row: &&Record| !is_blank_bytes(row.field(index));
+            if column.target != Target::Nameless {
+                continue;
+            }
+            if let Some(row) = rows.iter().find(is_filled) {
+                let (number, line, cell) = (index + 1, row.line, show(row.field(index)));
+                return Err(bad(format!(
+                    "column {number} has no name, but line {line} has {cell:?} in it; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the id of a row may depend on the rows before it.
+    pub(super) fn counts_rows(&self) -> bool {
+        matches!(self.identity, Identity::Content | Identity::Own(_))
     }
 
     /// The name of the column whose values a field of the api is of: `lines[2].price` is of the
@@ -172,86 +242,9 @@ impl Column {
     pub(super) fn member(&self) -> Option<&PropertyName> {
         match &self.target {
             Target::Member(name, _) => Some(name),
-            Target::Note | Target::Id | Target::Exact | Target::Nothing => None,
+            Target::Note | Target::Id | Target::Exact | Target::Nothing | Target::Nameless => None,
         }
     }
-}
-
-impl Identity {
-    fn read(class: &Class, columns: &[Column], key: &[String]) -> anyhow::Result<Self> {
-        let of = |name: &PropertyName| {
-            columns
-                .iter()
-                .position(|column| column.member() == Some(name))
-        };
-        let given = columns.iter().position(|it| it.target == Target::Id);
-        if let Some(index) = given {
-            if key.is_empty() {
-                return Ok(Self::Given(index));
-            }
-            let name = &columns[index].name;
-            anyhow::bail!(bad(format!(
-                "column {name} has the ids; leave --key out, or leave the column out with --map {name}="
-            )));
-        }
-        let primary: Vec<&PropertyName> = class.primary_key().map(|it| &it.name).collect();
-        if !key.is_empty() {
-            let chosen = chosen(columns, key)?;
-            let is_primary = chosen
-                .iter()
-                .map(|index| columns[*index].member())
-                .eq(primary.iter().map(|name| Some(*name)));
-            if primary.is_empty() {
-                return Ok(Self::Columns(chosen));
-            }
-            if !is_primary {
-                let message = format!(
-                    "the primary key of {} makes the id ({}); leave --key out",
-                    class.id,
-                    join(&primary)
-                );
-                return Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
-            }
-        }
-        if !primary.is_empty() {
-            let found: Option<Vec<usize>> = primary.iter().map(|name| of(name)).collect();
-            return found.map(Self::PrimaryKey).ok_or_else(|| {
-                let message = format!(
-                    "no column for all of the primary key of {} ({}); name it with --map COLUMN=PROPERTY",
-                    class.id,
-                    join(&primary)
-                );
-                Refusal::new(ErrorCode::InvalidRequest, message).into()
-            });
-        }
-        Ok(own(class).and_then(of).map_or(Self::Content, Self::Own))
-    }
-}
-
-/// The property whose value is the id of instances without a primary key (contract §3).
-fn own(class: &Class) -> Option<&PropertyName> {
-    let own = format!("{}_id", class.id.as_str().to_lowercase());
-    let mut properties = class.properties().iter().map(|property| &property.name);
-    properties.find(|name| name.as_str() == own)
-}
-
-/// The columns that `--key` names, by their own name or by what they are values of.
-fn chosen(columns: &[Column], key: &[String]) -> anyhow::Result<Vec<usize>> {
-    let mut chosen = Vec::with_capacity(key.len());
-    for name in key {
-        let named = columns.iter().position(|column| column.name == *name);
-        let index = named.or_else(|| {
-            columns
-                .iter()
-                .position(|column| column.member().is_some_and(|it| it.as_str() == name))
-        });
-        match index {
-            Some(index) if !chosen.contains(&index) => chosen.push(index),
-            Some(_) => anyhow::bail!(bad(format!("--key names {name} twice"))),
-            None => anyhow::bail!(bad(format!("--key {name}: {}", no_column(columns)))),
-        }
-    }
-    Ok(chosen)
 }
 
 /// What each column is for.
@@ -261,29 +254,38 @@ fn columns(
     head: &Record,
     wishes: &Wishes,
 ) -> anyhow::Result<Vec<Column>> {
-    let names = names(head)?;
-    let mut map = read_map(wishes, &names, head.line)?;
+    let names = Names::read(head)?;
+    let orders = Orders::read(wishes, &names)?;
+    let first_note = if names.has_notes() {
+        head.len() - 2
+    } else {
+        head.len()
+    };
     let members = classes::members(schema, class)?;
-    let mut columns = Vec::with_capacity(names.len());
+    let mut columns = Vec::with_capacity(head.len());
     let mut unknown = Vec::new();
-    for name in names {
-        let mapped = map.remove(&name);
-        let reserved = Reserved::target(class, &name).filter(|_| mapped.is_none());
-        let wanted = mapped.unwrap_or_else(|| name.clone());
-        let target = if [LINE, REASON].contains(&name.as_str()) {
+    for (index, name) in names.iter().enumerate() {
+        let order = orders.of(index);
+        let reserved = Reserved::target(class, name).filter(|_| order.is_none());
+        let wanted = order.unwrap_or(name);
+        let target = if order.is_none() && index >= first_note {
             Target::Note
         } else if let Some(target) = reserved {
             target
         } else if wanted.is_empty() {
-            Target::Nothing
-        } else if let Some(member) = member(class, &wanted) {
+            match order {
+                Some(_) => Target::Nothing,
+                None => Target::Nameless,
+            }
+        } else if let Some(member) = member(class, wanted) {
             let declared = members.get(&member).map(|it| &it.fields);
             let kind = Kind::of(class, &member, declared);
-            Target::Member(member, kind)
+            Target::Member(member, kind.with_words(&wishes.words))
         } else {
-            unknown.push(wanted);
+            unknown.push(wanted.to_owned());
             Target::Nothing
         };
+        let name = name.clone();
         columns.push(Column { name, target });
     }
     if !unknown.is_empty() {
@@ -292,64 +294,16 @@ fn columns(
     Ok(columns)
 }
 
-fn names(head: &Record) -> anyhow::Result<Vec<String>> {
-    let line = head.line;
-    let mut names: Vec<String> = Vec::with_capacity(head.len());
-    for (index, field) in head.fields().enumerate() {
-        let number = index + 1;
-        let name = std::str::from_utf8(field)
-            .map_err(|_| {
-                bad(format!(
-                    "line {line}: the name of column {number} is not UTF-8; convert the file first, e.g. with iconv"
-                ))
-            })?
-            .trim();
-        if name.is_empty() {
-            anyhow::bail!(bad(format!("line {line}: column {number} has no name")));
-        }
-        if let Some(first) = names.iter().position(|other| other == name) {
-            let first = first + 1;
-            let message =
-                format!("line {line}: columns {first} and {number} are both called {name:?}");
-            anyhow::bail!(bad(message));
-        }
-        names.push(name.to_owned());
-    }
-    Ok(names)
-}
-
-fn read_map(
-    wishes: &Wishes,
-    names: &[String],
-    line: u64,
-) -> anyhow::Result<HashMap<String, String>> {
-    let mut map = HashMap::new();
-    for entry in &wishes.map {
-        let Some((column, wanted)) = entry.rsplit_once('=') else {
-            anyhow::bail!(bad(format!("--map {entry}: write COLUMN=PROPERTY")));
-        };
-        let (column, wanted) = (column.trim(), wanted.trim());
-        if !names.iter().any(|name| name == column) {
-            let message = format!(
-                "--map {entry}: line {line} has no column {column:?}; there is {}",
-                names.join(", ")
-            );
-            anyhow::bail!(bad(message));
-        }
-        if map.insert(column.to_owned(), wanted.to_owned()).is_some() {
-            anyhow::bail!(bad(format!("--map {entry}: {column} is mapped already")));
-        }
-    }
-    Ok(map)
-}
-
 /// The property or the relationship that a name, or a label in any language, stands for.
 fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
     let additional = || {
         let name = class.allows_additional_properties().then_some(wanted);
-        name.and_then(|name| name.parse().ok())
+        name.and_then(|name| nfc(name).parse().ok())
     };
-    class.resolve(wanted).cloned().or_else(additional)
+    let resolved = class
+        .resolve(wanted)
+        .or_else(|| class.resolve(&nfc(wanted)));
+    resolved.cloned().or_else(additional)
 }
 
 /// Says what the api would say of such keys, near names included.
@@ -378,7 +332,7 @@ fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal 
         .as_ref()
         .and_then(|refusal| refusal.detail.get("hint")?.as_str());
     let message = format!(
-        "line {line}: {} has nothing called {}; {}; --map COLUMN=PROPERTY says what a column is, --map COLUMN= leaves it out",
+        "line {line}: {} has nothing called {}; {}; --map COLUMN=PROPERTY says what a column is, --skip-column COLUMN leaves it out",
         class.id,
         unknown.join(", "),
         hint.unwrap_or_default()
@@ -394,7 +348,7 @@ fn refuse_twice(columns: &[Column], line: u64) -> anyhow::Result<()> {
         };
         if let Some(other) = taken.insert(member, &column.name) {
             let message = format!(
-                "line {line}: {other:?} and {:?} are both values of {member}; leave one out with --map COLUMN=",
+                "line {line}: {other:?} and {:?} are both values of {member}; leave one out with --skip-column",
                 column.name
             );
             anyhow::bail!(bad(message));
@@ -408,18 +362,4 @@ fn refuse_twice(columns: &[Column], line: u64) -> anyhow::Result<()> {
         )));
     }
     Ok(())
-}
-
-fn no_column(columns: &[Column]) -> String {
-    let names: Vec<&str> = columns.iter().map(|it| it.name.as_str()).collect();
-    format!("there is no such column; there is {}", names.join(", "))
-}
-
-fn join(names: &[&PropertyName]) -> String {
-    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-    names.join(", ")
-}
-
-fn bad(message: String) -> Refusal {
-    Refusal::new(ErrorCode::InvalidRequest, message)
 }

@@ -3,48 +3,55 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Seek, SeekFrom},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
+use spice_core::name::InstanceId;
 
 use super::{
+    identity::Identity,
     options::with_ending,
-    plan::{Column, LINE, REASON, Target},
-    reader::Record,
+    plan::{LINE, Plan, REASON, Reserved, Target},
+    reader::{Dialect, Record},
     row::Reason,
+    text::show,
 };
 
 /// The rejects of an import. The file is there when there is one.
 pub(super) struct Rejects {
     path: PathBuf,
-    delimiter: u8,
+    dialect: Dialect,
     head: Vec<String>,
     /// Columns that are written; those that an earlier import added are not.
     kept: Vec<bool>,
-    writer: Option<csv::Writer<File>>,
+    /// Whether the rows have no key, so that an id of their own keeps them apart once mended.
+    has_ids: bool,
+    writer: Option<BufWriter<File>>,
+    /// The row that is being written.
+    row: Vec<u8>,
 }
 
 impl Rejects {
     /// A new file; one that is there is kept beside it, for someone may have mended it.
-    pub(super) fn begin(path: &Path, delimiter: u8, columns: &[Column]) -> anyhow::Result<Self> {
+    pub(super) fn begin(path: &Path, dialect: Dialect, plan: &Plan) -> anyhow::Result<Self> {
         if path.is_file() {
             let kept =
                 put_aside(path).with_context(|| format!("{} cannot be renamed", path.display()))?;
             tracing::info!(file = %path.display(), kept = %kept.display(), "earlier rejects are kept");
         }
-        Ok(Self::new(path, delimiter, columns))
+        Ok(Self::new(path, dialect, plan))
     }
 
     /// Goes on with a file of which so many bytes count; none when it is shorter.
     pub(super) fn resume(
         path: &Path,
-        delimiter: u8,
-        columns: &[Column],
+        dialect: Dialect,
+        plan: &Plan,
         bytes: u64,
     ) -> anyhow::Result<Option<Self>> {
-        let mut rejects = Self::new(path, delimiter, columns);
+        let mut rejects = Self::new(path, dialect, plan);
         let context = || format!("{} cannot be written", path.display());
         if bytes == 0 {
             return match std::fs::remove_file(path) {
@@ -64,11 +71,12 @@ impl Rejects {
         }
         file.set_len(bytes)?;
         file.seek(SeekFrom::End(0))?;
-        rejects.writer = Some(rejects.write_to(file));
+        rejects.writer = Some(BufWriter::new(file));
         Ok(Some(rejects))
     }
 
-    fn new(path: &Path, delimiter: u8, columns: &[Column]) -> Self {
+    fn new(path: &Path, dialect: Dialect, plan: &Plan) -> Self {
+        let columns = &plan.columns;
         let kept: Vec<bool> = columns
             .iter()
             .map(|column| column.target != Target::Note)
@@ -78,40 +86,74 @@ impl Rejects {
             .zip(&kept)
             .filter(|(_, kept)| **kept)
             .map(|(column, _)| column.name.clone());
+        let has_ids = plan.identity == Identity::Content;
+        let id = has_ids.then(|| Reserved::Id.name(&plan.class));
         let notes = [LINE, REASON].map(str::to_owned);
-        let head = names.chain(notes).collect();
+        let head = names.chain(id).chain(notes).collect();
         Self {
             path: path.to_owned(),
-            delimiter,
+            dialect,
             head,
             kept,
+            has_ids,
             writer: None,
+            row: Vec::new(),
         }
     }
 
     /// Adds a row. Its fields stay as many as they were, so that what was wrong stays wrong until
-    /// someone mends it.
-    pub(super) fn add(&mut self, record: &Record, reasons: &[Reason]) -> anyhow::Result<()> {
+    /// someone mends it; bytes that are no text are written as `\xE9`.
+    pub(super) fn add(
+        &mut self,
+        plan: &Plan,
+        record: &Record,
+        id: Option<&InstanceId>,
+        reasons: &[Reason],
+    ) -> anyhow::Result<()> {
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-        let (line, reason) = (record.line.to_string(), reasons.join("; "));
-        let fields = record
-            .fields()
-            .enumerate()
-            .filter(|(index, _)| self.kept.get(*index).copied().unwrap_or(true))
-            .map(|(_, field)| field);
-        let row = fields.chain([line.as_bytes(), reason.as_bytes()]);
-        let written = match &mut self.writer {
-            Some(writer) => writer.write_record(row),
-            empty => {
-                let file = File::create(&self.path)
-                    .with_context(|| format!("{} cannot be written", self.path.display()))?;
-                let writer = empty.insert(write_to(file, self.delimiter));
-                writer
-                    .write_record(&self.head)
-                    .and_then(|()| writer.write_record(row))
+        self.row.clear();
+        if self.writer.is_none() {
+            for name in &self.head {
+                write_field(name.as_bytes(), self.dialect, &mut self.row);
             }
+            end_row(&mut self.row);
+        }
+        if let Some(broken) = &record.broken_quote {
+            self.row.extend_from_slice(show(&broken.text).as_bytes());
+            self.row.push(self.dialect.delimiter);
+        } else {
+            let kept = |index: usize| self.kept.get(index).copied().unwrap_or(true);
+            // A row that fits gets as many fields as the head has.
+            let count = if plan.fits(record) {
+                plan.columns.len()
+            } else {
+                record.len()
+            };
+            for index in (0..count).filter(|index| kept(*index)) {
+                write_field(record.field(index), self.dialect, &mut self.row);
+            }
+        }
+        if self.has_ids {
+            let id = id.map_or("", |id| id.as_str());
+            write_field(id.as_bytes(), self.dialect, &mut self.row);
+        }
+        write_field(
+            record.line.to_string().as_bytes(),
+            self.dialect,
+            &mut self.row,
+        );
+        write_field(reasons.join("; ").as_bytes(), self.dialect, &mut self.row);
+        end_row(&mut self.row);
+        self.write_row()
+            .with_context(|| format!("{} cannot be written", self.path.display()))
+    }
+
+    fn write_row(&mut self) -> io::Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            empty => empty.insert(BufWriter::new(File::create(&self.path)?)),
         };
-        written.with_context(|| format!("{} cannot be written", self.path.display()))
+        writer.write_all(&self.row)
     }
 
     /// Brings what was added to the disk; how many bytes the file has.
@@ -129,10 +171,6 @@ impl Rejects {
     pub(super) fn path(&self) -> Option<&Path> {
         self.writer.is_some().then_some(self.path.as_path())
     }
-
-    fn write_to(&self, file: File) -> csv::Writer<File> {
-        write_to(file, self.delimiter)
-    }
 }
 
 /// Renames a file to the first `.old.1`, `.old.2` … that is free.
@@ -149,9 +187,32 @@ pub(super) fn put_aside(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn write_to(file: File, delimiter: u8) -> csv::Writer<File> {
-    csv::WriterBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_writer(file)
+/// Appends a field and a delimiter.
+fn write_field(field: &[u8], dialect: Dialect, row: &mut Vec<u8>) {
+    let field = show(field);
+    let is_special = |byte: u8| {
+        matches!(byte, b'"' | b'\r' | b'\n')
+            || byte == dialect.delimiter
+            || dialect.escape == Some(byte)
+    };
+    let is_quoted = field.bytes().any(is_special);
+    if is_quoted {
+        row.push(b'"');
+    }
+    for byte in field.bytes() {
+        if byte == b'"' || dialect.escape == Some(byte) {
+            row.push(byte);
+        }
+        row.push(byte);
+    }
+    if is_quoted {
+        row.push(b'"');
+    }
+    row.push(dialect.delimiter);
+}
+
+/// Puts the end of a line in the place of the last delimiter.
+fn end_row(row: &mut Vec<u8>) {
+    row.pop();
+    row.push(b'\n');
 }

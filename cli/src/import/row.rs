@@ -5,18 +5,25 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use spice_core::{
     json::Json,
-    name::{InstanceId, PropertyName},
+    name::{InstanceId, InvalidName, PropertyName},
+    unicode::nfc,
 };
 
 use super::{
     convert::{Broken, Kind, write_string},
     exact::{self, Exact},
-    plan::{Identity, Plan, Target},
-    reader::Record,
+    identity::Identity,
+    plan::{LINE, Plan, Target},
+    reader::{BrokenQuote, Record},
+    text::{has_shown_byte, is_blank, is_blank_bytes, show, trim},
 };
 
 /// Characters of a value that a reason shows.
 const SHOWN: usize = 80;
+/// What programs write where there is nothing.
+const NOTHING: [&str; 12] = [
+    "null", "(null)", "\\N", "na", "n/a", "#n/a", "nan", "none", "nil", "nat", "-", "?",
+];
 
 /// Why a row was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,19 +76,17 @@ pub(super) struct Instance {
     pub(super) key: String,
     /// The id, when the api does not make it of the primary key.
     pub(super) id: Option<InstanceId>,
+    /// Whether the id is made of all that the row says: other rows may say the same.
+    pub(super) is_by_content: bool,
 }
 
 impl Plan {
     /// Turns a record into what the api gets.
     pub(super) fn instance(&self, record: &Record) -> Result<Instance, Vec<Reason>> {
-        if record.len() != self.columns.len() {
-            let sentence = format!(
-                "the row has {} fields, the head of the file has {}",
-                record.len(),
-                self.columns.len()
-            );
-            return Err(vec![Reason::of_row("field_count", sentence)]);
+        if let Some(broken) = &record.broken_quote {
+            return Err(vec![self.broken_quote(record, broken)]);
         }
+        self.check_shape(record).map_err(|reason| vec![reason])?;
         let exact = self.exact(record).map_err(|reason| vec![reason])?;
         let mut reasons = Vec::new();
         let mut data = Vec::with_capacity(256);
@@ -117,28 +122,99 @@ impl Plan {
         let (key, id) = self
             .identify(record, &exact, &data)
             .map_err(|reason| vec![reason])?;
-        Ok(Instance { data, key, id })
+        let is_by_content = match &self.identity {
+            Identity::Content => true,
+            Identity::Own(column) => self.cell(record, *column).is_ok_and(|it| it.is_none()),
+            _ => false,
+        };
+        Ok(Instance {
+            data,
+            key,
+            id,
+            is_by_content,
+        })
+    }
+
+    /// Checks that the row has a field for each column, and nothing beside them.
+    fn check_shape(&self, record: &Record) -> Result<(), Reason> {
+        if !self.fits(record) {
+            let sentence = format!(
+                "the row has {} fields, the head of the file has {}",
+                record.len(),
+                self.columns.len()
+            );
+            return Err(Reason::of_row("field_count", sentence));
+        }
+        for (index, column) in self.columns.iter().enumerate() {
+            let cell = record.field(index);
+            if column.target == Target::Nameless && !is_blank_bytes(cell) {
+                let number = index + 1;
+                let sentence = format!(
+                    "column {number} has no name, and has {:?} here; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}",
+                    show(cell)
+                );
+                return Err(Reason::of_row("column", sentence));
+            }
+        }
+        match self.reasons() {
+            Some(reasons) => self.check_mended(record, reasons),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a row of the rejects in which something is missing or was never mended.
+    fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
+        let line = trim(std::str::from_utf8(record.field(reasons - 1)).unwrap_or_default());
+        if line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
+            let sentence = format!("{LINE} has no number; are fields missing in the row?");
+            return Err(Reason::of_row("field_count", sentence));
+        }
+        if !show(record.field(reasons)).contains("(encoding)") {
+            return Ok(());
+        }
+        for index in &self.members {
+            let cell = show(record.field(*index));
+            if has_shown_byte(&cell) {
+                let sentence = "must be text in the place of the bytes that are written as \\xE9";
+                let name = &self.columns[*index].name;
+                return Err(Reason::of_cell(name, "encoding", sentence, &cell));
+            }
+        }
+        Ok(())
+    }
+
+    fn broken_quote(&self, record: &Record, broken: &BrokenQuote) -> Reason {
+        let column = self.columns.get(broken.field);
+        Reason {
+            column: column.map(|column| column.name.clone()),
+            rule: "quote".to_owned(),
+            sentence: format!(
+                "text follows the quote that closes {:?}; write two quotes for one that is text, or name the sign that the file writes before it with --escape",
+                show(record.field(broken.field))
+            ),
+        }
     }
 
     fn write(&self, index: usize, kind: &Kind, text: &str, data: &mut Vec<u8>) -> Option<Reason> {
         let Broken { rule, expected } = kind.write(text, data).err()?;
-        Some(Reason::of_cell(
-            &self.columns[index].name,
-            rule,
-            &expected,
-            text,
-        ))
+        let mut reason = Reason::of_cell(&self.columns[index].name, rule, &expected, text);
+        if NOTHING.iter().any(|it| trim(text).eq_ignore_ascii_case(it)) {
+            reason
+                .sentence
+                .push_str("; if that means nothing, name it with --null");
+        }
+        Some(reason)
     }
 
     /// The text of a cell; none when there is nothing in it.
     fn cell<'a>(&self, record: &'a Record, index: usize) -> Result<Option<&'a str>, Reason> {
         let bytes = record.field(index);
         let text = std::str::from_utf8(bytes).map_err(|_| {
-            let sentence = "must be UTF-8; convert the file, e.g. with iconv";
-            let value = String::from_utf8_lossy(bytes);
+            let sentence = "must be UTF-8, or in the encoding of --encoding";
+            let value = show(bytes);
             Reason::of_cell(&self.columns[index].name, "encoding", sentence, &value)
         })?;
-        let is_nothing = is_blank(text) || self.null.as_deref() == Some(text);
+        let is_nothing = is_blank(text) || self.nulls.iter().any(|null| is_same(null, text));
         Ok((!is_nothing).then_some(text))
     }
 
@@ -257,16 +333,26 @@ impl Plan {
         })
     }
 
-    /// An id of what the row says: the same row twice is one instance.
-    fn by_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
-        let id = format!("{}_{}", self.class.id, hex(data));
-        named(id, &[], self)
+    /// An id for a row that has none of its own and was rejected: of its cells as they stand. With
+    /// it, a row that is mended stays apart from a row that says the same.
+    pub(super) fn rejected_id(&self, record: &Record) -> Option<String> {
+        if self.identity != Identity::Content {
+            return None;
+        }
+        let cells: Vec<&[u8]> = record.fields().collect();
+        let source = self.source.as_deref().unwrap_or_default();
+        let text = [source.as_bytes(), &cells.join(&0)].join(&b'\n');
+        Some(format!("{}_{}", self.class.id, hex(&text)))
     }
-}
 
-/// Whether a cell says nothing.
-fn is_blank(text: &str) -> bool {
-    text.is_empty()
+    /// An id of what the row says, and of where it comes from when that is named.
+    fn by_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
+        let content = match &self.source {
+            Some(source) => hex(&[source.as_bytes(), b"\n", data].concat()),
+            None => hex(data),
+        };
+        named(format!("{}_{content}", self.class.id), &[], self)
+    }
 }
 
 /// The value that an import makes of a cell; none where it makes nothing of it.
@@ -277,6 +363,22 @@ pub(crate) fn read_cell(kind: &Kind, text: &str) -> Option<Json> {
     let mut value = Vec::new();
     kind.write(text, &mut value).ok()?;
     Json::parse(std::str::from_utf8(&value).ok()?).ok()
+}
+
+impl Instance {
+    /// Makes it the n-th of those that say the same.
+    pub(super) fn number(&mut self, nth: u64) -> Result<(), InvalidName> {
+        if nth > 1 {
+            self.key = format!("{}_{nth}", self.key);
+            self.id = Some(self.key.parse()?);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a cell is a text that means nothing, by its look.
+fn is_same(null: &str, text: &str) -> bool {
+    null == text || null == trim(text) || (!text.is_ascii() && nfc(null) == nfc(trim(text)))
 }
 
 /// The first half of SHA-256, as hexadecimal digits.

@@ -19,10 +19,12 @@ use uuid::Uuid;
 use super::{
     REJECTED,
     batch::{Batch, Fate},
+    columns::left_out,
     journal::{Counts, Journal, JournalFile},
     options::Options,
     plan::Plan,
     progress::Progress,
+    reader::{Dialect, Place},
     rejects::Rejects,
     row::hex,
     settle::{Lines, Settled, settle},
@@ -56,6 +58,7 @@ pub(super) struct Session<'a> {
     stored: Instant,
     /// What it took before this start.
     before: f64,
+    lines_before_head: u64,
 }
 
 impl<'a> Session<'a> {
@@ -68,17 +71,17 @@ impl<'a> Session<'a> {
         source: &mut Source,
     ) -> anyhow::Result<Self> {
         check_paths(options)?;
-        let task = task(options, target, plan, source);
+        let task = task(target, plan, source);
         let file = JournalFile::new(options.state());
         let found = file.load()?;
         let is_other = found.as_ref().is_some_and(|it| it.task != task);
         let known = found.filter(|journal| journal.task == task);
-        let (mut journal, rejects) = take_up(options, plan, known, task)?;
+        let (mut journal, rejects) = take_up(options, plan, known, task, source.layout.dialect)?;
         let counts = journal.counts;
-        if counts.rows > 0 {
-            source.go_to(options, journal.place)?;
-        } else {
+        if counts.rows == 0 {
             journal.place = source.reader.place();
+        } else if !plan.counts_rows() {
+            source.go_to(options, journal.place)?;
         }
         // From the first command on, a start that goes on uses the same keys.
         file.store(&journal)?;
@@ -105,8 +108,14 @@ impl<'a> Session<'a> {
             started: now,
             stored: now,
             before: journal.seconds,
+            lines_before_head: source.head.line - 1,
             journal,
         })
+    }
+
+    /// Where the first batch begins.
+    pub(super) fn place(&self) -> Place {
+        self.journal.place
     }
 
     /// Sends a batch and writes down what became of its rows.
@@ -121,7 +130,12 @@ impl<'a> Session<'a> {
         };
         let settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
         for (index, reasons) in &settled.rejects {
-            self.rejects.add(&batch.rows[*index].record, reasons)?;
+            self.rejects.add(
+                &self.plan,
+                &batch.rows[*index].record,
+                batch.id(*index),
+                reasons,
+            )?;
         }
         self.count(&batch, &settled, answer.position);
         if self.stored.elapsed() >= STORE {
@@ -155,6 +169,9 @@ impl<'a> Session<'a> {
         journal.counts.created += settled.created;
         journal.counts.unchanged += settled.unchanged;
         journal.counts.rejected += settled.rejects.len() as u64;
+        journal.counts.equal_rows += batch.equal;
+        journal.counts.blank_rows += batch.blanks;
+        journal.counts.surplus_cells += batch.surplus;
         journal.place = batch.end;
         journal.position = journal.position.max(position);
     }
@@ -241,8 +258,13 @@ impl<'a> Session<'a> {
             last_position: self.journal.position,
             rejects_file: self.rejects.path().map(Into::into),
             dry_run: self.options.dry_run,
+            lines_before_head: self.lines_before_head,
+            left_out: left_out(&self.plan.columns),
             ..Summary::new(self.journal.counts, self.seconds())
         };
+        for sentence in summary.describe_left_out() {
+            self.progress.tell(&sentence);
+        }
         summary.write(self.options.at.output.output)
     }
 
@@ -269,6 +291,7 @@ impl<'a> Session<'a> {
             created,
             unchanged,
             rejected,
+            ..
         } = self.journal.counts;
         let again = match self.file.path() {
             Some(_) => "the same command goes on there",
@@ -352,24 +375,26 @@ fn take_up(
     plan: &Plan,
     known: Option<Journal>,
     task: String,
+    dialect: Dialect,
 ) -> anyhow::Result<(Journal, Rejects)> {
-    let (path, delimiter) = (options.rejects(), options.delimiter());
+    let path = options.rejects();
     if let Some(journal) = known
-        && let Some(rejects) = Rejects::resume(&path, delimiter, &plan.columns, journal.rejects)?
+        && let Some(rejects) = Rejects::resume(&path, dialect, plan, journal.rejects)?
     {
         return Ok((journal, rejects));
     }
-    let rejects = Rejects::begin(&path, delimiter, &plan.columns)?;
+    let rejects = Rejects::begin(&path, dialect, plan)?;
     Ok((Journal::new(task), rejects))
 }
 
 /// What is imported and into what, all that makes a row what it becomes included.
-fn task(options: &Options, target: &Target, plan: &Plan, source: &Source) -> String {
+fn task(target: &Target, plan: &Plan, source: &Source) -> String {
     let Plan {
         class,
         columns,
         identity,
-        null,
+        nulls,
+        source: origin,
         ..
     } = plan;
     let definition: Vec<&Json> = target
@@ -379,10 +404,11 @@ fn task(options: &Options, target: &Target, plan: &Plan, source: &Source) -> Str
         .map(|it| &it.definition)
         .collect();
     let text = format!(
-        "{} {} {columns:?} {identity:?} {null:?} {} {:?} {definition:?}",
+        "{} {} {columns:?} {identity:?} {nulls:?} {origin:?} {:?} {} {:?} {definition:?}",
         target.branch,
         class.id,
-        options.delimiter(),
+        source.layout,
+        source.encoding.name(),
         source.fingerprint,
     );
     hex(text.as_bytes())

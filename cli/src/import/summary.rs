@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{journal::Counts, progress::rate};
+use super::{columns::LeftOut, journal::Counts, progress::rate};
 use crate::{output, settings::Format};
 
 /// What an import did; with its earlier starts, when it was stopped in between.
@@ -18,6 +18,10 @@ pub(super) struct Summary {
     pub(super) last_position: Option<u64>,
     pub(super) rejects_file: Option<PathBuf>,
     pub(super) dry_run: bool,
+    /// Lines above the head: titles, and `sep=`.
+    pub(super) lines_before_head: u64,
+    /// Columns of which nothing is imported.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 impl Summary {
@@ -29,7 +33,44 @@ impl Summary {
             last_position: None,
             rejects_file: None,
             dry_run: false,
+            lines_before_head: 0,
+            left_out: Vec::new(),
         }
+    }
+
+    /// What of the file is not in the graph, and what was there more than once, in sentences.
+    pub(super) fn describe_left_out(&self) -> Vec<String> {
+        let counts = &self.counts;
+        let counted = [
+            (
+                self.lines_before_head,
+                "lines above the names of the columns are left out",
+            ),
+            (counts.blank_rows, "blank rows are left out"),
+            (
+                counts.surplus_cells,
+                "blank cells behind the last column are left out",
+            ),
+            (
+                counts.equal_rows,
+                "rows say what an earlier row says; each is an instance of its own",
+            ),
+        ];
+        let columns = self.left_out.iter().map(|column| {
+            let LeftOut {
+                column,
+                name,
+                reason,
+            } = column;
+            match name.as_str() {
+                "" => format!("column {column} is left out: {reason}"),
+                _ => format!("column {column}, {name}, is left out: {reason}"),
+            }
+        });
+        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+        columns
+            .chain(counted.map(|(count, what)| format!("{count} {what}")))
+            .collect()
     }
 
     pub(super) fn write(&self, format: Format) -> anyhow::Result<()> {

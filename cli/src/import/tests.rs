@@ -1,6 +1,8 @@
 //! An import without an api: what is read, what is sent, what is rejected and why.
 
 mod converting;
+mod encodings;
+mod layouts;
 mod planning;
 mod reading;
 mod rejecting;
@@ -17,7 +19,7 @@ use spice_core::{
 use super::{
     batch::{Batch, Batches, Fate},
     plan::{Plan, Wishes},
-    reader::{Place, Reader, Record},
+    reader::{Dialect, Place, Reader, Record},
 };
 
 /// A class with a property of each type, and relationships of both kinds.
@@ -61,7 +63,7 @@ fn schema(definitions: &[Value]) -> Schema {
 }
 
 fn reader(text: &[u8]) -> Reader<&[u8]> {
-    Reader::new(text, b',', Place::START)
+    Reader::new(text, Dialect::new(b','), Place::START)
 }
 
 fn records(text: &[u8]) -> anyhow::Result<Vec<Record>> {

@@ -10,12 +10,13 @@ use libfuzzer_sys::fuzz_target;
 mod import {
     mod convert;
     mod reader;
+    mod text;
 
     use serde_json::value::RawValue;
 
     use self::{
-        convert::Kind,
-        reader::{Place, Reader, Record},
+        convert::{Kind, Words},
+        reader::{Dialect, Place, Reader, Record},
     };
 
     fn kinds() -> Vec<Kind> {
@@ -25,7 +26,9 @@ mod import {
             Kind::Word,
             Kind::Integer,
             Kind::Number,
-            Kind::Boolean,
+            Kind::Boolean(Words::default()),
+            Kind::Date,
+            Kind::DateTime,
             Kind::Money,
             Kind::Coordinate,
             Kind::Json,
@@ -39,7 +42,7 @@ mod import {
 
     fn rest(bytes: &[u8], place: Place) -> Vec<Option<Record>> {
         let offset = usize::try_from(place.offset).expect("a place within the bytes");
-        let mut reader = Reader::new(&bytes[offset.min(bytes.len())..], b',', place);
+        let mut reader = Reader::new(&bytes[offset.min(bytes.len())..], Dialect::new(b','), place);
         let mut records = Vec::new();
         loop {
             match reader.read() {
@@ -54,7 +57,7 @@ mod import {
     }
 
     pub(super) fn run(bytes: &[u8]) {
-        let mut reader = Reader::new(bytes, b',', Place::START);
+        let mut reader = Reader::new(bytes, Dialect::new(b','), Place::START);
         let kinds = kinds();
         let whole = rest(bytes, Place::START);
         let mut seen = 0;

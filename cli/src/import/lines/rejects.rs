@@ -20,6 +20,7 @@ use crate::import::{
     options::{Options, with_ending},
     rejects::put_aside,
     session::refuse_same,
+    text::show,
 };
 
 /// The rejects of an import. The file is there when there is one.
@@ -74,7 +75,7 @@ impl Rejects {
 
 /// The line with its number and the reason; what is no object is in it as text.
 fn with_reason(source: &Source, why: &str) -> anyhow::Result<String> {
-    let text = String::from_utf8_lossy(source.bytes.trim_ascii());
+    let text = show(source.bytes.trim_ascii());
     let fields = Json::parse(&text).ok().and_then(|json| entries(&json));
     let as_text = || vec![("_text".to_owned(), Json::from(Value::from(&*text)))];
     let mut fields = fields.unwrap_or_else(as_text);

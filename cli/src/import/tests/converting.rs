@@ -5,7 +5,7 @@ use spice_core::{command::RawData, error::Refusal, id::CommandId};
 use uuid::Uuid;
 
 use super::*;
-use crate::import::convert::Kind;
+use crate::import::convert::{Kind, Words};
 
 /// The value that a text stands for in a column.
 fn value(column: &str, text: &str) -> Result<String, &'static str> {
@@ -55,7 +55,46 @@ fn texts_become_values_of_their_type_digit_for_digit() {
         ("price", "1.5e-03", "1.5e-03"),
         ("open", "Yes", "true"),
         ("open", "0", "false"),
+        ("open", "t", "true"),
+        ("open", "F", "false"),
+        ("open", " Y\u{a0}", "true"),
+        ("open", "n", "false"),
+        ("open", "TRUE", "true"),
+        ("open", "Off", "false"),
         ("day", " 2026-01-31 ", r#""2026-01-31""#),
+        ("day", "20260131", r#""2026-01-31""#),
+        ("day", "2026-01-31 00:00:00", r#""2026-01-31""#),
+        ("day", "2026-01-31T00:00:00.000", r#""2026-01-31""#),
+        ("at", "2022-01-01T01:00:00Z", r#""2022-01-01T01:00:00Z""#),
+        ("at", "2022-01-01T01:00:00", r#""2022-01-01T01:00:00""#),
+        ("at", "2022-01-01 01:00:00", r#""2022-01-01T01:00:00""#),
+        ("at", "2022-01-01 01:00", r#""2022-01-01T01:00:00""#),
+        ("at", "2022-01-01t01:00:00z", r#""2022-01-01T01:00:00Z""#),
+        (
+            "at",
+            "2022-01-01 01:00:00+0900",
+            r#""2022-01-01T01:00:00+09:00""#,
+        ),
+        (
+            "at",
+            "2022-01-01 01:00:00+09",
+            r#""2022-01-01T01:00:00+09:00""#,
+        ),
+        (
+            "at",
+            "2022-01-01 01:00:00 -03:30",
+            r#""2022-01-01T01:00:00-03:30""#,
+        ),
+        (
+            "at",
+            "2022-01-01 01:00:00.120456+00",
+            r#""2022-01-01T01:00:00.120456+00:00""#,
+        ),
+        (
+            "at",
+            "2022-01-01 01:00:00,5 UTC",
+            r#""2022-01-01T01:00:00.5Z""#,
+        ),
         (
             "cost",
             "12.30 KRW",
@@ -110,6 +149,18 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
         ("price", "NaN", "type"),
         ("price", "0x10", "type"),
         ("open", "maybe", "type"),
+        ("open", "2", "type"),
+        ("open", "ja", "type"),
+        ("day", "31.01.2026", "type"),
+        ("day", "01/31/2026", "type"),
+        ("day", "2026-01-31 12:00:00", "type"),
+        ("day", "2026-01-31T00:00:00Z", "type"),
+        ("at", "2022-01-01", "type"),
+        ("at", "2022-01-01 1:00:00", "type"),
+        ("at", "2022-01-01 01:00:00 KST", "type"),
+        ("at", "2022-01-01 01:00:00+9", "type"),
+        ("at", "2022-01-01 01:00:00.", "type"),
+        ("at", "01/02/2022 01:00:00", "type"),
         ("cost", "12.30", "type"),
         ("cost", "12.30 krw", "type"),
         ("cost", "1e3 KRW", "type"),
@@ -121,15 +172,15 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
         ("place", "Seoul", "type"),
         ("tags", "[1", "type"),
         ("marks", "1;x", "type"),
-        ("owner", "two words", "reference"),
-        ("owner", "a;b", "reference"),
+        ("owner", "a\u{1}b", "reference"),
         ("parts", "a;/", "reference"),
     ] {
         assert_eq!(value(column, text), Err(rule), "{column}: {text:?}");
     }
     // What only the class can know is left to it: the api says the rule.
     for (column, text) in [
-        ("day", "31.01.2026"),
+        ("day", "2026-02-30"),
+        ("at", "2026-01-01 25:00:00"),
         ("mail", "nobody"),
         ("size", "XL"),
         ("spot", "91,0"),
@@ -139,11 +190,47 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
     }
 }
 
+#[test]
+fn a_user_names_words_for_booleans_which_hold_before_the_usual_ones() {
+    let words = Words {
+        truths: vec!["ja".to_owned(), "0".to_owned(), "e\u{301}".to_owned()],
+        falses: vec!["nein".to_owned()],
+    };
+    let kind = Kind::List(Box::new(Kind::Boolean(Words::default()))).with_words(&words);
+    let mut out = Vec::new();
+    kind.write("ja;nein;0;1;\u{e9};no", &mut out).unwrap();
+    assert_eq!(out, b"[true,false,true,true,true,false]");
+    assert!(kind.write("JA", &mut out).is_err());
+}
+
+#[test]
+fn a_reason_says_what_is_not_read_and_what_may_be_meant() {
+    let plan = plan(&[everything()], "code,count,price,day,at,open", &wishes()).unwrap();
+    let text = "code,count,price,day,at,open\na,\"6,718\",\"1,5\",31.01.2026,01.02.2026 10:00,ja\nb,NULL,\\N,n/a,-,N/A\n";
+    let reasons = reasons(&batches(plan, text, 9)[0]);
+    let expected = [
+        "at: must be a date and time in the form 2026-01-31T12:00:00+09:00, not \"01.02.2026 10:00\" (type)",
+        "count: must be an integer without separators of thousands, such as 5000, not \"6,718\" (type)",
+        "day: must be a date in the form 2026-01-31, not \"31.01.2026\" (type)",
+        "open: must be true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false, not \"ja\" (type)",
+        "price: must be a number with a decimal point and without separators of thousands, such as 1234.50, not \"1,5\" (type)",
+    ];
+    assert_eq!(reasons[..5], expected);
+    for reason in &reasons[5..] {
+        assert!(
+            reason.contains("if that means nothing, name it with --null"),
+            "{reason}"
+        );
+    }
+    assert_eq!(reasons.len(), 10);
+}
+
 fn texts_of_cells() -> impl Strategy<Value = String> {
     prop_oneof![
         "[-+0-9.eE]{0,8}",
         "[0-9]{1,40}(\\.[0-9]{0,40})?",
         "(true|false|YES|no|1|0|x)",
+        "20[0-2][0-9]-(0[1-9]|1[0-2])-[0-3][0-9][T ]([01][0-9]|2[0-5]):[0-5][0-9](:[0-6][0-9])?([.,][0-9]{1,10})?( ?([+-][0-9]{2}(:?[0-9]{2})?|Z|UTC))?",
         "[-0-9.]{1,6} [A-Z]{2,4}",
         "[-0-9.]{1,6},[-0-9. ]{1,6}",
         "[\\[\\]{}\":,a0-9]{0,12}",

@@ -40,14 +40,98 @@ fn what_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
     let message = |text: &[u8]| records(text).unwrap_err().to_string();
     assert!(message(b"a,b\n1,\"2\n3,4\n5,6\n").starts_with("line 2: a quote is opened"));
     assert!(message(b"a\n\"").starts_with("line 2: "));
+    // The quote that is open is not the one where the row begins.
+    let opened = message(b"a,b\n\"1\n2\",\"3\n4\n");
+    assert!(
+        opened.starts_with("line 3: ") && opened.contains("begins in line 2"),
+        "{opened}"
+    );
     let mut endless = b"a,b\nx,y\n1,\"".to_vec();
     endless.extend(std::iter::repeat_n(b"2,3\n", 3_000_000).flatten());
-    assert!(message(&endless).starts_with("line 3: the row that begins there has no end"));
+    let endless = message(&endless);
+    assert!(
+        endless.starts_with("line 3: the row that begins there has no end"),
+        "{endless}"
+    );
+    assert!(
+        endless.ends_with("is the quote of line 3 left open?"),
+        "{endless}"
+    );
     let wide = vec![b','; 20_000];
     assert!(message(&wide).starts_with("line 1: "));
-    assert!(message(&[0xFF, 0xFE, b'a', 0]).contains("UTF-16"));
     // A quote in the middle of a cell is a quote.
     assert_eq!(lines(b"5\" pipe,b\n")[0].1, ["5\" pipe", "b"]);
+}
+
+#[test]
+fn blank_rows_and_empty_lines_are_counted() {
+    let text = "a,b\n\n1,2\n,\n \u{a0},\u{3000}\t\r\n\"\",\"\"\n3,4\n\n,\n\u{200b},\n";
+    let mut reader = reader(text.as_bytes());
+    let blanks: Vec<u64> = std::iter::from_fn(|| reader.read().unwrap())
+        .map(|record| record.blanks)
+        .collect();
+    assert_eq!((blanks, reader.blanks()), (vec![0, 1, 3], 3));
+}
+
+fn escaped(text: &str) -> Vec<Vec<String>> {
+    let dialect = Dialect {
+        delimiter: b',',
+        escape: Some(b'\\'),
+    };
+    let mut reader = Reader::new(text.as_bytes(), dialect, Place::START);
+    std::iter::from_fn(|| reader.read().unwrap())
+        .map(|record| texts(&record))
+        .collect()
+}
+
+#[test]
+fn an_escape_makes_text_of_what_would_end_a_cell_and_of_nothing_else() {
+    assert_eq!(
+        escaped("\"a \\\"b\\\", c\",\\N,x\\,y\n\"1\\\n2\",\"C:\\dir\\\\\",\"d\"\"e\"\n\\"),
+        [
+            vec!["a \"b\", c", "\\N", "x,y"],
+            vec!["1\n2", "C:\\dir\\", "d\"e"],
+            vec!["\\"],
+        ]
+    );
+}
+
+#[test]
+fn text_behind_a_closing_quote_is_told_with_the_row_as_it_stands() {
+    let text = "\"a \\\"b\\\" c\",1\n\"x\" ,2,\t\r\n\"y\",\"z\"";
+    let read = records(text.as_bytes()).unwrap();
+    let broken: Vec<Option<(usize, &[u8])>> = read
+        .iter()
+        .map(|it| {
+            it.broken_quote
+                .as_ref()
+                .map(|it| (it.field, it.text.as_slice()))
+        })
+        .collect();
+    assert_eq!(
+        broken,
+        [
+            Some((0, b"\"a \\\"b\\\" c\",1".as_slice())),
+            Some((0, b"\"x\" ,2,\t")),
+            None,
+        ]
+    );
+}
+
+#[test]
+fn a_line_is_found_whatever_ends_lines_and_titles_are_not_read_as_csv() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = format!("\u{feff}Report \"2009{end}{end}k,v{end}1,2{end}");
+        let mut reader = reader(text.as_bytes());
+        assert!(reader.skip_to_line(3).unwrap(), "{end:?}");
+        let head = reader.read().unwrap().unwrap();
+        assert_eq!(
+            (head.line, texts(&head)),
+            (3, vec!["k".to_owned(), "v".to_owned()])
+        );
+        assert_eq!(head.blanks, 0);
+        assert!(!super::reader(text.as_bytes()).skip_to_line(9).unwrap());
+    }
 }
 
 /// Hands out one byte at a time.
@@ -78,7 +162,7 @@ proptest! {
     ) {
         let text = text.concat();
         let whole = records(&text);
-        let mut dropping = Reader::new(Drop(&text), b',', Place::START);
+        let mut dropping = Reader::new(Drop(&text), Dialect::new(b','), Place::START);
         let mut places = vec![Place::START];
         let mut read = Vec::new();
         let failed = loop {
@@ -96,7 +180,7 @@ proptest! {
         prop_assert_eq!(&whole, &read);
         for (index, place) in places.iter().enumerate() {
             let rest = &text[usize::try_from(place.offset).unwrap()..];
-            let mut resumed = Reader::new(rest, b',', *place);
+            let mut resumed = Reader::new(rest, Dialect::new(b','), *place);
             let mut again = Vec::new();
             while let Some(record) = resumed.read().unwrap() {
                 again.push(record);

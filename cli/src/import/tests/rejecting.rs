@@ -18,17 +18,17 @@ fn errors(errors: &Value) -> Vec<RowError> {
 fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.rejects.csv");
-    let head = "code,_line,note,count,_reason";
+    let head = "code,note,count,_line,_reason";
     let plan = plan(&[everything()], head, &wishes()).unwrap();
-    let rows = "a,1,\"x\ny, \"\"z\"\"\",five,why\nb,2\nc,3,n,1,r,more\n\"  d \",4,\u{e9},,\n";
+    let rows = "a,\"x\ny, \"\"z\"\"\",five,1,why\nb,2\nc,n,1,3,r,more\n\"  d \",\u{e9},,4,\n";
     let text = format!("{head}\n{rows}");
     let records = records(text.as_bytes()).unwrap();
-    let mut rejects = Rejects::begin(&path, b',', &plan.columns).unwrap();
+    let mut rejects = Rejects::begin(&path, Dialect::new(b','), &plan).unwrap();
     assert_eq!(rejects.flush().unwrap(), 0);
     assert_eq!(rejects.path(), None);
     for record in &records[1..] {
         rejects
-            .add(record, &[Reason::of_row("type", "is wrong")])
+            .add(&plan, record, None, &[Reason::of_row("type", "is wrong")])
             .unwrap();
     }
     let length = rejects.flush().unwrap();
@@ -40,27 +40,43 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
         [
             vec!["code", "note", "count", "_line", "_reason"],
             vec!["a", "x\ny, \"z\"", "five", "2", why],
-            vec!["b", "4", why],
+            vec!["b", "2", "4", why],
             vec!["c", "n", "1", "more", "5", why],
             vec!["  d ", "\u{e9}", "", "6", why],
         ]
     );
+    // Bytes that are no text, and quotes that nobody understands, are not mended by being written.
+    let text = b"code,note,count\nx,caf\xE9,1\n\"a \\\"b\\\"\",y,2\n";
+    let strange = super::records(text).unwrap();
+    let other = folder.path().join("other.csv");
+    let plan_of_it = super::plan(&[everything()], "code,note,count", &wishes()).unwrap();
+    let mut written = Rejects::begin(&other, Dialect::new(b','), &plan_of_it).unwrap();
+    for record in &strange[1..] {
+        written
+            .add(&plan, record, None, &[Reason::of_row("why", "is wrong")])
+            .unwrap();
+    }
+    written.flush().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&other).unwrap(),
+        "code,note,count,_line,_reason\nx,caf\\xE9,1,2,is wrong (why)\n\"a \\\"b\\\"\",y,2,3,is wrong (why)\n"
+    );
     // Going on takes what counts and drops what came after.
-    rejects.add(&records[1], &[]).unwrap();
+    rejects.add(&plan, &records[1], None, &[]).unwrap();
     rejects.flush().unwrap();
-    let mut resumed = Rejects::resume(&path, b',', &plan.columns, length)
+    let mut resumed = Rejects::resume(&path, Dialect::new(b','), &plan, length)
         .unwrap()
         .unwrap();
     assert_eq!(resumed.flush().unwrap(), length);
     assert!(
-        Rejects::resume(&path, b',', &plan.columns, length + 1)
+        Rejects::resume(&path, Dialect::new(b','), &plan, length + 1)
             .unwrap()
             .is_none()
     );
     // Every earlier file is kept, for someone may have mended it.
     for mended in ["one", "two", "three"] {
         std::fs::write(&path, mended).unwrap();
-        Rejects::begin(&path, b',', &plan.columns).unwrap();
+        Rejects::begin(&path, Dialect::new(b','), &plan).unwrap();
         assert!(!path.exists());
     }
     for (number, mended) in [(1, "one"), (2, "two"), (3, "three")] {
@@ -144,4 +160,39 @@ fn the_journal_is_read_back_and_nothing_else_is_taken_for_one() {
     file.remove().unwrap();
     file.remove().unwrap();
     assert!(!path.exists());
+}
+
+#[test]
+fn rejects_without_a_key_keep_their_ids_so_that_a_mended_row_stays_a_row_of_its_own() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "integer"}, {"name": "note", "type": "string"}]});
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.csv");
+    let head = "number,note";
+    let first = plan(std::slice::from_ref(&order), head, &wishes()).unwrap();
+    let text = format!("{head}\n7,a\nx,a\n7,a\nx,a\n8,b\n");
+    let batch = batches(first.clone(), &text, 9).remove(0);
+    let good: Vec<String> = serde_json::from_value(body(&batch)["ids"].clone()).unwrap();
+    let mut rejects = Rejects::begin(&path, Dialect::new(b','), &first).unwrap();
+    for (index, row) in batch.rows.iter().enumerate() {
+        // The last is refused by the api.
+        if matches!(row.fate, Fate::Rejected(_)) || index == 4 {
+            let why = [Reason::of_row("type", "is wrong")];
+            rejects
+                .add(&first, &row.record, batch.id(index), &why)
+                .unwrap();
+        }
+    }
+    rejects.flush().unwrap();
+    let written = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("x,a", "7,a");
+    let (head, _) = written.split_once('\n').unwrap();
+    assert_eq!(head, "number,note,_id,_line,_reason");
+    let again = batches(plan(&[order], head, &wishes()).unwrap(), &written, 9).remove(0);
+    let mended: Vec<String> = serde_json::from_value(body(&again)["ids"].clone()).unwrap();
+    // What was not mended has the id that it would have had.
+    assert_eq!((mended.len(), &mended[2]), (3, &good[2]));
+    let all: std::collections::HashSet<&String> = good[..2].iter().chain(&mended).collect();
+    assert_eq!(all.len(), 5);
 }

@@ -1,0 +1,190 @@
+//! The columns of a head, and which of them the command line means: by name, or by number where
+//! a name is missing or occurs twice.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use spice_core::{
+    error::{ErrorCode, Refusal},
+    unicode::nfc,
+};
+
+use super::{
+    plan::{Column, LINE, REASON, Target, Wishes},
+    reader::Record,
+    text::trim,
+};
+
+/// The names of a head, in its order; blank where there is none.
+pub(super) struct Names {
+    names: Vec<String>,
+    line: u64,
+}
+
+/// A column of which nothing is imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct LeftOut {
+    pub(super) column: usize,
+    pub(super) name: String,
+    pub(super) reason: &'static str,
+}
+
+/// What the command line says of each column: the name of a property, or nothing to leave it out.
+pub(super) struct Orders(Vec<Option<String>>);
+
+impl Names {
+    pub(super) fn read(head: &Record) -> anyhow::Result<Self> {
+        let line = head.line;
+        let mut names = Vec::with_capacity(head.len());
+        for (index, field) in head.fields().enumerate() {
+            let name = std::str::from_utf8(field).map_err(|_| {
+                let number = index + 1;
+                bad(format!(
+                    "line {line}: the name of column {number} is not UTF-8, or not in the encoding of --encoding"
+                ))
+            })?;
+            names.push(trim(name).to_owned());
+        }
+        Ok(Self { names, line })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
+        self.names.iter()
+    }
+
+    /// The columns that an import has added behind the others, as the rejects have them.
+    pub(super) fn has_notes(&self) -> bool {
+        self.names.ends_with(&[LINE.to_owned(), REASON.to_owned()])
+    }
+
+    /// The column that a text means. A name comes before a number; `#3` is always a number where
+    /// there are so many columns.
+    pub(super) fn find(&self, text: &str) -> Result<usize, String> {
+        let wanted = nfc(trim(text));
+        let mut named = (0..self.names.len()).filter(|index| {
+            let name = &self.names[*index];
+            !name.is_empty() && nfc(name) == wanted
+        });
+        let number = wanted.strip_prefix('#').unwrap_or(&wanted);
+        let number = number.parse::<usize>().ok();
+        let numbered = number
+            .and_then(|it| it.checked_sub(1))
+            .filter(|it| *it < self.names.len());
+        match (named.next(), named.next(), numbered) {
+            (_, _, Some(index)) if wanted.starts_with('#') => Ok(index),
+            (Some(one), None, None) => Ok(one),
+            (Some(one), None, Some(index)) if one == index => Ok(one),
+            (Some(one), None, Some(index)) => Err(format!(
+                "column {} is called {wanted}; write #{} for it, or #{} for the column of that number",
+                one + 1,
+                one + 1,
+                index + 1
+            )),
+            (Some(one), Some(other), _) => Err(format!(
+                "columns {} and {} are both called {wanted:?}; write the number of the column",
+                one + 1,
+                other + 1
+            )),
+            (None, _, Some(index)) => Ok(index),
+            (None, _, None) => Err(self.describe_missing(&wanted)),
+        }
+    }
+
+    fn describe_missing(&self, wanted: &str) -> String {
+        let names: Vec<String> = self
+            .names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| match name.as_str() {
+                "" => format!("column {}, which has no name", index + 1),
+                name => name.to_owned(),
+            })
+            .collect();
+        let line = self.line;
+        let names = names.join(", ");
+        format!("line {line} has no column {wanted:?}; there is {names}")
+    }
+
+    /// Refuses two columns of one name, unless the command line says by number what they are.
+    fn refuse_repeated(&self, orders: &Orders) -> Result<(), Refusal> {
+        let notes = if self.has_notes() { 2 } else { 0 };
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for (index, name) in self.names.iter().enumerate().take(self.names.len() - notes) {
+            if name.is_empty() || orders.0[index].is_some() {
+                continue;
+            }
+            if let Some(first) = known.insert(nfc(name).into_owned(), index) {
+                let (line, first, second) = (self.line, first + 1, index + 1);
+                return Err(bad(format!(
+                    "line {line}: columns {first} and {second} are both called {name:?}; leave one out by its number, e.g. --skip-column {second}, or say what it is, e.g. --map {second}=PROPERTY"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Orders {
+    pub(super) fn read(wishes: &Wishes, names: &Names) -> anyhow::Result<Self> {
+        let mut orders = Self(vec![None; names.names.len()]);
+        for entry in &wishes.map {
+            let Some((column, wanted)) = entry.rsplit_once('=') else {
+                anyhow::bail!(bad(format!("--map {entry}: write COLUMN=PROPERTY")));
+            };
+            orders.set(names, column, trim(wanted), &format!("--map {entry}"))?;
+        }
+        for column in &wishes.skip {
+            orders.set(names, column, "", &format!("--skip-column {column}"))?;
+        }
+        names.refuse_repeated(&orders)?;
+        Ok(orders)
+    }
+
+    fn set(
+        &mut self,
+        names: &Names,
+        column: &str,
+        wanted: &str,
+        flag: &str,
+    ) -> Result<(), Refusal> {
+        let index = names
+            .find(column)
+            .map_err(|why| bad(format!("{flag}: {why}")))?;
+        let order = &mut self.0[index];
+        if order.is_some() {
+            let number = index + 1;
+            let message = format!("{flag}: column {number} is mapped already, or left out");
+            return Err(bad(message));
+        }
+        *order = Some(wanted.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn of(&self, index: usize) -> Option<&str> {
+        self.0.get(index)?.as_deref()
+    }
+}
+
+/// The columns that are left out, and why.
+pub(super) fn left_out(columns: &[Column]) -> Vec<LeftOut> {
+    let reason = |target: &Target| match target {
+        Target::Nothing => Some("left out by --map or --skip-column"),
+        Target::Nameless => Some("no name, and blank throughout"),
+        Target::Note => Some("written by an import"),
+        Target::Member(..) | Target::Id | Target::Exact => None,
+    };
+    let columns = columns.iter().enumerate();
+    columns
+        .filter_map(|(index, column)| {
+            Some(LeftOut {
+                column: index + 1,
+                name: column.name.clone(),
+                reason: reason(&column.target)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn bad(message: String) -> Refusal {
+    Refusal::new(ErrorCode::InvalidRequest, message)
+}

@@ -1,0 +1,45 @@
+//! Booleans by the usual pairs of words, and by those that a user names.
+
+use spice_core::unicode::nfc;
+
+const PAIRS: [(&str, &str); 6] = [
+    ("true", "false"),
+    ("t", "f"),
+    ("yes", "no"),
+    ("y", "n"),
+    ("on", "off"),
+    ("1", "0"),
+];
+
+/// Words for true and false besides the usual ones, as they are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Words {
+    pub(crate) truths: Vec<String>,
+    pub(crate) falses: Vec<String>,
+}
+
+impl Words {
+    /// A word that is named for both.
+    pub(crate) fn contradiction(&self) -> Option<&str> {
+        let named = |word: &&String| is_named(&self.falses, word);
+        self.truths.iter().find(named).map(String::as_str)
+    }
+
+    /// What a word means; what the user says holds before what is usual.
+    pub(super) fn read(&self, word: &str) -> Option<bool> {
+        if is_named(&self.truths, word) {
+            return Some(true);
+        }
+        if is_named(&self.falses, word) {
+            return Some(false);
+        }
+        PAIRS.iter().find_map(|(yes, no)| {
+            let is = |known: &str| word.eq_ignore_ascii_case(known);
+            (is(yes) || is(no)).then(|| is(yes))
+        })
+    }
+}
+
+fn is_named(words: &[String], word: &str) -> bool {
+    words.iter().any(|it| nfc(it.trim()) == nfc(word.trim()))
+}

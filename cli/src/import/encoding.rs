@@ -1,0 +1,291 @@
+//! In which encoding a file is: as it says by its byte order mark, as the user says, or UTF-8.
+//! What is not certain is not guessed: the error shows what the likely encodings would read.
+
+mod suggest;
+
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+};
+
+use encoding_rs::{EUC_KR, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, X_USER_DEFINED};
+
+use self::suggest::suggest;
+use super::text::show;
+
+const CHUNK: usize = 64 * 1024;
+/// Characters beyond ASCII from which on a file that is valid UTF-8 is UTF-8.
+const CERTAIN: u64 = 2;
+
+/// What `--encoding` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charset {
+    /// UTF-16 in the byte order that the file shows.
+    Utf16,
+    Known(&'static Encoding),
+}
+
+/// Reads the name of an encoding.
+pub(super) fn parse(name: &str) -> Result<Charset, String> {
+    let label = name.trim().to_ascii_lowercase().replace('_', "-");
+    let known = match label.as_str() {
+        "utf-16" | "utf16" => return Ok(Charset::Utf16),
+        "utf-16le" | "utf16le" => Some(UTF_16LE),
+        "utf-16be" | "utf16be" => Some(UTF_16BE),
+        "cp949" | "ms949" | "uhc" => Some(EUC_KR),
+        "cp932" => Some(SHIFT_JIS),
+        _ => Encoding::for_label_no_replacement(label.as_bytes())
+            .or_else(|| Encoding::for_label_no_replacement(name.trim().as_bytes())),
+    };
+    known
+        .filter(|encoding| *encoding != X_USER_DEFINED)
+        .map(Charset::Known)
+        .ok_or_else(|| {
+            "utf-8, utf-16, utf-16le, utf-16be, cp949, shift_jis, windows-1252, or another name of https://encoding.spec.whatwg.org".to_owned()
+        })
+}
+
+/// The encoding of a file by its first bytes; a sentence that says why it is not known otherwise.
+pub(super) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static Encoding, String> {
+    if sample.starts_with(&[0xFF, 0xFE, 0, 0]) || sample.starts_with(&[0, 0, 0xFE, 0xFF]) {
+        return Err("is UTF-32; convert it first, e.g. with iconv -t UTF-8".to_owned());
+    }
+    let mark = Encoding::for_bom(sample).map(|(encoding, _)| encoding);
+    match (asked, mark) {
+        (None, Some(mark)) => Ok(mark),
+        (None, None) => without_mark(sample),
+        (Some(Charset::Utf16), Some(mark)) if mark != UTF_8 => Ok(mark),
+        (Some(Charset::Known(known)), Some(mark)) if known == mark => Ok(mark),
+        (Some(_), Some(mark)) => Err(format!(
+            "begins with the byte order mark of {}; leave --encoding out",
+            mark.name()
+        )),
+        (Some(Charset::Utf16), None) => byte_order(sample).ok_or_else(|| {
+            "has no byte order mark and does not show its byte order; say --encoding utf-16le or utf-16be".to_owned()
+        }),
+        (Some(Charset::Known(known)), None) => Ok(known),
+    }
+}
+
+fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
+    // No line of text holds a zero byte; in UTF-16, the first line or its end does.
+    let line = sample.iter().position(|byte| *byte == b'\n');
+    let head = &sample[..line.map_or(sample.len(), |end| (end + 2).min(sample.len()))];
+    if !head.contains(&0) {
+        return Ok(UTF_8);
+    }
+    match byte_order(sample) {
+        Some(order) if looks_like(order, sample) => Err(format!(
+            "looks like {} without a byte order mark; if it is, say --encoding {}",
+            order.name(),
+            order.name().to_ascii_lowercase()
+        )),
+        _ => Err("holds zero bytes in its first line: it is no text; export it as CSV".to_owned()),
+    }
+}
+
+/// The byte order in which more characters are ASCII.
+fn byte_order(sample: &[u8]) -> Option<&'static Encoding> {
+    let (mut little, mut big) = (0_u64, 0_u64);
+    for pair in sample.chunks_exact(2) {
+        match pair {
+            [0, 1..=0x7F] => big += 1,
+            [1..=0x7F, 0] => little += 1,
+            _ => {}
+        }
+    }
+    match little.cmp(&big) {
+        std::cmp::Ordering::Less => Some(UTF_16BE),
+        std::cmp::Ordering::Greater => Some(UTF_16LE),
+        std::cmp::Ordering::Equal => None,
+    }
+}
+
+/// Whether the first characters are text in an encoding, the first end of a line included.
+fn looks_like(encoding: &'static Encoding, sample: &[u8]) -> bool {
+    if let Some(at) = sample.iter().position(|byte| *byte == b'\n') {
+        let pair = sample.get(at - at % 2..at - at % 2 + 2);
+        let expected = if encoding == UTF_16LE {
+            [b'\n', 0]
+        } else {
+            [0, b'\n']
+        };
+        if pair != Some(&expected) {
+            return false;
+        }
+    }
+    let is_letter = |byte: &u8| matches!(byte, 0x20..=0x7E);
+    let pairs = || sample.chunks_exact(2);
+    let letters = pairs().filter(|pair| pair.iter().all(is_letter)).count();
+    let ascii = pairs().filter(|pair| pair.contains(&0)).count();
+    if letters > ascii {
+        return false;
+    }
+    let decoded = Scan::of(encoding, sample);
+    let is_control = |it: &char| it.is_control() && !matches!(it, '\r' | '\n' | '\t');
+    decoded.malformed == 0 && !show(&decoded.text).chars().any(|it| is_control(&it))
+}
+
+/// What a look at bytes in an encoding finds.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Sequences of bytes that the encoding does not know.
+    pub(super) malformed: u64,
+    /// The line of the first of them.
+    line: u64,
+    /// Characters beyond ASCII.
+    beyond_ascii: u64,
+    /// As the reader would get it.
+    text: Vec<u8>,
+}
+
+/// Ends a sample without saying that the file ends there.
+struct Cut<'a>(&'a [u8]);
+
+impl Read for Cut<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.read(out)
+    }
+}
+
+impl Scan {
+    /// Decodes a sample of a file, whose end may be in the middle of a character.
+    fn of(encoding: &'static Encoding, sample: &[u8]) -> Self {
+        let mut scan = Self::default();
+        let mut decoder = super::decoder::Decoder::new(Cut(sample), encoding);
+        // It ends with the error of the cut.
+        let _ = decoder.read_to_end(&mut scan.text);
+        let mut line = 1;
+        for chunk in scan.text.utf8_chunks() {
+            let valid = chunk.valid();
+            scan.beyond_ascii += beyond_ascii(valid);
+            line += line_ends(valid.as_bytes());
+            if !chunk.invalid().is_empty() {
+                scan.malformed += 1;
+                if scan.malformed == 1 {
+                    scan.line = line;
+                }
+            }
+        }
+        scan
+    }
+}
+
+/// A sample of a file as UTF-8.
+pub(super) fn decode<'a>(encoding: &'static Encoding, sample: &'a [u8]) -> Cow<'a, [u8]> {
+    if encoding == UTF_8 {
+        return Cow::Borrowed(sample);
+    }
+    Cow::Owned(Scan::of(encoding, sample).text)
+}
+
+/// Checks that a file is in the encoding that was chosen: the whole of it when it is UTF-8 and can
+/// be read twice. Single rows that are not are rejected later; a file that is in another encoding
+/// is refused here.
+pub(super) fn check(
+    encoding: &'static Encoding,
+    is_asked: bool,
+    sample: &[u8],
+    file: Option<&mut dyn Read>,
+) -> anyhow::Result<Result<(), String>> {
+    if encoding != UTF_8 {
+        return Ok(check_other(encoding, is_asked, sample));
+    }
+    let mut whole = sample;
+    let file: &mut dyn Read = match file {
+        Some(file) => file,
+        None => &mut whole,
+    };
+    let found = scan_utf8(file)?;
+    if found.malformed == 0 || found.malformed <= found.beyond_ascii {
+        return Ok(Ok(()));
+    }
+    let (line, likely) = (found.line, suggest(&found.text, found.line));
+    Ok(Err(format!("is not UTF-8, as line {line} shows; {likely}")))
+}
+
+fn check_other(encoding: &'static Encoding, is_asked: bool, sample: &[u8]) -> Result<(), String> {
+    let name = encoding.name();
+    let utf8 = Scan::of(UTF_8, sample);
+    if is_asked && !is_wide(encoding) && utf8.malformed == 0 && utf8.beyond_ascii >= CERTAIN {
+        return Err(format!(
+            "is UTF-8, not {name}; leave --encoding out, or convert it with iconv if it really is"
+        ));
+    }
+    let found = Scan::of(encoding, sample);
+    if found.malformed > 0 && 10 * found.malformed > found.beyond_ascii {
+        let line = found.line;
+        let likely = suggest(sample, 1);
+        return Err(format!("is not {name}, as line {line} shows; {likely}"));
+    }
+    Ok(())
+}
+
+fn is_wide(encoding: &'static Encoding) -> bool {
+    encoding == UTF_16LE || encoding == UTF_16BE || !encoding.is_ascii_compatible()
+}
+
+/// Looks for bytes that are no UTF-8, keeping the lines around the first of them.
+fn scan_utf8(file: &mut dyn Read) -> io::Result<Scan> {
+    let mut scan = Scan::default();
+    let mut buffer = vec![0; CHUNK];
+    // A character that is cut at the end of a chunk is looked at with the next.
+    let (mut kept, mut line) = (0, 1);
+    loop {
+        let read = file.read(&mut buffer[kept..])?;
+        let bytes = &buffer[..kept + read];
+        let mut cut = 0;
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            let (valid, invalid) = (chunk.valid(), chunk.invalid());
+            scan.beyond_ascii += beyond_ascii(valid);
+            if scan.malformed == 0 {
+                line += line_ends(valid.as_bytes());
+            }
+            if invalid.is_empty() {
+                continue;
+            }
+            if chunks.peek().is_none() && read > 0 && is_begun(invalid) {
+                cut = invalid.len();
+                continue;
+            }
+            scan.malformed += 1;
+            if scan.malformed == 1 {
+                scan.line = line;
+                scan.text = bytes.to_vec();
+            }
+        }
+        if read == 0 {
+            return Ok(scan);
+        }
+        let end = bytes.len();
+        buffer.copy_within(end - cut..end, 0);
+        kept = cut;
+    }
+}
+
+/// Whether more bytes can make a character of it.
+fn is_begun(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+fn beyond_ascii(text: &str) -> u64 {
+    if text.is_ascii() {
+        return 0;
+    }
+    text.bytes().filter(|byte| *byte >= 0xC0).count() as u64
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    let mut before = 0;
+    let mut ends = 0;
+    for byte in bytes {
+        let completes = *byte == b'\n' && before == b'\r';
+        ends += u64::from(matches!(byte, b'\r' | b'\n') && !completes);
+        before = *byte;
+    }
+    ends
+}
