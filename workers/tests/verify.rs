@@ -409,10 +409,15 @@ async fn what_a_log_has_lost_is_told_and_accepted() {
 
     // As long as before, but the last command is another one.
     let mut other = whole.clone();
-    for line in &mut other[cut + 2..] {
-        let mut envelope = Envelope::from_line(line).unwrap();
-        envelope.event_id.0 = uuid::Uuid::from_u128(4_711);
-        *line = envelope.to_line().unwrap().into();
+    let mut head = ChainHead::at(world.stream(), LogPosition::ZERO);
+    for (position, line) in (0..).zip(&mut other) {
+        if position >= end - 2 {
+            let mut envelope = Envelope::from_line(line).unwrap();
+            envelope.event_id.0 = uuid::Uuid::from_u128(4_711);
+            envelope.chain = head.next();
+            *line = envelope.to_line().unwrap().into();
+        }
+        head.take(LogPosition(position), line).unwrap();
     }
     world.log.put(world.stream(), other);
     let diverged = lost().await.unwrap();
