@@ -43,11 +43,11 @@ pub(crate) struct Selection {
     /// The class.
     #[arg(short, long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// A condition, e.g. `price>=10`, `name~Ab%` (like), `state=in(CO,UT)`, `note?` (has one), or
-    /// JSON as the api takes it; several: all hold.
+    /// A condition, e.g. `price>=10`, `name~Ab%` (like; `\%`, `\_` and `\\` are %, _ and \),
+    /// `state=in(CO,UT)`, `note?` (has one), or JSON as the api takes it; several: all hold.
     #[arg(long, value_name = "CONDITION")]
     pub(crate) filter: Vec<String>,
-    /// Whole words in any text; `word*` is a prefix.
+    /// Words in any text, letter case aside; `word*` is a prefix.
     #[arg(long, value_name = "WORDS")]
     pub(crate) search: Option<String>,
     /// The property to sort by; `-price` for the greatest first.

@@ -1,9 +1,9 @@
 //! Why a call did not bring what was asked for, as values.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +165,21 @@ impl Error {
     }
 }
 
+/// The fields of an object; none of anything else. A field that holds a number beyond what a
+/// [`Value`] can be is its text.
+fn fields(detail: &RawValue) -> Map<String, Value> {
+    if let Ok(fields) = serde_json::from_str(detail.get()) {
+        return fields;
+    }
+    let fields: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(detail.get()).unwrap_or_default();
+    let fields = fields.into_iter().map(|(key, value)| {
+        let tree = serde_json::from_str(value.get());
+        (key, tree.unwrap_or_else(|_| value.get().into()))
+    });
+    fields.collect()
+}
+
 impl Refusal {
     /// Reads the error shape; anything else still makes a refusal with its status.
     pub(crate) fn read(
@@ -173,20 +188,20 @@ impl Refusal {
         retry_after: Option<Duration>,
         request_id: Option<String>,
     ) -> Self {
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let mut detail = match told.get("detail") {
-            Some(Value::Object(detail)) => detail.clone(),
-            _ => Map::new(),
-        };
+        let told: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(&body).unwrap_or_default();
+        let mut detail = told.get("detail").map_or_else(Map::new, |it| fields(it));
         let code = match detail.remove("error") {
             Some(Value::String(code)) => code,
             _ => String::new(),
         };
-        let message = told.get("message").and_then(Value::as_str);
+        let message = told.get("message").map(|it| serde_json::from_str(it.get()));
         Self {
             status,
             code,
-            message: message.map_or_else(|| format!("HTTP {status}"), str::to_owned),
+            message: message
+                .and_then(Result::ok)
+                .unwrap_or_else(|| format!("HTTP {status}")),
             detail,
             retry_after,
             request_id,
@@ -232,3 +247,28 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    //! Refusals, read.
+    use super::*;
+
+    #[test]
+    fn a_number_beyond_every_float_hides_no_refusal() {
+        let digits = "9".repeat(400);
+        let body = format!(
+            r#"{{"status":"error","message":"no","detail":{{"error":"invalid_query","value":{digits},"maximum":5}}}}"#
+        );
+        let refusal = Refusal::read(400, body.into(), None, None);
+        assert_eq!(
+            (refusal.code.as_str(), refusal.message.as_str()),
+            ("invalid_query", "no")
+        );
+        assert_eq!(refusal.detail["value"], digits.as_str());
+        assert_eq!(refusal.detail["maximum"], 5);
+        assert_eq!(
+            Refusal::read(502, "<html>".into(), None, None).message,
+            "HTTP 502"
+        );
+    }
+}

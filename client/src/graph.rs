@@ -13,9 +13,9 @@ pub struct GraphQuery {
     /// The hops.
     #[serde(default)]
     pub hops: Vec<Hop>,
-    /// What has to hold of the start nodes.
+    /// What has to hold of the start nodes: a JSON object, sent as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filters: Option<Map<String, Value>>,
+    pub filters: Option<Box<RawValue>>,
     /// How many start nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
@@ -37,9 +37,9 @@ pub struct Hop {
     /// Along the reference, or against it.
     #[serde(default)]
     pub direction: Direction,
-    /// What has to hold of the nodes that it leads to.
+    /// What has to hold of the nodes that it leads to: a JSON object, sent as it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_filters: Option<Map<String, Value>>,
+    pub target_filters: Option<Box<RawValue>>,
 }
 
 /// Along a reference, or against it.
@@ -68,6 +68,9 @@ pub struct GraphAnswer {
     pub warnings: Vec<String>,
     /// Which start nodes these are.
     pub page: GraphPage,
+    /// The query, as the api understood it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<Box<RawValue>>,
     /// The ways that were walked, when they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<GraphPath>>,

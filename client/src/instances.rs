@@ -32,10 +32,10 @@ pub struct Instance {
 }
 
 /// Which instances of a class, and in which order.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Select {
-    /// What has to hold of their properties.
-    pub filter: Option<Map<String, Value>>,
+    /// What has to hold of their properties: a JSON object, sent as it is written.
+    pub filter: Option<Box<RawValue>>,
     /// Words that have to be in their texts.
     pub search: Option<String>,
     /// `price`, or `-price` for the greatest first.
@@ -293,11 +293,10 @@ impl Client {
         select: &Select,
         read: &Read,
     ) -> Result<InstancePage<T>, Error> {
-        let filter = select.filter.as_ref().map(serde_json::to_string);
         let number = |number: Option<usize>| number.map(|number| number.to_string());
         self.call(&calls::LIST_INSTANCES, &[database, class])
             .read(read)
-            .maybe_query("filter", filter.transpose().map_err(unwritable)?)
+            .maybe_query("filter", select.filter.as_deref().map(RawValue::get))
             .maybe_query("search", select.search.as_deref())
             .maybe_query("order_by", select.order_by.as_deref())
             .maybe_query("limit", number(select.limit))
@@ -336,12 +335,5 @@ fn all_refused(error: Error) -> Result<BulkAnswer, Error> {
             ..BulkAnswer::default()
         }),
         _ => Err(error),
-    }
-}
-
-#[allow(clippy::needless_pass_by_value)] // for `map_err`
-fn unwritable(error: serde_json::Error) -> Error {
-    Error::InvalidRequest {
-        reason: error.to_string(),
     }
 }

@@ -1,9 +1,15 @@
 //! Conditions as people write them, as the api takes them.
 
-use serde_json::{Map, Value, json};
+use std::fmt::Display;
+
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, value::RawValue};
 use spice_core::{
+    json::Json,
     name::PropertyName,
     ontology::{Class, PropertyType},
+    query::Conditions,
 };
 
 use crate::failure::usage;
@@ -18,25 +24,69 @@ const SIGNS: [(&str, &str); 6] = [
     ("=", "="),
 ];
 
-/// One filter of all conditions; values are of the type that the class has for their property.
+/// A condition on a property.
+enum Condition {
+    /// It is this value.
+    Equals(Json),
+    /// What is asked of it, by the api's names of the operators.
+    Operators(IndexMap<String, Json>),
+}
+
+impl Condition {
+    fn of(sign: &str, operand: Json) -> Self {
+        Self::Operators([(sign.to_owned(), operand)].into())
+    }
+
+    /// Reads a condition as the api takes it.
+    fn read(written: &Json) -> anyhow::Result<Self> {
+        if !written.as_str().starts_with('{') {
+            return Ok(Self::Equals(written.clone()));
+        }
+        let operators: Conditions = written.read()?;
+        let operators = operators.iter();
+        Ok(Self::Operators(
+            operators
+                .map(|(sign, operand)| (sign.to_owned(), operand.clone()))
+                .collect(),
+        ))
+    }
+}
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Equals(value) => value.serialize(serializer),
+            Self::Operators(operators) => operators.serialize(serializer),
+        }
+    }
+}
+
+type Filter = IndexMap<String, Condition>;
+
+/// One filter of all conditions, as the api takes it; values are of the type that the class has
+/// for their property, and keep their digits.
 pub(crate) fn conditions(
     texts: &[String],
     class: Option<&Class>,
-) -> anyhow::Result<Option<Map<String, Value>>> {
-    let mut filter = Map::new();
+) -> anyhow::Result<Option<Box<RawValue>>> {
+    let mut filter = Filter::new();
     for text in texts {
         if text.trim_start().starts_with('{') {
-            let given: Map<String, Value> = serde_json::from_str(text)
-                .map_err(|error| usage(format!("--filter {text}: {error}")))?;
-            for (property, condition) in given {
-                add(&mut filter, name(class, &property), condition)?;
+            let wrong = |error: &dyn Display| usage(format!("--filter {text}: {error}"));
+            let given: Conditions = serde_json::from_str(text).map_err(|error| wrong(&error))?;
+            for (property, condition) in given.iter() {
+                let condition = Condition::read(condition).map_err(|error| wrong(&error))?;
+                add(&mut filter, name(class, property), condition)?;
             }
         } else {
             let (property, condition) = parse(text, class)?;
             add(&mut filter, name(class, property), condition)?;
         }
     }
-    Ok((!filter.is_empty()).then_some(filter))
+    if filter.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::value::to_raw_value(&filter)?))
 }
 
 /// The name of the property that a label in any language stands for. What the class does not know
@@ -47,31 +97,33 @@ pub(super) fn name<'a>(class: Option<&'a Class>, text: &'a str) -> &'a str {
 }
 
 /// Two conditions on one property hold both, when the api can say so.
-fn add(filter: &mut Map<String, Value>, property: &str, condition: Value) -> anyhow::Result<()> {
+fn add(filter: &mut Filter, property: &str, condition: Condition) -> anyhow::Result<()> {
     let Some(there) = filter.get_mut(property) else {
         filter.insert(property.to_owned(), condition);
         return Ok(());
     };
-    let (Value::Object(there), Value::Object(more)) = (there, condition) else {
+    let (Condition::Operators(there), Condition::Operators(more)) = (there, condition) else {
         return Err(usage(format!(
             "two conditions on {property} exclude each other"
         )));
     };
     for (sign, value) in more {
-        if there.insert(sign.clone(), value).is_some() {
+        if there.contains_key(&sign) {
             return Err(usage(format!("{property} has {sign} twice")));
         }
+        there.insert(sign, value);
     }
     Ok(())
 }
 
-fn parse<'a>(text: &'a str, class: Option<&Class>) -> anyhow::Result<(&'a str, Value)> {
+fn parse<'a>(text: &'a str, class: Option<&Class>) -> anyhow::Result<(&'a str, Condition)> {
     if let Some(property) = text.trim().strip_suffix('?')
         && !property.contains(['=', '<', '>', '~'])
     {
+        let exists = |wanted: bool| Condition::of("exists", Value::from(wanted).into());
         return Ok(match property.strip_prefix('!') {
-            Some(property) => (property, json!({"exists": false})),
-            None => (property, json!({"exists": true})),
+            Some(property) => (property, exists(false)),
+            None => (property, exists(true)),
         });
     }
     let at = text.find(['>', '<', '~', '=']);
@@ -94,18 +146,17 @@ fn parse<'a>(text: &'a str, class: Option<&Class>) -> anyhow::Result<(&'a str, V
             .and_then(|rest| rest.strip_suffix(')'));
         return Ok(match list {
             Some(list) => {
-                let values: Vec<Value> = list.split(',').map(|it| typed(it.trim())).collect();
-                (property, json!({"in": values}))
+                let values: Vec<Json> = list.split(',').map(|it| typed(it.trim())).collect();
+                (property, Condition::of("in", Json::of(&values)?))
             }
-            None => (property, typed(written)),
+            None => (property, Condition::Equals(typed(written))),
         });
     }
-    let value = if sign == "like" {
-        Value::from(written)
-    } else {
-        typed(written)
+    let operand = match sign {
+        "like" => Value::from(written).into(),
+        _ => typed(written),
     };
-    Ok((property, json!({sign: value})))
+    Ok((property, Condition::of(sign, operand)))
 }
 
 /// The type of a property, as its class or one of its parents declares it.
@@ -114,7 +165,7 @@ fn type_of(class: &Class, property: &str) -> Option<PropertyType> {
 }
 
 /// A text is a text where the class says so; else it is what it looks like.
-fn value(text: &str, kind: Option<PropertyType>) -> Value {
+fn value(text: &str, kind: Option<PropertyType>) -> Json {
     let is_other = matches!(
         kind,
         None | Some(
@@ -128,15 +179,18 @@ fn value(text: &str, kind: Option<PropertyType>) -> Value {
                 | PropertyType::Array
         )
     );
-    if is_other || text.starts_with('"') {
-        return serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    let written = (is_other || text.starts_with('"')).then(|| Json::parse(text));
+    match written {
+        Some(Ok(value)) => value,
+        _ => Value::from(text).into(),
     }
-    text.into()
 }
 
 #[cfg(test)]
 mod tests {
     //! Conditions, read.
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -147,7 +201,8 @@ mod tests {
         let class = Class::create(&class.into()).unwrap();
         let read = |texts: &[&str]| {
             let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-            conditions(&texts, Some(&class)).map(|filter| json!(filter))
+            conditions(&texts, Some(&class))
+                .map(|filter| serde_json::from_str::<Value>(filter.unwrap().get()).unwrap())
         };
         for (text, expected) in [
             ("price>=10", json!({"price": {"gte": 10}})),
@@ -173,6 +228,41 @@ mod tests {
         );
         for wrong in [&["price"][..], &["=3"], &["{"], &["price=1", "price=2"]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+    }
+    #[test]
+    fn numbers_keep_their_digits() {
+        let class = r#"{"id": "Thing", "label": "Thing", "properties": [
+            {"name": "n", "type": "integer"}, {"name": "m", "type": "money"}]}"#;
+        let class = Class::create(&Json::parse(class).unwrap()).unwrap();
+        let long = "12345678901234567890123";
+        for (text, expected) in [
+            (format!("n={long}"), format!(r#"{{"n":{long}}}"#)),
+            (format!("n>{long}"), format!(r#"{{"n":{{"gt":{long}}}}}"#)),
+            (
+                format!("n=in(1,{long})"),
+                format!(r#"{{"n":{{"in":[1,{long}]}}}}"#),
+            ),
+            ("n<=1E+22".into(), r#"{"n":{"lte":1E+22}}"#.into()),
+            ("n=0.10".into(), r#"{"n":0.10}"#.into()),
+            (format!("other={long}"), format!(r#"{{"other":{long}}}"#)),
+            (
+                format!(r#"{{"n": {{"not_in": [{long}]}}}}"#),
+                format!(r#"{{"n":{{"not_in":[{long}]}}}}"#),
+            ),
+            (
+                format!(r#"m={{"amount": {long}, "currency": "KRW"}}"#),
+                format!(r#"{{"m":{{"amount":{long},"currency":"KRW"}}}}"#),
+            ),
+        ] {
+            let filter = conditions(&[text], Some(&class)).unwrap().unwrap();
+            assert_eq!(filter.get(), expected);
+        }
+        for twice in [r#"{"n": 1, "n": 2}"#, r#"{"n": {"gt": 1, "gt": 2}}"#] {
+            assert!(
+                conditions(&[twice.into()], Some(&class)).is_err(),
+                "{twice}"
+            );
         }
     }
 }
