@@ -771,6 +771,13 @@ async fn exports_are_one_graph_that_other_parsers_read() {
             3,
             "its type, one at most, one at least"
         );
+        // What it has from the parent is there as the parent's own export has it.
+        has(&format!(
+            "<urn:spice:demo:Party/size> <{rdfs}domain> <urn:spice:demo:Party>"
+        ));
+        has(&format!(
+            "<urn:spice:demo:Party/friends> <{rdfs}range> <urn:spice:demo:Party>"
+        ));
         assert_eq!(on("urn:spice:demo:Odd:Thing/tags"), 0);
         assert_eq!(on("urn:spice:demo:Odd:Thing/owner"), 2);
     }

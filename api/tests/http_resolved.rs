@@ -202,6 +202,25 @@ async fn samples_and_schemas_show_what_is_inherited_and_what_is_additional() {
         ["code", "title", "zip", "floors", "size"]
     );
     assert_eq!(names("relationships", "predicate"), ["near"]);
+    for (format, parts) in [
+        (
+            "owl",
+            [
+                "<urn:spice:demo:Site/zip> a owl:DatatypeProperty",
+                "Building> rdfs:subClassOf <urn:spice:demo:Site>",
+            ],
+        ),
+        (
+            "jsonld",
+            ["urn:spice:demo:Site/zip", "urn:spice:demo:Building/floors"],
+        ),
+    ] {
+        let path = format!("{BASE}/ontology/Shop/schema?format={format}");
+        let export = server.get(&path).await.expect(200);
+        for part in parts {
+            assert!(export.text.contains(part), "{part}: {}", export.text);
+        }
+    }
     let written = server
         .get(&format!("{BASE}/ontology/Shop"))
         .await

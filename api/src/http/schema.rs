@@ -15,7 +15,7 @@ use spice_core::{
     ontology::{Class, Property, PropertyType, Relationship, Schema, Text},
 };
 
-use self::node::{Node, Object};
+use self::node::{Node, Object, Parent};
 
 /// A class and its members, as a graph.
 pub(crate) struct Export<'a> {
@@ -25,7 +25,7 @@ pub(crate) struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    /// The export of a class, of what it declares itself.
+    /// The export of a class, of what it declares itself and of what it has from its parents.
     pub(crate) fn of(database: &'a DatabaseName, schema: &'a Schema, class: &'a Class) -> Self {
         let declared = schema.declared(&class.id);
         Self {
@@ -43,7 +43,7 @@ impl<'a> Export<'a> {
         (
             StatusCode::OK,
             kind,
-            node::turtle(&subject, &class, &members),
+            node::turtle(&subject, &class, &members, &self.parents()),
         )
             .into_response()
     }
@@ -51,7 +51,27 @@ impl<'a> Export<'a> {
     /// In JSON-LD.
     pub(crate) fn json_ld(&self) -> Value {
         let (class, members) = self.nodes();
-        node::json_ld(&class, &members)
+        node::json_ld(&class, &members, &self.parents())
+    }
+
+    /// The parents, the nearest first, each with the members that it is the first to declare.
+    fn parents(&self) -> Vec<Parent> {
+        let mut parents: Vec<Parent> = Vec::new();
+        let mut met = vec![&self.class.id];
+        let mut parent = self.class.parent();
+        while let Some(class) = parent.and_then(|parent| self.schema.declared(parent)) {
+            if met.contains(&&class.id) {
+                break;
+            }
+            met.push(&class.id);
+            let export = Self { class, ..*self };
+            parents.push(Parent {
+                iri: self.iri(&class.id),
+                members: export.nodes().1,
+            });
+            parent = class.parent();
+        }
+        parents
     }
 
     fn iri(&self, class: &ClassName) -> String {

@@ -62,8 +62,14 @@ impl Node {
     }
 }
 
-/// A class and its members as JSON-LD.
-pub(super) fn json_ld(class: &Node, members: &[Node]) -> Value {
+/// A parent of a class, and the members that it is the first to declare.
+pub(super) struct Parent {
+    pub(super) iri: String,
+    pub(super) members: Vec<Node>,
+}
+
+/// A class, its members and those of its parents, the nearest first, as JSON-LD.
+pub(super) fn json_ld(class: &Node, members: &[Node], parents: &[Parent]) -> Value {
     let prefixes: Map<String, Value> = PREFIXES
         .iter()
         .map(|(prefix, namespace)| ((*prefix).to_owned(), (*namespace).into()))
@@ -71,11 +77,32 @@ pub(super) fn json_ld(class: &Node, members: &[Node]) -> Value {
     let mut whole = Map::new();
     whole.insert("@context".into(), prefixes.into());
     whole.extend(fields_of(class));
-    if !members.is_empty() {
-        let members: Vec<Value> = members.iter().map(|it| fields_of(it).into()).collect();
-        whole.insert("@reverse".into(), json!({"rdfs:domain": members}));
+    put_members(&mut whole, members);
+    let above = parents.iter().rev().fold(None, |above, parent| {
+        let mut fields = Map::new();
+        fields.insert("@id".into(), parent.iri.as_str().into());
+        put_members(&mut fields, &parent.members);
+        if let Some(above) = above {
+            fields.insert("rdfs:subClassOf".into(), json!([above]));
+        }
+        Some(Value::from(fields))
+    });
+    let known = whole
+        .get_mut("rdfs:subClassOf")
+        .and_then(Value::as_array_mut);
+    if let (Some(above), Some(known)) = (above, known)
+        && let Some(parent) = known.iter_mut().find(|it| it["@id"] == above["@id"])
+    {
+        *parent = above;
     }
     Value::Object(whole)
+}
+
+fn put_members(fields: &mut Map<String, Value>, members: &[Node]) {
+    if !members.is_empty() {
+        let members: Vec<Value> = members.iter().map(|it| fields_of(it).into()).collect();
+        fields.insert("@reverse".into(), json!({"rdfs:domain": members}));
+    }
 }
 
 fn fields_of(node: &Node) -> Map<String, Value> {
@@ -108,8 +135,13 @@ fn value_of(object: &Object) -> Value {
     }
 }
 
-/// A class and its members in Turtle.
-pub(super) fn turtle(class_iri: &str, class: &Node, members: &[Node]) -> String {
+/// A class, its members and those of its parents, the nearest first, in Turtle.
+pub(super) fn turtle(
+    class_iri: &str,
+    class: &Node,
+    members: &[Node],
+    parents: &[Parent],
+) -> String {
     let mut text = String::new();
     for (prefix, namespace) in PREFIXES {
         let _ = writeln!(text, "@prefix {prefix}: <{namespace}> .");
@@ -118,6 +150,18 @@ pub(super) fn turtle(class_iri: &str, class: &Node, members: &[Node]) -> String 
     write_statement(&mut text, class, None, &mut further);
     for member in members {
         write_statement(&mut text, member, Some(class_iri), &mut further);
+    }
+    for parent in parents {
+        for member in &parent.members {
+            write_statement(&mut text, member, Some(&parent.iri), &mut further);
+        }
+    }
+    for pair in parents.windows(2) {
+        let _ = writeln!(
+            text,
+            "\n<{}> rdfs:subClassOf <{}> .",
+            pair[0].iri, pair[1].iri
+        );
     }
     for node in further {
         write_statement(&mut text, node, None, &mut Vec::new());

@@ -17,6 +17,9 @@ pub(super) fn dangling(
     scope: &Scope,
     changes: &[Numbered],
 ) -> Result<BTreeMap<usize, Refusal>, Stop> {
+    if changes.iter().all(|it| it.change.strict.is_empty()) {
+        return Ok(BTreeMap::new());
+    }
     let after: HashMap<ModelKey, &Numbered> = changes
         .iter()
         .map(|numbered| (numbered.change.key(), numbered))
