@@ -164,9 +164,9 @@ const NAMES: &str = r#"
     GET oms:/branch/demo/a..b/info => 400 invalid_name branch
     DELETE both:ontology/9x?expected_seq=1 => 400 invalid_name class
     GET both:ontology/list?branch=a.b => 400 invalid_name branch
-    GET /database/demo/class/Product/instance/a.b => 400 invalid_name instance
-    DELETE both:instances/Product/a.b/delete?expected_seq=1 => 400 invalid_name instance
-    PUT both:instances/Product/a%20b/update?expected_seq=1 {"data":{}} => 400 invalid_name instance
+    GET /database/demo/class/Product/instance/a%09b => 400 invalid_name instance
+    DELETE both:instances/Product/a%00b/delete?expected_seq=1 => 400 invalid_name instance
+    PUT both:instances/Product/a%20/update?expected_seq=1 {"data":{}} => 400 invalid_name instance
     POST /graph-query/de%20mo {"start_class":"Product"} => 400 invalid_name database
     POST /databases/demo/branches {"name":"b","from_branch":"a b"} => 400 invalid_name branch
 "#;
