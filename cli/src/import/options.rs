@@ -55,7 +55,7 @@ pub(crate) struct Options {
     /// `sep=;` says it, or the one of `,` `;` `|` and tab that separates the names of the columns.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub(super) delimiter: Option<u8>,
-    /// A character that makes the quote after it a part of the cell, as `\\` does in dumps of
+    /// A character that makes the quote after it a part of the cell, as `\` does in dumps of
     /// `MySQL`; two quotes do so in every file.
     #[arg(long, value_name = "CHARACTER", value_parser = escape)]
     pub(super) escape: Option<u8>,
