@@ -10,11 +10,15 @@ use std::{
 };
 
 use notify::{RecursiveMode, Watcher};
-use spice_operator::{ApiClient, Applied, apply_documents, read_paths};
+use spice_operator::{
+    ApiClient, Applied, Reading, Source, apply_documents,
+    declared::{self, SHOWN},
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::once::{Options, run};
+use crate::failure::{Listed, usage};
 
 /// An editor writes a file in several steps; this long without a change is a whole change.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -31,6 +35,23 @@ pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Reads what is declared. With one problem nothing is applied.
+fn read_sources(sources: &[Source]) -> anyhow::Result<Reading> {
+    declared::read(sources).map_err(|error| {
+        let problems = match error.flaws.len() {
+            1 => "1 problem".to_owned(),
+            count if count > SHOWN => format!("{count} problems, {SHOWN} of them shown"),
+            count => format!("{count} problems"),
+        };
+        let shown = error.flaws.iter().take(SHOWN);
+        let listed = Listed(shown.map(ToString::to_string).collect());
+        usage(format!(
+            "nothing is applied: {problems} in what is declared"
+        ))
+        .context(listed)
+    })
 }
 
 /// Applies the files, and again whenever they change, until `ending`.
@@ -87,10 +108,23 @@ fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Wa
 
 /// One pass; whether everything is as declared now.
 async fn apply_once(server: &str, paths: &[PathBuf]) -> bool {
-    let documents = match read_paths(paths) {
-        Ok(documents) => documents,
+    let sources: Vec<Source> = paths.iter().cloned().map(Source::Path).collect();
+    let documents = match declared::read(&sources) {
+        Ok(reading) => {
+            for skipped in &reading.skipped {
+                tracing::info!("{skipped}");
+            }
+            reading.declared
+        }
         Err(error) => {
-            tracing::error!(%error, "nothing is applied; what was applied before stays");
+            for flaw in error.flaws.iter().take(SHOWN) {
+                tracing::error!(place = %flaw.place, problem = %flaw.problem, "not declared rightly");
+            }
+            let problems = error.flaws.len();
+            tracing::error!(
+                problems,
+                "nothing is applied; what was applied before stays"
+            );
             return false;
         }
     };

@@ -7,7 +7,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{bail, ensure};
 use serde_json::Value;
 use spice_client::{Change, Client, GraphAnswer, Read, Write};
-use spice_operator::{ApiClient, Applied, apply_documents, parse_documents};
+use spice_operator::{ApiClient, Applied, Source, apply_documents, read};
 use tokio::time::Instant;
 
 use crate::{
@@ -118,10 +118,11 @@ async fn tell(url: &str) -> anyhow::Result<()> {
 /// Applies YAML texts as `kubectl apply` would; tells how many resources they hold.
 async fn declare(url: &str, texts: &[(&str, &str)]) -> anyhow::Result<usize> {
     let client = ApiClient::new(url)?;
-    let mut documents = Vec::new();
-    for (name, text) in texts {
-        documents.extend(parse_documents(name, text)?);
-    }
+    let sources = texts.iter().map(|(name, text)| Source::Text {
+        name: (*name).to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    });
+    let documents = read(&sources.collect::<Vec<_>>())?.declared;
     let count = documents.len();
     let report = apply_documents(&client, documents).await;
     for entry in &report.entries {

@@ -29,12 +29,27 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
+/// The problems behind an error, a line each; goes with an error as its context.
+#[derive(Debug)]
+pub(crate) struct Listed(pub(crate) Vec<String>);
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
 /// Tells of a failure and what to do next.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let hint = error.downcast_ref::<Hint>();
+    let listed = error.downcast_ref::<Listed>();
+    let aside = [
+        hint.map(ToString::to_string),
+        listed.map(ToString::to_string),
+    ];
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if hint.is_some_and(|hint| hint.0 == cause) || text.contains(&cause) {
+        if aside.iter().flatten().any(|aside| *aside == cause) || text.contains(&cause) {
             continue;
         }
         if !text.is_empty() {
@@ -44,6 +59,9 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let word = style("error:").red().bold().for_stderr();
     output::note(format!("{word} {}", output::clean(&text)));
+    for problem in listed.into_iter().flat_map(|listed| &listed.0) {
+        output::note(format!("  {}", output::clean(problem)));
+    }
     if let Some(hint) = hint {
         let word = style("hint:").cyan().bold().for_stderr();
         output::note(format!("{word} {hint}"));

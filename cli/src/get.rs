@@ -6,13 +6,14 @@ mod instances;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use spice_client::{Branch, CommandStatus, DatabaseSummary, DeadLetter, Read};
+use spice_crds::{Exact, Fields};
 
 pub(crate) use self::filter::conditions;
 use crate::{
     failure::usage,
-    output::{self, cell, maybe},
+    output::{self, cell, exact, maybe},
     session::Session,
     settings::Place,
 };
@@ -139,9 +140,9 @@ async fn ontologies(
     as_of: Option<&str>,
 ) -> anyhow::Result<()> {
     let (database, read) = (session.database()?, session.read(as_of));
-    let classes = match name {
-        Some(name) => vec![session.client.class(database, name, &read).await?],
-        None => session.client.classes(database, &read).await?,
+    let classes: Vec<Fields> = match name {
+        Some(name) => vec![session.client.class_as(database, name, &read).await?],
+        None => session.client.classes_as(database, &read).await?,
     };
     if !session.is_table() {
         return match (name, classes.first()) {
@@ -161,9 +162,12 @@ async fn ontologies(
     Ok(output::table(&head, &rows)?)
 }
 
-fn class_row(class: &Map<String, Value>) -> Vec<String> {
-    let text = |key: &str| class.get(key).map(cell).unwrap_or_default();
-    let count = |key: &str| class.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+fn class_row(class: &Fields) -> Vec<String> {
+    let text = |key: &str| class.get(key).map(exact).unwrap_or_default();
+    let count = |key: &str| {
+        let list = class.get(key).and_then(Exact::as_list);
+        list.map_or(0, <[Exact]>::len)
+    };
     vec![
         text("id"),
         class.get("label").map(label).unwrap_or_default(),
@@ -175,13 +179,13 @@ fn class_row(class: &Map<String, Value>) -> Vec<String> {
 }
 
 /// A label in one language: a text, or the first of a map.
-pub(crate) fn label(label: &Value) -> String {
+pub(crate) fn label(label: &Exact) -> String {
     match label {
-        Value::Object(languages) => {
+        Exact::Object(languages) => {
             let english = languages.get("en").or_else(|| languages.values().next());
-            english.map(cell).unwrap_or_default()
+            english.map(exact).unwrap_or_default()
         }
-        other => cell(other),
+        other => exact(other),
     }
 }
 

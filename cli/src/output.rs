@@ -7,6 +7,7 @@ use console::{Term, style};
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
+use spice_crds::{Exact, yaml};
 
 use crate::settings::Format;
 
@@ -42,12 +43,10 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a value for programs. Values of instances are JSON as they were written; in YAML their
-/// numbers are those of a computer.
+/// Writes a value for programs. Numbers have the digits that they were written with.
 pub(crate) fn document<T: Serialize + ?Sized>(format: Format, value: &T) -> anyhow::Result<()> {
     if format == Format::Yaml {
-        let value = serde_json::to_value(value)?;
-        line(serde_yaml_ng::to_string(&value)?.trim_end())?;
+        line(yaml::write(&Exact::of(value)?).trim_end())?;
         return Ok(());
     }
     json(value)
@@ -126,6 +125,15 @@ pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value of a class in a cell, numbers as they were written.
+pub(crate) fn exact(value: &Exact) -> String {
+    match value {
+        Exact::Null => String::new(),
+        Exact::Text(text) => text.clone(),
         other => other.to_string(),
     }
 }

@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Args;
 use serde_json::Value;
 use spice_client::{CommandState, Event, Events, Retries};
+use spice_crds::Exact;
 
 use crate::{
     failure::usage,
@@ -116,7 +117,7 @@ async fn next(events: &mut Events<'_>) -> anyhow::Result<Option<Event>> {
 
 /// One event a line, or one YAML document.
 fn document(format: Format, event: &Event) -> anyhow::Result<()> {
-    match (format, event.read::<Value>()) {
+    match (format, event.read::<Exact>()) {
         (Format::Yaml, Some(value)) => {
             output::line("---")?;
             output::document(format, &value)?;

@@ -66,7 +66,7 @@ impl Client {
         database: &str,
         read: &Read,
     ) -> Result<Vec<Map<String, Value>>, Error> {
-        self.all_classes(database, read).await
+        self.classes_as(database, read).await
     }
 
     /// All classes of a branch as text, with every number as it was written.
@@ -75,10 +75,11 @@ impl Client {
         database: &str,
         read: &Read,
     ) -> Result<Vec<Box<RawValue>>, Error> {
-        self.all_classes(database, read).await
+        self.classes_as(database, read).await
     }
 
-    async fn all_classes<T: DeserializeOwned>(
+    /// All classes of a branch, each read into a type of the caller's.
+    pub async fn classes_as<T: DeserializeOwned>(
         &self,
         database: &str,
         read: &Read,
@@ -101,8 +102,18 @@ impl Client {
         class: &str,
         read: &Read,
     ) -> Result<Map<String, Value>, Error> {
+        self.class_as(database, class, read).await
+    }
+
+    /// A class, by its id or its label, read into a type of the caller's.
+    pub async fn class_as<T: DeserializeOwned>(
+        &self,
+        database: &str,
+        class: &str,
+        read: &Read,
+    ) -> Result<T, Error> {
         let request = self.call(&calls::GET_CLASS, &[database, class]).read(read);
-        let answer: Enveloped<Map<String, Value>> = request.fetch().await?;
+        let answer: Enveloped<T> = request.fetch().await?;
         Ok(answer.data)
     }
 

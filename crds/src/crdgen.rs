@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use crate::{Branch, Database, Ontology};
+use crate::{Branch, Database, Exact, Ontology, yaml};
 
 /// A definition, with the name of its file in `manifests/crds`.
 #[derive(Debug, Clone)]
@@ -17,11 +17,9 @@ pub struct Definition {
 
 impl Definition {
     /// The definition as YAML.
-    pub fn to_yaml(&self) -> Result<String, serde_yaml_ng::Error> {
-        let body = serde_yaml_ng::to_string(&self.object)?;
-        Ok(format!(
-            "# Generated from the types in crds/. Do not edit.\n{body}"
-        ))
+    pub fn to_yaml(&self) -> String {
+        let body = yaml::write(&Exact::from(self.object.clone()));
+        format!("# Generated from the types in crds/. Do not edit.\n{body}")
     }
 
     /// The definition as the typed object that an API server takes.

@@ -7,13 +7,16 @@
 pub mod branch;
 pub mod crdgen;
 pub mod database;
+pub mod exact;
 pub mod name;
 pub mod ontology;
 mod schema;
 pub mod status;
+pub mod yaml;
 
 pub use branch::{Branch, BranchOrigin, BranchSpec};
 pub use database::{Database, DatabaseSpec};
+pub use exact::{Exact, Fields};
 pub use ontology::{DriftPolicy, Ontology, OntologySpec, Property, Relationship};
 pub use status::{CommandRecord, Condition, ConditionStatus, ResourceStatus};
 

@@ -3,10 +3,9 @@
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::{
-    DatabaseRef, DeletionPolicy, name,
+    DatabaseRef, DeletionPolicy, Exact, Fields, name,
     schema::{anything, object},
     status::ResourceStatus,
 };
@@ -59,11 +58,11 @@ pub struct OntologySpec {
     pub class: Option<String>,
     /// A string, or a map of languages.
     #[schemars(schema_with = "anything")]
-    pub label: Value,
+    pub label: Exact,
     /// A string, or a map of languages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub description: Option<Value>,
+    pub description: Option<Exact>,
     /// The class that this one extends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
@@ -85,9 +84,9 @@ pub struct OntologySpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["predicate".into()]))]
     pub relationships: Vec<Relationship>,
     /// Kept as written.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
     #[schemars(schema_with = "object")]
-    pub metadata: Map<String, Value>,
+    pub metadata: Fields,
     /// Retain (default) or Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
@@ -122,7 +121,7 @@ pub struct Property {
     /// A string, or a map of languages; the name when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub label: Option<Value>,
+    pub label: Option<Exact>,
     /// Whether every instance has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
@@ -132,15 +131,15 @@ pub struct Property {
     /// The value of those who give none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub default: Option<Value>,
+    pub default: Option<Exact>,
     /// A string, or a map of languages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub description: Option<Value>,
+    pub description: Option<Exact>,
     /// min, max, minLength, maxLength, pattern, enum, unique, format, minItems, …
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
     #[schemars(schema_with = "object")]
-    pub constraints: Map<String, Value>,
+    pub constraints: Fields,
     /// The class that a link leads to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
@@ -159,7 +158,7 @@ pub struct Property {
     /// The items of an array, a property without a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub items: Option<Value>,
+    pub items: Option<Exact>,
 }
 
 /// A relationship of a class.
@@ -178,7 +177,7 @@ pub struct Relationship {
     /// A string, or a map of languages; the predicate when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub label: Option<Value>,
+    pub label: Option<Exact>,
     /// 1:1, 1:n (default), n:1 or n:m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^(1:1|1:n|n:1|n:m|n:n)$"))]
@@ -186,7 +185,7 @@ pub struct Relationship {
     /// A string, or a map of languages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub description: Option<Value>,
+    pub description: Option<Exact>,
     /// The predicate seen from the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
@@ -194,7 +193,7 @@ pub struct Relationship {
     /// A string, or a map of languages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
-    pub inverse_label: Option<Value>,
+    pub inverse_label: Option<Exact>,
     /// strict: a reference to nothing is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50))]

@@ -1,6 +1,8 @@
 //! Makes declarations so without Kubernetes: the same steps as the operator's, over YAML files.
 
-use std::{collections::BTreeMap, time::Duration};
+mod order;
+
+use std::time::Duration;
 
 use spice_crds::{Condition, ConditionStatus, ResourceStatus};
 use tokio::time::Instant;
@@ -9,9 +11,9 @@ use crate::{
     backoff::delay,
     client::{Api, Verb},
     condition::{kind, reason},
-    declared::{AnyResource, Declared},
+    declared::{AnyResource, Databases, Declared, databases, place_of},
     gather::Surroundings,
-    kind::Kind,
+    kind::{Kind, database_of},
     observe::Next,
     reconcile::reconcile,
 };
@@ -80,14 +82,21 @@ impl ApplyReport {
 /// of branches. A second run over the same documents writes nothing.
 pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
     let mut waiting = documents;
-    waiting.sort_by_key(|declared| rank(&declared.resource));
-    let known = Known::of(&waiting);
+    let databases = databases(&waiting);
+    let turns = order::turns(&waiting, &databases);
+    waiting.sort_by_key(|declared| {
+        let turn = match &declared.resource {
+            AnyResource::Ontology(class) => turns.get(&place_of(class, &databases)).copied(),
+            _ => None,
+        };
+        (rank(&declared.resource), turn)
+    });
     let mut report = ApplyReport::default();
     while !waiting.is_empty() {
         let before = waiting.len();
         let mut held = Vec::new();
         for declared in std::mem::take(&mut waiting) {
-            let applied = apply(api, &declared.resource, &known).await;
+            let applied = apply(api, &declared.resource, &databases).await;
             if matches!(applied, Applied::Waiting(_)) {
                 held.push((declared, applied));
             } else {
@@ -125,69 +134,19 @@ fn rank(resource: &AnyResource) -> u8 {
     }
 }
 
-/// What the documents declare, by kind and namespace.
-#[derive(Default)]
-struct Known {
-    databases: BTreeMap<(String, String), String>,
-    owners: BTreeMap<(&'static str, String, String), String>,
-}
-
-impl Known {
-    fn of(documents: &[Declared]) -> Self {
-        let mut known = Self::default();
-        for declared in documents {
-            match &declared.resource {
-                AnyResource::Database(database) => {
-                    let (_, namespace, name) = declared.resource.identity();
-                    known
-                        .databases
-                        .insert((namespace, name), database.database_name());
-                    known.own(&**database);
-                }
-                AnyResource::Ontology(ontology) => known.own(&**ontology),
-                AnyResource::Branch(branch) => known.own(&**branch),
-            }
-        }
-        known
-    }
-
-    /// The first that declares a thing owns it.
-    fn own<K: Kind>(&mut self, resource: &K) {
-        let name = resource.object_name().to_owned();
-        self.owners.entry(Self::thing(resource)).or_insert(name);
-    }
-
-    fn thing<K: Kind>(resource: &K) -> (&'static str, String, String) {
-        let namespace = resource.meta().namespace.clone().unwrap_or_default();
-        (K::KIND, namespace, resource.declares())
-    }
-
-    fn rival<K: Kind>(&self, resource: &K) -> Option<String> {
-        let owner = self.owners.get(&Self::thing(resource))?;
-        (owner != resource.object_name()).then(|| format!("{} {owner}", K::KIND))
-    }
-}
-
-async fn apply<A: Api>(api: &A, resource: &AnyResource, known: &Known) -> Applied {
+async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Databases) -> Applied {
     match resource {
-        AnyResource::Database(database) => make_so(api, &**database, known).await,
-        AnyResource::Ontology(ontology) => make_so(api, &**ontology, known).await,
-        AnyResource::Branch(branch) => make_so(api, &**branch, known).await,
+        AnyResource::Database(database) => make_so(api, &**database, databases).await,
+        AnyResource::Ontology(ontology) => make_so(api, &**ontology, databases).await,
+        AnyResource::Branch(branch) => make_so(api, &**branch, databases).await,
     }
 }
 
-/// A database that the files do not declare goes by the name that its object would give it.
-async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, known: &Known) -> Applied {
-    let database = declared.database_ref().map(|name| {
-        let namespace = declared.meta().namespace.clone().unwrap_or_default();
-        known
-            .databases
-            .get(&(namespace, name.to_owned()))
-            .cloned()
-            .unwrap_or_else(|| name.replace('-', "_"))
-    });
-    let rival = known.rival(declared);
-    let around = Surroundings { database, rival };
+async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) -> Applied {
+    let around = Surroundings {
+        database: database_of(declared, databases),
+        rival: None,
+    };
     let mut resource = declared.clone();
     let deadline = Instant::now() + PATIENCE;
     let mut verb = None;

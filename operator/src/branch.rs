@@ -1,7 +1,6 @@
 //! A branch: made where it is declared to start, adopted, deleted.
 
-use serde_json::{Map, Value};
-use spice_crds::{Branch, DeletionPolicy, ResourceStatus};
+use spice_crds::{Branch, DeletionPolicy, Exact, Fields, ResourceStatus};
 
 use crate::{
     client::{Api, ApiError},
@@ -71,12 +70,12 @@ impl Kind for Branch {
         }
     }
 
-    fn creation(&self, _database: &str) -> Value {
-        let mut body = Map::new();
+    fn creation(&self, _database: &str) -> Exact {
+        let mut body = Fields::new();
         body.insert("name".into(), self.branch_name().into());
         body.insert("from_branch".into(), self.parent().into());
         if let Some(position) = self.spec.from.as_ref().and_then(|origin| origin.position) {
-            body.insert("from_position".into(), position.into());
+            body.insert("from_position".into(), position.unsigned_abs().into());
         }
         body.into()
     }

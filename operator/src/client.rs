@@ -6,11 +6,12 @@ mod answer;
 use std::{future::Future, time::Duration};
 
 use reqwest::Method;
-use serde_json::{Map, Value};
 use spice_client::{Client, Error, Read, Retries};
+use spice_crds::{Exact, Fields};
 use uuid::Uuid;
 
-use answer::{class_stored, database_stored, failure, present, progress};
+use answer::{class_stored, database_stored, present, progress};
+pub use answer::{failure, refused};
 
 /// How long a command waits for the projections before its status is asked for instead.
 const WAIT: Duration = Duration::from_secs(10);
@@ -78,7 +79,7 @@ pub struct Command {
     /// The query.
     pub query: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Option<Value>,
+    pub body: Option<Exact>,
     /// The `Idempotency-Key`.
     pub key: Uuid,
 }
@@ -113,7 +114,7 @@ pub struct Stored {
     /// A database: its projections show what was written before this position.
     pub projected: Option<u64>,
     /// A class: its definition.
-    pub definition: Map<String, Value>,
+    pub definition: Fields,
 }
 
 /// What the operator asks of the api.
@@ -186,10 +187,14 @@ impl Api for ApiClient {
         branch: &str,
         class: &str,
     ) -> Result<Option<Stored>, ApiError> {
-        let found = self.client.class(database, class, &Read::on(branch)).await;
+        let read = Read::on(branch);
+        let found = self.client.class_as(database, class, &read).await;
         let found = present(found)?.map(class_stored);
         // The api finds classes by label, too; a namesake is another class.
-        Ok(found.filter(|found| found.definition.get("id").is_none_or(|id| id == class)))
+        Ok(found.filter(|found| {
+            let id = found.definition.get("id").and_then(Exact::as_str);
+            id.is_none_or(|id| id == class)
+        }))
     }
 
     async fn command(&self, command: &str) -> Result<Option<Progress>, ApiError> {

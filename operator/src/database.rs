@@ -1,8 +1,7 @@
 //! A database: made, adopted, deleted. Its description is given once; the api has no call that
 //! changes it.
 
-use serde_json::{Map, Value};
-use spice_crds::{Database, DeletionPolicy, ResourceStatus};
+use spice_crds::{Database, DeletionPolicy, Exact, Fields, ResourceStatus};
 
 use crate::{
     client::{Api, ApiError},
@@ -52,8 +51,8 @@ impl Kind for Database {
         }
     }
 
-    fn creation(&self, database: &str) -> Value {
-        let mut body = Map::new();
+    fn creation(&self, database: &str) -> Exact {
+        let mut body = Fields::new();
         body.insert("name".into(), database.into());
         if let Some(description) = &self.spec.description {
             body.insert("description".into(), description.as_str().into());

@@ -4,11 +4,13 @@ use std::{fmt::Debug, future::Future};
 
 use kube::{Resource, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
-use spice_crds::{DeletionPolicy, ResourceStatus, annotation};
+use spice_crds::{DeletionPolicy, Exact, Fields, ResourceStatus, annotation};
 use uuid::Uuid;
 
-use crate::client::{Api, ApiError, Command, Stored, Verb};
+use crate::{
+    client::{Api, ApiError, Command, Stored, Verb},
+    declared::Databases,
+};
 
 /// What the api has of a declaration.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -85,14 +87,14 @@ pub trait Kind:
         format!("{database}/{}", self.external_id())
     }
     /// What has to change for `stored` to be what is declared; none: nothing.
-    fn difference(&self, stored: &Stored) -> Option<Map<String, Value>> {
+    fn difference(&self, stored: &Stored) -> Option<Fields> {
         let _ = stored;
         None
     }
     /// Where it is: path and query.
     fn location(&self, database: &str) -> Location;
     /// The body that creates it.
-    fn creation(&self, database: &str) -> Value;
+    fn creation(&self, database: &str) -> Exact;
 
     /// `metadata.name`.
     fn object_name(&self) -> &str {
@@ -126,6 +128,15 @@ pub struct Location {
     pub sequenced: bool,
 }
 
+/// The name in the api of the database that a resource refers to: of one that is not declared, the
+/// name that its object would give it.
+pub(crate) fn database_of<K: Kind>(resource: &K, databases: &Databases) -> Option<String> {
+    let name = resource.database_ref()?;
+    let namespace = resource.meta().namespace.clone().unwrap_or_default();
+    let known = databases.get(&(namespace, name.to_owned())).cloned();
+    Some(known.unwrap_or_else(|| name.replace('-', "_")))
+}
+
 /// The command that does `verb`. Its key follows from the object, its generation, the verb and
 /// what was observed (the sequence; of what is not there the last command), so that a retry is
 /// the same command, and a correction of drift is a new one.
@@ -134,7 +145,7 @@ pub fn command<K: Kind>(
     database: &str,
     verb: Verb,
     stored: Option<&Stored>,
-    body: Option<Value>,
+    body: Option<Exact>,
 ) -> Command {
     let location = resource.location(database);
     let sequence = stored.and_then(|stored| stored.sequence);

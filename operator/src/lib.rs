@@ -26,5 +26,5 @@ mod run;
 
 pub use apply::{Applied, ApplyReport, apply_documents};
 pub use client::{Api, ApiClient, ApiError};
-pub use declared::{Declared, DeclaredError, parse_documents, read_paths};
+pub use declared::{Declared, DeclaredError, Reading, Source, read};
 pub use run::{OperatorConfig, OperatorError, run};

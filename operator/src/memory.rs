@@ -5,7 +5,7 @@ use std::{
     sync::Mutex,
 };
 
-use serde_json::{Map, Value};
+use spice_crds::{Exact, Fields};
 use uuid::Uuid;
 
 use crate::client::{Accepted, Api, ApiError, Command, Progress, Stored, Verb};
@@ -80,7 +80,7 @@ fn key_of(command: &Command) -> String {
         command
             .body
             .as_ref()
-            .and_then(|b| b[key].as_str())
+            .and_then(|b| b.get(key)?.as_str())
             .unwrap_or_default()
     };
     let id = |name: &str| {
@@ -198,11 +198,11 @@ impl Api for Memory {
     }
 }
 
-fn body(command: &Command) -> Map<String, Value> {
+fn body(command: &Command) -> Fields {
     command
         .body
         .as_ref()
-        .and_then(Value::as_object)
+        .and_then(Exact::as_object)
         .cloned()
         .unwrap_or_default()
 }

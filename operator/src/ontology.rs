@@ -2,8 +2,7 @@
 
 mod definition;
 
-use serde_json::{Map, Value};
-use spice_crds::{DeletionPolicy, DriftPolicy, Ontology, ResourceStatus};
+use spice_crds::{DeletionPolicy, DriftPolicy, Exact, Fields, Ontology, ResourceStatus};
 
 use crate::{
     client::{Api, ApiError, Stored},
@@ -49,7 +48,18 @@ impl Kind for Ontology {
                 "branch {branch} of database {database}"
             )));
         }
-        let stored = api.class(database, branch, &self.class_id()).await?;
+        let class = self.class_id();
+        let stored = api.class(database, branch, &class).await?;
+        let needed = self.spec.parent_class.as_deref().filter(|_| {
+            let change = stored.as_ref().map(|stored| self.difference(stored));
+            change.is_none_or(|change| change.is_some_and(|it| it.contains_key("parent_class")))
+        });
+        if let Some(parent) = needed.filter(|parent| *parent != class)
+            && api.class(database, branch, parent).await?.is_none()
+        {
+            let missing = format!("class {parent} on branch {branch} of database {database}");
+            return Ok(Found::without(missing));
+        }
         Ok(Found {
             missing: None,
             stored,
@@ -62,8 +72,8 @@ impl Kind for Ontology {
         format!("{database}/{}/{}", self.spec.branch_name(), self.class_id())
     }
 
-    fn difference(&self, stored: &Stored) -> Option<Map<String, Value>> {
-        definition::difference(&self.spec, &stored.definition)
+    fn difference(&self, stored: &Stored) -> Option<Fields> {
+        definition::difference(&definition::definition(&self.spec), &stored.definition)
     }
 
     fn location(&self, database: &str) -> Location {
@@ -83,8 +93,8 @@ impl Kind for Ontology {
         }
     }
 
-    fn creation(&self, _database: &str) -> Value {
-        let mut body = Map::new();
+    fn creation(&self, _database: &str) -> Exact {
+        let mut body = Fields::new();
         body.insert("id".into(), self.class_id().into());
         body.extend(definition::definition(&self.spec));
         body.into()

@@ -171,8 +171,12 @@ fn labelled(call: &Call, schema: &Schema, record: &ClassRecord) -> Result<Fields
 pub(crate) async fn get(call: Call) -> Answer {
     let name = call.segment(5)?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let class = reading.class(&call.api, &name).await?;
-    let record = call.api.class_record(&reading, &class.id).await?;
+    let id = match reading.class(&call.api, &name).await {
+        Ok(class) => class.id.clone(),
+        // Whether it was deleted is known to its record.
+        Err(missing) => name.parse::<ClassName>().map_err(|_| missing)?,
+    };
+    let record = call.api.class_record(&reading, &id).await?;
     let schema = reading.schema(&call.api).await?;
     answer::success("the class", labelled(&call, &schema, &record)?)
 }

@@ -178,12 +178,13 @@ impl Api {
             .collect()
     }
 
-    /// One live class, or `not_found`.
+    /// One live class, or `not_found`; of one that was deleted the sequence is told.
     pub(crate) async fn class_record(
         &self,
         reading: &Reading,
         class: &ClassName,
     ) -> Result<ClassRecord, Failure> {
+        let mut deleted = None;
         let found = if reading.as_of.is_some() {
             let entity = [Entity::Class(class.clone())];
             let versions = self.engine.graph.get(&reading.view, &entity).await?;
@@ -212,14 +213,22 @@ impl Api {
                     newest = Some(entry);
                 }
             }
-            newest
-                .map(|entry| of_entry(reading, &entry))
-                .transpose()?
-                .flatten()
+            match newest {
+                None => None,
+                Some(entry) => {
+                    deleted = Some(entry.value.read::<AggregateState>()?.sequence);
+                    of_entry(reading, &entry)?
+                }
+            }
         };
         found.ok_or_else(|| {
-            Failure::not_found(format!("there is no class {class} on this branch"))
-                .with("class_id", class.as_str())
+            let name = class.as_str();
+            let missing = Failure::not_found(format!("there is no class {name:?} on this branch"))
+                .with("class_id", name);
+            match deleted {
+                Some(sequence) => missing.with("deleted", true).with("actual_seq", sequence.0),
+                None => missing,
+            }
         })
     }
 

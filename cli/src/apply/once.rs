@@ -1,17 +1,16 @@
 //! `spice apply`: makes declarations so, as `kubectl apply` would, without Kubernetes.
 
-use std::{io::Read as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use spice_operator::{
-    ApiClient, Applied, ApplyReport, Declared, apply_documents, client::Verb, parse_documents,
-    read_paths,
+    ApiClient, Applied, ApplyReport, Declared, Source, apply_documents, client::Verb,
 };
 use tokio::time::Instant;
 
-use super::rehearsal::Rehearsal;
+use super::{read_sources, rehearsal::Rehearsal};
 use crate::{
     failure::usage,
     output,
@@ -33,10 +32,10 @@ Examples:
   spice apply -f manifests/demo --dry-run
   cat shop.yaml | spice apply -f - --wait")]
 pub(crate) struct Options {
-    /// A YAML file, a folder of them, or `-` for standard input.
+    /// A YAML or JSON file, a folder of YAML files, or `-` for standard input.
     #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
     files: Vec<PathBuf>,
-    /// Only tell what would be done.
+    /// Only tell what would be done, decided as the real run would.
     #[arg(long)]
     dry_run: bool,
     /// Wait for what other declarations need and is not there yet: 60 seconds, or as many as are
@@ -62,7 +61,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     session.advise(outcome).await?;
     let client = ApiClient::new(&options.server.server)?;
     let report = if options.dry_run {
-        apply_documents(&Rehearsal::new(client), documents).await
+        apply_documents(&Rehearsal::new(client, session.client), documents).await
     } else {
         apply(&client, documents, Duration::from_secs(options.wait)).await
     };
@@ -71,27 +70,28 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
-    let mut documents = Vec::new();
+    let mut sources = Vec::new();
     for file in files {
-        let read = if file.as_os_str() == "-" {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .context("standard input cannot be read")?;
-            parse_documents("standard input", &text)
-        } else {
-            read_paths(std::slice::from_ref(file))
-        };
-        documents.extend(read.map_err(|error| {
-            let source = std::error::Error::source(&error);
-            let why = source.map_or_else(String::new, |source| format!(": {source}"));
-            usage(format!("{error}{why}"))
-        })?);
+        if file.as_os_str() != "-" {
+            sources.push(Source::Path(file.clone()));
+            continue;
+        }
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("standard input cannot be read")?;
+        let name = "standard input".to_owned();
+        sources.push(Source::Text { name, bytes });
     }
-    if documents.is_empty() {
-        return Err(usage("nothing is declared there"));
+    let reading = read_sources(&sources)?;
+    for skipped in &reading.skipped {
+        output::note(output::clean(skipped));
     }
-    Ok(documents)
+    if reading.declared.is_empty() {
+        let names: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+        return Err(usage(format!("no resources found in {}", names.join(", "))));
+    }
+    Ok(reading.declared)
 }
 
 /// Applies until nothing waits any more, or the time is up. What the first pass changed counts.
@@ -146,7 +146,27 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
             ))?,
         }
     }
+    if report
+        .entries
+        .iter()
+        .any(|entry| words(&entry.applied).1.is_some())
+    {
+        output::note(summary(report));
+    }
     Ok(())
+}
+
+/// How many came to what.
+fn summary(report: &ApplyReport) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in &report.entries {
+        *counts.entry(words(&entry.applied).0).or_default() += 1;
+    }
+    let parts = counts
+        .iter()
+        .map(|(outcome, count)| format!("{count} {outcome}"));
+    let parts: Vec<String> = parts.collect();
+    format!("{} declared: {}", report.entries.len(), parts.join(", "))
 }
 
 fn words(applied: &Applied) -> (&'static str, Option<&str>) {

@@ -1,87 +1,60 @@
-//! An api that is asked and never told: what it is sent is remembered here, and shows in what is
-//! read afterwards.
+//! An api that is read and never written to. What it is sent is decided by the core's own rules
+//! over the state that the api has, and what is accepted shows in what is read afterwards: so a
+//! dry run decides as the real run would.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+mod action;
+mod world;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use spice_client::Client;
+use spice_core::{
+    error::{ErrorCode, Refusal},
+    name::InvalidName,
 };
-
-use serde_json::{Map, Value};
 use spice_operator::{
     Api, ApiClient, ApiError,
-    client::{Accepted, Command, Progress, Stored, Verb},
+    client::{Accepted, Command, Progress, Stored, refused},
 };
+use tokio::sync::Mutex;
+
+use world::World;
 
 /// Reads through to the api, and keeps writes.
 pub(super) struct Rehearsal {
     api: ApiClient,
-    /// What was sent, by the path of the thing and its branch.
-    sent: Mutex<HashMap<Vec<String>, Map<String, Value>>>,
+    client: Client,
+    /// The databases that something was sent to.
+    worlds: Mutex<HashMap<String, World>>,
 }
 
 impl Rehearsal {
-    pub(super) fn new(api: ApiClient) -> Self {
-        let sent = Mutex::default();
-        Self { api, sent }
-    }
-
-    /// What is there, with what was sent over it.
-    fn seen(&self, place: &[&str], found: Option<Stored>) -> Option<Stored> {
-        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        let place: Vec<String> = place.iter().map(|&part| part.to_owned()).collect();
-        let Some(fields) = sent.get(&place) else {
-            return found;
-        };
-        let mut stored = found.unwrap_or(Stored {
-            sequence: Some(0),
-            position: Some(0),
-            projected: Some(1),
-            definition: Map::new(),
-        });
-        stored.definition.extend(fields.clone());
-        Some(stored)
-    }
-}
-
-/// Where a command's effect is read again: database; database, branch; database, branch, class.
-fn place(command: &Command) -> Vec<String> {
-    let named = |key: &str| {
-        let body = command.body.as_ref();
-        body.and_then(|body| body.get(key)?.as_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let branch = || {
-        let mut query = command.query.iter();
-        let branch = query.find(|(name, _)| *name == "branch");
-        branch.map_or_else(|| "main".to_owned(), |(_, branch)| branch.clone())
-    };
-    let part = |index: usize| command.path.get(index).cloned().unwrap_or_default();
-    match command.path.get(2).map(String::as_str) {
-        None => match command.path.get(1) {
-            None => vec![named("name")],
-            Some(database) => vec![database.clone()],
-        },
-        Some("branches") => match command.path.get(3) {
-            None => vec![part(1), named("name")],
-            Some(name) => vec![part(1), name.clone()],
-        },
-        Some(_) => match command.path.get(3) {
-            None => vec![part(1), branch(), named("id")],
-            Some(class) => vec![part(1), branch(), class.clone()],
-        },
+    pub(super) fn new(api: ApiClient, client: Client) -> Self {
+        let worlds = Mutex::default();
+        Self {
+            api,
+            client,
+            worlds,
+        }
     }
 }
 
 impl Api for Rehearsal {
     async fn database(&self, database: &str) -> Result<Option<Stored>, ApiError> {
-        let found = self.api.database(database).await?;
-        Ok(self.seen(&[database], found))
+        let worlds = self.worlds.lock().await;
+        match worlds.get(database) {
+            Some(world) => Ok(world.database()),
+            None => self.api.database(database).await,
+        }
     }
 
     async fn branch(&self, database: &str, branch: &str) -> Result<Option<Stored>, ApiError> {
-        let found = self.api.branch(database, branch).await?;
-        Ok(self.seen(&[database, branch], found))
+        let worlds = self.worlds.lock().await;
+        match worlds.get(database) {
+            Some(world) => world.branch(branch),
+            None => self.api.branch(database, branch).await,
+        }
     }
 
     async fn class(
@@ -90,8 +63,11 @@ impl Api for Rehearsal {
         branch: &str,
         class: &str,
     ) -> Result<Option<Stored>, ApiError> {
-        let found = self.api.class(database, branch, class).await?;
-        Ok(self.seen(&[database, branch, class], found))
+        let mut worlds = self.worlds.lock().await;
+        match worlds.get_mut(database) {
+            Some(world) => world.class(&self.client, branch, class).await,
+            None => self.api.class(database, branch, class).await,
+        }
     }
 
     async fn command(&self, _: &str) -> Result<Option<Progress>, ApiError> {
@@ -99,15 +75,43 @@ impl Api for Rehearsal {
     }
 
     async fn send(&self, command: &Command) -> Result<Accepted, ApiError> {
-        let fields = match (&command.body, command.verb) {
-            (Some(Value::Object(fields)), Verb::Create | Verb::Update) => fields.clone(),
-            _ => Map::new(),
+        let (database, action) = action::of(command)?;
+        let mut worlds = self.worlds.lock().await;
+        let name = database.as_str().to_owned();
+        let mut world = match worlds.remove(&name) {
+            Some(world) => world,
+            None => World::load(&self.client, database).await?,
         };
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.entry(place(command)).or_default().extend(fields);
+        let decided = world.send(&self.client, action).await;
+        worlds.insert(name, world);
+        decided?;
         Ok(Accepted {
             command: None,
             progress: Progress::Completed,
         })
     }
+}
+
+/// What the operator would make of the answer that the gateway gives to a refusal.
+fn refusal(refusal: &Refusal) -> ApiError {
+    let has = |key: &str| refusal.detail.get(key).is_some_and(Value::is_string);
+    let of_shape = refusal.code == ErrorCode::InvalidRequest;
+    let code = if of_shape && has("field") && has("rule") {
+        ErrorCode::ValidationFailed
+    } else {
+        refusal.code
+    };
+    refused(&spice_client::Refusal {
+        status: code.http_status(),
+        code: code.as_str().to_owned(),
+        message: refusal.message.clone(),
+        detail: refusal.detail.clone(),
+        retry_after: None,
+        request_id: None,
+        body: bytes::Bytes::new(),
+    })
+}
+
+fn misnamed(invalid: InvalidName) -> ApiError {
+    refusal(&Refusal::from(invalid))
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use spice_client::{Client, OnError, Write};
+use spice_crds::yaml;
 
 use super::PATIENCE;
 
@@ -55,7 +56,10 @@ enum Column {
 
 /// Loads every file of the plan; tells how many instances of each class there are now.
 pub(super) async fn load(client: &Client, ontology: &str) -> anyhow::Result<Vec<(String, usize)>> {
-    let plan: Plan = serde_yaml_ng::from_str(LOAD)?;
+    let plan: Plan = documents(LOAD)?
+        .into_iter()
+        .next()
+        .context("the demo has no plan")?;
     let types = property_types(ontology)?;
     let mut loaded = Vec::new();
     for load in &plan.loads {
@@ -72,11 +76,17 @@ pub(super) async fn load(client: &Client, ontology: &str) -> anyhow::Result<Vec<
     Ok(loaded)
 }
 
+/// The documents of a YAML text of the demo.
+fn documents<T: DeserializeOwned>(text: &str) -> anyhow::Result<Vec<T>> {
+    let roots = yaml::read(text).into_iter().filter_map(|it| it.root);
+    let read = roots.map(|root| Ok(serde_json::from_str(&root.to_exact().to_json()?)?));
+    read.collect()
+}
+
 /// The type of each property, by (class, property), as the YAML declares it.
 fn property_types(ontology: &str) -> anyhow::Result<HashMap<(String, String), String>> {
     let mut types = HashMap::new();
-    for document in serde_yaml_ng::Deserializer::from_str(ontology) {
-        let resource = Value::deserialize(document)?;
+    for resource in documents::<Value>(ontology)? {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         for property in resource["spec"]["properties"]
             .as_array()

@@ -8,6 +8,7 @@ use spice_core::{
     name::PropertyName,
     ontology::{Class, PropertyType},
 };
+use spice_crds::Exact;
 
 use crate::{
     classes::{self, Fields, Member},
@@ -125,7 +126,7 @@ fn with_origin(
 /// A value of a definition in a cell: numbers as they were written, a label in one language.
 fn shown(value: &Json) -> String {
     match value.as_str().as_bytes().first() {
-        Some(b'{' | b'"') => label(&value.to_value()),
+        Some(b'{' | b'"') => label(&Exact::from(value.to_value())),
         _ => cell_of(value),
     }
 }

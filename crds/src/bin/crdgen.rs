@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map_or_else(|| PathBuf::from("manifests/crds"), PathBuf::from);
     fs::create_dir_all(&directory)?;
     for definition in spice_crds::crdgen::definitions()? {
-        fs::write(directory.join(definition.file), definition.to_yaml()?)?;
+        fs::write(directory.join(definition.file), definition.to_yaml())?;
     }
     Ok(())
 }

@@ -77,3 +77,185 @@ async fn what_cannot_be_applied_is_told_by_its_place() {
         refused.out
     );
 }
+
+const SHIPS: &str = "\
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: tanker}
+spec:
+  databaseRef: {name: yard}
+  label: Tanker
+  parentClass: Ship
+  properties:
+    - {name: load, type: decimal, default: 0.12345678901234567890, constraints: {max: 1234567890123456789.25}}
+    - {name: hull, type: integer, constraints: {max: 12345678901234567890123}}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: ship}
+spec:
+  databaseRef: {name: yard}
+  label: Ship
+  properties: [{name: id, type: string, primaryKey: true}]
+  relationships: [{predicate: tows, target: Tanker, integrity: strict}]
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Ontology
+metadata: {name: trial}
+spec: {databaseRef: {name: yard}, branch: what/if, label: Trial, parentClass: Tanker}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Branch
+metadata: {name: what-if}
+spec: {databaseRef: {name: yard}, name: what/if}
+---
+apiVersion: spiceharvester.dev/v1alpha1
+kind: Database
+metadata: {name: yard}
+spec: {}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_decides_as_the_real_run_in_order_of_need() {
+    let shell = Shell::start().await;
+    let rehearsed = shell.feed("apply -f - --dry-run", SHIPS).await.ok();
+    let lines = "database/yard created\nontology/ship created\nontology/tanker created\nbranch/what-if created\nontology/trial created\n";
+    assert_eq!(rehearsed.replace(" (dry run)", ""), lines);
+    assert_eq!(shell.feed("apply -f -", SHIPS).await.ok(), lines);
+    let again = shell.feed("apply -f - --dry-run", SHIPS).await.ok();
+    assert_eq!(again, lines.replace("created", "unchanged (dry run)"));
+
+    // Each changes one thing: what the rehearsal says is what happens.
+    for (from, to) in [
+        ("label: Tanker", "label: Oiler"),
+        ("type: decimal, default", "type: nonsense, default"),
+        ("parentClass: Ship\n", "parentClass: Trial\n"),
+        (
+            "{name: hull, type: integer, c",
+            "{name: id, type: integer, c",
+        ),
+        (
+            "type: string, primaryKey: true",
+            "type: money, primaryKey: true",
+        ),
+        (
+            "label: Trial, ",
+            "label: Trial, properties: [{name: load, type: text}], ",
+        ),
+        (
+            "name: what/if}\n",
+            "name: other, from: {branch: main, position: 9999}}\n",
+        ),
+        ("target: Tanker, i", "target: Tanker, cardinality: '5', i"),
+    ] {
+        let changed = SHIPS.replace(from, to);
+        assert_ne!(changed, SHIPS, "{from}");
+        let rehearsed = shell.feed("apply -f - --dry-run -o json", &changed).await;
+        let done = shell.feed("apply -f - -o json", &changed).await;
+        assert_eq!(
+            rehearsed.code, done.code,
+            "{to}: {} {}",
+            rehearsed.out, done.out
+        );
+        let as_real = rehearsed
+            .out
+            .replace("\"dry_run\": true", "\"dry_run\": false");
+        assert_eq!(as_real, done.out, "{to}");
+        let back = shell.feed("apply -f -", SHIPS).await;
+        assert_eq!(back.code, 0, "{}{}", back.out, back.err);
+    }
+    // A delete is final, and the rehearsal knows it.
+    let client = shell.client();
+    let read = spice_client::Read::on("what/if");
+    let trial = client.class("yard", "Trial", &read).await.unwrap();
+    let sequence = trial["event_sequence"].as_u64().unwrap();
+    let write = spice_client::Write::on("what/if");
+    client
+        .delete_class("yard", "Trial", sequence, false, &write)
+        .await
+        .unwrap();
+    let rehearsed = shell.feed("apply -f - --dry-run", SHIPS).await;
+    let done = shell.feed("apply -f -", SHIPS).await;
+    assert_eq!(
+        (rehearsed.code, done.code),
+        (2, 2),
+        "{}{}",
+        rehearsed.out,
+        done.out
+    );
+    for out in [rehearsed.out, done.out] {
+        assert!(out.contains("ontology/trial refused: deleted: "), "{out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn digits_are_applied_and_shown_as_written() {
+    let shell = Shell::start().await;
+    shell.feed("apply -f -", SHIPS).await.ok();
+    let digits = [
+        "0.12345678901234567890",
+        "1234567890123456789.25",
+        "12345678901234567890123",
+    ];
+    for line in [
+        "get class Tanker -d yard -o yaml",
+        "get classes -d yard -o json",
+        "describe class Tanker -d yard",
+        "describe class Tanker -d yard -o yaml",
+    ] {
+        let told = shell.run(line).await.ok();
+        for number in digits {
+            assert!(told.contains(number), "{line}: {told}");
+        }
+    }
+    for number in digits {
+        let other = SHIPS.replace(number, &format!("{}1", &number[..number.len() - 1]));
+        let told = shell.feed("apply -f -", &other).await.ok();
+        assert!(
+            told.contains("ontology/tanker configured\n"),
+            "{number}: {told}"
+        );
+        let told = shell.feed("apply -f -", &other).await.ok();
+        assert!(
+            told.contains("ontology/tanker unchanged\n"),
+            "{number}: {told}"
+        );
+        shell.feed("apply -f -", SHIPS).await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_one_problem_nothing_is_applied() {
+    let shell = Shell::start().await;
+    fs::create_dir(shell.path("declared")).unwrap();
+    fs::write(shell.path("declared/a.yaml"), SHOP).unwrap();
+    fs::write(shell.path("declared/notes.txt"), "not for us").unwrap();
+    for (extra, told) in [
+        (
+            "a: 1\na: 2",
+            "standard input, document 1, line 2: the key \"a\" is there twice, first in line 1",
+        ),
+        (
+            SHOP,
+            "standard input, document 1: Database shop is declared already in ",
+        ),
+        (
+            "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: other, lables: {}}\nspec: {}",
+            "standard input, document 1, line 3: unknown field metadata.lables; did you mean labels?",
+        ),
+    ] {
+        let error = shell.feed("apply -f declared -f -", extra).await.fails(2);
+        assert!(error.contains(told), "{error}");
+        assert!(error.contains("nothing is applied"), "{error}");
+    }
+    let databases = shell.client().databases().await.unwrap();
+    assert!(databases.databases.is_empty());
+    let done = shell.run("apply -f declared").await;
+    assert!(
+        done.err
+            .contains("left out 1 file that is not .yaml or .yml (notes.txt)"),
+        "{}",
+        done.err
+    );
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+}

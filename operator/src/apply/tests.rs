@@ -2,9 +2,17 @@
 
 use super::*;
 use crate::{
-    declared::parse_documents,
+    declared::{Source, read},
     memory::{Fault, Memory},
 };
+
+fn parse(text: &str) -> Vec<Declared> {
+    let source = Source::Text {
+        name: "f".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    };
+    read(&[source]).unwrap().declared
+}
 
 const DEMO: &str = r"
 apiVersion: spiceharvester.dev/v1alpha1
@@ -36,7 +44,7 @@ spec: {description: A demo}
 #[tokio::test(start_paused = true)]
 async fn declarations_are_made_so_in_order_of_need_and_only_once() {
     let api = Memory::default();
-    let report = apply_documents(&api, parse_documents("f", DEMO).unwrap()).await;
+    let report = apply_documents(&api, parse(DEMO)).await;
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.changes(), 5);
     assert_eq!(
@@ -49,15 +57,15 @@ async fn declarations_are_made_so_in_order_of_need_and_only_once() {
             "create demo_db/later"
         ]
     );
-    let again = apply_documents(&api, parse_documents("f", DEMO).unwrap()).await;
+    let again = apply_documents(&api, parse(DEMO)).await;
     assert!(again.is_complete());
     assert_eq!(again.changes(), 0);
     assert_eq!(api.effects().len(), 5);
     let changed = DEMO.replace("label: Valve", "label: Tap");
-    let report = apply_documents(&api, parse_documents("f", &changed).unwrap()).await;
+    let report = apply_documents(&api, parse(&changed)).await;
     assert_eq!(report.changes(), 1);
     assert_eq!(api.effects().last().unwrap(), "update demo_db/main/Valve");
-    let back = apply_documents(&api, parse_documents("f", DEMO).unwrap()).await;
+    let back = apply_documents(&api, parse(DEMO)).await;
     assert_eq!(back.changes(), 1, "an earlier declaration is a new command");
 }
 
@@ -71,13 +79,13 @@ async fn a_failing_api_is_waited_for_and_a_refusal_is_told() {
         Fault::AnswerLost,
     ]
     .into();
-    let report = apply_documents(&api, parse_documents("f", DEMO).unwrap()).await;
+    let report = apply_documents(&api, parse(DEMO)).await;
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(api.effects().len(), 5);
 
     let api = Memory::default();
     api.state.lock().unwrap().refuse = Some(("forbidden", "not yours"));
-    let report = apply_documents(&api, parse_documents("f", DEMO).unwrap()).await;
+    let report = apply_documents(&api, parse(DEMO)).await;
     assert!(!report.is_complete());
     assert_eq!(
         report.entries[0].applied,
@@ -97,24 +105,80 @@ async fn a_failing_api_is_waited_for_and_a_refusal_is_told() {
 async fn what_is_suspended_is_left_alone() {
     let api = Memory::default();
     let suspended = DEMO.replace("description: A demo", "suspend: true");
-    let report = apply_documents(&api, parse_documents("f", &suspended).unwrap()).await;
+    let report = apply_documents(&api, parse(&suspended)).await;
     assert_eq!(report.entries[0].applied, Applied::Suspended);
     assert!(api.effects().is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_first_of_two_that_declare_the_same_has_it() {
+fn class(name: &str, rest: &str) -> String {
+    format!(
+        "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: demo-db}}, class: {name}, label: {name}{rest}}}\n",
+        name.to_lowercase()
+    )
+}
+
+const DATABASE: &str = "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: demo-db}\nspec: {}\n";
+
+/// What was created, in order, when these are applied in this order.
+async fn created(documents: &[String]) -> Vec<String> {
     let api = Memory::default();
-    let twice = format!(
-        "{DEMO}\n---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: other}}\nspec: {{databaseRef: {{name: demo-db}}, class: Valve, label: Other}}\n"
+    let text = documents.concat() + DATABASE;
+    let report = apply_documents(&api, parse(&text)).await;
+    assert!(report.is_complete(), "{report:?}");
+    let effects = api.effects().into_iter();
+    effects
+        .skip(1)
+        .map(|it| it.replace("create demo_db/main/", ""))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn classes_are_applied_in_order_of_need_wherever_they_stand() {
+    let grandchild = class("Tug", ", parentClass: Tanker");
+    let child = class("Tanker", ", parentClass: Ship");
+    let parent = class(
+        "Ship",
+        ", relationships: [{predicate: crew, target: Sailor, integrity: strict}]",
     );
-    let report = apply_documents(&api, parse_documents("f", &twice).unwrap()).await;
-    let refused: Vec<_> = report
-        .entries
-        .iter()
-        .filter(|e| matches!(e.applied, Applied::Failed { .. }))
-        .collect();
-    assert_eq!(refused.len(), 1, "{report:?}");
-    assert_eq!(refused[0].name, "other");
-    assert_eq!(api.effects().len(), 5);
+    let target = class(
+        "Sailor",
+        ", properties: [{name: ship, type: link, target: Ship}]",
+    );
+    let all = [grandchild, child, parent, target];
+    let mut orders = vec![
+        [0, 1, 2, 3],
+        [3, 2, 1, 0],
+        [1, 0, 3, 2],
+        [2, 3, 0, 1],
+        [0, 3, 1, 2],
+    ];
+    orders.push([3, 0, 2, 1]);
+    for order in orders {
+        let documents = order.map(|index| all[index].clone());
+        let created = created(&documents).await;
+        let at = |name: &str| created.iter().position(|it| it == name).unwrap();
+        assert!(
+            at("Ship") < at("Tanker") && at("Tanker") < at("Tug"),
+            "{created:?}"
+        );
+    }
+    // A parent that refers to its child still comes first.
+    let parent = class("Ship", ", relationships: [{predicate: tug, target: Tug}]");
+    let child = class("Tug", ", parentClass: Ship");
+    assert_eq!(created(&[child, parent]).await, ["Ship", "Tug"]);
+    let referrer = class("Alpha", ", relationships: [{predicate: to, target: Zulu}]");
+    let target = class("Zulu", "");
+    assert_eq!(created(&[referrer, target]).await, ["Zulu", "Alpha"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_class_waits_for_a_parent_that_is_not_there() {
+    let api = Memory::default();
+    let text = class("Tanker", ", parentClass: Ship") + DATABASE;
+    let report = apply_documents(&api, parse(&text)).await;
+    assert_eq!(
+        report.entries[1].applied,
+        Applied::Waiting("waits for class Ship on branch main of database demo_db".into())
+    );
+    assert_eq!(api.effects(), ["create demo_db"]);
 }

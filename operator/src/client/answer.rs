@@ -1,7 +1,7 @@
 //! What the api's answers and refusals mean to the operator.
 
-use serde_json::{Map, Value};
 use spice_client::{CommandState, DatabaseDetails, Error, Refusal};
+use spice_crds::{Exact, Fields};
 
 use super::{ApiError, Progress, Stored};
 
@@ -20,12 +20,12 @@ pub(super) fn database_stored(details: &DatabaseDetails) -> Stored {
         sequence: Some(details.sequence),
         position: Some(details.position),
         projected: Some((details.position + 1).saturating_sub(lag)),
-        definition: Map::new(),
+        definition: Fields::new(),
     }
 }
 
-pub(super) fn class_stored(definition: Map<String, Value>) -> Stored {
-    let number = |key| definition.get(key).and_then(Value::as_u64);
+pub(super) fn class_stored(definition: Fields) -> Stored {
+    let number = |key| definition.get(key).and_then(Exact::as_u64);
     Stored {
         sequence: number("event_sequence"),
         position: number("position"),
@@ -47,7 +47,7 @@ pub(super) fn progress(state: CommandState, error: Option<String>) -> Progress {
 }
 
 /// What a failure means: the message of one that passes is the same each time.
-pub(super) fn failure(error: &Error) -> ApiError {
+pub fn failure(error: &Error) -> ApiError {
     match error {
         Error::Refused(refusal) => refused(refusal),
         Error::InvalidUrl { .. } | Error::InvalidRequest { .. } => ApiError::Invalid {
@@ -63,7 +63,8 @@ pub(super) fn failure(error: &Error) -> ApiError {
     }
 }
 
-fn refused(refusal: &Refusal) -> ApiError {
+/// What a refusal means.
+pub fn refused(refusal: &Refusal) -> ApiError {
     let message = refusal.to_string();
     let reason = match refusal.code.as_str() {
         "" => "refused".to_owned(),

@@ -1,6 +1,6 @@
 //! Answers of the api, and what class of outcome each is.
 
-use serde_json::json;
+use serde_json::{Map, json};
 use spice_client::{CommandState, Refusal};
 
 use super::*;
@@ -64,10 +64,10 @@ fn commands_that_are_not_over_are_pending() {
 #[test]
 fn a_class_is_read_with_its_sequence() {
     let body = json!({"id": "X", "label": "X", "event_sequence": 4, "position": 9});
-    let stored = class_stored(body.as_object().unwrap().clone());
+    let stored = class_stored(Exact::from(body).as_object().unwrap().clone());
     assert_eq!(stored.sequence, Some(4));
     assert_eq!(stored.position, Some(9));
-    assert_eq!(stored.definition["label"], "X");
+    assert_eq!(stored.definition["label"], "X".into());
 }
 
 #[test]

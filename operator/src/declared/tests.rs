@@ -1,4 +1,8 @@
-//! Which YAML is a declaration, and what is said of the rest.
+//! Which texts are declarations, and what is said of the rest.
+
+use std::fs;
+
+use spice_crds::Exact;
 
 use super::*;
 
@@ -20,15 +24,41 @@ spec:
   relationships: []
 ";
 
-fn problem(text: &str) -> String {
-    parse_documents("f.yaml", text).unwrap_err().to_string()
+fn text(name: &str, text: impl AsRef<[u8]>) -> Source {
+    Source::Text {
+        name: name.to_owned(),
+        bytes: text.as_ref().to_vec(),
+    }
+}
+
+fn declared(yaml: &str) -> Vec<Declared> {
+    read(&[text("f.yaml", yaml)]).unwrap().declared
+}
+
+fn flaws(yaml: &str) -> Vec<String> {
+    let error = read(&[text("f.yaml", yaml)]).unwrap_err();
+    error.flaws.iter().map(Flaw::to_string).collect()
+}
+
+/// The one flaw of a text.
+fn flaw(yaml: &str) -> String {
+    let all = flaws(yaml);
+    assert_eq!(all.len(), 1, "{all:?}");
+    all[0].clone()
+}
+
+fn ontology(declared: &Declared) -> &Ontology {
+    let AnyResource::Ontology(ontology) = &declared.resource else {
+        panic!("{declared:?}")
+    };
+    ontology
 }
 
 #[test]
 fn documents_are_read_with_an_identity_of_their_own() {
-    let all = parse_documents("demo.yaml", DEMO).unwrap();
+    let all = declared(DEMO);
     assert_eq!(all.len(), 2);
-    assert_eq!(all[0].source, "demo.yaml, document 1");
+    assert_eq!(all[0].source, "f.yaml, document 1");
     assert_eq!(
         all[1].resource.identity(),
         ("Ontology", "team".into(), "order-line".into())
@@ -38,9 +68,8 @@ fn documents_are_read_with_an_identity_of_their_own() {
     };
     assert_eq!(database.database_name(), "demo_db");
     assert_eq!(database.metadata.namespace.as_deref(), Some("default"));
-    let again = parse_documents("elsewhere.yaml", DEMO).unwrap();
-    assert_eq!(all[0].resource, again[0].resource);
-    let changed = parse_documents("demo.yaml", &DEMO.replace("A demo", "Another")).unwrap();
+    assert_eq!(all[0].resource, declared(DEMO)[0].resource);
+    let changed = declared(&DEMO.replace("A demo", "Another"));
     let AnyResource::Database(changed) = &changed[0].resource else {
         panic!()
     };
@@ -49,56 +78,394 @@ fn documents_are_read_with_an_identity_of_their_own() {
     assert!(database.metadata.generation.unwrap() >= 0);
 }
 
+/// What is changed in [`DEMO`], and what is said of it.
+const WRONG: &[(&str, &str, &str)] = &[
+    (
+        "kind: Ontology",
+        "kind: Service",
+        "document 2, line 9: kind \"Service\" is not known; there is Branch, Database, Ontology",
+    ),
+    (
+        "kind: Ontology",
+        "kind: ontology",
+        "document 2, line 9: kind \"ontology\" is not known; there is Branch, Database, Ontology; did you mean Ontology?",
+    ),
+    (
+        "kind: Database",
+        "kind: [Database]",
+        "document 1, line 4: kind has to be a string",
+    ),
+    (
+        "kind: Database\n",
+        "",
+        "document 1, line 3: kind is missing",
+    ),
+    (
+        "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology",
+        "kind: Ontology",
+        "document 2, line 8: apiVersion is missing",
+    ),
+    (
+        "v1alpha1\nkind: Ontology",
+        "v1\nkind: Ontology",
+        "document 2, line 8: apiVersion \"spiceharvester.dev/v1\" is not known; the version served is spiceharvester.dev/v1alpha1",
+    ),
+    (
+        "spec: {description",
+        "specs: {description",
+        "document 1, line 3: spec is missing",
+    ),
+    (
+        "primaryKey",
+        "primarykey",
+        "document 2, line 15: unknown field spec.properties[0].primarykey; did you mean primaryKey?",
+    ),
+    (
+        "description: A demo",
+        "descripton: A demo",
+        "document 1, line 6: unknown field spec.descripton; did you mean description?",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {name: demo-db, lables: {a: b}}",
+        "document 1, line 5: unknown field metadata.lables; did you mean labels?",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {}",
+        "document 1, line 5: metadata.name is missing",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {generateName: demo-}",
+        "document 1, line 5: metadata.name is missing",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {name: Demo}",
+        "document 1, line 5: metadata.name \"Demo\" is not a name of Kubernetes",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {name: 12}",
+        "document 1, line 5: metadata.name has to be a string; it is the number 12. Write it in quotes: \"12\"",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {name: no}",
+        "document 1, line 5: metadata.name has to be a string; it is no, which is a boolean to YAML 1.1. Write it in quotes: \"no\"",
+    ),
+    (
+        "metadata: {name: demo-db}",
+        "metadata: {name: demo-db, labels: {version: 1.10}}",
+        "document 1, line 5: metadata.labels.version has to be a string; it is the number 1.10. Write it in quotes: \"1.10\"",
+    ),
+    (
+        "name: demo-db}\nspec: {description",
+        "name: x}\nspec: {description",
+        "document 1, line 6: \"x\" is not a database name",
+    ),
+    (
+        "databaseRef: {name: demo-db}",
+        "branch: a",
+        "document 2, line 12: spec.databaseRef is missing",
+    ),
+    (
+        "databaseRef: {name: demo-db}",
+        "databaseRef: demo-db",
+        "document 2, line 12: spec.databaseRef has to be an object; it is the text \"demo-db\"",
+    ),
+    (
+        "relationships: []",
+        "relationships: {}",
+        "document 2, line 16: spec.relationships has to be an array; it is an object",
+    ),
+    (
+        "relationships: []",
+        "suspend: 'yes'",
+        "document 2, line 16: spec.suspend has to be a boolean; it is the text \"yes\"",
+    ),
+    (
+        "relationships: []",
+        "deletionPolicy: Keep",
+        "document 2, line 16: spec.deletionPolicy cannot be \"Keep\"; it is one of Retain, Delete",
+    ),
+    (
+        "relationships: []",
+        "metadata: {on_sale: no}",
+        "document 2, line 16: spec.metadata.on_sale: no is a boolean to YAML 1.1 (kubectl) and a text to YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
+    ),
+    (
+        "constraints: {}",
+        "constraints: {enum: ['SE', NO]}",
+        "document 2, line 15: spec.properties[0].constraints.enum[1]: NO is a boolean",
+    ),
+    (
+        "relationships: []",
+        "label: again",
+        "document 2, line 16: the key \"label\" is there twice, first in line 13",
+    ),
+    (
+        "relationships: []",
+        "'label': again",
+        "document 2, line 16: the key \"label\" is there twice, first in line 13",
+    ),
+];
+
 #[test]
 fn what_is_not_a_declaration_is_named_with_its_place() {
-    assert!(problem("kind: Database").starts_with("f.yaml, document 1: apiVersion \"\""));
-    let told = problem(&DEMO.replace("kind: Ontology", "kind: Service"));
+    for (from, to, told) in WRONG {
+        let changed = DEMO.replacen(from, to, 1);
+        assert_ne!(changed, DEMO, "{from}");
+        let all = flaws(&changed);
+        let expected = format!("f.yaml, {told}");
+        assert!(
+            all.iter().any(|it| it.starts_with(&expected)),
+            "{expected}\n{all:#?}"
+        );
+    }
+    assert!(flaws(&DEMO.replace("spec: {d", "specs: {d")).contains(
+        &"f.yaml, document 1, line 6: unknown field specs; did you mean spec?".to_owned()
+    ));
+    assert!(flaw("just text").contains("a declaration is an object"));
+    assert!(flaw("a: [").starts_with("f.yaml, document 1, line 1: this is not YAML"));
+    assert!(flaw("apiVersion: v1\nkind: ConfigMap").contains(
+        "apiVersion \"v1\" is not known; what is applied is spiceharvester.dev/v1alpha1"
+    ));
+}
+
+#[test]
+fn what_kubectl_accepts_is_accepted() {
+    let exported = DEMO.replace(
+        "metadata: {name: demo-db}",
+        "metadata:\n  name: demo-db\n  namespace: default\n  labels: {a: b}\n  annotations: {c: 'd'}\n  uid: u\n  resourceVersion: '7'\n  generation: 3\n  creationTimestamp: 2026-01-01T00:00:00Z\n  deletionTimestamp: 2026-01-01T00:00:00Z\n  finalizers: [x]\n  ownerReferences: [{apiVersion: v1, kind: K, name: owner, uid: u, controller: yes}]\n  managedFields: [{manager: kubectl, fieldsV1: {'f:spec': {}}}]\nstatus: {conditions: [{type: Ready, status: 'True', reason: A, message: '', lastTransitionTime: x}], observedGeneration: 3}",
+    );
+    let all = declared(&exported);
+    let AnyResource::Database(database) = &all[0].resource else {
+        panic!()
+    };
     assert_eq!(
-        told,
-        "f.yaml, document 2: kind \"Service\" is not Database, Ontology or Branch"
+        database.status, None,
+        "what the server wrote is not declared"
     );
-    assert!(problem("a: [").starts_with("f.yaml, document 1"));
-    let told = problem(&DEMO.replace("primaryKey", "primarykey"));
+    assert_eq!(database.metadata.deletion_timestamp, None);
+    assert_eq!(database.metadata.finalizers, None);
+    let plain = declared(DEMO);
+    assert_eq!(all[0].resource.identity(), plain[0].resource.identity());
+    let null = declared(&DEMO.replace("relationships: []", "relationships:\n  branch: null"));
+    assert_eq!(ontology(&null[1]).spec, ontology(&plain[1]).spec);
+    for same in [
+        format!("\u{feff}{DEMO}"),
+        DEMO.replace('\n', "\r\n"),
+        format!("---\n---\n# nothing\n{DEMO}---\n"),
+    ] {
+        let all: Vec<_> = declared(&same).into_iter().map(|it| it.resource).collect();
+        let plain: Vec<_> = plain.iter().map(|it| it.resource.clone()).collect();
+        assert_eq!(all, plain);
+    }
+    let yes = declared(&DEMO.replace("relationships: []", "suspend: yes"));
+    assert_eq!(ontology(&yes[1]).spec.suspend, Some(true));
+    let merged = declared(
+        &DEMO.replace("{name: id, type: string, primaryKey: true,", "&id\n      name: id\n      <<: {name: other, type: string, primaryKey: true}\n      #").replace("# constraints: {}}", "")
+    );
+    let property = &ontology(&merged[1]).spec.properties[0];
     assert_eq!(
-        told,
-        "f.yaml, document 2: unknown field spec.properties[0].primarykey"
-    );
-    let told = problem(&DEMO.replace("description: A demo", "descripton: A demo"));
-    assert_eq!(told, "f.yaml, document 1: unknown field spec.descripton");
-    assert!(
-        problem(&DEMO.replace("metadata: {name: demo-db}", "metadata: {}"))
-            .contains("metadata.name")
-    );
-    assert!(
-        problem(&DEMO.replace("name: demo-db}", "name: x}"))
-            .contains("\"x\" is not a database name")
-    );
-    assert!(
-        problem(&DEMO.replace("databaseRef: {name: demo-db}", "branch: a")).contains("databaseRef")
+        (property.name.as_str(), property.primary_key),
+        ("id", Some(true))
     );
 }
 
 #[test]
-fn directories_are_read_in_order_and_nothing_twice() {
+fn lists_are_taken_apart() {
+    let item = "{apiVersion: spiceharvester.dev/v1alpha1, kind: Database, metadata: {name: one-db}, spec: {}}";
+    let other = item.replace("one-db", "two-db");
+    let bare = "{metadata: {name: three-db}, spec: {}}";
+    let list = format!(
+        "apiVersion: v1\nkind: List\nmetadata: {{resourceVersion: ''}}\nitems:\n- {item}\n- apiVersion: v1\n  kind: List\n  items: [{other}]\n- apiVersion: spiceharvester.dev/v1alpha1\n  kind: DatabaseList\n  items: [{bare}]\n"
+    );
+    let all = declared(&list);
+    let names: Vec<String> = all.iter().map(|it| it.resource.identity().2).collect();
+    assert_eq!(names, ["one-db", "two-db", "three-db"]);
+    assert_eq!(all[1].source, "f.yaml, document 1, item 2, item 1");
+    assert_eq!(declared("apiVersion: v1\nkind: List\nitems: []").len(), 0);
+    assert!(flaw("apiVersion: v1\nkind: List").contains("items is missing"));
+    assert!(
+        flaw("apiVersion: v1\nkind: List\nitems: []\nitms: []")
+            .contains("line 4: unknown field itms of a list; did you mean items?")
+    );
+    assert!(flaw("apiVersion: v1\nkind: List\nitems: {}").contains("items has to be an array"));
+    let wrong = list.replace("one-db}, spec: {}", "one-db}, spec: {nam: x}");
+    assert!(flaw(&wrong).starts_with("f.yaml, document 1, line 5: unknown field spec.nam"));
+    assert!(flaw(&list.replace("two-db", "one-db")).contains(
+        "item 2, item 1: Database one-db is declared already in f.yaml, document 1, item 1"
+    ));
+}
+
+#[test]
+fn digits_are_kept() {
+    let numbers = [
+        "0.12345678901234567890",
+        "1234567890123456789.25",
+        "12345678901234567890123",
+        "1.10",
+        "-0.5e-30",
+    ];
+    for number in numbers {
+        let yaml = DEMO.replace(
+            "constraints: {}",
+            &format!(
+                "default: {number}, constraints: {{max: {number}}}, items: {{default: [{number}]}}"
+            ),
+        );
+        let all = declared(&yaml);
+        let property = &ontology(&all[1]).spec.properties[0];
+        let written = |value: &Exact| value.to_json().unwrap();
+        assert_eq!(written(property.default.as_ref().unwrap()), number);
+        assert_eq!(written(&property.constraints["max"]), number);
+        assert_eq!(
+            written(property.items.as_ref().unwrap()),
+            format!("{{\"default\":[{number}]}}")
+        );
+        let other = declared(&yaml.replace(number, &format!("{number}1")));
+        assert_ne!(
+            ontology(&other[1]).metadata.generation,
+            ontology(&all[1]).metadata.generation,
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_and_nothing_handed_out() {
+    let wrong = DEMO
+        .replace("description: A demo", "descripton: A demo, nam: x")
+        .replace("primaryKey: true", "primaryKey: 1, primarykey: 2");
+    let all = read(&[
+        text("one.yaml", &wrong),
+        text("two.yaml", "a: ["),
+        Source::Path("nowhere.yaml".into()),
+        text("three.yaml", b"a: b\nc: \xff\n"),
+        text("four.yaml", b"\xff\xfea\0"),
+        text("five.yaml", DEMO),
+    ])
+    .unwrap_err();
+    let places: Vec<&str> = all.flaws.iter().map(|flaw| flaw.place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "one.yaml, document 1, line 6",
+            "one.yaml, document 1, line 6",
+            "one.yaml, document 2, line 15",
+            "one.yaml, document 2, line 15",
+            "two.yaml, document 1, line 1",
+            "nowhere.yaml",
+            "three.yaml, line 2",
+            "four.yaml",
+        ],
+        "{all}"
+    );
+    let many: Vec<String> = (0..80).map(|n| format!("k{n}: 1")).collect();
+    let many = many.join("\n");
+    let told = read(&[text(
+        "f",
+        format!("apiVersion: v1\nkind: List\nitems: []\n{many}"),
+    )])
+    .unwrap_err();
+    assert_eq!(told.flaws.len(), 80);
+    assert!(told.to_string().ends_with("\nand 30 more"), "{told}");
+}
+
+#[test]
+fn nothing_is_declared_twice() {
+    let twice = |more: &str| {
+        let sources = [text("f.yaml", DEMO), text("standard input", more)];
+        read(&sources).unwrap_err().to_string()
+    };
+    assert_eq!(
+        twice(&DEMO.replace("order-line", "other")),
+        "standard input, document 1: Database demo-db is declared already in f.yaml, document 1"
+    );
+    assert_eq!(
+        twice(
+            "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: other-db, namespace: far}\nspec: {name: demo_db}\n"
+        ),
+        "standard input, document 1: database demo_db is declared already by Database demo-db in f.yaml, document 1"
+    );
+    let class = "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {name: other}\nspec: {databaseRef: {name: demo-db}, class: OrderLine, label: Other}\n";
+    assert_eq!(
+        twice(class),
+        "standard input, document 1: class OrderLine of database demo_db, branch main is declared already by Ontology order-line in f.yaml, document 2"
+    );
+    let elsewhere = class.replace("class: OrderLine", "class: OrderLine, branch: b");
+    assert!(read(&[text("f.yaml", DEMO), text("g.yaml", elsewhere)]).is_ok());
+}
+
+#[test]
+fn no_class_is_above_itself() {
+    let class = |name: &str, parent: &str| {
+        format!(
+            "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: demo-db}}, class: {name}, label: x, parentClass: {parent}}}\n",
+            name.to_lowercase()
+        )
+    };
+    let told = flaw(
+        &[
+            class("B", "C"),
+            class("D", "A"),
+            class("C", "A"),
+            class("A", "B"),
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        told,
+        "f.yaml, document 4: class A of database demo_db, branch main would be above itself: A → B → C → A"
+    );
+    assert!(flaw(&class("A", "A")).ends_with("above itself: A → A"));
+    assert_eq!(
+        declared(&[class("B", "C"), class("C", "D")].concat()).len(),
+        2
+    );
+}
+
+#[test]
+fn folders_are_read_in_order_and_what_is_left_out_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write("b.yml", DEMO);
-    write(
-        "a.yaml",
-        &DEMO
-            .replace("demo-db", "other-db")
-            .replace("order-line", "line"),
-    );
+    let other = DEMO
+        .replace("demo-db", "other-db")
+        .replace("order-line", "line");
+    write("a.yaml", &other);
     write("data.csv", "not yaml: [");
-    let paths = [directory.path().to_owned()];
-    let all = read_paths(&paths).unwrap();
-    let names: Vec<String> = all.iter().map(|d| d.resource.identity().2).collect();
+    write("NOTICE", "");
+    fs::create_dir(directory.path().join("more")).unwrap();
+    let source = [Source::Path(directory.path().to_owned())];
+    let reading = read(&source).unwrap();
+    let names = reading.declared.iter().map(|it| it.resource.identity().2);
+    let names: Vec<String> = names.collect();
     assert_eq!(names, ["other-db", "line", "demo-db", "order-line"]);
+    assert_eq!(
+        reading.skipped,
+        [format!(
+            "{}: left out 2 files that are not .yaml or .yml (NOTICE, data.csv) and 1 folder (more)",
+            directory.path().display()
+        )]
+    );
     write("c.yaml", DEMO);
-    let told = read_paths(&paths).unwrap_err().to_string();
+    let told = read(&source).unwrap_err().to_string();
     assert!(
         told.contains("c.yaml, document 1: Database demo-db is declared already in"),
         "{told}"
     );
-    assert!(read_paths(&[directory.path().join("none.yaml")]).is_err());
+}
+
+#[test]
+fn the_examples_of_the_project_are_read() {
+    let manifests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../manifests/demo");
+    let sources = [
+        Source::Path(manifests.clone()),
+        Source::Path(manifests.join("what-if")),
+    ];
+    assert!(read(&sources).unwrap().declared.len() > 4);
 }

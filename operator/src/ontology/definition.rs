@@ -1,8 +1,7 @@
 //! The class as the api writes it, and how two of them are compared: a name given in its older
 //! form, or a default that is spelled out, makes no difference.
 
-use serde_json::{Map, Value, json};
-use spice_crds::OntologySpec;
+use spice_crds::{Exact, Fields, OntologySpec, Property, Relationship};
 
 /// The keys of a class that a declaration speaks of, with what stands for "none" in a change.
 const KEYS: [&str; 7] = [
@@ -16,42 +15,94 @@ const KEYS: [&str; 7] = [
 ];
 
 /// The class that is declared, as the api takes it, without its id.
-pub(super) fn definition(spec: &OntologySpec) -> Map<String, Value> {
-    let mut class = Map::new();
+pub(super) fn definition(spec: &OntologySpec) -> Fields {
+    let mut class = Fields::new();
     class.insert("label".into(), spec.label.clone());
-    if let Some(description) = &spec.description {
-        class.insert("description".into(), description.clone());
-    }
-    if let Some(parent) = &spec.parent_class {
-        class.insert("parent_class".into(), parent.as_str().into());
-    }
-    if let Some(is_abstract) = spec.is_abstract {
-        class.insert("abstract".into(), is_abstract.into());
-    }
-    if !spec.properties.is_empty() {
-        class.insert("properties".into(), json!(spec.properties));
-    }
-    if !spec.relationships.is_empty() {
-        let relationships: Vec<Value> = spec
-            .relationships
-            .iter()
-            .map(|relationship| renamed(&json!(relationship)))
-            .collect();
-        class.insert("relationships".into(), relationships.into());
-    }
-    if !spec.metadata.is_empty() {
-        class.insert("metadata".into(), spec.metadata.clone().into());
-    }
+    put(&mut class, "description", spec.description.clone());
+    put(&mut class, "parent_class", spec.parent_class.clone());
+    put(&mut class, "abstract", spec.is_abstract);
+    let properties: Vec<Exact> = spec.properties.iter().map(property).collect();
+    put(&mut class, "properties", filled(properties));
+    let relationships: Vec<Exact> = spec.relationships.iter().map(relationship).collect();
+    put(&mut class, "relationships", filled(relationships));
+    put(&mut class, "metadata", some_fields(&spec.metadata));
     class
 }
 
-/// What has to be written for `stored` to become what is declared.
-pub(super) fn difference(
-    spec: &OntologySpec,
-    stored: &Map<String, Value>,
-) -> Option<Map<String, Value>> {
-    let declared = definition(spec);
-    let mut change = Map::new();
+fn property(property: &Property) -> Exact {
+    // Taken apart, so that a new field cannot be forgotten here.
+    let Property {
+        name,
+        kind,
+        label,
+        required,
+        primary_key,
+        default,
+        description,
+        constraints,
+        target,
+        link_target,
+        is_relationship,
+        cardinality,
+        items,
+    } = property.clone();
+    let mut fields = Fields::new();
+    put(&mut fields, "name", Some(name));
+    put(&mut fields, "type", Some(kind));
+    put(&mut fields, "label", label);
+    put(&mut fields, "required", required);
+    put(&mut fields, "primaryKey", primary_key);
+    put(&mut fields, "default", default);
+    put(&mut fields, "description", description);
+    put(&mut fields, "constraints", some_fields(&constraints));
+    put(&mut fields, "target", target);
+    put(&mut fields, "linkTarget", link_target);
+    put(&mut fields, "isRelationship", is_relationship);
+    put(&mut fields, "cardinality", cardinality);
+    put(&mut fields, "items", items);
+    fields.into()
+}
+
+fn relationship(relationship: &Relationship) -> Exact {
+    let Relationship {
+        predicate,
+        target,
+        label,
+        cardinality,
+        description,
+        inverse_predicate,
+        inverse_label,
+        integrity,
+    } = relationship.clone();
+    let mut fields = Fields::new();
+    put(&mut fields, "predicate", Some(predicate));
+    put(&mut fields, "target", Some(target));
+    put(&mut fields, "label", label);
+    put(&mut fields, "cardinality", cardinality);
+    put(&mut fields, "description", description);
+    put(&mut fields, "inverse_predicate", inverse_predicate);
+    put(&mut fields, "inverse_label", inverse_label);
+    put(&mut fields, "integrity", integrity);
+    fields.into()
+}
+
+fn put(fields: &mut Fields, key: &str, value: Option<impl Into<Exact>>) {
+    if let Some(value) = value {
+        fields.insert(key.to_owned(), value.into());
+    }
+}
+
+fn filled(list: Vec<Exact>) -> Option<Exact> {
+    (!list.is_empty()).then(|| list.into())
+}
+
+fn some_fields(fields: &Fields) -> Option<Fields> {
+    (!fields.is_empty()).then(|| fields.clone())
+}
+
+/// What has to be written for `stored` to become `declared`.
+pub(super) fn difference(declared: &Fields, stored: &Fields) -> Option<Fields> {
+    let mut change = Fields::new();
     for key in KEYS {
         let wanted = declared.get(key);
         if normal(key, wanted) != normal(key, stored.get(key)) {
@@ -61,52 +112,40 @@ pub(super) fn difference(
     (!change.is_empty()).then_some(change)
 }
 
-fn none(key: &str) -> Value {
+fn none(key: &str) -> Exact {
     match key {
-        "abstract" => json!(false),
-        "properties" | "relationships" => json!([]),
-        "metadata" => json!({}),
-        _ => Value::Null,
+        "abstract" => false.into(),
+        "properties" | "relationships" => Exact::List(Vec::new()),
+        "metadata" => Fields::new().into(),
+        _ => Exact::Null,
     }
 }
 
-fn renamed(relationship: &Value) -> Value {
-    let rename = |key: &str| match key {
-        "inversePredicate" => "inverse_predicate".to_owned(),
-        "inverseLabel" => "inverse_label".to_owned(),
-        other => other.to_owned(),
-    };
-    let entries = relationship.as_object().into_iter().flatten();
-    entries
-        .map(|(key, value)| (rename(key), value.clone()))
-        .collect()
-}
-
-fn normal(key: &str, value: Option<&Value>) -> Option<Value> {
+fn normal(key: &str, value: Option<&Exact>) -> Option<Exact> {
     let value = value.filter(|value| !is_none(value))?;
-    let list = || value.as_array().into_iter().flatten();
+    let list = || value.as_list().into_iter().flatten();
     Some(match key {
-        "properties" => list().map(normal_property).collect(),
-        "relationships" => list().map(normal_relationship).collect(),
+        "properties" => Exact::List(list().map(normal_property).collect()),
+        "relationships" => Exact::List(list().map(normal_relationship).collect()),
         _ => value.clone(),
     })
 }
 
-fn is_none(value: &Value) -> bool {
+fn is_none(value: &Exact) -> bool {
     match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::String(text) => text.is_empty(),
+        Exact::Null | Exact::Bool(false) => true,
+        Exact::List(list) => list.is_empty(),
+        Exact::Object(map) => map.is_empty(),
+        Exact::Text(text) => text.is_empty(),
         _ => false,
     }
 }
 
-fn normal_property(property: &Value) -> Value {
+fn normal_property(property: &Exact) -> Exact {
     let Some(entries) = property.as_object() else {
         return property.clone();
     };
-    let mut normal = Map::new();
+    let mut normal = Fields::new();
     for (key, value) in entries {
         let key = match key.as_str() {
             "primary_key" => "primaryKey",
@@ -117,7 +156,7 @@ fn normal_property(property: &Value) -> Value {
         let value = match (key, value) {
             ("default", default) if !default.is_null() => default.clone(),
             (_, empty) if is_none(empty) => continue,
-            ("type", Value::String(name)) => name.trim_start_matches("xsd:").into(),
+            ("type", Exact::Text(name)) => name.trim_start_matches("xsd:").into(),
             ("items", items) => normal_property(items),
             (_, other) => other.clone(),
         };
@@ -127,16 +166,16 @@ fn normal_property(property: &Value) -> Value {
     normal.into()
 }
 
-fn normal_relationship(relationship: &Value) -> Value {
+fn normal_relationship(relationship: &Exact) -> Exact {
     let Some(entries) = relationship.as_object() else {
         return relationship.clone();
     };
     let kept = entries.iter().filter(|(_, value)| !is_none(value));
-    let mut normal: Map<String, Value> = kept
+    let mut normal: Fields = kept
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     drop_default_label(&mut normal, "predicate");
-    match normal.get("cardinality").and_then(Value::as_str) {
+    match normal.get("cardinality").and_then(Exact::as_str) {
         None => normal.insert("cardinality".into(), "1:n".into()),
         Some("n:n") => normal.insert("cardinality".into(), "n:m".into()),
         Some(_) => None,
@@ -144,9 +183,9 @@ fn normal_relationship(relationship: &Value) -> Value {
     normal.into()
 }
 
-fn drop_default_label(entries: &mut Map<String, Value>, key: &str) {
+fn drop_default_label(entries: &mut Fields, key: &str) {
     if entries.get("label") == entries.get(key) {
-        entries.remove("label");
+        entries.shift_remove("label");
     }
 }
 

@@ -95,7 +95,7 @@ async fn a_changed_spec_is_written_with_the_sequence_that_was_seen() {
     let api = with_database().await;
     let mut class = ontology(json!({}));
     run(&api, &mut class, T1).await;
-    class.spec.label = json!("Ware");
+    class.spec.label = "Ware".into();
     class.meta_mut().generation = Some(2);
     let outcome = run(&api, &mut class, T2).await;
     assert_eq!(outcome.sent, Some(Verb::Update));
@@ -116,13 +116,13 @@ async fn drift_is_corrected_each_time_by_a_new_command() {
     run(&api, &mut class, T1).await;
     for round in 1..=3 {
         api.meddle("demo/main/Product", |class| {
-            class.definition.insert("label".into(), json!("Other"));
+            class.definition.insert("label".into(), "Other".into());
         });
         let outcome = run(&api, &mut class, T2).await;
         assert_eq!(outcome.sent, Some(Verb::Update), "round {round}");
         assert_eq!(summary(&outcome.status), "True/Available True/Synced");
         let stored = api.state.lock().unwrap().things["demo/main/Product"].clone();
-        assert_eq!(stored.definition["label"], "Product");
+        assert_eq!(stored.definition["label"], "Product".into());
     }
     for _ in 0..2 {
         api.state.lock().unwrap().things.remove("demo/main/Product");
@@ -146,7 +146,7 @@ async fn drift_is_only_reported_when_the_policy_says_so() {
     api.meddle("demo/main/Product", |class| {
         class
             .definition
-            .insert("description".into(), json!("Other"));
+            .insert("description".into(), "Other".into());
     });
     let outcome = run(&api, &mut class, T2).await;
     assert_eq!(summary(&outcome.status), "False/Drifted False/Drifted");
@@ -319,7 +319,7 @@ async fn a_class_that_never_reads_as_written_is_not_written_for_ever() {
     let mut class = ontology(json!({"properties": [{"name": "a", "type": "string"}]}));
     run(&api, &mut class, T1).await;
     api.meddle("demo/main/Product", |class| {
-        class.definition.insert("label".into(), json!("Other"));
+        class.definition.insert("label".into(), "Other".into());
     });
     // The model takes the update; then somebody is faster than the second look.
     let plan = decide(&class, &gather(&api, &class, &around()).await.unwrap());

@@ -1,6 +1,6 @@
 //! A declared class against a stored one.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn full() -> OntologySpec {
 
 #[test]
 fn names_of_yaml_become_names_of_the_api() {
-    let class = definition(&full());
+    let class: Value = serde_json::to_value(definition(&full())).unwrap();
     assert_eq!(class["parent_class"], "Thing");
     assert_eq!(class["abstract"], true);
     assert_eq!(class["relationships"][0]["inverse_predicate"], "owns");
@@ -33,15 +33,15 @@ fn names_of_yaml_become_names_of_the_api() {
     assert!(class["relationships"][0].get("inversePredicate").is_none());
     assert_eq!(class["properties"][0]["primaryKey"], true);
     assert_eq!(class["properties"][2]["default"], json!([]));
-    assert!(!class.contains_key("databaseRef"));
+    assert!(class.get("databaseRef").is_none());
 }
 
 #[test]
 fn what_was_written_is_no_difference() {
     let mut stored = definition(&full());
     stored.insert("id".into(), "Product".into());
-    stored.insert("event_sequence".into(), 3.into());
-    assert_eq!(difference(&full(), &stored), None);
+    stored.insert("event_sequence".into(), 3u64.into());
+    assert_eq!(difference(&definition(&full()), &stored), None);
 }
 
 #[test]
@@ -53,7 +53,11 @@ fn defaults_and_older_names_are_no_difference() {
         "properties": [{"name": "a", "type": "xsd:string", "label": "a", "primary_key": true, "required": false, "link_target": "Y", "constraints": {}}],
         "relationships": [{"predicate": "r", "label": "r", "target": "X", "cardinality": "1:n"},
             {"predicate": "s", "target": "X", "cardinality": "n:n"}]});
-    assert_eq!(difference(&declared, stored.as_object().unwrap()), None);
+    let stored = Exact::from(stored);
+    assert_eq!(
+        difference(&definition(&declared), stored.as_object().unwrap()),
+        None
+    );
 }
 
 #[test]
@@ -75,35 +79,41 @@ fn each_key_that_differs_is_written_and_no_other() {
         ),
     ] {
         let mut changed = stored.clone();
-        changed.insert(key.into(), other);
+        changed.insert(key.into(), other.into());
         assert_eq!(
-            difference(&full(), &changed),
-            Some(Map::from_iter([(key.to_owned(), written)]))
+            difference(&definition(&full()), &changed),
+            Some(Fields::from_iter([(key.to_owned(), written.into())]))
         );
     }
-    let mut reordered = stored.clone();
-    reordered["properties"].as_array_mut().unwrap().swap(0, 1);
+    let mut reordered = full();
+    reordered.properties.swap(0, 1);
+    let reordered = definition(&reordered);
     assert_eq!(
-        difference(&full(), &reordered)
+        difference(&definition(&full()), &reordered)
             .unwrap()
             .keys()
             .collect::<Vec<_>>(),
         ["properties"]
     );
-    let mut more = stored;
-    more["properties"][0]["constraints"] = json!({"maxLength": 3});
-    assert!(difference(&full(), &more).is_some());
+    let mut more = full();
+    more.properties[0]
+        .constraints
+        .insert("maxLength".into(), 3u64.into());
+    let more = definition(&more);
+    assert!(difference(&definition(&full()), &more).is_some());
 }
 
 #[test]
 fn what_is_no_longer_declared_is_taken_away() {
     let declared =
         spec(json!({"databaseRef": {"name": "d"}, "label": {"ko": "상품", "en": "Product"}}));
-    let change = difference(&declared, &definition(&full())).unwrap();
+    let change = difference(&definition(&declared), &definition(&full())).unwrap();
     assert_eq!(
-        Value::from(change),
-        json!({"description": null, "parent_class": null, "abstract": false,
+        Exact::from(change),
+        Exact::from(
+            json!({"description": null, "parent_class": null, "abstract": false,
             "properties": [], "relationships": [], "metadata": {}})
+        )
     );
 }
 
@@ -113,8 +123,41 @@ fn a_default_of_false_is_a_default() {
         spec(json!({"databaseRef": {"name": "d"}, "label": "X",
             "properties": [{"name": "a", "type": "boolean", "default": default}]}))
     };
-    assert!(difference(&with(json!(false)), &definition(&with(json!(true)))).is_some());
+    assert!(
+        difference(
+            &definition(&with(json!(false))),
+            &definition(&with(json!(true)))
+        )
+        .is_some()
+    );
     let without = spec(json!({"databaseRef": {"name": "d"}, "label": "X",
         "properties": [{"name": "a", "type": "boolean"}]}));
-    assert!(difference(&with(json!(false)), &definition(&without)).is_some());
+    assert!(difference(&definition(&with(json!(false))), &definition(&without)).is_some());
+}
+
+/// Every digit counts: what a double takes for the same is another declaration.
+#[test]
+fn digits_are_a_difference() {
+    let with = |number: &str| {
+        let text = format!(
+            r#"{{"databaseRef": {{"name": "d"}}, "label": "X", "properties": [{{"name": "a",
+                "type": "decimal", "default": {number}, "constraints": {{"max": {number}}},
+                "items": {{"default": {number}}}}}]}}"#
+        );
+        definition(&serde_json::from_str(&text).unwrap())
+    };
+    for (one, other) in [
+        ("0.12345678901234567890", "0.12345678901234567891"),
+        ("1234567890123456789.25", "1234567890123456789.26"),
+        ("12345678901234567890123", "12345678901234567890124"),
+        ("1.0", "1.00"),
+    ] {
+        assert_eq!(difference(&with(one), &with(one)), None);
+        assert!(
+            difference(&with(one), &with(other)).is_some(),
+            "{one} {other}"
+        );
+        let written = Exact::from(with(one)).to_json().unwrap();
+        assert_eq!(written.matches(one).count(), 3, "{written}");
+    }
 }

@@ -1,0 +1,136 @@
+//! Refuses what is declared twice in one run: the same object, or two objects for the same thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spice_crds::Ontology;
+
+use super::{AnyResource, Declared, Flaw};
+use crate::kind::{Kind, database_of};
+
+/// Kind, namespace and name of an object.
+type Identity = (&'static str, String, String);
+
+/// The names in the api of the databases that are declared, by namespace and object name.
+pub(crate) type Databases = BTreeMap<(String, String), String>;
+
+/// Collects the databases that are declared.
+pub(crate) fn databases(declared: &[Declared]) -> Databases {
+    let databases = declared.iter().filter_map(|declared| {
+        let AnyResource::Database(database) = &declared.resource else {
+            return None;
+        };
+        let (_, namespace, name) = declared.resource.identity();
+        Some(((namespace, name), database.database_name()))
+    });
+    databases.collect()
+}
+
+/// A class, by its names in the api.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// The database.
+    pub(crate) database: String,
+    /// The branch.
+    pub(crate) branch: String,
+    /// The class.
+    pub(crate) class: String,
+}
+
+/// The class that a resource declares.
+pub(crate) fn place_of(class: &Ontology, databases: &Databases) -> Place {
+    Place {
+        database: database_of(class, databases).unwrap_or_default(),
+        branch: class.spec.branch_name().to_owned(),
+        class: class.class_id(),
+    }
+}
+
+/// Notes every class that would be above itself, once a circle.
+pub(super) fn refuse_circles(all: &[Declared], flaws: &mut Vec<Flaw>) {
+    let databases = databases(all);
+    let mut parents: BTreeMap<Place, Place> = BTreeMap::new();
+    let mut sources: BTreeMap<Place, &str> = BTreeMap::new();
+    for declared in all {
+        let AnyResource::Ontology(class) = &declared.resource else {
+            continue;
+        };
+        let place = place_of(class, &databases);
+        if let Some(parent) = &class.spec.parent_class {
+            let parent = Place {
+                class: parent.clone(),
+                ..place.clone()
+            };
+            parents.insert(place.clone(), parent);
+        }
+        sources.insert(place, &declared.source);
+    }
+    let mut seen: BTreeSet<&Place> = BTreeSet::new();
+    for (start, source) in &sources {
+        let mut way = vec![start];
+        while let Some(parent) = way.last().and_then(|last| parents.get(*last)) {
+            if parent == start && way.iter().all(|place| !seen.contains(place)) {
+                let names: Vec<&str> = way.iter().map(|place| place.class.as_str()).collect();
+                flaws.push(Flaw {
+                    place: (*source).to_owned(),
+                    problem: format!(
+                        "class {} of database {}, branch {} would be above itself: {} → {}",
+                        start.class,
+                        start.database,
+                        start.branch,
+                        names.join(" → "),
+                        start.class
+                    ),
+                });
+                seen.extend(&way);
+            }
+            if way.contains(&parent) {
+                break;
+            }
+            way.push(parent);
+        }
+    }
+}
+
+/// Notes every declaration of what is declared before it.
+pub(super) fn refuse(all: &[Declared], flaws: &mut Vec<Flaw>) {
+    let databases = databases(all);
+    let mut objects: BTreeMap<Identity, &str> = BTreeMap::new();
+    let mut things: BTreeMap<String, (Identity, &str)> = BTreeMap::new();
+    for declared in all {
+        let identity = declared.resource.identity();
+        let (kind, _, name) = &identity;
+        let place = declared.source.clone();
+        if let Some(first) = objects.get(&identity) {
+            let problem = format!("{kind} {name} is declared already in {first}");
+            flaws.push(Flaw { place, problem });
+            continue;
+        }
+        objects.insert(identity.clone(), &declared.source);
+        let thing = thing(&declared.resource, &databases);
+        if let Some(((kind, _, name), first)) = things.get(&thing) {
+            let problem = format!("{thing} is declared already by {kind} {name} in {first}");
+            flaws.push(Flaw { place, problem });
+            continue;
+        }
+        things.insert(thing, (identity, &declared.source));
+    }
+}
+
+/// What a resource declares, by its names in the api.
+fn thing(resource: &AnyResource, databases: &Databases) -> String {
+    fn of<K: Kind>(resource: &K, databases: &Databases) -> String {
+        let (noun, name) = (K::NOUN, resource.external_id());
+        match database_of(resource, databases) {
+            None => format!("{noun} {name}"),
+            Some(database) => format!("{noun} {name} of database {database}"),
+        }
+    }
+    match resource {
+        AnyResource::Database(database) => of(&**database, databases),
+        AnyResource::Branch(branch) => of(&**branch, databases),
+        AnyResource::Ontology(ontology) => {
+            let branch = ontology.spec.branch_name();
+            format!("{}, branch {branch}", of(&**ontology, databases))
+        }
+    }
+}
