@@ -48,7 +48,7 @@ async fn equal_rows_are_all_kept_through_kills_rejects_and_a_second_import() {
             50 => "x".to_owned(),
             _ => (number % 7).to_string(),
         };
-        text.push_str(&format!("tea,{count}\n"));
+        text.push_str(&["tea,", count.as_str(), "\n"].concat());
     }
     shop.write("scans.csv", &text);
     let state = shop.path("scans.csv.rejects.csv.state");
