@@ -254,7 +254,6 @@ proptest! {
             && !value.is_null()
         {
             prop_assert_eq!(text_of(&candidate.properties), text.clone());
-            prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "every reader can read it");
         }
         let stored: Properties = serde_json::from_str(&text).unwrap();
         let _ = (class.references(&stored), class.unique_values(&stored));
