@@ -1,7 +1,7 @@
 //! Instances against their class: keys, defaults, what is required, patches.
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::{
     error::ErrorCode,
     id::CommandId,
