@@ -14,6 +14,7 @@ mod layout;
 mod lines;
 mod occurrences;
 mod options;
+mod paths;
 mod plan;
 mod progress;
 mod reader;
@@ -28,6 +29,7 @@ mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
+mod waiting;
 
 use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
 
@@ -164,7 +166,8 @@ async fn take_all(
 ) -> anyhow::Result<End> {
     while let Some(next) = until(ending, Duration::ZERO, batches.recv()).await {
         let Some(batch) = next.transpose()? else {
-            return Ok(End::Whole);
+            let sent = until(ending, GRACE, session.send_waiting()).await;
+            return sent.map_or(Ok(End::Interrupted), |sent| sent.map(|()| End::Whole));
         };
         match until(ending, GRACE, session.take(batch)).await {
             None => break,

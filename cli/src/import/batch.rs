@@ -11,6 +11,7 @@ use super::{
     plan::Plan,
     reader::{Place, Reader, Record},
     row::{Instance, Reason},
+    waiting,
 };
 
 /// Bytes of a batch, about; the api takes 16 MiB.
@@ -54,6 +55,28 @@ pub(super) struct Batch {
     pub(super) equal: u64,
     /// Blank cells behind the last column, of the rows that are sent.
     pub(super) surplus: u64,
+}
+
+/// A row that was refused and may be taken later.
+#[derive(Debug)]
+pub(super) struct WaitingRow {
+    pub(super) record: Record,
+    /// Its values, as JSON.
+    data: Vec<u8>,
+    pub(super) id: Option<InstanceId>,
+    /// A hash of what tells it from others.
+    mark: u64,
+    pub(super) reasons: Vec<Reason>,
+}
+
+impl waiting::Row for WaitingRow {
+    fn size(&self) -> usize {
+        2 * self.data.len() + 256
+    }
+
+    fn goes_with(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 /// A row as it was read, and what the api gets of it or why not.
@@ -136,6 +159,42 @@ impl Batch {
         self.spans.get(row)?.1.as_ref()
     }
 
+    /// A batch of rows that were refused before.
+    pub(super) fn of_waiting(place: Place, is_whole: bool, rows: &[WaitingRow]) -> Self {
+        let mut batch = Self::new(place, is_whole);
+        let mut sent: HashMap<(u64, &[u8]), usize> = HashMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            let first = *sent.entry((row.mark, &row.data)).or_insert(index);
+            if first < index {
+                batch.push(row.record.clone(), Fate::SameAs(first), None);
+                continue;
+            }
+            let values = Some((row.data.as_slice(), row.id.clone()));
+            batch.push(row.record.clone(), Fate::Sent(row.mark), values);
+        }
+        batch
+    }
+
+    /// A row that was refused and may be taken later.
+    pub(super) fn waiting_row(&self, index: usize, reasons: Vec<Reason>) -> Option<WaitingRow> {
+        let row = self.rows.get(index)?;
+        let (sent, mark) = match row.fate {
+            Fate::Sent(mark) => (index, mark),
+            Fate::SameAs(first) => match self.rows.get(first)?.fate {
+                Fate::Sent(mark) => (first, mark),
+                _ => return None,
+            },
+            Fate::Rejected(_) => return None,
+        };
+        Some(WaitingRow {
+            record: row.record.clone(),
+            data: self.data(sent).to_vec(),
+            id: self.id(sent).cloned(),
+            mark,
+            reasons,
+        })
+    }
+
     /// Adds a row; `known` is an earlier row of the batch with the same id and the same values.
     fn add(
         &mut self,
@@ -150,20 +209,20 @@ impl Batch {
             (Ok(instance), None) => {
                 let fate = Fate::Sent(hash(&instance.key));
                 taken.insert(instance.key.clone(), self.rows.len());
-                self.push(record, fate, Some(instance));
+                self.push(record, fate, Some((&instance.data, instance.id)));
             }
         }
     }
 
-    fn push(&mut self, record: Record, fate: Fate, instance: Option<Instance>) {
+    fn push(&mut self, record: Record, fate: Fate, values: Option<(&[u8], Option<InstanceId>)>) {
         let mut span = (0..0, None);
-        if let Some(instance) = instance {
+        if let Some((data, id)) = values {
             if !self.instances.is_empty() {
                 self.instances.push(b',');
             }
             let start = self.instances.len();
-            self.instances.extend_from_slice(&instance.data);
-            span = (start..self.instances.len(), instance.id);
+            self.instances.extend_from_slice(data);
+            span = (start..self.instances.len(), id);
         }
         self.spans.push(span);
         self.rows.push(Row { record, fate });

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::{
-    batch::{Batch, Batches, Row},
+    batch::{Batch, Batches, Row, Source, WaitingLine},
     rejects::Rejects,
 };
 use super::{
@@ -33,6 +33,7 @@ use super::{
     session::wait_shown,
     settle::is_identical,
     summary::Summary,
+    waiting::{Waiting, may_wait},
 };
 use crate::{classes, output, session::Session as Connection};
 
@@ -43,9 +44,19 @@ struct Session<'a> {
     options: &'a Options,
     schema: &'a Schema,
     rejects: Rejects,
+    waiting: Waiting<WaitingLine>,
     counts: Counts,
     position: Option<u64>,
     started: Instant,
+}
+
+/// Why a line that was sent was not made.
+enum Verdict {
+    /// It is there, as it is.
+    Unchanged,
+    /// It refers to what is not there.
+    Waiting(String),
+    Refused(String),
 }
 
 pub(super) async fn run(
@@ -69,6 +80,7 @@ pub(super) async fn run(
         options,
         schema: &schema,
         rejects: Rejects::begin(options)?,
+        waiting: Waiting::new(),
         counts: Counts::default(),
         position: None,
         started: Instant::now(),
@@ -107,6 +119,14 @@ impl Session<'_> {
                 break;
             }
         }
+        tokio::select! {
+            biased;
+            () = ending.cancelled() => {
+                output::note(self.describe_stop());
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+            sent = self.send_waiting() => sent?,
+        }
         if !self.options.dry_run {
             wait_shown(self.client, self.database).await?;
         }
@@ -115,36 +135,79 @@ impl Session<'_> {
 
     /// Sends a batch, and counts what became of its lines.
     async fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let refused = self.send(&batch).await?;
-        let mut refused = refused.into_iter().peekable();
-        let mut sent = 0;
-        for row in &batch.rows {
-            self.counts.rows += 1;
-            let why = match row {
-                Row::Rejected(_, why) => why.clone(),
-                Row::Sent(_) => {
-                    sent += 1;
-                    match refused.next_if(|(row, _)| *row == sent) {
-                        None => {
-                            self.counts.created += 1;
-                            continue;
-                        }
-                        Some((_, None)) => {
-                            self.counts.unchanged += 1;
-                            continue;
-                        }
-                        Some((_, Some(why))) => why,
-                    }
-                }
+        self.counts.rows += batch.rows.len() as u64;
+        let verdicts = self.send(&batch).await?;
+        for line in self.settle(batch, verdicts)? {
+            let line = match self.options.on_error {
+                OnError::Skip => self.waiting.add(line),
+                OnError::Abort => Some(line),
             };
-            self.counts.rejected += 1;
-            self.rejects.add(row.source(), &why)?;
+            if let Some(line) = line {
+                self.reject(&line.source, &line.why)?;
+            }
         }
         self.rejects.flush()
     }
 
-    /// The lines that were sent and not taken, by their number from 1: why, or that it is there.
-    async fn send(&mut self, batch: &Batch) -> anyhow::Result<Vec<(usize, Option<String>)>> {
+    /// Counts what became of the lines of a batch; returns those that may be taken later.
+    fn settle(
+        &mut self,
+        batch: Batch,
+        verdicts: Vec<(usize, Verdict)>,
+    ) -> anyhow::Result<Vec<WaitingLine>> {
+        let mut verdicts = verdicts.into_iter().peekable();
+        let mut waiting = Vec::new();
+        let (rows, instances) = batch.into_parts();
+        let mut sent = instances.into_iter().zip(1..);
+        for row in rows {
+            let source = match row {
+                Row::Rejected(source, why) => {
+                    self.reject(&source, &why)?;
+                    continue;
+                }
+                Row::Sent(source) => source,
+            };
+            let Some((instance, number)) = sent.next() else {
+                break;
+            };
+            match verdicts.next_if(|(row, _)| *row == number) {
+                None => self.counts.created += 1,
+                Some((_, Verdict::Unchanged)) => self.counts.unchanged += 1,
+                Some((_, Verdict::Refused(why))) => self.reject(&source, &why)?,
+                Some((_, Verdict::Waiting(why))) => waiting.push(WaitingLine {
+                    source,
+                    instance,
+                    why,
+                }),
+            }
+        }
+        Ok(waiting)
+    }
+
+    fn reject(&mut self, source: &Source, why: &str) -> anyhow::Result<()> {
+        self.counts.rejected += 1;
+        self.rejects.add(source, why)
+    }
+
+    /// Sends the lines again that wait for others, now that all are in.
+    async fn send_waiting(&mut self) -> anyhow::Result<()> {
+        let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
+        let most = self.options.batch.into();
+        let left = waiting
+            .send_again(most, async |_, lines| {
+                let batch = Batch::of_waiting(&lines);
+                let verdicts = self.send(&batch).await?;
+                self.settle(batch, verdicts)
+            })
+            .await?;
+        for line in left {
+            self.reject(&line.source, &line.why)?;
+        }
+        self.rejects.flush()
+    }
+
+    /// What became of the lines that were sent and not made, by their number from 1.
+    async fn send(&mut self, batch: &Batch) -> anyhow::Result<Vec<(usize, Verdict)>> {
         let Some((class, body)) = batch.body() else {
             return Ok(Vec::new());
         };
@@ -157,19 +220,17 @@ impl Session<'_> {
             .bulk_create_body(self.database, class.as_str(), body, Refused::Skip, &write)
             .await?;
         self.position = self.position.max(answer.position);
+        let verdict = |error| match error {
+            error if is_identical(error) => Verdict::Unchanged,
+            error if may_wait(error) => Verdict::Waiting(rejects::tell(error)),
+            error => Verdict::Refused(rejects::tell(error)),
+        };
         let errors = answer.errors.iter();
-        Ok(errors
-            .map(|error| {
-                (
-                    error.row,
-                    (!is_identical(error)).then(|| rejects::tell(error)),
-                )
-            })
-            .collect())
+        Ok(errors.map(|error| (error.row, verdict(error))).collect())
     }
 
     /// What the classes say of the lines, without what others hold: references, unique values.
-    fn check(&self, batch: &Batch) -> Vec<(usize, Option<String>)> {
+    fn check(&self, batch: &Batch) -> Vec<(usize, Verdict)> {
         let mut refused = Vec::new();
         for (index, instance) in batch.instances().enumerate() {
             let Some(class) = self.schema.get(&instance.class) else {
@@ -178,7 +239,7 @@ impl Session<'_> {
             let command = CommandId(Uuid::nil());
             let made = class.new_whole_instance(Some(&instance.id), &instance.data, command, 0);
             if let Err(refusal) = made {
-                refused.push((index + 1, Some(refusal.message)));
+                refused.push((index + 1, Verdict::Refused(refusal.message)));
             }
         }
         refused

@@ -1,27 +1,21 @@
 //! One start of an import: sends batches, keeps rejects and journal in step with the answers.
 
-use std::{
-    fs, os::unix::fs::MetadataExt, path::Path, process::ExitCode, sync::Arc, time::Duration,
-};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use spice_client::{BulkAnswer, Client, OnError, Read, RowError, Write};
-use spice_core::{
-    command::RawData,
-    error::{ErrorCode, Refusal},
-    id::CommandId,
-    json::Json,
-};
+use spice_client::{BulkAnswer, Client, OnError as Refused, Read, RowError, Write};
+use spice_core::{command::RawData, id::CommandId, json::Json};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::{
     REJECTED,
-    batch::{Batch, Fate},
+    batch::{Batch, Fate, WaitingRow},
     columns::left_out,
     journal::{Counts, Journal, JournalFile},
-    options::Options,
+    options::{OnError, Options},
+    paths::check_paths,
     plan::Plan,
     progress::Progress,
     reader::{Dialect, Place},
@@ -31,6 +25,7 @@ use super::{
     source::Source,
     summary::Summary,
     target::Target,
+    waiting::Waiting,
 };
 
 /// Between two writes of the journal; what came after the last is done again, to the same effect.
@@ -52,6 +47,10 @@ pub(super) struct Session<'a> {
     file: JournalFile,
     journal: Journal,
     rejects: Rejects,
+    waiting: Waiting<WaitingRow>,
+    /// The journal as it was before the first row that waits: an import that is ended meanwhile
+    /// goes on there.
+    frozen: Option<Journal>,
     lines: Lines,
     progress: Progress,
     started: Instant,
@@ -103,6 +102,8 @@ impl<'a> Session<'a> {
             plan: Arc::clone(plan),
             file,
             rejects,
+            waiting: Waiting::new(),
+            frozen: None,
             lines: Lines::new(),
             progress,
             started: now,
@@ -126,17 +127,14 @@ impl<'a> Session<'a> {
                 errors: self.check(&batch),
                 ..BulkAnswer::default()
             },
-            Some(body) => self.send(&batch, body).await?,
+            Some(body) => {
+                let key = self.key(&format!("{}", batch.begin.offset), &body);
+                self.send(body, key).await?
+            }
         };
-        let settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
-        for (index, reasons) in &settled.rejects {
-            self.rejects.add(
-                &self.plan,
-                &batch.rows[*index].record,
-                batch.id(*index),
-                reasons,
-            )?;
-        }
+        let mut settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
+        self.keep_waiting(&batch, &mut settled)?;
+        self.reject(&batch, &settled)?;
         self.count(&batch, &settled, answer.position);
         if self.stored.elapsed() >= STORE {
             self.store()?;
@@ -146,12 +144,87 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn send(&self, batch: &Batch, body: Bytes) -> anyhow::Result<BulkAnswer> {
-        let write = Write::on(&self.options.at.branch).key(&self.key(batch, &body));
+    fn reject(&mut self, batch: &Batch, settled: &Settled) -> anyhow::Result<()> {
+        for (index, reasons) in &settled.rejects {
+            let record = &batch.rows[*index].record;
+            self.rejects
+                .add(&self.plan, record, batch.id(*index), reasons)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows that may be taken later. With `--on-error abort` there is no later.
+    fn keep_waiting(&mut self, batch: &Batch, settled: &mut Settled) -> anyhow::Result<()> {
+        let may_wait = self.options.on_error == OnError::Skip;
+        let mut refused = Vec::new();
+        for (index, reasons) in settled.waiting.drain(..) {
+            let row = batch.waiting_row(index, reasons.clone());
+            let Some(row) = row.filter(|_| may_wait) else {
+                refused.push((index, reasons));
+                continue;
+            };
+            if self.frozen.is_none() {
+                self.journal.rejects = self.rejects.flush()?;
+                self.frozen = Some(self.journal.clone());
+            }
+            if self.waiting.add(row).is_some() {
+                refused.push((index, reasons));
+            }
+        }
+        if !refused.is_empty() {
+            settled.rejects.extend(refused);
+            settled.rejects.sort_by_key(|(index, _)| *index);
+        }
+        Ok(())
+    }
+
+    /// Sends the rows again that wait for others, now that all are in.
+    pub(super) async fn send_waiting(&mut self) -> anyhow::Result<()> {
+        let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
+        let most = self.options.batch.into();
+        let left = waiting
+            .send_again(most, async |pass, rows| self.send_part(pass, rows).await)
+            .await?;
+        for row in left {
+            self.rejects
+                .add(&self.plan, &row.record, row.id.as_ref(), &row.reasons)?;
+            self.journal.counts.rejected += 1;
+        }
+        self.frozen = None;
+        Ok(())
+    }
+
+    /// Sends rows that waited; returns those that still do.
+    async fn send_part(
+        &mut self,
+        pass: u32,
+        rows: Vec<WaitingRow>,
+    ) -> anyhow::Result<Vec<WaitingRow>> {
+        let batch = Batch::of_waiting(self.journal.place, self.plan.has_exact(), &rows);
+        let Some(body) = batch.body() else {
+            return Ok(rows);
+        };
+        let key = self.key(&format!("again:{pass}"), &body);
+        let answer = self.send(body, key).await?;
+        let settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
+        self.reject(&batch, &settled)?;
+        let journal = &mut self.journal;
+        journal.counts.created += settled.created;
+        journal.counts.unchanged += settled.unchanged;
+        journal.counts.rejected += settled.rejects.len() as u64;
+        journal.position = journal.position.max(answer.position);
+        let reasons = settled.waiting.into_iter();
+        Ok(reasons
+            .filter_map(|(index, reasons)| batch.waiting_row(index, reasons))
+            .collect())
+    }
+
+    async fn send(&self, body: Bytes, key: String) -> anyhow::Result<BulkAnswer> {
+        let write = Write::on(&self.options.at.branch).key(&key);
         let class = self.plan.class.id.as_str();
         let answer =
             self.client
-                .bulk_create_body(&self.database, class, body, OnError::Skip, &write);
+                .bulk_create_body(&self.database, class, body, Refused::Skip, &write);
         let mut answer = std::pin::pin!(answer);
         loop {
             match timeout(SILENCE, &mut answer).await {
@@ -176,10 +249,10 @@ impl<'a> Session<'a> {
         journal.position = journal.position.max(position);
     }
 
-    /// The name of a batch's command: the same whenever this import sends it.
-    fn key(&self, batch: &Batch, body: &[u8]) -> String {
+    /// The name of a batch's command: the same whenever this import sends it from that place.
+    fn key(&self, place: &str, body: &[u8]) -> String {
         let run = self.journal.run;
-        format!("import:{run}:{}:{}", batch.begin.offset, hex(body))
+        format!("import:{run}:{place}:{}", hex(body))
     }
 
     /// What the class says of the rows, without what others hold: references, unique values.
@@ -211,7 +284,13 @@ impl<'a> Session<'a> {
     pub(super) fn store(&mut self) -> anyhow::Result<()> {
         self.journal.rejects = self.rejects.flush()?;
         self.journal.seconds = self.seconds();
-        self.file.store(&self.journal)?;
+        match &mut self.frozen {
+            None => self.file.store(&self.journal)?,
+            Some(frozen) => {
+                frozen.seconds = self.journal.seconds;
+                self.file.store(frozen)?;
+            }
+        }
         self.stored = Instant::now();
         Ok(())
     }
@@ -286,20 +365,21 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn describe_stop(&self) -> String {
+        let journal = self.frozen.as_ref().unwrap_or(&self.journal);
         let Counts {
             rows,
             created,
             unchanged,
             rejected,
             ..
-        } = self.journal.counts;
+        } = journal.counts;
         let again = match self.file.path() {
             Some(_) => "the same command goes on there",
             None => "the same command takes what is in already as unchanged",
         };
         format!(
             "stopped before line {} after {rows} rows ({created} created, {unchanged} unchanged, {rejected} rejected); {again}",
-            self.journal.place.line
+            journal.place.line
         )
     }
 }
@@ -327,46 +407,6 @@ pub(super) async fn wait_shown(client: &Client, name: &str) -> anyhow::Result<()
         }
     }
     Ok(())
-}
-
-/// Refuses to write over the file itself, or where nothing can be written, before it is too late.
-fn check_paths(options: &Options) -> anyhow::Result<()> {
-    let rejects = options.rejects();
-    let state = options.state();
-    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message).into());
-    for (path, flag) in [(Some(&rejects), "--rejects"), (state.as_ref(), "--state")] {
-        let Some(path) = path else {
-            continue;
-        };
-        refuse_same(path, &options.file, flag)?;
-        if flag == "--state" {
-            refuse_same(path, &rejects, flag)?;
-        }
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            let path = path.display();
-            return refuse(format!(
-                "{path}: there is no folder for it; name another with {flag}"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a path that leads to a file that is read, or written already.
-pub(super) fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
-    if !is_same(path, other) {
-        return Ok(());
-    }
-    let path = path.display();
-    let message = format!("{path} would be written over; name another with {flag}");
-    Err(Refusal::new(ErrorCode::InvalidRequest, message))
-}
-
-/// Whether two paths lead to the same file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let found = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    one == other || (found(one).is_some() && found(one) == found(other))
 }
 
 /// The journal and the rejects of an earlier start of the import, or new ones.

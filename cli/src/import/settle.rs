@@ -8,6 +8,7 @@ use super::{
     batch::{Batch, Fate},
     plan::Plan,
     row::Reason,
+    waiting::may_wait,
 };
 
 /// Ids of which the line is remembered: a bounded help for messages, which nothing rests on.
@@ -20,6 +21,8 @@ pub(super) struct Settled {
     pub(super) unchanged: u64,
     /// The rows that were not taken, by their index, in order.
     pub(super) rejects: Vec<(usize, Vec<Reason>)>,
+    /// Those that may be taken once the rest of the file is in.
+    pub(super) waiting: Vec<(usize, Vec<Reason>)>,
 }
 
 /// In which line an id stood first, for as many as fit.
@@ -30,6 +33,7 @@ enum Outcome {
     Created,
     Unchanged,
     Rejected(Vec<Reason>),
+    Waiting(Vec<Reason>),
 }
 
 impl Lines {
@@ -67,13 +71,14 @@ pub(super) fn settle(
             Fate::Rejected(reasons) => Outcome::Rejected(reasons.clone()),
             Fate::SameAs(first) => match &outcomes[*first] {
                 Outcome::Created | Outcome::Unchanged => Outcome::Unchanged,
-                rejected @ Outcome::Rejected(_) => rejected.clone(),
+                refused => refused.clone(),
             },
             Fate::Sent(mark) => {
                 sent += 1;
                 match errors.next_if(|error| error.row == sent) {
                     None => Outcome::Created,
                     Some(error) if is_identical(error) => Outcome::Unchanged,
+                    Some(error) if may_wait(error) => Outcome::Waiting(reasons(plan, error, None)),
                     Some(error) => Outcome::Rejected(reasons(plan, error, lines.find(*mark))),
                 }
             }
@@ -89,6 +94,7 @@ pub(super) fn settle(
             Outcome::Created => settled.created += 1,
             Outcome::Unchanged => settled.unchanged += 1,
             Outcome::Rejected(reasons) => settled.rejects.push((index, reasons)),
+            Outcome::Waiting(reasons) => settled.waiting.push((index, reasons)),
         }
     }
     settled

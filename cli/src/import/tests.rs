@@ -6,6 +6,7 @@ mod layouts;
 mod planning;
 mod reading;
 mod rejecting;
+mod waiting;
 
 use std::sync::Arc;
 

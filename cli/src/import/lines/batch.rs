@@ -15,6 +15,7 @@ use spice_core::{
 };
 
 use super::line::{self, Instance};
+use crate::import::waiting;
 
 /// Bytes of a batch, about; the api takes 16 MiB.
 const BYTES: usize = 4 * 1024 * 1024;
@@ -36,11 +37,21 @@ pub(super) enum Row {
     Rejected(Source, String),
 }
 
-impl Row {
-    pub(super) fn source(&self) -> &Source {
-        match self {
-            Self::Sent(source) | Self::Rejected(source, _) => source,
-        }
+/// A line that was refused and may be taken later.
+#[derive(Debug)]
+pub(super) struct WaitingLine {
+    pub(super) source: Source,
+    pub(super) instance: Instance,
+    pub(super) why: String,
+}
+
+impl waiting::Row for WaitingLine {
+    fn size(&self) -> usize {
+        2 * self.source.bytes.len() + 256
+    }
+
+    fn goes_with(&self, other: &Self) -> bool {
+        self.instance.class == other.instance.class
     }
 }
 
@@ -81,6 +92,20 @@ impl Batch {
             without_defaults: true,
         };
         Some((&first.class, serde_json::to_vec(&body).ok()?.into()))
+    }
+
+    /// A batch of lines that were refused before.
+    pub(super) fn of_waiting(lines: &[WaitingLine]) -> Self {
+        let mut batch = Self::default();
+        for line in lines {
+            batch.add(line.source.clone(), line.instance.clone());
+        }
+        batch
+    }
+
+    /// The lines, and the instances of those that are sent.
+    pub(super) fn into_parts(self) -> (Vec<Row>, Vec<Instance>) {
+        (self.rows, self.instances)
     }
 
     /// The instances that are sent.

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::import::{
     options::{Options, with_ending},
+    paths::refuse_same,
     rejects::put_aside,
-    session::refuse_same,
     text::show,
 };
 
