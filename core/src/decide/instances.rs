@@ -3,6 +3,7 @@
 mod change;
 mod claim;
 mod delete_all;
+mod leave_out;
 mod references;
 mod rows;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 pub(super) use self::{change::superseded_version, delete_all::delete_all};
 use self::{
     change::{New, decide_change, decide_create},
+    claim::twice,
     references::dangling,
     rows::{Numbered, Row, Rows, refused_commands, refused_rows},
 };
@@ -36,6 +38,25 @@ struct Pending {
     /// Instances made (true) or deleted (false).
     instances: HashMap<ModelKey, bool>,
     owners: HashMap<ModelKey, Option<InstanceId>>,
+    /// How the last change met others, when that is why it was refused.
+    collision: Option<Collision>,
+}
+
+/// What keeps an instance out: others that have its unique values, or its id.
+struct Collision {
+    instance: ModelKey,
+    with: Vec<ModelKey>,
+}
+
+impl Pending {
+    /// Refuses an instance that stands in the command twice.
+    fn refuse_twice(&mut self, key: ModelKey, aggregate: &AggregateId) -> Refusal {
+        self.collision = Some(Collision {
+            with: vec![key.clone()],
+            instance: key,
+        });
+        twice(aggregate)
+    }
 }
 
 /// A change that is allowed: the event to be.
@@ -68,8 +89,8 @@ pub(super) fn change_one(
     let scope = scope(draft, branch)?;
     let change = decide_change(draft, &scope, &mut Pending::default(), change, 0)?;
     let decided = [Numbered { number: 0, change }];
-    if let Some((_, refusal)) = dangling(draft, &scope, &decided)?.pop_first() {
-        return Err(refusal.into());
+    if let Some((_, dangling)) = dangling(draft, &scope, &decided)?.pop_first() {
+        return Err(dangling.refusal().into());
     }
     let [Numbered { change, .. }] = decided;
     draft.command(

@@ -3,7 +3,7 @@
 use super::{
     BranchState, Change, Current, Draft, EventType, InstanceChange, InstanceEvent, ModelEntry,
     ModelKey, Pending, RawData, Refusal, Scope, Sequence, Stop,
-    claim::{claim, release, twice},
+    claim::{claim, release},
     class_not_found,
 };
 use crate::{
@@ -113,7 +113,7 @@ pub(super) fn decide_create(
     let key = ModelKey::instance(&class.id, &candidate.id);
     let aggregate = aggregate(draft, scope, class, &candidate.id);
     if pending.instances.contains_key(&key) {
-        return Err(twice(&aggregate).into());
+        return Err(pending.refuse_twice(key, &aggregate).into());
     }
     let properties = Some(&candidate.properties);
     refuse_known(draft, scope, class, &candidate.id, properties)?;
@@ -171,7 +171,7 @@ pub(super) fn decide_delete(
     let aggregate = aggregate(draft, scope, class, id);
     let key = ModelKey::instance(&class.id, id);
     if pending.instances.contains_key(&key) {
-        return Err(twice(&aggregate).into());
+        return Err(pending.refuse_twice(key, &aggregate).into());
     }
     let before: Properties = match &current.state.data {
         Some(data) => data.read()?,

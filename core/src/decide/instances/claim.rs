@@ -1,7 +1,8 @@
 //! Values that must be unique.
 
 use super::{
-    AggregateState, Change, Draft, InstanceId, Json, ModelKey, Pending, Refusal, Scope, Stop,
+    AggregateState, Change, Collision, Draft, InstanceId, Json, ModelKey, Pending, Refusal, Scope,
+    Stop,
 };
 use crate::{
     decide::Need,
@@ -30,7 +31,7 @@ pub(super) fn claim(
 ) -> Result<Change, Stop> {
     let key = ModelKey::instance(&class.id, &candidate.id);
     if pending.instances.contains_key(&key) {
-        return Err(twice(&change.aggregate).into());
+        return Err(pending.refuse_twice(key, &change.aggregate).into());
     }
     let desk = Desk {
         draft,
@@ -40,6 +41,12 @@ pub(super) fn claim(
     };
     let mut found = Checks::default();
     let unique = desk.unique_change(candidate, before, &mut found)?;
+    if !found.owners.is_empty() {
+        pending.collision = Some(Collision {
+            instance: key.clone(),
+            with: std::mem::take(&mut found.owners),
+        });
+    }
     found.settle()?;
     note(pending, class, &candidate.id, &unique);
     pending.instances.insert(key, true);
@@ -79,6 +86,8 @@ pub(super) fn release(
 struct Checks {
     needs: Vec<Need>,
     violations: Vec<Violation>,
+    /// Who has the values.
+    owners: Vec<ModelKey>,
 }
 
 impl Checks {
@@ -132,6 +141,9 @@ impl Desk<'_> {
                     found
                         .violations
                         .push(taken(property, value, self.class, &owner));
+                    found
+                        .owners
+                        .push(ModelKey::instance(&self.class.id, &owner));
                 }
                 _ => claimed.push(wanted),
             }

@@ -16,7 +16,7 @@ pub(super) fn dangling(
     draft: &Draft,
     scope: &Scope,
     changes: &[Numbered],
-) -> Result<BTreeMap<usize, Refusal>, Stop> {
+) -> Result<BTreeMap<usize, Dangling>, Stop> {
     if changes.iter().all(|it| it.change.strict.is_empty()) {
         return Ok(BTreeMap::new());
     }
@@ -61,7 +61,22 @@ pub(super) fn dangling(
             }
         }
     }
-    Ok(broken.finish())
+    Ok(broken.found)
+}
+
+/// A change that refers to what will not be there.
+pub(super) struct Dangling {
+    /// The instance that it changes.
+    pub(super) key: ModelKey,
+    /// What will not be there; the first is not there whatever becomes of the others.
+    pub(super) targets: Vec<ModelKey>,
+    violations: Vec<Violation>,
+}
+
+impl Dangling {
+    pub(super) fn refusal(&self) -> Refusal {
+        Refusal::validation(&self.violations)
+    }
 }
 
 /// A reference of a change.
@@ -75,7 +90,7 @@ struct Reference<'a> {
 /// What is wrong with which change, and the changes whose referrers are not looked at yet.
 #[derive(Default)]
 struct Broken<'a> {
-    violations: BTreeMap<usize, Vec<Violation>>,
+    found: BTreeMap<usize, Dangling>,
     open: Vec<&'a Change>,
 }
 
@@ -86,23 +101,22 @@ impl<'a> Broken<'a> {
             predicate,
             target,
         } = reference;
-        let violations = self.violations.entry(from.number).or_default();
-        if violations.is_empty() {
+        let dangling = self.found.entry(from.number).or_insert_with(|| {
             self.open.push(&from.change);
-        }
-        violations.push(Violation {
+            Dangling {
+                key: from.change.key(),
+                targets: Vec::new(),
+                violations: Vec::new(),
+            }
+        });
+        let key = ModelKey::instance(&target.class, &target.id);
+        dangling.targets.push(key);
+        dangling.violations.push(Violation {
             field: predicate.to_string(),
             rule: "integrity".into(),
             value: json!(target.to_string()),
             message: format!("{predicate} must refer to an existing instance; {target} {reason}"),
         });
-    }
-
-    fn finish(self) -> BTreeMap<usize, Refusal> {
-        self.violations
-            .into_iter()
-            .map(|(number, violations)| (number, Refusal::validation(&violations)))
-            .collect()
     }
 }
 

@@ -4,10 +4,16 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
-use super::{Change, Draft, ErrorCode, Pending, Refusal, Scope, references::dangling};
+use super::{
+    Change, Collision, Draft, ErrorCode, Pending, Refusal, Scope,
+    leave_out::unfit,
+    references::{Dangling, dangling},
+};
 use crate::decide::{Need, Stop};
 
-/// How often rows are decided anew because one that is left out had kept another one out.
+/// How many rows are decided anew, over all rounds, because one that is left out had kept another
+/// one out; and how many rounds there may be of any number of rows.
+const AGAIN: usize = 100_000;
 const ROUNDS: usize = 8;
 
 /// The rows of a bulk or a transaction as they are decided one after the other.
@@ -17,6 +23,8 @@ pub(super) struct Rows {
     /// In order of the rows.
     pub(super) errors: Vec<Row>,
     needs: Vec<Need>,
+    /// What was refused because of others.
+    collisions: Vec<Collision>,
 }
 
 /// A change that is allowed, and the row that asks for it.
@@ -32,13 +40,6 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether it may be another row of the command that keeps it out.
-    fn may_collide(&self) -> bool {
-        let errors = self.refusal.detail.get("errors").and_then(Value::as_array);
-        let mut rules = errors.into_iter().flatten().map(|error| &error["rule"]);
-        rules.any(|rule| rule == "unique")
-    }
-
     pub(super) fn into_json(self) -> Value {
         let mut row = self.refusal.to_detail();
         if let Value::Object(fields) = &mut row {
@@ -59,22 +60,29 @@ impl Rows {
         decide: impl Fn(&mut Pending, usize) -> Result<Change, Stop>,
     ) -> Result<Self, Stop> {
         let mut left_out: BTreeMap<usize, Refusal> = BTreeMap::new();
-        let mut rounds = 0;
+        let most = ROUNDS.max(AGAIN / numbers.len().max(1));
+        let mut round = 0;
         loop {
+            round += 1;
             let mut rows = Self::default();
             let mut pending = Pending::default();
             for number in numbers.clone().filter(|it| !left_out.contains_key(it)) {
-                rows.take(number, decide(&mut pending, number))?;
+                let decided = decide(&mut pending, number);
+                rows.collisions.extend(pending.collision.take());
+                rows.take(number, decided)?;
             }
             rows.settle()?;
             let dangling = dangling(draft, scope, &rows.changes)?;
-            let is_settled = dangling.is_empty() || !rows.errors.iter().any(Row::may_collide);
-            left_out.extend(dangling);
-            rounds += 1;
-            if is_settled || rounds == ROUNDS {
+            let is_last = round >= most;
+            let unfit = unfit(&dangling, &rows.collisions).filter(|_| !is_last);
+            let refused = |(number, it): (&usize, &Dangling)| (*number, it.refusal());
+            let Some(unfit) = unfit else {
+                left_out.extend(dangling.iter().map(refused));
                 rows.leave_out(left_out);
                 return Ok(rows);
-            }
+            };
+            let unfit = dangling.iter().filter(|(number, _)| unfit.contains(number));
+            left_out.extend(unfit.map(refused));
         }
     }
 

@@ -183,6 +183,76 @@ fn a_row_that_is_left_out_keeps_no_other_one_out() {
 }
 
 #[test]
+fn a_row_stays_whose_target_comes_in_when_others_go() {
+    let row = |id: &str, code: &str, next: &str| json!({"node_id": id, "code": code, "next": format!("Node/{next}")});
+    for (rows, expected) in [
+        // What b was refused for goes, so b comes in, and a refers to it.
+        (
+            vec![
+                row("c", "x", "none"),
+                row("b", "x", "b"),
+                row("a", "y", "b"),
+            ],
+            vec!["b", "a"],
+        ),
+        // c needs what it keeps out, alone or by way of another row.
+        (
+            vec![row("a", "y", "b"), row("c", "x", "b"), row("b", "x", "b")],
+            vec!["a", "b"],
+        ),
+        (
+            vec![row("c", "x", "d"), row("d", "y", "b"), row("b", "x", "b")],
+            vec!["d", "b"],
+        ),
+        // Of two pairs that keep each other out the first one stays.
+        (
+            vec![
+                row("p", "x", "q"),
+                row("r", "y", "s"),
+                row("q", "y", "q"),
+                row("s", "x", "s"),
+            ],
+            vec!["p", "q"],
+        ),
+        // What keeps b out stays, so nothing that needs b can.
+        (
+            vec![row("a", "y", "b"), row("c", "x", "c"), row("b", "x", "b")],
+            vec!["c"],
+        ),
+    ] {
+        let told = desk().accept(nodes(rows.clone().into(), OnError::Skip));
+        assert_eq!(created(&told), expected, "{rows:?}");
+    }
+}
+
+#[test]
+fn rows_that_come_in_one_after_the_other_are_all_found() {
+    // Each row keeps out the one that the next one needs.
+    let mut rows = Vec::new();
+    for at in 0..40 {
+        let code = format!("c{at}");
+        let needed = if at == 0 {
+            "Node/nowhere".into()
+        } else {
+            format!("Node/needed{}", at - 1)
+        };
+        rows.push(json!({"node_id": format!("row{at}"), "code": code, "next": needed}));
+        rows.push(json!({"node_id": format!("needed{at}"), "code": code}));
+    }
+    let told = desk().accept(nodes(rows.into(), OnError::Skip));
+    let expected: Vec<String> = (0..40)
+        .map(|at| {
+            if at % 2 == 0 {
+                format!("needed{at}")
+            } else {
+                format!("row{at}")
+            }
+        })
+        .collect();
+    assert_eq!(created(&told), expected);
+}
+
+#[test]
 fn a_merge_and_a_rollback_check_the_state_after_them() {
     let mut desk = desk();
     desk.accept(transaction(json!([made("a", "a"), made("b", "a")])));
@@ -265,5 +335,41 @@ proptest! {
         let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
         let kept = kept.map_or_else(|_| BTreeSet::new(), |told| created(&told).into_iter().collect());
         prop_assert_eq!(kept, expected);
+    }
+
+    /// With unique values: what is kept fits together, and nothing that is left out fits to it,
+    /// neither alone nor with what it needs.
+    #[test]
+    fn a_bulk_leaves_out_only_what_cannot_come_in(
+        rows in rows(),
+        codes in prop::collection::vec(prop::option::of(0..4_u8), IDS),
+    ) {
+        let written: Vec<Value> = rows.iter().map(|(id, targets)| {
+            let others: Vec<String> = targets.iter().map(|it| format!("Node/n{it}")).collect();
+            json!({"node_id": format!("n{id}"), "others": others, "code": codes[*id]
+                .map(|code| code.to_string())})
+        }).collect();
+        let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
+        let kept = kept.map_or_else(|_| BTreeSet::new(), |told| created(&told).into_iter().collect());
+        let kept: BTreeSet<usize> =
+            rows.iter().map(|(id, _)| *id).filter(|id| kept.contains(&format!("n{id}"))).collect();
+        let fits = |ids: &BTreeSet<usize>| {
+            let mut taken = BTreeSet::new();
+            let unique = ids.iter().filter_map(|id| codes[*id]).all(|code| taken.insert(code));
+            let leads = |id: &usize| rows.iter().any(|(row, targets)| {
+                row == id && targets.iter().all(|target| ids.contains(target))
+            });
+            unique && ids.iter().all(leads)
+        };
+        prop_assert!(fits(&kept), "{kept:?}");
+        for (id, _) in rows.iter().filter(|(id, _)| !kept.contains(id)) {
+            let mut more: BTreeSet<usize> = kept.iter().copied().chain([*id]).collect();
+            for _ in 0..IDS {
+                let needed = rows.iter().filter(|(row, _)| more.contains(row));
+                let needed: Vec<usize> = needed.flat_map(|(_, targets)| targets.clone()).collect();
+                more.extend(needed);
+            }
+            prop_assert!(!fits(&more), "{kept:?} and {id}");
+        }
     }
 }

@@ -1,0 +1,103 @@
+//! Which rows cannot be in a command, when some of them keep each other out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Collision, ModelKey, references::Dangling};
+
+/// The rows to leave out before the others are decided again. None: no row that is left out makes
+/// room for another one, so that all that dangle go.
+///
+/// A row whose target was refused because of a row that goes itself may stay: its target may come
+/// in. Rows that keep each other out in a circle lose the last one of them.
+pub(super) fn unfit(
+    dangling: &BTreeMap<usize, Dangling>,
+    collisions: &[Collision],
+) -> Option<BTreeSet<usize>> {
+    let circle = Circle::new(dangling, collisions);
+    if circle.refused.is_empty() {
+        return None;
+    }
+    let hopeless = circle.hopeless();
+    if hopeless.is_empty() {
+        return circle.last().map(|number| [number].into());
+    }
+    Some(hopeless)
+}
+
+struct Circle<'a> {
+    dangling: &'a BTreeMap<usize, Dangling>,
+    /// The rows that dangle, by their instance.
+    numbers: HashMap<&'a ModelKey, usize>,
+    /// The instances that can come in when others go: for each row of theirs, those others.
+    refused: HashMap<&'a ModelKey, Vec<&'a [ModelKey]>>,
+}
+
+impl<'a> Circle<'a> {
+    fn new(dangling: &'a BTreeMap<usize, Dangling>, collisions: &'a [Collision]) -> Self {
+        let numbers: HashMap<_, _> = (dangling.iter())
+            .map(|(number, row)| (&row.key, *number))
+            .collect();
+        let mut refused: HashMap<_, Vec<_>> = HashMap::new();
+        for collision in collisions {
+            if collision.with.iter().all(|it| numbers.contains_key(it)) {
+                let rows = refused.entry(&collision.instance).or_default();
+                rows.push(collision.with.as_slice());
+            }
+        }
+        Self {
+            dangling,
+            numbers,
+            refused,
+        }
+    }
+
+    /// The rows whose targets are not there whatever else goes.
+    fn hopeless(&self) -> BTreeSet<usize> {
+        let mut hopeless = BTreeSet::new();
+        loop {
+            let more: Vec<usize> = (self.dangling.iter())
+                .filter(|(number, row)| {
+                    !hopeless.contains(*number)
+                        && row.targets.iter().any(|target| {
+                            let number = self.numbers.get(target);
+                            let may_stay = number.is_some_and(|it| !hopeless.contains(it));
+                            !may_stay && !self.refused.contains_key(target)
+                        })
+                })
+                .map(|(number, _)| *number)
+                .collect();
+            if more.is_empty() {
+                return hopeless;
+            }
+            hopeless.extend(more);
+        }
+    }
+
+    /// The last row of a circle of rows each of which keeps out what the one before it needs.
+    fn last(&self) -> Option<usize> {
+        // From a row to one that keeps out what it needs, until one is met again.
+        let mut met: Vec<usize> = Vec::new();
+        let mut number = *self.dangling.keys().next()?;
+        loop {
+            number = self.in_the_way_of(number)?;
+            if let Some(start) = met.iter().position(|it| *it == number) {
+                return met[start..].iter().max().copied();
+            }
+            met.push(number);
+        }
+    }
+
+    /// A row that keeps out what a row needs.
+    fn in_the_way_of(&self, number: usize) -> Option<usize> {
+        let mut number = number;
+        // The first target leads towards what is not in the command.
+        for _ in 0..=self.dangling.len() {
+            let target = self.dangling.get(&number)?.targets.first()?;
+            if let Some(with) = self.refused.get(target).and_then(|rows| rows.first()) {
+                return self.numbers.get(with.first()?).copied();
+            }
+            number = *self.numbers.get(target)?;
+        }
+        None
+    }
+}
