@@ -21,7 +21,10 @@ const INHERITED: [&str; 7] = [
 ];
 
 /// What holds as soon as one of them says so.
-const FLAGS: [&str; 3] = ["required", "primaryKey", "primary_key"];
+const FLAGS: [&str; 2] = ["required", "primaryKey"];
+
+/// A name that means the same as another, which a resolved definition has.
+const SPELLING: (&str, &str) = ("primary_key", "primaryKey");
 
 type Fields = Vec<(String, Json)>;
 
@@ -72,7 +75,7 @@ fn written(definition: &Json) -> Vec<Written> {
     let mut members = Vec::new();
     for list in LISTS {
         let of_list = get(&fields, list).and_then(items).unwrap_or_default();
-        for fields in of_list.iter().filter_map(entries) {
+        for fields in of_list.iter().filter_map(entries).map(spelled) {
             let name = get(&fields, "name").or_else(|| get(&fields, "predicate"));
             if let Some(name) = name.and_then(Json::as_string) {
                 members.push(Written { list, name, fields });
@@ -80,6 +83,23 @@ fn written(definition: &Json) -> Vec<Written> {
         }
     }
     members
+}
+
+/// The fields with one spelling each.
+fn spelled(fields: Fields) -> Fields {
+    let mut all = Fields::new();
+    for (name, value) in fields {
+        let (other, usual) = SPELLING;
+        let name = if name == other {
+            usual.to_owned()
+        } else {
+            name
+        };
+        if get(&all, &name).is_none() {
+            all.push((name, value));
+        }
+    }
+    all
 }
 
 /// Puts a member below those of the parents.

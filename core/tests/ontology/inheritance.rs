@@ -304,3 +304,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_resolved_member_has_one_spelling_of_its_flags() {
+    let of = |id: &str, parent: &str, flag: &str| {
+        format!(
+            r#"{{"id":"{id}","label":"{id}"{parent},"properties":[{{"name":"code","type":"string"{flag}}}]}}"#
+        )
+    };
+    let flags = [
+        "",
+        r#","primaryKey":true"#,
+        r#","primary_key":true"#,
+        r#","primaryKey":false"#,
+        r#","primary_key":false"#,
+        r#","primaryKey":false,"primary_key":false"#,
+        r#","primary_key":true,"primaryKey":true"#,
+    ];
+    for (above, own) in flags.iter().flat_map(|above| flags.map(|own| (above, own))) {
+        let parent = of("Base", "", above);
+        let child = of("Kid", r#","parent_class":"Base""#, own);
+        let schema = schema(&[&child, &parent]);
+        let resolved = schema.resolved_definition(&"Kid".parse().unwrap());
+        let resolved = resolved.unwrap().unwrap();
+        let alone = class(&resolved.as_str().replace(r#""parent_class":"Base","#, ""));
+        let is_key = |class: &Class| class.primary_key().count() == 1;
+        assert_eq!(is_key(&alone), is_key(get(&schema, "Kid")), "{above} {own}");
+    }
+}
