@@ -8,6 +8,7 @@ use crate::{
     lineage::Lineage,
     model::BranchState,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
+    query::key::renewed_digest,
     time::Timestamp,
 };
 
@@ -66,6 +67,18 @@ pub struct InstanceEvent {
     /// The version that this one supersedes, for the overlays of the branches that still show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
+}
+
+impl InstanceEvent {
+    /// The values that an event of an earlier version claims, by the digests that they have now
+    /// where these are others.
+    pub(crate) fn renewed_claims(&self) -> impl Iterator<Item = (PropertyName, String)> {
+        let value = |name| self.data.as_ref()?.get(name);
+        let claimed = self.unique.claimed.iter();
+        claimed.filter_map(move |(name, digest)| {
+            Some((name.clone(), renewed_digest(value(name)?, digest)?))
+        })
+    }
 }
 
 /// What a change does to the unique values of a class, each as (property, digest of the value).

@@ -371,13 +371,10 @@ fn instance_entries(
     let state = aggregate_state(envelope, event.created_at, data);
     let key = ModelKey::instance(&event.class_id, &event.instance_id);
     let mut entries = vec![on_branch(envelope, key, &state)?];
-    let owners = (event.unique.released.iter().map(|value| (value, None))).chain(
-        event
-            .unique
-            .claimed
-            .iter()
-            .map(|value| (value, Some(&event.instance_id))),
-    );
+    let renewed: Vec<_> = event.renewed_claims().collect();
+    let claimed = event.unique.claimed.iter().chain(&renewed);
+    let owners = (event.unique.released.iter().map(|value| (value, None)))
+        .chain(claimed.map(|value| (value, Some(&event.instance_id))));
     for ((property, digest), owner) in owners {
         let key = ModelKey::unique(&event.class_id, property, digest);
         entries.push(on_branch(

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use jiff::{Timestamp, civil, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -55,6 +56,11 @@ impl Key {
 
     /// The key of a value by what it is in JSON.
     fn plain(value: &Json, depth: usize) -> Self {
+        Self::by_json(value, depth, composed)
+    }
+
+    /// The same, with texts as `composed` makes them.
+    fn by_json(value: &Json, depth: usize, composed: fn(String) -> String) -> Self {
         let text = value.as_str();
         let unreadable = || Self::Unreadable(text.to_owned());
         match text.as_bytes().first() {
@@ -69,14 +75,14 @@ impl Key {
                 Self::List(
                     items
                         .iter()
-                        .map(|item| Self::plain(item, depth + 1))
+                        .map(|item| Self::by_json(item, depth + 1, composed))
                         .collect(),
                 )
             }),
             Some(b'{') => entries(value).map_or_else(unreadable, |entries| {
                 let mut fields: Vec<_> = entries
                     .into_iter()
-                    .map(|(name, item)| (composed(name), Self::plain(&item, depth + 1)))
+                    .map(|(name, item)| (composed(name), Self::by_json(&item, depth + 1, composed)))
                     .collect();
                 fields.sort();
                 Self::Map(fields)
@@ -149,6 +155,31 @@ impl Key {
     }
 }
 
+/// The digest that a value has now, when `digest` is another one that an earlier version made of it:
+/// it took texts as they are written, and could not read every moment.
+pub(crate) fn renewed_digest(value: &Json, digest: &str) -> Option<String> {
+    let written = value.as_str();
+    let text = value.as_string();
+    let moment = text.as_deref().filter(|text| !was_moment(text));
+    let moment = moment.and_then(moment::instant).map(Key::Instant);
+    if moment.is_none() && written.is_ascii() && !written.contains('\\') {
+        return None;
+    }
+    let raw = Key::by_json(value, 0, |text| text);
+    let renewed = moment.unwrap_or_else(|| Key::plain(value, 0));
+    (renewed != raw && raw.digest() == digest).then(|| renewed.digest())
+}
+
+/// Whether an earlier version could read a moment.
+fn was_moment(text: &str) -> bool {
+    let civil = || {
+        let moment = text.parse::<civil::DateTime>();
+        moment.or_else(|_| text.parse::<civil::Date>().map(civil::DateTime::from))
+    };
+    text.parse::<Timestamp>().is_ok()
+        || civil().is_ok_and(|moment| moment.to_zoned(TimeZone::UTC).is_ok())
+}
+
 /// The text in NFC; nearly always it is, and is not copied.
 fn composed(text: String) -> String {
     match nfc(&text) {
@@ -172,4 +203,37 @@ fn money(value: &Json) -> Option<Key> {
         field("currency")?.as_string()?,
         Decimal::parse(&text)?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Key, renewed_digest};
+    use crate::{json::Json, ontology::PropertyType};
+
+    #[test]
+    fn only_a_digest_of_an_earlier_version_is_renewed() {
+        let apart = "\"e\u{301}\"";
+        let cases = [
+            (PropertyType::String, apart, true),
+            (PropertyType::String, "\"e\\u0301\"", true),
+            (PropertyType::Array, "[\"e\u{301}\"]", true),
+            (PropertyType::String, "\"\u{e9}\"", false),
+            (PropertyType::String, "\"e\"", false),
+            (
+                PropertyType::DateTime,
+                "\"9999-12-31T23:59:59-10:00\"",
+                true,
+            ),
+            (PropertyType::DateTime, "\"2026-01-31T12:00:00Z\"", false),
+            (PropertyType::Date, "\"2026-01-31\"", false),
+            (PropertyType::Integer, "5", false),
+        ];
+        for (kind, text, is_renewed) in cases {
+            let value = Json::parse(text).unwrap();
+            let (now, then) = (Key::of(kind, &value), Key::by_json(&value, 0, |text| text));
+            assert_eq!(renewed_digest(&value, &now.digest()), None, "{text}");
+            let expected = is_renewed.then(|| now.digest());
+            assert_eq!(renewed_digest(&value, &then.digest()), expected, "{text}");
+        }
+    }
 }

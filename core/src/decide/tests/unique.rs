@@ -1,5 +1,7 @@
 //! Unique values: one owner each, whatever became of the class meanwhile.
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 #[test]
@@ -99,6 +101,25 @@ fn a_property_becomes_unique_or_of_another_type_only_without_instances() {
     desk.refuse(patch_code("string", true, 5));
     desk.accept(delete("main", "p2", 1));
     desk.accept(patch_code("string", true, 5));
+}
+
+#[test]
+fn a_claim_of_an_earlier_version_keeps_others_out() {
+    let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
+    let mut desk = Desk::with_ontology();
+    // It made the digest of the text as it is written.
+    let written = format!("t{}:{apart}", apart.len());
+    let digest = crate::json::hex(Sha256::digest(written.as_bytes()).iter().take(16));
+    desk.accept_written(product("p1", apart), |event| {
+        event.unique.claimed[0].1.clone_from(&digest);
+    });
+    for code in [apart, "이름"] {
+        let refusal = desk.refuse(product("p2", code));
+        assert_eq!(refusal.detail["errors"][0]["rule"], "unique", "{code}");
+    }
+    desk.accept(update("main", "p1", json!({"code": "b"}), 1));
+    desk.accept(product("p2", "이름"));
+    desk.accept(product("p3", "c"));
 }
 
 #[test]
