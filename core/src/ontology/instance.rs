@@ -5,7 +5,7 @@ mod key;
 use std::collections::HashMap;
 
 pub(super) use self::key::keyed_id;
-use self::key::{other_id, primary_key, refuse_key_change};
+use self::key::{is_joined, other_id, primary_key, refuse_key_change};
 
 use super::{
     Candidate, Class, Key, limits, near, property::Property, relationship::Relationship,
@@ -161,7 +161,8 @@ pub(super) fn whole(
             found.refuse(name.as_str(), "required", None, "is required");
         }
     }
-    if let Some(key) = primary_key(class, &properties, &mut found)
+    if !is_joined(class, id, &properties)
+        && let Some(key) = primary_key(class, &properties, &mut found)
         && *id != key
     {
         let sentence = format!("makes the id {key}, not {id}");

@@ -70,6 +70,28 @@ impl Decimal {
         format!("{sign}0.{}e{}", self.digits, self.exponent)
     }
 
+    /// The number without an exponent, as short as it can be; none of one that is out of range.
+    pub(crate) fn plain(&self) -> Option<String> {
+        if self.digits.is_empty() {
+            return Some("0".to_owned());
+        }
+        let point = usize::try_from(self.exponent.unsigned_abs()).ok()?;
+        if !self.is_in_range() {
+            return None;
+        }
+        let sign = if self.negative { "-" } else { "" };
+        let digits = &self.digits;
+        Some(if self.exponent <= 0 {
+            format!("{sign}0.{}{digits}", "0".repeat(point))
+        } else if let Some((whole, fraction)) = digits.split_at_checked(point)
+            && !fraction.is_empty()
+        {
+            format!("{sign}{whole}.{fraction}")
+        } else {
+            format!("{sign}{digits}{}", "0".repeat(point - digits.len()))
+        })
+    }
+
     /// Writes bytes that compare as the numbers do, none of which begin with another number's.
     pub(crate) fn write_sortable(&self, out: &mut Vec<u8>) {
         if self.digits.is_empty() {

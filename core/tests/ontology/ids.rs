@@ -4,7 +4,8 @@ use serde_json::json;
 use spice_core::{error::ErrorCode, id::CommandId, ontology::Class};
 
 use crate::support::{
-    PRODUCT, broken, broken_once, class, class_of, command, create, created, data, id, patched,
+    PRODUCT, broken, broken_once, class, class_of, command, create, created, data, id, json as raw,
+    name, patched,
 };
 
 #[test]
@@ -173,7 +174,7 @@ fn the_types_of_keys_are_known_and_others_are_refused_with_the_class() {
         ("string", &[r#""a""#][..]),
         ("text", &[r#""a""#]),
         ("integer", &["-12345678901234567890", "0"]),
-        ("decimal", &["12.30", "1e2", "-0.5"]),
+        ("decimal", &["12.3", "100", "-0.5"]),
         ("boolean", &["true", "false"]),
         ("date", &[r#""2026-01-31""#]),
         ("dateTime", &[r#""2026-01-31T12:00:00.5+09:00""#]),
@@ -215,6 +216,61 @@ fn the_types_of_keys_are_known_and_others_are_refused_with_the_class() {
     }
     let refusal = keyed("money").unwrap_err();
     assert!(refusal.message.contains("email"), "{refusal}");
+}
+
+#[test]
+fn equal_decimals_make_one_id() {
+    let key = class_of(&json!({"type": "decimal", "primaryKey": true})).unwrap();
+    for (written, expected) in [
+        ("1.5", "1.5"),
+        ("1.50", "1.5"),
+        ("15e-1", "1.5"),
+        ("-0.0", "0"),
+        ("1e2", "100"),
+        ("120", "120"),
+        ("0.00120", "0.0012"),
+        ("-12.30E1", "-123"),
+    ] {
+        let made = created(&key, &format!(r#"{{"value":{written}}}"#));
+        assert_eq!(made.id.as_str(), expected, "{written}");
+        let kept = &made.properties[&name("value")];
+        assert_eq!(kept.as_str(), written, "the value is kept as written");
+    }
+    let made = created(&key, r#"{"value":1.5}"#);
+    assert!(patched(&key, &made, r#"{"value":1.50}"#).is_ok());
+    let (_, rule) = broken_once(patched(&key, &made, r#"{"value":1.51}"#));
+    assert_eq!(rule, "primary_key");
+    let (field, rule) = broken_once(create(&key, r#"{"value":1e300}"#));
+    assert_eq!((&*field, &*rule), ("value", "primary_key"), "too long");
+}
+
+#[test]
+fn a_stored_id_that_an_earlier_version_joined_stays() {
+    let pair = class(
+        r#"{"id":"E","label":"E","properties":[{"name":"a","type":"string","primaryKey":true},
+            {"name":"b","type":"string","primaryKey":true}]}"#,
+    );
+    let checked = |given: &str, text: &str| pair.checked(&id(given), raw(text).read().unwrap());
+    for (given, text) in [
+        ("x:", r#"{"a":"x","b":""}"#),
+        (":x", r#"{"a":"","b":"x"}"#),
+        ("x:y", r#"{"a":"x","b":"y"}"#),
+    ] {
+        assert_eq!(checked(given, text).unwrap().id, id(given));
+    }
+    for (given, text) in [
+        ("x:y", r#"{"a":"x","b":""}"#),
+        ("x", r#"{"a":"x","b":""}"#),
+        ("x:y", r#"{"a":"x","b":"z"}"#),
+    ] {
+        assert_eq!(
+            checked(given, text).unwrap_err()[0].rule,
+            "primary_key",
+            "{given}"
+        );
+    }
+    let new = broken_once(create(&pair, r#"{"a":"x","b":""}"#));
+    assert_eq!(new, ("b".into(), "primary_key".into()), "no new one");
 }
 
 #[test]

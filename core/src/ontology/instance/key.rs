@@ -7,7 +7,8 @@ use crate::{
     id::{CommandId, escape},
     json::{Json, Properties, hex},
     name::{InstanceId, PropertyName},
-    ontology::types,
+    ontology::{Property, PropertyType, types},
+    query::decimal::Decimal,
     unicode::nfc,
 };
 
@@ -24,7 +25,7 @@ pub(super) fn primary_key(
     for (index, property) in keys.iter().enumerate() {
         let fit = property.property_type.is_key();
         let value = properties.get(&property.name).filter(|_| fit)?;
-        let part = read_part(property.name.as_str(), value, found);
+        let part = read_part(property, value, found);
         // The last part is written as it is: it begins after as many `:` as there are other parts.
         let written = part.as_ref().map(|part| {
             if index == last {
@@ -45,13 +46,22 @@ pub(super) fn primary_key(
 }
 
 /// A part of a primary key, which alone must be fit for an id.
-fn read_part(name: &str, value: &Json, found: &mut Found) -> Option<InstanceId> {
-    let part = key_text(value).and_then(|text| text.parse().ok());
+fn read_part(property: &Property, value: &Json, found: &mut Found) -> Option<InstanceId> {
+    let name = property.name.as_str();
+    let part = part_text(property, value).and_then(|text| text.parse().ok());
     // What is of the wrong type is a finding already.
     if part.is_none() && !found.0.iter().any(|known| known.field == name) {
         found.refuse(name, "primary_key", Some(value), &not_an_id());
     }
     part
+}
+
+/// The text of a part of a primary key. Equal decimals have one text, however they are written.
+fn part_text(property: &Property, value: &Json) -> Option<String> {
+    match property.property_type {
+        PropertyType::Decimal => Decimal::parse(value.as_str())?.plain(),
+        _ => key_text(value),
+    }
 }
 
 fn not_an_id() -> String {
@@ -116,6 +126,20 @@ pub(in crate::ontology) fn keyed_id(class: &Class, properties: &Properties) -> O
     primary_key(class, properties, &mut Found::default())
 }
 
+/// Whether an earlier version made the id of a stored state from its key: it joined the parts as they
+/// are, and allowed empty ones.
+pub(super) fn is_joined(class: &Class, id: &InstanceId, properties: &Properties) -> bool {
+    let parts = class.primary_key().map(|property| {
+        let fit = property.property_type.is_key();
+        properties
+            .get(&property.name)
+            .filter(|_| fit)
+            .and_then(key_text)
+    });
+    let parts: Option<Vec<String>> = parts.collect();
+    parts.is_some_and(|parts| parts.len() > 1 && parts.join(":") == id.as_str())
+}
+
 /// Refuses a patch that would give the instance another id.
 pub(super) fn refuse_key_change(
     class: &Class,
@@ -129,7 +153,7 @@ pub(super) fn refuse_key_change(
     else {
         return;
     };
-    let part = |value: &Json| key_text(value).map(|text| nfc(&text).into_owned());
+    let part = |value: &Json| part_text(property, value).map(|text| nfc(&text).into_owned());
     let was = current.get(&sent.name).and_then(part);
     let is = Some(sent.value)
         .filter(|value| !value.is_null())
