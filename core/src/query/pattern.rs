@@ -129,8 +129,11 @@ impl FromStr for Pattern {
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
             }
-            if special != Part::Any || parts.last() != Some(&Part::Any) {
-                parts.push(special);
+            // In a row of both signs their order means nothing, and `%` last is found at once.
+            match parts.last() {
+                Some(Part::Any) if special == Part::Any => {}
+                Some(Part::Any) => parts.insert(parts.len() - 1, special),
+                _ => parts.push(special),
             }
         }
         if !literal.is_empty() {

@@ -189,6 +189,8 @@ fn pattern(key: &str, kind: PropertyType, value: &Json) -> Result<Operator, Refu
             format!("{key} is of type {kind}, which like does not search"),
         ));
     }
+    // A pattern is far shorter than the texts that it finds.
+    check_limits(key, value, false)?;
     let text = value
         .as_string()
         .ok_or_else(|| invalid(key, format!("like on {key} must be a text")))?;
@@ -205,12 +207,7 @@ fn pattern(key: &str, kind: PropertyType, value: &Json) -> Result<Operator, Refu
 /// A value to compare with, which must be of the property's type.
 fn operand(key: &str, kind: PropertyType, value: &Json) -> Result<Json, Refusal> {
     let large = matches!(kind, PropertyType::Text | PropertyType::Json);
-    if let Err((rule, sentence)) = limits::check(value, large) {
-        let message = format!("the value of the filter on {key} {sentence}");
-        return Err(invalid(key, message)
-            .with("rule", rule)
-            .with("value", value.to_shown()));
-    }
+    check_limits(key, value, large)?;
     let fits = match kind {
         _ if value.is_null() => false,
         PropertyType::Integer => PropertyType::Number.accepts(value),
@@ -237,6 +234,15 @@ fn operand(key: &str, kind: PropertyType, value: &Json) -> Result<Json, Refusal>
         kind.expectation()
     );
     Err(invalid(key, message).with_written("value", value.clone()))
+}
+
+fn check_limits(key: &str, value: &Json, large: bool) -> Result<(), Refusal> {
+    limits::check(value, large).map_err(|(rule, sentence)| {
+        let message = format!("the value of the filter on {key} {sentence}");
+        invalid(key, message)
+            .with("rule", rule)
+            .with("value", value.to_shown())
+    })
 }
 
 fn is_ordered(kind: PropertyType) -> bool {

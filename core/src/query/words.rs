@@ -27,7 +27,8 @@ impl Sought {
     /// `*` at the end of what stands between blanks opens the word before it.
     pub fn all(query: &str) -> Vec<Self> {
         let mut all = Vec::new();
-        for part in query.split_whitespace() {
+        let is_blank = |it: char| it.is_whitespace() || it == '\u{200b}';
+        for part in query.split(is_blank) {
             let before = all.len();
             each_run(part, &mut |run| Self::add(run, &mut all));
             if let Some(last) = all[before..].last_mut() {
@@ -182,11 +183,12 @@ fn pairs(text: &str) -> impl Iterator<Item = &str> {
         .map(|((start, _), end)| &text[start..end])
 }
 
-/// Characters that are not seen and part no words: soft hyphens, joiners, variation selectors.
+/// Characters that are not seen and part no words: soft hyphens, joiners, variation selectors. The
+/// blank without width (U+200B) is none of them: it parts the words of Thai and Khmer.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
+        '\u{ad}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
     )
 }
@@ -256,11 +258,17 @@ mod tests {
             ("e\u{301}te\u{301}", "ÉTÉ"),
             ("हिन्दी", "हिन्दी"),
             ("co\u{ad}operate", "cooperate"),
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("สวัสดี\u{200b}ชาวโลก", "ชาวโลก"),
+            ("สวัสดี\u{200b}ชาวโลก", "สวัส*\u{200b}ชาวโลก"),
+            ("សួស្តី\u{200b}ពិភពលោក", "សួស្តី"),
         ] {
             assert!(are_in(&Sought::all(query), &json(text)), "{text} {query}");
         }
         assert!(!are_in(&Sought::all("ılgın"), &json("ILGIN")));
         assert!(!are_in(&Sought::all("a\u{301}"), &json("a")));
+        let joined = Sought::all("สวัสดีชาวโลก");
+        assert!(!are_in(&joined, &json("สวัสดี\u{200b}ชาวโลก")));
     }
 
     fn json(text: &str) -> String {

@@ -310,6 +310,14 @@ fn a_pattern_that_means_nothing_is_refused() {
 }
 
 #[test]
+fn a_pattern_is_as_long_as_a_text_at_most() {
+    let of = |length| read(json!({"code": {"like": format!("%{}", "_".repeat(length))}}));
+    assert!(of(4_999).is_ok());
+    let refusal = of(5_000).unwrap_err();
+    assert!(refusal.message.contains("code"), "{refusal}");
+}
+
+#[test]
 fn a_pattern_is_matched_in_time_that_does_not_explode() {
     for (pattern, text, expected) in [
         ("", "", true),
@@ -343,6 +351,14 @@ fn a_pattern_is_matched_in_time_that_does_not_explode() {
         assert_eq!(like(pattern, text), expected, "{pattern} {text}");
     }
     assert!(!like(&"%a".repeat(200), &"b".repeat(5_000)));
+    for (signs, shortest) in [("%_", 1), ("_%_", 2), ("%__%_%", 3)] {
+        let text = "b".repeat(shortest);
+        assert!(like(signs, &text) && !like(signs, &text[1..]), "{signs}");
+    }
+    assert!(!like(
+        &format!("%{}x", "_".repeat(4_000)),
+        &"b".repeat(500_000)
+    ));
     assert!(!like(&format!("{}b", "%a".repeat(50)), &"a".repeat(5_000)));
 }
 
