@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode
 
 use anyhow::Context;
 use clap::Args;
-use spice_client::{GraphAnswer, GraphQuery};
+use serde_json::value::RawValue;
+use spice_client::{GraphAnswer, GraphQuery, Hop};
 
 use crate::{
     classes,
@@ -25,7 +26,7 @@ Examples:
   spice query -f query.json -d flights -b what-if/denver-closed -o json
 
 A hop is PREDICATE:CLASS along a reference, ^PREDICATE:CLASS against it. A condition is on the
-start class, or, as CLASS.CONDITION, on the class of a hop.")]
+start nodes, or, as CLASS.CONDITION, on the nodes that the hops to this class lead to.")]
 pub(crate) struct Options {
     /// The class of the start nodes.
     #[arg(required_unless_present = "file")]
@@ -95,38 +96,60 @@ fn from_file(file: &std::path::Path) -> anyhow::Result<GraphQuery> {
 async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<GraphQuery> {
     let start = options.class.clone().unwrap_or_default();
     let mut hops = hop::parse_all(&options.hop)?;
-    let mut by_class: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for text in &options.conditions {
-        let of_hop = hops
-            .iter()
-            .map(|hop| &hop.target_class)
-            .find_map(|class| Some((class, text.strip_prefix(class)?.strip_prefix('.')?)));
-        let (class, condition) = match of_hop {
-            Some((class, rest)) => (class.clone(), rest),
-            None => (start.clone(), text.as_str()),
-        };
-        by_class
-            .entry(class)
-            .or_default()
-            .push(condition.to_owned());
-    }
-    let mut filters = BTreeMap::new();
-    let read = session.read(options.as_of.as_deref());
-    for (class, texts) in by_class {
-        let (definition, _) = classes::find(session, &class, &read).await?;
-        if let Some(filter) = conditions(&texts, Some(&definition))? {
-            filters.insert(class, filter);
+    let apart = Apart::of(&options.conditions, &hops);
+    let filters = filter(session, options, &start, &apart.start).await?;
+    for (class, texts) in &apart.hops {
+        let filters = filter(session, options, class, texts).await?;
+        for hop in hops.iter_mut().filter(|hop| hop.target_class == *class) {
+            hop.target_filters.clone_from(&filters);
         }
     }
-    for hop in &mut hops {
-        hop.target_filters = filters.get(&hop.target_class).cloned();
-    }
     Ok(GraphQuery {
-        filters: filters.remove(&start),
+        filters,
         start_class: start,
         hops,
         ..GraphQuery::default()
     })
+}
+
+async fn filter(
+    session: &Session,
+    options: &Options,
+    class: &str,
+    texts: &[String],
+) -> anyhow::Result<Option<Box<RawValue>>> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let read = session.read(options.as_of.as_deref());
+    let (class, schema) = classes::find(session, class, &read).await?;
+    conditions(texts, &schema, Some(&class))
+}
+
+/// Conditions on the start class, and those on the class of a hop. They are apart where both are
+/// the same class, too.
+#[derive(Debug, Default, PartialEq)]
+struct Apart {
+    start: Vec<String>,
+    hops: BTreeMap<String, Vec<String>>,
+}
+
+impl Apart {
+    fn of(conditions: &[String], hops: &[Hop]) -> Self {
+        let mut apart = Self::default();
+        for text in conditions {
+            let of_hop = hops
+                .iter()
+                .map(|hop| &hop.target_class)
+                .find_map(|class| Some((class, text.strip_prefix(class)?.strip_prefix('.')?)));
+            let (list, condition) = match of_hop {
+                Some((class, rest)) => (apart.hops.entry(class.clone()).or_default(), rest),
+                None => (&mut apart.start, text.as_str()),
+            };
+            list.push(condition.to_owned());
+        }
+        apart
+    }
 }
 
 fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {
@@ -166,4 +189,26 @@ fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {
         output::note(format!("there are more; --offset {next}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_on_the_start_are_apart_from_those_on_hops() {
+        let hops = hop::parse_all(&["up:Thing".into(), "in:State".into()]).unwrap();
+        let texts = [
+            "code=h1",
+            "Thing.code=h2",
+            "State.a?",
+            "size>1",
+            "Other.a=1",
+        ];
+        let apart = Apart::of(&texts.map(str::to_owned), &hops);
+        assert_eq!(apart.start, ["code=h1", "size>1", "Other.a=1"]);
+        assert_eq!(apart.hops["Thing"], ["code=h2"]);
+        assert_eq!(apart.hops["State"], ["a?"]);
+        assert_eq!(apart.hops.len(), 2);
+    }
 }
