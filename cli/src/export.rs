@@ -96,7 +96,7 @@ async fn export(
     };
     let mut sink = open(session, options, Walk::new(ids))?;
     let select = Select {
-        filter: conditions(&options.filter, class.as_deref())?,
+        filter: conditions(&options.filter, &schema, class.as_deref())?,
         limit: Some(PAGE),
         ..Select::default()
     };

@@ -45,7 +45,7 @@ pub(crate) struct Selection {
     #[arg(short, long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
     /// A condition, e.g. `price>=10`, `name~Ab%` (like; `\%`, `\_` and `\\` are %, _ and \),
-    /// `state=in(CO,UT)`, `note?` (has one), or JSON as the api takes it; several: all hold.
+    /// `state!=CO`, `state=in(CO,UT)`, `note?` (has one), or JSON as the api takes it; several: all hold.
     #[arg(long, value_name = "CONDITION")]
     pub(crate) filter: Vec<String>,
     /// Words in any text, letter case aside; `word*` is a prefix.

@@ -8,14 +8,15 @@ use serde_json::{Value, value::RawValue};
 use spice_core::{
     json::Json,
     name::PropertyName,
-    ontology::{Class, PropertyType},
+    ontology::{Class, Schema},
     query::Conditions,
 };
 
-use crate::failure::usage;
+use crate::{classes, failure::usage, import::Kind};
 
 /// The signs, each before those that it begins with, and what the api calls them.
-const SIGNS: [(&str, &str); 6] = [
+const SIGNS: [(&str, &str); 7] = [
+    ("!=", "ne"),
     (">=", "gte"),
     ("<=", "lte"),
     (">", "gt"),
@@ -63,12 +64,42 @@ impl Serialize for Condition {
 
 type Filter = IndexMap<String, Condition>;
 
+/// Names of the id itself, which is a text.
+const IDS: [&str; 2] = ["_id", "instance_id"];
+
+/// How the operands of the properties of a class are written.
+struct Operands<'a> {
+    class: &'a Class,
+    kinds: IndexMap<PropertyName, Kind>,
+}
+
+impl<'a> Operands<'a> {
+    fn new(schema: &Schema, class: &'a Class) -> serde_json::Result<Self> {
+        let members = classes::members(schema, class)?;
+        let kind = |name: &PropertyName| {
+            let declared = members.get(name).map(|member| &member.fields);
+            (name.clone(), Kind::of(class, name, declared))
+        };
+        Ok(Self {
+            kinds: class.names().map(kind).collect(),
+            class,
+        })
+    }
+
+    fn kind(&self, property: &str) -> Option<&Kind> {
+        self.kinds.get(self.class.resolve(property)?)
+    }
+}
+
 /// One filter of all conditions, as the api takes it; values are of the type that the class has
 /// for their property, and keep their digits.
 pub(crate) fn conditions(
     texts: &[String],
+    schema: &Schema,
     class: Option<&Class>,
 ) -> anyhow::Result<Option<Box<RawValue>>> {
+    let operands = class.map(|class| Operands::new(schema, class));
+    let operands = operands.transpose()?;
     let mut filter = Filter::new();
     for text in texts {
         if text.trim_start().starts_with('{') {
@@ -79,7 +110,7 @@ pub(crate) fn conditions(
                 add(&mut filter, name(class, property), condition)?;
             }
         } else {
-            let (property, condition) = parse(text, class)?;
+            let (property, condition) = parse(text, operands.as_ref())?;
             add(&mut filter, name(class, property), condition)?;
         }
     }
@@ -116,7 +147,10 @@ fn add(filter: &mut Filter, property: &str, condition: Condition) -> anyhow::Res
     Ok(())
 }
 
-fn parse<'a>(text: &'a str, class: Option<&Class>) -> anyhow::Result<(&'a str, Condition)> {
+fn parse<'a>(
+    text: &'a str,
+    operands: Option<&Operands<'_>>,
+) -> anyhow::Result<(&'a str, Condition)> {
     if let Some(property) = text.trim().strip_suffix('?')
         && !property.contains(['=', '<', '>', '~'])
     {
@@ -126,60 +160,67 @@ fn parse<'a>(text: &'a str, class: Option<&Class>) -> anyhow::Result<(&'a str, C
             None => (property, exists(true)),
         });
     }
-    let at = text.find(['>', '<', '~', '=']);
-    let found = at.and_then(|at| {
-        let rest = &text[at..];
-        let (sign, name) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign))?;
-        Some((text[..at].trim(), *name, rest[sign.len()..].trim()))
-    });
-    let Some((property, sign, written)) = found.filter(|(property, ..)| !property.is_empty())
-    else {
+    let Some((property, sign, written)) = split(text) else {
         return Err(usage(format!(
-            "{text:?} is no condition; write e.g. price>=10, name=Desk, name~De%, state=in(CO,UT) or note?"
+            "{text:?} is no condition; write e.g. price>=10, name=Desk, name!=Desk, name~De%, state=in(CO,UT) or note?"
         )));
     };
-    let kind = class.and_then(|class| type_of(class, property));
-    let typed = |text: &str| value(text, kind);
-    if sign == "=" {
-        let list = written
-            .strip_prefix("in(")
-            .and_then(|rest| rest.strip_suffix(')'));
-        return Ok(match list {
-            Some(list) => {
-                let values: Vec<Json> = list.split(',').map(|it| typed(it.trim())).collect();
-                (property, Condition::of("in", Json::of(&values)?))
-            }
-            None => (property, Condition::Equals(typed(written))),
-        });
-    }
-    let operand = match sign {
-        "like" => Value::from(written).into(),
-        _ => typed(written),
+    let kind = operands.and_then(|operands| operands.kind(property));
+    let typed = |text: &str| match kind {
+        None if IDS.contains(&property) => value(text, Some(&Kind::Text)),
+        kind => value(text, kind),
     };
-    Ok((property, Condition::of(sign, operand)))
+    let list = written
+        .strip_prefix("in(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    let condition = match (sign, list) {
+        ("=" | "ne", Some(list)) => {
+            let values: Vec<Json> = list.split(',').map(|it| typed(it.trim())).collect();
+            let name = if sign == "=" { "in" } else { "not_in" };
+            Condition::of(name, Json::of(&values)?)
+        }
+        ("=", None) => Condition::Equals(typed(written)),
+        ("like", _) => Condition::of(sign, Value::from(written).into()),
+        _ => Condition::of(sign, typed(written)),
+    };
+    Ok((property, condition))
 }
 
-/// The type of a property, as its class or one of its parents declares it.
-fn type_of(class: &Class, property: &str) -> Option<PropertyType> {
-    class.property_type(class.resolve(property)?)
+/// The property, what the api calls the sign, and what follows it.
+fn split(text: &str) -> Option<(&str, &'static str, &str)> {
+    let at = text.find(['>', '<', '~', '='])?;
+    let at = match text[..at].strip_suffix('!') {
+        Some(property) if text[at..].starts_with('=') => property.len(),
+        _ => at,
+    };
+    let (property, rest) = text.split_at(at);
+    let (sign, name) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign))?;
+    let property = property.trim();
+    (!property.is_empty()).then(|| (property, *name, rest[sign.len()..].trim()))
 }
 
-/// A text is a text where the class says so; else it is what it looks like.
-fn value(text: &str, kind: Option<PropertyType>) -> Json {
-    let is_other = matches!(
-        kind,
-        None | Some(
-            PropertyType::Integer
-                | PropertyType::Decimal
-                | PropertyType::Number
-                | PropertyType::Boolean
-                | PropertyType::Money
-                | PropertyType::Json
-                | PropertyType::Object
-                | PropertyType::Array
-        )
-    );
-    let written = (is_other || text.starts_with('"')).then(|| Json::parse(text));
+/// A text is a text where the class says so, a member where it lists them; else it is what it looks
+/// like. A text in quotes is one everywhere.
+fn value(text: &str, kind: Option<&Kind>) -> Json {
+    let is_json = match kind {
+        Some(Kind::Members(members)) if !text.starts_with('"') => {
+            let member = Kind::member(members, text);
+            return member.map_or_else(|| Value::from(text).into(), Clone::clone);
+        }
+        // A filter on a list asks for one of its items, or for the whole list.
+        Some(Kind::List(items)) if !text.starts_with('[') => return value(text, Some(items)),
+        Some(
+            Kind::Text
+            | Kind::Word
+            | Kind::Date
+            | Kind::DateTime
+            | Kind::File
+            | Kind::Link(_)
+            | Kind::Members(_),
+        ) => text.starts_with('"'),
+        _ => true,
+    };
+    let written = is_json.then(|| Json::parse(text));
     match written {
         Some(Ok(value)) => value,
         _ => Value::from(text).into(),
@@ -193,15 +234,35 @@ mod tests {
 
     use super::*;
 
+    fn schema(definition: &Json) -> (Schema, std::sync::Arc<Class>) {
+        let class = std::sync::Arc::new(Class::create(definition).unwrap());
+        let mut schema = Schema::default();
+        schema.put(class.clone());
+        (schema, class)
+    }
+
+    #[test]
+    fn an_id_is_a_text_without_a_class_too() {
+        for (text, expected) in [("_id=5", r#"{"_id":"5"}"#), ("other=5", r#"{"other":5}"#)] {
+            let filter = conditions(&[text.into()], &Schema::default(), None);
+            assert_eq!(filter.unwrap().unwrap().get(), expected);
+        }
+    }
+
     #[test]
     fn conditions_are_read_by_the_types_of_the_class() {
         let class = json!({"id": "Thing", "label": "Thing", "properties": [
             {"name": "zip", "type": "string", "label": {"en": "Postcode", "ko": "우편번호"}},
-            {"name": "price", "type": "xsd:integer"}]});
-        let class = Class::create(&class.into()).unwrap();
+            {"name": "price", "type": "xsd:integer"},
+            {"name": "level", "type": "enum", "constraints": {"enum": [5, 1.50, true, "x", "7"]}},
+            {"name": "levels", "type": "array", "items": {"type": "enum", "constraints": {"enum": [5, "x"]}}},
+            {"name": "tags", "type": "array", "items": "string"},
+            {"name": "sizes", "type": "array", "items": "integer"},
+            {"name": "place", "type": "coordinate"}]});
+        let (schema, class) = schema(&class.into());
         let read = |texts: &[&str]| {
             let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-            conditions(&texts, Some(&class))
+            conditions(&texts, &schema, Some(&class))
                 .map(|filter| serde_json::from_str::<Value>(filter.unwrap().get()).unwrap())
         };
         for (text, expected) in [
@@ -219,6 +280,35 @@ mod tests {
             ("price?", json!({"price": {"exists": true}})),
             ("!price?", json!({"price": {"exists": false}})),
             (r#"{"a": {"gt": 1}}"#, json!({"a": {"gt": 1}})),
+            ("price!=5", json!({"price": {"ne": 5}})),
+            ("zip != 5", json!({"zip": {"ne": "5"}})),
+            ("zip!=in(1,2)", json!({"zip": {"not_in": ["1", "2"]}})),
+            ("zip=!5", json!({"zip": "!5"})),
+            ("level=5", json!({"level": 5})),
+            ("level!=5", json!({"level": {"ne": 5}})),
+            ("level>=5", json!({"level": {"gte": 5}})),
+            (
+                "level=in(5, 7, true, x)",
+                json!({"level": {"in": [5, "7", true, "x"]}}),
+            ),
+            (r#"level="5""#, json!({"level": "5"})),
+            ("level=7", json!({"level": "7"})),
+            ("level=unknown", json!({"level": "unknown"})),
+            ("levels=5", json!({"levels": 5})),
+            ("tags=5", json!({"tags": "5"})),
+            (r#"tags=["5"]"#, json!({"tags": ["5"]})),
+            ("sizes=5", json!({"sizes": 5})),
+            (
+                r#"place={"lat":1,"lon":2}"#,
+                json!({"place": {"lat": 1, "lon": 2}}),
+            ),
+            ("_id=5", json!({"_id": "5"})),
+            ("instance_id=5", json!({"instance_id": "5"})),
+            (
+                "instance_id!=in(5,true)",
+                json!({"instance_id": {"not_in": ["5", "true"]}}),
+            ),
+            ("_id>5", json!({"_id": {"gt": "5"}})),
         ] {
             assert_eq!(read(&[text]).unwrap(), expected, "{text}");
         }
@@ -226,15 +316,22 @@ mod tests {
             read(&["price>=1", "price<9"]).unwrap(),
             json!({"price": {"gte": 1, "lt": 9}})
         );
-        for wrong in [&["price"][..], &["=3"], &["{"], &["price=1", "price=2"]] {
+        for wrong in [
+            &["price"][..],
+            &["=3"],
+            &["!=3"],
+            &["{"],
+            &["price=1", "price=2"],
+        ] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }
+
     #[test]
     fn numbers_keep_their_digits() {
         let class = r#"{"id": "Thing", "label": "Thing", "properties": [
             {"name": "n", "type": "integer"}, {"name": "m", "type": "money"}]}"#;
-        let class = Class::create(&Json::parse(class).unwrap()).unwrap();
+        let (schema, class) = schema(&Json::parse(class).unwrap());
         let long = "12345678901234567890123";
         for (text, expected) in [
             (format!("n={long}"), format!(r#"{{"n":{long}}}"#)),
@@ -255,12 +352,12 @@ mod tests {
                 format!(r#"{{"m":{{"amount":{long},"currency":"KRW"}}}}"#),
             ),
         ] {
-            let filter = conditions(&[text], Some(&class)).unwrap().unwrap();
+            let filter = conditions(&[text], &schema, Some(&class)).unwrap().unwrap();
             assert_eq!(filter.get(), expected);
         }
         for twice in [r#"{"n": 1, "n": 2}"#, r#"{"n": {"gt": 1, "gt": 2}}"#] {
             assert!(
-                conditions(&[twice.into()], Some(&class)).is_err(),
+                conditions(&[twice.into()], &schema, Some(&class)).is_err(),
                 "{twice}"
             );
         }

@@ -43,8 +43,20 @@ pub(super) async fn get(
         let (class, _) = classes::find(session, &found.class_id, &read).await?;
         return show(&[found], &class);
     }
-    let (class, _) = classes::find(session, class, &read).await?;
-    let (instances, total) = list(session, &class, selection, &read).await?;
+    let (class, schema) = classes::find(session, class, &read).await?;
+    let filter = conditions(&selection.filter, &schema, Some(&class))?;
+    let select = Select {
+        filter,
+        search: selection.search.clone(),
+        order_by: selection.order_by.as_deref().map(|it| order(&class, it)),
+        ..Select::default()
+    };
+    let wanted = if selection.all {
+        usize::MAX
+    } else {
+        selection.limit
+    };
+    let (instances, total) = list(session, &class, select, wanted, &read).await?;
     if session.is_table() {
         show(&instances, &class)?;
     } else {
@@ -59,25 +71,18 @@ pub(super) async fn get(
     Ok(())
 }
 
-/// The instances that were asked for, and how many there are.
+/// The instances that were asked for, as many as are wanted, and how many there are.
 async fn list(
     session: &Session,
     class: &Class,
-    selection: &Selection,
+    select: Select,
+    wanted: usize,
     read: &Read,
 ) -> anyhow::Result<(Vec<Instance>, u64)> {
     let database = session.database()?;
-    let wanted = if selection.all {
-        usize::MAX
-    } else {
-        selection.limit
-    };
     let select = Select {
-        filter: conditions(&selection.filter, Some(class))?,
-        search: selection.search.clone(),
-        order_by: selection.order_by.as_deref().map(|it| order(class, it)),
         limit: Some(wanted.clamp(1, PAGE)),
-        ..Select::default()
+        ..select
     };
     let client = &session.client;
     let mut pages =

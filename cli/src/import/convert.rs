@@ -141,6 +141,14 @@ impl Kind {
         }
     }
 
+    /// The member of an enum that a text stands for.
+    pub(crate) fn member<'a>(members: &'a [Json], word: &str) -> Option<&'a Json> {
+        // The text itself comes first, so that "5" beside 5 can be written.
+        let is_text = |member: &&Json| member.as_string().is_some_and(|text| text == word);
+        let by_text = members.iter().find(is_text);
+        by_text.or_else(|| members.iter().find(|member| member.as_str() == word))
+    }
+
     /// The same, with words for booleans that a user names.
     pub(super) fn with_words(self, words: &Words) -> Self {
         match self {
@@ -246,14 +254,7 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
 }
 
 fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {
-    let is_meant = |member: &&Json| {
-        member.as_str() == word || member.as_string().is_some_and(|text| text == word)
-    };
-    // The text itself comes first, so that "5" beside 5 can be written.
-    let by_text = members
-        .iter()
-        .find(|member| member.as_string().is_some_and(|text| text == word));
-    match by_text.or_else(|| members.iter().find(is_meant)) {
+    match Kind::member(members, word) {
         Some(member) => out.extend_from_slice(member.as_str().as_bytes()),
         None => write_string(word, out),
     }
