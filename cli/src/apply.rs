@@ -5,13 +5,14 @@ mod once;
 mod rehearsal;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use notify::{RecursiveMode, Watcher};
 use spice_operator::{
-    ApiClient, Applied, Reading, Source, apply_documents,
+    ApiClient, Applied, ApplyReport, Reading, Source, apply_documents,
     declared::{self, SHOWN},
 };
 use tokio::sync::mpsc;
@@ -65,8 +66,9 @@ pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: Cancellati
         }
     };
     let mut was_whole = false;
+    let mut told = Told::default();
     while !ending.is_cancelled() {
-        let whole = apply_once(&server, &paths).await;
+        let whole = apply_once(&server, &paths, &mut told).await;
         if whole && !was_whole {
             tracing::info!("everything declared is in force");
         }
@@ -106,25 +108,55 @@ fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Wa
     Ok(watcher)
 }
 
+/// What passes have said, so that a file that stays broken is told of once.
+#[derive(Default)]
+struct Told {
+    before: BTreeSet<String>,
+    now: BTreeSet<String>,
+}
+
+impl Told {
+    /// Begins a pass.
+    fn begin(&mut self) {
+        self.before = std::mem::take(&mut self.now);
+    }
+
+    /// Whether the pass before did not say this.
+    fn is_new(&mut self, said: String) -> bool {
+        let is_new = !self.before.contains(&said);
+        self.now.insert(said);
+        is_new
+    }
+}
+
 /// One pass; whether everything is as declared now.
-async fn apply_once(server: &str, paths: &[PathBuf]) -> bool {
+async fn apply_once(server: &str, paths: &[PathBuf], told: &mut Told) -> bool {
+    told.begin();
     let sources: Vec<Source> = paths.iter().cloned().map(Source::Path).collect();
     let documents = match declared::read(&sources) {
         Ok(reading) => {
             for skipped in &reading.skipped {
-                tracing::info!("{skipped}");
+                if told.is_new(skipped.clone()) {
+                    tracing::info!("{skipped}");
+                }
             }
             reading.declared
         }
         Err(error) => {
+            let mut is_new = false;
             for flaw in error.flaws.iter().take(SHOWN) {
-                tracing::error!(place = %flaw.place, problem = %flaw.problem, "not declared rightly");
+                if told.is_new(flaw.to_string()) {
+                    is_new = true;
+                    tracing::error!(place = %flaw.place, problem = %flaw.problem, "not declared rightly");
+                }
             }
             let problems = error.flaws.len();
-            tracing::error!(
-                problems,
-                "nothing is applied; what was applied before stays"
-            );
+            if told.is_new(format!("{problems} problems")) || is_new {
+                tracing::error!(
+                    problems,
+                    "nothing is applied; what was applied before stays"
+                );
+            }
             return false;
         }
     };
@@ -136,16 +168,47 @@ async fn apply_once(server: &str, paths: &[PathBuf]) -> bool {
         }
     };
     let report = apply_documents(&client, documents).await;
+    log(&report, told);
+    report.is_complete()
+}
+
+fn log(report: &ApplyReport, told: &mut Told) {
     for entry in &report.entries {
         let resource = format!("{}/{}", entry.kind, entry.name);
         match &entry.applied {
             Applied::Unchanged | Applied::Suspended => {}
             Applied::Changed(verb) => tracing::info!(%resource, verb = verb.as_str(), "applied"),
-            Applied::Waiting(reason) => tracing::info!(%resource, %reason, "waits"),
+            Applied::Waiting(reason) => {
+                if told.is_new(format!("{resource} {reason}")) {
+                    tracing::info!(%resource, %reason, "waits");
+                }
+            }
             Applied::Failed { reason, message } => {
-                tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
+                if told.is_new(format!("{resource} {} {message}", entry.source)) {
+                    tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
+                }
             }
         }
     }
-    report.is_complete()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Told;
+
+    #[test]
+    fn what_stays_wrong_is_said_once() {
+        let mut told = Told::default();
+        let mut pass = |said: &[&str]| -> Vec<bool> {
+            told.begin();
+            said.iter()
+                .map(|it| told.is_new((*it).to_owned()))
+                .collect()
+        };
+        assert_eq!(pass(&["a", "b"]), [true, true]);
+        assert_eq!(pass(&["a", "c"]), [false, true]);
+        assert_eq!(pass(&["a"]), [false]);
+        assert_eq!(pass(&[]), [false; 0]);
+        assert_eq!(pass(&["a"]), [true], "it was mended in between");
+    }
 }

@@ -150,7 +150,8 @@ async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) 
     let mut resource = declared.clone();
     let deadline = Instant::now() + PATIENCE;
     let mut verb = None;
-    for attempt in 0.. {
+    let mut attempt = 0_u32;
+    loop {
         let outcome = reconcile(api, &resource, &around, NO_TIME).await;
         verb = verb.or(outcome.sent);
         resource.set_status(outcome.status.clone());
@@ -165,8 +166,8 @@ async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) 
         }
         let pause = delay(outcome.next, attempt, PATIENCE, 0.5).min(Duration::from_secs(2));
         tokio::time::sleep(pause).await;
+        attempt = attempt.saturating_add(1);
     }
-    Applied::Waiting(String::new())
 }
 
 /// There is no object whose conditions a person would read.

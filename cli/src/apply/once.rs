@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
     files: Vec<PathBuf>,
     /// Only tell what would be done, decided as the real run would.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
     /// Wait for what other declarations need and is not there yet: 60 seconds, or as many as are
     /// named.
@@ -139,11 +139,10 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
         let resource = format!("{}/{}", entry.kind.to_lowercase(), entry.name);
         match message {
             None => output::line(format!("{resource} {outcome}{rehearsed}"))?,
-            Some(message) => output::line(format!(
-                "{resource} {outcome}: {} ({})",
-                output::clean(message),
-                entry.source
-            ))?,
+            Some(message) => {
+                let message = told(outcome, &output::clean(message));
+                output::line(format!("{resource} {message} ({})", entry.source))?;
+            }
         }
     }
     if report
@@ -154,6 +153,14 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
         output::note(summary(report));
     }
     Ok(())
+}
+
+/// The outcome and its reason; a reason that begins with the outcome says both.
+fn told(outcome: &str, message: &str) -> String {
+    match message.strip_prefix(outcome) {
+        Some(rest) if rest.starts_with(' ') => message.to_owned(),
+        _ => format!("{outcome}: {message}"),
+    }
 }
 
 /// How many came to what.
@@ -189,5 +196,46 @@ fn code(report: &ApplyReport) -> ExitCode {
         ExitCode::from(WAITS)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Options, told};
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        _options: Options,
+    }
+
+    #[test]
+    fn a_dry_run_does_not_wait() {
+        let parse = |flags: &[&str]| {
+            let line = ["apply", "-f", "x.yaml"].iter().chain(flags);
+            Line::try_parse_from(line)
+        };
+        for flags in [&["--dry-run"][..], &["--wait"], &["--wait", "5"]] {
+            assert!(parse(flags).is_ok(), "{flags:?}");
+        }
+        for flags in [&["--dry-run", "--wait"][..], &["--wait", "5", "--dry-run"]] {
+            let error = parse(flags).unwrap_err().to_string();
+            assert!(error.contains("--wait"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_said_once() {
+        assert_eq!(
+            told("waits", "waits for database a"),
+            "waits for database a"
+        );
+        assert_eq!(
+            told("waits", "nothing is known yet"),
+            "waits: nothing is known yet"
+        );
+        assert_eq!(told("refused", "forbidden: no"), "refused: forbidden: no");
     }
 }

@@ -59,7 +59,7 @@ async fn what_cannot_be_applied_is_told_by_its_place() {
     let waits = shell.feed("apply -f -", classes).await;
     assert_eq!(waits.code, 6, "{}{}", waits.out, waits.err);
     assert!(
-        waits.out.contains("ontology/client waits: "),
+        waits.out.contains("ontology/client waits for "),
         "{}",
         waits.out
     );

@@ -1,8 +1,10 @@
 //! Checks a declaration against the schema of its kind, as an API server does with strict
-//! validation: unknown fields at any level, types, what is required.
+//! validation: unknown fields at any level, types, what is required, lengths, members and patterns.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use regex::Regex;
 use serde_json::{Value, json};
 use spice_crds::{
     Exact, Fields,
@@ -132,15 +134,29 @@ fn check_text(text: &str, schema: &Value) -> Option<String> {
                 ))
             });
     }
-    let members = schema.get("enum").and_then(Value::as_array)?;
-    let members: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
-    if members.contains(&text) {
-        return None;
+    if let Some(members) = schema.get("enum").and_then(Value::as_array) {
+        let members: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
+        if !members.contains(&text) {
+            let members = members.join(", ");
+            return Some(format!("cannot be {text:?}; it is one of {members}"));
+        }
     }
-    Some(format!(
-        "cannot be {text:?}; it is one of {}",
-        members.join(", ")
-    ))
+    let written = |key: &str| schema.get(key).and_then(Value::as_str);
+    if let Some(pattern) = written("pattern") {
+        match Regex::new(pattern) {
+            Ok(known) if known.is_match(text) => {}
+            Ok(_) => return Some(format!("cannot be {text:?}; it has to match {pattern}")),
+            Err(error) => return Some(format!("has a pattern that cannot be read: {error}")),
+        }
+    }
+    let is_moment = written("format") == Some("date-time");
+    if is_moment && text.parse::<Timestamp>().is_err() {
+        let example = "2026-01-31T12:00:00Z";
+        return Some(format!(
+            "cannot be {text:?}; it is a time, such as {example}"
+        ));
+    }
+    None
 }
 
 fn mismatch(path: &str, wanted: &str, node: &Node) -> String {

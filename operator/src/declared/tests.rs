@@ -238,7 +238,7 @@ fn what_is_not_a_declaration_is_named_with_its_place() {
 fn what_kubectl_accepts_is_accepted() {
     let exported = DEMO.replace(
         "metadata: {name: demo-db}",
-        "metadata:\n  name: demo-db\n  namespace: default\n  labels: {a: b}\n  annotations: {c: 'd'}\n  uid: u\n  resourceVersion: '7'\n  generation: 3\n  creationTimestamp: 2026-01-01T00:00:00Z\n  deletionTimestamp: 2026-01-01T00:00:00Z\n  finalizers: [x]\n  ownerReferences: [{apiVersion: v1, kind: K, name: owner, uid: u, controller: yes}]\n  managedFields: [{manager: kubectl, fieldsV1: {'f:spec': {}}}]\nstatus: {conditions: [{type: Ready, status: 'True', reason: A, message: '', lastTransitionTime: x}], observedGeneration: 3}",
+        "metadata:\n  name: demo-db\n  namespace: default\n  labels: {a: b}\n  annotations: {c: 'd'}\n  uid: u\n  resourceVersion: '7'\n  generation: 3\n  creationTimestamp: 2026-01-01T00:00:00Z\n  deletionTimestamp: 2026-01-01T00:00:00Z\n  finalizers: [x]\n  ownerReferences: [{apiVersion: v1, kind: K, name: owner, uid: u, controller: yes}]\n  managedFields: [{manager: kubectl, fieldsV1: {'f:spec': {}}}]\nstatus: {conditions: [{type: Ready, status: 'True', reason: A, message: '', lastTransitionTime: 2026-01-31T12:00:00Z}], observedGeneration: 3}",
     );
     let all = declared(&exported);
     let AnyResource::Database(database) = &all[0].resource else {
@@ -468,4 +468,53 @@ fn the_examples_of_the_project_are_read() {
         Source::Path(manifests.join("what-if")),
     ];
     assert!(read(&sources).unwrap().declared.len() > 4);
+}
+
+#[test]
+fn patterns_and_members_of_the_schema_hold() {
+    let class = |fields: &str| {
+        format!(
+            "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: line}}\n\
+             spec: {{databaseRef: {{name: demo-db}}, label: L{fields}}}\n"
+        )
+    };
+    let link = |cardinality: &str| {
+        class(&format!(
+            ", relationships: [{{predicate: to, target: Order, cardinality: \"{cardinality}\"}}]"
+        ))
+    };
+    for fields in [
+        ", class: ns:Line-1",
+        ", branch: what-if/a_1",
+        ", properties: [{name: a_1, type: string}]",
+    ] {
+        assert_eq!(declared(&class(fields)).len(), 1, "{fields}");
+    }
+    for cardinality in ["1:1", "1:n", "n:1", "n:m", "n:n"] {
+        assert_eq!(declared(&link(cardinality)).len(), 1, "{cardinality}");
+    }
+    for (text, path) in [
+        (
+            link("2:3"),
+            "spec.relationships[0].cardinality cannot be \"2:3\"; it has to match",
+        ),
+        (link("1:n "), "spec.relationships[0].cardinality cannot be"),
+        (class(", class: 1x"), "spec.class cannot be \"1x\""),
+        (class(", branch: a//b"), "spec.branch cannot be \"a//b\""),
+        (
+            class(", properties: [{name: a-b, type: string}]"),
+            "spec.properties[0].name cannot be",
+        ),
+        (
+            class(", parentClass: \"a b\""),
+            "spec.parentClass cannot be",
+        ),
+        (
+            class(", deletionPolicy: Perhaps"),
+            "spec.deletionPolicy cannot be \"Perhaps\"; it is one of",
+        ),
+    ] {
+        let told = flaw(&text);
+        assert!(told.contains(path), "{told}");
+    }
 }

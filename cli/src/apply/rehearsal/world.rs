@@ -331,12 +331,11 @@ fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiErro
                 return Ok(BranchState::main(Timestamp::default()));
             }
             let from = branch.from_branch.as_deref().unwrap_or("main");
-            let own = generation(&branch.name);
             let point = LogPosition(branch.from_position.unwrap_or_default());
             Ok(BranchState {
-                lineage: Lineage::main().branch(name.clone(), own, point),
+                lineage: lineage(branch, listed)?,
                 name,
-                generation: own,
+                generation: generation(&branch.name),
                 sequence: Sequence(branch.sequence.unwrap_or(1)),
                 from: Some(BranchAt {
                     name: from.parse().map_err(misnamed)?,
@@ -347,6 +346,28 @@ fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiErro
             })
         })
         .collect()
+}
+
+/// The lineage of a branch: on that of the branch that it was made of.
+fn lineage(
+    branch: &spice_client::Branch,
+    listed: &[spice_client::Branch],
+) -> Result<Lineage, ApiError> {
+    // A branch stands on older ones, so that this ends.
+    let is_parent = |parent: &&spice_client::Branch| {
+        Some(&parent.name) == branch.from_branch.as_ref() && parent.generation < branch.generation
+    };
+    let name: BranchName = branch.name.parse().map_err(misnamed)?;
+    if name.is_main() {
+        return Ok(Lineage::main());
+    }
+    let base = match listed.iter().find(is_parent) {
+        Some(parent) => lineage(parent, listed)?,
+        None => Lineage::main(),
+    };
+    let own = BranchGeneration(LogPosition(branch.generation.unwrap_or_default()));
+    let point = LogPosition(branch.from_position.unwrap_or_default());
+    Ok(base.branch(name, own, point))
 }
 
 /// The class as its author wrote it.
@@ -435,4 +456,43 @@ fn damaged(error: &impl ToString) -> ApiError {
 
 fn unknown(message: &str) -> ApiError {
     refusal(&Refusal::new(ErrorCode::FailedPrecondition, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_of_a_branch_stands_on_its_parent() {
+        let of = |name: &str, from: Option<&str>, generation: Option<u64>, point: Option<u64>| {
+            let fields = serde_json::json!({"name": name, "from_branch": from,
+                "generation": generation, "from_position": point});
+            serde_json::from_value::<spice_client::Branch>(fields).unwrap()
+        };
+        let listed = [
+            of("top", Some("middle"), Some(20), Some(19)),
+            of("middle", Some("main"), Some(10), Some(9)),
+            of("main", None, None, None),
+            of("other", Some("top"), Some(5), Some(4)),
+        ];
+        let known = branches(&listed).unwrap();
+        let levels = |at: usize| -> Vec<(String, u64)> {
+            let levels = known[at].lineage.levels().iter();
+            levels
+                .map(|level| (level.name.to_string(), level.until.0))
+                .collect()
+        };
+        let end = LogPosition::MAX.0;
+        let expected = [("top", end), ("middle", 19), ("main", 9)];
+        assert_eq!(levels(0), expected.map(|(name, at)| (name.to_owned(), at)));
+        let expected = [("middle", end), ("main", 9)];
+        assert_eq!(levels(1), expected.map(|(name, at)| (name.to_owned(), at)));
+        let expected = [("other", end), ("main", 4)];
+        let why = "its parent of this name came later";
+        assert_eq!(
+            levels(3),
+            expected.map(|(name, at)| (name.to_owned(), at)),
+            "{why}"
+        );
+    }
 }
