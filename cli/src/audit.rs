@@ -194,7 +194,7 @@ fn tell(answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or_default();
     let log = text("log");
     if answer["clean"] == false {
-        return format!("{log}: NOT the log that it was: {}", text("message"));
+        return format!("{log}: not the expected log: {}", text("message"));
     }
     let position = &answer["position"];
     let unchained = match answer["chained_from"].as_u64() {

@@ -301,8 +301,8 @@ enum Choice {
 
 impl<'a> Decision<'a> {
     fn parse(text: &'a str) -> anyhow::Result<Self> {
-        // No proper end of a JSON value that follows an equals sign in it is JSON, too: that sign
-        // stands within a string.
+        // The value begins after the first equals sign that is followed by a whole JSON value. Later
+        // equals signs are inside a string of that value, and what follows them is not valid JSON.
         let found = text.match_indices('=').find_map(|(at, _)| {
             let choice = match &text[at + 1..] {
                 "ours" => Choice::Take(Take::Ours),
