@@ -101,7 +101,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let mut source = block_in_place(|| Source::open(&options, &knows))?;
     let plan = Plan::read(&target.schema, &target.class, &source.head, &wishes)
         .map_err(|error| point_to_head(error, source.layout.likely_head))?;
-    plan.check_first(&source.first_rows)?;
+    plan.check_head(&source.head, &source.first_rows, source.layout.likely_head)
+        .and_then(|()| plan.check_first(&source.first_rows))
+        .map_err(|refusal| point_to_head(refusal.into(), source.layout.likely_head))?;
     let plan = Arc::new(plan);
     let mut session = Session::begin(&client, &options, &target, &plan, &mut source)?;
     let ends_at_reject = options.on_error == OnError::Abort;

@@ -270,8 +270,9 @@ fn not_an_aggregate(text: &str) -> InvalidName {
     }
 }
 
-/// A text without a `:`, from which [`unescape`] reads it back.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+/// A text as a part of an id that has parts with `:` between them: its `:` as `%3A`, its `%` as
+/// `%25`.
+pub fn escape(text: &str) -> Cow<'_, str> {
     if text.contains([':', '%']) {
         text.replace('%', "%25").replace(':', "%3A").into()
     } else {

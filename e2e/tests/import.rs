@@ -48,6 +48,8 @@ async fn every_good_row_is_in_once_and_every_bad_row_is_rejected_mended_and_in()
     let dry = shop.import(&file, &["--dry-run"]).await;
     assert_eq!(dry.code, Some(2), "{}", dry.errors);
     assert_eq!(shop.position().await, before, "a dry run sends nothing");
+    assert!(shop.path("items.csv.dry-run.rejects.csv").exists());
+    assert!(!shop.path("items.csv.rejects.csv").exists());
 
     let first = shop.import(&file, &[]).await;
     assert_eq!(first.code, Some(2), "{}", first.errors);
@@ -199,6 +201,12 @@ async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
             2,
             "line 2 is blank",
         ),
+        (
+            "sep=;\n\nsku;Name\ns-1;a\n",
+            &[],
+            2,
+            "the next that is not is line 3: --head-line 3",
+        ),
         (good, &["--head-line", "9"], 2, "has no line 9"),
         (
             "PK\u{3}\u{4}xl/",
@@ -312,4 +320,21 @@ async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
     let notes = client.instances(DATABASE, "Note", "main").await.unwrap();
     assert_eq!(notes.len(), 1);
     assert_eq!(notes[0]["instance_id"], "a");
+    // The next start goes on behind the reject, and ends only at another.
+    let file = shop.write("more.csv", "number,text\nx,p\n1,q\n2,r\n3,s\n");
+    for counts in [[1, 0, 0, 1], [4, 3, 0, 1]] {
+        let arguments = ["--on-error", "abort", "--key", "text", "--batch", "1"];
+        let child = shop.start_class("Note", &file, &arguments).await;
+        let ended = Ended::of(&child.wait_with_output().await.unwrap());
+        assert_eq!(ended.code, Some(2), "{}", ended.errors);
+        assert_eq!(ended.counts(), counts, "{}", ended.errors);
+    }
+    // A dry run leaves the rejects alone, which someone may be mending.
+    let rejects = shop.path("more.csv.rejects.csv");
+    let mended = std::fs::read(&rejects).unwrap();
+    let child = shop.start_class("Note", &file, &["--dry-run"]).await;
+    let ended = Ended::of(&child.wait_with_output().await.unwrap());
+    assert_eq!(ended.counts(), [4, 3, 0, 1], "{}", ended.errors);
+    assert_eq!(std::fs::read(&rejects).unwrap(), mended);
+    assert!(!shop.path("more.csv.rejects.csv.old.1").exists());
 }

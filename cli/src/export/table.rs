@@ -50,7 +50,7 @@ impl<'a> Table<'a> {
         let members = classes::members(schema, class)?;
         let kind = |name: &PropertyName| {
             let declared = members.get(name).map(|member| &member.fields);
-            Kind::of(class, name, declared)
+            Kind::of(schema, class, name, declared)
         };
         let mut table = Self {
             class,

@@ -78,7 +78,7 @@ impl<'a> Operands<'a> {
         let members = classes::members(schema, class)?;
         let kind = |name: &PropertyName| {
             let declared = members.get(name).map(|member| &member.fields);
-            (name.clone(), Kind::of(class, name, declared))
+            (name.clone(), Kind::of(schema, class, name, declared))
         };
         Ok(Self {
             kinds: class.names().map(kind).collect(),
@@ -215,7 +215,7 @@ fn value(text: &str, kind: Option<&Kind>) -> Json {
             | Kind::Date
             | Kind::DateTime
             | Kind::File
-            | Kind::Link(_)
+            | Kind::Link(..)
             | Kind::Members(_),
         ) => text.starts_with('"'),
         _ => true,

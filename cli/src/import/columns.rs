@@ -57,8 +57,8 @@ impl Names {
         self.names.ends_with(&[LINE.to_owned(), REASON.to_owned()])
     }
 
-    /// The column that a text means. A name comes before a number; `#3` is always a number where
-    /// there are so many columns.
+    /// The column that a text means: its name, or its number as `3` or `#3`. A text that is the name
+    /// of one column and the number of another is refused.
     pub(super) fn find(&self, text: &str) -> Result<usize, String> {
         let wanted = nfc(trim(text));
         let mut named = (0..self.names.len()).filter(|index| {
@@ -71,14 +71,13 @@ impl Names {
             .and_then(|it| it.checked_sub(1))
             .filter(|it| *it < self.names.len());
         match (named.next(), named.next(), numbered) {
-            (_, _, Some(index)) if wanted.starts_with('#') => Ok(index),
             (Some(one), None, None) => Ok(one),
             (Some(one), None, Some(index)) if one == index => Ok(one),
             (Some(one), None, Some(index)) => Err(format!(
-                "column {} is called {wanted}; write #{} for it, or #{} for the column of that number",
+                "column {} is called {wanted}; write {} for it, or {} for the column of that number",
                 one + 1,
-                one + 1,
-                index + 1
+                self.number(one),
+                self.number(index)
             )),
             (Some(one), Some(other), _) => Err(format!(
                 "columns {} and {} are both called {wanted:?}; write the number of the column",
@@ -88,6 +87,14 @@ impl Names {
             (None, _, Some(index)) => Ok(index),
             (None, _, None) => Err(self.describe_missing(&wanted)),
         }
+    }
+
+    /// The number of a column, written as no other column is called.
+    fn number(&self, index: usize) -> String {
+        let plain = (index + 1).to_string();
+        let marked = format!("#{plain}");
+        let is_name = self.names.iter().any(|name| nfc(name) == marked);
+        if is_name { plain } else { marked }
     }
 
     fn describe_missing(&self, wanted: &str) -> String {
@@ -169,7 +176,7 @@ impl Orders {
 pub(super) fn left_out(columns: &[Column]) -> Vec<LeftOut> {
     let reason = |target: &Target| match target {
         Target::Nothing => Some("left out by --map or --skip-column"),
-        Target::Nameless => Some("no name, and blank throughout"),
+        Target::Nameless => Some("no name, and blank in each row that was taken"),
         Target::Note => Some("written by an import"),
         Target::Member(..) | Target::Id | Target::Exact => None,
     };

@@ -12,7 +12,7 @@ use spice_core::{
     id::InstanceRef,
     json::Json,
     name::{ClassName, PropertyName},
-    ontology::{Class, PropertyType},
+    ontology::{Class, PropertyType, Schema},
 };
 
 pub(crate) use self::boolean::Words;
@@ -66,20 +66,26 @@ pub(crate) enum Kind {
     Members(Vec<Json>),
     /// A list: JSON, or items with `;` between them.
     List(Box<Kind>),
-    /// A reference `Class/id`, or the id of an instance of the class.
-    Link(ClassName),
+    /// A reference `Class/id` to one of the classes, or the id of an instance of the first.
+    Link(ClassName, Vec<ClassName>),
 }
 
 impl Kind {
     /// How the values of a property or a relationship of a class are read; `declared` is what was
     /// written of it.
-    pub(crate) fn of(class: &Class, name: &PropertyName, declared: Option<&RawData>) -> Self {
+    pub(crate) fn of(
+        schema: &Schema,
+        class: &Class,
+        name: &PropertyName,
+        declared: Option<&RawData>,
+    ) -> Self {
         let relationship = class
             .relationships()
             .iter()
             .find(|relationship| relationship.predicate == *name);
         if let Some(relationship) = relationship {
-            let link = Self::Link(relationship.target.clone());
+            let classes = schema.iter().map(|class| class.id.clone()).collect();
+            let link = Self::Link(relationship.target.clone(), classes);
             if relationship.cardinality.is_list() {
                 return Self::List(Box::new(link));
             }
@@ -152,7 +158,7 @@ impl Kind {
     /// The same, with words for booleans that a user names.
     pub(super) fn with_words(self, words: &Words) -> Self {
         match self {
-            Self::Boolean(_) => Self::Boolean(words.clone()),
+            Self::Boolean(_) => Self::Boolean(words.normalize()),
             Self::List(items) => Self::List(Box::new(items.with_words(words))),
             other => other,
         }
@@ -191,7 +197,7 @@ impl Kind {
             Self::Object => write(object(word), "a JSON object", out)?,
             Self::Members(members) => write_member(members, word, out),
             Self::List(kind) => kind.write_list(word, out)?,
-            Self::Link(target) => write_link(target, word, out)?,
+            Self::Link(target, classes) => write_link(target, classes, word, out)?,
         }
         Ok(())
     }
@@ -260,8 +266,16 @@ fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {
     }
 }
 
-fn write_link(target: &ClassName, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
-    let reference = if word.contains('/') {
+/// An id may hold a `/` itself: what is before the first is a class only when there is one.
+fn write_link(
+    target: &ClassName,
+    classes: &[ClassName],
+    word: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Broken> {
+    let is_class =
+        |name: &str| target.as_str() == name || classes.iter().any(|it| it.as_str() == name);
+    let reference = if word.split_once('/').is_some_and(|(name, _)| is_class(name)) {
         word.to_owned()
     } else {
         format!("{target}/{word}")

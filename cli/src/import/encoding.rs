@@ -14,8 +14,6 @@ use self::suggest::suggest;
 use super::text::show;
 
 const CHUNK: usize = 64 * 1024;
-/// Characters beyond ASCII from which on a file that is valid UTF-8 is UTF-8.
-const CERTAIN: u64 = 2;
 
 /// What `--encoding` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,24 +180,27 @@ pub(super) fn decode<'a>(encoding: &'static Encoding, sample: &'a [u8]) -> Cow<'
     Cow::Owned(Scan::of(encoding, sample).text)
 }
 
-/// Checks that a file is in the encoding that was chosen: the whole of it when it is UTF-8 and can
-/// be read twice. Single rows that are not are rejected later; a file that is in another encoding
-/// is refused here.
+/// Checks that a file is in the encoding that was chosen: all of the file when it can be read twice,
+/// its first bytes otherwise. Single rows that are not in the encoding are rejected later; a file
+/// that is in another encoding is refused here.
 pub(super) fn check(
     encoding: &'static Encoding,
     is_asked: bool,
     sample: &[u8],
     file: Option<&mut dyn Read>,
 ) -> anyhow::Result<Result<(), String>> {
-    if encoding != UTF_8 {
-        return Ok(check_other(encoding, is_asked, sample));
-    }
     let mut whole = sample;
     let file: &mut dyn Read = match file {
         Some(file) => file,
         None => &mut whole,
     };
-    let found = scan_utf8(file)?;
+    if encoding != UTF_8 {
+        if is_asked && may_be_utf8(encoding, sample) && is_utf8(file)? {
+            return Ok(Err(utf8_instead_of(encoding)));
+        }
+        return Ok(check_other(encoding, sample));
+    }
+    let found = scan_utf8(file, u64::MAX)?;
     if found.malformed == 0 || found.malformed <= found.beyond_ascii {
         return Ok(Ok(()));
     }
@@ -207,14 +208,27 @@ pub(super) fn check(
     Ok(Err(format!("is not UTF-8, as line {line} shows; {likely}")))
 }
 
-fn check_other(encoding: &'static Encoding, is_asked: bool, sample: &[u8]) -> Result<(), String> {
+/// Whether the first bytes do not rule UTF-8 out: the ends of lines in UTF-16 have zero bytes.
+fn may_be_utf8(encoding: &'static Encoding, sample: &[u8]) -> bool {
+    let is_utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
+    !(is_utf16 && sample.contains(&0))
+}
+
+/// Whether all of a file is UTF-8, and not only ASCII. Legacy encodings stop the scan early.
+fn is_utf8(file: &mut dyn Read) -> io::Result<bool> {
+    let found = scan_utf8(file, 1)?;
+    Ok(found.malformed == 0 && found.beyond_ascii > 0)
+}
+
+fn utf8_instead_of(encoding: &'static Encoding) -> String {
     let name = encoding.name();
-    let utf8 = Scan::of(UTF_8, sample);
-    if is_asked && !is_wide(encoding) && utf8.malformed == 0 && utf8.beyond_ascii >= CERTAIN {
-        return Err(format!(
-            "is UTF-8, not {name}; leave --encoding out, or convert it with iconv if it really is"
-        ));
-    }
+    format!(
+        "is UTF-8, not {name}; leave --encoding out (rejects are always UTF-8), or convert the file to UTF-8 with iconv if it really is {name}"
+    )
+}
+
+fn check_other(encoding: &'static Encoding, sample: &[u8]) -> Result<(), String> {
+    let name = encoding.name();
     let found = Scan::of(encoding, sample);
     if found.malformed > 0 && 10 * found.malformed > found.beyond_ascii {
         let line = found.line;
@@ -224,12 +238,9 @@ fn check_other(encoding: &'static Encoding, is_asked: bool, sample: &[u8]) -> Re
     Ok(())
 }
 
-fn is_wide(encoding: &'static Encoding) -> bool {
-    encoding == UTF_16LE || encoding == UTF_16BE || !encoding.is_ascii_compatible()
-}
-
-/// Looks for bytes that are no UTF-8, keeping the lines around the first of them.
-fn scan_utf8(file: &mut dyn Read) -> io::Result<Scan> {
+/// Looks for bytes that are no UTF-8, keeping the lines around the first of them; stops after the
+/// chunk in which there are `most` such sequences.
+fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut buffer = vec![0; CHUNK];
     // A character that is cut at the end of a chunk is looked at with the next.
@@ -258,7 +269,7 @@ fn scan_utf8(file: &mut dyn Read) -> io::Result<Scan> {
                 scan.text = bytes.to_vec();
             }
         }
-        if read == 0 {
+        if read == 0 || scan.malformed >= most {
             return Ok(scan);
         }
         let end = bytes.len();

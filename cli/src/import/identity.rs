@@ -24,6 +24,9 @@ pub(super) enum Identity {
     Columns(Vec<usize>),
     /// The text of the column of `<class>_id` (contract §3), or else the content.
     Own(usize),
+    /// In the rejects of rows that are identified so: the id that an import wrote behind the row, or
+    /// else the column of `<class>_id`, or else the content.
+    Noted([usize; 2]),
     /// Everything that the row says, and how many rows before it say the same.
     Content,
 }
@@ -40,17 +43,22 @@ impl Identity {
                 .iter()
                 .position(|column| column.member() == Some(name))
         };
+        let primary: Vec<&PropertyName> = class.primary_key().map(|it| &it.name).collect();
         let given = columns.iter().position(|it| it.target == Target::Id);
         if let Some(index) = given {
             if key.is_empty() {
-                return Ok(Self::Given(index));
+                return Ok(match own(class).and_then(of) {
+                    Some(own) if names.has_notes() && primary.is_empty() => {
+                        Self::Noted([index, own])
+                    }
+                    _ => Self::Given(index),
+                });
             }
             let name = &columns[index].name;
             anyhow::bail!(bad(format!(
                 "column {name} has the ids; leave --key out, or leave the column out with --skip-column {name}"
             )));
         }
-        let primary: Vec<&PropertyName> = class.primary_key().map(|it| &it.name).collect();
         if !key.is_empty() {
             let chosen = chosen(columns, names, key)?;
             let is_primary = chosen
@@ -90,6 +98,7 @@ impl Identity {
         match self {
             Self::PrimaryKey(columns) | Self::Columns(columns) => columns,
             Self::Given(column) | Self::Own(column) => std::slice::from_ref(column),
+            Self::Noted(columns) => columns,
             Self::Content => &[],
         }
     }

@@ -26,11 +26,13 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COLUMN=PROPERTY")]
     pub(super) map: Vec<String>,
     /// A column that is left out, by its name or its number; may be given several times. `#3` is
-    /// the third column even when another is called 3.
+    /// the third column even when another is called 3; where another is called `#3`, 3 is.
     #[arg(long, value_name = "COLUMN")]
     pub(super) skip_column: Vec<String>,
     /// The columns that make the id of an instance, when the class has no primary key; without
     /// it, the id is made of all that the row says and of how many rows before it say the same.
+    /// A column `_id`, which exports and rejects have, is always the id; if yours means something
+    /// else, leave it out with `--skip-column _id`.
     #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
     pub(super) key: Vec<String>,
     /// A name for where the rows come from. Rows without a key that say the same are the same
@@ -41,7 +43,8 @@ pub(crate) struct Options {
     /// What to do about a row that cannot be taken.
     #[arg(long, default_value = "skip")]
     pub(super) on_error: OnError,
-    /// Where such rows go, with their line and the reason; beside the file when left out.
+    /// Where such rows go, with their line and the reason; beside the file when left out, where a
+    /// dry run has a file of its own.
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
     /// Where it is kept how far the import has come, until it is done; beside the rejects when
@@ -146,13 +149,21 @@ impl Options {
         if is_tabbed { b'\t' } else { b',' }
     }
 
-    /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`.
+    /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`. A dry run has another, so
+    /// that it does not touch rejects that someone mends.
     pub(super) fn rejects(&self) -> PathBuf {
         let beside = || {
-            if self.is_stream() {
-                return PathBuf::from("stdin.rejects.csv");
-            }
-            with_ending(&self.file, ".rejects.csv")
+            let file = if self.is_stream() {
+                Path::new("stdin")
+            } else {
+                &self.file
+            };
+            let ending = if self.dry_run {
+                ".dry-run.rejects.csv"
+            } else {
+                ".rejects.csv"
+            };
+            with_ending(file, ending)
         };
         self.rejects.clone().unwrap_or_else(beside)
     }

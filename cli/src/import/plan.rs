@@ -124,6 +124,12 @@ pub(super) struct Plan {
     pub(super) identity: Identity,
     pub(super) nulls: Vec<String>,
     pub(super) source: Option<String>,
+    /// The columns without a name.
+    pub(super) nameless: Vec<usize>,
+    /// The column of exact values.
+    pub(super) exact: Option<usize>,
+    /// The column of the reasons why rows were rejected, in a file that an import wrote.
+    pub(super) reasons: Option<usize>,
     /// Fields that a row has at least: the others are left out.
     needed: usize,
 }
@@ -153,14 +159,17 @@ impl Plan {
         let mut members: Vec<usize> = (0..columns.len())
             .filter(|index| columns[*index].member().is_some())
             .collect();
-        let has_notes = columns.iter().any(|it| it.target == Target::Note);
+        let is_nameless = |index: &usize| columns[*index].target == Target::Nameless;
+        let nameless = (0..columns.len()).filter(is_nameless).collect();
+        let exact = columns.iter().position(|it| it.target == Target::Exact);
+        let reasons = columns.iter().rposition(|it| it.target == Target::Note);
         members.sort_by_key(|index| columns[*index].member().cloned());
         let identity = Identity::read(class, &columns, &Names::read(head)?, &wishes.key)?;
         let is_read =
             |target: &Target| matches!(target, Target::Member(..) | Target::Id | Target::Exact);
         let last = columns.iter().rposition(|column| is_read(&column.target));
         let last = last.max(identity.columns().iter().copied().max());
-        let needed = if has_notes {
+        let needed = if reasons.is_some() {
             columns.len()
         } else {
             last.map_or(0, |index| index + 1)
@@ -172,6 +181,9 @@ impl Plan {
             identity,
             nulls: wishes.nulls.clone(),
             source: wishes.source.clone(),
+            nameless,
+            exact,
+            reasons,
             needed,
         })
     }
@@ -179,7 +191,7 @@ impl Plan {
     /// Whether the file has a column of exact values: then a row may say that it has no value where
     /// the class has a default, and the defaults are put in here.
     pub(super) fn has_exact(&self) -> bool {
-        self.columns.iter().any(|it| it.target == Target::Exact)
+        self.exact.is_some()
     }
 
     /// The property or the relationship that a name or a label stands for.
@@ -197,19 +209,37 @@ impl Plan {
                 .all(|index| is_blank_bytes(record.field(index)))
     }
 
-    /// The column of the reasons why rows were rejected, in a file that an import wrote.
-    pub(super) fn reasons(&self) -> Option<usize> {
-        let is_note = |column: &Column| column.target == Target::Note;
-        self.columns.iter().rposition(is_note)
+    /// Whether a field is the number of a line, as an import writes it behind a rejected row.
+    pub(super) fn is_line(field: &[u8]) -> bool {
+        let text = trim(std::str::from_utf8(field).unwrap_or_default());
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    /// Refuses a head above the line that looks like the head, when that line does not fit: a class
+    /// that allows other keys takes a title for a name.
+    pub(super) fn check_head(
+        &self,
+        head: &Record,
+        rows: &[Record],
+        likely: Option<u64>,
+    ) -> Result<(), Refusal> {
+        let row = rows.iter().find(|row| Some(row.line) == likely);
+        let Some(row) = row.filter(|row| !self.fits(row)) else {
+            return Ok(());
+        };
+        Err(bad(format!(
+            "line {} names {} columns, and line {} has {} cells",
+            head.line,
+            self.columns.len(),
+            row.line,
+            row.len()
+        )))
     }
 
     /// Refuses rows, the first of the file, that have something in a column without a name.
     pub(super) fn check_first(&self, rows: &[Record]) -> Result<(), Refusal> {
-        for (index, column) in self.columns.iter().enumerate() {
+        for &index in &self.nameless {
             let is_filled = |row: &&Record| !is_blank_bytes(row.field(index));
-            if column.target != Target::Nameless {
-                continue;
-            }
             if let Some(row) = rows.iter().find(is_filled) {
                 let (number, line, cell) = (index + 1, row.line, show(row.field(index)));
                 return Err(bad(format!(
@@ -222,7 +252,10 @@ impl Plan {
 
     /// Whether the id of a row may depend on the rows before it.
     pub(super) fn counts_rows(&self) -> bool {
-        matches!(self.identity, Identity::Content | Identity::Own(_))
+        matches!(
+            self.identity,
+            Identity::Content | Identity::Own(_) | Identity::Noted(_)
+        )
     }
 
     /// The name of the column whose values a field of the api is of: `lines[2].price` is of the
@@ -279,7 +312,7 @@ fn columns(
             }
         } else if let Some(member) = member(class, wanted) {
             let declared = members.get(&member).map(|it| &it.fields);
-            let kind = Kind::of(class, &member, declared);
+            let kind = Kind::of(schema, class, &member, declared);
             Target::Member(member, kind.with_words(&wishes.words))
         } else {
             unknown.push(wanted.to_owned());

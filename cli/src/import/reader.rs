@@ -1,47 +1,21 @@
 //! Reads CSV record by record: as a stream, bounded, and with the line where each record begins.
 
+mod place;
+mod record;
+
 use std::io::{self, Read};
 
-use serde::{Deserialize, Serialize};
 use spice_core::error::{ErrorCode, Refusal};
 
-use super::text;
-
+pub(super) use self::{
+    place::Place,
+    record::{BrokenQuote, Record},
+};
 /// Bytes and fields of one record at most: a quote that is never closed must not swallow the file.
 const RECORD: usize = 8 * 1024 * 1024;
 const FIELDS: usize = 10_000;
 const BUFFER: usize = 64 * 1024;
 const QUOTE: u8 = b'"';
-
-/// Somewhere between two records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
-    /// Bytes before it.
-    pub(super) offset: u64,
-    /// The line that begins or goes on there; the first is 1.
-    pub(super) line: u64,
-    /// Whether the byte before it is a carriage return, whose line feed may follow.
-    pub(super) after_return: bool,
-}
-
-impl Place {
-    /// The beginning of a file.
-    pub(super) const START: Self = Self {
-        offset: 0,
-        line: 1,
-        after_return: false,
-    };
-
-    /// Moves behind a byte; true when the byte ends a line.
-    fn pass(&mut self, byte: u8) -> bool {
-        let completes = byte == b'\n' && self.after_return;
-        let ends_line = matches!(byte, b'\r' | b'\n') && !completes;
-        self.offset += 1;
-        self.line += u64::from(ends_line);
-        self.after_return = byte == b'\r';
-        ends_line
-    }
-}
 
 /// How a file separates its cells. Quotes are `"`, and two of them stand for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,53 +35,6 @@ impl Dialect {
 
     fn is_escapable(self, byte: u8) -> bool {
         matches!(byte, QUOTE | b'\r' | b'\n') || byte == self.delimiter || self.escape == Some(byte)
-    }
-}
-
-/// One record: its fields without their quotes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Record {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-    /// The line where it begins.
-    pub(super) line: u64,
-    /// A field in which text follows the closing quote, so that nobody knows where it ends.
-    pub(super) broken_quote: Option<BrokenQuote>,
-    /// Blank records and empty lines between the record before and this one.
-    pub(super) blanks: u64,
-}
-
-/// A field that goes on behind its closing quote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BrokenQuote {
-    pub(super) field: usize,
-    /// The record as it stands in the file.
-    pub(super) text: Vec<u8>,
-}
-
-impl Record {
-    /// How many fields it has.
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// A field; empty when there is none.
-    pub(super) fn field(&self, index: usize) -> &[u8] {
-        let Some(end) = self.ends.get(index) else {
-            return &[];
-        };
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start..*end]
-    }
-
-    /// All fields.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).map(|index| self.field(index))
-    }
-
-    /// Whether no field says anything, as in the rows that spreadsheets leave at the end.
-    pub(super) fn is_blank(&self) -> bool {
-        text::is_blank_bytes(&self.bytes)
     }
 }
 
@@ -133,6 +60,9 @@ struct Progress {
     quote_line: u64,
     /// The first field that goes on behind its closing quote.
     broken: Option<usize>,
+    /// Where it begins, and the last two delimiters in it.
+    begin: u64,
+    delimiters: [u64; 2],
 }
 
 /// A stream of records.
@@ -147,8 +77,12 @@ pub(super) struct Reader<R> {
     /// The record that is being read; each is kept in as much memory as it needs.
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// That record as it stands in the file.
+    /// That record as it stands in the file, as far as the buffer has it no more; the rest begins
+    /// at this place of the buffer, while a record is being read.
     raw: Vec<u8>,
+    raw_rest: Option<usize>,
+    /// For each byte, whether it may be more than text of a field.
+    is_special: [bool; 256],
     /// Blank records since the last one that was returned.
     blanks: u64,
 }
@@ -166,7 +100,9 @@ impl<R: Read> Reader<R> {
             place,
             bytes: Vec::with_capacity(512),
             ends: Vec::with_capacity(32),
-            raw: Vec::with_capacity(512),
+            raw: Vec::new(),
+            raw_rest: None,
+            is_special: special(dialect),
             blanks: 0,
         }
     }
@@ -214,14 +150,20 @@ impl<R: Read> Reader<R> {
             line: self.place.line,
             quote_line: self.place.line,
             broken: None,
+            begin: self.place.offset,
+            delimiters: [self.place.offset; 2],
         };
         self.bytes.clear();
         self.ends.clear();
         self.raw.clear();
+        self.raw_rest = Some(self.start);
         while let Some(byte) = self.peek()? {
+            if !self.is_special[usize::from(byte)] && progress.state != State::Closed {
+                self.take_text(&mut progress)?;
+                continue;
+            }
             let here = self.place.line;
             self.take(byte);
-            self.raw.push(byte);
             if self.dialect.escape == Some(byte) && progress.state != State::Closed {
                 if progress.state == State::Start {
                     progress.state = State::Plain;
@@ -236,6 +178,25 @@ impl<R: Read> Reader<R> {
             return Err(open_quote(progress.quote_line, progress.line).into());
         }
         self.finish(&progress)
+    }
+
+    /// Takes the bytes up to the next special one, or to the end of the buffer, into the record.
+    fn take_text(&mut self, progress: &mut Progress) -> anyhow::Result<()> {
+        let rest = &self.buffer[self.start..self.end];
+        let special = rest
+            .iter()
+            .position(|byte| self.is_special[usize::from(*byte)]);
+        let text = &rest[..special.unwrap_or(rest.len())];
+        if self.bytes.len() + text.len() > RECORD {
+            return Err(endless(progress).into());
+        }
+        self.bytes.extend_from_slice(text);
+        self.place.pass_text(text.len());
+        self.start += text.len();
+        if progress.state == State::Start {
+            progress.state = State::Plain;
+        }
+        Ok(())
     }
 
     /// Takes a byte, which stands in a line, into the record; true when the byte ends it.
@@ -257,6 +218,7 @@ impl<R: Read> Reader<R> {
             (_, b'\r' | b'\n') => return Ok(true),
             (_, other) if other == self.dialect.delimiter => {
                 self.end_field(progress)?;
+                progress.delimiters = [progress.delimiters[1], self.place.offset - 1];
                 State::Start
             }
             (state, _) => {
@@ -275,7 +237,6 @@ impl<R: Read> Reader<R> {
         match self.peek()? {
             Some(byte) if self.dialect.is_escapable(byte) => {
                 self.take(byte);
-                self.raw.push(byte);
                 Ok(Some(byte))
             }
             _ => Ok(None),
@@ -300,12 +261,17 @@ impl<R: Read> Reader<R> {
 
     fn finish(&mut self, progress: &Progress) -> anyhow::Result<Record> {
         self.end_field(progress)?;
+        let begin = self.raw_rest.take();
         let broken_quote = progress.broken.map(|field| {
+            let rest = begin.unwrap_or(self.start);
+            self.raw.extend_from_slice(&self.buffer[rest..self.start]);
             let ends_line = matches!(self.raw.last(), Some(b'\r' | b'\n'));
             let length = self.raw.len() - usize::from(ends_line);
+            let before = progress.delimiters[0] - progress.begin;
             BrokenQuote {
                 field,
                 text: self.raw[..length].to_vec(),
+                before_last_two: usize::try_from(before).unwrap_or(length),
             }
         });
         Ok(Record {
@@ -359,6 +325,10 @@ impl<R: Read> Reader<R> {
     /// Reads more, behind what is there; false at the end of the input.
     fn fill(&mut self) -> io::Result<bool> {
         if self.start == self.end {
+            if let Some(rest) = &mut self.raw_rest {
+                self.raw.extend_from_slice(&self.buffer[*rest..self.end]);
+                *rest = 0;
+            }
             (self.start, self.end) = (0, 0);
         }
         while !self.is_ended {
@@ -374,6 +344,16 @@ impl<R: Read> Reader<R> {
         }
         Ok(false)
     }
+}
+
+/// The bytes that a dialect gives a meaning.
+fn special(dialect: Dialect) -> [bool; 256] {
+    let mut special = [false; 256];
+    let bytes = [QUOTE, b'\r', b'\n', dialect.delimiter];
+    for byte in bytes.into_iter().chain(dialect.escape) {
+        special[usize::from(byte)] = true;
+    }
+    special
 }
 
 fn endless(progress: &Progress) -> Refusal {

@@ -14,7 +14,7 @@ use super::{
     identity::Identity,
     options::with_ending,
     plan::{LINE, Plan, REASON, Reserved, Target},
-    reader::{Dialect, Record},
+    reader::{BrokenQuote, Dialect, Record},
     row::Reason,
     text::show,
 };
@@ -26,7 +26,7 @@ pub(super) struct Rejects {
     head: Vec<String>,
     /// Columns that are written; those that an earlier import added are not.
     kept: Vec<bool>,
-    /// Whether the rows have no key, so that an id of their own keeps them apart once mended.
+    /// Whether rows may have no key, so that an id of their own keeps them apart once mended.
     has_ids: bool,
     writer: Option<BufWriter<File>>,
     /// The row that is being written.
@@ -86,7 +86,7 @@ impl Rejects {
             .zip(&kept)
             .filter(|(_, kept)| **kept)
             .map(|(column, _)| column.name.clone());
-        let has_ids = plan.identity == Identity::Content;
+        let has_ids = matches!(plan.identity, Identity::Content | Identity::Own(_));
         let id = has_ids.then(|| Reserved::Id.name(&plan.class));
         let notes = [LINE, REASON].map(str::to_owned);
         let head = names.chain(id).chain(notes).collect();
@@ -119,7 +119,8 @@ impl Rejects {
             end_row(&mut self.row);
         }
         if let Some(broken) = &record.broken_quote {
-            self.row.extend_from_slice(show(&broken.text).as_bytes());
+            let text = without_notes(plan, record, broken);
+            self.row.extend_from_slice(show(text).as_bytes());
             self.row.push(self.dialect.delimiter);
         } else {
             let kept = |index: usize| self.kept.get(index).copied().unwrap_or(true);
@@ -134,6 +135,7 @@ impl Rejects {
             }
         }
         if self.has_ids {
+            let id = id.filter(|_| plan.is_by_content(record));
             let id = id.map_or("", |id| id.as_str());
             write_field(id.as_bytes(), self.dialect, &mut self.row);
         }
@@ -170,6 +172,17 @@ impl Rejects {
     /// The file, when there is one.
     pub(super) fn path(&self) -> Option<&Path> {
         self.writer.is_some().then_some(self.path.as_path())
+    }
+}
+
+/// A row as it stands in the file, without what an earlier import wrote behind it.
+fn without_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &'a [u8] {
+    let line = record.len().checked_sub(2).map(|it| record.field(it));
+    let has_notes = plan.reasons.is_some() && line.is_some_and(Plan::is_line);
+    if has_notes {
+        &broken.text[..broken.before_last_two]
+    } else {
+        &broken.text
     }
 }
 

@@ -1,18 +1,20 @@
 //! One row: what the api gets of it, the id that it has, or why it cannot be taken.
 
+mod id;
+
 use std::fmt;
 
-use sha2::{Digest, Sha256};
 use spice_core::{
     json::Json,
-    name::{InstanceId, InvalidName, PropertyName},
+    name::{InstanceId, PropertyName},
     unicode::nfc,
 };
+
+pub(super) use self::id::hex;
 
 use super::{
     convert::{Broken, Kind, write_string},
     exact::{self, Exact},
-    identity::Identity,
     plan::{LINE, Plan, Target},
     reader::{BrokenQuote, Record},
     text::{has_shown_byte, is_blank, is_blank_bytes, show, trim},
@@ -122,16 +124,11 @@ impl Plan {
         let (key, id) = self
             .identify(record, &exact, &data)
             .map_err(|reason| vec![reason])?;
-        let is_by_content = match &self.identity {
-            Identity::Content => true,
-            Identity::Own(column) => self.cell(record, *column).is_ok_and(|it| it.is_none()),
-            _ => false,
-        };
         Ok(Instance {
             data,
             key,
             id,
-            is_by_content,
+            is_by_content: self.is_by_content(record),
         })
     }
 
@@ -145,9 +142,9 @@ impl Plan {
             );
             return Err(Reason::of_row("field_count", sentence));
         }
-        for (index, column) in self.columns.iter().enumerate() {
-            let cell = record.field(index);
-            if column.target == Target::Nameless && !is_blank_bytes(cell) {
+        for index in &self.nameless {
+            let cell = record.field(*index);
+            if !is_blank_bytes(cell) {
                 let number = index + 1;
                 let sentence = format!(
                     "column {number} has no name, and has {:?} here; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}",
@@ -156,7 +153,7 @@ impl Plan {
                 return Err(Reason::of_row("column", sentence));
             }
         }
-        match self.reasons() {
+        match self.reasons {
             Some(reasons) => self.check_mended(record, reasons),
             None => Ok(()),
         }
@@ -164,8 +161,7 @@ impl Plan {
 
     /// Refuses a row of the rejects in which something is missing or was never mended.
     fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
-        let line = trim(std::str::from_utf8(record.field(reasons - 1)).unwrap_or_default());
-        if line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !Self::is_line(record.field(reasons - 1)) {
             let sentence = format!("{LINE} has no number; are fields missing in the row?");
             return Err(Reason::of_row("field_count", sentence));
         }
@@ -234,124 +230,13 @@ impl Plan {
 
     /// The values that the row has as JSON, and not in cells of their own.
     fn exact(&self, record: &Record) -> Result<Exact, Reason> {
-        let column = self
-            .columns
-            .iter()
-            .position(|it| it.target == Target::Exact);
-        match column {
+        match self.exact {
             Some(column) => match self.cell(record, column)? {
                 Some(text) => Exact::read(self, record, column, text),
                 None => Ok(Exact::default()),
             },
             None => Ok(Exact::default()),
         }
-    }
-
-    fn identify(
-        &self,
-        record: &Record,
-        exact: &Exact,
-        data: &[u8],
-    ) -> Result<(String, Option<InstanceId>), Reason> {
-        match &self.identity {
-            Identity::Given(column) => {
-                let id = self.key_part(record, *column)?;
-                named(id.to_owned(), &[*column], self)
-            }
-            Identity::PrimaryKey(columns) => Ok((self.primary_key(record, exact, columns)?, None)),
-            Identity::Columns(columns) => named(self.joined(record, columns)?, columns, self),
-            Identity::Own(column) if self.cell(record, *column)?.is_none() => self.by_content(data),
-            Identity::Own(column) => named(self.joined(record, &[*column])?, &[*column], self),
-            Identity::Content => self.by_content(data),
-        }
-    }
-
-    /// The primary key as the JSON of its values: equal where the ids are.
-    fn primary_key(
-        &self,
-        record: &Record,
-        exact: &Exact,
-        columns: &[usize],
-    ) -> Result<String, Reason> {
-        let mut key = Vec::new();
-        for index in columns {
-            let Target::Member(name, kind) = &self.columns[*index].target else {
-                continue;
-            };
-            if let Some(value) = exact.get(name) {
-                key.extend_from_slice(value.as_str().as_bytes());
-                key.push(b':');
-                continue;
-            }
-            let text = self.key_part(record, *index)?;
-            if let Some(reason) = self.write(*index, kind, text, &mut key) {
-                return Err(reason);
-            }
-            key.push(b':');
-        }
-        Ok(String::from_utf8_lossy(&key).into_owned())
-    }
-
-    fn joined(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
-        let mut parts = Vec::with_capacity(columns.len());
-        for (number, index) in columns.iter().enumerate() {
-            let part = self.id_text(record, *index)?;
-            // Only the last part may hold the separator: so no two keys make one id.
-            if part.contains(':') && number + 1 < columns.len() {
-                let sentence = "is part of the key, where only the last part may hold a ':'";
-                let name = &self.columns[*index].name;
-                return Err(Reason::of_cell(name, "key", sentence, &part));
-            }
-            parts.push(part);
-        }
-        Ok(parts.join(":"))
-    }
-
-    /// A cell as a part of an id: the string or the integer that it stands for.
-    fn id_text(&self, record: &Record, index: usize) -> Result<String, Reason> {
-        let text = self.key_part(record, index)?.trim();
-        let mut value = Vec::new();
-        if let Target::Member(_, kind) = &self.columns[index].target
-            && kind.write(text, &mut value).is_ok()
-            && let Ok(json) = serde_json::from_slice::<Json>(&value)
-        {
-            let is_whole = json.as_str().bytes().all(|byte| byte.is_ascii_digit());
-            let whole = is_whole.then(|| json.as_str().to_owned());
-            return Ok(json
-                .as_string()
-                .or(whole)
-                .unwrap_or_else(|| text.to_owned()));
-        }
-        Ok(text.to_owned())
-    }
-
-    fn key_part<'a>(&self, record: &'a Record, index: usize) -> Result<&'a str, Reason> {
-        self.cell(record, index)?.ok_or_else(|| Reason {
-            column: Some(self.columns[index].name.clone()),
-            rule: "required".to_owned(),
-            sentence: "is part of the key, and empty".to_owned(),
-        })
-    }
-
-    /// An id for a row that has none of its own and was rejected: of its cells as they stand. With
-    /// it, a row that is mended stays apart from a row that says the same.
-    pub(super) fn rejected_id(&self, record: &Record) -> Option<String> {
-        if self.identity != Identity::Content {
-            return None;
-        }
-        let cells: Vec<&[u8]> = record.fields().collect();
-        let source = self.source.as_deref().unwrap_or_default();
-        let text = [source.as_bytes(), &cells.join(&0)].join(&b'\n');
-        Some(format!("{}_{}", self.class.id, hex(&text)))
-    }
-
-    /// An id of what the row says, and of where it comes from when that is named.
-    fn by_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
-        let content = match &self.source {
-            Some(source) => hex(&[source.as_bytes(), b"\n", data].concat()),
-            None => hex(data),
-        };
-        named(format!("{}_{content}", self.class.id), &[], self)
     }
 }
 
@@ -365,46 +250,7 @@ pub(crate) fn read_cell(kind: &Kind, text: &str) -> Option<Json> {
     Json::parse(std::str::from_utf8(&value).ok()?).ok()
 }
 
-impl Instance {
-    /// Makes it the n-th of those that say the same.
-    pub(super) fn number(&mut self, nth: u64) -> Result<(), InvalidName> {
-        if nth > 1 {
-            self.key = format!("{}_{nth}", self.key);
-            self.id = Some(self.key.parse()?);
-        }
-        Ok(())
-    }
-}
-
 /// Whether a cell is a text that means nothing, by its look.
 fn is_same(null: &str, text: &str) -> bool {
     null == text || null == trim(text) || (!text.is_ascii() && nfc(null) == nfc(trim(text)))
-}
-
-/// The first half of SHA-256, as hexadecimal digits.
-pub(super) fn hex(content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    digest.iter().take(16).fold(String::new(), |mut hex, byte| {
-        use fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-fn named(
-    id: String,
-    columns: &[usize],
-    plan: &Plan,
-) -> Result<(String, Option<InstanceId>), Reason> {
-    match id.parse::<InstanceId>() {
-        Ok(parsed) => Ok((id, Some(parsed))),
-        Err(invalid) => {
-            let names: Vec<&str> = columns
-                .iter()
-                .map(|index| plan.columns[*index].name.as_str())
-                .collect();
-            let sentence = format!("makes the id, which is {}", invalid.rule);
-            Err(Reason::of_cell(&names.join(", "), "id", &sentence, &id))
-        }
-    }
 }

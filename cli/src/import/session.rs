@@ -57,6 +57,8 @@ pub(super) struct Session<'a> {
     stored: Instant,
     /// What it took before this start.
     before: f64,
+    /// Rows that were rejected before this start.
+    rejected_before: u64,
     lines_before_head: u64,
 }
 
@@ -109,6 +111,7 @@ impl<'a> Session<'a> {
             started: now,
             stored: now,
             before: journal.seconds,
+            rejected_before: counts.rejected,
             lines_before_head: source.head.line - 1,
             journal,
         })
@@ -299,8 +302,9 @@ impl<'a> Session<'a> {
         self.before + self.started.elapsed().as_secs_f64()
     }
 
+    /// Whether this start has rejected rows.
     pub(super) fn has_rejects(&self) -> bool {
-        self.journal.counts.rejected > 0
+        self.journal.counts.rejected > self.rejected_before
     }
 
     /// All rows are taken: waits until they show, and tells what was done.

@@ -6,6 +6,7 @@ use spice_core::error::ErrorCode;
 
 use super::{
     batch::{Batch, Fate},
+    identity::Identity,
     plan::Plan,
     row::Reason,
     waiting::may_wait,
@@ -133,9 +134,16 @@ fn of_field(plan: &Plan, field: &Value) -> Reason {
         Value::String(text) if sentence.contains(text.as_str()) => sentence.to_owned(),
         value => format!("{sentence}, not {value}"),
     };
+    let advice = match (&plan.identity, text("rule")) {
+        (Identity::Given(column), "primary_key") => {
+            let name = &plan.columns[*column].name;
+            format!("; the id is from the column {name}: leave it out with --skip-column {name}")
+        }
+        _ => String::new(),
+    };
     Reason {
         column: (!path.is_empty()).then(|| plan.column_of(path).to_owned()),
         rule: text("rule").to_owned(),
-        sentence,
+        sentence: sentence + &advice,
     }
 }

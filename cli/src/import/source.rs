@@ -147,8 +147,8 @@ fn read_head(reader: &mut Reader<Input>, layout: &Layout, path: &Path) -> anyhow
     let head = reader.read()?.filter(|_| is_there);
     match (head, layout.head_line) {
         (Some(head), Some(line)) if head.line != line => Err(missing(format!(
-            "{path}: line {line} is blank and names no columns; the next that is not is line {}",
-            head.line
+            "{path}: line {line} is blank and names no columns; the next that is not is line {next}: --head-line {next}",
+            next = head.line
         ))
         .into()),
         (Some(head), _) => Ok(head),

@@ -44,15 +44,22 @@ impl Summary {
         let counted = [
             (
                 self.lines_before_head,
+                "line above the names of the columns is left out",
                 "lines above the names of the columns are left out",
             ),
-            (counts.blank_rows, "blank rows are left out"),
+            (
+                counts.blank_rows,
+                "blank row is left out",
+                "blank rows are left out",
+            ),
             (
                 counts.surplus_cells,
+                "blank cell behind the last column is left out",
                 "blank cells behind the last column are left out",
             ),
             (
                 counts.equal_rows,
+                "row says what an earlier row says; it is an instance of its own",
                 "rows say what an earlier row says; each is an instance of its own",
             ),
         ];
@@ -67,10 +74,14 @@ impl Summary {
                 _ => format!("column {column}, {name}, is left out: {reason}"),
             }
         });
-        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-        columns
-            .chain(counted.map(|(count, what)| format!("{count} {what}")))
-            .collect()
+        let counted = counted
+            .into_iter()
+            .filter_map(|(count, one, many)| match count {
+                0 => None,
+                1 => Some(format!("1 {one}")),
+                _ => Some(format!("{count} {many}")),
+            });
+        columns.chain(counted).collect()
     }
 
     pub(super) fn write(&self, format: Format) -> anyhow::Result<()> {

@@ -124,7 +124,7 @@ async fn files_of_every_kind_come_in_with_one_flag_at_most_and_say_what_is_left_
             b"State Name,TOTAL,\nALABAMA,\"12,426\",\nALASKA,\"1,158\",\n,,\n".to_vec(),
             &[][..],
             2,
-            "column 3 is left out: no name, and blank throughout",
+            "column 3 is left out: no name, and blank in each row that was taken",
         ),
         (
             b"Grants of FY09,,\nBy state; all,,\n\nState Name,TOTAL,\nALABAMA,3,\n".to_vec(),
@@ -136,7 +136,7 @@ async fn files_of_every_kind_come_in_with_one_flag_at_most_and_say_what_is_left_
             b"sep=;\r\nState Name;TOTAL\r\nMAINE;1,5\r\n".to_vec(),
             &[],
             1,
-            "1 lines above the names",
+            "1 line above the names of the columns is left out",
         ),
         (
             b"State Name;TOTAL;TOTAL\nIOWA;1;2\n".to_vec(),

@@ -243,7 +243,9 @@ impl Items {
     /// Every bad row is rejected with its line, its reason and its fields as they were; none else.
     pub(crate) fn assert_rejected(&self, rejects: &[Reject]) {
         let bad = self.bad();
-        let lines: Vec<u64> = rejects.iter().map(|reject| reject.line).collect();
+        let mut lines: Vec<u64> = rejects.iter().map(|reject| reject.line).collect();
+        // Those that waited for a row farther down come last.
+        lines.sort_unstable();
         assert_eq!(lines, bad.keys().copied().collect::<Vec<_>>());
         for reject in rejects {
             let row = bad[&reject.line];

@@ -21,8 +21,17 @@ pub(crate) struct Words {
 impl Words {
     /// A word that is named for both.
     pub(crate) fn contradiction(&self) -> Option<&str> {
-        let named = |word: &&String| is_named(&self.falses, word);
+        let falses = normalize(&self.falses);
+        let named = |word: &&String| is_named(&falses, word);
         self.truths.iter().find(named).map(String::as_str)
+    }
+
+    /// The same words, in the form in which [`Self::read`] compares them.
+    pub(super) fn normalize(&self) -> Self {
+        Self {
+            truths: normalize(&self.truths),
+            falses: normalize(&self.falses),
+        }
     }
 
     /// What a word means; what the user says holds before what is usual.
@@ -40,6 +49,16 @@ impl Words {
     }
 }
 
+fn normalize(words: &[String]) -> Vec<String> {
+    let words = words.iter().map(|word| nfc(word.trim()).into_owned());
+    words.collect()
+}
+
+/// Whether a word is among those of [`normalize`].
 fn is_named(words: &[String], word: &str) -> bool {
-    words.iter().any(|it| nfc(it.trim()) == nfc(word.trim()))
+    if words.is_empty() {
+        return false;
+    }
+    let word = nfc(word.trim());
+    words.iter().any(|it| *it == word)
 }

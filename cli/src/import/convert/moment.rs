@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-/// A date: `2026-01-31`, `20260131`, or a midnight of that day as dumps of databases write it.
+/// A date: `2026-01-31`, `20260131`, or a midnight of that day as dumps of databases write it. A
+/// midnight with an offset is a moment, whose day depends on the reader's offset: it is no date.
 pub(super) fn date(word: &str) -> Option<Cow<'_, str>> {
     if has_shape(word, "dddd-dd-dd") {
         return Some(Cow::Borrowed(word));
@@ -13,12 +14,11 @@ pub(super) fn date(word: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Owned(dashed));
     }
     let (day, clock) = split(word)?;
-    let fraction = clock.strip_prefix("00:00:00").or(match clock {
-        "00:00" => Some(""),
-        _ => None,
-    })?;
-    let zeros = fraction.strip_prefix(['.', ',']).unwrap_or(fraction);
-    let is_midnight = zeros.bytes().all(|byte| byte == b'0');
+    if clock == "00:00" {
+        return Some(Cow::Borrowed(day));
+    }
+    let (digits, rest) = fraction(clock.strip_prefix("00:00:00")?)?;
+    let is_midnight = rest.is_empty() && digits.bytes().all(|byte| matches!(byte, b'.' | b'0'));
     is_midnight.then_some(Cow::Borrowed(day))
 }
 

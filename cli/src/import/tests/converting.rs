@@ -14,7 +14,10 @@ fn value(column: &str, text: &str) -> Result<String, &'static str> {
     let declared = definition["properties"].as_array().unwrap();
     let declared = declared.iter().find(|property| property["name"] == column);
     let declared = declared.map(|it| Json::from(it.clone()).read().unwrap());
-    let kind = Kind::of(&class, class.resolve(column).unwrap(), declared.as_ref());
+    let person = json!({"id": "Person", "label": "Person", "properties": []});
+    let schema = schema(&[definition.clone(), person]);
+    let name = class.resolve(column).unwrap();
+    let kind = Kind::of(&schema, &class, name, declared.as_ref());
     let mut out = Vec::new();
     kind.write(text, &mut out).map_err(|broken| broken.rule)?;
     Ok(String::from_utf8(out).unwrap())
@@ -135,6 +138,33 @@ fn texts_become_values_of_their_type_digit_for_digit() {
 }
 
 #[test]
+fn what_is_before_the_first_slash_of_a_link_is_a_class_or_a_part_of_the_id() {
+    for (column, text, json) in [
+        ("owner", "a/b", r#""Person/a/b""#),
+        ("owner", "person/b", r#""Person/person/b""#),
+        ("owner", "Person/a/b", r#""Person/a/b""#),
+        (
+            "owner",
+            "https://a.example/b",
+            r#""Person/https://a.example/b""#,
+        ),
+        (
+            "parts",
+            "t/1;Thing/2;/",
+            r#"["Thing/t/1","Thing/2","Thing//"]"#,
+        ),
+    ] {
+        assert_eq!(
+            value(column, text).as_deref(),
+            Ok(json),
+            "{column}: {text:?}"
+        );
+        assert_eq!(judge(column, json), Ok(()), "{column}: {json}");
+    }
+    assert_eq!(value("owner", "Thing/b").as_deref(), Ok(r#""Thing/b""#));
+}
+
+#[test]
 fn what_no_value_is_meant_by_is_refused_by_its_rule() {
     for (column, text, rule) in [
         ("count", "5.5", "type"),
@@ -155,6 +185,11 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
         ("day", "01/31/2026", "type"),
         ("day", "2026-01-31 12:00:00", "type"),
         ("day", "2026-01-31T00:00:00Z", "type"),
+        ("day", "2026-01-31 00:00:00+00", "type"),
+        ("day", "2026-01-31 00:00:0000", "type"),
+        ("day", "2026-01-31 00:00:00.", "type"),
+        ("day", "2026-01-31 00:00:00.01", "type"),
+        ("day", "2026-01-31 00:00.0", "type"),
         ("at", "2022-01-01", "type"),
         ("at", "2022-01-01 1:00:00", "type"),
         ("at", "2022-01-01 01:00:00 KST", "type"),
@@ -173,7 +208,7 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
         ("tags", "[1", "type"),
         ("marks", "1;x", "type"),
         ("owner", "a\u{1}b", "reference"),
-        ("parts", "a;/", "reference"),
+        ("parts", "a;Thing/", "reference"),
     ] {
         assert_eq!(value(column, text), Err(rule), "{column}: {text:?}");
     }
@@ -184,6 +219,7 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
         ("mail", "nobody"),
         ("size", "XL"),
         ("spot", "91,0"),
+        ("owner", "Thing/b"),
     ] {
         let json = value(column, text).unwrap();
         assert!(judge(column, &json).is_err(), "{column}: {text:?}");

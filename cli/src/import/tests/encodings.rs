@@ -163,6 +163,42 @@ fn what_is_not_certain_is_refused_with_what_it_may_be() {
 }
 
 #[test]
+fn utf_8_is_not_read_as_another_encoding_wherever_it_shows() {
+    let ascii = "n,v\n".repeat(50_000);
+    let far = format!("{ascii}é,1\n");
+    let sample = &far.as_bytes()[..64 * 1024];
+    let names = [
+        "cp949",
+        "shift_jis",
+        "windows-1252",
+        "utf-16le",
+        "iso-2022-jp",
+    ];
+    for name in names {
+        let Ok(Charset::Known(encoding)) = parse(name) else {
+            panic!("{name}")
+        };
+        let refused = check(encoding, true, sample, Some(&mut far.as_bytes())).unwrap();
+        let refused = refused.unwrap_err();
+        assert!(refused.contains("is UTF-8, not "), "{name}: {refused}");
+        assert!(refused.contains("leave --encoding out"), "{refused}");
+        // Of a stream, the first bytes decide, by a single character.
+        let near = check(encoding, true, "é,1\n".as_bytes(), None).unwrap();
+        assert!(near.unwrap_err().contains("is UTF-8"), "{name}");
+    }
+    for (text, encoding) in [
+        (ascii.clone().into_bytes(), EUC_KR),
+        ([ascii.as_bytes(), b"caf\xE9,1\n"].concat(), WINDOWS_1252),
+        (encode(&format!("{ascii}컵,1\n"), EUC_KR), EUC_KR),
+        (encode(KOREAN, UTF_16LE), UTF_16LE),
+    ] {
+        let sample = &text[..text.len().min(64 * 1024)];
+        let found = check(encoding, true, sample, Some(&mut text.as_slice())).unwrap();
+        assert_eq!(found, Ok(()), "{}", encoding.name());
+    }
+}
+
+#[test]
 fn a_character_over_the_edge_of_a_look_is_whole_and_bad_bytes_far_away_are_found() {
     for shift in 0..4 {
         let mut text = vec![b'x'; 64 * 1024 - 2 - shift];
@@ -305,7 +341,7 @@ proptest! {
     ) {
         let whole = decode(&bytes, encoding, 1_000);
         prop_assert_eq!(decode(&bytes, encoding, piece), whole.as_slice());
-let replaced = std::str::from_utf8(&whole).is_ok_and(|text| text.contains('\u{fffd}'));
+        let replaced = std::str::from_utf8(&whole).is_ok_and(|text| text.contains('\u{fffd}'));
         let is_written = encoding == UTF_8 || encoding == UTF_16LE || encoding == UTF_16BE;
         prop_assert!(!replaced || is_written, "a replacement character");
     }

@@ -127,6 +127,21 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
             mapped(&["3=note"]),
             "column 1 is called 3; write #1 for it, or #3 for the column of that number",
         ),
+        (
+            "#2,#1",
+            mapped(&["#1=note", "#2=number"]),
+            "column 2 is called #1; write 2 for it, or 1 for the column of that number",
+        ),
+        (
+            "number,note,#1",
+            skipped(&["#1"]),
+            "column 3 is called #1; write #3 for it, or 1 for the column of that number",
+        ),
+        (
+            "number,#1,#1",
+            skipped(&["#1"]),
+            "columns 2 and 3 are both called \"#1\"; write the number",
+        ),
         // Of what an import writes itself, only the last two columns are.
         ("number,_line", wishes(), "nothing called _line"),
         (
@@ -207,10 +222,14 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
         sent("note,number", &key, "a,07\nb,8\n").0,
         json!(["a:7", "b:8"])
     );
-    assert!(
-        sent("note,number", &key, "a:b,7\n")
-            .1
-            .contains("only the last part may hold a ':'")
+    // As in a composite primary key of a class: no two keys make one id.
+    assert_eq!(
+        sent("note,number", &key, "a:b,7\na%3Ab,7\n").0,
+        json!(["a%3Ab:7", "a%253Ab:7"])
+    );
+    assert_eq!(
+        sent("note,number", &keyed(&["number", "note"]), "a:%b,7\n").0,
+        json!(["7:a:%b"])
     );
     assert!(
         sent("note,number", &key, ",7\n")
@@ -415,6 +434,9 @@ fn columns_are_addressed_by_number_where_a_name_does_not_do() {
             "order_id number note",
         ),
         ("1,number", &["1=note"], &[], "note number"),
+        ("#1,number", &["#1=note"], &[], "note number"),
+        ("#2,#1", &["1=note", "2=number"], &[], "note number"),
+        ("number,#5", &["#5=note"], &[], "number note"),
         (
             "number,_line,_reason",
             &["_line=note"],
@@ -475,7 +497,11 @@ fn columns_are_addressed_by_number_where_a_name_does_not_do() {
     assert_eq!(
         left,
         [
-            (2, String::new(), "no name, and blank throughout"),
+            (
+                2,
+                String::new(),
+                "no name, and blank in each row that was taken"
+            ),
             (3, "note".to_owned(), "left out by --map or --skip-column"),
             (4, "_line".to_owned(), "written by an import"),
             (5, "_reason".to_owned(), "written by an import"),
@@ -538,4 +564,21 @@ fn rejects_that_nobody_mended_are_rejected_again() {
         "{:?}",
         reasons(&batch)
     );
+}
+
+#[test]
+fn a_title_that_is_taken_for_a_name_is_noticed_where_any_name_is_allowed() {
+    let mut open = order();
+    open["metadata"] = json!({"additional_properties": true});
+    let rows = records(b"Orders\n\nnumber,note\n7,a\n").unwrap();
+    let plan = plan(&[open], "Orders", &wishes()).unwrap();
+    let refused = plan
+        .check_head(&rows[0], &rows[1..], Some(3))
+        .unwrap_err()
+        .message;
+    assert_eq!(refused, "line 1 names 1 columns, and line 3 has 2 cells");
+    for likely in [None, Some(4)] {
+        let found = plan.check_head(&rows[0], &rows[..1], likely);
+        assert!(found.is_ok(), "{likely:?}");
+    }
 }

@@ -100,6 +100,12 @@ fn an_escape_makes_text_of_what_would_end_a_cell_and_of_nothing_else() {
 fn text_behind_a_closing_quote_is_told_with_the_row_as_it_stands() {
     let text = "\"a \\\"b\\\" c\",1\n\"x\" ,2,\t\r\n\"y\",\"z\"";
     let read = records(text.as_bytes()).unwrap();
+    let before: Vec<usize> = read
+        .iter()
+        .filter_map(|it| it.broken_quote.as_ref())
+        .map(|it| it.before_last_two)
+        .collect();
+    assert_eq!(before, [0, 4]);
     let broken: Vec<Option<(usize, &[u8])>> = read
         .iter()
         .map(|it| {

@@ -196,3 +196,91 @@ fn rejects_without_a_key_keep_their_ids_so_that_a_mended_row_stays_a_row_of_its_
     let all: std::collections::HashSet<&String> = good[..2].iter().chain(&mended).collect();
     assert_eq!(all.len(), 5);
 }
+
+/// What the rejects of a file are when every row is refused here or by the api.
+fn rejects_of(definition: &Value, text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.csv");
+    let (head, _) = text.split_once('\n').unwrap();
+    let plan = plan(std::slice::from_ref(definition), head, &wishes()).unwrap();
+    let mut rejects = Rejects::begin(&path, Dialect::new(b','), &plan).unwrap();
+    for batch in batches(plan.clone(), text, 99) {
+        for (index, row) in batch.rows.iter().enumerate() {
+            let why = [Reason::of_row("type", "is \"wrong\", always")];
+            rejects
+                .add(&plan, &row.record, batch.id(index), &why)
+                .unwrap();
+        }
+    }
+    rejects.flush().unwrap();
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_blank_own_id_is_identified_by_content_among_the_rejects_too() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "order_id", "type": "string"}, {"name": "number", "type": "integer"},
+        {"name": "note", "type": "string"}]});
+    let head = "order_id,number,note";
+    let good = format!("{head}\n,7,a\n");
+    let taken = batches(
+        plan(std::slice::from_ref(&order), head, &wishes()).unwrap(),
+        &good,
+        9,
+    );
+    let taken: Vec<String> = serde_json::from_value(body(&taken[0])["ids"].clone()).unwrap();
+    let written = rejects_of(&order, &format!("{head}\n,x,a\no-1,x,a\n,x,a\n,8,b\n"));
+    let (head, rows) = written.split_once('\n').unwrap();
+    assert_eq!(head, "order_id,number,note,_id,_line,_reason");
+    let ids: Vec<&str> = rows
+        .lines()
+        .map(|row| row.split(',').nth(3).unwrap())
+        .collect();
+    assert!(ids[0].starts_with("Order_") && ids[2].starts_with("Order_"));
+    assert_eq!(ids[1], "", "its own id is its id, even a mended one");
+    // Mended, each is a row of its own; one says what a row says that was taken.
+    let mended = written.replace(",x,a", ",7,a").replace("o-1", "o-2");
+    let again = plan(std::slice::from_ref(&order), head, &wishes()).unwrap();
+    let sent = batches(again, &mended, 9);
+    assert_eq!(reasons(&sent[0]), [""; 0]);
+    let sent: Vec<String> = serde_json::from_value(body(&sent[0])["ids"].clone()).unwrap();
+    assert_eq!(sent, [ids[0], "o-2", ids[2], ids[3]]);
+    assert!(!sent.contains(&taken[0]));
+    // Not mended, the rejects stay as they are.
+    assert_eq!(ids_of(&rejects_of(&order, &written)), ids_of(&written));
+}
+
+fn ids_of(rejects: &str) -> Vec<&str> {
+    let rows = rejects.lines().map(|row| row.split(',').nth(3).unwrap());
+    rows.collect()
+}
+
+#[test]
+fn a_row_with_a_broken_quote_has_one_line_and_one_reason_however_often_it_is_rejected() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "integer"}, {"name": "note", "type": "string"}]});
+    for row in ["\"a \\\"b\\\"\",y", "1,\"x\" y", "\"a\"b,\"c,d\""] {
+        let first = rejects_of(&order, &format!("number,note\n{row}\n"));
+        let mut again = first.clone();
+        for _ in 0..2 {
+            again = rejects_of(&order, &again);
+            assert_eq!(again, first, "{row}");
+        }
+        assert!(first.contains(&format!("\n{row},")), "{first}");
+    }
+}
+
+#[test]
+fn a_column_of_ids_that_the_primary_key_contradicts_is_named() {
+    let plan = plan(&[everything()], "code,_id", &wishes()).unwrap();
+    let batch = batches(plan.clone(), "code,_id\na,5\n", 9).remove(0);
+    let answer = errors(&json!([
+        {"row": 1, "error": "validation_failed", "message": "1 value(s)", "errors": [
+            {"field": "code", "rule": "primary_key", "message": "code makes the id a, not 5"}]},
+    ]));
+    let settled = settle(&plan, &batch, &answer, &mut Lines::new());
+    assert_eq!(
+        settled.rejects[0].1[0].to_string(),
+        "code: makes the id a, not 5; the id is from the column _id: leave it out with --skip-column _id (primary_key)"
+    );
+}
