@@ -98,6 +98,7 @@ struct Ports {
     clock: Arc<dyn Clock>,
     settings: Arc<WriterSettings>,
     recent: Recent,
+    refused: logs::Refused,
     /// Told when the registry has followed a log.
     followed: Arc<Notify>,
 }
@@ -157,6 +158,7 @@ impl Writer {
             clock,
             settings,
             recent: Recent::default(),
+            refused: logs::Refused::default(),
             followed: Arc::default(),
         };
         let shared = Shared {

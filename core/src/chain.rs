@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
 pub use self::{
-    anchor::{Anchor, KeptHead, resume},
+    anchor::{Anchor, KeptHead, check_end, resume},
     fault::LogFault,
 };
 use crate::{

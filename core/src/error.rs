@@ -374,6 +374,11 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+
+    /// Whether what is stored is not as it should be, so that a person has to look.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::LogRefused(_))
+    }
 }
 
 impl From<LogFault> for StoreError {

@@ -11,7 +11,7 @@ mod session;
 use std::{sync::Arc, time::Duration};
 
 use spice_core::{
-    chain::LogFault,
+    chain::check_end,
     error::StoreError,
     guard::Guards,
     id::{LogPosition, StreamId},
@@ -257,15 +257,7 @@ impl Engine {
         let end = patience
             .attempt(|| self.ports.log.end(&self.stream))
             .await?;
-        if seen <= end {
-            return Ok(());
-        }
-        let fault = LogFault::Truncated {
-            stream: self.stream.clone(),
-            end,
-            seen,
-        };
-        Err(Halt::Damaged(fault.into()))
+        check_end(&self.stream, end, seen).map_err(|fault| Halt::Damaged(fault.into()))
     }
 
     async fn place(&self, patience: &Patience) -> Result<(Sink, WorkKey, LogPosition), Halt> {

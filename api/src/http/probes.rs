@@ -1,6 +1,6 @@
 //! Health: is the process alive, do the stores answer, what does it count.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use axum::{
     http::{StatusCode, header},
@@ -68,8 +68,13 @@ fn reason(refusal: &Refusal) -> &str {
 
 fn render_refused(api: &Api, text: &mut String) {
     text.push_str("# HELP spice_databases_refused Databases whose log is damaged or refused.\n# TYPE spice_databases_refused gauge\n");
-    for (database, refusal) in api.engine.writer.refused() {
-        let reason = reason(&refusal);
+    let refused = api.engine.writer.refused();
+    // One line a label set: two logs of a database may be refused for the same reason.
+    let refused: BTreeSet<(String, &str)> = refused
+        .iter()
+        .map(|(database, refusal)| (database.to_string(), reason(refusal)))
+        .collect();
+    for (database, reason) in refused {
         let _ = writeln!(
             text,
             "spice_databases_refused{{database=\"{database}\",reason=\"{reason}\"}} 1"

@@ -56,7 +56,9 @@ impl Task {
                     return Appended::Lost;
                 }
                 Ok(Append::Occupied | Append::Unknown) => {}
-                Err(error) if !unsettled => return Appended::Failed(error),
+                Err(error) if !unsettled => {
+                    return Appended::Failed(self.explain(batch, error).await);
+                }
                 Err(error) => {
                     tracing::warn!(stream = %self.stream, %error, "append is not settled yet");
                 }
@@ -75,6 +77,23 @@ impl Task {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Why the log did not take a batch: a log that became shorter has no place for it.
+    async fn explain(&self, batch: &Batch, error: StoreError) -> StoreError {
+        if !matches!(error, StoreError::Rejected { .. }) {
+            return error;
+        }
+        match self.ports.log.end(&self.stream).await {
+            Ok(end) => match self.ports.check_end(&self.stream, end, batch.first) {
+                Ok(()) => error,
+                Err(fault) => fault.into(),
+            },
+            Err(away) => {
+                tracing::warn!(stream = %self.stream, %away, "log cannot be read after a rejected append");
+                error
+            }
         }
     }
 

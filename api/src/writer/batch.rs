@@ -57,7 +57,7 @@ impl Task {
     async fn attempt(&mut self, requests: Vec<Request>) -> Vec<Request> {
         if let Err(error) = self.settle().await {
             tracing::warn!(stream = %self.stream, %error, "log or registry is away");
-            self.fail(&error);
+            self.fail(&error).await;
             refuse_all(requests, &error.into());
             return Vec::new();
         }
@@ -113,7 +113,8 @@ impl Task {
     }
 
     /// Opens the next log when a request makes the deleted database anew. What the sealed log knows
-    /// is answered from there before: a late retry must not make the database again.
+    /// is answered from there before: a late retry must not make the database again. When nothing
+    /// gets into the next log, [`Task::settle`] goes back to the sealed one.
     async fn open_next_log(&mut self, requests: Vec<Request>) -> Vec<Request> {
         let database = self.state.as_ref().and_then(WriteState::database);
         let is_sealed = database.is_some_and(|database| !database.live);

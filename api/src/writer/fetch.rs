@@ -221,7 +221,7 @@ impl Source<'_> {
     }
 
     /// The classes of a branch, as of the state's end.
-    async fn schema(
+    pub(super) async fn schema(
         &self,
         state: &WriteState,
         branch: &BranchState,
@@ -311,7 +311,7 @@ fn lineage(state: &WriteState, generation: BranchGeneration) -> Lineage {
     live_branch(state, generation).map_or_else(Lineage::main, |branch| branch.lineage.clone())
 }
 
-/// Puts a recent entry over what the registry told, unless the registry's stands nearer.
+/// Replaces the stored entry of a key by a recent one, unless the stored one is on a nearer branch.
 fn overlay(entries: &mut Vec<ModelEntry>, recent: &ModelEntry, lineage: &Lineage) {
     match entries.iter_mut().find(|entry| entry.key == recent.key) {
         Some(entry) => *entry = nearer(entry, recent, lineage).clone(),
@@ -319,7 +319,7 @@ fn overlay(entries: &mut Vec<ModelEntry>, recent: &ModelEntry, lineage: &Lineage
     }
 }
 
-/// Of what the registry told of a key and a recent entry of it the one that a lineage shows.
+/// Chooses between the stored entry of a key and a recent one: the one that the lineage shows.
 fn nearer<'a>(stored: &'a ModelEntry, recent: &'a ModelEntry, lineage: &Lineage) -> &'a ModelEntry {
     let depth = |entry: &ModelEntry| {
         let mut levels = lineage.levels().iter();

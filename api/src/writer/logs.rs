@@ -1,11 +1,16 @@
 //! Which logs there are, which of them cannot be used and why, and the registry brought up to the
 //! end of them all.
 
-use std::sync::PoisonError;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use spice_core::{
+    chain::{LogFault, check_end},
     error::{Refusal, StoreError},
-    id::StreamId,
+    guard::Guard,
+    id::{LogPosition, StreamId},
     name::DatabaseName,
 };
 
@@ -21,11 +26,25 @@ impl Writer {
         Ok(names)
     }
 
-    /// The databases that are met and whose log is damaged or refused, and why.
+    /// The databases that are met and whose log, or the log of an earlier generation, is damaged or
+    /// refused, and why. A log of an earlier generation does not stop the database.
     pub fn refused(&self) -> Vec<(DatabaseName, Refusal)> {
+        let mut refused = self.stopped();
+        let earlier = self.shared.ports.refused.all().into_iter();
+        refused.extend(earlier.map(|(stream, error)| {
+            let refusal = Refusal::from(error).with("log", stream.to_string());
+            (stream.database, refusal)
+        }));
+        refused.sort_by(|one, other| one.0.cmp(&other.0));
+        refused.dedup();
+        refused
+    }
+
+    /// The databases that are met and cannot be used, because the log in use is damaged or refused.
+    pub(super) fn stopped(&self) -> Vec<(DatabaseName, Refusal)> {
         let scribes = self.shared.scribes.lock();
         let scribes = scribes.unwrap_or_else(PoisonError::into_inner);
-        let mut refused: Vec<_> = scribes
+        scribes
             .iter()
             .filter_map(|(name, scribe)| match &*scribe.state.borrow() {
                 Standing::Failed(refusal) if refusal.is_damage() => {
@@ -33,9 +52,7 @@ impl Writer {
                 }
                 _ => None,
             })
-            .collect();
-        refused.sort_by(|one, other| one.0.cmp(&other.0));
-        refused
+            .collect()
     }
 
     /// Brings the registry up to the end of every log, sealed ones too. A log that cannot be read
@@ -46,11 +63,11 @@ impl Writer {
 
     pub(super) async fn catch_up_where(
         &self,
-        concerns: impl Fn(&DatabaseName) -> bool,
+        concerns: impl Fn(&StreamId) -> bool,
     ) -> Result<(), Refusal> {
         let mut unread = None;
         for stream in self.shared.ports.streams().await? {
-            if concerns(&stream.database)
+            if concerns(&stream)
                 && let Err(error) = self.shared.ports.catch_up(&stream).await
             {
                 unread.get_or_insert(error);
@@ -67,7 +84,7 @@ impl Writer {
                 continue;
             };
             tracing::error!(%stream, %error, "log cannot be used");
-            if let StoreError::Damaged { .. } | StoreError::LogRefused(_) = error {
+            if error.is_damage() {
                 // Opening it is what tells; the answer is the same error.
                 drop(self.snapshot(&stream.database).await);
             }
@@ -85,7 +102,46 @@ impl Writer {
     }
 }
 
+/// Logs of earlier generations that are damaged or refused.
+#[derive(Clone, Default)]
+pub(super) struct Refused(Arc<Mutex<BTreeMap<StreamId, StoreError>>>);
+
+impl Refused {
+    pub(super) fn put(&self, stream: &StreamId, error: StoreError) {
+        self.lock().insert(stream.clone(), error);
+    }
+
+    pub(super) fn remove(&self, stream: &StreamId) {
+        self.lock().remove(stream);
+    }
+
+    pub(super) fn get(&self, stream: &StreamId) -> Option<StoreError> {
+        self.lock().get(stream).cloned()
+    }
+
+    fn all(&self) -> BTreeMap<StreamId, StoreError> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamId, StoreError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Ports {
+    /// Fails when a log ends before the position up to which it was seen here.
+    pub(super) fn check_end(
+        &self,
+        stream: &StreamId,
+        end: LogPosition,
+        seen: LogPosition,
+    ) -> Result<(), LogFault> {
+        if self.settings.guards.has(Guard::Anchor) {
+            check_end(stream, end, seen)?;
+        }
+        Ok(())
+    }
+
     /// Every log that there is, and every log that the registry has seen: one of those may be
     /// missing.
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {

@@ -2,14 +2,15 @@
 //! registry alone. It holds no writer up and leaves no trace; what it answers is what the task
 //! would answer there.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use spice_core::{
     command::Command,
     decide::{self, Moment, Plan, Stop, WriteState},
     error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
-    name::DatabaseName,
+    name::{BranchName, DatabaseName},
+    ontology::Schema,
 };
 use tokio::time::timeout;
 
@@ -44,6 +45,23 @@ impl Writer {
             .await
     }
 
+    /// The classes of a branch as they were at a position (inclusive), by the write model; none
+    /// where the branch was not there.
+    pub async fn schema_at(
+        &self,
+        database: &DatabaseName,
+        branch: &BranchName,
+        position: LogPosition,
+    ) -> Result<Arc<Schema>, Refusal> {
+        let look = self.look(database, Some(position)).await?;
+        let Some(branch) = look.state.live_branch(branch) else {
+            return Ok(Arc::default());
+        };
+        let schema = look.source().schema(&look.state, branch).await?;
+        look.check().await?;
+        Ok(schema)
+    }
+
     /// A live database as it is at its log's end, or as it was at a position (inclusive).
     pub(super) async fn look(
         &self,
@@ -52,9 +70,14 @@ impl Writer {
     ) -> Result<Look, Refusal> {
         let snapshot = self.snapshot(database).await?;
         let ports = &self.shared.ports;
-        let end = match as_of {
-            Some(position) => position.next(),
-            None => ports.log.end(&snapshot.stream).await?,
+        let end = if let Some(position) = as_of {
+            position.next()
+        } else {
+            let end = ports.log.end(&snapshot.stream).await?;
+            ports
+                .check_end(&snapshot.stream, end, snapshot.end)
+                .map_err(StoreError::from)?;
+            end
         };
         // What another process appended is followed by nobody here.
         let is_followed = end <= snapshot.end;

@@ -12,42 +12,72 @@ use spice_core::{
 
 use super::{Ports, Writer, parse};
 
+/// The logs in which a command may be.
+#[derive(Clone, Copy)]
+enum Within<'a> {
+    Any,
+    /// Every generation of a database.
+    Database(&'a DatabaseName),
+    Log(&'a StreamId),
+}
+
+impl Within<'_> {
+    fn includes(self, stream: &StreamId) -> bool {
+        match self {
+            Self::Log(log) => log == stream,
+            _ => self.concerns(&stream.database),
+        }
+    }
+
+    fn concerns(self, name: &DatabaseName) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Database(database) => database == name,
+            Self::Log(log) => log.database == *name,
+        }
+    }
+}
+
 impl Writer {
     /// What an accepted command's receipt was, from registry and log; none for an unknown id. A log
     /// that cannot be read may hold it: then that is the answer.
     pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, Refusal> {
-        self.receipt_where(command, |_| true).await
+        self.receipt_within(command, Within::Any).await
     }
 
-    /// The same of a command of one database: what is wrong with another is no matter.
+    /// The receipt of a command of one database. The logs of other databases do not affect it.
     pub async fn receipt_in(
         &self,
         database: &DatabaseName,
         command: CommandId,
     ) -> Result<Option<Receipt>, Refusal> {
-        self.receipt_where(command, |name| name == database).await
+        self.receipt_within(command, Within::Database(database))
+            .await
     }
 
-    async fn receipt_where(
+    async fn receipt_within(
         &self,
         command: CommandId,
-        may_hold: impl Fn(&DatabaseName) -> bool,
+        within: Within<'_>,
     ) -> Result<Option<Receipt>, Refusal> {
         let ports = &self.shared.ports;
         let mut entry = ports.entry_of(command).await?;
         let mut unread = None;
         if entry.is_none() {
-            unread = self.catch_up_where(&may_hold).await.err();
+            let includes = |stream: &StreamId| within.includes(stream);
+            unread = self.catch_up_where(includes).await.err();
             entry = ports.entry_of(command).await?;
         }
-        let refused = self.refused();
+        let mut stopped = self.stopped().into_iter();
         let Some(entry) = entry else {
-            let refused = refused.into_iter().find(|(name, _)| may_hold(name));
-            let why = unread.or_else(|| refused.map(|(_, refusal)| refusal));
+            let stopped = stopped.find(|(name, _)| within.concerns(name));
+            let why = unread.or_else(|| stopped.map(|(_, refusal)| refusal));
             return why.map_or(Ok(None), Err);
         };
-        let own = |refused: &(DatabaseName, Refusal)| refused.0 == entry.stream.database;
-        match refused.into_iter().find(own) {
+        if let Some(error) = ports.refused.get(&entry.stream) {
+            return Err(error.into());
+        }
+        match stopped.find(|(name, _)| *name == entry.stream.database) {
             Some((_, refusal)) => Err(refusal),
             None => Ok(Some(ports.receipt_of(&entry).await?)),
         }
@@ -63,7 +93,7 @@ impl Writer {
             return Ok(None);
         };
         for id in key_ids(key, &stream) {
-            let receipt = self.receipt_in(database, id).await?;
+            let receipt = self.receipt_within(id, Within::Log(&stream)).await?;
             if let Some(receipt) = receipt.filter(|receipt| receipt.stream == stream) {
                 return Ok(Some(receipt));
             }
@@ -99,6 +129,9 @@ impl Ports {
             let count = usize::try_from(entry.last.0 - next.0 + 1).unwrap_or(usize::MAX);
             let records = self.log.read(&entry.stream, next, count).await?;
             if records.is_empty() {
+                let end = self.log.end(&entry.stream).await?;
+                self.check_end(&entry.stream, end, entry.last.next())
+                    .map_err(StoreError::from)?;
                 return Err(Refusal::new(
                     ErrorCode::Internal,
                     "a known command is not in the log",

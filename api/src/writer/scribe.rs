@@ -129,8 +129,10 @@ impl Task {
             if !self.is_over() {
                 break;
             }
+            // The newest may be an earlier one than this: a next log was opened and nothing came to
+            // stand in it.
             let newest = self.newest_stream().await?;
-            if newest.generation <= self.stream.generation {
+            if newest == self.stream {
                 break;
             }
             self.move_to(newest).await;
@@ -146,14 +148,22 @@ impl Task {
         database.is_none_or(|database| !database.live)
     }
 
-    /// Where the commands of the sealed logs of this name stand must be known too: a retried one
-    /// gets its first answer.
+    /// Brings the registry up to the sealed logs of this name, so that a retried command of theirs
+    /// gets its first answer. A sealed log that is damaged or refused does not stop the live one.
     async fn read_in_earlier_generations(&self) -> Result<(), StoreError> {
         for stream in self.ports.streams().await? {
             let earlier = stream.database == self.stream.database
                 && stream.generation < self.stream.generation;
-            if earlier {
-                reflect::catch_up(&self.ports, &stream).await?;
+            if !earlier {
+                continue;
+            }
+            match reflect::catch_up(&self.ports, &stream).await {
+                Ok(_) => self.ports.refused.remove(&stream),
+                Err(error) if error.is_damage() => {
+                    tracing::warn!(%stream, %error, "sealed log cannot be read; the live one is used");
+                    self.ports.refused.put(&stream, error);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -183,7 +193,9 @@ impl Task {
             return Ok(());
         };
         let mut next = state.end();
-        if self.ports.log.end(&self.stream).await? <= next {
+        let end = self.ports.log.end(&self.stream).await?;
+        self.ports.check_end(&self.stream, end, next)?;
+        if end <= next {
             return Ok(());
         }
         loop {
@@ -278,10 +290,11 @@ impl Task {
     }
 
     /// Tells that the state cannot be read. A log that is refused ends reading too: it is opened
-    /// anew, against the registry's anchor.
-    pub(super) fn fail(&mut self, error: &StoreError) {
+    /// anew, against the registry's anchor, once the registry has seen what was accepted here.
+    pub(super) async fn fail(&mut self, error: &StoreError) {
         let refused = matches!(error, StoreError::LogRefused(_));
         if refused {
+            self.reflector.finish().await;
             self.state = None;
         }
         let is_open = matches!(

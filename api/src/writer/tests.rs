@@ -1,6 +1,7 @@
 //! The writer over a log in memory: two writers on one log, answers that get lost, retries, a
 //! registry that was thrown away.
 
+mod faults;
 mod fetch;
 mod keys;
 mod refused;
@@ -58,6 +59,8 @@ enum Fate {
     LandsLate,
     /// The log is away; nothing was written.
     Away,
+    /// Somebody cuts the log before the append gets there.
+    Cut,
 }
 
 /// A log whose appends meet their fates.
@@ -96,6 +99,12 @@ impl Log for FatefulLog {
                 Ok(Append::Unknown)
             }
             Some(Fate::Away) => Err(super::append::unanswered()),
+            Some(Fate::Cut) => {
+                let mut lines = self.log.lines(stream);
+                lines.pop();
+                self.log.put(stream, lines);
+                self.log.append(stream, batch).await
+            }
         }
     }
 
@@ -148,9 +157,13 @@ impl Bench {
     }
 
     fn writer(&self) -> Writer {
+        self.writer_with(self.registry.clone())
+    }
+
+    fn writer_with(&self, registry: Arc<dyn WriteModel>) -> Writer {
         let clock = Arc::new(Restless(Mutex::new(1_000_000_000)));
         let log = Arc::new(self.log.clone());
-        Writer::new(log, self.registry.clone(), clock, WriterSettings::default())
+        Writer::new(log, registry, clock, WriterSettings::default())
     }
 
     /// A database with a class.

@@ -57,6 +57,18 @@ impl FromStr for KeptHead {
     }
 }
 
+/// Fails when a log ends before the position up to which it was seen.
+pub fn check_end(stream: &StreamId, end: LogPosition, seen: LogPosition) -> Result<(), LogFault> {
+    if end >= seen {
+        return Ok(());
+    }
+    Err(LogFault::Truncated {
+        stream: stream.clone(),
+        end,
+        seen,
+    })
+}
+
 /// The chain of a log at the position that an anchor names, or at its beginning without one.
 /// Fails when the log is not the one that the anchor was taken of. Reads one append.
 pub async fn resume(
@@ -68,14 +80,8 @@ pub async fn resume(
     let Some(anchor) = anchor else {
         return Ok(ChainHead::at(stream, LogPosition::ZERO).guarded(guards));
     };
-    let end = log.end(stream).await?;
-    if end < anchor.position && guards.has(Guard::Anchor) {
-        return Err(LogFault::Truncated {
-            stream: stream.clone(),
-            end,
-            seen: anchor.position,
-        }
-        .into());
+    if guards.has(Guard::Anchor) {
+        check_end(stream, log.end(stream).await?, anchor.position)?;
     }
     let mut head = ChainHead::at(stream, anchor.append).guarded(guards);
     while head.position() < anchor.position {

@@ -2,6 +2,7 @@
 
 use spice_core::idempotency::IdempotencyKey;
 
+use super::faults::Leaving;
 use super::*;
 use crate::writer::Accepted;
 
@@ -218,4 +219,44 @@ async fn a_key_of_an_earlier_build_is_found_in_its_own_generation_only() {
     submit(&writer, 15, create_class()).await.unwrap();
     let new = send(&writer, "old", create("p2")).await.unwrap();
     assert_eq!((new.is_replay, new.receipt.stream.generation), (false, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_retry_does_not_make_a_database_again_after_the_log_was_away() {
+    let bench = Bench::new();
+    let writer = bench.writer();
+    let made = send(&writer, "make", create_database()).await.unwrap();
+    send(&writer, "seal", seal()).await.unwrap();
+    bench.fate(Fate::Away);
+    send(&writer, "make 2", create_database())
+        .await
+        .unwrap_err();
+    let late = send(&writer, "make", create_database()).await;
+    assert_eq!(refused(late), made.receipt.last.0);
+    let second = send(&writer, "make 2", create_database()).await.unwrap();
+    assert_eq!(second.receipt.stream, stream().next());
+    assert!(!second.is_replay);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_retry_does_not_make_a_database_again_whenever_the_registry_was_away() {
+    for calls in 0.. {
+        let bench = Bench::new();
+        let registry = Leaving::new();
+        let writer = bench.writer_with(registry.clone());
+        let made = send(&writer, "make", create_database()).await.unwrap();
+        send(&writer, "seal", seal()).await.unwrap();
+        registry.leave_after(calls);
+        let second = send(&writer, "make 2", create_database()).await;
+        registry.come_back();
+        let late = send(&writer, "make", create_database()).await;
+        if second.is_ok() {
+            assert_eq!(late.unwrap_err().code, ErrorCode::AlreadyExists);
+            assert!(calls > 3, "the registry is asked before the decision");
+            break;
+        }
+        assert_eq!(refused(late), made.receipt.last.0, "away after {calls}");
+        let again = send(&writer, "make 2", create_database()).await.unwrap();
+        assert_eq!(again.receipt.stream, stream().next());
+    }
 }

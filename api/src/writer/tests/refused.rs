@@ -268,3 +268,115 @@ async fn an_unchained_log_gets_its_chain_with_the_next_append() {
     bench.registry = registry();
     bench.is_refused_while_reading("chain_broken").await;
 }
+
+/// A database that was deleted and made again; nobody runs.
+async fn made_again() -> Bench {
+    let bench = Bench::filled(1).await;
+    let writer = bench.writer();
+    let seal = Action::DeleteDatabase {
+        expected_seq: Sequence(1),
+    };
+    submit(&writer, 500, seal).await.unwrap();
+    submit(&writer, 501, create_database()).await.unwrap();
+    submit(&writer, 502, create_class()).await.unwrap();
+    writer.shutdown().await;
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_log_that_is_lost_or_damaged_does_not_stop_the_live_one() {
+    for lost in [true, false] {
+        let mut bench = made_again().await;
+        let whole = bench.lines();
+        if lost {
+            bench.put(Vec::new());
+        } else {
+            let mut lines = whole.clone();
+            lines[1] = changed(&whole[1]);
+            bench.put(lines);
+            bench.registry = registry();
+        }
+        let reason = if lost {
+            "log_truncated"
+        } else {
+            "chain_broken"
+        };
+        let writer = bench.writer();
+        writer.check_logs().await.unwrap();
+        let told = submit(&writer, 503, create("x")).await.unwrap();
+        assert_eq!(told.stream, stream().next());
+        let demo = "demo".parse().unwrap();
+        assert!(writer.snapshot(&demo).await.is_ok());
+        let known = writer.receipt_in(&demo, told.command_id).await.unwrap();
+        assert_eq!(known, Some(told));
+        let key = spice_core::idempotency::IdempotencyKey::new("anonymous", "new");
+        let unknown = writer.receipt_of_key(&demo, &key).await.unwrap();
+        assert_eq!(unknown, None, "a key is of the newest generation only");
+
+        // What the sealed log held is not known, and it is named.
+        for id in [10, 4_711] {
+            let sealed = writer.receipt(CommandId(Uuid::from_u128(id))).await;
+            check(&sealed.unwrap_err(), reason);
+        }
+        let refused = writer.refused();
+        assert_eq!(refused.len(), 1);
+        check(&refused[0].1, reason);
+
+        bench.put(whole);
+        let writer = bench.writer();
+        writer.check_logs().await.unwrap();
+        assert!(writer.refused().is_empty());
+        let sealed = writer.receipt(CommandId(Uuid::from_u128(10))).await;
+        assert!(sealed.unwrap().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_writer_refuses_a_log_that_became_shorter() {
+    let bench = Bench::filled(2).await;
+    let writer = bench.writer();
+    submit(&writer, 600, create("mine")).await.unwrap();
+    let whole = bench.lines();
+    let demo = "demo".parse().unwrap();
+    for left in [whole.len() - 2, whole.len() - 1, 0] {
+        bench.put(whole[..left].to_vec());
+        // A receipt is read from the log, a plan looks at its end.
+        let receipt = writer.receipt(CommandId(Uuid::from_u128(600))).await;
+        check(&receipt.unwrap_err(), "log_truncated");
+        let written = submit(&writer, 601, create("next")).await;
+        check(&written.unwrap_err(), "log_truncated");
+        let read = writer.snapshot(&demo).await.unwrap_err();
+        check(&read, "log_truncated");
+        assert_eq!(bench.lines().len(), left, "nothing was written");
+        bench.put(whole.clone());
+        let retried = submit(&writer, 600, create("mine")).await.unwrap();
+        assert_eq!(retried.sequence, Some(Sequence(1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_at_a_log_that_became_shorter_is_refused() {
+    let bench = Bench::filled(2).await;
+    let writer = bench.writer();
+    submit(&writer, 600, create("mine")).await.unwrap();
+    let whole = bench.lines();
+    bench.put(whole[..whole.len() - 2].to_vec());
+    let rollback = Action::RollbackBranch {
+        branch: BranchName::main(),
+        to_position: LogPosition(5),
+    };
+    let plan = writer.plan(&command(602, rollback)).await;
+    check(&plan.unwrap_err(), "log_truncated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_to_a_log_that_became_shorter_is_refused_as_one() {
+    let bench = Bench::filled(2).await;
+    let writer = bench.writer();
+    submit(&writer, 600, create("mine")).await.unwrap();
+    bench.fate(Fate::Cut);
+    let written = submit(&writer, 601, create("next")).await;
+    check(&written.unwrap_err(), "log_truncated");
+    let written = submit(&writer, 602, create("next")).await;
+    check(&written.unwrap_err(), "log_truncated");
+}
