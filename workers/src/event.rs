@@ -34,8 +34,8 @@ pub struct Event<'a> {
     pub branch: Option<BranchGeneration>,
     /// What happened.
     pub data: &'a RawValue,
-    /// The length of its line.
-    pub bytes: usize,
+    /// Its line, without the line end.
+    pub line: &'a [u8],
 }
 
 /// Why a line is not the envelope that it should be.
@@ -131,7 +131,7 @@ impl<'a> Event<'a> {
             occurred_at: head.occurred_at,
             branch: head.generation.branch,
             data: head.data,
-            bytes: record.line.len(),
+            line: &record.line,
         })
     }
 

@@ -363,3 +363,38 @@ async fn what_follows_a_break_of_the_chain_is_not_projected() {
     world.run_through(&handler).await;
     assert_eq!(world.graph_sequence("c").await, Some(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bus_delivers_must_follow_the_chain() {
+    for whole in [true, false] {
+        let (world, bus) = with_script();
+        world.chain(None);
+        let handler = world.graph_handler();
+        let running = world.start(&handler, config("one"));
+        world.caught_up(&handler).await;
+        let before = handler.sink(world.stream()).await.unwrap().position;
+        for name in ["a", "b", "c"] {
+            world.story.put(name, json!({"n": 1}));
+        }
+        world.chain(None);
+        let mut records = world.records();
+        let line = std::str::from_utf8(&records[2].line).unwrap();
+        let changed = line.replacen("\"service\":\"test\"", "\"service\":\"tesT\"", 1);
+        records[2].line = Bytes::from(changed);
+        if whole {
+            bus.deliver(Ok(records));
+        } else {
+            // The change and the link that shows it come in two deliveries.
+            let rest = records.split_off(3);
+            bus.deliver(Ok(records));
+            bus.deliver(Ok(rest));
+        }
+        let error = within(running.task).await.unwrap().unwrap_err();
+        assert!(
+            error.to_string().contains("position 3 carries chain"),
+            "{error}"
+        );
+        let place = handler.sink(world.stream()).await.unwrap().position;
+        assert_eq!(place, if whole { before } else { LogPosition(3) });
+    }
+}

@@ -37,6 +37,8 @@ pub(super) struct Session<'e> {
     /// last batches is filled again.
     pub(super) recorded: LogPosition,
     pub(super) letters: Letters,
+    /// The chain at `position`; it takes in what the log and the bus give.
+    head: ChainHead,
     read_limit: usize,
     seen: u64,
 }
@@ -58,6 +60,7 @@ impl<'e> Session<'e> {
             position,
             recorded,
             letters: Letters::default(),
+            head: ChainHead::at(&engine.stream, position).guarded(engine.config.guards),
             read_limit: FIRST_READ.min(engine.config.batch_records),
             seen: 0,
         }
@@ -124,6 +127,7 @@ impl<'e> Session<'e> {
             };
             if first.position == self.position {
                 let run = contiguous(rest);
+                self.check_links(&rest[..run])?;
                 self.process_all(&rest[..run]).await?;
                 continue;
             }
@@ -136,6 +140,16 @@ impl<'e> Session<'e> {
                 )));
             }
         }
+    }
+
+    /// Takes what the bus delivered into the chain, before anything of it is projected.
+    fn check_links(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
+        for event in events {
+            self.head
+                .take(event.position, event.line)
+                .map_err(|fault| Halt::Damaged(fault.into()))?;
+        }
+        Ok(())
     }
 
     fn read_delivery<'r>(&self, delivered: &'r [Record]) -> (Vec<Event<'r>>, bool) {
@@ -176,8 +190,6 @@ impl<'e> Session<'e> {
     /// Deals with the log, from where it stands to its end.
     pub(super) async fn catch_up(&mut self) -> Result<(), Halt> {
         let engine = self.engine;
-        let guards = engine.config.guards;
-        let mut head = ChainHead::at(&engine.stream, self.position).guarded(guards);
         loop {
             if self.patience.token.is_cancelled() {
                 return Err(Halt::Stopped);
@@ -190,7 +202,7 @@ impl<'e> Session<'e> {
             if records.is_empty() {
                 return Ok(());
             }
-            let events = read_log(&records, &mut head, &engine.stream)?;
+            let events = read_log(&records, &mut self.head, &engine.stream)?;
             self.learn_size(&events);
             self.process_all(&events).await?;
         }
@@ -198,7 +210,7 @@ impl<'e> Session<'e> {
 
     /// Reads next time about as many envelopes as make one batch.
     fn learn_size(&mut self, events: &[Event<'_>]) {
-        let bytes: usize = events.iter().map(|event| event.bytes).sum();
+        let bytes: usize = events.iter().map(|event| event.line.len()).sum();
         let average = (bytes / events.len().max(1)).max(1);
         let config = &self.engine.config;
         let upper = config
@@ -233,7 +245,7 @@ impl<'e> Session<'e> {
             .iter()
             .take(config.batch_records.max(1))
             .take_while(|event| {
-                bytes += event.bytes;
+                bytes += event.line.len();
                 bytes <= config.batch_bytes
             })
             .count();
