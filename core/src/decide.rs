@@ -74,7 +74,8 @@ pub fn decide(
     moment: &Moment,
     command: &Command,
 ) -> Result<Vec<Envelope>, Stop> {
-    let mut draft = Draft::new(state, moment, command);
+    let later = after_namesake(state, moment, command);
+    let mut draft = Draft::new(state, later.as_ref().unwrap_or(moment), command);
     match &command.action {
         Action::CreateDatabase {
             description,
@@ -139,6 +140,21 @@ pub fn decide(
         Action::DiscardEvent { .. } => databases::discard(&mut draft)?,
     }
     Ok(draft.envelopes)
+}
+
+/// The moment of a branch whose name was used before: later than everything in the log. So a name
+/// and a creation time stand for one branch, and for one instance on it, even when the clock stands
+/// still.
+fn after_namesake(state: &WriteState, moment: &Moment, command: &Command) -> Option<Moment> {
+    let Action::CreateBranch { branch, .. } = &command.action else {
+        return None;
+    };
+    state.branch(branch)?;
+    let last = state.last_time();
+    (moment.occurred_at <= last).then(|| Moment {
+        occurred_at: Timestamp::from_micros(last.as_micros().saturating_add(1)),
+        ..moment.clone()
+    })
 }
 
 /// The envelopes of a decision as they come about.

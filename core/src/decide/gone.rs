@@ -60,7 +60,7 @@ fn is_left(state: &WriteState, event: &Envelope) -> Result<bool, Stop> {
     let (branch, key) = match &event.aggregate {
         AggregateId::Database(_) => return Ok(true),
         AggregateId::Branch(_, name) => {
-            // A rebase keeps the time of the creation.
+            // A rebase keeps the time of the creation, and no other branch of the name has it.
             let branch = state.live_branch(name);
             return Ok(branch.is_some_and(|branch| branch.created_at == event.occurred_at));
         }

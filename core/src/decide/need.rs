@@ -32,7 +32,7 @@ pub struct LiveInstances {
     pub branch: BranchGeneration,
     /// The class itself, without the classes below it.
     pub class: ClassName,
-    /// How many are of use: when there are more, any of them will do as long as they are more.
+    /// The most that the decision uses. When there are more, the answer may be any `most + 1` of them.
     pub most: usize,
 }
 
@@ -43,7 +43,8 @@ pub struct Changes {
     pub spans: Vec<Span>,
     /// Of the instances only those of these classes; all of them when absent.
     pub classes: Option<BTreeSet<ClassName>>,
-    /// How many are of use: when there are more, any of them will do as long as they are more.
+    /// The most that the decision uses. When there are more, the answer may be any subset that has
+    /// more than `most`.
     pub most: usize,
 }
 

@@ -44,6 +44,8 @@ struct Desk {
     registry: BTreeMap<ModelKey, Vec<ModelEntry>>,
     log: Vec<Envelope>,
     commands: u128,
+    /// Where the clock stands still, if it does.
+    frozen: Option<Timestamp>,
 }
 
 impl Desk {
@@ -54,6 +56,7 @@ impl Desk {
             registry: BTreeMap::new(),
             log: Vec::new(),
             commands: 0,
+            frozen: None,
         }
     }
 
@@ -102,7 +105,10 @@ impl Desk {
         let moment = Moment {
             stream: self.state.stream().clone(),
             position: self.state.end(),
-            occurred_at: Timestamp::from_micros(1_000_000 + i64::try_from(self.commands).unwrap()),
+            occurred_at: self.frozen.map_or_else(
+                || Timestamp::from_micros(1_000_000 + i64::try_from(self.commands).unwrap()),
+                |now| now.max(self.state.last_time()),
+            ),
         };
         (moment, command)
     }

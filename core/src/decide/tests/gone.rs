@@ -107,3 +107,20 @@ fn many_instances_are_gone_when_none_is_left() {
     ));
     assert!(!desk.is_gone(&mixed));
 }
+
+#[test]
+fn what_is_made_again_while_the_clock_stands_still_is_another() {
+    let mut desk = Desk::with_ontology();
+    desk.frozen = Some(desk.state.last_time());
+    let first = desk.accept(fork("x", "main", None));
+    let on_first = desk.accept(create("x", "Product", json!({"product_id": "p1"})));
+    desk.accept(delete_branch("x"));
+    let second = desk.accept(fork("x", "main", None));
+    assert!(desk.is_gone(&first) && !desk.is_gone(&second));
+    let on_second = desk.accept(create("x", "Product", json!({"product_id": "p1"})));
+    assert!(desk.is_gone(&on_first) && !desk.is_gone(&on_second));
+    desk.accept(rebase("x", "main", Strategy::Fail, vec![]));
+    assert!(!desk.is_gone(&second), "a rebase keeps it");
+    let times: Vec<Timestamp> = desk.log.iter().map(|it| it.occurred_at).collect();
+    assert!(times.is_sorted(), "time does not go back in a log");
+}
