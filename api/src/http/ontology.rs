@@ -42,18 +42,6 @@ struct ClassPage<'a> {
     branch: &'a BranchName,
 }
 
-/// `{classes, count}` of the earlier system, and what [`ClassPage`] has.
-#[derive(Serialize)]
-struct EarlierPage<'a> {
-    classes: &'a [Fields],
-    count: usize,
-    total: usize,
-    ontologies: &'a [Fields],
-    offset: usize,
-    limit: usize,
-    branch: &'a BranchName,
-}
-
 pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
@@ -116,22 +104,6 @@ fn class_written(submitted: &Submitted, message: &str, finished: StatusCode) -> 
 pub(crate) async fn list(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     answer::json(StatusCode::OK, &page(&call, &reading).await?)
-}
-
-/// The list under its earlier names.
-pub(crate) async fn classes(call: Call) -> Answer {
-    let reading = call.reading(Needs::NOTHING).await?;
-    let page = page(&call, &reading).await?;
-    let classes = EarlierPage {
-        classes: &page.ontologies,
-        count: page.ontologies.len(),
-        total: page.total,
-        ontologies: &page.ontologies,
-        offset: page.offset,
-        limit: page.limit,
-        branch: page.branch,
-    };
-    answer::json(StatusCode::OK, &classes)
 }
 
 async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Failure> {

@@ -11,7 +11,7 @@ use spice_core::{
     json::Json,
 };
 
-pub(crate) use self::older::{OlderMergeBody, VersionMergeBody, older_resolutions, older_strategy};
+pub(crate) use self::older::{OlderMergeBody, older_resolutions, older_strategy};
 use crate::http::{bodies::objects, call::Call, failure::Failure, shapes::Anything};
 
 /// `{into, strategy?, resolutions?, dry_run?}`

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use super::{
     bodies::{
-        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody, VersionRollbackBody,
+        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody,
         older_resolutions, older_strategy, resolutions, strategy,
     },
     render::{self, ChangedAggregate, Counts, ToldChange, Undecided},
@@ -116,19 +116,18 @@ pub(crate) async fn rollback(mut call: Call) -> Answer {
 /// `/merge/simulate`: the older name of a dry run.
 pub(crate) async fn simulate(mut call: Call) -> Answer {
     let body: OlderMergeBody = call.json().await?;
-    merge_older(&call, body.into_version(true)).await
+    if body.dry_run == Some(false) {
+        let message = "dry_run must be true or left out: a simulation writes nothing";
+        return Err(call.shape_of("dry_run", "const", false.into(), message));
+    }
+    merge_older(&call, body, true).await
 }
 
-/// `/merge/resolve`: the older name of a merge.
-pub(crate) async fn resolve(mut call: Call) -> Answer {
+/// `/merge/resolve`, and oms' `/version/{db}/merge`: older names of a merge.
+pub(crate) async fn merge_earlier(mut call: Call) -> Answer {
     let body: OlderMergeBody = call.json().await?;
-    merge_older(&call, body.into_version(false)).await
-}
-
-/// oms: `/version/{db}/merge`
-pub(crate) async fn merge_version(mut call: Call) -> Answer {
-    let body: VersionMergeBody = call.json().await?;
-    merge_older(&call, body).await
+    let dry_run = body.dry_run.unwrap_or_default();
+    merge_older(&call, body, dry_run).await
 }
 
 /// oms: `/version/{db}/rollback`
@@ -138,7 +137,7 @@ pub(crate) async fn roll_version_back(mut call: Call) -> Answer {
     roll_back(&call, branch, body.to_position, body.dry_run).await
 }
 
-async fn merge_older(call: &Call, body: VersionMergeBody) -> Answer {
+async fn merge_older(call: &Call, body: OlderMergeBody, dry_run: bool) -> Answer {
     let branch: BranchName = body.target_branch.parse()?;
     let client = body.client()?;
     let wish = Wish {
@@ -151,7 +150,7 @@ async fn merge_older(call: &Call, body: VersionMergeBody) -> Answer {
             resolutions: older_resolutions(call, body.resolutions)?,
         },
         client,
-        dry_run: body.dry_run,
+        dry_run,
     };
     wish.carry_out(call).await
 }

@@ -11,10 +11,10 @@ use spice_core::{
     decide::Receipt,
     error::ErrorCode,
     event::ClassEvent,
-    id::Sequence,
+    id::{LogPosition, Sequence},
     json::Json,
     name::ClassName,
-    ontology::{Class, LabelKeys, Labels},
+    ontology::{Class, LabelKeys, Labels, Schema},
 };
 
 use crate::http::{
@@ -51,7 +51,7 @@ pub(crate) struct ImportBody {
     branch: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Imported {
     class_id: ClassName,
@@ -128,9 +128,23 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
 /// Without a label of its own, everything is called by its id.
 pub(crate) async fn delete_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
+    let now = reading.schema(&call.api).await?;
+    let ids: Vec<&ClassName> = now.iter_declared().map(|class| &class.id).collect();
+    let before = receipts(&call, &ids).await?;
+    // A request that came before concerns the classes that were there then.
+    let classes = match schema_before(&call, &before).await? {
+        None => now.iter_declared().map(|class| by_ids(class)).collect(),
+        Some(then) => now
+            .iter_declared()
+            .zip(before)
+            .filter_map(|(class, receipt)| {
+                let then = then.declared(&class.id)?;
+                Some(by_ids(if receipt.is_some() { then } else { class }))
+            })
+            .collect(),
+    };
     let body = ImportBody {
-        classes: schema.iter_declared().map(|class| by_ids(class)).collect(),
+        classes,
         database: None,
         branch: None,
     };
@@ -202,12 +216,10 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
         let message = "this Idempotency-Key was used for another request; use a new one";
         return Err(Failure::new(ErrorCode::EventIdReused, message));
     }
-    let mut before = Vec::with_capacity(body.classes.len());
-    for imported in &body.classes {
-        let part = imported.class_id.as_str();
-        before.push(call.receipt_of_part(&database, part).await?);
-    }
+    let ids: Vec<&ClassName> = body.classes.iter().map(|it| &it.class_id).collect();
+    let before = receipts(call, &ids).await?;
     let done = before.iter().rposition(Option::is_some);
+    let then = schema_before(call, &before).await?;
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
     let sequences = sequences(call, &reading).await?;
@@ -219,6 +231,12 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
         }
         if done.is_some_and(|done| index < done) {
             // Those after it were written, so it had these labels already.
+            continue;
+        }
+        if then
+            .as_ref()
+            .is_some_and(|then| had_labels(call, then, &imported))
+        {
             continue;
         }
         let class = schema.declared(&imported.class_id).cloned();
@@ -235,6 +253,39 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
         }
     }
     Ok(changes)
+}
+
+/// What this request was answered for each of these classes when it came before.
+async fn receipts(call: &Call, classes: &[&ClassName]) -> Result<Vec<Option<Receipt>>, Failure> {
+    let database = call.database()?;
+    let mut receipts = Vec::with_capacity(classes.len());
+    for class in classes {
+        receipts.push(call.receipt_of_part(&database, class.as_str()).await?);
+    }
+    Ok(receipts)
+}
+
+/// The classes as they were when this request came first; nothing when it did not come before.
+async fn schema_before(
+    call: &Call,
+    receipts: &[Option<Receipt>],
+) -> Result<Option<Arc<Schema>>, Failure> {
+    let first = receipts.iter().flatten().map(|it| it.position.0).min();
+    let Some(before) = first.and_then(|first| first.checked_sub(1)) else {
+        return Ok(None);
+    };
+    let (database, branch) = (call.database()?, call.branch()?);
+    let writer = &call.api.engine.writer;
+    let schema = writer.schema_at(&database, &branch, LogPosition(before));
+    Ok(Some(schema.await?))
+}
+
+/// Whether a class had these labels when the request came first. Labels that it could not have had
+/// then are for the class of now to refuse.
+fn had_labels(call: &Call, then: &Schema, imported: &Imported) -> bool {
+    let class = then.declared(&imported.class_id);
+    let patch = class.map(|class| relabel(call, class, imported.clone()));
+    matches!(patch, Some(Ok(None)))
 }
 
 /// A change that was made before, as it was asked for: made from the class as it was left then,

@@ -12,7 +12,7 @@ use crate::http::{
     shapes::{
         Values,
         databases::ClassWritten,
-        instances::{ClassPage, ClassRecord, EarlierClassPage},
+        instances::{ClassPage, ClassRecord},
         ontology::{ClassChange, ClassDefinition},
     },
 };
@@ -41,17 +41,7 @@ pub(super) fn gateway() -> Subject {
             "createClassEarlier",
             "Creates a class: an earlier name of `createClass`.",
         ),
-        reads(
-            Method::GET,
-            "/api/v1/databases/{db}/classes",
-            "listClassesEarlier",
-            "Lists the classes of a branch: an earlier name of `listClasses`.",
-            ontology::classes,
-        )
-        .takes(known::READ)
-        .takes(known::PAGE)
-        .answers::<EarlierClassPage>(200, "A page of classes.")
-        .speaks(),
+        list().renamed("/api/v1/databases/{db}/classes", "listClassesEarlier"),
         get(
             "/api/v1/databases/{db}/classes/{class}",
             "getClassEarlier",

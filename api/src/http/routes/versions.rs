@@ -7,10 +7,7 @@ use spice_core::error::ErrorCode;
 use crate::http::{
     answer::ApiResponse,
     branches::{
-        bodies::{
-            MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionMergeBody,
-            VersionRollbackBody,
-        },
+        bodies::{MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody},
         diff, merge,
         merge::MergeAnswer,
         render::DiffAnswer,
@@ -153,7 +150,7 @@ pub(super) fn gateway() -> Subject {
             "/api/v1/databases/{db}/merge/resolve",
             "resolveMerge",
             "Merges: the older name of `mergeBranch`.",
-            merge::resolve,
+            merge::merge_earlier,
         )
         .notes(OLDER)
         .body::<OlderMergeBody>()
@@ -199,10 +196,10 @@ pub(super) fn oms() -> Subject {
             "/api/v1/version/{db}/merge",
             "mergeVersions",
             "Takes the changes of a branch into another, as one transaction.",
-            merge::merge_version,
+            merge::merge_earlier,
         )
         .notes(OURS)
-        .body::<VersionMergeBody>()
+        .body::<OlderMergeBody>()
         .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
         .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
         .fails(REFUSED),

@@ -65,20 +65,6 @@ pub(crate) struct ClassPage {
     pub(crate) branch: String,
 }
 
-/// A page of classes, as the earlier system had it, and as it is now.
-#[derive(JsonSchema)]
-pub(crate) struct EarlierClassPage {
-    pub(crate) classes: Vec<ClassRecord>,
-    /// How many are on this page.
-    pub(crate) count: u64,
-    pub(crate) total: u64,
-    /// The same as `classes`.
-    pub(crate) ontologies: Vec<ClassRecord>,
-    pub(crate) offset: u64,
-    pub(crate) limit: u64,
-    pub(crate) branch: String,
-}
-
 /// A class as it was written, then what the log says of it.
 #[derive(JsonSchema)]
 pub(crate) struct ClassRecord {

@@ -11,7 +11,7 @@ use spice_core::{
 use super::{ResolutionBody, SideWord, given, resolution, wrong};
 use crate::http::{bodies::objects, call::Call, failure::Failure, shapes::Anything};
 
-/// `{source_branch, target_branch, strategy?, resolutions?, message?, author?}`
+/// `{source_branch, target_branch, strategy?, resolutions?, message?, author?, dry_run?}`
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OlderMergeBody {
@@ -29,47 +29,12 @@ pub(crate) struct OlderMergeBody {
     /// Whom the client names; kept beside the message.
     #[serde(default)]
     pub(crate) author: Option<String>,
-}
-
-/// [`OlderMergeBody`] with `dry_run`, for oms.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VersionMergeBody {
-    /// The branch whose changes are taken.
-    pub(crate) source_branch: String,
-    /// The branch merged into.
-    pub(crate) target_branch: String,
+    /// Only tells what would happen. A simulation always does.
     #[serde(default)]
-    pub(crate) strategy: Option<OlderStrategyWord>,
-    #[serde(default, deserialize_with = "objects")]
-    pub(crate) resolutions: Vec<OlderResolutionBody>,
-    /// What the history of the branch says of the merge.
-    #[serde(default)]
-    pub(crate) message: Option<String>,
-    /// Whom the client names; kept beside the message.
-    #[serde(default)]
-    pub(crate) author: Option<String>,
-    /// Only tells what would happen.
-    #[serde(default)]
-    pub(crate) dry_run: bool,
+    pub(crate) dry_run: Option<bool>,
 }
 
 impl OlderMergeBody {
-    /// The same for oms.
-    pub(crate) fn into_version(self, dry_run: bool) -> VersionMergeBody {
-        VersionMergeBody {
-            source_branch: self.source_branch,
-            target_branch: self.target_branch,
-            strategy: self.strategy,
-            resolutions: self.resolutions,
-            message: self.message,
-            author: self.author,
-            dry_run,
-        }
-    }
-}
-
-impl VersionMergeBody {
     /// What the client says besides, as the log keeps it.
     pub(crate) fn client(&self) -> Result<Option<Json>, Failure> {
         let said = [("message", &self.message), ("author", &self.author)];
