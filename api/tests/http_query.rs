@@ -307,3 +307,23 @@ async fn what_a_query_cannot_ask_is_told() {
         .await
         .expect(404);
 }
+
+#[tokio::test]
+async fn a_refused_value_is_shown_with_all_its_digits() {
+    let server = filled().await;
+    for digits in ["12345678901234567890123", "0.12345678901234567890"] {
+        let body = format!(
+            r#"{{"class_id":"Item","filters":[{{"field":"price","operator":"is_null","value":{digits}}}]}}"#
+        );
+        let answer = server
+            .send(
+                server
+                    .request("POST", QUERY)
+                    .header("content-type", "application/json")
+                    .body(body),
+            )
+            .await
+            .expect(422);
+        assert!(answer.text.contains(digits), "{}", answer.text);
+    }
+}

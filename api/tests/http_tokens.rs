@@ -5,13 +5,16 @@
 
 mod http_support;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_support::{
     Answer, Server,
     events::Events,
     raw::{say, status},
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use spice_api::http::Settings;
+use spice_core::time::Timestamp;
 
 const LIST: &str = "/databases/demo/class/Product/instances";
 /// Texts that are no whole number from 0 up, percent-encoded.
@@ -209,6 +212,25 @@ async fn a_cursor_that_is_garbage_or_was_changed_is_refused_by_every_list() {
             let path = format!("{list}&cursor={cursor}");
             names(&server.get(&path).await, &path, "cursor", &cursor);
         }
+    }
+}
+
+/// A cursor whose seal fits and whose place the store does not know.
+fn with_unknown_place(cursor: &str) -> String {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+    let (version, scope, place) = (&bytes[..1], &bytes[1..10], b"unknown");
+    let check = Sha256::digest([version, scope, place].concat());
+    URL_SAFE_NO_PAD.encode([version, scope, &check[..9], place].concat())
+}
+
+#[tokio::test]
+async fn a_cursor_that_the_store_does_not_know_is_named_as_it_was_sent() {
+    let server = filled().await;
+    for order in ["", "&order_by=price"] {
+        let list = format!("{LIST}?limit=1{order}");
+        let forged = with_unknown_place(&cursor(&server, &list).await);
+        let path = format!("{list}&cursor={forged}");
+        names(&server.get(&path).await, &path, "cursor", &forged);
     }
 }
 
@@ -495,4 +517,22 @@ async fn an_idempotency_key_that_is_none_is_refused() {
         }
     }
     server.get("/databases/demo").await.expect(404);
+}
+
+/// The test's clock goes on by a millisecond at each look.
+#[tokio::test]
+async fn a_time_up_to_a_second_ahead_counts_as_now() {
+    let server = filled().await;
+    let at = |micros: i64| {
+        let now = server.ports.clock.now().as_micros();
+        Timestamp::from_micros(now + micros)
+    };
+    for (ahead, status) in [(0, 200), (900_000, 200), (1_900_000, 400)] {
+        let path = format!("{LIST}?as_of={}", at(ahead));
+        let answer = server.get(&path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        if status == 200 {
+            assert_eq!(answer.body["total"], server.get(LIST).await.body["total"]);
+        }
+    }
 }

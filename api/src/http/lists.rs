@@ -13,7 +13,7 @@ use spice_core::{
     name::ClassName,
     ontology::Class,
     port::{
-        documents::{Document, Search},
+        documents::{Document, Search, UNKNOWN_CURSOR},
         graph::{Entity, Version},
     },
     query::{Conditions, Filter, Order},
@@ -167,7 +167,7 @@ async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure
 async fn by_id(call: &Call, reading: &Reading, search: &Search) -> Result<Found, Failure> {
     let documents = &call.api.engine.documents;
     let page = documents.search(&reading.view, search).await;
-    let page = page.map_err(|error| of_search(error, search))?;
+    let page = page.map_err(|error| of_search(error, call.parameter("cursor")))?;
     Ok(Found {
         items: page.documents.into_iter().map(Item::Document).collect(),
         total: page.total,
@@ -175,10 +175,13 @@ async fn by_id(call: &Call, reading: &Reading, search: &Search) -> Result<Found,
     })
 }
 
-/// The one thing in a search that only a store can tell to be wrong is the cursor, its own.
-fn of_search(error: StoreError, search: &Search) -> Failure {
-    match (&error, &search.cursor) {
-        (StoreError::Rejected { .. }, Some(cursor)) => token::refuse(cursor),
+/// A store that does not know the cursor inside the client's: the client is told the one that it
+/// sent.
+fn of_search(error: StoreError, sent: Option<&str>) -> Failure {
+    match (&error, sent) {
+        (StoreError::Rejected { reason, .. }, Some(sent)) if reason == UNKNOWN_CURSOR => {
+            token::refuse(sent)
+        }
         _ => error.into(),
     }
 }

@@ -80,7 +80,7 @@ struct QueryFilter {
 #[serde(rename_all = "snake_case")]
 enum OperatorWord {
     Eq,
-    /// Another value than this one; none is no other.
+    /// Not equal; instances without a value do not match.
     Ne,
     Gt,
     Ge,
@@ -89,7 +89,7 @@ enum OperatorWord {
     /// `%` stands for any text, `_` for one character.
     Like,
     In,
-    /// None of these values; none at all is not meant.
+    /// Equal to none of these; instances without a value do not match.
     NotIn,
     /// There is no value.
     IsNull,
@@ -236,13 +236,13 @@ fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Fa
     let given = filter.value.as_ref().filter(|value| !value.is_null());
     match (operator, given) {
         ("is_null" | "is_not_null", Some(value)) => {
-            let message = "must be left out: the operator looks for no value";
-            wrong("exclusive", value.to_value(), message)
+            let message = "must be left out: is_null and is_not_null take no value";
+            wrong("exclusive", value.to_shown(), message)
         }
         ("is_null", None) => Ok(json!({"exists": false}).into()),
         ("is_not_null", None) => Ok(json!({"exists": true}).into()),
         (_, None) => {
-            let message = "is missing; for what has no value, there is the operator is_null";
+            let message = "is missing; to find instances without a value, use is_null";
             wrong("required", Value::Null, message)
         }
         (operator, Some(value)) => Ok(Json::of(&IndexMap::from([(operator, value)]))?),

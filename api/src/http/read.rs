@@ -33,6 +33,8 @@ use crate::{
 
 /// How long `at_least` waits, in seconds, when `timeout` does not say.
 const DEFAULT_TIMEOUT: u64 = 10;
+/// Microseconds that an `as_of` time may be ahead of the server's clock: clients' clocks differ.
+const SKEW: i64 = 1_000_000;
 
 /// What a read stands on.
 pub(crate) struct Reading {
@@ -194,6 +196,11 @@ impl Call {
     }
 }
 
+/// Whether a time is later than any client's clock may be ahead of this one.
+fn is_future(time: Timestamp, now: Timestamp) -> bool {
+    time.as_micros() > now.as_micros().saturating_add(SKEW)
+}
+
 fn no_moment(text: &str) -> Failure {
     let hint = if text.contains(' ') {
         "; in a query + means a blank, so write the + of an offset as %2B"
@@ -218,7 +225,7 @@ impl Api {
                 Err(Failure::token("as_of", "range", &text, message).with("position", last.0))
             }
             AsOf::Position(position) => Ok(position),
-            AsOf::Time(time) if time > self.engine.clock.now() => {
+            AsOf::Time(time) if is_future(time, self.engine.clock.now()) => {
                 let message = format!(
                     "as_of: {time} is in the future, and what will be there then is not known; \
                      leave as_of out to read what is there now"

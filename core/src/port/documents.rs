@@ -16,6 +16,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// The reason of a [`Documents::search`] rejected for a cursor that the store did not give out.
+pub const UNKNOWN_CURSOR: &str = "the store did not give out this cursor";
+
 /// A document: the newest version of an entity on one branch, or a copy of the version that the
 /// branch still shows of its parent. Written with its sequence as external version.
 #[derive(Debug, Clone, PartialEq, Eq)]

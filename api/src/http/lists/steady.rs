@@ -50,6 +50,8 @@ struct Steady<'a> {
     then: View,
     /// Where the page goes on.
     after: Option<Place>,
+    /// The cursor that the client sent.
+    sent: Option<&'a str>,
 }
 
 /// What changed since the list's position, up to an end of the log.
@@ -88,6 +90,7 @@ pub(super) async fn list(
         position,
         then,
         after,
+        sent: call.parameter("cursor"),
     };
     if from_graph {
         return steady.read_graph().await;
@@ -157,7 +160,7 @@ impl Steady<'_> {
         };
         let documents = &self.api.engine.documents;
         let page = documents.search(&self.reading.view, &search).await;
-        page.map_err(|error| of_search(error, &search))
+        page.map_err(|error| of_search(error, self.sent))
     }
 
     fn order(&self) -> Option<&Order> {

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use spice_core::json::Json;
+use spice_core::{json::Json, port::documents::UNKNOWN_CURSOR};
 
 use crate::sqlite::failure::{Attempt, Failure};
 
@@ -26,7 +26,7 @@ impl Cursor {
 
     /// Reads what a client gave.
     pub(super) fn parse(text: &str) -> Attempt<Self> {
-        let refused = || Failure::Rejected("the cursor is none that was given out".into());
+        let refused = || Failure::Rejected(UNKNOWN_CURSOR.into());
         let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
         serde_json::from_slice(&json).map_err(|_| refused())
     }
