@@ -70,6 +70,20 @@ pub(crate) async fn find(
     }
 }
 
+/// The class that is named, if one is, and all classes of the branch.
+pub(crate) async fn find_if_named(
+    session: &Session,
+    name: Option<&str>,
+    read: &Read,
+) -> anyhow::Result<(Option<Arc<Class>>, Schema)> {
+    let Some(name) = name else {
+        let database = session.database()?;
+        return Ok((None, fetch(&session.client, database, read).await?));
+    };
+    let (class, schema) = find(session, name, read).await?;
+    Ok((Some(class), schema))
+}
+
 /// What was written of each member of a class, in the class's order. A member that the class
 /// declares again has what it leaves out from its parents.
 pub(crate) fn members(

@@ -125,15 +125,10 @@ async fn chosen(
     options: &Options,
     read: &Read,
 ) -> anyhow::Result<(Option<Arc<Class>>, Schema)> {
-    if let Some(class) = &options.class {
-        let (class, schema) = classes::find(session, class, read).await?;
-        return Ok((Some(class), schema));
-    }
-    if options.format == Shape::Csv {
+    if options.class.is_none() && options.format == Shape::Csv {
         return Err(usage("CSV has one class: name it with --class"));
     }
-    let database = session.database()?;
-    Ok((None, classes::fetch(&session.client, database, read).await?))
+    classes::find_if_named(session, options.class.as_deref(), read).await
 }
 
 fn open(session: &Session, options: &Options, walk: Walk) -> anyhow::Result<Sink> {

@@ -6,6 +6,7 @@ mod batch;
 mod columns;
 mod convert;
 mod decoder;
+mod dry;
 mod encoding;
 mod exact;
 mod identity;
@@ -35,13 +36,14 @@ use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
 
 use spice_client::Retries;
 use spice_core::error::Refusal;
-use tokio::{sync::mpsc, task::block_in_place};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    batch::{Batch, Batches},
+    batch::Batches,
     convert::Words,
     options::{OnError, Shape},
+    paths::check_paths,
     plan::{Plan, Wishes},
     session::Session,
     source::Source,
@@ -50,7 +52,7 @@ use self::{
 pub(crate) use self::{
     convert::Kind, exact::shown, options::Options, plan::Reserved, row::read_cell,
 };
-use crate::{dev::end_on_signal, session::Session as Connection};
+use crate::{dev::end_on_signal, output, session::Session as Connection};
 
 /// About a minute: as long as a server takes to be started again.
 const RETRIES: Retries = Retries {
@@ -76,17 +78,47 @@ enum End {
     Interrupted,
 }
 
+/// What takes the rows of a file, batch by batch.
+trait Importer {
+    type Batch: Send + 'static;
+
+    /// Sends a batch, and counts what became of its rows.
+    async fn take(&mut self, batch: Self::Batch) -> anyhow::Result<()>;
+
+    /// Sends the rows again that wait for others, now that all are in.
+    async fn send_waiting(&mut self) -> anyhow::Result<()>;
+
+    /// Whether this start has rejected rows.
+    fn has_rejects(&self) -> bool;
+
+    /// Brings what was noted so far to the disk.
+    fn store(&mut self) -> anyhow::Result<()>;
+
+    /// All rows are taken: waits until they show, and tells what was done.
+    async fn finish(&mut self) -> anyhow::Result<ExitCode>;
+
+    /// A row was rejected, and that was to end the import.
+    fn end_at_reject(&self) -> anyhow::Result<ExitCode>;
+
+    /// Says where it stopped, and how to go on.
+    fn tell_stop(&self);
+
+    fn describe_stop(&self) -> String;
+}
+
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
     let connection = Connection::new(&options.at)?;
+    let options = Arc::new(options);
     if options.format() == Shape::Ndjson {
         let outcome = lines::run(&connection, &options, &ending).await;
         return connection.advise(outcome).await;
     }
     let found = Target::find(&connection, &options).await;
     let target = connection.advise(found).await?;
+    check_paths(&options)?;
     let client = connection.client.with_retries(RETRIES);
-    let wishes = Wishes {
+    let wishes = Arc::new(Wishes {
         map: options.map.clone(),
         skip: options.skip_column.clone(),
         key: options.key.clone(),
@@ -96,9 +128,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             falses: options.falses.clone(),
         },
         source: options.source.clone(),
+    });
+    let (known, class) = (Arc::clone(&wishes), Arc::clone(&target.class));
+    let knows = move |name: &str| known.knows(&class, name);
+    let opened = open(&options, &ending, move |it| Source::open(it, &knows)).await?;
+    let Some(mut source) = opened else {
+        return Ok(ExitCode::from(INTERRUPTED));
     };
-    let knows = |name: &str| wishes.knows(&target.class, name);
-    let mut source = block_in_place(|| Source::open(&options, &knows))?;
     let plan = Plan::read(&target.schema, &target.class, &source.head, &wishes)
         .map_err(|error| point_to_head(error, source.layout.likely_head))?;
     plan.check_head(&source.head, &source.first_rows, source.layout.likely_head)
@@ -109,18 +145,48 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ends_at_reject = options.on_error == OnError::Abort;
     let batches = Batches::new(source.reader, plan, options.batch.into(), ends_at_reject)
         .beginning_at(session.place());
-    let end = take_all(&mut session, read_ahead(batches), ends_at_reject, &ending).await;
-    // Whatever ended it, what is done is written down.
-    session.store()?;
-    match end {
-        Ok(End::Whole) => match until(&ending, Duration::ZERO, session.finish()).await {
-            Some(finished) => finished,
-            None => Ok(interrupted(&session)),
-        },
-        Ok(End::AtReject) => session.end_at_reject(),
-        Ok(End::Interrupted) => Ok(interrupted(&session)),
-        Err(error) => Err(error.context(session.describe_stop())),
+    import(&mut session, batches, ends_at_reject, &ending).await
+}
+
+/// Opens the input, which may take long to begin; none: Ctrl-C came first.
+async fn open<T: Send + 'static>(
+    options: &Arc<Options>,
+    ending: &CancellationToken,
+    open: impl FnOnce(&Options) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<Option<T>> {
+    let options = Arc::clone(options);
+    let opening = tokio::task::spawn_blocking(move || open(&options));
+    match until(ending, Duration::ZERO, opening).await {
+        Some(opened) => opened?.map(Some),
+        None => {
+            output::note("stopped before anything was imported");
+            Ok(None)
+        }
     }
+}
+
+/// Takes all batches, and tells what was done.
+async fn import<I: Importer>(
+    importer: &mut I,
+    batches: impl Iterator<Item = anyhow::Result<I::Batch>> + Send + 'static,
+    ends_at_reject: bool,
+    ending: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let end = take_all(importer, read_ahead(batches), ends_at_reject, ending).await;
+    // Whatever ended it, what is done is written down.
+    importer.store()?;
+    match end {
+        Ok(End::Whole) => {
+            if let Some(finished) = until(ending, Duration::ZERO, importer.finish()).await {
+                return finished;
+            }
+        }
+        Ok(End::AtReject) => return importer.end_at_reject(),
+        Ok(End::Interrupted) => {}
+        Err(error) => return Err(error.context(importer.describe_stop())),
+    }
+    importer.tell_stop();
+    Ok(ExitCode::from(INTERRUPTED))
 }
 
 /// Says where the head may be, when the columns are not understood.
@@ -140,15 +206,10 @@ fn point_to_head(error: anyhow::Error, likely: Option<u64>) -> anyhow::Error {
     }
 }
 
-fn interrupted(session: &Session) -> ExitCode {
-    session.tell_stop();
-    ExitCode::from(INTERRUPTED)
-}
-
 /// Reads batches beside the work of sending them.
-fn read_ahead<R: std::io::Read + Send + 'static>(
-    batches: Batches<R>,
-) -> mpsc::Receiver<anyhow::Result<Batch>> {
+fn read_ahead<B: Send + 'static>(
+    batches: impl Iterator<Item = anyhow::Result<B>> + Send + 'static,
+) -> mpsc::Receiver<anyhow::Result<B>> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
         for batch in batches {
@@ -160,22 +221,22 @@ fn read_ahead<R: std::io::Read + Send + 'static>(
     receiver
 }
 
-async fn take_all(
-    session: &mut Session<'_>,
-    mut batches: mpsc::Receiver<anyhow::Result<Batch>>,
+async fn take_all<I: Importer>(
+    importer: &mut I,
+    mut batches: mpsc::Receiver<anyhow::Result<I::Batch>>,
     ends_at_reject: bool,
     ending: &CancellationToken,
 ) -> anyhow::Result<End> {
     while let Some(next) = until(ending, Duration::ZERO, batches.recv()).await {
         let Some(batch) = next.transpose()? else {
-            let sent = until(ending, GRACE, session.send_waiting()).await;
+            let sent = until(ending, GRACE, importer.send_waiting()).await;
             return sent.map_or(Ok(End::Interrupted), |sent| sent.map(|()| End::Whole));
         };
-        match until(ending, GRACE, session.take(batch)).await {
+        match until(ending, GRACE, importer.take(batch)).await {
             None => break,
             Some(taken) => taken?,
         }
-        if ends_at_reject && session.has_rejects() {
+        if ends_at_reject && importer.has_rejects() {
             return Ok(End::AtReject);
         }
     }

@@ -9,30 +9,29 @@ mod rejects;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader},
-    process::ExitCode,
-};
+use std::{collections::HashSet, io::BufReader, process::ExitCode, sync::Arc};
 
-use anyhow::Context;
-use spice_client::{Client, OnError as Refused, Write};
-use spice_core::{id::CommandId, ontology::Schema};
-use tokio::{task::block_in_place, time::Instant};
+use spice_client::{Client, OnError as Refused, RowError, Write};
+use spice_core::ontology::Schema;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use self::{
     batch::{Batch, Batches, Row, Source, WaitingLine},
     rejects::Rejects,
 };
 use super::{
-    INTERRUPTED, REJECTED, RETRIES,
+    INTERRUPTED, Importer, REJECTED, RETRIES,
+    dry::check_row,
+    import,
     journal::Counts,
+    open,
     options::{OnError, Options},
+    paths::check_paths,
     session::wait_shown,
     settle::is_identical,
-    summary::Summary,
+    source::Text,
+    summary::{Summary, describe_rejects, describe_stop},
     waiting::{Waiting, may_wait},
 };
 use crate::{classes, output, session::Session as Connection};
@@ -42,102 +41,58 @@ struct Session<'a> {
     client: &'a Client,
     database: &'a str,
     options: &'a Options,
-    schema: &'a Schema,
+    schema: Arc<Schema>,
     rejects: Rejects,
     waiting: Waiting<WaitingLine>,
     counts: Counts,
+    /// The line before which everything is taken.
+    line: u64,
     position: Option<u64>,
     started: Instant,
 }
 
-/// Why a line that was sent was not made.
-enum Verdict {
-    /// It is there, as it is.
-    Unchanged,
-    /// It refers to what is not there.
-    Waiting(String),
-    Refused(String),
-}
-
 pub(super) async fn run(
     connection: &Connection,
-    options: &Options,
+    options: &Arc<Options>,
     ending: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     options.refuse_table_flags()?;
+    check_paths(options)?;
     let read = connection.read(None);
-    let schema = classes::fetch(&connection.client, connection.database()?, &read).await?;
-    let class = match &options.class {
-        None => None,
-        Some(class) => Some(classes::find(connection, class, &read).await?.0.id.clone()),
+    let (class, schema) =
+        classes::find_if_named(connection, options.class.as_deref(), &read).await?;
+    let Some(text) = open(options, ending, Text::open).await? else {
+        return Ok(ExitCode::from(INTERRUPTED));
     };
+    let (class, schema) = (class.map(|it| it.id.clone()), Arc::new(schema));
+    let input = BufReader::new(text.input);
+    let batches = Batches::new(input, Arc::clone(&schema), class, options.batch.into());
     let client = connection.client.clone().with_retries(RETRIES);
-    let input = open(options)?;
-    let batches = Batches::new(input, &schema, class.as_ref(), options.batch.into());
     let mut session = Session {
         client: &client,
         database: connection.database()?,
         options,
-        schema: &schema,
+        schema,
         rejects: Rejects::begin(options)?,
         waiting: Waiting::new(),
         counts: Counts::default(),
+        line: 1,
         position: None,
         started: Instant::now(),
     };
-    let outcome = session.take_all(batches, ending).await;
-    session.rejects.flush()?;
-    outcome.with_context(|| session.describe_stop())
+    let ends_at_reject = options.on_error == OnError::Abort;
+    import(&mut session, batches, ends_at_reject, ending).await
 }
 
-fn open(options: &Options) -> anyhow::Result<Box<dyn BufRead>> {
-    if options.is_stream() {
-        return Ok(Box::new(BufReader::new(io::stdin())));
-    }
-    let path = &options.file;
-    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok(Box::new(BufReader::new(file)))
-}
+impl Importer for Session<'_> {
+    type Batch = Batch;
 
-impl Session<'_> {
-    async fn take_all(
-        &mut self,
-        mut batches: Batches<'_, Box<dyn BufRead>>,
-        ending: &CancellationToken,
-    ) -> anyhow::Result<ExitCode> {
-        while let Some(batch) = block_in_place(|| batches.next()).transpose()? {
-            tokio::select! {
-                biased;
-                () = ending.cancelled() => {
-                    output::note(self.describe_stop());
-                    return Ok(ExitCode::from(INTERRUPTED));
-                }
-                taken = self.take(batch) => taken?,
-            }
-            if self.options.on_error == OnError::Abort && self.counts.rejected > 0 {
-                output::note(self.describe_stop());
-                break;
-            }
-        }
-        tokio::select! {
-            biased;
-            () = ending.cancelled() => {
-                output::note(self.describe_stop());
-                return Ok(ExitCode::from(INTERRUPTED));
-            }
-            sent = self.send_waiting() => sent?,
-        }
-        if !self.options.dry_run {
-            wait_shown(self.client, self.database).await?;
-        }
-        self.finish()
-    }
-
-    /// Sends a batch, and counts what became of its lines.
     async fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let errors = self.send(&batch).await?;
         self.counts.rows += batch.rows.len() as u64;
-        let verdicts = self.send(&batch).await?;
-        for line in self.settle(batch, verdicts)? {
+        self.counts.blank_rows += batch.blanks;
+        self.line = batch.end;
+        for line in self.settle(batch, errors)? {
             let line = match self.options.on_error {
                 OnError::Skip => self.waiting.add(line),
                 OnError::Abort => Some(line),
@@ -149,13 +104,52 @@ impl Session<'_> {
         self.rejects.flush()
     }
 
+    async fn send_waiting(&mut self) -> anyhow::Result<()> {
+        let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
+        let most = self.options.batch.into();
+        let left = waiting
+            .send_again(most, async |_, lines| self.send_part(lines).await)
+            .await?;
+        for line in left {
+            self.reject(&line.source, &line.why)?;
+        }
+        self.rejects.flush()
+    }
+
+    fn has_rejects(&self) -> bool {
+        self.counts.rejected > 0
+    }
+
+    fn store(&mut self) -> anyhow::Result<()> {
+        self.rejects.flush()
+    }
+
+    async fn finish(&mut self) -> anyhow::Result<ExitCode> {
+        if !self.options.dry_run {
+            wait_shown(self.client, self.database).await?;
+        }
+        self.tell_done()
+    }
+
+    fn end_at_reject(&self) -> anyhow::Result<ExitCode> {
+        let code = self.tell_done()?;
+        self.tell_stop();
+        Ok(code)
+    }
+
+    fn tell_stop(&self) {
+        output::note(self.describe_stop());
+    }
+
+    fn describe_stop(&self) -> String {
+        describe_stop(&self.counts, self.line, false)
+    }
+}
+
+impl Session<'_> {
     /// Counts what became of the lines of a batch; returns those that may be taken later.
-    fn settle(
-        &mut self,
-        batch: Batch,
-        verdicts: Vec<(usize, Verdict)>,
-    ) -> anyhow::Result<Vec<WaitingLine>> {
-        let mut verdicts = verdicts.into_iter().peekable();
+    fn settle(&mut self, batch: Batch, errors: Vec<RowError>) -> anyhow::Result<Vec<WaitingLine>> {
+        let mut errors = errors.into_iter().peekable();
         let mut waiting = Vec::new();
         let (rows, instances) = batch.into_parts();
         let mut sent = instances.into_iter().zip(1..);
@@ -170,15 +164,23 @@ impl Session<'_> {
             let Some((instance, number)) = sent.next() else {
                 break;
             };
-            match verdicts.next_if(|(row, _)| *row == number) {
-                None => self.counts.created += 1,
-                Some((_, Verdict::Unchanged)) => self.counts.unchanged += 1,
-                Some((_, Verdict::Refused(why))) => self.reject(&source, &why)?,
-                Some((_, Verdict::Waiting(why))) => waiting.push(WaitingLine {
+            let Some(error) = errors.next_if(|error| error.row == number) else {
+                self.counts.created += 1;
+                continue;
+            };
+            if is_identical(&error) {
+                self.counts.unchanged += 1;
+                continue;
+            }
+            let why = rejects::tell(&error);
+            if may_wait(&error) {
+                waiting.push(WaitingLine {
                     source,
                     instance,
                     why,
-                }),
+                });
+            } else {
+                self.reject(&source, &why)?;
             }
         }
         Ok(waiting)
@@ -189,25 +191,22 @@ impl Session<'_> {
         self.rejects.add(source, why)
     }
 
-    /// Sends the lines again that wait for others, now that all are in.
-    async fn send_waiting(&mut self) -> anyhow::Result<()> {
-        let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
-        let most = self.options.batch.into();
-        let left = waiting
-            .send_again(most, async |_, lines| {
-                let batch = Batch::of_waiting(&lines);
-                let verdicts = self.send(&batch).await?;
-                self.settle(batch, verdicts)
-            })
-            .await?;
-        for line in left {
-            self.reject(&line.source, &line.why)?;
-        }
-        self.rejects.flush()
+    /// Sends lines that waited; returns those that still do.
+    async fn send_part(&mut self, lines: Vec<WaitingLine>) -> anyhow::Result<Vec<WaitingLine>> {
+        // An id goes once into a request; its other lines wait for the next pass.
+        let mut ids = HashSet::new();
+        let is_first = |line: &WaitingLine| ids.insert(line.instance.id.clone());
+        let (first, mut again): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_first);
+        let batch = Batch::of_waiting(first);
+        let errors = self.send(&batch).await?;
+        let mut left = self.settle(batch, errors)?;
+        left.append(&mut again);
+        left.sort_by_key(|line| line.source.number);
+        Ok(left)
     }
 
-    /// What became of the lines that were sent and not made, by their number from 1.
-    async fn send(&mut self, batch: &Batch) -> anyhow::Result<Vec<(usize, Verdict)>> {
+    /// What the api says of the lines that it did not make.
+    async fn send(&mut self, batch: &Batch) -> anyhow::Result<Vec<RowError>> {
         let Some((class, body)) = batch.body() else {
             return Ok(Vec::new());
         };
@@ -220,32 +219,20 @@ impl Session<'_> {
             .bulk_create_body(self.database, class.as_str(), body, Refused::Skip, &write)
             .await?;
         self.position = self.position.max(answer.position);
-        let verdict = |error| match error {
-            error if is_identical(error) => Verdict::Unchanged,
-            error if may_wait(error) => Verdict::Waiting(rejects::tell(error)),
-            error => Verdict::Refused(rejects::tell(error)),
-        };
-        let errors = answer.errors.iter();
-        Ok(errors.map(|error| (error.row, verdict(error))).collect())
+        Ok(answer.errors)
     }
 
-    /// What the classes say of the lines, without what others hold: references, unique values.
-    fn check(&self, batch: &Batch) -> Vec<(usize, Verdict)> {
-        let mut refused = Vec::new();
-        for (index, instance) in batch.instances().enumerate() {
-            let Some(class) = self.schema.get(&instance.class) else {
-                continue;
-            };
-            let command = CommandId(Uuid::nil());
-            let made = class.new_whole_instance(Some(&instance.id), &instance.data, command, 0);
-            if let Err(refusal) = made {
-                refused.push((index + 1, Verdict::Refused(refusal.message)));
-            }
-        }
-        refused
+    /// What the classes say of the lines, without what others hold.
+    fn check(&self, batch: &Batch) -> Vec<RowError> {
+        let instances = batch.instances().zip(1..);
+        let checked = instances.filter_map(|(instance, number)| {
+            let class = self.schema.get(&instance.class)?;
+            check_row(class, Some(&instance.id), &instance.data, true, number)
+        });
+        checked.collect()
     }
 
-    fn finish(&self) -> anyhow::Result<ExitCode> {
+    fn tell_done(&self) -> anyhow::Result<ExitCode> {
         let path = self.rejects.path();
         let summary = Summary {
             last_position: self.position,
@@ -253,28 +240,14 @@ impl Session<'_> {
             dry_run: self.options.dry_run,
             ..Summary::new(self.counts, self.started.elapsed().as_secs_f64())
         };
+        for sentence in summary.describe_left_out() {
+            output::note(sentence);
+        }
         summary.write(self.options.at.output.output)?;
         let Some(path) = path else {
             return Ok(ExitCode::SUCCESS);
         };
-        output::note(format!(
-            "rejected: {}, in {} with line and reason; mend them there and import that file",
-            self.counts.rejected,
-            path.display()
-        ));
+        output::note(describe_rejects(&self.counts, path));
         Ok(ExitCode::from(REJECTED))
-    }
-
-    fn describe_stop(&self) -> String {
-        let Counts {
-            rows,
-            created,
-            unchanged,
-            rejected,
-            ..
-        } = self.counts;
-        format!(
-            "stopped after {rows} lines ({created} created, {unchanged} unchanged, {rejected} rejected); the same command takes what is in already as unchanged"
-        )
     }
 }

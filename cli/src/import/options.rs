@@ -103,6 +103,15 @@ pub(super) enum OnError {
     Skip,
 }
 
+impl Shape {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Ndjson => "NDJSON",
+        }
+    }
+}
+
 impl Options {
     /// Whether standard input is read.
     pub(super) fn is_stream(&self) -> bool {
@@ -131,7 +140,6 @@ impl Options {
             ("--delimiter", self.delimiter.is_some()),
             ("--escape", self.escape.is_some()),
             ("--head-line", self.head_line.is_some()),
-            ("--encoding", self.encoding.is_some()),
             ("--state", self.state.is_some()),
         ];
         match given.into_iter().find(|(_, is_given)| *is_given) {
@@ -152,25 +160,27 @@ impl Options {
     /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`. A dry run has another, so
     /// that it does not touch rejects that someone mends.
     pub(super) fn rejects(&self) -> PathBuf {
+        let ending = match (self.format(), self.dry_run) {
+            (Shape::Csv, false) => ".rejects.csv",
+            (Shape::Csv, true) => ".dry-run.rejects.csv",
+            (Shape::Ndjson, false) => ".rejects.ndjson",
+            (Shape::Ndjson, true) => ".dry-run.rejects.ndjson",
+        };
         let beside = || {
             let file = if self.is_stream() {
                 Path::new("stdin")
             } else {
                 &self.file
             };
-            let ending = if self.dry_run {
-                ".dry-run.rejects.csv"
-            } else {
-                ".rejects.csv"
-            };
             with_ending(file, ending)
         };
         self.rejects.clone().unwrap_or_else(beside)
     }
 
-    /// The file of the journal; none for what cannot be read again.
+    /// The file of the journal; none for what cannot be read again, and for NDJSON, which is
+    /// begun again.
     pub(super) fn state(&self) -> Option<PathBuf> {
-        if self.is_stream() || self.dry_run {
+        if self.is_stream() || self.dry_run || self.format() == Shape::Ndjson {
             return None;
         }
         let beside = || with_ending(&self.rejects(), ".state");

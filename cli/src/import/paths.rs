@@ -31,7 +31,7 @@ pub(super) fn check_paths(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Refuses a path that leads to a file that is read, or written already.
-pub(super) fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
+fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
     if !is_same(path, other) {
         return Ok(());
     }

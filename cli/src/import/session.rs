@@ -3,19 +3,17 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 use spice_client::{BulkAnswer, Client, OnError as Refused, Read, RowError, Write};
-use spice_core::{command::RawData, id::CommandId, json::Json};
+use spice_core::{command::RawData, json::Json};
 use tokio::time::{Instant, timeout};
-use uuid::Uuid;
 
 use super::{
-    REJECTED,
+    Importer, REJECTED,
     batch::{Batch, Fate, WaitingRow},
     columns::left_out,
-    journal::{Counts, Journal, JournalFile},
+    dry::check_row,
+    journal::{Journal, JournalFile},
     options::{OnError, Options},
-    paths::check_paths,
     plan::Plan,
     progress::Progress,
     reader::{Dialect, Place},
@@ -23,7 +21,7 @@ use super::{
     row::hex,
     settle::{Lines, Settled, settle},
     source::Source,
-    summary::Summary,
+    summary::{Summary, describe_rejects, describe_stop},
     target::Target,
     waiting::Waiting,
 };
@@ -71,7 +69,6 @@ impl<'a> Session<'a> {
         plan: &Arc<Plan>,
         source: &mut Source,
     ) -> anyhow::Result<Self> {
-        check_paths(options)?;
         let task = task(target, plan, source);
         let file = JournalFile::new(options.state());
         let found = file.load()?;
@@ -122,31 +119,6 @@ impl<'a> Session<'a> {
         self.journal.place
     }
 
-    /// Sends a batch and writes down what became of its rows.
-    pub(super) async fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let answer = match batch.body() {
-            None => BulkAnswer::default(),
-            Some(_) if self.options.dry_run => BulkAnswer {
-                errors: self.check(&batch),
-                ..BulkAnswer::default()
-            },
-            Some(body) => {
-                let key = self.key(&format!("{}", batch.begin.offset), &body);
-                self.send(body, key).await?
-            }
-        };
-        let mut settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
-        self.keep_waiting(&batch, &mut settled)?;
-        self.reject(&batch, &settled)?;
-        self.count(&batch, &settled, answer.position);
-        if self.stored.elapsed() >= STORE {
-            self.store()?;
-        }
-        self.progress
-            .update(&self.journal.counts, self.journal.place.offset);
-        Ok(())
-    }
-
     fn reject(&mut self, batch: &Batch, settled: &Settled) -> anyhow::Result<()> {
         for (index, reasons) in &settled.rejects {
             let record = &batch.rows[*index].record;
@@ -178,22 +150,6 @@ impl<'a> Session<'a> {
             settled.rejects.extend(refused);
             settled.rejects.sort_by_key(|(index, _)| *index);
         }
-        Ok(())
-    }
-
-    /// Sends the rows again that wait for others, now that all are in.
-    pub(super) async fn send_waiting(&mut self) -> anyhow::Result<()> {
-        let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
-        let most = self.options.batch.into();
-        let left = waiting
-            .send_again(most, async |pass, rows| self.send_part(pass, rows).await)
-            .await?;
-        for row in left {
-            self.rejects
-                .add(&self.plan, &row.record, row.id.as_ref(), &row.reasons)?;
-            self.journal.counts.rejected += 1;
-        }
-        self.frozen = None;
         Ok(())
     }
 
@@ -258,75 +214,20 @@ impl<'a> Session<'a> {
         format!("import:{run}:{place}:{}", hex(body))
     }
 
-    /// What the class says of the rows, without what others hold: references, unique values.
+    /// What the class says of the rows, without what others hold.
     fn check(&self, batch: &Batch) -> Vec<RowError> {
         let sent = |row: &super::batch::Row| matches!(row.fate, Fate::Sent(_));
         let rows = batch.rows.iter().enumerate().filter(|(_, row)| sent(row));
-        let mut errors = Vec::new();
-        for (number, (index, _)) in rows.enumerate() {
+        let checked = rows.zip(1..).filter_map(|((index, _), number)| {
             let data: RawData = serde_json::from_slice(batch.data(index)).unwrap_or_default();
-            let (class, id) = (&self.plan.class, batch.id(index));
-            let command = CommandId(Uuid::nil());
-            let made = if batch.is_whole {
-                class.new_whole_instance(id, &data, command, number)
-            } else {
-                class.new_instance(id, &data, command, number)
-            };
-            let Err(refusal) = made else {
-                continue;
-            };
-            let mut detail = refusal.to_detail();
-            detail["row"] = json!(number + 1);
-            detail["message"] = Value::from(refusal.message);
-            errors.extend(serde_json::from_value::<RowError>(detail));
-        }
-        errors
-    }
-
-    /// Brings rejects and journal to the disk.
-    pub(super) fn store(&mut self) -> anyhow::Result<()> {
-        self.journal.rejects = self.rejects.flush()?;
-        self.journal.seconds = self.seconds();
-        match &mut self.frozen {
-            None => self.file.store(&self.journal)?,
-            Some(frozen) => {
-                frozen.seconds = self.journal.seconds;
-                self.file.store(frozen)?;
-            }
-        }
-        self.stored = Instant::now();
-        Ok(())
+            let id = batch.id(index);
+            check_row(&self.plan.class, id, &data, batch.is_whole, number)
+        });
+        checked.collect()
     }
 
     fn seconds(&self) -> f64 {
         self.before + self.started.elapsed().as_secs_f64()
-    }
-
-    /// Whether this start has rejected rows.
-    pub(super) fn has_rejects(&self) -> bool {
-        self.journal.counts.rejected > self.rejected_before
-    }
-
-    /// All rows are taken: waits until they show, and tells what was done.
-    pub(super) async fn finish(&mut self) -> anyhow::Result<ExitCode> {
-        self.progress.wait();
-        if !self.options.dry_run {
-            wait_shown(self.client, &self.database).await?;
-        }
-        self.file.remove()?;
-        self.progress.end();
-        self.write_summary()?;
-        self.tell_rejects();
-        Ok(self.exit_code())
-    }
-
-    /// A row was rejected, and that was to end the import.
-    pub(super) fn end_at_reject(&self) -> anyhow::Result<ExitCode> {
-        self.progress.end();
-        self.write_summary()?;
-        self.tell_rejects();
-        self.tell_stop();
-        Ok(self.exit_code())
     }
 
     fn exit_code(&self) -> ExitCode {
@@ -355,36 +256,100 @@ impl<'a> Session<'a> {
         let Some(path) = self.rejects.path() else {
             return;
         };
-        self.progress.tell(&format!(
-            "rejected: {}, in {} with line and reason; mend them there and import that file",
-            self.journal.counts.rejected,
-            path.display()
-        ));
+        self.progress
+            .tell(&describe_rejects(&self.journal.counts, path));
+    }
+}
+
+impl Importer for Session<'_> {
+    type Batch = Batch;
+
+    async fn take(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let answer = match batch.body() {
+            None => BulkAnswer::default(),
+            Some(_) if self.options.dry_run => BulkAnswer {
+                errors: self.check(&batch),
+                ..BulkAnswer::default()
+            },
+            Some(body) => {
+                let key = self.key(&format!("{}", batch.begin.offset), &body);
+                self.send(body, key).await?
+            }
+        };
+        let mut settled = settle(&self.plan, &batch, &answer.errors, &mut self.lines);
+        self.keep_waiting(&batch, &mut settled)?;
+        self.reject(&batch, &settled)?;
+        self.count(&batch, &settled, answer.position);
+        if self.stored.elapsed() >= STORE {
+            self.store()?;
+        }
+        self.progress
+            .update(&self.journal.counts, self.journal.place.offset);
+        Ok(())
     }
 
-    /// Says where it stopped, and how to go on.
-    pub(super) fn tell_stop(&self) {
+    async fn send_waiting(&mut self) -> anyhow::Result<()> {
+        let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
+        let most = self.options.batch.into();
+        let left = waiting
+            .send_again(most, async |pass, rows| self.send_part(pass, rows).await)
+            .await?;
+        for row in left {
+            self.rejects
+                .add(&self.plan, &row.record, row.id.as_ref(), &row.reasons)?;
+            self.journal.counts.rejected += 1;
+        }
+        self.frozen = None;
+        Ok(())
+    }
+
+    fn store(&mut self) -> anyhow::Result<()> {
+        self.journal.rejects = self.rejects.flush()?;
+        self.journal.seconds = self.seconds();
+        match &mut self.frozen {
+            None => self.file.store(&self.journal)?,
+            Some(frozen) => {
+                frozen.seconds = self.journal.seconds;
+                self.file.store(frozen)?;
+            }
+        }
+        self.stored = Instant::now();
+        Ok(())
+    }
+
+    fn has_rejects(&self) -> bool {
+        self.journal.counts.rejected > self.rejected_before
+    }
+
+    async fn finish(&mut self) -> anyhow::Result<ExitCode> {
+        self.progress.wait();
+        if !self.options.dry_run {
+            wait_shown(self.client, &self.database).await?;
+        }
+        self.file.remove()?;
+        self.progress.end();
+        self.write_summary()?;
+        self.tell_rejects();
+        Ok(self.exit_code())
+    }
+
+    fn end_at_reject(&self) -> anyhow::Result<ExitCode> {
+        self.progress.end();
+        self.write_summary()?;
+        self.tell_rejects();
+        self.tell_stop();
+        Ok(self.exit_code())
+    }
+
+    fn tell_stop(&self) {
         self.progress.end();
         self.progress.tell(&self.describe_stop());
     }
 
-    pub(super) fn describe_stop(&self) -> String {
+    fn describe_stop(&self) -> String {
         let journal = self.frozen.as_ref().unwrap_or(&self.journal);
-        let Counts {
-            rows,
-            created,
-            unchanged,
-            rejected,
-            ..
-        } = journal.counts;
-        let again = match self.file.path() {
-            Some(_) => "the same command goes on there",
-            None => "the same command takes what is in already as unchanged",
-        };
-        format!(
-            "stopped before line {} after {rows} rows ({created} created, {unchanged} unchanged, {rejected} rejected); {again}",
-            journal.place.line
-        )
+        let has_journal = self.file.path().is_some();
+        describe_stop(&journal.counts, journal.place.line, has_journal)
     }
 }
 

@@ -58,8 +58,8 @@ const KNOWN: [(&[u8], &str, &str); 18] = [
     ),
 ];
 
-/// A sentence that says what the file is, when it is not CSV.
-pub(super) fn recognize(sample: &[u8]) -> Option<String> {
+/// A sentence that says what the file is, when it is no text and so not in the `expected` format.
+pub(super) fn recognize(sample: &[u8], expected: &str) -> Option<String> {
     let text = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
     let (what, advice) = zip(sample)
         .or_else(|| markup(text.trim_ascii_start()))
@@ -72,7 +72,7 @@ pub(super) fn recognize(sample: &[u8]) -> Option<String> {
                 })
                 .map(|(_, what, advice)| (*what, *advice))
         })?;
-    Some(format!("is {what}, not CSV; {advice}"))
+    Some(format!("is {what}, not {expected}; {advice}"))
 }
 
 fn has_control(sample: &[u8]) -> bool {

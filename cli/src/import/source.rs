@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Cursor, Read, Seek, SeekFrom},
+    io::{self, BufRead, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use super::{
     encoding::{self, check, choose},
     journal::fingerprint,
     layout::{Knows, Layout, first_rows},
-    options::Options,
+    options::{Options, Shape},
     reader::{Place, Reader, Record},
     signature::recognize,
 };
@@ -43,25 +43,41 @@ pub(super) struct Source {
     pub(super) bytes: Option<u64>,
 }
 
-impl Source {
-    /// Opens it, finds out what it is and reads the head.
-    pub(super) fn open(options: &Options, knows: Knows<'_>) -> anyhow::Result<Self> {
+/// An input whose encoding is known.
+pub(super) struct Text {
+    /// All of it, as UTF-8.
+    pub(super) input: Input,
+    encoding: &'static Encoding,
+    /// Its first bytes, as they are.
+    sample: Vec<u8>,
+    fingerprint: Option<String>,
+    bytes: Option<u64>,
+}
+
+impl Text {
+    /// Opens the input and finds out its encoding; refuses what is no text.
+    pub(super) fn open(options: &Options) -> anyhow::Result<Self> {
         let mut file = if options.is_stream() {
             None
         } else {
             Some(open(&options.file)?)
         };
         let mut sample = Vec::new();
-        match &mut file {
-            Some(file) => file.take(SAMPLE).read_to_end(&mut sample)?,
-            None => io::stdin().take(SAMPLE).read_to_end(&mut sample)?,
+        match (&mut file, options.format()) {
+            (Some(file), _) => file.take(SAMPLE).read_to_end(&mut sample)?,
+            (None, Shape::Csv) => io::stdin().take(SAMPLE).read_to_end(&mut sample)?,
+            // The first line is imported before others are written.
+            (None, Shape::Ndjson) => {
+                let mut stdin = io::stdin().lock().take(SAMPLE);
+                stdin.read_until(b'\n', &mut sample)?
+            }
         };
         let encoding = know(options, &sample, file.as_mut())?;
-        let text = encoding::decode(encoding, &sample);
-        let layout = Layout::find(options, &text, knows);
-        let first_rows = first_rows(&text, &layout);
         let (input, fingerprint, bytes): (Input, _, _) = match file {
-            None => (Box::new(Cursor::new(sample).chain(io::stdin())), None, None),
+            None => {
+                let sample = Cursor::new(sample.clone());
+                (Box::new(sample.chain(io::stdin())), None, None)
+            }
             Some(mut file) => {
                 file.rewind()?;
                 let fingerprint = fingerprint(&mut file)?;
@@ -72,16 +88,33 @@ impl Source {
                 (Box::new(file), Some(fingerprint), bytes)
             }
         };
-        let mut reader = Reader::new(decoded(input, encoding), layout.dialect, Place::START);
+        Ok(Self {
+            input: decoded(input, encoding),
+            encoding,
+            sample,
+            fingerprint,
+            bytes,
+        })
+    }
+}
+
+impl Source {
+    /// Opens it, finds out what it is and reads the head.
+    pub(super) fn open(options: &Options, knows: Knows<'_>) -> anyhow::Result<Self> {
+        let text = Text::open(options)?;
+        let sample = encoding::decode(text.encoding, &text.sample);
+        let layout = Layout::find(options, &sample, knows);
+        let first_rows = first_rows(&sample, &layout);
+        let mut reader = Reader::new(text.input, layout.dialect, Place::START);
         let head = read_head(&mut reader, &layout, &options.file)?;
         Ok(Self {
             head,
             reader,
             layout,
-            encoding,
+            encoding: text.encoding,
             first_rows,
-            fingerprint,
-            bytes,
+            fingerprint: text.fingerprint,
+            bytes: text.bytes,
         })
     }
 
@@ -115,13 +148,13 @@ fn know(
     file: Option<&mut File>,
 ) -> anyhow::Result<&'static Encoding> {
     let asked = options.encoding;
-    if sample.is_empty() {
+    if sample.is_empty() && options.format() == Shape::Csv {
         return Err(refuse(
             options,
             "is empty; its first line names the columns",
         ));
     }
-    if let Some(sentence) = recognize(sample) {
+    if let Some(sentence) = recognize(sample, options.format().name()) {
         return Err(refuse(options, &sentence));
     }
     let encoding = choose(asked, sample).map_err(|sentence| refuse(options, &sentence))?;

@@ -1,6 +1,6 @@
 //! What an import did, for people and programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -108,4 +108,32 @@ impl Summary {
         output::table(&head, &[row.to_vec()])?;
         Ok(())
     }
+}
+
+/// Says how many rows were rejected, and where they are.
+pub(super) fn describe_rejects(counts: &Counts, path: &Path) -> String {
+    format!(
+        "rejected: {}, in {} with line and reason; mend them there and import that file",
+        counts.rejected,
+        path.display()
+    )
+}
+
+/// Says where an import stopped, and how to go on.
+pub(super) fn describe_stop(counts: &Counts, line: u64, has_journal: bool) -> String {
+    let Counts {
+        rows,
+        created,
+        unchanged,
+        rejected,
+        ..
+    } = counts;
+    let again = if has_journal {
+        "the same command goes on there"
+    } else {
+        "the same command takes what is in already as unchanged"
+    };
+    format!(
+        "stopped before line {line} after {rows} rows ({created} created, {unchanged} unchanged, {rejected} rejected); {again}"
+    )
 }

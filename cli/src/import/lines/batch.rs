@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     io::{BufRead, Read},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -61,15 +62,21 @@ pub(crate) struct Batch {
     pub(super) rows: Vec<Row>,
     instances: Vec<Instance>,
     bytes: usize,
+    /// Blank lines before and between the lines.
+    pub(super) blanks: u64,
+    /// The number of the line behind the last.
+    pub(super) end: u64,
 }
 
 /// A file as batches.
-pub(crate) struct Batches<'s, R> {
+pub(crate) struct Batches<R> {
     input: R,
-    schema: &'s Schema,
-    class: Option<&'s ClassName>,
+    schema: Arc<Schema>,
+    class: Option<ClassName>,
     most: usize,
     number: u64,
+    /// Blank lines that no batch counts yet.
+    blanks: u64,
     /// The line with which the next batch begins.
     held: Option<(Source, Instance)>,
 }
@@ -95,10 +102,10 @@ impl Batch {
     }
 
     /// A batch of lines that were refused before.
-    pub(super) fn of_waiting(lines: &[WaitingLine]) -> Self {
+    pub(super) fn of_waiting(lines: Vec<WaitingLine>) -> Self {
         let mut batch = Self::default();
         for line in lines {
-            batch.add(line.source.clone(), line.instance.clone());
+            batch.add(line.source, line.instance);
         }
         batch
     }
@@ -124,11 +131,11 @@ impl Batch {
     }
 }
 
-impl<'s, R: BufRead> Batches<'s, R> {
+impl<R: BufRead> Batches<R> {
     pub(crate) fn new(
         input: R,
-        schema: &'s Schema,
-        class: Option<&'s ClassName>,
+        schema: Arc<Schema>,
+        class: Option<ClassName>,
         most: usize,
     ) -> Self {
         Self {
@@ -137,6 +144,7 @@ impl<'s, R: BufRead> Batches<'s, R> {
             class,
             most,
             number: 0,
+            blanks: 0,
             held: None,
         }
     }
@@ -161,6 +169,7 @@ impl<'s, R: BufRead> Batches<'s, R> {
             if !bytes.trim_ascii().is_empty() {
                 return Ok(Some(Source { bytes, number }));
             }
+            self.blanks += 1;
         }
     }
 
@@ -169,7 +178,7 @@ impl<'s, R: BufRead> Batches<'s, R> {
         let Some(source) = self.line()? else {
             return Ok(None);
         };
-        let instance = line::read(&source.bytes, self.schema, self.class);
+        let instance = line::read(&source.bytes, &self.schema, self.class.as_ref());
         Ok(Some((source, instance)))
     }
 
@@ -199,16 +208,19 @@ impl<'s, R: BufRead> Batches<'s, R> {
             }
             batch.add(source, instance);
         }
+        batch.blanks = std::mem::take(&mut self.blanks);
+        let held = self.held.as_ref().map(|(source, _)| source.number);
+        batch.end = held.unwrap_or(self.number + 1);
         Ok(batch)
     }
 }
 
-impl<R: BufRead> Iterator for Batches<'_, R> {
+impl<R: BufRead> Iterator for Batches<R> {
     type Item = anyhow::Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.gather() {
-            Ok(batch) if batch.rows.is_empty() => None,
+            Ok(batch) if batch.rows.is_empty() && batch.blanks == 0 => None,
             other => Some(other),
         }
     }

@@ -7,6 +7,8 @@ use spice_core::{
     ontology::Schema,
 };
 
+use crate::import::plan::{LINE, REASON};
+
 /// What an instance says of itself besides; the log gives it another of each.
 const KNOWN: [&str; 12] = [
     "class_label",
@@ -22,10 +24,6 @@ const KNOWN: [&str; 12] = [
     LINE,
     REASON,
 ];
-/// What an import adds to lines that it could not take.
-pub(super) const LINE: &str = "_line";
-pub(super) const REASON: &str = "_reason";
-
 /// An instance as it was exported.
 #[derive(Debug, Clone)]
 pub(crate) struct Instance {

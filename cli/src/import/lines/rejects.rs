@@ -12,13 +12,10 @@ use serde_json::Value;
 use spice_client::RowError;
 use spice_core::json::{Json, entries};
 
-use super::{
-    batch::Source,
-    line::{LINE, REASON},
-};
+use super::batch::Source;
 use crate::import::{
-    options::{Options, with_ending},
-    paths::refuse_same,
+    options::Options,
+    plan::{LINE, REASON},
     rejects::put_aside,
     text::show,
 };
@@ -32,14 +29,7 @@ pub(super) struct Rejects {
 impl Rejects {
     /// A new file; one that is there is kept beside it, for someone may have mended it.
     pub(super) fn begin(options: &Options) -> anyhow::Result<Self> {
-        let beside = || {
-            if options.is_stream() {
-                return PathBuf::from("stdin.rejects.ndjson");
-            }
-            with_ending(&options.file, ".rejects.ndjson")
-        };
-        let path = options.rejects.clone().unwrap_or_else(beside);
-        refuse_same(&path, &options.file, "--rejects")?;
+        let path = options.rejects();
         if path.is_file() {
             put_aside(&path).with_context(|| format!("{} cannot be renamed", path.display()))?;
         }

@@ -17,7 +17,7 @@ use crate::import::tests::Sent;
 
 /// What an import sends of a file; every line has to be taken.
 pub(crate) fn send(schema: &Schema, text: &[u8]) -> Vec<Sent> {
-    let batches = Batches::new(text, schema, None, 3).map(Result::unwrap);
+    let batches = Batches::new(text, Arc::new(schema.clone()), None, 3).map(Result::unwrap);
     let sent = batches.flat_map(|batch| {
         assert!(rejected(&batch).is_empty(), "{:?}", rejected(&batch));
         let instances = batch.instances();
@@ -70,10 +70,14 @@ fn a_batch_has_one_class_and_no_id_twice() {
             .unwrap()
     });
     let text = format!("\u{feff}{}", lines.join("\r\n \n"));
-    let schema = schema();
-    let batches = Batches::new(text.as_bytes(), &schema, None, 3).map(Result::unwrap);
+    let schema = Arc::new(schema());
+    let batches = Batches::new(text.as_bytes(), schema, None, 3).map(Result::unwrap);
+    let mut blanks = 0;
+    let mut ends = Vec::new();
     let sent: Vec<String> = batches
         .map(|batch| {
+            blanks += batch.blanks;
+            ends.push(batch.end);
             let ids = batch
                 .instances()
                 .map(|it| format!("{}/{}", it.class, it.id));
@@ -90,6 +94,7 @@ fn a_batch_has_one_class_and_no_id_twice() {
             "One/f"
         ]
     );
+    assert_eq!((blanks, ends), (8, vec![5, 9, 11, 17, 18]));
 }
 
 #[test]

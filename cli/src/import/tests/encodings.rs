@@ -265,7 +265,7 @@ fn files_that_are_no_csv_are_called_by_their_name() {
         (b"  <!DOCTYPE HTML><table>", "an HTML page"),
         (b"\xEF\xBB\xBF<?xml version=\"1.0\"?>", "XML"),
     ] {
-        let told = recognize(bytes).unwrap();
+        let told = recognize(bytes, "CSV").unwrap();
         assert!(told.contains(what), "{told}");
     }
     for text in [
@@ -276,7 +276,7 @@ fn files_that_are_no_csv_are_called_by_their_name() {
         "BZh,1\n",
         "",
     ] {
-        assert_eq!(recognize(text.as_bytes()), None, "{text}");
+        assert_eq!(recognize(text.as_bytes(), "CSV"), None, "{text}");
     }
 }
 
