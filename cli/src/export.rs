@@ -2,6 +2,7 @@
 //! JSON. What goes to a file can be gone on with where it stopped. An import of what was exported
 //! gives the same instances, ids included.
 
+mod order;
 mod sink;
 mod table;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use spice_client::{InstancePage, Read, Select};
 use spice_core::ontology::{Class, Schema};
 use tokio_util::sync::CancellationToken;
 
-use self::{sink::Sink, table::Table, walk::Walk};
+use self::{order::order, sink::Sink, table::Table, walk::Walk};
 use crate::{
     classes, dev::end_on_signal, failure::usage, get::conditions, output, session::Session,
     settings::Place,
@@ -92,7 +93,7 @@ async fn export(
     let (class, schema) = chosen(session, options, &read).await?;
     let ids = match &class {
         Some(class) => vec![class.id.to_string()],
-        None => schema.iter().map(|class| class.id.to_string()).collect(),
+        None => order(&schema),
     };
     let mut sink = open(session, options, Walk::new(ids))?;
     let select = Select {

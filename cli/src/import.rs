@@ -129,8 +129,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         },
         source: options.source.clone(),
     });
-    let (known, class) = (Arc::clone(&wishes), Arc::clone(&target.class));
-    let knows = move |name: &str| known.knows(&class, name);
+    let (wanted, class) = (Arc::clone(&wishes), Arc::clone(&target.class));
+    let knows = move |name: &str| wanted.knows(&class, name);
     let opened = open(&options, &ending, move |it| Source::open(it, &knows)).await?;
     let Some(mut source) = opened else {
         return Ok(ExitCode::from(INTERRUPTED));
@@ -156,13 +156,11 @@ async fn open<T: Send + 'static>(
 ) -> anyhow::Result<Option<T>> {
     let options = Arc::clone(options);
     let opening = tokio::task::spawn_blocking(move || open(&options));
-    match until(ending, Duration::ZERO, opening).await {
-        Some(opened) => opened?.map(Some),
-        None => {
-            output::note("stopped before anything was imported");
-            Ok(None)
-        }
-    }
+    let Some(opened) = until(ending, Duration::ZERO, opening).await else {
+        output::note("stopped before anything was imported");
+        return Ok(None);
+    };
+    opened?.map(Some)
 }
 
 /// Takes all batches, and tells what was done.

@@ -7,8 +7,10 @@
 
 mod import {
     mod files;
+    mod lines;
     pub(crate) mod rows;
     pub(crate) mod shop;
+    mod waiting;
 }
 #[path = "kill/random.rs"]
 mod random;

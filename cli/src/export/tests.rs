@@ -3,4 +3,5 @@
 
 mod killed;
 mod law;
+mod order;
 mod values;

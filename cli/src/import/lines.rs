@@ -107,9 +107,10 @@ impl Importer for Session<'_> {
     async fn send_waiting(&mut self) -> anyhow::Result<()> {
         let mut waiting = std::mem::replace(&mut self.waiting, Waiting::new());
         let most = self.options.batch.into();
-        let left = waiting
+        let mut left = waiting
             .send_again(most, async |_, lines| self.send_part(lines).await)
             .await?;
+        left.sort_by_key(|line| line.source.number);
         for line in left {
             self.reject(&line.source, &line.why)?;
         }

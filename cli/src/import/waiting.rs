@@ -8,6 +8,8 @@ use spice_core::error::ErrorCode;
 const ROOM: usize = 64 * 1024 * 1024;
 /// Bytes of the rows that are sent together, about; the api takes 16 MiB.
 const PART: usize = 4 * 1024 * 1024;
+/// Rows that one request has at most.
+const MOST: usize = 10_000;
 /// The rule of a strict reference whose target is not there.
 const RULE: &str = "integrity";
 
@@ -46,7 +48,8 @@ impl<T: Row> Waiting<T> {
     }
 
     /// Sends the rows again, a part of `most` rows at a time, until a whole pass takes none of
-    /// them. `send` gets the number of the pass and a part, and returns the rows that still wait.
+    /// them; then once more in parts as large as a request may be, for rows that refer to one
+    /// another in a circle. `send` gets the number of the pass and a part, and returns the rows that still wait.
     /// The last rows go first: a target usually stands below the rows that refer to it.
     pub(super) async fn send_again(
         &mut self,
@@ -55,36 +58,48 @@ impl<T: Row> Waiting<T> {
     ) -> anyhow::Result<Vec<T>> {
         let mut rows = std::mem::take(&mut self.rows);
         self.room = ROOM;
+        let mut most = most;
         for pass in 1.. {
             let before = rows.len();
             let mut parts = Vec::new();
             while !rows.is_empty() {
-                let part = rows.split_off(begin_of_part(&rows, most));
-                parts.push(send(pass, part).await?);
+                parts.push(send(pass, take_part(&mut rows, most)).await?);
             }
             rows = parts.into_iter().rev().flatten().collect();
-            if rows.is_empty() || rows.len() == before {
+            let is_stuck = rows.len() == before;
+            if rows.is_empty() || (is_stuck && most >= MOST) {
                 break;
+            }
+            if is_stuck {
+                most = MOST;
             }
         }
         Ok(rows)
     }
 }
 
-/// Where the last part begins that goes into one request.
-fn begin_of_part<T: Row>(rows: &[T], most: usize) -> usize {
-    let mut begin = rows.len();
+/// Takes the last rows that go into one request, in their order.
+fn take_part<T: Row>(rows: &mut Vec<T>, most: usize) -> Vec<T> {
+    let mut part: Vec<T> = Vec::new();
+    let mut passed = Vec::new();
     let mut bytes = 0;
-    while let Some(row) = begin.checked_sub(1).map(|index| &rows[index]) {
-        let fits = rows.len() - begin < most && bytes + row.size() <= PART;
-        let is_alike = rows.last().is_some_and(|last| row.goes_with(last));
-        if begin < rows.len() && !(fits && is_alike) {
+    while let Some(row) = rows.pop() {
+        let is_alike = part.first().is_none_or(|last| row.goes_with(last));
+        if !is_alike {
+            passed.push(row);
+            continue;
+        }
+        let fits = part.len() < most && bytes + row.size() <= PART;
+        if !part.is_empty() && !fits {
+            rows.push(row);
             break;
         }
         bytes += row.size();
-        begin -= 1;
+        part.push(row);
     }
-    begin
+    rows.extend(passed.into_iter().rev());
+    part.reverse();
+    part
 }
 
 /// Whether a row was refused only because it refers to what is not there.

@@ -99,14 +99,20 @@ impl Shop {
     }
 
     pub(crate) async fn start_class(&self, class: &str, file: &Path, arguments: &[&str]) -> Child {
+        let arguments = [&["--class", class], arguments].concat();
+        self.start_any(file, &arguments, Stdio::piped()).await
+    }
+
+    /// Starts an import of what the file itself says.
+    pub(crate) async fn start_any(&self, file: &Path, arguments: &[&str], stdin: Stdio) -> Child {
         Command::new(spice().await.unwrap())
             .arg("import")
             .arg(file)
-            .args(["--database", DATABASE, "--class", class, "-o", "json"])
+            .args(["--database", DATABASE, "-o", "json"])
             .args(["--server", &self.front])
             .args(arguments)
             .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -94,7 +94,7 @@ fn a_batch_has_one_class_and_no_id_twice() {
             "One/f"
         ]
     );
-    assert_eq!((blanks, ends), (8, vec![5, 9, 11, 17, 18]));
+    assert_eq!((blanks, ends), (16, vec![7, 13, 16, 23, 26]));
 }
 
 #[test]

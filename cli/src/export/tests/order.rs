@@ -1,0 +1,85 @@
+//! The order of the classes: what must be there comes first.
+
+use std::sync::Arc;
+
+use proptest::{collection::vec, prelude::*};
+use serde_json::json;
+use spice_core::{
+    json::Json,
+    ontology::{Class, Schema},
+};
+
+use super::super::order::order;
+
+const CLASSES: usize = 6;
+
+/// A strict or a loose relationship between two classes.
+type Edge = (usize, usize, bool);
+
+fn schema(edges: &[Edge], parents: &[Option<usize>]) -> Schema {
+    let mut schema = Schema::default();
+    for class in 0..CLASSES {
+        let leaving = edges.iter().enumerate();
+        let leaving = leaving.filter(|(_, (from, ..))| *from == class);
+        let relationships: Vec<_> = leaving
+            .map(|(number, (_, to, strict))| {
+                json!({"predicate": format!("p{number}"), "target": format!("C{to}"), "cardinality": "n:1",
+                    "integrity": if *strict { "strict" } else { "none" }})
+            })
+            .collect();
+        let mut definition = json!({"id": format!("C{class}"), "label": format!("C{class}"),
+            "relationships": relationships});
+        if let Some(parent) = parents[class].filter(|parent| *parent < class) {
+            definition["parent_class"] = json!(format!("C{parent}"));
+        }
+        schema.put(Arc::new(Class::create(&Json::from(definition)).unwrap()));
+    }
+    schema
+}
+
+/// Which classes may have to refer to which: at once, and over others.
+fn needs(schema: &Schema) -> [Vec<Vec<bool>>; 2] {
+    let id = |class: usize| format!("C{class}").parse().unwrap();
+    let direct = |from: usize, to: usize| {
+        let class = schema.get(&id(from)).unwrap();
+        let mut strict = class.relationships().iter().filter(|it| it.strict);
+        strict.any(|it| it.target == id(to) || schema.is_kind_of(&id(to), &it.target))
+    };
+    let row = |from: usize| (0..CLASSES).map(|to| direct(from, to)).collect();
+    let at_once: Vec<Vec<bool>> = (0..CLASSES).map(row).collect();
+    let mut needs = at_once.clone();
+    for middle in 0..CLASSES {
+        for from in 0..CLASSES {
+            for to in 0..CLASSES {
+                needs[from][to] |= needs[from][middle] && needs[middle][to];
+            }
+        }
+    }
+    [at_once, needs]
+}
+
+proptest! {
+    #[test]
+    fn a_class_comes_behind_what_it_needs_unless_that_leads_back(
+        edges in vec((0..CLASSES, 0..CLASSES, any::<bool>()), 0..10),
+        parents in vec(proptest::option::of(0..CLASSES), CLASSES),
+    ) {
+        let schema = schema(&edges, &parents);
+        let ordered = order(&schema);
+        prop_assert_eq!(ordered.len(), CLASSES);
+        let place = |class: usize| ordered.iter().position(|it| *it == format!("C{class}"));
+        let [at_once, needs] = needs(&schema);
+        for from in 0..CLASSES {
+            prop_assert!(place(from).is_some());
+            for to in (0..CLASSES).filter(|to| at_once[from][*to] && !needs[*to][from]) {
+                prop_assert!(place(to) < place(from), "C{} before C{}: {:?}", to, from, &ordered);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_strict_relationships_the_order_is_the_schemas() {
+    let schema = schema(&[(0, 5, false), (1, 3, false)], &[None; CLASSES]);
+    assert_eq!(order(&schema), ["C0", "C1", "C2", "C3", "C4", "C5"]);
+}
