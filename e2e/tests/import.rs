@@ -170,9 +170,11 @@ async fn an_interrupted_import_goes_on_where_it_was() {
     );
     let (good, bad) = (items.good().count(), items.bad().len());
     let rows = items.rows.len();
+    // It goes on before the first row that waits: what is behind it and in already is unchanged.
+    let [all, created, unchanged, rejected] = ended.counts();
     assert_eq!(
-        ended.counts(),
-        [rows, good, items.repeated(), bad].map(count)
+        [all, created + unchanged, rejected],
+        [rows, good + items.repeated(), bad].map(count)
     );
     items.assert_rejected(&rejects(&shop.path("items.csv.rejects.csv")));
     shop.assert_good(&items).await;

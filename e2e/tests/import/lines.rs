@@ -38,7 +38,7 @@ async fn wait_handles_signals(child: &Child) {
 async fn end(mut child: Child) -> Ended {
     let stdin = child.stdin.take();
     signal(&child, "-TERM").await;
-    let ended = timeout(Duration::from_secs(60), child.wait_with_output()).await;
+    let ended = timeout(Duration::from_mins(1), child.wait_with_output()).await;
     drop(stdin);
     Ended::of(&ended.unwrap().unwrap())
 }

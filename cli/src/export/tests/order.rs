@@ -18,7 +18,7 @@ type Edge = (usize, usize, bool);
 
 fn schema(edges: &[Edge], parents: &[Option<usize>]) -> Schema {
     let mut schema = Schema::default();
-    for class in 0..CLASSES {
+    for (class, parent) in parents.iter().enumerate() {
         let leaving = edges.iter().enumerate();
         let leaving = leaving.filter(|(_, (from, ..))| *from == class);
         let relationships: Vec<_> = leaving
@@ -29,7 +29,7 @@ fn schema(edges: &[Edge], parents: &[Option<usize>]) -> Schema {
             .collect();
         let mut definition = json!({"id": format!("C{class}"), "label": format!("C{class}"),
             "relationships": relationships});
-        if let Some(parent) = parents[class].filter(|parent| *parent < class) {
+        if let Some(parent) = parent.filter(|parent| *parent < class) {
             definition["parent_class"] = json!(format!("C{parent}"));
         }
         schema.put(Arc::new(Class::create(&Json::from(definition)).unwrap()));
