@@ -155,7 +155,7 @@ name_type! {
 
 impl PropertyName {
     /// The id of the instance itself, among properties; no text parses to it.
-    pub(crate) fn instance_id() -> Self {
+    pub fn instance_id() -> Self {
         Self(Arc::from(INSTANCE_ID))
     }
 }

@@ -6,13 +6,13 @@ use spice_core::{
     error::StoreError,
     id::{BranchGeneration, EventId, LogPosition, Sequence},
     lineage::{Lineage, View},
-    name::BranchName,
+    name::{BranchName, PropertyName},
     ontology::PropertyType,
     port::{
         documents::{BulkResult, Document, Documents, Search},
         graph::Entity,
     },
-    query::Order,
+    query::{INSTANCE_ID, Order},
 };
 use uuid::Uuid;
 
@@ -322,9 +322,17 @@ pub async fn cursors_are_stable_under_writes(make: Make<'_>) {
 
 pub fn by(property: &str, descending: bool) -> Order {
     Order {
-        property: property.parse().unwrap(),
+        property: property_name(property),
         property_type: PropertyType::Integer,
         descending,
+    }
+}
+
+/// A property by its name; `_id` is the id itself.
+pub fn property_name(name: &str) -> PropertyName {
+    match name {
+        INSTANCE_ID => PropertyName::instance_id(),
+        name => name.parse().unwrap(),
     }
 }
 

@@ -16,12 +16,12 @@ use spice_core::{
         documents::{Document, Documents, Search},
         graph::Entity,
     },
-    query::{Filter, Operator, Order},
+    query::{Filter, INSTANCE_ID, Operator, Order},
 };
 
 use super::{
     block_on,
-    documents::{apply, by, document, id_of, index, plain, view},
+    documents::{apply, by, document, id_of, index, plain, property_name, view},
     story::instance,
     stream,
 };
@@ -190,13 +190,13 @@ const TYPES: [PropertyType; 7] = [
 ];
 
 fn property_and_type() -> impl Strategy<Value = (PropertyName, PropertyType)> {
-    let property = prop::sample::select(vec!["n", "p", "p", "instance_id"]);
+    let property = prop::sample::select(vec!["n", "p", "p", INSTANCE_ID]);
     (property, prop::sample::select(TYPES.to_vec())).prop_map(|(property, property_type)| {
         let property_type = match property {
-            "instance_id" => PropertyType::String,
+            INSTANCE_ID => PropertyType::String,
             _ => property_type,
         };
-        (property.parse().unwrap(), property_type)
+        (property_name(property), property_type)
     })
 }
 
@@ -374,7 +374,7 @@ fn usual_searches() -> Vec<Search> {
         operator,
     };
     let id = Filter {
-        property: "instance_id".parse().unwrap(),
+        property: PropertyName::instance_id(),
         property_type: PropertyType::String,
         operator: Operator::Eq(value!("zz").into()),
     };
@@ -387,7 +387,7 @@ fn usual_searches() -> Vec<Search> {
         None,
         Some(by("n", false)),
         Some(by("n", true)),
-        Some(by("instance_id", true)),
+        Some(by(INSTANCE_ID, true)),
     ];
     let mut searches = Vec::new();
     for text in TEXTS {
@@ -406,7 +406,7 @@ fn usual_searches() -> Vec<Search> {
 }
 
 fn property(document: &Document, name: &str) -> Option<Json> {
-    if name == "instance_id" {
+    if name == INSTANCE_ID {
         return Some(value!(id_of(document)).into());
     }
     let properties: Properties = document.data.as_ref()?.read().ok()?;

@@ -10,11 +10,12 @@ use spice_core::{
     lineage::View,
     ontology::PropertyType,
     port::graph::{Entity, Graph, Version},
-    query::{Filter, Operator},
+    query::{Filter, INSTANCE_ID, Operator},
 };
 
 use super::{
     block_on,
+    documents::property_name,
     graph::Make,
     story::{Step, Story, instance, steps},
     stream,
@@ -141,7 +142,7 @@ fn of_class(live: &[Version], class: usize) -> Vec<Version> {
 
 fn filters() -> Vec<Filter> {
     let filter = |property: &str, property_type, operator| Filter {
-        property: property.parse().unwrap(),
+        property: property_name(property),
         property_type,
         operator,
     };
@@ -149,7 +150,7 @@ fn filters() -> Vec<Filter> {
     let number = PropertyType::Integer;
     let json = |text: &str| Json::parse(text).unwrap();
     vec![
-        filter("instance_id", text, Operator::Eq(json(r#""a-1""#))),
+        filter(INSTANCE_ID, text, Operator::Eq(json(r#""a-1""#))),
         filter("n", number, Operator::Eq(json("2"))),
         filter("n", number, Operator::Gt(json("0"))),
         filter("n", number, Operator::Lte(json("-1.0"))),
