@@ -8,8 +8,8 @@ use crate::{
     lineage::Lineage,
     model::BranchState,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
-    query::key::renewed_digest,
     time::Timestamp,
+    value::renewed_digest,
 };
 
 /// `DATABASE_CREATED`

@@ -22,3 +22,4 @@ pub mod port;
 pub mod query;
 pub mod time;
 pub mod unicode;
+pub mod value;

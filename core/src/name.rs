@@ -5,7 +5,11 @@ use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{query::INSTANCE_ID, unicode::nfc};
+use crate::unicode::nfc;
+
+/// The property by which filters and orders mean the id itself. No class can declare it: the name
+/// of a property begins with a letter.
+pub const INSTANCE_ID: &str = "_id";
 
 /// Why a name was not accepted: which kind of name, the value, and the rule it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

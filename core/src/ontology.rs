@@ -12,11 +12,10 @@ pub mod network;
 mod property;
 mod relationship;
 mod resolved;
+mod rule;
 mod schema;
 mod shape;
 mod text;
-mod types;
-mod value;
 
 use std::collections::HashMap;
 
@@ -28,6 +27,7 @@ pub use self::{
     schema::Schema,
     text::Text,
 };
+pub use crate::value::PropertyType;
 use crate::{
     command::RawData,
     error::{Refusal, Violation},
@@ -36,35 +36,6 @@ use crate::{
     name::{ClassName, InstanceId, PropertyName},
     unicode::nfc,
 };
-
-/// The type of a property's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum PropertyType {
-    String,
-    Text,
-    Integer,
-    Decimal,
-    Number,
-    Boolean,
-    Date,
-    DateTime,
-    Url,
-    Email,
-    Phone,
-    Money,
-    Enum,
-    Uuid,
-    Ip,
-    Json,
-    Object,
-    Array,
-    Coordinate,
-    Address,
-    Image,
-    File,
-    Link,
-}
 
 /// A class, as it was written and as it is understood. Of a [`Schema`], its members are those of
 /// its parents, too.

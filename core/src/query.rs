@@ -2,30 +2,26 @@
 //! every adapter.
 
 mod conditions;
-pub(crate) mod decimal;
-pub(crate) mod key;
-pub(crate) mod moment;
 mod pattern;
 mod read;
-mod sort_key;
 pub mod words;
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use self::key::Key;
 pub use self::{
     conditions::Conditions,
     pattern::{InvalidPattern, Pattern},
     read::find_property,
-    sort_key::SortKey,
 };
-use crate::{json::Json, name::PropertyName, ontology::PropertyType};
+pub use crate::name::INSTANCE_ID;
+use crate::{
+    json::Json,
+    name::PropertyName,
+    value::{Key, PropertyType, compare},
+};
 
-/// The property by which filters and orders mean the id itself. No class can declare it: the name
-/// of a property begins with a letter.
-pub const INSTANCE_ID: &str = "_id";
 /// Another name of [`INSTANCE_ID`], in classes that declare no property of this name.
 const ID_ALIAS: &str = "instance_id";
 
@@ -134,11 +130,4 @@ impl Order {
             }
         }
     }
-}
-
-/// The order of two values of a property: numbers by their exact value, dates and times as
-/// instants, money by currency and then amount, strings by code point in NFC, `false` before `true`.
-/// Total for any two values.
-pub fn compare(property_type: PropertyType, left: &Json, right: &Json) -> Ordering {
-    Key::of(property_type, left).cmp(&Key::of(property_type, right))
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::query::moment;
+use crate::value::moment;
 
 /// A moment in UTC, counted in microseconds; written `2026-01-02T03:04:05.678901Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

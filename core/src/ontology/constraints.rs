@@ -4,11 +4,13 @@ use regex::{Regex, RegexBuilder};
 
 use super::{
     PropertyType,
+    rule::{Found, Place},
     shape::{Field, Object, Shape},
-    types,
-    value::{Found, Place},
 };
-use crate::{json::Json, query::key::Key};
+use crate::{
+    json::Json,
+    value::{Key, types},
+};
 
 /// The formats that a string may be held to.
 const FORMATS: [&str; 10] = [

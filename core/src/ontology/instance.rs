@@ -9,7 +9,7 @@ use self::key::{is_joined, other_id, primary_key, refuse_key_change};
 
 use super::{
     Candidate, Class, Key, limits, near, property::Property, relationship::Relationship,
-    value::Found,
+    rule::Found,
 };
 use crate::{
     command::RawData,

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Text, value::Found};
+use super::{Class, Text, rule::Found};
 use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, items, object},

@@ -3,7 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::{json::Json, query::decimal::SIZE};
+use crate::{
+    json::Json,
+    value::{decimal::SIZE, types},
+};
 
 /// Keys an object may have.
 pub(super) const KEYS: usize = 100;
@@ -188,7 +191,7 @@ impl<'a> Scan<'a> {
             ));
         }
         let number = &rest[..length];
-        if !number.contains(['e', 'E']) || super::types::is_in_range(number) {
+        if !number.contains(['e', 'E']) || types::is_in_range(number) {
             return Ok(());
         }
         Err((

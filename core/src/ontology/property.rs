@@ -3,9 +3,9 @@
 use super::{
     PropertyType,
     relationship::Relationship,
+    rule::{Found, Rule, read_type},
     shape::{Field, Object, Shape},
     text::Text,
-    value::{Found, Rule, read_type},
 };
 use crate::{json::Json, name::PropertyName};
 

@@ -6,15 +6,15 @@ use super::{
     PropertyType,
     constraints::Constraints,
     property::{label, refuse_default, text},
+    rule::{Found, Place},
     shape::{Object, Shape},
     text::Text,
-    value::{Found, Place},
 };
 use crate::{
     id::InstanceRef,
     json::{Json, items},
     name::{ClassName, PropertyName},
-    query::key::Key,
+    value::Key,
 };
 
 /// What `Relationship` of contract §3 may say.

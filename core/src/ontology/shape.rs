@@ -8,6 +8,7 @@ use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries},
     name::InvalidName,
+    value::types,
 };
 
 /// What reading a definition gives.
@@ -43,7 +44,7 @@ impl Field<'_> {
     /// can be counted, so it stands for all that are larger.
     pub(super) fn count(&self) -> Shape<usize> {
         let text = self.value.as_str();
-        let is_count = super::types::is_integer(text) && (!text.starts_with('-') || text == "-0");
+        let is_count = types::is_integer(text) && (!text.starts_with('-') || text == "-0");
         if !is_count {
             return Err(self.refuse("type", "must be a whole number, 0 or more"));
         }

@@ -1,10 +1,10 @@
 //! Reading filters and orders as clients write them; what is not understood is refused, and told.
 
-use super::{Conditions, Filter, ID_ALIAS, INSTANCE_ID, Operator, Order, Pattern};
+use super::{Conditions, Filter, ID_ALIAS, Operator, Order, Pattern};
 use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, items},
-    name::PropertyName,
+    name::{INSTANCE_ID, PropertyName},
     ontology::{Class, PropertyType, limits, near},
 };
 

@@ -3,10 +3,7 @@
 use std::cmp::Ordering;
 
 use serde_json::{Value, json};
-use spice_core::{
-    ontology::PropertyType,
-    query::{Pattern, compare},
-};
+use spice_core::{ontology::PropertyType, query::Pattern, value::compare};
 
 use crate::support::{json, read};
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use spice_core::{
     json::Json,
     ontology::{Class, PropertyType},
-    query::{Filter, Operator, compare},
+    query::{Filter, Operator},
+    value::compare,
 };
 
 use crate::support::{CATALOGUE, class, json, name};

@@ -7,7 +7,8 @@ use spice_core::{
     error::ErrorCode,
     json::Json,
     ontology::PropertyType,
-    query::{Conditions, Filter, INSTANCE_ID, Operator, Order, compare},
+    query::{Conditions, Filter, INSTANCE_ID, Operator, Order},
+    value::compare,
 };
 
 use crate::support::{CATALOGUE, class, json, read};

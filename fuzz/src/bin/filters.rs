@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 use spice_core::{
     json::Json,
     ontology::Class,
-    query::{Filter, Order, Pattern, compare},
+    query::{Filter, Order, Pattern},
+    value::compare,
 };
 
 /// A class with a property of each type.

@@ -6,9 +6,7 @@ use super::{ancestors, narrows};
 use crate::{
     error::Violation,
     name::ClassName,
-    ontology::{
-        Class, Property, Schema, relationship::Relationship, schema::Classes, value::Found,
-    },
+    ontology::{Class, Property, Schema, relationship::Relationship, rule::Found, schema::Classes},
 };
 
 /// All that contradicts; nothing for a class that is not there.

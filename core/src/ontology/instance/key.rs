@@ -7,9 +7,9 @@ use crate::{
     id::{CommandId, escape},
     json::{Json, Properties, hex},
     name::{InstanceId, PropertyName},
-    ontology::{Property, PropertyType, types},
-    query::decimal::Decimal,
+    ontology::{Property, PropertyType},
     unicode::nfc,
+    value::{decimal::Decimal, types},
 };
 
 /// The id that the primary key makes; none when a part of it is missing, or cannot be in an id,

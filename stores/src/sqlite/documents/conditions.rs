@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use spice_core::{
     json::Json,
     ontology::PropertyType,
-    query::{Filter, INSTANCE_ID, Operator, Pattern, SortKey},
+    query::{Filter, INSTANCE_ID, Operator, Pattern},
     unicode::nfc,
+    value::SortKey,
 };
 
 /// From the first (inclusive) to the second (exclusive).

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use spice_core::{
     json::Json,
-    query::{INSTANCE_ID, Order, SortKey, compare},
+    query::{INSTANCE_ID, Order},
+    value::{SortKey, compare},
 };
 
 use super::cursor::Cursor;

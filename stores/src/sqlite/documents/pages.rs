@@ -2,7 +2,10 @@
 //! them in order already.
 
 use rusqlite::{Connection, Statement, params};
-use spice_core::query::{Filter, Order, SortKey};
+use spice_core::{
+    query::{Filter, Order},
+    value::SortKey,
+};
 
 use super::{
     hidden::Hidden,

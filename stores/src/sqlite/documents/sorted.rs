@@ -7,7 +7,10 @@ mod build;
 mod keeper;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use spice_core::{json::Json, ontology::PropertyType, query::SortKey};
+use spice_core::{
+    json::Json,
+    value::{PropertyType, SortKey},
+};
 
 pub(super) use self::{
     build::{Built, build_step},

@@ -6,12 +6,12 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
 use super::{
+    PropertyType,
     decimal::Decimal,
     moment::{self, Instant},
 };
 use crate::{
     json::{Json, entries, hex, items},
-    ontology::PropertyType,
     unicode::nfc,
 };
 
@@ -208,7 +208,7 @@ fn money(value: &Json) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::{Key, renewed_digest};
-    use crate::{json::Json, ontology::PropertyType};
+    use crate::{json::Json, value::PropertyType};
 
     #[test]
     fn only_a_digest_of_an_earlier_version_is_renewed() {

@@ -157,7 +157,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{instant, is_date, is_date_time};
-    use crate::{json::Json, ontology::PropertyType, query::SortKey, time::Timestamp};
+    use crate::{
+        json::Json,
+        time::Timestamp,
+        value::{PropertyType, SortKey},
+    };
 
     #[test]
     fn every_date_and_time_of_rfc_3339_is_read() {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::Violation,
     json::{Json, items},
-    query::key::Key,
+    value::Key,
 };
 
 /// A value and where it stands.

@@ -1,8 +1,8 @@
 //! Sort keys: a value's place in the order of its property's type, as bytes that compare like the
 //! values do, so that a store can keep an index without knowing what the order means.
 
-use super::key::Key;
-use crate::{json::Json, ontology::PropertyType};
+use super::{PropertyType, key::Key};
+use crate::json::Json;
 
 /// Longer keys are cut; such a key tells a value's place only roughly.
 const LENGTH: usize = 160;
@@ -174,8 +174,7 @@ mod tests {
     use super::SortKey;
     use crate::{
         json::Json,
-        ontology::PropertyType,
-        query::{compare, key::Key},
+        value::{PropertyType, compare, key::Key},
     };
 
     const TYPES: [PropertyType; 5] = [

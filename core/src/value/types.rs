@@ -1,11 +1,8 @@
 //! The types that a property may have: their names, and which values are of a type. Strict: a
 //! value is never turned into something else.
 
-use super::PropertyType;
-use crate::{
-    json::{Json, entries, items},
-    query::{decimal::Decimal, moment},
-};
+use super::{PropertyType, decimal::Decimal, moment};
+use crate::json::{Json, entries, items};
 
 /// Every name of a type as it may be written, without `xsd:`.
 const NAMES: [(&str, PropertyType); 28] = [
@@ -152,23 +149,23 @@ impl PropertyType {
     }
 }
 
-pub(super) fn is_boolean(value: &Json) -> bool {
+pub(crate) fn is_boolean(value: &Json) -> bool {
     matches!(value.as_str(), "true" | "false")
 }
 
-pub(super) fn is_number(value: &Json) -> bool {
+pub(crate) fn is_number(value: &Json) -> bool {
     value
         .as_str()
         .starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 /// Digits only: `5.0` and `5e0` are numbers, but not written as integers.
-pub(super) fn is_integer(text: &str) -> bool {
+pub(crate) fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub(super) fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
     };
@@ -184,7 +181,7 @@ pub(super) fn is_url(text: &str) -> bool {
     known_scheme && !rest.is_empty() && (has_host || !web) && rest.chars().all(plain)
 }
 
-pub(super) fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let Some((mailbox, domain)) = text.rsplit_once('@') else {
         return false;
     };
@@ -203,7 +200,7 @@ pub(super) fn is_email(text: &str) -> bool {
         && domain.split('.').all(is_label)
 }
 
-pub(super) fn is_phone(text: &str) -> bool {
+pub(crate) fn is_phone(text: &str) -> bool {
     let number = text.strip_prefix('+').unwrap_or(text);
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
     (3..=15).contains(&digits)
@@ -240,7 +237,7 @@ fn is_money(value: &Json) -> bool {
 }
 
 /// Whether a text is a number that can be stored.
-pub(super) fn is_in_range(text: &str) -> bool {
+pub(crate) fn is_in_range(text: &str) -> bool {
     Decimal::parse(text).is_some_and(|number| number.is_in_range())
 }
 

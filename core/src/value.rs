@@ -1,0 +1,50 @@
+//! Exact values: the types that values have, when two values are equal, and which comes first. Numbers
+//! keep all their digits, moments their whole fraction. Knows no classes and no filters.
+
+pub(crate) mod decimal;
+mod key;
+pub(crate) mod moment;
+mod sort_key;
+pub(crate) mod types;
+
+use std::cmp::Ordering;
+
+pub(crate) use self::key::{Key, renewed_digest};
+pub use self::sort_key::SortKey;
+use crate::json::Json;
+
+/// The type of a property's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum PropertyType {
+    String,
+    Text,
+    Integer,
+    Decimal,
+    Number,
+    Boolean,
+    Date,
+    DateTime,
+    Url,
+    Email,
+    Phone,
+    Money,
+    Enum,
+    Uuid,
+    Ip,
+    Json,
+    Object,
+    Array,
+    Coordinate,
+    Address,
+    Image,
+    File,
+    Link,
+}
+
+/// The order of two values of a property: numbers by their exact value, dates and times as
+/// instants, money by currency and then amount, strings by code point in NFC, `false` before `true`.
+/// Total for any two values.
+pub fn compare(property_type: PropertyType, left: &Json, right: &Json) -> Ordering {
+    Key::of(property_type, left).cmp(&Key::of(property_type, right))
+}
