@@ -6,7 +6,6 @@ use crate::{
     id::{AggregateId, BranchGeneration, EventId, LogPosition, Sequence},
     json::{Json, Properties},
     lineage::Lineage,
-    model::BranchState,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
     time::Timestamp,
     value::renewed_digest,
@@ -140,7 +139,7 @@ pub struct BranchCreated {
     pub from_position: LogPosition,
     /// What a read on the branch looks through, below the branch itself.
     pub base: Lineage,
-    /// What the branch holds besides, as the parent did: see [`BranchState::contains`].
+    /// What the branch holds besides, as its parent did; see [`MergedBranch::contains`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Lineage>,
 }
@@ -171,8 +170,29 @@ pub struct BranchMerged {
     pub target_position: LogPosition,
     /// What both had in common.
     pub base: Lineage,
-    /// The branch as it stands with this event.
-    pub state: BranchState,
+    /// The branch after the merge.
+    pub state: MergedBranch,
+}
+
+/// A branch after a merge: what [`BranchMerged`] has to say of it besides its name and sequence.
+/// Earlier logs carry more fields here, which are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedBranch {
+    /// Which one of that name.
+    pub generation: BranchGeneration,
+    /// The branch it stands on; none for `main`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<BranchAt>,
+    /// The last position of the parent that shows.
+    pub from_position: LogPosition,
+    /// What a read on the branch looks through.
+    pub lineage: Lineage,
+    /// What else the branch holds by merges and rebases: branches, each as it stood when it was
+    /// taken in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<Lineage>,
+    /// When the branch was created.
+    pub created_at: Timestamp,
 }
 
 /// `BRANCH_REBASED`; the branch's new generation is the position of this event. What follows from
@@ -193,7 +213,7 @@ pub struct BranchRebased {
     pub base: Lineage,
     /// When the branch was made.
     pub created_at: Timestamp,
-    /// What the branch holds besides: see [`BranchState::contains`].
+    /// What the branch holds besides; see [`MergedBranch::contains`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Lineage>,
 }

@@ -340,7 +340,20 @@ fn branch_state(envelope: &Envelope, sequence: Sequence) -> Result<BranchState, 
                 name: event.branch,
             })
         }
-        EventType::BranchMerged => Ok(envelope.data.read::<BranchMerged>()?.state),
+        EventType::BranchMerged => {
+            let BranchMerged { branch, state, .. } = envelope.data.read()?;
+            Ok(BranchState {
+                name: branch,
+                generation: state.generation,
+                sequence,
+                from: state.from,
+                from_position: state.from_position,
+                lineage: state.lineage,
+                contains: state.contains,
+                created_at: state.created_at,
+                live: true,
+            })
+        }
         _ => {
             let event: BranchRebased = envelope.data.read()?;
             let generation = BranchGeneration(envelope.position);

@@ -19,6 +19,9 @@ use spice_core::{
 };
 use uuid::Uuid;
 
+/// Files in `earlier`.
+const EARLIER: usize = 1;
+
 fn golden(event_type: EventType) -> String {
     let name = event_type.as_str().to_lowercase();
     let path =
@@ -79,6 +82,23 @@ fn the_data_of_a_golden_file_is_read_and_written_by_its_own_type() {
         };
         assert_eq!(again, data.as_str(), "{event_type}");
     }
+}
+
+/// What earlier versions wrote says the same as what is written now.
+#[test]
+fn events_of_earlier_logs_are_read() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/words/earlier");
+    let mut count = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let line = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let earlier = Envelope::from_line(line.trim_end().as_bytes()).unwrap();
+        let now = golden(earlier.event_type);
+        let now = Envelope::from_line(now.trim_end().as_bytes()).unwrap();
+        assert_ne!(earlier.data, now.data);
+        assert_eq!(fold(&earlier).unwrap(), fold(&now).unwrap());
+        count += 1;
+    }
+    assert_eq!(count, EARLIER, "each file of an earlier version is read");
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::{
     decide::{Draft, Fact, instances::superseded_version},
     envelope::{EventType, Kind as Part},
     event::{
-        BranchAt, BranchMerged, BranchRebased, ClassEvent, InstanceEvent, Superseded, UniqueChange,
+        BranchAt, BranchMerged, BranchRebased, ClassEvent, InstanceEvent, MergedBranch, Superseded,
+        UniqueChange,
     },
     id::{AggregateId, BranchGeneration, Sequence},
     json::Json,
@@ -133,7 +134,14 @@ fn merged(
         source_position: last,
         target_position: last,
         base: work.base.clone(),
-        state: state.clone(),
+        state: MergedBranch {
+            generation: state.generation,
+            from: state.from.clone(),
+            from_position: state.from_position,
+            lineage: state.lineage.clone(),
+            contains: state.contains.clone(),
+            created_at: state.created_at,
+        },
     };
     let fact = Fact {
         event_type: EventType::BranchMerged,
