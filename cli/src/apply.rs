@@ -1,41 +1,102 @@
-//! Declarations made so with the planning code of the operator: once (`spice apply`), or kept so
-//! while files change (`spice dev --apply`).
+//! `spice apply`: applies declarations as `kubectl apply` would, without Kubernetes.
 
-mod once;
+pub(crate) mod keep;
 mod rehearsal;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode, time::Duration};
 
-use notify::{RecursiveMode, Watcher};
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
 use spice_operator::{
-    ApiClient, Applied, ApplyReport, Reading, Source, apply_documents,
+    ApiClient, Applied, ApplyReport, Declared, Reading, Source, apply_documents,
+    client::Verb,
     declared::{self, SHOWN},
 };
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-pub(crate) use self::once::{Options, run};
-use crate::failure::{Listed, usage};
+use self::rehearsal::Rehearsal;
+use crate::{
+    failure::{Listed, usage},
+    output::{self, Format},
+    session::Session,
+    settings::{Output, Place, Server},
+};
 
-/// An editor writes a file in several steps; this long without a change is a whole change.
-const SETTLE: Duration = Duration::from_millis(200);
-/// After a pass that did not get everything applied.
-const AGAIN: Duration = Duration::from_secs(5);
+/// Between two passes over what waits.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The exit code of what waits for something that is not there.
+const WAITS: u8 = 6;
+/// The exit code of what was refused.
+const REFUSED: u8 = 2;
 
-/// Refuses a path that is not there before anything is started.
-pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
-    for path in paths {
-        anyhow::ensure!(
-            path.exists(),
-            "--apply {}: there is no such file or folder",
-            path.display()
-        );
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice apply -f manifests/demo/database.yaml -f manifests/demo/ontology.yaml
+  spice apply -f manifests/demo --dry-run
+  cat shop.yaml | spice apply -f - --wait")]
+pub(crate) struct Options {
+    /// A YAML or JSON file, a folder of YAML files, or `-` for standard input.
+    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
+    files: Vec<PathBuf>,
+    /// Only tell what would be done, decided as the real run would.
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
+    /// Wait for what other declarations need and is not there yet: 60 seconds, or as many as are
+    /// named.
+    #[arg(long, num_args = 0..=1, default_value_t = 0, default_missing_value = "60", hide_default_value = true, value_name = "SECONDS")]
+    wait: u64,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let session = Session::new(&Place {
+        server: options.server.clone(),
+        database: None,
+        branch: "main".to_owned(),
+        output: options.output,
+    })?;
+    let documents = read(&options.files)?;
+    // One call first, so that a server that is away is told of once.
+    let outcome = session.client.databases().await.map_err(Into::into);
+    session.advise(outcome).await?;
+    let client = ApiClient::new(&options.server.server)?;
+    let report = if options.dry_run {
+        apply_documents(&Rehearsal::new(client, session.client), documents).await
+    } else {
+        apply(&client, documents, Duration::from_secs(options.wait)).await
+    };
+    show(&report, &options)?;
+    Ok(code(&report))
+}
+
+fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
+    let mut sources = Vec::new();
+    for file in files {
+        if file.as_os_str() != "-" {
+            sources.push(Source::Path(file.clone()));
+            continue;
+        }
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("standard input cannot be read")?;
+        let name = "standard input".to_owned();
+        sources.push(Source::Text { name, bytes });
     }
-    Ok(())
+    let reading = read_sources(&sources)?;
+    for skipped in &reading.skipped {
+        output::note(output::clean(skipped));
+    }
+    if reading.declared.is_empty() {
+        let names: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+        return Err(usage(format!("no resources found in {}", names.join(", "))));
+    }
+    Ok(reading.declared)
 }
 
 /// Reads what is declared. With one problem nothing is applied.
@@ -55,160 +116,148 @@ fn read_sources(sources: &[Source]) -> anyhow::Result<Reading> {
     })
 }
 
-/// Applies the files, and again whenever they change, until `ending`.
-pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: CancellationToken) {
-    let (sender, mut changes) = mpsc::channel(1);
-    let watcher = match watch(&paths, sender) {
-        Ok(watcher) => Some(watcher),
-        Err(error) => {
-            tracing::warn!(%error, "the files are applied once; changes are not seen");
-            None
-        }
+/// Applies until nothing waits any more, or the time is up. What the first pass changed counts.
+async fn apply(client: &ApiClient, documents: Vec<Declared>, wait: Duration) -> ApplyReport {
+    let deadline = Instant::now() + wait;
+    let mut report = apply_documents(client, documents.clone()).await;
+    let waits = |report: &ApplyReport| {
+        let mut entries = report.entries.iter();
+        entries.any(|entry| matches!(entry.applied, Applied::Waiting(_)))
     };
-    let mut was_whole = false;
-    let mut told = Told::default();
-    while !ending.is_cancelled() {
-        let whole = apply_once(&server, &paths, &mut told).await;
-        if whole && !was_whole {
-            tracing::info!("everything declared is in force");
-        }
-        was_whole = whole;
-        tokio::select! {
-            () = ending.cancelled() => break,
-            Some(()) = changes.recv() => {
-                while tokio::time::timeout(SETTLE, changes.recv()).await.is_ok_and(|c| c.is_some()) {}
+    while waits(&report) && Instant::now() < deadline {
+        tokio::time::sleep(AGAIN).await;
+        let next = apply_documents(client, documents.clone()).await;
+        for entry in next.entries {
+            let known = report
+                .entries
+                .iter_mut()
+                .find(|known| known.source == entry.source && known.name == entry.name);
+            if let Some(known) = known
+                && !matches!(known.applied, Applied::Changed(_))
+            {
+                known.applied = entry.applied;
             }
-            () = tokio::time::sleep(AGAIN), if !whole => {}
         }
     }
-    drop(watcher);
+    report
 }
 
-fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Watcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full queue says already what this would say.
-            let _ = changes.try_send(());
-        }
-    })?;
-    for path in paths {
-        if path.is_dir() {
-            watcher.watch(path, RecursiveMode::Recursive)?;
-        } else {
-            // The folder of the file, and not what lies below: editors replace files.
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            watcher.watch(
-                folder.unwrap_or_else(|| Path::new(".")),
-                RecursiveMode::NonRecursive,
-            )?;
-        }
+fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
+    if options.output.output != Format::Table {
+        let each: Vec<_> = report
+            .entries
+            .iter()
+            .map(|entry| {
+                let (outcome, message) = words(&entry.applied);
+                json!({"kind": entry.kind, "name": entry.name, "source": entry.source,
+                    "outcome": outcome, "message": message, "dry_run": options.dry_run})
+            })
+            .collect();
+        return output::document(options.output.output, &each);
     }
-    Ok(watcher)
-}
-
-/// What passes have said, so that a file that stays broken is told of once.
-#[derive(Default)]
-struct Told {
-    before: BTreeSet<String>,
-    now: BTreeSet<String>,
-}
-
-impl Told {
-    /// Begins a pass.
-    fn begin(&mut self) {
-        self.before = std::mem::take(&mut self.now);
-    }
-
-    /// Whether the pass before did not say this.
-    fn is_new(&mut self, said: String) -> bool {
-        let is_new = !self.before.contains(&said);
-        self.now.insert(said);
-        is_new
-    }
-}
-
-/// One pass; whether everything is as declared now.
-async fn apply_once(server: &str, paths: &[PathBuf], told: &mut Told) -> bool {
-    told.begin();
-    let sources: Vec<Source> = paths.iter().cloned().map(Source::Path).collect();
-    let documents = match declared::read(&sources) {
-        Ok(reading) => {
-            for skipped in &reading.skipped {
-                if told.is_new(skipped.clone()) {
-                    tracing::info!("{skipped}");
-                }
-            }
-            reading.declared
-        }
-        Err(error) => {
-            let mut is_new = false;
-            for flaw in error.flaws.iter().take(SHOWN) {
-                if told.is_new(flaw.to_string()) {
-                    is_new = true;
-                    tracing::error!(place = %flaw.place, problem = %flaw.problem, "not declared rightly");
-                }
-            }
-            let problems = error.flaws.len();
-            if told.is_new(format!("{problems} problems")) || is_new {
-                tracing::error!(
-                    problems,
-                    "nothing is applied; what was applied before stays"
-                );
-            }
-            return false;
-        }
-    };
-    let client = match ApiClient::new(server) {
-        Ok(client) => client,
-        Err(error) => {
-            tracing::error!(%error, "no client");
-            return false;
-        }
-    };
-    let report = apply_documents(&client, documents).await;
-    log(&report, told);
-    report.is_complete()
-}
-
-fn log(report: &ApplyReport, told: &mut Told) {
+    let rehearsed = if options.dry_run { " (dry run)" } else { "" };
     for entry in &report.entries {
-        let resource = format!("{}/{}", entry.kind, entry.name);
-        match &entry.applied {
-            Applied::Unchanged | Applied::Suspended => {}
-            Applied::Changed(verb) => tracing::info!(%resource, verb = verb.as_str(), "applied"),
-            Applied::Waiting(reason) => {
-                if told.is_new(format!("{resource} {reason}")) {
-                    tracing::info!(%resource, %reason, "waits");
-                }
-            }
-            Applied::Failed { reason, message } => {
-                if told.is_new(format!("{resource} {} {message}", entry.source)) {
-                    tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
-                }
+        let (outcome, message) = words(&entry.applied);
+        let resource = format!("{}/{}", entry.kind.to_lowercase(), entry.name);
+        match message {
+            None => output::line(format!("{resource} {outcome}{rehearsed}"))?,
+            Some(message) => {
+                let message = told(outcome, &output::clean(message));
+                output::line(format!("{resource} {message} ({})", entry.source))?;
             }
         }
+    }
+    if report
+        .entries
+        .iter()
+        .any(|entry| words(&entry.applied).1.is_some())
+    {
+        output::note(summary(report));
+    }
+    Ok(())
+}
+
+/// The outcome and its reason; a reason that begins with the outcome says both.
+fn told(outcome: &str, message: &str) -> String {
+    match message.strip_prefix(outcome) {
+        Some(rest) if rest.starts_with(' ') => message.to_owned(),
+        _ => format!("{outcome}: {message}"),
+    }
+}
+
+/// How many came to what.
+fn summary(report: &ApplyReport) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in &report.entries {
+        *counts.entry(words(&entry.applied).0).or_default() += 1;
+    }
+    let parts = counts
+        .iter()
+        .map(|(outcome, count)| format!("{count} {outcome}"));
+    let parts: Vec<String> = parts.collect();
+    format!("{} declared: {}", report.entries.len(), parts.join(", "))
+}
+
+fn words(applied: &Applied) -> (&'static str, Option<&str>) {
+    match applied {
+        Applied::Unchanged => ("unchanged", None),
+        Applied::Suspended => ("suspended", None),
+        Applied::Changed(Verb::Create) => ("created", None),
+        Applied::Changed(Verb::Update) => ("configured", None),
+        Applied::Changed(Verb::Delete) => ("deleted", None),
+        Applied::Waiting(reason) => ("waits", Some(reason)),
+        Applied::Failed { message, .. } => ("refused", Some(message)),
+    }
+}
+
+fn code(report: &ApplyReport) -> ExitCode {
+    let any = |what: fn(&Applied) -> bool| report.entries.iter().any(|entry| what(&entry.applied));
+    if any(|applied| matches!(applied, Applied::Failed { .. })) {
+        ExitCode::from(REFUSED)
+    } else if any(|applied| matches!(applied, Applied::Waiting(_))) {
+        ExitCode::from(WAITS)
+    } else {
+        ExitCode::SUCCESS
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Told;
+    use clap::Parser;
+
+    use super::{Options, told};
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        _options: Options,
+    }
 
     #[test]
-    fn what_stays_wrong_is_said_once() {
-        let mut told = Told::default();
-        let mut pass = |said: &[&str]| -> Vec<bool> {
-            told.begin();
-            said.iter()
-                .map(|it| told.is_new((*it).to_owned()))
-                .collect()
+    fn a_dry_run_does_not_wait() {
+        let parse = |flags: &[&str]| {
+            let line = ["apply", "-f", "x.yaml"].iter().chain(flags);
+            Line::try_parse_from(line)
         };
-        assert_eq!(pass(&["a", "b"]), [true, true]);
-        assert_eq!(pass(&["a", "c"]), [false, true]);
-        assert_eq!(pass(&["a"]), [false]);
-        assert_eq!(pass(&[]), [false; 0]);
-        assert_eq!(pass(&["a"]), [true], "it was mended in between");
+        for flags in [&["--dry-run"][..], &["--wait"], &["--wait", "5"]] {
+            assert!(parse(flags).is_ok(), "{flags:?}");
+        }
+        for flags in [&["--dry-run", "--wait"][..], &["--wait", "5", "--dry-run"]] {
+            let error = parse(flags).unwrap_err().to_string();
+            assert!(error.contains("--wait"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_said_once() {
+        assert_eq!(
+            told("waits", "waits for database a"),
+            "waits for database a"
+        );
+        assert_eq!(
+            told("waits", "nothing is known yet"),
+            "waits: nothing is known yet"
+        );
+        assert_eq!(told("refused", "forbidden: no"), "refused: forbidden: no");
     }
 }

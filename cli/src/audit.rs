@@ -18,9 +18,9 @@ use spice_stores::log::DirectoryLog;
 use spice_workers::audit::{Followers, Loss, accept, check, loss};
 
 use crate::{
-    output,
+    output::{self, Format},
     platform::{Access, Layout, Stores, open_registry},
-    settings::{DataDir, Format, Output},
+    settings::{DataDir, Output},
 };
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use spice_client::{NewBranch, Write};
 
-use crate::{diff::OfDatabase, output, session::Session};
+use crate::{output, session::Session, settings::OfDatabase};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Branch {
@@ -51,12 +51,12 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Branch) -> anyhow::Result<ExitCode> {
     match command {
         Branch::Create(options) => {
-            let session = options.of.session(&options.from)?;
+            let session = Session::new(&options.of.on(&options.from))?;
             let outcome = create(&session, &options).await;
             session.advise(outcome).await?;
         }
         Branch::Delete(options) => {
-            let session = options.of.session(&options.name)?;
+            let session = Session::new(&options.of.on(&options.name))?;
             let outcome = delete(&session, &options).await;
             session.advise(outcome).await?;
         }

@@ -2,10 +2,8 @@
 
 use std::{io, process::ExitCode};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use crate::settings::Cli;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -19,12 +17,7 @@ pub(crate) struct Options {
 }
 
 #[allow(clippy::needless_pass_by_value)] // as every command
-pub(crate) fn run(options: Options) -> ExitCode {
-    clap_complete::generate(
-        options.shell,
-        &mut Cli::command(),
-        "spice",
-        &mut io::stdout(),
-    );
+pub(crate) fn run(options: Options, mut command: Command) -> ExitCode {
+    clap_complete::generate(options.shell, &mut command, "spice", &mut io::stdout());
     ExitCode::SUCCESS
 }

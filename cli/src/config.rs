@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Args, CommandFactory, parser::ValueSource};
+use clap::{ArgMatches, Args, Command, parser::ValueSource};
 use serde_json::json;
 
 use crate::{
-    output,
-    settings::{Cli, ConfigFile, DataDir, Format, Knobs, Listen, OperatorSettings, Place, file},
+    output::{self, Format},
+    settings::{ConfigFile, DataDir, Knobs, Listen, OperatorSettings, Place, file},
 };
 
 #[derive(Debug, Args)]
@@ -46,12 +46,15 @@ struct Setting {
     help: String,
 }
 
+/// Shows the settings; `matches` and `command` are of the whole command line.
 pub(crate) fn run(
     options: &Options,
     matches: &ArgMatches,
     file: &ConfigFile,
+    command: Command,
 ) -> anyhow::Result<ExitCode> {
-    let settings = settings(matches, file);
+    let own = matches.subcommand_matches("config").unwrap_or(matches);
+    let settings = settings(own, file, command);
     let path = file.path.as_ref().map(|path| path.display().to_string());
     let format = options.place.output.output;
     if format != Format::Table {
@@ -81,8 +84,7 @@ pub(crate) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(matches: &ArgMatches, config: &ConfigFile) -> Vec<Setting> {
-    let mut command = Cli::command();
+fn settings(matches: &ArgMatches, config: &ConfigFile, mut command: Command) -> Vec<Setting> {
     command.build();
     let Some(own) = command.find_subcommand("config") else {
         return Vec::new();

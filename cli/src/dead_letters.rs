@@ -2,16 +2,61 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, Subcommand};
 use spice_client::{Client, Write};
 
 use crate::{
     failure::Hint,
     get::show_dead_letters,
     output,
-    settings::{DeadLetter, DeadLetters},
+    settings::{Output, Server},
 };
 
-pub(crate) async fn run(command: DeadLetters) -> anyhow::Result<ExitCode> {
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List what is parked.
+    List {
+        #[command(flatten)]
+        server: Server,
+        /// One database; all when left out.
+        #[arg(long)]
+        database: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one, with its envelope.
+    Show {
+        #[command(flatten)]
+        letter: DeadLetter,
+        /// How to write it.
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Try its aggregate again, in order.
+    Retry(DeadLetter),
+    /// Give the event up, for this handler only; the log records it.
+    Discard {
+        #[command(flatten)]
+        letter: DeadLetter,
+        /// Why; stands in the log.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadLetter {
+    #[command(flatten)]
+    server: Server,
+    /// The database that the event belongs to.
+    database: String,
+    /// The handler that parked it, as `list` shows it.
+    handler: String,
+    /// Where the event stands in the log.
+    position: u64,
+}
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let outcome = Box::pin(see_to(command)).await;
     outcome.map_err(|error| {
         let failure = error.downcast_ref::<spice_client::Error>();
@@ -23,9 +68,9 @@ pub(crate) async fn run(command: DeadLetters) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn see_to(command: DeadLetters) -> anyhow::Result<()> {
+async fn see_to(command: Command) -> anyhow::Result<()> {
     match command {
-        DeadLetters::List {
+        Command::List {
             server,
             database,
             output,
@@ -34,7 +79,7 @@ async fn see_to(command: DeadLetters) -> anyhow::Result<()> {
             let list = client.dead_letters(database.as_deref()).await?;
             show_dead_letters(output.output, &list.dead_letters)
         }
-        DeadLetters::Show { letter, output } => {
+        Command::Show { letter, output } => {
             let client = Client::new(&letter.server.server)?;
             let DeadLetter {
                 database,
@@ -45,7 +90,7 @@ async fn see_to(command: DeadLetters) -> anyhow::Result<()> {
             let found = client.dead_letter(database, handler, *position).await?;
             output::document(output.output, &found)
         }
-        DeadLetters::Retry(letter) => {
+        Command::Retry(letter) => {
             let client = Client::new(&letter.server.server)?;
             client
                 .retry_dead_letter(&letter.database, &letter.handler, letter.position)
@@ -54,7 +99,7 @@ async fn see_to(command: DeadLetters) -> anyhow::Result<()> {
                 "the aggregate is being tried again, in order",
             )?)
         }
-        DeadLetters::Discard { letter, reason } => {
+        Command::Discard { letter, reason } => {
             let client = Client::new(&letter.server.server)?;
             let (database, handler) = (&letter.database, &letter.handler);
             let write = Write::default();

@@ -2,19 +2,21 @@
 
 mod load;
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{bail, ensure};
+use clap::Args;
 use serde_json::Value;
 use spice_client::{Change, Client, GraphAnswer, Read, Write};
 use spice_operator::{ApiClient, Applied, Source, apply_documents, read};
 use tokio::time::Instant;
 
 use crate::{
-    dev::{Node, end_on_signal},
+    dev::Node,
     output,
     platform::Layout,
-    settings::{DataDir, Demo},
+    settings::{DataDir, Knobs, Listen},
+    signals::end_on_signal,
 };
 
 const DATABASE: &str = include_str!("../../manifests/demo/database.yaml");
@@ -24,13 +26,25 @@ const QUERY: &str = include_str!("../../manifests/demo/query.json");
 
 /// The what-if branch.
 const WHAT_IF: &str = "what-if/denver-closed";
-/// How long a command's effect may take to show.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The airport that the what-if closes.
 const CLOSED: &str = "DEN";
 
-pub(crate) async fn run(options: Demo) -> anyhow::Result<ExitCode> {
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Where to keep the data; a folder of its own for the time of the demo when left out.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    listen: Listen,
+    #[command(flatten)]
+    knobs: Knobs,
+    /// End after the last step, in place of serving until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
     let own_folder = tempfile::Builder::new().prefix("spice-demo-").tempdir()?;
     let data_dir = options
@@ -150,7 +164,7 @@ async fn close_airport(client: &Client) -> anyhow::Result<()> {
             .collect(),
         expected_seq: airport.event_sequence,
     };
-    let write = Write::on(WHAT_IF).wait(PATIENCE);
+    let write = Write::on(WHAT_IF).wait(load::PATIENCE);
     client.transaction("flights", &[change], &write).await?;
     Ok(())
 }

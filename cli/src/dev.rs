@@ -1,8 +1,9 @@
 //! `spice dev`: everything in one process.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use clap::Args;
 use spice_api::http;
 use tokio::{
     net::TcpListener,
@@ -12,27 +13,37 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apply, output,
+    apply::keep::{check_paths, keep},
+    output,
     platform::{Layout, Platform},
-    settings::{Dev, Knobs, Listen},
+    settings::{DataDir, Knobs, Listen},
+    signals::end_on_signal,
 };
 
 /// How long a clean end may take before the process ends anyway.
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
-pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
-    apply::check_paths(&options.apply)?;
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    data: DataDir,
+    #[command(flatten)]
+    listen: Listen,
+    /// YAML files or folders to keep applied, as `kubectl apply` would take them.
+    #[arg(long, value_name = "PATH")]
+    apply: Vec<PathBuf>,
+    #[command(flatten)]
+    knobs: Knobs,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    check_paths(&options.apply)?;
     let ending = end_on_signal()?;
     let layout = Layout::new(&options.data);
     let node = Node::start(&layout, &options.knobs, &options.listen, &ending).await?;
     node.announce()?;
-    let keeper = (!options.apply.is_empty()).then(|| {
-        tokio::spawn(apply::keep(
-            node.gateway_url(),
-            options.apply,
-            ending.clone(),
-        ))
-    });
+    let keeper = (!options.apply.is_empty())
+        .then(|| tokio::spawn(keep(node.gateway_url(), options.apply, ending.clone())));
     let mut looked_for = signal(SignalKind::user_defined1()).context("no SIGUSR1 handler")?;
     loop {
         tokio::select! {
@@ -48,27 +59,6 @@ pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
         keeper.abort();
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Cancelled by Ctrl-C or SIGTERM; a second one ends the process at once.
-pub(crate) fn end_on_signal() -> anyhow::Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
-    let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
-    let ending = CancellationToken::new();
-    let token = ending.clone();
-    tokio::spawn(async move {
-        for _ in 0..2 {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if token.is_cancelled() {
-                std::process::exit(130);
-            }
-            token.cancel();
-        }
-    });
-    Ok(ending)
 }
 
 /// A running platform with its listeners.

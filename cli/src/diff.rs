@@ -6,9 +6,9 @@ use clap::Args;
 use spice_client::{ChangeKind, Changed, Summary};
 
 use crate::{
-    output::{self, Values, values, written},
+    output::{self, Format, Values, values, written},
     session::Session,
-    settings::{Format, Output, Server},
+    settings::OfDatabase,
 };
 
 #[derive(Debug, Args)]
@@ -26,32 +26,8 @@ pub(crate) struct Options {
     of: OfDatabase,
 }
 
-/// Where a command works whose branch stands for itself.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OfDatabase {
-    #[command(flatten)]
-    server: Server,
-    /// The database.
-    #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
-    database: Option<String>,
-    #[command(flatten)]
-    output: Output,
-}
-
-impl OfDatabase {
-    /// A session on a branch.
-    pub(crate) fn session(&self, branch: &str) -> anyhow::Result<Session> {
-        Session::new(&crate::settings::Place {
-            server: self.server.clone(),
-            database: self.database.clone(),
-            branch: branch.to_owned(),
-            output: self.output,
-        })
-    }
-}
-
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = options.of.session(&options.branch)?;
+    let session = Session::new(&options.of.on(&options.branch))?;
     let outcome = diff(&session, &options).await;
     session.advise(outcome).await?;
     Ok(ExitCode::SUCCESS)

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{order::order, sink::Sink, table::Table, walk::Walk};
 use crate::{
-    classes, dev::end_on_signal, failure::usage, get::conditions, output, session::Session,
-    settings::Place,
+    classes, failure::usage, filter::conditions, output, session::Session, settings::Place,
+    signals::end_on_signal,
 };
 
 /// Instances that one call brings.

@@ -1,6 +1,5 @@
 //! `spice get`: what there is, as rows.
 
-mod filter;
 mod instances;
 
 use std::process::ExitCode;
@@ -10,10 +9,10 @@ use serde_json::json;
 use spice_client::{Branch, CommandStatus, DatabaseSummary, DeadLetter, Read};
 use spice_crds::{Exact, Fields};
 
-pub(crate) use self::filter::conditions;
+use self::instances::Selection;
 use crate::{
     failure::usage,
-    output::{self, cell, exact, maybe},
+    output::{self, Format, cell, exact, label, maybe},
     session::Session,
     settings::Place,
 };
@@ -35,34 +34,6 @@ pub(crate) struct Options {
     place: Place,
     #[command(flatten)]
     select: Selection,
-}
-
-/// Which instances.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Instances")]
-pub(crate) struct Selection {
-    /// The class.
-    #[arg(short, long, value_name = "CLASS")]
-    pub(crate) class: Option<String>,
-    /// A condition, e.g. `price>=10`, `name~Ab%` (like; `\%`, `\_` and `\\` are %, _ and \),
-    /// `state!=CO`, `state=in(CO,UT)`, `note?` (has one), or JSON as the api takes it; several: all hold.
-    #[arg(long, value_name = "CONDITION")]
-    pub(crate) filter: Vec<String>,
-    /// Words in any text, letter case aside; `word*` is a prefix.
-    #[arg(long, value_name = "WORDS")]
-    pub(crate) search: Option<String>,
-    /// The property to sort by; `-price` for the greatest first.
-    #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true)]
-    pub(crate) order_by: Option<String>,
-    /// How many at most.
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub(crate) limit: usize,
-    /// All of them.
-    #[arg(long, conflicts_with = "limit")]
-    pub(crate) all: bool,
-    /// As it was: a position of the log, or an RFC 3339 time.
-    #[arg(long, value_name = "MOMENT")]
-    pub(crate) as_of: Option<String>,
 }
 
 /// A kind of thing.
@@ -178,17 +149,6 @@ fn class_row(class: &Fields) -> Vec<String> {
     ]
 }
 
-/// A label in one language: a text, or the first of a map.
-pub(crate) fn label(label: &Exact) -> String {
-    match label {
-        Exact::Object(languages) => {
-            let english = languages.get("en").or_else(|| languages.values().next());
-            english.map(exact).unwrap_or_default()
-        }
-        other => exact(other),
-    }
-}
-
 async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
     let database = session.database()?;
     let branches = match name {
@@ -258,11 +218,8 @@ async fn dead_letters(session: &Session) -> anyhow::Result<()> {
 }
 
 /// Dead letters as rows.
-pub(crate) fn show_dead_letters(
-    format: crate::settings::Format,
-    letters: &[DeadLetter],
-) -> anyhow::Result<()> {
-    if format != crate::settings::Format::Table {
+pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyhow::Result<()> {
+    if format != Format::Table {
         return output::document(format, &json!(letters));
     }
     if letters.is_empty() {

@@ -52,7 +52,7 @@ use self::{
 pub(crate) use self::{
     convert::Kind, exact::shown, options::Options, plan::Reserved, row::read_cell,
 };
-use crate::{dev::end_on_signal, output, session::Session as Connection};
+use crate::{output, session::Session as Connection, signals::end_on_signal};
 
 /// About a minute: as long as a server takes to be started again.
 const RETRIES: Retries = Retries {

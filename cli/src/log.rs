@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use spice_core::{
     error::{ErrorCode, Refusal},
@@ -11,22 +12,52 @@ use spice_core::{
 use spice_stores::log::{DirectoryLog, verify};
 
 use crate::{
-    output,
+    output::{self, Format},
     platform::Layout,
-    settings::{Format, LogCat, LogCommand, LogVerify},
+    settings::{DataDir, Output},
 };
 
 /// Envelopes that one read asks for.
 const PAGE: usize = 1_000;
 
-pub(crate) async fn run(command: LogCommand) -> anyhow::Result<ExitCode> {
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write envelopes to standard output, one JSON a line.
+    Cat(Cat),
+    /// Check every segment; exit code 1 when anything is damaged.
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    #[command(flatten)]
+    data: DataDir,
+    /// The database; of one that was made again the newest log, `demo.g1` names the first.
+    database: String,
+    /// The first position.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many envelopes at most.
+    #[arg(long)]
+    limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    data: DataDir,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        LogCommand::Cat(options) => cat(options).await,
-        LogCommand::Verify(options) => check(options).await,
+        Command::Cat(options) => cat(options).await,
+        Command::Verify(options) => check(options).await,
     }
 }
 
-async fn cat(options: LogCat) -> anyhow::Result<ExitCode> {
+async fn cat(options: Cat) -> anyhow::Result<ExitCode> {
     let log = DirectoryLog::open_read_only(Layout::new(&options.data).log())?;
     let stream = find(&log, &options.database).await?;
     let mut next = LogPosition(options.from);
@@ -70,7 +101,7 @@ async fn find(log: &DirectoryLog, name: &str) -> anyhow::Result<StreamId> {
     })
 }
 
-async fn check(options: LogVerify) -> anyhow::Result<ExitCode> {
+async fn check(options: Verify) -> anyhow::Result<ExitCode> {
     let path = Layout::new(&options.data).log();
     let report = tokio::task::spawn_blocking(move || verify(&path)).await??;
     let problems: Vec<Value> = report

@@ -1,8 +1,9 @@
-//! `spice`, the one binary: reads settings, names adapters, starts roles.
+//! `spice`, the one binary: reads the command line and runs one command.
 mod apply;
 mod audit;
 mod branch;
 mod classes;
+mod command;
 mod completion;
 mod config;
 mod dead_letters;
@@ -12,6 +13,7 @@ mod dev;
 mod diff;
 mod export;
 mod failure;
+mod filter;
 mod get;
 mod history;
 mod import;
@@ -24,13 +26,15 @@ mod query;
 mod replay;
 mod session;
 mod settings;
+mod signals;
 mod verify;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use settings::{Cli, Command, ConfigFile};
+
+use self::{command::Cli, settings::ConfigFile};
 
 /// Gives memory back after a load, and is quicker at it (docs/decisions).
 #[global_allocator]
@@ -55,7 +59,7 @@ impl Invocation {
     }
 }
 
-/// What a shell expects of a program that Ctrl-C has ended.
+/// The exit code that a shell expects after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -68,7 +72,7 @@ fn main() -> ExitCode {
         output::without_colours();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings::worker_threads())
+        .worker_threads(worker_threads())
         .max_blocking_threads(16)
         .thread_keep_alive(std::time::Duration::from_secs(5))
         .enable_all()
@@ -85,66 +89,34 @@ fn main() -> ExitCode {
     }
 }
 
-/// Commands that see to their own end run to it; any other ends at Ctrl-C, also where the shell
-/// has it ignored in the background.
+/// Runs the command. Most commands end at Ctrl-C, even if a shell has started them in the background
+/// with the signal ignored.
 async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
-    let ends_itself = matches!(
-        invocation.cli.command,
-        Command::Dev(_)
-            | Command::Demo(_)
-            | Command::Import(_)
-            | Command::Export(_)
-            | Command::Operator(_)
-    );
+    let Invocation { cli, matches, file } = invocation;
+    let ends_itself = cli.command.ends_itself();
+    let done = cli.command.run(&matches, &file);
     if ends_itself {
-        return carry_out(invocation).await;
+        return done.await;
     }
-    let ending = dev::end_on_signal()?;
+    let ending = signals::end_on_signal()?;
     tokio::select! {
-        done = carry_out(invocation) => done,
+        done = done => done,
         () = ending.cancelled() => Ok(ExitCode::from(INTERRUPTED)),
     }
 }
 
-async fn carry_out(invocation: Invocation) -> anyhow::Result<ExitCode> {
-    let Invocation { cli, matches, file } = invocation;
-    match cli.command {
-        Command::Dev(options) => dev::run(options).await,
-        Command::Demo(options) => demo::run(options).await,
-        Command::Import(options) => import::run(*options).await,
-        Command::Apply(options) => apply::run(options).await,
-        Command::Get(options) => get::run(options).await,
-        Command::Describe(options) => describe::run(options).await,
-        Command::Query(options) => query::run(options).await,
-        Command::Branch(command) => branch::run(command).await,
-        Command::Diff(options) => diff::run(options).await,
-        Command::Merge(options) => merge::merge(options).await,
-        Command::Rebase(options) => merge::rebase(options).await,
-        Command::Rollback(options) => merge::rollback(options).await,
-        Command::History(options) => history::run(options).await,
-        Command::Watch(options) => watch::run(options).await,
-        Command::Export(options) => export::run(options).await,
-        Command::Config(options) => {
-            let own = matches.subcommand_matches("config").unwrap_or(&matches);
-            config::run(&options, own, &file)
-        }
-        Command::Completion(options) => Ok(completion::run(options)),
-        Command::Operator(options) => operator::run(options).await,
-        Command::Log(command) => log::run(command).await,
-        Command::Audit(command) => audit::run(command).await,
-        Command::Verify(options) => verify::run(options).await,
-        Command::Replay(options) => replay::run(options).await,
-        Command::DeadLetters(command) => dead_letters::run(command).await,
-    }
+/// Two at least, so that a long computation on one does not hold up the other.
+fn worker_threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8))
 }
 
-/// A service tells what it does; a command only what is wrong, beside its answer.
+/// A service logs what it does, any other command only what fails.
 fn start_logging(cli: &Cli) {
-    let serves = matches!(
-        cli.command,
-        Command::Dev(_) | Command::Demo(_) | Command::Operator(_)
-    );
-    let usual = if serves { "warn,spice=info" } else { "warn" };
+    let usual = if cli.command.serves() {
+        "warn,spice=info"
+    } else {
+        "warn"
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SPICE_LOG_LEVEL")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let lines = tracing_subscriber::fmt()

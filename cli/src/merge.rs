@@ -8,10 +8,11 @@ use spice_client::{Conflict, Merge, Merged, Rebase, Resolution, Strategy, Take, 
 use spice_core::{name::PropertyName, unicode::nfc};
 
 use crate::{
-    diff::{OfDatabase, show_changes, summary},
+    diff::{show_changes, summary},
     failure::usage,
     output::{self, maybe, written},
     session::Session,
+    settings::OfDatabase,
 };
 
 /// What a dry run that met conflicts ends with, as a refused merge does.
@@ -108,7 +109,7 @@ impl From<Way> for Strategy {
 }
 
 pub(crate) async fn merge(options: MergeOptions) -> anyhow::Result<ExitCode> {
-    let session = options.of.session(&options.branch)?;
+    let session = Session::new(&options.of.on(&options.branch))?;
     let outcome = async {
         let write = Write::default();
         let database = session.database()?;
@@ -141,7 +142,7 @@ pub(crate) async fn merge(options: MergeOptions) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) async fn rebase(options: RebaseOptions) -> anyhow::Result<ExitCode> {
-    let session = options.of.session(&options.branch)?;
+    let session = Session::new(&options.of.on(&options.branch))?;
     let outcome = async {
         let database = session.database()?;
         let onto = match options.onto.clone() {
@@ -184,7 +185,7 @@ async fn parent(session: &Session, database: &str, branch: &str) -> anyhow::Resu
 }
 
 pub(crate) async fn rollback(options: RollbackOptions) -> anyhow::Result<ExitCode> {
-    let session = options.of.session(&options.branch)?;
+    let session = Session::new(&options.of.on(&options.branch))?;
     let outcome = async {
         let write = Write::default();
         let database = session.database()?;

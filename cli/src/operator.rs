@@ -1,14 +1,29 @@
 //! `spice operator`: the Kubernetes operator as a process.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use spice_operator::OperatorConfig;
 
-use crate::{dev::end_on_signal, settings::Operator};
+use crate::{
+    settings::{OperatorSettings, Server},
+    signals::end_on_signal,
+};
 
-pub(crate) async fn run(options: Operator) -> anyhow::Result<ExitCode> {
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    settings: OperatorSettings,
+    /// The kubeconfig to use; the usual places when left out.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let config = match &options.kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path)

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use clap::ValueEnum;
 use comfy_table::{ContentArrangement, presets};
 use console::{Term, style};
 use indexmap::IndexMap;
@@ -9,7 +10,16 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use spice_crds::{Exact, yaml};
 
-use crate::settings::Format;
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// For both.
+    Yaml,
+}
 
 /// Whether standard error is looked at by a person.
 pub(crate) fn stderr_is_terminal() -> bool {
@@ -135,6 +145,17 @@ pub(crate) fn exact(value: &Exact) -> String {
         Exact::Null => String::new(),
         Exact::Text(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// A label in one language: a text, or the first of a map.
+pub(crate) fn label(label: &Exact) -> String {
+    match label {
+        Exact::Object(languages) => {
+            let english = languages.get("en").or_else(|| languages.values().next());
+            english.map(exact).unwrap_or_default()
+        }
+        other => exact(other),
     }
 }
 

@@ -12,7 +12,7 @@ use spice_client::{GraphAnswer, GraphQuery, Hop};
 use crate::{
     classes,
     failure::usage,
-    get::conditions,
+    filter::conditions,
     output::{self, cell},
     session::Session,
     settings::Place,

@@ -4,7 +4,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Args, Parser, ValueEnum};
 use rustix::process::{Pid, Signal, kill_process};
 use spice_core::{
     error::StoreError,
@@ -25,13 +25,30 @@ use tokio::time::Instant;
 use crate::{
     output,
     platform::{Access, Layout, Stores, workers_config},
-    settings::{Knobs, Replay, Target},
-    verify::streams,
+    settings::{DataDir, Knobs},
 };
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
-pub(crate) async fn run(options: Replay) -> anyhow::Result<ExitCode> {
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    data: DataDir,
+    /// One database; all when left out.
+    #[arg(long)]
+    database: Option<String>,
+    /// What to rebuild.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["graph", "documents"])]
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    Graph,
+    Documents,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let layout = Layout::new(&options.data);
     let (stores, alone) = open_any(&layout).await?;
     let mut streams = streams(&stores, options.database.as_deref()).await?;
@@ -88,6 +105,28 @@ pub(crate) async fn open_any(layout: &Layout) -> anyhow::Result<(Stores, bool)> 
         Err(error) if is_locked(&error) => Ok((Stores::open(layout, Access::Beside).await?, false)),
         Err(error) => Err(error),
     }
+}
+
+/// The live logs of a data directory: one database's, or every database's newest.
+pub(crate) async fn streams(
+    stores: &Stores,
+    database: Option<&str>,
+) -> anyhow::Result<Vec<StreamId>> {
+    let mut newest: Vec<StreamId> = Vec::new();
+    for stream in stores.log.streams().await? {
+        if database.is_some_and(|name| name != stream.database.as_str()) {
+            continue;
+        }
+        newest.retain(|other| other.database != stream.database);
+        newest.push(stream);
+    }
+    if let Some(name) = database {
+        anyhow::ensure!(
+            !newest.is_empty(),
+            "there is no database {name:?} in this directory"
+        );
+    }
+    Ok(newest)
 }
 
 /// Makes the process that has the directory open look at its sinks now, not at its next heartbeat.

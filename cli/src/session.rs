@@ -5,7 +5,8 @@ use spice_client::{Client, Error, Read};
 
 use crate::{
     failure::{Hint, usage},
-    settings::{Format, Place},
+    output::Format,
+    settings::Place,
 };
 
 /// Names that a hint shows at most.

@@ -3,6 +3,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use clap::Args;
 use serde_json::{Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
@@ -14,17 +15,31 @@ use spice_workers::{
 };
 
 use crate::{
-    output,
+    output::{self, Format},
     platform::{Access, Layout, Stores},
-    replay::{check_log, follow, handlers, open_any, start_workers},
-    settings::{Format, Target, Verify},
+    replay::{Target, check_log, follow, handlers, open_any, start_workers, streams},
+    settings::{DataDir, Output},
 };
 
 /// How long a projection that is behind may take to catch up before it is told to be behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 const BOTH: [Target; 2] = [Target::Graph, Target::Documents];
 
-pub(crate) async fn run(options: Verify) -> anyhow::Result<ExitCode> {
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    data: DataDir,
+    /// One database; all when left out.
+    #[arg(long)]
+    database: Option<String>,
+    /// Rewrite what differs, from the log.
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let layout = Layout::new(&options.data);
     let (stores, alone) = if options.repair {
         open_any(&layout).await?
@@ -68,7 +83,7 @@ pub(crate) async fn run(options: Verify) -> anyhow::Result<ExitCode> {
 async fn check(
     stores: &Stores,
     stream: &StreamId,
-    options: &Verify,
+    options: &Options,
     brings_up: bool,
 ) -> anyhow::Result<Value> {
     let sources = Sources {
@@ -98,28 +113,6 @@ async fn check(
     }
     let repaired = repaired.map(|done| (done.entities, done.written));
     Ok(describe(&report, repaired, end))
-}
-
-/// The live logs of a data directory: one database's, or every database's newest.
-pub(crate) async fn streams(
-    stores: &Stores,
-    database: Option<&str>,
-) -> anyhow::Result<Vec<StreamId>> {
-    let mut newest: Vec<StreamId> = Vec::new();
-    for stream in stores.log.streams().await? {
-        if database.is_some_and(|name| name != stream.database.as_str()) {
-            continue;
-        }
-        newest.retain(|other| other.database != stream.database);
-        newest.push(stream);
-    }
-    if let Some(name) = database {
-        anyhow::ensure!(
-            !newest.is_empty(),
-            "there is no database {name:?} in this directory"
-        );
-    }
-    Ok(newest)
 }
 
 fn describe(report: &Report, repaired: Option<(u64, u64)>, end: LogPosition) -> Value {

@@ -9,9 +9,9 @@ use spice_crds::Exact;
 
 use crate::{
     failure::usage,
-    output::{self, cell},
+    output::{self, Format, cell},
     session::Session,
-    settings::{Format, Output, Place, Server},
+    settings::{Output, Place, Server},
 };
 
 /// About half a minute: as long as a server takes to be started again.

@@ -3,23 +3,19 @@
 //! dry run decides as the real run would.
 
 mod action;
+mod refusal;
 mod world;
 
 use std::collections::HashMap;
 
-use serde_json::Value;
 use spice_client::Client;
-use spice_core::{
-    error::{ErrorCode, Refusal},
-    name::InvalidName,
-};
 use spice_operator::{
     Api, ApiClient, ApiError,
-    client::{Accepted, Command, Progress, Stored, refused},
+    client::{Accepted, Command, Progress, Stored},
 };
 use tokio::sync::Mutex;
 
-use world::World;
+use self::world::World;
 
 /// Reads through to the api, and keeps writes.
 pub(super) struct Rehearsal {
@@ -90,28 +86,4 @@ impl Api for Rehearsal {
             progress: Progress::Completed,
         })
     }
-}
-
-/// What the operator would make of the answer that the gateway gives to a refusal.
-fn refusal(refusal: &Refusal) -> ApiError {
-    let has = |key: &str| refusal.detail.get(key).is_some_and(Value::is_string);
-    let of_shape = refusal.code == ErrorCode::InvalidRequest;
-    let code = if of_shape && has("field") && has("rule") {
-        ErrorCode::ValidationFailed
-    } else {
-        refusal.code
-    };
-    refused(&spice_client::Refusal {
-        status: code.http_status(),
-        code: code.as_str().to_owned(),
-        message: refusal.message.clone(),
-        detail: refusal.detail.clone(),
-        retry_after: None,
-        request_id: None,
-        body: bytes::Bytes::new(),
-    })
-}
-
-fn misnamed(invalid: InvalidName) -> ApiError {
-    refusal(&Refusal::from(invalid))
 }

@@ -1,14 +1,12 @@
 //! Loads the demo's CSV files: each cell is written by the type of its property.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use spice_client::{Client, OnError, Write};
 use spice_crds::yaml;
-
-use super::PATIENCE;
 
 const LOAD: &str = include_str!("../../../manifests/demo/data/load.yaml");
 const FILES: &[(&str, &str)] = &[
@@ -30,6 +28,8 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// How long the effect of a command may take to show.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Instances that one call carries.
 const ROWS: usize = 1_000;
 

@@ -12,8 +12,7 @@ use spice_crds::Exact;
 
 use crate::{
     classes::{self, Fields, Member},
-    get::label,
-    output::{self, cell},
+    output::{self, cell, label},
     session::Session,
 };
 

@@ -2,21 +2,50 @@
 
 use std::pin::pin;
 
+use clap::Args;
 use futures::TryStreamExt;
 use indexmap::IndexSet;
 use spice_client::{Instance, Read, Select};
 use spice_core::ontology::Class;
 
-use super::{Selection, conditions, filter::name};
 use crate::{
     classes,
     failure::usage,
+    filter::{conditions, name},
     output::{self, written},
     session::Session,
 };
 
 /// Instances that one call brings.
 const PAGE: usize = 1_000;
+
+/// Which instances.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Instances")]
+pub(crate) struct Selection {
+    /// The class.
+    #[arg(short, long, value_name = "CLASS")]
+    pub(crate) class: Option<String>,
+    /// A condition, e.g. `price>=10`, `name~Ab%` (like; `\%`, `\_` and `\\` are %, _ and \),
+    /// `state!=CO`, `state=in(CO,UT)`, `note?` (has one), or JSON as the api takes it; several: all hold.
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) filter: Vec<String>,
+    /// Words in any text, letter case aside; `word*` is a prefix.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
+    /// The property to sort by; `-price` for the greatest first.
+    #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true)]
+    pub(crate) order_by: Option<String>,
+    /// How many at most.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(crate) limit: usize,
+    /// All of them.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// As it was: a position of the log, or an RFC 3339 time.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) as_of: Option<String>,
+}
 
 pub(super) async fn get(
     session: &Session,

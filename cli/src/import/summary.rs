@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{columns::LeftOut, journal::Counts, progress::rate};
-use crate::{output, settings::Format};
+use crate::output::{self, Format};
 
 /// What an import did; with its earlier starts, when it was stopped in between.
 #[derive(Debug, Serialize)]

@@ -12,7 +12,7 @@ use spice_operator::{
     client::{Command, Verb},
 };
 
-use super::{misnamed, refusal};
+use super::refusal::{misnamed, refusal};
 
 /// The database and the action of a command.
 pub(super) fn of(command: &Command) -> Result<(DatabaseName, Action), ApiError> {

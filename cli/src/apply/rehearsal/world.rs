@@ -25,7 +25,7 @@ use spice_operator::{
 };
 use uuid::Uuid;
 
-use super::{misnamed, refusal};
+use super::refusal::{misnamed, refusal};
 
 /// What a class says of itself; the rest of an answer is what the log says of it.
 const DEFINITION: [&str; 8] = [

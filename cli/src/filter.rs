@@ -122,7 +122,7 @@ pub(crate) fn conditions(
 
 /// The name of the property that a label in any language stands for. What the class does not know
 /// is left to the api, which says what there is.
-pub(super) fn name<'a>(class: Option<&'a Class>, text: &'a str) -> &'a str {
+pub(crate) fn name<'a>(class: Option<&'a Class>, text: &'a str) -> &'a str {
     let found = class.and_then(|class| class.resolve(text));
     found.map_or(text, PropertyName::as_str)
 }

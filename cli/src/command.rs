@@ -1,0 +1,131 @@
+//! The command tree: what the command line may say, and which file runs it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand, builder::FalseyValueParser};
+
+use crate::{
+    apply, audit, branch, completion, config, dead_letters, demo, describe, dev, diff, export, get,
+    history, import, log, merge, operator, query, replay, settings::ConfigFile, verify, watch,
+};
+
+/// SPICE Harvester: a knowledge graph as an append-only log, projected safely.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spice",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// Write the process's own log as JSON lines (level: `SPICE_LOG_LEVEL`, e.g. `info`).
+    #[arg(long, global = true, env = "SPICE_LOG_JSON", value_parser = FalseyValueParser::new())]
+    pub(crate) log_json: bool,
+    /// No colours; also with `NO_COLOR`, and wherever the output is no terminal.
+    #[arg(long, global = true, env = "NO_COLOR", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub(crate) no_color: bool,
+    /// The config file; `$XDG_CONFIG_HOME/spice/config.toml` when left out (or `SPICE_CONFIG`).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process on one data directory.
+    Dev(dev::Options),
+    /// Show the main job on real data: declare, load, branch, query.
+    Demo(demo::Options),
+    /// Import a CSV file as instances of a class.
+    Import(Box<import::Options>),
+    /// Make what is declared in YAML so, as `kubectl apply` would.
+    Apply(apply::Options),
+    /// Show what there is, as rows.
+    Get(get::Options),
+    /// Show everything about one thing.
+    Describe(describe::Options),
+    /// Walk through the graph.
+    Query(query::Options),
+    /// Make and delete branches.
+    #[command(subcommand)]
+    Branch(branch::Branch),
+    /// Show what a branch changed.
+    Diff(diff::Options),
+    /// Merge a branch into another.
+    Merge(merge::MergeOptions),
+    /// Move a branch to the end of the one that it stands on.
+    Rebase(merge::RebaseOptions),
+    /// Make a branch again what it was.
+    Rollback(merge::RollbackOptions),
+    /// Show who changed what of an instance, when, and what it was before.
+    History(history::Options),
+    /// Watch a command, or what happens in a database.
+    Watch(watch::Options),
+    /// Export instances as NDJSON or CSV, or the ontology.
+    Export(export::Options),
+    /// Show every setting in force, and where it came from.
+    Config(Box<config::Options>),
+    /// Write what a shell needs to complete this command line.
+    Completion(completion::Options),
+    /// Run the Kubernetes operator.
+    Operator(operator::Options),
+    /// Read a log from its directory.
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Check that a log was not changed, cut or exchanged.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Compare graph and documents with the fold of the log.
+    Verify(verify::Options),
+    /// Rebuild graph and documents from the log.
+    Replay(replay::Options),
+    /// See to events that a sink has refused.
+    #[command(subcommand, name = "dead-letters")]
+    DeadLetters(dead_letters::Command),
+}
+
+impl Command {
+    /// Whether the command handles Ctrl-C itself. Every other command is ended by it.
+    pub(crate) fn ends_itself(&self) -> bool {
+        matches!(self, Self::Import(_) | Self::Export(_)) || self.serves()
+    }
+
+    /// Whether the command is a service: it logs what it does, not only what fails.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Dev(_) | Self::Demo(_) | Self::Operator(_))
+    }
+
+    /// Runs the command. `matches` and `file` say where each setting comes from.
+    pub(crate) async fn run(
+        self,
+        matches: &ArgMatches,
+        file: &ConfigFile,
+    ) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Dev(options) => dev::run(options).await,
+            Self::Demo(options) => demo::run(options).await,
+            Self::Import(options) => import::run(*options).await,
+            Self::Apply(options) => apply::run(options).await,
+            Self::Get(options) => get::run(options).await,
+            Self::Describe(options) => describe::run(options).await,
+            Self::Query(options) => query::run(options).await,
+            Self::Branch(command) => branch::run(command).await,
+            Self::Diff(options) => diff::run(options).await,
+            Self::Merge(options) => merge::merge(options).await,
+            Self::Rebase(options) => merge::rebase(options).await,
+            Self::Rollback(options) => merge::rollback(options).await,
+            Self::History(options) => history::run(options).await,
+            Self::Watch(options) => watch::run(options).await,
+            Self::Export(options) => export::run(options).await,
+            Self::Config(options) => config::run(&options, matches, file, Cli::command()),
+            Self::Completion(options) => Ok(completion::run(options, Cli::command())),
+            Self::Operator(options) => operator::run(options).await,
+            Self::Log(command) => log::run(command).await,
+            Self::Audit(command) => audit::run(command).await,
+            Self::Verify(options) => verify::run(options).await,
+            Self::Replay(options) => replay::run(options).await,
+            Self::DeadLetters(command) => dead_letters::run(command).await,
+        }
+    }
+}
