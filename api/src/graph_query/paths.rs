@@ -12,7 +12,7 @@ use spice_core::{
 use crate::graph_query::{plan, request::Direction};
 
 /// The longest way that is looked for.
-const DEPTH: u64 = 10;
+pub(crate) const DEPTH: u64 = 10;
 /// How many ways are answered.
 const WAYS: usize = 100;
 /// How many steps the search takes at most.

@@ -13,13 +13,12 @@ use spice_core::{
     command::RawData, error::ErrorCode, id::LogPosition, json::Json, name::InstanceId,
 };
 
-pub(crate) use self::complaint::cut;
 use self::complaint::wrong_shape;
 use crate::http::{
     Surface,
     failure::Failure,
     instances::ROWS,
-    parameters::known,
+    parameters::{BRANCH_PATTERN, DATABASE_PATTERN},
     shapes::{Anything, Values},
 };
 
@@ -153,7 +152,7 @@ pub(crate) struct BulkBody {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseBody {
-    #[schemars(regex(pattern = known::DATABASE_PATTERN), length(min = 3, max = 50))]
+    #[schemars(regex(pattern = DATABASE_PATTERN), length(min = 3, max = 50))]
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) description: Option<String>,
@@ -167,13 +166,13 @@ pub(crate) struct DatabaseBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BranchBody {
     #[serde(default)]
-    #[schemars(regex(pattern = known::BRANCH_PATTERN), length(min = 1, max = 100))]
+    #[schemars(regex(pattern = BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) name: Option<String>,
     #[serde(default)]
-    #[schemars(regex(pattern = known::BRANCH_PATTERN), length(min = 1, max = 100))]
+    #[schemars(regex(pattern = BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) branch_name: Option<String>,
     #[serde(default)]
-    #[schemars(regex(pattern = known::BRANCH_PATTERN), length(min = 1, max = 100))]
+    #[schemars(regex(pattern = BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) from_branch: Option<String>,
     #[serde(default)]
     #[schemars(with = "Option<u64>")]

@@ -23,15 +23,13 @@ use crate::http::{
     Surface,
     answer::{self, Answer},
     bodies::BranchBody,
-    call::{Call, decode},
+    call::Call,
     failure::Failure,
+    parameters::{known, path},
     read::read_envelope,
     submit::Submitted,
     wait::Needs,
 };
-
-/// Last parts of a path that are no part of a name, unless the `/` before them is written `%2F`.
-const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
 
 pub(crate) async fn list(call: Call) -> Answer {
     let database = call.database()?;
@@ -87,13 +85,13 @@ pub(crate) async fn create(mut call: Call) -> Answer {
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
-    show(&call, rest_name(&call, 5, 0)?).await
+    show(&call, call.get(&path::BRANCH)?).await
 }
 
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
-    let branch = rest_name(&call, 5, 0)?;
-    let force = call.flag("force")?;
+    let branch = call.get(&path::BRANCH)?;
+    let force = call.get(&known::FORCE)?;
     let action = Action::DeleteBranch {
         branch: branch.clone(),
         force,
@@ -104,22 +102,7 @@ pub(crate) async fn delete(call: Call) -> Answer {
 
 /// oms: `/branch/{db}/branch/{name}/info`, and `/branch/{db}/{name}/info`.
 pub(crate) async fn info(call: Call) -> Answer {
-    let parts = call.raw_rest(4);
-    if parts.last() != Some(&"info") {
-        return Err(Failure::not_found("there is no such path"));
-    }
-    let has_prefix = parts.len() > 2 && parts[0] == "branch";
-    show(&call, rest_name(&call, if has_prefix { 5 } else { 4 }, 1)?).await
-}
-
-/// The name that the rest of the path is, but for its last parts.
-fn rest_name(call: &Call, from: usize, but_last: usize) -> Result<BranchName, Failure> {
-    let parts = call.raw_rest(from);
-    let parts = &parts[..parts.len().saturating_sub(but_last)];
-    if parts.len() > 1 && parts.last().is_some_and(|last| VERBS.contains(last)) {
-        return Err(Failure::not_found("there is no such path"));
-    }
-    Ok(decode(&parts.join("/"))?.parse()?)
+    show(&call, call.get(&path::BRANCH)?).await
 }
 
 async fn show(call: &Call, branch: BranchName) -> Answer {

@@ -3,34 +3,29 @@
 
 mod body;
 
-use std::{
-    str::FromStr,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Query, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts},
+    extract::{FromRequest, Request},
+    http::request::Parts,
 };
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use spice_core::{
     command::{Action, Command, Origin},
-    error::{ErrorCode, Violation},
+    error::ErrorCode,
     id::CommandId,
     idempotency::IdempotencyKey,
     json::Json,
-    name::{BranchName, DatabaseName, InstanceId, InvalidName},
+    name::{BranchName, DatabaseName},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::http::{
-    Api, Service, Surface, bodies,
+    Api, Service, Surface,
     failure::Failure,
-    head::IDEMPOTENCY_KEY,
-    parameters::{Parameters, known},
+    parameters::{Accepted, Given, Kind, Parameter, headers, known, path},
     push::Ending,
 };
 
@@ -45,9 +40,7 @@ pub(crate) struct RequestUuid(pub(crate) Uuid);
 pub(crate) struct Call {
     pub(crate) api: Arc<Api>,
     pub(crate) surface: Surface,
-    uri: Uri,
-    headers: HeaderMap,
-    parameters: Vec<(String, String)>,
+    given: Given,
     conversation: Option<Uuid>,
     /// The end of the service, for answers that last.
     pub(crate) ending: CancellationToken,
@@ -66,26 +59,15 @@ impl FromRequest<Service> for Call {
             extensions,
             ..
         } = parts;
-        let parameters = match uri.query() {
-            None => Vec::new(),
-            Some(_) => {
-                Query::<Vec<(String, String)>>::try_from_uri(&uri)
-                    .map_err(|error| {
-                        Failure::new(ErrorCode::InvalidRequest, format!("the query: {error}"))
-                    })?
-                    .0
-            }
-        };
-        match extensions.get::<Parameters>() {
-            Some(known) => known.check(&parameters)?,
-            None => Parameters::default().check(&parameters)?,
-        }
+        let accepted = extensions.get::<Accepted>().ok_or_else(|| {
+            let message = "the call does not say which parameters it takes";
+            Failure::new(ErrorCode::Internal, message)
+        })?;
+        let given = accepted.read(service.surface, uri, headers)?;
         Ok(Self {
             api: Arc::clone(&service.api),
             surface: service.surface,
-            uri,
-            headers,
-            parameters,
+            given,
             conversation: extensions.get::<RequestUuid>().map(|id| id.0),
             ending: extensions
                 .get::<Ending>()
@@ -96,93 +78,55 @@ impl FromRequest<Service> for Call {
 }
 
 impl Call {
-    /// A part of the path, counted from 0, decoded. `/api/v1/databases/{db}` has the name at 3.
-    pub(crate) fn segment(&self, index: usize) -> Result<String, Failure> {
-        decode(self.raw_segments().nth(index).unwrap_or_default())
+    /// A parameter, by its typed constant.
+    pub(crate) fn get<K: Kind>(&self, parameter: &Parameter<K>) -> Result<K::Value<'_>, Failure> {
+        parameter.read(&self.given)
     }
 
-    /// The parts of the path from `index` on, not decoded.
-    pub(crate) fn raw_rest(&self, index: usize) -> Vec<&str> {
-        self.raw_segments().skip(index).collect()
+    /// A parameter of the query, as it was written.
+    pub(crate) fn written<K: Kind>(&self, parameter: &Parameter<K>) -> Option<&str> {
+        self.given.query(parameter.name)
     }
 
-    fn raw_segments(&self) -> impl Iterator<Item = &str> {
-        self.uri.path().split('/').skip(1)
-    }
-
-    /// A name in the path.
-    pub(crate) fn name<T>(&self, index: usize) -> Result<T, Failure>
-    where
-        T: FromStr,
-        Failure: From<T::Err>,
-    {
-        Ok(self.segment(index)?.parse::<T>()?)
-    }
-
-    /// The id of an instance in the path; or `?instance_id=` in its place, with a `-` in the path.
-    pub(crate) fn instance_id(&self, index: usize) -> Result<InstanceId, Failure> {
-        let mut id = self.segment(index)?;
-        if let Some(given) = self.parameter(known::INSTANCE_ID.name) {
-            if id != "-" && id != given {
-                let message = format!(
-                    "instance_id is {given:?}, but the path names {id:?}; put - in the path"
-                );
-                return Err(Failure::new(ErrorCode::InvalidRequest, message)
-                    .with("field", known::INSTANCE_ID.name));
-            }
-            given.clone_into(&mut id);
+    /// A parameter that has two names, of which one may be given.
+    pub(crate) fn either<'a, K: Kind<Value<'a> = Option<T>>, T>(
+        &'a self,
+        parameter: &Parameter<K>,
+        other: &Parameter<K>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(_) = self.written(other) else {
+            return self.get(parameter);
+        };
+        if self.written(parameter).is_some() {
+            let (name, other) = (parameter.name, other.name);
+            let message = format!("{other} is another name of {name}; give one of them");
+            return Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", other));
         }
-        let field = |failure: Failure| failure.with("field", "instance_id");
-        id.parse()
-            .map_err(|invalid: InvalidName| field(invalid.into()))
+        self.get(other)
     }
 
-    /// The database, which every path but oms' `exists` has at the same place.
+    /// The database in the path.
     pub(crate) fn database(&self) -> Result<DatabaseName, Failure> {
-        self.name(3)
+        self.get(&path::DATABASE)
     }
 
     /// `?branch=`, `main` when absent.
     pub(crate) fn branch(&self) -> Result<BranchName, Failure> {
-        match self.parameter("branch") {
-            None => Ok(BranchName::main()),
-            Some(name) => Ok(name.parse()?),
-        }
-    }
-
-    /// A parameter of the query.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// A header, text or not.
-    pub(crate) fn header_value(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.headers.get(name)
-    }
-
-    /// A header that is text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        let branch = self.get(&known::BRANCH)?;
+        Ok(branch.unwrap_or_else(BranchName::main))
     }
 
     /// `Accept-Language`.
     pub(crate) fn language(&self) -> Option<&str> {
-        self.header(header::ACCEPT_LANGUAGE.as_str())
+        self.given.header(headers::ACCEPT_LANGUAGE.name)
     }
 
-    /// A body or a parameter of the wrong shape. A parameter's value is told with it.
+    /// Refuses a body or a parameter of the wrong shape, with the parameter's value.
     pub(crate) fn shape(&self, field: &str, rule: &str, message: impl Into<String>) -> Failure {
-        let value = self.parameter(field).map_or(Value::Null, |text| {
-            text.parse::<u64>()
-                .map_or_else(|_| text.into(), Value::from)
-        });
-        self.shape_of(field, rule, value, message)
+        self.given.shape(field, rule, message)
     }
 
-    /// [`Call::shape`] of a value that is no parameter.
+    /// [`Call::shape`] with a value that is not a parameter's.
     pub(crate) fn shape_of(
         &self,
         field: &str,
@@ -190,13 +134,7 @@ impl Call {
         value: Value,
         message: impl Into<String>,
     ) -> Failure {
-        let violation = Violation {
-            field: field.to_owned(),
-            rule: rule.to_owned(),
-            value: bodies::cut(value),
-            message: message.into(),
-        };
-        Failure::shape(self.surface, &violation)
+        self.given.shape_of(field, rule, value, message)
     }
 
     /// A command of this request. When the request has an `Idempotency-Key` ([`Call::key`]), the
@@ -224,21 +162,13 @@ impl Call {
 
     /// The `Idempotency-Key`, when there is one.
     pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, Failure> {
-        let Some(value) = self.headers.get(IDEMPOTENCY_KEY) else {
-            return Ok(None);
-        };
-        let key = value.to_str().unwrap_or_default();
-        if key.is_empty() || key.len() > 255 {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let message = "Idempotency-Key is 1 to 255 visible ASCII characters";
-            return Err(Failure::token("idempotency-key", "key", &value, message));
-        }
-        Ok(Some(IdempotencyKey::new(PRINCIPAL, key)))
+        let key = self.get(&headers::IDEMPOTENCY_KEY)?;
+        Ok(key.map(|key| IdempotencyKey::new(PRINCIPAL, key)))
     }
 
     /// `traceparent`, when it is one.
     fn traceparent(&self) -> Option<String> {
-        let mut values = self.headers.get_all("traceparent").iter();
+        let mut values = self.given.headers.get_all("traceparent").iter();
         let text = values.next()?.to_str().ok()?;
         // Two name no one parent: the W3C lets the trace begin anew.
         let is_only = values.next().is_none();
@@ -262,12 +192,4 @@ fn is_traceparent(text: &str) -> bool {
         && parent.is_some_and(is_some)
         && flags.is_some();
     is_right && text.len() <= 255 && (version != Some("00") || parts.next().is_none())
-}
-
-/// Decodes one part of a path.
-pub(crate) fn decode(raw: &str) -> Result<String, Failure> {
-    percent_decode_str(raw)
-        .decode_utf8()
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|_| Failure::new(ErrorCode::InvalidName, "the path is not UTF-8"))
 }

@@ -2,14 +2,14 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use spice_core::{decide::Receipt, error::ErrorCode, id::CommandId, json::Json};
-use uuid::Uuid;
+use spice_core::{decide::Receipt, json::Json};
 
 use crate::{
     http::{
         answer::{self, Answer, CommandResult},
         call::Call,
         failure::Failure,
+        parameters::path,
         render::command_type,
     },
     status::{CommandStatus, State},
@@ -24,14 +24,7 @@ pub(crate) async fn status(call: Call) -> Answer {
 
 /// The receipt of the command that the path names after `commands`.
 pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
-    let parts = call.raw_rest(0);
-    let place = parts.iter().position(|part| *part == "commands");
-    let text = call.segment(place.map_or(usize::MAX, |place| place + 1))?;
-    let id: Uuid = text.parse().map_err(|_| {
-        let message = format!("{text:?} is not a command id, which is a UUID");
-        Failure::new(ErrorCode::InvalidRequest, message).with("field", "command_id")
-    })?;
-    let command = CommandId(id);
+    let command = call.get(&path::COMMAND)?;
     let receipt = call.api.engine.writer.receipt(command).await?;
     receipt.ok_or_else(|| {
         Failure::not_found(format!("there is no command {command}"))

@@ -21,6 +21,7 @@ use crate::{
         bodies::DatabaseBody,
         call::Call,
         failure::Failure,
+        parameters::known,
         read::Reading,
         submit::Submitted,
         wait::Needs,
@@ -69,7 +70,7 @@ pub(crate) async fn create(mut call: Call) -> Answer {
 
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
-    let expected_seq = call.expected_sequence()?;
+    let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let action = Action::DeleteDatabase { expected_seq };
     let submitted = call.submit(database.clone(), action, None).await?;
     let mut data = Map::new();
@@ -114,7 +115,7 @@ pub(crate) fn written(
 }
 
 pub(crate) async fn exists(call: Call) -> Answer {
-    let database: DatabaseName = call.name(4)?;
+    let database = call.database()?;
     let exists = match call.api.engine.writer.snapshot(&database).await {
         Ok(_) => true,
         Err(refusal) if refusal.code == ErrorCode::NotFound => false,

@@ -17,7 +17,7 @@ use crate::http::{
     bodies::DiscardBody,
     call::Call,
     failure::Failure,
-    parameters::position,
+    parameters::{known, path},
     read::read_envelope,
 };
 
@@ -29,10 +29,9 @@ struct Shown {
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
-    let letters = match call.parameter("database") {
+    let letters = match call.get(&known::DATABASE)? {
         None => call.api.engine.work.dead_letters(None).await?,
-        Some(name) => {
-            let database: DatabaseName = name.parse()?;
+        Some(database) => {
             let snapshot = call.api.engine.writer.snapshot(&database).await?;
             call.api
                 .engine
@@ -134,20 +133,16 @@ async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp
     let records = log.read(&receipt.stream, receipt.position, 1).await?;
     let line = records.first().map_or(&[][..], |record| &record.line);
     let given_up: GivenUp = read_envelope(line)?.data.read()?;
-    let (handler, position) = (call.segment(4)?, call.segment(5)?);
-    let is_same = given_up.handler == handler && given_up.event_position.to_string() == position;
+    let (handler, position) = (call.get(&path::HANDLER)?, call.get(&path::POSITION)?);
+    let is_same = given_up.handler == handler && given_up.event_position == position;
     Ok(is_same.then_some(given_up))
 }
 
 /// The dead letter that the path names, in the log of the database that lives now.
 async fn find(call: &Call) -> Result<DeadLetter, Failure> {
     let database = call.database()?;
-    let handler = call.segment(4)?;
-    let text = call.segment(5)?;
-    let position = position(&text).ok_or_else(|| {
-        let message = format!("a position is a whole number from 0 up, not {text:?}");
-        Failure::token("position", "position", &text, message)
-    })?;
+    let handler = call.get(&path::HANDLER)?;
+    let position = call.get(&path::POSITION)?;
     let snapshot = call.api.engine.writer.snapshot(&database).await?;
     let letters = call
         .api

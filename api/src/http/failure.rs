@@ -12,8 +12,10 @@ use spice_core::{
     name::InvalidName,
 };
 
-use crate::http::{Surface, bodies};
+use crate::http::Surface;
 
+/// The longest value that a refusal shows whole, as text.
+const LONGEST: usize = 256;
 /// The field of a body whose encoding is not understood.
 pub(crate) const CONTENT_ENCODING: &str = "content-encoding";
 
@@ -40,12 +42,8 @@ impl Failure {
 
     /// A body or a parameter of the wrong shape: 422 at the gateway, 400 at oms.
     pub(crate) fn shape(surface: Surface, violation: &Violation) -> Self {
-        let code = match surface {
-            Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
-            Surface::Oms => ErrorCode::InvalidRequest,
-        };
         let listed = Refusal::validation(std::slice::from_ref(violation)).detail;
-        let mut refusal = Refusal::new(code, violation.message.clone());
+        let mut refusal = Refusal::new(shape_code(surface), violation.message.clone());
         refusal.detail = listed;
         Self(Box::new(refusal))
     }
@@ -72,7 +70,7 @@ impl Failure {
         Self::new(ErrorCode::InvalidRequest, message)
             .with("field", field)
             .with("rule", rule)
-            .with("value", bodies::cut(value.into()))
+            .with("value", cut(value.into()))
     }
 
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
@@ -144,5 +142,34 @@ impl From<serde_json::Error> for Failure {
             ErrorCode::Internal,
             format!("a value could not be written as JSON: {error}"),
         )
+    }
+}
+
+/// The code that refuses a wrong shape (contract §2).
+pub(crate) fn shape_code(surface: Surface) -> ErrorCode {
+    match surface {
+        Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
+        Surface::Oms => ErrorCode::InvalidRequest,
+    }
+}
+
+/// A value, or its beginning when it is long.
+pub(crate) fn cut(value: Value) -> Value {
+    let text = value.to_string();
+    if text.len() <= LONGEST {
+        return value;
+    }
+    let text = value.as_str().unwrap_or(&text);
+    let beginning: String = text.chars().take(LONGEST / 4).collect();
+    format!("{beginning}…").into()
+}
+
+/// Words as a choice: `a, b or c`.
+pub(crate) fn alternatives(words: &[&str]) -> String {
+    match words {
+        [but_last @ .., last] if !but_last.is_empty() => {
+            format!("{} or {last}", but_last.join(", "))
+        }
+        words => words.concat(),
     }
 }

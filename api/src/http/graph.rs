@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::http::StatusCode;
 use serde_json::json;
-use spice_core::{error::ErrorCode, id::LogPosition};
+use spice_core::id::LogPosition;
 
 use crate::{
     graph_query::{Assembly, GraphRequest, Page, SimpleRequest, plan, schema_paths, walk},
@@ -13,6 +13,7 @@ use crate::{
         call::Call,
         failure::Failure,
         origin::Origin,
+        parameters::known,
         probes,
         read::Reading,
         render::Frame,
@@ -97,13 +98,9 @@ async fn origins(
 }
 
 pub(crate) async fn paths(call: Call) -> Answer {
-    let parameter = |name: &'static str| {
-        call.parameter(name).ok_or_else(|| {
-            Failure::new(ErrorCode::InvalidQuery, format!("{name} is missing")).with("field", name)
-        })
-    };
-    let (source, target) = (parameter("source_class")?, parameter("target_class")?);
-    let max_depth = call.number("max_depth")?.unwrap_or(3);
+    let source = call.get(&known::SOURCE_CLASS)?;
+    let target = call.get(&known::TARGET_CLASS)?;
+    let max_depth = call.get(&known::MAX_DEPTH)?;
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
     let (paths, more) = schema_paths(&schema, source, target, max_depth)?;

@@ -6,36 +6,29 @@ use std::borrow::Cow;
 use axum::{
     extract::Request,
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
-        header::{
-            ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST,
-            TRANSFER_ENCODING,
-        },
+        HeaderMap, HeaderValue, StatusCode, Version,
+        header::{EXPECT, HOST, TRANSFER_ENCODING},
         uri::Authority,
     },
     response::{IntoResponse, Response},
 };
 use spice_core::error::ErrorCode;
 
-use crate::http::failure::Failure;
-
-/// The client's name for a command.
-pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Where a client is that comes back to a stream of events.
-pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// What a client would like.
-pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+use crate::http::{
+    failure::Failure,
+    parameters::headers::{ACCEPT_LANGUAGE, IDEMPOTENCY_KEY, LAST_EVENT_ID, PREFER},
+};
 
 /// Headers with one value.
-const SINGLE: [HeaderName; 5] = [
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    HOST,
-    IDEMPOTENCY_KEY,
-    LAST_EVENT_ID,
+const SINGLE: [&str; 5] = [
+    "content-length",
+    "content-type",
+    "host",
+    IDEMPOTENCY_KEY.name,
+    LAST_EVENT_ID.name,
 ];
 /// Headers with a list of values, which may come in parts.
-const LISTS: [HeaderName; 3] = [ACCEPT_LANGUAGE, CONTENT_ENCODING, PREFER];
+const LISTS: [&str; 3] = [ACCEPT_LANGUAGE.name, "content-encoding", PREFER.name];
 
 /// Refuses a head that breaks a rule, and joins the parts of lists.
 pub(crate) fn check(request: &mut Request) -> Result<(), Box<Response>> {
@@ -87,11 +80,12 @@ fn fault(text: &str) -> Option<&'static str> {
 
 fn check_single(headers: &HeaderMap) -> Result<(), Failure> {
     for name in SINGLE {
-        let mut values = headers.get_all(&name).iter().skip(1);
+        let mut values = headers.get_all(name).iter().skip(1);
         if let Some(value) = values.next() {
             let value = String::from_utf8_lossy(value.as_bytes());
+            let name = name.to_ascii_lowercase();
             let message = format!("the header {name} is given more than once; give it once");
-            return Err(Failure::token(name.as_str(), "single", &value, message));
+            return Err(Failure::token(&name, "single", &value, message));
         }
     }
     Ok(())
@@ -150,7 +144,7 @@ fn check_transfer(headers: &HeaderMap) -> Result<(), Box<Response>> {
 fn join_lists(headers: &mut HeaderMap) {
     for name in LISTS {
         let parts: Vec<&[u8]> = headers
-            .get_all(&name)
+            .get_all(name)
             .iter()
             .map(HeaderValue::as_bytes)
             .collect();

@@ -17,13 +17,10 @@ use crate::http::{
     failure::Failure,
     lists::instance_not_found,
     origin::Origin,
+    parameters::{known, path},
     read::Reading,
     wait::Needs,
 };
-
-/// Versions on a page, at most and when nothing is said.
-const LIMIT: u64 = 1_000;
-const USUAL_LIMIT: u64 = 50;
 
 /// A page of versions.
 #[derive(Serialize)]
@@ -57,9 +54,9 @@ struct Change {
 }
 
 pub(crate) async fn history(call: Call) -> Answer {
-    let class_name = call.segment(5)?;
-    let id = call.instance_id(7)?;
-    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let class_name = call.get(&path::CLASS)?;
+    let id = call.get(&path::INSTANCE)?;
+    let limit = call.get(&known::HISTORY_LIMIT)?;
     let reading = call.reading(Needs::GRAPH).await?;
     let class = class_of(&call, &reading, &class_name).await?;
     let scope = reading

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use spice_core::{
-    command::{Action, InstanceChange, OnError},
+    command::{Action, InstanceChange},
     id::Sequence,
     name::InstanceId,
 };
@@ -12,6 +12,7 @@ use crate::http::{
     bodies::{BulkBody, InstanceBody, TransactionBody, TransactionCommand, TransactionVerb},
     call::Call,
     failure::Failure,
+    parameters::{known, path},
 };
 
 /// The most rows of a bulk, and commands of a transaction.
@@ -20,7 +21,7 @@ pub(crate) const ROWS: usize = 10_000;
 pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let class = call.segment(5)?;
+    let class = call.get(&path::CLASS)?;
     let body: InstanceBody = call.json().await?;
     let change = InstanceChange::CreateInstance {
         class,
@@ -35,9 +36,9 @@ pub(crate) async fn create(mut call: Call) -> Answer {
 pub(crate) async fn update(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let class = call.segment(5)?;
-    let id = call.instance_id(6)?;
-    let expected_seq = call.expected_sequence()?;
+    let class = call.get(&path::CLASS)?;
+    let id = call.get(&path::INSTANCE)?;
+    let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let body: InstanceBody = call.json().await?;
     let change = InstanceChange::UpdateInstance {
         class,
@@ -53,9 +54,9 @@ pub(crate) async fn update(mut call: Call) -> Answer {
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let class = call.segment(5)?;
-    let id = call.instance_id(6)?;
-    let expected_seq = call.expected_sequence()?;
+    let class = call.get(&path::CLASS)?;
+    let id = call.get(&path::INSTANCE)?;
+    let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let change = InstanceChange::DeleteInstance {
         class,
         id,
@@ -69,15 +70,8 @@ pub(crate) async fn delete(call: Call) -> Answer {
 pub(crate) async fn bulk_create(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let class = call.segment(5)?;
-    let on_error = match call.parameter("on_error") {
-        None | Some("abort") => OnError::Abort,
-        Some("skip") => OnError::Skip,
-        Some(other) => {
-            let message = format!("on_error must be abort or skip, not {other:?}");
-            return Err(call.shape("on_error", "enum", message));
-        }
-    };
+    let class = call.get(&path::CLASS)?;
+    let on_error = call.get(&known::ON_ERROR)?;
     let body: BulkBody = call.json().await?;
     check_count(&call, "instances", body.instances.len())?;
     let instances = body.instances.into_iter().map(|row| row.0).collect();

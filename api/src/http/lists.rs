@@ -24,17 +24,12 @@ use crate::http::{
     answer::{self, Answer},
     call::Call,
     failure::Failure,
-    parameters::position,
+    parameters::{known, path, position},
     read::Reading,
     render::{Frame, InstanceDocument},
     token::{self, Scope},
     wait::Needs,
 };
-
-pub(crate) const LIMIT: u64 = 1_000;
-pub(crate) const USUAL_LIMIT: u64 = 100;
-/// What comes before a page by offset is found anew for it; farther on only a cursor goes.
-pub(crate) const OFFSET: u64 = 100_000;
 
 #[derive(Serialize)]
 struct InstancePage<'a> {
@@ -105,7 +100,7 @@ impl Item {
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
-    let class_name = call.segment(5)?;
+    let class_name = call.get(&path::CLASS)?;
     let wish = wish(&call)?;
     let cursor = call.cursor()?;
     let given = wish.given(&call, cursor.as_ref())?;
@@ -153,7 +148,7 @@ pub(crate) async fn find(
 
 /// What a list stands on: at a position, the one that the cursor tells.
 async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
-    let as_of = call.parameter("as_of");
+    let as_of = call.written(&known::AS_OF);
     let pinned = given.filter(|_| as_of.is_some()).map(|it| it.position);
     let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;
     let asked = as_of.and_then(position);
@@ -167,7 +162,7 @@ async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure
 async fn by_id(call: &Call, reading: &Reading, search: &Search) -> Result<Found, Failure> {
     let documents = &call.api.engine.documents;
     let page = documents.search(&reading.view, search).await;
-    let page = page.map_err(|error| of_search(error, call.parameter("cursor")))?;
+    let page = page.map_err(|error| of_search(error, call.written(&known::CURSOR)))?;
     Ok(Found {
         items: page.documents.into_iter().map(Item::Document).collect(),
         total: page.total,
@@ -187,7 +182,7 @@ fn of_search(error: StoreError, sent: Option<&str>) -> Failure {
 }
 
 fn not_a_cursor(call: &Call) -> Failure {
-    token::refuse(call.parameter("cursor").unwrap_or_default())
+    token::refuse(call.written(&known::CURSOR).unwrap_or_default())
 }
 
 impl Wish<'_> {
@@ -197,7 +192,7 @@ impl Wish<'_> {
         call: &Call,
         cursor: Option<&token::Cursor<'_>>,
     ) -> Result<Option<Cursor>, Failure> {
-        let is_ours = self.order.is_some() || call.parameter("as_of").is_some();
+        let is_ours = self.order.is_some() || call.written(&known::AS_OF).is_some();
         match cursor.filter(|_| is_ours) {
             None => Ok(None),
             Some(cursor) => Cursor::parse(&cursor.place)
@@ -211,7 +206,7 @@ impl Wish<'_> {
         let filters = self.filter.iter();
         let mut filters: Vec<(&str, &str)> = filters.map(|(key, it)| (key, it.as_str())).collect();
         filters.sort_unstable();
-        let is_past = call.parameter("as_of").is_some();
+        let is_past = call.written(&known::AS_OF).is_some();
         let scope = reading
             .scope("instances")
             .with(class.id.as_str())
@@ -240,32 +235,18 @@ impl Wish<'_> {
 }
 
 fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
-    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
-    let offset = call.number("offset")?.unwrap_or(0);
-    if offset > OFFSET {
-        let message = format!("offset is at most {OFFSET}, not {offset}; use cursor to go on");
-        return Err(call.shape("offset", "range", message));
-    }
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-    let filter = match call.parameter("filter") {
-        None => Conditions::default(),
-        Some(text) => serde_json::from_str(text).map_err(|error| {
-            Failure::new(
-                ErrorCode::InvalidQuery,
-                format!("filter is a JSON object: {error}"),
-            )
-            .with("field", "filter")
-        })?,
-    };
-    if call.parameter("cursor").is_some() && offset > 0 {
+    let limit = call.get(&known::LIMIT)?;
+    let offset = call.get(&known::INSTANCE_OFFSET)?;
+    let filter = call.get(&known::FILTER)?;
+    if call.written(&known::CURSOR).is_some() && offset > 0 {
         return Err(invalid("cursor", "cursor and offset do not go together"));
     }
     Ok(Wish {
         text: call
-            .parameter("search")
+            .get(&known::SEARCH)?
             .filter(|text| !text.trim().is_empty()),
         filter,
-        order: call.parameter("order_by"),
+        order: call.get(&known::ORDER_BY)?,
         limit,
         offset,
     })
@@ -273,7 +254,7 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
 
 /// How many instances a class has.
 pub(crate) async fn count(call: Call) -> Answer {
-    let class_name = call.segment(5)?;
+    let class_name = call.get(&path::CLASS)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
     let class = reading.class(&call.api, &class_name).await?;
     let search = Search {
@@ -295,8 +276,8 @@ pub(crate) async fn count(call: Call) -> Answer {
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
-    let class_name = call.segment(5)?;
-    let id = call.instance_id(7)?;
+    let class_name = call.get(&path::CLASS)?;
+    let id = call.get(&path::INSTANCE)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
     let class = reading.class(&call.api, &class_name).await?;
     let instance = InstanceRef {

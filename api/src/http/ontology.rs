@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use spice_core::{
     command::Action,
-    error::ErrorCode,
     json::Json,
     name::{BranchName, ClassName},
     ontology::{Class, Schema},
@@ -20,15 +19,16 @@ use crate::http::{
     call::Call,
     databases::written,
     failure::Failure,
+    parameters::{
+        known::{self, Format},
+        path,
+    },
     read::Reading,
     render::ClassRecord,
     schema::Export,
     submit::Submitted,
     wait::Needs,
 };
-
-/// The most classes on one page.
-const PAGE: u64 = 1_000;
 
 /// An object, its values as they were written.
 type Fields = IndexMap<String, Json>;
@@ -55,8 +55,8 @@ pub(crate) async fn create(mut call: Call) -> Answer {
 pub(crate) async fn update(mut call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let class: ClassName = call.name(5)?;
-    let expected_seq = call.expected_sequence()?;
+    let class: ClassName = call.get(&path::CLASS)?.parse()?;
+    let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let patch = call.document().await?;
     if !patch.as_str().starts_with('{') {
         return Err(call.shape("body", "type", "the change of a class is an object"));
@@ -74,9 +74,9 @@ pub(crate) async fn update(mut call: Call) -> Answer {
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let class: ClassName = call.name(5)?;
-    let expected_seq = call.expected_sequence()?;
-    let force = call.flag("force")?;
+    let class: ClassName = call.get(&path::CLASS)?.parse()?;
+    let expected_seq = call.get(&known::EXPECTED_SEQ)?;
+    let force = call.get(&known::FORCE)?;
     let action = Action::DeleteClass {
         branch,
         class,
@@ -107,8 +107,8 @@ pub(crate) async fn list(call: Call) -> Answer {
 }
 
 async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Failure> {
-    let limit = call.bounded("limit", 100, 1..=PAGE)?;
-    let offset = call.bounded("offset", 0, 0..=u64::MAX)?;
+    let limit = call.get(&known::LIMIT)?;
+    let offset = call.get(&known::OFFSET)?;
     let records = call.api.class_records(reading).await?;
     let schema = reading.schema(&call.api).await?;
     let shown = records.iter().skip(offset).take(limit);
@@ -141,7 +141,7 @@ fn labelled(call: &Call, schema: &Schema, record: &ClassRecord) -> Result<Fields
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
-    let name = call.segment(5)?;
+    let name = call.get(&path::CLASS)?;
     let reading = call.reading(Needs::NOTHING).await?;
     let id = match reading.class(&call.api, &name).await {
         Ok(class) => class.id.clone(),
@@ -154,21 +154,16 @@ pub(crate) async fn get(call: Call) -> Answer {
 }
 
 pub(crate) async fn schema(call: Call) -> Answer {
-    let name = call.segment(5)?;
-    let format = call.parameter("format").unwrap_or("json").to_owned();
-    let known = ["json", "jsonld", "owl"];
-    if !known.contains(&format.as_str()) {
-        let message = format!("the format is json, jsonld or owl, not {format:?}");
-        return Err(Failure::new(ErrorCode::InvalidRequest, message).with("field", "format"));
-    }
+    let name = call.get(&path::CLASS)?;
+    let format = call.get(&known::FORMAT)?;
     let reading = call.reading(Needs::NOTHING).await?;
     let class: Arc<Class> = reading.class(&call.api, &name).await?;
     let schema = reading.schema(&call.api).await?;
     let export = Export::of(&reading.snapshot.stream.database, &schema, &class);
-    match format.as_str() {
-        "owl" => Ok(export.owl()),
-        "jsonld" => answer::json(StatusCode::OK, &export.json_ld()),
-        _ => {
+    match format {
+        Format::Owl => Ok(export.owl()),
+        Format::JsonLd => answer::json(StatusCode::OK, &export.json_ld()),
+        Format::Json => {
             let resolved = schema.resolved_definition(&class.id)?;
             answer::json(
                 StatusCode::OK,

@@ -133,7 +133,7 @@ fn describe_operation(
     if !operation.notes.is_empty() {
         described["description"] = operation.notes.into();
     }
-    let parameters = parameters::of(operation);
+    let parameters = parameters::describe(operation);
     if !parameters.is_empty() {
         described["parameters"] = parameters.into();
     }

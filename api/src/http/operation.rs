@@ -15,7 +15,7 @@ use spice_core::error::ErrorCode;
 
 use crate::http::{
     Service,
-    parameters::{Parameter, Parameters},
+    parameters::{Accepted, Described, headers},
 };
 
 /// Makes the schema of a type.
@@ -58,16 +58,17 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     /// Its path. `{*name}` stands for one part or more, and fixed parts may follow it.
     pub(crate) path: &'static str,
-    /// Further paths that lead to it and are not in the document.
-    pub(crate) also: Vec<&'static str>,
+    /// Further paths that lead to it and are not in the document, each with the template that its
+    /// parameters are read by.
+    pub(crate) also: Vec<(&'static str, &'static str)>,
     /// Its name, one among all of a service.
     pub(crate) id: &'static str,
     /// What it does, in a sentence.
     pub(crate) summary: &'static str,
     /// What else there is to know.
     pub(crate) notes: &'static str,
-    /// The parameters of the query that it takes.
-    pub(crate) parameters: Vec<Parameter>,
+    /// The parameters of the query and the headers that it takes.
+    pub(crate) parameters: Vec<&'static dyn Described>,
     /// Its body.
     pub(crate) body: Option<Body>,
     /// An example of the body, as JSON.
@@ -78,8 +79,6 @@ pub(crate) struct Operation {
     pub(crate) failures: Vec<ErrorCode>,
     /// Whether it hands a command to the writer.
     pub(crate) is_command: bool,
-    /// Whether labels in its answer follow `Accept-Language`.
-    pub(crate) speaks: bool,
     /// What an unknown parameter is refused as.
     pub(crate) refusal: ErrorCode,
     endpoint: MethodRouter<Service>,
@@ -142,7 +141,6 @@ impl Operation {
             answers: Vec::new(),
             failures: Vec::new(),
             is_command: false,
-            speaks: false,
             refusal,
             endpoint,
         }
@@ -155,9 +153,16 @@ impl Operation {
         self
     }
 
-    /// Further paths that lead here.
+    /// Further paths that lead here. Their parameters stand where those of the call's own path do.
     pub(crate) fn also_at(mut self, paths: &[&'static str]) -> Self {
-        self.also.extend(paths);
+        let own = self.path;
+        self.also.extend(paths.iter().map(|path| (*path, own)));
+        self
+    }
+
+    /// A further path that leads here, with its own placeholders.
+    pub(crate) fn also_as(mut self, path: &'static str) -> Self {
+        self.also.push((path, path));
         self
     }
 
@@ -167,8 +172,8 @@ impl Operation {
         self
     }
 
-    /// The parameters of the query that it takes; any other is refused.
-    pub(crate) fn takes(mut self, parameters: &[Parameter]) -> Self {
+    /// The parameters that it takes; any other parameter of the query is refused.
+    pub(crate) fn takes(mut self, parameters: &[&'static dyn Described]) -> Self {
         self.parameters.extend(parameters);
         self
     }
@@ -235,16 +240,14 @@ impl Operation {
     }
 
     /// Its answer holds labels, in the language that the client asks for.
-    pub(crate) fn speaks(mut self) -> Self {
-        self.speaks = true;
-        self
+    pub(crate) fn speaks(self) -> Self {
+        self.takes(&[&headers::ACCEPT_LANGUAGE])
     }
 
     /// It hands a command to the writer: 202, or `finished` when the client waits for the
     /// projections; a repeated `Idempotency-Key` gets the first answer.
-    pub(crate) fn commands<T: JsonSchema>(mut self, finished: u16) -> Self {
-        self.is_command = true;
-        self.answers::<T>(
+    pub(crate) fn commands<T: JsonSchema>(self, finished: u16) -> Self {
+        self.decides::<T>(
             202,
             "Accepted: it is in the log, and the projections follow.",
         )
@@ -254,7 +257,8 @@ impl Operation {
     /// It hands a command to the writer, and its answer holds from the decision on.
     pub(crate) fn decides<T: JsonSchema>(mut self, status: u16, meaning: &'static str) -> Self {
         self.is_command = true;
-        self.answers::<T>(status, meaning)
+        self.takes(&[&headers::PREFER, &headers::IDEMPOTENCY_KEY])
+            .answers::<T>(status, meaning)
     }
 
     /// What it refuses, beside what every call of its kind does: wrong parameters, wrong bodies,
@@ -264,13 +268,15 @@ impl Operation {
         self
     }
 
-    /// What serves it, with the parameters that it takes.
-    pub(crate) fn endpoint(&self) -> MethodRouter<Service> {
-        let parameters = Parameters {
+    /// What serves it, with the parameters that it takes. `template` says where those of the path
+    /// stand.
+    pub(crate) fn endpoint(&self, template: &'static str) -> MethodRouter<Service> {
+        let accepted = Accepted {
             refusal: self.refusal,
             known: Arc::from(self.parameters.as_slice()),
+            template,
         };
-        self.endpoint.clone().route_layer(Extension(parameters))
+        self.endpoint.clone().route_layer(Extension(accepted))
     }
 }
 

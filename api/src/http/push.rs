@@ -23,7 +23,7 @@ pub(crate) use self::{
     feed::database_events,
     follow::Followed,
 };
-use crate::http::{call::Call, failure::Failure, head::LAST_EVENT_ID};
+use crate::http::{call::Call, failure::Failure, parameters::headers::LAST_EVENT_ID};
 
 /// After this long without an event a comment goes out, so that what lies between knows that the
 /// connection lives, and so that we learn when it does not.
@@ -36,8 +36,8 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Ending(pub(crate) CancellationToken);
 
 /// `Last-Event-ID`, if given.
-fn last_seen(call: &Call) -> Option<&HeaderValue> {
-    call.header_value(&LAST_EVENT_ID)
+fn last_seen(call: &Call) -> Result<Option<&HeaderValue>, Failure> {
+    call.get(&LAST_EVENT_ID)
 }
 
 /// A `Last-Event-ID` is none that this stream gave out.

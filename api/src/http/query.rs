@@ -24,6 +24,10 @@ use crate::http::{
     call::Call,
     failure::Failure,
     lists::{self, Item},
+    parameters::{
+        Parameter, Whole,
+        known::{INSTANCE_OFFSET, LIMIT},
+    },
     shapes::{Anything, Values},
     wait::Needs,
 };
@@ -50,10 +54,10 @@ pub(crate) struct QueryBody {
     select: Option<Vec<String>>,
     /// 100 when left out.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = LIMIT.kind.least, max = LIMIT.kind.most))]
     limit: Option<u64>,
     #[serde(default)]
-    #[schemars(range(max = 100_000))]
+    #[schemars(range(max = INSTANCE_OFFSET.kind.most))]
     offset: Option<u64>,
     /// A property, by label or id; by id of the instance when left out.
     #[serde(default)]
@@ -158,16 +162,13 @@ pub(crate) async fn query(mut call: Call) -> Answer {
 }
 
 fn window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
-    let within = |field: &str, given: Option<u64>, usual: u64, least: u64, most: u64| {
-        let number = given.unwrap_or(usual);
-        let message = format!("{field} must be from {least} to {most}, not {number}");
-        let number = usize::try_from(number).ok();
-        let fits = number.filter(|it| (least..=most).contains(&(*it as u64)));
-        fits.ok_or_else(|| call.shape_of(field, "range", given.into(), message))
+    let within = |parameter: &Parameter<Whole>, given: Option<u64>| {
+        let number = parameter.kind.bounded(parameter.name, given);
+        number.map_err(|message| call.shape_of(parameter.name, "range", given.into(), message))
     };
     Ok((
-        within("limit", body.limit, lists::USUAL_LIMIT, 1, lists::LIMIT)?,
-        within("offset", body.offset, 0, 0, lists::OFFSET)?,
+        within(&LIMIT, body.limit)?,
+        within(&INSTANCE_OFFSET, body.offset)?,
     ))
 }
 

@@ -18,21 +18,18 @@ use spice_core::{
     time::Timestamp,
 };
 use tokio::time::timeout_at;
-use uuid::Uuid;
 
 use crate::{
     http::{
         Api,
         call::Call,
         failure::Failure,
-        parameters::position,
+        parameters::known,
         wait::{Needs, Patience, Wanted},
     },
     writer::Snapshot,
 };
 
-/// How long `at_least` waits, in seconds, when `timeout` does not say.
-const DEFAULT_TIMEOUT: u64 = 10;
 /// Microseconds that an `as_of` time may be ahead of the server's clock: clients' clocks differ.
 const SKEW: i64 = 1_000_000;
 
@@ -45,12 +42,12 @@ pub(crate) struct Reading {
 }
 
 /// `as_of` and `at_least` as given: positions, or what positions are found by.
-enum AsOf {
+pub(crate) enum AsOf {
     Position(LogPosition),
     Time(Timestamp),
 }
 
-enum AtLeast {
+pub(crate) enum AtLeast {
     Position(LogPosition),
     Command(CommandId),
 }
@@ -138,8 +135,8 @@ impl Call {
         database: &DatabaseName,
         needs: Needs,
     ) -> Result<Standing, Failure> {
-        let (as_of, at_least) = (self.as_of()?, self.at_least()?);
-        let limit = self.bounded("timeout", DEFAULT_TIMEOUT, 0..=60)?;
+        let (as_of, at_least) = (self.get(&known::AS_OF)?, self.get(&known::AT_LEAST)?);
+        let limit = self.get(&known::TIMEOUT)?;
         let patience = Patience::new(Duration::from_secs(limit as u64));
         let api = &self.api;
         let mut snapshot = api.engine.writer.snapshot(database).await?;
@@ -164,54 +161,11 @@ impl Call {
             patience,
         })
     }
-
-    fn as_of(&self) -> Result<Option<AsOf>, Failure> {
-        let Some(text) = self.parameter("as_of") else {
-            return Ok(None);
-        };
-        if let Some(position) = position(text) {
-            return Ok(Some(AsOf::Position(position)));
-        }
-        text.parse::<Timestamp>()
-            .map(|time| Some(AsOf::Time(time)))
-            .map_err(|_| no_moment(text))
-    }
-
-    fn at_least(&self) -> Result<Option<AtLeast>, Failure> {
-        let Some(text) = self.parameter("at_least") else {
-            return Ok(None);
-        };
-        if let Some(position) = position(text) {
-            return Ok(Some(AtLeast::Position(position)));
-        }
-        text.parse::<Uuid>()
-            .map(|id| Some(AtLeast::Command(CommandId(id))))
-            .map_err(|_| {
-                let message = format!(
-                    "at_least must be a position, a whole number from 0 up, or a command id, \
-                     not {text:?}"
-                );
-                Failure::token("at_least", "mark", text, message)
-            })
-    }
 }
 
 /// Whether a time is later than any client's clock may be ahead of this one.
 fn is_future(time: Timestamp, now: Timestamp) -> bool {
     time.as_micros() > now.as_micros().saturating_add(SKEW)
-}
-
-fn no_moment(text: &str) -> Failure {
-    let hint = if text.contains(' ') {
-        "; in a query + means a blank, so write the + of an offset as %2B"
-    } else {
-        ""
-    };
-    let message = format!(
-        "as_of must be a position, a whole number from 0 up, or an RFC 3339 time, not \
-         {text:?}{hint}"
-    );
-    Failure::token("as_of", "moment", text, message)
 }
 
 impl Api {

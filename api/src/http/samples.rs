@@ -18,6 +18,7 @@ use crate::http::{
     answer::{self, Answer},
     call::Call,
     failure::Failure,
+    parameters::{known, path},
     read::Reading,
     wait::Needs,
 };
@@ -26,9 +27,6 @@ use crate::http::{
 const SAMPLE: usize = 1_000;
 /// How many are read at once.
 const CHUNK: usize = 100;
-/// Values of a property, at most and when nothing is said.
-const LIMIT: u64 = 100;
-const USUAL_LIMIT: u64 = 10;
 /// Longer values are counted, not listed.
 const LENGTH: usize = 1_000;
 /// Properties that an answer lists; a class that allows additional ones may have more.
@@ -79,11 +77,11 @@ struct Tally {
 }
 
 pub(crate) async fn sample_values(call: Call) -> Answer {
-    let class_name = call.segment(5)?;
-    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let class_name = call.get(&path::CLASS)?;
+    let limit = call.get(&known::SAMPLE_LIMIT)?;
     let reading = call.reading(Needs::GRAPH).await?;
     let class = reading.class(&call.api, &class_name).await?;
-    let (properties, is_open) = match call.parameter("property") {
+    let (properties, is_open) = match call.get(&known::PROPERTY)? {
         None => (
             class.names().cloned().collect(),
             class.allows_additional_properties(),

@@ -23,15 +23,12 @@ use crate::{
         answer::{self, Answer, CommandResult},
         call::Call,
         failure::Failure,
-        head::PREFER,
-        prefer,
+        parameters::headers::{LONGEST_WAIT, PREFER},
     },
     status::State,
     writer::Accepted,
 };
 
-/// The longest wait that `Prefer` may ask for.
-const LONGEST_WAIT: u64 = 60;
 /// The wait of `ENABLE_EVENT_SOURCING=false`.
 const USUAL_WAIT: u64 = 30;
 
@@ -56,20 +53,23 @@ struct Wait {
 
 impl Call {
     /// `Prefer: wait=N`, or what the settings make of its absence.
-    fn wish_to_wait(&self) -> Option<Wait> {
-        let asked = self.header(PREFER.as_str()).and_then(prefer::wait);
+    fn preferred_wait(&self) -> Result<Option<Wait>, Failure> {
+        let asked = self.get(&PREFER)?;
         let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
-        let seconds = asked.or(usual)?;
-        Some(Wait {
+        let Some(seconds) = asked.or(usual) else {
+            return Ok(None);
+        };
+        let applied = match asked {
+            None => None,
+            Some(asked) if asked > LONGEST_WAIT => {
+                HeaderValue::from_str(&format!("wait={LONGEST_WAIT}")).ok()
+            }
+            Some(_) => Some(HeaderValue::from_static("wait")),
+        };
+        Ok(Some(Wait {
             limit: Duration::from_secs(seconds.min(LONGEST_WAIT)),
-            applied: asked.map(|asked| {
-                if asked > LONGEST_WAIT {
-                    HeaderValue::from_static("wait=60")
-                } else {
-                    HeaderValue::from_static("wait")
-                }
-            }),
-        })
+            applied,
+        }))
     }
 
     /// Submits and, when that is preferred, waits.
@@ -136,12 +136,13 @@ impl Call {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<Submitted, Failure> {
+        let wait = self.preferred_wait()?;
         let accepted = self
             .api
             .accept(command, key)
             .await
             .map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
-        let Some(wait) = self.wish_to_wait() else {
+        let Some(wait) = wait else {
             return Ok(Submitted::pending(accepted));
         };
         let deadline = Instant::now() + wait.limit;

@@ -9,7 +9,12 @@ use sha2::{Digest, Sha256};
 use spice_core::{id::LogPosition, name::BranchName};
 
 use crate::{
-    http::{call::Call, failure::Failure, parameters::position, read::Reading},
+    http::{
+        call::Call,
+        failure::Failure,
+        parameters::{known, position},
+        read::Reading,
+    },
     writer::Snapshot,
 };
 
@@ -91,7 +96,7 @@ impl<'a> Cursor<'a> {
 impl Call {
     /// `?cursor=`, whole.
     pub(crate) fn cursor(&self) -> Result<Option<Cursor<'_>>, Failure> {
-        let text = self.parameter("cursor");
+        let text = self.written(&known::CURSOR);
         text.map(|text| Cursor::parse(text).ok_or_else(|| refuse(text)))
             .transpose()
     }

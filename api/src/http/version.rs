@@ -15,15 +15,12 @@ use crate::{
         answer::{self, Answer},
         call::Call,
         failure::Failure,
+        parameters::known,
         shapes::{Identifier, Moment},
         wait::Needs,
     },
     writer::Commanded,
 };
-
-/// The longest page, and the usual one.
-const LIMIT: u64 = 1_000;
-const USUAL_LIMIT: u64 = 100;
 
 /// `{branch, history, count, cursor?}`
 #[derive(Serialize, JsonSchema)]
@@ -102,7 +99,7 @@ struct Found {
 async fn page(call: &Call) -> Result<Found, Failure> {
     let database = call.database()?;
     let branch = call.branch()?;
-    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let limit = call.get(&known::LIMIT)?;
     let standing = call.standing(&database, Needs::NOTHING).await?;
     let scope = standing.snapshot.scope("commands", &branch);
     let before = call.place_in(&scope)?;

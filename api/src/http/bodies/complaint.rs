@@ -5,8 +5,7 @@ use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use spice_core::{command::RawData, error::Violation, json::Json};
 
-/// The longest value that is told whole, as text.
-const LONGEST: usize = 256;
+use crate::http::failure::{alternatives, cut};
 
 /// The violation that a parser's message is.
 pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> Violation {
@@ -44,17 +43,6 @@ pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> V
         None => format!("{field}: {message}"),
     };
     violation(field, "type", value, message)
-}
-
-/// A value that is not too long to be told, or its beginning.
-pub(crate) fn cut(value: Value) -> Value {
-    let text = value.to_string();
-    if text.len() <= LONGEST {
-        return value;
-    }
-    let text = value.as_str().unwrap_or(&text);
-    let beginning: String = text.chars().take(LONGEST / 4).collect();
-    format!("{beginning}…").into()
 }
 
 fn violation(field: String, rule: &str, value: Value, message: String) -> Violation {
@@ -114,10 +102,9 @@ fn known(message: &str) -> String {
 }
 
 fn choices(message: &str) -> String {
-    match names(message)[..] {
+    match &names(message)[..] {
         [] => "one of those that there are".to_owned(),
-        [only] => only.to_owned(),
-        [ref but_last @ .., last] => format!("{} or {last}", but_last.join(", ")),
+        names => alternatives(names),
     }
 }
 

@@ -8,35 +8,31 @@ use spice_core::{
     name::{BranchName, ClassName},
 };
 
-use super::{render::DiffAnswer, rest_name};
+use super::render::DiffAnswer;
 use crate::{
     http::{
         answer::{self, Answer},
         call::Call,
         failure::Failure,
-        parameters::whole,
+        parameters::{Branch, Parameter, known, path, whole},
         token::{self, Scope},
         wait::Needs,
     },
     writer::{Against, Comparison, Mark, Snapshot, Summary},
 };
 
-/// The longest page, and the usual one.
-const LIMIT: u64 = 10_000;
-const USUAL_LIMIT: u64 = 1_000;
-
 /// `/branches/{a}/diff?against=b`
 pub(crate) async fn diff(call: Call) -> Answer {
-    let branch = rest_name(&call, 5, 1)?;
+    let branch = call.get(&path::BRANCH)?;
     let against = against(&call)?;
     show(&call, branch, against).await
 }
 
 /// oms: `/version/{db}/diff?from=&to=`
 pub(crate) async fn between(call: Call) -> Answer {
-    let to = named(&call, ["to", "to_ref"])?;
-    let from = named(&call, ["from", "from_ref"])?;
-    let against = if call.flag("direct")? {
+    let to = named(&call, &known::TO, &known::TO_REF)?;
+    let from = named(&call, &known::FROM, &known::FROM_REF)?;
+    let against = if call.get(&known::DIRECT)? {
         Against::Branch(from)
     } else {
         Against::Common(from)
@@ -46,7 +42,7 @@ pub(crate) async fn between(call: Call) -> Answer {
 
 async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answer {
     let database = call.database()?;
-    let limit = call.bounded("limit", USUAL_LIMIT, 1..=LIMIT)?;
+    let limit = call.get(&known::DIFF_LIMIT)?;
     let cursor = call.cursor()?;
     let standing = call.standing(&database, Needs::NOTHING).await?;
     let class = class(call, &standing.snapshot, &branch)?;
@@ -88,18 +84,20 @@ fn scope(
     branch: &BranchName,
     class: Option<&ClassName>,
 ) -> Scope {
-    let names = ["against", "from", "from_ref", "from_position", "direct"];
-    let scope = snapshot.scope("diff", branch);
-    names
-        .iter()
-        .fold(scope, |scope, name| scope.with_option(call.parameter(name)))
+    snapshot
+        .scope("diff", branch)
+        .with_option(call.written(&known::AGAINST))
+        .with_option(call.written(&known::FROM))
+        .with_option(call.written(&known::FROM_REF))
+        .with_option(call.written(&known::FROM_POSITION))
+        .with_option(call.written(&known::DIRECT))
         .with_option(class.map(ClassName::as_str))
 }
 
 fn against(call: &Call) -> Result<Option<Against>, Failure> {
-    let name: Option<BranchName> = call.parameter("against").map(str::parse).transpose()?;
-    let is_direct = call.flag("direct")?;
-    match (name, call.position("from_position")?) {
+    let name = call.get(&known::AGAINST)?;
+    let is_direct = call.get(&known::DIRECT)?;
+    match (name, call.get(&known::FROM_POSITION)?) {
         (Some(_), Some(_)) => Err(invalid(
             "from_position",
             "from_position compares a branch with itself; it does not go together with against",
@@ -121,7 +119,7 @@ fn class(
     snapshot: &Snapshot,
     branch: &BranchName,
 ) -> Result<Option<ClassName>, Failure> {
-    let Some(name) = call.parameter("class") else {
+    let Some(name) = call.get(&known::DIFF_CLASS)? else {
         return Ok(None);
     };
     let schema = snapshot.schemas.get(branch);
@@ -133,18 +131,16 @@ fn class(
 }
 
 /// A branch in the query, which must be there, under one of two names.
-fn named(call: &Call, [name, older]: [&str; 2]) -> Result<BranchName, Failure> {
-    match (call.parameter(name), call.parameter(older)) {
-        (Some(_), Some(_)) => {
-            let message = format!("{older} is another name of {name}; give one of them");
-            Err(invalid(older, &message))
-        }
-        (Some(branch), None) | (None, Some(branch)) => Ok(branch.parse()?),
-        (None, None) => {
-            let message = format!("{name} is missing: the name of a branch");
-            Err(call.shape(name, "required", message))
-        }
-    }
+fn named(
+    call: &Call,
+    name: &Parameter<Branch>,
+    older: &Parameter<Branch>,
+) -> Result<BranchName, Failure> {
+    call.either(name, older)?.ok_or_else(|| {
+        let name = name.name;
+        let message = format!("{name} is missing: the name of a branch");
+        call.shape(name, "required", message)
+    })
 }
 
 fn invalid(field: &str, message: &str) -> Failure {
@@ -152,7 +148,7 @@ fn invalid(field: &str, message: &str) -> Failure {
 }
 
 fn not_ours(call: &Call) -> Failure {
-    token::refuse(call.parameter("cursor").unwrap_or_default())
+    token::refuse(call.written(&known::NEXT).unwrap_or_default())
 }
 
 /// Where a page ended, in which state of the log, and what the first one counted.

@@ -18,13 +18,13 @@ use super::{
         older_resolutions, older_strategy, resolutions, strategy,
     },
     render::{self, ChangedAggregate, Counts, ToldChange, Undecided},
-    rest_name,
 };
 use crate::{
     http::{
         answer::{self, Answer},
         call::Call,
         failure::Failure,
+        parameters::path,
         shapes::Identifier,
         submit::Submitted,
     },
@@ -80,7 +80,7 @@ struct Wish {
 
 /// `/branches/{a}/merge`
 pub(crate) async fn merge(mut call: Call) -> Answer {
-    let source = rest_name(&call, 5, 1)?;
+    let source = call.get(&path::BRANCH)?;
     let body: MergeBody = call.json().await?;
     let branch: BranchName = body.into.parse()?;
     let action = Action::MergeBranch {
@@ -94,7 +94,7 @@ pub(crate) async fn merge(mut call: Call) -> Answer {
 
 /// `/branches/{a}/rebase`
 pub(crate) async fn rebase(mut call: Call) -> Answer {
-    let branch = rest_name(&call, 5, 1)?;
+    let branch = call.get(&path::BRANCH)?;
     let body: RebaseBody = call.optional_json().await?.unwrap_or_default();
     let onto = or_main(body.onto)?;
     let action = Action::RebaseBranch {
@@ -108,7 +108,7 @@ pub(crate) async fn rebase(mut call: Call) -> Answer {
 
 /// `/branches/{a}/rollback`
 pub(crate) async fn rollback(mut call: Call) -> Answer {
-    let branch = rest_name(&call, 5, 1)?;
+    let branch = call.get(&path::BRANCH)?;
     let body: RollbackBody = call.json().await?;
     roll_back(&call, branch, body.to_position, body.dry_run).await
 }

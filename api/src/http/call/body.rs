@@ -14,7 +14,7 @@ use spice_core::{error::ErrorCode, json::Json};
 use super::Call;
 use crate::http::{
     bodies,
-    failure::{CONTENT_ENCODING, Failure},
+    failure::{self, CONTENT_ENCODING, Failure},
 };
 
 /// How long a body that is refused is read on.
@@ -39,15 +39,18 @@ impl Call {
     pub(crate) async fn optional_json<T: DeserializeOwned>(
         &mut self,
     ) -> Result<Option<T>, Failure> {
-        if self
-            .headers
-            .get(header::CONTENT_LENGTH)
-            .is_none_or(|length| length == "0")
-            && !self.headers.contains_key(header::TRANSFER_ENCODING)
-        {
+        if !self.has_body() {
             return Ok(None);
         }
         self.json().await.map(Some)
+    }
+
+    /// Whether the headers announce a body.
+    pub(crate) fn has_body(&self) -> bool {
+        let headers = &self.given.headers;
+        let length = headers.get(header::CONTENT_LENGTH);
+        length.is_some_and(|length| length != "0")
+            || headers.contains_key(header::TRANSFER_ENCODING)
     }
 
     /// The body as a value, and as it was written.
@@ -61,7 +64,7 @@ impl Call {
 
     async fn bytes(&mut self) -> Result<Bytes, Failure> {
         let refused = self.check_body_headers().err();
-        let waits = self.headers.contains_key(header::EXPECT);
+        let waits = self.given.headers.contains_key(header::EXPECT);
         let own = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
         let body = std::mem::replace(own, Body::empty());
         if let Some(failure) = refused {
@@ -87,7 +90,7 @@ impl Call {
     fn check_body_headers(&self) -> Result<(), Failure> {
         self.check_content_type()?;
         self.check_content_encoding()?;
-        let length = self.header(header::CONTENT_LENGTH.as_str());
+        let length = self.given.header(header::CONTENT_LENGTH.as_str());
         let announced = length.and_then(|length| length.parse::<usize>().ok());
         if announced.is_some_and(|length| length > BODY_LIMIT) {
             return Err(too_large());
@@ -96,7 +99,7 @@ impl Call {
     }
 
     fn check_content_type(&self) -> Result<(), Failure> {
-        let given = self.headers.get(header::CONTENT_TYPE);
+        let given = self.given.headers.get(header::CONTENT_TYPE);
         let given = given.map_or("", |value| value.to_str().unwrap_or("?"));
         let mut parts = given.split(';').map(str::trim);
         let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
@@ -114,7 +117,7 @@ impl Call {
 
     /// A body comes as it is: what is compressed is not unpacked here.
     fn check_content_encoding(&self) -> Result<(), Failure> {
-        let Some(given) = self.headers.get(header::CONTENT_ENCODING) else {
+        let Some(given) = self.given.headers.get(header::CONTENT_ENCODING) else {
             return Ok(());
         };
         let given = given.to_str().unwrap_or("?");
@@ -142,7 +145,7 @@ fn is_in_utf8(parameter: &str) -> bool {
 fn unsupported(field: &str, value: &str, message: String) -> Failure {
     Failure::new(ErrorCode::UnsupportedMediaType, message)
         .with("field", field)
-        .with("value", bodies::cut(value.into()))
+        .with("value", failure::cut(value.into()))
 }
 
 fn too_large() -> Failure {

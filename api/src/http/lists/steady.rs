@@ -29,6 +29,7 @@ use crate::http::{
     Api,
     call::Call,
     failure::Failure,
+    parameters::known,
     read::Reading,
     wait::{Needs, Patience, Wanted},
 };
@@ -90,7 +91,7 @@ pub(super) async fn list(
         position,
         then,
         after,
-        sent: call.parameter("cursor"),
+        sent: call.written(&known::CURSOR),
     };
     if from_graph {
         return steady.read_graph().await;

@@ -19,6 +19,7 @@ use crate::http::{
     answer::{self, Answer},
     call::Call,
     failure::Failure,
+    parameters::path,
     read::Reading,
     wait::Needs,
 };
@@ -40,7 +41,7 @@ pub(crate) struct LintAnswer {
 }
 
 pub(crate) async fn lint(mut call: Call) -> Answer {
-    let name = call.segment(5)?;
+    let name = call.get(&path::CLASS)?;
     let body = call.document().await?;
     let deletes = is_deletion(&call, &body)?;
     let reading = call.reading(Needs::GRAPH).await?;

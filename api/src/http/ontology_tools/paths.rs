@@ -3,7 +3,6 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use spice_core::{
-    error::ErrorCode,
     name::ClassName,
     ontology::{Class, Schema},
 };
@@ -14,41 +13,39 @@ use crate::{
         answer::{self, Answer},
         call::Call,
         failure::Failure,
+        parameters::{
+            self, Depth, Parameter,
+            known::{self, PathType},
+            path,
+        },
         wait::Needs,
     },
 };
-
-/// The most hops of a path when nothing is said.
-const USUAL_DEPTH: u64 = 3;
-/// The same, of the earlier call with a class in its path.
-const EARLIER_DEPTH: u64 = 5;
 
 /// What is asked for.
 struct Wish<'a> {
     start: String,
     end: Option<&'a str>,
     max_depth: u64,
-    only_shortest: bool,
+    path_type: PathType,
 }
 
 pub(crate) async fn paths(call: Call) -> Answer {
-    let start = one_of(&call, "start_entity", "source_class")?.ok_or_else(|| {
-        Failure::new(ErrorCode::InvalidQuery, "start_entity is missing")
-            .with("field", "start_entity")
-    })?;
-    let wish = wish(&call, start.to_owned(), USUAL_DEPTH)?;
+    let start = call.either(&known::START_ENTITY, &known::START_ENTITY_TOO)?;
+    let start = start.ok_or_else(|| parameters::missing(known::START_ENTITY.name))?;
+    let wish = wish(&call, start.to_owned(), &known::MAX_DEPTH)?;
     respond(&call, wish).await
 }
 
 /// oms: `/ontology/{db}/relationship-paths/{class}`
 pub(crate) async fn paths_from(call: Call) -> Answer {
-    let wish = wish(&call, call.segment(5)?, EARLIER_DEPTH)?;
+    let wish = wish(&call, call.get(&path::CLASS)?, &known::EARLIER_MAX_DEPTH)?;
     respond(&call, wish).await
 }
 
 /// oms: `/ontology/{db}/reachable-entities/{class}`
 pub(crate) async fn reachable_from(call: Call) -> Answer {
-    let wish = wish(&call, call.segment(5)?, USUAL_DEPTH)?;
+    let wish = wish(&call, call.get(&path::CLASS)?, &known::MAX_DEPTH)?;
     respond(&call, wish).await
 }
 
@@ -70,7 +67,10 @@ async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
             "start_entity": wish.start,
             "end_entity": wish.end,
             "max_depth": wish.max_depth,
-            "path_type": if wish.only_shortest { "shortest" } else { "all" },
+            "path_type": match wish.path_type {
+                PathType::Shortest => "shortest",
+                PathType::All => "all",
+            },
         },
         "paths": told,
         "more": more,
@@ -89,20 +89,17 @@ async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
     answer::json(StatusCode::OK, &answer)
 }
 
-fn wish(call: &Call, start: String, usual_depth: u64) -> Result<Wish<'_>, Failure> {
-    let only_shortest = match call.parameter("path_type") {
-        None | Some("shortest") => true,
-        Some("all") => false,
-        Some(other) => {
-            let message = format!("path_type is shortest or all, not {other:?}");
-            return Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", "path_type"));
-        }
-    };
+fn wish<'a>(
+    call: &'a Call,
+    start: String,
+    max_depth: &Parameter<Depth>,
+) -> Result<Wish<'a>, Failure> {
+    let path_type = call.get(&known::PATH_TYPE)?;
     Ok(Wish {
         start,
-        end: one_of(call, "end_entity", "target_class")?,
-        max_depth: call.number("max_depth")?.unwrap_or(usual_depth),
-        only_shortest,
+        end: call.either(&known::END_ENTITY, &known::END_ENTITY_TOO)?,
+        max_depth: call.get(max_depth)?,
+        path_type,
     })
 }
 
@@ -112,21 +109,10 @@ fn find(schema: &Schema, wish: &Wish<'_>) -> Result<(Vec<SchemaPath>, bool), Fai
         return Ok((reachable(schema, &wish.start, wish.max_depth)?, false));
     };
     let (mut ways, more) = schema_paths(schema, &wish.start, end, wish.max_depth)?;
-    if let (true, Some(least)) = (wish.only_shortest, ways.first().map(|way| way.length)) {
+    if let (PathType::Shortest, Some(least)) = (wish.path_type, ways.first().map(|it| it.length)) {
         ways.retain(|way| way.length == least);
     }
     Ok((ways, more))
-}
-
-/// A parameter under its two names.
-fn one_of<'a>(call: &'a Call, name: &str, other: &str) -> Result<Option<&'a str>, Failure> {
-    match (call.parameter(name), call.parameter(other)) {
-        (Some(_), Some(_)) => {
-            let message = format!("{name} and {other} are one; give one of them");
-            Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", other))
-        }
-        (one, two) => Ok(one.or(two)),
-    }
 }
 
 fn told(call: &Call, schema: &Schema, from: Option<&Class>, way: &SchemaPath) -> Value {

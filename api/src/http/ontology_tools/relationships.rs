@@ -88,11 +88,7 @@ pub(crate) async fn check_circular(mut call: Call) -> Answer {
 
 /// The class in the body, if there is a body.
 async fn optional_class(call: &mut Call) -> Result<Option<Class>, Failure> {
-    let has_body = call
-        .header("content-length")
-        .is_some_and(|length| length != "0")
-        || call.header("transfer-encoding").is_some();
-    if !has_body {
+    if !call.has_body() {
         return Ok(None);
     }
     let class = Class::create(&call.document().await?);

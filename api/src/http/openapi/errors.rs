@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use spice_core::error::ErrorCode;
 
-use crate::http::{
-    Surface,
-    operation::Operation,
-    parameters::{Kind, Parameter},
-};
+use super::parameters;
+use crate::http::{Surface, failure::shape_code, operation::Operation};
 
 /// The schemas of errors.
 pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
@@ -88,39 +85,18 @@ fn codes(surface: Surface, operation: &Operation) -> Vec<ErrorCode> {
             ErrorCode::Unavailable,
         ]);
     }
-    for parameter in &operation.parameters {
-        codes.extend(of_parameter(surface, parameter));
+    for parameter in parameters::of(operation) {
+        codes.extend(parameter.refusals(surface));
     }
     if operation.body.is_some() {
         codes.extend([
             ErrorCode::PayloadTooLarge,
             ErrorCode::UnsupportedMediaType,
-            shape(surface),
+            shape_code(surface),
         ]);
     }
     if operation.is_command {
         codes.extend([ErrorCode::EventIdReused, ErrorCode::Unavailable]);
     }
     codes
-}
-
-fn of_parameter(surface: Surface, parameter: &Parameter) -> Vec<ErrorCode> {
-    match parameter.kind {
-        Kind::Whole(..) | Kind::Flag | Kind::Choice(_) => vec![shape(surface)],
-        Kind::Moment | Kind::Mark => {
-            vec![ErrorCode::Timeout, ErrorCode::Unavailable]
-        }
-        Kind::Object => vec![ErrorCode::InvalidQuery],
-        Kind::Text(Some(_)) => vec![ErrorCode::InvalidName],
-        Kind::Identifier | Kind::Position => vec![ErrorCode::InvalidRequest],
-        Kind::Text(None) => Vec::new(),
-    }
-}
-
-/// What a value of the wrong shape is refused as (contract §2).
-fn shape(surface: Surface) -> ErrorCode {
-    match surface {
-        Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
-        Surface::Oms => ErrorCode::InvalidRequest,
-    }
 }

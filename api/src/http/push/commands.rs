@@ -80,7 +80,7 @@ fn place(receipt: &Receipt, is_final: bool) -> LogPosition {
 
 pub(crate) async fn events(call: Call) -> Answer {
     let receipt = commands::receipt(&call).await?;
-    if let Some(seen) = last_seen(&call) {
+    if let Some(seen) = last_seen(&call)? {
         let [before, after] = [false, true].map(|is_final| place(&receipt, is_final));
         let text = seen.to_str().unwrap_or_default();
         match position(text) {

@@ -20,7 +20,7 @@ use crate::http::{
     answer::Answer,
     call::Call,
     failure::Failure,
-    parameters::{position, whole},
+    parameters::{known, position, whole},
     read::read_envelope,
 };
 
@@ -41,11 +41,8 @@ struct Feed {
 
 pub(crate) async fn database_events(call: Call) -> Answer {
     let database = call.database()?;
-    let branch = match call.parameter("branch") {
-        None => None,
-        Some(_) => Some(call.branch()?),
-    };
-    let (stream, next) = match last_seen(&call) {
+    let branch = call.get(&known::EVENTS_BRANCH)?;
+    let (stream, next) = match last_seen(&call)? {
         Some(seen) => {
             let place = Place::parse(seen).ok_or_else(|| not_an_id(seen))?;
             let resumed = place.resume(&call, &database).await?;
@@ -75,7 +72,7 @@ async fn begin(
     database: &DatabaseName,
     branch: Option<&BranchName>,
 ) -> Result<(StreamId, LogPosition), Failure> {
-    let from = call.position("from")?;
+    let from = call.get(&known::EVENTS_FROM)?;
     let engine = &call.api.engine;
     let snapshot = engine.writer.snapshot(database).await?;
     if let Some(branch) = branch {

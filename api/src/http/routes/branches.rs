@@ -83,7 +83,7 @@ fn delete(path: &'static str) -> Operation {
         "Deletes a branch. `main` cannot be deleted; a protected one needs `force`.",
         branches::delete,
     )
-    .takes(&[known::FORCE])
+    .takes(&[&known::FORCE])
     .decides::<BranchWritten>(200, "Done: it holds from now on.")
     .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName])
 }

@@ -7,6 +7,7 @@ use crate::http::{
     answer::CommandResult,
     commands,
     operation::{Operation, Subject, reads},
+    parameters::headers,
     push,
 };
 
@@ -44,6 +45,7 @@ fn events() -> Operation {
          (`COMPLETED`, `FAILED`); a client that comes back with the `Last-Event-ID` of that one \
          gets 204, which keeps browsers from asking again.",
     )
+    .takes(&[&headers::LAST_EVENT_ID])
     .answers_as::<String>(200, "text/event-stream", "The statuses, as they come.")
     .answers_empty(204, "The final status was seen already.")
     .fails(&[ErrorCode::NotFound])
@@ -57,7 +59,7 @@ fn socket() -> Operation {
         "Tells how far a command is: now, then each change, over a WebSocket.",
         push::socket,
     )
-    .also_at(&["/api/v1/ws/commands/{id}"])
+    .also_as("/api/v1/ws/commands/{id}")
     .notes(
         "Each text message is a `CommandResult`. After a final status the socket is closed with \
          code 1000; with 1001 when the service ends before that.",

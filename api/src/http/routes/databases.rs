@@ -10,7 +10,7 @@ use crate::http::{
     bodies::DatabaseBody,
     databases,
     operation::{Operation, Subject, reads, writes},
-    parameters::{Parameter, known},
+    parameters::{headers, known},
     push,
     shapes::databases::{DatabaseDescription, DatabaseList, DatabaseWritten, Existence},
 };
@@ -105,7 +105,7 @@ fn delete() -> Operation {
         "Deletes a database. Its name may be used again; its log stays.",
         databases::delete,
     )
-    .takes(&[known::EXPECTED_SEQ])
+    .takes(&[&known::EXPECTED_SEQ])
     .commands::<ApiResponse<'static, DatabaseWritten>>(200)
     .fails(&[ErrorCode::OptimisticConcurrencyConflict])
 }
@@ -119,16 +119,9 @@ fn events() -> Operation {
         push::database_events,
     )
     .takes(&[
-        Parameter::text(
-            "branch",
-            "Only what happens on this branch and to the database as a whole; all when absent.",
-        )
-        .matching(r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", 1, 100)
-        .like("main"),
-        Parameter::position(
-            "from",
-            "The first position of the log that is told; what comes next when absent.",
-        ),
+        &known::EVENTS_BRANCH,
+        &known::EVENTS_FROM,
+        &headers::LAST_EVENT_ID,
     ])
     .notes(
         "Each domain event of the log is one event: its type as `event`, its envelope as `data`, \

@@ -9,15 +9,12 @@ use crate::http::{
     bodies::DiscardBody,
     dead_letters,
     operation::{Operation, Subject, reads, writes},
-    parameters::Parameter,
+    parameters::known,
     shapes::{
         Anything,
         service::{DeadLetter, DeadLetterDescription, DeadLetterList},
     },
 };
-
-const DATABASE: Parameter =
-    Parameter::text("database", "Those of this database only.").like("demo");
 
 /// At both services.
 pub(super) fn subject() -> Subject {
@@ -36,7 +33,7 @@ fn list() -> Operation {
         "Lists what is parked.",
         dead_letters::list,
     )
-    .takes(&[DATABASE])
+    .takes(&[&known::DATABASE])
     .answers::<ApiResponse<'static, DeadLetterList>>(200, "The dead letters.")
     .fails(&[
         ErrorCode::InvalidName,

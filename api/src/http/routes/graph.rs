@@ -11,25 +11,13 @@ use crate::{
         answer::ApiResponse,
         graph,
         operation::{Operation, Subject, reads},
-        parameters::{Parameter, known},
+        parameters::known,
         shapes::{
             graph::{GraphAnswer, SchemaPaths},
             service::Health,
         },
     },
 };
-
-const PATHS: &[Parameter] = &[
-    Parameter::text("source_class", "Where the paths begin.")
-        .like("Order")
-        .required(),
-    Parameter::text("target_class", "Where they end.")
-        .like("Customer")
-        .required(),
-    Parameter::whole("max_depth", "The most hops of a path.")
-        .within(1, 10)
-        .or(3),
-];
 
 /// At the gateway.
 pub(super) fn gateway() -> Subject {
@@ -104,6 +92,10 @@ fn paths() -> Operation {
         graph::paths,
     )
     .takes(known::READ)
-    .takes(PATHS)
+    .takes(&[
+        &known::SOURCE_CLASS,
+        &known::TARGET_CLASS,
+        &known::MAX_DEPTH,
+    ])
     .answers::<SchemaPaths>(200, "The paths.")
 }

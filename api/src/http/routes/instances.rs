@@ -10,7 +10,7 @@ use crate::http::{
     bodies::{BulkBody, InstanceBody, TransactionBody},
     history, instances, lists,
     operation::{Operation, Subject, reads, writes},
-    parameters::{Parameter, known},
+    parameters::{known, path},
     query::{self, QueryAnswer, QueryBody},
     samples,
     shapes::{
@@ -18,12 +18,6 @@ use crate::http::{
         traces::{InstanceHistory, SampleValues},
     },
 };
-
-const ON_ERROR: Parameter = Parameter::choice(
-    "on_error",
-    "Whether one bad row refuses all, or is only left out.",
-    &["abort", "skip"],
-);
 
 /// At the gateway.
 pub(super) fn gateway() -> Subject {
@@ -88,12 +82,12 @@ fn list() -> Operation {
     )
     .takes(known::READ)
     .takes(&[
-        known::SEARCH,
-        known::FILTER,
-        known::ORDER_BY,
-        known::CURSOR,
-        known::LIMIT,
-        known::OFFSET.within(0, lists::OFFSET),
+        &known::SEARCH,
+        &known::FILTER,
+        &known::ORDER_BY,
+        &known::CURSOR,
+        &known::LIMIT,
+        &known::INSTANCE_OFFSET,
     ])
     .speaks()
     .answers::<InstancePage>(200, "A page of instances.")
@@ -151,7 +145,7 @@ fn get() -> Operation {
         "Gives one instance.",
         lists::get,
     )
-    .takes(&[known::INSTANCE_ID])
+    .takes(&[&path::INSTANCE_ID])
     .takes(known::READ)
     .speaks()
     .answers::<OneInstance>(200, "The instance.")
@@ -166,14 +160,9 @@ fn history() -> Operation {
         "Lists the versions of an instance, newest first: who changed what, when.",
         history::history,
     )
-    .takes(&[known::INSTANCE_ID])
+    .takes(&[&path::INSTANCE_ID])
     .takes(known::READ)
-    .takes(&[
-        Parameter::whole("limit", "The most versions of the answer.")
-            .within(1, 1_000)
-            .or(50),
-        Parameter::text("cursor", "The `cursor` of the page before."),
-    ])
+    .takes(&[&known::HISTORY_LIMIT, &known::NEXT])
     .notes(
         "On a branch it includes what the branch shows of its parents. A deleted instance has a \
          history, too; its newest version has no data.",
@@ -191,12 +180,7 @@ fn sample_values() -> Operation {
         samples::sample_values,
     )
     .takes(known::READ)
-    .takes(&[
-        Parameter::whole("limit", "The most values of a property.")
-            .within(1, 100)
-            .or(10),
-        Parameter::text("property", "Only this property, by id or label."),
-    ])
+    .takes(&[&known::SAMPLE_LIMIT, &known::PROPERTY])
     .notes(
         "The counts are those of a sample: the first instances by id, at most `sample_limit`. \
          `complete` tells whether the sample is all there is.",
@@ -212,7 +196,7 @@ fn create(path: &'static str) -> Operation {
         "Creates an instance. `{class}` is a class id or its label.",
         instances::create,
     )
-    .takes(&[known::BRANCH])
+    .takes(&[&known::BRANCH])
     .body::<InstanceBody>()
     .example(json!({"data": {"product_id": "chair-1", "name": "Chair", "price": 120.5}}))
     .commands::<CommandResult<'static>>(201)
@@ -229,7 +213,7 @@ fn bulk_create(path: &'static str) -> Operation {
         "Creates up to 10,000 instances of a class at once.",
         instances::bulk_create,
     )
-    .takes(&[known::BRANCH, ON_ERROR])
+    .takes(&[&known::BRANCH, &known::ON_ERROR])
     .notes("What is refused is named in `errors`, each by its `row`; the first row is 1.")
     .body::<BulkBody>()
     .example(json!({"instances": [{"product_id": "chair-2", "name": "Armchair"}]}))
@@ -246,7 +230,7 @@ fn update(path: &'static str) -> Operation {
         "Changes an instance: what is given replaces what was, `null` takes it out.",
         instances::update,
     )
-    .takes(&[known::INSTANCE_ID, known::BRANCH, known::EXPECTED_SEQ])
+    .takes(&[&path::INSTANCE_ID, &known::BRANCH, &known::EXPECTED_SEQ])
     .body::<InstanceBody>()
     .example(json!({"data": {"price": 99}}))
     .commands::<CommandResult<'static>>(200)
@@ -262,7 +246,7 @@ fn delete(path: &'static str) -> Operation {
         "Deletes an instance, for good on this branch.",
         instances::delete,
     )
-    .takes(&[known::INSTANCE_ID, known::BRANCH, known::EXPECTED_SEQ])
+    .takes(&[&path::INSTANCE_ID, &known::BRANCH, &known::EXPECTED_SEQ])
     .commands::<CommandResult<'static>>(200)
     .fails(&[
         ErrorCode::InvalidName,
@@ -278,7 +262,7 @@ fn transaction() -> Operation {
         "Changes many instances, all of them or none.",
         instances::transaction,
     )
-    .takes(&[known::BRANCH])
+    .takes(&[&known::BRANCH])
     .notes(
         "What is refused is named in `detail.commands`, each by its `index` in `commands`, which \
          counts from 0. (Rows of a bulk count from 1, as the lines of a sheet do.)",

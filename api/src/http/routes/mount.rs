@@ -60,13 +60,14 @@ pub(super) fn router(api: Arc<Api>, surface: Surface) -> Router {
 }
 
 fn add(paths: &mut Paths, operation: &Operation) {
-    for path in operation.also.iter().copied().chain([operation.path]) {
+    let own = (operation.path, operation.path);
+    for (path, template) in operation.also.iter().copied().chain([own]) {
         let older = path
             .strip_prefix(DATABASES[0])
             .map(|rest| format!("{}{rest}", DATABASES[1]));
         for path in [Some(path.to_owned()), older].into_iter().flatten() {
             let methods = paths.remove(&path).unwrap_or_default();
-            paths.insert(path, methods.merge(operation.endpoint()));
+            paths.insert(path, methods.merge(operation.endpoint(template)));
         }
     }
 }

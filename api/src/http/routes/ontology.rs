@@ -8,7 +8,7 @@ use crate::http::{
     answer::ApiResponse,
     ontology,
     operation::{Operation, Subject, reads, writes},
-    parameters::{Parameter, known},
+    parameters::known,
     shapes::{
         Values,
         databases::ClassWritten,
@@ -21,11 +21,6 @@ const CLASSES: &str = "/api/v1/databases/{db}/ontology";
 const CLASS: &str = "/api/v1/databases/{db}/ontology/{class}";
 /// A class may be called `list`; only `GET` of its path is another call.
 const CLASS_NAMED_LIST: &str = "/api/v1/databases/{db}/ontology/list";
-const FORMAT: Parameter = Parameter::choice(
-    "format",
-    "How to write it: as it was defined, as JSON-LD, or as OWL in Turtle.",
-    &["json", "jsonld", "owl"],
-);
 
 /// At the gateway: with the names that the earlier system had besides.
 pub(super) fn gateway() -> Subject {
@@ -79,7 +74,7 @@ fn operations() -> Vec<Operation> {
 
 fn create(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
     writes(Method::POST, path, id, summary, ontology::create)
-    .takes(&[known::BRANCH])
+    .takes(&[&known::BRANCH])
     .body::<ClassDefinition>()
     .example(json!({
         "id": "Product",
@@ -109,7 +104,7 @@ fn list() -> Operation {
         ontology::list,
     )
     .takes(known::READ)
-    .takes(known::PAGE)
+    .takes(&[&known::LIMIT, &known::OFFSET])
     .answers::<ClassPage>(200, "A page of classes.")
     .speaks()
 }
@@ -130,7 +125,7 @@ fn update() -> Operation {
         ontology::update,
     )
     .also_at(&[CLASS_NAMED_LIST])
-    .takes(&[known::BRANCH, known::EXPECTED_SEQ])
+    .takes(&[&known::BRANCH, &known::EXPECTED_SEQ])
     .body::<ClassChange>()
     .example(json!({"description": "What is for sale"}))
     .commands::<ApiResponse<'static, ClassWritten>>(200)
@@ -151,7 +146,7 @@ fn delete() -> Operation {
         ontology::delete,
     )
     .also_at(&[CLASS_NAMED_LIST])
-    .takes(&[known::BRANCH, known::EXPECTED_SEQ, known::FORCE])
+    .takes(&[&known::BRANCH, &known::EXPECTED_SEQ, &known::FORCE])
     .commands::<ApiResponse<'static, ClassWritten>>(200)
     .fails(&[
         ErrorCode::InvalidName,
@@ -169,7 +164,7 @@ fn schema() -> Operation {
         ontology::schema,
     )
     .takes(known::READ)
-    .takes(&[FORMAT])
+    .takes(&[&known::FORMAT])
     .answers::<Values>(200, "The class.")
     .answers_as::<String>(200, "text/turtle; charset=utf-8", "The class.")
 }

@@ -8,26 +8,12 @@ use crate::http::{
     answer::ApiResponse,
     ontology_tools::{self, ImportBody, LintAnswer, LintBody},
     operation::{Operation, Subject, reads, writes},
-    parameters::{Parameter, known},
+    parameters::{Described, known},
     shapes::ontology::ClassDefinition,
 };
 
-const START: Parameter =
-    Parameter::text("start_entity", "The class to begin at, by id or label.").like("Product");
-const SOURCE: Parameter = Parameter::text("source_class", "The same as `start_entity`.");
-const END: Parameter = Parameter::text(
-    "end_entity",
-    "The class to arrive at; every class that can be reached when absent.",
-);
-const TARGET: Parameter = Parameter::text("target_class", "The same as `end_entity`.");
-const DEPTH: Parameter = Parameter::whole("max_depth", "The most hops of a path.")
-    .within(1, 10)
-    .or(3);
-const PATH_TYPE: Parameter = Parameter::choice(
-    "path_type",
-    "Only the shortest, or all that meet no class twice.",
-    &["shortest", "all"],
-);
+/// The class where paths end, under both names.
+const TO_AN_END: &[&dyn Described] = &[&known::END_ENTITY, &known::END_ENTITY_TOO];
 
 const EARLIER_ANALYZE: &str = "/api/v1/ontology/{db}/analyze-network";
 const EARLIER_VALIDATE: &str = "/api/v1/ontology/{db}/validate-relationships";
@@ -151,7 +137,9 @@ fn paths() -> Operation {
         ontology_tools::paths,
     )
     .takes(known::READ)
-    .takes(&[START, SOURCE, END, TARGET, DEPTH, PATH_TYPE])
+    .takes(&[&known::START_ENTITY, &known::START_ENTITY_TOO])
+    .takes(TO_AN_END)
+    .takes(&[&known::MAX_DEPTH, &known::PATH_TYPE])
     .answers::<Value>(200, "The paths.")
     .speaks()
 }
@@ -165,7 +153,8 @@ fn paths_from() -> Operation {
         ontology_tools::paths_from,
     )
     .takes(known::READ)
-    .takes(&[END, TARGET, DEPTH.or(5), PATH_TYPE])
+    .takes(TO_AN_END)
+    .takes(&[&known::EARLIER_MAX_DEPTH, &known::PATH_TYPE])
     .answers::<Value>(200, "The paths.")
     .speaks()
 }
@@ -179,7 +168,7 @@ fn reachable_from() -> Operation {
         ontology_tools::reachable_from,
     )
     .takes(known::READ)
-    .takes(&[DEPTH])
+    .takes(&[&known::MAX_DEPTH])
     .answers::<Value>(200, "The paths.")
     .speaks()
 }
@@ -205,7 +194,7 @@ fn delete() -> Operation {
          that has any.",
         ontology_tools::delete_mappings,
     )
-    .takes(&[known::BRANCH])
+    .takes(&[&known::BRANCH])
     .commands::<ApiResponse<'static, Value>>(200)
     .fails(&[
         ErrorCode::OptimisticConcurrencyConflict,
@@ -233,7 +222,7 @@ fn import() -> Operation {
         "Sets labels from what an export gives: one update for each class that changes.",
         ontology_tools::import_mappings,
     )
-    .takes(&[known::BRANCH])
+    .takes(&[&known::BRANCH])
     .body::<ImportBody>()
     .example(json!({"classes": [{
         "class_id": "Product",

@@ -13,51 +13,19 @@ use crate::http::{
         render::DiffAnswer,
     },
     operation::{Operation, Subject, reads, writes},
-    parameters::{Parameter, known},
+    parameters::{Described, known},
     version::{self, HistoryPage, VersionPage},
 };
 
 /// What a diff takes at both services.
-const PAGE: &[Parameter] = &[
-    Parameter::flag(
-        "direct",
-        "Compares the two branches as they are, not with what they have in common.",
-    ),
-    Parameter::text("class", "Only this class and its instances.").like("Product"),
-    Parameter::whole("limit", "The most changes of the answer.")
-        .within(1, 10_000)
-        .or(1_000),
-    Parameter::text("cursor", "The `cursor` of the page before."),
+const PAGE: &[&dyn Described] = &[
+    &known::DIRECT,
+    &known::DIFF_CLASS,
+    &known::DIFF_LIMIT,
+    &known::NEXT,
 ];
 
-const AGAINST: &[Parameter] = &[
-    Parameter::text(
-        "against",
-        "The branch to compare with; the one that it stands on when absent.",
-    )
-    .matching(known::BRANCH_PATTERN, 1, 100)
-    .like("main"),
-    Parameter::position(
-        "from_position",
-        "Compares the branch with itself at this position. Not together with `against`.",
-    ),
-];
-
-const FROM_TO: &[Parameter] = &[
-    Parameter::text("from", "The branch to compare with.")
-        .matching(known::BRANCH_PATTERN, 1, 100)
-        .like("main"),
-    Parameter::text("to", "The branch whose changes are asked for.")
-        .matching(known::BRANCH_PATTERN, 1, 100)
-        .like("main"),
-    Parameter::text("from_ref", "Another name of `from`."),
-    Parameter::text("to_ref", "Another name of `to`."),
-];
-
-const HISTORY: &[Parameter] = &[
-    known::LIMIT,
-    Parameter::text("cursor", "The `cursor` of the page before."),
-];
+const HISTORY: &[&dyn Described] = &[&known::LIMIT, &known::NEXT];
 
 /// What a merge and its like refuse.
 const REFUSED: &[ErrorCode] = &[
@@ -81,7 +49,7 @@ pub(super) fn gateway() -> Subject {
             "As `git diff against...name`: later changes of the other branch do not show. It \
              costs by what changed, not by what there is.",
         )
-        .takes(AGAINST)
+        .takes(&[&known::AGAINST, &known::FROM_POSITION])
         .takes(PAGE)
         .takes(known::UNBRANCHED)
         .answers::<DiffAnswer<'static>>(200, "The changes, classes first.")
@@ -186,7 +154,7 @@ pub(super) fn oms() -> Subject {
             "Tells what a branch changed since it and another had all in common.",
             diff::between,
         )
-        .takes(FROM_TO)
+        .takes(&[&known::FROM, &known::TO, &known::FROM_REF, &known::TO_REF])
         .takes(PAGE)
         .takes(known::UNBRANCHED)
         .answers::<DiffAnswer<'static>>(200, "The changes, classes first.")

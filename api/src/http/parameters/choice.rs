@@ -1,0 +1,82 @@
+//! Parameters that are one of a few words.
+
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use super::{given::Given, parameter::Kind};
+use crate::http::{
+    Surface,
+    failure::{self, Failure},
+};
+
+/// True or false; false when absent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flag;
+
+impl Kind for Flag {
+    type Value<'a> = bool;
+
+    fn read(&self, name: &str, given: &Given) -> Result<bool, Failure> {
+        match given.query(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("true" | "1") => Ok(true),
+            Some(other) => {
+                let message = format!("{name} must be true or false, not {other:?}");
+                Err(given.shape(name, "type", message))
+            }
+        }
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "boolean", "default": false})
+    }
+
+    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
+        vec![failure::shape_code(surface)]
+    }
+}
+
+/// One of a few words; the first when absent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice<T: 'static> {
+    /// Each word, and what it stands for.
+    pub(super) words: &'static [(&'static str, T)],
+    /// The code that refuses another word; the code of a wrong shape when there is none.
+    pub(super) refusal: Option<ErrorCode>,
+}
+
+impl<T: Copy + Default + Sync> Kind for Choice<T> {
+    type Value<'a> = T;
+
+    fn read(&self, name: &str, given: &Given) -> Result<T, Failure> {
+        let Some(text) = given.query(name) else {
+            return Ok(self.words.first().map_or_else(T::default, |first| first.1));
+        };
+        let mut words = self.words.iter();
+        if let Some((_, value)) = words.find(|(word, _)| *word == text) {
+            return Ok(*value);
+        }
+        let words = failure::alternatives(&self.listed());
+        let message = format!("{name} must be {words}, not {text:?}");
+        Err(match self.refusal {
+            Some(code) => Failure::new(code, message).with("field", name),
+            None => given.shape(name, "enum", message),
+        })
+    }
+
+    fn schema(&self) -> Value {
+        let words = self.listed();
+        json!({"type": "string", "enum": words, "default": words.first()})
+    }
+
+    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
+        let code = self.refusal;
+        vec![code.unwrap_or_else(|| failure::shape_code(surface))]
+    }
+}
+
+impl<T> Choice<T> {
+    fn listed(&self) -> Vec<&'static str> {
+        self.words.iter().map(|(word, _)| *word).collect()
+    }
+}

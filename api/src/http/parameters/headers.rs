@@ -1,0 +1,143 @@
+//! The headers that calls read.
+
+use axum::http::HeaderValue;
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use super::{
+    given::Given,
+    parameter::{Kind, Parameter, Place},
+};
+use crate::http::{Surface, failure::Failure, prefer};
+
+/// The longest wait that `Prefer` may ask for, in seconds.
+pub(crate) const LONGEST_WAIT: u64 = 60;
+
+/// A wait for the projections.
+pub(crate) const PREFER: Parameter<Wait> = Parameter::new(
+    "Prefer",
+    "`wait=N`: waits up to N seconds (60 at most) for the projections. What is not understood is \
+     ignored; `Preference-Applied` says what was done.",
+    Wait,
+)
+.example("wait=10");
+
+/// The client's name for a command.
+pub(crate) const IDEMPOTENCY_KEY: Parameter<Key> = Parameter::new(
+    "Idempotency-Key",
+    "The same key with the same request gets the first answer; with another one, 409.",
+    Key {
+        least: 1,
+        most: 255,
+    },
+);
+
+/// The languages of labels.
+pub(crate) const ACCEPT_LANGUAGE: Parameter<Text> = Parameter::new(
+    "Accept-Language",
+    "The languages of labels, the best first.",
+    Text,
+)
+.example("ko, en;q=0.5");
+
+/// Where a client is that comes back to a stream of events.
+pub(crate) const LAST_EVENT_ID: Parameter<EventId> = Parameter::new(
+    "Last-Event-ID",
+    "The `id` of the last event that was received: the stream goes on after it.",
+    EventId,
+);
+
+/// The seconds of `wait`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait;
+
+impl Kind for Wait {
+    const PLACE: Place = Place::Header;
+    type Value<'a> = Option<u64>;
+
+    fn read(&self, name: &str, given: &Given) -> Result<Option<u64>, Failure> {
+        Ok(given.header(name).and_then(prefer::wait))
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string"})
+    }
+}
+
+/// Visible ASCII characters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    least: usize,
+    most: usize,
+}
+
+impl Kind for Key {
+    const PLACE: Place = Place::Header;
+    type Value<'a> = Option<&'a str>;
+
+    fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a str>, Failure> {
+        let Some(value) = given.header_value(name) else {
+            return Ok(None);
+        };
+        let key = value.to_str().unwrap_or_default();
+        let Self { least, most } = *self;
+        if (least..=most).contains(&key.len()) {
+            return Ok(Some(key));
+        }
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let message = format!("{name} is {least} to {most} visible ASCII characters");
+        Err(Failure::token(
+            &name.to_ascii_lowercase(),
+            "key",
+            &value,
+            message,
+        ))
+    }
+
+    fn schema(&self) -> Value {
+        let Self { least, most } = self;
+        json!({"type": "string", "pattern": "^[!-~]+$", "minLength": least, "maxLength": most})
+    }
+
+    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
+        vec![ErrorCode::InvalidRequest]
+    }
+}
+
+/// Any text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text;
+
+impl Kind for Text {
+    const PLACE: Place = Place::Header;
+    type Value<'a> = Option<&'a str>;
+
+    fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a str>, Failure> {
+        Ok(given.header(name))
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string"})
+    }
+}
+
+/// The id of an event; the stream reads it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventId;
+
+impl Kind for EventId {
+    const PLACE: Place = Place::Header;
+    type Value<'a> = Option<&'a HeaderValue>;
+
+    fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a HeaderValue>, Failure> {
+        Ok(given.header_value(name))
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string"})
+    }
+
+    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
+        vec![ErrorCode::InvalidRequest]
+    }
+}

@@ -1,0 +1,188 @@
+//! What a parameter is: a name, a type that reads and describes it, and a set of them for a call.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Uri};
+use serde_json::{Value, json};
+use spice_core::error::ErrorCode;
+
+use super::given::Given;
+use crate::http::{Surface, failure::Failure};
+
+/// One parameter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parameter<K> {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is for, in Markdown.
+    description: &'static str,
+    /// A possible value.
+    example: Option<&'static str>,
+    /// Its type, with bounds and default.
+    pub(crate) kind: K,
+}
+
+/// Where a request carries a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Path,
+    Query,
+    Header,
+}
+
+/// A type of parameter: how it is read, and how it is described.
+pub(crate) trait Kind: Copy + Sync + 'static {
+    /// Where requests carry it.
+    const PLACE: Place = Place::Query;
+    /// Whether a request without it is refused.
+    const IS_REQUIRED: bool = false;
+    /// What a handler gets.
+    type Value<'a>;
+
+    /// Reads it from a request.
+    fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Self::Value<'a>, Failure>;
+
+    /// Its JSON schema.
+    fn schema(&self) -> Value;
+
+    /// The codes that refuse a value of it.
+    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
+        Vec::new()
+    }
+}
+
+/// A parameter of any type, as a description needs it.
+pub(crate) trait Described: Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// Where requests carry it.
+    fn place(&self) -> Place;
+
+    /// The codes that refuse a value of it.
+    fn refusals(&self, surface: Surface) -> Vec<ErrorCode>;
+
+    /// The parameter object of `OpenAPI`.
+    fn describe(&self) -> Value;
+}
+
+impl<K: Copy> Parameter<K> {
+    /// A parameter of a type.
+    pub(crate) const fn new(name: &'static str, description: &'static str, kind: K) -> Self {
+        Self {
+            name,
+            description,
+            example: None,
+            kind,
+        }
+    }
+
+    /// Adds a possible value.
+    pub(crate) const fn example(self, example: &'static str) -> Self {
+        Self {
+            example: Some(example),
+            ..self
+        }
+    }
+}
+
+impl<K: Kind> Parameter<K> {
+    /// Reads it from a request.
+    pub(crate) fn read<'a>(&self, given: &'a Given) -> Result<K::Value<'a>, Failure> {
+        self.kind.read(self.name, given)
+    }
+}
+
+impl<K: Kind> Described for Parameter<K> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn place(&self) -> Place {
+        K::PLACE
+    }
+
+    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
+        self.kind.refusals(surface)
+    }
+
+    fn describe(&self) -> Value {
+        let place = match K::PLACE {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+        };
+        let mut described = json!({
+            "name": self.name,
+            "in": place,
+            "required": K::IS_REQUIRED,
+            "description": self.description,
+        });
+        let schema = self.kind.schema();
+        if schema["type"] == "object" {
+            described["content"] = json!({"application/json": {"schema": schema}});
+            return described;
+        }
+        if let Some(example) = self.example {
+            let number = example.parse::<u64>().ok();
+            let number = number.filter(|_| schema["type"] != "string");
+            described["example"] = number.map_or_else(|| example.into(), Value::from);
+        }
+        described["schema"] = schema;
+        described
+    }
+}
+
+/// What one call takes. A misspelled parameter must not be ignored: a write would go to another
+/// branch than the one that was meant.
+#[derive(Clone)]
+pub(crate) struct Accepted {
+    /// The code that refuses an unknown parameter.
+    pub(crate) refusal: ErrorCode,
+    /// The known parameters.
+    pub(crate) known: Arc<[&'static dyn Described]>,
+    /// The path, with its placeholders.
+    pub(crate) template: &'static str,
+}
+
+impl Accepted {
+    /// Takes a request apart, and refuses parameters of the query that the call does not take.
+    pub(crate) fn read(
+        &self,
+        surface: Surface,
+        uri: Uri,
+        headers: HeaderMap,
+    ) -> Result<Given, Failure> {
+        let given = Given::new(surface, uri, headers, self.template)?;
+        self.check(given.pairs())?;
+        Ok(given)
+    }
+
+    /// Refuses unknown and repeated parameters.
+    fn check(&self, query: &[(String, String)]) -> Result<(), Failure> {
+        let names = self.names();
+        for (index, (name, _)) in query.iter().enumerate() {
+            let message = if !names.contains(&name.as_str()) {
+                let takes = if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                };
+                format!("this call has no parameter {name:?}; it takes {takes}")
+            } else if query.iter().take(index).any(|(other, _)| other == name) {
+                format!("{name} is given twice")
+            } else {
+                continue;
+            };
+            return Err(Failure::new(self.refusal, message)
+                .with("field", name.as_str())
+                .with("known", names));
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        let query = self.known.iter().filter(|it| it.place() == Place::Query);
+        query.map(|known| known.name()).collect()
+    }
+}

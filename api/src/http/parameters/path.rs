@@ -1,0 +1,234 @@
+//! The parameters of paths.
+
+use serde_json::{Value, json};
+use spice_core::{
+    error::ErrorCode,
+    id::{CommandId, LogPosition},
+    name::{BranchName, DatabaseName, InstanceId, InvalidName},
+};
+use uuid::Uuid;
+
+use super::{
+    given::{Given, LARGEST, decode, no_such_path, position},
+    number::bounds,
+    parameter::{Described, Kind, Parameter, Place},
+    text::{BRANCH_PATTERN, DATABASE_PATTERN, schema},
+};
+use crate::http::{Surface, failure::Failure};
+
+/// The database.
+pub(crate) const DATABASE: Parameter<Database> =
+    Parameter::new("db", "The database.", Database).example("demo");
+
+/// A class.
+pub(crate) const CLASS: Parameter<Segment> =
+    Parameter::new("class", "A class, by id or by label.", Segment).example("Product");
+
+/// An instance.
+pub(crate) const INSTANCE: Parameter<Instance> = Parameter::new(
+    "id",
+    "The id of an instance, percent-encoded: 1 to 255 bytes of UTF-8.",
+    Instance,
+)
+.example("chair-1");
+
+/// An instance, in place of the one in the path.
+pub(crate) const INSTANCE_ID: Parameter<InstanceInQuery> = Parameter::new(
+    "instance_id",
+    "The id of the instance, with a `-` in its place in the path: for the ids `.` and `..`, which \
+     most clients take out of a path even when they are percent-encoded.",
+    InstanceInQuery,
+);
+
+/// A command; its placeholder comes after `commands`.
+pub(crate) const COMMAND: Parameter<Command> =
+    Parameter::new("id", "The id of a command.", Command)
+        .example("01928374-1111-7222-8333-444455556666");
+
+/// A branch, which takes the rest of the path.
+pub(crate) const BRANCH: Parameter<Branch> =
+    Parameter::new("name", "The name of a branch, which may hold `/`.", Branch).example("main");
+
+/// A handler of the workers.
+pub(crate) const HANDLER: Parameter<Segment> =
+    Parameter::new("handler", "A sink's handler.", Segment).example("instance_worker");
+
+/// A position.
+pub(crate) const POSITION: Parameter<Position> =
+    Parameter::new("position", "A position of the log.", Position).example("5");
+
+const ALL: [&dyn Described; 6] = [&DATABASE, &CLASS, &INSTANCE, &BRANCH, &HANDLER, &POSITION];
+
+/// The pattern of an instance's id, whose length counts in bytes: the first and the last character
+/// are no blanks, and none is a control character.
+const INSTANCE_PATTERN: &str = r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$";
+
+/// Last parts of a path that do not belong to a name, unless the `/` before them is written `%2F`.
+const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
+
+/// The parameters that a template of a path has.
+pub(crate) fn of(template: &str) -> impl Iterator<Item = &'static dyn Described> {
+    let parts = template.split('/');
+    parts
+        .clone()
+        .zip(parts.skip(1))
+        .filter_map(|(before, part)| {
+            let name = part.strip_prefix('{')?.strip_suffix('}')?;
+            let name = name.strip_prefix('*').unwrap_or(name);
+            if before == "commands" {
+                return Some(&COMMAND as &dyn Described);
+            }
+            ALL.into_iter().find(|known| known.name() == name)
+        })
+}
+
+/// The name of a database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Database;
+
+impl Kind for Database {
+    const PLACE: Place = Place::Path;
+    const IS_REQUIRED: bool = true;
+    type Value<'a> = DatabaseName;
+
+    fn read(&self, name: &str, given: &Given) -> Result<DatabaseName, Failure> {
+        Ok(given.segment(name)?.parse()?)
+    }
+
+    fn schema(&self) -> Value {
+        schema(DATABASE_PATTERN, 3, 50)
+    }
+}
+
+/// A text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segment;
+
+impl Kind for Segment {
+    const PLACE: Place = Place::Path;
+    const IS_REQUIRED: bool = true;
+    type Value<'a> = String;
+
+    fn read(&self, name: &str, given: &Given) -> Result<String, Failure> {
+        given.segment(name)
+    }
+
+    fn schema(&self) -> Value {
+        schema("", 1, 100)
+    }
+}
+
+/// The id of an instance; or `?instance_id=` in its place, with a `-` in the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Instance;
+
+impl Kind for Instance {
+    const PLACE: Place = Place::Path;
+    const IS_REQUIRED: bool = true;
+    type Value<'a> = InstanceId;
+
+    fn read(&self, name: &str, given: &Given) -> Result<InstanceId, Failure> {
+        let field = INSTANCE_ID.name;
+        let mut id = given.segment(name)?;
+        if let Some(written) = INSTANCE_ID.read(given)? {
+            if id != "-" && id != written {
+                let message =
+                    format!("{field} is {written:?}, but the path names {id:?}; put - in the path");
+                return Err(Failure::new(ErrorCode::InvalidRequest, message).with("field", field));
+            }
+            written.clone_into(&mut id);
+        }
+        id.parse()
+            .map_err(|invalid: InvalidName| Failure::from(invalid).with("field", field))
+    }
+
+    fn schema(&self) -> Value {
+        schema(INSTANCE_PATTERN, 1, 255)
+    }
+}
+
+/// The id of an instance, as a query has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InstanceInQuery;
+
+impl Kind for InstanceInQuery {
+    type Value<'a> = Option<&'a str>;
+
+    fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a str>, Failure> {
+        Ok(given.query(name))
+    }
+
+    fn schema(&self) -> Value {
+        Instance.schema()
+    }
+
+    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
+        vec![ErrorCode::InvalidName]
+    }
+}
+
+/// The id of a command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Command;
+
+impl Kind for Command {
+    const PLACE: Place = Place::Path;
+    const IS_REQUIRED: bool = true;
+    type Value<'a> = CommandId;
+
+    fn read(&self, name: &str, given: &Given) -> Result<CommandId, Failure> {
+        let text = given.segment(name)?;
+        text.parse::<Uuid>().map(CommandId).map_err(|_| {
+            let message = format!("{text:?} is not a command id, which is a UUID");
+            Failure::new(ErrorCode::InvalidRequest, message).with("field", "command_id")
+        })
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string", "format": "uuid"})
+    }
+}
+
+/// The name of a branch. A plain `/` and `%2F` mean the same in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Branch;
+
+impl Kind for Branch {
+    const PLACE: Place = Place::Path;
+    const IS_REQUIRED: bool = true;
+    type Value<'a> = BranchName;
+
+    fn read(&self, name: &str, given: &Given) -> Result<BranchName, Failure> {
+        let parts = given.rest(name)?;
+        if parts.len() > 1 && parts.last().is_some_and(|last| VERBS.contains(last)) {
+            return Err(no_such_path());
+        }
+        Ok(decode(&parts.join("/"))?.parse()?)
+    }
+
+    fn schema(&self) -> Value {
+        schema(BRANCH_PATTERN, 1, 100)
+    }
+}
+
+/// A position of the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position;
+
+impl Kind for Position {
+    const PLACE: Place = Place::Path;
+    const IS_REQUIRED: bool = true;
+    type Value<'a> = LogPosition;
+
+    fn read(&self, name: &str, given: &Given) -> Result<LogPosition, Failure> {
+        let text = given.segment(name)?;
+        position(&text).ok_or_else(|| {
+            let message = format!("a position is a whole number from 0 up, not {text:?}");
+            Failure::token(name, "position", &text, message)
+        })
+    }
+
+    fn schema(&self) -> Value {
+        bounds(0, LARGEST)
+    }
+}
