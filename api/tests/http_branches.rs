@@ -436,6 +436,11 @@ async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
             json!({"resolutions": [{"aggregate_id": one, "property": "price", "value": null}]}),
             Value::Null,
         ),
+        (
+            json!({"strategy": "merge", "resolutions": [{"path": format!("{one}/price"),
+                   "resolution_type": "use_value", "resolved_value": 5.50}]}),
+            json!(5.5),
+        ),
     ];
     for (mut body, price) in cases {
         body["into"] = json!("main");

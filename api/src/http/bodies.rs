@@ -66,6 +66,11 @@ pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
+/// Reads a value that is there, be it `null`; for `deserialize_with`.
+pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
 fn explain<T: DeserializeOwned>(
     surface: Surface,
     bytes: &[u8],

@@ -19,8 +19,7 @@ use spice_core::{
 
 use crate::http::{
     answer::{self, Answer},
-    bodies::objects,
-    branches::bodies::given,
+    bodies::{given, objects},
     call::Call,
     failure::Failure,
     lists::{self, Item},

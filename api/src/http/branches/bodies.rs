@@ -1,18 +1,15 @@
-//! The bodies of merge, rebase and rollback (contract §3), and the older ones.
+//! The bodies of merge, rebase and rollback (contract §3), and of their older names (§12).
 
-mod older;
+mod resolution;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
-use spice_core::{
-    command::{Choice, Resolution, Side, Strategy},
-    id::LogPosition,
-    json::Json,
-};
+use spice_core::{command::Strategy, id::LogPosition, json::Json};
 
-pub(crate) use self::older::{OlderMergeBody, older_resolutions, older_strategy};
-use crate::http::{bodies::objects, call::Call, failure::Failure, shapes::Anything};
+use self::resolution::ResolutionBody;
+pub(super) use self::resolution::resolutions;
+use crate::http::{bodies::objects, failure::Failure};
 
 /// `{into, strategy?, resolutions?, dry_run?}`
 #[derive(Deserialize, JsonSchema)]
@@ -24,7 +21,7 @@ pub(crate) struct MergeBody {
     pub(crate) strategy: Option<StrategyWord>,
     #[serde(default, deserialize_with = "objects")]
     pub(crate) resolutions: Vec<ResolutionBody>,
-    /// Only tells what would happen.
+    /// Only answers what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -40,7 +37,7 @@ pub(crate) struct RebaseBody {
     pub(crate) strategy: Option<StrategyWord>,
     #[serde(default, deserialize_with = "objects")]
     pub(crate) resolutions: Vec<ResolutionBody>,
-    /// Only tells what would happen.
+    /// Only answers what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -52,7 +49,7 @@ pub(crate) struct RollbackBody {
     /// The position whose state comes back.
     #[schemars(with = "u64")]
     pub(crate) to_position: LogPosition,
-    /// Only tells what would happen.
+    /// Only answers what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -67,112 +64,68 @@ pub(crate) struct VersionRollbackBody {
     /// The position whose state comes back.
     #[schemars(with = "u64")]
     pub(crate) to_position: LogPosition,
-    /// Only tells what would happen.
+    /// Only answers what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
 
+/// `{source_branch, target_branch, strategy?, resolutions?, message?, author?, dry_run?}`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OlderMergeBody {
+    /// The branch whose changes are taken.
+    pub(crate) source_branch: String,
+    /// The branch merged into.
+    pub(crate) target_branch: String,
+    #[serde(default)]
+    pub(crate) strategy: Option<StrategyWord>,
+    #[serde(default, deserialize_with = "objects")]
+    pub(crate) resolutions: Vec<ResolutionBody>,
+    /// What the history of the branch says of the merge.
+    #[serde(default)]
+    pub(crate) message: Option<String>,
+    /// The author that the client names; kept beside the message.
+    #[serde(default)]
+    pub(crate) author: Option<String>,
+    /// Only answers what would happen. A simulation always does.
+    #[serde(default)]
+    pub(crate) dry_run: Option<bool>,
+}
+
+impl OlderMergeBody {
+    /// Message and author, as the log keeps them.
+    pub(crate) fn client(&self) -> Result<Option<Json>, Failure> {
+        let said = [("message", &self.message), ("author", &self.author)];
+        let said: serde_json::Map<String, Value> = said
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into())))
+            .collect();
+        let said = (!said.is_empty()).then_some(said);
+        Ok(said.map(|said| Json::of(&said)).transpose()?)
+    }
+}
+
 /// What decides where both changed the same.
-#[derive(Deserialize, JsonSchema, Clone, Copy)]
+#[derive(Default, Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StrategyWord {
     /// Refuse, and name every conflict.
+    #[default]
     Fail,
+    /// The earlier name of `fail`.
+    Merge,
     /// Keep what the branch merged into has.
     Ours,
     /// Take what the source has.
     Theirs,
 }
 
-/// One side of a merge.
-#[derive(Deserialize, JsonSchema, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum SideWord {
-    /// The branch merged into.
-    Ours,
-    /// The source.
-    Theirs,
-}
-
-/// `{aggregate_id, property?, take}` or `{aggregate_id, property, value}`
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ResolutionBody {
-    /// The aggregate on the branch merged into, as the conflict names it.
-    aggregate_id: String,
-    /// The property; the whole aggregate when left out.
-    #[serde(default)]
-    property: Option<String>,
-    /// The side that holds.
-    #[serde(default)]
-    take: Option<SideWord>,
-    /// The value that holds; `null` for none. In place of `take`.
-    #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Anything")]
-    value: Option<Json>,
-}
-
-/// A value that is there, be it `null`.
-pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    Json::deserialize(deserializer).map(Some)
-}
-
-pub(super) fn strategy(word: Option<StrategyWord>) -> Strategy {
-    match word {
-        None | Some(StrategyWord::Fail) => Strategy::Fail,
-        Some(StrategyWord::Ours) => Strategy::Ours,
-        Some(StrategyWord::Theirs) => Strategy::Theirs,
+impl From<StrategyWord> for Strategy {
+    fn from(word: StrategyWord) -> Self {
+        match word {
+            StrategyWord::Fail | StrategyWord::Merge => Self::Fail,
+            StrategyWord::Ours => Self::Ours,
+            StrategyWord::Theirs => Self::Theirs,
+        }
     }
-}
-
-/// Resolutions, each saying one thing.
-pub(super) fn resolutions(
-    call: &Call,
-    bodies: Vec<ResolutionBody>,
-) -> Result<Vec<Resolution>, Failure> {
-    let bodies = bodies.into_iter().enumerate();
-    bodies
-        .map(|(index, body)| resolution(call, index, body))
-        .collect()
-}
-
-/// What is wrong with a field of a resolution.
-fn wrong(
-    call: &Call,
-    index: usize,
-    (field, rule): (&str, &str),
-    value: Value,
-    message: &str,
-) -> Failure {
-    let field = format!("resolutions[{index}].{field}");
-    let message = format!("{field} {message}");
-    call.shape_of(&field, rule, value, message)
-}
-
-fn resolution(call: &Call, index: usize, body: ResolutionBody) -> Result<Resolution, Failure> {
-    let wrong = |field: &str, rule: &str, value: Value, message: &str| {
-        Err(wrong(call, index, (field, rule), value, message))
-    };
-    let choice = match (body.take, body.value) {
-        (None, None) => {
-            let message = "is missing: a resolution says with `take` or with `value` what holds";
-            return wrong("take", "required", Value::Null, message);
-        }
-        (Some(_), Some(value)) => {
-            let message = "does not go together with `take`";
-            return wrong("value", "exclusive", value.to_shown(), message);
-        }
-        (None, Some(_)) if body.property.is_none() => {
-            let message = "is missing: a value is that of a property";
-            return wrong("property", "required", Value::Null, message);
-        }
-        (Some(SideWord::Ours), None) => Choice::Take(Side::Ours),
-        (Some(SideWord::Theirs), None) => Choice::Take(Side::Theirs),
-        (None, Some(value)) => Choice::Value(value),
-    };
-    Ok(Resolution {
-        aggregate_id: body.aggregate_id,
-        property: body.property,
-        choice,
-    })
 }

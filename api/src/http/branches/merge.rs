@@ -14,8 +14,7 @@ use tokio::time::timeout_at;
 
 use super::{
     bodies::{
-        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody,
-        older_resolutions, older_strategy, resolutions, strategy,
+        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody, resolutions,
     },
     render::{self, ChangedAggregate, Counts, ToldChange, Undecided},
 };
@@ -86,7 +85,7 @@ pub(crate) async fn merge(mut call: Call) -> Answer {
     let action = Action::MergeBranch {
         branch: branch.clone(),
         source,
-        strategy: strategy(body.strategy),
+        strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(&call, body.resolutions)?,
     };
     carry_out(&call, branch, action, body.dry_run).await
@@ -100,7 +99,7 @@ pub(crate) async fn rebase(mut call: Call) -> Answer {
     let action = Action::RebaseBranch {
         branch: branch.clone(),
         onto,
-        strategy: strategy(body.strategy),
+        strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(&call, body.resolutions)?,
     };
     carry_out(&call, branch, action, body.dry_run).await
@@ -146,8 +145,8 @@ async fn merge_older(call: &Call, body: OlderMergeBody, dry_run: bool) -> Answer
         action: Action::MergeBranch {
             branch,
             source: body.source_branch.parse()?,
-            strategy: older_strategy(body.strategy),
-            resolutions: older_resolutions(call, body.resolutions)?,
+            strategy: body.strategy.unwrap_or_default().into(),
+            resolutions: resolutions(call, body.resolutions)?,
         },
         client,
         dry_run,

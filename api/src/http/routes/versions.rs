@@ -187,12 +187,12 @@ pub(super) fn oms() -> Subject {
 
 const OURS: &str = "`ours` is the branch that changes, `theirs` the one whose changes are taken. \
                     What was deleted stays deleted, whatever the strategy. Conflicts are a 409 \
-                    that names them all; `resolutions` decide them one by one.";
+                    that names them all; `resolutions` decide them one by one, each naming a \
+                    conflict by `aggregate_id` and `property`, or by its `path`. `strategy: merge` \
+                    is `fail`.";
 
-/// How the earlier bodies are read.
-const OLDER: &str = "`strategy: merge` is `fail`: conflicts are a 409. A resolution names a \
-                     conflict by its `path` (`aggregate_id/property`), or as `mergeBranch` does. \
-                     `message` and `author` are kept in the log; the history shows the message.";
+const OLDER: &str = "Strategy and resolutions are those of `mergeBranch`. `message` and `author` \
+                     are kept in the log; the history shows the message.";
 
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
