@@ -160,6 +160,15 @@ impl Class {
         }
     }
 
+    /// The type by which the values of a property compare ([`Property::comparison`]); none for what
+    /// the class does not have.
+    pub fn comparison(&self, property: &PropertyName) -> Option<PropertyType> {
+        match self.named(property)? {
+            Key::Property(index) => Some(self.properties[index].comparison()),
+            Key::Relationship(_) => Some(PropertyType::Link),
+        }
+    }
+
     /// The target class of a relationship; none for what the class does not have.
     pub fn relationship_target(&self, predicate: &PropertyName) -> Option<&ClassName> {
         match self.named(predicate)? {

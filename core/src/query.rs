@@ -13,7 +13,7 @@ use serde_json::Value;
 pub use self::{
     conditions::Conditions,
     pattern::{InvalidPattern, Pattern},
-    read::find_property,
+    read::{Kind, find_property},
 };
 pub use crate::name::INSTANCE_ID;
 use crate::{
@@ -30,7 +30,7 @@ const ID_ALIAS: &str = "instance_id";
 pub struct Filter {
     /// The property; [`INSTANCE_ID`] is the id itself.
     pub property: PropertyName,
-    /// Its type, by which values compare.
+    /// The type by which values compare: of a list, the type of its items.
     pub property_type: PropertyType,
     /// The condition.
     pub operator: Operator,

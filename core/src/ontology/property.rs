@@ -128,6 +128,12 @@ impl Property {
         self.rule.compares_like(&other.rule)
     }
 
+    /// The type by which its values compare: of a list, the type of its innermost items. An array
+    /// that does not say what it holds compares as JSON does.
+    pub fn comparison(&self) -> PropertyType {
+        self.rule.comparison()
+    }
+
     /// The type of the items, when it says which lists it holds.
     pub fn item_type(&self) -> Option<PropertyType> {
         self.rule.item_type()

@@ -131,6 +131,13 @@ impl Rule {
         items && self.property_type == other.property_type
     }
 
+    /// The type by which the values compare: of lists, the type of their innermost items.
+    pub(super) fn comparison(&self) -> PropertyType {
+        self.items
+            .as_ref()
+            .map_or(self.property_type, |rule| rule.comparison())
+    }
+
     /// The type of the items of a list, if it says one.
     pub(super) fn item_type(&self) -> Option<PropertyType> {
         self.items.as_ref().map(|rule| rule.property_type)

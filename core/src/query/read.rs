@@ -16,6 +16,32 @@ const OPERATORS: [&str; 10] = [
 /// Values that one `in` or `not_in` may list.
 const LISTED: usize = 1_000;
 
+/// What a property holds, as filters and orders see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    declared: PropertyType,
+    /// The type by which values compare: of a list, the type of its innermost items.
+    comparison: PropertyType,
+}
+
+impl Kind {
+    fn plain(property_type: PropertyType) -> Self {
+        Self {
+            declared: property_type,
+            comparison: property_type,
+        }
+    }
+
+    /// Whether it is a list that says what it holds.
+    fn is_typed_list(self) -> bool {
+        self.declared != self.comparison
+    }
+
+    fn is_ordered(self) -> bool {
+        !self.is_typed_list() && is_ordered(self.declared)
+    }
+}
+
 impl Filter {
     /// Reads `{"price": {"gt": 5}, "name": "x"}` (contract §9); all must pass. A property is named
     /// by its id or a label.
@@ -29,8 +55,9 @@ impl Filter {
 
     /// Reads the condition on one property, `5` or `{"gt": 5, "lt": 9}`.
     pub fn parse(class: &Class, key: &str, condition: &Json) -> Result<Vec<Self>, Refusal> {
-        let (property, property_type) = find_property(class, key)?;
-        let operators = operators(key, property_type, condition)?;
+        let (property, kind) = find_property(class, key)?;
+        let property_type = kind.comparison;
+        let operators = operators(key, kind, condition)?;
         let filters = operators.into_iter().map(|operator| Self {
             property: property.clone(),
             property_type,
@@ -52,9 +79,9 @@ impl Order {
 
     /// The order over a property.
     pub fn by(class: &Class, key: &str, descending: bool) -> Result<Self, Refusal> {
-        let (property, property_type) = find_property(class, key)?;
-        if !is_ordered(property_type) {
-            let kind = property_type.as_str();
+        let (property, kind) = find_property(class, key)?;
+        if !kind.is_ordered() {
+            let kind = kind.declared.as_str();
             return Err(invalid(
                 key,
                 format!("{key} is of type {kind}, which has no order"),
@@ -62,7 +89,7 @@ impl Order {
         }
         Ok(Self {
             property,
-            property_type,
+            property_type: kind.comparison,
             descending,
         })
     }
@@ -74,19 +101,26 @@ fn invalid(property: &str, message: String) -> Refusal {
 
 /// The property that filters and orders mean by a key: its id or a label, or `instance_id` for the
 /// id itself.
-pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, PropertyType), Refusal> {
+pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, Kind), Refusal> {
     let declared = class.resolve(key).cloned();
-    let known = declared.and_then(|name| class.property_type(&name).map(|kind| (name, kind)));
+    let known = declared.and_then(|name| {
+        let kind = Kind {
+            declared: class.property_type(&name)?,
+            comparison: class.comparison(&name)?,
+        };
+        Some((name, kind))
+    });
     if let Some(known) = known {
         return Ok(known);
     }
     if [INSTANCE_ID, ID_ALIAS].contains(&key) {
-        return Ok((PropertyName::instance_id(), PropertyType::String));
+        let id = PropertyName::instance_id();
+        return Ok((id, Kind::plain(PropertyType::String)));
     }
     if let Ok(name) = key.parse()
         && class.allows_additional_properties()
     {
-        return Ok((name, PropertyType::Json));
+        return Ok((name, Kind::plain(PropertyType::Json)));
     }
     let mut known = vec![ID_ALIAS];
     known.extend(class.names().map(PropertyName::as_str));
@@ -97,12 +131,12 @@ pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, Property
         .with("properties", known))
 }
 
-fn operators(key: &str, kind: PropertyType, condition: &Json) -> Result<Vec<Operator>, Refusal> {
+fn operators(key: &str, kind: Kind, condition: &Json) -> Result<Vec<Operator>, Refusal> {
     let fields = entries(condition);
     let is_operator = |name: &str| OPERATORS.contains(&name);
     let written = match fields {
         Some(fields) if fields.iter().any(|(name, _)| is_operator(name)) => fields,
-        Some(_) if !holds_objects(kind) => {
+        Some(_) if !holds_objects(kind.comparison) => {
             let known = OPERATORS.join(", ");
             return Err(invalid(
                 key,
@@ -124,10 +158,10 @@ fn operators(key: &str, kind: PropertyType, condition: &Json) -> Result<Vec<Oper
     Ok(operators)
 }
 
-fn operator(key: &str, kind: PropertyType, name: &str, value: &Json) -> Result<Operator, Refusal> {
+fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator, Refusal> {
     let ordered = |make: fn(Json) -> Operator| {
-        if !is_ordered(kind) {
-            let kind = kind.as_str();
+        if !kind.is_ordered() {
+            let kind = kind.declared.as_str();
             return Err(invalid(
                 key,
                 format!("{key} is of type {kind}, which {name} does not order"),
@@ -159,7 +193,7 @@ fn operator(key: &str, kind: PropertyType, name: &str, value: &Json) -> Result<O
     }
 }
 
-fn listed(key: &str, kind: PropertyType, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
+fn listed(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
     let values = items(value)
         .filter(|values| values.len() <= LISTED)
         .ok_or_else(|| {
@@ -172,10 +206,10 @@ fn listed(key: &str, kind: PropertyType, name: &str, value: &Json) -> Result<Vec
     operands.collect()
 }
 
-fn pattern(key: &str, kind: PropertyType, value: &Json) -> Result<Operator, Refusal> {
-    let has_text = kind.is_text()
+fn pattern(key: &str, kind: Kind, value: &Json) -> Result<Operator, Refusal> {
+    let has_text = kind.comparison.is_text()
         || matches!(
-            kind,
+            kind.comparison,
             PropertyType::Array
                 | PropertyType::Json
                 | PropertyType::Link
@@ -183,11 +217,16 @@ fn pattern(key: &str, kind: PropertyType, value: &Json) -> Result<Operator, Refu
                 | PropertyType::Ip
         );
     if !has_text {
-        let kind = kind.as_str();
-        return Err(invalid(
-            key,
-            format!("{key} is of type {kind}, which like does not search"),
-        ));
+        let list = if kind.is_typed_list() {
+            "a list of "
+        } else {
+            ""
+        };
+        let message = format!(
+            "{key} is {list}type {}, which like does not search",
+            kind.comparison.as_str()
+        );
+        return Err(invalid(key, message));
     }
     // A pattern is far shorter than the texts that it finds.
     check_limits(key, value, false)?;
@@ -205,10 +244,36 @@ fn pattern(key: &str, kind: PropertyType, value: &Json) -> Result<Operator, Refu
 }
 
 /// A value to compare with, which must be of the property's type.
-fn operand(key: &str, kind: PropertyType, value: &Json) -> Result<Json, Refusal> {
-    let large = matches!(kind, PropertyType::Text | PropertyType::Json);
+fn operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
+    let large = matches!(kind.comparison, PropertyType::Text | PropertyType::Json);
     check_limits(key, value, large)?;
-    let fits = match kind {
+    if compares_with(kind.comparison, value, kind.is_typed_list()) {
+        return Ok(value.clone());
+    }
+    let hint = if value.is_null() {
+        "; for what is not there, say {\"exists\": false}"
+    } else {
+        ""
+    };
+    let list = if kind.is_typed_list() {
+        ", or a list of such"
+    } else {
+        ""
+    };
+    let message = format!(
+        "the filter on {key} compares with {}{list}{hint}",
+        kind.comparison.expectation()
+    );
+    Err(invalid(key, message).with_written("value", value.clone()))
+}
+
+/// Whether values of a type compare with this one; in lists, also with lists of such.
+fn compares_with(property_type: PropertyType, value: &Json, in_lists: bool) -> bool {
+    if in_lists && let Some(items) = items(value) {
+        let fits = |item: &Json| item.is_null() || compares_with(property_type, item, true);
+        return items.iter().all(fits);
+    }
+    match property_type {
         _ if value.is_null() => false,
         PropertyType::Integer => PropertyType::Number.accepts(value),
         PropertyType::Date | PropertyType::DateTime => {
@@ -217,23 +282,10 @@ fn operand(key: &str, kind: PropertyType, value: &Json) -> Result<Json, Refusal>
         PropertyType::Url | PropertyType::Email | PropertyType::Phone => {
             value.as_string().is_some()
         }
-        PropertyType::Link => kind.accepts(value) || items(value).is_some(),
+        PropertyType::Link => property_type.accepts(value) || items(value).is_some(),
         PropertyType::Array | PropertyType::Json => true,
         other => other.accepts(value),
-    };
-    if fits {
-        return Ok(value.clone());
     }
-    let hint = if value.is_null() {
-        "; for what is not there, say {\"exists\": false}"
-    } else {
-        ""
-    };
-    let message = format!(
-        "the filter on {key} compares with {}{hint}",
-        kind.expectation()
-    );
-    Err(invalid(key, message).with_written("value", value.clone()))
 }
 
 fn check_limits(key: &str, value: &Json, large: bool) -> Result<(), Refusal> {

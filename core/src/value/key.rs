@@ -33,9 +33,13 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// The key of a value of a property of this type. A value that is not of the type (the class
-    /// changed since) gets the key of what it is.
+    /// The key of a value of a property of this type, or of a list of such values. A value that is
+    /// not of the type (the class changed since) gets the key of what it is.
     pub(crate) fn of(property_type: PropertyType, value: &Json) -> Self {
+        Self::typed(property_type, value, 0)
+    }
+
+    fn typed(property_type: PropertyType, value: &Json, depth: usize) -> Self {
         let typed = match property_type {
             PropertyType::Date | PropertyType::DateTime => value
                 .as_string()
@@ -49,9 +53,16 @@ impl Key {
                 .and_then(|text| text.parse::<std::net::IpAddr>().ok())
                 .map(|address| Self::Text(address.to_string())),
             PropertyType::Money => money(value),
-            _ => None,
+            _ => return Self::plain(value, depth),
         };
-        typed.unwrap_or_else(|| Self::plain(value, 0))
+        let list = || {
+            let items = items(value).filter(|_| depth < DEPTH)?;
+            let key = |item| Self::typed(property_type, item, depth + 1);
+            Some(Self::List(items.iter().map(key).collect()))
+        };
+        typed
+            .or_else(list)
+            .unwrap_or_else(|| Self::plain(value, depth))
     }
 
     /// The key of a value by what it is in JSON.

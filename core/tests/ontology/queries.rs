@@ -8,7 +8,7 @@ use spice_core::{
     json::Json,
     ontology::PropertyType,
     query::{Conditions, Filter, INSTANCE_ID, Operator, Order},
-    value::compare,
+    value::{SortKey, compare},
 };
 
 use crate::support::{CATALOGUE, class, json, read};
@@ -34,7 +34,7 @@ fn filters_are_read_by_id_or_label() {
                 PropertyType::String,
                 Operator::Eq(json("\"p1\""))
             ),
-            ("tags", PropertyType::Array, Operator::Eq(json("\"red\""))),
+            ("tags", PropertyType::String, Operator::Eq(json("\"red\""))),
         ]
     );
     assert!(read(json!({})).unwrap().is_empty());
@@ -313,4 +313,102 @@ fn texts_compare_under_one_unicode_form() {
     }
     let after = compare(PropertyType::String, &text("e\u{301}"), &text("f"));
     assert_eq!(after, Ordering::Greater, "composed, as it is ordered");
+}
+
+#[test]
+fn items_of_a_list_compare_as_values_of_their_type() {
+    let money = |amount: &str| json!({"amount": amount, "currency": "KRW"});
+    for (kind, stored, equal, other, wrong) in [
+        (
+            "dateTime",
+            json!("2024-01-01T00:00:00Z"),
+            json!("2024-01-01T09:00:00+09:00"),
+            json!("2024-01-01T09:00:00Z"),
+            json!("junk"),
+        ),
+        (
+            "date",
+            json!("2024-01-01"),
+            json!("2024-01-01T00:00:00Z"),
+            json!("2024-01-02"),
+            json!("1"),
+        ),
+        (
+            "money",
+            money("1.0"),
+            money("1.00"),
+            money("1.01"),
+            json!(1),
+        ),
+        (
+            "uuid",
+            json!("0f8fad5b-d9cb-469f-a165-70867728950e"),
+            json!("0F8FAD5B-D9CB-469F-A165-70867728950E"),
+            json!("0f8fad5b-d9cb-469f-a165-70867728950f"),
+            json!("x"),
+        ),
+        (
+            "ip",
+            json!("::1"),
+            json!("0:0:0:0:0:0:0:1"),
+            json!("::2"),
+            json!("::g"),
+        ),
+        ("decimal", json!(1.5), json!(1.50), json!(2), json!("1.5")),
+        (
+            "string",
+            json!("\u{e9}"),
+            json!("e\u{301}"),
+            json!("e"),
+            json!(1),
+        ),
+    ] {
+        let text = json!({"label": "T", "properties": [
+            {"name": "list", "type": "array", "items": {"type": kind}},
+            {"name": "nested", "type": "array", "items": {"type": "array", "items": kind}},
+        ]});
+        let class = class(&text.to_string());
+        let read =
+            |filters: Value| Filter::parse_all(&class, &serde_json::from_value(filters).unwrap());
+        let value = json(&json!([other, stored]).to_string());
+        let nested = json(&json!([[stored]]).to_string());
+        let passes = |condition: Value, value: &Json, name: &str| {
+            let filters = read(json!({name: condition})).unwrap();
+            filters
+                .iter()
+                .all(|filter| filter.matches("x", Some(value)))
+        };
+        assert!(passes(equal.clone(), &value, "list"), "{kind}");
+        assert!(passes(json!({"in": [equal]}), &value, "list"), "{kind}");
+        assert!(
+            passes(json!({"eq": [other, equal]}), &value, "list"),
+            "{kind}"
+        );
+        assert!(!passes(json!({"ne": equal}), &value, "list"), "{kind}");
+        assert!(
+            !passes(json!({"not_in": [equal]}), &value, "list"),
+            "{kind}"
+        );
+        assert!(
+            !passes(json!({"eq": [equal, other]}), &value, "list"),
+            "{kind}"
+        );
+        assert!(
+            passes(json!({"eq": [[equal]]}), &nested, "nested"),
+            "{kind}"
+        );
+        let filter = read(json!({"list": equal})).unwrap().remove(0);
+        let (_, elements) = SortKey::all(filter.property_type.comparison(), &value);
+        let wanted = SortKey::of(filter.property_type, &json(&equal.to_string()));
+        assert!(elements.contains(&wanted), "{kind}: an index finds it too");
+        for condition in [
+            wrong.clone(),
+            json!({"in": [wrong]}),
+            json!({"ne": wrong}),
+            json!([wrong]),
+        ] {
+            let refusal = read(json!({"list": condition})).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::InvalidQuery, "{kind}: {condition}");
+        }
+    }
 }
