@@ -27,7 +27,7 @@ use spice_core::{
     id::{AggregateId, LogPosition, StreamId},
     port::log::Batch,
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,

@@ -19,7 +19,7 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 
 const CREATE: &str = "/databases/demo/instances/Product/create";
 const LIST: &str = "/databases/demo/class/Product/instances";

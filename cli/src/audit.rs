@@ -14,7 +14,7 @@ use spice_core::{
         registry::{Anchors, WriteModel},
     },
 };
-use spice_stores::log::DirectoryLog;
+use spice_store_directory::DirectoryLog;
 use spice_workers::audit::{Followers, Loss, accept, check, loss};
 
 use crate::{

@@ -9,7 +9,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::log::Log,
 };
-use spice_stores::log::{DirectoryLog, verify};
+use spice_store_directory::{DirectoryLog, verify};
 
 use crate::{
     output::{self, Format},

@@ -15,11 +15,9 @@ use spice_api::{
 use spice_core::{
     guard::Guards, port::clock::Clock, port::registry::WorkerRegistry, time::Timestamp,
 };
-use spice_stores::{
-    bus::LocalBus,
-    log::{DirectoryLog, directory::durable::create_directory},
-    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
-};
+use spice_store_directory::{DirectoryLog, durable::create_directory};
+use spice_store_local::LocalBus;
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_workers::{
     engine::EngineConfig,
     supervisor::{Ports, Workers, WorkersConfig},

@@ -25,10 +25,8 @@ use spice_e2e::sim::{
     run,
     world::{LEASE, Setup, World},
 };
-use spice_stores::{
-    bus::LocalBus,
-    sqlite::{Location, Mode, SqliteGraph},
-};
+use spice_store_local::LocalBus;
+use spice_store_sqlite::{Location, Mode, SqliteGraph};
 
 const API: Node = node(Role::Api, 0);
 const PROJECTION: Node = node(Role::Projection, 0);

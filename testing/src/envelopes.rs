@@ -1,5 +1,4 @@
 //! Envelopes, batches and directories for the tests of the log.
-#![allow(dead_code)]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -13,16 +12,12 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-pub(crate) fn stream(text: &str) -> StreamId {
-    text.parse().unwrap()
-}
-
 /// When the envelope at a position is accepted: two at a time, ten microseconds apart.
-pub(crate) fn time_of(position: u64) -> Timestamp {
+pub fn time_of(position: u64) -> Timestamp {
     Timestamp::from_micros(1_000_000 + i64::try_from(position / 2).unwrap() * 10)
 }
 
-pub(crate) fn envelope(stream: &StreamId, position: u64, text: &str) -> Envelope {
+pub fn envelope(stream: &StreamId, position: u64, text: &str) -> Envelope {
     let id = Uuid::from_u128(u128::from(position) + 1);
     Envelope {
         event_id: EventId(id),
@@ -56,11 +51,11 @@ pub(crate) fn envelope(stream: &StreamId, position: u64, text: &str) -> Envelope
     }
 }
 
-pub(crate) fn line(stream: &StreamId, position: u64, text: &str) -> Bytes {
+pub fn line(stream: &StreamId, position: u64, text: &str) -> Bytes {
     envelope(stream, position, text).to_line().unwrap().into()
 }
 
-pub(crate) fn batch_of(stream: &StreamId, first: u64, count: u64, text: &str) -> Batch {
+pub fn batch_of(stream: &StreamId, first: u64, count: u64, text: &str) -> Batch {
     Batch {
         first: LogPosition(first),
         lines: (first..first + count)
@@ -69,12 +64,12 @@ pub(crate) fn batch_of(stream: &StreamId, first: u64, count: u64, text: &str) ->
     }
 }
 
-pub(crate) fn batch(stream: &StreamId, first: u64, count: u64) -> Batch {
+pub fn batch(stream: &StreamId, first: u64, count: u64) -> Batch {
     batch_of(stream, first, count, "x")
 }
 
 /// Appends batches of these sizes, one after the other, from the log's end on.
-pub(crate) async fn fill(log: &impl Log, stream: &StreamId, sizes: &[u64]) {
+pub async fn fill(log: &(impl Log + ?Sized), stream: &StreamId, sizes: &[u64]) {
     for &size in sizes {
         let end = log.end(stream).await.unwrap();
         let answer = log.append(stream, batch(stream, end.0, size)).await;
@@ -83,7 +78,7 @@ pub(crate) async fn fill(log: &impl Log, stream: &StreamId, sizes: &[u64]) {
 }
 
 /// Every line, read `limit` at a time; checks the positions.
-pub(crate) async fn read_all(log: &impl Log, stream: &StreamId, limit: usize) -> Vec<Bytes> {
+pub async fn read_all(log: &(impl Log + ?Sized), stream: &StreamId, limit: usize) -> Vec<Bytes> {
     let mut lines = Vec::new();
     loop {
         let from = LogPosition(lines.len() as u64);
@@ -100,12 +95,12 @@ pub(crate) async fn read_all(log: &impl Log, stream: &StreamId, limit: usize) ->
     }
 }
 
-pub(crate) fn expected(stream: &StreamId, count: u64) -> Vec<Bytes> {
+pub fn expected(stream: &StreamId, count: u64) -> Vec<Bytes> {
     batch(stream, 0, count).lines
 }
 
 /// Every file below a directory, by its path from there.
-pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(directory) = open.pop() {
@@ -122,7 +117,7 @@ pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-pub(crate) fn put_files(root: &Path, files: &BTreeMap<String, Vec<u8>>) {
+pub fn put_files(root: &Path, files: &BTreeMap<String, Vec<u8>>) {
     for (name, content) in files {
         let path = root.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -130,6 +125,6 @@ pub(crate) fn put_files(root: &Path, files: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-pub(crate) fn segment_name(stream: &str, first: u64) -> String {
+pub fn segment_name(stream: &str, first: u64) -> String {
     format!("{stream}/{first:020}.ndjson.zst")
 }

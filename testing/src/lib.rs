@@ -1,6 +1,15 @@
-//! Adapters of the ports, one module per port and technology. They know nothing of each other.
-#![warn(missing_docs)]
+//! What tests share: conformance suites of the ports, doubles, values. Only tests may depend on it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc
+)]
 
-pub mod bus;
-pub mod log;
-pub mod sqlite;
+pub mod conformance;
+pub mod envelopes;
+mod memory_log;
+mod suites;
+pub mod values;
+
+pub use memory_log::MemoryLog;

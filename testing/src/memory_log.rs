@@ -9,16 +9,22 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use spice_core::{
+    error::StoreError,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        log::{Append, Batch, Log, Record},
+        log::{Append, Batch, Log, Record, accepted_at},
     },
     time::Timestamp,
 };
 use tokio::sync::watch;
 
-use super::{accepted_at, check_batch, rejected};
+fn rejected(reason: String) -> StoreError {
+    StoreError::Rejected {
+        store: "log",
+        reason,
+    }
+}
 
 #[derive(Default, Clone)]
 struct Stream {
@@ -51,7 +57,7 @@ impl MemoryLog {
     /// Appends from outside, at any time: an append whose answer was lost lands late this way, or
     /// finds its position occupied.
     pub fn land(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
-        check_batch(&batch)?;
+        batch.check()?;
         let mut streams = self.lock();
         let end = streams.get(stream).map_or(0, |found| found.lines.len()) as u64;
         if batch.first.0 > end {

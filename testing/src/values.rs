@@ -1,20 +1,6 @@
-//! What every adapter of a port must do, whatever it is made of. A suite gets a function that
-//! makes an empty store and knows nothing else of the adapter.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::missing_panics_doc
-)]
+//! Short ways to the values that tests are made of.
 
-pub mod documents;
-pub mod documents_naive;
-pub mod graph;
-pub mod graph_naive;
-pub mod registry;
-pub mod registry_work;
-pub mod story;
+use std::{cell::Cell, path::PathBuf};
 
 use spice_core::{
     chain::{Anchor, Chain},
@@ -47,9 +33,28 @@ pub fn at(seconds: u64) -> Timestamp {
     Timestamp::from_micros(i64::try_from(seconds).unwrap() * 1_000_000)
 }
 
-/// Runs a future to its end on a thread of its own kind.
+/// Opens a store in a new file each time; the files are removed with the function.
+pub fn in_new_files<T>(open: impl Fn(PathBuf) -> T) -> impl Fn() -> T {
+    let directory = tempfile::tempdir().unwrap();
+    let number = Cell::new(0);
+    move || {
+        number.set(number.get() + 1);
+        open(directory.path().join(format!("{}.sqlite", number.get())))
+    }
+}
+
+/// Runs a future to its end on this thread.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// Runs a future to its end; what it spawns runs on several threads.
+pub fn block_on_threads<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .build()
         .unwrap()

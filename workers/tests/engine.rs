@@ -18,7 +18,7 @@ use spice_core::{
         registry::{Outcome, WorkerRegistry},
     },
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 use spice_workers::{engine::End, engine::Handler, status::WorkerState};
 use support::{ScriptBus, Scripted, Story, World, config, entity, within};
 

@@ -14,7 +14,7 @@ use spice_core::{
         registry::{WorkRecord, WorkerRegistry},
     },
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 use spice_workers::{
     engine::{End, Handler},
     status::WorkerState,

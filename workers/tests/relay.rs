@@ -23,7 +23,7 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 use spice_workers::{
     engine::End,
     relay::{Relay, RelayConfig},

@@ -29,10 +29,8 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::{
-    log::MemoryLog,
-    sqlite::{Location, Mode, SqliteRegistry},
-};
+use spice_store_sqlite::{Location, Mode, SqliteRegistry};
+use spice_testing::MemoryLog;
 use uuid::Uuid;
 
 use super::{Receipt, Writer, WriterSettings};

@@ -35,11 +35,9 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::{
-    bus::LocalBus,
-    log::MemoryLog,
-    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
-};
+use spice_store_local::LocalBus;
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_testing::MemoryLog;
 use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;

@@ -21,7 +21,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::log::{Append, Batch, Log},
 };
-use spice_stores::log::DirectoryLog;
+use spice_store_directory::DirectoryLog;
 
 #[derive(Parser)]
 struct Options {

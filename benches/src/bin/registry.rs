@@ -17,7 +17,7 @@ use spice_core::{
     port::registry::{Lease, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry},
     time::Timestamp,
 };
-use spice_stores::sqlite::{Location, Mode, SqliteRegistry};
+use spice_store_sqlite::{Location, Mode, SqliteRegistry};
 
 #[derive(Parser)]
 struct Options {

@@ -2,12 +2,16 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::StoreResult;
 use crate::{
+    error::StoreError,
     id::{LogPosition, StreamId},
     time::Timestamp,
 };
+
+const STORE: &str = "log";
 
 /// Envelopes that are appended together, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,37 @@ impl Batch {
     pub fn end(&self) -> LogPosition {
         self.first.plus(self.lines.len() as u64)
     }
+
+    /// Refuses a batch that holds no envelope, or one that is not exactly one line.
+    pub fn check(&self) -> StoreResult<()> {
+        let is_line = |line: &Bytes| !line.is_empty() && !line.contains(&b'\n');
+        let reason = if self.lines.is_empty() {
+            "a batch without envelopes"
+        } else if !self.lines.iter().all(is_line) {
+            "an envelope must be one line that is not empty"
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::Rejected {
+            store: STORE,
+            reason: reason.to_owned(),
+        })
+    }
+}
+
+/// When an envelope was accepted, read from its line.
+pub fn accepted_at(line: &[u8]) -> StoreResult<Timestamp> {
+    /// The part of an envelope that a search by time needs.
+    #[derive(Deserialize)]
+    struct Stamp {
+        occurred_at: Timestamp,
+    }
+    serde_json::from_slice::<Stamp>(line)
+        .map(|stamp| stamp.occurred_at)
+        .map_err(|error| StoreError::Damaged {
+            store: STORE,
+            reason: format!("a line has no readable occurred_at: {error}"),
+        })
 }
 
 /// What became of an append.

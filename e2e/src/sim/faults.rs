@@ -7,7 +7,7 @@ use std::{
 };
 
 use spice_core::{id::StreamId, port::log::Batch};
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 use tokio::sync::mpsc;
 
 use super::signal::Watched;

@@ -14,7 +14,7 @@ use spice_core::{
     name::BranchName,
     port::graph::Entity,
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 
 /// One version of one entity.
 #[derive(Debug, Clone, PartialEq, Eq)]

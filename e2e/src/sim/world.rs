@@ -19,11 +19,9 @@ use spice_core::{
     port::{StoreResult, clock::Clock, graph::Sink, registry::WorkKey},
     time::Timestamp,
 };
-use spice_stores::{
-    bus::local::LocalBus,
-    log::MemoryLog,
-    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
-};
+use spice_store_local::LocalBus;
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_testing::MemoryLog;
 use spice_workers::{
     BackoffConfig,
     engine::EngineConfig,

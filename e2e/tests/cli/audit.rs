@@ -15,7 +15,7 @@ use spice_core::{
     port::log::{Batch, Log},
 };
 use spice_e2e::embedded::{Answer, Embedded, Options, run};
-use spice_stores::log::DirectoryLog;
+use spice_store_directory::DirectoryLog;
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(30);

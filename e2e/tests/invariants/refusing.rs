@@ -15,7 +15,7 @@ use spice_e2e::sim::{
     run,
     world::{Setup, World},
 };
-use spice_stores::bus::LocalBus;
+use spice_store_local::LocalBus;
 
 use crate::shop::{add, open, reprice, stream, well};
 

@@ -18,13 +18,11 @@ use spice_core::port::{
     log::{Append, Batch},
 };
 
+use spice_store_segment::{Encoder, Lines};
+
 use super::{
-    super::{
-        damaged, rejected,
-        segment::{Encoder, Lines},
-        unavailable,
-    },
     Inner,
+    failure::{damaged, rejected, unavailable},
     index::Segment,
     locked,
     scan::{self, TEMPORARY},

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use spice_core::time::Timestamp;
 
-use super::super::segment::EndMark;
+use spice_store_segment::EndMark;
 
 /// One segment file.
 #[derive(Debug)]

@@ -21,6 +21,7 @@
 mod append;
 mod checkpoint;
 pub mod durable;
+mod failure;
 mod index;
 mod lock;
 mod merge;
@@ -51,10 +52,18 @@ use spice_core::{
     },
     time::Timestamp,
 };
+use spice_store_segment::{Cache, Encoder};
 use tokio::sync::{Notify, watch};
 
-use self::{report::Problem, scan::Depth, stream::Stream};
-use super::{cache::Cache, check_batch, rejected, segment::Encoder, unavailable};
+use self::{
+    failure::{rejected, unavailable},
+    scan::Depth,
+    stream::Stream,
+};
+pub use self::{
+    report::{Problem, Report, StreamReport},
+    verify::verify,
+};
 
 /// How often a read-only log looks for what the owning process has appended: another process
 /// gives no signal.
@@ -228,7 +237,7 @@ impl Log for DirectoryLog {
     }
 
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
-        check_batch(&batch)?;
+        batch.check()?;
         if self.inner.lock.is_none() {
             return Err(rejected("the directory is open for reading only"));
         }

@@ -9,7 +9,7 @@ use std::{
 
 use spice_core::error::StoreError;
 
-use super::super::{rejected, unavailable};
+use super::failure::{rejected, unavailable};
 
 /// The name of the lock file.
 pub(super) const LOCK_FILE: &str = "LOCK";

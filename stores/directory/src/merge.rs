@@ -8,13 +8,12 @@ use std::{fs, ops::Range, sync::Arc, sync::OnceLock};
 
 use spice_core::{id::StreamId, port::StoreResult};
 
+use spice_store_segment::{Encoder, Lines};
+
 use super::{
-    super::{
-        segment::{Encoder, Lines},
-        unavailable,
-    },
     Inner,
     append::{remove_unfinished, unfinished_name},
+    failure::unavailable,
     index::Segment,
     locked,
     stream::Stream,

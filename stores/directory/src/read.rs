@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use spice_core::{
     id::LogPosition,
-    port::{StoreResult, log::Record},
+    port::{
+        StoreResult,
+        log::{Record, accepted_at},
+    },
     time::Timestamp,
 };
 
-use super::{
-    super::{accepted_at, damaged, segment::Lines},
-    Inner,
-    index::Segment,
-    locked, scan,
-    stream::Stream,
-};
+use spice_store_segment::Lines;
+
+use super::{Inner, failure::damaged, index::Segment, locked, scan, stream::Stream};
 
 /// One answer stays under this many bytes, but for its first segment.
 const ANSWER_BYTES: usize = 8 << 20;

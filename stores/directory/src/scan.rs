@@ -10,12 +10,11 @@ use std::{
 
 use spice_core::{error::StoreError, id::StreamId};
 
+use spice_store_segment::{self as segment, EndMark, Lines, MARK_LENGTH};
+
 use super::{
-    super::{
-        segment::{self, EndMark, Lines, MARK_LENGTH},
-        unavailable,
-    },
     checkpoint::{CHECKPOINT_FILE, CHECKPOINT_TEMPORARY},
+    failure::unavailable,
     index::Segment,
     lock::LOCK_FILE,
     report::Problem,

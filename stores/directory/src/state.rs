@@ -9,10 +9,11 @@ use std::{
 use spice_core::{id::StreamId, port::StoreResult};
 
 use super::{
-    super::unavailable,
     Inner,
     append::Step,
-    durable, locked,
+    durable,
+    failure::unavailable,
+    locked,
     report::Problem,
     scan::{self, Depth, Found},
     stream::Stream,

@@ -12,9 +12,11 @@ use std::{
 use spice_core::{id::StreamId, port::StoreResult};
 use tokio::sync::watch;
 
+use spice_store_segment as segment;
+
 use super::{
-    super::{damaged, segment, unavailable},
     checkpoint,
+    failure::{damaged, unavailable},
     index::{Index, Segment},
     locked,
 };

@@ -11,8 +11,9 @@ use spice_core::{
     time::Timestamp,
 };
 
+use spice_store_segment::{self as segment, Lines};
+
 use super::{
-    super::{segment, segment::Lines},
     index::Segment,
     report::{Problem, Report, StreamReport},
     scan::{self, Depth},

@@ -2,19 +2,20 @@
 //! where it breaks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod log_support;
-
 use std::path::Path;
 
 use bytes::Bytes;
-use log_support::{envelope, files, put_files, read_all, stream};
 use proptest::prelude::*;
 use spice_core::{
     chain::ChainHead,
     id::LogPosition,
     port::log::{Append, Batch, Log},
 };
-use spice_stores::log::{DirectoryLog, verify};
+use spice_store_directory::{DirectoryLog, verify};
+use spice_testing::{
+    envelopes::{envelope, files, line, put_files, read_all},
+    values::stream,
+};
 
 /// The next append of so many envelopes; the head moves behind it.
 fn append(head: &mut ChainHead, count: u64) -> Batch {
@@ -155,7 +156,7 @@ async fn a_full_check_tells_how_far_a_log_is_unchained() {
     let mut head = beginning();
     let mut lines = Vec::new();
     for position in 0..5 {
-        let line = log_support::line(&demo, position, "old");
+        let line = line(&demo, position, "old");
         head.take(LogPosition(position), &line).unwrap();
         lines.push(line);
     }

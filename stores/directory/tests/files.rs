@@ -1,13 +1,8 @@
 //! What only the directory has: files that may be damaged, merges, a second process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod log_support;
-
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-use log_support::{
-    batch, batch_of, envelope, expected, files, fill, put_files, read_all, segment_name, stream,
-};
 use proptest::prelude::*;
 use spice_core::{
     error::StoreError,
@@ -15,7 +10,13 @@ use spice_core::{
     port::log::{Append, Batch, Log},
     time::Timestamp,
 };
-use spice_stores::log::{DirectoryLog, verify};
+use spice_store_directory::{DirectoryLog, verify};
+use spice_testing::{
+    envelopes::{
+        self, batch, batch_of, envelope, expected, files, fill, put_files, read_all, segment_name,
+    },
+    values::stream,
+};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -83,7 +84,7 @@ async fn assert_refused(files: &Files, file: &str, words: &str) {
             assert!(matches!(append, Err(StoreError::Damaged { .. })));
         }
     }
-    let mut left = log_support::files(root);
+    let mut left = envelopes::files(root);
     left.remove("LOCK");
     assert_eq!(&left, files, "nothing is touched");
 }
@@ -561,7 +562,7 @@ proptest! {
                         assert_eq!(read.is_empty(), from >= count);
                         for (record, position) in read.iter().zip(from..) {
                             assert_eq!(record.position.0, position);
-                            assert_eq!(record.line, log_support::line(&demo, position, "x"));
+                            assert_eq!(record.line, envelopes::line(&demo, position, "x"));
                         }
                     }
                 }

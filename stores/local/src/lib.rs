@@ -1,5 +1,6 @@
-//! Adapters of the [`Bus`](spice_core::port::bus::Bus) port.
+//! Adapters that live in one process.
+#![warn(missing_docs)]
 
-pub mod local;
+mod bus;
 
-pub use local::LocalBus;
+pub use bus::{Bounds, LocalBus};

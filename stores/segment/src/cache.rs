@@ -8,13 +8,13 @@ use std::{
 
 use spice_core::id::StreamId;
 
-use super::segment::Lines;
+use super::format::Lines;
 
 /// A segment: its log and its first position. Count tells a merged one from what it replaced.
-pub(crate) type Key = (StreamId, u64, u32);
+pub type Key = (StreamId, u64, u32);
 
 /// Decoded segments, the least recently used ones leave first.
-pub(crate) struct Cache {
+pub struct Cache {
     limit: usize,
     used: usize,
     tick: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// A cache of at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             limit,
             used: 0,
@@ -35,7 +35,7 @@ impl Cache {
     }
 
     /// A segment, if it is here; it is the most recently used one from now on.
-    pub(crate) fn get(&mut self, key: &Key) -> Option<Arc<Lines>> {
+    pub fn get(&mut self, key: &Key) -> Option<Arc<Lines>> {
         self.tick += 1;
         let (lines, used_at) = self.entries.get_mut(key)?;
         if let Some(key) = self.order.remove(used_at) {
@@ -46,7 +46,7 @@ impl Cache {
     }
 
     /// Keeps a segment, unless it alone is over the limit.
-    pub(crate) fn put(&mut self, key: Key, lines: Arc<Lines>) {
+    pub fn put(&mut self, key: Key, lines: Arc<Lines>) {
         self.remove(&key);
         let size = lines.footprint();
         if size > self.limit {
@@ -67,7 +67,7 @@ impl Cache {
     }
 
     /// Forgets a segment; whether it was here.
-    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+    pub fn remove(&mut self, key: &Key) -> bool {
         let Some((gone, used_at)) = self.entries.remove(key) else {
             return false;
         };

@@ -10,9 +10,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 /// What ends the name of a segment file.
-pub(crate) const SUFFIX: &str = ".ndjson.zst";
+pub const SUFFIX: &str = ".ndjson.zst";
 /// How long the end mark is.
-pub(crate) const MARK_LENGTH: usize = 120;
+pub const MARK_LENGTH: usize = 120;
 
 const SKIPPABLE: u32 = 0x184D_2A5D;
 const TAG: &[u8; 8] = b"SPICELOG";
@@ -22,12 +22,12 @@ const PAYLOAD_LENGTH: u32 = 112;
 const CHECKED: usize = MARK_LENGTH - 4;
 
 /// The name of the segment file that starts at a position.
-pub(crate) fn file_name(first: u64) -> String {
+pub fn file_name(first: u64) -> String {
     format!("{first:020}{SUFFIX}")
 }
 
 /// Reads what [`file_name`] wrote.
-pub(crate) fn parse_file_name(name: &str) -> Option<u64> {
+pub fn parse_file_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| digits.parse().ok())
@@ -36,19 +36,19 @@ pub(crate) fn parse_file_name(name: &str) -> Option<u64> {
 
 /// What a segment says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EndMark {
+pub struct EndMark {
     /// The log, as its directory is named.
-    pub(crate) stream: String,
+    pub stream: String,
     /// The position of the first line.
-    pub(crate) first: u64,
+    pub first: u64,
     /// How many lines.
-    pub(crate) count: u32,
+    pub count: u32,
     /// Bytes of the lines with their line ends.
-    pub(crate) raw_length: u64,
+    pub raw_length: u64,
     /// Bytes before the end mark.
-    pub(crate) body_length: u64,
+    pub body_length: u64,
     /// CRC-32 of the bytes before the end mark.
-    pub(crate) body_checksum: u32,
+    pub body_checksum: u32,
 }
 
 impl EndMark {
@@ -76,7 +76,7 @@ impl EndMark {
     }
 
     /// Reads the end mark from the last bytes of a file that is `file_length` bytes long.
-    pub(crate) fn read(tail: &[u8], file_length: u64) -> Result<Self, String> {
+    pub fn read(tail: &[u8], file_length: u64) -> Result<Self, String> {
         if file_length == 0 {
             return Err("is empty".to_owned());
         }
@@ -117,7 +117,7 @@ impl EndMark {
     }
 
     /// Whether the segment is the one that its place says it is.
-    pub(crate) fn check_place(&self, stream: &str, first: u64) -> Result<(), String> {
+    pub fn check_place(&self, stream: &str, first: u64) -> Result<(), String> {
         if self.stream != stream {
             return Err(format!("belongs to the log of {:?}", self.stream));
         }
@@ -131,7 +131,7 @@ impl EndMark {
     }
 
     /// Whether the bytes before the end mark are the ones that were written.
-    pub(crate) fn check_body(&self, body: &[u8]) -> Result<(), String> {
+    pub fn check_body(&self, body: &[u8]) -> Result<(), String> {
         if crc32fast::hash(body) == self.body_checksum {
             return Ok(());
         }
@@ -160,14 +160,14 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// The lines of a segment in one buffer that every reader shares.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lines {
+pub struct Lines {
     data: Bytes,
     ends: Vec<u32>,
 }
 
 impl Lines {
     /// Joins lines that hold no line ends.
-    pub(crate) fn join(lines: &[Bytes]) -> Self {
+    pub fn join(lines: &[Bytes]) -> Self {
         let length = lines.iter().map(|line| line.len() + 1).sum();
         let mut data = Vec::with_capacity(length);
         let mut ends = Vec::with_capacity(lines.len());
@@ -183,7 +183,7 @@ impl Lines {
     }
 
     /// The lines of several segments, one after the other.
-    pub(crate) fn concat(parts: &[impl AsRef<Self>]) -> Self {
+    pub fn concat(parts: &[impl AsRef<Self>]) -> Self {
         let length = parts.iter().map(|part| part.as_ref().data.len()).sum();
         let mut data = Vec::with_capacity(length);
         let mut ends = Vec::new();
@@ -215,27 +215,27 @@ impl Lines {
     }
 
     /// How many lines.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 
     /// Bytes of the lines with their line ends.
-    pub(crate) fn length(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.data.len()
     }
 
     /// What the lines and their index take in memory.
-    pub(crate) fn footprint(&self) -> usize {
+    pub fn footprint(&self) -> usize {
         self.data.len() + self.ends.len() * 4 + 128
     }
 
     /// A line, without its line end.
-    pub(crate) fn line(&self, index: usize) -> Bytes {
+    pub fn line(&self, index: usize) -> Bytes {
         self.data.slice(self.place(index))
     }
 
     /// Whether `other` stands in these lines, byte for byte, from line `index` on.
-    pub(crate) fn contains_at(&self, index: usize, other: &Self) -> bool {
+    pub fn contains_at(&self, index: usize, other: &Self) -> bool {
         index + other.count() <= self.count()
             && (0..other.count())
                 .all(|line| self.data[self.place(index + line)] == other.data[other.place(line)])
@@ -249,29 +249,24 @@ impl Lines {
     }
 }
 
-/// Segments stay far below 4 GiB: a batch is bounded by the api, a merge by [`super::directory`].
+/// Segments stay far below 4 GiB: a batch is bounded by the api, a merge by the log that does it.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Turns lines into segments; keeps its memory between segments.
-pub(crate) struct Encoder(zstd::bulk::Compressor<'static>);
+pub struct Encoder(zstd::bulk::Compressor<'static>);
 
 impl Encoder {
     /// An encoder at a level of zstd.
-    pub(crate) fn new(level: i32) -> std::io::Result<Self> {
+    pub fn new(level: i32) -> std::io::Result<Self> {
         let mut compressor = zstd::bulk::Compressor::new(level)?;
         compressor.include_checksum(true)?;
         Ok(Self(compressor))
     }
 
     /// The whole file.
-    pub(crate) fn encode(
-        &mut self,
-        stream: &str,
-        first: u64,
-        lines: &Lines,
-    ) -> std::io::Result<Vec<u8>> {
+    pub fn encode(&mut self, stream: &str, first: u64, lines: &Lines) -> std::io::Result<Vec<u8>> {
         if lines.length() >= u32::MAX as usize {
             return Err(std::io::Error::other("a batch of 4 GiB or more"));
         }
@@ -293,7 +288,7 @@ impl Encoder {
 }
 
 /// Reads a whole segment file and checks everything that it says of itself.
-pub(crate) fn decode(stream: &str, first: u64, file: &[u8]) -> Result<Lines, String> {
+pub fn decode(stream: &str, first: u64, file: &[u8]) -> Result<Lines, String> {
     let mark = EndMark::read(file, file.len() as u64)?;
     mark.check_place(stream, first)?;
     let body = &file[..file.len() - MARK_LENGTH];

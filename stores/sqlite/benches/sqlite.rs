@@ -1,5 +1,5 @@
 //! How fast the SQLite stores are, each alone, on files:
-//! `cargo bench -p spice-stores --bench sqlite [graph] [documents] [registry]`.
+//! `cargo bench -p spice-store-sqlite --bench sqlite [graph] [documents] [registry]`.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss)]
 
 use serde_json::json;
@@ -20,7 +20,7 @@ use spice_core::{
     query::{Filter, Operator, Order},
     time::Timestamp,
 };
-use spice_stores::sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use tokio::time::Instant;
 use uuid::Uuid;
 

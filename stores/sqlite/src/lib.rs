@@ -1,5 +1,6 @@
 //! Stores on SQLite, one file a port. Everything in these files can be rebuilt from the log, so
 //! a commit is not synced one by one, and a file that cannot be read is set aside, not repaired.
+#![warn(missing_docs)]
 
 mod candidates;
 mod columns;

@@ -1,77 +1,52 @@
 //! Documents on SQLite pass the conformance suite, in a file and in memory.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-use common::documents::{Make, apply, by, document, plain, view};
 use spice_core::{
     guard::Guards,
     port::documents::{Documents, Search},
 };
-use spice_stores::sqlite::{Location, Mode, SqliteDocuments};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments};
+use spice_testing::{
+    conformance::{
+        documents::{apply, by, document, plain, view},
+        documents_naive,
+    },
+    values::{block_on, in_new_files},
+};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
-fn in_memory(run: impl FnOnce(Make<'_>)) {
-    run(&|| {
+fn in_memory() -> impl Fn() -> Arc<dyn Documents> {
+    || {
         let guards = Guards::default();
         let documents = SqliteDocuments::open(&Location::Memory, Mode::Inline, guards).unwrap();
         Arc::new(documents.with_indexes_from(1))
-    });
+    }
 }
 
-fn in_files(run: impl FnOnce(Make<'_>)) {
-    let directory = tempfile::tempdir().unwrap();
-    let number = std::cell::Cell::new(0);
-    run(&|| {
-        number.set(number.get() + 1);
-        let path = directory
-            .path()
-            .join(format!("documents-{}.sqlite", number.get()));
+fn in_files() -> impl Fn() -> Arc<dyn Documents> {
+    in_new_files(|path| -> Arc<dyn Documents> {
         let guards = Guards::default();
         Arc::new(SqliteDocuments::open(&Location::File(path), Mode::Threads, guards).unwrap())
-    });
+    })
 }
 
-macro_rules! conforms {
-    ($($property:ident),* $(,)?) => {
-        mod memory {
-            $(#[test]
-            fn $property() {
-                super::in_memory(|make| {
-                    super::common::block_on(super::common::documents::$property(make));
-                });
-            })*
-        }
-        mod file {
-            $(#[test]
-            fn $property() {
-                super::in_files(|make| {
-                    super::common::block_on(super::common::documents::$property(make));
-                });
-            })*
-        }
-    };
+mod memory {
+    spice_testing::documents_suite!(super::in_memory());
 }
 
-conforms!(
-    older_documents_never_win,
-    tombstones_stay,
-    generations_of_a_branch_are_apart,
-    sinks_fence_off_holes,
-    sinks_fence_off_other_generations,
-    repair_removes_and_writes_anew,
-    cursors_are_stable_under_writes,
-);
+mod file {
+    spice_testing::documents_suite!(super::in_files());
+}
 
 #[test]
 fn reads_are_what_a_naive_reader_says() {
     let directory = tempfile::tempdir().unwrap();
-    common::documents_naive::reads_are_what_a_naive_reader_says(&|number| {
+    documents_naive::reads_are_what_a_naive_reader_says(&|number| {
         let location = Location::File(directory.path().join(format!("{number}.sqlite")));
         let guards = Guards::default();
         let documents = SqliteDocuments::open(&location, Mode::Inline, guards).unwrap();
@@ -92,7 +67,7 @@ struct Counting(Arc<Logged>);
 
 impl Subscriber for Counting {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("spice_stores")
+        metadata.target().starts_with("spice_store_sqlite")
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -128,7 +103,7 @@ fn lists_by_ever_more_properties_stop_asking_for_indexes() {
             logged.warnings.swap(0, Ordering::SeqCst),
         )
     };
-    common::block_on(async {
+    block_on(async {
         let guards = Guards::default();
         let store = SqliteDocuments::open(&Location::Memory, Mode::Inline, guards).unwrap();
         let store = store.with_indexes_from(1);

@@ -1,11 +1,8 @@
 //! Files on SQLite that cannot be used are set aside, and nothing in them is read as data.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{at, json, stream};
 use spice_core::{
     error::StoreError,
     guard::Guards,
@@ -17,7 +14,8 @@ use spice_core::{
         registry::WriteModel,
     },
 };
-use spice_stores::sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_testing::values::{anchor, at, block_on, json, stream};
 
 fn open(path: &Path) -> SqliteGraph {
     let location = Location::File(path.to_owned());
@@ -167,11 +165,11 @@ fn many_can_open_an_empty_file_at_the_same_time() {
             .map(|thread| thread.join().unwrap())
             .collect()
     });
-    common::block_on(async {
+    block_on(async {
         let demo = stream("demo");
         let (zero, end) = (LogPosition(0), LogPosition(4));
         all[0]
-            .advance(&demo, zero, common::anchor(end), vec![], vec![])
+            .advance(&demo, zero, anchor(end), vec![], vec![])
             .await
             .unwrap();
         for registry in &all {

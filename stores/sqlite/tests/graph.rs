@@ -1,83 +1,48 @@
 //! The graph on SQLite passes the conformance suite, in a file and in memory.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{graph::Make, stream};
 use spice_core::{guard::Guards, port::graph::Graph};
-use spice_stores::sqlite::{Location, Mode, SqliteGraph};
+use spice_store_sqlite::{Location, Mode, SqliteGraph};
+use spice_testing::{
+    conformance::graph_naive,
+    values::{in_new_files, stream},
+};
 
-fn in_memory(run: impl FnOnce(Make<'_>)) {
-    in_memory_with_indexes_from(1, run);
-}
-
-fn in_memory_with_indexes_from(versions: usize, run: impl FnOnce(Make<'_>)) {
-    run(&|| {
+fn in_memory(indexes_from: usize) -> impl Fn() -> Arc<dyn Graph> {
+    move || {
         let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, Guards::default()).unwrap();
-        Arc::new(graph.with_indexes_from(versions))
-    });
+        Arc::new(graph.with_indexes_from(indexes_from))
+    }
 }
 
-fn in_files(run: impl FnOnce(Make<'_>)) {
-    let directory = tempfile::tempdir().unwrap();
-    let number = std::cell::Cell::new(0);
-    run(&|| {
-        number.set(number.get() + 1);
-        let path = directory
-            .path()
-            .join(format!("graph-{}.sqlite", number.get()));
+fn in_files() -> impl Fn() -> Arc<dyn Graph> {
+    in_new_files(|path| -> Arc<dyn Graph> {
         let guards = Guards::default();
         Arc::new(SqliteGraph::open(&Location::File(path), Mode::Threads, guards).unwrap())
-    });
+    })
 }
 
-macro_rules! conforms {
-    ($($property:ident),* $(,)?) => {
-        mod memory {
-            $(#[test]
-            fn $property() {
-                super::in_memory(|make| {
-                    super::common::block_on(super::common::graph::$property(make));
-                });
-            })*
-        }
-        mod file {
-            $(#[test]
-            fn $property() {
-                super::in_files(|make| {
-                    super::common::block_on(super::common::graph::$property(make));
-                });
-            })*
-        }
-    };
+mod memory {
+    spice_testing::graph_suite!(super::in_memory(1));
 }
 
-conforms!(
-    repeats_change_nothing,
-    stale_versions_are_left_out,
-    nothing_resurrects,
-    sinks_fence_off_holes,
-    sinks_fence_off_other_generations,
-    logs_and_generations_are_apart,
-    repair_removes_and_writes_anew,
-);
+mod file {
+    spice_testing::graph_suite!(super::in_files());
+}
 
 #[test]
 fn reads_are_what_a_naive_reader_says() {
     for from in [1, 1_000] {
-        in_memory_with_indexes_from(
-            from,
-            common::graph_naive::reads_are_what_a_naive_reader_says,
-        );
+        graph_naive::reads_are_what_a_naive_reader_says(&in_memory(from));
     }
 }
 
 #[test]
 fn long_histories_read_the_same() {
     for from in [1, 1_000] {
-        in_memory_with_indexes_from(from, common::graph_naive::long_histories_read_the_same);
+        graph_naive::long_histories_read_the_same(&in_memory(from));
     }
 }
 

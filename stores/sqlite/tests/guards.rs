@@ -1,13 +1,14 @@
 //! What each guard is for: without it, the property that it protects does not hold.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{block_on, documents, graph, registry, registry_work};
 use spice_core::guard::{Guard, Guards};
-use spice_stores::sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_testing::{
+    conformance::{documents, graph, registry, registry_work},
+    values::block_on,
+};
 
 macro_rules! without {
     ($($test:ident: $guard:ident, $adapter:ident, $port:ident :: $property:ident;)*) => {

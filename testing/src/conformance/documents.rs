@@ -16,7 +16,8 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::{at, json, story::instance, stream};
+use super::story::instance;
+use crate::values::{at, json, stream};
 
 /// Makes an empty store of documents.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Documents>;

@@ -20,11 +20,10 @@ use spice_core::{
 };
 
 use super::{
-    block_on,
     documents::{apply, by, document, id_of, index, plain, property_name, view},
     story::instance,
-    stream,
 };
+use crate::values::{block_on, stream};
 
 const CASES: u32 = 96;
 

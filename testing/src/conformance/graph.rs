@@ -9,7 +9,8 @@ use spice_core::{
     port::graph::{Applied, Entity, Graph, Version},
 };
 
-use super::{at, json, story::instance, stream};
+use super::story::instance;
+use crate::values::{at, json, stream};
 
 /// Makes an empty graph.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Graph>;

@@ -14,12 +14,11 @@ use spice_core::{
 };
 
 use super::{
-    block_on,
     documents::property_name,
     graph::Make,
     story::{Step, Story, instance, steps},
-    stream,
 };
+use crate::values::{block_on, stream};
 
 const CASES: u32 = 64;
 

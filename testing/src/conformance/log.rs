@@ -1,75 +1,24 @@
-//! What every adapter of the `Log` port must do. One suite, run against each of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod log_support;
+//! Conformance of [`Log`].
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use log_support::{batch, batch_of, expected, fill, read_all, stream, time_of};
 use spice_core::{
     error::StoreError,
     id::LogPosition,
     port::log::{Append, Batch, Log},
     time::Timestamp,
 };
-use spice_stores::log::{DirectoryLog, MemoryLog};
 
-/// Makes an empty log, and opens it again as after a restart.
-trait Factory {
-    type Log: Log + Clone + 'static;
-    fn open(&self) -> Self::Log;
-}
+use crate::{
+    envelopes::{batch, batch_of, expected, fill, read_all, time_of},
+    values::stream,
+};
 
-struct InMemory(MemoryLog);
+/// Opens one log: empty at first, later as after a restart.
+pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Log>;
 
-impl Factory for InMemory {
-    type Log = MemoryLog;
-    fn open(&self) -> MemoryLog {
-        self.0.clone()
-    }
-}
-
-struct InDirectory(tempfile::TempDir);
-
-impl Factory for InDirectory {
-    type Log = DirectoryLog;
-    fn open(&self) -> DirectoryLog {
-        DirectoryLog::open(self.0.path()).unwrap()
-    }
-}
-
-macro_rules! conformance {
-    ($($property:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $property() {
-                super::$property(super::InMemory(super::MemoryLog::new())).await;
-            })*
-        }
-        mod directory {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $property() {
-                super::$property(super::InDirectory(tempfile::tempdir().unwrap())).await;
-            })*
-        }
-    };
-}
-
-conformance!(
-    of_racing_appends_one_wins_each_position,
-    a_gap_is_refused_and_a_taken_position_is_occupied,
-    what_is_no_batch_is_refused,
-    reads_keep_to_their_limits,
-    logs_are_listed_in_order_once_written,
-    a_time_is_found,
-    waiting_ends_when_something_comes,
-    the_checkpoint_never_goes_back,
-    everything_survives_opening_again,
-    generations_and_databases_are_apart,
-);
-
-async fn of_racing_appends_one_wins_each_position(factory: impl Factory) {
-    let log = factory.open();
+pub async fn of_racing_appends_one_wins_each_position(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
     let mut writers = Vec::new();
     for writer in 0..8 {
@@ -105,11 +54,11 @@ async fn of_racing_appends_one_wins_each_position(factory: impl Factory) {
     }
     let lines: Vec<_> = won.into_iter().flat_map(|batch| batch.lines).collect();
     assert_eq!(log.end(&demo).await.unwrap(), end);
-    assert_eq!(read_all(&log, &demo, 7).await, lines);
+    assert_eq!(read_all(&*log, &demo, 7).await, lines);
 }
 
-async fn a_gap_is_refused_and_a_taken_position_is_occupied(factory: impl Factory) {
-    let log = factory.open();
+pub async fn a_gap_is_refused_and_a_taken_position_is_occupied(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
     assert_eq!(log.end(&demo).await.unwrap(), LogPosition::ZERO);
     assert!(matches!(
@@ -117,7 +66,7 @@ async fn a_gap_is_refused_and_a_taken_position_is_occupied(factory: impl Factory
         Err(StoreError::Rejected { .. })
     ));
     assert_eq!(log.streams().await.unwrap(), vec![], "nothing was written");
-    fill(&log, &demo, &[3]).await;
+    fill(&*log, &demo, &[3]).await;
     for taken in 0..3 {
         let answer = log.append(&demo, batch_of(&demo, taken, 2, "late")).await;
         assert_eq!(answer.unwrap(), Append::Occupied);
@@ -126,11 +75,11 @@ async fn a_gap_is_refused_and_a_taken_position_is_occupied(factory: impl Factory
         log.append(&demo, batch(&demo, 4, 1)).await,
         Err(StoreError::Rejected { .. })
     ));
-    assert_eq!(read_all(&log, &demo, 10).await, expected(&demo, 3));
+    assert_eq!(read_all(&*log, &demo, 10).await, expected(&demo, 3));
 }
 
-async fn what_is_no_batch_is_refused(factory: impl Factory) {
-    let log = factory.open();
+pub async fn what_is_no_batch_is_refused(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
     for lines in [vec![], vec!["".into()], vec!["{}".into(), "a\nb".into()]] {
         let first = LogPosition::ZERO;
@@ -140,11 +89,11 @@ async fn what_is_no_batch_is_refused(factory: impl Factory) {
     assert_eq!(log.end(&demo).await.unwrap(), LogPosition::ZERO);
 }
 
-async fn reads_keep_to_their_limits(factory: impl Factory) {
-    let log = factory.open();
+pub async fn reads_keep_to_their_limits(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
     assert_eq!(log.read(&demo, LogPosition(0), 5).await.unwrap(), vec![]);
-    fill(&log, &demo, &[1, 4, 2, 3]).await;
+    fill(&*log, &demo, &[1, 4, 2, 3]).await;
     let all = expected(&demo, 10);
     for from in 0..12 {
         for limit in [0, 1, 2, 5, 100] {
@@ -160,46 +109,46 @@ async fn reads_keep_to_their_limits(factory: impl Factory) {
     assert_eq!(log.read(&demo, LogPosition::MAX, 1).await.unwrap(), vec![]);
 }
 
-async fn logs_are_listed_in_order_once_written(factory: impl Factory) {
-    let log = factory.open();
+pub async fn logs_are_listed_in_order_once_written(make: Make<'_>) {
+    let log = make();
     let names = ["zoo", "demo", "demo.g2", "demo.g10", "demo-two", "demo.g3"];
     for name in names {
         assert_eq!(log.end(&stream(name)).await.unwrap(), LogPosition::ZERO);
-        fill(&log, &stream(name), &[1]).await;
+        fill(&*log, &stream(name), &[1]).await;
     }
     let sorted: BTreeSet<_> = names.into_iter().map(stream).collect();
     let sorted: Vec<_> = sorted.into_iter().collect();
     assert_eq!(log.streams().await.unwrap(), sorted);
     drop(log);
-    assert_eq!(factory.open().streams().await.unwrap(), sorted);
+    assert_eq!(make().streams().await.unwrap(), sorted);
 }
 
-async fn a_time_is_found(factory: impl Factory) {
-    let log = factory.open();
+pub async fn a_time_is_found(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
-    let after = async |log: &_, time| Log::position_after(log, &demo, time).await.unwrap().0;
-    assert_eq!(after(&log, time_of(0)).await, 0, "no such log");
-    fill(&log, &demo, &[1, 1, 3, 1, 5, 1]).await;
-    assert_eq!(after(&log, Timestamp::from_micros(0)).await, 0);
-    assert_eq!(after(&log, Timestamp::from_micros(999_999)).await, 0);
+    let after = async |log: &dyn Log, time| log.position_after(&demo, time).await.unwrap().0;
+    assert_eq!(after(&*log, time_of(0)).await, 0, "no such log");
+    fill(&*log, &demo, &[1, 1, 3, 1, 5, 1]).await;
+    assert_eq!(after(&*log, Timestamp::from_micros(0)).await, 0);
+    assert_eq!(after(&*log, Timestamp::from_micros(999_999)).await, 0);
     for position in 0..12 {
         let time = time_of(position);
         let next = Timestamp::from_micros(time.as_micros() + 9);
         let later = position / 2 * 2 + 2;
         assert_eq!(
-            after(&log, time).await,
+            after(&*log, time).await,
             later,
             "of equal times, after the last"
         );
-        assert_eq!(after(&log, next).await, later, "between two");
+        assert_eq!(after(&*log, next).await, later, "between two");
         let before = Timestamp::from_micros(time.as_micros() - 1);
-        assert_eq!(after(&log, before).await, later - 2);
+        assert_eq!(after(&*log, before).await, later - 2);
     }
-    assert_eq!(after(&log, Timestamp::from_micros(i64::MAX)).await, 12);
+    assert_eq!(after(&*log, Timestamp::from_micros(i64::MAX)).await, 12);
 }
 
-async fn waiting_ends_when_something_comes(factory: impl Factory) {
-    let log = factory.open();
+pub async fn waiting_ends_when_something_comes(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
     let limit = Duration::from_secs(20);
     let soon = Duration::from_millis(20);
@@ -224,7 +173,7 @@ async fn waiting_ends_when_something_comes(factory: impl Factory) {
         let log = log.clone();
         tokio::spawn(async move { log.wait_streams(0).await })
     };
-    fill(&log, &demo, &[2, 1]).await;
+    fill(&*log, &demo, &[2, 1]).await;
     for waiter in waiters {
         tokio::time::timeout(limit, waiter).await.unwrap().unwrap();
     }
@@ -242,43 +191,40 @@ async fn waiting_ends_when_something_comes(factory: impl Factory) {
     );
 }
 
-async fn the_checkpoint_never_goes_back(factory: impl Factory) {
-    let log = factory.open();
+pub async fn the_checkpoint_never_goes_back(make: Make<'_>) {
+    let log = make();
     let demo = stream("demo");
-    let checkpoint = async |log: &_| Log::checkpoint(log, &demo).await.unwrap().0;
-    assert_eq!(checkpoint(&log).await, 0);
-    fill(&log, &demo, &[5]).await;
+    let checkpoint = async |log: &dyn Log| log.checkpoint(&demo).await.unwrap().0;
+    assert_eq!(checkpoint(&*log).await, 0);
+    fill(&*log, &demo, &[5]).await;
     for (set, found) in [(2, 2), (1, 2), (5, 5), (0, 5)] {
         log.set_checkpoint(&demo, LogPosition(set)).await.unwrap();
-        assert_eq!(checkpoint(&log).await, found);
+        assert_eq!(checkpoint(&*log).await, found);
     }
     assert!(matches!(
         log.set_checkpoint(&demo, LogPosition(6)).await,
         Err(StoreError::Rejected { .. })
     ));
     drop(log);
-    assert_eq!(checkpoint(&factory.open()).await, 5);
+    assert_eq!(checkpoint(&*make()).await, 5);
 }
 
-async fn everything_survives_opening_again(factory: impl Factory) {
+pub async fn everything_survives_opening_again(make: Make<'_>) {
     let demo = stream("demo");
     let mut count = 0;
     for round in 1..5 {
-        let log = factory.open();
+        let log = make();
         assert_eq!(log.end(&demo).await.unwrap(), LogPosition(count));
-        fill(&log, &demo, &[round, 1, 2 * round]).await;
+        fill(&*log, &demo, &[round, 1, 2 * round]).await;
         count += 3 * round + 1;
-        assert_eq!(read_all(&log, &demo, 4).await, expected(&demo, count));
+        assert_eq!(read_all(&*log, &demo, 4).await, expected(&demo, count));
         drop(log);
-        assert_eq!(
-            read_all(&factory.open(), &demo, 100).await,
-            expected(&demo, count)
-        );
+        assert_eq!(read_all(&*make(), &demo, 100).await, expected(&demo, count));
     }
 }
 
-async fn generations_and_databases_are_apart(factory: impl Factory) {
-    let log = Arc::new(factory.open());
+pub async fn generations_and_databases_are_apart(make: Make<'_>) {
+    let log = make();
     let names = ["demo", "demo.g2", "demo2"];
     for (name, size) in names.into_iter().zip(1..) {
         fill(&*log, &stream(name), &[size, size]).await;

@@ -15,11 +15,8 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::{
-    anchor, block_on, json,
-    story::{Story, instance, steps},
-    stream,
-};
+use super::story::{Story, instance, steps};
+use crate::values::{anchor, block_on, json, stream};
 
 /// Both ports on one value.
 pub trait Registry: Anchors + WriteModel + WorkerRegistry {}

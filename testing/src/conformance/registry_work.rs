@@ -9,7 +9,8 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::{at, registry::Make, stream};
+use super::registry::Make;
+use crate::values::{at, stream};
 
 fn work(sink: &str) -> WorkKey {
     WorkKey {

@@ -13,7 +13,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::{at, json, stream};
+use crate::values::{at, json, stream};
 
 /// One step; numbers are taken modulo what there is.
 #[derive(Debug, Clone)]

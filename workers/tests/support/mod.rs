@@ -33,11 +33,9 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::{
-    bus::LocalBus,
-    log::MemoryLog,
-    sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry},
-};
+use spice_store_local::LocalBus;
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_testing::MemoryLog;
 use spice_workers::{
     engine::{End, Engine, EngineConfig, EnginePorts, Handler},
     graph_worker::GraphWorker,

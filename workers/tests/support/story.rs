@@ -24,7 +24,7 @@ use spice_core::{
     port::{graph::Entity, log::Batch},
     time::Timestamp,
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 use uuid::Uuid;
 
 pub struct Story {

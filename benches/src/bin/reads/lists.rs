@@ -22,7 +22,7 @@ use spice_core::{
     },
     query::{Filter, Operator, Order},
 };
-use spice_stores::sqlite::{Location, Mode, SqliteDocuments};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::{BATCH, Options, PAGE, data, event, moment, product, stream};

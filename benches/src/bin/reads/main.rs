@@ -16,7 +16,7 @@ use spice_core::{
     json::Json,
     time::Timestamp,
 };
-use spice_stores::sqlite::Location;
+use spice_store_sqlite::Location;
 use uuid::Uuid;
 
 #[derive(Parser)]

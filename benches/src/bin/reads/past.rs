@@ -9,7 +9,7 @@ use spice_core::{
     lineage::{Lineage, View},
     port::graph::{Entity, Graph, Version},
 };
-use spice_stores::sqlite::{Location, Mode, SqliteGraph};
+use spice_store_sqlite::{Location, Mode, SqliteGraph};
 use tokio::time::Instant;
 
 use super::{BATCH, Options, PAGE, data, event, moment, product, stream};

@@ -9,7 +9,7 @@ use spice_core::{
         log::Record,
     },
 };
-use spice_stores::bus::local::LocalBus;
+use spice_store_local::LocalBus;
 
 use crate::sim::{faults::Port, gate::Gate, signal::at_once, swap::Swap};
 

@@ -17,7 +17,7 @@ use spice_core::{
         graph::{Entity, Sink},
     },
 };
-use spice_stores::sqlite::SqliteDocuments;
+use spice_store_sqlite::SqliteDocuments;
 
 use crate::sim::{faults::Port, gate::Gate, swap::Swap};
 

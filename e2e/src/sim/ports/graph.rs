@@ -11,7 +11,7 @@ use spice_core::{
     },
     query::Filter,
 };
-use spice_stores::sqlite::SqliteGraph;
+use spice_store_sqlite::SqliteGraph;
 
 use crate::sim::{faults::Port, gate::Gate, swap::Swap};
 

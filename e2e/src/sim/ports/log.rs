@@ -9,7 +9,7 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::log::MemoryLog;
+use spice_testing::MemoryLog;
 
 use crate::sim::{
     faults::{Fate, Port},

@@ -15,7 +15,7 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_stores::sqlite::SqliteRegistry;
+use spice_store_sqlite::SqliteRegistry;
 
 use crate::sim::{faults::Port, gate::Gate, swap::Swap};
 

@@ -1,6 +1,5 @@
 //! Tests of what only the inside can show: what the ring holds.
 
-use bytes::Bytes;
 use spice_core::{
     id::{LogPosition, StreamId},
     port::{bus::Bus, log::Record},
@@ -11,7 +10,7 @@ use super::{LocalBus, locked};
 fn records(positions: std::ops::Range<u64>) -> Vec<Record> {
     let record = |position| Record {
         position: LogPosition(position),
-        line: Bytes::from_static(b"line"),
+        line: "line".into(),
     };
     positions.map(record).collect()
 }

@@ -18,7 +18,7 @@ use super::{
     sorted::{self, Keeper},
     words,
 };
-use crate::sqlite::{
+use crate::{
     columns::{bound, to_column},
     failure::Attempt,
     scopes::{Part, ScopeBook, drop_stream, find_stream, scopes_of},

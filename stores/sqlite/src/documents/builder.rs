@@ -10,7 +10,7 @@ use spice_core::port::StoreResult;
 use tokio::time::Instant;
 
 use super::sorted::{Built, Wanted, build_step};
-use crate::sqlite::database::{Database, Mode};
+use crate::database::{Database, Mode};
 
 /// From how many documents on a class is worth an index.
 const INDEX_FROM: u64 = 1_000;

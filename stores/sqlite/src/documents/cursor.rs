@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use spice_core::{json::Json, port::documents::UNKNOWN_CURSOR};
 
-use crate::sqlite::failure::{Attempt, Failure};
+use crate::failure::{Attempt, Failure};
 
 /// The last hit of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

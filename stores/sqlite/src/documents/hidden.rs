@@ -4,7 +4,7 @@
 use rusqlite::{Connection, params};
 
 use super::row_set::RowSet;
-use crate::sqlite::{columns::from_column, failure::Attempt, layers::Layer};
+use crate::{columns::from_column, failure::Attempt, layers::Layer};
 
 /// What is newer than a layer's position: as many steps as there is, however much is older.
 const NEWER: &str = "SELECT row, live FROM documents WHERE scope = ?1 AND position > ?2";
@@ -75,7 +75,7 @@ mod tests {
     use rusqlite::{Connection, StatementStatus};
 
     use super::{COVERED, COVERED_BY_MANY, Hidden, NEWER};
-    use crate::sqlite::{documents::rows, layers::Layer, scopes};
+    use crate::{documents::rows, layers::Layer, scopes};
 
     /// A parent (1) with a document at each of its positions, and a branch (2) of it, made when
     /// two were to come, that changed one document.

@@ -10,7 +10,7 @@ use super::{
     sorted::{Index, Wanted, find_index},
     words,
 };
-use crate::sqlite::{
+use crate::{
     columns::{from_column, optional_text},
     failure::{Attempt, Failure},
     layers::Layer,

@@ -9,7 +9,7 @@ use spice_core::{
 };
 
 use super::cursor::Cursor;
-use crate::sqlite::{
+use crate::{
     failure::{Attempt, Failure},
     layers::Layer,
     properties::member,

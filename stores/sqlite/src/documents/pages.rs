@@ -13,7 +13,7 @@ use super::{
     order::{Hit, Place, Sorting, keep_first},
     row_set::RowSet,
 };
-use crate::sqlite::{
+use crate::{
     columns::{optional_text, text},
     failure::{Attempt, Failure},
     layers::Layer,

@@ -18,7 +18,7 @@ use super::{
     hidden::Hidden,
     rows::{branch_key, document, document_columns},
 };
-use crate::sqlite::{
+use crate::{
     columns::{bound, name},
     failure::Attempt,
     layers::{Keys, Layer, walk},
@@ -138,7 +138,7 @@ pub(super) fn counts(
         let branch = branch_key(guards, &level.name, bound(level.generation.0));
         let mut rows = of_branch.query([stream.id, branch])?;
         while let Some(row) = rows.next()? {
-            classes.insert(name(crate::sqlite::columns::text(row, 0)?)?);
+            classes.insert(name(crate::columns::text(row, 0)?)?);
         }
     }
     let mut counts = Vec::new();

@@ -8,7 +8,7 @@ use spice_core::{
     port::{documents::Document, graph::Entity},
 };
 
-use crate::sqlite::{
+use crate::{
     columns::{event_id, optional_json, position, sequence, timestamp},
     failure::Attempt,
 };

@@ -19,7 +19,7 @@ use super::{
     rows::{document, document_columns},
     sorted::Wanted,
 };
-use crate::sqlite::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
+use crate::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
 
 /// A search, made ready.
 struct Query<'a> {

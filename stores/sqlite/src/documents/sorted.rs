@@ -16,7 +16,7 @@ pub(super) use self::{
     build::{Built, build_step},
     keeper::Keeper,
 };
-use crate::sqlite::failure::{Attempt, Failure};
+use crate::failure::{Attempt, Failure};
 
 /// The tables of indexes, and of the values in them. `built` is the last id that an index being
 /// made has reached.

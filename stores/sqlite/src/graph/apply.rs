@@ -12,7 +12,7 @@ use spice_core::{
 };
 
 use super::rows::write_links;
-use crate::sqlite::{
+use crate::{
     columns::{bound, to_column},
     failure::Attempt,
     index::{self, ValueWriter},

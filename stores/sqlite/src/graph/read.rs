@@ -15,7 +15,7 @@ use spice_core::{
 };
 
 use super::rows::{version, version_columns};
-use crate::sqlite::{
+use crate::{
     candidates,
     columns::{bound, from_column, optional_text, position, text},
     failure::Attempt,

@@ -15,7 +15,7 @@ use super::{
     apply::find_link,
     read::{PointReader, layers_of},
 };
-use crate::sqlite::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
+use crate::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
 
 /// What is asked.
 pub(super) struct Question {

@@ -7,7 +7,7 @@ use spice_core::{
     port::graph::{Entity, Version},
 };
 
-use crate::sqlite::{
+use crate::{
     columns::{event_id, name, optional_json, optional_text, sequence, timestamp},
     failure::{Attempt, Failure},
 };

@@ -6,7 +6,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
 };
 
-use crate::sqlite::{
+use crate::{
     columns::{from_column, name, to_column},
     failure::Attempt,
 };

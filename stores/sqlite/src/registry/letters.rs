@@ -6,7 +6,7 @@ use spice_core::{
     port::registry::DeadLetter,
 };
 
-use crate::sqlite::{
+use crate::{
     columns::{event_id, name, position, text, timestamp, to_column},
     failure::Attempt,
 };

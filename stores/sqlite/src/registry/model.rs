@@ -20,7 +20,7 @@ use spice_core::{
 };
 
 use super::anchors;
-use crate::sqlite::{
+use crate::{
     columns::{bound, from_column, name, text, to_column, uuid},
     failure::{Attempt, Failure},
     layers::{KeyRange, Keys, Layer, walk},

@@ -10,7 +10,7 @@ use spice_core::{
 };
 
 use super::work::furthest;
-use crate::sqlite::{
+use crate::{
     columns::{timestamp, to_column},
     failure::{Attempt, Failure},
 };

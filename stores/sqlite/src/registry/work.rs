@@ -9,7 +9,7 @@ use spice_core::{
 };
 
 use super::{letters, processed};
-use crate::sqlite::{
+use crate::{
     columns::{from_column, to_column},
     failure::{Attempt, Failure},
 };

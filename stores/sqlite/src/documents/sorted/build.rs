@@ -3,14 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Entry, INSERT, Slot, Wanted, comparison, left};
-use crate::sqlite::{columns::text, failure::Attempt, properties::member};
+use crate::{columns::text, failure::Attempt, properties::member};
 
 /// Documents that one step of making an index reads; writes of others come in between.
 pub(super) const STEP: i64 = 10_000;
 
 /// What a step of making an index came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sqlite::documents) enum Built {
+pub(in crate::documents) enum Built {
     /// There is more to do.
     Partly,
     /// The index is complete; so many more can be made in the scope.
@@ -20,10 +20,7 @@ pub(in crate::sqlite::documents) enum Built {
 }
 
 /// Makes a step of an index over what a scope holds.
-pub(in crate::sqlite::documents) fn build_step(
-    connection: &Connection,
-    wanted: &Wanted,
-) -> Attempt<Built> {
+pub(in crate::documents) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<Built> {
     build_step_of(connection, wanted, STEP)
 }
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::{Entry, INSERT, Slot, comparison};
-use crate::sqlite::{failure::Attempt, properties::member};
+use crate::{failure::Attempt, properties::member};
 
 /// Keeps the entries of documents right while these are written. What a batch changes is kept
 /// until its end and then written in the order of the index: each of its pages once.
-pub(in crate::sqlite::documents) struct Keeper<'connection> {
+pub(in crate::documents) struct Keeper<'connection> {
     connection: &'connection Connection,
     data: CachedStatement<'connection>,
     slots: HashMap<i64, Vec<Slot>>,
@@ -18,7 +18,7 @@ pub(in crate::sqlite::documents) struct Keeper<'connection> {
 }
 
 impl<'connection> Keeper<'connection> {
-    pub(in crate::sqlite::documents) fn new(connection: &'connection Connection) -> Attempt<Self> {
+    pub(in crate::documents) fn new(connection: &'connection Connection) -> Attempt<Self> {
         Ok(Self {
             connection,
             data: connection.prepare_cached("SELECT data FROM documents WHERE row = ?1")?,
@@ -28,11 +28,7 @@ impl<'connection> Keeper<'connection> {
     }
 
     /// What a live document holds, where indexes need to know it before it is replaced.
-    pub(in crate::sqlite::documents) fn before(
-        &mut self,
-        scope: i64,
-        row: i64,
-    ) -> Attempt<Option<String>> {
+    pub(in crate::documents) fn before(&mut self, scope: i64, row: i64) -> Attempt<Option<String>> {
         self.learn(scope)?;
         if self.slots[&scope].is_empty() {
             return Ok(None);
@@ -41,7 +37,7 @@ impl<'connection> Keeper<'connection> {
     }
 
     /// Replaces the entries of a document by those of its new state.
-    pub(in crate::sqlite::documents) fn replace(
+    pub(in crate::documents) fn replace(
         &mut self,
         (scope, id, row): (i64, &str, i64),
         before: Option<&str>,
@@ -65,7 +61,7 @@ impl<'connection> Keeper<'connection> {
     }
 
     /// Writes what the batch changes.
-    pub(in crate::sqlite::documents) fn save(&mut self) -> Attempt<()> {
+    pub(in crate::documents) fn save(&mut self) -> Attempt<()> {
         let mut insert = self.connection.prepare_cached(INSERT)?;
         let mut delete = self.connection.prepare_cached(
             "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3",

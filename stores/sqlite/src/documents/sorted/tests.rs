@@ -9,15 +9,11 @@ use super::{
     build::{Built, STEP, build_step_of},
     find_index,
 };
-use crate::sqlite::scopes;
+use crate::scopes;
 
 fn open() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    for tables in [
-        scopes::TABLES,
-        crate::sqlite::documents::rows::TABLES,
-        TABLES,
-    ] {
+    for tables in [scopes::TABLES, crate::documents::rows::TABLES, TABLES] {
         connection.execute_batch(tables).unwrap();
     }
     connection
