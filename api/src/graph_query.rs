@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use self::{
     assemble::Assembly,
     page::Page,
-    paths::{DEPTH, SchemaPath, reachable, schema_paths},
+    paths::{DEPTH, SchemaHop, SchemaPath, SchemaPaths, reachable, schema_paths},
     plan::plan,
     references::member,
     request::{GraphRequest, SimpleRequest},

@@ -20,6 +20,7 @@ pub mod naming;
 pub mod ontology;
 pub mod port;
 pub mod query;
+mod schema;
 pub mod time;
 pub mod unicode;
 pub mod value;

@@ -4,6 +4,7 @@
 mod content;
 mod three_way;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 pub(crate) use self::content::{Content, Fields, is_same, is_same_content};
@@ -12,7 +13,7 @@ pub use self::three_way::{Merged, merge_classes, merge_instances};
 use crate::{id::AggregateId, json::Json};
 
 /// What became of an aggregate between two states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// It is there only after.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     error::Refusal,
@@ -18,19 +19,31 @@ const WAYS: usize = 100;
 /// How many steps the search takes at most.
 const STEPS: usize = 100_000;
 
-/// One way.
-#[derive(Debug, Clone, Serialize)]
+/// One way, as hops that a query can take.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SchemaPath {
     pub(crate) length: usize,
     pub(crate) hops: Vec<SchemaHop>,
 }
 
 /// One hop of a way, as `hops` of a query takes it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SchemaHop {
     pub(crate) predicate: String,
     pub(crate) target_class: ClassName,
     pub(crate) direction: Direction,
+}
+
+/// The ways from one class to another, as an answer.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct SchemaPaths<'a> {
+    pub(crate) source_class: &'a str,
+    pub(crate) target_class: &'a str,
+    pub(crate) max_depth: u64,
+    pub(crate) count: usize,
+    pub(crate) paths: Vec<SchemaPath>,
+    /// Whether there are more.
+    pub(crate) more: bool,
 }
 
 /// The ways from one class to another that meet no class twice, the short ones first, and whether

@@ -6,13 +6,10 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use spice_core::{id::CommandId, json::Json, time::Timestamp};
 
-use crate::http::{
-    failure::Failure,
-    shapes::{Identifier, Moment, Values, service::StatusChange},
-};
+use crate::http::failure::Failure;
 
 /// What a handler answers.
 pub(crate) type Answer = Result<Response, Failure>;
@@ -30,26 +27,40 @@ pub(crate) struct ApiResponse<'a, T> {
 /// `CommandResult` of contract §2; `history` is ours.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct CommandResult<'a> {
-    #[schemars(with = "Identifier")]
     pub(crate) command_id: CommandId,
     #[schemars(extend("enum" = [
         "PENDING", "PROCESSING", "RETRYING", "COMPLETED", "FAILED", "CANCELLED"
     ]))]
     pub(crate) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Values>")]
+    #[schemars(with = "Option<Map<String, Value>>")]
     pub(crate) result: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Moment>")]
     pub(crate) completed_at: Option<Timestamp>,
     pub(crate) retry_count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parked: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<StatusChange>>")]
-    pub(crate) history: Option<Value>,
+    pub(crate) history: Option<Vec<StatusStep<'a>>>,
+}
+
+/// A status that a command has had.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StatusStep<'a> {
+    pub(crate) status: &'static str,
+    /// Unknown when no record of it is left.
+    pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) message: &'a str,
+}
+
+/// The `status` of an answer that is no `ApiResponse`.
+#[derive(Serialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum Success {
+    Success,
 }
 
 /// Any value as a JSON response.

@@ -1,5 +1,6 @@
 //! Bodies: parsing, naming the field that is wrong, and the bodies of contract §3.
 
+pub(crate) mod class;
 mod complaint;
 
 use std::{fmt, marker::PhantomData};
@@ -9,6 +10,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::{Map, Value};
 use spice_core::{
     command::RawData, error::ErrorCode, id::LogPosition, json::Json, name::InstanceId,
 };
@@ -19,7 +21,6 @@ use crate::http::{
     failure::Failure,
     instances::ROWS,
     parameters::{BRANCH_PATTERN, DATABASE_PATTERN},
-    shapes::{Anything, Values},
 };
 
 /// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
@@ -97,7 +98,7 @@ fn explain<T: DeserializeOwned>(
 
 /// Values of an instance; a key that comes twice is refused, for one value would be lost.
 #[derive(Debug, JsonSchema)]
-pub(crate) struct Data(#[schemars(with = "Values")] pub(crate) RawData);
+pub(crate) struct Data(#[schemars(with = "Map<String, Value>")] pub(crate) RawData);
 
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -131,7 +132,6 @@ impl<'de> Deserialize<'de> for Data {
 pub(crate) struct InstanceBody {
     pub(crate) data: Data,
     #[serde(default)]
-    #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,
 }
 
@@ -143,13 +143,11 @@ pub(crate) struct BulkBody {
     pub(crate) instances: Vec<Data>,
     /// The id of each row, in their order; derived from the data when left out.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
     pub(crate) ids: Vec<InstanceId>,
     /// The rows are whole: no default of the class is applied.
     #[serde(default)]
     pub(crate) without_defaults: bool,
     #[serde(default)]
-    #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,
 }
 
@@ -162,7 +160,6 @@ pub(crate) struct DatabaseBody {
     #[serde(default)]
     pub(crate) description: Option<String>,
     #[serde(default)]
-    #[schemars(with = "Option<Anything>")]
     pub(crate) options: Option<Json>,
 }
 
@@ -180,7 +177,6 @@ pub(crate) struct BranchBody {
     #[schemars(regex(pattern = BRANCH_PATTERN), length(min = 1, max = 100))]
     pub(crate) from_branch: Option<String>,
     #[serde(default)]
-    #[schemars(with = "Option<u64>")]
     pub(crate) from_position: Option<LogPosition>,
 }
 
@@ -192,7 +188,6 @@ pub(crate) struct TransactionBody {
     #[schemars(length(min = 1, max = ROWS))]
     pub(crate) commands: Vec<TransactionCommand>,
     #[serde(default)]
-    #[schemars(with = "Option<Anything>")]
     pub(crate) metadata: Option<Json>,
 }
 

@@ -9,19 +9,22 @@ pub(crate) mod render;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use spice_core::{
     command::Action,
     decide::Receipt,
     envelope::EventType,
     error::StoreError,
+    id::{BranchGeneration, CommandId, LogPosition, Sequence},
     model::{BranchState, UnreadableEnvelope, fold},
     name::{BranchName, DatabaseName},
+    time::Timestamp,
 };
 
 use crate::http::{
     Surface,
-    answer::{self, Answer},
+    answer::{self, Answer, Success},
     bodies::BranchBody,
     call::Call,
     failure::Failure,
@@ -30,6 +33,60 @@ use crate::http::{
     submit::Submitted,
     wait::Needs,
 };
+
+/// `{count, branches}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BranchList<'a> {
+    count: usize,
+    branches: Vec<Branch<'a>>,
+}
+
+/// A branch.
+#[derive(Serialize, JsonSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the contract")]
+pub(crate) struct Branch<'a> {
+    name: &'a BranchName,
+    /// Whether it is `main`.
+    current: bool,
+    from_branch: Option<&'a BranchName>,
+    /// The last position of its parent that it shows.
+    from_position: Option<LogPosition>,
+    generation: BranchGeneration,
+    sequence: Sequence,
+    created_at: Timestamp,
+    /// Whether deleting it needs `force`.
+    protected: bool,
+    database: &'a DatabaseName,
+}
+
+/// `{status, name, data}`
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Named{T}")]
+pub(crate) struct Named<'a, T> {
+    status: Success,
+    name: &'a BranchName,
+    data: T,
+}
+
+/// The command that changed a branch.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum BranchChange<'a> {
+    /// It created this branch.
+    Created {
+        #[serde(flatten)]
+        branch: Branch<'a>,
+        command_id: CommandId,
+        position: LogPosition,
+    },
+    /// It deleted the branch of this name.
+    Deleted {
+        name: &'a BranchName,
+        command_id: CommandId,
+        sequence: Option<Sequence>,
+        position: LogPosition,
+    },
+}
 
 pub(crate) async fn list(call: Call) -> Answer {
     let database = call.database()?;
@@ -41,14 +98,14 @@ pub(crate) async fn list(call: Call) -> Answer {
             Arc::new(api.branches_at(&standing.snapshot, position).await?)
         }
     };
-    let branches: Vec<Value> = branches
-        .values()
-        .map(|branch| describe(&database, branch))
-        .collect();
-    answer::json(
-        StatusCode::OK,
-        &json!({"count": branches.len(), "branches": branches}),
-    )
+    let branches = branches.values();
+    let list = BranchList {
+        count: branches.len(),
+        branches: branches
+            .map(|branch| Branch::of(&database, branch))
+            .collect(),
+    };
+    answer::json(StatusCode::OK, &list)
 }
 
 pub(crate) async fn create(mut call: Call) -> Answer {
@@ -117,25 +174,36 @@ async fn show(call: &Call, branch: BranchName) -> Answer {
         Failure::not_found(format!("there was no branch {branch} at that position"))
             .with("branch", branch.as_str())
     })?;
-    named(&branch, &describe(&database, &found))
+    named(&branch, Branch::of(&database, &found))
 }
 
-/// The answer to a branch that was made or deleted: at once, for it holds from its decision on.
-/// From the log alone, so that a retry gets the first answer whatever came after it.
+/// Answers the creation or deletion of a branch: at once, for it holds from its decision on. It
+/// reads the log only, so that a retry gets the first answer whatever came after it.
 async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Answer {
     let receipt = &submitted.receipt;
-    let mut data = match made(call, receipt).await? {
-        Some(state) => describe(&receipt.stream.database, &state),
-        None => json!({"name": branch}),
+    let (command_id, position) = (receipt.command_id, receipt.last);
+    let created = created(call, receipt).await?;
+    let data = match &created {
+        Some(state) => BranchChange::Created {
+            branch: Branch {
+                sequence: receipt.sequence.unwrap_or(state.sequence),
+                ..Branch::of(&receipt.stream.database, state)
+            },
+            command_id,
+            position,
+        },
+        None => BranchChange::Deleted {
+            name: branch,
+            command_id,
+            sequence: receipt.sequence,
+            position,
+        },
     };
-    data["command_id"] = receipt.command_id.to_string().into();
-    data["sequence"] = receipt.sequence.map(|sequence| sequence.0).into();
-    data["position"] = receipt.last.0.into();
-    Ok(submitted.finish(named(branch, &data)?))
+    Ok(submitted.finish(named(branch, data)?))
 }
 
-/// The branch that a command made.
-async fn made(call: &Call, receipt: &Receipt) -> Result<Option<BranchState>, Failure> {
+/// The branch that a command created.
+async fn created(call: &Call, receipt: &Receipt) -> Result<Option<BranchState>, Failure> {
     let (first, last) = (receipt.position, receipt.last);
     let limit = usize::try_from(last.0.saturating_sub(first.0) + 1).unwrap_or(usize::MAX);
     let log = &call.api.engine.log;
@@ -163,23 +231,28 @@ fn damaged(error: &UnreadableEnvelope) -> StoreError {
     }
 }
 
-fn named(branch: &BranchName, data: &Value) -> Answer {
-    answer::json(
-        StatusCode::OK,
-        &json!({"status": "success", "name": branch, "data": data}),
-    )
+fn named<T: Serialize>(name: &BranchName, data: T) -> Answer {
+    let named = Named {
+        status: Success::Success,
+        name,
+        data,
+    };
+    answer::json(StatusCode::OK, &named)
 }
 
-fn describe(database: &DatabaseName, branch: &BranchState) -> Value {
-    json!({
-        "name": branch.name,
-        "current": branch.name.is_main(),
-        "from_branch": branch.from.as_ref().map(|from| &from.name),
-        "from_position": branch.from.as_ref().map(|_| branch.from_position),
-        "generation": branch.generation,
-        "sequence": branch.sequence,
-        "created_at": branch.created_at,
-        "protected": branch.name.is_protected(),
-        "database": database,
-    })
+impl<'a> Branch<'a> {
+    fn of(database: &'a DatabaseName, branch: &'a BranchState) -> Self {
+        let from = branch.from.as_ref();
+        Self {
+            name: &branch.name,
+            current: branch.name.is_main(),
+            from_branch: from.map(|from| &from.name),
+            from_position: from.map(|_| branch.from_position),
+            generation: branch.generation,
+            sequence: branch.sequence,
+            created_at: branch.created_at,
+            protected: branch.name.is_protected(),
+            database,
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! Status of commands, as answers.
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
-use spice_core::{decide::Receipt, json::Json};
+use serde::Serialize;
+use spice_core::{decide::Receipt, json::Json, time::Timestamp};
 
 use crate::{
     http::{
-        answer::{self, Answer, CommandResult},
+        answer::{self, Answer, CommandResult, StatusStep},
         call::Call,
         failure::Failure,
         parameters::path,
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) async fn status(call: Call) -> Answer {
     let receipt = receipt(&call).await?;
     let status = call.api.command_status(&receipt).await?;
-    let result = result(&receipt, &status);
+    let result = result(&receipt, &status)?;
     answer::json(StatusCode::OK, &shape(&receipt, &status, &result))
 }
 
@@ -34,11 +34,11 @@ pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
 
 /// A status as the text of a `CommandResult`.
 pub(crate) fn text(receipt: &Receipt, status: &CommandStatus) -> Result<String, serde_json::Error> {
-    let result = result(receipt, status);
+    let result = result(receipt, status)?;
     serde_json::to_string(&shape(receipt, status, &result))
 }
 
-fn shape<'a>(receipt: &Receipt, status: &CommandStatus, result: &'a Json) -> CommandResult<'a> {
+fn shape<'a>(receipt: &Receipt, status: &'a CommandStatus, result: &'a Json) -> CommandResult<'a> {
     let parked = (status.state == State::Retrying).then(|| status.parked.clone());
     CommandResult {
         command_id: receipt.command_id,
@@ -52,35 +52,45 @@ fn shape<'a>(receipt: &Receipt, status: &CommandStatus, result: &'a Json) -> Com
     }
 }
 
-fn history(status: &CommandStatus) -> Value {
-    status
-        .history
-        .iter()
-        .map(|step| {
-            json!({
-                "status": step.state.as_str(),
-                "timestamp": step.at,
-                "message": step.message,
-            })
+fn history(status: &CommandStatus) -> Vec<StatusStep<'_>> {
+    let steps = status.history.iter();
+    steps
+        .map(|step| StatusStep {
+            status: step.state.as_str(),
+            timestamp: step.at,
+            message: &step.message,
         })
         .collect()
 }
 
-/// What the command made, once it is complete; how far it is, before.
-fn result(receipt: &Receipt, status: &CommandStatus) -> Json {
+/// How far a command is that is not complete.
+#[derive(Serialize)]
+struct UnderWay<'a> {
+    message: Option<&'a str>,
+    status: &'static str,
+    command_type: &'static str,
+    aggregate_id: String,
+    created_at: Timestamp,
+    updated_at: Option<Timestamp>,
+    progress: u8,
+    error: Option<&'a str>,
+    history: Vec<StatusStep<'a>>,
+}
+
+/// The result of a complete command; else how far it is.
+fn result(receipt: &Receipt, status: &CommandStatus) -> Result<Json, serde_json::Error> {
     if status.state == State::Completed {
-        return receipt.result.clone();
+        return Ok(receipt.result.clone());
     }
-    let updated_at = status.history.iter().filter_map(|step| step.at).max();
-    Json::from(json!({
-        "message": status.history.last().map(|step| &step.message),
-        "status": status.state.as_str(),
-        "command_type": command_type(receipt),
-        "aggregate_id": receipt.aggregate.to_string(),
-        "created_at": receipt.occurred_at,
-        "updated_at": updated_at,
-        "progress": status.state.progress(),
-        "error": status.error,
-        "history": history(status),
-    }))
+    Json::of(&UnderWay {
+        message: status.history.last().map(|step| step.message.as_str()),
+        status: status.state.as_str(),
+        command_type: command_type(receipt),
+        aggregate_id: receipt.aggregate.to_string(),
+        created_at: receipt.occurred_at,
+        updated_at: status.history.iter().filter_map(|step| step.at).max(),
+        progress: status.state.progress(),
+        error: status.error.as_deref(),
+        history: history(status),
+    })
 }

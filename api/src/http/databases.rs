@@ -1,17 +1,21 @@
 //! Databases: list, create, look at, delete.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::StatusCode;
-use serde_json::{Map, Value, json};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
 use spice_core::{
     command::Action,
     error::{ErrorCode, StoreError},
-    id::LogPosition,
+    id::{CommandId, LogPosition, Sequence},
+    json::Json,
     lineage::View,
     name::{BranchName, ClassName, DatabaseName},
     ontology::Schema,
     port::graph::{Entity, Graph},
+    time::Timestamp,
 };
 
 use crate::{
@@ -32,22 +36,171 @@ use crate::{
 /// How many versions are read at once from the graph.
 const CHUNK: usize = 1_000;
 
+/// `{count, databases}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DatabaseList {
+    count: usize,
+    databases: Vec<ListedDatabase>,
+}
+
+/// A database in a list.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ListedDatabase {
+    Whole(DatabaseSummary),
+    /// Its log is damaged.
+    Damaged {
+        name: DatabaseName,
+        status: Damaged,
+        error: String,
+    },
+}
+
+/// The `status` of a damaged database.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Damaged {
+    Damaged,
+}
+
+/// A database in short.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseSummary {
+    name: DatabaseName,
+    label: DatabaseName,
+    comment: String,
+    created: Timestamp,
+    path: String,
+    sequence: Sequence,
+    /// Of the last envelope of its log.
+    position: LogPosition,
+}
+
+/// A database: its summary and its details.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DatabaseDescription<'a> {
+    #[serde(flatten)]
+    summary: &'a DatabaseSummary,
+    #[serde(flatten)]
+    contents: &'a DatabaseContents<'a>,
+    #[serde(flatten)]
+    state: &'a DatabaseProgress,
+    /// The details once more, where the earlier system had them.
+    data: DatabaseDetails<'a>,
+}
+
+/// What a database holds, and how far its projections are.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseDetails<'a> {
+    #[serde(flatten)]
+    contents: &'a DatabaseContents<'a>,
+    sequence: Sequence,
+    position: LogPosition,
+    #[serde(flatten)]
+    state: &'a DatabaseProgress,
+}
+
+/// What a database is.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseContents<'a> {
+    exists: bool,
+    description: &'a str,
+    options: Option<&'a Json>,
+    branches: Vec<&'a BranchName>,
+}
+
+/// How much a database holds, and how far its projections are.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseProgress {
+    generation: u32,
+    created_at: Timestamp,
+    counts: DatabaseCounts,
+    lag: DatabaseLag,
+}
+
+/// How much `main` holds.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseCounts {
+    classes: usize,
+    instances: u64,
+    #[schemars(with = "BTreeMap<String, u64>")]
+    by_class: IndexMap<ClassName, u64>,
+}
+
+/// How many envelopes a projection has not applied yet.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseLag {
+    graph: u64,
+    documents: u64,
+}
+
+/// A command on a database or a class that is in the log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}Written")]
+pub(crate) struct Written<T> {
+    command_id: CommandId,
+    #[serde(flatten)]
+    subject: T,
+    status: Progress,
+    mode: Mode,
+    /// None for what touches many aggregates.
+    sequence: Option<Sequence>,
+    position: LogPosition,
+}
+
+/// The subject of a command on a database.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Database")]
+pub(crate) struct DatabaseSubject {
+    database_name: DatabaseName,
+}
+
+/// Whether a command is carried out.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Progress {
+    Processing,
+    /// The projections show it: the client waited for that.
+    Completed,
+}
+
+/// How commands are carried out.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Mode {
+    EventSourcing,
+}
+
+/// `{exists}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Existence {
+    exists: bool,
+}
+
 pub(crate) async fn list(call: Call) -> Answer {
     let engine = &call.api.engine;
     let names = engine.writer.names().await?;
     let mut listed = Vec::with_capacity(names.len());
     for name in names {
         match engine.writer.snapshot(&name).await {
-            Ok(snapshot) => listed.push(summary(&snapshot)),
+            Ok(snapshot) => listed.push(ListedDatabase::Whole(summary(&snapshot))),
             Err(refusal) if refusal.code == ErrorCode::NotFound => {}
-            Err(refusal) if refusal.is_damage() => {
-                listed.push(json!({"name": name, "status": "damaged", "error": refusal.message}));
-            }
+            Err(refusal) if refusal.is_damage() => listed.push(ListedDatabase::Damaged {
+                name,
+                status: Damaged::Damaged,
+                error: refusal.message,
+            }),
             Err(refusal) => return Err(refusal.into()),
         }
     }
-    let data = json!({"count": listed.len(), "databases": listed});
-    answer::success("the databases", data)
+    let list = DatabaseList {
+        count: listed.len(),
+        databases: listed,
+    };
+    answer::success("the databases", list)
 }
 
 pub(crate) async fn create(mut call: Call) -> Answer {
@@ -58,14 +211,11 @@ pub(crate) async fn create(mut call: Call) -> Answer {
         options: body.options,
     };
     let submitted = call.submit(database.clone(), action, None).await?;
-    let mut data = Map::new();
-    data.insert("database_name".into(), database.as_str().into());
-    written(
-        &submitted,
-        "database creation accepted",
-        data,
-        StatusCode::CREATED,
-    )
+    let subject = DatabaseSubject {
+        database_name: database,
+    };
+    let message = "database creation accepted";
+    written(&submitted, message, subject, StatusCode::CREATED)
 }
 
 pub(crate) async fn delete(call: Call) -> Answer {
@@ -73,38 +223,34 @@ pub(crate) async fn delete(call: Call) -> Answer {
     let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let action = Action::DeleteDatabase { expected_seq };
     let submitted = call.submit(database.clone(), action, None).await?;
-    let mut data = Map::new();
-    data.insert("database_name".into(), database.as_str().into());
-    written(
-        &submitted,
-        "database deletion accepted",
-        data,
-        StatusCode::OK,
-    )
+    let subject = DatabaseSubject {
+        database_name: database,
+    };
+    let message = "database deletion accepted";
+    written(&submitted, message, subject, StatusCode::OK)
 }
 
-/// `{status, message, data:{command_id, <names>, status, mode, sequence, position}}`.
-pub(crate) fn written(
+/// Answers a command on a database or a class.
+pub(crate) fn written<T: Serialize>(
     submitted: &Submitted,
     message: &str,
-    names: Map<String, Value>,
+    subject: T,
     finished: StatusCode,
 ) -> Answer {
     let receipt = &submitted.receipt;
     let completed = submitted.is_completed();
-    let mut data = Map::new();
-    data.insert("command_id".into(), receipt.command_id.to_string().into());
-    data.extend(names);
-    data.insert(
-        "status".into(),
-        if completed { "completed" } else { "processing" }.into(),
-    );
-    data.insert("mode".into(), "event_sourcing".into());
-    data.insert(
-        "sequence".into(),
-        receipt.sequence.map(|sequence| sequence.0).into(),
-    );
-    data.insert("position".into(), receipt.last.0.into());
+    let data = Written {
+        command_id: receipt.command_id,
+        subject,
+        status: if completed {
+            Progress::Completed
+        } else {
+            Progress::Processing
+        },
+        mode: Mode::EventSourcing,
+        sequence: receipt.sequence,
+        position: receipt.last,
+    };
     let status = match (completed, finished) {
         (false, _) => "accepted",
         (true, StatusCode::CREATED) => "created",
@@ -121,7 +267,7 @@ pub(crate) async fn exists(call: Call) -> Answer {
         Err(refusal) if refusal.code == ErrorCode::NotFound => false,
         Err(refusal) => return Err(refusal.into()),
     };
-    answer::json(StatusCode::OK, &json!({"exists": exists}))
+    answer::json(StatusCode::OK, &Existence { exists })
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
@@ -132,12 +278,25 @@ pub(crate) async fn get(call: Call) -> Answer {
         None => Snapshot::clone(&reading.snapshot),
         Some(position) => then(&call.api, &reading.snapshot, position).await?,
     };
-    let mut data = summary(&snapshot);
-    let details = details(&call, &reading, &snapshot).await?;
-    if let (Some(data), Value::Object(details)) = (data.as_object_mut(), details) {
-        data.extend(details.clone());
-        data.insert("data".into(), details.into());
-    }
+    let summary = summary(&snapshot);
+    let contents = DatabaseContents {
+        exists: true,
+        description: &snapshot.database.description,
+        options: snapshot.database.options.as_ref(),
+        branches: snapshot.branches.keys().collect(),
+    };
+    let state = progress(&call, &reading, &snapshot).await?;
+    let data = DatabaseDescription {
+        summary: &summary,
+        contents: &contents,
+        state: &state,
+        data: DatabaseDetails {
+            contents: &contents,
+            sequence: summary.sequence,
+            position: summary.position,
+            state: &state,
+        },
+    };
     answer::success("the database", data)
 }
 
@@ -154,7 +313,11 @@ async fn then(api: &Api, now: &Snapshot, position: LogPosition) -> Result<Snapsh
     })
 }
 
-async fn details(call: &Call, reading: &Reading, snapshot: &Snapshot) -> Result<Value, Failure> {
+async fn progress(
+    call: &Call,
+    reading: &Reading,
+    snapshot: &Snapshot,
+) -> Result<DatabaseProgress, Failure> {
     let engine = &call.api.engine;
     let (graph, documents) = futures::try_join!(
         engine.graph.sink(&snapshot.stream),
@@ -165,25 +328,20 @@ async fn details(call: &Call, reading: &Reading, snapshot: &Snapshot) -> Result<
         None => engine.documents.counts(&reading.view).await?,
         Some(_) => counted(&*engine.graph, &reading.view, &schema).await?,
     };
-    let by_class: Map<String, Value> = counts
-        .iter()
-        .map(|(class, count)| (class.to_string(), (*count).into()))
-        .collect();
-    let instances: u64 = counts.iter().map(|(_, count)| count).sum();
-    let classes = schema.iter().count();
     let lag = |position: LogPosition| snapshot.end.0.saturating_sub(position.0);
-    Ok(json!({
-        "exists": true,
-        "description": snapshot.database.description,
-        "options": snapshot.database.options,
-        "branches": snapshot.branches.keys().collect::<Vec<_>>(),
-        "sequence": snapshot.database.sequence,
-        "position": snapshot.end.0.saturating_sub(1),
-        "generation": snapshot.stream.generation,
-        "created_at": snapshot.database.created_at,
-        "counts": {"classes": classes, "instances": instances, "by_class": by_class},
-        "lag": {"graph": lag(graph.position), "documents": lag(documents.position)},
-    }))
+    Ok(DatabaseProgress {
+        generation: snapshot.stream.generation,
+        created_at: snapshot.database.created_at,
+        counts: DatabaseCounts {
+            classes: schema.iter().count(),
+            instances: counts.iter().map(|(_, count)| count).sum(),
+            by_class: counts.into_iter().collect(),
+        },
+        lag: DatabaseLag {
+            graph: lag(graph.position),
+            documents: lag(documents.position),
+        },
+    })
 }
 
 /// How many instances of each class showed: nothing but the versions themselves tells.
@@ -217,15 +375,15 @@ async fn counted(
     Ok(counts)
 }
 
-fn summary(snapshot: &Snapshot) -> Value {
-    let name = snapshot.stream.database.as_str();
-    json!({
-        "name": name,
-        "label": name,
-        "comment": snapshot.database.description,
-        "created": snapshot.database.created_at,
-        "path": format!("admin/{name}"),
-        "sequence": snapshot.database.sequence,
-        "position": snapshot.end.0.saturating_sub(1),
-    })
+fn summary(snapshot: &Snapshot) -> DatabaseSummary {
+    let name = &snapshot.stream.database;
+    DatabaseSummary {
+        name: name.clone(),
+        label: name.clone(),
+        comment: snapshot.database.description.clone(),
+        created: snapshot.database.created_at,
+        path: format!("admin/{name}"),
+        sequence: snapshot.database.sequence,
+        position: LogPosition(snapshot.end.0.saturating_sub(1)),
+    }
 }

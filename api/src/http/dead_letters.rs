@@ -1,8 +1,8 @@
 //! What is parked: listing, looking at, trying again, giving up.
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use spice_core::{
     command::Action,
     envelope::EventType,
@@ -10,6 +10,7 @@ use spice_core::{
     json::Json,
     name::DatabaseName,
     port::registry::DeadLetter,
+    time::Timestamp,
 };
 
 use crate::http::{
@@ -21,11 +22,55 @@ use crate::http::{
     read::read_envelope,
 };
 
-#[derive(Serialize)]
-struct Shown {
+/// `{count, dead_letters}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DeadLetterList<'a> {
+    count: usize,
+    dead_letters: Vec<ShownLetter<'a>>,
+}
+
+/// An event that a sink has parked.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadLetter")]
+pub(crate) struct ShownLetter<'a> {
+    handler: &'a str,
+    database: &'a DatabaseName,
+    log: String,
+    position: LogPosition,
+    event_id: EventId,
+    aggregate_id: &'a str,
+    error: &'a str,
+    /// `permanent` for the event itself, `behind` for one that stands behind another.
+    class: &'a str,
+    attempts: u32,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
+
+/// A parked event, and its envelope as it is in the log.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DeadLetterDescription<'a> {
     #[serde(flatten)]
-    letter: Value,
+    letter: ShownLetter<'a>,
     envelope: Option<Json>,
+}
+
+impl<'a> From<&'a DeadLetter> for ShownLetter<'a> {
+    fn from(letter: &'a DeadLetter) -> Self {
+        Self {
+            handler: &letter.handler,
+            database: &letter.stream.database,
+            log: letter.stream.to_string(),
+            position: letter.position,
+            event_id: letter.event_id,
+            aggregate_id: &letter.aggregate_id,
+            error: &letter.error,
+            class: &letter.class,
+            attempts: letter.attempts,
+            first_at: letter.first_at,
+            last_at: letter.last_at,
+        }
+    }
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
@@ -40,9 +85,11 @@ pub(crate) async fn list(call: Call) -> Answer {
                 .await?
         }
     };
-    let listed: Vec<Value> = letters.iter().map(describe).collect();
-    let data = json!({"count": listed.len(), "dead_letters": listed});
-    answer::success("the dead letters", data)
+    let list = DeadLetterList {
+        count: letters.len(),
+        dead_letters: letters.iter().map(ShownLetter::from).collect(),
+    };
+    answer::success("the dead letters", list)
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
@@ -60,8 +107,8 @@ pub(crate) async fn get(call: Call) -> Answer {
         .transpose()?;
     answer::success(
         "the dead letter",
-        Shown {
-            letter: describe(&letter),
+        DeadLetterDescription {
+            letter: (&letter).into(),
             envelope,
         },
     )
@@ -77,7 +124,7 @@ pub(crate) async fn retry(mut call: Call) -> Answer {
         StatusCode::ACCEPTED,
         "accepted",
         "the aggregate's parked events are tried again, in order",
-        describe(&letter),
+        ShownLetter::from(&letter),
     )
 }
 
@@ -158,20 +205,4 @@ async fn find(call: &Call) -> Result<DeadLetter, Failure> {
                 "{handler} has parked nothing at position {position}"
             ))
         })
-}
-
-fn describe(letter: &DeadLetter) -> Value {
-    json!({
-        "handler": letter.handler,
-        "database": letter.stream.database,
-        "log": letter.stream.to_string(),
-        "position": letter.position,
-        "event_id": letter.event_id,
-        "aggregate_id": letter.aggregate_id,
-        "error": letter.error,
-        "class": letter.class,
-        "attempts": letter.attempts,
-        "first_at": letter.first_at,
-        "last_at": letter.last_at,
-    })
 }

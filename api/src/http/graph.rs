@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use axum::http::StatusCode;
-use serde_json::json;
 use spice_core::id::LogPosition;
 
 use crate::{
-    graph_query::{Assembly, GraphRequest, Page, SimpleRequest, plan, schema_paths, walk},
+    graph_query::{
+        Assembly, GraphRequest, Page, SchemaPaths, SimpleRequest, plan, schema_paths, walk,
+    },
     http::{
         answer::{self, Answer},
         call::Call,
@@ -106,13 +107,13 @@ pub(crate) async fn paths(call: Call) -> Answer {
     let (paths, more) = schema_paths(&schema, source, target, max_depth)?;
     answer::json(
         StatusCode::OK,
-        &json!({
-            "source_class": source,
-            "target_class": target,
-            "max_depth": max_depth,
-            "count": paths.len(),
-            "paths": paths,
-            "more": more,
-        }),
+        &SchemaPaths {
+            source_class: source,
+            target_class: target,
+            max_depth,
+            count: paths.len(),
+            paths,
+            more,
+        },
     )
 }

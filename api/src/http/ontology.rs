@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use indexmap::IndexMap;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use spice_core::{
     command::Action,
     json::Json,
-    name::{BranchName, ClassName},
+    name::{BranchName, ClassName, DatabaseName},
     ontology::{Class, Schema},
 };
 
@@ -40,6 +41,28 @@ struct ClassPage<'a> {
     offset: usize,
     limit: usize,
     branch: &'a BranchName,
+}
+
+/// The subject of a command on a class.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Class")]
+pub(crate) struct ClassSubject {
+    ontology_id: ClassName,
+    class_id: ClassName,
+    database: DatabaseName,
+    branch: BranchName,
+    /// How many instances a deletion deleted together with the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_instances: Option<u64>,
+}
+
+/// What a receipt says of a class.
+#[derive(Deserialize)]
+struct ClassResult {
+    class_id: ClassName,
+    db_name: DatabaseName,
+    branch: BranchName,
+    deleted_instances: Option<u64>,
 }
 
 pub(crate) async fn create(mut call: Call) -> Answer {
@@ -88,17 +111,15 @@ pub(crate) async fn delete(call: Call) -> Answer {
 }
 
 fn class_written(submitted: &Submitted, message: &str, finished: StatusCode) -> Answer {
-    let told: Map<String, Value> = submitted.receipt.result.read()?;
-    let field = |key: &str| told.get(key).cloned().unwrap_or_default();
-    let mut data = Map::new();
-    data.insert("ontology_id".into(), field("class_id"));
-    data.insert("class_id".into(), field("class_id"));
-    data.insert("database".into(), field("db_name"));
-    data.insert("branch".into(), field("branch"));
-    if let Some(count) = told.get("deleted_instances") {
-        data.insert("deleted_instances".into(), count.clone());
-    }
-    written(submitted, message, data, finished)
+    let result: ClassResult = submitted.receipt.result.read()?;
+    let subject = ClassSubject {
+        ontology_id: result.class_id.clone(),
+        class_id: result.class_id,
+        database: result.db_name,
+        branch: result.branch,
+        deleted_instances: result.deleted_instances,
+    };
+    written(submitted, message, subject, finished)
 }
 
 pub(crate) async fn list(call: Call) -> Answer {

@@ -6,13 +6,14 @@ mod mappings;
 mod network;
 mod paths;
 mod relationships;
-mod shapes;
 
 pub(crate) use self::{
     lint::{LintAnswer, lint},
-    mappings::{ImportBody, delete_mappings, download_mappings, export_mappings, import_mappings},
-    network::analyze,
-    paths::{paths, paths_from, reachable_from},
-    relationships::{check_circular, validate},
-    shapes::LintBody,
+    mappings::{
+        ImportBody, LabelsSet, Mappings, delete_mappings, download_mappings, export_mappings,
+        import_mappings,
+    },
+    network::{NetworkAnswer, analyze},
+    paths::{PathsAnswer, paths, paths_from, reachable_from},
+    relationships::{CyclesFound, Validation, check_circular, validate},
 };

@@ -1,16 +1,24 @@
 //! Health: is the process alive, do the stores answer, what does it count.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use serde_json::{Map, Value, json};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     id::{InstanceRef, StreamId},
     lineage::{Lineage, View},
+    name::DatabaseName,
     port::graph::Entity,
 };
 use tokio::time::timeout;
@@ -25,19 +33,62 @@ use crate::http::{
 /// How long a store may take to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How a service is.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Health<'a> {
+    service: &'static str,
+    version: &'a str,
+    /// `healthy` or `ready`
+    status: &'static str,
+    /// By store: `ok`, or what is wrong.
+    #[schemars(with = "BTreeMap<String, String>")]
+    checks: Checks,
+    /// Logs that are damaged; null when it took too long to look for them.
+    damaged: Option<Vec<DamagedLog>>,
+}
+
+/// By store: `ok`, or what is wrong.
+type Checks = IndexMap<&'static str, String>;
+
+/// A log that is damaged or refused.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DamagedLog {
+    database: DatabaseName,
+    log: String,
+    /// Why it is refused; absent when the log itself is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    error: String,
+}
+
+/// `{status}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Liveness {
+    status: Alive,
+}
+
+/// The `status` of a process that answers.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Alive {
+    Alive,
+}
+
 pub(crate) async fn live(_call: Call) -> Answer {
-    answer::success("alive", json!({"status": "alive"}))
+    let status = Alive::Alive;
+    answer::success("alive", Liveness { status })
 }
 
 pub(crate) async fn ready(call: Call) -> Answer {
     let checks = call.api.probe().await?;
-    told(&call, "ready", checks, Some(refused(&call.api)))
+    respond(&call, "ready", checks, Some(refused(&call.api)))
 }
 
 pub(crate) async fn health(call: Call) -> Answer {
     let checks = call.api.probe().await?;
     let damaged = call.api.damaged().await;
-    told(&call, "healthy", checks, Some(damaged))
+    respond(&call, "healthy", checks, damaged)
 }
 
 pub(crate) async fn metrics(call: Call) -> Answer {
@@ -48,17 +99,19 @@ pub(crate) async fn metrics(call: Call) -> Answer {
 }
 
 /// The databases whose log was found damaged or refused, and why.
-fn refused(api: &Api) -> Value {
-    let refused = api.engine.writer.refused();
-    let told = refused.into_iter().map(|(database, refusal)| {
-        json!({
-            "database": database,
-            "log": refusal.detail.get("log").cloned().unwrap_or_else(|| database.as_str().into()),
-            "reason": reason(&refusal),
-            "error": refusal.message,
+fn refused(api: &Api) -> Vec<DamagedLog> {
+    let refused = api.engine.writer.refused().into_iter();
+    refused
+        .map(|(database, refusal)| {
+            let log = refusal.detail.get("log").and_then(Value::as_str);
+            DamagedLog {
+                log: log.unwrap_or(database.as_str()).to_owned(),
+                reason: Some(reason(&refusal).to_owned()),
+                error: refusal.message,
+                database,
+            }
         })
-    });
-    told.collect()
+        .collect()
 }
 
 fn reason(refusal: &Refusal) -> &str {
@@ -82,30 +135,36 @@ fn render_refused(api: &Api, text: &mut String) {
     }
 }
 
-fn told(call: &Call, status: &str, checks: Map<String, Value>, damaged: Option<Value>) -> Answer {
+fn respond(
+    call: &Call,
+    status: &'static str,
+    checks: Checks,
+    damaged: Option<Vec<DamagedLog>>,
+) -> Answer {
     let service = call.surface.as_str();
     if checks.values().any(|answer| answer != "ok") {
+        let checks = checks.into_iter();
+        let checks = checks.map(|(store, answer)| (store.to_owned(), answer.into()));
+        let checks: Map<String, Value> = checks.collect();
         return Err(
             Failure::new(ErrorCode::Unavailable, "a store does not answer")
                 .with("service", service)
                 .with("checks", checks),
         );
     }
-    let mut data = json!({
-        "service": service,
-        "version": call.api.settings.version,
-        "status": status,
-        "checks": checks,
-    });
-    if let Some(damaged) = damaged {
-        data["damaged"] = damaged;
-    }
-    answer::success("every store answers", data)
+    let health = Health {
+        service,
+        version: &call.api.settings.version,
+        status,
+        checks,
+        damaged,
+    };
+    answer::success("every store answers", health)
 }
 
 impl Api {
     /// Asks every store something that it can only answer when it works.
-    async fn probe(&self) -> Result<Map<String, Value>, Failure> {
+    async fn probe(&self) -> Result<Checks, Failure> {
         let stream = StreamId::first("readiness-probe".parse()?);
         let instance = InstanceRef {
             class: "Probe".parse()?,
@@ -124,47 +183,36 @@ impl Api {
             check(engine.graph.get(&view, &entity)),
             check(engine.documents.get(&view, &references)),
         );
-        let answers = [
+        Ok(Checks::from([
             ("log", log),
             ("registry", registry),
             ("graph", graph),
             ("documents", documents),
-        ];
-        Ok(answers
-            .into_iter()
-            .map(|(name, answer)| (name.to_owned(), answer.into()))
-            .collect())
+        ]))
     }
 
     /// The logs that are damaged; null when that could not be found out in time. They stop their
     /// own databases only, so the others' service is ready all the same.
-    async fn damaged(&self) -> Value {
+    async fn damaged(&self) -> Option<Vec<DamagedLog>> {
         let log = &self.engine.log;
         let look = async {
-            let Value::Array(mut damaged) = refused(self) else {
-                return Ok(Vec::new());
-            };
+            let mut damaged = refused(self);
             for stream in log.streams().await? {
-                if damaged
-                    .iter()
-                    .any(|it| it["database"] == stream.database.as_str())
-                {
+                if damaged.iter().any(|it| it.database == stream.database) {
                     continue;
                 }
                 if let Err(error @ StoreError::Damaged { .. }) = log.end(&stream).await {
-                    damaged.push(json!({
-                        "database": stream.database,
-                        "log": stream.to_string(),
-                        "error": Refusal::from(error).message,
-                    }));
+                    damaged.push(DamagedLog {
+                        log: stream.to_string(),
+                        database: stream.database,
+                        reason: None,
+                        error: Refusal::from(error).message,
+                    });
                 }
             }
             Ok::<_, StoreError>(damaged)
         };
-        match timeout(PATIENCE, look).await {
-            Ok(Ok(damaged)) => damaged.into(),
-            Ok(Err(_)) | Err(_) => Value::Null,
-        }
+        timeout(PATIENCE, look).await.ok()?.ok()
     }
 }
 

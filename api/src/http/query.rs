@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use spice_core::{
     error::ErrorCode,
     json::Json,
@@ -27,7 +27,6 @@ use crate::http::{
         Parameter, Whole,
         known::{INSTANCE_OFFSET, LIMIT},
     },
-    shapes::{Anything, Values},
     wait::Needs,
 };
 
@@ -74,7 +73,6 @@ struct QueryFilter {
     operator: OperatorWord,
     /// What to compare with: a list for `in` and `not_in`, nothing for `is_null` and `is_not_null`.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Anything")]
     value: Option<Json>,
 }
 
@@ -111,14 +109,14 @@ enum Direction {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct QueryAnswer<'a> {
     /// Each with `@id` (`Class/id`, as references have it), `@type`, and its values.
-    #[schemars(with = "Vec<Values>")]
+    #[schemars(with = "Vec<Map<String, Value>>")]
     results: Vec<IndexMap<String, Json>>,
     /// How many there are, on all pages.
     total: u64,
     limit: usize,
     offset: usize,
     /// The query as it was sent.
-    #[schemars(with = "Values")]
+    #[schemars(with = "Map<String, Value>")]
     query: &'a Json,
 }
 

@@ -3,12 +3,8 @@
 //! and answers are made of, for `#[schemars(with = "…")]`.
 #![allow(dead_code, reason = "these types are described, never made")]
 
-pub(crate) mod branches;
-pub(crate) mod databases;
 pub(crate) mod graph;
 pub(crate) mod instances;
-pub(crate) mod ontology;
-pub(crate) mod service;
 pub(crate) mod traces;
 
 use std::borrow::Cow;

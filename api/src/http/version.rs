@@ -16,7 +16,6 @@ use crate::{
         call::Call,
         failure::Failure,
         parameters::known,
-        shapes::{Identifier, Moment},
         wait::Needs,
     },
     writer::Commanded,
@@ -25,7 +24,6 @@ use crate::{
 /// `{branch, history, count, cursor?}`
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct HistoryPage<'a> {
-    #[schemars(with = "String")]
     branch: &'a BranchName,
     history: Vec<Entry<'a>>,
     count: usize,
@@ -39,7 +37,6 @@ pub(crate) struct HistoryPage<'a> {
 pub(crate) struct VersionPage<'a> {
     versions: Vec<Entry<'a>>,
     count: usize,
-    #[schemars(with = "String")]
     branch: &'a BranchName,
     /// The next page's `cursor`, when there may be more. A page may be short before that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,17 +46,13 @@ pub(crate) struct VersionPage<'a> {
 /// One command.
 #[derive(Serialize, JsonSchema)]
 struct Entry<'a> {
-    #[schemars(with = "u64")]
     position: LogPosition,
-    #[schemars(with = "Identifier")]
     command_id: CommandId,
     command_type: &'a str,
     aggregate_id: String,
     actor: Option<&'a str>,
-    #[schemars(with = "Moment")]
     occurred_at: Timestamp,
     /// None for what touches many aggregates.
-    #[schemars(with = "Option<u64>")]
     sequence: Option<Sequence>,
     /// `message` of the request's `metadata`, or what was done to what.
     message: String,

@@ -1,6 +1,9 @@
 //! The labels of a class on their own: taken out of it, and put into it.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Text, rule::Found};
@@ -12,7 +15,7 @@ use crate::{
 
 /// The labels of a class and of what it declares, as they are written: a text, or a map of
 /// languages to texts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
     /// The class.
@@ -22,20 +25,25 @@ pub struct Labels {
     pub label: Option<Json>,
     /// Of its properties, by name.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Json>")]
     pub properties: IndexMap<String, Json>,
     /// Of its relationships, by predicate.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Json>")]
     pub relationships: IndexMap<String, Json>,
 }
 
 /// Which id a label stands for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LabelKeys {
     /// The label of the class.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub classes: IndexMap<String, String>,
     /// Those of properties.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub properties: IndexMap<String, String>,
     /// Those of relationships.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub relationships: IndexMap<String, String>,
 }
 

@@ -6,6 +6,7 @@ mod structure;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::structure::structure;
@@ -21,7 +22,7 @@ use crate::{
 const SAMPLES: usize = 5;
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
@@ -33,9 +34,9 @@ pub enum Severity {
 }
 
 /// One rule that a change touches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// The rule.
+    /// The rule. Codes never change.
     pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,

@@ -4,6 +4,7 @@ mod cycles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::cycles::{Cycle, Cycles};
@@ -17,7 +18,7 @@ use crate::{
 const HUBS: usize = 10;
 
 /// A relationship as a class declares it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Edge {
     /// The class that declares it.
     pub from: ClassName,
@@ -35,7 +36,7 @@ pub struct Edge {
 }
 
 /// A class to or from which much leads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hub {
     /// The class.
     pub class_id: ClassName,

@@ -47,7 +47,6 @@ pub(crate) struct RebaseBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RollbackBody {
     /// The position whose state comes back.
-    #[schemars(with = "u64")]
     pub(crate) to_position: LogPosition,
     /// Only answers what would happen.
     #[serde(default)]
@@ -62,7 +61,6 @@ pub(crate) struct VersionRollbackBody {
     #[serde(default)]
     pub(crate) branch: Option<String>,
     /// The position whose state comes back.
-    #[schemars(with = "u64")]
     pub(crate) to_position: LogPosition,
     /// Only answers what would happen.
     #[serde(default)]

@@ -20,11 +20,10 @@ use super::{
 };
 use crate::{
     http::{
-        answer::{self, Answer},
+        answer::{self, Answer, Success},
         call::Call,
         failure::Failure,
         parameters::path,
-        shapes::Identifier,
         submit::Submitted,
     },
     writer::{Diff, Summary},
@@ -36,19 +35,15 @@ const LISTED: usize = 1_000;
 /// `{merged, command_id?, changes, conflicts}`
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct MergeAnswer<'a> {
-    /// `success`
-    status: &'static str,
+    status: Success,
     message: &'a str,
     /// Whether it was done; a dry run does nothing.
     merged: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Identifier>")]
     command_id: Option<CommandId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<u64>")]
     sequence: Option<Sequence>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<u64>")]
     position: Option<LogPosition>,
     /// What changed on the branch: the first thousand. The states before and after come with a
     /// dry run, or for who prefers to wait.
@@ -203,7 +198,7 @@ async fn try_out(call: &Call, wish: Wish) -> Answer {
     let first = |count: usize| ..count.min(LISTED);
     let conflicts = plan.conflicts.len();
     let shape = MergeAnswer {
-        status: "success",
+        status: Success::Success,
         message: if plan.conflicts.is_empty() {
             "this is what would happen; nothing was done"
         } else {
@@ -230,7 +225,7 @@ async fn really(call: &Call, wish: Wish) -> Answer {
     let told = told(receipt);
     let made = made(call, &submitted, &wish.branch).await;
     let shape = MergeAnswer {
-        status: "success",
+        status: Success::Success,
         message,
         merged: true,
         command_id: Some(receipt.command_id),

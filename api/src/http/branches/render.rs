@@ -11,7 +11,7 @@ use spice_core::{
 };
 
 use crate::{
-    http::shapes::Anything,
+    http::answer::Success,
     writer::{Diff, Summary},
 };
 
@@ -19,14 +19,10 @@ use crate::{
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ChangedAggregate<'a> {
     aggregate_id: String,
-    #[schemars(with = "Option<String>")]
     class_id: Option<&'a ClassName>,
     /// Not there for a class.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     instance_id: Option<&'a InstanceId>,
-    /// `added`, `modified` or `deleted`.
-    #[schemars(with = "String")]
     change: ChangeKind,
     /// The properties that differ, of what was modified.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -34,11 +30,9 @@ pub(crate) struct ChangedAggregate<'a> {
     properties: &'a [String],
     /// The whole state before; not there when it was added.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Anything>")]
     before: Option<&'a Json>,
     /// The whole state after; not there when it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Anything>")]
     after: Option<&'a Json>,
 }
 
@@ -66,13 +60,10 @@ pub(crate) struct Undecided<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
     /// What both had in common.
-    #[schemars(with = "Anything")]
     base: Option<&'a Json>,
     /// What the source has (`theirs`).
-    #[schemars(with = "Anything")]
     source: Option<&'a Json>,
     /// What the branch merged into has (`ours`).
-    #[schemars(with = "Anything")]
     target: Option<&'a Json>,
     message: &'a str,
 }
@@ -88,19 +79,14 @@ pub(crate) struct Counts {
 /// `{from, to, base_position, changes, summary}`
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct DiffAnswer<'a> {
-    /// `success`
-    status: &'static str,
+    status: Success,
     /// The branch that is compared with.
-    #[schemars(with = "String")]
     from: &'a BranchName,
     /// The branch whose changes these are.
-    #[schemars(with = "String")]
     to: &'a BranchName,
     /// The last position that the two have in common.
-    #[schemars(with = "u64")]
     base_position: LogPosition,
     /// The position at which both are looked at.
-    #[schemars(with = "u64")]
     position: LogPosition,
     changes: Vec<ChangedAggregate<'a>>,
     /// The count of all changes, not of this page alone.
@@ -113,7 +99,7 @@ pub(crate) struct DiffAnswer<'a> {
 impl<'a> DiffAnswer<'a> {
     pub(crate) fn new(diff: &'a Diff, cursor: Option<String>) -> Self {
         Self {
-            status: "success",
+            status: Success::Success,
             from: &diff.from,
             to: &diff.to,
             base_position: diff.base_position,

@@ -32,9 +32,7 @@ const SAMPLES: usize = 5;
 /// What a change would do.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct LintAnswer {
-    #[schemars(with = "String")]
     class_id: ClassName,
-    #[schemars(with = "Vec<super::shapes::Finding>")]
     findings: Vec<Finding>,
     instances_checked: u64,
     safe: bool,

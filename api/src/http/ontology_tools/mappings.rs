@@ -1,24 +1,29 @@
 //! Labels of all classes of a branch: exported, and set from the same shape.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use axum::http::{HeaderValue, StatusCode, header::CONTENT_DISPOSITION};
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use spice_core::{
     command::Action,
     decide::Receipt,
     error::ErrorCode,
     event::ClassEvent,
-    id::{LogPosition, Sequence},
+    id::{CommandId, LogPosition, Sequence},
     json::Json,
-    name::ClassName,
+    name::{BranchName, ClassName, DatabaseName},
     ontology::{Class, LabelKeys, Labels, Schema},
 };
 
 use crate::http::{
     answer::{self, Answer},
+    bodies::class::{CLASS_PATTERN, Text},
     call::Call,
     failure::Failure,
     read::{Reading, read_envelope},
@@ -26,47 +31,80 @@ use crate::http::{
     wait::Needs,
 };
 
+/// The labels of all classes of a branch.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Mappings<'a> {
+    database: &'a DatabaseName,
+    branch: &'a BranchName,
+    classes: Vec<ClassLabels>,
+}
+
+/// The commands that set labels, one a class.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LabelsSet {
+    commands: Vec<ClassCommand>,
+    count: usize,
+}
+
+/// A command that sets the labels of a class.
+#[derive(Serialize, JsonSchema)]
+struct ClassCommand {
+    class_id: ClassName,
+    command_id: CommandId,
+    sequence: Option<Sequence>,
+    position: LogPosition,
+    status: &'static str,
+}
+
 /// The labels of a class, and the sequence that they were read at.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ClassLabels {
     #[serde(flatten)]
     labels: Labels,
     event_sequence: Option<Sequence>,
     /// Which id a label stands for, by language.
-    keys: indexmap::IndexMap<String, LabelKeys>,
+    #[schemars(with = "BTreeMap<String, LabelKeys>")]
+    keys: IndexMap<String, LabelKeys>,
 }
 
 /// `{classes:[{class_id, label?, properties?, relationships?, event_sequence?}]}`
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImportBody {
-    #[schemars(with = "Vec<super::shapes::ImportedClass>")]
     classes: Vec<Imported>,
-    /// What an export says besides.
-    #[serde(default)]
-    #[allow(dead_code)]
-    database: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    branch: Option<String>,
+    /// As an export says it; not read.
+    #[serde(default, rename = "database")]
+    _database: Option<String>,
+    /// As an export says it; not read.
+    #[serde(default, rename = "branch")]
+    _branch: Option<String>,
 }
 
-#[derive(Clone, Deserialize)]
+/// The labels of one class.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ImportedClass")]
 struct Imported {
+    #[schemars(regex(pattern = CLASS_PATTERN), length(min = 1, max = 100))]
     class_id: ClassName,
     #[serde(default)]
+    #[schemars(with = "Option<Text>")]
     label: Option<Json>,
+    /// By name.
     #[serde(default)]
-    properties: indexmap::IndexMap<String, Json>,
+    #[schemars(with = "BTreeMap<String, Text>")]
+    properties: IndexMap<String, Json>,
+    /// By predicate.
     #[serde(default)]
-    relationships: indexmap::IndexMap<String, Json>,
+    #[schemars(with = "BTreeMap<String, Text>")]
+    relationships: IndexMap<String, Json>,
+    /// The sequence that was read; the present one when absent.
     #[serde(default)]
     event_sequence: Option<u64>,
-    /// Of an export; labels say the same.
-    #[serde(default)]
-    #[allow(dead_code)]
-    keys: Option<Json>,
+    /// As an export says it; not read.
+    #[serde(default, rename = "keys")]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    _keys: Option<Json>,
 }
 
 impl Imported {
@@ -110,11 +148,11 @@ pub(crate) async fn export_mappings(call: Call) -> Answer {
             keys: class.label_keys(),
         })
         .collect();
-    let data = json!({
-        "database": reading.snapshot.stream.database,
-        "branch": reading.branch,
-        "classes": classes,
-    });
+    let data = Mappings {
+        database: &reading.snapshot.stream.database,
+        branch: &reading.branch,
+        classes,
+    };
     answer::success("the labels", data)
 }
 
@@ -145,8 +183,8 @@ pub(crate) async fn delete_mappings(call: Call) -> Answer {
     };
     let body = ImportBody {
         classes,
-        database: None,
-        branch: None,
+        _database: None,
+        _branch: None,
     };
     set(&call, body, "labels are the ids again, one command a class").await
 }
@@ -164,14 +202,14 @@ fn by_ids(class: &Class) -> Imported {
         properties: labels.properties.into_iter().map(by_id).collect(),
         relationships: labels.relationships.into_iter().map(by_id).collect(),
         event_sequence: None,
-        keys: None,
+        _keys: None,
     }
 }
 
 async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
-    let mut commands: Vec<Value> = Vec::new();
+    let mut commands: Vec<ClassCommand> = Vec::new();
     let (mut completed, mut replayed) = (true, true);
     for change in changes(call, body).await? {
         let action = Action::UpdateClass {
@@ -182,16 +220,19 @@ async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
         };
         let part = change.class.as_str();
         let submitted = call.submit_part(database.clone(), action, part).await;
-        let submitted = submitted.map_err(|failure| failure.with("done", commands.clone()))?;
+        let submitted = match submitted {
+            Ok(submitted) => submitted,
+            Err(failure) => return Err(failure.with("done", serde_json::to_value(commands)?)),
+        };
         completed &= submitted.is_completed();
         replayed &= submitted.is_replay;
-        commands.push(json!({
-            "class_id": change.class,
-            "command_id": submitted.receipt.command_id,
-            "sequence": submitted.receipt.sequence,
-            "position": submitted.receipt.position,
-            "status": submitted.state.as_str(),
-        }));
+        commands.push(ClassCommand {
+            class_id: change.class,
+            command_id: submitted.receipt.command_id,
+            sequence: submitted.receipt.sequence,
+            position: submitted.receipt.position,
+            status: submitted.state.as_str(),
+        });
     }
     let (status, word) = if completed {
         (StatusCode::OK, "success")
@@ -199,7 +240,10 @@ async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
         (StatusCode::ACCEPTED, "accepted")
     };
     let is_replay = replayed && !commands.is_empty();
-    let data = json!({"commands": commands, "count": commands.len()});
+    let data = LabelsSet {
+        count: commands.len(),
+        commands,
+    };
     let mut answer = answer::api(status, word, message, data)?;
     if is_replay {
         mark_replay(&mut answer);

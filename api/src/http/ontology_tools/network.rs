@@ -1,66 +1,185 @@
 //! How the classes of a branch hang together.
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
-use spice_core::ontology::{Finding, Schema, network::Network};
+use schemars::JsonSchema;
+use serde::Serialize;
+use spice_core::{
+    name::{BranchName, ClassName, DatabaseName},
+    ontology::{
+        Schema,
+        network::{Cycle, Edge, Hub, Network},
+    },
+};
 
+use super::relationships::arrows;
 use crate::http::{
-    answer::{self, Answer},
+    answer::{self, Answer, Success},
     call::Call,
     wait::Needs,
 };
+
+/// How the classes of a branch hang together.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NetworkAnswer<'a> {
+    status: Success,
+    message: &'static str,
+    network_health: NetworkHealth,
+    statistics: Statistics,
+    quality_metrics: QualityMetrics,
+    recommendations: Vec<Recommendation>,
+    classes: Vec<NetworkClass<'a>>,
+    edges: &'a [Edge],
+    components: Vec<Component<'a>>,
+    cycles: &'a [Cycle],
+    /// Whether there may be more cycles.
+    cycles_truncated: bool,
+    hubs: &'a [Hub],
+    isolated_classes: &'a [ClassName],
+    missing_targets: Vec<RelationshipIssue<'a>>,
+    inverse_mismatches: Vec<RelationshipIssue<'a>>,
+    metadata: NetworkMetadata<'a>,
+}
+
+/// A score from 0 to 100, and a word for it.
+#[derive(Serialize, JsonSchema)]
+struct NetworkHealth {
+    score: usize,
+    grade: &'static str,
+}
+
+/// How much there is.
+#[derive(Serialize, JsonSchema)]
+struct Statistics {
+    total_ontologies: usize,
+    total_relationships: usize,
+    /// How many different predicates there are.
+    relationship_types: usize,
+    components: usize,
+    /// Ends of relationships for each class.
+    average_connections: f64,
+}
+
+/// What the score is made of.
+#[derive(Serialize, JsonSchema)]
+struct QualityMetrics {
+    validation_errors: usize,
+    validation_warnings: usize,
+    critical_cycles: usize,
+    total_cycles: usize,
+    /// How many relationships have an inverse: `1/2 (50%)`.
+    inverse_coverage: String,
+}
+
+/// What could be better.
+#[derive(Serialize, JsonSchema)]
+struct Recommendation {
+    priority: Priority,
+    message: String,
+}
+
+/// How much a recommendation matters.
+#[derive(Serialize, JsonSchema, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Priority {
+    High,
+    Medium,
+    Low,
+}
+
+/// A class of the network.
+#[derive(Serialize, JsonSchema)]
+struct NetworkClass<'a> {
+    class_id: &'a ClassName,
+    label: &'a str,
+    parent_class: Option<&'a ClassName>,
+    r#abstract: bool,
+}
+
+/// Classes that hang together.
+#[derive(Serialize, JsonSchema)]
+struct Component<'a> {
+    classes: &'a [ClassName],
+    size: usize,
+}
+
+/// What is wrong with a relationship.
+#[derive(Serialize, JsonSchema)]
+struct RelationshipIssue<'a> {
+    class_id: &'a ClassName,
+    predicate: &'a str,
+    message: &'a str,
+}
+
+/// Where the classes are from.
+#[derive(Serialize, JsonSchema)]
+struct NetworkMetadata<'a> {
+    database: &'a DatabaseName,
+    branch: &'a BranchName,
+    language: Option<&'a str>,
+}
 
 pub(crate) async fn analyze(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema(&call.api).await?;
     let network = Network::of(&schema);
     let quality = Quality::of(&network);
-    let classes: Vec<Value> = schema
-        .iter_declared()
-        .map(|class| {
-            json!({
-                "class_id": class.id,
-                "label": class.label(call.language()),
-                "parent_class": class.parent(),
-                "abstract": class.is_abstract(),
-            })
-        })
-        .collect();
-    let components: Vec<Value> = (network.components.iter())
-        .map(|classes| json!({"classes": classes, "size": classes.len()}))
-        .collect();
-    let answer = json!({
-        "status": "success",
-        "message": "the network of relationships is analysed",
-        "network_health": {"score": quality.score(), "grade": quality.grade()},
-        "statistics": statistics(&schema, &network),
-        "quality_metrics": {
-            "validation_errors": quality.errors,
-            "validation_warnings": quality.warnings,
-            "critical_cycles": quality.critical,
-            "total_cycles": network.cycles.cycles.len(),
-            "inverse_coverage": coverage(network.with_inverse(), network.edges.len()),
+    let answer = NetworkAnswer {
+        status: Success::Success,
+        message: "the network of relationships is analysed",
+        network_health: NetworkHealth {
+            score: quality.score(),
+            grade: quality.grade(),
         },
-        "recommendations": recommendations(&network),
-        "classes": classes,
-        "edges": network.edges,
-        "components": components,
-        "cycles": network.cycles.cycles,
-        "cycles_truncated": network.cycles.truncated,
-        "hubs": network.hubs,
-        "isolated_classes": network.isolated,
-        "missing_targets": found(&network, "target_missing"),
-        "inverse_mismatches": found(&network, "inverse_mismatch"),
-        "metadata": {
-            "database": reading.snapshot.stream.database,
-            "branch": reading.branch,
-            "language": call.language(),
+        statistics: statistics(&schema, &network),
+        quality_metrics: QualityMetrics {
+            validation_errors: quality.errors,
+            validation_warnings: quality.warnings,
+            critical_cycles: quality.critical,
+            total_cycles: network.cycles.cycles.len(),
+            inverse_coverage: coverage(network.with_inverse(), network.edges.len()),
         },
-    });
+        recommendations: recommendations(&network),
+        classes: classes(&schema, call.language()),
+        edges: &network.edges,
+        components: components(&network),
+        cycles: &network.cycles.cycles,
+        cycles_truncated: network.cycles.truncated,
+        hubs: &network.hubs,
+        isolated_classes: &network.isolated,
+        missing_targets: found(&network, "target_missing"),
+        inverse_mismatches: found(&network, "inverse_mismatch"),
+        metadata: NetworkMetadata {
+            database: &reading.snapshot.stream.database,
+            branch: &reading.branch,
+            language: call.language(),
+        },
+    };
     answer::json(StatusCode::OK, &answer)
 }
 
-fn statistics(schema: &Schema, network: &Network) -> Value {
+fn classes<'a>(schema: &'a Schema, language: Option<&str>) -> Vec<NetworkClass<'a>> {
+    schema
+        .iter_declared()
+        .map(|class| NetworkClass {
+            class_id: &class.id,
+            label: class.label(language),
+            parent_class: class.parent(),
+            r#abstract: class.is_abstract(),
+        })
+        .collect()
+}
+
+fn components(network: &Network) -> Vec<Component<'_>> {
+    (network.components.iter())
+        .map(|classes| Component {
+            classes,
+            size: classes.len(),
+        })
+        .collect()
+}
+
+fn statistics(schema: &Schema, network: &Network) -> Statistics {
     let classes = schema.iter_declared().count();
     let mut predicates: Vec<&str> = network
         .edges
@@ -74,13 +193,13 @@ fn statistics(schema: &Schema, network: &Network) -> Value {
         .checked_div(classes)
         .unwrap_or_default();
     let average = format!("{}.{:02}", hundredths / 100, hundredths % 100);
-    json!({
-        "total_ontologies": classes,
-        "total_relationships": network.edges.len(),
-        "relationship_types": predicates.len(),
-        "components": network.components.len(),
-        "average_connections": average.parse::<f64>().unwrap_or_default(),
-    })
+    Statistics {
+        total_ontologies: classes,
+        total_relationships: network.edges.len(),
+        relationship_types: predicates.len(),
+        components: network.components.len(),
+        average_connections: average.parse().unwrap_or_default(),
+    }
 }
 
 fn coverage(with_inverse: usize, all: usize) -> String {
@@ -125,45 +244,42 @@ impl Quality {
     }
 }
 
-fn found(network: &Network, code: &str) -> Vec<Value> {
+fn found<'a>(network: &'a Network, code: &str) -> Vec<RelationshipIssue<'a>> {
     let of_code = network.findings.iter().filter(|(_, it)| it.code == code);
     of_code
-        .map(|(class, Finding { field, message, .. })| {
-            json!({"class_id": class, "predicate": field, "message": message})
+        .map(|(class_id, finding)| RelationshipIssue {
+            class_id,
+            predicate: &finding.field,
+            message: &finding.message,
         })
         .collect()
 }
 
-fn recommendations(network: &Network) -> Vec<Value> {
-    let recommendation =
-        |priority: &str, message: String| json!({"priority": priority, "message": message});
-    let contradictions = network.contradictions.iter();
-    let mut told: Vec<Value> = contradictions
-        .map(|(_, it)| recommendation("high", it.message.clone()))
+fn recommendations(network: &Network) -> Vec<Recommendation> {
+    let recommend = |priority, message| Recommendation { priority, message };
+    let mut recommendations: Vec<Recommendation> = (network.contradictions.iter())
+        .map(|(_, it)| recommend(Priority::High, it.message.clone()))
         .collect();
     for cycle in network.cycles.cycles.iter().filter(|cycle| cycle.critical) {
-        let classes: Vec<&str> = cycle.classes.iter().map(AsRef::as_ref).collect();
-        let way = classes.join(" → ");
         let message = format!(
-            "every relationship of {way} is required and strict, so no instance can be the first \
-             outside a transaction; make one of them optional"
+            "every relationship of {} is required and strict, so no instance can be the first \
+             outside a transaction; make one of them optional",
+            arrows(&cycle.classes)
         );
-        told.push(recommendation("high", message));
+        recommendations.push(recommend(Priority::High, message));
     }
     for (class, finding) in &network.findings {
         let priority = if finding.code == "target_missing" {
-            "high"
+            Priority::High
         } else {
-            "medium"
+            Priority::Medium
         };
-        told.push(recommendation(
-            priority,
-            format!("{class}: {}", finding.message),
-        ));
+        let message = format!("{class}: {}", finding.message);
+        recommendations.push(recommend(priority, message));
     }
     for class in &network.isolated {
         let message = format!("{class} has no relationship to any class");
-        told.push(recommendation("low", message));
+        recommendations.push(recommend(Priority::Low, message));
     }
-    told
+    recommendations
 }

@@ -1,16 +1,17 @@
 //! Ways from class to class, by the names of the earlier system.
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use spice_core::{
     name::ClassName,
     ontology::{Class, Schema},
 };
 
 use crate::{
-    graph_query::{SchemaPath, reachable, schema_paths},
+    graph_query::{SchemaHop, SchemaPath, reachable, schema_paths},
     http::{
-        answer::{self, Answer},
+        answer::{self, Answer, Success},
         call::Call,
         failure::Failure,
         parameters::{
@@ -21,6 +22,61 @@ use crate::{
         wait::Needs,
     },
 };
+
+/// Ways from one class to others.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PathsAnswer<'a> {
+    status: Success,
+    message: String,
+    query: PathsQuery<'a>,
+    paths: Vec<Way<'a>>,
+    /// Whether there are more.
+    more: bool,
+    statistics: PathStatistics,
+    metadata: PathsMetadata<'a>,
+}
+
+/// The query, with its defaults.
+#[derive(Serialize, JsonSchema)]
+struct PathsQuery<'a> {
+    start_entity: &'a str,
+    end_entity: Option<&'a str>,
+    max_depth: u64,
+    path_type: PathType,
+}
+
+/// A way from class to class.
+#[derive(Serialize, JsonSchema)]
+struct Way<'a> {
+    /// The label of the first class.
+    start: Option<&'a str>,
+    /// The label of the last class.
+    end: Option<&'a str>,
+    /// The labels of all.
+    path: String,
+    entities: Vec<&'a ClassName>,
+    predicates: Vec<&'a str>,
+    hops: &'a [SchemaHop],
+    length: usize,
+}
+
+/// How many ways there are, and how long they are.
+#[derive(Serialize, JsonSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the contract")]
+struct PathStatistics {
+    total_paths_found: usize,
+    displayed_paths: usize,
+    shortest_path_length: usize,
+    longest_path_length: usize,
+}
+
+/// The language of the labels, and the ids of first and last class.
+#[derive(Serialize, JsonSchema)]
+struct PathsMetadata<'a> {
+    language: Option<&'a str>,
+    start_id: Option<&'a ClassName>,
+    end_id: Option<&'a ClassName>,
+}
 
 /// What is asked for.
 struct Wish<'a> {
@@ -55,37 +111,34 @@ async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
     let (ways, more) = find(&schema, &wish)?;
     let from = schema.resolve(&wish.start);
     let to = wish.end.and_then(|end| schema.resolve(end));
-    let told: Vec<Value> = ways
+    let language = call.language();
+    let shown = ways
         .iter()
-        .map(|way| told(call, &schema, from.map(AsRef::as_ref), way))
-        .collect();
+        .map(|way| Way::of(way, &schema, from.map(AsRef::as_ref), language));
     let lengths = || ways.iter().map(|way| way.length);
-    let answer = json!({
-        "status": "success",
-        "message": format!("{} paths found", ways.len()),
-        "query": {
-            "start_entity": wish.start,
-            "end_entity": wish.end,
-            "max_depth": wish.max_depth,
-            "path_type": match wish.path_type {
-                PathType::Shortest => "shortest",
-                PathType::All => "all",
-            },
+    let answer = PathsAnswer {
+        status: Success::Success,
+        message: format!("{} paths found", ways.len()),
+        query: PathsQuery {
+            start_entity: &wish.start,
+            end_entity: wish.end,
+            max_depth: wish.max_depth,
+            path_type: wish.path_type,
         },
-        "paths": told,
-        "more": more,
-        "statistics": {
-            "total_paths_found": ways.len(),
-            "displayed_paths": ways.len(),
-            "shortest_path_length": lengths().min().unwrap_or_default(),
-            "longest_path_length": lengths().max().unwrap_or_default(),
+        paths: shown.collect(),
+        more,
+        statistics: PathStatistics {
+            total_paths_found: ways.len(),
+            displayed_paths: ways.len(),
+            shortest_path_length: lengths().min().unwrap_or_default(),
+            longest_path_length: lengths().max().unwrap_or_default(),
         },
-        "metadata": {
-            "language": call.language(),
-            "start_id": from.map(|class| &class.id),
-            "end_id": to.map(|class| &class.id),
+        metadata: PathsMetadata {
+            language,
+            start_id: from.map(|class| &class.id),
+            end_id: to.map(|class| &class.id),
         },
-    });
+    };
     answer::json(StatusCode::OK, &answer)
 }
 
@@ -115,24 +168,28 @@ fn find(schema: &Schema, wish: &Wish<'_>) -> Result<(Vec<SchemaPath>, bool), Fai
     Ok((ways, more))
 }
 
-fn told(call: &Call, schema: &Schema, from: Option<&Class>, way: &SchemaPath) -> Value {
-    let mut entities: Vec<&ClassName> = from.iter().map(|class| &class.id).collect();
-    entities.extend(way.hops.iter().map(|hop| &hop.target_class));
-    let label = |id: &&ClassName| {
-        let class = schema.get(id);
-        class
-            .map_or(id.as_str(), |class| class.label(call.language()))
-            .to_owned()
-    };
-    let labels: Vec<String> = entities.iter().map(label).collect();
-    let predicates: Vec<&str> = way.hops.iter().map(|hop| hop.predicate.as_str()).collect();
-    json!({
-        "start": labels.first(),
-        "end": labels.last(),
-        "path": labels.join(" → "),
-        "entities": entities,
-        "predicates": predicates,
-        "hops": way.hops,
-        "length": way.length,
-    })
+impl<'a> Way<'a> {
+    fn of(
+        way: &'a SchemaPath,
+        schema: &'a Schema,
+        from: Option<&'a Class>,
+        language: Option<&str>,
+    ) -> Self {
+        let mut entities: Vec<&ClassName> = from.iter().map(|class| &class.id).collect();
+        entities.extend(way.hops.iter().map(|hop| &hop.target_class));
+        let label = |id: &&'a ClassName| {
+            let class = schema.get(id);
+            class.map_or(id.as_str(), |class| class.label(language))
+        };
+        let labels: Vec<&str> = entities.iter().map(label).collect();
+        Self {
+            start: labels.first().copied(),
+            end: labels.last().copied(),
+            path: labels.join(" → "),
+            entities,
+            predicates: way.hops.iter().map(|hop| hop.predicate.as_str()).collect(),
+            hops: &way.hops,
+            length: way.length,
+        }
+    }
 }

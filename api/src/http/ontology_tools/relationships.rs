@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-use spice_core::ontology::{Class, Schema, Severity, network::Cycle, network::Network, structure};
+use schemars::JsonSchema;
+use serde::Serialize;
+use spice_core::{
+    name::ClassName,
+    ontology::{
+        Class, Finding, Schema, Severity,
+        network::{Cycle, Network},
+        structure,
+    },
+};
 
 use super::lint::breaking;
 use crate::http::{
@@ -12,6 +20,59 @@ use crate::http::{
     failure::Failure,
     wait::Needs,
 };
+
+/// Whether a class can be created, and what to look at.
+#[derive(Serialize, JsonSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the contract")]
+pub(crate) struct Validation {
+    class_id: ClassName,
+    validation_summary: ValidationSummary,
+    issues: Vec<Finding>,
+}
+
+/// How many issues there are.
+#[derive(Serialize, JsonSchema)]
+struct ValidationSummary {
+    can_create: bool,
+    total_issues: usize,
+    errors: usize,
+    warnings: usize,
+}
+
+/// Relationships and parents that lead round.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CyclesFound {
+    cycle_summary: CycleSummary,
+    cycles: Vec<CycleFound>,
+    parent_cycles: Vec<ParentCycle>,
+    /// Whether there may be more.
+    truncated: bool,
+}
+
+/// How many cycles there are.
+#[derive(Serialize, JsonSchema)]
+struct CycleSummary {
+    safe_to_create: bool,
+    total_cycles: usize,
+    critical_cycles: usize,
+}
+
+/// A cycle of relationships.
+#[derive(Serialize, JsonSchema)]
+struct CycleFound {
+    #[serde(flatten)]
+    cycle: Cycle,
+    path: String,
+    /// Whether the class in the body closes it.
+    new: bool,
+}
+
+/// A class that is its own ancestor.
+#[derive(Serialize, JsonSchema)]
+struct ParentCycle {
+    class_id: ClassName,
+    message: String,
+}
 
 pub(crate) async fn validate(mut call: Call) -> Answer {
     let definition = call.document().await?;
@@ -38,16 +99,16 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
         .iter()
         .filter(|it| it.severity == Severity::Breaking)
         .count();
-    let data = json!({
-        "class_id": id,
-        "validation_summary": {
-            "can_create": errors == 0,
-            "total_issues": issues.len(),
-            "errors": errors,
-            "warnings": issues.len() - errors,
+    let data = Validation {
+        class_id: id,
+        validation_summary: ValidationSummary {
+            can_create: errors == 0,
+            total_issues: issues.len(),
+            errors,
+            warnings: issues.len() - errors,
         },
-        "issues": issues,
-    });
+        issues,
+    };
     answer::success("the relationships are checked", data)
 }
 
@@ -62,27 +123,32 @@ pub(crate) async fn check_circular(mut call: Call) -> Answer {
     let network = Network::of(&after);
     let known = Network::of(&before).cycles.cycles;
     let is_new = |cycle: &Cycle| !known.contains(cycle);
-    let parents: Vec<_> = (network.contradictions.iter())
+    let parent_cycles: Vec<ParentCycle> = (network.contradictions.into_iter())
         .filter(|(_, violation)| violation.rule == "cycle")
-        .map(|(class, violation)| json!({"class_id": class, "message": violation.message}))
+        .map(|(class_id, violation)| ParentCycle {
+            class_id,
+            message: violation.message,
+        })
         .collect();
-    let cycles = &network.cycles;
-    let safe = parents.is_empty() && !cycles.cycles.iter().any(|it| it.critical && is_new(it));
-    let told: Vec<_> = cycles
-        .cycles
-        .iter()
-        .map(|it| told(it, is_new(it)))
-        .collect();
-    let data = json!({
-        "cycle_summary": {
-            "safe_to_create": safe,
-            "total_cycles": cycles.cycles.len() + parents.len(),
-            "critical_cycles": cycles.critical() + parents.len(),
+    let parents = parent_cycles.len();
+    let cycles = network.cycles;
+    let is_safe = parents == 0 && !cycles.cycles.iter().any(|it| it.critical && is_new(it));
+    let data = CyclesFound {
+        cycle_summary: CycleSummary {
+            safe_to_create: is_safe,
+            total_cycles: cycles.cycles.len() + parents,
+            critical_cycles: cycles.critical() + parents,
         },
-        "cycles": told,
-        "parent_cycles": parents,
-        "truncated": cycles.truncated,
-    });
+        truncated: cycles.truncated,
+        cycles: (cycles.cycles.into_iter())
+            .map(|cycle| CycleFound {
+                path: arrows(&cycle.classes),
+                new: is_new(&cycle),
+                cycle,
+            })
+            .collect(),
+        parent_cycles,
+    };
     answer::success("the cycles are found", data)
 }
 
@@ -104,10 +170,8 @@ fn with(schema: &Schema, class: Class) -> Schema {
     after
 }
 
-fn told(cycle: &Cycle, is_new: bool) -> serde_json::Value {
-    let classes: Vec<&str> = cycle.classes.iter().map(AsRef::as_ref).collect();
-    let mut told = json!(cycle);
-    told["path"] = classes.join(" → ").into();
-    told["new"] = is_new.into();
-    told
+/// Classes on a way: `A → B → A`.
+pub(super) fn arrows(classes: &[ClassName]) -> String {
+    let classes: Vec<&str> = classes.iter().map(AsRef::as_ref).collect();
+    classes.join(" → ")
 }

@@ -1,5 +1,7 @@
 //! The parameters of queries.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use spice_core::{command::OnError, error::ErrorCode};
 
 use super::{
@@ -271,7 +273,9 @@ pub(crate) const END_ENTITY_TOO: Parameter<Text> =
     Parameter::new("target_class", "The same as `end_entity`.", Text);
 
 /// Which paths to list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(crate) enum PathType {
     #[default]
     Shortest,

@@ -6,10 +6,9 @@ use spice_core::error::ErrorCode;
 
 use crate::http::{
     bodies::BranchBody,
-    branches,
+    branches::{self, Branch, BranchChange, BranchList, Named},
     operation::{Operation, Subject, reads, writes},
     parameters::known,
-    shapes::branches::{BranchList, BranchWritten, NamedBranch},
 };
 
 /// At the gateway.
@@ -65,13 +64,13 @@ fn list(path: &'static str) -> Operation {
         branches::list,
     )
     .takes(known::UNBRANCHED)
-    .answers::<BranchList>(200, "The branches.")
+    .answers::<BranchList<'_>>(200, "The branches.")
 }
 
 fn info(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
     reads(Method::GET, path, id, summary, branches::info)
         .takes(known::UNBRANCHED)
-        .answers::<NamedBranch>(200, "The branch.")
+        .answers::<Named<'_, Branch<'_>>>(200, "The branch.")
         .fails(&[ErrorCode::InvalidName])
 }
 
@@ -84,7 +83,7 @@ fn delete(path: &'static str) -> Operation {
         branches::delete,
     )
     .takes(&[&known::FORCE])
-    .decides::<BranchWritten>(200, "Done: it holds from now on.")
+    .decides::<Named<'_, BranchChange<'_>>>(200, "Done: it holds from now on.")
     .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName])
 }
 
@@ -97,7 +96,7 @@ fn create(path: &'static str) -> Operation {
         branches::create,
     )
     .body::<BranchBody>()
-    .decides::<BranchWritten>(200, "Done: it holds from now on.")
+    .decides::<Named<'_, BranchChange<'_>>>(200, "Done: it holds from now on.")
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::AlreadyExists,
@@ -114,6 +113,6 @@ fn get(path: &'static str) -> Operation {
         branches::get,
     )
     .takes(known::UNBRANCHED)
-    .answers::<NamedBranch>(200, "The branch.")
+    .answers::<Named<'_, Branch<'_>>>(200, "The branch.")
     .fails(&[ErrorCode::InvalidName])
 }

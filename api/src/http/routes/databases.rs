@@ -8,11 +8,10 @@ use super::examples;
 use crate::http::{
     answer::ApiResponse,
     bodies::DatabaseBody,
-    databases,
+    databases::{self, DatabaseDescription, DatabaseList, DatabaseSubject, Existence, Written},
     operation::{Operation, Subject, reads, writes},
     parameters::{headers, known},
     push,
-    shapes::databases::{DatabaseDescription, DatabaseList, DatabaseWritten, Existence},
 };
 
 /// At the gateway.
@@ -76,7 +75,7 @@ fn create(path: &'static str) -> Operation {
     )
     .body::<DatabaseBody>()
     .example(json!({"name": "demo", "description": "Furniture and who bought it"}))
-    .commands::<ApiResponse<'static, DatabaseWritten>>(201)
+    .commands::<ApiResponse<'static, Written<DatabaseSubject>>>(201)
     .shows(examples::database_created())
     .fails(&[
         ErrorCode::InvalidName,
@@ -94,7 +93,7 @@ fn get() -> Operation {
         databases::get,
     )
     .takes(known::UNBRANCHED)
-    .answers::<ApiResponse<'static, DatabaseDescription>>(200, "The database.")
+    .answers::<ApiResponse<'static, DatabaseDescription<'_>>>(200, "The database.")
 }
 
 fn delete() -> Operation {
@@ -106,7 +105,7 @@ fn delete() -> Operation {
         databases::delete,
     )
     .takes(&[&known::EXPECTED_SEQ])
-    .commands::<ApiResponse<'static, DatabaseWritten>>(200)
+    .commands::<ApiResponse<'static, Written<DatabaseSubject>>>(200)
     .fails(&[ErrorCode::OptimisticConcurrencyConflict])
 }
 

@@ -2,18 +2,14 @@
 
 use axum::http::Method;
 use serde_json::json;
-use spice_core::error::ErrorCode;
+use spice_core::{error::ErrorCode, json::Json};
 
 use crate::http::{
     answer::{ApiResponse, CommandResult},
     bodies::DiscardBody,
-    dead_letters,
+    dead_letters::{self, DeadLetterDescription, DeadLetterList, ShownLetter},
     operation::{Operation, Subject, reads, writes},
     parameters::known,
-    shapes::{
-        Anything,
-        service::{DeadLetter, DeadLetterDescription, DeadLetterList},
-    },
 };
 
 /// At both services.
@@ -34,7 +30,7 @@ fn list() -> Operation {
         dead_letters::list,
     )
     .takes(&[&known::DATABASE])
-    .answers::<ApiResponse<'static, DeadLetterList>>(200, "The dead letters.")
+    .answers::<ApiResponse<'static, DeadLetterList<'_>>>(200, "The dead letters.")
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::NotFound,
@@ -50,7 +46,7 @@ fn get() -> Operation {
         "Shows a parked event and its envelope.",
         dead_letters::get,
     )
-    .answers::<ApiResponse<'static, DeadLetterDescription>>(200, "The dead letter.")
+    .answers::<ApiResponse<'static, DeadLetterDescription<'_>>>(200, "The dead letter.")
 }
 
 fn retry() -> Operation {
@@ -61,8 +57,8 @@ fn retry() -> Operation {
         "Tries the aggregate's parked events again, in order.",
         dead_letters::retry,
     )
-    .optional_body::<Anything>()
-    .answers::<ApiResponse<'static, DeadLetter>>(202, "They will be tried.")
+    .optional_body::<Json>()
+    .answers::<ApiResponse<'static, ShownLetter<'_>>>(202, "They will be tried.")
 }
 
 fn discard() -> Operation {

@@ -6,16 +6,14 @@ use spice_core::error::ErrorCode;
 
 use super::examples;
 use crate::{
-    graph_query::{GraphRequest, SimpleRequest},
+    graph_query::{GraphRequest, SchemaPaths, SimpleRequest},
     http::{
         answer::ApiResponse,
         graph,
         operation::{Operation, Subject, reads},
         parameters::known,
-        shapes::{
-            graph::{GraphAnswer, SchemaPaths},
-            service::Health,
-        },
+        probes::Health,
+        shapes::graph::GraphAnswer,
     },
 };
 
@@ -36,7 +34,7 @@ fn health() -> Operation {
         "Tells whether graph queries can be answered.",
         graph::health,
     )
-    .answers::<ApiResponse<'static, Health>>(200, "They can.")
+    .answers::<ApiResponse<'static, Health<'_>>>(200, "They can.")
     .fails(&[ErrorCode::Unavailable])
 }
 
@@ -97,5 +95,5 @@ fn paths() -> Operation {
         &known::TARGET_CLASS,
         &known::MAX_DEPTH,
     ])
-    .answers::<SchemaPaths>(200, "The paths.")
+    .answers::<SchemaPaths<'_>>(200, "The paths.")
 }

@@ -6,14 +6,14 @@ use spice_core::error::ErrorCode;
 
 use crate::http::{
     answer::ApiResponse,
-    ontology,
+    bodies::class::{ClassChange, ClassDefinition},
+    databases::Written,
+    ontology::{self, ClassSubject},
     operation::{Operation, Subject, reads, writes},
     parameters::known,
     shapes::{
         Values,
-        databases::ClassWritten,
         instances::{ClassPage, ClassRecord},
-        ontology::{ClassChange, ClassDefinition},
     },
 };
 
@@ -86,7 +86,7 @@ fn create(path: &'static str, id: &'static str, summary: &'static str) -> Operat
         ],
         "relationships": [{"predicate": "owned_by", "target": "Customer", "cardinality": "n:1"}],
     }))
-    .commands::<ApiResponse<'static, ClassWritten>>(201)
+    .commands::<ApiResponse<'static, Written<ClassSubject>>>(201)
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::AlreadyExists,
@@ -128,7 +128,7 @@ fn update() -> Operation {
     .takes(&[&known::BRANCH, &known::EXPECTED_SEQ])
     .body::<ClassChange>()
     .example(json!({"description": "What is for sale"}))
-    .commands::<ApiResponse<'static, ClassWritten>>(200)
+    .commands::<ApiResponse<'static, Written<ClassSubject>>>(200)
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::OptimisticConcurrencyConflict,
@@ -147,7 +147,7 @@ fn delete() -> Operation {
     )
     .also_at(&[CLASS_NAMED_LIST])
     .takes(&[&known::BRANCH, &known::EXPECTED_SEQ, &known::FORCE])
-    .commands::<ApiResponse<'static, ClassWritten>>(200)
+    .commands::<ApiResponse<'static, Written<ClassSubject>>>(200)
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::OptimisticConcurrencyConflict,

@@ -1,15 +1,18 @@
 //! Tools for those who design an ontology.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
     answer::ApiResponse,
-    ontology_tools::{self, ImportBody, LintAnswer, LintBody},
+    bodies::class::{ClassDefinition, LintBody},
+    ontology_tools::{
+        self, CyclesFound, ImportBody, LabelsSet, LintAnswer, Mappings, NetworkAnswer, PathsAnswer,
+        Validation,
+    },
     operation::{Operation, Subject, reads, writes},
     parameters::{Described, known},
-    shapes::ontology::ClassDefinition,
 };
 
 /// The class where paths end, under both names.
@@ -97,7 +100,10 @@ fn validate() -> Operation {
         "label": "Shelf",
         "relationships": [{"predicate": "holds", "target": "Product", "cardinality": "1:n"}],
     }))
-    .answers::<ApiResponse<'static, Value>>(200, "Whether it can be created, and what to look at.")
+    .answers::<ApiResponse<'static, Validation>>(
+        200,
+        "Whether it can be created, and what to look at.",
+    )
     .fails(&[ErrorCode::InvalidName, ErrorCode::ValidationFailed])
 }
 
@@ -111,7 +117,7 @@ fn check_circular() -> Operation {
     )
     .takes(known::READ)
     .optional_body::<ClassDefinition>()
-    .answers::<ApiResponse<'static, Value>>(200, "The cycles.")
+    .answers::<ApiResponse<'static, CyclesFound>>(200, "The cycles.")
     .fails(&[ErrorCode::InvalidName, ErrorCode::ValidationFailed])
 }
 
@@ -124,7 +130,7 @@ fn analyze(method: Method, id: &'static str) -> Operation {
         ontology_tools::analyze,
     )
     .takes(known::READ)
-    .answers::<Value>(200, "The network.")
+    .answers::<NetworkAnswer<'_>>(200, "The network.")
     .speaks()
 }
 
@@ -140,7 +146,7 @@ fn paths() -> Operation {
     .takes(&[&known::START_ENTITY, &known::START_ENTITY_TOO])
     .takes(TO_AN_END)
     .takes(&[&known::MAX_DEPTH, &known::PATH_TYPE])
-    .answers::<Value>(200, "The paths.")
+    .answers::<PathsAnswer<'_>>(200, "The paths.")
     .speaks()
 }
 
@@ -155,7 +161,7 @@ fn paths_from() -> Operation {
     .takes(known::READ)
     .takes(TO_AN_END)
     .takes(&[&known::EARLIER_MAX_DEPTH, &known::PATH_TYPE])
-    .answers::<Value>(200, "The paths.")
+    .answers::<PathsAnswer<'_>>(200, "The paths.")
     .speaks()
 }
 
@@ -169,7 +175,7 @@ fn reachable_from() -> Operation {
     )
     .takes(known::READ)
     .takes(&[&known::MAX_DEPTH])
-    .answers::<Value>(200, "The paths.")
+    .answers::<PathsAnswer<'_>>(200, "The paths.")
     .speaks()
 }
 
@@ -182,7 +188,7 @@ fn download() -> Operation {
         ontology_tools::download_mappings,
     )
     .takes(known::READ)
-    .answers::<ApiResponse<'static, Value>>(200, "The labels.")
+    .answers::<ApiResponse<'static, Mappings<'_>>>(200, "The labels.")
 }
 
 fn delete() -> Operation {
@@ -195,7 +201,7 @@ fn delete() -> Operation {
         ontology_tools::delete_mappings,
     )
     .takes(&[&known::BRANCH])
-    .commands::<ApiResponse<'static, Value>>(200)
+    .commands::<ApiResponse<'static, LabelsSet>>(200)
     .fails(&[
         ErrorCode::OptimisticConcurrencyConflict,
         ErrorCode::ValidationFailed,
@@ -211,7 +217,7 @@ fn export() -> Operation {
         ontology_tools::export_mappings,
     )
     .takes(known::READ)
-    .answers::<ApiResponse<'static, Value>>(200, "The labels.")
+    .answers::<ApiResponse<'static, Mappings<'_>>>(200, "The labels.")
 }
 
 fn import() -> Operation {
@@ -229,7 +235,7 @@ fn import() -> Operation {
         "label": {"en": "Product", "ko": "제품"},
         "properties": {"name": {"en": "Name", "ko": "이름"}},
     }]}))
-    .commands::<ApiResponse<'static, Value>>(200)
+    .commands::<ApiResponse<'static, LabelsSet>>(200)
     .fails(&[
         ErrorCode::NotFound,
         ErrorCode::OptimisticConcurrencyConflict,

@@ -1,17 +1,14 @@
 //! How a service is.
 
 use axum::http::Method;
+use serde_json::{Map, Value};
 use spice_core::error::ErrorCode;
 
 use crate::http::{
     answer::ApiResponse,
     openapi,
     operation::{Operation, Subject, reads},
-    probes,
-    shapes::{
-        Values,
-        service::{Health, Liveness},
-    },
+    probes::{self, Health, Liveness},
 };
 
 /// At every service.
@@ -39,7 +36,7 @@ fn health() -> Operation {
         probes::health,
     )
     .also_at(&["/api/v1/health"])
-    .answers::<ApiResponse<'static, Health>>(200, "Every store answers.")
+    .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
     .fails(&[ErrorCode::Unavailable])
 }
 
@@ -62,7 +59,7 @@ fn readiness() -> Operation {
         "Asks every store.",
         probes::ready,
     )
-    .answers::<ApiResponse<'static, Health>>(200, "Every store answers.")
+    .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
     .fails(&[ErrorCode::Unavailable])
 }
 
@@ -89,7 +86,7 @@ fn document() -> Operation {
         "Gives this document.",
         openapi::document,
     )
-    .answers::<Values>(200, "OpenAPI 3.1.")
+    .answers::<Map<String, Value>>(200, "OpenAPI 3.1.")
 }
 
 fn page() -> Operation {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Edge;
@@ -13,7 +14,7 @@ const TOLD: usize = 100;
 const STEPS: usize = 2_000_000;
 
 /// A way that leads back to where it began. A relationship and its own way back are none.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Cycle {
     /// The classes on it, the first one again at the end.
     pub classes: Vec<ClassName>,

@@ -8,7 +8,7 @@ use spice_core::{
     json::Json,
 };
 
-use crate::http::{bodies::given, call::Call, failure::Failure, shapes::Anything};
+use crate::http::{bodies::given, call::Call, failure::Failure};
 
 /// `{aggregate_id, property?, take}` or `{aggregate_id, property, value}`; or as earlier clients
 /// write it: `{path, resolution_type, resolved_value}`
@@ -26,7 +26,6 @@ pub(crate) struct ResolutionBody {
     take: Option<SideWord>,
     /// The value that holds; `null` for none. In place of `take`.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Anything")]
     value: Option<Json>,
     /// The conflict, as its `path` names it: `aggregate_id/property`. In place of `aggregate_id`
     /// and `property`.
@@ -36,11 +35,9 @@ pub(crate) struct ResolutionBody {
     resolution_type: Option<ResolutionType>,
     /// The value that holds for `path`; `null` for none.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(with = "Anything")]
     resolved_value: Option<Json>,
     /// What a client keeps for itself; not read.
     #[serde(default, rename = "metadata")]
-    #[schemars(with = "Option<Anything>")]
     _metadata: Option<Json>,
 }
 

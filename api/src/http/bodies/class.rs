@@ -1,11 +1,15 @@
 //! Classes as people write them. The core reads them by hand, to name what is wrong and to keep
-//! what was written, so this is said apart from it; a test sends what is said here.
+//! what was written; these types describe what it reads, and a test sends what they describe.
+#![allow(dead_code, reason = "these types describe bodies that the core reads")]
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
+use serde_json::{Map, Value};
+use spice_core::json::Json;
 
-use super::{Anything, Values};
+/// The pattern of a class's id.
+pub(crate) const CLASS_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_:-]*$";
 
 /// A class.
 #[derive(JsonSchema)]
@@ -13,7 +17,7 @@ use super::{Anything, Values};
 pub(crate) struct ClassDefinition {
     /// `CamelCase` of the label when left out.
     #[schemars(
-        regex(pattern = "^[A-Za-z][A-Za-z0-9_:-]*$"),
+        regex(pattern = CLASS_PATTERN),
         length(min = 1, max = 100)
     )]
     pub(crate) id: Option<String>,
@@ -24,10 +28,10 @@ pub(crate) struct ClassDefinition {
     pub(crate) properties: Option<Vec<Property>>,
     pub(crate) relationships: Option<Vec<Relationship>>,
     /// `additional_properties: true` allows keys that the class does not know.
-    pub(crate) metadata: Option<Values>,
+    pub(crate) metadata: Option<Map<String, Value>>,
 }
 
-/// What of a class is to change: each field that is given replaces what was.
+/// A change of a class: each field that is given replaces what was.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct ClassChange {
@@ -37,7 +41,7 @@ pub(crate) struct ClassChange {
     pub(crate) r#abstract: Option<bool>,
     pub(crate) properties: Option<Vec<Property>>,
     pub(crate) relationships: Option<Vec<Relationship>>,
-    pub(crate) metadata: Option<Values>,
+    pub(crate) metadata: Option<Map<String, Value>>,
 }
 
 /// A text, or one by language.
@@ -61,16 +65,16 @@ pub(crate) struct Property {
     pub(crate) required: Option<bool>,
     #[schemars(rename = "primaryKey")]
     pub(crate) primary_key: Option<bool>,
-    pub(crate) default: Option<Anything>,
+    pub(crate) default: Option<Json>,
     pub(crate) description: Option<Text>,
     /// `min`, `max`, `minLength`, `maxLength`, `pattern`, `enum`, `unique`, `format`, `minItems`,
     /// `maxItems`, `uniqueItems`.
-    pub(crate) constraints: Option<Values>,
+    pub(crate) constraints: Option<Map<String, Value>>,
     /// The class that a `link` leads to.
     pub(crate) target: Option<String>,
     pub(crate) cardinality: Option<Cardinality>,
     /// What an `array` holds.
-    pub(crate) items: Option<Anything>,
+    pub(crate) items: Option<Json>,
 }
 
 /// A relationship of a class.
@@ -101,4 +105,17 @@ pub(crate) enum Cardinality {
     ManyToMany,
     #[schemars(rename = "n:n")]
     ManyToManyToo,
+}
+
+/// A change of a class, or its deletion.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum LintBody {
+    /// A change of the class.
+    Change(Box<ClassChange>),
+    /// Its deletion.
+    Deletion {
+        /// True.
+        delete: bool,
+    },
 }
