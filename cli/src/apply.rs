@@ -1,5 +1,6 @@
 //! `spice apply`: applies declarations as `kubectl apply` would, without Kubernetes.
 
+mod classes;
 pub(crate) mod keep;
 mod rehearsal;
 
@@ -101,7 +102,7 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
 
 /// Reads what is declared. With one problem nothing is applied.
 fn read_sources(sources: &[Source]) -> anyhow::Result<Reading> {
-    declared::read(sources).map_err(|error| {
+    declared::read_checked(sources, &classes::check).map_err(|error| {
         let problems = match error.flaws.len() {
             1 => "1 problem".to_owned(),
             count if count > SHOWN => format!("{count} problems, {SHOWN} of them shown"),

@@ -94,6 +94,33 @@ impl Node {
         Some(&entry.value)
     }
 
+    /// Where a field stands, by its path below this node: `spec.properties[2].name`. Of a field that
+    /// is not there, where the deepest part of its path stands. `snake_case` and `camelCase` of one
+    /// key are the same.
+    pub fn place(&self, path: &str) -> Mark {
+        let folded = |key: &str| key.replace('_', "").to_lowercase();
+        let (mut node, mut at) = (self, self.at);
+        for part in path.split(['.', '[', ']']).filter(|part| !part.is_empty()) {
+            let next = match &node.tree {
+                Tree::List(items) => part.parse().ok().and_then(|index: usize| items.get(index)),
+                Tree::Object(entries) => {
+                    let same = |entry: &&Entry| folded(&entry.key) == folded(part);
+                    entries.iter().find(same).map(|entry| {
+                        at = entry.at;
+                        &entry.value
+                    })
+                }
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            if matches!(node.tree, Tree::List(_)) {
+                at = next.at;
+            }
+            node = next;
+        }
+        at
+    }
+
     /// The text of a text.
     pub fn as_str(&self) -> Option<&str> {
         match &self.tree {

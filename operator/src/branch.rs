@@ -3,7 +3,7 @@
 use spice_crds::{Branch, DeletionPolicy, Exact, Fields, ResourceStatus};
 
 use crate::{
-    client::{Api, ApiError},
+    client::{Api, ApiError, Stored},
     kind::{Found, Kind, Location},
 };
 
@@ -52,6 +52,29 @@ impl Kind for Branch {
         } else {
             Found::without(format!("branch {parent} of database {database}"))
         })
+    }
+
+    fn immutable_difference(&self, stored: &Stored) -> Option<String> {
+        let declared = self.spec.from.as_ref().and_then(|origin| origin.position);
+        let declared = declared.map(i64::unsigned_abs);
+        let branch = stored.definition.get("from_branch")?.as_str()?;
+        let position = stored
+            .definition
+            .get("from_position")
+            .and_then(Exact::as_u64);
+        if branch == self.parent() && declared.is_none_or(|declared| position == Some(declared)) {
+            return None;
+        }
+        let place = |branch: &str, position: Option<u64>| match position {
+            Some(position) => format!("{branch} at position {position}"),
+            None => branch.to_owned(),
+        };
+        Some(format!(
+            "branch {} starts from {}, not from {}; from is immutable: delete the branch first, or declare another",
+            self.branch_name(),
+            place(branch, position),
+            place(self.parent(), declared)
+        ))
     }
 
     fn location(&self, database: &str) -> Location {

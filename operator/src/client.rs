@@ -11,7 +11,7 @@ use spice_crds::{Exact, Fields};
 use uuid::Uuid;
 
 use answer::{class_stored, database_stored, present, progress};
-pub use answer::{failure, refused};
+pub use answer::{described, failure, origin, refused};
 
 /// How long a command waits for the projections before its status is asked for instead.
 const WAIT: Duration = Duration::from_secs(10);
@@ -113,7 +113,7 @@ pub struct Stored {
     pub position: Option<u64>,
     /// A database: its projections show what was written before this position.
     pub projected: Option<u64>,
-    /// A class: its definition.
+    /// A class: its definition. A branch: where it starts. A database: its description.
     pub definition: Fields,
 }
 
@@ -177,6 +177,7 @@ impl Api for ApiClient {
         Ok(found.map(|branch| Stored {
             sequence: branch.sequence,
             position: branch.from_position,
+            definition: origin(branch.from_branch.as_deref(), branch.from_position),
             ..Stored::default()
         }))
     }

@@ -24,6 +24,8 @@ pub mod reason {
     pub const SYNCED: &str = "Synced";
     /// The declaration breaks a rule.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// What is in the api differs in a field that cannot be changed.
+    pub const IMMUTABLE: &str = "Immutable";
     /// What it refers to is not there.
     pub const REF_NOT_FOUND: &str = "RefNotFound";
     /// A command waits for the projections.

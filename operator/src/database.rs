@@ -4,7 +4,7 @@
 use spice_crds::{Database, DeletionPolicy, Exact, Fields, ResourceStatus};
 
 use crate::{
-    client::{Api, ApiError},
+    client::{Api, ApiError, Stored},
     kind::{Found, Kind, Location},
 };
 
@@ -39,6 +39,18 @@ impl Kind for Database {
             missing: None,
             stored: api.database(database).await?,
             projected: None,
+        })
+    }
+
+    fn immutable_difference(&self, stored: &Stored) -> Option<String> {
+        let declared = self.spec.description.as_deref()?;
+        let known = stored.definition.get("description");
+        let known = known.and_then(Exact::as_str).unwrap_or_default();
+        (declared != known).then(|| {
+            let name = self.database_name();
+            format!(
+                "database {name} has the description {known:?}, not {declared:?}; description is immutable: leave it out, or write the one that is there"
+            )
         })
     }
 

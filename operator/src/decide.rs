@@ -127,10 +127,17 @@ fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
         }
         _ => {}
     }
+    let stored = world.found.stored.as_ref();
+    if let Some(message) = stored.and_then(|stored| resource.immutable_difference(stored)) {
+        return Step::Refuse {
+            reason: reason::IMMUTABLE,
+            message,
+        };
+    }
     let report = resource.reports_drift() && resource.was_synced();
     let noun = K::NOUN;
     let name = resource.external_id();
-    match &world.found.stored {
+    match stored {
         None if report => Step::Report(format!("{noun} {name} was deleted in the api")),
         None => {
             let body = resource.creation(database);

@@ -10,9 +10,10 @@ mod twice;
 
 use std::{fmt, path::PathBuf};
 
-use spice_crds::{Branch, Database, Ontology};
+use spice_crds::{Branch, Database, Exact, Ontology};
 
 use crate::kind::Kind;
+use documents::Rules;
 use schema::Schemas;
 pub(crate) use twice::{Databases, Place, databases, place_of};
 
@@ -101,15 +102,33 @@ impl fmt::Display for DeclaredError {
 
 impl std::error::Error for DeclaredError {}
 
+/// A rule that a field of a resource breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// The field, below the object: `spec.properties[2].constraints.max`.
+    pub field: String,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+/// Checks a resource by rules that its schema does not have.
+pub type Check = dyn Fn(&AnyResource) -> Vec<Breach>;
+
 /// Reads everything that is declared in `sources`.
 pub fn read(sources: &[Source]) -> Result<Reading, DeclaredError> {
+    read_checked(sources, &|_| Vec::new())
+}
+
+/// Reads everything that is declared in `sources`; `check` adds rules to those of the schemas.
+pub fn read_checked(sources: &[Source], check: &Check) -> Result<Reading, DeclaredError> {
     let mut flaws = Vec::new();
     let mut reading = Reading::default();
     match Schemas::load() {
         Ok(schemas) => {
+            let rules = Rules { schemas, check };
             for source in sources {
                 for text in files::texts(source, &mut reading.skipped, &mut flaws) {
-                    let declared = documents::read(&schemas, &text.name, &text.text, &mut flaws);
+                    let declared = documents::read(&rules, &text.name, &text.text, &mut flaws);
                     reading.declared.extend(declared);
                 }
             }
@@ -129,6 +148,14 @@ pub fn read(sources: &[Source]) -> Result<Reading, DeclaredError> {
 }
 
 impl AnyResource {
+    /// The definition of a class, as the api is sent it.
+    pub fn class_definition(&self) -> Option<Exact> {
+        match self {
+            Self::Ontology(ontology) => Some(ontology.creation("")),
+            Self::Database(_) | Self::Branch(_) => None,
+        }
+    }
+
     /// Kind, namespace and name.
     pub fn identity(&self) -> (&'static str, String, String) {
         fn of<K: Kind>(resource: &K) -> (&'static str, String, String) {

@@ -91,6 +91,11 @@ pub trait Kind:
         let _ = stored;
         None
     }
+    /// What of `stored` differs from the declaration and cannot be changed, in words.
+    fn immutable_difference(&self, stored: &Stored) -> Option<String> {
+        let _ = stored;
+        None
+    }
     /// Where it is: path and query.
     fn location(&self, database: &str) -> Location;
     /// The body that creates it.

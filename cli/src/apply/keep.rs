@@ -109,7 +109,7 @@ impl Told {
 async fn apply_once(server: &str, paths: &[PathBuf], told: &mut Told) -> bool {
     told.begin();
     let sources: Vec<Source> = paths.iter().cloned().map(Source::Path).collect();
-    let documents = match declared::read(&sources) {
+    let documents = match declared::read_checked(&sources, &super::classes::check) {
         Ok(reading) => {
             for skipped in &reading.skipped {
                 if told.is_new(skipped.clone()) {

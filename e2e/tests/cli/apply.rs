@@ -68,11 +68,42 @@ async fn what_cannot_be_applied_is_told_by_its_place() {
     assert_eq!(waits.code, 6, "{}{}", waits.out, waits.err);
     let done = shell.feed("apply --wait -f -", SHOP).await.ok();
     assert!(done.contains("database/shop created\n"), "{done}");
-    let wrong = SHOP.replace("type: decimal", "type: nonsense");
-    let refused = shell.feed("apply -f -", &wrong).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_that_cannot_be_changed_is_refused_when_it_differs() {
+    let shell = Shell::start().await;
+    let branch = |from: &str| {
+        format!(
+            "{SHOP}---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Branch\nmetadata: {{name: trial}}\nspec: {{databaseRef: {{name: shop}}{from}}}\n"
+        )
+    };
+    shell
+        .feed(
+            "apply --wait -f -",
+            &branch(", from: {branch: main, position: 1}"),
+        )
+        .await
+        .ok();
+    let same = shell.feed("apply -f -", &branch("")).await.ok();
+    assert!(same.contains("branch/trial unchanged"), "{same}");
+    for dry in ["", " --dry-run"] {
+        let other = branch(", from: {branch: main, position: 0}");
+        let refused = shell.feed(&format!("apply -f -{dry}"), &other).await;
+        assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
+        assert!(
+            refused
+                .out
+                .contains("starts from main at position 1, not from main at position 0"),
+            "{}",
+            refused.out
+        );
+    }
+    let described = "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: shop}\nspec: {description: other}\n";
+    let refused = shell.feed("apply -f -", described).await;
     assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
     assert!(
-        refused.out.contains("ontology/product refused: "),
+        refused.out.contains("description is immutable"),
         "{}",
         refused.out
     );
@@ -230,6 +261,11 @@ async fn with_one_problem_nothing_is_applied() {
     fs::create_dir(shell.path("declared")).unwrap();
     fs::write(shell.path("declared/a.yaml"), SHOP).unwrap();
     fs::write(shell.path("declared/notes.txt"), "not for us").unwrap();
+    let class = |property: &str| {
+        format!(
+            "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: thing}}\nspec: {{databaseRef: {{name: shop}}, label: Thing,\n  properties: [\n  {{name: a, {property}}}]}}"
+        )
+    };
     for (extra, told) in [
         (
             "a: 1\na: 2",
@@ -242,6 +278,22 @@ async fn with_one_problem_nothing_is_applied() {
         (
             "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: other, lables: {}}\nspec: {}",
             "standard input, document 1, line 3: unknown field metadata.lables; did you mean labels?",
+        ),
+        (
+            &class("type: string, constraints: {\n    maxlength: 4}"),
+            "standard input, document 1, line 7: properties[0].constraints.maxlength ",
+        ),
+        (
+            &class("type: string,\n    constraints: {maxLength: 1.5}"),
+            "standard input, document 1, line 7: properties[0].constraints.maxLength ",
+        ),
+        (
+            &class("label: 12, type: string"),
+            "standard input, document 1, line 6: properties[0].label ",
+        ),
+        (
+            &class("type: nonsense"),
+            "standard input, document 1, line 6: properties[0].type ",
         ),
     ] {
         let error = shell.feed("apply -f declared -f -", extra).await.fails(2);

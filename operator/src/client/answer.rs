@@ -20,8 +20,20 @@ pub(super) fn database_stored(details: &DatabaseDetails) -> Stored {
         sequence: Some(details.sequence),
         position: Some(details.position),
         projected: Some((details.position + 1).saturating_sub(lag)),
-        definition: Fields::new(),
+        definition: described(&details.description),
     }
+}
+
+/// What a database was given at its creation.
+pub fn described(description: &str) -> Fields {
+    [("description".to_owned(), description.into())].into()
+}
+
+/// Where a branch starts.
+pub fn origin(branch: Option<&str>, position: Option<u64>) -> Fields {
+    let branch = branch.map(|branch| ("from_branch".to_owned(), branch.into()));
+    let position = position.map(|at| ("from_position".to_owned(), at.into()));
+    branch.into_iter().chain(position).collect()
 }
 
 pub(super) fn class_stored(definition: Fields) -> Stored {

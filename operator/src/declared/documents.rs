@@ -8,7 +8,7 @@ use spice_crds::{
 use uuid::Uuid;
 
 use super::{
-    AnyResource, Declared, Flaw,
+    AnyResource, Check, Declared, Flaw,
     schema::{Schemas, check, hint},
 };
 use crate::kind::Kind;
@@ -16,9 +16,15 @@ use crate::kind::Kind;
 /// What of an object's metadata is its author's.
 const AUTHORED: [&str; 4] = ["name", "namespace", "labels", "annotations"];
 
+/// What a declaration is held to.
+pub(super) struct Rules<'a> {
+    pub(super) schemas: Schemas,
+    pub(super) check: &'a Check,
+}
+
 /// Reads the documents of one text.
 pub(super) fn read(
-    schemas: &Schemas,
+    rules: &Rules<'_>,
     name: &str,
     text: &str,
     flaws: &mut Vec<Flaw>,
@@ -29,7 +35,7 @@ pub(super) fn read(
         let mut problems = document.problems;
         if let Some(root) = document.root.filter(|root| !root.is_null()) {
             let mut objects = Objects {
-                schemas,
+                rules,
                 problems: &mut problems,
                 declared: Vec::new(),
             };
@@ -50,7 +56,7 @@ pub(super) fn read(
 
 /// The objects of one document.
 struct Objects<'a> {
-    schemas: &'a Schemas,
+    rules: &'a Rules<'a>,
     problems: &'a mut Vec<Problem>,
     declared: Vec<Declared>,
 }
@@ -76,7 +82,7 @@ impl Objects<'_> {
             return self.take_list(node, &source, None);
         }
         if version != API_VERSION {
-            let is_ours = version.starts_with(GROUP) || self.schemas.get(&kind).is_some();
+            let is_ours = version.starts_with(GROUP) || self.rules.schemas.get(&kind).is_some();
             let what = if is_ours {
                 "the version served is"
             } else {
@@ -89,12 +95,12 @@ impl Objects<'_> {
         }
         if let Some(item) = kind
             .strip_suffix("List")
-            .filter(|kind| self.schemas.get(kind).is_some())
+            .filter(|kind| self.rules.schemas.get(kind).is_some())
         {
             return self.take_list(node, &source, Some(item));
         }
-        let Some(schema) = self.schemas.get(&kind) else {
-            let kinds: Vec<&str> = self.schemas.kinds().collect();
+        let Some(schema) = self.rules.schemas.get(&kind) else {
+            let kinds: Vec<&str> = self.rules.schemas.kinds().collect();
             let hint = hint(&kind, kinds.iter());
             let known = kinds.join(", ");
             let sentence = format!("kind {kind:?} is not known; there is {known}{hint}");
@@ -107,7 +113,12 @@ impl Objects<'_> {
             return;
         }
         match parse(&kind, &value) {
-            Ok(resource) => self.declared.push(Declared { source, resource }),
+            Ok(resource) => {
+                for breach in (self.rules.check)(&resource) {
+                    self.note(node.place(&breach.field), breach.problem);
+                }
+                self.declared.push(Declared { source, resource });
+            }
             Err(problems) => {
                 let at = key_mark(node, "spec");
                 for problem in problems {

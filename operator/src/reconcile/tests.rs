@@ -333,6 +333,38 @@ async fn a_class_that_never_reads_as_written_is_not_written_for_ever() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_changed_is_refused_when_it_differs() {
+    let api = with_database().await;
+    let mut first: Branch = resource("Branch", "trial", json!({"databaseRef": {"name": "demo"}}));
+    run(&api, &mut first, T1).await;
+    api.meddle("demo/trial", |stored| {
+        stored.definition.insert("from_position".into(), 12.into());
+    });
+    for (from, fits) in [
+        (json!({"branch": "main"}), true),
+        (json!({"branch": "main", "position": 12}), true),
+        (json!({"branch": "main", "position": 3}), false),
+        (json!({"branch": "other"}), false),
+    ] {
+        let spec = json!({"databaseRef": {"name": "demo"}, "from": from});
+        let branch: Branch = resource("Branch", "trial", spec);
+        let outcome = reconcile(&api, &branch, &around(), T1).await;
+        let expected = if fits {
+            "True/Available True/Synced"
+        } else {
+            "False/Immutable False/Immutable"
+        };
+        assert_eq!(summary(&outcome.status), expected, "{from}");
+    }
+    for (description, fits) in [(None, true), (Some(""), true), (Some("other"), false)] {
+        let database: Database = resource("Database", "demo", json!({"description": description}));
+        let outcome = reconcile(&api, &database, &around(), T1).await;
+        let reason = condition(&outcome.status, "Ready").unwrap().reason.clone();
+        assert_eq!(reason == "Immutable", !fits, "{description:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_thing_has_one_owner() {
     let api = with_database().await;
     let mut first = ontology(json!({}));

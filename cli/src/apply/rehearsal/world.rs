@@ -21,7 +21,7 @@ use spice_core::{
 use spice_crds::{Exact, Fields};
 use spice_operator::{
     ApiError,
-    client::{Stored, failure},
+    client::{Stored, described, failure, origin},
 };
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ impl World {
             sequence: Some(database.sequence.0),
             position: self.state.end().0.checked_sub(1),
             projected: None,
-            definition: Fields::new(),
+            definition: described(&database.description),
         })
     }
 
@@ -96,9 +96,12 @@ impl World {
     pub(super) fn branch(&self, name: &str) -> Result<Option<Stored>, ApiError> {
         let name: BranchName = name.parse().map_err(misnamed)?;
         let branch = self.state.live_branch(&name);
+        let from = branch.and_then(|branch| branch.from.as_ref());
+        let from = from.map(|parent| parent.name.as_str());
         Ok(branch.map(|branch| Stored {
             sequence: Some(branch.sequence.0),
             position: Some(branch.from_position.0),
+            definition: origin(from, Some(branch.from_position.0)),
             ..Stored::default()
         }))
     }

@@ -1,0 +1,24 @@
+//! The rules for classes that the schema of a declaration does not have: checked before anything is
+//! applied, by the core's own reader of definitions.
+
+use spice_core::{json::Json, ontology::Class};
+use spice_operator::declared::{AnyResource, Breach};
+
+/// What a declared class breaks. What depends on other classes is decided when it is applied.
+pub(super) fn check(resource: &AnyResource) -> Vec<Breach> {
+    let Some(definition) = resource.class_definition() else {
+        return Vec::new();
+    };
+    let breach = |field: &str, problem: String| {
+        let field = format!("spec.{field}");
+        vec![Breach { field, problem }]
+    };
+    match Json::of(&definition).map(|definition| Class::create(&definition)) {
+        Ok(Ok(_)) => Vec::new(),
+        Ok(Err(refusal)) => {
+            let field = refusal.detail.get("field").and_then(|field| field.as_str());
+            breach(field.unwrap_or_default(), refusal.message.clone())
+        }
+        Err(error) => breach("", error.to_string()),
+    }
+}
