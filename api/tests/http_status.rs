@@ -17,6 +17,7 @@ use http_support::{Answer, Server, counting::Counting, events::Events};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
 use spice_core::{
+    bucket::Bucket,
     envelope::Envelope,
     id::{LogPosition, StreamId},
     port::registry::{DeadLetter, Outcome, Processed, WorkKey, WorkRecord},
@@ -56,7 +57,10 @@ async fn record(server: &Server, position: u64, outcome: Outcome) {
         sink: "s".to_owned(),
     };
     let now = server.ports.clock.now();
-    let lease = registry.acquire(&key, "me", now, now).await.unwrap();
+    let buckets = [Bucket::of(&stream())];
+    let ttl = Duration::from_hours(1);
+    let leases = registry.acquire(&key.worker, &buckets, "me", ttl).await;
+    let lease = leases.unwrap().remove(0);
     let from = registry.worked(&key).await.unwrap();
     let position = LogPosition(position);
     let records = server.ports.log.read(&stream(), position, 1).await.unwrap();
@@ -83,7 +87,7 @@ async fn record(server: &Server, position: u64, outcome: Outcome) {
     };
     let record = WorkRecord {
         key,
-        lease: lease.unwrap(),
+        lease,
         from,
         through: from.plus(1),
         processed: vec![processed],

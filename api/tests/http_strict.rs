@@ -339,8 +339,13 @@ impl Log for Cracked {
         self.0.checkpoint(stream).await
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
-        self.0.set_checkpoint(stream, position).await
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
+        self.0.move_checkpoint(stream, from, to).await
     }
 }
 

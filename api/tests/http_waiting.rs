@@ -11,8 +11,9 @@ use http_support::Server;
 use serde_json::json;
 use spice_api::http::Settings;
 use spice_core::{
+    bucket::Bucket,
     id::{LogPosition, StreamId},
-    port::registry::{DeadLetter, Lease, Outcome, Processed, WorkKey, WorkRecord},
+    port::registry::{DeadLetter, Outcome, Processed, WorkKey, WorkRecord},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -151,13 +152,11 @@ async fn park(server: &Server, position: u64, handler: &str) {
         sink: "s".to_owned(),
     };
     let now = server.ports.clock.now();
-    let lease: Lease = server
-        .ports
-        .registry
-        .acquire(&key, "me", now, now)
-        .await
-        .unwrap()
-        .unwrap();
+    let buckets = [Bucket::of(&stream)];
+    let ttl = Duration::from_hours(1);
+    let registry = &server.ports.registry;
+    let leases = registry.acquire(&key.worker, &buckets, "me", ttl).await;
+    let lease = leases.unwrap().remove(0);
     let from = server.ports.registry.worked(&key).await.unwrap();
     let records = server
         .ports

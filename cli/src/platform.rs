@@ -20,7 +20,7 @@ use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_workers::{
     engine::EngineConfig,
-    supervisor::{Ports, Workers, WorkersConfig},
+    supervisor::{LeaseConfig, Ports, Workers, WorkersConfig},
 };
 use tokio::task::JoinHandle;
 
@@ -243,27 +243,29 @@ impl Platform {
     }
 }
 
-/// Settings of the workers of a process that has its data directory for itself: whoever held the
-/// leases before is gone, so they are taken over by name and not waited for.
+/// Settings of the workers of a process that has locked its data directory: whoever held a lease
+/// before has crashed.
 pub(crate) fn workers_config(knobs: &Knobs) -> anyhow::Result<WorkersConfig> {
-    let lease_timeout = Duration::from_secs(knobs.lease_timeout_seconds);
+    let ttl = Duration::from_secs(knobs.lease_timeout_seconds);
     let heartbeat = Duration::from_secs(knobs.heartbeat_seconds);
     anyhow::ensure!(
-        lease_timeout >= heartbeat * 2 && !heartbeat.is_zero(),
+        ttl >= heartbeat * 2 && !heartbeat.is_zero(),
         "PROCESSED_EVENT_LEASE_TIMEOUT_SECONDS ({}) must be at least twice \
          PROCESSED_EVENT_HEARTBEAT_INTERVAL_SECONDS ({}), and that at least 1",
         knobs.lease_timeout_seconds,
         knobs.heartbeat_seconds
     );
-    let engine = EngineConfig {
-        owner: "embedded".to_owned(),
-        lease_timeout,
-        heartbeat,
-        attempts: knobs.max_retries.max(1),
-        ..EngineConfig::default()
-    };
     Ok(WorkersConfig {
-        engine,
+        lease: LeaseConfig {
+            ttl,
+            heartbeat,
+            alone: true,
+            ..LeaseConfig::default()
+        },
+        engine: EngineConfig {
+            attempts: knobs.max_retries.max(1),
+            ..EngineConfig::default()
+        },
         ..WorkersConfig::default()
     })
 }

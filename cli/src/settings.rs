@@ -79,18 +79,18 @@ pub(crate) struct Knobs {
         default_value = "error"
     )]
     pub(crate) idempotency_mismatch: Mismatch,
-    /// Seconds after which another worker may take a lease that is not renewed.
+    /// Seconds after which another worker process takes a lease that is not renewed.
     #[arg(
         long,
         env = "PROCESSED_EVENT_LEASE_TIMEOUT_SECONDS",
-        default_value_t = 900
+        default_value_t = 30
     )]
     pub(crate) lease_timeout_seconds: u64,
     /// Seconds between two renewals of a lease.
     #[arg(
         long,
         env = "PROCESSED_EVENT_HEARTBEAT_INTERVAL_SECONDS",
-        default_value_t = 30
+        default_value_t = 10
     )]
     pub(crate) heartbeat_seconds: u64,
     /// Attempts before an event that a projection refuses is parked.

@@ -2,6 +2,7 @@
 //! decisions, ports. No IO, no async runtime, no Kubernetes, no clock.
 #![warn(missing_docs)]
 
+pub mod bucket;
 pub mod chain;
 pub mod command;
 pub mod decide;

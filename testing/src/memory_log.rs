@@ -13,7 +13,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        log::{Append, Batch, Log, Record, accepted_at},
+        log::{Append, Batch, Log, Record, accepted_at, check_move},
     },
     time::Timestamp,
 };
@@ -181,17 +181,19 @@ impl Log for MemoryLog {
         ))
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
         let mut streams = self.lock();
         let end = streams.get(stream).map_or(0, |found| found.lines.len()) as u64;
-        if position.0 > end {
-            return Err(rejected(format!(
-                "a checkpoint at {position} in the log of {stream}, which ends at {end}"
-            )));
+        check_move(stream, from, to, LogPosition(end))?;
+        match streams.get_mut(stream) {
+            Some(found) if found.checkpoint == from.0 => found.checkpoint = to.0,
+            _ => return Ok(false),
         }
-        if let Some(found) = streams.get_mut(stream) {
-            found.checkpoint = found.checkpoint.max(position.0);
-        }
-        Ok(())
+        Ok(true)
     }
 }

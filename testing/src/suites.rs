@@ -32,7 +32,7 @@ macro_rules! log_suite {
             log::logs_are_listed_in_order_once_written,
             log::a_time_is_found,
             log::waiting_ends_when_something_comes,
-            log::the_checkpoint_never_goes_back,
+            log::the_checkpoint_moves_only_from_where_it_stands,
             log::everything_survives_opening_again,
             log::generations_and_databases_are_apart,
         );
@@ -105,6 +105,8 @@ macro_rules! registry_suite {
             registry::a_value_released_and_claimed_anew_is_claimed,
             registry_work::leases_change_hands_with_a_new_fence,
             registry_work::a_free_lease_goes_to_one,
+            registry_work::a_lease_ends_by_the_registrys_clock,
+            registry_work::owners_are_announced_until_they_leave,
             registry_work::a_zombie_records_nothing,
             registry_work::records_follow_each_other,
             registry_work::processed_rows_are_told_and_pruned,

@@ -1,6 +1,7 @@
-//! The worker engine, written once: lease, order, batches, records, dead letters. A handler only
-//! says how to apply a batch. An engine is a plain future that may be dropped at any await point:
-//! all that it needs to go on is in the log, the sink and the registry.
+//! The worker engine, written once: order, batches, records, dead letters. It works under a lease
+//! that its caller holds; a handler only says how to apply a batch. An engine is a plain future that
+//! may be dropped at any await point: all that it needs to go on is in the log, the sink and the
+//! registry.
 
 mod batch;
 mod handler;
@@ -23,7 +24,6 @@ use spice_core::{
         log::Log,
         registry::{Lease, WorkKey, WorkerRegistry},
     },
-    time::Timestamp,
 };
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -39,8 +39,8 @@ use crate::{
     status::{Reporter, WorkerState, WorkerStatus},
 };
 
-/// How long a clean end waits for the lease to be given back, or for the bus to be left.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a clean end waits for the registry or the bus to be left.
+pub(crate) const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an engine needs of the world, beside its sink.
 #[derive(Clone)]
@@ -58,14 +58,10 @@ pub struct EnginePorts {
 /// How an engine works.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Who takes the leases. Unique per process start by default. A process that is alone by
-    /// other means (it locks its data directory) gives itself a fixed name, so that it need not
-    /// wait for the lease of the one that crashed before it.
-    pub owner: String,
-    /// A lease that was not renewed for this long may be taken.
-    pub lease_timeout: Duration,
-    /// How often a lease is renewed.
-    pub heartbeat: Duration,
+    /// How often it looks whether its sink is still the one that it knows.
+    pub look_again: Duration,
+    /// An engine with nothing to do for this long ends.
+    pub idle: Duration,
     /// The most records of a batch.
     pub batch_records: usize,
     /// The most bytes of a batch of more than one record.
@@ -82,16 +78,14 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        let owner = Uuid::new_v4();
         Self {
-            owner: owner.to_string(),
-            lease_timeout: Duration::from_mins(15),
-            heartbeat: Duration::from_secs(30),
+            look_again: Duration::from_secs(30),
+            idle: Duration::from_secs(10),
             batch_records: 1_000,
             batch_bytes: 4 << 20,
             attempts: 5,
             backoff: BackoffConfig::default(),
-            seed: owner.as_u64_pair().0,
+            seed: Uuid::new_v4().as_u64_pair().0,
             guards: Guards::default(),
         }
     }
@@ -100,8 +94,10 @@ impl Default for EngineConfig {
 /// Why an engine or a relay ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It was told to.
+    /// It was stopped.
     Stopped,
+    /// Nothing was left to do.
+    Idle,
     /// The log is sealed, and all of it is done.
     Sealed,
 }
@@ -111,17 +107,19 @@ pub struct Engine {
     ports: EnginePorts,
     handler: Arc<dyn Handler>,
     stream: StreamId,
+    lease: Lease,
     config: EngineConfig,
     reporter: Reporter,
     nudge: Arc<Notify>,
 }
 
 impl Engine {
-    /// A worker on `stream`.
+    /// A worker on `stream`, which `lease` covers.
     pub fn new(
         ports: EnginePorts,
         handler: Arc<dyn Handler>,
         stream: StreamId,
+        lease: Lease,
         config: EngineConfig,
     ) -> Self {
         let reporter = Reporter::new(Arc::clone(&ports.clock));
@@ -130,6 +128,7 @@ impl Engine {
             ports,
             handler,
             stream,
+            lease,
             config,
             reporter,
             nudge,
@@ -154,8 +153,8 @@ impl Engine {
         Arc::clone(&self.nudge)
     }
 
-    /// Works until told to end, until the log is sealed and done, or until something is found
-    /// that no waiting mends.
+    /// Works until it is stopped, has been idle, has dealt with a sealed log, or finds something
+    /// that waiting does not mend.
     pub async fn run(self, token: CancellationToken) -> Result<End, StoreError> {
         let patience = Patience {
             reporter: self.reporter.clone(),
@@ -172,6 +171,7 @@ impl Engine {
             let halt = Box::pin(self.turn(&patience)).await;
             let end = match halt {
                 Halt::Stopped => End::Stopped,
+                Halt::Idle => End::Idle,
                 Halt::Sealed => {
                     self.leave_bus().await;
                     End::Sealed
@@ -190,7 +190,9 @@ impl Engine {
                     }
                 }
             };
-            self.reporter.set(WorkerState::Ended);
+            if end != End::Idle {
+                self.reporter.set(WorkerState::Ended);
+            }
             return Ok(end);
         }
     }
@@ -211,43 +213,29 @@ impl Engine {
         }
     }
 
-    /// From taking the lease to losing or giving it back.
+    /// From finding its place to losing it.
     async fn turn(&self, patience: &Patience) -> Halt {
         let mut session = match self.begin(patience).await {
             Ok(session) => session,
             Err(halt) => return halt,
         };
-        let key = session.key.clone();
-        let lease = session.lease.clone();
-        let halt = tokio::select! {
+        let sink = session.key.sink.clone();
+        tokio::select! {
             biased;
             halt = session.work() => halt,
-            halt = self.heartbeat(&key, &lease) => halt,
-        };
-        if !matches!(halt, Halt::LookAgain(_)) {
-            self.release(&key, &lease).await;
+            halt = self.watch_sink(&sink) => halt,
         }
-        halt
     }
 
     async fn begin<'e>(&'e self, patience: &'e Patience) -> Result<Session<'e>, Halt> {
         let (sink, key, worked) = self.place(patience).await?;
         self.check_end(patience, sink.position.max(worked)).await?;
-        if self
-            .is_finished(patience, sink.position.min(worked))
-            .await?
-        {
+        let position = sink.position.min(worked);
+        if self.is_finished(patience, position).await? {
             return Err(Halt::Sealed);
         }
-        let lease = self.acquire(patience, &key).await?;
-        let (sink, latest, worked) = self.place(patience).await?;
-        if latest != key {
-            return Err(Halt::LookAgain("the sink was made anew".to_owned()));
-        }
-        self.check_end(patience, sink.position.max(worked)).await?;
-        let position = sink.position.min(worked);
         self.reporter.running(position);
-        let mut session = Session::new(self, patience, key, lease, position, worked);
+        let mut session = Session::new(self, patience, key, position, worked);
         session.load_letters().await?;
         Ok(session)
     }
@@ -279,72 +267,20 @@ impl Engine {
             .await
     }
 
-    async fn acquire(&self, patience: &Patience, key: &WorkKey) -> Result<Lease, Halt> {
-        let mut seen = 0;
-        loop {
-            let now = self.ports.clock.now();
-            let timeout = i64::try_from(self.config.lease_timeout.as_micros()).unwrap_or(i64::MAX);
-            let expired_before = Timestamp::from_micros(now.as_micros().saturating_sub(timeout));
-            let owner = &self.config.owner;
-            let taken = patience
-                .attempt(|| self.ports.registry.acquire(key, owner, now, expired_before))
-                .await?;
-            if let Some(lease) = taken {
-                return Ok(lease);
-            }
-            self.reporter.set(WorkerState::Standby);
-            let wait = self.wait_for_lease(seen);
-            seen = patience
-                .token
-                .run_until_cancelled(wait)
-                .await
-                .ok_or(Halt::Stopped)?;
-        }
-    }
-
-    /// Waits for a sign from the registry, a second apart at least, a heartbeat at most.
-    async fn wait_for_lease(&self, seen: u64) -> u64 {
-        tokio::time::sleep(Duration::from_secs(1).min(self.config.heartbeat)).await;
-        let change = self.ports.registry.wait_change(&self.stream, seen);
-        tokio::time::timeout(self.config.heartbeat, change)
-            .await
-            .unwrap_or(seen)
-    }
-
-    /// Renews the lease beside the work; ends when the lease or the sink is another.
-    async fn heartbeat(&self, key: &WorkKey, lease: &Lease) -> Halt {
-        let mut interval = self.config.heartbeat;
+    /// Looks beside the work whether the sink is another now.
+    async fn watch_sink(&self, known: &str) -> Halt {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(self.config.look_again) => {}
                 () = self.nudge.notified() => {}
             }
-            interval = self.config.heartbeat;
-            let now = self.ports.clock.now();
-            match self.ports.registry.renew(key, lease, now).await {
-                Ok(true) => {}
-                Ok(false) => return Halt::LookAgain("the lease has gone".to_owned()),
-                Err(error) => {
-                    tracing::warn!(%error, stream = %self.stream, "heartbeat not answered");
-                    interval = self.config.heartbeat / 4;
-                }
-            }
             match self.handler.sink(&self.stream).await {
-                Ok(sink) if sink.generation != key.sink => {
+                Ok(sink) if sink.generation != known => {
                     return Halt::LookAgain("the sink was made anew".to_owned());
                 }
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "sink not seen at heartbeat"),
+                Err(error) => tracing::debug!(%error, stream = %self.stream, "sink not seen"),
             }
-        }
-    }
-
-    async fn release(&self, key: &WorkKey, lease: &Lease) {
-        let released = self.ports.registry.release(key, lease);
-        match tokio::time::timeout(RELEASE_PATIENCE, released).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, stream = %self.stream, "lease not released"),
-            Err(_) => tracing::warn!(stream = %self.stream, "lease not released in time"),
         }
     }
 }

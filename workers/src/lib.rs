@@ -12,6 +12,7 @@ pub mod projection_worker;
 pub mod rebuild;
 pub mod relay;
 mod scan;
+mod share;
 pub mod status;
 pub mod supervisor;
 pub mod verify;

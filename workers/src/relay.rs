@@ -16,7 +16,7 @@ use spice_core::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,8 @@ pub struct RelayConfig {
     pub checkpoint_interval: Duration,
     /// How many records a checkpoint may lag behind while the relay is busy.
     pub checkpoint_records: u64,
+    /// A relay with nothing to publish for this long ends.
+    pub idle: Duration,
     /// The waits while log or bus is away.
     pub backoff: BackoffConfig,
     /// What the jitter is drawn from.
@@ -53,6 +55,7 @@ impl Default for RelayConfig {
             batch_bytes: 4 << 20,
             checkpoint_interval: Duration::from_secs(1),
             checkpoint_records: 10_000,
+            idle: Duration::from_secs(10),
             backoff: BackoffConfig::default(),
             seed: 0,
             guards: Guards::default(),
@@ -108,7 +111,7 @@ impl Relay {
         self.reporter.subscribe()
     }
 
-    /// Relays until told to end, until the seal is delivered, or until the log is damaged.
+    /// Relays until it is stopped, has been idle, has delivered the seal, or finds the log damaged.
     pub async fn run(self, token: CancellationToken) -> Result<End, StoreError> {
         let salt = format!("relay/{}", self.stream);
         let patience = Patience {
@@ -121,6 +124,7 @@ impl Relay {
             match self.relay(&patience).await {
                 Halt::Stopped => break End::Stopped,
                 Halt::Sealed => break End::Sealed,
+                Halt::Idle => break End::Idle,
                 Halt::Refused(error) | Halt::Damaged(error) => {
                     self.reporter.damaged(error.to_string());
                     return Err(error);
@@ -133,7 +137,9 @@ impl Relay {
                 }
             }
         };
-        self.reporter.set(WorkerState::Ended);
+        if end != End::Idle {
+            self.reporter.set(WorkerState::Ended);
+        }
         Ok(end)
     }
 
@@ -156,13 +162,16 @@ impl Relay {
             }
         };
         if !matches!(halt, Halt::Sealed) {
-            self.save(&mut place).await;
-            return halt;
+            return self.save(&mut place).await.err().unwrap_or(halt);
         }
         // Nobody comes back to a sealed log, so its last checkpoint is not left for later.
-        let last = place.position;
-        let written = patience.attempt(|| self.log.set_checkpoint(&self.stream, last));
-        written.await.map_or_else(|stopped| stopped, |()| halt)
+        let (from, to) = (place.saved, place.position);
+        let moved = patience.attempt(|| self.log.move_checkpoint(&self.stream, from, to));
+        match moved.await {
+            Ok(true) => halt,
+            Ok(false) => moved_by_another(),
+            Err(stopped) => stopped,
+        }
     }
 
     async fn start(&self, patience: &Patience) -> Result<LogPosition, Halt> {
@@ -203,7 +212,7 @@ impl Relay {
             .await?;
         place.position = place.position.plus(records.len() as u64);
         self.reporter.running(place.position);
-        self.save_when_due(place).await;
+        self.save_when_due(place).await?;
         match records.last() {
             Some(last) if is_seal(last, &self.stream) => Err(Halt::Sealed),
             _ => Ok(()),
@@ -216,7 +225,10 @@ impl Relay {
         let longer = self.log.wait_beyond(&self.stream, place.position);
         let longer = patience.token.run_until_cancelled(longer);
         if place.saved == place.position {
-            return longer.await.map(|()| true).ok_or(Halt::Stopped);
+            return match timeout(self.config.idle, longer).await {
+                Ok(answer) => answer.map(|()| true).ok_or(Halt::Stopped),
+                Err(_) => Err(Halt::Idle),
+            };
         }
         let due = place
             .saved_at
@@ -224,7 +236,7 @@ impl Relay {
         if let Ok(answer) = timeout_at(due, longer).await {
             return answer.map(|()| true).ok_or(Halt::Stopped);
         }
-        self.save(place).await;
+        self.save(place).await?;
         Ok(false)
     }
 
@@ -249,25 +261,33 @@ impl Relay {
         Ok(())
     }
 
-    async fn save_when_due(&self, place: &mut Place) {
+    async fn save_when_due(&self, place: &mut Place) -> Result<(), Halt> {
         let behind = place.position.0 - place.saved.0;
         let interval = self.config.checkpoint_interval;
         let due = place.saved_at.is_none_or(|at| at.elapsed() >= interval);
         if due || behind >= self.config.checkpoint_records {
-            self.save(place).await;
+            self.save(place).await?;
         }
+        Ok(())
     }
 
     /// Writes the checkpoint. Failing that it is written later: what is relayed again does no
     /// harm.
-    async fn save(&self, place: &mut Place) {
+    async fn save(&self, place: &mut Place) -> Result<(), Halt> {
         if place.saved == place.position {
-            return;
+            return Ok(());
         }
         place.saved_at = Some(Instant::now());
-        match self.log.set_checkpoint(&self.stream, place.position).await {
-            Ok(()) => place.saved = place.position,
+        let (from, to) = (place.saved, place.position);
+        match self.log.move_checkpoint(&self.stream, from, to).await {
+            Ok(true) => place.saved = to,
+            Ok(false) => return Err(moved_by_another()),
             Err(error) => tracing::warn!(%error, stream = %self.stream, "checkpoint not written"),
         }
+        Ok(())
     }
+}
+
+fn moved_by_another() -> Halt {
+    Halt::LookAgain("another relay has moved the checkpoint".to_owned())
 }

@@ -12,8 +12,8 @@ pub enum WorkerState {
     Starting,
     /// At work, or waiting for work.
     Running,
-    /// Another holds the lease.
-    Standby,
+    /// Nothing is left to do; no task runs until there is.
+    Resting,
     /// A store is away; it goes on by itself.
     Paused {
         /// What was seen last.
@@ -40,7 +40,7 @@ impl WorkerState {
         match self {
             Self::Starting => "starting",
             Self::Running => "running",
-            Self::Standby => "standby",
+            Self::Resting => "resting",
             Self::Paused { .. } => "paused",
             Self::Damaged { .. } => "damaged",
             Self::Ended => "ended",
@@ -94,10 +94,15 @@ impl Reporter {
     }
 
     pub(crate) fn running(&self, position: LogPosition) {
-        let status = WorkerStatus {
-            state: WorkerState::Running,
-            position,
-        };
+        self.at(WorkerState::Running, position);
+    }
+
+    pub(crate) fn resting(&self, position: LogPosition) {
+        self.at(WorkerState::Resting, position);
+    }
+
+    fn at(&self, state: WorkerState, position: LogPosition) {
+        let status = WorkerStatus { state, position };
         self.sender.send_if_modified(|known| {
             let changed = *known != status;
             *known = status;

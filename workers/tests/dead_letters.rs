@@ -10,7 +10,7 @@ use spice_core::{
 };
 use spice_workers::engine::Handler;
 use std::sync::Arc;
-use support::{FaultyHandler, World, config};
+use support::{FaultyHandler, World};
 
 const HANDLER: &str = "instance_worker";
 
@@ -114,7 +114,7 @@ async fn parked_aggregates_stay_parked_over_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_drains_in_order() {
     let (world, handler, [_, poison, follower]) = poisoned();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     world.caught_up(&handler).await;
     ask_retry(&world, "a").await;
     retries_done(&world).await;
@@ -156,7 +156,7 @@ async fn a_retry_that_was_asked_for_while_nobody_worked_is_carried_out() {
     world.run_through(&handler).await;
     ask_retry(&world, "a").await;
     let healthy = world.graph_handler();
-    let running = world.start(&healthy, config("two"));
+    let running = world.start(&healthy, "two");
     retries_done(&world).await;
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(3));
@@ -166,7 +166,7 @@ async fn a_retry_that_was_asked_for_while_nobody_worked_is_carried_out() {
 #[tokio::test(start_paused = true)]
 async fn a_discard_skips_one_event_in_one_sink() {
     let (world, handler, [_, poison, follower]) = poisoned();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     world.caught_up(&handler).await;
     world.story.discard(HANDLER, poison);
     world.story.put("a", json!({"n": 4}));

@@ -128,7 +128,7 @@ async fn a_copy_arrives_even_when_the_event_itself_is_stale() {
 async fn holes_repeats_and_disorder_change_nothing() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     world.caught_up(&handler).await;
     world.story.tell();
     let records = world.records();
@@ -157,7 +157,7 @@ async fn holes_repeats_and_disorder_change_nothing() {
 async fn a_delivery_that_is_not_the_logs_is_not_believed() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
-    let mut running = world.start(&handler, config("one"));
+    let mut running = world.start(&handler, "one");
     world.caught_up(&handler).await;
     world.story.put("a", json!({"n": 1}));
     let other = StreamId::first("demo".parse().unwrap()).next();
@@ -183,10 +183,10 @@ async fn a_delivery_that_is_not_the_logs_is_not_believed() {
 async fn what_belongs_to_another_generation_is_dropped() {
     for guards in [Guards::default(), Guards::without(Guard::Generations)] {
         let (world, bus) = with_script();
-        let mut config = config("one");
+        let mut config = config();
         config.guards = guards;
         let handler = world.graph_handler();
-        let running = world.start(&handler, config);
+        let running = world.start_as(&handler, "one", config);
         world.caught_up(&handler).await;
         let earlier = StreamId::first("demo".parse().unwrap()).next();
         let foreign = Story::of(MemoryLog::new(), earlier);
@@ -207,7 +207,7 @@ async fn what_belongs_to_another_generation_is_dropped() {
 async fn a_lost_bus_is_joined_again_and_the_log_fills_the_gap() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     world.caught_up(&handler).await;
     world.story.put("a", json!({"n": 1}));
     let lost = StoreError::Unavailable {
@@ -231,7 +231,7 @@ async fn a_damaged_log_stops_the_stream_and_skips_nothing() {
     };
     world.log.land(world.stream(), batch).unwrap();
     let handler = world.graph_handler();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     let mut status = running.status.clone();
     let error = within(running.task).await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
@@ -247,7 +247,7 @@ async fn a_store_that_is_away_pauses_the_worker_and_nothing_is_lost() {
     world.story.tell();
     let handler = world.graph_handler();
     handler.with(|faults| faults.away = true);
-    let mut running = world.start(&handler, config("one"));
+    let mut running = world.start(&handler, "one");
     let many = |state: &WorkerState| matches!(state, WorkerState::Paused { retries, .. } if *retries >= 10);
     let state = running.until(many).await;
     let WorkerState::Paused { reason, .. } = state else {
@@ -272,7 +272,7 @@ async fn a_worker_that_waits_for_a_store_can_be_ended() {
     world.story.tell();
     let handler = world.graph_handler();
     handler.with(|faults| faults.away = true);
-    let mut running = world.start(&handler, config("one"));
+    let mut running = world.start(&handler, "one");
     running
         .until(|state| matches!(state, WorkerState::Paused { .. }))
         .await;
@@ -308,9 +308,9 @@ async fn stopped_at_any_call_to_the_sink_it_ends_the_same() {
         let world = World::new();
         world.story.tell();
         for handler in [world.graph_handler(), world.documents_handler()] {
-            let mut small = config("one");
+            let mut small = config();
             small.batch_records = 5;
-            let crashed = world.start(&handler, small);
+            let crashed = world.start_as(&handler, "one", small);
             for _ in 0..stop {
                 tokio::task::yield_now().await;
             }
@@ -350,7 +350,7 @@ async fn what_follows_a_break_of_the_chain_is_not_projected() {
     }
     world.chain(Some(2));
     let handler = world.graph_handler();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     let error = within(running.task).await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
     assert!(
@@ -370,7 +370,7 @@ async fn what_the_bus_delivers_must_follow_the_chain() {
         let (world, bus) = with_script();
         world.chain(None);
         let handler = world.graph_handler();
-        let running = world.start(&handler, config("one"));
+        let running = world.start(&handler, "one");
         world.caught_up(&handler).await;
         let before = handler.sink(world.stream()).await.unwrap().position;
         for name in ["a", "b", "c"] {

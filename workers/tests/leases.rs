@@ -1,4 +1,4 @@
-//! Leases, restarts, wiped stores, sealed logs.
+//! Lost leases, restarts, wiped stores, sealed logs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -19,7 +19,7 @@ use spice_workers::{
     engine::{End, Handler},
     status::WorkerState,
 };
-use support::{Story, World, config, within};
+use support::{LEASE, Story, World, within};
 
 #[tokio::test(start_paused = true)]
 async fn a_zombie_can_neither_record_nor_do_harm() {
@@ -27,84 +27,23 @@ async fn a_zombie_can_neither_record_nor_do_harm() {
     world.story.put("a", json!({"n": 1}));
     let zombie = world.graph_handler();
     zombie.with(|faults| faults.slow = Duration::from_secs(25));
-    let mut sleeping = world.start(&zombie, config("zombie"));
+    let mut sleeping = world.start(&zombie, "zombie");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    world.clock.advance(Duration::from_secs(901));
+    world.clock.advance(LEASE);
     let heir = world.graph_handler();
-    let working = world.start(&heir, config("heir"));
+    let working = world.start(&heir, "heir");
     world.caught_up(&heir).await;
     world.story.put("a", json!({"n": 2}));
     world.deliver().await;
     world.caught_up(&heir).await;
     let worked = world.worked(&heir).await;
-    sleeping.until(|state| *state == WorkerState::Standby).await;
+    let is_fenced = |state: &WorkerState| matches!(state, WorkerState::Paused { reason, .. } if reason.contains("no longer holds"));
+    sleeping.until(is_fenced).await;
     assert!(!zombie.applied().is_empty(), "it woke and wrote");
     assert_eq!(world.worked(&heir).await, worked);
     assert_eq!(world.graph_sequence("a").await, Some(2));
-
-    let key = world.key(&heir).await;
-    let lease = spice_core::port::registry::Lease {
-        fence: 1,
-        owner: "zombie".to_owned(),
-    };
-    let late = WorkRecord {
-        key,
-        lease,
-        from: LogPosition(worked),
-        through: LogPosition(worked + 1),
-        processed: Vec::new(),
-        parked: Vec::new(),
-        at: spice_core::time::Timestamp::from_micros(1),
-    };
-    let error = world.registry.record(late).await.unwrap_err();
-    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
     working.stop().await;
     sleeping.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_next_in_line_takes_over_at_a_clean_end() {
-    let world = World::new();
-    world.story.put("a", json!({"n": 1}));
-    let first = world.graph_handler();
-    let working = world.start(&first, config("first"));
-    world.caught_up(&first).await;
-    let second = world.graph_handler();
-    let mut waiting = world.start(&second, config("second"));
-    waiting.until(|state| *state == WorkerState::Standby).await;
-    working.stop().await;
-    waiting.until(|state| *state == WorkerState::Running).await;
-    world.story.put("a", json!({"n": 2}));
-    world.deliver().await;
-    world.caught_up(&second).await;
-    assert_eq!(
-        second.applied().len(),
-        1,
-        "and begins where the first ended"
-    );
-    waiting.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_heartbeat_keeps_the_lease_while_a_batch_is_slow() {
-    let world = World::new();
-    world.story.put("a", json!({"n": 1}));
-    let handler = world.graph_handler();
-    handler.with(|faults| faults.slow = Duration::from_mins(50));
-    let running = world.start(&handler, config("slow"));
-    let other = world.graph_handler();
-    let mut waiting = world.start(&other, config("other"));
-    waiting.until(|state| *state == WorkerState::Standby).await;
-    for _ in 0..29 {
-        tokio::time::sleep(Duration::from_secs(100)).await;
-        world.clock.advance(Duration::from_secs(100));
-    }
-    let state = waiting.status.borrow().state.clone();
-    assert_eq!(state, WorkerState::Standby, "2,900 s of a lease of 900 s");
-    world.caught_up(&handler).await;
-    assert!(other.applied().is_empty());
-    running.stop().await;
-    waiting.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +56,7 @@ async fn a_restart_begins_where_sink_and_registry_both_are() {
     world.story.put("b", json!({"n": 1}));
     let crashing = world.graph_handler();
     crashing.with(|faults| faults.hang = true);
-    let crashed = world.start(&crashing, config("one"));
+    let crashed = world.start(&crashing, "one");
     tokio::time::sleep(Duration::from_secs(1)).await;
     crashed.task.abort();
     let sink = handler.sink(world.stream()).await.unwrap().position;
@@ -140,16 +79,14 @@ async fn a_sink_that_lost_its_last_batches_gets_them_again() {
     world.story.tell();
     let handler = world.graph_handler();
     let key = world.key(&handler).await;
-    let [now, before] = [2, 1].map(spice_core::time::Timestamp::from_micros);
-    let taken = world.registry.acquire(&key, "one", now, before).await;
     let ahead = WorkRecord {
         key,
-        lease: taken.unwrap().unwrap(),
+        lease: world.lease(&*handler, "one"),
         from: LogPosition::ZERO,
         through: LogPosition(10),
         processed: Vec::new(),
         parked: Vec::new(),
-        at: now,
+        at: spice_core::time::Timestamp::from_micros(1),
     };
     world.registry.record(ahead).await.unwrap();
     world.run_through(&handler).await;
@@ -184,8 +121,8 @@ async fn a_sink_that_was_wiped_is_filled_again_by_itself() {
     world.story.tell();
     let graph = world.graph_handler();
     let documents = world.documents_handler();
-    let one = world.start(&graph, config("one"));
-    let two = world.start(&documents, config("one"));
+    let one = world.start(&graph, "one");
+    let two = world.start(&documents, "one");
     world.caught_up(&graph).await;
     world.caught_up(&documents).await;
     let versions = world.versions().await;
@@ -205,20 +142,15 @@ async fn a_sink_that_was_wiped_is_filled_again_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sealed_log_is_finished_and_its_lease_given_back() {
+async fn a_sealed_log_is_finished() {
     let world = World::new();
     world.story.tell();
     world.story.seal();
     let handler = world.graph_handler();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
     assert_eq!(world.worked(&handler).await, world.story.end());
-    let key = world.key(&handler).await;
-    let now = spice_core::time::Timestamp::from_micros(2);
-    let before = spice_core::time::Timestamp::from_micros(1);
-    let taken = world.registry.acquire(&key, "other", now, before).await;
-    assert!(taken.unwrap().is_some(), "the lease is free");
-    let again = world.start(&handler, config("two"));
+    let again = world.start(&handler, "one");
     assert_eq!(within(again.task).await.unwrap().unwrap(), End::Sealed);
 }
 
@@ -230,7 +162,7 @@ async fn the_bus_keeps_nothing_of_a_sealed_log_that_is_done() {
     // It is delivered before the workers read it, and again when they are done.
     world.deliver().await;
     for handler in [world.graph_handler(), world.documents_handler()] {
-        let running = world.start(&handler, config("one"));
+        let running = world.start(&handler, "one");
         assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
     }
     world.deliver().await;
@@ -247,7 +179,7 @@ async fn a_sink_ahead_of_its_log_is_damage() {
     let younger = MemoryLog::new();
     world.story = Story::new(younger.clone());
     world.log = younger;
-    let running = world.start(&world.graph_handler(), config("one"));
+    let running = world.start(&world.graph_handler(), "one");
     let error = within(running.task).await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
     assert!(error.to_string().contains("ends at position 1"), "{error}");

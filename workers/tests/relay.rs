@@ -231,7 +231,12 @@ impl Log for NoCheckpoints {
         self.0.checkpoint(stream).await
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
         let left = |left: u32| left.checked_sub(1);
         if self
             .1
@@ -244,7 +249,7 @@ impl Log for NoCheckpoints {
                 reason,
             });
         }
-        self.0.set_checkpoint(stream, position).await
+        self.0.move_checkpoint(stream, from, to).await
     }
 }
 

@@ -3,24 +3,54 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::json;
 use spice_core::{
+    bucket::Bucket,
     id::StreamId,
     port::{graph::Graph, log::Log, registry::WorkerRegistry},
 };
 use spice_workers::{
-    status::WorkerState,
-    supervisor::{Role, Workers, WorkersConfig},
+    engine::EngineConfig,
+    status::{WorkerState, WorkerStatus},
+    supervisor::{LeaseConfig, Role, Workers, WorkersConfig},
 };
-use support::{Story, World, config, within};
+use support::{LEASE, Story, World, within};
+use tokio::sync::watch::Receiver;
 
-fn workers_config() -> WorkersConfig {
+fn workers_config(owner: &str) -> WorkersConfig {
     WorkersConfig {
-        engine: config("process"),
+        lease: LeaseConfig {
+            owner: owner.to_owned(),
+            ..LeaseConfig::default()
+        },
+        engine: EngineConfig {
+            seed: 7,
+            ..EngineConfig::default()
+        },
         ..WorkersConfig::default()
     }
+}
+
+/// A status of a log, as soon as there is one.
+async fn status(workers: &Workers, stream: &StreamId, role: Role) -> Receiver<WorkerStatus> {
+    loop {
+        if let Some(status) = workers.status(stream, role) {
+            return status;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn until(workers: &Workers, stream: &StreamId, role: Role, state: WorkerState) {
+    let mut status = status(workers, stream, role).await;
+    let met = status.wait_for(|status| status.state == state);
+    within(met).await.unwrap();
 }
 
 async fn settled(world: &World, story: &Story) {
@@ -36,7 +66,7 @@ async fn settled(world: &World, story: &Story) {
 async fn logs_are_found_and_projected_end_to_end() {
     let world = World::new();
     world.story.tell();
-    let workers = Workers::start(world.ports(), workers_config());
+    let workers = Workers::start(world.ports(), workers_config("one"));
     settled(&world, &world.story).await;
     let second = Story::of(
         world.log.clone(),
@@ -57,10 +87,132 @@ async fn logs_are_found_and_projected_end_to_end() {
     assert_eq!(world.graph_sequence("p3").await, Some(3));
 
     within(workers.shutdown()).await;
-    let key = world.key(&world.graph_handler()).await;
-    let [now, before] = [2, 1].map(spice_core::time::Timestamp::from_micros);
-    let taken = world.registry.acquire(&key, "another", now, before).await;
-    assert!(taken.unwrap().is_some(), "leases are given back");
+    let buckets: Vec<Bucket> = Bucket::all().collect();
+    for role in Role::ALL {
+        let taken = world
+            .registry
+            .acquire(role.as_str(), &buckets, "another", LEASE);
+        let taken = taken.await.unwrap();
+        assert_eq!(taken.len(), buckets.len(), "leases are given back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_whose_sinks_stand_at_its_end_has_no_task() {
+    let world = World::new();
+    world.story.tell();
+    let workers = Workers::start(world.ports(), workers_config("one"));
+    settled(&world, &world.story).await;
+    for role in Role::ALL {
+        until(&workers, world.stream(), role, WorkerState::Resting).await;
+    }
+    world.story.put("a", json!({"n": 1}));
+    settled(&world, &world.story).await;
+    for role in Role::ALL {
+        until(&workers, world.stream(), role, WorkerState::Resting).await;
+    }
+    // What a person asks for is work too.
+    let handler = "instance_worker";
+    let asked = world
+        .registry
+        .request_retry(handler, world.stream(), "demo:main:Part:a");
+    asked.await.unwrap();
+    let carried_out = async {
+        while !world
+            .registry
+            .retries(world.stream())
+            .await
+            .unwrap()
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(carried_out).await;
+    within(workers.shutdown()).await;
+}
+
+/// The logs that a process works on as the graph worker.
+fn share(workers: &Workers) -> BTreeSet<StreamId> {
+    let statuses = workers.statuses().into_keys();
+    statuses
+        .filter(|(_, role)| *role == Role::Graph)
+        .map(|(stream, _)| stream)
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn processes_share_the_logs_and_hand_them_over() {
+    let world = World::new();
+    let stories: Vec<Story> = (0..24)
+        .map(|number| {
+            let name = format!("database-{number}").parse().unwrap();
+            let story = Story::of(world.log.clone(), StreamId::first(name));
+            story.put("x", json!({"n": 1}));
+            story
+        })
+        .collect();
+    let all: BTreeSet<StreamId> = world.log.streams().await.unwrap().into_iter().collect();
+    let first = Workers::start(world.ports(), workers_config("one"));
+    for story in &stories {
+        settled(&world, story).await;
+    }
+    assert_eq!(share(&first), all);
+
+    let second = Workers::start(world.ports(), workers_config("two"));
+    let divided = async {
+        while share(&second).is_empty() || !share(&first).is_disjoint(&share(&second)) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    within(divided).await;
+    tokio::time::sleep(LEASE).await;
+    let (ours, theirs) = (share(&first), share(&second));
+    assert!(ours.is_disjoint(&theirs));
+    assert_eq!(ours.union(&theirs).cloned().collect::<BTreeSet<_>>(), all);
+    assert!(ours.len() > 4 && theirs.len() > 4, "{ours:?} {theirs:?}");
+    for story in &stories {
+        story.put("x", json!({"n": 2}));
+        settled(&world, story).await;
+    }
+
+    within(first.shutdown()).await;
+    for story in &stories {
+        story.put("x", json!({"n": 3}));
+        settled(&world, story).await;
+    }
+    assert_eq!(share(&second), all);
+    within(second.shutdown()).await;
+}
+
+/// A batch takes ten minutes; its process renews the lease all the while.
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_kept_while_a_batch_is_slow() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let mut ports = world.ports();
+    let slow = Fragile {
+        slow: Duration::from_mins(10),
+        ..Fragile::new(&world)
+    };
+    ports.graph = Arc::new(slow);
+    let first = Workers::start(ports, workers_config("one"));
+    until(&first, world.stream(), Role::Graph, WorkerState::Running).await;
+    let started = tokio::time::Instant::now();
+    let end = within(first.shutdown());
+    let second = Workers::start(world.ports(), workers_config("two"));
+    let (mut end, mut elapsed) = (std::pin::pin!(end), Duration::ZERO);
+    while elapsed < Duration::from_mins(9) {
+        world.clock.advance(Duration::from_secs(10));
+        let waited = tokio::time::timeout(Duration::from_secs(10), &mut end).await;
+        assert!(waited.is_err(), "the batch in hand is finished first");
+        elapsed = started.elapsed();
+        let worked = world.worked(&world.graph_handler()).await;
+        assert_eq!(worked, 0, "nobody else works on it");
+    }
+    end.await;
+    settled(&world, &world.story).await;
+    within(second.shutdown()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,13 +223,11 @@ async fn a_sealed_log_ends_its_tasks_and_no_others() {
         world.log.clone(),
         StreamId::first("second".parse().unwrap()),
     );
-    let workers = Workers::start(world.ports(), workers_config());
+    let workers = Workers::start(world.ports(), workers_config("one"));
     settled(&world, &world.story).await;
     world.story.seal();
     for role in Role::ALL {
-        let mut status = workers.status(world.stream(), role).unwrap();
-        let ended = status.wait_for(|status| status.state == WorkerState::Ended);
-        within(ended).await.unwrap();
+        until(&workers, world.stream(), role, WorkerState::Ended).await;
     }
     second.put("x", json!({"n": 1}));
     settled(&world, &second).await;
@@ -95,31 +245,41 @@ async fn a_broken_log_is_told_of_and_holds_up_no_other() {
         lines: vec![line],
     };
     world.log.land(&broken, batch).unwrap();
-    let workers = Workers::start(world.ports(), workers_config());
+    let workers = Workers::start(world.ports(), workers_config("one"));
     settled(&world, &world.story).await;
-    let mut status = workers.status(&broken, Role::Graph).unwrap();
+    let mut status = status(&workers, &broken, Role::Graph).await;
     let damaged = status.wait_for(|it| matches!(it.state, WorkerState::Damaged { .. }));
     within(damaged).await.unwrap();
     within(workers.shutdown()).await;
 }
 
-/// A graph that panics once.
-struct Fragile(Arc<dyn Graph>, std::sync::atomic::AtomicBool);
+/// A graph that panics at its first batch, or takes its time for each.
+struct Fragile {
+    inner: Arc<dyn Graph>,
+    breaks: std::sync::atomic::AtomicBool,
+    slow: Duration,
+}
+
+impl Fragile {
+    fn new(world: &World) -> Self {
+        Self {
+            inner: Arc::clone(&world.graph) as Arc<dyn Graph>,
+            breaks: false.into(),
+            slow: Duration::ZERO,
+        }
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_contained_and_the_task_restarted() {
     let world = World::new();
     world.story.tell();
-    let inner = Arc::clone(&world.graph) as Arc<dyn Graph>;
     let mut ports = world.ports();
-    ports.graph = Arc::new(Fragile(inner, true.into()));
-    let workers = Workers::start(ports, workers_config());
-    let mut status = loop {
-        if let Some(status) = workers.status(world.stream(), Role::Graph) {
-            break status;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    };
+    let fragile = Fragile::new(&world);
+    fragile.breaks.store(true, Ordering::SeqCst);
+    ports.graph = Arc::new(fragile);
+    let workers = Workers::start(ports, workers_config("one"));
+    let mut status = status(&workers, world.stream(), Role::Graph).await;
     let told = status.wait_for(|it| match &it.state {
         WorkerState::Damaged { reason, .. } => reason.contains("fragile"),
         _ => false,
@@ -148,7 +308,7 @@ mod fragile {
     #[async_trait]
     impl Graph for Fragile {
         async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-            self.0.sink(stream).await
+            self.inner.sink(stream).await
         }
 
         async fn apply(
@@ -159,9 +319,10 @@ mod fragile {
             through: LogPosition,
             versions: &[Version],
         ) -> StoreResult<Applied> {
-            let breaks = self.1.swap(false, std::sync::atomic::Ordering::SeqCst);
+            let breaks = self.breaks.swap(false, std::sync::atomic::Ordering::SeqCst);
             assert!(!breaks, "fragile");
-            self.0
+            tokio::time::sleep(self.slow).await;
+            self.inner
                 .apply(stream, generation, from, through, versions)
                 .await
         }
@@ -222,7 +383,7 @@ mod fragile {
         }
 
         async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-            self.0.reset(stream).await
+            self.inner.reset(stream).await
         }
     }
 }

@@ -28,7 +28,7 @@ use spice_workers::{
     engine::Handler,
     verify::{DifferenceKind, Known, Projection, Repaired, repair, verify},
 };
-use support::{World, config, entity};
+use support::{World, entity};
 
 const MAIN: BranchGeneration = BranchGeneration::MAIN;
 
@@ -221,7 +221,7 @@ async fn a_sink_that_is_behind_is_checked_as_far_as_it_is() {
 async fn a_live_system_can_be_checked_and_mended() {
     let world = projected().await;
     let handler = world.graph_handler();
-    let running = world.start(&handler, config("one"));
+    let running = world.start(&handler, "one");
     for number in 0..50 {
         world.story.put("p1", json!({"n": number}));
         world.deliver().await;
@@ -316,8 +316,13 @@ impl Log for GrowingLog<'_> {
         self.world.log.checkpoint(stream).await
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
-        self.world.log.set_checkpoint(stream, position).await
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
+        self.world.log.move_checkpoint(stream, from, to).await
     }
 }
 

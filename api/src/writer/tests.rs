@@ -131,8 +131,13 @@ impl Log for FatefulLog {
         self.log.checkpoint(stream).await
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
-        self.log.set_checkpoint(stream, position).await
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
+        self.log.move_checkpoint(stream, from, to).await
     }
 }
 

@@ -1,13 +1,17 @@
 //! A registry of the workers that counts how often its dead letters are read, and that cannot say
 //! what became of one event.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use spice_core::{
+    bucket::Bucket,
     chain::Anchor,
     error::StoreError,
     id::{LogPosition, StreamId},
@@ -76,21 +80,25 @@ impl WorkerRegistry for LookedAt {
         self.inner.wait_change(stream, seen).await
     }
 
+    async fn join(&self, _: &str, _: &str, _: Duration) -> StoreResult<Vec<String>> {
+        unimplemented!()
+    }
+
     async fn acquire(
         &self,
-        _: &WorkKey,
         _: &str,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> StoreResult<Option<Lease>> {
+        _: &[Bucket],
+        _: &str,
+        _: Duration,
+    ) -> StoreResult<Vec<Lease>> {
         unimplemented!()
     }
 
-    async fn renew(&self, _: &WorkKey, _: &Lease, _: Timestamp) -> StoreResult<bool> {
+    async fn release(&self, _: &str, _: &Lease) -> StoreResult<()> {
         unimplemented!()
     }
 
-    async fn release(&self, _: &WorkKey, _: &Lease) -> StoreResult<()> {
+    async fn leave(&self, _: &str, _: &str) -> StoreResult<()> {
         unimplemented!()
     }
 

@@ -208,8 +208,13 @@ impl Log for WatchedLog {
         self.inner.checkpoint(stream).await
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
-        self.inner.set_checkpoint(stream, position).await
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
+        self.inner.move_checkpoint(stream, from, to).await
     }
 }
 

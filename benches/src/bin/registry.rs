@@ -12,6 +12,7 @@ use spice_benches::{
     report::{line, millis, percentile},
 };
 use spice_core::{
+    bucket::Bucket,
     guard::Guards,
     id::{EventId, LogPosition, Sequence, StreamId},
     port::registry::{Lease, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry},
@@ -41,11 +42,12 @@ async fn main() -> anyhow::Result<()> {
         stream,
         sink: "sink".into(),
     };
-    let now = Timestamp::from_micros(1);
-    let lease = registry
-        .acquire(&key, "bench", now, now)
-        .await?
-        .context("no lease")?;
+    let buckets = [Bucket::of(&key.stream)];
+    let ttl = Duration::from_hours(24);
+    let leases = registry
+        .acquire(&key.worker, &buckets, "bench", ttl)
+        .await?;
+    let lease = leases.into_iter().next().context("no lease")?;
 
     let mut empty = run(&registry, &key, &lease, 0, options.batches, EVENTS).await?;
     let from = options.batches * EVENTS;

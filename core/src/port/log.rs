@@ -81,6 +81,22 @@ pub struct Record {
     pub line: Bytes,
 }
 
+/// What every adapter asks of a move of the relay's checkpoint, in a log that ends at `end`.
+pub fn check_move(
+    stream: &StreamId,
+    from: LogPosition,
+    to: LogPosition,
+    end: LogPosition,
+) -> StoreResult<()> {
+    if to < from || to > end {
+        return Err(StoreError::Rejected {
+            store: "log",
+            reason: format!("a checkpoint of {stream} from {from} to {to}: the log ends at {end}"),
+        });
+    }
+    Ok(())
+}
+
 /// One ordered log a database generation. Append is compare-and-set on the next position.
 #[async_trait]
 pub trait Log: Send + Sync {
@@ -116,6 +132,12 @@ pub trait Log: Send + Sync {
     /// Reads the relay's checkpoint of a log: every position below it has been delivered.
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
-    /// Moves the relay's checkpoint. It never goes back.
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()>;
+    /// Moves the relay's checkpoint from exactly `from` forward to `to`. False when it stands
+    /// elsewhere: another relay has moved it.
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool>;
 }

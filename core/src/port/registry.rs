@@ -1,10 +1,13 @@
 //! The registry: the writer's model of the log's end, and what the workers have processed.
 //! All of it can be thrown away and comes back from the log.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::{
+    bucket::Bucket,
     chain::Anchor,
     id::{CommandId, EventId, LogPosition, Sequence, StreamId},
     lineage::{Lineage, Span},
@@ -102,10 +105,12 @@ pub trait WriteModel: Anchors {
     async fn forget(&self, stream: &StreamId) -> StoreResult<()>;
 }
 
-/// Who works on a log, for how long, and since which change of hands.
+/// A worker process's right to work on the logs of one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// One more at each change of owner; recording with an older one fails.
+    /// The logs that it covers.
+    pub bucket: Bucket,
+    /// One more each time the lease is taken anew; recording with an older one fails.
     pub fence: u64,
     /// Who holds it.
     pub owner: String,
@@ -182,7 +187,7 @@ pub struct DeadLetter {
 pub struct WorkRecord {
     /// What was worked on.
     pub key: WorkKey,
-    /// The lease it was done under.
+    /// The lease that covers the log.
     pub lease: Lease,
     /// The position that the worker's record had before the batch.
     pub from: LogPosition,
@@ -199,20 +204,27 @@ pub struct WorkRecord {
 /// What the workers have done: leases, fences, positions, processed events, dead letters.
 #[async_trait]
 pub trait WorkerRegistry: Anchors {
-    /// Takes the lease when it is free, ours, or not renewed since `expired_before`.
+    /// Announces that `owner` works as `worker`, for `ttl` from now. Returns every owner that is
+    /// announced, in order.
+    async fn join(&self, worker: &str, owner: &str, ttl: Duration) -> StoreResult<Vec<String>>;
+
+    /// Takes or renews the leases on `buckets` for `ttl` from now, in one transaction. Returns the
+    /// leases that `owner` holds now; a bucket that another owner holds is left out. A lease ends
+    /// when `ttl` has passed on the registry's own clock; no caller's clock decides it.
     async fn acquire(
         &self,
-        key: &WorkKey,
+        worker: &str,
+        buckets: &[Bucket],
         owner: &str,
-        now: Timestamp,
-        expired_before: Timestamp,
-    ) -> StoreResult<Option<Lease>>;
+        ttl: Duration,
+    ) -> StoreResult<Vec<Lease>>;
 
-    /// The heartbeat. False when the lease has gone to another owner.
-    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool>;
+    /// Gives a lease back, so that another owner can take it at once. Does nothing when the lease
+    /// has gone to another owner.
+    async fn release(&self, worker: &str, lease: &Lease) -> StoreResult<()>;
 
-    /// Gives the lease back at a clean end.
-    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()>;
+    /// Withdraws an owner: its announcement and all of its leases as `worker`.
+    async fn leave(&self, worker: &str, owner: &str) -> StoreResult<()>;
 
     /// The next position that the worker's record does not cover; zero for a new sink.
     async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition>;

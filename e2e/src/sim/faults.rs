@@ -268,6 +268,17 @@ impl Faults {
         }
     }
 
+    /// Wakes every node that sleeps.
+    pub fn wake_all(&self) {
+        for life in self.lock().lives.values() {
+            life.change(|now| {
+                if *now == Life::Paused {
+                    *now = Life::Running;
+                }
+            });
+        }
+    }
+
     /// Kills what the scope says, and tells the harness.
     pub(super) fn crash(&self, node: Node, scope: Scope) {
         let state = self.lock();

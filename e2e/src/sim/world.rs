@@ -26,7 +26,7 @@ use spice_workers::{
     BackoffConfig,
     engine::EngineConfig,
     relay::RelayConfig,
-    supervisor::{self, Workers, WorkersConfig},
+    supervisor::{self, LeaseConfig, Workers, WorkersConfig},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -54,11 +54,15 @@ pub struct Setup {
     pub plan: Vec<Planned>,
     /// What runs.
     pub nodes: Vec<Node>,
-    /// Whether the roles are one process, which knows that it is alone and takes its own leases
-    /// back at once.
+    /// Whether the roles are one process, which knows that it is alone and takes the leases of the
+    /// one before it at once.
     pub one_process: bool,
     /// The most envelopes of a worker's batch.
     pub batch: usize,
+    /// By how many microseconds the clock of each further node of a role is off.
+    pub skew: i64,
+    /// Whether no hint arrives: nobody is woken by what another does.
+    pub deaf: bool,
 }
 
 impl Default for Setup {
@@ -75,6 +79,8 @@ impl Default for Setup {
                 .collect(),
             one_process: true,
             batch: 16,
+            skew: 0,
+            deaf: false,
         }
     }
 }
@@ -83,6 +89,18 @@ impl Default for Setup {
 pub struct SimClock {
     origin: Instant,
     faults: Arc<Faults>,
+}
+
+/// The time, as one node has it.
+struct NodeClock {
+    clock: Arc<SimClock>,
+    skew: i64,
+}
+
+impl Clock for NodeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.clock.now().as_micros() + self.skew)
+    }
 }
 
 impl Clock for SimClock {
@@ -132,17 +150,18 @@ impl World {
         let (faults, crashes) = Faults::new(log.clone(), &setup.plan);
         let faults = Arc::new(faults);
         let guards = setup.guards;
+        let clock = Arc::new(SimClock {
+            origin: Instant::now(),
+            faults: Arc::clone(&faults),
+        });
         let world = Arc::new(Self {
             poison: Poison::default(),
             log,
             bus: Swap::new(LocalBus::new()),
-            registry: Swap::new(empty_registry(guards)?),
+            registry: Swap::new(empty_registry(guards)?.with_clock(Arc::clone(&clock) as _)),
             graph: Swap::new(empty_graph(guards)?),
             documents: Swap::new(empty_documents(guards)?),
-            clock: Arc::new(SimClock {
-                origin: Instant::now(),
-                faults: Arc::clone(&faults),
-            }),
+            clock,
             faults,
             setup,
             apis: watch::Sender::new(HashMap::new()),
@@ -158,7 +177,11 @@ impl World {
 
     /// Starts a node; the one of the same name before it is dead.
     pub fn start_node(&self, node: Node) {
-        let gate = Gate::open(&self.faults, node);
+        let gate = Gate::open(&self.faults, node, self.setup.deaf);
+        let clock: Arc<dyn Clock> = Arc::new(NodeClock {
+            clock: Arc::clone(&self.clock),
+            skew: self.setup.skew * i64::from(node.number),
+        });
         let log = Arc::new(GatedLog {
             gate: gate.clone(),
             inner: self.log.clone(),
@@ -172,7 +195,7 @@ impl World {
                 guards: self.setup.guards,
                 ..WriterSettings::default()
             };
-            let writer = Writer::new(log, registry, Arc::clone(&self.clock) as _, settings);
+            let writer = Writer::new(log, registry, clock, settings);
             let running = RunningApi { writer, gate };
             self.apis.send_modify(|apis| {
                 apis.insert(node.number, running);
@@ -195,7 +218,7 @@ impl World {
                 inner: self.documents.clone(),
                 poison: self.poison.clone(),
             }),
-            clock: Arc::clone(&self.clock) as _,
+            clock,
         };
         let workers = Workers::start(ports, self.workers_config(node));
         let before = self.workers().insert(node, workers);
@@ -208,21 +231,21 @@ impl World {
             base: Duration::from_millis(10),
             max: Duration::from_secs(1),
         };
-        let owner = if self.setup.one_process {
-            format!("process-{}", node.number)
-        } else {
-            format!("node-{birth}")
-        };
         WorkersConfig {
+            lease: LeaseConfig {
+                owner: format!("node-{birth}"),
+                ttl: LEASE,
+                heartbeat: LEASE / 4,
+                alone: self.setup.one_process,
+            },
             roles: vec![match node.role {
                 Role::Graph => supervisor::Role::Graph,
                 Role::Projection => supervisor::Role::Projection,
                 Role::Api | Role::Relay => supervisor::Role::Relay,
             }],
             engine: EngineConfig {
-                owner,
-                lease_timeout: LEASE,
-                heartbeat: LEASE / 4,
+                look_again: LEASE / 4,
+                idle: LEASE / 4,
                 batch_records: self.setup.batch,
                 attempts: 3,
                 backoff,
@@ -231,6 +254,7 @@ impl World {
                 ..EngineConfig::default()
             },
             relay: RelayConfig {
+                idle: LEASE / 4,
                 batch_records: self.setup.batch,
                 backoff,
                 seed: birth + 1,
@@ -256,7 +280,9 @@ impl World {
 
     /// Throws the registry away.
     pub fn wipe_registry(&self) -> anyhow::Result<()> {
-        self.registry.put(empty_registry(self.setup.guards)?);
+        let empty = empty_registry(self.setup.guards)?;
+        self.registry
+            .put(empty.with_clock(Arc::clone(&self.clock) as _));
         Ok(())
     }
 

@@ -48,7 +48,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        log::{Append, Batch, Log, Record},
+        log::{Append, Batch, Log, Record, check_move},
     },
     time::Timestamp,
 };
@@ -317,21 +317,22 @@ impl Log for DirectoryLog {
             .map(LogPosition)
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
         if self.inner.lock.is_none() {
             return Err(rejected("the directory is open for reading only"));
         }
         let found = self.freshen(stream).await?;
         let end = found.as_ref().map_or(0, |found| found.end());
-        if position.0 > end {
-            return Err(rejected(format!(
-                "a checkpoint at {position} in the log of {stream}, which ends at {end}"
-            )));
-        }
+        check_move(stream, from, to, LogPosition(end))?;
         let Some(found) = found else {
-            return Ok(());
+            return Ok(false);
         };
-        self.blocking(move |_| found.set_checkpoint(position.0))
+        self.blocking(move |_| found.move_checkpoint(from.0, to.0))
             .await
     }
 }

@@ -146,15 +146,16 @@ impl Stream {
         self.known_checkpoint(&mut locked(&self.checkpoint))
     }
 
-    pub(super) fn set_checkpoint(&self, position: u64) -> StoreResult<()> {
+    /// Moves the checkpoint if it stands at `from`; whether it did.
+    pub(super) fn move_checkpoint(&self, from: u64, to: u64) -> StoreResult<bool> {
         let mut known = locked(&self.checkpoint);
-        if position <= self.known_checkpoint(&mut known)? {
-            return Ok(());
+        if self.known_checkpoint(&mut known)? != from {
+            return Ok(false);
         }
-        checkpoint::write(&self.directory, position)
+        checkpoint::write(&self.directory, to)
             .map_err(|error| unavailable(format!("cannot write the checkpoint: {error}")))?;
-        *known = Some(position);
-        Ok(())
+        *known = Some(to);
+        Ok(true)
     }
 
     fn known_checkpoint(&self, known: &mut Option<u64>) -> StoreResult<u64> {

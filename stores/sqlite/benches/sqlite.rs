@@ -2,8 +2,11 @@
 //! `cargo bench -p spice-store-sqlite --bench sqlite [graph] [documents] [registry]`.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss)]
 
+use std::time::Duration;
+
 use serde_json::json;
 use spice_core::{
+    bucket::Bucket,
     chain::{Anchor, Chain},
     guard::Guards,
     id::{BranchGeneration, CommandId, EventId, InstanceRef, LogPosition, Sequence, StreamId},
@@ -401,8 +404,9 @@ async fn bench_registry(location: &Location) {
         stream: demo(),
         sink: "s".into(),
     };
-    let lease = registry.acquire(&key, "a", moment(1), moment(0)).await;
-    let lease = lease.unwrap().unwrap();
+    let (buckets, ttl) = ([Bucket::of(&key.stream)], Duration::from_hours(24));
+    let leases = registry.acquire(&key.worker, &buckets, "a", ttl).await;
+    let lease = leases.unwrap().remove(0);
     let mut at = 0;
     for total in [50_u64, 5_000, 5_050] {
         let record = |first: u64| WorkRecord {

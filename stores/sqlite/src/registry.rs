@@ -2,15 +2,17 @@
 
 mod anchors;
 mod changes;
+mod leases;
 mod letters;
 mod model;
 mod processed;
 mod work;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use spice_core::{
+    bucket::Bucket,
     chain::Anchor,
     guard::Guards,
     id::{CommandId, LogPosition, StreamId},
@@ -18,6 +20,7 @@ use spice_core::{
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
         StoreResult,
+        clock::Clock,
         registry::{
             Advance, Anchors, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord,
             WorkerRegistry, WriteModel,
@@ -36,8 +39,14 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "registry",
     application: 0x5350_0001,
-    version: 5,
-    tables: &[scopes::TABLES, model::TABLES, anchors::TABLES, work::TABLES],
+    version: 6,
+    tables: &[
+        scopes::TABLES,
+        model::TABLES,
+        anchors::TABLES,
+        leases::TABLES,
+        work::TABLES,
+    ],
     cache: 6 * 1024,
 };
 
@@ -54,6 +63,7 @@ pub struct SqliteRegistry {
     database: Database,
     guards: Guards,
     changes: Arc<Changes>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl SqliteRegistry {
@@ -63,7 +73,15 @@ impl SqliteRegistry {
             database: Database::open(location, mode, &SCHEMA)?,
             guards,
             changes: Arc::default(),
+            clock: None,
         })
+    }
+
+    /// Measures leases by this clock instead of SQLite's, for simulation.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
     }
 }
 
@@ -173,28 +191,40 @@ impl WriteModel for SqliteRegistry {
 
 #[async_trait]
 impl WorkerRegistry for SqliteRegistry {
+    async fn join(&self, worker: &str, owner: &str, ttl: Duration) -> StoreResult<Vec<String>> {
+        let (worker, owner, clock) = (worker.to_owned(), owner.to_owned(), self.clock.clone());
+        let write = move |connection: &_| {
+            let now = leases::now(connection, clock.as_ref())?;
+            leases::join(connection, &worker, &owner, ttl, now)
+        };
+        self.database.write(write).await
+    }
+
     async fn acquire(
         &self,
-        key: &WorkKey,
+        worker: &str,
+        buckets: &[Bucket],
         owner: &str,
-        now: Timestamp,
-        expired_before: Timestamp,
-    ) -> StoreResult<Option<Lease>> {
-        let (key, owner) = (key.clone(), owner.to_owned());
-        let write =
-            move |connection: &_| work::acquire(connection, &key, &owner, now, expired_before);
+        ttl: Duration,
+    ) -> StoreResult<Vec<Lease>> {
+        let (worker, owner, clock) = (worker.to_owned(), owner.to_owned(), self.clock.clone());
+        let buckets = buckets.to_vec();
+        let write = move |connection: &_| {
+            let now = leases::now(connection, clock.as_ref())?;
+            leases::acquire(connection, &worker, &buckets, &owner, ttl, now)
+        };
         self.database.write(write).await
     }
 
-    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool> {
-        let (key, lease) = (key.clone(), lease.clone());
-        let write = move |connection: &_| work::renew(connection, &key, &lease, now);
+    async fn release(&self, worker: &str, lease: &Lease) -> StoreResult<()> {
+        let (worker, lease) = (worker.to_owned(), lease.clone());
+        let write = move |connection: &_| leases::release(connection, &worker, &lease);
         self.database.write(write).await
     }
 
-    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()> {
-        let (key, lease) = (key.clone(), lease.clone());
-        let write = move |connection: &_| work::release(connection, &key, &lease);
+    async fn leave(&self, worker: &str, owner: &str) -> StoreResult<()> {
+        let (worker, owner) = (worker.to_owned(), owner.to_owned());
+        let write = move |connection: &_| leases::leave(connection, &worker, &owner);
         self.database.write(write).await
     }
 

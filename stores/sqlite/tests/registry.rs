@@ -4,15 +4,18 @@
 use std::sync::Arc;
 
 use spice_core::{
+    bucket::Bucket,
     guard::Guards,
     id::LogPosition,
-    port::registry::{WorkKey, WorkerRegistry, WriteModel},
+    port::registry::{WorkerRegistry, WriteModel},
 };
 use spice_store_sqlite::{Location, Mode, SqliteRegistry};
 use spice_testing::{
     conformance::registry::{self, Registry},
-    values::{anchor, at, in_new_files, stream},
+    values::{anchor, in_new_files, stream},
 };
+
+const WORKER: &str = "graph_worker";
 
 fn in_memory() -> impl Fn() -> Arc<dyn Registry> {
     || {
@@ -64,21 +67,19 @@ async fn what_was_recorded_is_there_after_a_restart() {
     let location = Location::File(directory.path().join("registry.sqlite"));
     let open = || SqliteRegistry::open(&location, Mode::Threads, Guards::default()).unwrap();
     let demo = stream("demo");
-    let key = WorkKey {
-        worker: "graph_worker".into(),
-        stream: demo.clone(),
-        sink: "s".into(),
-    };
     let before = open();
     let (zero, end) = (LogPosition(0), LogPosition(4));
     before
         .advance(&demo, zero, anchor(end), vec![], vec![])
         .await
         .unwrap();
-    let lease = before.acquire(&key, "a", at(5), at(0)).await.unwrap();
+    let (buckets, hour) = ([Bucket::of(&demo)], std::time::Duration::from_hours(1));
+    let lease = before.acquire(WORKER, &buckets, "a", hour).await.unwrap();
     drop(before);
     let after = open();
     assert_eq!(after.reflected(&demo).await.unwrap(), end);
-    assert_eq!(after.acquire(&key, "b", at(6), at(5)).await.unwrap(), None);
-    assert_eq!(after.acquire(&key, "a", at(6), at(5)).await.unwrap(), lease);
+    let other = after.acquire(WORKER, &buckets, "b", hour).await.unwrap();
+    assert!(other.is_empty());
+    let again = after.acquire(WORKER, &buckets, "a", hour).await.unwrap();
+    assert_eq!(again, lease);
 }

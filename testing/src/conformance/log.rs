@@ -191,20 +191,33 @@ pub async fn waiting_ends_when_something_comes(make: Make<'_>) {
     );
 }
 
-pub async fn the_checkpoint_never_goes_back(make: Make<'_>) {
+/// The checkpoint moves by compare-and-set.
+pub async fn the_checkpoint_moves_only_from_where_it_stands(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");
     let checkpoint = async |log: &dyn Log| log.checkpoint(&demo).await.unwrap().0;
+    let moves = async |from, to| {
+        log.move_checkpoint(&demo, LogPosition(from), LogPosition(to))
+            .await
+    };
     assert_eq!(checkpoint(&*log).await, 0);
+    assert!(!moves(0, 0).await.unwrap(), "there is no log yet");
     fill(&*log, &demo, &[5]).await;
-    for (set, found) in [(2, 2), (1, 2), (5, 5), (0, 5)] {
-        log.set_checkpoint(&demo, LogPosition(set)).await.unwrap();
+    for (from, to, moved, found) in [
+        (0, 2, true, 2),
+        (0, 4, false, 2),
+        (1, 3, false, 2),
+        (2, 2, true, 2),
+        (2, 5, true, 5),
+    ] {
+        assert_eq!(moves(from, to).await.unwrap(), moved, "{from} to {to}");
         assert_eq!(checkpoint(&*log).await, found);
     }
-    assert!(matches!(
-        log.set_checkpoint(&demo, LogPosition(6)).await,
-        Err(StoreError::Rejected { .. })
-    ));
+    for (from, to) in [(5, 6), (5, 4)] {
+        let refused = moves(from, to).await;
+        assert!(matches!(refused, Err(StoreError::Rejected { .. })));
+    }
+    assert_eq!(checkpoint(&*log).await, 5);
     drop(log);
     assert_eq!(checkpoint(&*make()).await, 5);
 }
@@ -232,7 +245,8 @@ pub async fn generations_and_databases_are_apart(make: Make<'_>) {
     for (name, size) in names.into_iter().zip(1..) {
         let id = stream(name);
         assert_eq!(read_all(&*log, &id, 3).await, expected(&id, 2 * size));
-        log.set_checkpoint(&id, LogPosition(size)).await.unwrap();
+        let (from, to) = (LogPosition::ZERO, LogPosition(size));
+        assert!(log.move_checkpoint(&id, from, to).await.unwrap());
     }
     for (name, size) in names.into_iter().zip(1..) {
         assert_eq!(log.checkpoint(&stream(name)).await.unwrap().0, size);

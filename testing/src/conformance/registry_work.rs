@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use spice_core::{
+    bucket::Bucket,
     error::StoreError,
     id::{EventId, LogPosition, Sequence},
-    port::registry::{DeadLetter, Lease, Outcome, Processed, WorkKey, WorkRecord},
+    port::registry::{DeadLetter, Lease, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry},
 };
 use uuid::Uuid;
 
@@ -58,58 +59,59 @@ fn letter(handler: &str, log: &str, position: u64) -> DeadLetter {
     }
 }
 
-/// One owner at a time; one more fence at each change of hands, and only then.
+const WORKER: &str = "graph_worker";
+const HOUR: Duration = Duration::from_hours(1);
+
+fn bucket(number: usize) -> Bucket {
+    Bucket::all().nth(number).unwrap()
+}
+
+/// The lease on the log of a key.
+async fn lease(registry: &dyn WorkerRegistry, key: &WorkKey, owner: &str) -> Lease {
+    let buckets = [Bucket::of(&key.stream)];
+    let leases = registry.acquire(&key.worker, &buckets, owner, HOUR).await;
+    leases.unwrap().remove(0)
+}
+
+/// One owner at a time for each bucket; one more fence each time a lease is taken anew.
 pub async fn leases_change_hands_with_a_new_fence(make: Make<'_>) {
     let registry = make();
-    let key = work("s1");
-    let first = registry
-        .acquire(&key, "a", at(10), at(0))
-        .await
-        .unwrap()
-        .unwrap();
-    let again = registry
-        .acquire(&key, "a", at(11), at(0))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(first, again);
+    let acquire = async |owner: &str, buckets: &[usize]| -> Vec<Lease> {
+        let buckets: Vec<Bucket> = buckets.iter().map(|number| bucket(*number)).collect();
+        let leases = registry.acquire(WORKER, &buckets, owner, HOUR).await;
+        leases.unwrap()
+    };
+    let first = acquire("a", &[0, 1]).await;
+    let fences: Vec<u64> = first.iter().map(|lease| lease.fence).collect();
+    assert_eq!(fences, [1, 1]);
+    assert_eq!(acquire("a", &[0, 1]).await, first, "renewed");
+    let others = acquire("b", &[0, 2]).await;
+    assert_eq!(others.len(), 1, "one bucket is held");
+    assert_eq!((others[0].bucket, others[0].fence), (bucket(2), 1));
+
+    registry.release(WORKER, &first[0]).await.unwrap();
+    let second = acquire("b", &[0]).await.remove(0);
+    assert_eq!(second.fence, 2);
+    registry.release(WORKER, &first[0]).await.unwrap();
     assert_eq!(
-        registry.acquire(&key, "b", at(12), at(11)).await.unwrap(),
-        None
-    );
-    assert!(registry.renew(&key, &first, at(20)).await.unwrap());
-    assert_eq!(
-        registry.acquire(&key, "b", at(21), at(20)).await.unwrap(),
-        None
-    );
-    let second = registry
-        .acquire(&key, "b", at(30), at(21))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (second.fence, second.owner.as_str()),
-        (first.fence + 1, "b")
-    );
-    assert!(!registry.renew(&key, &first, at(31)).await.unwrap());
-    registry.release(&key, &first).await.unwrap();
-    assert!(
-        registry.renew(&key, &second, at(32)).await.unwrap(),
+        acquire("b", &[0]).await,
+        std::slice::from_ref(&second),
         "only the holder gives back"
     );
-    registry.release(&key, &second).await.unwrap();
-    assert!(!registry.renew(&key, &second, at(33)).await.unwrap());
-    let third = registry
-        .acquire(&key, "c", at(34), at(0))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(third.fence, second.fence + 1);
-    let other = registry
-        .acquire(&work("s2"), "z", at(34), at(0))
-        .await
-        .unwrap();
-    assert_eq!(other.unwrap().fence, 1, "another sink is other work");
+    assert_eq!(acquire("a", &[0, 1]).await, first[1..]);
+    registry.release(WORKER, &second).await.unwrap();
+    assert_eq!(
+        acquire("b", &[0]).await[0].fence,
+        3,
+        "taken anew by the same"
+    );
+
+    let other = registry.acquire("other", &[bucket(0)], "z", HOUR).await;
+    assert_eq!(
+        other.unwrap()[0].fence,
+        1,
+        "another worker has leases of its own"
+    );
 }
 
 /// Of eight that reach for a free lease one gets it.
@@ -120,24 +122,57 @@ pub async fn a_free_lease_goes_to_one(make: Make<'_>) {
         let registry = Arc::clone(&registry);
         tasks.spawn(async move {
             let owner = format!("owner-{number}");
-            registry
-                .acquire(&work("s1"), &owner, at(5), at(0))
-                .await
-                .unwrap()
+            let leases = registry.acquire(WORKER, &[bucket(7)], &owner, HOUR).await;
+            leases.unwrap()
         });
     }
     assert_eq!(tasks.join_all().await.into_iter().flatten().count(), 1);
+}
+
+/// A lease that is not renewed ends by itself, and so does an announcement.
+pub async fn a_lease_ends_by_the_registrys_clock(make: Make<'_>) {
+    let registry = make();
+    let brief = Duration::from_millis(1);
+    registry.join(WORKER, "a", brief).await.unwrap();
+    let old = registry.acquire(WORKER, &[bucket(0)], "a", brief).await;
+    let old = old.unwrap().remove(0);
+    let heir = loop {
+        let taken = registry.acquire(WORKER, &[bucket(0)], "b", HOUR).await;
+        match taken.unwrap().pop() {
+            Some(lease) => break lease,
+            None => tokio::time::sleep(brief).await,
+        }
+    };
+    assert_eq!(heir.fence, old.fence + 1);
+    while registry.join(WORKER, "b", HOUR).await.unwrap() != ["b"] {
+        tokio::time::sleep(brief).await;
+    }
+}
+
+/// Whoever joins is known until it leaves; its leases are free then.
+pub async fn owners_are_announced_until_they_leave(make: Make<'_>) {
+    let registry = make();
+    assert_eq!(registry.join(WORKER, "b", HOUR).await.unwrap(), ["b"]);
+    assert_eq!(registry.join(WORKER, "a", HOUR).await.unwrap(), ["a", "b"]);
+    assert_eq!(registry.join("other", "c", HOUR).await.unwrap(), ["c"]);
+    let acquire = async |owner: &str| {
+        let leases = registry.acquire(WORKER, &[bucket(0)], owner, HOUR).await;
+        leases.unwrap()
+    };
+    assert_eq!(acquire("a").await[0].fence, 1);
+    registry.leave(WORKER, "a").await.unwrap();
+    assert_eq!(registry.join(WORKER, "b", HOUR).await.unwrap(), ["b"]);
+    assert_eq!(acquire("b").await[0].fence, 2);
 }
 
 /// Who has lost the lease, or never had it, records nothing.
 pub async fn a_zombie_records_nothing(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
-    let lease = registry.acquire(&key, "a", at(1), at(0)).await;
-    let old = lease.unwrap().unwrap();
+    let old = lease(&*registry, &key, "a").await;
     registry.record(batch(&old, 0, 3)).await.unwrap();
-    let lease = registry.acquire(&key, "b", at(9), at(5)).await;
-    let new = lease.unwrap().unwrap();
+    registry.leave(WORKER, "a").await.unwrap();
+    let new = lease(&*registry, &key, "b").await;
     let zombie = registry.record(batch(&old, 3, 6)).await;
     assert!(
         matches!(zombie, Err(StoreError::Fenced { .. })),
@@ -147,7 +182,10 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
     let rows = registry.processed(&key.stream, LogPosition(4)).await;
     assert!(rows.unwrap().is_empty());
     let unknown = WorkRecord {
-        key: work("never acquired"),
+        key: WorkKey {
+            worker: "another".into(),
+            ..key.clone()
+        },
         ..batch(&new, 0, 1)
     };
     let unknown = registry.record(unknown).await;
@@ -156,7 +194,7 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
         "{unknown:?}"
     );
     registry.record(batch(&new, 3, 6)).await.unwrap();
-    registry.release(&key, &new).await.unwrap();
+    registry.release(WORKER, &new).await.unwrap();
     let released = registry.record(batch(&new, 6, 7)).await;
     assert!(
         matches!(released, Err(StoreError::Fenced { .. })),
@@ -168,8 +206,7 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
 pub async fn records_follow_each_other(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
-    let lease = registry.acquire(&key, "a", at(1), at(0)).await;
-    let lease = lease.unwrap().unwrap();
+    let lease = lease(&*registry, &key, "a").await;
     registry.record(batch(&lease, 0, 3)).await.unwrap();
     for from in [0, 2, 4] {
         let elsewhere = registry.record(batch(&lease, from, 6)).await;
@@ -188,11 +225,7 @@ pub async fn records_follow_each_other(make: Make<'_>) {
 pub async fn processed_rows_are_told_and_pruned(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
-    let lease = registry
-        .acquire(&key, "a", at(1), at(0))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = lease(&*registry, &key, "a").await;
     let mut record = batch(&lease, 0, 100);
     record.processed.push(Processed {
         handler: "branch_worker",
@@ -242,11 +275,7 @@ pub async fn processed_rows_are_told_and_pruned(make: Make<'_>) {
 pub async fn dead_letters_wait_in_order(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
-    let lease = registry
-        .acquire(&key, "a", at(1), at(0))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = lease(&*registry, &key, "a").await;
     let mut record = batch(&lease, 0, 9);
     record.parked = vec![
         letter("z", "demo", 1),
@@ -306,11 +335,7 @@ pub async fn retries_are_remembered_and_wake(make: Make<'_>) {
     registry.clear_retry("h", &demo, "x").await.unwrap();
     assert_eq!(registry.retries(&demo).await.unwrap(), [pair("g", "y")]);
     let now = registry.wait_change(&demo, seen).await;
-    let lease = registry
-        .acquire(&work("s1"), "a", at(1), at(0))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = lease(&*registry, &work("s1"), "a").await;
     registry.record(batch(&lease, 0, 1)).await.unwrap();
     assert!(registry.wait_change(&demo, now).await > now);
 }
@@ -319,11 +344,7 @@ pub async fn retries_are_remembered_and_wake(make: Make<'_>) {
 pub async fn work_is_forgotten_with_its_log(make: Make<'_>) {
     let registry = make();
     let (demo, other) = (stream("demo"), stream("other"));
-    let lease = registry
-        .acquire(&work("s1"), "a", at(1), at(0))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = lease(&*registry, &work("s1"), "a").await;
     let mut record = batch(&lease, 0, 4);
     record.parked = vec![letter("h", "demo", 3), letter("h", "other", 3)];
     registry.record(record).await.unwrap();

@@ -291,7 +291,7 @@ impl Session<'_> {
         }
         let record = WorkRecord {
             key: self.key.clone(),
-            lease: self.lease.clone(),
+            lease: self.engine.lease.clone(),
             from: self.recorded,
             through,
             processed: std::mem::take(&mut ledger.processed),

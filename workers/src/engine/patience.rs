@@ -11,8 +11,10 @@ use crate::{
 /// Why work on a log does not go on as it was.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    /// It was told to end.
+    /// It was stopped.
     Stopped,
+    /// Nothing was left to do for a while.
+    Idle,
     /// The log is sealed and done.
     Sealed,
     /// What it rested on has changed: drop it and look again.

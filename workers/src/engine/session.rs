@@ -1,4 +1,4 @@
-//! One turn of an engine under one lease: the log's records in order, from the bus as long as it
+//! One turn of an engine: the log's records in order, from the bus as long as it
 //! delivers without a hole, from the log wherever it does not.
 
 use std::{collections::HashMap, convert::Infallible, pin::pin};
@@ -8,11 +8,7 @@ use spice_core::{
     error::StoreError,
     guard::Guard,
     id::{LogPosition, StreamId},
-    port::{
-        bus::Subscription,
-        log::Record,
-        registry::{Lease, WorkKey},
-    },
+    port::{bus::Subscription, log::Record, registry::WorkKey},
 };
 
 use super::{
@@ -25,12 +21,11 @@ use crate::event::{Damage, Event};
 /// The first read of a log, before the size of its envelopes is known.
 const FIRST_READ: usize = 200;
 
-/// What holds while the lease does.
+/// What holds while the sink stays the same.
 pub(super) struct Session<'e> {
     pub(super) engine: &'e Engine,
     pub(super) patience: &'e Patience,
     pub(super) key: WorkKey,
-    pub(super) lease: Lease,
     /// The next position to deal with.
     pub(super) position: LogPosition,
     /// The position of the registry's record. Beyond `position` while a sink that has lost its
@@ -48,7 +43,6 @@ impl<'e> Session<'e> {
         engine: &'e Engine,
         patience: &'e Patience,
         key: WorkKey,
-        lease: Lease,
         position: LogPosition,
         recorded: LogPosition,
     ) -> Self {
@@ -56,7 +50,6 @@ impl<'e> Session<'e> {
             engine,
             patience,
             key,
-            lease,
             position,
             recorded,
             letters: Letters::default(),
@@ -97,6 +90,7 @@ impl<'e> Session<'e> {
         let engine = self.engine;
         let token = self.patience.token.clone();
         let mut delivery = pin!(subscription.next(engine.config.batch_records));
+        let mut idle = pin!(tokio::time::sleep(engine.config.idle));
         loop {
             let change = engine.ports.registry.wait_change(&engine.stream, self.seen);
             tokio::select! {
@@ -104,6 +98,7 @@ impl<'e> Session<'e> {
                 () = token.cancelled() => return Err(Halt::Stopped),
                 delivered = &mut delivery => return Ok(delivered?),
                 seen = change => self.seen = seen,
+                () = &mut idle => return Err(Halt::Idle),
             }
             self.carry_out_retries().await?;
         }

@@ -1,12 +1,16 @@
 //! A registry that stops answering at a chosen call, before or after its effect.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use spice_core::{
+    bucket::Bucket,
     chain::Anchor,
     id::{LogPosition, StreamId},
     port::{
@@ -56,23 +60,27 @@ impl Anchors for CrashingRegistry {
 
 #[async_trait]
 impl WorkerRegistry for CrashingRegistry {
+    async fn join(&self, worker: &str, owner: &str, ttl: Duration) -> StoreResult<Vec<String>> {
+        self.around(self.inner.join(worker, owner, ttl)).await
+    }
+
     async fn acquire(
         &self,
-        key: &WorkKey,
+        worker: &str,
+        buckets: &[Bucket],
         owner: &str,
-        now: Timestamp,
-        expired_before: Timestamp,
-    ) -> StoreResult<Option<Lease>> {
-        self.around(self.inner.acquire(key, owner, now, expired_before))
+        ttl: Duration,
+    ) -> StoreResult<Vec<Lease>> {
+        self.around(self.inner.acquire(worker, buckets, owner, ttl))
             .await
     }
 
-    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool> {
-        self.inner.renew(key, lease, now).await
+    async fn release(&self, worker: &str, lease: &Lease) -> StoreResult<()> {
+        self.around(self.inner.release(worker, lease)).await
     }
 
-    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()> {
-        self.around(self.inner.release(key, lease)).await
+    async fn leave(&self, worker: &str, owner: &str) -> StoreResult<()> {
+        self.around(self.inner.leave(worker, owner)).await
     }
 
     async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {

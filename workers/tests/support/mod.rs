@@ -18,7 +18,9 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use spice_core::{
+    bucket::Bucket,
     chain::ChainHead,
     envelope::Envelope,
     guard::Guards,
@@ -29,7 +31,7 @@ use spice_core::{
         documents::{Document, Documents},
         graph::{Entity, Graph, Version},
         log::{Log, Record},
-        registry::{DeadLetter, WorkKey, WorkerRegistry},
+        registry::{DeadLetter, Lease, WorkKey, WorkerRegistry},
     },
     time::Timestamp,
 };
@@ -84,14 +86,16 @@ impl World {
         let log = MemoryLog::new();
         let guards = Guards::default();
         let (place, mode) = (&Location::Memory, Mode::Inline);
+        let clock: Arc<HandClock> = Arc::default();
+        let registry = SqliteRegistry::open(place, mode, guards).unwrap();
         Self {
             story: Story::new(log.clone()),
             log,
             bus: Arc::new(LocalBus::new()),
-            registry: SqliteRegistry::open(place, mode, guards).unwrap(),
+            registry: registry.with_clock(Arc::clone(&clock) as Arc<dyn Clock>),
             graph: Arc::new(SqliteGraph::open(place, mode, guards).unwrap()),
             documents: Arc::new(SqliteDocuments::open(place, mode, guards).unwrap()),
-            clock: Arc::default(),
+            clock,
         }
     }
 
@@ -143,9 +147,31 @@ impl World {
         )))
     }
 
-    pub fn start(&self, handler: &Arc<FaultyHandler>, config: EngineConfig) -> Running {
+    /// The lease on the story's log, which is free or the owner's.
+    pub fn lease(&self, handler: &dyn Handler, owner: &str) -> Lease {
+        let buckets = [Bucket::of(self.stream())];
+        let leases = self
+            .registry
+            .acquire(handler.worker(), &buckets, owner, LEASE);
+        leases.now_or_never().unwrap().unwrap().remove(0)
+    }
+
+    /// Starts an engine as an owner.
+    pub fn start(&self, handler: &Arc<FaultyHandler>, owner: &str) -> Running {
+        self.start_as(handler, owner, config())
+    }
+
+    pub fn start_as(
+        &self,
+        handler: &Arc<FaultyHandler>,
+        owner: &str,
+        config: EngineConfig,
+    ) -> Running {
+        let lease = self.lease(&**handler, owner);
+        let held = (self.registry.clone(), handler.worker(), lease.clone());
         let handler = Arc::clone(handler) as Arc<dyn Handler>;
-        let engine = Engine::new(self.engine_ports(), handler, self.stream().clone(), config);
+        let (ports, stream) = (self.engine_ports(), self.stream().clone());
+        let engine = Engine::new(ports, handler, stream, lease, config);
         let status = engine.status();
         let nudge = engine.nudge();
         let token = CancellationToken::new();
@@ -155,12 +181,13 @@ impl World {
             nudge,
             token,
             task,
+            held,
         }
     }
 
     /// Runs an engine until it has done the whole log, then ends it.
     pub async fn run_through(&self, handler: &Arc<FaultyHandler>) {
-        let running = self.start(handler, config("one"));
+        let running = self.start(handler, "one");
         self.caught_up(handler).await;
         assert_eq!(running.stop().await, End::Stopped);
     }
@@ -292,12 +319,18 @@ pub struct Running {
     pub nudge: Arc<tokio::sync::Notify>,
     pub token: CancellationToken,
     pub task: JoinHandle<Result<End, spice_core::error::StoreError>>,
+    /// Where its lease is, and the lease.
+    held: (SqliteRegistry, &'static str, Lease),
 }
 
 impl Running {
+    /// Stops it and gives its lease back.
     pub async fn stop(self) -> End {
         self.token.cancel();
-        within(self.task).await.unwrap().unwrap()
+        let end = within(self.task).await.unwrap().unwrap();
+        let (registry, worker, lease) = self.held;
+        registry.release(worker, &lease).await.unwrap();
+        end
     }
 
     /// Waits for a state; what it looked like.
@@ -307,9 +340,13 @@ impl Running {
     }
 }
 
-pub fn config(owner: &str) -> EngineConfig {
+/// How long a lease lasts.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// An engine that goes on when nothing is left to do.
+pub fn config() -> EngineConfig {
     EngineConfig {
-        owner: owner.to_owned(),
+        idle: Duration::from_hours(24),
         seed: 7,
         ..EngineConfig::default()
     }

@@ -4,17 +4,19 @@
 use std::collections::BTreeSet;
 
 use spice_core::{
+    bucket::Bucket,
     envelope::{EventType, Kind},
     id::{LogPosition, StreamId},
     port::{
         documents::Documents,
         graph::Graph,
-        log::Log,
         registry::{Outcome, WorkerRegistry},
     },
-    time::Timestamp,
 };
-use spice_workers::verify::{Sources, verify as verify_sinks};
+use spice_workers::{
+    supervisor::Role,
+    verify::{Sources, verify as verify_sinks},
+};
 
 use super::Verdict;
 use crate::sim::{
@@ -136,40 +138,16 @@ pub(super) async fn verify(
     Ok(())
 }
 
-/// After a clean end every lease is free to take. That of a log that is sealed and done may be
-/// left to expire: no one will ask for it again.
+/// After a clean end every lease is free to take.
 pub async fn check_leases(world: &World, verdict: &mut Verdict) -> anyhow::Result<()> {
     let registry = world.registry.get();
-    tokio::time::sleep(LEASE * 2).await;
-    let now = world.now().as_micros();
-    let expired = Timestamp::from_micros(now - i64::try_from(LEASE.as_micros())?);
-    for stream in world.log.streams().await? {
-        let story = Story::read(&world.log, &stream)?;
-        let last = story.envelopes.last().map(|envelope| envelope.event_type);
-        let expired_before = if last == Some(EventType::DatabaseSealed) {
-            expired
-        } else {
-            Timestamp::from_micros(i64::MIN)
-        };
-        let sinks = [
-            (
-                spice_workers::graph_worker::NAME,
-                world.graph.get().sink(&stream).await?,
-            ),
-            (
-                spice_workers::projection_worker::NAME,
-                world.documents.get().sink(&stream).await?,
-            ),
-        ];
-        for (worker, sink) in sinks {
-            let key = work_key(worker, &stream, &sink);
-            let taken = registry
-                .acquire(&key, "auditor", world.now(), expired_before)
-                .await?;
-            verdict.check(taken.is_some(), || {
-                format!("the lease of {worker} on {stream} is still held")
-            });
-        }
+    let buckets: Vec<Bucket> = Bucket::all().collect();
+    for role in Role::ALL {
+        let taken = registry.acquire(role.as_str(), &buckets, "auditor", LEASE);
+        let free = taken.await?.len();
+        verdict.check(free == buckets.len(), || {
+            format!("{free} of {} leases of {role:?} are free", buckets.len())
+        });
     }
     Ok(())
 }

@@ -80,8 +80,13 @@ impl Log for GatedLog {
         self.gate.call(Port::Log, "checkpoint", effect).await
     }
 
-    async fn set_checkpoint(&self, stream: &StreamId, position: LogPosition) -> StoreResult<()> {
-        let effect = self.inner.set_checkpoint(stream, position);
-        self.gate.call(Port::Log, "set_checkpoint", effect).await
+    async fn move_checkpoint(
+        &self,
+        stream: &StreamId,
+        from: LogPosition,
+        to: LogPosition,
+    ) -> StoreResult<bool> {
+        let effect = self.inner.move_checkpoint(stream, from, to);
+        self.gate.call(Port::Log, "move_checkpoint", effect).await
     }
 }

@@ -1,7 +1,10 @@
 //! The registry behind a gate: the write model and the workers' part.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use spice_core::{
+    bucket::Bucket,
     chain::Anchor,
     id::{CommandId, LogPosition, StreamId},
     lineage::{Lineage, Span},
@@ -111,22 +114,26 @@ impl WriteModel for GatedRegistry {
 
 #[async_trait]
 impl WorkerRegistry for GatedRegistry {
+    async fn join(&self, worker: &str, owner: &str, ttl: Duration) -> StoreResult<Vec<String>> {
+        gated!(self, Work, join(worker, owner, ttl))
+    }
+
     async fn acquire(
         &self,
-        key: &WorkKey,
+        worker: &str,
+        buckets: &[Bucket],
         owner: &str,
-        now: Timestamp,
-        expired_before: Timestamp,
-    ) -> StoreResult<Option<Lease>> {
-        gated!(self, Work, acquire(key, owner, now, expired_before))
+        ttl: Duration,
+    ) -> StoreResult<Vec<Lease>> {
+        gated!(self, Work, acquire(worker, buckets, owner, ttl))
     }
 
-    async fn renew(&self, key: &WorkKey, lease: &Lease, now: Timestamp) -> StoreResult<bool> {
-        gated!(self, Work, renew(key, lease, now))
+    async fn release(&self, worker: &str, lease: &Lease) -> StoreResult<()> {
+        gated!(self, Work, release(worker, lease))
     }
 
-    async fn release(&self, key: &WorkKey, lease: &Lease) -> StoreResult<()> {
-        gated!(self, Work, release(key, lease))
+    async fn leave(&self, worker: &str, owner: &str) -> StoreResult<()> {
+        gated!(self, Work, leave(worker, owner))
     }
 
     async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {

@@ -75,8 +75,8 @@ pub(super) fn at(
 pub(super) fn prune_some(connection: &Connection, keep: u64) -> Attempt<u64> {
     let keep = i64::try_from(keep).unwrap_or(i64::MAX);
     let mut slots = connection.prepare_cached("SELECT id, stream, worker FROM slots")?;
-    let mut newest = connection
-        .prepare_cached("SELECT coalesce(max(worked), 0) FROM leases WHERE stream = ?1")?;
+    let mut newest =
+        connection.prepare_cached("SELECT coalesce(max(worked), 0) FROM work WHERE stream = ?1")?;
     let mut delete = connection.prepare_cached(
         "DELETE FROM processed WHERE place IN (
              SELECT place FROM processed WHERE place >= ?1 AND place < ?2 LIMIT ?3)",

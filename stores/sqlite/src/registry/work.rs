@@ -1,14 +1,13 @@
-//! The workers' part: leases with fences, and the record of a batch.
+//! The workers' part: the record of a batch, and how far each sink is recorded.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use spice_core::{
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
-    port::registry::{Lease, WorkKey, WorkRecord},
-    time::Timestamp,
+    port::registry::{WorkKey, WorkRecord},
 };
 
-use super::{letters, processed};
+use super::{leases, letters, processed};
 use crate::{
     columns::{from_column, to_column},
     failure::{Attempt, Failure},
@@ -17,10 +16,9 @@ use crate::{
 /// A processed row's key is its handler's slot and its position in one number, so that rows are
 /// written at the end of their slot, whatever lies behind, and dropped by range.
 pub(super) const TABLES: &str = "
-CREATE TABLE leases (
+CREATE TABLE work (
     id INTEGER PRIMARY KEY, worker TEXT NOT NULL, stream TEXT NOT NULL, sink TEXT NOT NULL,
-    owner TEXT NOT NULL, fence INTEGER NOT NULL, held INTEGER NOT NULL,
-    heartbeat_at INTEGER NOT NULL, worked INTEGER NOT NULL,
+    worked INTEGER NOT NULL,
     UNIQUE (stream, worker, sink)) STRICT;
 CREATE TABLE slots (
     id INTEGER PRIMARY KEY, stream TEXT NOT NULL, handler TEXT NOT NULL, worker TEXT NOT NULL,
@@ -38,112 +36,21 @@ CREATE TABLE retries (
     PRIMARY KEY (stream, handler, aggregate_id)) STRICT, WITHOUT ROWID;
 ";
 
-struct Work {
-    id: i64,
-    owner: String,
-    fence: u64,
-    held: bool,
-    heartbeat_at: i64,
-    worked: LogPosition,
-}
-
-impl Work {
-    fn is(&self, lease: &Lease) -> bool {
-        self.held && self.owner == lease.owner && self.fence == lease.fence
-    }
-
-    /// Whether the heartbeat is young enough. One that lies as far ahead is from before the clock
-    /// was set back: who is alive has renewed it since.
-    fn is_alive(&self, now: Timestamp, expired_before: Timestamp) -> bool {
-        let (now, oldest) = (now.as_micros(), expired_before.as_micros());
-        let newest = now.saturating_add(now.saturating_sub(oldest));
-        (oldest..=newest).contains(&self.heartbeat_at)
-    }
-}
-
-pub(super) fn acquire(
-    connection: &Connection,
-    key: &WorkKey,
-    owner: &str,
-    now: Timestamp,
-    expired_before: Timestamp,
-) -> Attempt<Option<Lease>> {
-    let Some(current) = find(connection, key)? else {
-        insert(connection, key, owner, now)?;
-        return Ok(Some(Lease {
-            fence: 1,
-            owner: owner.to_owned(),
-        }));
-    };
-    let ours = current.owner == owner;
-    if current.held && !ours && current.is_alive(now, expired_before) {
-        return Ok(None);
-    }
-    let fence = if ours {
-        current.fence
-    } else {
-        current.fence + 1
-    };
-    connection
-        .prepare_cached(
-            "UPDATE leases SET owner = ?2, fence = ?3, held = 1, heartbeat_at = ?4 WHERE id = ?1",
-        )?
-        .execute(params![
-            current.id,
-            owner,
-            to_column(fence)?,
-            now.as_micros()
-        ])?;
-    Ok(Some(Lease {
-        fence,
-        owner: owner.to_owned(),
-    }))
-}
-
-pub(super) fn renew(
-    connection: &Connection,
-    key: &WorkKey,
-    lease: &Lease,
-    now: Timestamp,
-) -> Attempt<bool> {
-    let Some(current) = find(connection, key)?.filter(|current| current.is(lease)) else {
-        return Ok(false);
-    };
-    connection
-        .prepare_cached("UPDATE leases SET heartbeat_at = ?2 WHERE id = ?1")?
-        .execute([current.id, now.as_micros()])?;
-    Ok(true)
-}
-
-pub(super) fn release(connection: &Connection, key: &WorkKey, lease: &Lease) -> Attempt<()> {
-    if let Some(current) = find(connection, key)?.filter(|current| current.is(lease)) {
-        connection.execute("UPDATE leases SET held = 0 WHERE id = ?1", [current.id])?;
-    }
-    Ok(())
-}
-
 pub(super) fn worked(connection: &Connection, key: &WorkKey) -> Attempt<LogPosition> {
-    Ok(find(connection, key)?.map_or(LogPosition::ZERO, |current| current.worked))
+    Ok(find(connection, key)?.map_or(LogPosition::ZERO, |(_, worked)| worked))
 }
 
 pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guards) -> Attempt<()> {
     let key = &record.key;
-    let current = find(connection, key)?;
-    let holds = current
-        .as_ref()
-        .is_some_and(|current| current.is(&record.lease));
-    if guards.has(Guard::Fence) && !holds {
+    if guards.has(Guard::Fence) && !leases::holds(connection, key, &record.lease)? {
         return Err(Failure::Fenced(format!(
             "{} no longer holds {} of {} with fence {}",
             record.lease.owner, key.worker, key.stream, record.lease.fence
         )));
     }
-    let (id, worked) = match current {
-        Some(current) => (current.id, current.worked),
-        None => (
-            insert(connection, key, &record.lease.owner, record.at)?,
-            LogPosition::ZERO,
-        ),
+    let (id, worked) = match find(connection, key)? {
+        Some(found) => found,
+        None => (insert(connection, key)?, LogPosition::ZERO),
     };
     if guards.has(Guard::Position) && worked != record.from {
         return Err(Failure::Fenced(format!(
@@ -154,7 +61,7 @@ pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guard
     processed::insert(connection, record)?;
     letters::insert(connection, &record.parked)?;
     connection
-        .prepare_cached("UPDATE leases SET worked = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE work SET worked = ?2 WHERE id = ?1")?
         .execute([id, to_column(record.through.0)?])?;
     Ok(())
 }
@@ -163,7 +70,7 @@ pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guard
 pub(super) fn fingerprint(connection: &Connection) -> Attempt<i64> {
     Ok(connection
         .prepare_cached(
-            "SELECT (SELECT coalesce(sum(worked + fence), 0) FROM leases) * 31
+            "SELECT (SELECT coalesce(sum(worked), 0) FROM work) * 31
                   + (SELECT count(*) FROM dead_letters) * 7 + (SELECT count(*) FROM retries)",
         )?
         .query_row([], |row| row.get(0))?)
@@ -175,7 +82,7 @@ pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> 
     processed::forget(connection, stream)?;
     for statement in [
         "DELETE FROM slots WHERE stream = ?1",
-        "DELETE FROM leases WHERE stream = ?1",
+        "DELETE FROM work WHERE stream = ?1",
         "DELETE FROM dead_letters WHERE stream = ?1",
         "DELETE FROM retries WHERE stream = ?1",
     ] {
@@ -191,51 +98,29 @@ pub(super) fn furthest(
     worker: &str,
 ) -> Attempt<Option<i64>> {
     Ok(connection
-        .prepare_cached("SELECT max(worked) FROM leases WHERE stream = ?1 AND worker = ?2")?
+        .prepare_cached("SELECT max(worked) FROM work WHERE stream = ?1 AND worker = ?2")?
         .query_row([stream, worker], |row| row.get(0))?)
 }
 
-fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<Work>> {
+fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<(i64, LogPosition)>> {
     let found = connection
         .prepare_cached(
-            "SELECT id, owner, fence, held, heartbeat_at, worked FROM leases
-             WHERE stream = ?1 AND worker = ?2 AND sink = ?3",
+            "SELECT id, worked FROM work WHERE stream = ?1 AND worker = ?2 AND sink = ?3",
         )?
         .query_row(params![name(&key.stream), key.worker, key.sink], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get::<_, i64>(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get::<_, i64>(5)?,
-            ))
+            Ok((row.get(0)?, row.get::<_, i64>(1)?))
         })
         .optional()?;
-    let Some((id, owner, fence, held, heartbeat_at, worked)) = found else {
+    let Some((id, worked)) = found else {
         return Ok(None);
     };
-    Ok(Some(Work {
-        id,
-        owner,
-        fence: from_column(fence)?,
-        held,
-        heartbeat_at,
-        worked: LogPosition(from_column(worked)?),
-    }))
+    Ok(Some((id, LogPosition(from_column(worked)?))))
 }
 
-fn insert(connection: &Connection, key: &WorkKey, owner: &str, now: Timestamp) -> Attempt<i64> {
+fn insert(connection: &Connection, key: &WorkKey) -> Attempt<i64> {
     connection.execute(
-        "INSERT INTO leases (worker, stream, sink, owner, fence, held, heartbeat_at, worked)
-         VALUES (?1, ?2, ?3, ?4, 1, 1, ?5, 0)",
-        params![
-            key.worker,
-            name(&key.stream),
-            key.sink,
-            owner,
-            now.as_micros()
-        ],
+        "INSERT INTO work (worker, stream, sink, worked) VALUES (?1, ?2, ?3, 0)",
+        params![key.worker, name(&key.stream), key.sink],
     )?;
     Ok(connection.last_insert_rowid())
 }

@@ -1,0 +1,188 @@
+//! Several worker processes over the same stores: clocks that differ by hours, processes that sleep
+//! past their leases and wake, hints that are lost. `SPICE_SIM_STEP` says at which calls the
+//! exhaustive test lets a process sleep.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test says what it found"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use spice_core::{
+    id::{LogPosition, Sequence, StreamId},
+    port::{log::Log, registry::WorkerRegistry},
+};
+use spice_e2e::sim::{
+    client::{
+        Answers, Client, change, create_class, create_database, creation, patch, product_class,
+    },
+    faults::{Fault, Life, Node, Planned, Port, Role, Trigger},
+    oracle::Final,
+    run::{self, Outcome},
+    scenario,
+    world::{LEASE, Setup, World, work_key},
+};
+use spice_workers::graph_worker;
+
+const HOUR: i64 = 3_600_000_000;
+const WORKERS: [Role; 3] = [Role::Relay, Role::Graph, Role::Projection];
+
+/// Two nodes of each worker, an hour apart.
+fn several() -> Setup {
+    let mut setup = Setup {
+        one_process: false,
+        skew: HOUR,
+        ..Setup::default()
+    };
+    let also = WORKERS.map(|role| Node { role, number: 1 });
+    setup.nodes.extend(also);
+    setup
+}
+
+fn well(outcome: anyhow::Result<Outcome>) -> Outcome {
+    let outcome = outcome.expect("it runs");
+    let wrong = &outcome.verdict.wrong;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    outcome
+}
+
+#[test]
+fn several_nodes_end_where_one_does() {
+    let one = well(run::standard(Setup::default()));
+    let many = well(run::standard(several()));
+    assert_eq!(many.verdict.state, one.verdict.state);
+    for role in WORKERS {
+        let at_work = |number| {
+            many.trace
+                .iter()
+                .any(|call| call.node == Node { role, number })
+        };
+        assert!(at_work(0) && at_work(1), "{role:?}");
+    }
+}
+
+/// Without any hint everyone looks by themselves, after a while.
+#[test]
+fn lost_hints_change_latency_only() {
+    let one = well(run::standard(Setup::default()));
+    for setup in [Setup::default(), several()] {
+        let deaf = Setup {
+            deaf: true,
+            ..setup
+        };
+        let outcome = well(run::standard(deaf));
+        assert_eq!(outcome.verdict.state, one.verdict.state);
+    }
+}
+
+/// Which node of a role recorded last.
+fn working(world: &World, role: Role) -> Option<Node> {
+    let trace = world.faults.trace();
+    let mut calls = trace.iter().rev();
+    let last = calls.find(|call| call.node.role == role && call.method == "record");
+    last.map(|call| call.node)
+}
+
+async fn graph_worked(world: &World, stream: &StreamId) -> anyhow::Result<LogPosition> {
+    use spice_core::port::graph::Graph;
+    let sink = world.graph.get().sink(stream).await?;
+    let key = work_key(graph_worker::NAME, stream, &sink);
+    Ok(world.registry.get().worked(&key).await?)
+}
+
+/// A node sleeps before it records a batch. Another one goes on after one lease time; the sleeper's
+/// record is refused when it wakes.
+#[test]
+fn a_node_that_sleeps_is_replaced_after_one_lease_and_fenced() {
+    let outcome = run::scenario(
+        several(),
+        |world: Arc<World>, answers: Answers| async move {
+            let shop = Client::new(&world, 0, "shop", &answers)?;
+            shop.accepted("create", create_database()).await?;
+            let class = create_class("main", product_class())?;
+            shop.accepted("Product", class).await?;
+            let data = json!({"sku": "p", "price": 1});
+            shop.accepted("p", change("main", creation("Product", data))?)
+                .await?;
+            world.settle_with_faults().await?;
+            let sleeper = working(&world, Role::Graph).expect("somebody recorded");
+            let trigger = Trigger {
+                node: sleeper,
+                port: Port::Work,
+                method: "record",
+                skip: 0,
+            };
+            world.faults.arm(trigger, Fault::Pause);
+            let dearer = patch("Product", "p", json!({"price": 2}), Sequence(1))?;
+            shop.accepted("dearer", change("main", dearer)?).await?;
+            while !world.faults.has_struck() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let stream: StreamId = "shop".parse()?;
+            let end = world.log.end(&stream).await?;
+            let slept = tokio::time::Instant::now();
+            while graph_worked(&world, &stream).await? < end {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                // The other notices at its next heartbeat.
+                anyhow::ensure!(slept.elapsed() <= LEASE + LEASE / 2, "nobody took over");
+            }
+            let heir = working(&world, Role::Graph);
+            anyhow::ensure!(heir.is_some_and(|heir| heir != sleeper), "{heir:?}");
+            world.faults.set_life(sleeper, Life::Running);
+            let again = patch("Product", "p", json!({"price": 3}), Sequence(2))?;
+            shop.accepted("again", change("main", again)?).await?;
+            world.settle_with_faults().await
+        },
+    );
+    well(outcome);
+}
+
+/// A worker node sleeps through its lease at any of its calls, and wakes.
+#[test]
+fn a_sleep_anywhere_converges() {
+    let base = well(run::standard(several()));
+    let step = step(60);
+    let plans: Vec<u64> = (0..)
+        .zip(&base.trace)
+        .filter(|(_, call)| call.node.role != Role::Api)
+        .map(|(at, _)| at)
+        .step_by(step)
+        .collect();
+    println!("{} of {} port calls", plans.len(), base.trace.len());
+    let wrong = run::in_parallel(2, plans, |at| asleep(at, &base.verdict.state));
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong[0]);
+}
+
+#[allow(clippy::disallowed_methods)]
+fn step(usual: usize) -> usize {
+    let wanted = std::env::var("SPICE_SIM_STEP").ok();
+    wanted.and_then(|step| step.parse().ok()).unwrap_or(usual)
+}
+
+fn asleep(at: u64, expected: &Final) -> Option<String> {
+    let fault = Fault::Pause;
+    let setup = Setup {
+        plan: vec![Planned { at, fault }],
+        ..several()
+    };
+    let outcome = run::scenario(setup, |world: Arc<World>, answers: Answers| async move {
+        let waker = Arc::clone(&world);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LEASE * 2).await;
+                waker.faults.wake_all();
+            }
+        });
+        scenario::standard(&world, &answers).await
+    });
+    let wrong = match outcome {
+        Err(error) => vec![format!("{error:#}")],
+        Ok(outcome) if outcome.verdict.state != *expected => vec!["another state".to_owned()],
+        Ok(outcome) => outcome.verdict.wrong,
+    };
+    (!wrong.is_empty()).then(|| format!("asleep at {at}: {wrong:#?}"))
+}

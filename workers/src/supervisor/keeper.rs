@@ -1,0 +1,221 @@
+//! One role's loop: holds this process's share of the buckets, and runs a task for each log in
+//! them that has work. A log whose sink stands at its end has none.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use spice_core::{bucket::Bucket, id::StreamId, port::registry::Lease};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    rest::until_work,
+    run::run_once,
+    shared::{Role, Shared},
+};
+use crate::{
+    engine::{End, RELEASE_PATIENCE},
+    share::Share,
+};
+
+/// What happens to a log in one of the held buckets.
+enum Place {
+    /// A task runs.
+    Working,
+    /// It is being watched, under this lease.
+    Resting(Lease),
+    /// It is sealed and done.
+    Done,
+}
+
+/// Runs one role of this process.
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    role: Role,
+    share: Share,
+    streams: watch::Receiver<BTreeSet<StreamId>>,
+    places: BTreeMap<StreamId, Place>,
+    /// Ends what runs for a bucket.
+    tokens: BTreeMap<Bucket, CancellationToken>,
+    /// The logs at rest; each future ends when its log has work.
+    resting: FuturesUnordered<BoxFuture<'static, (StreamId, Lease)>>,
+    ended: mpsc::UnboundedReceiver<(StreamId, End)>,
+    end: mpsc::UnboundedSender<(StreamId, End)>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        role: Role,
+        streams: watch::Receiver<BTreeSet<StreamId>>,
+    ) -> Self {
+        let registry = Arc::clone(&shared.ports.registry);
+        let (end, ended) = mpsc::unbounded_channel();
+        Self {
+            share: Share::new(registry, role.as_str(), shared.config.lease.clone()),
+            shared,
+            role,
+            streams,
+            places: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            resting: FuturesUnordered::new(),
+            ended,
+            end,
+        }
+    }
+
+    /// Runs until the supervisor is stopped; then waits for the batches in hand and gives the
+    /// leases back.
+    pub(super) async fn run(mut self) {
+        let token = self.shared.token.clone();
+        while !token.is_cancelled() {
+            let Some(pause) = token.run_until_cancelled(self.round()).await else {
+                break;
+            };
+            let next = Instant::now() + pause;
+            self.place_known();
+            loop {
+                tokio::select! {
+                    biased;
+                    () = token.cancelled() => break,
+                    () = sleep_until(next) => break,
+                    Ok(()) = self.streams.changed() => self.place_known(),
+                    Some((stream, end)) = self.ended.recv() => self.take_back(stream, end),
+                    Some((stream, lease)) = self.resting.next() => self.wake(stream, lease),
+                }
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Renews the share; how long until it is to be renewed again. While the registry is away
+    /// everything stays as it is: whatever another process takes meanwhile is fenced.
+    async fn round(&mut self) -> Duration {
+        let worker = self.role.as_str();
+        match self.share.round().await {
+            Ok(lost) => lost.into_iter().for_each(|bucket| self.stop(bucket)),
+            Err(error) => {
+                tracing::warn!(%error, worker, "leases not renewed");
+                return self.shared.config.lease.heartbeat / 4;
+            }
+        }
+        for bucket in self.share.surplus() {
+            self.stop(bucket);
+            if self.is_working(|stream| Bucket::of(stream) == bucket) {
+                continue;
+            }
+            if let Err(error) = self.share.release(bucket).await {
+                tracing::warn!(%error, worker, "lease not given back");
+            }
+        }
+        self.share.pause()
+    }
+
+    /// Ends what runs for a bucket, each task after the batch in hand.
+    fn stop(&mut self, bucket: Bucket) {
+        if let Some(token) = self.tokens.remove(&bucket) {
+            token.cancel();
+        }
+        let (shared, role) = (&self.shared, self.role);
+        self.places.retain(|stream, place| {
+            let stays = matches!(place, Place::Working) || Bucket::of(stream) != bucket;
+            if !stays {
+                shared.forget(stream, role);
+            }
+            stays
+        });
+    }
+
+    fn is_working(&self, concerns: impl Fn(&StreamId) -> bool) -> bool {
+        let mut places = self.places.iter();
+        places.any(|(stream, place)| matches!(place, Place::Working) && concerns(stream))
+    }
+
+    fn token(&mut self, bucket: Bucket) -> CancellationToken {
+        let token = self.tokens.entry(bucket);
+        token
+            .or_insert_with(|| self.shared.token.child_token())
+            .clone()
+    }
+
+    /// Watches the logs of this share that have no place yet.
+    fn place_known(&mut self) {
+        let known = self.streams.borrow_and_update().clone();
+        for stream in known {
+            if !self.places.contains_key(&stream)
+                && let Some(lease) = self.share.lease(Bucket::of(&stream)).cloned()
+            {
+                self.rest(stream, lease);
+            }
+        }
+    }
+
+    fn rest(&mut self, stream: StreamId, lease: Lease) {
+        let place = Place::Resting(lease.clone());
+        self.places.insert(stream.clone(), place);
+        let token = self.token(lease.bucket);
+        let (shared, role) = (Arc::clone(&self.shared), self.role);
+        self.resting.push(Box::pin(async move {
+            let task = shared.task(&stream, role);
+            let work = until_work(&shared, role, &stream, &task);
+            // When it was cancelled, its place is another by now.
+            let _cancelled = token.run_until_cancelled(work).await;
+            (stream, lease)
+        }));
+    }
+
+    /// Starts the task of a log that has work, unless it has another place by now.
+    fn wake(&mut self, stream: StreamId, lease: Lease) {
+        let place = self.places.get(&stream);
+        if !matches!(place, Some(Place::Resting(known)) if *known == lease) {
+            return;
+        }
+        self.places.insert(stream.clone(), Place::Working);
+        let token = self.token(lease.bucket);
+        let (shared, role, end) = (Arc::clone(&self.shared), self.role, self.end.clone());
+        self.shared.tracker.spawn(async move {
+            let task = shared.task(&stream, role);
+            let name = format!("{}/{stream}", role.as_str());
+            let run = || run_once(&shared, &stream, role, &task, (&lease, &token));
+            let ended = shared
+                .keep_running(&name, &task.reporter, &token, run)
+                .await;
+            // Fails only when the keeper is gone.
+            let _gone = end.send((stream, ended));
+        });
+    }
+
+    /// Finds the next place of a log whose task has ended.
+    fn take_back(&mut self, stream: StreamId, end: End) {
+        self.places.remove(&stream);
+        match self.share.lease(Bucket::of(&stream)).cloned() {
+            None => self.shared.forget(&stream, self.role),
+            Some(_) if end == End::Sealed => drop(self.places.insert(stream, Place::Done)),
+            Some(lease) => self.rest(stream, lease),
+        }
+    }
+
+    async fn finish(&mut self) {
+        while self.is_working(|_| true) {
+            match timeout(self.shared.config.lease.heartbeat, self.ended.recv()).await {
+                Ok(Some((stream, _))) => drop(self.places.remove(&stream)),
+                Ok(None) => break,
+                // A batch is slow: its lease is kept until it is done.
+                Err(_) => drop(self.round().await),
+            }
+        }
+        let worker = self.role.as_str();
+        match timeout(RELEASE_PATIENCE, self.share.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, worker, "leases not given back"),
+            Err(_) => tracing::warn!(worker, "leases not given back in time"),
+        }
+    }
+}

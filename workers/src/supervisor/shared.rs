@@ -1,0 +1,211 @@
+//! What the tasks of one process share: ports, settings, statuses, and how a task is kept running.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use spice_core::{
+    chain::resume,
+    error::StoreError,
+    id::StreamId,
+    port::{
+        StoreResult, bus::Bus, clock::Clock, documents::Documents, graph::Graph, log::Log,
+        registry::WorkerRegistry,
+    },
+};
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    backoff::{Backoff, BackoffConfig},
+    engine::{End, EngineConfig, Handler},
+    graph_worker::{self, GraphWorker},
+    projection_worker::{self, ProjectionWorker},
+    relay::RelayConfig,
+    share::LeaseConfig,
+    status::Reporter,
+};
+
+/// A task that ran this long without failing starts with a clean record.
+const CALM: Duration = Duration::from_mins(1);
+
+/// What the workers need of the world.
+#[derive(Clone)]
+pub struct Ports {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// The bus.
+    pub bus: Arc<dyn Bus>,
+    /// The workers' part of the registry.
+    pub registry: Arc<dyn WorkerRegistry>,
+    /// The graph.
+    pub graph: Arc<dyn Graph>,
+    /// The documents.
+    pub documents: Arc<dyn Documents>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// One of the tasks that a log needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// From log to bus.
+    Relay,
+    /// From bus to graph.
+    Graph,
+    /// From bus to documents.
+    Projection,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Relay, Self::Graph, Self::Projection];
+
+    /// The role's name: of a worker, the worker's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Graph => graph_worker::NAME,
+            Self::Projection => projection_worker::NAME,
+        }
+    }
+}
+
+/// What to run, and how.
+#[derive(Debug, Clone)]
+pub struct WorkersConfig {
+    /// The roles of this process.
+    pub roles: Vec<Role>,
+    /// How they share the logs with other processes.
+    pub lease: LeaseConfig,
+    /// Of the workers.
+    pub engine: EngineConfig,
+    /// Of the relay.
+    pub relay: RelayConfig,
+    /// The waits before something that failed is started again.
+    pub restart: BackoffConfig,
+}
+
+impl Default for WorkersConfig {
+    fn default() -> Self {
+        Self {
+            roles: Role::ALL.to_vec(),
+            lease: LeaseConfig::default(),
+            engine: EngineConfig::default(),
+            relay: RelayConfig::default(),
+            restart: BackoffConfig {
+                base: Duration::from_secs(1),
+                max: Duration::from_mins(1),
+            },
+        }
+    }
+}
+
+/// What the tasks of one process share.
+pub(super) struct Shared {
+    pub(super) ports: Ports,
+    pub(super) config: WorkersConfig,
+    pub(super) token: CancellationToken,
+    pub(super) tracker: TaskTracker,
+    pub(super) tasks: Mutex<BTreeMap<(StreamId, Role), Task>>,
+}
+
+/// The status of a log in one role, and what makes it look at once.
+#[derive(Clone)]
+pub(super) struct Task {
+    pub(super) reporter: Reporter,
+    pub(super) nudge: Arc<Notify>,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(StreamId, Role), Task>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn handler(&self, role: Role) -> Option<Arc<dyn Handler>> {
+        match role {
+            Role::Relay => None,
+            Role::Graph => Some(Arc::new(GraphWorker::new(Arc::clone(&self.ports.graph)))),
+            Role::Projection => Some(Arc::new(ProjectionWorker::new(
+                Arc::clone(&self.ports.documents),
+                Arc::clone(&self.ports.log),
+                self.config.engine.guards,
+            ))),
+        }
+    }
+
+    pub(super) fn backoff(&self, salt: &str) -> Backoff {
+        Backoff::new(self.config.restart, self.config.engine.seed, salt)
+    }
+
+    /// The status and the nudge of a log in this role; made when there is none.
+    pub(super) fn task(&self, stream: &StreamId, role: Role) -> Task {
+        let mut tasks = self.lock();
+        let task = tasks.entry((stream.clone(), role));
+        task.or_insert_with(|| Task {
+            reporter: Reporter::new(Arc::clone(&self.ports.clock)),
+            nudge: Arc::new(Notify::new()),
+        })
+        .clone()
+    }
+
+    /// Forgets a log that has left this process's share.
+    pub(super) fn forget(&self, stream: &StreamId, role: Role) {
+        self.lock().remove(&(stream.clone(), role));
+    }
+
+    /// Fails when a log is not the one that the registry has seen: nothing of it is projected.
+    pub(super) async fn check_log(&self, stream: &StreamId) -> StoreResult<()> {
+        let anchor = self.ports.registry.anchor(stream).await?;
+        let guards = self.config.engine.guards;
+        resume(&*self.ports.log, stream, anchor.as_ref(), guards).await?;
+        Ok(())
+    }
+
+    /// Runs a task until it ends well. One that fails or panics is reported and started again.
+    pub(super) async fn keep_running<F>(
+        &self,
+        name: &str,
+        reporter: &Reporter,
+        token: &CancellationToken,
+        run: impl Fn() -> F,
+    ) -> End
+    where
+        F: Future<Output = Result<End, StoreError>>,
+    {
+        let backoff = self.backoff(name);
+        let mut failures = 0;
+        loop {
+            let started = Instant::now();
+            let reason = match AssertUnwindSafe(Box::pin(run())).catch_unwind().await {
+                Ok(Ok(end)) => return end,
+                Ok(Err(error)) => error.to_string(),
+                Err(panic) => format!("a defect of ours: {}", panic_text(&*panic)),
+            };
+            failures = if started.elapsed() > CALM {
+                1
+            } else {
+                failures + 1
+            };
+            tracing::error!(reason, task = name, failures, "task failed");
+            reporter.damaged(reason);
+            let pause = tokio::time::sleep(backoff.delay(failures));
+            if token.run_until_cancelled(pause).await.is_none() {
+                return End::Stopped;
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
