@@ -29,6 +29,8 @@ macro_rules! log_suite {
             log::a_gap_is_refused_and_a_taken_position_is_occupied,
             log::what_is_no_batch_is_refused,
             log::reads_keep_to_their_limits,
+            log::chosen_positions_are_read_in_the_order_asked,
+            log::a_known_end_is_never_ahead,
             log::logs_are_listed_in_order_once_written,
             log::a_time_is_found,
             log::waiting_ends_when_something_comes,

@@ -8,6 +8,7 @@ use super::StoreResult;
 use crate::{
     error::StoreError,
     id::{LogPosition, StreamId},
+    name::DatabaseName,
     time::Timestamp,
 };
 
@@ -103,11 +104,27 @@ pub trait Log: Send + Sync {
     /// Every log there is, in order of name and generation.
     async fn streams(&self) -> StoreResult<Vec<StreamId>>;
 
-    /// The position after the last envelope; zero for a log that does not exist.
+    /// The logs of one database, in order of generation. An adapter lists only these, so that the
+    /// cost does not grow with the number of databases.
+    async fn generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
+        let mut streams = self.streams().await?;
+        streams.retain(|stream| stream.database == *database);
+        Ok(streams)
+    }
+
+    /// The position after the last envelope; zero for a log that does not exist. Fresh: it covers
+    /// every append that was answered before the call, whoever made it.
     async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
+    /// The end as this process last saw it. It may be behind [`Log::end`], never ahead. For lag
+    /// and display: nothing may be refused or left out because of it.
+    async fn known_end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        self.end(stream).await
+    }
+
     /// Appends a batch at exactly `batch.first`, durably. An error means that nothing was written
-    /// and nothing will be; a doubt is [`Append::Unknown`].
+    /// and nothing will be; a doubt is [`Append::Unknown`]. [`Append::Done`] proves that the log
+    /// ended at `batch.first` until then: nobody has to read the end before an append.
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append>;
 
     /// Envelopes from a position on, at most `limit` of them (at least one where there is one);
@@ -118,6 +135,21 @@ pub trait Log: Send + Sync {
         from: LogPosition,
         limit: usize,
     ) -> StoreResult<Vec<Record>>;
+
+    /// The envelopes at these positions, in the order asked; none where the log has nothing.
+    async fn read_many(
+        &self,
+        stream: &StreamId,
+        positions: &[LogPosition],
+    ) -> StoreResult<Vec<Option<Record>>> {
+        let mut found = Vec::with_capacity(positions.len());
+        for position in positions {
+            let mut records = self.read(stream, *position, 1).await?;
+            let record = records.pop();
+            found.push(record.filter(|record| record.position == *position));
+        }
+        Ok(found)
+    }
 
     /// The first position whose envelope was accepted after `time`; the end when there is none.
     async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition>;

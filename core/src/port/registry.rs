@@ -12,6 +12,7 @@ use crate::{
     id::{CommandId, EventId, LogPosition, Sequence, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
+    name::DatabaseName,
     time::Timestamp,
 };
 
@@ -41,6 +42,13 @@ pub trait Anchors: Send + Sync {
 
     /// Every log that was seen, in order of name and generation.
     async fn anchored(&self) -> StoreResult<Vec<StreamId>>;
+
+    /// The logs of one database that were seen, in order of generation.
+    async fn anchored_generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
+        let mut streams = self.anchored().await?;
+        streams.retain(|stream| stream.database == *database);
+        Ok(streams)
+    }
 }
 
 /// The write model: per log, the entries that [`crate::model::fold`] makes of its envelopes,

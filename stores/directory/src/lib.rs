@@ -46,6 +46,7 @@ use std::{
 use async_trait::async_trait;
 use spice_core::{
     id::{LogPosition, StreamId},
+    name::DatabaseName,
     port::{
         StoreResult,
         log::{Append, Batch, Log, Record, check_move},
@@ -231,9 +232,24 @@ impl Log for DirectoryLog {
         Ok(self.inner.written())
     }
 
+    async fn generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
+        if self.inner.lock.is_none() {
+            self.blocking(|inner| inner.load(Depth::Newest(0))).await?;
+        }
+        Ok(self.inner.generations(database))
+    }
+
     async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         let found = self.freshen(stream).await?;
         Ok(LogPosition(found.map_or(0, |found| found.end())))
+    }
+
+    async fn known_end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let Some(found) = self.inner.stream(stream) else {
+            return Ok(LogPosition::ZERO);
+        };
+        found.check()?;
+        Ok(LogPosition(found.end()))
     }
 
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
@@ -273,6 +289,19 @@ impl Log for DirectoryLog {
             return Ok(ready);
         }
         self.blocking(move |inner| inner.read(&found, from.0, limit))
+            .await
+    }
+
+    async fn read_many(
+        &self,
+        stream: &StreamId,
+        positions: &[LogPosition],
+    ) -> StoreResult<Vec<Option<Record>>> {
+        let Some(found) = self.freshen(stream).await? else {
+            return Ok(vec![None; positions.len()]);
+        };
+        let positions = positions.to_vec();
+        self.blocking(move |inner| inner.read_many(&found, &positions))
             .await
     }
 

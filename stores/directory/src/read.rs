@@ -57,6 +57,22 @@ impl Inner {
         Ok(records)
     }
 
+    /// The records at positions, in the order asked; none where the log has nothing.
+    pub(super) fn read_many(
+        &self,
+        stream: &Stream,
+        positions: &[LogPosition],
+    ) -> StoreResult<Vec<Option<Record>>> {
+        let one = |position: &LogPosition| {
+            let found = self.segment_at(stream, position.0)?;
+            Ok(found.map(|(segment, lines)| Record {
+                position: *position,
+                line: lines.line(index(position.0 - segment.first)),
+            }))
+        };
+        positions.iter().map(one).collect()
+    }
+
     /// The first position whose envelope was accepted after `time`.
     pub(super) fn position_after(&self, stream: &Stream, time: Timestamp) -> StoreResult<u64> {
         let segments = stream.index().segments().to_vec();

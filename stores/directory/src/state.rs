@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use spice_core::{id::StreamId, port::StoreResult};
+use spice_core::{id::StreamId, name::DatabaseName, port::StoreResult};
 
 use super::{
     Inner,
@@ -100,6 +100,15 @@ impl Inner {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         let written = streams.iter().filter(|(_, stream)| stream.is_written());
         written.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn generations(&self, database: &DatabaseName) -> Vec<StreamId> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let mine = streams.range(StreamId::first(database.clone())..);
+        mine.take_while(|(id, _)| id.database == *database)
+            .filter(|(_, stream)| stream.is_written())
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     pub(super) fn recount(&self) {

@@ -18,6 +18,7 @@ use spice_core::{
     id::{CommandId, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
+    name::DatabaseName,
     port::{
         StoreResult,
         clock::Clock,
@@ -95,6 +96,12 @@ impl Anchors for SqliteRegistry {
 
     async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
         self.database.read(anchors::list).await
+    }
+
+    async fn anchored_generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
+        let name = database.clone();
+        let read = move |connection: &_| anchors::generations(connection, &name);
+        self.database.read(read).await
     }
 }
 

@@ -109,6 +109,37 @@ pub async fn reads_keep_to_their_limits(make: Make<'_>) {
     assert_eq!(log.read(&demo, LogPosition::MAX, 1).await.unwrap(), vec![]);
 }
 
+/// [`Log::read_many`] answers each position, wherever it is and however often it is asked for.
+pub async fn chosen_positions_are_read_in_the_order_asked(make: Make<'_>) {
+    let log = make();
+    let demo = stream("demo");
+    let positions = [9, 0, 4, 4, 10, 3, u64::MAX].map(LogPosition);
+    let found = log.read_many(&demo, &positions).await.unwrap();
+    assert_eq!(found, vec![None; positions.len()]);
+    fill(&*log, &demo, &[1, 4, 2, 3]).await;
+    let all = expected(&demo, 10);
+    let found = log.read_many(&demo, &positions).await.unwrap();
+    assert_eq!(found.len(), positions.len());
+    for (position, record) in positions.into_iter().zip(found) {
+        let line = usize::try_from(position.0).ok().and_then(|at| all.get(at));
+        assert_eq!(record.as_ref().map(|record| &record.line), line);
+        assert!(record.is_none_or(|record| record.position == position));
+    }
+    assert_eq!(log.read_many(&demo, &[]).await.unwrap(), vec![]);
+}
+
+/// [`Log::known_end`] is at most the end; who appended knows what it was answered.
+pub async fn a_known_end_is_never_ahead(make: Make<'_>) {
+    let log = make();
+    let demo = stream("demo");
+    assert_eq!(log.known_end(&demo).await.unwrap(), LogPosition::ZERO);
+    for size in [1, 4, 2] {
+        fill(&*log, &demo, &[size]).await;
+        let known = log.known_end(&demo).await.unwrap();
+        assert_eq!(known, log.end(&demo).await.unwrap());
+    }
+}
+
 pub async fn logs_are_listed_in_order_once_written(make: Make<'_>) {
     let log = make();
     let names = ["zoo", "demo", "demo.g2", "demo.g10", "demo-two", "demo.g3"];
@@ -119,6 +150,12 @@ pub async fn logs_are_listed_in_order_once_written(make: Make<'_>) {
     let sorted: BTreeSet<_> = names.into_iter().map(stream).collect();
     let sorted: Vec<_> = sorted.into_iter().collect();
     assert_eq!(log.streams().await.unwrap(), sorted);
+    for name in ["zoo", "demo", "demo-two", "dem", "other"] {
+        let database = name.parse().unwrap();
+        let own = sorted.iter().filter(|stream| stream.database == database);
+        let own: Vec<_> = own.cloned().collect();
+        assert_eq!(log.generations(&database).await.unwrap(), own, "{name}");
+    }
     drop(log);
     assert_eq!(make().streams().await.unwrap(), sorted);
 }

@@ -1,9 +1,10 @@
 //! What was seen of each log: how far it reached, and its chain there.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
 use spice_core::{
     chain::{Anchor, Chain},
     id::{LogPosition, StreamId},
+    name::DatabaseName,
 };
 
 use crate::{
@@ -36,7 +37,24 @@ pub(super) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option
 
 pub(super) fn list(connection: &Connection) -> Attempt<Vec<StreamId>> {
     let mut statement = connection.prepare_cached("SELECT stream FROM anchors")?;
-    let mut rows = statement.query([])?;
+    streams(statement.query([])?)
+}
+
+/// The logs of one database.
+pub(super) fn generations(
+    connection: &Connection,
+    database: &DatabaseName,
+) -> Attempt<Vec<StreamId>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT stream FROM anchors
+         WHERE stream = ?1 OR (stream > ?1 || '.g' AND stream < ?1 || '.h')",
+    )?;
+    let mut found = streams(statement.query([database.as_str()])?)?;
+    found.retain(|stream| stream.database == *database);
+    Ok(found)
+}
+
+fn streams(mut rows: Rows<'_>) -> Attempt<Vec<StreamId>> {
     let mut streams: Vec<StreamId> = Vec::new();
     while let Some(row) = rows.next()? {
         streams.push(name(&row.get::<_, String>(0)?)?);
