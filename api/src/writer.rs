@@ -6,6 +6,7 @@ mod append;
 mod batch;
 mod diff;
 mod fetch;
+mod freshness;
 mod history;
 mod logs;
 mod look;
@@ -24,12 +25,12 @@ use std::{
     time::Duration,
 };
 
-use self::recent::Recent;
 pub use self::{
     diff::{Against, Comparison, Diff, Mark, Summary},
     history::{Commanded, History},
     snapshot::Snapshot,
 };
+use self::{freshness::Freshness, recent::Recent};
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},
@@ -41,23 +42,37 @@ use spice_core::{
     name::DatabaseName,
     port::{clock::Clock, log::Log, registry::WriteModel},
 };
-use tokio::sync::{
-    Notify,
-    mpsc::{self, error::SendTimeoutError},
-    oneshot, watch,
+use tokio::{
+    sync::{
+        Notify,
+        mpsc::{self, error::SendTimeoutError},
+        oneshot, watch,
+    },
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long a wait for a position lasts before the log is looked at again: another process may
+/// have appended, and hints get lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How the writer works.
 #[derive(Debug, Clone)]
 pub struct WriterSettings {
     /// Commands that one batch may hold.
     pub batch_commands: usize,
+    /// Bytes that one batch may hold in the log, unless it is a single command.
+    pub batch_bytes: usize,
     /// Commands that may wait before clients have to.
     pub queue: usize,
     /// How long an append with no answer is settled before the client is told so (it goes on
     /// being settled after that).
     pub answer_within: Duration,
+    /// How old a snapshot may be before it is compared with the log's end, because another process
+    /// may have appended.
+    pub behind: Duration,
+    /// How long a database stays open after its last use.
+    pub idle: Duration,
     /// `EVENT_STORE_IDEMPOTENCY_MISMATCH_MODE=warn`: the same id with another payload gets the
     /// first answer and a line in the log of the process, in place of a refusal.
     pub keep_first_on_mismatch: bool,
@@ -69,8 +84,11 @@ impl Default for WriterSettings {
     fn default() -> Self {
         Self {
             batch_commands: 1_000,
+            batch_bytes: 16 << 20,
             queue: 10_000,
             answer_within: Duration::from_secs(30),
+            behind: Duration::from_secs(1),
+            idle: Duration::from_mins(10),
             keep_first_on_mismatch: false,
             guards: Guards::default(),
         }
@@ -120,6 +138,8 @@ struct Request {
     /// What names the command in place of its id.
     key: Option<IdempotencyKey>,
     digest: String,
+    /// The size of its payload.
+    bytes: usize,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -128,6 +148,7 @@ struct Request {
 struct Scribe {
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<Standing>,
+    freshness: Arc<Freshness>,
 }
 
 /// What a database's task tells of itself.
@@ -185,25 +206,33 @@ impl Writer {
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted, Refusal> {
         let internal = |error| Refusal::new(ErrorCode::Internal, format!("no digest: {error}"));
-        let digest = command.action.digest(&command.database).map_err(internal)?;
+        let payload = command
+            .action
+            .payload(&command.database)
+            .map_err(internal)?;
         let may_create = matches!(command.action, Action::CreateDatabase { .. });
-        let scribe = self.scribe(&command.database, may_create).await?;
+        let database = command.database.clone();
         let (answer, answered) = oneshot::channel();
-        let request = Request {
+        let mut request = Request {
             command,
             key,
-            digest,
+            digest: payload.digest,
+            bytes: payload.bytes,
             answer,
         };
         let settling = self.shared.ports.settings.answer_within;
-        scribe
-            .requests
-            .send_timeout(request, settling)
-            .await
-            .map_err(|error| match error {
-                SendTimeoutError::Timeout(_) => behind("too many commands wait for this database"),
-                SendTimeoutError::Closed(_) => stopping(),
-            })?;
+        loop {
+            let scribe = self.scribe(&database, may_create).await?;
+            match scribe.requests.send_timeout(request, settling).await {
+                Ok(()) => break,
+                Err(SendTimeoutError::Timeout(_)) => {
+                    return Err(behind("too many commands wait for this database"));
+                }
+                Err(SendTimeoutError::Closed(_)) if self.is_stopping() => return Err(stopping()),
+                // The database was idle and has just been closed.
+                Err(SendTimeoutError::Closed(unsent)) => request = unsent,
+            }
+        }
         match tokio::time::timeout(settling, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(stopping()),
@@ -215,9 +244,25 @@ impl Writer {
         }
     }
 
-    /// A live database as it stands at its log's end, or `not_found`.
+    /// A live database, or `not_found`: at most [`WriterSettings::behind`] behind what other
+    /// processes appended.
     pub async fn snapshot(&self, database: &DatabaseName) -> Result<Arc<Snapshot>, Refusal> {
-        self.snapshot_when(database, |_| true).await
+        let behind = self.shared.ports.settings.behind;
+        self.snapshot_within(database, behind).await
+    }
+
+    /// [`Writer::snapshot`] for a request that names a position: when it lies beyond what is known
+    /// here, the log is read at once. It may still lie beyond the log.
+    pub async fn snapshot_reaching(
+        &self,
+        database: &DatabaseName,
+        position: LogPosition,
+    ) -> Result<Arc<Snapshot>, Refusal> {
+        let snapshot = self.snapshot(database).await?;
+        if snapshot.end > position {
+            return Ok(snapshot);
+        }
+        self.snapshot_within(database, Duration::ZERO).await
     }
 
     /// A live database once its log holds a position; for those who wait for what comes.
@@ -226,30 +271,44 @@ impl Writer {
         database: &DatabaseName,
         position: LogPosition,
     ) -> Result<Arc<Snapshot>, Refusal> {
-        self.snapshot_when(database, |snapshot| snapshot.end > position)
-            .await
+        loop {
+            let snapshot = self.snapshot_reaching(database, position).await?;
+            if snapshot.end > position {
+                return Ok(snapshot);
+            }
+            let mut scribe = self.scribe(database, false).await?;
+            let is_over = |standing: &Standing| match standing {
+                Standing::Opening => false,
+                Standing::Live(snapshot) => snapshot.end > position,
+                Standing::Absent | Standing::Failed(_) => true,
+            };
+            // Whatever ends the wait, the loop looks again.
+            drop(timeout(LOOK_AGAIN, scribe.state.wait_for(is_over)).await);
+        }
     }
 
-    async fn snapshot_when(
+    /// A live database with everything that was in its log so long ago.
+    async fn snapshot_within(
         &self,
         database: &DatabaseName,
-        is_enough: impl Fn(&Snapshot) -> bool,
+        behind: Duration,
     ) -> Result<Arc<Snapshot>, Refusal> {
-        let mut scribe = self.scribe(database, false).await?;
-        let standing = scribe
-            .state
-            .wait_for(|standing| match standing {
-                Standing::Opening => false,
-                Standing::Live(snapshot) => is_enough(snapshot),
-                Standing::Absent | Standing::Failed(_) => true,
-            })
-            .await
-            .map_err(|_| stopping())?
-            .clone();
-        match standing {
-            Standing::Live(snapshot) => Ok(snapshot),
-            Standing::Failed(refusal) => Err(refusal),
-            Standing::Absent | Standing::Opening => Err(database_not_found(database)),
+        loop {
+            let mut scribe = self.scribe(database, false).await?;
+            let is_open = |standing: &Standing| !matches!(standing, Standing::Opening);
+            match scribe.state.wait_for(is_open).await.map(drop) {
+                Ok(()) => {}
+                Err(_) if self.is_stopping() => return Err(stopping()),
+                // The database was idle and has just been closed.
+                Err(_) => continue,
+            }
+            scribe.refresh(&self.shared.ports, behind).await;
+            let standing = scribe.state.borrow().clone();
+            return match standing {
+                Standing::Live(snapshot) => Ok(snapshot),
+                Standing::Failed(refusal) => Err(refusal),
+                Standing::Absent | Standing::Opening => Err(database_not_found(database)),
+            };
         }
     }
 
@@ -297,8 +356,13 @@ impl Writer {
         }
         let (scribe, run) = scribe::open(&self.shared.ports, stream, self.shared.stop.clone());
         self.shared.tasks.spawn(run);
+        scribes.retain(|_, known| !known.requests.is_closed());
         scribes.insert(database.clone(), scribe.clone());
         Ok(scribe)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.stop.is_cancelled()
     }
 
     fn known(&self, database: &DatabaseName) -> Option<Scribe> {
@@ -307,10 +371,10 @@ impl Writer {
             .scribes
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        scribes
-            .get(database)
-            .filter(|scribe| !scribe.requests.is_closed())
-            .cloned()
+        let known = scribes.get(database);
+        let scribe = known.filter(|scribe| !scribe.requests.is_closed())?;
+        scribe.freshness.touch();
+        Some(scribe.clone())
     }
 }
 

@@ -350,6 +350,15 @@ impl InstanceChange {
     }
 }
 
+/// The identity and the size of what a client sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// SHA-256, hex.
+    pub digest: String,
+    /// Its length as JSON.
+    pub bytes: usize,
+}
+
 impl Action {
     /// The type of the command's envelope.
     pub fn event_type(&self) -> EventType {
@@ -390,10 +399,19 @@ impl Action {
 
     /// SHA-256 of what the client sent, hex: the identity of the payload.
     pub fn digest(&self, database: &DatabaseName) -> Result<String, serde_json::Error> {
+        Ok(self.payload(database)?.digest)
+    }
+
+    /// What the client sent, as far as a writer needs it before it decides.
+    pub fn payload(&self, database: &DatabaseName) -> Result<Payload, serde_json::Error> {
+        let text = serde_json::to_vec(self)?;
         let mut hasher = Sha256::new();
         hasher.update(database.as_str().as_bytes());
         hasher.update([0]);
-        hasher.update(serde_json::to_vec(self)?);
-        Ok(format!("{:x}", hasher.finalize()))
+        hasher.update(&text);
+        Ok(Payload {
+            digest: format!("{:x}", hasher.finalize()),
+            bytes: text.len(),
+        })
     }
 }

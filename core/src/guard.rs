@@ -14,6 +14,8 @@ pub enum Guard {
     SameBytesAgain,
     /// A command that is in the log already is answered from there.
     EventIdLookup,
+    /// Before a refusal is answered, the log's end is read: another process may have appended.
+    TailBeforeRefusal,
     /// The registry's write model advances only from the position it had.
     RegistryPosition,
     /// A delete leaves a tombstone behind.
@@ -30,12 +32,13 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard; each has a scenario that turns red without it.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Sequence,
         Self::Position,
         Self::Fence,
         Self::SameBytesAgain,
         Self::EventIdLookup,
+        Self::TailBeforeRefusal,
         Self::RegistryPosition,
         Self::Tombstones,
         Self::SupersededCopies,

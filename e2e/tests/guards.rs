@@ -19,7 +19,7 @@ use spice_core::{
 use spice_e2e::sim::{
     client::{
         Answered, Answers, Client, change, create_branch, create_class, create_database, creation,
-        delete_branch, deletion, patch, product_class,
+        delete_branch, deletion, patch, product_class, supplier_class,
     },
     faults::{Fate, Fault, Life, Node, Port, Role, Scope, Trigger, When},
     run,
@@ -29,6 +29,7 @@ use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteGraph};
 
 const API: Node = node(Role::Api, 0);
+const SECOND_API: Node = node(Role::Api, 1);
 const PROJECTION: Node = node(Role::Projection, 0);
 const SECOND_PROJECTION: Node = node(Role::Projection, 1);
 
@@ -255,6 +256,32 @@ fn event_id_look_up_gives_the_first_answer() {
             world.faults.arm(at(API, Port::Log, "append"), crash);
             let data = json!({"sku": "q", "price": 1});
             shop.accepted("q", change("main", creation("Product", data))?)
+                .await?;
+            Ok(())
+        },
+    );
+}
+
+/// Another api creates a class; a writer that has not read the tail refuses its instances.
+#[test]
+fn tail_before_refusal_shows_what_another_api_appended() {
+    let mut setup = Setup::default();
+    setup.nodes.push(SECOND_API);
+    turns_red(
+        Guard::TailBeforeRefusal,
+        &setup,
+        |world, answers| async move {
+            let shop = shop(&world, &answers).await?;
+            let other = Client::new(&world, SECOND_API.number, "shop", &answers)?;
+            let data = json!({"sku": "q", "price": 1});
+            other
+                .accepted("q", change("main", creation("Product", data))?)
+                .await?;
+            let class = create_class("main", supplier_class())?;
+            shop.accepted("Supplier", class).await?;
+            let data = json!({"supplier_id": "s"});
+            other
+                .accepted("s", change("main", creation("Supplier", data))?)
                 .await?;
             Ok(())
         },

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use spice_core::{
-    chain::ChainHead,
     envelope::Envelope,
     error::StoreError,
     guard::Guard,
+    id::LogPosition,
     port::log::{Append, Batch},
 };
 use tokio::time::Instant;
@@ -30,12 +30,35 @@ pub(super) enum Appended {
 }
 
 impl Task {
-    /// Appends envelopes at the log's end, as the next link of its chain.
-    pub(super) async fn append(&mut self, envelopes: &mut [Envelope]) -> Appended {
-        let (batch, head) = match to_batch(envelopes, &self.head) {
-            Ok(made) => made,
-            Err(error) => return Appended::Failed(error),
+    /// Makes envelopes the next link of the log's chain.
+    pub(super) fn link(&self, envelopes: &mut [Envelope]) -> Result<(), StoreError> {
+        let (end, stream) = (self.head.position(), self.head.stream());
+        let Some(envelope) = envelopes.first_mut() else {
+            return Ok(());
         };
+        if envelope.position != end {
+            let decided = envelope.position;
+            return Err(StoreError::Damaged {
+                store: "log",
+                reason: format!(
+                    "{stream}: a command was decided at {decided}, but the chain was read up to {end}"
+                ),
+            });
+        }
+        envelope.chain = Some(self.head.next().ok_or_else(|| unknown_chain(stream))?);
+        Ok(())
+    }
+
+    /// Appends lines where the chain that was read ends, and nowhere else.
+    pub(super) async fn append(&mut self, lines: Vec<Bytes>) -> Appended {
+        let first = self.head.position();
+        let batch = Batch { first, lines };
+        let mut head = self.head.clone();
+        for (line, position) in batch.lines.iter().zip(first.0..) {
+            if let Err(fault) = head.take(LogPosition(position), line) {
+                return Appended::Failed(fault.into());
+            }
+        }
         let appended = self.put(&batch).await;
         if matches!(appended, Appended::Done) {
             self.head = head;
@@ -122,25 +145,14 @@ pub(super) fn unanswered() -> StoreError {
     }
 }
 
-/// The lines of an append, and the chain after it. The first envelope gets its `chain` here.
-fn to_batch(
-    envelopes: &mut [Envelope],
-    head: &ChainHead,
-) -> Result<(Batch, ChainHead), StoreError> {
-    let first = head.position();
-    if let Some(envelope) = envelopes.first_mut() {
-        let chain = head.next().ok_or_else(|| unknown_chain(head.stream()))?;
-        envelope.chain = Some(chain);
-    }
-    let mut after = head.clone();
-    let mut lines = Vec::with_capacity(envelopes.len());
-    for envelope in envelopes {
+/// Envelopes as they go into the log.
+pub(super) fn to_lines(envelopes: &[Envelope]) -> Result<Vec<Bytes>, StoreError> {
+    let to_line = |envelope: &Envelope| {
         let line = envelope.to_line().map_err(|error| StoreError::Rejected {
             store: "log",
             reason: format!("envelope cannot be written: {error}"),
         })?;
-        after.take(envelope.position, line.as_bytes())?;
-        lines.push(Bytes::from(line));
-    }
-    Ok((Batch { first, lines }, after))
+        Ok(Bytes::from(line))
+    };
+    envelopes.iter().map(to_line).collect()
 }

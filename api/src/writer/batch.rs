@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use bytes::Bytes;
 use spice_core::{
     command::Action,
     decide::{Moment, Receipt, Stop, WriteState, decide, receipt},
@@ -15,8 +16,9 @@ use spice_core::{
 
 use super::{
     Accepted, Answer, Request,
-    append::Appended,
+    append::{Appended, to_lines},
     fetch::{self, Rounds},
+    freshness::Look,
     scribe::Task,
 };
 
@@ -39,8 +41,11 @@ enum Outcome {
 struct Draft {
     outcomes: Vec<(Request, Outcome)>,
     envelopes: Vec<Envelope>,
+    /// The envelopes as they go into the log.
+    lines: Vec<Bytes>,
+    bytes: usize,
     entries: Vec<ModelEntry>,
-    /// What has to wait for the next batch: what follows a sealed log.
+    /// What has to wait for the next batch: what follows a sealed log, and what does not fit.
     rest: VecDeque<Request>,
 }
 
@@ -53,12 +58,10 @@ impl Task {
         }
     }
 
-    /// One attempt; the answer is what has to be decided again, because another writer won.
+    /// One attempt; returns what has to be decided again, because another writer appended.
     async fn attempt(&mut self, requests: Vec<Request>) -> Vec<Request> {
-        if let Err(error) = self.settle().await {
-            tracing::warn!(stream = %self.stream, %error, "log or registry is away");
-            self.fail(&error).await;
-            refuse_all(requests, &error.into());
+        if let Err(error) = self.prepare_state().await {
+            self.refuse_for(error, requests).await;
             return Vec::new();
         }
         if self.forget_reflected() > MOST_BEHIND {
@@ -91,25 +94,59 @@ impl Task {
             return Ok(());
         }
         if draft.envelopes.is_empty() {
-            self.answer(draft).await;
-            return Ok(());
+            return self.answer_without_append(draft).await;
         }
-        let appended = self.append(&mut draft.envelopes).await;
+        // A won append is a look: nothing else was there when it was sent.
+        let look = self.freshness.begin();
+        let appended = self.append(std::mem::take(&mut draft.lines)).await;
         match appended {
             Appended::Done => {
-                self.keep(draft).await;
+                self.keep(draft, &look).await;
                 Ok(())
             }
             Appended::Lost => {
                 self.roll_back(mark);
+                self.is_behind = true;
                 Err(draft.into_requests())
             }
             Appended::Failed(error) => {
                 self.roll_back(mark);
-                refuse_all(draft.into_requests(), &error.into());
+                self.refuse_for(error, draft.into_requests()).await;
                 Ok(())
             }
         }
+    }
+
+    /// Answers a batch of which nothing goes into the log. No append proves that the state is the
+    /// log's end, so the end is read first; when another process appended, all is decided again.
+    async fn answer_without_append(&mut self, draft: Draft) -> Result<(), Vec<Request>> {
+        let reads_tail = self.ports.settings.guards.has(Guard::TailBeforeRefusal);
+        let tail = if reads_tail {
+            self.read_tail().await
+        } else {
+            Ok(false)
+        };
+        match tail {
+            Ok(false) => {
+                self.answer(draft).await;
+                Ok(())
+            }
+            Ok(true) => {
+                self.is_behind = true;
+                Err(draft.into_requests())
+            }
+            Err(error) => {
+                self.refuse_for(error, draft.into_requests()).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses requests because of a store.
+    async fn refuse_for(&mut self, error: StoreError, requests: Vec<Request>) {
+        tracing::warn!(stream = %self.stream, %error, "batch cannot be committed");
+        self.fail(&error).await;
+        refuse_all(requests, &error.into());
     }
 
     /// Opens the next log when a request makes the deleted database anew. What the sealed log knows
@@ -165,8 +202,8 @@ impl Task {
         }
     }
 
-    /// The batch is in the log: the registry follows, the clients are told.
-    async fn keep(&mut self, mut draft: Draft) {
+    /// The batch is in the log: the registry follows, the clients are answered.
+    async fn keep(&mut self, mut draft: Draft, look: &Look) {
         let from = draft
             .envelopes
             .first()
@@ -180,7 +217,7 @@ impl Task {
             tracing::warn!(stream = %self.stream, %error, "classes of a branch are not read yet");
             self.state = None;
         }
-        self.publish();
+        self.publish(look);
         self.answer(draft).await;
     }
 
@@ -200,7 +237,9 @@ impl Task {
             // A client that has gone away needs no answer; its command stands all the same.
             drop(request.answer.send(answer));
         }
-        self.carried.extend(draft.rest);
+        for request in draft.rest.into_iter().rev() {
+            self.carried.push_front(request);
+        }
     }
 
     async fn decide_all(
@@ -225,7 +264,12 @@ impl Task {
             }
             let earlier = own.get(&request.command.id).copied();
             let outcome = match self.decide_one(&request, &known, earlier, draft).await {
-                Ok(outcome) => outcome,
+                Ok(Some(outcome)) => outcome,
+                Ok(None) => {
+                    draft.rest.push_back(request);
+                    draft.rest.append(&mut waiting);
+                    return Ok(());
+                }
                 Err(error) => {
                     draft.rest.push_back(request);
                     draft.rest.append(&mut waiting);
@@ -283,22 +327,19 @@ impl Task {
         decide(state, &moment, &request.command)
     }
 
+    /// What becomes of a request; none when it does not fit into this batch any more.
     async fn decide_one(
         &mut self,
         request: &Request,
         known: &HashMap<CommandId, CommandEntry>,
         earlier: Option<usize>,
         draft: &mut Draft,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<Option<Outcome>, StoreError> {
         let keep_first = self.ports.settings.keep_first_on_mismatch;
         if let Some(entry) = known.get(&request.command.id) {
             let same = entry.payload_digest == request.digest;
-            return Ok(repeat(
-                request,
-                same,
-                keep_first,
-                Outcome::Repeated(entry.clone()),
-            ));
+            let first = Outcome::Repeated(entry.clone());
+            return Ok(Some(repeat(request, same, keep_first, first)));
         }
         let earlier = earlier.filter(|_| self.ports.settings.guards.has(Guard::EventIdLookup));
         if let Some(index) = earlier
@@ -306,16 +347,17 @@ impl Task {
             && matches!(outcome, Outcome::Accepted(_))
         {
             let same = first.digest == request.digest;
-            return Ok(repeat(request, same, keep_first, Outcome::SameAs(index)));
+            let first = Outcome::SameAs(index);
+            return Ok(Some(repeat(request, same, keep_first, first)));
         }
         let mut rounds = Rounds::default();
         while let Some(state) = &self.state {
             match self.decide(state, request) {
                 Ok(envelopes) => return self.accept(envelopes, draft),
-                Err(Stop::Refused(refusal)) => return Ok(Outcome::Refused(refusal)),
+                Err(Stop::Refused(refusal)) => return Ok(Some(Outcome::Refused(refusal))),
                 Err(Stop::Needs(needs)) => {
                     if let Err(refusal) = rounds.go_on(state, &needs) {
-                        return Ok(Outcome::Refused(refusal));
+                        return Ok(Some(Outcome::Refused(refusal)));
                     }
                     self.fetch(needs).await?;
                 }
@@ -326,9 +368,17 @@ impl Task {
 
     fn accept(
         &mut self,
-        envelopes: Vec<Envelope>,
+        mut envelopes: Vec<Envelope>,
         draft: &mut Draft,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<Option<Outcome>, StoreError> {
+        if draft.envelopes.is_empty() {
+            self.link(&mut envelopes)?;
+        }
+        let lines = to_lines(&envelopes)?;
+        let bytes: usize = lines.iter().map(Bytes::len).sum();
+        if !draft.envelopes.is_empty() && draft.bytes + bytes > self.ports.settings.batch_bytes {
+            return Ok(None);
+        }
         let damaged = |reason: String| StoreError::Damaged {
             store: "log",
             reason,
@@ -344,7 +394,9 @@ impl Task {
             }
         }
         draft.envelopes.extend(envelopes);
-        Ok(Outcome::Accepted(receipt))
+        draft.lines.extend(lines);
+        draft.bytes += bytes;
+        Ok(Some(Outcome::Accepted(receipt)))
     }
 }
 

@@ -97,8 +97,7 @@ impl Writer {
         &self,
         database: &DatabaseName,
     ) -> Result<Option<StreamId>, Refusal> {
-        let mut streams = self.shared.ports.streams().await?.into_iter();
-        Ok(streams.rfind(|stream| stream.database == *database))
+        Ok(self.shared.ports.generations(database).await?.pop())
     }
 }
 
@@ -147,6 +146,18 @@ impl Ports {
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
         let mut streams = self.log.streams().await?;
         streams.extend(self.model.anchored().await?);
+        streams.sort();
+        streams.dedup();
+        Ok(streams)
+    }
+
+    /// [`Ports::streams`] of one database, in order of generation.
+    pub(super) async fn generations(
+        &self,
+        database: &DatabaseName,
+    ) -> Result<Vec<StreamId>, StoreError> {
+        let mut streams = self.log.generations(database).await?;
+        streams.extend(self.model.anchored_generations(database).await?);
         streams.sort();
         streams.dedup();
         Ok(streams)

@@ -16,11 +16,15 @@ use spice_core::{
     name::BranchName,
     ontology::Schema,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Ports, Request, Scribe, Snapshot, Standing,
+    freshness::{Freshness, Look},
     reflect::{self, Reflector},
 };
 
@@ -36,12 +40,29 @@ pub(super) struct Task {
     /// The chain where the state ends.
     pub(super) head: ChainHead,
     pub(super) reflector: Reflector,
+    /// Whether the log is known to go on beyond the state: another writer won a position.
+    pub(super) is_behind: bool,
     /// Requests that the next batch begins with.
     pub(super) carried: VecDeque<Request>,
     /// Whether another writer has been met lately, and how long an append takes.
     pub(super) contended: Option<Duration>,
     standing: watch::Sender<Standing>,
+    pub(super) freshness: Arc<Freshness>,
     published: Published,
+}
+
+/// What a task that waits wakes up for.
+enum Wake {
+    /// A command came.
+    Request(Box<Request>),
+    /// A database that could not be opened is tried again.
+    Open,
+    /// The log may go on beyond the state.
+    Follow,
+    /// Nobody has used the database for a while.
+    Close,
+    /// There is nothing left to do.
+    End,
 }
 
 /// Parts of the snapshot that are shared until they change.
@@ -59,53 +80,106 @@ pub(super) fn open(
 ) -> (Scribe, impl Future<Output = ()> + Send + 'static) {
     let (requests, queue) = mpsc::channel(ports.settings.queue);
     let (standing, state) = watch::channel(Standing::Opening);
+    let freshness = Arc::new(Freshness::new());
     let task = Task {
         ports: ports.clone(),
         reflector: Reflector::new(ports.clone(), stream.clone()),
         head: ChainHead::at(&stream, LogPosition::ZERO),
         stream,
         state: None,
+        is_behind: false,
         carried: VecDeque::new(),
         contended: None,
         standing,
+        freshness: Arc::clone(&freshness),
         published: Published::default(),
     };
-    (Scribe { requests, state }, Box::pin(task.run(queue, stop)))
+    let scribe = Scribe {
+        requests,
+        state,
+        freshness,
+    };
+    (scribe, Box::pin(task.run(queue, stop)))
 }
 
 impl Task {
     async fn run(mut self, mut queue: mpsc::Receiver<Request>, stop: CancellationToken) {
         self.open().await;
         loop {
-            let mut batch: Vec<Request> = self.carried.drain(..).collect();
-            if batch.is_empty() {
-                let failed = matches!(*self.standing.borrow(), Standing::Failed(_));
-                let request = tokio::select! {
-                    biased;
-                    request = queue.recv() => request,
-                    () = stop.cancelled() => None,
-                    () = tokio::time::sleep(RETRY_OPENING), if failed => {
+            if self.carried.is_empty() {
+                match self.wait(&mut queue, &stop).await {
+                    Wake::Request(request) => self.carried.push_back(*request),
+                    Wake::Open => {
                         self.open().await;
                         continue;
                     }
-                };
-                let Some(request) = request else { break };
-                batch.push(request);
+                    Wake::Follow => {
+                        self.follow().await;
+                        continue;
+                    }
+                    // What was sent until now is still committed.
+                    Wake::Close => {
+                        queue.close();
+                        continue;
+                    }
+                    Wake::End => break,
+                }
             }
-            while batch.len() < self.ports.settings.batch_commands {
-                let Ok(request) = queue.try_recv() else { break };
-                batch.push(request);
-            }
+            let batch = self.gather(&mut queue);
             self.commit(batch).await;
             self.take_turns().await;
         }
         self.reflector.finish().await;
     }
 
+    /// What waits, up to the bounds of a batch, and at least one command.
+    fn gather(&mut self, queue: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+        let settings = Arc::clone(&self.ports.settings);
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < settings.batch_commands && bytes < settings.batch_bytes {
+            let next = self.carried.pop_front().or_else(|| queue.try_recv().ok());
+            let Some(request) = next else { break };
+            bytes += request.bytes;
+            batch.push(request);
+        }
+        batch
+    }
+
+    async fn wait(&self, queue: &mut mpsc::Receiver<Request>, stop: &CancellationToken) -> Wake {
+        let failed = matches!(*self.standing.borrow(), Standing::Failed(_));
+        let idle_at = self.freshness.last_used() + self.ports.settings.idle;
+        let is_open = !queue.is_closed() && !failed;
+        tokio::select! {
+            biased;
+            () = self.freshness.asked() => Wake::Follow,
+            request = queue.recv() => request.map_or(Wake::End, |it| Wake::Request(Box::new(it))),
+            () = stop.cancelled() => Wake::End,
+            () = tokio::time::sleep(RETRY_OPENING), if failed => Wake::Open,
+            () = tokio::time::sleep_until(idle_at), if is_open => self.close_when_idle(),
+        }
+    }
+
+    /// It may have been used while this slept.
+    fn close_when_idle(&self) -> Wake {
+        if self.freshness.last_used() + self.ports.settings.idle > Instant::now() {
+            return Wake::Follow;
+        }
+        Wake::Close
+    }
+
     async fn open(&mut self) {
         if let Err(error) = self.settle().await {
             tracing::warn!(stream = %self.stream, %error, "database cannot be opened");
             self.standing.send_replace(Standing::Failed(error.into()));
+        }
+    }
+
+    /// Takes in what another process appended.
+    async fn follow(&mut self) {
+        if let Err(error) = self.settle().await {
+            tracing::warn!(stream = %self.stream, %error, "log cannot be followed");
+            self.fail(&error).await;
         }
     }
 
@@ -117,6 +191,7 @@ impl Task {
     /// Reads the state anew where there is none, and what another writer appended, and tells how
     /// things stand.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
+        let look = self.freshness.begin();
         loop {
             if self.state.is_none() {
                 self.read_in_earlier_generations().await?;
@@ -138,7 +213,16 @@ impl Task {
             self.move_to(newest).await;
         }
         self.load_schemas().await?;
-        self.publish();
+        self.publish(&look);
+        Ok(())
+    }
+
+    /// Makes sure that there is a state to decide on. It may be behind the log: a won append proves
+    /// that it was not, and [`Task::read_tail`] shows it before anything is refused.
+    pub(super) async fn prepare_state(&mut self) -> Result<(), StoreError> {
+        if self.state.is_none() || self.is_behind || self.is_over() {
+            return self.settle().await;
+        }
         Ok(())
     }
 
@@ -151,10 +235,8 @@ impl Task {
     /// Brings the registry up to the sealed logs of this name, so that a retried command of theirs
     /// gets its first answer. A sealed log that is damaged or refused does not stop the live one.
     async fn read_in_earlier_generations(&self) -> Result<(), StoreError> {
-        for stream in self.ports.streams().await? {
-            let earlier = stream.database == self.stream.database
-                && stream.generation < self.stream.generation;
-            if !earlier {
+        for stream in self.ports.generations(&self.stream.database).await? {
+            if stream.generation >= self.stream.generation {
                 continue;
             }
             match reflect::catch_up(&self.ports, &stream).await {
@@ -170,13 +252,8 @@ impl Task {
     }
 
     async fn newest_stream(&self) -> Result<StreamId, StoreError> {
-        let streams = self.ports.streams().await?;
-        let mine = streams
-            .into_iter()
-            .filter(|stream| stream.database == self.stream.database);
-        Ok(mine
-            .max_by_key(|stream| stream.generation)
-            .unwrap_or_else(|| self.stream.clone()))
+        let mut generations = self.ports.generations(&self.stream.database).await?;
+        Ok(generations.pop().unwrap_or_else(|| self.stream.clone()))
     }
 
     /// Goes on with another generation of the database.
@@ -187,21 +264,22 @@ impl Task {
         self.state = None;
     }
 
-    /// Takes in what stands beyond the state's end.
-    async fn read_tail(&mut self) -> Result<(), StoreError> {
+    /// Takes in what another process appended beyond the state's end; whether there was anything.
+    pub(super) async fn read_tail(&mut self) -> Result<bool, StoreError> {
         let Some(state) = &self.state else {
-            return Ok(());
+            return Ok(false);
         };
         let mut next = state.end();
         let end = self.ports.log.end(&self.stream).await?;
         self.ports.check_end(&self.stream, end, next)?;
+        self.is_behind = false;
         if end <= next {
-            return Ok(());
+            return Ok(false);
         }
         loop {
             let records = self.ports.log.read(&self.stream, next, 1_000).await?;
             if records.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             let mut envelopes = Vec::with_capacity(records.len());
             let mut head = self.head.clone();
@@ -263,8 +341,8 @@ impl Task {
         Ok(())
     }
 
-    /// Tells how things stand.
-    pub(super) fn publish(&mut self) {
+    /// Publishes the state, which holds everything that was in the log when `look` began.
+    pub(super) fn publish(&mut self, look: &Look) {
         let Some(state) = &self.state else { return };
         let standing = match state.database().filter(|database| database.live) {
             None => Standing::Absent,
@@ -279,7 +357,11 @@ impl Task {
                 }))
             }
         };
-        self.standing.send_replace(standing);
+        // Whoever finds the look covered must find this state, and not the one before.
+        self.standing.send_modify(|published| {
+            *published = standing;
+            self.freshness.cover(look);
+        });
     }
 
     /// A writer that meets another lets one append time pass after each win.

@@ -3,12 +3,17 @@
 
 mod faults;
 mod fetch;
+mod follow;
 mod keys;
 mod refused;
+mod sizes;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -67,6 +72,11 @@ struct FatefulLog {
     log: MemoryLog,
     fates: Arc<Mutex<VecDeque<Fate>>>,
     late: Arc<Mutex<Vec<(StreamId, Batch)>>>,
+    /// How often its end was asked for.
+    ends: Arc<AtomicUsize>,
+    is_away: Arc<AtomicBool>,
+    /// The batches that were sent.
+    sent: Arc<Mutex<Vec<Batch>>>,
 }
 
 #[async_trait]
@@ -76,6 +86,10 @@ impl Log for FatefulLog {
     }
 
     async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        self.ends.fetch_add(1, Ordering::SeqCst);
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(super::append::unanswered());
+        }
         self.log.end(stream).await
     }
 
@@ -84,6 +98,7 @@ impl Log for FatefulLog {
         for (stream, batch) in late {
             self.log.append(&stream, batch).await?;
         }
+        self.sent.lock().unwrap().push(batch.clone());
         let fate = self.fates.lock().unwrap().pop_front();
         match fate {
             None => self.log.append(stream, batch).await,
@@ -152,6 +167,9 @@ impl Bench {
             log: MemoryLog::new(),
             fates: Arc::default(),
             late: Arc::default(),
+            ends: Arc::default(),
+            is_away: Arc::default(),
+            sent: Arc::default(),
         };
         Self {
             log,
@@ -164,9 +182,13 @@ impl Bench {
     }
 
     fn writer_with(&self, registry: Arc<dyn WriteModel>) -> Writer {
+        self.writer_set(registry, WriterSettings::default())
+    }
+
+    fn writer_set(&self, registry: Arc<dyn WriteModel>, settings: WriterSettings) -> Writer {
         let clock = Arc::new(Restless(Mutex::new(1_000_000_000)));
         let log = Arc::new(self.log.clone());
-        Writer::new(log, registry, clock, WriterSettings::default())
+        Writer::new(log, registry, clock, settings)
     }
 
     /// A database with a class.
