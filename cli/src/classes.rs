@@ -1,52 +1,19 @@
-//! The classes of a branch as commands need them: resolved, with what they have from their parents.
+//! The classes of a branch, as commands look them up.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use indexmap::IndexMap;
-use serde::Deserialize;
 use serde_json::Value;
-use spice_client::{Client, Read};
-use spice_core::{
-    command::RawData,
-    json::Json,
-    name::{ClassName, PropertyName},
-    ontology::{Class, Schema},
-};
+use spice_client::Read;
+use spice_core::ontology::{Class, Schema};
+use spice_import::classes;
 
-use crate::session::Session;
-
-/// The fields of a JSON object, each as it was written.
-pub(crate) type Fields = RawData;
-
-/// A property or a relationship of a class, as it was written.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Member {
-    /// What the class says of it, and what it leaves to its parents.
-    pub(crate) fields: Fields,
-    /// The nearest class that declares it.
-    pub(crate) declared_by: ClassName,
-}
-
-/// The lists of members in a definition.
-#[derive(Default, Deserialize)]
-struct Lists {
-    #[serde(default)]
-    properties: Vec<Fields>,
-    #[serde(default)]
-    relationships: Vec<Fields>,
-}
+use crate::{failure::of_import, session::Session};
 
 /// All classes of a branch.
-pub(crate) async fn fetch(client: &Client, database: &str, read: &Read) -> anyhow::Result<Schema> {
-    let mut schema = Schema::default();
-    for definition in client.class_definitions(database, read).await? {
-        let definition = Json::parse(definition.get())?;
-        let fields: Fields = definition.read()?;
-        let id = fields.get("id").and_then(Json::as_string);
-        let id: ClassName = id.unwrap_or_default().parse()?;
-        schema.put(Arc::new(Class::stored(id, &definition)?));
-    }
-    Ok(schema)
+async fn fetch(session: &Session, read: &Read) -> anyhow::Result<Schema> {
+    let database = session.database()?;
+    let schema = classes::fetch(&session.client, database, read).await;
+    schema.map_err(of_import)
 }
 
 /// A class by its id or any of its labels, and all classes of the branch.
@@ -55,15 +22,17 @@ pub(crate) async fn find(
     name: &str,
     read: &Read,
 ) -> anyhow::Result<(Arc<Class>, Schema)> {
-    let database = session.database()?;
-    let schema = fetch(&session.client, database, read).await?;
+    let schema = fetch(session, read).await?;
     if let Some(class) = schema.resolve(name) {
         return Ok((Arc::clone(class), schema));
     }
     // The api says why there is none.
-    let found = session.client.class(database, name, read).await?;
+    let found = session
+        .client
+        .class(session.database()?, name, read)
+        .await?;
     let id = found.get("id").and_then(Value::as_str).unwrap_or(name);
-    let schema = fetch(&session.client, database, read).await?;
+    let schema = fetch(session, read).await?;
     match schema.resolve(id) {
         Some(class) => Ok((Arc::clone(class), schema)),
         None => anyhow::bail!("the class {id} changes while it is read; try again"),
@@ -77,52 +46,8 @@ pub(crate) async fn find_if_named(
     read: &Read,
 ) -> anyhow::Result<(Option<Arc<Class>>, Schema)> {
     let Some(name) = name else {
-        let database = session.database()?;
-        return Ok((None, fetch(&session.client, database, read).await?));
+        return Ok((None, fetch(session, read).await?));
     };
     let (class, schema) = find(session, name, read).await?;
     Ok((Some(class), schema))
-}
-
-/// What was written of each member of a class, in the class's order. A member that the class
-/// declares again has what it leaves out from its parents.
-pub(crate) fn members(
-    schema: &Schema,
-    class: &Class,
-) -> serde_json::Result<IndexMap<PropertyName, Member>> {
-    let resolved = schema.resolved_definition(&class.id)?;
-    let lists: Lists = resolved.as_ref().unwrap_or(&class.definition).read()?;
-    let written = lists.properties.into_iter().chain(lists.relationships);
-    let written: HashMap<String, Fields> = written
-        .filter_map(|fields| {
-            let name = fields.get("name").or_else(|| fields.get("predicate"))?;
-            Some((name.as_string()?, fields))
-        })
-        .collect();
-    let member = |name: &PropertyName| {
-        let member = Member {
-            fields: written.get(name.as_str())?.clone(),
-            declared_by: declared_by(schema, class, name),
-        };
-        Some((name.clone(), member))
-    };
-    Ok(class.names().filter_map(member).collect())
-}
-
-/// The nearest class that declares a member.
-fn declared_by(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
-    let mut next = schema.declared(&class.id);
-    // Each class once, even if parents go in a circle.
-    for _ in 0..schema.iter_declared().count() {
-        let Some(declaring) = next else {
-            break;
-        };
-        if declaring.names().any(|own| own == name) {
-            return declaring.id.clone();
-        }
-        next = declaring
-            .parent()
-            .and_then(|parent| schema.declared(parent));
-    }
-    class.id.clone()
 }

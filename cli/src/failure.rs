@@ -29,6 +29,15 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
+/// The error of an import, as the one that it comes from: that one has the exit code and the hint.
+pub(crate) fn of_import(error: spice_import::Error) -> anyhow::Error {
+    match error {
+        spice_import::Error::Refused(refusal) => refusal.into(),
+        spice_import::Error::Api(error) => error.into(),
+        other => other.into(),
+    }
+}
+
 /// The problems behind an error, a line each; goes with an error as its context.
 #[derive(Debug)]
 pub(crate) struct Listed(pub(crate) Vec<String>);

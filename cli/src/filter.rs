@@ -12,7 +12,9 @@ use spice_core::{
     query::Conditions,
 };
 
-use crate::{classes, failure::usage, import::Kind};
+use spice_import::{Kind, classes};
+
+use crate::failure::usage;
 
 /// The signs, each before those that it begins with, and what the api calls them.
 const SIGNS: [(&str, &str); 7] = [

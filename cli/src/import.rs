@@ -1,259 +1,300 @@
-//! `spice import`: a CSV file as instances of a class, or NDJSON as an export wrote it. Rows go to the api in the order of the
-//! file, one command at a time while the next is being read, so that what becomes of a row depends
-//! on the file alone and an import that is repeated, or goes on after any end, does the same.
+//! `spice import`: the arguments of an import, its progress bar and what is said of it at the end.
 
-mod batch;
-mod columns;
-mod convert;
-mod decoder;
-mod dry;
-mod encoding;
-mod exact;
-mod identity;
-mod journal;
-mod layout;
-mod lines;
-mod occurrences;
-mod options;
-mod paths;
-mod plan;
 mod progress;
-mod reader;
-mod rejects;
-mod row;
-mod session;
-mod settle;
-mod signature;
-mod source;
 mod summary;
-mod target;
-#[cfg(test)]
-pub(crate) mod tests;
-mod text;
-mod waiting;
 
-use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use spice_client::Retries;
-use spice_core::error::Refusal;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use clap::{Args, ValueEnum};
+use spice_import::{
+    Cells, Charset, Failure, Format, Input, Mapping, OnError, Outcome, Words, parse_delimiter,
+    parse_encoding, parse_escape, with_ending,
+};
 
-use self::{
-    batch::Batches,
-    convert::Words,
-    options::{OnError, Shape},
-    paths::check_paths,
-    plan::{Plan, Wishes},
+use self::progress::Progress;
+use crate::{
+    failure::{of_import, usage},
+    output,
     session::Session,
-    source::Source,
-    target::Target,
+    settings::Place,
+    signals::end_on_signal,
 };
-pub(crate) use self::{
-    convert::Kind, exact::shown, options::Options, plan::Reserved, row::read_cell,
-};
-use crate::{output, session::Session as Connection, signals::end_on_signal};
 
-/// About a minute: as long as a server takes to be started again.
-const RETRIES: Retries = Retries {
-    attempts: 18,
-    first: Duration::from_millis(100),
-    longest: Duration::from_secs(5),
-};
-/// How long a batch in flight may take to be answered after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
-/// Batches that are read ahead.
-const AHEAD: usize = 1;
 /// Exit codes: rows were rejected, Ctrl-C.
 const REJECTED: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
-/// Why no more rows are taken.
-enum End {
-    /// There are none.
-    Whole,
-    /// A row was rejected, and that ends it.
-    AtReject,
-    /// Ctrl-C.
-    Interrupted,
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    at: Place,
+    /// The file: CSV, whose first line names the columns (see `--head-line`), or NDJSON as `spice
+    /// export` writes it; `-` reads standard input.
+    file: PathBuf,
+    /// The class of the instances, by id or label; NDJSON says it line by line.
+    #[arg(short, long, value_name = "CLASS")]
+    class: Option<String>,
+    /// How the file is written; when left out, its name says it: NDJSON as `.ndjson` and `.jsonl`,
+    /// anything else CSV.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Shape>,
+    /// What a column is, when its name does not say it: `--map Preis=price`, or by its number
+    /// `--map 3=price`; `--map Note=` leaves the column out.
+    #[arg(long, value_name = "COLUMN=PROPERTY")]
+    map: Vec<String>,
+    /// A column that is left out, by its name or its number; may be given several times. `#3` is
+    /// the third column even when another is called 3; where another is called `#3`, 3 is.
+    #[arg(long, value_name = "COLUMN")]
+    skip_column: Vec<String>,
+    /// The columns that make the id of an instance, when the class has no primary key; without
+    /// it, the id is made of all that the row says and of how many rows before it say the same.
+    /// A column `_id`, which exports and rejects have, is always the id; if yours means something
+    /// else, leave it out with `--skip-column _id`.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
+    key: Vec<String>,
+    /// A name for where the rows come from. Rows without a key that say the same are the same
+    /// instance when they come from the same source, and the n-th of its kind in one file is the
+    /// n-th of its kind in the other.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// What to do about a row that cannot be taken.
+    #[arg(long, default_value = "skip")]
+    on_error: AtReject,
+    /// Where such rows go, with their line and the reason; beside the file when left out, where a
+    /// dry run has a file of its own.
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Where it is kept how far the import has come, until it is done; beside the rejects when
+    /// left out.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Rows that one command has.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "ROWS")]
+    batch: u16,
+    /// What stands between two cells: one character, or `tab`. When left out, a first line
+    /// `sep=;` says it, or the one of `,` `;` `|` and tab that separates the names of the columns.
+    #[arg(long, value_name = "CHARACTER", value_parser = parse_delimiter)]
+    delimiter: Option<u8>,
+    /// A character that makes the quote after it a part of the cell, as `\` does in dumps of
+    /// `MySQL`; two quotes do so in every file.
+    #[arg(long, value_name = "CHARACTER", value_parser = parse_escape)]
+    escape: Option<u8>,
+    /// The line that names the columns, when there are titles above it; the first is 1.
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
+    head_line: Option<u64>,
+    /// The encoding of the file: utf-8, utf-16, utf-16le, utf-16be, cp949 (or euc-kr), shift-jis,
+    /// windows-1252, and others of the WHATWG. When left out, a byte order mark says it, and
+    /// without one it is UTF-8.
+    #[arg(long, value_name = "NAME", value_parser = parse_encoding)]
+    encoding: Option<Charset>,
+    /// A text that means "nothing", as a blank cell does: `--null NULL`; may be given several times.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    null: Vec<String>,
+    /// A word that means true, besides true, t, yes, y, on and 1; may be given several times.
+    #[arg(long = "true", value_name = "WORD")]
+    truths: Vec<String>,
+    /// A word that means false, besides false, f, no, n, off and 0; may be given several times.
+    #[arg(long = "false", value_name = "WORD")]
+    falses: Vec<String>,
+    /// Check every row here, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
-/// What takes the rows of a file, batch by batch.
-trait Importer {
-    type Batch: Send + 'static;
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// One instance a row, under a line with the names of the columns.
+    Csv,
+    /// One instance a line, with its class and its id, as `spice export` writes it.
+    Ndjson,
+}
 
-    /// Sends a batch, and counts what became of its rows.
-    async fn take(&mut self, batch: Self::Batch) -> anyhow::Result<()>;
+/// What to do about a row that cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AtReject {
+    /// Stop after the batch that it stands in; what was taken until then stays. With `--batch 1`
+    /// nothing after it is taken.
+    Abort,
+    /// Put it among the rejects, and go on.
+    Skip,
+}
 
-    /// Sends the rows again that wait for others, now that all are in.
-    async fn send_waiting(&mut self) -> anyhow::Result<()>;
+impl Options {
+    fn format(&self) -> Format {
+        let ending = self.file.extension().and_then(|it| it.to_str());
+        let is_lines = ending.is_some_and(|it| {
+            it.eq_ignore_ascii_case("ndjson") || it.eq_ignore_ascii_case("jsonl")
+        });
+        let usual = if is_lines { Shape::Ndjson } else { Shape::Csv };
+        match self.format.unwrap_or(usual) {
+            Shape::Csv => Format::Csv,
+            Shape::Ndjson => Format::Ndjson,
+        }
+    }
 
-    /// Whether this start has rejected rows.
-    fn has_rejects(&self) -> bool;
+    /// Refuses flags that say how columns are read, where there are none.
+    fn refuse_table_flags(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--map", !self.map.is_empty()),
+            ("--key", !self.key.is_empty()),
+            ("--skip-column", !self.skip_column.is_empty()),
+            ("--source", self.source.is_some()),
+            ("--null", !self.null.is_empty()),
+            ("--true", !self.truths.is_empty()),
+            ("--false", !self.falses.is_empty()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--escape", self.escape.is_some()),
+            ("--head-line", self.head_line.is_some()),
+            ("--state", self.state.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => Err(usage(format!(
+                "{flag} is for CSV, and {} is read as NDJSON; leave it out, or say --format csv",
+                self.file.display()
+            ))),
+        }
+    }
 
-    /// Brings what was noted so far to the disk.
-    fn store(&mut self) -> anyhow::Result<()>;
+    /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`. A dry run has another, so
+    /// that it does not touch rejects that someone corrects.
+    fn rejects(&self) -> PathBuf {
+        let ending = match (self.format(), self.dry_run) {
+            (Format::Csv, false) => ".rejects.csv",
+            (Format::Csv, true) => ".dry-run.rejects.csv",
+            (Format::Ndjson, false) => ".rejects.ndjson",
+            (Format::Ndjson, true) => ".dry-run.rejects.ndjson",
+        };
+        let beside = || {
+            let file = if self.is_stream() {
+                Path::new("stdin")
+            } else {
+                &self.file
+            };
+            with_ending(file, ending)
+        };
+        self.rejects.clone().unwrap_or_else(beside)
+    }
 
-    /// All rows are taken: waits until they show, and tells what was done.
-    async fn finish(&mut self) -> anyhow::Result<ExitCode>;
+    /// The file that says how far the import is; none for what cannot be read again, and for
+    /// NDJSON, which starts over.
+    fn state(&self) -> Option<PathBuf> {
+        if self.is_stream() || self.dry_run || self.format() == Format::Ndjson {
+            return None;
+        }
+        let beside = || with_ending(&self.rejects(), ".state");
+        Some(self.state.clone().unwrap_or_else(beside))
+    }
 
-    /// A row was rejected, and that was to end the import.
-    fn end_at_reject(&self) -> anyhow::Result<ExitCode>;
+    /// Whether standard input is read.
+    fn is_stream(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
 
-    /// Says where it stopped, and how to go on.
-    fn tell_stop(&self);
+    fn input(&self) -> Input {
+        if self.is_stream() {
+            return Input::Stream {
+                name: "-".to_owned(),
+                bytes: Box::new(BufReader::new(io::stdin())),
+            };
+        }
+        Input::File(self.file.clone())
+    }
 
-    fn describe_stop(&self) -> String;
+    fn import(self, database: String) -> spice_import::Options {
+        let is_tabbed = self.file.extension().is_some_and(|it| it == "tsv");
+        spice_import::Options {
+            database,
+            format: self.format(),
+            cells: Cells {
+                delimiter: self.delimiter,
+                usual_delimiter: is_tabbed.then_some(b'\t'),
+                escape: self.escape,
+                head_line: self.head_line,
+            },
+            encoding: self.encoding,
+            on_error: match self.on_error {
+                AtReject::Abort => OnError::Abort,
+                AtReject::Skip => OnError::Skip,
+            },
+            rejects: self.rejects(),
+            state: self.state(),
+            batch: self.batch.into(),
+            dry_run: self.dry_run,
+            branch: self.at.branch,
+            class: self.class,
+            mapping: Mapping {
+                map: self.map,
+                skip: self.skip_column,
+                key: self.key,
+                nulls: self.null,
+                words: Words {
+                    truths: self.truths,
+                    falses: self.falses,
+                },
+                source: self.source,
+            },
+        }
+    }
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
-    let connection = Connection::new(&options.at)?;
-    let options = Arc::new(options);
-    if options.format() == Shape::Ndjson {
-        let outcome = lines::run(&connection, &options, &ending).await;
-        return connection.advise(outcome).await;
+    let session = Session::new(&options.at)?;
+    if options.format() == Format::Ndjson {
+        options.refuse_table_flags()?;
     }
-    let found = Target::find(&connection, &options).await;
-    let target = connection.advise(found).await?;
-    check_paths(&options)?;
-    let client = connection.client.with_retries(RETRIES);
-    let wishes = Arc::new(Wishes {
-        map: options.map.clone(),
-        skip: options.skip_column.clone(),
-        key: options.key.clone(),
-        nulls: options.null.clone(),
-        words: Words {
-            truths: options.truths.clone(),
-            falses: options.falses.clone(),
-        },
-        source: options.source.clone(),
-    });
-    let (wanted, class) = (Arc::clone(&wishes), Arc::clone(&target.class));
-    let knows = move |name: &str| wanted.knows(&class, name);
-    let opened = open(&options, &ending, move |it| Source::open(it, &knows)).await?;
-    let Some(mut source) = opened else {
-        return Ok(ExitCode::from(INTERRUPTED));
+    let input = options.input();
+    let database = session
+        .advise(session.database().map(str::to_owned))
+        .await?;
+    let options = options.import(database);
+    let mut progress = Progress::new();
+    let outcome = spice_import::run(&session.client, options, input, &mut progress, &ending).await;
+    progress.end();
+    match outcome {
+        Ok(outcome) => show(&session, &outcome),
+        Err(failure) => session.advise(Err(explain(failure))).await,
+    }
+}
+
+/// The error of an import that failed, with where it stopped.
+fn explain(failure: Failure) -> anyhow::Error {
+    let error = of_import(failure.error);
+    match failure.stop {
+        Some(stop) => error.context(summary::describe_stop(&stop)),
+        None => error,
+    }
+}
+
+/// Says what was done.
+fn show(session: &Session, outcome: &Outcome) -> anyhow::Result<ExitCode> {
+    let (summary, stop) = match outcome {
+        Outcome::NotStarted => {
+            output::note("stopped before anything was imported");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        Outcome::Cancelled(stop) => {
+            output::note(summary::describe_stop(stop));
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        Outcome::Complete(summary) => (summary, None),
+        Outcome::Rejected(summary, stop) => (summary, Some(stop)),
     };
-    let plan = Plan::read(&target.schema, &target.class, &source.head, &wishes)
-        .map_err(|error| point_to_head(error, source.layout.likely_head))?;
-    plan.check_head(&source.head, &source.first_rows, source.layout.likely_head)
-        .and_then(|()| plan.check_first(&source.first_rows))
-        .map_err(|refusal| point_to_head(refusal.into(), source.layout.likely_head))?;
-    let plan = Arc::new(plan);
-    let mut session = Session::begin(&client, &options, &target, &plan, &mut source)?;
-    let ends_at_reject = options.on_error == OnError::Abort;
-    let batches = Batches::new(source.reader, plan, options.batch.into(), ends_at_reject)
-        .beginning_at(session.place());
-    import(&mut session, batches, ends_at_reject, &ending).await
-}
-
-/// Opens the input, which may take long to begin; none: Ctrl-C came first.
-async fn open<T: Send + 'static>(
-    options: &Arc<Options>,
-    ending: &CancellationToken,
-    open: impl FnOnce(&Options) -> anyhow::Result<T> + Send + 'static,
-) -> anyhow::Result<Option<T>> {
-    let options = Arc::clone(options);
-    let opening = tokio::task::spawn_blocking(move || open(&options));
-    let Some(opened) = until(ending, Duration::ZERO, opening).await else {
-        output::note("stopped before anything was imported");
-        return Ok(None);
-    };
-    opened?.map(Some)
-}
-
-/// Takes all batches, and tells what was done.
-async fn import<I: Importer>(
-    importer: &mut I,
-    batches: impl Iterator<Item = anyhow::Result<I::Batch>> + Send + 'static,
-    ends_at_reject: bool,
-    ending: &CancellationToken,
-) -> anyhow::Result<ExitCode> {
-    let end = take_all(importer, read_ahead(batches), ends_at_reject, ending).await;
-    // Whatever ended it, what is done is written down.
-    importer.store()?;
-    match end {
-        Ok(End::Whole) => {
-            if let Some(finished) = until(ending, Duration::ZERO, importer.finish()).await {
-                return finished;
-            }
-        }
-        Ok(End::AtReject) => return importer.end_at_reject(),
-        Ok(End::Interrupted) => {}
-        Err(error) => return Err(error.context(importer.describe_stop())),
+    summary::write(summary, session.format)?;
+    if let Some(path) = &summary.rejects_file {
+        output::note(summary::describe_rejects(&summary.counts, path));
     }
-    importer.tell_stop();
-    Ok(ExitCode::from(INTERRUPTED))
-}
-
-/// Says where the head may be, when the columns are not understood.
-fn point_to_head(error: anyhow::Error, likely: Option<u64>) -> anyhow::Error {
-    let Some(line) = likely else {
-        return error;
-    };
-    match error.downcast::<Refusal>() {
-        Ok(mut refusal) => {
-            refusal.message = format!(
-                "{}; line {line} looks like the names of the columns: --head-line {line}",
-                refusal.message
-            );
-            refusal.into()
-        }
-        Err(other) => other,
+    if let Some(stop) = stop {
+        output::note(summary::describe_stop(stop));
     }
-}
-
-/// Reads batches beside the work of sending them.
-fn read_ahead<B: Send + 'static>(
-    batches: impl Iterator<Item = anyhow::Result<B>> + Send + 'static,
-) -> mpsc::Receiver<anyhow::Result<B>> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || {
-        for batch in batches {
-            if sender.blocking_send(batch).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-async fn take_all<I: Importer>(
-    importer: &mut I,
-    mut batches: mpsc::Receiver<anyhow::Result<I::Batch>>,
-    ends_at_reject: bool,
-    ending: &CancellationToken,
-) -> anyhow::Result<End> {
-    while let Some(next) = until(ending, Duration::ZERO, batches.recv()).await {
-        let Some(batch) = next.transpose()? else {
-            let sent = until(ending, GRACE, importer.send_waiting()).await;
-            return sent.map_or(Ok(End::Interrupted), |sent| sent.map(|()| End::Whole));
-        };
-        match until(ending, GRACE, importer.take(batch)).await {
-            None => break,
-            Some(taken) => taken?,
-        }
-        if ends_at_reject && importer.has_rejects() {
-            return Ok(End::AtReject);
-        }
-    }
-    Ok(End::Interrupted)
-}
-
-/// What a future brings; none when it is not there so long after the end was asked for.
-async fn until<F: Future>(
-    ending: &CancellationToken,
-    grace: Duration,
-    future: F,
-) -> Option<F::Output> {
-    let given_up = async {
-        ending.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        biased;
-        () = given_up => None,
-        output = future => Some(output),
-    }
+    Ok(match summary.counts.rejected {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(REJECTED),
+    })
 }

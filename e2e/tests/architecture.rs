@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("workers", &["core"]),
     ("api", &["core"]),
     ("client", &[]),
+    ("import", &["core", "client"]),
     ("operator", &["crds", "client"]),
     (
         "cli",
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "workers",
             "api",
             "client",
+            "import",
             "crds",
             "operator",
         ],
@@ -74,6 +76,19 @@ const STRANGERS: &[(&str, &[&str])] = &[
     (
         "client",
         &["kube", "k8s-openapi", "rusqlite", "axum", "tracing"],
+    ),
+    (
+        "import",
+        &[
+            "kube",
+            "k8s-openapi",
+            "rusqlite",
+            "axum",
+            "clap",
+            "indicatif",
+            "console",
+            "anyhow",
+        ],
     ),
     ("operator", &["rusqlite", "axum"]),
     ("crds", &["tokio", "rusqlite", "reqwest", "axum"]),

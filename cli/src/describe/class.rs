@@ -9,9 +9,10 @@ use spice_core::{
     ontology::{Class, PropertyType},
 };
 use spice_crds::Exact;
+use spice_import::classes::{Fields, Member, members};
 
 use crate::{
-    classes::{self, Fields, Member},
+    classes,
     output::{self, cell, label},
     session::Session,
 };
@@ -33,7 +34,7 @@ pub(super) async fn describe(
     let database = session.database()?;
     let read = session.read(as_of);
     let (class, schema) = classes::find(session, name, &read).await?;
-    let members = classes::members(&schema, &class)?;
+    let members = members(&schema, &class)?;
     if !session.is_table() {
         return output::document(session.format, &document(&class, &members)?);
     }

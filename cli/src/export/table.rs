@@ -18,10 +18,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use crate::{
-    classes,
-    import::{Kind, Reserved, read_cell, shown},
-};
+use spice_import::{Kind, Reserved, classes, read_cell, shown};
 
 /// What a line of instances says of one.
 #[derive(Deserialize)]

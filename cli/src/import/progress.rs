@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spice_import::{Counts, Event, Observer, rate};
 use tokio::time::Instant;
 
-use super::journal::Counts;
 use crate::output;
 
 /// Between two lines where there is no terminal.
@@ -13,64 +13,50 @@ const PAUSE: Duration = Duration::from_secs(10);
 const BAR: &str = "{bar:30} {percent:>3}%  {msg}  {eta} left";
 const SPINNER: &str = "{spinner} {msg}";
 
-/// Tells how far an import is.
+/// Says how far an import is.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
-    told: Instant,
+    noted: Instant,
     /// Rows that an earlier start of the import has read.
     before: u64,
 }
 
+impl Observer for Progress {
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Started {
+                bytes,
+                offset,
+                rows,
+            } => self.start(bytes, offset, rows),
+            Event::Resumed { line, rows } => {
+                self.note(format!("going on in line {line} after {rows} rows"));
+            }
+            Event::StartedOver => self.note(
+                "the file, the columns or the class are not as they were; starting over: rows that are in already count as unchanged",
+            ),
+            Event::Advanced { counts, offset } => self.update(counts, offset),
+            Event::Silent => {
+                self.note("no answer yet; what is in flight is sent again for about a minute");
+            }
+            Event::Waiting => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message("every row is taken; waiting until all of them show");
+                }
+            }
+        }
+    }
+}
+
 impl Progress {
-    pub(super) fn begin(bytes: Option<u64>, offset: u64, before: u64) -> anyhow::Result<Self> {
-        let bar = if output::stderr_is_terminal() {
-            let (bar, style) = match bytes {
-                Some(bytes) => (ProgressBar::new(bytes).with_position(offset), BAR),
-                None => (ProgressBar::new_spinner(), SPINNER),
-            };
-            bar.set_style(ProgressStyle::with_template(style)?);
-            // The time left is told by what this start of the import does.
-            bar.reset_eta();
-            Some(bar)
-        } else {
-            None
-        };
+    pub(super) fn new() -> Self {
         let now = Instant::now();
-        Ok(Self {
-            bar,
+        Self {
+            bar: None,
             started: now,
-            told: now,
-            before,
-        })
-    }
-
-    pub(super) fn update(&mut self, counts: &Counts, offset: u64) {
-        match &self.bar {
-            Some(bar) => {
-                bar.set_message(self.describe(counts));
-                bar.set_position(offset);
-            }
-            None if self.told.elapsed() >= PAUSE => {
-                self.told = Instant::now();
-                output::note(self.describe(counts));
-            }
-            None => {}
-        }
-    }
-
-    /// Writes a line without disturbing the bar.
-    pub(super) fn tell(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| output::note(text)),
-            None => output::note(text),
-        }
-    }
-
-    /// Says that all rows are taken, and that it is waited until they show.
-    pub(super) fn wait(&self) {
-        if let Some(bar) = &self.bar {
-            bar.set_message("every row is taken; waiting until all of them show");
+            noted: now,
+            before: 0,
         }
     }
 
@@ -78,6 +64,48 @@ impl Progress {
     pub(super) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+
+    fn start(&mut self, bytes: Option<u64>, offset: u64, before: u64) {
+        *self = Self {
+            before,
+            ..Self::new()
+        };
+        if !output::stderr_is_terminal() {
+            return;
+        }
+        let (bar, template) = match bytes {
+            Some(bytes) => (ProgressBar::new(bytes).with_position(offset), BAR),
+            None => (ProgressBar::new_spinner(), SPINNER),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        // The time left follows from what this start of the import does.
+        bar.reset_eta();
+        self.bar = Some(bar);
+    }
+
+    fn update(&mut self, counts: &Counts, offset: u64) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(self.describe(counts));
+                bar.set_position(offset);
+            }
+            None if self.noted.elapsed() >= PAUSE => {
+                self.noted = Instant::now();
+                output::note(self.describe(counts));
+            }
+            None => {}
+        }
+    }
+
+    /// Writes a line without disturbing the bar.
+    fn note(&self, text: impl AsRef<str>) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| output::note(text)),
+            None => output::note(text),
         }
     }
 
@@ -92,10 +120,4 @@ impl Progress {
             counts.rejected
         )
     }
-}
-
-/// Rows a second.
-#[allow(clippy::cast_precision_loss)]
-pub(super) fn rate(rows: u64, seconds: f64) -> f64 {
-    rows as f64 / seconds.max(1e-3)
 }

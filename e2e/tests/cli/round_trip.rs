@@ -253,7 +253,7 @@ async fn ndjson_of_every_class_comes_back_as_it_was() {
     );
     let rejects = std::fs::read_to_string(shell.path("broken.ndjson.rejects.ndjson")).unwrap();
     assert!(
-        rejects.contains("must be an integer") && rejects.contains("is no JSON"),
+        rejects.contains("must be an integer") && rejects.contains("is not JSON"),
         "{rejects}"
     );
     let mended = rejects.lines().next().unwrap().replace("\"five\"", "7");

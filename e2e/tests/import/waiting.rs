@@ -49,6 +49,15 @@ fn line(class: &str, code: &str, next: Option<String>) -> String {
     )
 }
 
+/// The line of the file that a reject comes from.
+fn number(format: &str, reject: &str) -> Option<u64> {
+    if format == "csv" {
+        return reject.split(',').nth(2)?.parse().ok();
+    }
+    let reject: Value = serde_json::from_str(reject).unwrap();
+    reject["_line"].as_u64()
+}
+
 async fn run(shop: &Shop, file: &str, arguments: &[&str]) -> Ended {
     let child = shop.start_class("Node", file.as_ref(), arguments).await;
     Ended::of(&child.wait_with_output().await.unwrap())
@@ -59,11 +68,13 @@ async fn count(shop: &Shop, class: &str) -> usize {
     instances.unwrap().len()
 }
 
-/// A chain that leads down the file; around it two rows that refer to each other, and two that
-/// lead nowhere.
+/// A chain that leads down the file; around it two rows that refer to each other, two that lead
+/// nowhere, and two whose codes cannot be ids.
 fn rows(prefix: &str, chain: usize) -> Vec<(String, Option<String>)> {
     let row = |code: &str, next: &str| (format!("{prefix}{code}"), Some(format!("{prefix}{next}")));
+    let long = "x".repeat(2_000);
     let mut rows = vec![
+        (long.clone(), None),
         row("dangling", "nowhere"),
         row("behind", "dangling"),
         row("one", "two"),
@@ -73,6 +84,7 @@ fn rows(prefix: &str, chain: usize) -> Vec<(String, Option<String>)> {
     }
     rows.push((format!("{prefix}{chain}"), None));
     rows.push(row("two", "one"));
+    rows.push((long, None));
     rows
 }
 
@@ -86,11 +98,11 @@ async fn rows_come_in_before_the_rows_that_they_refer_to_and_dangling_ones_do_no
             let name = format!("{prefix}.{format}");
             shop.write(&name, file(format, &rows(&prefix, chain)));
             let arguments: Vec<&str> = batch.into_iter().flat_map(|it| ["--batch", it]).collect();
-            let (good, all) = (chain as u64 + 2, chain as u64 + 4);
+            let (good, all) = (chain as u64 + 2, chain as u64 + 6);
             for created in [good, 0] {
                 let ended = run(&shop, &name, &arguments).await;
                 assert_eq!(ended.code, Some(2), "{name}: {}", ended.errors);
-                let counts = [all, created, good - created, 2];
+                let counts = [all, created, good - created, 4];
                 assert_eq!(ended.counts(), counts, "{name}: {}", ended.errors);
             }
             held += chain + 2;
@@ -106,11 +118,14 @@ async fn rows_come_in_before_the_rows_that_they_refer_to_and_dangling_ones_do_no
                 lines[0].contains("dangling") && lines[1].contains("behind"),
                 "{text}"
             );
+            let lines: Vec<u64> = text.lines().filter_map(|it| number(format, it)).collect();
+            assert_eq!(lines.len(), 4, "{text}");
+            assert!(lines.is_sorted(), "in the order of the file: {text}");
             let target = json!({"code": format!("{prefix}nowhere")});
             let created = shop.client().bulk_create(DATABASE, "Node", &[target]).await;
             created.unwrap();
             let ended = run(&shop, &rejects, &arguments).await;
-            assert_eq!(ended.counts(), [2, 2, 0, 0], "{name}: {}", ended.errors);
+            assert_eq!(ended.counts(), [4, 2, 0, 2], "{name}: {}", ended.errors);
             held += 3;
         }
     }

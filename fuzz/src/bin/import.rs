@@ -1,82 +1,69 @@
-//! Any bytes as a CSV file: read to its end or refused with a line, the same from any place that it
-//! is taken up again; any cell as any type: a JSON value, or a reason.
+//! Any bytes as a CSV file: read to its end or refused with a line, and read alike from any place;
+//! any cell as any type: a JSON value, or a reason.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
+use spice_import::{Dialect, Kind, Place, Reader, Record, Words};
 
-/// The importer's own modules: it is a part of the binary.
-#[allow(dead_code)]
-#[path = "../../../cli/src/import"]
-mod import {
-    mod convert;
-    mod reader;
-    mod text;
+fn kinds() -> Vec<Kind> {
+    let class = |name: &str| name.parse().expect("a class");
+    let plain = vec![
+        Kind::Text,
+        Kind::Word,
+        Kind::Integer,
+        Kind::Number,
+        Kind::Boolean(Words::default()),
+        Kind::Date,
+        Kind::DateTime,
+        Kind::Money,
+        Kind::Coordinate,
+        Kind::Json,
+        Kind::Object,
+        Kind::File,
+        Kind::Link(class("Thing"), vec![class("Other")]),
+    ];
+    let lists = plain.clone().into_iter().map(|kind| Kind::List(Box::new(kind)));
+    plain.iter().cloned().chain(lists).collect()
+}
 
-    use serde_json::value::RawValue;
-
-    use self::{
-        convert::{Kind, Words},
-        reader::{Dialect, Place, Reader, Record},
-    };
-
-    fn kinds() -> Vec<Kind> {
-        let class = "Thing".parse().expect("a class");
-        let plain = vec![
-            Kind::Text,
-            Kind::Word,
-            Kind::Integer,
-            Kind::Number,
-            Kind::Boolean(Words::default()),
-            Kind::Date,
-            Kind::DateTime,
-            Kind::Money,
-            Kind::Coordinate,
-            Kind::Json,
-            Kind::Object,
-            Kind::File,
-            Kind::Link(class),
-        ];
-        let lists = plain.clone().into_iter().map(|kind| Kind::List(Box::new(kind)));
-        plain.iter().cloned().chain(lists).collect()
-    }
-
-    fn rest(bytes: &[u8], place: Place) -> Vec<Option<Record>> {
-        let offset = usize::try_from(place.offset).expect("a place within the bytes");
-        let mut reader = Reader::new(&bytes[offset.min(bytes.len())..], Dialect::new(b','), place);
-        let mut records = Vec::new();
-        loop {
-            match reader.read() {
-                Ok(Some(record)) => records.push(Some(record)),
-                Ok(None) => return records,
-                Err(_) => {
-                    records.push(None);
-                    return records;
-                }
+/// The records from a place on; the last is none when it cannot be read.
+fn rest(bytes: &[u8], place: Place) -> Vec<Option<Record>> {
+    let offset = usize::try_from(place.offset).expect("a place within the bytes");
+    let mut reader = Reader::new(&bytes[offset.min(bytes.len())..], Dialect::new(b','), place);
+    let mut records = Vec::new();
+    loop {
+        match reader.read() {
+            Ok(Some(record)) => records.push(Some(record)),
+            Ok(None) => return records,
+            Err(_) => {
+                records.push(None);
+                return records;
             }
         }
     }
+}
 
-    pub(super) fn run(bytes: &[u8]) {
-        let mut reader = Reader::new(bytes, Dialect::new(b','), Place::START);
-        let kinds = kinds();
-        let whole = rest(bytes, Place::START);
-        let mut seen = 0;
-        while let Ok(Some(record)) = reader.read() {
-            seen += 1;
-            if seen <= 8 {
-                let again = rest(bytes, reader.place());
-                assert_eq!(again[..], whole[seen..], "taken up after record {seen}");
-            }
-            for field in record.fields().filter_map(|field| std::str::from_utf8(field).ok()) {
-                for kind in &kinds {
-                    let mut json = Vec::new();
-                    if kind.write(field, &mut json).is_ok() {
-                        serde_json::from_slice::<&RawValue>(&json).expect("a JSON value");
-                    }
+fn run(bytes: &[u8]) {
+    let mut reader = Reader::new(bytes, Dialect::new(b','), Place::START);
+    let kinds = kinds();
+    let whole = rest(bytes, Place::START);
+    let mut seen = 0;
+    while let Ok(Some(record)) = reader.read() {
+        seen += 1;
+        if seen <= 8 {
+            let again = rest(bytes, reader.place());
+            assert_eq!(again[..], whole[seen..], "read again after record {seen}");
+        }
+        for field in record.fields().filter_map(|field| std::str::from_utf8(field).ok()) {
+            for kind in &kinds {
+                let mut json = Vec::new();
+                if kind.write(field, &mut json).is_ok() {
+                    serde_json::from_slice::<&RawValue>(&json).expect("a JSON value");
                 }
             }
         }
     }
 }
 
-fuzz_target!(|bytes: &[u8]| import::run(bytes));
+fuzz_target!(|bytes: &[u8]| run(bytes));

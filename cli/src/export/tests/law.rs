@@ -13,8 +13,11 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::values::{Kind, documents, kinds};
-use crate::{export::table::Table, import};
+use super::{
+    imported::{Sent, send_csv, send_lines},
+    values::{Kind, documents, kinds},
+};
+use crate::export::table::Table;
 
 /// What an instance is: its values by property.
 type State = BTreeMap<PropertyName, Json>;
@@ -87,12 +90,7 @@ fn table(schema: &Schema, class: &Class, lines: &str) -> String {
     String::from_utf8(csv).unwrap()
 }
 
-fn assert_same(
-    class: &Class,
-    instances: &[(InstanceId, Properties)],
-    sent: &[import::tests::Sent],
-    text: &str,
-) {
+fn assert_same(class: &Class, instances: &[(InstanceId, Properties)], sent: &[Sent], text: &str) {
     let back: BTreeMap<InstanceId, State> = sent
         .iter()
         .map(|row| stored(class, row.id.as_deref(), &row.data, row.is_whole))
@@ -123,9 +121,9 @@ fn check(case: &Case) {
     }
     let lines = lines(&class, &instances);
     let csv = table(&schema, &class, &lines);
-    let sent = import::tests::send_csv(&schema, &class, csv.as_bytes());
+    let sent = send_csv(&schema, &class, csv.as_bytes());
     assert_same(&class, &instances, &sent, &csv);
-    let sent = import::tests::send_lines(&schema, lines.as_bytes());
+    let sent = send_lines(&schema, lines.as_bytes());
     assert_same(&class, &instances, &sent, &lines);
 }
 

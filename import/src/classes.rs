@@ -1,0 +1,92 @@
+//! The classes of a branch: resolved, with what they have from their parents.
+
+use std::{collections::HashMap, sync::Arc};
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use spice_client::{Client, Read};
+use spice_core::{
+    command::RawData,
+    json::Json,
+    name::{ClassName, PropertyName},
+    ontology::{Class, Schema},
+};
+
+use crate::error::Result;
+
+/// The fields of a JSON object, each as it was written.
+pub type Fields = RawData;
+
+/// A property or a relationship of a class, as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// What the class says of it, and what it leaves to its parents.
+    pub fields: Fields,
+    /// The nearest class that declares it.
+    pub declared_by: ClassName,
+}
+
+/// The lists of members in a definition.
+#[derive(Default, Deserialize)]
+struct Lists {
+    #[serde(default)]
+    properties: Vec<Fields>,
+    #[serde(default)]
+    relationships: Vec<Fields>,
+}
+
+/// All classes of a branch.
+pub async fn fetch(client: &Client, database: &str, read: &Read) -> Result<Schema> {
+    let mut schema = Schema::default();
+    for definition in client.class_definitions(database, read).await? {
+        let definition = Json::parse(definition.get())?;
+        let fields: Fields = definition.read()?;
+        let id = fields.get("id").and_then(Json::as_string);
+        let id: ClassName = id.unwrap_or_default().parse()?;
+        schema.put(Arc::new(Class::stored(id, &definition)?));
+    }
+    Ok(schema)
+}
+
+/// What was written of each member of a class, in the class's order. A member that the class
+/// declares again has what it leaves out from its parents.
+pub fn members(
+    schema: &Schema,
+    class: &Class,
+) -> serde_json::Result<IndexMap<PropertyName, Member>> {
+    let resolved = schema.resolved_definition(&class.id)?;
+    let lists: Lists = resolved.as_ref().unwrap_or(&class.definition).read()?;
+    let written = lists.properties.into_iter().chain(lists.relationships);
+    let written: HashMap<String, Fields> = written
+        .filter_map(|fields| {
+            let name = fields.get("name").or_else(|| fields.get("predicate"))?;
+            Some((name.as_string()?, fields))
+        })
+        .collect();
+    let member = |name: &PropertyName| {
+        let member = Member {
+            fields: written.get(name.as_str())?.clone(),
+            declared_by: declared_by(schema, class, name),
+        };
+        Some((name.clone(), member))
+    };
+    Ok(class.names().filter_map(member).collect())
+}
+
+/// The nearest class that declares a member.
+fn declared_by(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
+    let mut next = schema.declared(&class.id);
+    // Each class once, even if parents go in a circle.
+    for _ in 0..schema.iter_declared().count() {
+        let Some(declaring) = next else {
+            break;
+        };
+        if declaring.names().any(|own| own == name) {
+            return declaring.id.clone();
+        }
+        next = declaring
+            .parent()
+            .and_then(|parent| schema.declared(parent));
+    }
+    class.id.clone()
+}

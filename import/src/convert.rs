@@ -1,0 +1,320 @@
+//! Turns the text of a cell into a value of a property. Here, and only here, `"5"` becomes 5: what
+//! the api gets is of the type already, digit for digit, or is not sent at all.
+
+mod boolean;
+mod moment;
+mod number;
+
+use std::borrow::Cow;
+
+use spice_core::{
+    command::RawData,
+    id::InstanceRef,
+    json::Json,
+    name::{ClassName, PropertyName},
+    ontology::{Class, PropertyType, Schema},
+};
+
+pub use self::boolean::Words;
+use self::{
+    moment::{date, date_time},
+    number::{integer, number},
+};
+use crate::text::trim;
+
+/// Why a text is no value: the rule, and a sentence that goes on after the column's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The broken rule.
+    pub rule: &'static str,
+    /// What is expected.
+    pub expected: String,
+}
+
+impl Broken {
+    fn new(rule: &'static str, expected: impl Into<String>) -> Self {
+        Self {
+            rule,
+            expected: expected.into(),
+        }
+    }
+
+    fn of_type(expected: &str) -> Self {
+        Self::new("type", format!("must be {expected}"))
+    }
+}
+
+/// How the text of a column is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// As it stands.
+    Text,
+    /// As it stands, without blanks around it.
+    Word,
+    Integer,
+    Number,
+    Boolean(Words),
+    Date,
+    DateTime,
+    Money,
+    Coordinate,
+    /// Any JSON.
+    Json,
+    /// JSON that is an object.
+    Object,
+    /// A URL, or JSON that is an object.
+    File,
+    /// One of these values, by its text.
+    Members(Vec<Json>),
+    /// A list: JSON, or items with `;` between them.
+    List(Box<Kind>),
+    /// A reference `Class/id` to one of the classes, or the id of an instance of the first.
+    Link(ClassName, Vec<ClassName>),
+}
+
+impl Kind {
+    /// How the values of a property or a relationship of a class are read; `declared` is what was
+    /// written of it.
+    pub fn of(
+        schema: &Schema,
+        class: &Class,
+        name: &PropertyName,
+        declared: Option<&RawData>,
+    ) -> Self {
+        let relationship = class
+            .relationships()
+            .iter()
+            .find(|relationship| relationship.predicate == *name);
+        if let Some(relationship) = relationship {
+            let classes = schema.iter().map(|class| class.id.clone()).collect();
+            let link = Self::Link(relationship.target.clone(), classes);
+            if relationship.cardinality.is_list() {
+                return Self::List(Box::new(link));
+            }
+            return link;
+        }
+        match (class.property_type(name), declared) {
+            (Some(_), Some(declared)) => Self::declared(declared),
+            (Some(property_type), None) => Self::plain(property_type),
+            (None, _) => Self::Text,
+        }
+    }
+
+    /// Reads `type`, `constraints.enum` and `items` of a property, or of items.
+    fn declared(declared: &RawData) -> Self {
+        let name = declared.get("type").and_then(Json::as_string);
+        match PropertyType::parse(&name.unwrap_or_default()) {
+            Some(PropertyType::Enum) => {
+                let constraints = declared.get("constraints").map(Json::read::<RawData>);
+                let members = constraints.and_then(|rules| rules.ok()?.get("enum")?.read().ok());
+                Self::Members(members.unwrap_or_default())
+            }
+            Some(PropertyType::Array) => {
+                let items = declared.get("items").map_or(Self::Text, Self::of_items);
+                Self::List(Box::new(items))
+            }
+            Some(other) => Self::plain(other),
+            None => Self::Text,
+        }
+    }
+
+    /// Reads `items`: the name of a type, or an object.
+    fn of_items(items: &Json) -> Self {
+        let of_type = || RawData::from([("type".to_owned(), items.clone())]);
+        let declared = items.as_string().map(|_| of_type());
+        let declared = declared.or_else(|| items.read().ok());
+        declared.as_ref().map_or(Self::Text, Self::declared)
+    }
+
+    fn plain(property_type: PropertyType) -> Self {
+        match property_type {
+            PropertyType::String | PropertyType::Text | PropertyType::Link => Self::Text,
+            PropertyType::Integer => Self::Integer,
+            PropertyType::Decimal | PropertyType::Number => Self::Number,
+            PropertyType::Boolean => Self::Boolean(Words::default()),
+            PropertyType::Date => Self::Date,
+            PropertyType::DateTime => Self::DateTime,
+            PropertyType::Money => Self::Money,
+            PropertyType::Coordinate => Self::Coordinate,
+            PropertyType::Json => Self::Json,
+            PropertyType::Object | PropertyType::Address => Self::Object,
+            PropertyType::Image | PropertyType::File => Self::File,
+            PropertyType::Array => Self::List(Box::new(Self::Text)),
+            PropertyType::Url
+            | PropertyType::Email
+            | PropertyType::Phone
+            | PropertyType::Uuid
+            | PropertyType::Ip
+            | PropertyType::Enum => Self::Word,
+        }
+    }
+
+    /// The member of an enum that a text stands for.
+    pub fn member<'a>(members: &'a [Json], word: &str) -> Option<&'a Json> {
+        // The text itself comes first, so that "5" beside 5 can be written.
+        let is_text = |member: &&Json| member.as_string().is_some_and(|text| text == word);
+        let by_text = members.iter().find(is_text);
+        by_text.or_else(|| members.iter().find(|member| member.as_str() == word))
+    }
+
+    /// The same, with words for booleans that a user names.
+    pub(crate) fn with_words(self, words: &Words) -> Self {
+        match self {
+            Self::Boolean(_) => Self::Boolean(words.normalize()),
+            Self::List(items) => Self::List(Box::new(items.with_words(words))),
+            other => other,
+        }
+    }
+
+    /// Writes the value that a text stands for, as JSON; on an error what was written is of no
+    /// use.
+    pub fn write(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        let word = trim(text);
+        match self {
+            Self::Text => write_string(text, out),
+            Self::File if word.starts_with('{') => {
+                write(object(word), "a URL or a JSON object", out)?;
+            }
+            Self::Word | Self::File => write_string(word, out),
+            Self::Integer => write(integer(word), expected_number(word, INTEGER), out)?,
+            Self::Number => write(number(word), expected_number(word, NUMBER), out)?,
+            Self::Boolean(words) => {
+                let value = words.read(word).map(|it| it.to_string());
+                write(value, BOOLEAN, out)?;
+            }
+            Self::Date => write_moment(date(word), "a date in the form 2026-01-31", out)?,
+            Self::DateTime => {
+                let expected = "a date and time in the form 2026-01-31T12:00:00+09:00";
+                write_moment(date_time(word), expected, out)?;
+            }
+            Self::Money => {
+                let expected = "an amount and its currency, such as 12.30 KRW";
+                write(object(word).or_else(|| money(word)), expected, out)?;
+            }
+            Self::Coordinate => {
+                let expected = "a latitude and a longitude, such as 37.5,127.0";
+                write(object(word).or_else(|| coordinate(word)), expected, out)?;
+            }
+            Self::Json => write(json(word), "JSON", out)?,
+            Self::Object => write(object(word), "a JSON object", out)?,
+            Self::Members(members) => write_member(members, word, out),
+            Self::List(kind) => kind.write_list(word, out)?,
+            Self::Link(target, classes) => write_link(target, classes, word, out)?,
+        }
+        Ok(())
+    }
+
+    fn write_list(&self, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if word.starts_with('[') {
+            return write(json(word), "a JSON list, or items with ; between them", out);
+        }
+        out.push(b'[');
+        let items = word.split(';').map(trim).filter(|it| !it.is_empty());
+        for (index, item) in items.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.write(item, out)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
+}
+
+/// What is expected, by whether a text may be a number with signs that are not read.
+const INTEGER: [&str; 2] = [
+    "an integer, such as 5",
+    "an integer without separators of thousands, such as 5000",
+];
+const NUMBER: [&str; 2] = [
+    "a number, such as 12.30",
+    "a number with a decimal point and without separators of thousands, such as 1234.50",
+];
+const BOOLEAN: &str =
+    "true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false";
+
+fn expected_number(word: &str, expected: [&'static str; 2]) -> &'static str {
+    let is_separated = word.contains([',', '\'', '’', '_']) || word.contains(char::is_whitespace);
+    expected[usize::from(is_separated && word.contains(|it: char| it.is_ascii_digit()))]
+}
+
+fn write_moment(
+    moment: Option<Cow<'_, str>>,
+    expected: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Broken> {
+    let moment = moment.ok_or_else(|| Broken::of_type(expected))?;
+    write_string(&moment, out);
+    Ok(())
+}
+
+fn write(value: Option<String>, expected: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
+    let value = value.ok_or_else(|| Broken::of_type(expected))?;
+    out.extend_from_slice(value.as_bytes());
+    Ok(())
+}
+
+/// Appends a JSON string.
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
+    // A string has a JSON form, and a list of bytes takes what is written to it.
+    let written = serde_json::to_writer(&mut *out, text);
+    debug_assert!(written.is_ok());
+}
+
+fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {
+    match Kind::member(members, word) {
+        Some(member) => out.extend_from_slice(member.as_str().as_bytes()),
+        None => write_string(word, out),
+    }
+}
+
+/// An id may hold a `/` itself: what is before the first is a class only when there is one.
+fn write_link(
+    target: &ClassName,
+    classes: &[ClassName],
+    word: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), Broken> {
+    let is_class =
+        |name: &str| target.as_str() == name || classes.iter().any(|it| it.as_str() == name);
+    let reference = if word.split_once('/').is_some_and(|(name, _)| is_class(name)) {
+        word.to_owned()
+    } else {
+        format!("{target}/{word}")
+    };
+    if reference.parse::<InstanceRef>().is_err() {
+        let expected = format!("must be a reference {target}/id, or the id alone");
+        return Err(Broken::new("reference", expected));
+    }
+    write_string(&reference, out);
+    Ok(())
+}
+
+fn money(word: &str) -> Option<String> {
+    let (first, second) = word.split_once(char::is_whitespace)?;
+    let second = second.trim();
+    let is_currency =
+        |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let (amount, currency) = if is_currency(first) {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    let amount = number(amount).filter(|amount| !amount.contains(['e', 'E']))?;
+    is_currency(currency).then(|| format!(r#"{{"amount":"{amount}","currency":"{currency}"}}"#))
+}
+
+fn coordinate(word: &str) -> Option<String> {
+    let (latitude, longitude) = word.split_once(',')?;
+    let (latitude, longitude) = (number(latitude.trim())?, number(longitude.trim())?);
+    Some(format!(r#"{{"lat":{latitude},"lon":{longitude}}}"#))
+}
+
+fn json(word: &str) -> Option<String> {
+    let value = Json::parse(word).ok()?;
+    Some(value.as_str().to_owned())
+}
+
+fn object(word: &str) -> Option<String> {
+    json(word).filter(|text| text.starts_with('{'))
+}

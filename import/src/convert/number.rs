@@ -1,0 +1,53 @@
+//! Numbers as people write them, as JSON writes them; no digit that means something is lost.
+
+/// A number: `+05.50` is `5.50`, `.5` is `0.5`. None for anything else, thousands' separators
+/// included: they mean another thing in another country.
+pub(crate) fn number(word: &str) -> Option<String> {
+    let (sign, rest) = match word.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", word.strip_prefix('+').unwrap_or(word)),
+    };
+    let (mantissa, exponent) = match rest.find(['e', 'E']) {
+        Some(at) => (&rest[..at], Some(&rest[at..])),
+        None => (rest, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_written = !(whole.is_empty() && fraction.is_empty());
+    if !is_written || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    let mut number = format!("{sign}{whole}");
+    if !fraction.is_empty() {
+        number.push('.');
+        number.push_str(fraction);
+    }
+    if let Some(exponent) = exponent {
+        let digits = exponent[1..].trim_start_matches(['+', '-']);
+        let signs = exponent.len() - 1 - digits.len();
+        if digits.is_empty() || signs > 1 || !all_digits(digits) {
+            return None;
+        }
+        number.push_str(exponent);
+    }
+    Some(number)
+}
+
+/// A whole number; `5.0`, as programs write the integers of a column with gaps, is 5.
+pub(crate) fn integer(word: &str) -> Option<String> {
+    let number = number(word).filter(|number| !number.contains(['e', 'E']))?;
+    match number.split_once('.') {
+        None => Some(number),
+        Some((whole, fraction)) => fraction
+            .bytes()
+            .all(|digit| digit == b'0')
+            .then(|| whole.to_owned()),
+    }
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}

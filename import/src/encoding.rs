@@ -1,0 +1,194 @@
+//! The encoding of a file: from its byte order mark, from the options, or UTF-8. Nothing is guessed:
+//! where it is not certain, the error shows what the likely encodings would read.
+
+mod scan;
+mod suggest;
+
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+};
+
+use encoding_rs::{EUC_KR, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, X_USER_DEFINED};
+
+use self::{
+    scan::{Scan, scan_utf8},
+    suggest::suggest,
+};
+use crate::text::show;
+
+/// An encoding as a person names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charset {
+    /// UTF-16 in the byte order that the file shows.
+    Utf16,
+    /// One encoding.
+    Known(&'static Encoding),
+}
+
+/// Reads the name of an encoding.
+pub fn parse(name: &str) -> Result<Charset, String> {
+    let label = name.trim().to_ascii_lowercase().replace('_', "-");
+    let known = match label.as_str() {
+        "utf-16" | "utf16" => return Ok(Charset::Utf16),
+        "utf-16le" | "utf16le" => Some(UTF_16LE),
+        "utf-16be" | "utf16be" => Some(UTF_16BE),
+        "cp949" | "ms949" | "uhc" => Some(EUC_KR),
+        "cp932" => Some(SHIFT_JIS),
+        _ => Encoding::for_label_no_replacement(label.as_bytes())
+            .or_else(|| Encoding::for_label_no_replacement(name.trim().as_bytes())),
+    };
+    known
+        .filter(|encoding| *encoding != X_USER_DEFINED)
+        .map(Charset::Known)
+        .ok_or_else(|| {
+            "utf-8, utf-16, utf-16le, utf-16be, cp949, shift_jis, windows-1252, or another name of https://encoding.spec.whatwg.org".to_owned()
+        })
+}
+
+/// The encoding of a file by its first bytes; a sentence that says why it is not known otherwise.
+pub(crate) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static Encoding, String> {
+    if sample.starts_with(&[0xFF, 0xFE, 0, 0]) || sample.starts_with(&[0, 0, 0xFE, 0xFF]) {
+        return Err("is UTF-32; convert it first, e.g. with iconv -t UTF-8".to_owned());
+    }
+    let mark = Encoding::for_bom(sample).map(|(encoding, _)| encoding);
+    match (asked, mark) {
+        (None, Some(mark)) => Ok(mark),
+        (None, None) => without_mark(sample),
+        (Some(Charset::Utf16), Some(mark)) if mark != UTF_8 => Ok(mark),
+        (Some(Charset::Known(known)), Some(mark)) if known == mark => Ok(mark),
+        (Some(_), Some(mark)) => Err(format!(
+            "begins with the byte order mark of {}; leave --encoding out",
+            mark.name()
+        )),
+        (Some(Charset::Utf16), None) => byte_order(sample).ok_or_else(|| {
+            "has no byte order mark and does not show its byte order; say --encoding utf-16le or utf-16be".to_owned()
+        }),
+        (Some(Charset::Known(known)), None) => Ok(known),
+    }
+}
+
+fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
+    // No line of text holds a zero byte; in UTF-16, the first line or its end does.
+    let line = sample.iter().position(|byte| *byte == b'\n');
+    let head = &sample[..line.map_or(sample.len(), |end| (end + 2).min(sample.len()))];
+    if !head.contains(&0) {
+        return Ok(UTF_8);
+    }
+    match byte_order(sample) {
+        Some(order) if looks_like(order, sample) => Err(format!(
+            "looks like {} without a byte order mark; if it is, say --encoding {}",
+            order.name(),
+            order.name().to_ascii_lowercase()
+        )),
+        _ => Err("holds zero bytes in its first line: it is no text; export it as CSV".to_owned()),
+    }
+}
+
+/// The byte order in which more characters are ASCII.
+fn byte_order(sample: &[u8]) -> Option<&'static Encoding> {
+    let (mut little, mut big) = (0_u64, 0_u64);
+    for pair in sample.chunks_exact(2) {
+        match pair {
+            [0, 1..=0x7F] => big += 1,
+            [1..=0x7F, 0] => little += 1,
+            _ => {}
+        }
+    }
+    match little.cmp(&big) {
+        std::cmp::Ordering::Less => Some(UTF_16BE),
+        std::cmp::Ordering::Greater => Some(UTF_16LE),
+        std::cmp::Ordering::Equal => None,
+    }
+}
+
+/// Whether the first characters are text in an encoding, the first end of a line included.
+fn looks_like(encoding: &'static Encoding, sample: &[u8]) -> bool {
+    if let Some(at) = sample.iter().position(|byte| *byte == b'\n') {
+        let pair = sample.get(at - at % 2..at - at % 2 + 2);
+        let expected = if encoding == UTF_16LE {
+            [b'\n', 0]
+        } else {
+            [0, b'\n']
+        };
+        if pair != Some(&expected) {
+            return false;
+        }
+    }
+    let is_letter = |byte: &u8| matches!(byte, 0x20..=0x7E);
+    let pairs = || sample.chunks_exact(2);
+    let letters = pairs().filter(|pair| pair.iter().all(is_letter)).count();
+    let ascii = pairs().filter(|pair| pair.contains(&0)).count();
+    if letters > ascii {
+        return false;
+    }
+    let decoded = Scan::of(encoding, sample);
+    let is_control = |it: &char| it.is_control() && !matches!(it, '\r' | '\n' | '\t');
+    decoded.malformed == 0 && !show(&decoded.text).chars().any(|it| is_control(&it))
+}
+
+/// A sample of a file as UTF-8.
+pub(crate) fn decode<'a>(encoding: &'static Encoding, sample: &'a [u8]) -> Cow<'a, [u8]> {
+    if encoding == UTF_8 {
+        return Cow::Borrowed(sample);
+    }
+    Cow::Owned(Scan::of(encoding, sample).text)
+}
+
+/// Checks that a file is in the encoding that was chosen: all of the file when it can be read twice,
+/// its first bytes otherwise. Single rows that are not in the encoding are rejected later; a file
+/// that is in another encoding is refused here.
+pub(crate) fn check(
+    encoding: &'static Encoding,
+    is_asked: bool,
+    sample: &[u8],
+    file: Option<&mut dyn Read>,
+) -> io::Result<Result<(), String>> {
+    let mut whole = sample;
+    let file: &mut dyn Read = match file {
+        Some(file) => file,
+        None => &mut whole,
+    };
+    if encoding != UTF_8 {
+        if is_asked && may_be_utf8(encoding, sample) && is_utf8(file)? {
+            return Ok(Err(utf8_instead_of(encoding)));
+        }
+        return Ok(check_other(encoding, sample));
+    }
+    let found = scan_utf8(file, u64::MAX)?;
+    if found.malformed == 0 || found.malformed <= found.beyond_ascii {
+        return Ok(Ok(()));
+    }
+    let (line, likely) = (found.line, suggest(&found.text, found.line));
+    Ok(Err(format!("is not UTF-8, as line {line} shows; {likely}")))
+}
+
+/// Whether the first bytes do not rule UTF-8 out: the ends of lines in UTF-16 have zero bytes.
+fn may_be_utf8(encoding: &'static Encoding, sample: &[u8]) -> bool {
+    let is_utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
+    !(is_utf16 && sample.contains(&0))
+}
+
+/// Whether all of a file is UTF-8, and not only ASCII. Legacy encodings stop the scan early.
+fn is_utf8(file: &mut dyn Read) -> io::Result<bool> {
+    let found = scan_utf8(file, 1)?;
+    Ok(found.malformed == 0 && found.beyond_ascii > 0)
+}
+
+fn utf8_instead_of(encoding: &'static Encoding) -> String {
+    let name = encoding.name();
+    format!(
+        "is UTF-8, not {name}; leave --encoding out (rejects are always UTF-8), or convert the file to UTF-8 with iconv if it really is {name}"
+    )
+}
+
+fn check_other(encoding: &'static Encoding, sample: &[u8]) -> Result<(), String> {
+    let name = encoding.name();
+    let found = Scan::of(encoding, sample);
+    if found.malformed > 0 && 10 * found.malformed > found.beyond_ascii {
+        let line = found.line;
+        let likely = suggest(sample, 1);
+        return Err(format!("is not {name}, as line {line} shows; {likely}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The column `_exact`, which an export writes: a JSON object of the values of a row that their own
+//! cells cannot carry, such as an empty text; `null` for no value where the class has a default. It
+//! holds before the cells.
+
+use spice_core::{
+    json::{Json, entries},
+    name::PropertyName,
+};
+
+use crate::{column::Target, convert::write_string, plan::Plan, reader::Record, reason::Reason};
+
+/// The values of a row that it has as JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Exact(Vec<(PropertyName, Json)>);
+
+impl Exact {
+    /// Reads the cell. A cell of a property that is here must show the same value, or nothing: one
+    /// that was changed since must not be lost.
+    pub(crate) fn read(
+        plan: &Plan,
+        record: &Record,
+        column: usize,
+        text: &str,
+    ) -> Result<Self, Reason> {
+        let name = plan.columns[column].name.as_str();
+        let values = Json::parse(text).ok().and_then(|json| entries(&json));
+        let values = values.ok_or_else(|| {
+            let sentence = "must be a JSON object of values by property, as an export writes it";
+            Reason::of_cell(name, "type", sentence, text)
+        })?;
+        let mut found: Vec<(PropertyName, Json)> = Vec::with_capacity(values.len());
+        for (key, value) in values {
+            let Some(member) = plan.member(&key) else {
+                let sentence = format!("has {key:?}, which {} does not have", plan.class.id);
+                return Err(Reason::of_cell(name, "unknown_key", &sentence, text));
+            };
+            if found.iter().any(|(known, _)| *known == member) {
+                let sentence = format!("must have {member} once");
+                return Err(Reason::of_cell(name, "duplicate", &sentence, text));
+            }
+            refuse_other(plan, record, &member, &value)?;
+            found.push((member, value));
+        }
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Self(found))
+    }
+
+    /// The value of a property.
+    pub(crate) fn get(&self, name: &PropertyName) -> Option<&Json> {
+        let mut values = self.0.iter();
+        values.find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// Appends the values to an object of values that is still open.
+    pub(crate) fn write(&self, data: &mut Vec<u8>) {
+        for (name, value) in &self.0 {
+            write(name, value, data);
+        }
+    }
+}
+
+/// Appends a value to an object of values that is still open.
+pub(crate) fn write(name: &PropertyName, value: &Json, data: &mut Vec<u8>) {
+    if data.len() > 1 {
+        data.push(b',');
+    }
+    write_string(name.as_str(), data);
+    data.push(b':');
+    data.extend_from_slice(value.as_str().as_bytes());
+}
+
+/// Refuses a row whose cell says another thing than its exact value.
+fn refuse_other(
+    plan: &Plan,
+    record: &Record,
+    member: &PropertyName,
+    value: &Json,
+) -> Result<(), Reason> {
+    let is_of = |target: &Target| matches!(target, Target::Member(name, _) if name == member);
+    let Some(index) = plan.columns.iter().position(|it| is_of(&it.target)) else {
+        return Ok(());
+    };
+    let cell = String::from_utf8_lossy(record.field(index));
+    if cell.is_empty() || cell == shown(value) || cell == value.as_str() {
+        return Ok(());
+    }
+    let sentence = format!(
+        "must say what the column of exact values says, {value}; change both, or take it out there"
+    );
+    Err(Reason::of_cell(
+        &plan.columns[index].name,
+        "exact",
+        &sentence,
+        &cell,
+    ))
+}
+
+/// What the cell of a value shows beside its exact value: a text bare, anything else as JSON.
+pub fn shown(value: &Json) -> String {
+    if value.is_null() {
+        return String::new();
+    }
+    value
+        .as_string()
+        .unwrap_or_else(|| value.as_str().to_owned())
+}

@@ -1,0 +1,163 @@
+//! The head of a table: the names of its columns, and which column the mapping means: by name, or by
+//! number where a name is missing or occurs twice.
+
+use std::collections::HashMap;
+
+use spice_core::{error::Refusal, unicode::nfc};
+
+use crate::{
+    column::{LINE, REASON},
+    error::{Result, invalid},
+    options::Mapping,
+    reader::Record,
+    text::trim,
+};
+
+/// The names of a head, in its order; blank where there is none.
+pub(crate) struct Names {
+    names: Vec<String>,
+    line: u64,
+}
+
+/// What the mapping says of each column: the name of a property, or nothing to leave it out.
+pub(crate) struct Orders(Vec<Option<String>>);
+
+impl Names {
+    pub(crate) fn read(head: &Record) -> Result<Self> {
+        let line = head.line;
+        let mut names = Vec::with_capacity(head.len());
+        for (index, field) in head.fields().enumerate() {
+            let name = std::str::from_utf8(field).map_err(|_| {
+                let number = index + 1;
+                invalid(format!(
+                    "line {line}: the name of column {number} is not UTF-8, or not in the encoding of --encoding"
+                ))
+            })?;
+            names.push(trim(name).to_owned());
+        }
+        Ok(Self { names, line })
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &String> {
+        self.names.iter()
+    }
+
+    /// The columns that an import has added behind the others, as the rejects have them.
+    pub(crate) fn has_notes(&self) -> bool {
+        self.names.ends_with(&[LINE.to_owned(), REASON.to_owned()])
+    }
+
+    /// The column that a text means: its name, or its number as `3` or `#3`. A text that is the name
+    /// of one column and the number of another is refused.
+    pub(crate) fn find(&self, text: &str) -> Result<usize, String> {
+        let wanted = nfc(trim(text));
+        let mut named = (0..self.names.len()).filter(|index| {
+            let name = &self.names[*index];
+            !name.is_empty() && nfc(name) == wanted
+        });
+        let number = wanted.strip_prefix('#').unwrap_or(&wanted);
+        let number = number.parse::<usize>().ok();
+        let numbered = number
+            .and_then(|it| it.checked_sub(1))
+            .filter(|it| *it < self.names.len());
+        match (named.next(), named.next(), numbered) {
+            (Some(one), None, None) => Ok(one),
+            (Some(one), None, Some(index)) if one == index => Ok(one),
+            (Some(one), None, Some(index)) => Err(format!(
+                "column {} is called {wanted}; write {} for it, or {} for the column of that number",
+                one + 1,
+                self.number(one),
+                self.number(index)
+            )),
+            (Some(one), Some(other), _) => Err(format!(
+                "columns {} and {} are both called {wanted:?}; write the number of the column",
+                one + 1,
+                other + 1
+            )),
+            (None, _, Some(index)) => Ok(index),
+            (None, _, None) => Err(self.describe_missing(&wanted)),
+        }
+    }
+
+    /// The number of a column, written as no other column is called.
+    fn number(&self, index: usize) -> String {
+        let plain = (index + 1).to_string();
+        let marked = format!("#{plain}");
+        let is_name = self.names.iter().any(|name| nfc(name) == marked);
+        if is_name { plain } else { marked }
+    }
+
+    fn describe_missing(&self, wanted: &str) -> String {
+        let names: Vec<String> = self
+            .names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| match name.as_str() {
+                "" => format!("column {}, which has no name", index + 1),
+                name => name.to_owned(),
+            })
+            .collect();
+        let line = self.line;
+        let names = names.join(", ");
+        format!("line {line} has no column {wanted:?}; there is {names}")
+    }
+
+    /// Refuses two columns of one name, unless the mapping says by number what they are.
+    fn refuse_repeated(&self, orders: &Orders) -> Result<(), Refusal> {
+        let notes = if self.has_notes() { 2 } else { 0 };
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for (index, name) in self.names.iter().enumerate().take(self.names.len() - notes) {
+            if name.is_empty() || orders.0[index].is_some() {
+                continue;
+            }
+            if let Some(first) = known.insert(nfc(name).into_owned(), index) {
+                let (line, first, second) = (self.line, first + 1, index + 1);
+                return Err(invalid(format!(
+                    "line {line}: columns {first} and {second} are both called {name:?}; leave one out by its number, e.g. --skip-column {second}, or say what it is, e.g. --map {second}=PROPERTY"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Orders {
+    pub(crate) fn read(mapping: &Mapping, names: &Names) -> Result<Self> {
+        let mut orders = Self(vec![None; names.names.len()]);
+        for entry in &mapping.map {
+            let Some((column, wanted)) = entry.rsplit_once('=') else {
+                return Err(invalid(format!("--map {entry}: write COLUMN=PROPERTY")).into());
+            };
+            orders.set(names, column, trim(wanted), &format!("--map {entry}"))?;
+        }
+        for column in &mapping.skip {
+            orders.set(names, column, "", &format!("--skip-column {column}"))?;
+        }
+        names.refuse_repeated(&orders)?;
+        Ok(orders)
+    }
+
+    fn set(
+        &mut self,
+        names: &Names,
+        column: &str,
+        wanted: &str,
+        flag: &str,
+    ) -> Result<(), Refusal> {
+        let index = names
+            .find(column)
+            .map_err(|why| invalid(format!("{flag}: {why}")))?;
+        let order = &mut self.0[index];
+        if order.is_some() {
+            let number = index + 1;
+            let message = format!("{flag}: column {number} is mapped already, or left out");
+            return Err(invalid(message));
+        }
+        *order = Some(wanted.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn of(&self, index: usize) -> Option<&str> {
+        self.0.get(index)?.as_deref()
+    }
+}

@@ -1,0 +1,135 @@
+//! What makes the id of a row.
+
+use spice_core::{name::PropertyName, ontology::Class, unicode::nfc};
+
+use crate::{
+    column::{Column, Target},
+    error::{Result, invalid},
+    head::Names,
+    text::trim,
+};
+
+/// What makes the id of a row. The same row has the same id each time it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// The text of this column, which an export wrote.
+    Given(usize),
+    /// These columns are the class's primary key, from which the api makes the id.
+    PrimaryKey(Vec<usize>),
+    /// The texts of these columns, with `:` between them.
+    Columns(Vec<usize>),
+    /// The text of the column of `<class>_id` (contract §3), or else the content.
+    Own(usize),
+    /// In the rejects of rows that are identified so: the id that an import wrote behind the row, or
+    /// else the column of `<class>_id`, or else the content.
+    Noted([usize; 2]),
+    /// Everything that the row says, and how many rows before it say the same.
+    Content,
+}
+
+impl Identity {
+    pub(crate) fn read(
+        class: &Class,
+        columns: &[Column],
+        names: &Names,
+        key: &[String],
+    ) -> Result<Self> {
+        let of = |name: &PropertyName| {
+            columns
+                .iter()
+                .position(|column| column.member() == Some(name))
+        };
+        let primary: Vec<&PropertyName> = class.primary_key().map(|it| &it.name).collect();
+        let given = columns.iter().position(|it| it.target == Target::Id);
+        if let Some(index) = given {
+            if key.is_empty() {
+                return Ok(match own(class).and_then(of) {
+                    Some(own) if names.has_notes() && primary.is_empty() => {
+                        Self::Noted([index, own])
+                    }
+                    _ => Self::Given(index),
+                });
+            }
+            let name = &columns[index].name;
+            return Err(invalid(format!(
+                "column {name} has the ids; leave --key out, or leave the column out with --skip-column {name}"
+            ))
+            .into());
+        }
+        if !key.is_empty() {
+            let chosen = chosen(columns, names, key)?;
+            let is_primary = chosen
+                .iter()
+                .map(|index| columns[*index].member())
+                .eq(primary.iter().map(|name| Some(*name)));
+            if primary.is_empty() {
+                return Ok(Self::Columns(chosen));
+            }
+            if !is_primary {
+                let message = format!(
+                    "the primary key of {} makes the id ({}); leave --key out",
+                    class.id,
+                    join(&primary)
+                );
+                return Err(invalid(message).into());
+            }
+        }
+        if !primary.is_empty() {
+            let found: Option<Vec<usize>> = primary.iter().map(|name| of(name)).collect();
+            return found.map(Self::PrimaryKey).ok_or_else(|| {
+                let message = format!(
+                    "no column for all of the primary key of {} ({}); name it with --map COLUMN=PROPERTY",
+                    class.id,
+                    join(&primary)
+                );
+                invalid(message).into()
+            });
+        }
+        Ok(own(class).and_then(of).map_or(Self::Content, Self::Own))
+    }
+}
+
+impl Identity {
+    /// The columns that make the id.
+    pub(crate) fn columns(&self) -> &[usize] {
+        match self {
+            Self::PrimaryKey(columns) | Self::Columns(columns) => columns,
+            Self::Given(column) | Self::Own(column) => std::slice::from_ref(column),
+            Self::Noted(columns) => columns,
+            Self::Content => &[],
+        }
+    }
+}
+
+/// The property whose value is the id of instances without a primary key (contract §3).
+fn own(class: &Class) -> Option<&PropertyName> {
+    let own = format!("{}_id", class.id.as_str().to_lowercase());
+    let mut properties = class.properties().iter().map(|property| &property.name);
+    properties.find(|name| name.as_str() == own)
+}
+
+/// The columns that `--key` names, by their own name or by what they are values of.
+fn chosen(columns: &[Column], names: &Names, key: &[String]) -> Result<Vec<usize>> {
+    let mut chosen = Vec::with_capacity(key.len());
+    for name in key {
+        let is_property = |column: &Column| column.member().is_some_and(|it| it.as_str() == name);
+        let is_named = |column: &Column| nfc(&column.name) == nfc(trim(name));
+        let property = columns.iter().position(is_property);
+        let index = match property.filter(|_| !columns.iter().any(is_named)) {
+            Some(index) => index,
+            None => names
+                .find(name)
+                .map_err(|why| invalid(format!("--key {name}: {why}")))?,
+        };
+        if chosen.contains(&index) {
+            return Err(invalid(format!("--key names {name} twice")).into());
+        }
+        chosen.push(index);
+    }
+    Ok(chosen)
+}
+
+fn join(names: &[&PropertyName]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    names.join(", ")
+}

@@ -1,0 +1,27 @@
+//! What the api gets of a row.
+
+use spice_core::name::{ClassName, InstanceId, InvalidName};
+
+/// A row that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its class.
+    pub class: ClassName,
+    /// Its values by name, as a JSON object.
+    pub data: Vec<u8>,
+    /// What no two instances of the class share: the id, or the primary key as JSON.
+    pub key: String,
+    /// The id, when the api does not derive it from the primary key.
+    pub id: Option<InstanceId>,
+}
+
+impl Instance {
+    /// Makes it the n-th of those with the same content.
+    pub(crate) fn number(&mut self, nth: u64) -> Result<(), InvalidName> {
+        if nth > 1 {
+            self.key = format!("{}_{nth}", self.key);
+            self.id = Some(self.key.parse()?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! How far an import has come: what is before its place is in the log or among the rejects, so the
+//! same import can go on there. Without it, or when it is of another import, the import starts over,
+//! which is safe and only slower.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    error::{Result, failed, invalid},
+    observer::Counts,
+    paths::with_ending,
+    reader::Place,
+};
+
+/// How far an import has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Journal {
+    /// The import: its batches have the same keys when it goes on.
+    pub(crate) run: Uuid,
+    /// What is imported, and into what.
+    pub(crate) task: String,
+    pub(crate) place: Place,
+    pub(crate) counts: Counts,
+    /// Bytes of the rejects that count.
+    pub(crate) rejects: u64,
+    /// The position of the last command in the log.
+    pub(crate) position: Option<u64>,
+    /// How long it took so far.
+    pub(crate) seconds: f64,
+}
+
+impl Journal {
+    /// One that has not begun.
+    pub(crate) fn new(task: String) -> Self {
+        Self {
+            run: Uuid::new_v4(),
+            task,
+            place: Place::START,
+            counts: Counts::default(),
+            rejects: 0,
+            position: None,
+            seconds: 0.0,
+        }
+    }
+}
+
+/// The file of a journal. An import that cannot go on has none.
+pub(crate) struct JournalFile(Option<PathBuf>);
+
+impl JournalFile {
+    pub(crate) fn new(path: Option<PathBuf>) -> Self {
+        Self(path)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What was written last. A file that is something else is refused, because it would be overwritten.
+    pub(crate) fn load(&self) -> Result<Option<Journal>> {
+        let Some(path) = &self.0 else {
+            return Ok(None);
+        };
+        match fs::read(path) {
+            Ok(bytes) if bytes.is_empty() => Ok(None),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| {
+                let message = format!(
+                    "{} is not the state of an import; remove it, or name another with --state",
+                    path.display()
+                );
+                invalid(message).into()
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(path, "read")(error)),
+        }
+    }
+
+    /// Replaces it as a whole.
+    pub(crate) fn store(&self, journal: &Journal) -> Result<()> {
+        let Some(path) = &self.0 else {
+            return Ok(());
+        };
+        let beside = with_ending(path, ".new");
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&beside)?;
+            file.write_all(&serde_json::to_vec(journal)?)?;
+            file.sync_data()?;
+            fs::rename(&beside, path)
+        };
+        write().map_err(failed(path, "written"))
+    }
+
+    /// Removes it: the import is done.
+    pub(crate) fn remove(&self) -> Result<()> {
+        let Some(path) = &self.0 else {
+            return Ok(());
+        };
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(failed(path, "removed")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}

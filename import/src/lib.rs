@@ -1,0 +1,74 @@
+//! Files to instances: CSV under the names of a class, or NDJSON as an export writes it.
+//!
+//! [`run`] reads an input, sends its rows to the api and keeps those that cannot be taken in a file.
+//! The parts of it can be used alone: a [`Reader`] of records, the [`Plan`] that says what each column
+//! is, the [`Kind`] that turns a text into a value.
+//!
+//! The library prints nothing and asks nothing: what happens is told to an [`Observer`], and what was
+//! done is an [`Outcome`].
+
+mod batch;
+mod cell;
+mod check;
+pub mod classes;
+mod column;
+mod convert;
+mod decoder;
+mod digest;
+mod encoding;
+mod error;
+mod exact;
+mod head;
+mod id;
+mod identity;
+mod instance;
+mod journal;
+mod layout;
+mod line;
+mod lines;
+mod observer;
+mod occurrences;
+mod options;
+mod paths;
+mod plan;
+mod reader;
+mod reason;
+mod rejects;
+mod row;
+mod rows;
+mod run;
+mod session;
+mod settle;
+mod shape;
+mod signature;
+mod source;
+mod start;
+mod summary;
+mod table;
+mod task;
+#[cfg(test)]
+mod tests;
+mod text;
+mod waiting;
+
+pub use self::{
+    batch::{Batch, Batches, Fate, Row},
+    cell::read_cell,
+    column::{Column, LeftOut, Reserved},
+    convert::{Broken, Kind, Words},
+    encoding::{Charset, parse as parse_encoding},
+    error::{Error, Result},
+    exact::shown,
+    instance::Instance,
+    lines::{Line, LineRows},
+    observer::{Counts, Event, Observer},
+    options::{Cells, Format, Input, Mapping, OnError, Options, parse_delimiter, parse_escape},
+    paths::with_ending,
+    plan::Plan,
+    reader::{Dialect, Place, Reader, Record},
+    reason::Reason,
+    rows::{Raw, Rows, Taken},
+    run::run,
+    summary::{Failure, Outcome, Stop, Summary, rate},
+    table::TableRows,
+};

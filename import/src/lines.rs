@@ -1,0 +1,179 @@
+//! NDJSON as an export writes it: a line is an instance with its class, its id and its values.
+//! Nothing is converted.
+
+use std::{
+    io::{BufRead, Read},
+    sync::Arc,
+};
+
+use serde_json::Value;
+use spice_core::{
+    json::{Json, entries},
+    name::{ClassName, InstanceId},
+    ontology::{Class, Schema},
+};
+
+use crate::{
+    column::{LINE, REASON},
+    convert::write_string,
+    error::{Result, invalid},
+    line,
+    reader::Place,
+    reason::{Reason, join},
+    rows::{Raw, Rows, Taken},
+    shape::Shape,
+    text::show,
+};
+
+/// Bytes of a line: an instance of this size fits into a request.
+const LONGEST: u64 = 12 * 1024 * 1024;
+
+/// A line as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) number: u64,
+    /// Blank lines before it.
+    blanks: u64,
+}
+
+impl Raw for Line {
+    fn line(&self) -> u64 {
+        self.number
+    }
+
+    fn blanks(&self) -> u64 {
+        self.blanks
+    }
+}
+
+/// The lines of a file.
+pub struct LineRows<R> {
+    input: R,
+    schema: Arc<Schema>,
+    class: Option<ClassName>,
+    place: Place,
+    /// Blank lines since the last line that is not.
+    blanks: u64,
+}
+
+impl<R: BufRead> LineRows<R> {
+    /// The lines of an input; with `class`, every line must be of that class.
+    pub fn new(input: R, schema: Arc<Schema>, class: Option<ClassName>) -> Self {
+        Self {
+            input,
+            schema,
+            class,
+            place: Place::START,
+            blanks: 0,
+        }
+    }
+
+    /// The next line that is not blank.
+    fn line(&mut self) -> Result<Option<Line>> {
+        loop {
+            let mut bytes = Vec::new();
+            let mut limited = self.input.by_ref().take(LONGEST);
+            let length = limited.read_until(b'\n', &mut bytes)? as u64;
+            if length == 0 {
+                return Ok(None);
+            }
+            let number = self.place.line;
+            self.place.line += 1;
+            self.place.offset += length;
+            if length == LONGEST && bytes.last() != Some(&b'\n') {
+                let message = format!("line {number} has no end within {LONGEST} bytes");
+                return Err(invalid(message).into());
+            }
+            if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.drain(..3);
+            }
+            if !bytes.trim_ascii().is_empty() {
+                return Ok(Some(Line {
+                    bytes,
+                    number,
+                    blanks: std::mem::take(&mut self.blanks),
+                }));
+            }
+            self.blanks += 1;
+        }
+    }
+}
+
+impl<R: BufRead> Rows for LineRows<R> {
+    type Raw = Line;
+
+    fn next(&mut self) -> Result<Option<Taken<Line>>> {
+        let Some(raw) = self.line()? else {
+            return Ok(None);
+        };
+        let instance = line::read(&raw.bytes, &self.schema, self.class.as_ref());
+        Ok(Some(Taken {
+            raw,
+            instance: instance.map_err(|reason| vec![reason]),
+            rejected_id: None,
+            is_equal: false,
+            surplus: 0,
+        }))
+    }
+
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    fn blanks(&self) -> u64 {
+        self.blanks
+    }
+
+    /// A line has all that the instance had.
+    fn is_whole(&self) -> bool {
+        true
+    }
+}
+
+/// NDJSON as an import sees it.
+pub(crate) struct Lines(pub(crate) Arc<Schema>);
+
+impl Shape for Lines {
+    type Raw = Line;
+
+    fn class(&self, name: &ClassName) -> Option<&Class> {
+        self.0.get(name).map(|class| &**class)
+    }
+
+    fn reason(&self, field: &Value) -> Reason {
+        let text = |key: &str| field[key].as_str().unwrap_or_default();
+        Reason::of_row(text("rule"), text("message"))
+    }
+
+    fn rejects_head(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// The line with its number and the reasons; what is no object is in it as text.
+    fn write_reject(
+        &self,
+        line: &Line,
+        _id: Option<&InstanceId>,
+        reasons: &[Reason],
+        row: &mut Vec<u8>,
+    ) {
+        let text = show(line.bytes.trim_ascii());
+        let fields = Json::parse(&text).ok().and_then(|json| entries(&json));
+        let as_text = || vec![("_text".to_owned(), Json::from(Value::from(&*text)))];
+        let mut fields = fields.unwrap_or_else(as_text);
+        fields.retain(|(name, _)| name != LINE && name != REASON);
+        fields.push((LINE.to_owned(), Json::from(Value::from(line.number))));
+        fields.push((REASON.to_owned(), Json::from(Value::from(join(reasons)))));
+        row.push(b'{');
+        for (index, (name, value)) in fields.iter().enumerate() {
+            if index > 0 {
+                row.push(b',');
+            }
+            write_string(name, row);
+            row.push(b':');
+            row.extend_from_slice(value.as_str().as_bytes());
+        }
+        row.extend_from_slice(b"}\n");
+    }
+}

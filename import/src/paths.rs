@@ -1,0 +1,62 @@
+//! The files that an import writes: none of them may be one that it reads.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use spice_core::error::Refusal;
+
+use crate::{
+    error::invalid,
+    options::{Input, Options},
+};
+
+/// A path with something behind its name.
+pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
+/// Refuses to write over the input, or where nothing can be written, before anything is read.
+pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<(), Refusal> {
+    check(&options.rejects, "--rejects", input.path())?;
+    let Some(state) = &options.state else {
+        return Ok(());
+    };
+    refuse_same(state, &options.rejects, "--state")?;
+    check(state, "--state", input.path())
+}
+
+fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<(), Refusal> {
+    if let Some(input) = input {
+        refuse_same(path, input, flag)?;
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        let path = path.display();
+        return Err(invalid(format!(
+            "{path}: there is no folder for it; name another with {flag}"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a path that leads to a file that is read, or written already.
+fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
+    if !is_same(path, other) {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(invalid(format!(
+        "{path} would be written over; name another with {flag}"
+    )))
+}
+
+/// Whether two paths lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let found = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    one == other || (found(one).is_some() && found(one) == found(other))
+}

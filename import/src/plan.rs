@@ -1,0 +1,299 @@
+//! How the columns of a table become the values of a class, and what makes the id of a row.
+
+use std::{collections::HashMap, sync::Arc};
+
+use spice_core::{
+    command::RawData,
+    error::{ErrorCode, Refusal},
+    id::CommandId,
+    json::Json,
+    name::PropertyName,
+    ontology::{Class, Schema},
+    unicode::nfc,
+};
+use uuid::Uuid;
+
+use crate::{
+    classes,
+    column::{Column, Reserved, Target},
+    convert::Kind,
+    error::{Result, invalid},
+    head::{Names, Orders},
+    identity::Identity,
+    options::Mapping,
+    reader::Record,
+    text::{is_blank_bytes, show, trim},
+};
+
+/// How each row of a file is read.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) class: Arc<Class>,
+    pub(crate) columns: Vec<Column>,
+    /// The columns with values, by the name of what they are values of.
+    pub(crate) members: Vec<usize>,
+    pub(crate) identity: Identity,
+    pub(crate) nulls: Vec<String>,
+    pub(crate) source: Option<String>,
+    /// The columns without a name.
+    pub(crate) nameless: Vec<usize>,
+    /// The column of exact values.
+    pub(crate) exact: Option<usize>,
+    /// The column of the reasons why rows were rejected, in a file that an import wrote.
+    pub(crate) reasons: Option<usize>,
+    /// Fields that a row has at least: the others are left out.
+    needed: usize,
+}
+
+impl Plan {
+    /// Reads the head of a file; refuses what cannot be understood before anything is sent.
+    pub fn read(
+        schema: &Schema,
+        class: &Arc<Class>,
+        head: &Record,
+        mapping: &Mapping,
+    ) -> Result<Self> {
+        if class.is_abstract() {
+            let message = format!(
+                "{} is abstract; import into a class below it, with --class",
+                class.id
+            );
+            return Err(invalid(message).into());
+        }
+        if let Some(word) = mapping.words.contradiction() {
+            return Err(invalid(format!(
+                "{word:?} is named both with --true and with --false"
+            ))
+            .into());
+        }
+        let columns = columns(schema, class, head, mapping)?;
+        refuse_twice(&columns, head.line)?;
+        let mut members: Vec<usize> = (0..columns.len())
+            .filter(|index| columns[*index].member().is_some())
+            .collect();
+        let is_nameless = |index: &usize| columns[*index].target == Target::Nameless;
+        let nameless = (0..columns.len()).filter(is_nameless).collect();
+        let exact = columns.iter().position(|it| it.target == Target::Exact);
+        let reasons = columns.iter().rposition(|it| it.target == Target::Note);
+        members.sort_by_key(|index| columns[*index].member().cloned());
+        let identity = Identity::read(class, &columns, &Names::read(head)?, &mapping.key)?;
+        let is_read =
+            |target: &Target| matches!(target, Target::Member(..) | Target::Id | Target::Exact);
+        let last = columns.iter().rposition(|column| is_read(&column.target));
+        let last = last.max(identity.columns().iter().copied().max());
+        let needed = if reasons.is_some() {
+            columns.len()
+        } else {
+            last.map_or(0, |index| index + 1)
+        };
+        Ok(Self {
+            class: Arc::clone(class),
+            columns,
+            members,
+            identity,
+            nulls: mapping.nulls.clone(),
+            source: mapping.source.clone(),
+            nameless,
+            exact,
+            reasons,
+            needed,
+        })
+    }
+
+    /// Whether the file has a column of exact values: then a row may say that it has no value where
+    /// the class has a default, and the defaults are put in here.
+    pub(crate) fn has_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    /// The property or the relationship that a name or a label stands for.
+    pub(crate) fn member(&self, name: &str) -> Option<PropertyName> {
+        member(&self.class, name)
+    }
+
+    /// Whether a row has a field for each column, but for blank ones behind the last and missing
+    /// ones that are left out.
+    pub(crate) fn fits(&self, record: &Record) -> bool {
+        let surplus = self.columns.len()..record.len();
+        record.len() >= self.needed
+            && surplus
+                .into_iter()
+                .all(|index| is_blank_bytes(record.field(index)))
+    }
+
+    /// Whether a field is the number of a line, as an import writes it behind a rejected row.
+    pub(crate) fn is_line(field: &[u8]) -> bool {
+        let text = trim(std::str::from_utf8(field).unwrap_or_default());
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    /// Refuses a head above the line that looks like the head, when that line does not fit: a class
+    /// that allows other keys takes a title for a name.
+    pub(crate) fn check_head(
+        &self,
+        head: &Record,
+        rows: &[Record],
+        likely: Option<u64>,
+    ) -> Result<(), Refusal> {
+        let row = rows.iter().find(|row| Some(row.line) == likely);
+        let Some(row) = row.filter(|row| !self.fits(row)) else {
+            return Ok(());
+        };
+        Err(invalid(format!(
+            "line {} names {} columns, and line {} has {} cells",
+            head.line,
+            self.columns.len(),
+            row.line,
+            row.len()
+        )))
+    }
+
+    /// Refuses rows, the first of the file, that have something in a column without a name.
+    pub(crate) fn check_first(&self, rows: &[Record]) -> Result<(), Refusal> {
+        for &index in &self.nameless {
+            let is_filled = |row: &&Record| !is_blank_bytes(row.field(index));
+            if let Some(row) = rows.iter().find(is_filled) {
+                let (number, line, cell) = (index + 1, row.line, show(row.field(index)));
+                return Err(invalid(format!(
+                    "column {number} has no name, but line {line} has {cell:?} in it; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the id of a row may depend on the rows before it.
+    pub(crate) fn counts_rows(&self) -> bool {
+        matches!(
+            self.identity,
+            Identity::Content | Identity::Own(_) | Identity::Noted(_)
+        )
+    }
+
+    /// The name of the column whose values a field of the api is of: `lines[2].price` is of the
+    /// column of `lines`.
+    pub(crate) fn column_of<'a>(&'a self, field: &'a str) -> &'a str {
+        let end = field.find(['.', '[']).unwrap_or(field.len());
+        let column = self.columns.iter().find(|column| {
+            column
+                .member()
+                .is_some_and(|name| name.as_str() == &field[..end])
+        });
+        column.map_or(field, |column| column.name.as_str())
+    }
+}
+
+/// What each column stands for.
+fn columns(
+    schema: &Schema,
+    class: &Class,
+    head: &Record,
+    mapping: &Mapping,
+) -> Result<Vec<Column>> {
+    let names = Names::read(head)?;
+    let orders = Orders::read(mapping, &names)?;
+    let first_note = if names.has_notes() {
+        head.len() - 2
+    } else {
+        head.len()
+    };
+    let members = classes::members(schema, class)?;
+    let mut columns = Vec::with_capacity(head.len());
+    let mut unknown = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let order = orders.of(index);
+        let reserved = Reserved::target(class, name).filter(|_| order.is_none());
+        let wanted = order.unwrap_or(name);
+        let target = if order.is_none() && index >= first_note {
+            Target::Note
+        } else if let Some(target) = reserved {
+            target
+        } else if wanted.is_empty() {
+            match order {
+                Some(_) => Target::Nothing,
+                None => Target::Nameless,
+            }
+        } else if let Some(member) = member(class, wanted) {
+            let declared = members.get(&member).map(|it| &it.fields);
+            let kind = Kind::of(schema, class, &member, declared);
+            Target::Member(member, kind.with_words(&mapping.words))
+        } else {
+            unknown.push(wanted.to_owned());
+            Target::Nothing
+        };
+        let name = name.clone();
+        columns.push(Column { name, target });
+    }
+    if !unknown.is_empty() {
+        return Err(unknown_columns(class, head, &unknown).into());
+    }
+    Ok(columns)
+}
+
+/// The property or the relationship that a name, or a label in any language, stands for.
+fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
+    let additional = || {
+        let name = class.allows_additional_properties().then_some(wanted);
+        name.and_then(|name| nfc(name).parse().ok())
+    };
+    let resolved = class
+        .resolve(wanted)
+        .or_else(|| class.resolve(&nfc(wanted)));
+    resolved.cloned().or_else(additional)
+}
+
+/// Says what the api would say of such keys, near names included.
+fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal {
+    let line = head.line;
+    if head.len() == 1
+        && let Some(delimiter) = [';', '\t', '|', ',']
+            .iter()
+            .find(|it| unknown[0].contains(**it))
+    {
+        let message = format!(
+            "line {line} is a single column {:?}; is --delimiter '{}' meant?",
+            unknown[0],
+            delimiter.escape_default()
+        );
+        return invalid(message);
+    }
+    let keys: RawData = unknown
+        .iter()
+        .map(|name| (name.clone(), Json::null()))
+        .collect();
+    let refused = class
+        .new_instance(None, &keys, CommandId(Uuid::nil()), 0)
+        .err();
+    let hint = refused
+        .as_ref()
+        .and_then(|refusal| refusal.detail.get("hint")?.as_str());
+    let message = format!(
+        "line {line}: {} has nothing called {}; {}; --map COLUMN=PROPERTY says what a column is, --skip-column COLUMN leaves it out",
+        class.id,
+        unknown.join(", "),
+        hint.unwrap_or_default()
+    );
+    Refusal::new(ErrorCode::UnknownLabelKeys, message)
+}
+
+fn refuse_twice(columns: &[Column], line: u64) -> Result<()> {
+    let mut taken: HashMap<&PropertyName, &str> = HashMap::new();
+    for column in columns {
+        let Some(member) = column.member() else {
+            continue;
+        };
+        if let Some(other) = taken.insert(member, &column.name) {
+            let message = format!(
+                "line {line}: {other:?} and {:?} are both values of {member}; leave one out with --skip-column",
+                column.name
+            );
+            return Err(invalid(message).into());
+        }
+    }
+    let has_exact = columns.iter().any(|it| it.target == Target::Exact);
+    let has_ids = columns.iter().any(|it| it.target == Target::Id);
+    if taken.is_empty() && !has_exact && !has_ids {
+        return Err(invalid(format!("line {line}: no column has values of the class")).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! The file of the rejected rows, in the order of the input, so that they can be corrected and
+//! imported.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::{Result, failed},
+    paths::with_ending,
+};
+
+/// A rejected row that waited, as the file has it.
+pub(crate) struct Late {
+    /// The line where it begins in the input.
+    pub(crate) line: u64,
+    /// Bytes of the rejects before its place.
+    pub(crate) place: u64,
+    pub(crate) row: Vec<u8>,
+}
+
+/// The rejects of an import. The file exists once there is one.
+pub(crate) struct Rejects {
+    path: PathBuf,
+    /// What the file begins with.
+    head: Vec<u8>,
+    writer: Option<BufWriter<File>>,
+    /// Bytes of the file.
+    length: u64,
+}
+
+impl Rejects {
+    /// A new file. One that exists is kept beside it: someone may have corrected its rows.
+    pub(crate) fn begin(path: &Path, head: Vec<u8>) -> Result<Self> {
+        if path.is_file() {
+            put_aside(path).map_err(failed(path, "renamed"))?;
+        }
+        Ok(Self::new(path, head))
+    }
+
+    /// Goes on with a file of which so many bytes count; none when it is shorter.
+    pub(crate) fn resume(path: &Path, head: Vec<u8>, bytes: u64) -> Result<Option<Self>> {
+        let mut rejects = Self::new(path, head);
+        if bytes == 0 {
+            return match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(failed(path, "written")(error))
+                }
+                _ => Ok(Some(rejects)),
+            };
+        }
+        let file = match append_to(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(path, "written")(error)),
+        };
+        if file.metadata().map_err(failed(path, "read"))?.len() < bytes {
+            return Ok(None);
+        }
+        file.set_len(bytes).map_err(failed(path, "written"))?;
+        rejects.writer = Some(BufWriter::new(file));
+        rejects.length = bytes;
+        Ok(Some(rejects))
+    }
+
+    fn new(path: &Path, head: Vec<u8>) -> Self {
+        Self {
+            path: path.to_owned(),
+            head,
+            writer: None,
+            length: 0,
+        }
+    }
+
+    /// Bytes of the file: the place of the next row.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Adds a row.
+    pub(crate) fn add(&mut self, row: &[u8]) -> Result<()> {
+        self.try_add(row).map_err(failed(&self.path, "written"))
+    }
+
+    fn try_add(&mut self, row: &[u8]) -> io::Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            empty => {
+                let writer = empty.insert(BufWriter::new(File::create(&self.path)?));
+                writer.write_all(&self.head)?;
+                self.length = self.head.len() as u64;
+                writer
+            }
+        };
+        writer.write_all(row)?;
+        self.length += row.len() as u64;
+        Ok(())
+    }
+
+    /// Adds rows at their places, in the order of their lines. The file is copied once if rows stand
+    /// behind a place.
+    pub(crate) fn insert(&mut self, rows: &[Late]) -> Result<()> {
+        if rows.iter().all(|late| late.place == self.length) {
+            return rows.iter().try_for_each(|late| self.add(&late.row));
+        }
+        self.flush()?;
+        self.try_insert(rows).map_err(failed(&self.path, "written"))
+    }
+
+    fn try_insert(&mut self, rows: &[Late]) -> io::Result<()> {
+        let beside = with_ending(&self.path, ".new");
+        let mut old = File::open(&self.path)?;
+        let mut new = BufWriter::new(File::create(&beside)?);
+        let mut copied = 0;
+        for Late { place, row, .. } in rows {
+            // A row whose place is the beginning stands behind the head.
+            let place = (*place).max(self.head.len() as u64);
+            copied += io::copy(&mut (&old).take(place - copied), &mut new)?;
+            new.write_all(row)?;
+            self.length += row.len() as u64;
+        }
+        io::copy(&mut old, &mut new)?;
+        new.flush()?;
+        new.get_ref().sync_data()?;
+        fs::rename(&beside, &self.path)?;
+        self.writer = Some(BufWriter::new(append_to(&self.path)?));
+        Ok(())
+    }
+
+    /// Brings what was added to the disk; returns the bytes of the file.
+    pub(crate) fn flush(&mut self) -> Result<u64> {
+        if let Some(writer) = &mut self.writer {
+            let flushed = writer.flush().and_then(|()| writer.get_ref().sync_data());
+            flushed.map_err(failed(&self.path, "written"))?;
+        }
+        Ok(self.length)
+    }
+
+    /// The file, when it exists.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.writer.is_some().then_some(self.path.as_path())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).open(path)
+}
+
+/// Renames a file to the first `.old.1`, `.old.2` … that is free.
+fn put_aside(path: &Path) -> io::Result<()> {
+    let mut number: u32 = 1;
+    loop {
+        let kept = with_ending(path, &format!(".old.{number}"));
+        // The name is taken before it is renamed over: it may be another import's a moment later.
+        match File::create_new(&kept) {
+            Ok(_) => return fs::rename(path, &kept),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}

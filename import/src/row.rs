@@ -1,0 +1,149 @@
+//! One row of a table: its values and its id, or why it cannot be taken.
+
+use spice_core::name::PropertyName;
+
+use crate::{
+    column::{LINE, Target},
+    convert::write_string,
+    exact::{self, Exact},
+    instance::Instance,
+    plan::Plan,
+    reader::{BrokenQuote, Record},
+    reason::Reason,
+    text::{has_shown_byte, is_blank_bytes, show},
+};
+
+impl Plan {
+    /// Turns a record into what the api gets.
+    pub(crate) fn instance(&self, record: &Record) -> Result<Instance, Vec<Reason>> {
+        if let Some(broken) = &record.broken_quote {
+            return Err(vec![self.broken_quote(record, broken)]);
+        }
+        self.check_shape(record).map_err(|reason| vec![reason])?;
+        let exact = self.exact(record).map_err(|reason| vec![reason])?;
+        let mut reasons = Vec::new();
+        let mut data = Vec::with_capacity(256);
+        data.push(b'{');
+        for index in &self.members {
+            let Target::Member(name, kind) = &self.columns[*index].target else {
+                continue;
+            };
+            if exact.get(name).is_some() {
+                continue;
+            }
+            match self.cell(record, *index) {
+                Ok(None) => {}
+                Ok(Some(text)) => {
+                    if data.len() > 1 {
+                        data.push(b',');
+                    }
+                    write_string(name.as_str(), &mut data);
+                    data.push(b':');
+                    reasons.extend(self.write(*index, kind, text, &mut data));
+                }
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        exact.write(&mut data);
+        if self.has_exact() {
+            self.write_defaults(record, &exact, &mut data);
+        }
+        data.push(b'}');
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
+        let (key, id) = self
+            .identify(record, &exact, &data)
+            .map_err(|reason| vec![reason])?;
+        Ok(Instance {
+            class: self.class.id.clone(),
+            data,
+            key,
+            id,
+        })
+    }
+
+    /// Checks that the row has a field for each column, and nothing beside them.
+    fn check_shape(&self, record: &Record) -> Result<(), Reason> {
+        if !self.fits(record) {
+            let sentence = format!(
+                "the row has {} fields, the head of the file has {}",
+                record.len(),
+                self.columns.len()
+            );
+            return Err(Reason::of_row("field_count", sentence));
+        }
+        for index in &self.nameless {
+            let cell = record.field(*index);
+            if !is_blank_bytes(cell) {
+                let number = index + 1;
+                let sentence = format!(
+                    "column {number} has no name, and has {:?} here; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}",
+                    show(cell)
+                );
+                return Err(Reason::of_row("column", sentence));
+            }
+        }
+        match self.reasons {
+            Some(reasons) => self.check_mended(record, reasons),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a row of the rejects in which something is missing or was never mended.
+    fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
+        if !Self::is_line(record.field(reasons - 1)) {
+            let sentence = format!("{LINE} has no number; are fields missing in the row?");
+            return Err(Reason::of_row("field_count", sentence));
+        }
+        if !show(record.field(reasons)).contains("(encoding)") {
+            return Ok(());
+        }
+        for index in &self.members {
+            let cell = show(record.field(*index));
+            if has_shown_byte(&cell) {
+                let sentence = "must be text in the place of the bytes that are written as \\xE9";
+                let name = &self.columns[*index].name;
+                return Err(Reason::of_cell(name, "encoding", sentence, &cell));
+            }
+        }
+        Ok(())
+    }
+
+    fn broken_quote(&self, record: &Record, broken: &BrokenQuote) -> Reason {
+        let column = self.columns.get(broken.field);
+        Reason {
+            column: column.map(|column| column.name.clone()),
+            rule: "quote".to_owned(),
+            sentence: format!(
+                "text follows the quote that closes {:?}; write two quotes for one that is text, or name the sign that the file writes before it with --escape",
+                show(record.field(broken.field))
+            ),
+        }
+    }
+
+    /// Appends the class's defaults for what the row leaves out.
+    fn write_defaults(&self, record: &Record, exact: &Exact, data: &mut Vec<u8>) {
+        let has_cell = |name: &PropertyName| {
+            let is_of = |index: &&usize| self.columns[**index].member() == Some(name);
+            let index = self.members.iter().find(is_of);
+            index.is_some_and(|index| self.cell(record, *index).is_ok_and(|it| it.is_some()))
+        };
+        for (name, default) in self.class.defaults() {
+            if exact.get(name).is_none() && !has_cell(name) {
+                exact::write(name, default, data);
+            }
+        }
+    }
+
+    /// The values that the row has as JSON, and not in cells of their own.
+    fn exact(&self, record: &Record) -> Result<Exact, Reason> {
+        match self.exact {
+            Some(column) => match self.cell(record, column)? {
+                Some(text) => Exact::read(self, record, column, text),
+                None => Ok(Exact::default()),
+            },
+            None => Ok(Exact::default()),
+        }
+    }
+}

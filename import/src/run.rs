@@ -1,0 +1,298 @@
+//! An import from its options to its end. Rows go to the api in the order of the input, one command
+//! at a time while the next is being read. So the outcome of a row depends on the input alone, and an
+//! import that is repeated, or goes on after it was ended, has the same effect.
+
+use std::{future::Future, io::BufReader, sync::Arc, time::Duration};
+
+use spice_client::{Client, Read, Retries};
+use spice_core::{
+    error::{ErrorCode, Refusal},
+    ontology::{Class, Schema},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    batch::{Batch, Batches},
+    classes,
+    column::left_out,
+    error::{Error, Result, invalid},
+    lines::{LineRows, Lines},
+    observer::Observer,
+    options::{Format, Input, OnError, Options},
+    paths::check_paths,
+    plan::Plan,
+    rows::Rows,
+    session::{Facts, Session},
+    shape::Shape,
+    source::{Source, Text},
+    start::Start,
+    summary::{Failure, Outcome},
+    table::{Table, TableRows},
+    task::{identify_branch, identify_task},
+};
+
+/// About a minute: as long as a server takes to restart.
+const RETRIES: Retries = Retries {
+    attempts: 18,
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(5),
+};
+/// How long the answer to a batch in flight is waited for once the import is cancelled.
+const GRACE: Duration = Duration::from_secs(10);
+/// Batches that are read ahead.
+const AHEAD: usize = 1;
+
+/// Why no more rows are taken.
+enum End {
+    /// There are none.
+    Whole,
+    /// A row was rejected, and the options say to stop there.
+    AtReject,
+    /// The import was cancelled.
+    Cancelled,
+}
+
+/// Imports an input until its end, or until `ending` is cancelled.
+pub async fn run(
+    client: &Client,
+    options: Options,
+    input: Input,
+    observer: &mut dyn Observer,
+    ending: &CancellationToken,
+) -> Result<Outcome, Failure> {
+    check_paths(&options, &input)?;
+    let read = Read::on(&options.branch);
+    let schema = classes::fetch(client, &options.database, &read).await?;
+    let class = find_class(&schema, &options)?;
+    let patient = client.clone().with_retries(RETRIES);
+    let import = Import {
+        client: &patient,
+        options: Arc::new(options),
+        observer,
+        ending,
+    };
+    match (import.options.format, class) {
+        (Format::Ndjson, class) => {
+            import
+                .lines(input, Arc::new(schema), class.as_deref())
+                .await
+        }
+        (Format::Csv, Some(class)) => {
+            let branch = identify_branch(client, &import.options).await?;
+            import.table(input, schema, class, branch).await
+        }
+        (Format::Csv, None) => Err(invalid("CSV has one class: name it with --class").into()),
+    }
+}
+
+/// The class that the options name, if they name one.
+fn find_class(schema: &Schema, options: &Options) -> Result<Option<Arc<Class>>> {
+    let Some(wanted) = &options.class else {
+        return Ok(None);
+    };
+    if let Some(class) = schema.resolve(wanted) {
+        return Ok(Some(Arc::clone(class)));
+    }
+    let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
+    let message = format!(
+        "there is no class {wanted} on branch {}; there is {}",
+        options.branch,
+        known.join(", ")
+    );
+    Err(Refusal::new(ErrorCode::NotFound, message).into())
+}
+
+/// What each format needs besides its input.
+struct Import<'a> {
+    client: &'a Client,
+    options: Arc<Options>,
+    observer: &'a mut dyn Observer,
+    ending: &'a CancellationToken,
+}
+
+impl Import<'_> {
+    async fn lines(
+        self,
+        input: Input,
+        schema: Arc<Schema>,
+        class: Option<&Class>,
+    ) -> Result<Outcome, Failure> {
+        let Some(text) = self.open(move |it| Text::open(it, input)).await? else {
+            return Ok(Outcome::NotStarted);
+        };
+        let shape = Lines(Arc::clone(&schema));
+        let class = class.map(|class| class.id.clone());
+        let rows = LineRows::new(BufReader::new(text.bytes), schema, class);
+        let mut start = Start::read(&self.options, String::new(), shape.rejects_head())?;
+        start.begin_at(rows.place());
+        let format = (shape, Facts::default());
+        self.take_all(format, start, text.length, |most, ends| {
+            Batches::new(rows, most, ends)
+        })
+        .await
+    }
+
+    async fn table(
+        self,
+        input: Input,
+        schema: Schema,
+        class: Arc<Class>,
+        branch: String,
+    ) -> Result<Outcome, Failure> {
+        let own = Arc::clone(&class);
+        let open = move |options: &Options| {
+            let knows = |name: &str| options.mapping.knows(&own, name);
+            Source::open(options, input, &knows)
+        };
+        let Some(mut source) = self.open(open).await? else {
+            return Ok(Outcome::NotStarted);
+        };
+        let plan = Arc::new(plan(&schema, &class, &source, &self.options)?);
+        let shape = Table::new(Arc::clone(&plan), source.layout.dialect);
+        let task = identify_task(&branch, &schema, &plan, &source);
+        let mut start = Start::read(&self.options, task, shape.rejects_head())?;
+        if start.is_new() {
+            start.begin_at(source.reader.place());
+        } else if !plan.counts_rows() {
+            source.go_to(start.place())?;
+        }
+        let facts = Facts {
+            lines_before_head: source.head.line - 1,
+            left_out: left_out(&plan.columns),
+        };
+        let place = start.place();
+        self.take_all((shape, facts), start, source.length, |most, ends| {
+            Batches::new(TableRows::new(source.reader, plan), most, ends).beginning_at(place)
+        })
+        .await
+    }
+
+    /// Opens the input, which may take long to begin; none when the import is cancelled first.
+    async fn open<T: Send + 'static>(
+        &self,
+        open: impl FnOnce(&Options) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let options = Arc::clone(&self.options);
+        let opening = tokio::task::spawn_blocking(move || open(&options));
+        match until(self.ending, Duration::ZERO, opening).await {
+            Some(opened) => opened?.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes all batches, and says what was done.
+    async fn take_all<S: Shape, R: Rows<Raw = S::Raw> + Send + 'static>(
+        self,
+        format: (S, Facts),
+        start: Start,
+        bytes: Option<u64>,
+        batches: impl FnOnce(usize, bool) -> Batches<R>,
+    ) -> Result<Outcome, Failure>
+    where
+        R::Raw: Send,
+    {
+        let options = &*self.options;
+        let ends_at_reject = options.on_error == OnError::Abort;
+        let batches = read_ahead(batches(options.batch, ends_at_reject));
+        let mut session =
+            Session::begin(self.client, options, self.observer, format, start, bytes)?;
+        let end = take_batches(&mut session, batches, ends_at_reject, self.ending).await;
+        // Whatever ended it, what is done is written down.
+        session.store()?;
+        let failure = |error: Error, session: &Session<'_, S>| Failure {
+            error,
+            stop: Some(session.stop()),
+        };
+        match end {
+            Ok(End::Whole) => match until(self.ending, Duration::ZERO, session.finish()).await {
+                Some(finished) => finished?,
+                None => return Ok(Outcome::Cancelled(session.stop())),
+            },
+            Ok(End::AtReject) => return Ok(Outcome::Rejected(session.summary(), session.stop())),
+            Ok(End::Cancelled) => return Ok(Outcome::Cancelled(session.stop())),
+            Err(error) => return Err(failure(error, &session)),
+        }
+        Ok(Outcome::Complete(session.summary()))
+    }
+}
+
+/// The plan of a table; refuses what is not understood before anything is sent.
+fn plan(schema: &Schema, class: &Arc<Class>, source: &Source, options: &Options) -> Result<Plan> {
+    let likely = source.layout.likely_head;
+    let checked = || {
+        let plan = Plan::read(schema, class, &source.head, &options.mapping)?;
+        plan.check_head(&source.head, &source.first_rows, likely)?;
+        plan.check_first(&source.first_rows)?;
+        Ok(plan)
+    };
+    checked().map_err(|error| point_to_head(error, likely))
+}
+
+/// Says where the head may be, when the columns are not understood.
+fn point_to_head(error: Error, likely: Option<u64>) -> Error {
+    match (error, likely) {
+        (Error::Refused(mut refusal), Some(line)) => {
+            refusal.message = format!(
+                "{}; line {line} looks like the names of the columns: --head-line {line}",
+                refusal.message
+            );
+            refusal.into()
+        }
+        (error, _) => error,
+    }
+}
+
+/// Reads batches beside the work of sending them.
+fn read_ahead<R: Rows + Send + 'static>(
+    batches: Batches<R>,
+) -> mpsc::Receiver<Result<Batch<R::Raw>>> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        for batch in batches {
+            if sender.blocking_send(batch).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn take_batches<S: Shape>(
+    session: &mut Session<'_, S>,
+    mut batches: mpsc::Receiver<Result<Batch<S::Raw>>>,
+    ends_at_reject: bool,
+    ending: &CancellationToken,
+) -> Result<End> {
+    while let Some(next) = until(ending, Duration::ZERO, batches.recv()).await {
+        let Some(batch) = next.transpose()? else {
+            let sent = until(ending, GRACE, session.send_waiting()).await;
+            return sent.map_or(Ok(End::Cancelled), |sent| sent.map(|()| End::Whole));
+        };
+        match until(ending, GRACE, session.take(batch)).await {
+            None => break,
+            Some(taken) => taken?,
+        }
+        if ends_at_reject && session.has_rejects() {
+            return Ok(End::AtReject);
+        }
+    }
+    Ok(End::Cancelled)
+}
+
+/// The output of a future; none when it is not there so long after the end was asked for.
+async fn until<F: Future>(
+    ending: &CancellationToken,
+    grace: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let given_up = async {
+        ending.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        biased;
+        () = given_up => None,
+        output = future => Some(output),
+    }
+}

@@ -1,0 +1,343 @@
+//! One start of an import: sends batches, and keeps rejects and journal in step with the answers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use spice_client::{BulkAnswer, Client, OnError as Refused, Read, Write};
+use spice_core::name::{ClassName, InstanceId};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    batch::Batch,
+    check::check,
+    column::LeftOut,
+    digest::hex,
+    error::{Error, Result},
+    journal::{Journal, JournalFile},
+    observer::{Event, Observer},
+    options::{OnError, Options},
+    reason::Reason,
+    rejects::{Late, Rejects},
+    rows::Raw,
+    settle::{Outcome, Seen, settle},
+    shape::Shape,
+    start::Start,
+    summary::{Stop, Summary, rate},
+    waiting::{Waiting, WaitingRow},
+};
+
+/// Between two writes of the journal; what came after the last is done again, to the same effect.
+const STORE: Duration = Duration::from_millis(250);
+/// How long the projections may go without any progress at the end, in waits of the api.
+const WAIT: Duration = Duration::from_secs(30);
+const WAITS: usize = 20;
+/// How long an answer may take before the observer is told.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// What a summary says of the file besides its rows.
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) lines_before_head: u64,
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// One start of an import.
+pub(crate) struct Session<'a, S: Shape> {
+    client: &'a Client,
+    options: &'a Options,
+    observer: &'a mut dyn Observer,
+    shape: S,
+    facts: Facts,
+    file: JournalFile,
+    journal: Journal,
+    rejects: Rejects,
+    waiting: Waiting<S::Raw>,
+    /// Rows that waited and were rejected.
+    late: Vec<Late>,
+    /// The journal as it was before the first row that waits. An import that is ended meanwhile
+    /// goes on there.
+    frozen: Option<Journal>,
+    seen: Seen,
+    started: Instant,
+    stored: Instant,
+    /// How long earlier starts took.
+    before: f64,
+    /// Rows that earlier starts rejected.
+    rejected_before: u64,
+}
+
+impl<'a, S: Shape> Session<'a, S> {
+    pub(crate) fn begin(
+        client: &'a Client,
+        options: &'a Options,
+        observer: &'a mut dyn Observer,
+        (shape, facts): (S, Facts),
+        start: Start,
+        bytes: Option<u64>,
+    ) -> Result<Self> {
+        // From the first command on, a start that goes on uses the same keys.
+        start.file.store(&start.journal)?;
+        start.announce(bytes, observer);
+        let now = Instant::now();
+        Ok(Self {
+            client,
+            options,
+            observer,
+            shape,
+            facts,
+            file: start.file,
+            rejects: start.rejects,
+            waiting: Waiting::new(),
+            late: Vec::new(),
+            frozen: None,
+            seen: Seen::new(),
+            started: now,
+            stored: now,
+            before: start.journal.seconds,
+            rejected_before: start.journal.counts.rejected,
+            journal: start.journal,
+        })
+    }
+
+    /// Sends a batch, and counts the outcomes of its rows.
+    pub(crate) async fn take(&mut self, batch: Batch<S::Raw>) -> Result<()> {
+        let outcomes = self.send(&batch, &batch.begin.offset.to_string()).await?;
+        let is_waiting = |outcome: &Outcome| matches!(outcome, Outcome::Waiting(_));
+        if self.may_wait() && self.frozen.is_none() && outcomes.iter().any(is_waiting) {
+            self.journal.rejects = self.rejects.flush()?;
+            self.frozen = Some(self.journal.clone());
+        }
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Outcome::Rejected(reasons) => self.reject(&batch, index, &reasons)?,
+                Outcome::Waiting(reasons) => self.keep(&batch, index, &reasons)?,
+                Outcome::Created => self.journal.counts.created += 1,
+                Outcome::Unchanged => self.journal.counts.unchanged += 1,
+            }
+        }
+        let counts = &mut self.journal.counts;
+        counts.rows += batch.rows.len() as u64;
+        counts.equal_rows += batch.equal;
+        counts.blank_rows += batch.blanks;
+        counts.surplus_cells += batch.surplus;
+        self.journal.place = batch.end;
+        if self.stored.elapsed() >= STORE {
+            self.store()?;
+        }
+        self.observer.observe(Event::Advanced {
+            counts: &self.journal.counts,
+            offset: self.journal.place.offset,
+        });
+        Ok(())
+    }
+
+    /// Sends the rows again that wait for others, now that all are in.
+    pub(crate) async fn send_waiting(&mut self) -> Result<()> {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::new());
+        let most = self.options.batch;
+        let send = async |pass, rows| self.send_part(pass, rows).await;
+        for row in waiting.send_again(most, send).await? {
+            self.reject_late(&row.raw, row.id.as_ref(), &row.reasons, row.place);
+        }
+        self.late.sort_by_key(|row| row.line);
+        self.rejects.insert(&std::mem::take(&mut self.late))?;
+        self.frozen = None;
+        Ok(())
+    }
+
+    /// Brings what was noted so far to the disk.
+    pub(crate) fn store(&mut self) -> Result<()> {
+        self.journal.rejects = self.rejects.flush()?;
+        self.journal.seconds = self.seconds();
+        match &mut self.frozen {
+            None => self.file.store(&self.journal)?,
+            Some(frozen) => {
+                frozen.seconds = self.journal.seconds;
+                self.file.store(frozen)?;
+            }
+        }
+        self.stored = Instant::now();
+        Ok(())
+    }
+
+    /// Whether this start has rejected rows.
+    pub(crate) fn has_rejects(&self) -> bool {
+        self.journal.counts.rejected > self.rejected_before
+    }
+
+    /// Every row is taken: waits until they show.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        self.observer.observe(Event::Waiting);
+        if !self.options.dry_run {
+            wait_shown(self.client, &self.options.database).await?;
+        }
+        self.file.remove()
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let seconds = self.seconds();
+        Summary {
+            counts: self.journal.counts,
+            seconds,
+            rows_per_second: rate(self.journal.counts.rows, seconds),
+            last_position: self.journal.position,
+            rejects_file: self.rejects.path().map(Into::into),
+            dry_run: self.options.dry_run,
+            lines_before_head: self.facts.lines_before_head,
+            left_out: self.facts.left_out.clone(),
+        }
+    }
+
+    /// Where the import stands.
+    pub(crate) fn stop(&self) -> Stop {
+        let journal = self.frozen.as_ref().unwrap_or(&self.journal);
+        Stop {
+            counts: journal.counts,
+            line: journal.place.line,
+            is_resumable: self.file.exists(),
+        }
+    }
+
+    /// With `--on-error abort` no row is sent a second time.
+    fn may_wait(&self) -> bool {
+        self.options.on_error == OnError::Skip
+    }
+
+    /// Sends rows that waited; returns those that still do. An id goes once into a request.
+    async fn send_part(
+        &mut self,
+        pass: u32,
+        rows: Vec<WaitingRow<S::Raw>>,
+    ) -> Result<Vec<WaitingRow<S::Raw>>> {
+        let mut left = Vec::new();
+        let mut rows = rows;
+        while !rows.is_empty() {
+            let (batch, places, later) = Batch::of_waiting(self.journal.place, rows);
+            // Equal rows may be sent one after the other: each is a command of its own.
+            let line = batch.rows.first().map_or(0, |row| row.raw.line());
+            let outcomes = self.send(&batch, &format!("again:{pass}:{line}")).await?;
+            for ((index, outcome), place) in outcomes.into_iter().enumerate().zip(places) {
+                match outcome {
+                    Outcome::Rejected(reasons) => {
+                        let raw = &batch.rows[index].raw;
+                        self.reject_late(raw, batch.id(index), &reasons, place);
+                    }
+                    Outcome::Waiting(reasons) => {
+                        left.extend(batch.waiting_row(index, reasons, place));
+                    }
+                    Outcome::Created => self.journal.counts.created += 1,
+                    Outcome::Unchanged => self.journal.counts.unchanged += 1,
+                }
+            }
+            rows = later;
+        }
+        Ok(left)
+    }
+
+    /// Sends a batch; returns the outcomes of its rows. `place` tells its command from the others of
+    /// this import.
+    async fn send(&mut self, batch: &Batch<S::Raw>, place: &str) -> Result<Vec<Outcome>> {
+        let errors = match batch.body() {
+            None => Vec::new(),
+            Some(_) if self.options.dry_run => check(&self.shape, batch),
+            Some((class, body)) => {
+                let key = self.key(place, &body);
+                let answer = self.call(class, body, &key).await?;
+                self.journal.position = self.journal.position.max(answer.position);
+                answer.errors
+            }
+        };
+        Ok(settle(&self.shape, batch, &errors, &mut self.seen))
+    }
+
+    async fn call(&mut self, class: &ClassName, body: Bytes, key: &str) -> Result<BulkAnswer> {
+        let (client, options) = (self.client, self.options);
+        let write = Write::on(&options.branch).key(key);
+        let answer = client.bulk_create_body(
+            &options.database,
+            class.as_str(),
+            body,
+            Refused::Skip,
+            &write,
+        );
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            match timeout(SILENCE, &mut answer).await {
+                Ok(answer) => return Ok(answer?),
+                Err(_) => self.observer.observe(Event::Silent),
+            }
+        }
+    }
+
+    /// The key of a batch's command: the same whenever this import sends it from that place.
+    fn key(&self, place: &str, body: &[u8]) -> String {
+        let run = self.journal.run;
+        format!("import:{run}:{place}:{}", hex(body))
+    }
+
+    fn reject(&mut self, batch: &Batch<S::Raw>, index: usize, reasons: &[Reason]) -> Result<()> {
+        let mut row = Vec::new();
+        let raw = &batch.rows[index].raw;
+        self.shape
+            .write_reject(raw, batch.id(index), reasons, &mut row);
+        self.journal.counts.rejected += 1;
+        self.rejects.add(&row)
+    }
+
+    /// Keeps a row that may be taken later; rejects it when there is no later or no room.
+    fn keep(&mut self, batch: &Batch<S::Raw>, index: usize, reasons: &[Reason]) -> Result<()> {
+        let row = batch.waiting_row(index, reasons.to_vec(), self.rejects.length());
+        let refused = row
+            .filter(|_| self.may_wait())
+            .map(|row| self.waiting.add(row));
+        match refused {
+            Some(None) => Ok(()),
+            _ => self.reject(batch, index, reasons),
+        }
+    }
+
+    /// Rejects a row that waited.
+    fn reject_late(
+        &mut self,
+        raw: &S::Raw,
+        id: Option<&InstanceId>,
+        reasons: &[Reason],
+        place: u64,
+    ) {
+        let mut row = Vec::new();
+        self.shape.write_reject(raw, id, reasons, &mut row);
+        self.journal.counts.rejected += 1;
+        self.late.push(Late {
+            line: raw.line(),
+            place,
+            row,
+        });
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// Waits until the projections show all that is in the log now: an earlier start may have put there
+/// what this one found unchanged.
+async fn wait_shown(client: &Client, name: &str) -> Result<()> {
+    let end = client.database(name, &Read::default()).await?;
+    let read = Read {
+        timeout: Some(WAIT),
+        ..Read::default().at_least(end.details.position)
+    };
+    for wait in 1..=WAITS {
+        let Err(error) = client.database(name, &read).await else {
+            break;
+        };
+        let parked = error
+            .refusal()
+            .and_then(|refusal| refusal.detail.get("parked_count")?.as_u64())
+            .unwrap_or(0);
+        if error.status() != Some(504) || parked > 0 || wait == WAITS {
+            return Err(Error::NotShown(error));
+        }
+    }
+    Ok(())
+}

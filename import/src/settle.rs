@@ -1,0 +1,109 @@
+//! The outcome of each row of a batch, from the answer of the api.
+
+use serde_json::Value;
+use spice_client::RowError;
+use spice_core::error::ErrorCode;
+
+use crate::{
+    batch::{Batch, Fate},
+    reason::Reason,
+    rows::Raw,
+    shape::Shape,
+    waiting::may_wait,
+};
+
+/// Ids of which the line is remembered. It only helps messages, so it may forget.
+const REMEMBERED: usize = 1 << 17;
+
+/// The outcome of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Created,
+    /// It is in already, with the same values.
+    Unchanged,
+    Rejected(Vec<Reason>),
+    /// It may be taken once the rest of the file is in.
+    Waiting(Vec<Reason>),
+}
+
+/// The line where an id stood first, for as many as fit.
+pub(crate) struct Seen(Vec<(u64, u64)>);
+
+impl Seen {
+    pub(crate) fn new() -> Self {
+        Self(vec![(0, 0); REMEMBERED])
+    }
+
+    fn slot(&mut self, mark: u64) -> &mut (u64, u64) {
+        let index = usize::try_from(mark % REMEMBERED as u64).unwrap_or_default();
+        &mut self.0[index]
+    }
+
+    fn remember(&mut self, mark: u64, line: u64) {
+        *self.slot(mark) = (mark, line);
+    }
+
+    fn find(&mut self, mark: u64) -> Option<u64> {
+        let (known, line) = *self.slot(mark);
+        (known == mark && line > 0).then_some(line)
+    }
+}
+
+/// The outcome of each row. `errors` are of the rows that were sent; the first of them is 1.
+pub(crate) fn settle<S: Shape>(
+    shape: &S,
+    batch: &Batch<S::Raw>,
+    errors: &[RowError],
+    seen: &mut Seen,
+) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.rows.len());
+    let mut errors = errors.iter().peekable();
+    let mut sent = 0;
+    for row in &batch.rows {
+        let outcome = match &row.fate {
+            Fate::Rejected(reasons) => Outcome::Rejected(reasons.clone()),
+            Fate::SameAs(first) => match &outcomes[*first] {
+                Outcome::Created | Outcome::Unchanged => Outcome::Unchanged,
+                refused => refused.clone(),
+            },
+            Fate::Sent(mark) => {
+                sent += 1;
+                let outcome = match errors.next_if(|error| error.row == sent) {
+                    None => Outcome::Created,
+                    Some(error) if is_identical(error) => Outcome::Unchanged,
+                    Some(error) if may_wait(error) => Outcome::Waiting(reasons(shape, error, None)),
+                    Some(error) => Outcome::Rejected(reasons(shape, error, seen.find(*mark))),
+                };
+                if matches!(outcome, Outcome::Created | Outcome::Unchanged) {
+                    seen.remember(*mark, row.raw.line());
+                }
+                outcome
+            }
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+/// Whether the row is in already, with the same values.
+fn is_identical(error: &RowError) -> bool {
+    error.error == ErrorCode::AlreadyExists.as_str()
+        && error.detail.get("identical") == Some(&Value::Bool(true))
+}
+
+/// Why the api refused a row; `first` is the line where its id stood before.
+fn reasons<S: Shape>(shape: &S, error: &RowError, first: Option<u64>) -> Vec<Reason> {
+    let fields = error.detail.get("errors").and_then(Value::as_array);
+    if let Some(fields) = fields.filter(|fields| !fields.is_empty()) {
+        return fields.iter().map(|field| shape.reason(field)).collect();
+    }
+    let exists = error.error == ErrorCode::AlreadyExists.as_str();
+    let sentence = match first {
+        Some(line) if exists => {
+            format!("{}, with other values, from line {line}", error.message)
+        }
+        _ if exists => format!("{}, with other values", error.message),
+        _ => error.message.clone(),
+    };
+    vec![Reason::of_row(&error.error, sentence)]
+}

@@ -1,0 +1,49 @@
+//! What differs between the formats once their rows are read.
+
+use serde_json::Value;
+use spice_core::{
+    name::{ClassName, InstanceId},
+    ontology::Class,
+};
+
+use crate::{reason::Reason, rows::Raw};
+
+/// A format, as an import that sends its rows sees it.
+pub(crate) trait Shape: Send + Sync {
+    /// A row as it stands in the file.
+    type Raw: Raw;
+
+    /// A class of the rows.
+    fn class(&self, name: &ClassName) -> Option<&Class>;
+
+    /// A reason of the api that is about a field.
+    fn reason(&self, field: &Value) -> Reason;
+
+    /// What the rejects begin with.
+    fn rejects_head(&self) -> Vec<u8>;
+
+    /// Appends a rejected row as the rejects have it.
+    fn write_reject(
+        &self,
+        raw: &Self::Raw,
+        id: Option<&InstanceId>,
+        reasons: &[Reason],
+        row: &mut Vec<u8>,
+    );
+}
+
+/// The sentence of the api about a field, which goes on after the name of the field, with the
+/// value.
+pub(crate) fn sentence(field: &Value) -> String {
+    let text = |key: &str| field[key].as_str().unwrap_or_default();
+    let sentence = text("message");
+    let sentence = sentence
+        .strip_prefix(text("field"))
+        .unwrap_or(sentence)
+        .trim_start();
+    match &field["value"] {
+        Value::Null => sentence.to_owned(),
+        Value::String(text) if sentence.contains(text.as_str()) => sentence.to_owned(),
+        value => format!("{sentence}, not {value}"),
+    }
+}

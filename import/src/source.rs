@@ -1,0 +1,252 @@
+//! The input: its encoding, its head, and its rows from a place on.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, Cursor, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use encoding_rs::{Encoding, UTF_8};
+use spice_core::{
+    error::{ErrorCode, Refusal},
+    unicode::nfc,
+};
+
+use crate::{
+    decoder::Decoder,
+    digest::hex,
+    encoding::{self, check, choose},
+    error::{Result, invalid},
+    layout::{Knows, Layout, first_rows},
+    options::{Format, Input, Options},
+    reader::{Place, Reader, Record},
+    signature::recognize,
+};
+
+/// Bytes by which a file is known.
+const SAMPLE: u64 = 64 * 1024;
+
+type Bytes = Box<dyn Read + Send>;
+
+/// An input that is open.
+pub(crate) struct Source {
+    pub(crate) head: Record,
+    /// Stands behind the head.
+    pub(crate) reader: Reader<Bytes>,
+    pub(crate) layout: Layout,
+    pub(crate) encoding: &'static Encoding,
+    /// Some rows behind the head.
+    pub(crate) first_rows: Vec<Record>,
+    /// What distinguishes the file from others; none for a stream.
+    pub(crate) fingerprint: Option<String>,
+    /// Bytes of the input, if they are known.
+    pub(crate) length: Option<u64>,
+    /// The file; none for a stream.
+    path: Option<PathBuf>,
+}
+
+/// An input whose encoding is known.
+pub(crate) struct Text {
+    /// All of it, as UTF-8.
+    pub(crate) bytes: Bytes,
+    encoding: &'static Encoding,
+    /// Its first bytes, as they are.
+    sample: Vec<u8>,
+    fingerprint: Option<String>,
+    pub(crate) length: Option<u64>,
+}
+
+impl Text {
+    /// Opens the input and finds out its encoding; refuses what is not text.
+    pub(crate) fn open(options: &Options, input: Input) -> Result<Self> {
+        let name = input.name();
+        match input {
+            Input::File(path) => Self::open_file(options, &name, &path),
+            Input::Stream { bytes, .. } => Self::open_stream(options, &name, bytes),
+        }
+    }
+
+    fn open_file(options: &Options, name: &str, path: &Path) -> Result<Self> {
+        let mut file = open(path)?;
+        let mut sample = Vec::new();
+        (&file).take(SAMPLE).read_to_end(&mut sample)?;
+        file.rewind()?;
+        let encoding = find_encoding(options, name, &sample, Some(&mut file))?;
+        file.rewind()?;
+        let fingerprint = fingerprint(&file)?;
+        file.rewind()?;
+        let length = file.metadata()?.len();
+        Ok(Self {
+            bytes: decoded(Box::new(file), encoding),
+            encoding,
+            sample,
+            fingerprint: Some(fingerprint),
+            // The places of a decoded file are not those of its bytes.
+            length: Some(length).filter(|_| encoding == UTF_8),
+        })
+    }
+
+    fn open_stream(
+        options: &Options,
+        name: &str,
+        mut bytes: Box<dyn BufRead + Send>,
+    ) -> Result<Self> {
+        let mut sample = Vec::new();
+        let mut first = bytes.by_ref().take(SAMPLE);
+        match options.format {
+            Format::Csv => first.read_to_end(&mut sample)?,
+            // The first line is imported before others are written.
+            Format::Ndjson => first.read_until(b'\n', &mut sample)?,
+        };
+        let encoding = find_encoding(options, name, &sample, None)?;
+        let whole = Cursor::new(sample.clone()).chain(bytes);
+        Ok(Self {
+            bytes: decoded(Box::new(whole), encoding),
+            encoding,
+            sample,
+            fingerprint: None,
+            length: None,
+        })
+    }
+}
+
+impl Source {
+    /// Opens the input, finds out its layout and reads the head.
+    pub(crate) fn open(options: &Options, input: Input, knows: Knows<'_>) -> Result<Self> {
+        let (name, path) = (input.name(), input.path().map(Path::to_owned));
+        let text = Text::open(options, input)?;
+        let sample = encoding::decode(text.encoding, &text.sample);
+        let layout = Layout::find(&options.cells, &sample, knows);
+        let first_rows = first_rows(&sample, &layout);
+        let mut reader = Reader::new(text.bytes, layout.dialect, Place::START);
+        let head = read_head(&mut reader, &layout, &name)?;
+        Ok(Self {
+            head,
+            reader,
+            layout,
+            encoding: text.encoding,
+            first_rows,
+            fingerprint: text.fingerprint,
+            length: text.length,
+            path,
+        })
+    }
+
+    /// Goes to a place that was behind a row of the file.
+    pub(crate) fn go_to(&mut self, place: Place) -> Result<()> {
+        let Some(path) = &self.path else {
+            return Err(invalid("a stream cannot be read from a place on").into());
+        };
+        let mut file = open(path)?;
+        let input: Bytes = if self.encoding == UTF_8 {
+            file.seek(SeekFrom::Start(place.offset))?;
+            Box::new(file)
+        } else {
+            let mut input = decoded(Box::new(file), self.encoding);
+            io::copy(&mut input.by_ref().take(place.offset), &mut io::sink())?;
+            input
+        };
+        self.reader = Reader::new(input, self.layout.dialect, place);
+        Ok(())
+    }
+}
+
+fn decoded(input: Bytes, encoding: &'static Encoding) -> Bytes {
+    if encoding == UTF_8 {
+        return input;
+    }
+    Box::new(Decoder::new(input, encoding))
+}
+
+/// The encoding of the input; refuses what is not text, or text in an encoding that nobody named.
+/// `file` stands at its beginning.
+fn find_encoding(
+    options: &Options,
+    name: &str,
+    sample: &[u8],
+    file: Option<&mut File>,
+) -> Result<&'static Encoding> {
+    let refuse = |sentence: String| invalid(format!("{name} {sentence}"));
+    if sample.is_empty() && options.format == Format::Csv {
+        let sentence = "is empty; its first line names the columns".to_owned();
+        return Err(refuse(sentence).into());
+    }
+    if let Some(sentence) = recognize(sample, options.format.name()) {
+        return Err(refuse(sentence).into());
+    }
+    let encoding = choose(options.encoding, sample).map_err(refuse)?;
+    let file = file.map(|file| file as &mut dyn Read);
+    check(encoding, options.encoding.is_some(), sample, file)?.map_err(refuse)?;
+    Ok(encoding)
+}
+
+/// What distinguishes a file from others, and from itself after a change.
+fn fingerprint(file: &File) -> Result<String> {
+    let meta = file.metadata()?;
+    let modified = meta
+        .modified()?
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |it| it.as_nanos());
+    let mut head = Vec::new();
+    file.take(SAMPLE).read_to_end(&mut head)?;
+    Ok(format!("{} {modified} {}", meta.len(), hex(&head)))
+}
+
+fn read_head(reader: &mut Reader<Bytes>, layout: &Layout, name: &str) -> Result<Record> {
+    let is_there = match layout.head_line {
+        Some(line) => reader.skip_to_line(line)?,
+        None => true,
+    };
+    let head = reader.read()?.filter(|_| is_there);
+    match (head, layout.head_line) {
+        (Some(head), Some(line)) if head.line != line => Err(invalid(format!(
+            "{name}: line {line} is blank and names no columns; the next that is not is line {next}: --head-line {next}",
+            next = head.line
+        ))
+        .into()),
+        (Some(head), _) => Ok(head),
+        (None, Some(line)) => Err(invalid(format!(
+            "{name} has no line {line}, which was to name the columns"
+        ))
+        .into()),
+        (None, None) => {
+            Err(invalid(format!("{name} is blank; its first line names the columns")).into())
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let failed = |reason: &dyn std::fmt::Display, code| {
+        Refusal::new(code, format!("{} cannot be read: {reason}", path.display()))
+    };
+    let opened = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match same_name(path) {
+            Some(path) => File::open(path),
+            None => Err(error),
+        },
+        other => other,
+    };
+    let file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => failed(&"there is no such file", ErrorCode::NotFound),
+        _ => failed(&error, ErrorCode::InvalidRequest),
+    })?;
+    if file.metadata()?.is_dir() {
+        return Err(failed(&"it is a folder", ErrorCode::InvalidRequest).into());
+    }
+    Ok(file)
+}
+
+/// The file whose name is written with other code points and reads the same, as names from macOS
+/// do; none when there are several.
+fn same_name(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or_else(|| Path::new("."))).ok()?;
+    let mut same = entries.filter_map(io::Result::ok).filter(|entry| {
+        let other = entry.file_name();
+        other.to_str().is_some_and(|other| nfc(other) == nfc(name))
+    });
+    let found = same.next()?;
+    same.next().is_none().then(|| found.path())
+}

@@ -1,0 +1,174 @@
+//! A table: its rows as instances, and what an import says of them.
+
+mod rejects;
+
+use std::{io::Read, sync::Arc};
+
+use serde_json::Value;
+use spice_core::{
+    name::{ClassName, InstanceId},
+    ontology::Class,
+};
+
+use self::rejects::Layout;
+use crate::{
+    error::Result,
+    identity::Identity,
+    instance::Instance,
+    occurrences::Occurrences,
+    plan::Plan,
+    reader::{Dialect, Place, Reader, Record},
+    reason::Reason,
+    rows::{Raw, Rows, Taken},
+    shape::{Shape, sentence},
+};
+
+/// Bytes of one row as JSON.
+const ROW: usize = 8 * 1024 * 1024;
+
+impl Raw for Record {
+    fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn blanks(&self) -> u64 {
+        self.blanks
+    }
+}
+
+/// The rows of a table, as its plan reads them.
+pub struct TableRows<R> {
+    reader: Reader<R>,
+    plan: Arc<Plan>,
+    occurrences: Occurrences,
+}
+
+impl<R: Read> TableRows<R> {
+    /// The rows behind the place of a reader.
+    pub fn new(reader: Reader<R>, plan: Arc<Plan>) -> Self {
+        Self {
+            reader,
+            plan,
+            occurrences: Occurrences::default(),
+        }
+    }
+
+    /// The instance of a row, and whether an earlier row says the same.
+    fn instance(&mut self, record: &Record) -> Result<(Result<Instance, Vec<Reason>>, bool)> {
+        let mut instance = match self.plan.instance(record) {
+            Ok(instance) if instance.data.len() > ROW => {
+                let sentence = format!("the row is over {ROW} bytes");
+                return Ok((Err(vec![Reason::of_row("limit", sentence)]), false));
+            }
+            Ok(instance) => instance,
+            Err(reasons) => return Ok((Err(reasons), false)),
+        };
+        if !self.plan.is_by_content(record) {
+            return Ok((Ok(instance), false));
+        }
+        let nth = self.occurrences.next(&instance.key);
+        instance.number(nth)?;
+        Ok((Ok(instance), nth > 1))
+    }
+
+    fn rejected_id(&mut self, record: &Record) -> Result<Option<InstanceId>> {
+        let Some(id) = self.plan.rejected_id(record) else {
+            return Ok(None);
+        };
+        Ok(Some(match self.occurrences.next(&id) {
+            1 => id.parse()?,
+            nth => format!("{id}_{nth}").parse()?,
+        }))
+    }
+}
+
+impl<R: Read> Rows for TableRows<R> {
+    type Raw = Record;
+
+    fn next(&mut self) -> Result<Option<Taken<Record>>> {
+        let Some(record) = self.reader.read()? else {
+            return Ok(None);
+        };
+        let (instance, is_equal) = self.instance(&record)?;
+        let rejected_id = match &instance {
+            Ok(_) => None,
+            Err(_) => self.rejected_id(&record)?,
+        };
+        let surplus = record.len().saturating_sub(self.plan.columns.len());
+        Ok(Some(Taken {
+            raw: record,
+            instance,
+            rejected_id,
+            is_equal,
+            surplus: surplus as u64,
+        }))
+    }
+
+    fn place(&self) -> Place {
+        self.reader.place()
+    }
+
+    fn blanks(&self) -> u64 {
+        self.reader.blanks()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.plan.has_exact()
+    }
+}
+
+/// A table as an import sees it.
+pub(crate) struct Table {
+    plan: Arc<Plan>,
+    rejects: Layout,
+}
+
+impl Table {
+    pub(crate) fn new(plan: Arc<Plan>, dialect: Dialect) -> Self {
+        Self {
+            rejects: Layout::new(&plan, dialect),
+            plan,
+        }
+    }
+}
+
+impl Shape for Table {
+    type Raw = Record;
+
+    fn class(&self, _name: &ClassName) -> Option<&Class> {
+        Some(&self.plan.class)
+    }
+
+    fn reason(&self, field: &Value) -> Reason {
+        let text = |key: &str| field[key].as_str().unwrap_or_default();
+        let path = text("field");
+        let advice = match (&self.plan.identity, text("rule")) {
+            (Identity::Given(column), "primary_key") => {
+                let name = &self.plan.columns[*column].name;
+                format!(
+                    "; the id is from the column {name}: leave it out with --skip-column {name}"
+                )
+            }
+            _ => String::new(),
+        };
+        Reason {
+            column: (!path.is_empty()).then(|| self.plan.column_of(path).to_owned()),
+            rule: text("rule").to_owned(),
+            sentence: sentence(field) + &advice,
+        }
+    }
+
+    fn rejects_head(&self) -> Vec<u8> {
+        self.rejects.head()
+    }
+
+    fn write_reject(
+        &self,
+        record: &Record,
+        id: Option<&InstanceId>,
+        reasons: &[Reason],
+        row: &mut Vec<u8>,
+    ) {
+        self.rejects.write(&self.plan, record, id, reasons, row);
+    }
+}

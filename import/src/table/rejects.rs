@@ -1,0 +1,134 @@
+//! How a rejected row of a table is written: as it was, with its line and the reason behind.
+
+use spice_core::name::InstanceId;
+
+use crate::{
+    column::{LINE, REASON, Reserved, Target},
+    identity::Identity,
+    plan::Plan,
+    reader::{BrokenQuote, Dialect, Record},
+    reason::{Reason, join},
+    text::show,
+};
+
+/// The columns of the rejects of a table.
+pub(super) struct Layout {
+    dialect: Dialect,
+    names: Vec<String>,
+    /// The columns that are written. Those that an earlier import added are not.
+    kept: Vec<bool>,
+    /// Whether rows may have no key: an id of their own then keeps them apart once they are
+    /// corrected.
+    has_ids: bool,
+}
+
+impl Layout {
+    pub(super) fn new(plan: &Plan, dialect: Dialect) -> Self {
+        let columns = &plan.columns;
+        let kept: Vec<bool> = columns
+            .iter()
+            .map(|column| column.target != Target::Note)
+            .collect();
+        let names = columns
+            .iter()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(column, _)| column.name.clone());
+        let has_ids = matches!(plan.identity, Identity::Content | Identity::Own(_));
+        let id = has_ids.then(|| Reserved::Id.name(&plan.class));
+        let notes = [LINE, REASON].map(str::to_owned);
+        Self {
+            dialect,
+            names: names.chain(id).chain(notes).collect(),
+            kept,
+            has_ids,
+        }
+    }
+
+    /// The names of the columns, as the first row.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let mut row = Vec::new();
+        for name in &self.names {
+            self.write_field(name.as_bytes(), &mut row);
+        }
+        end_row(&mut row);
+        row
+    }
+
+    /// Appends a row. It keeps its number of fields, so that what was wrong stays wrong until
+    /// someone corrects it; bytes that are not text are written as `\xE9`.
+    pub(super) fn write(
+        &self,
+        plan: &Plan,
+        record: &Record,
+        id: Option<&InstanceId>,
+        reasons: &[Reason],
+        row: &mut Vec<u8>,
+    ) {
+        if let Some(broken) = &record.broken_quote {
+            let text = without_notes(plan, record, broken);
+            row.extend_from_slice(show(text).as_bytes());
+            row.push(self.dialect.delimiter);
+        } else {
+            let kept = |index: usize| self.kept.get(index).copied().unwrap_or(true);
+            // A row that fits gets as many fields as the head has.
+            let count = if plan.fits(record) {
+                plan.columns.len()
+            } else {
+                record.len()
+            };
+            for index in (0..count).filter(|index| kept(*index)) {
+                self.write_field(record.field(index), row);
+            }
+        }
+        if self.has_ids {
+            let id = id.filter(|_| plan.is_by_content(record));
+            let id = id.map_or("", |id| id.as_str());
+            self.write_field(id.as_bytes(), row);
+        }
+        self.write_field(record.line.to_string().as_bytes(), row);
+        self.write_field(join(reasons).as_bytes(), row);
+        end_row(row);
+    }
+
+    /// Appends a field and a delimiter.
+    fn write_field(&self, field: &[u8], row: &mut Vec<u8>) {
+        let field = show(field);
+        let is_special = |byte: u8| {
+            matches!(byte, b'"' | b'\r' | b'\n')
+                || byte == self.dialect.delimiter
+                || self.dialect.escape == Some(byte)
+        };
+        let is_quoted = field.bytes().any(is_special);
+        if is_quoted {
+            row.push(b'"');
+        }
+        for byte in field.bytes() {
+            if byte == b'"' || self.dialect.escape == Some(byte) {
+                row.push(byte);
+            }
+            row.push(byte);
+        }
+        if is_quoted {
+            row.push(b'"');
+        }
+        row.push(self.dialect.delimiter);
+    }
+}
+
+/// A row as it stands in the file, without what an earlier import wrote behind it.
+fn without_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &'a [u8] {
+    let line = record.len().checked_sub(2).map(|it| record.field(it));
+    let has_notes = plan.reasons.is_some() && line.is_some_and(Plan::is_line);
+    if has_notes {
+        &broken.text[..broken.before_last_two]
+    } else {
+        &broken.text
+    }
+}
+
+/// Puts the end of a line in the place of the last delimiter.
+fn end_row(row: &mut Vec<u8>) {
+    row.pop();
+    row.push(b'\n');
+}

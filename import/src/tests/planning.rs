@@ -1,0 +1,605 @@
+//! Columns find their properties, and ids their columns; what is not understood is said before
+//! anything is sent.
+
+use super::*;
+use crate::{
+    column::{Column, Target, left_out},
+    convert::Words,
+    identity::Identity,
+};
+
+fn order() -> Value {
+    json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "integer", "label": {"en": "Number", "ko": "번호"}},
+        {"name": "order_id", "type": "string"},
+        {"name": "note", "type": "string"},
+    ]})
+}
+
+fn refused(definition: &Value, head: &str, mapping: &Mapping) -> String {
+    plan(std::slice::from_ref(definition), head, mapping)
+        .map(|plan| plan.columns)
+        .unwrap_err()
+        .to_string()
+}
+
+fn mapped(map: &[&str]) -> Mapping {
+    Mapping {
+        map: map.iter().map(|&it| it.to_owned()).collect(),
+        ..mapping()
+    }
+}
+
+fn skipped(skip: &[&str]) -> Mapping {
+    Mapping {
+        skip: skip.iter().map(|&it| it.to_owned()).collect(),
+        ..mapping()
+    }
+}
+
+fn keyed(key: &[&str]) -> Mapping {
+    Mapping {
+        key: key.iter().map(|&it| it.to_owned()).collect(),
+        ..mapping()
+    }
+}
+
+#[test]
+fn columns_are_found_by_id_by_label_and_by_map() {
+    let head = "번호, order_id ,Bemerkung,rest,_line,_reason";
+    let plan = plan(&[order()], head, &mapped(&["Bemerkung=note", "rest="])).unwrap();
+    let names: Vec<Option<&str>> = plan
+        .columns
+        .iter()
+        .map(|column| column.member().map(AsRef::as_ref))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            Some("number"),
+            Some("order_id"),
+            Some("note"),
+            None,
+            None,
+            None
+        ]
+    );
+    assert_eq!(plan.columns[3].target, Target::Nothing);
+    assert_eq!(plan.columns[5].target, Target::Note);
+    assert_eq!(plan.column_of("note[2].x"), "Bemerkung");
+}
+
+#[test]
+fn inherited_members_are_columns_too() {
+    let below = json!({"id": "Below", "label": "Below", "parent_class": "Order", "properties": []});
+    let plan = plan(&[below, order()], "number,note", &mapping()).unwrap();
+    let texts = "number,note\n07,x\n";
+    assert_eq!(
+        body(&batches(plan, texts, 9)[0])["instances"],
+        json!([{"note": "x", "number": 7}])
+    );
+}
+
+#[test]
+fn what_is_not_understood_is_said_with_near_names_and_the_line() {
+    let order = order();
+    for (head, mapping, expected) in [
+        (
+            "number,nots",
+            mapping(),
+            "line 1: Order has nothing called nots; did you mean note?",
+        ),
+        ("number;note", mapping(), "is --delimiter ';' meant?"),
+        (
+            "number,note",
+            Mapping {
+                words: Words {
+                    truths: vec!["ja".to_owned()],
+                    falses: vec!["nein".to_owned(), "ja".to_owned()],
+                },
+                ..mapping()
+            },
+            "\"ja\" is named both with --true and with --false",
+        ),
+        (
+            "\n\nnumber,number",
+            mapping(),
+            "line 3: columns 1 and 2 are both called \"number\"",
+        ),
+        (
+            "number,note,number",
+            skipped(&["number"]),
+            "--skip-column number: columns 1 and 3 are both called \"number\"",
+        ),
+        (
+            "number,note",
+            skipped(&["3"]),
+            "has no column \"3\"; there is number, note",
+        ),
+        (
+            "number,,note",
+            skipped(&["nots"]),
+            "there is number, column 2, which has no name, note",
+        ),
+        (
+            "3,number,note",
+            mapped(&["3=note"]),
+            "column 1 is called 3; write #1 for it, or #3 for the column of that number",
+        ),
+        (
+            "#2,#1",
+            mapped(&["#1=note", "#2=number"]),
+            "column 2 is called #1; write 2 for it, or 1 for the column of that number",
+        ),
+        (
+            "number,note,#1",
+            skipped(&["#1"]),
+            "column 3 is called #1; write #3 for it, or 1 for the column of that number",
+        ),
+        (
+            "number,#1,#1",
+            skipped(&["#1"]),
+            "columns 2 and 3 are both called \"#1\"; write the number",
+        ),
+        // Of what an import writes itself, only the last two columns are.
+        ("number,_line", mapping(), "nothing called _line"),
+        (
+            "_line,_reason,number",
+            mapping(),
+            "nothing called _line, _reason",
+        ),
+        ("number,Number", mapping(), "are both values of number"),
+        ("number,n", mapped(&["n=nothing"]), "nothing called nothing"),
+        (
+            "number",
+            mapped(&["note=number"]),
+            "has no column \"note\"; there is number",
+        ),
+        ("number", mapped(&["number"]), "write COLUMN=PROPERTY"),
+        (
+            "number",
+            mapped(&["number=note", "number="]),
+            "mapped already",
+        ),
+        ("number", mapped(&["number="]), "no column has values"),
+        (
+            "number",
+            keyed(&["other"]),
+            "--key other: line 1 has no column \"other\"",
+        ),
+        ("number", keyed(&["number", "number"]), "twice"),
+    ] {
+        let message = refused(&order, head, &mapping);
+        assert!(message.contains(expected), "{head}: {message}");
+    }
+    let thing = everything();
+    assert!(refused(&thing, "note", &mapping()).contains("the primary key of Thing (code)"));
+    assert!(refused(&thing, "code,note", &keyed(&["note"])).contains("leave --key out"));
+    let head = String::from_utf8_lossy(b"n\xff").into_owned();
+    assert!(refused(&order, &head, &mapping()).contains("nothing called"));
+    let mut abstracted = order;
+    abstracted["abstract"] = json!(true);
+    assert!(refused(&abstracted, "number", &mapping()).contains("abstract"));
+}
+
+#[test]
+fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
+    let identity = |definition: Value, head: &str, mapping: &Mapping| {
+        plan(&[definition], head, mapping).unwrap().identity
+    };
+    assert_eq!(
+        identity(everything(), "note,code", &mapping()),
+        Identity::PrimaryKey(vec![1])
+    );
+    assert_eq!(
+        identity(everything(), "note,코드", &keyed(&["code"])),
+        Identity::PrimaryKey(vec![1])
+    );
+    assert_eq!(
+        identity(order(), "note,number", &keyed(&["number", "note"])),
+        Identity::Columns(vec![1, 0])
+    );
+    assert_eq!(
+        identity(order(), "note,order_id", &mapping()),
+        Identity::Own(1)
+    );
+    assert_eq!(
+        identity(order(), "note,number", &mapping()),
+        Identity::Content
+    );
+
+    let sent = |head: &str, mapping: &Mapping, rows: &str| {
+        let plan = plan(&[order()], head, mapping).unwrap();
+        let batches = batches(plan, &format!("{head}\n{rows}"), 9);
+        (
+            body(&batches[0])["ids"].clone(),
+            reasons(&batches[0]).join("; "),
+        )
+    };
+    let key = keyed(&["note", "number"]);
+    assert_eq!(
+        sent("note,number", &key, "a,07\nb,8\n").0,
+        json!(["a:7", "b:8"])
+    );
+    // As in a composite primary key of a class: no two keys make one id.
+    assert_eq!(
+        sent("note,number", &key, "a:b,7\na%3Ab,7\n").0,
+        json!(["a%3Ab:7", "a%253Ab:7"])
+    );
+    assert_eq!(
+        sent("note,number", &keyed(&["number", "note"]), "a:%b,7\n").0,
+        json!(["7:a:%b"])
+    );
+    assert!(
+        sent("note,number", &key, ",7\n")
+            .1
+            .contains("note: is part of the key, and empty (required)")
+    );
+    assert!(
+        sent("note,number", &key, "a\u{1}b,7\n")
+            .1
+            .contains("makes the id")
+    );
+    // The same content is the same id, in whatever order of columns.
+    let (one, _) = sent("note,number", &mapping(), "a,7\n,7\n");
+    let (other, _) = sent("number,note", &mapping(), "7,a\n07,\n");
+    assert_eq!(one, other);
+    assert_ne!(one[0], one[1]);
+    // No own id in a row: its content.
+    let (own, _) = sent("order_id,note", &mapping(), "o-1,a\n,a\n");
+    assert_eq!(own[0], "o-1");
+    assert!(own[1].as_str().unwrap().starts_with("Order_"));
+}
+
+#[test]
+fn nothing_is_what_an_empty_cell_or_the_null_text_says() {
+    let mapping = Mapping {
+        nulls: ["NULL", "\\N", "-"].map(str::to_owned).to_vec(),
+        ..mapping()
+    };
+    let plan = plan(&[everything()], "code,note,count", &mapping).unwrap();
+    let text = "code,note,count\na,NULL,\nNULL,x,1\nb,\\N, - \nc, \u{a0}\u{3000}\u{200b},\t\nd,NULL or not,\n";
+    let batches = batches(plan, text, 9);
+    assert_eq!(
+        body(&batches[0])["instances"],
+        json!([{"code": "a"}, {"code": "b"}, {"code": "c"}, {"code": "d", "note": "NULL or not"}])
+    );
+    assert_eq!(
+        reasons(&batches[0]),
+        ["code: is part of the key, and empty (required)"]
+    );
+}
+
+#[test]
+fn no_batch_has_an_id_twice_and_the_same_row_is_sent_once() {
+    let text = "code,count\na,1\nb,1\na,1\na,01\na,2\nb,1\nc,1\n";
+    let plan = plan(&[everything()], "code,count", &mapping()).unwrap();
+    let batches = batches(plan, text, 100);
+    let fates: Vec<Vec<Option<usize>>> = batches
+        .iter()
+        .map(|batch| {
+            batch
+                .rows
+                .iter()
+                .map(|row| match row.fate {
+                    Fate::SameAs(first) => Some(first),
+                    _ => None,
+                })
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        fates,
+        [vec![None, None, Some(0), Some(0)], vec![None, None, None]]
+    );
+    assert_eq!(
+        body(&batches[1])["instances"][0],
+        json!({"code": "a", "count": 2})
+    );
+    assert_eq!(batches[0].end, batches[1].begin);
+    let line = |batch: &Batch<Record>| {
+        batch
+            .rows
+            .iter()
+            .map(|row| row.raw.line)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (line(&batches[0]), line(&batches[1])),
+        (vec![2, 3, 4, 5], vec![6, 7, 8])
+    );
+}
+
+/// The ids of the rows that are sent, and the counts of equal and blank rows.
+fn ids(text: &str, most: usize, source: Option<&str>) -> (Vec<String>, u64, u64) {
+    let mapping = Mapping {
+        source: source.map(str::to_owned),
+        ..mapping()
+    };
+    let (head, _) = text.split_once('\n').unwrap();
+    let plan = plan(&[order()], head, &mapping).unwrap();
+    let batches = batches(plan, text, most);
+    let ids = batches.iter().flat_map(sent_ids).collect();
+    let equal = batches.iter().map(|it| it.equal).sum();
+    (ids, equal, batches.iter().map(|it| it.blanks).sum())
+}
+
+fn sent_ids(batch: &Batch<Record>) -> Vec<String> {
+    let ids = body(batch)["ids"].clone();
+    serde_json::from_value(ids).unwrap_or_default()
+}
+
+#[test]
+fn equal_rows_without_a_key_are_all_kept_and_have_the_same_ids_each_time() {
+    let text = "number,note\n7,a\n07,a\n\n8,b\n7,a\n,\n8,b\nx,c\n7,a\n\n";
+    let (whole, equal, blanks) = ids(text, 100, None);
+    assert_eq!((equal, blanks), (4, 3));
+    let mut distinct = whole.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!((whole.len(), distinct.len()), (6, 6));
+    assert_eq!(whole[1], format!("{}_2", whole[0]));
+    assert_eq!(whole[5], format!("{}_4", whole[0]));
+    assert_eq!(whole[4], format!("{}_2", whole[2]));
+    for most in 1..7 {
+        assert_eq!(
+            ids(text, most, None),
+            (whole.clone(), 4, 3),
+            "batches of {most}"
+        );
+    }
+    // Columns in another order say the same; another source is another thing.
+    let turned = "note,number\na,7\n";
+    assert_eq!(ids(turned, 9, None).0[0], whole[0]);
+    let elsewhere = ids(turned, 9, Some("march")).0;
+    assert_ne!(elsewhere[0], whole[0]);
+    assert_ne!(elsewhere, ids(turned, 9, Some("april")).0);
+    // Own ids are not numbered: the same id is the same instance.
+    let own = ids("order_id,note\no-1,a\no-1,a\n,a\n,a\n", 9, None);
+    assert_eq!(own.0[0], "o-1");
+    assert_eq!((own.0.len(), own.1), (3, 1));
+}
+
+#[test]
+fn an_import_that_goes_on_anywhere_makes_the_ids_that_it_would_have_made() {
+    let text = "\u{feff}number,note\r\n7,a\r\n7,a\r\n\r\n8,\"b\nb\"\r\n7,a\r\nx,c\r\n,\r\n7,a\r\n8,\"b\nb\"\r\n\r\n,\r\n";
+    let (whole, equal, blanks) = ids(text, 100, None);
+    let plan = Arc::new(plan(&[order()], "number,note", &mapping()).unwrap());
+    let start = || {
+        let mut reader = reader(text.as_bytes());
+        reader.read().unwrap();
+        TableRows::new(reader, Arc::clone(&plan))
+    };
+    let first = Batches::new(start(), 1, false).map(Result::unwrap);
+    let mut done = (Vec::new(), 0, 0);
+    for batch in first {
+        done.0.extend(sent_ids(&batch));
+        done.1 += batch.equal;
+        done.2 += batch.blanks;
+        let rest = Batches::new(start(), 3, false).beginning_at(batch.end);
+        let mut all = done.clone();
+        for batch in rest.map(Result::unwrap) {
+            all.0.extend(sent_ids(&batch));
+            all.1 += batch.equal;
+            all.2 += batch.blanks;
+        }
+        assert_eq!(
+            all,
+            (whole.clone(), equal, blanks),
+            "from line {}",
+            batch.end.line
+        );
+    }
+}
+
+#[test]
+fn equal_decimals_are_one_key_however_they_are_written() {
+    let price = json!({"id": "Price", "label": "Price", "properties": [
+        {"name": "amount", "type": "decimal", "primaryKey": true}, {"name": "note", "type": "string"}]});
+    let read = |rows: &str| {
+        let plan = plan(std::slice::from_ref(&price), "amount,note", &mapping()).unwrap();
+        batches(plan, &format!("amount,note\n{rows}"), 9)
+    };
+    let fates = |batch: &Batch<Record>| -> usize {
+        let is_sent = |fate: &Fate| matches!(fate, Fate::Sent(_));
+        batch.rows.iter().filter(|row| is_sent(&row.fate)).count()
+    };
+    // With other values, or other digits, the second row waits for the answer to the first.
+    let found = read("1,a\n1.0,b\n2,c\n");
+    assert_eq!(found.iter().map(fates).collect::<Vec<_>>(), [1, 2]);
+    let found = read("1.50,a\n1.50,a\n1.5,a\n");
+    assert_eq!(found.iter().map(fates).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(found[0].rows[1].fate, Fate::SameAs(0));
+    let found = read("10,a\n1,b\n100,c\n");
+    assert_eq!(found.iter().map(fates).collect::<Vec<_>>(), [3]);
+}
+
+/// What each column of a head is, with `-` for what is left out.
+fn targets(head: &str, map: &[&str], skip: &[&str]) -> Vec<String> {
+    let mapping = Mapping {
+        map: mapped(map).map,
+        ..skipped(skip)
+    };
+    let plan = plan(&[order()], head, &mapping).unwrap();
+    let target = |column: &Column| {
+        column
+            .member()
+            .map_or_else(|| "-".to_owned(), ToString::to_string)
+    };
+    plan.columns.iter().map(target).collect()
+}
+
+#[test]
+fn columns_are_addressed_by_number_where_a_name_does_not_do() {
+    for (head, map, skip, expected) in [
+        (
+            "number,x,note",
+            &["2=order_id"][..],
+            &[][..],
+            "number order_id note",
+        ),
+        ("number,,note", &[], &[], "number - note"),
+        ("number,,\u{a0}", &["#3=note"], &[], "number - note"),
+        ("number,note,note", &[], &["3"], "number note -"),
+        (
+            "number,note,note",
+            &["2=order_id"],
+            &[],
+            "number order_id note",
+        ),
+        ("note,note,note", &["1=number", "2="], &[], "number - note"),
+        (
+            "3,number,x",
+            &["#3=note", "#1=order_id"],
+            &[],
+            "order_id number note",
+        ),
+        ("1,number", &["1=note"], &[], "note number"),
+        ("#1,number", &["#1=note"], &[], "note number"),
+        ("#2,#1", &["1=note", "2=number"], &[], "note number"),
+        ("number,#5", &["#5=note"], &[], "number note"),
+        (
+            "number,_line,_reason",
+            &["_line=note"],
+            &[],
+            "number note -",
+        ),
+        (
+            "_line,number,_line,_reason",
+            &["1=note"],
+            &[],
+            "note number - -",
+        ),
+        (
+            "number,beme\u{301}rkung",
+            &["bem\u{e9}rkung=note"],
+            &[],
+            "number note",
+        ),
+        (
+            "number,bem\u{e9}rkung",
+            &[],
+            &["beme\u{301}rkung"],
+            "number -",
+        ),
+        // From macOS: 번호 in decomposed letters.
+        (
+            "\u{1107}\u{1165}\u{11ab}\u{1112}\u{1169}",
+            &[],
+            &[],
+            "number",
+        ),
+    ] {
+        assert_eq!(
+            targets(head, map, skip).join(" "),
+            expected,
+            "{head} {map:?} {skip:?}"
+        );
+    }
+    let key = plan(
+        &[order()],
+        "number,note,note",
+        &Mapping {
+            key: vec!["3".into()],
+            ..skipped(&["2"])
+        },
+    );
+    assert_eq!(key.unwrap().identity, Identity::Columns(vec![2]));
+    let left = plan(
+        &[order()],
+        "number,,note,_line,_reason",
+        &skipped(&["note"]),
+    )
+    .unwrap();
+    let left: Vec<(usize, String, &str)> = left_out(&left.columns)
+        .into_iter()
+        .map(|it| (it.column, it.name, it.reason))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            (
+                2,
+                String::new(),
+                "no name, and blank in each row that was taken"
+            ),
+            (3, "note".to_owned(), "left out by --map or --skip-column"),
+            (4, "_line".to_owned(), "written by an import"),
+            (5, "_reason".to_owned(), "written by an import"),
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_lost_in_a_column_without_a_name_or_behind_the_last() {
+    let text = "number,,note,\n1,,a,\n2,,b\n3,,c,, ,\n4,x,d,\n5,,e,y\n6,,f,,z\n7,\n";
+    let plan = plan(&[order()], "number,,note,", &mapping()).unwrap();
+    let rows = records(text.as_bytes()).unwrap();
+    let first = plan.check_first(&rows[1..]).unwrap_err().message;
+    assert!(
+        first.contains("column 2 has no name, but line 5 has \"x\" in it"),
+        "{first}"
+    );
+    assert!(first.contains("--skip-column 2"), "{first}");
+    assert!(plan.check_first(&rows[1..4]).is_ok());
+    let batch = batches(plan, text, 99).remove(0);
+    let sent = body(&batch)["instances"].as_array().unwrap().len();
+    assert_eq!((sent, batch.surplus), (3, 2));
+    let reasons = reasons(&batch);
+    assert!(
+        reasons[0].starts_with("column 2 has no name, and has \"x\" here"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[1].starts_with("column 4 has no name"),
+        "{reasons:?}"
+    );
+    assert_eq!(
+        reasons[2],
+        "the row has 5 fields, the head of the file has 4 (field_count)"
+    );
+    assert_eq!(
+        reasons[3],
+        "the row has 2 fields, the head of the file has 4 (field_count)"
+    );
+}
+
+#[test]
+fn rejects_that_nobody_mended_are_rejected_again() {
+    let head = "number,note,_line,_reason";
+    let rows = "7,caf\\xE9,2,note: must be UTF-8 (encoding)\n8,caf\\xE9,3,why (type)\n9,caf\u{e9},4,note: must be UTF-8 (encoding)\n9,5,why,\n9,x,,\n";
+    let batch = batches(
+        plan(&[order()], head, &mapping()).unwrap(),
+        &format!("{head}\n{rows}"),
+        9,
+    )
+    .remove(0);
+    let rejected: Vec<bool> = batch
+        .rows
+        .iter()
+        .map(|row| matches!(row.fate, Fate::Rejected(_)))
+        .collect();
+    assert_eq!(
+        rejected,
+        [true, false, false, true, true],
+        "{:?}",
+        reasons(&batch)
+    );
+}
+
+#[test]
+fn a_title_that_is_taken_for_a_name_is_noticed_where_any_name_is_allowed() {
+    let mut open = order();
+    open["metadata"] = json!({"additional_properties": true});
+    let rows = records(b"Orders\n\nnumber,note\n7,a\n").unwrap();
+    let plan = plan(&[open], "Orders", &mapping()).unwrap();
+    let refused = plan
+        .check_head(&rows[0], &rows[1..], Some(3))
+        .unwrap_err()
+        .message;
+    assert_eq!(refused, "line 1 names 1 columns, and line 3 has 2 cells");
+    for likely in [None, Some(4)] {
+        let found = plan.check_head(&rows[0], &rows[..1], likely);
+        assert!(found.is_ok(), "{likely:?}");
+    }
+}

@@ -1,0 +1,216 @@
+//! Records, lines and places of CSV as it is found in the wild.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn lines(text: &[u8]) -> Vec<(u64, Vec<String>)> {
+    let records = records(text).unwrap();
+    records.iter().map(|it| (it.line, texts(it))).collect()
+}
+
+#[test]
+fn a_record_is_told_by_the_line_where_it_begins_whatever_ends_lines() {
+    let text = "a,b\n\"1\n2\",x\n\n3,\"say \"\"hi\"\"\"\n,\n4,y";
+    let expected = |text: &str| -> Vec<(u64, Vec<String>)> {
+        let end = text.to_owned();
+        vec![
+            (1, vec!["a".into(), "b".into()]),
+            (2, vec![format!("1{end}2"), "x".into()]),
+            (5, vec!["3".into(), "say \"hi\"".into()]),
+            (7, vec!["4".into(), "y".into()]),
+        ]
+    };
+    for end in ["\n", "\r\n", "\r"] {
+        let text = text.replace('\n', end);
+        assert_eq!(lines(text.as_bytes()), expected(end), "{end:?}");
+        let marked = format!("\u{feff}{text}{end}{end}");
+        assert_eq!(
+            lines(marked.as_bytes()),
+            expected(end),
+            "{end:?} with a mark"
+        );
+    }
+    assert_eq!(lines(b""), []);
+    assert_eq!(lines(b"\r\n\n"), []);
+}
+
+#[test]
+fn what_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
+    let message = |text: &[u8]| records(text).unwrap_err().to_string();
+    assert!(message(b"a,b\n1,\"2\n3,4\n5,6\n").starts_with("line 2: a quote is opened"));
+    assert!(message(b"a\n\"").starts_with("line 2: "));
+    // The quote that is open is not the one where the row begins.
+    let opened = message(b"a,b\n\"1\n2\",\"3\n4\n");
+    assert!(
+        opened.starts_with("line 3: ") && opened.contains("begins in line 2"),
+        "{opened}"
+    );
+    let mut endless = b"a,b\nx,y\n1,\"".to_vec();
+    endless.extend(std::iter::repeat_n(b"2,3\n", 3_000_000).flatten());
+    let endless = message(&endless);
+    assert!(
+        endless.starts_with("line 3: the row that begins there has no end"),
+        "{endless}"
+    );
+    assert!(
+        endless.ends_with("is the quote of line 3 left open?"),
+        "{endless}"
+    );
+    let wide = vec![b','; 20_000];
+    assert!(message(&wide).starts_with("line 1: "));
+    // A quote in the middle of a cell is a quote.
+    assert_eq!(lines(b"5\" pipe,b\n")[0].1, ["5\" pipe", "b"]);
+}
+
+#[test]
+fn blank_rows_and_empty_lines_are_counted() {
+    let text = "a,b\n\n1,2\n,\n \u{a0},\u{3000}\t\r\n\"\",\"\"\n3,4\n\n,\n\u{200b},\n";
+    let mut reader = reader(text.as_bytes());
+    let blanks: Vec<u64> = std::iter::from_fn(|| reader.read().unwrap())
+        .map(|record| record.blanks)
+        .collect();
+    assert_eq!((blanks, reader.blanks()), (vec![0, 1, 3], 3));
+}
+
+fn escaped(text: &str) -> Vec<Vec<String>> {
+    let dialect = Dialect {
+        delimiter: b',',
+        escape: Some(b'\\'),
+    };
+    let mut reader = Reader::new(text.as_bytes(), dialect, Place::START);
+    std::iter::from_fn(|| reader.read().unwrap())
+        .map(|record| texts(&record))
+        .collect()
+}
+
+#[test]
+fn an_escape_makes_text_of_what_would_end_a_cell_and_of_nothing_else() {
+    assert_eq!(
+        escaped("\"a \\\"b\\\", c\",\\N,x\\,y\n\"1\\\n2\",\"C:\\dir\\\\\",\"d\"\"e\"\n\\"),
+        [
+            vec!["a \"b\", c", "\\N", "x,y"],
+            vec!["1\n2", "C:\\dir\\", "d\"e"],
+            vec!["\\"],
+        ]
+    );
+}
+
+#[test]
+fn text_behind_a_closing_quote_is_told_with_the_row_as_it_stands() {
+    let text = "\"a \\\"b\\\" c\",1\n\"x\" ,2,\t\r\n\"y\",\"z\"";
+    let read = records(text.as_bytes()).unwrap();
+    let before: Vec<usize> = read
+        .iter()
+        .filter_map(|it| it.broken_quote.as_ref())
+        .map(|it| it.before_last_two)
+        .collect();
+    assert_eq!(before, [0, 4]);
+    let broken: Vec<Option<(usize, &[u8])>> = read
+        .iter()
+        .map(|it| {
+            it.broken_quote
+                .as_ref()
+                .map(|it| (it.field, it.text.as_slice()))
+        })
+        .collect();
+    assert_eq!(
+        broken,
+        [
+            Some((0, b"\"a \\\"b\\\" c\",1".as_slice())),
+            Some((0, b"\"x\" ,2,\t")),
+            None,
+        ]
+    );
+}
+
+#[test]
+fn a_line_is_found_whatever_ends_lines_and_titles_are_not_read_as_csv() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = format!("\u{feff}Report \"2009{end}{end}k,v{end}1,2{end}");
+        let mut reader = reader(text.as_bytes());
+        assert!(reader.skip_to_line(3).unwrap(), "{end:?}");
+        let head = reader.read().unwrap().unwrap();
+        assert_eq!(
+            (head.line, texts(&head)),
+            (3, vec!["k".to_owned(), "v".to_owned()])
+        );
+        assert_eq!(head.blanks, 0);
+        assert!(!super::reader(text.as_bytes()).skip_to_line(9).unwrap());
+    }
+}
+
+/// Hands out one byte at a time.
+struct Drop<'a>(&'a [u8]);
+
+impl std::io::Read for Drop<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Some((first, rest)) = self.0.split_first() else {
+            return Ok(0);
+        };
+        buffer[0] = *first;
+        self.0 = rest;
+        Ok(1)
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_alike_in_any_pieces_and_from_any_place(
+        text in proptest::collection::vec(
+            prop_oneof![
+                4 => Just(b"a".as_slice()), 4 => Just(b",".as_slice()), 3 => Just(b"\n".as_slice()),
+                2 => Just(b"\r\n".as_slice()), 1 => Just(b"\r".as_slice()), 2 => Just(b"\"".as_slice()),
+                1 => Just(b"\xff\xfe".as_slice()), 1 => Just(b"\xef\xbb\xbf".as_slice()), 1 => Just(b"\0".as_slice()),
+            ],
+            0..60,
+        )
+    ) {
+        let text = text.concat();
+        let whole = records(&text);
+        let mut dropping = Reader::new(Drop(&text), Dialect::new(b','), Place::START);
+        let mut places = vec![Place::START];
+        let mut read = Vec::new();
+        let failed = loop {
+            match dropping.read() {
+                Ok(Some(record)) => {
+                    read.push(record);
+                    places.push(dropping.place());
+                }
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        prop_assert_eq!(failed, whole.is_err());
+        let Ok(whole) = whole else { return Ok(()) };
+        prop_assert_eq!(&whole, &read);
+        for (index, place) in places.iter().enumerate() {
+            let rest = &text[usize::try_from(place.offset).unwrap()..];
+            let mut resumed = Reader::new(rest, Dialect::new(b','), *place);
+            let mut again = Vec::new();
+            while let Some(record) = resumed.read().unwrap() {
+                again.push(record);
+            }
+            prop_assert_eq!(&whole[index..], &again[..]);
+        }
+    }
+
+    #[test]
+    fn any_bytes_make_batches_or_reasons_and_never_a_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        most in 1_usize..5,
+    ) {
+        let plan = plan(&[everything()], "code,count,tags,cost", &mapping()).unwrap();
+        let reader = reader(&bytes);
+        let mut rows = 0;
+        for batch in Batches::new(TableRows::new(reader, Arc::new(plan)), most, false) {
+            let Ok(batch) = batch else { break };
+            prop_assert!(!batch.rows.is_empty() && batch.rows.len() <= most);
+            rows += batch.rows.len();
+            if let Some((_, body)) = batch.body() {
+                prop_assert!(serde_json::from_slice::<Value>(&body).is_ok());
+            }
+        }
+        prop_assert!(rows <= bytes.len());
+    }
+}

@@ -1,0 +1,372 @@
+//! Every rejected row is in the rejects as it was, with why; what the api says is told by column.
+
+use std::path::Path;
+
+use spice_client::RowError;
+use spice_core::name::InstanceId;
+
+use super::*;
+use crate::{
+    journal::{Journal, JournalFile},
+    reason::Reason,
+    rejects::{Late, Rejects},
+    settle::{Outcome, Seen, settle},
+    shape::Shape,
+    table::Table,
+};
+
+fn table(plan: &Plan) -> Table {
+    Table::new(Arc::new(plan.clone()), Dialect::new(b','))
+}
+
+fn begin(path: &Path, plan: &Plan) -> Rejects {
+    Rejects::begin(path, table(plan).rejects_head()).unwrap()
+}
+
+fn reject(
+    rejects: &mut Rejects,
+    plan: &Plan,
+    record: &Record,
+    id: Option<&InstanceId>,
+    reasons: &[Reason],
+) {
+    let mut row = Vec::new();
+    table(plan).write_reject(record, id, reasons, &mut row);
+    rejects.add(&row).unwrap();
+}
+
+/// How many rows were created and unchanged, and why which others were rejected.
+fn outcomes(
+    plan: &Plan,
+    batch: &Batch<Record>,
+    errors: &[RowError],
+    seen: &mut Seen,
+) -> (usize, usize, Vec<(usize, String)>) {
+    let outcomes = settle(&table(plan), batch, errors, seen);
+    let count = |wanted: &Outcome| outcomes.iter().filter(|it| *it == wanted).count();
+    let rejected = outcomes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, it)| match it {
+            Outcome::Rejected(reasons) => {
+                Some((index, reasons.iter().map(ToString::to_string).collect()))
+            }
+            _ => None,
+        });
+    let rejected = rejected.collect();
+    (
+        count(&Outcome::Created),
+        count(&Outcome::Unchanged),
+        rejected,
+    )
+}
+
+fn errors(errors: &Value) -> Vec<RowError> {
+    serde_json::from_value(errors.clone()).unwrap()
+}
+
+#[test]
+fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.rejects.csv");
+    let head = "code,note,count,_line,_reason";
+    let plan = plan(&[everything()], head, &mapping()).unwrap();
+    let rows = "a,\"x\ny, \"\"z\"\"\",five,1,why\nb,2\nc,n,1,3,r,more\n\"  d \",\u{e9},,4,\n";
+    let text = format!("{head}\n{rows}");
+    let records = records(text.as_bytes()).unwrap();
+    let mut rejects = begin(&path, &plan);
+    assert_eq!(rejects.flush().unwrap(), 0);
+    assert_eq!(rejects.path(), None);
+    for record in &records[1..] {
+        reject(
+            &mut rejects,
+            &plan,
+            record,
+            None,
+            &[Reason::of_row("type", "is wrong")],
+        );
+    }
+    let length = rejects.flush().unwrap();
+    let written = super::records(&std::fs::read(&path).unwrap()).unwrap();
+    let written: Vec<Vec<String>> = written.iter().map(texts).collect();
+    let why = "is wrong (type)";
+    assert_eq!(
+        written,
+        [
+            vec!["code", "note", "count", "_line", "_reason"],
+            vec!["a", "x\ny, \"z\"", "five", "2", why],
+            vec!["b", "2", "4", why],
+            vec!["c", "n", "1", "more", "5", why],
+            vec!["  d ", "\u{e9}", "", "6", why],
+        ]
+    );
+    // Bytes that are no text, and quotes that nobody understands, are not mended by being written.
+    let text = b"code,note,count\nx,caf\xE9,1\n\"a \\\"b\\\"\",y,2\n";
+    let strange = super::records(text).unwrap();
+    let other = folder.path().join("other.csv");
+    let plan_of_it = super::plan(&[everything()], "code,note,count", &mapping()).unwrap();
+    let mut written = begin(&other, &plan_of_it);
+    for record in &strange[1..] {
+        reject(
+            &mut written,
+            &plan_of_it,
+            record,
+            None,
+            &[Reason::of_row("why", "is wrong")],
+        );
+    }
+    written.flush().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&other).unwrap(),
+        "code,note,count,_line,_reason\nx,caf\\xE9,1,2,is wrong (why)\n\"a \\\"b\\\"\",y,2,3,is wrong (why)\n"
+    );
+    // Going on takes what counts and drops what came after.
+    reject(&mut rejects, &plan, &records[1], None, &[]);
+    rejects.flush().unwrap();
+    let mut resumed = Rejects::resume(&path, table(&plan).rejects_head(), length)
+        .unwrap()
+        .unwrap();
+    assert_eq!(resumed.flush().unwrap(), length);
+    assert!(
+        Rejects::resume(&path, table(&plan).rejects_head(), length + 1)
+            .unwrap()
+            .is_none()
+    );
+    // Every earlier file is kept, for someone may have mended it.
+    for mended in ["one", "two", "three"] {
+        std::fs::write(&path, mended).unwrap();
+        begin(&path, &plan);
+        assert!(!path.exists());
+    }
+    for (number, mended) in [(1, "one"), (2, "two"), (3, "three")] {
+        let kept = folder.path().join(format!("rows.rejects.csv.old.{number}"));
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), mended);
+    }
+}
+
+#[test]
+fn answers_are_told_by_row_and_column() {
+    let head = "code,Zahl";
+    let map = Mapping {
+        map: vec!["Zahl=count".to_owned()],
+        ..mapping()
+    };
+    let plan = plan(&[everything()], head, &map).unwrap();
+    let text = "code,Zahl\na,1\nb,x\na,1\nc,2\nd,3\ne,4\nc,2\n";
+    let batch = batches(plan.clone(), text, 100).remove(0);
+    let answer = errors(&json!([
+        {"row": 2, "error": "already_exists", "identical": true, "message": "Thing/c is there already"},
+        {"row": 3, "error": "validation_failed", "message": "1 value(s)", "errors": [
+            {"field": "count", "rule": "min", "value": 3, "message": "count must be at least 5"}]},
+        {"row": 4, "error": "already_exists", "identical": false, "message": "Thing/e is there already"},
+    ]));
+    let (created, unchanged, rejects) = outcomes(&plan, &batch, &answer, &mut Seen::new());
+    assert_eq!((created, unchanged), (1, 3));
+    assert_eq!(
+        rejects,
+        [
+            (
+                1,
+                "Zahl: must be an integer, such as 5, not \"x\" (type)".to_owned()
+            ),
+            (4, "Zahl: must be at least 5, not 3 (min)".to_owned()),
+            (
+                5,
+                "Thing/e is there already, with other values (already_exists)".to_owned()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn an_id_that_comes_again_with_other_values_is_told_with_the_first_line() {
+    let plan = plan(&[everything()], "code,count", &mapping()).unwrap();
+    let batches = batches(plan.clone(), "code,count\na,1\na,2\n", 100);
+    let mut seen = Seen::new();
+    assert_eq!(outcomes(&plan, &batches[0], &[], &mut seen).0, 1);
+    let answer = errors(
+        &json!([{"row": 1, "error": "already_exists", "identical": false, "message": "Thing/a is there already"}]),
+    );
+    let (.., rejects) = outcomes(&plan, &batches[1], &answer, &mut seen);
+    assert_eq!(
+        rejects[0].1,
+        "Thing/a is there already, with other values, from line 2 (already_exists)"
+    );
+}
+
+#[test]
+fn the_journal_is_read_back_and_nothing_else_is_taken_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let file = JournalFile::new(Some(path.clone()));
+    assert_eq!(file.load().unwrap(), None);
+    let journal = Journal::new("task".to_owned());
+    file.store(&journal).unwrap();
+    assert_eq!(file.load().unwrap(), Some(journal));
+    std::fs::write(&path, b"sku,name\n").unwrap();
+    assert!(
+        file.load()
+            .unwrap_err()
+            .to_string()
+            .contains("is not the state of an import")
+    );
+    file.remove().unwrap();
+    file.remove().unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn rejects_without_a_key_keep_their_ids_so_that_a_mended_row_stays_a_row_of_its_own() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "integer"}, {"name": "note", "type": "string"}]});
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.csv");
+    let head = "number,note";
+    let first = plan(std::slice::from_ref(&order), head, &mapping()).unwrap();
+    let text = format!("{head}\n7,a\nx,a\n7,a\nx,a\n8,b\n");
+    let batch = batches(first.clone(), &text, 9).remove(0);
+    let good: Vec<String> = serde_json::from_value(body(&batch)["ids"].clone()).unwrap();
+    let mut rejects = begin(&path, &first);
+    for (index, row) in batch.rows.iter().enumerate() {
+        // The last is refused by the api.
+        if matches!(row.fate, Fate::Rejected(_)) || index == 4 {
+            let why = [Reason::of_row("type", "is wrong")];
+            reject(&mut rejects, &first, &row.raw, batch.id(index), &why);
+        }
+    }
+    rejects.flush().unwrap();
+    let written = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("x,a", "7,a");
+    let (head, _) = written.split_once('\n').unwrap();
+    assert_eq!(head, "number,note,_id,_line,_reason");
+    let again = batches(plan(&[order], head, &mapping()).unwrap(), &written, 9).remove(0);
+    let mended: Vec<String> = serde_json::from_value(body(&again)["ids"].clone()).unwrap();
+    // What was not mended has the id that it would have had.
+    assert_eq!((mended.len(), &mended[2]), (3, &good[2]));
+    let all: std::collections::HashSet<&String> = good[..2].iter().chain(&mended).collect();
+    assert_eq!(all.len(), 5);
+}
+
+/// What the rejects of a file are when every row is refused here or by the api.
+fn rejects_of(definition: &Value, text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.csv");
+    let (head, _) = text.split_once('\n').unwrap();
+    let plan = plan(std::slice::from_ref(definition), head, &mapping()).unwrap();
+    let mut rejects = begin(&path, &plan);
+    for batch in batches(plan.clone(), text, 99) {
+        for (index, row) in batch.rows.iter().enumerate() {
+            let why = [Reason::of_row("type", "is \"wrong\", always")];
+            reject(&mut rejects, &plan, &row.raw, batch.id(index), &why);
+        }
+    }
+    rejects.flush().unwrap();
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_blank_own_id_is_identified_by_content_among_the_rejects_too() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "order_id", "type": "string"}, {"name": "number", "type": "integer"},
+        {"name": "note", "type": "string"}]});
+    let head = "order_id,number,note";
+    let good = format!("{head}\n,7,a\n");
+    let taken = batches(
+        plan(std::slice::from_ref(&order), head, &mapping()).unwrap(),
+        &good,
+        9,
+    );
+    let taken: Vec<String> = serde_json::from_value(body(&taken[0])["ids"].clone()).unwrap();
+    let written = rejects_of(&order, &format!("{head}\n,x,a\no-1,x,a\n,x,a\n,8,b\n"));
+    let (head, rows) = written.split_once('\n').unwrap();
+    assert_eq!(head, "order_id,number,note,_id,_line,_reason");
+    let ids: Vec<&str> = rows
+        .lines()
+        .map(|row| row.split(',').nth(3).unwrap())
+        .collect();
+    assert!(ids[0].starts_with("Order_") && ids[2].starts_with("Order_"));
+    assert_eq!(ids[1], "", "its own id is its id, even a mended one");
+    // Mended, each is a row of its own; one says what a row says that was taken.
+    let mended = written.replace(",x,a", ",7,a").replace("o-1", "o-2");
+    let again = plan(std::slice::from_ref(&order), head, &mapping()).unwrap();
+    let sent = batches(again, &mended, 9);
+    assert_eq!(reasons(&sent[0]), [""; 0]);
+    let sent: Vec<String> = serde_json::from_value(body(&sent[0])["ids"].clone()).unwrap();
+    assert_eq!(sent, [ids[0], "o-2", ids[2], ids[3]]);
+    assert!(!sent.contains(&taken[0]));
+    // Not mended, the rejects stay as they are.
+    assert_eq!(ids_of(&rejects_of(&order, &written)), ids_of(&written));
+}
+
+fn ids_of(rejects: &str) -> Vec<&str> {
+    let rows = rejects.lines().map(|row| row.split(',').nth(3).unwrap());
+    rows.collect()
+}
+
+#[test]
+fn a_row_with_a_broken_quote_has_one_line_and_one_reason_however_often_it_is_rejected() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "integer"}, {"name": "note", "type": "string"}]});
+    for row in ["\"a \\\"b\\\"\",y", "1,\"x\" y", "\"a\"b,\"c,d\""] {
+        let first = rejects_of(&order, &format!("number,note\n{row}\n"));
+        let mut again = first.clone();
+        for _ in 0..2 {
+            again = rejects_of(&order, &again);
+            assert_eq!(again, first, "{row}");
+        }
+        assert!(first.contains(&format!("\n{row},")), "{first}");
+    }
+}
+
+#[test]
+fn a_column_of_ids_that_the_primary_key_contradicts_is_named() {
+    let plan = plan(&[everything()], "code,_id", &mapping()).unwrap();
+    let batch = batches(plan.clone(), "code,_id\na,5\n", 9).remove(0);
+    let answer = errors(&json!([
+        {"row": 1, "error": "validation_failed", "message": "1 value(s)", "errors": [
+            {"field": "code", "rule": "primary_key", "message": "code makes the id a, not 5"}]},
+    ]));
+    let (.., rejects) = outcomes(&plan, &batch, &answer, &mut Seen::new());
+    assert_eq!(
+        rejects[0].1,
+        "code: makes the id a, not 5; the id is from the column _id: leave it out with --skip-column _id (primary_key)"
+    );
+}
+
+#[test]
+fn rows_that_waited_are_rejected_in_the_place_of_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rejects.csv");
+    let late = |line: u64, place: u64, row: &str| Late {
+        line,
+        place,
+        row: row.into(),
+    };
+    let mut rejects = Rejects::begin(&path, b"head\n".to_vec()).unwrap();
+    let before = rejects.length();
+    rejects.add(b"two\n").unwrap();
+    let between = rejects.length();
+    rejects.add(b"four\n").unwrap();
+    let behind = rejects.length();
+    let rows = [
+        late(1, before, "one\n"),
+        late(3, between, "three\n"),
+        late(5, behind, "five\n"),
+    ];
+    rejects.insert(&rows).unwrap();
+    rejects.add(b"six\n").unwrap();
+    let length = rejects.flush().unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "head\none\ntwo\nthree\nfour\nfive\nsix\n");
+    assert_eq!(length, text.len() as u64);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    let other = folder.path().join("other.csv");
+    let mut rejects = Rejects::begin(&other, b"head\n".to_vec()).unwrap();
+    let rows = [late(1, 0, "one\n"), late(2, 0, "two\n")];
+    rejects.insert(&rows).unwrap();
+    rejects.flush().unwrap();
+    let text = std::fs::read_to_string(&other).unwrap();
+    assert_eq!(text, "head\none\ntwo\n", "no row was rejected before");
+}

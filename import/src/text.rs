@@ -1,0 +1,78 @@
+//! What is blank in a cell, and how bytes that are no text are shown.
+
+use std::borrow::Cow;
+
+/// Whether a text shows nothing: white space of any script, no-break and ideographic spaces
+/// included, and characters without width or ink, such as U+200B and the Hangul fillers.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(is_blank_character)
+}
+
+/// The same of bytes, which are not blank when they are no UTF-8.
+pub(crate) fn is_blank_bytes(bytes: &[u8]) -> bool {
+    match bytes.first() {
+        None => true,
+        Some(first) if first.is_ascii_graphic() => false,
+        Some(_) => std::str::from_utf8(bytes).is_ok_and(is_blank),
+    }
+}
+
+fn is_blank_character(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(
+            character,
+            '\u{180e}' | '\u{200b}'
+                ..='\u{200f}'
+                    | '\u{2060}'
+                    | '\u{2800}'
+                    | '\u{feff}'
+                    | '\u{115f}'
+                    | '\u{1160}'
+                    | '\u{3164}'
+                    | '\u{ffa0}'
+        )
+}
+
+/// A text without the blanks around it.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches(is_blank_character)
+}
+
+/// Before the digits of bytes that could not be decoded: a byte that is never part of UTF-8.
+pub(crate) const UNDECODED: u8 = 0xFF;
+
+/// Bytes as UTF-8; those that are none are written as `\xE9`.
+pub(crate) fn show(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(bytes.len() + 8);
+    let mut chunks = bytes.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        shown.push_str(chunk.valid());
+        let is_written = chunks
+            .peek()
+            .is_some_and(|next| next.valid().starts_with("\\x"));
+        match chunk.invalid() {
+            [UNDECODED] if is_written => {}
+            invalid => invalid.iter().for_each(|byte| push_byte(&mut shown, *byte)),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a text holds a byte as [`show`] writes it.
+pub(crate) fn has_shown_byte(text: &str) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte);
+    text.match_indices("\\x").any(|(at, _)| {
+        let digits = text.as_bytes().get(at + 2..at + 4);
+        digits.is_some_and(|digits| digits.iter().all(is_digit))
+    })
+}
+
+/// Writes a byte as `\xE9`.
+pub(crate) fn push_byte(shown: &mut String, byte: u8) {
+    use std::fmt::Write as _;
+    // Writing to a string cannot fail.
+    let _ = write!(shown, "\\x{byte:02X}");
+}

@@ -1,0 +1,151 @@
+//! Rows that refer to what is not there yet. A strict reference may name a row farther down in the
+//! file, so a row that was refused for that alone waits until the rest of the file is in.
+
+use std::collections::{BTreeMap, HashMap};
+
+use spice_client::RowError;
+use spice_core::{
+    error::ErrorCode,
+    name::{ClassName, InstanceId},
+};
+
+use crate::{error::Result, reason::Reason, rows::Raw};
+
+/// Bytes of the rows that wait, about. A row for which there is no room is rejected at once.
+const ROOM: usize = 64 * 1024 * 1024;
+/// Bytes of the rows that are sent together, about; the api takes 16 MiB.
+const PART: usize = 4 * 1024 * 1024;
+/// Rows that one request has at most.
+const MOST: usize = 10_000;
+/// The rule of a strict reference whose target is not there.
+const RULE: &str = "integrity";
+
+/// A row that was refused and may be taken later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WaitingRow<R> {
+    /// The row as it stands in the file.
+    pub(crate) raw: R,
+    pub(crate) class: ClassName,
+    /// Its values, as JSON.
+    pub(crate) data: Vec<u8>,
+    pub(crate) id: Option<InstanceId>,
+    /// A hash of its class and key.
+    pub(crate) mark: u64,
+    /// Whether what it leaves out stays out.
+    pub(crate) is_whole: bool,
+    /// Why it was refused last.
+    pub(crate) reasons: Vec<Reason>,
+    /// Bytes of the rejects before its place among them.
+    pub(crate) place: u64,
+}
+
+/// Rows that wait, in the order of the file.
+#[derive(Debug)]
+pub(crate) struct Waiting<R> {
+    rows: Vec<WaitingRow<R>>,
+    room: usize,
+}
+
+impl<R> WaitingRow<R> {
+    /// Bytes that it takes, about.
+    fn size(&self) -> usize {
+        2 * self.data.len() + 256
+    }
+}
+
+impl<R: Raw> Waiting<R> {
+    pub(crate) fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            room: ROOM,
+        }
+    }
+
+    /// Adds a row; gives it back when there is no room for it.
+    pub(crate) fn add(&mut self, row: WaitingRow<R>) -> Option<WaitingRow<R>> {
+        let Some(room) = self.room.checked_sub(row.size()) else {
+            return Some(row);
+        };
+        self.room = room;
+        self.rows.push(row);
+        None
+    }
+
+    /// Sends the rows again, a part of `most` rows of one class at a time, until a whole pass takes
+    /// none of them; then once more in parts as large as a request may be, for rows that refer to
+    /// one another in a circle. `send` gets the number of the pass and a part, and returns the rows
+    /// that still wait. The last rows go first: a target usually stands below the rows that refer
+    /// to it.
+    pub(crate) async fn send_again(
+        self,
+        most: usize,
+        mut send: impl AsyncFnMut(u32, Vec<WaitingRow<R>>) -> Result<Vec<WaitingRow<R>>>,
+    ) -> Result<Vec<WaitingRow<R>>> {
+        let mut rows = self.rows;
+        let mut most = most;
+        for pass in 1.. {
+            let before = rows.len();
+            let mut parts = Parts::new(rows);
+            let mut left = Vec::new();
+            while let Some(part) = parts.take_last(most) {
+                left.extend(send(pass, part).await?);
+            }
+            left.sort_by_key(|row| row.raw.line());
+            rows = left;
+            let is_stuck = rows.len() == before;
+            if rows.is_empty() || (is_stuck && most >= MOST) {
+                break;
+            }
+            if is_stuck {
+                most = MOST;
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Rows that are sent in parts of one class, by the line of the last row of each class.
+struct Parts<R>(BTreeMap<u64, Vec<WaitingRow<R>>>);
+
+impl<R: Raw> Parts<R> {
+    fn new(rows: Vec<WaitingRow<R>>) -> Self {
+        let mut classes: HashMap<ClassName, Vec<WaitingRow<R>>> = HashMap::new();
+        for row in rows {
+            classes.entry(row.class.clone()).or_default().push(row);
+        }
+        let mut parts = Self(BTreeMap::new());
+        for rows in classes.into_values() {
+            parts.put(rows);
+        }
+        parts
+    }
+
+    fn put(&mut self, rows: Vec<WaitingRow<R>>) {
+        if let Some(last) = rows.last() {
+            self.0.insert(last.raw.line(), rows);
+        }
+    }
+
+    /// Takes the last row and those of its class before it that go into one request with it.
+    fn take_last(&mut self, most: usize) -> Option<Vec<WaitingRow<R>>> {
+        let (_, mut rows) = self.0.pop_last()?;
+        let mut bytes = 0;
+        let fits = |row: &&WaitingRow<R>| {
+            bytes += row.size();
+            bytes <= PART
+        };
+        let count = rows.iter().rev().take(most).take_while(fits).count().max(1);
+        let part = rows.split_off(rows.len() - count);
+        self.put(rows);
+        Some(part)
+    }
+}
+
+/// Whether a row was refused only because it refers to what is not there.
+pub(crate) fn may_wait(error: &RowError) -> bool {
+    let fields = error.detail.get("errors").and_then(|it| it.as_array());
+    error.error == ErrorCode::ValidationFailed.as_str()
+        && fields.is_some_and(|fields| {
+            !fields.is_empty() && fields.iter().all(|field| field["rule"] == RULE)
+        })
+}
