@@ -1,10 +1,10 @@
-//! What a command that talks to the api starts from: a client, a database, a branch; and what to
-//! do next when it fails.
+//! What a command that talks to the api needs: a client, a database, a branch, and advice when it
+//! fails.
 
-use spice_client::{Client, Error, Read};
+use spice_client::{Client, Error, Missing, Read};
 
 use crate::{
-    failure::{Hint, usage},
+    failure::{Hint, Usage, usage},
     output::Format,
     settings::Place,
 };
@@ -78,13 +78,15 @@ impl Session {
                 );
             }
             Some(Error::Refused(refusal)) => refusal,
-            None if self.database.is_none() && error.is::<crate::failure::Usage>() => {
+            None if self.database.is_none() && error.is::<Usage>() => {
                 return self.databases("").await;
             }
             _ => return None,
         };
+        if let Some(missing) = refusal.missing() {
+            return self.alternatives(missing).await;
+        }
         match (refusal.status, refusal.code.as_str()) {
-            (404, _) => self.what_there_is(&refusal.message).await,
             (409, "optimistic_concurrency_conflict") => {
                 Some("someone else wrote in between; look again, and repeat".to_owned())
             }
@@ -97,29 +99,23 @@ impl Session {
         }
     }
 
-    /// The names of the kind of thing that is not there, those that are near first.
-    async fn what_there_is(&self, message: &str) -> Option<String> {
-        let sought = message.split_whitespace().last().unwrap_or_default();
-        if message.contains("no database") {
-            return self.databases(sought).await;
-        }
-        let database = self.database.as_deref()?;
-        if message.contains("no branch") {
-            let list = self.client.branches(database).await.ok()?;
-            let names = list.branches.into_iter().map(|branch| branch.name);
-            return Some(choice(sought, "branches", names.collect()));
-        }
-        if message.contains("no class") {
-            let sought = message.split('"').nth(1).unwrap_or(sought);
-            let read = self.read(None);
-            let classes = self.client.classes(database, &read).await.ok()?;
-            let names = classes
-                .iter()
-                .filter_map(|class| class.get("id")?.as_str())
-                .map(str::to_owned);
-            return Some(choice(sought, "classes", names.collect()));
-        }
-        None
+    /// The names of the things of the kind that is missing, similar ones first.
+    async fn alternatives(&self, missing: Missing<'_>) -> Option<String> {
+        let (sought, kind, names) = match missing {
+            Missing::Database(sought) => return self.databases(sought).await,
+            Missing::Branch(sought) => {
+                let list = self.client.branches(self.maybe_database()?).await.ok()?;
+                let names = list.branches.into_iter().map(|branch| branch.name);
+                (sought, "branches", names.collect())
+            }
+            Missing::Class(sought) => {
+                let (database, read) = (self.maybe_database()?, self.read(None));
+                let classes = self.client.classes(database, &read).await.ok()?;
+                let ids = classes.iter().filter_map(|class| class.get("id")?.as_str());
+                (sought, "classes", ids.map(str::to_owned).collect())
+            }
+        };
+        Some(choice(sought, kind, names))
     }
 
     async fn databases(&self, sought: &str) -> Option<String> {
@@ -129,10 +125,10 @@ impl Session {
     }
 }
 
-/// What there is, and what was probably meant.
-fn choice(sought: &str, what: &str, mut names: Vec<String>) -> String {
+/// The names that exist, and those that were probably meant.
+fn choice(sought: &str, kind: &str, mut names: Vec<String>) -> String {
     if names.is_empty() {
-        return format!("there are no {what} yet");
+        return format!("there are no {kind} yet");
     }
     names.sort();
     let near: Vec<&str> = names
@@ -149,7 +145,7 @@ fn choice(sought: &str, what: &str, mut names: Vec<String>) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("{meant}{what}: {}{more}", names[..shown].join(", "))
+    format!("{meant}{kind}: {}{more}", names[..shown].join(", "))
 }
 
 /// Whether two names differ by case or by a slip.

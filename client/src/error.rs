@@ -103,6 +103,17 @@ pub struct Refusal {
     pub body: Bytes,
 }
 
+/// What a refused request names and does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing<'a> {
+    /// The database of this name.
+    Database(&'a str),
+    /// The branch of this name.
+    Branch(&'a str),
+    /// The class of this id or label, on the branch.
+    Class(&'a str),
+}
+
 /// What a failure means to who called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -181,6 +192,19 @@ fn fields(detail: &RawValue) -> Map<String, Value> {
 }
 
 impl Refusal {
+    /// What does not exist, when the request was refused for a database, a branch or a class.
+    pub fn missing(&self) -> Option<Missing<'_>> {
+        if self.code != "not_found" || self.detail.contains_key("instance_id") {
+            return None;
+        }
+        let name = |key: &str| self.detail.get(key).and_then(Value::as_str);
+        let database = name("database").map(Missing::Database);
+        let branch = || name("branch").map(Missing::Branch);
+        database
+            .or_else(branch)
+            .or_else(|| name("class_id").map(Missing::Class))
+    }
+
     /// Reads the error shape; anything else still makes a refusal with its status.
     pub(crate) fn read(
         status: u16,
@@ -252,6 +276,27 @@ impl std::error::Error for Refusal {}
 mod tests {
     //! Refusals, read.
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_read_from_the_detail_and_not_from_the_message() {
+        let read = |detail: &str| {
+            let body = format!(r#"{{"status":"error","message":"no branch","detail":{detail}}}"#);
+            Refusal::read(404, body.into(), None, None)
+        };
+        let found = read(r#"{"error":"not_found","database":"shop"}"#);
+        assert_eq!(found.missing(), Some(Missing::Database("shop")));
+        let found = read(r#"{"error":"not_found","branch":"what-if"}"#);
+        assert_eq!(found.missing(), Some(Missing::Branch("what-if")));
+        let found = read(r#"{"error":"not_found","class_id":"Product"}"#);
+        assert_eq!(found.missing(), Some(Missing::Class("Product")));
+        for other in [
+            r#"{"error":"not_found","class_id":"Product","instance_id":"p1"}"#,
+            r#"{"error":"not_found","command_id":"c"}"#,
+            r#"{"error":"validation_failed","class_id":"Product"}"#,
+        ] {
+            assert_eq!(read(other).missing(), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_number_beyond_every_float_hides_no_refusal() {

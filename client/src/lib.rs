@@ -30,7 +30,7 @@ pub use client::{Client, http_builder};
 pub use commands::{Accepted, CommandState, CommandStatus, Step};
 pub use databases::{Counts, Database, DatabaseDetails, DatabaseList, DatabaseSummary, Lag};
 pub use dead_letters::{DeadLetter, DeadLetterList};
-pub use error::{Class, Error, Refusal};
+pub use error::{Class, Error, Missing, Refusal};
 pub use events::{Event, Events};
 pub use graph::{
     Direction, Edge, GraphAnswer, GraphPage, GraphPath, GraphQuery, Hop, Node, PathQuery,
