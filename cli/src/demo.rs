@@ -2,7 +2,11 @@
 
 mod load;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -27,6 +31,8 @@ const QUERY: &str = include_str!("../../manifests/demo/query.json");
 /// The what-if branch.
 const WHAT_IF: &str = "what-if/denver-closed";
 
+/// How long the effect of a command may take to show.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The airport that the what-if closes.
 const CLOSED: &str = "DEN";
 
@@ -54,7 +60,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let node = Node::start(&layout, &options.knobs, &options.listen, &ending).await?;
     let url = node.gateway_url();
     let story = tokio::select! {
-        told = tell(&url) => told,
+        told = tell(&url, own_folder.path()) => told,
         () = ending.cancelled() => Ok(()),
     };
     if story.is_ok() && !options.once && !ending.is_cancelled() {
@@ -72,7 +78,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     story.map(|()| ExitCode::SUCCESS)
 }
 
-async fn tell(url: &str) -> anyhow::Result<()> {
+async fn tell(url: &str, folder: &Path) -> anyhow::Result<()> {
     let client = Client::new(url)?;
     let started = Instant::now();
     let declared = declare(
@@ -86,7 +92,7 @@ async fn tell(url: &str) -> anyhow::Result<()> {
     )?;
 
     let started = Instant::now();
-    let loaded = load::load(&client, ONTOLOGY).await?;
+    let loaded = load::load(&client, "flights", folder).await?;
     let counts: Vec<String> = loaded
         .iter()
         .map(|(class, count)| format!("{count} {class}"))
@@ -164,7 +170,7 @@ async fn close_airport(client: &Client) -> anyhow::Result<()> {
             .collect(),
         expected_seq: airport.event_sequence,
     };
-    let write = Write::on(WHAT_IF).wait(load::PATIENCE);
+    let write = Write::on(WHAT_IF).wait(PATIENCE);
     client.transaction("flights", &[change], &write).await?;
     Ok(())
 }
