@@ -20,6 +20,7 @@ mod text;
 use std::collections::HashMap;
 
 pub use self::{
+    definition::DEFINITION,
     labels::{LabelKeys, Labels},
     lint::{ChangeLint, Finding, Severity, structure},
     property::Property,

@@ -3,6 +3,7 @@
 //! dry run decides as the real run would.
 
 mod action;
+mod facts;
 mod refusal;
 mod world;
 

@@ -18,8 +18,8 @@ use crate::{
     unicode::nfc,
 };
 
-/// What `OntologyCreate` may say.
-const CLASS: [&str; 8] = [
+/// The fields of a definition, as `OntologyCreate` may have them.
+pub const DEFINITION: [&str; 8] = [
     "id",
     "label",
     "description",
@@ -35,7 +35,7 @@ const DERIVED: usize = 50;
 
 /// Reads a definition that someone wrote.
 pub(super) fn create(definition: &Json) -> Shape<Class> {
-    let whole = Object::read("", definition, &CLASS)?;
+    let whole = Object::read("", definition, &DEFINITION)?;
     if let Err((rule, sentence)) = limits::check_definition(definition) {
         return Err(refuse("", rule, &Value::Null, &sentence));
     }
@@ -117,7 +117,7 @@ fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
 
 /// Reads the class that `patch` makes of another.
 pub(super) fn patched(class: &Class, patch: &Json) -> Shape<Class> {
-    let changes = Object::read("", patch, &CLASS)?;
+    let changes = Object::read("", patch, &DEFINITION)?;
     if let Some(field) = changes.get("id")
         && field.value.as_string().as_deref() != Some(class.id.as_str())
     {

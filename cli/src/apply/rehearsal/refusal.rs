@@ -30,3 +30,13 @@ pub(super) fn refusal(refusal: &Refusal) -> ApiError {
 pub(super) fn misnamed(invalid: InvalidName) -> ApiError {
     refusal(&Refusal::from(invalid))
 }
+
+/// The refusal of an answer that cannot be read.
+pub(super) fn damaged(error: &impl ToString) -> ApiError {
+    refusal(&Refusal::new(ErrorCode::Internal, error.to_string()))
+}
+
+/// The refusal of an action that cannot be decided here.
+pub(super) fn unknown(message: &str) -> ApiError {
+    refusal(&Refusal::new(ErrorCode::FailedPrecondition, message))
+}

@@ -1,46 +1,29 @@
-//! One database as it would be: the state that decisions rest on, filled from what the api tells.
+//! One database as it would be: decides actions over the facts that the api has, and adds what
+//! accepting them would add.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use spice_client::{Client, Error, Instance, Read, Select};
+use spice_client::{Client, Read};
 use spice_core::{
     command::{Action, Command, Origin},
-    decide::{LiveInstances, Moment, Need, Stop, WriteState, decide},
+    decide::{Moment, Need, Stop, WriteState, decide},
     envelope::Envelope,
-    error::{ErrorCode, Refusal},
-    event::BranchAt,
-    id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence, StreamId},
-    json::Json,
-    lineage::Lineage,
-    model::{AggregateState, BranchState, DatabaseState, ModelEntry, ModelKey},
+    id::{BranchGeneration, CommandId, LogPosition},
+    model::{AggregateState, ModelEntry, ModelKey},
     name::{BranchName, ClassName, DatabaseName},
-    ontology::{Class, Schema},
-    port::graph::Entity,
-    time::Timestamp,
+    ontology::Schema,
 };
-use spice_crds::{Exact, Fields};
+use spice_crds::Fields;
 use spice_operator::{
     ApiError,
-    client::{Stored, described, failure, origin},
+    client::{Stored, described, origin},
 };
 use uuid::Uuid;
 
-use super::refusal::{misnamed, refusal};
-
-/// What a class says of itself; the rest of an answer is what the log says of it.
-const DEFINITION: [&str; 8] = [
-    "id",
-    "label",
-    "description",
-    "parent_class",
-    "abstract",
-    "properties",
-    "relationships",
-    "metadata",
-];
-
-/// Instances that one call brings.
-const PAGE: usize = 1_000;
+use super::{
+    facts,
+    refusal::{damaged, misnamed, refusal, unknown},
+};
 
 /// A database of a rehearsal.
 pub(super) struct World {
@@ -54,26 +37,7 @@ pub(super) struct World {
 impl World {
     /// The database as the api has it; an empty log when it has none.
     pub(super) async fn load(client: &Client, database: DatabaseName) -> Result<Self, ApiError> {
-        let name = database.as_str().to_owned();
-        let stream = StreamId::first(database);
-        let found = found(client.database(&name, &Read::default()).await)?;
-        let state = match found {
-            None => WriteState::empty(stream),
-            Some(found) => {
-                let details = found.details;
-                let known = DatabaseState {
-                    sequence: Sequence(details.sequence),
-                    description: details.description,
-                    options: None,
-                    created_at: Timestamp::default(),
-                    live: true,
-                };
-                let listed = client.branches(&name).await.map_err(|it| failure(&it))?;
-                let branches = branches(&listed.branches)?;
-                let end = LogPosition(details.position).next();
-                WriteState::new(stream, end, Timestamp::default(), Some(known), branches)
-            }
-        };
+        let state = facts::load(client, database).await?;
         Ok(Self {
             start: state.end(),
             state,
@@ -173,7 +137,7 @@ impl World {
                 Err(Stop::Refused(refused)) => return Err(refusal(&refused)),
                 Err(Stop::Needs(needs)) => {
                     if needs.iter().all(|need| self.state.knows(need)) {
-                        return Err(unknown("the decision asks for what it has been told"));
+                        return Err(unknown("the decision asks again for a fact that it has"));
                     }
                     self.fetch(client, needs).await?;
                 }
@@ -188,15 +152,26 @@ impl World {
             }
             match need {
                 Need::Schema(generation) => {
-                    let schema = self.read_schema(client, generation).await?;
+                    let schema = match self.place(generation) {
+                        Some(read) => facts::schema(client, self.name(), &read).await?,
+                        None => Schema::default(),
+                    };
                     self.state.put_schema(generation, Arc::new(schema));
                 }
                 Need::Entry(generation, key) => {
-                    let entry = self.read_entry(client, generation, &key).await?;
+                    let entry = match self.place(generation) {
+                        Some(read) => {
+                            facts::entry(client, self.name(), &read, generation, &key).await?
+                        }
+                        None => None,
+                    };
                     self.state.put_entry(generation, key, entry);
                 }
                 Need::LiveInstances(asked) => {
-                    let keys = self.read_instances(client, &asked).await?;
+                    let keys = match self.place(asked.branch) {
+                        Some(read) => facts::instances(client, self.name(), &read, &asked).await?,
+                        None => BTreeSet::new(),
+                    };
                     self.state.put_live_instances(asked, keys);
                 }
                 // What a branch held at a past position: of use to merges only.
@@ -228,84 +203,6 @@ impl World {
         }
     }
 
-    async fn read_schema(
-        &self,
-        client: &Client,
-        generation: BranchGeneration,
-    ) -> Result<Schema, ApiError> {
-        let mut schema = Schema::default();
-        let Some(read) = self.place(generation) else {
-            return Ok(schema);
-        };
-        let classes: Vec<Fields> = client
-            .classes_as(self.name(), &read)
-            .await
-            .map_err(|error| failure(&error))?;
-        for fields in classes {
-            let id = fields.get("id").and_then(Exact::as_str).unwrap_or_default();
-            let id: ClassName = id.parse().map_err(misnamed)?;
-            let class = Class::stored(id, &definition(&fields)?).map_err(|it| refusal(&it))?;
-            schema.put(Arc::new(class));
-        }
-        Ok(schema)
-    }
-
-    async fn read_entry(
-        &self,
-        client: &Client,
-        generation: BranchGeneration,
-        key: &ModelKey,
-    ) -> Result<Option<ModelEntry>, ApiError> {
-        let Some(Entity::Class(class)) = key.entity() else {
-            return Ok(None);
-        };
-        let Some(read) = self.place(generation) else {
-            return Ok(None);
-        };
-        let name = class.as_str();
-        let fields: Fields = match client.class_as(self.name(), name, &read).await {
-            Ok(fields) => fields,
-            Err(error) => return deleted(&error, generation, key),
-        };
-        // The api finds classes by label, too.
-        if fields.get("id").and_then(Exact::as_str) != Some(name) {
-            return Ok(None);
-        }
-        let number = |key: &str| fields.get(key).and_then(Exact::as_u64).unwrap_or_default();
-        let state = AggregateState {
-            sequence: Sequence(number("event_sequence")),
-            data: Some(definition(&fields)?),
-            ..nothing()
-        };
-        let position = LogPosition(number("position"));
-        entry(generation, key, position, &state).map(Some)
-    }
-
-    async fn read_instances(
-        &self,
-        client: &Client,
-        asked: &LiveInstances,
-    ) -> Result<BTreeSet<ModelKey>, ApiError> {
-        let Some(read) = self.place(asked.branch) else {
-            return Ok(BTreeSet::new());
-        };
-        let select = Select {
-            limit: Some(asked.most.saturating_add(1).min(PAGE)),
-            ..Select::default()
-        };
-        let class = asked.class.as_str();
-        let page = client
-            .instance_page::<Instance>(self.name(), class, &select, &read)
-            .await;
-        let listed = found(page)?.map(|page| page.instances);
-        let ids = listed
-            .into_iter()
-            .flatten()
-            .map(|it| it.instance_id.parse());
-        ids.map(|id| Ok(ModelKey::instance(&asked.class, &id.map_err(misnamed)?)))
-            .collect()
-    }
-
     fn name(&self) -> &str {
         self.state.stream().database.as_str()
     }
@@ -316,118 +213,6 @@ fn is_known(state: &WriteState, need: &Need) -> bool {
         Need::Schema(generation) => state.known_schema(*generation).is_some(),
         need => state.knows(need),
     }
-}
-
-fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiError> {
-    let generation = |name: &str| {
-        let known = listed.iter().find(|known| known.name == name);
-        let position = known.and_then(|known| known.generation);
-        position.map_or(BranchGeneration::MAIN, |at| {
-            BranchGeneration(LogPosition(at))
-        })
-    };
-    listed
-        .iter()
-        .map(|branch| {
-            let name: BranchName = branch.name.parse().map_err(misnamed)?;
-            if name.is_main() {
-                return Ok(BranchState::main(Timestamp::default()));
-            }
-            let from = branch.from_branch.as_deref().unwrap_or("main");
-            let point = LogPosition(branch.from_position.unwrap_or_default());
-            Ok(BranchState {
-                lineage: lineage(branch, listed)?,
-                name,
-                generation: generation(&branch.name),
-                sequence: Sequence(branch.sequence.unwrap_or(1)),
-                from: Some(BranchAt {
-                    name: from.parse().map_err(misnamed)?,
-                    generation: generation(from),
-                }),
-                from_position: point,
-                ..BranchState::main(Timestamp::default())
-            })
-        })
-        .collect()
-}
-
-/// The lineage of a branch: on that of the branch that it was made of.
-fn lineage(
-    branch: &spice_client::Branch,
-    listed: &[spice_client::Branch],
-) -> Result<Lineage, ApiError> {
-    // A branch stands on older ones, so that this ends.
-    let is_parent = |parent: &&spice_client::Branch| {
-        Some(&parent.name) == branch.from_branch.as_ref() && parent.generation < branch.generation
-    };
-    let name: BranchName = branch.name.parse().map_err(misnamed)?;
-    if name.is_main() {
-        return Ok(Lineage::main());
-    }
-    let base = match listed.iter().find(is_parent) {
-        Some(parent) => lineage(parent, listed)?,
-        None => Lineage::main(),
-    };
-    let own = BranchGeneration(LogPosition(branch.generation.unwrap_or_default()));
-    let point = LogPosition(branch.from_position.unwrap_or_default());
-    Ok(base.branch(name, own, point))
-}
-
-/// The class as its author wrote it.
-fn definition(fields: &Fields) -> Result<Json, ApiError> {
-    let own: Fields = fields
-        .iter()
-        .filter(|(key, _)| DEFINITION.contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    Json::of(&own).map_err(|error| damaged(&error))
-}
-
-fn nothing() -> AggregateState {
-    AggregateState {
-        sequence: Sequence(0),
-        event_id: EventId(Uuid::nil()),
-        occurred_at: Timestamp::default(),
-        created_at: Timestamp::default(),
-        data: None,
-    }
-}
-
-fn entry(
-    branch: BranchGeneration,
-    key: &ModelKey,
-    position: LogPosition,
-    state: &AggregateState,
-) -> Result<ModelEntry, ApiError> {
-    Ok(ModelEntry {
-        branch,
-        key: key.clone(),
-        position,
-        value: Json::of(state).map_err(|error| damaged(&error))?,
-    })
-}
-
-/// The entry of a class that is not there; of one that was deleted, its tombstone.
-fn deleted(
-    error: &Error,
-    branch: BranchGeneration,
-    key: &ModelKey,
-) -> Result<Option<ModelEntry>, ApiError> {
-    let Some(refusal) = error.refusal().filter(|_| error.is_not_found()) else {
-        return Err(failure(error));
-    };
-    if refusal.detail.get("deleted") != Some(&true.into()) {
-        return Ok(None);
-    }
-    let sequence = refusal
-        .detail
-        .get("actual_seq")
-        .and_then(serde_json::Value::as_u64);
-    let state = AggregateState {
-        sequence: Sequence(sequence.unwrap_or_default()),
-        ..nothing()
-    };
-    entry(branch, key, LogPosition::ZERO, &state).map(Some)
 }
 
 fn stored(entry: &ModelEntry) -> Result<Option<Stored>, ApiError> {
@@ -442,60 +227,4 @@ fn stored(entry: &ModelEntry) -> Result<Option<Stored>, ApiError> {
         projected: None,
         definition,
     }))
-}
-
-/// What is there; none: 404.
-fn found<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(failure(&error)),
-    }
-}
-
-fn damaged(error: &impl ToString) -> ApiError {
-    refusal(&Refusal::new(ErrorCode::Internal, error.to_string()))
-}
-
-fn unknown(message: &str) -> ApiError {
-    refusal(&Refusal::new(ErrorCode::FailedPrecondition, message))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_branch_of_a_branch_stands_on_its_parent() {
-        let of = |name: &str, from: Option<&str>, generation: Option<u64>, point: Option<u64>| {
-            let fields = serde_json::json!({"name": name, "from_branch": from,
-                "generation": generation, "from_position": point});
-            serde_json::from_value::<spice_client::Branch>(fields).unwrap()
-        };
-        let listed = [
-            of("top", Some("middle"), Some(20), Some(19)),
-            of("middle", Some("main"), Some(10), Some(9)),
-            of("main", None, None, None),
-            of("other", Some("top"), Some(5), Some(4)),
-        ];
-        let known = branches(&listed).unwrap();
-        let levels = |at: usize| -> Vec<(String, u64)> {
-            let levels = known[at].lineage.levels().iter();
-            levels
-                .map(|level| (level.name.to_string(), level.until.0))
-                .collect()
-        };
-        let end = LogPosition::MAX.0;
-        let expected = [("top", end), ("middle", 19), ("main", 9)];
-        assert_eq!(levels(0), expected.map(|(name, at)| (name.to_owned(), at)));
-        let expected = [("middle", end), ("main", 9)];
-        assert_eq!(levels(1), expected.map(|(name, at)| (name.to_owned(), at)));
-        let expected = [("other", end), ("main", 4)];
-        let why = "its parent of this name came later";
-        assert_eq!(
-            levels(3),
-            expected.map(|(name, at)| (name.to_owned(), at)),
-            "{why}"
-        );
-    }
 }
