@@ -6,7 +6,8 @@ use clap::{ArgMatches, CommandFactory, Parser, Subcommand, builder::FalseyValueP
 
 use crate::{
     apply, audit, branch, completion, config, dead_letters, demo, describe, dev, diff, export, get,
-    history, import, log, merge, operator, query, replay, settings::ConfigFile, verify, watch,
+    history, import, log, merge, operator, query, rebase, replay, rollback, settings::ConfigFile,
+    verify, watch,
 };
 
 /// SPICE Harvester: a knowledge graph as an append-only log, projected safely.
@@ -35,52 +36,52 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything in one process on one data directory.
     Dev(dev::Options),
-    /// Show the main job on real data: declare, load, branch, query.
+    /// Show the main steps on real data: declare, load, branch, query.
     Demo(demo::Options),
-    /// Import a CSV file as instances of a class.
+    /// Import a CSV or NDJSON file as instances.
     Import(Box<import::Options>),
-    /// Make what is declared in YAML so, as `kubectl apply` would.
+    /// Apply YAML declarations, as `kubectl apply` would.
     Apply(apply::Options),
-    /// Show what there is, as rows.
+    /// List databases, classes, branches, instances and more.
     Get(get::Options),
-    /// Show everything about one thing.
+    /// Show the details of one thing.
     Describe(describe::Options),
-    /// Walk through the graph.
+    /// Query the graph.
     Query(query::Options),
-    /// Make and delete branches.
+    /// Create and delete branches.
     #[command(subcommand)]
     Branch(branch::Branch),
     /// Show what a branch changed.
     Diff(diff::Options),
     /// Merge a branch into another.
-    Merge(merge::MergeOptions),
-    /// Move a branch to the end of the one that it stands on.
-    Rebase(merge::RebaseOptions),
-    /// Make a branch again what it was.
-    Rollback(merge::RollbackOptions),
-    /// Show who changed what of an instance, when, and what it was before.
+    Merge(merge::Options),
+    /// Rebase a branch onto its parent's current position.
+    Rebase(rebase::Options),
+    /// Restore a branch to an earlier position.
+    Rollback(rollback::Options),
+    /// Show the changes of an instance: who, when, and the values before.
     History(history::Options),
-    /// Watch a command, or what happens in a database.
+    /// Watch a command, or the events of a database.
     Watch(watch::Options),
     /// Export instances as NDJSON or CSV, or the ontology.
     Export(export::Options),
     /// Show every setting in force, and where it came from.
     Config(Box<config::Options>),
-    /// Write what a shell needs to complete this command line.
+    /// Write the completion script of a shell.
     Completion(completion::Options),
     /// Run the Kubernetes operator.
     Operator(operator::Options),
     /// Read a log from its directory.
     #[command(subcommand)]
     Log(log::Command),
-    /// Check that a log was not changed, cut or exchanged.
+    /// Check that a log was not changed, cut or replaced.
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Compare graph and documents with the fold of the log.
     Verify(verify::Options),
     /// Rebuild graph and documents from the log.
     Replay(replay::Options),
-    /// See to events that a sink has refused.
+    /// Handle events that a sink has refused.
     #[command(subcommand, name = "dead-letters")]
     DeadLetters(dead_letters::Command),
 }
@@ -112,9 +113,9 @@ impl Command {
             Self::Query(options) => query::run(options).await,
             Self::Branch(command) => branch::run(command).await,
             Self::Diff(options) => diff::run(options).await,
-            Self::Merge(options) => merge::merge(options).await,
-            Self::Rebase(options) => merge::rebase(options).await,
-            Self::Rollback(options) => merge::rollback(options).await,
+            Self::Merge(options) => merge::run(options).await,
+            Self::Rebase(options) => rebase::run(options).await,
+            Self::Rollback(options) => rollback::run(options).await,
             Self::History(options) => history::run(options).await,
             Self::Watch(options) => watch::run(options).await,
             Self::Export(options) => export::run(options).await,

@@ -1,0 +1,125 @@
+//! What merging, rebasing and rolling back share: the arguments about conflicts, and the answer.
+
+mod decision;
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::value::RawValue;
+use spice_client::{Conflict, Merged, Resolution, Strategy};
+
+use self::decision::resolve;
+use crate::{
+    diff::{show_changes, summary},
+    output::{self, maybe, written},
+    session::Session,
+};
+
+/// The exit code of a dry run with conflicts, as of a merge that is refused for them.
+const CONFLICTS: u8 = 4;
+
+/// What to do about conflicts.
+#[derive(Debug, Args)]
+pub(crate) struct Conflicts {
+    /// What to do about conflicts.
+    #[arg(long, default_value = "fail")]
+    strategy: Way,
+    /// Decides one conflict: `AGGREGATE[.PROPERTY]=ours`, `=theirs` or, of a property, `=JSON`.
+    #[arg(long, value_name = "CONFLICT=DECISION")]
+    resolve: Vec<String>,
+    /// Only show what would happen.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Way {
+    /// Refuse.
+    Fail,
+    /// Keep what the target has.
+    Ours,
+    /// Take what the source has.
+    Theirs,
+}
+
+impl Conflicts {
+    pub(crate) fn strategy(&self) -> Strategy {
+        match self.strategy {
+            Way::Fail => Strategy::Fail,
+            Way::Ours => Strategy::Ours,
+            Way::Theirs => Strategy::Theirs,
+        }
+    }
+
+    /// The decisions about single conflicts. `rehearse` asks for the conflicts; it is called only
+    /// when a decision can be read in two ways.
+    pub(crate) async fn resolutions<F>(&self, rehearse: F) -> anyhow::Result<Vec<Resolution>>
+    where
+        F: AsyncFnOnce() -> Result<Merged, spice_client::Error>,
+    {
+        resolve(&self.resolve, rehearse).await
+    }
+}
+
+/// Writes what was done, or would be done. Of a refusal for conflicts, the conflicts come first.
+pub(crate) fn show(
+    session: &Session,
+    outcome: Result<Merged, spice_client::Error>,
+    done: &str,
+    dry_run: bool,
+) -> anyhow::Result<ExitCode> {
+    let merged = match outcome {
+        Ok(merged) => merged,
+        Err(error) => {
+            if let Some(conflicts) = Conflict::of(&error) {
+                if session.is_table() {
+                    show_conflicts(&conflicts)?;
+                } else {
+                    output::document(session.format, &conflicts)?;
+                }
+            }
+            return Err(error.into());
+        }
+    };
+    let code = if merged.conflicts.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(CONFLICTS)
+    };
+    if !session.is_table() {
+        output::document(session.format, &merged)?;
+        return Ok(code);
+    }
+    if !merged.conflicts.is_empty() {
+        show_conflicts(&merged.conflicts)?;
+    }
+    if !merged.changes.is_empty() {
+        show_changes(&merged.changes)?;
+    }
+    let how = match (merged.conflicts.len(), dry_run) {
+        (0, true) => "would have ".to_owned(),
+        (0, false) => String::new(),
+        (count, _) => format!("{count} to be resolved before it would have "),
+    };
+    output::line(format!("{how}{done}: {}", summary(&merged.summary)))?;
+    Ok(code)
+}
+
+fn show_conflicts(conflicts: &[Conflict]) -> anyhow::Result<()> {
+    let side = |value: &Option<Box<RawValue>>| value.as_deref().map(written).unwrap_or_default();
+    let rows: Vec<_> = conflicts
+        .iter()
+        .map(|conflict| {
+            vec![
+                conflict.aggregate_id.clone(),
+                maybe(conflict.property.as_deref()),
+                maybe(conflict.rule.as_deref()),
+                side(&conflict.base),
+                side(&conflict.target),
+                side(&conflict.source),
+            ]
+        })
+        .collect();
+    let head = ["CONFLICT", "PROPERTY", "RULE", "BASE", "OURS", "THEIRS"];
+    Ok(output::table(&head, &rows)?)
+}

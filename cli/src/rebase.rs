@@ -1,0 +1,65 @@
+//! `spice rebase`: rebases a branch onto its parent or another branch.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use spice_client::{Rebase, Write};
+
+use crate::{
+    merged::{Conflicts, show},
+    session::Session,
+    settings::OfDatabase,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  spice rebase feature/prices -d shop
+  spice rebase feature/prices --onto main -d shop --strategy ours --dry-run")]
+pub(crate) struct Options {
+    /// The branch to rebase.
+    branch: String,
+    /// Its new parent; its parent of today when left out.
+    #[arg(long, value_name = "BRANCH")]
+    onto: Option<String>,
+    #[command(flatten)]
+    conflicts: Conflicts,
+    #[command(flatten)]
+    of: OfDatabase,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let session = Session::new(&options.of.on(&options.branch))?;
+    let outcome = rebase(&session, &options).await;
+    session.advise(outcome).await
+}
+
+async fn rebase(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {
+    let (client, database) = (&session.client, session.database()?);
+    let (branch, write) = (&options.branch, Write::default());
+    let onto = match options.onto.clone() {
+        Some(onto) => onto,
+        None => parent(session, database, branch).await?,
+    };
+    let rehearsal = Rebase {
+        onto: Some(onto.clone()),
+        dry_run: true,
+        ..Rebase::default()
+    };
+    let rehearse = async || client.rebase(database, branch, &rehearsal, &write).await;
+    let request = Rebase {
+        onto: Some(onto.clone()),
+        strategy: options.conflicts.strategy(),
+        resolutions: options.conflicts.resolutions(rehearse).await?,
+        dry_run: options.conflicts.dry_run,
+    };
+    let rebased = client.rebase(database, branch, &request, &write).await;
+    let done = format!("rebased {branch} onto {onto}");
+    show(session, rebased, &done, request.dry_run)
+}
+
+/// The parent of a branch. `main` has none, and the api refuses to move it.
+async fn parent(session: &Session, database: &str, branch: &str) -> anyhow::Result<String> {
+    let known = session.client.branch(database, branch).await?;
+    Ok(known.from_branch.unwrap_or_else(|| "main".to_owned()))
+}
