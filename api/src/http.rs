@@ -3,7 +3,7 @@
 //! stores'.
 
 mod answer;
-pub(crate) mod bodies;
+mod bodies;
 mod branches;
 mod call;
 mod commands;
@@ -21,14 +21,13 @@ mod ontology;
 mod ontology_tools;
 mod openapi;
 mod operation;
-pub(crate) mod origin;
 mod parameters;
 mod prefer;
 mod probes;
 mod push;
 mod query;
-mod read;
-pub(crate) mod render;
+mod reading;
+mod render;
 mod routes;
 mod samples;
 mod schema;
@@ -37,46 +36,14 @@ mod shapes;
 mod submit;
 mod token;
 mod version;
-mod wait;
 
 use std::sync::Arc;
-
-use spice_core::port::{
-    clock::Clock,
-    documents::Documents,
-    graph::Graph,
-    log::Log,
-    registry::{WorkerRegistry, WriteModel},
-};
 
 pub use self::{
     routes::{funnel_router, gateway_router, oms_router},
     serve::{Timeouts, serve, serve_with},
 };
-use crate::{
-    http::{metrics::Metrics, push::Followed},
-    status::StatusMemory,
-    writer::Writer,
-};
-
-/// What the api stands on: the writer and the ports that it reads.
-#[derive(Clone)]
-pub struct Engine {
-    /// Decides and appends commands.
-    pub writer: Writer,
-    /// Traversal, and reads at a position.
-    pub graph: Arc<dyn Graph>,
-    /// Lists and search.
-    pub documents: Arc<dyn Documents>,
-    /// The registry's write model.
-    pub model: Arc<dyn WriteModel>,
-    /// What the workers have done.
-    pub work: Arc<dyn WorkerRegistry>,
-    /// The log, for times, envelopes and probes.
-    pub log: Arc<dyn Log>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
+use crate::{engine::Engine, http::metrics::Metrics, read::reads::Reads};
 
 /// What can be set.
 #[derive(Debug, Clone)]
@@ -99,22 +66,25 @@ impl Default for Settings {
 /// The api of one process; both routers share it.
 pub struct Api {
     pub(crate) engine: Engine,
+    pub(crate) reads: Arc<Reads>,
     pub(crate) settings: Settings,
-    pub(crate) memory: StatusMemory,
     pub(crate) metrics: Metrics,
-    pub(crate) followed: Followed,
 }
 
 impl Api {
     /// An api over an engine.
     pub fn new(engine: Engine, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
+            reads: Arc::new(Reads::new(engine.clone())),
             engine,
             settings,
-            memory: StatusMemory::default(),
             metrics: Metrics::default(),
-            followed: Followed::default(),
         })
+    }
+
+    /// How many commands someone listens to now.
+    pub fn followed_commands(&self) -> usize {
+        self.reads.followed_commands()
     }
 }
 

@@ -1,7 +1,10 @@
 //! The api: takes commands, decides them, appends them; answers reads. Names no adapter.
 #![warn(missing_docs)]
 
-mod graph_query;
+mod engine;
 pub mod http;
-pub mod status;
+mod objects;
+mod read;
 pub mod writer;
+
+pub use self::engine::Engine;

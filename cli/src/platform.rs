@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::Context;
 use spice_api::{
-    http::{Api, Engine, Settings},
+    Engine,
+    http::{Api, Settings},
     writer::{Writer, WriterSettings},
 };
 use spice_core::{

@@ -337,6 +337,12 @@ pub enum StoreError {
         /// What was seen.
         reason: String,
     },
+    /// The cursor of a list is not one that this store gave out.
+    #[error("{store} did not give out this cursor")]
+    UnknownCursor {
+        /// Which store.
+        store: &'static str,
+    },
     /// Its content is damaged; nothing was read as data.
     #[error("{store} is damaged: {reason}")]
     Damaged {
@@ -366,6 +372,7 @@ impl StoreError {
             | Self::Fenced { .. }
             | Self::Damaged { .. }
             | Self::LogRefused(_) => ErrorCode::Unavailable,
+            Self::UnknownCursor { .. } => ErrorCode::InvalidRequest,
             Self::Rejected { .. } => ErrorCode::Internal,
         }
     }

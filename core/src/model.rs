@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     envelope::{Envelope, EventType, Kind},
+    error::StoreError,
     event::{
         BranchAt, BranchCreated, BranchDeleted, BranchMerged, BranchRebased, ClassEvent,
         DatabaseCreated, EventDiscarded, InstanceEvent,
@@ -111,6 +112,16 @@ pub struct ModelEntry {
     pub position: LogPosition,
     /// One of the `…State` types of this module; of a discard, its event.
     pub value: Json,
+}
+
+impl ModelEntry {
+    /// Reads the value; one that cannot be read is damage of the registry.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, StoreError> {
+        self.value.read().map_err(|error| StoreError::Damaged {
+            store: "registry",
+            reason: format!("entry {} cannot be read: {error}", self.key),
+        })
+    }
 }
 
 /// Where a command stands in the log, for idempotency and for its status.
@@ -230,6 +241,15 @@ pub struct UnreadableEnvelope {
     /// What is wrong with it.
     #[source]
     pub source: serde_json::Error,
+}
+
+impl From<UnreadableEnvelope> for StoreError {
+    fn from(error: UnreadableEnvelope) -> Self {
+        Self::Damaged {
+            store: "log",
+            reason: error.to_string(),
+        }
+    }
 }
 
 /// The entries that an envelope makes: the only way into the write model, live or rebuilt.

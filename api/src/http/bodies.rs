@@ -3,12 +3,12 @@
 pub(crate) mod class;
 mod complaint;
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 use spice_core::{
@@ -16,11 +16,14 @@ use spice_core::{
 };
 
 use self::complaint::wrong_shape;
-use crate::http::{
-    Surface,
-    failure::Failure,
-    instances::ROWS,
-    parameters::{BRANCH_PATTERN, DATABASE_PATTERN},
+use crate::{
+    http::{
+        Surface,
+        failure::Failure,
+        instances::ROWS,
+        parameters::{BRANCH_PATTERN, DATABASE_PATTERN},
+    },
+    objects::{Object, objects},
 };
 
 /// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
@@ -34,37 +37,6 @@ pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Resu
 /// Reads a body whose shape is checked elsewhere, as it was written.
 pub(crate) fn parse_document(surface: Surface, bytes: &[u8]) -> Result<Json, Failure> {
     serde_json::from_slice(bytes).map_err(|error| explain::<Json>(surface, bytes, &error))
-}
-
-/// An object, where serde would take a list of the fields as well.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map))
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
-    }
-}
-
-/// A list of objects; for `deserialize_with`.
-pub(crate) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|object| object.0).collect())
 }
 
 /// Reads a value that is there, be it `null`; for `deserialize_with`.

@@ -13,25 +13,23 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     command::Action,
-    decide::Receipt,
-    envelope::EventType,
-    error::StoreError,
     id::{BranchGeneration, CommandId, LogPosition, Sequence},
-    model::{BranchState, UnreadableEnvelope, fold},
+    model::BranchState,
     name::{BranchName, DatabaseName},
     time::Timestamp,
 };
 
-use crate::http::{
-    Surface,
-    answer::{self, Answer, Success},
-    bodies::BranchBody,
-    call::Call,
-    failure::Failure,
-    parameters::{known, path},
-    read::read_envelope,
-    submit::Submitted,
-    wait::Needs,
+use crate::{
+    http::{
+        Surface,
+        answer::{self, Answer, Success},
+        bodies::BranchBody,
+        call::Call,
+        failure::Failure,
+        parameters::{known, path},
+        submit::Submitted,
+    },
+    read::wait::Needs,
 };
 
 /// `{count, branches}`
@@ -95,7 +93,7 @@ pub(crate) async fn list(call: Call) -> Answer {
         None => standing.snapshot.branches.clone(),
         Some(position) => {
             let api = &call.api;
-            Arc::new(api.branches_at(&standing.snapshot, position).await?)
+            Arc::new(api.reads.branches_at(&standing.snapshot, position).await?)
         }
     };
     let branches = branches.values();
@@ -168,7 +166,12 @@ async fn show(call: &Call, branch: BranchName) -> Answer {
     let snapshot = &standing.snapshot;
     let found = match standing.as_of {
         None => Some(snapshot.branch(&branch)?.clone()),
-        Some(position) => call.api.branch_at(snapshot, &branch, position).await?,
+        Some(position) => {
+            call.api
+                .reads
+                .branch_at(snapshot, &branch, position)
+                .await?
+        }
     };
     let found = found.ok_or_else(|| {
         Failure::not_found(format!("there was no branch {branch} at that position"))
@@ -182,7 +185,7 @@ async fn show(call: &Call, branch: BranchName) -> Answer {
 async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Answer {
     let receipt = &submitted.receipt;
     let (command_id, position) = (receipt.command_id, receipt.last);
-    let created = created(call, receipt).await?;
+    let created = call.api.reads.created_branch(receipt).await?;
     let data = match &created {
         Some(state) => BranchChange::Created {
             branch: Branch {
@@ -200,35 +203,6 @@ async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Ans
         },
     };
     Ok(submitted.finish(named(branch, data)?))
-}
-
-/// The branch that a command created.
-async fn created(call: &Call, receipt: &Receipt) -> Result<Option<BranchState>, Failure> {
-    let (first, last) = (receipt.position, receipt.last);
-    let limit = usize::try_from(last.0.saturating_sub(first.0) + 1).unwrap_or(usize::MAX);
-    let log = &call.api.engine.log;
-    for record in log.read(&receipt.stream, first, limit).await? {
-        if record.position > last {
-            break;
-        }
-        let envelope = read_envelope(&record.line)?;
-        if envelope.event_type != EventType::BranchCreated {
-            continue;
-        }
-        let entry = fold(&envelope)
-            .map_err(|error| damaged(&error))?
-            .into_iter()
-            .next();
-        return Ok(entry.map(|entry| entry.value.read()).transpose()?);
-    }
-    Ok(None)
-}
-
-fn damaged(error: &UnreadableEnvelope) -> StoreError {
-    StoreError::Damaged {
-        store: "log",
-        reason: error.to_string(),
-    }
 }
 
 fn named<T: Serialize>(name: &BranchName, data: T) -> Answer {

@@ -12,12 +12,12 @@ use crate::{
         parameters::path,
         render::command_type,
     },
-    status::{CommandStatus, State},
+    read::status::{CommandStatus, State},
 };
 
 pub(crate) async fn status(call: Call) -> Answer {
     let receipt = receipt(&call).await?;
-    let status = call.api.command_status(&receipt).await?;
+    let status = call.api.reads.command_status(&receipt).await?;
     let result = result(&receipt, &status)?;
     answer::json(StatusCode::OK, &shape(&receipt, &status, &result))
 }

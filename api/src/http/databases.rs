@@ -1,6 +1,6 @@
 //! Databases: list, create, look at, delete.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use indexmap::IndexMap;
@@ -8,33 +8,25 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     command::Action,
-    error::{ErrorCode, StoreError},
+    error::ErrorCode,
     id::{CommandId, LogPosition, Sequence},
     json::Json,
-    lineage::View,
     name::{BranchName, ClassName, DatabaseName},
-    ontology::Schema,
-    port::graph::{Entity, Graph},
     time::Timestamp,
 };
 
 use crate::{
     http::{
-        Api,
         answer::{self, Answer},
         bodies::DatabaseBody,
         call::Call,
         failure::Failure,
         parameters::known,
-        read::Reading,
         submit::Submitted,
-        wait::Needs,
     },
+    read::{reading::Reading, wait::Needs},
     writer::Snapshot,
 };
-
-/// How many versions are read at once from the graph.
-const CHUNK: usize = 1_000;
 
 /// `{count, databases}`
 #[derive(Serialize, JsonSchema)]
@@ -274,10 +266,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     let reading = call
         .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
         .await?;
-    let snapshot = match reading.as_of {
-        None => Snapshot::clone(&reading.snapshot),
-        Some(position) => then(&call.api, &reading.snapshot, position).await?,
-    };
+    let snapshot = reading.database().await?;
     let summary = summary(&snapshot);
     let contents = DatabaseContents {
         exists: true,
@@ -285,7 +274,7 @@ pub(crate) async fn get(call: Call) -> Answer {
         options: snapshot.database.options.as_ref(),
         branches: snapshot.branches.keys().collect(),
     };
-    let state = progress(&call, &reading, &snapshot).await?;
+    let state = progress(&reading, &snapshot).await?;
     let data = DatabaseDescription {
         summary: &summary,
         contents: &contents,
@@ -300,34 +289,10 @@ pub(crate) async fn get(call: Call) -> Answer {
     answer::success("the database", data)
 }
 
-/// What a snapshot said at a position of the database and its branches.
-async fn then(api: &Api, now: &Snapshot, position: LogPosition) -> Result<Snapshot, Failure> {
-    let database = api.database_at(now, position).await?.ok_or_else(|| {
-        Failure::not_found(format!("the database was not there yet at {position}"))
-    })?;
-    Ok(Snapshot {
-        end: position.next(),
-        database,
-        branches: Arc::new(api.branches_at(now, position).await?),
-        ..now.clone()
-    })
-}
-
-async fn progress(
-    call: &Call,
-    reading: &Reading,
-    snapshot: &Snapshot,
-) -> Result<DatabaseProgress, Failure> {
-    let engine = &call.api.engine;
-    let (graph, documents) = futures::try_join!(
-        engine.graph.sink(&snapshot.stream),
-        engine.documents.sink(&snapshot.stream),
-    )?;
-    let schema = reading.schema(&call.api).await?;
-    let counts = match reading.as_of {
-        None => engine.documents.counts(&reading.view).await?,
-        Some(_) => counted(&*engine.graph, &reading.view, &schema).await?,
-    };
+async fn progress(reading: &Reading, snapshot: &Snapshot) -> Result<DatabaseProgress, Failure> {
+    let sinks = reading.sinks().await?;
+    let schema = reading.schema().await?;
+    let counts = reading.counts(&schema).await?;
     let lag = |position: LogPosition| snapshot.end.0.saturating_sub(position.0);
     Ok(DatabaseProgress {
         generation: snapshot.stream.generation,
@@ -338,41 +303,10 @@ async fn progress(
             by_class: counts.into_iter().collect(),
         },
         lag: DatabaseLag {
-            graph: lag(graph.position),
-            documents: lag(documents.position),
+            graph: lag(sinks.graph),
+            documents: lag(sinks.documents),
         },
     })
-}
-
-/// How many instances of each class showed: nothing but the versions themselves tells.
-async fn counted(
-    graph: &dyn Graph,
-    view: &View,
-    schema: &Schema,
-) -> Result<Vec<(ClassName, u64)>, StoreError> {
-    let mut counts = Vec::new();
-    for class in schema.iter() {
-        let (mut count, mut after) = (0, None::<String>);
-        loop {
-            let after_last = after.as_deref();
-            let page = graph.scan(view, &class.id, &[], after_last, CHUNK).await?;
-            count += page.versions.len() as u64;
-            after = page
-                .versions
-                .last()
-                .and_then(|version| match &version.entity {
-                    Entity::Instance(instance) => Some(instance.id.as_str().to_owned()),
-                    Entity::Class(_) => None,
-                });
-            if !page.more || after.is_none() {
-                break;
-            }
-        }
-        if count > 0 {
-            counts.push((class.id.clone(), count));
-        }
-    }
-    Ok(counts)
 }
 
 fn summary(snapshot: &Snapshot) -> DatabaseSummary {

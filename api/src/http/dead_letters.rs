@@ -19,7 +19,6 @@ use crate::http::{
     call::Call,
     failure::Failure,
     parameters::{known, path},
-    read::read_envelope,
 };
 
 /// `{count, dead_letters}`
@@ -176,10 +175,9 @@ async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp
     if receipt.event_type != EventType::DiscardEventRequested {
         return Ok(None);
     }
-    let log = &call.api.engine.log;
-    let records = log.read(&receipt.stream, receipt.position, 1).await?;
-    let line = records.first().map_or(&[][..], |record| &record.line);
-    let given_up: GivenUp = read_envelope(line)?.data.read()?;
+    let reads = &call.api.reads;
+    let event = reads.event(&receipt.stream, receipt.position).await?;
+    let given_up: GivenUp = event.data.read()?;
     let (handler, position) = (call.get(&path::HANDLER)?, call.get(&path::POSITION)?);
     let is_same = given_up.handler == handler && given_up.event_position == position;
     Ok(is_same.then_some(given_up))

@@ -1,23 +1,21 @@
 //! Graph queries over HTTP.
 
-use std::collections::HashMap;
+mod assemble;
+mod shapes;
 
 use axum::http::StatusCode;
-use spice_core::id::LogPosition;
 
+use self::assemble::Assembly;
 use crate::{
-    graph_query::{
-        Assembly, GraphRequest, Page, SchemaPaths, SimpleRequest, plan, schema_paths, walk,
-    },
     http::{
         answer::{self, Answer},
         call::Call,
-        failure::Failure,
-        origin::Origin,
         parameters::known,
         probes,
-        read::Reading,
         render::Frame,
+    },
+    read::{
+        graph::{GraphRequest, SchemaPaths, SimpleRequest, plan, schema_paths},
         wait::Needs,
     },
 };
@@ -47,55 +45,24 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
         Needs::GRAPH
     };
     let reading = call.reading(needs).await?;
-    let engine = &call.api.engine;
-    let schema = reading.schema(&call.api).await?;
+    let schema = reading.schema().await?;
     let plan = plan(&schema, request)?;
-    let page = walk(&*engine.graph, &reading.view, &plan).await?;
-    let from_graph = reading.as_of.is_some() && request.include_documents;
-    let documents = if request.include_documents && !from_graph {
-        let instances = page.instances();
-        let documents = engine.documents.get(&reading.view, &instances).await?;
-        Some(documents)
-    } else {
-        None
-    };
-    let origins = origins(call, request, &reading, &page).await?;
+    let walked = reading.walk(request, &plan).await?;
     let assembly = Assembly {
         request,
         plan: &plan,
         schema: &schema,
-        page: &page,
-        documents: documents.as_deref(),
-        from_graph,
-        origins: &origins,
+        walked: &walked,
         frame: Frame {
             database: &reading.snapshot.stream.database,
             branch: &reading.branch,
             language: call.language(),
         },
-        now: engine.clock.now(),
+        now: reading.now(),
         position: reading.last(),
     };
     let texts = assembly.texts();
     answer::json(StatusCode::OK, &assembly.answer(&texts))
-}
-
-/// Where the versions of a page come from, when that is asked for.
-async fn origins(
-    call: &Call,
-    request: &GraphRequest,
-    reading: &Reading,
-    page: &Page<'_>,
-) -> Result<HashMap<LogPosition, Origin>, Failure> {
-    let mut origins = HashMap::new();
-    if !request.include_provenance && !request.include_audit {
-        return Ok(origins);
-    }
-    for position in page.positions() {
-        let origin = call.api.origin(&reading.view.stream, position).await?;
-        origins.extend(origin.map(|origin| (position, origin)));
-    }
-    Ok(origins)
 }
 
 pub(crate) async fn paths(call: Call) -> Answer {
@@ -103,7 +70,7 @@ pub(crate) async fn paths(call: Call) -> Answer {
     let target = call.get(&known::TARGET_CLASS)?;
     let max_depth = call.get(&known::MAX_DEPTH)?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
+    let schema = reading.schema().await?;
     let (paths, more) = schema_paths(&schema, source, target, max_depth)?;
     answer::json(
         StatusCode::OK,

@@ -1,34 +1,30 @@
-//! Lists and single reads of instances: of now from the documents, of a position from the graph.
-
-mod order;
-mod past;
-mod steady;
+//! Lists and single instances: the request read, the page rendered.
 
 use axum::http::StatusCode;
 use serde::Serialize;
 use spice_core::{
-    error::{ErrorCode, StoreError},
+    error::ErrorCode,
     id::InstanceRef,
-    json::Json,
     name::ClassName,
     ontology::Class,
-    port::{
-        documents::{Document, Search, UNKNOWN_CURSOR},
-        graph::{Entity, Version},
-    },
+    port::documents::Search,
     query::{Conditions, Filter, Order},
 };
 
-use self::order::{Cursor, Listed as _};
-use crate::http::{
-    answer::{self, Answer},
-    call::Call,
-    failure::Failure,
-    parameters::{known, path, position},
-    read::Reading,
-    render::{Frame, InstanceDocument},
-    token::{self, Scope},
-    wait::Needs,
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+        parameters::{known, path, position},
+        render::{Frame, InstanceDocument},
+        token::{self, Scope},
+    },
+    read::{
+        list::{Cursor, Unlisted},
+        reading::Reading,
+        wait::Needs,
+    },
 };
 
 #[derive(Serialize)]
@@ -58,8 +54,8 @@ struct InstanceCount<'a> {
     count: u64,
 }
 
-/// What a list asks for, as far as it does not rest on the class.
-struct Wish<'a> {
+/// The parameters of a list, those aside that need the class.
+struct Asked<'a> {
     text: Option<&'a str>,
     filter: Conditions,
     order: Option<&'a str>,
@@ -67,86 +63,36 @@ struct Wish<'a> {
     offset: usize,
 }
 
-/// What a list found.
-pub(crate) struct Found {
-    pub(crate) items: Vec<Item>,
-    pub(crate) total: u64,
-    /// The place where the next page begins.
-    cursor: Option<String>,
-}
-
-/// An instance as it was found: by the documents, or by the graph.
-pub(crate) enum Item {
-    Document(Document),
-    Version(Version),
-}
-
-impl Item {
-    /// Its id.
-    pub(crate) fn id(&self) -> &str {
-        match self {
-            Self::Document(document) => document.id(),
-            Self::Version(version) => version.id(),
-        }
-    }
-
-    /// Its properties; none of what was deleted.
-    pub(crate) fn data(&self) -> Option<&Json> {
-        match self {
-            Self::Document(document) => document.data(),
-            Self::Version(version) => version.data(),
-        }
-    }
-}
-
 pub(crate) async fn list(call: Call) -> Answer {
     let class_name = call.get(&path::CLASS)?;
-    let wish = wish(&call)?;
+    let asked = asked(&call)?;
     let cursor = call.cursor()?;
-    let given = wish.given(&call, cursor.as_ref())?;
+    let given = asked.given(&call, cursor.as_ref())?;
     let reading = reading(&call, given.as_ref()).await?;
-    let class = reading.class(&call.api, &class_name).await?;
-    let scope = wish.scope(&call, &reading, &class);
+    let class = reading.class(&class_name).await?;
+    let scope = asked.scope(&call, &reading, &class);
     let place = cursor.map(|cursor| scope.open(cursor)).transpose()?;
-    let search = wish.search(&class, place)?;
-    let found = find(&call, &reading, search, given).await?;
+    let search = asked.search(&class, place)?;
+    let found = reading.list(search, given).await;
+    let found = found.map_err(|error| unlisted(error, &call))?;
     let frame = frame(&call, &reading);
-    let instances = found.items.iter().filter_map(|item| match item {
-        Item::Document(document) => frame.document(document, Some(&class)),
-        Item::Version(version) => frame.version(version, Some(&class)),
-    });
+    let items = found.items.iter();
+    let instances = items.filter_map(|item| frame.item(item, Some(&class)));
     answer::json(
         StatusCode::OK,
         &InstancePage {
             class_id: &class.id,
             total: found.total,
-            limit: wish.limit,
-            offset: wish.offset,
-            search: wish.text,
+            limit: asked.limit,
+            offset: asked.offset,
+            search: asked.text,
             instances: instances.collect(),
             cursor: found.cursor.map(|place| scope.seal(&place)),
         },
     )
 }
 
-/// A page of what is there now, or was at a position.
-pub(crate) async fn find(
-    call: &Call,
-    reading: &Reading,
-    search: Search,
-    given: Option<Cursor>,
-) -> Result<Found, Failure> {
-    match reading.as_of {
-        Some(position) => {
-            let after = given.and_then(|cursor| cursor.after);
-            past::list(&call.api, &reading.view, position, &search, after).await
-        }
-        None if search.order.is_some() => steady::list(call, reading, search, given).await,
-        None => by_id(call, reading, &search).await,
-    }
-}
-
-/// What a list stands on: at a position, the one that the cursor tells.
+/// What a list is read on: at a position, that of the cursor.
 async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
     let as_of = call.written(&known::AS_OF);
     let pinned = given.filter(|_| as_of.is_some()).map(|it| it.position);
@@ -158,26 +104,11 @@ async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure
     Ok(reading)
 }
 
-/// A list of now in order of the id, which never moves: the documents' own cursor does.
-async fn by_id(call: &Call, reading: &Reading, search: &Search) -> Result<Found, Failure> {
-    let documents = &call.api.engine.documents;
-    let page = documents.search(&reading.view, search).await;
-    let page = page.map_err(|error| of_search(error, call.written(&known::CURSOR)))?;
-    Ok(Found {
-        items: page.documents.into_iter().map(Item::Document).collect(),
-        total: page.total,
-        cursor: page.cursor,
-    })
-}
-
-/// A store that does not know the cursor inside the client's: the client is told the one that it
-/// sent.
-fn of_search(error: StoreError, sent: Option<&str>) -> Failure {
-    match (&error, sent) {
-        (StoreError::Rejected { reason, .. }, Some(sent)) if reason == UNKNOWN_CURSOR => {
-            token::refuse(sent)
-        }
-        _ => error.into(),
+/// A list that is not answered. A client that sent an unknown cursor is told which one.
+pub(crate) fn unlisted(error: Unlisted, call: &Call) -> Failure {
+    match error {
+        Unlisted::UnknownCursor => not_a_cursor(call),
+        Unlisted::Refused(refusal) => refusal.into(),
     }
 }
 
@@ -185,7 +116,7 @@ fn not_a_cursor(call: &Call) -> Failure {
     token::refuse(call.written(&known::CURSOR).unwrap_or_default())
 }
 
-impl Wish<'_> {
+impl Asked<'_> {
     /// The place of the cursor, where it is ours and not the documents' own.
     fn given(
         &self,
@@ -234,14 +165,14 @@ impl Wish<'_> {
     }
 }
 
-fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
+fn asked(call: &Call) -> Result<Asked<'_>, Failure> {
     let limit = call.get(&known::LIMIT)?;
     let offset = call.get(&known::INSTANCE_OFFSET)?;
     let filter = call.get(&known::FILTER)?;
     if call.written(&known::CURSOR).is_some() && offset > 0 {
         return Err(invalid("cursor", "cursor and offset do not go together"));
     }
-    Ok(Wish {
+    Ok(Asked {
         text: call
             .get(&known::SEARCH)?
             .filter(|text| !text.trim().is_empty()),
@@ -256,21 +187,12 @@ fn wish(call: &Call) -> Result<Wish<'_>, Failure> {
 pub(crate) async fn count(call: Call) -> Answer {
     let class_name = call.get(&path::CLASS)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
-    let class = reading.class(&call.api, &class_name).await?;
-    let search = Search {
-        class: class.id.clone(),
-        text: None,
-        filters: Vec::new(),
-        order: None,
-        cursor: None,
-        offset: 0,
-        limit: 1,
-    };
-    let found = find(&call, &reading, search, None).await?;
+    let class = reading.class(&class_name).await?;
+    let count = reading.count(&class.id).await;
     let count = InstanceCount {
         status: "success",
         class_id: &class.id,
-        count: found.total,
+        count: count.map_err(|error| unlisted(error, &call))?,
     };
     answer::json(StatusCode::OK, &count)
 }
@@ -279,50 +201,29 @@ pub(crate) async fn get(call: Call) -> Answer {
     let class_name = call.get(&path::CLASS)?;
     let id = call.get(&path::INSTANCE)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
-    let class = reading.class(&call.api, &class_name).await?;
+    let class = reading.class(&class_name).await?;
     let instance = InstanceRef {
         class: class.id.clone(),
         id,
     };
+    let found = reading.instance(&instance).await?;
     let frame = frame(&call, &reading);
-    let missing = || instance_not_found(&instance);
-    if reading.as_of.is_some() {
-        let entity = [Entity::Instance(instance.clone())];
-        let versions = call.api.engine.graph.get(&reading.view, &entity).await?;
-        let version = versions.into_iter().flatten().next();
-        let data = version
-            .as_ref()
-            .and_then(|version| frame.version(version, Some(&class)));
-        return one(data.ok_or_else(missing)?);
-    }
-    let documents = call
-        .api
-        .engine
-        .documents
-        .get(&reading.view, std::slice::from_ref(&instance))
-        .await?;
-    let document = documents.into_iter().flatten().next();
-    let data = document
-        .as_ref()
-        .and_then(|document| frame.document(document, Some(&class)));
-    one(data.ok_or_else(missing)?)
-}
-
-/// What is asked for is not there.
-pub(crate) fn instance_not_found(instance: &InstanceRef) -> Failure {
-    Failure::not_found(format!("there is no instance {instance}"))
-        .with("class_id", instance.class.as_str())
-        .with("instance_id", instance.id.as_str())
-}
-
-fn one(data: InstanceDocument<'_>) -> Answer {
+    let data = found.as_ref();
+    let data = data.and_then(|item| frame.item(item, Some(&class)));
     answer::json(
         StatusCode::OK,
         &OneInstance {
             status: "success",
-            data,
+            data: data.ok_or_else(|| instance_not_found(&instance))?,
         },
     )
+}
+
+/// The instance is not there.
+pub(crate) fn instance_not_found(instance: &InstanceRef) -> Failure {
+    Failure::not_found(format!("there is no instance {instance}"))
+        .with("class_id", instance.class.as_str())
+        .with("instance_id", instance.id.as_str())
 }
 
 fn frame<'a>(call: &'a Call, reading: &'a Reading) -> Frame<'a> {
@@ -330,13 +231,6 @@ fn frame<'a>(call: &'a Call, reading: &'a Reading) -> Frame<'a> {
         database: &reading.snapshot.stream.database,
         branch: &reading.branch,
         language: call.language(),
-    }
-}
-
-fn id_of(entity: &Entity) -> &str {
-    match entity {
-        Entity::Instance(instance) => instance.id.as_str(),
-        Entity::Class(class) => class.as_str(),
     }
 }
 

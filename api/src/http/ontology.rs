@@ -15,20 +15,20 @@ use spice_core::{
     ontology::{Class, Schema},
 };
 
-use crate::http::{
-    answer::{self, Answer},
-    call::Call,
-    databases::written,
-    failure::Failure,
-    parameters::{
-        known::{self, Format},
-        path,
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        databases::written,
+        failure::Failure,
+        parameters::{
+            known::{self, Format},
+            path,
+        },
+        schema::Export,
+        submit::Submitted,
     },
-    read::Reading,
-    render::ClassRecord,
-    schema::Export,
-    submit::Submitted,
-    wait::Needs,
+    read::{classes::ClassRecord, reading::Reading, wait::Needs},
 };
 
 /// An object, its values as they were written.
@@ -130,8 +130,8 @@ pub(crate) async fn list(call: Call) -> Answer {
 async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Failure> {
     let limit = call.get(&known::LIMIT)?;
     let offset = call.get(&known::OFFSET)?;
-    let records = call.api.class_records(reading).await?;
-    let schema = reading.schema(&call.api).await?;
+    let records = reading.class_records().await?;
+    let schema = reading.schema().await?;
     let shown = records.iter().skip(offset).take(limit);
     let ontologies = shown
         .map(|record| labelled(call, &schema, record))
@@ -164,13 +164,13 @@ fn labelled(call: &Call, schema: &Schema, record: &ClassRecord) -> Result<Fields
 pub(crate) async fn get(call: Call) -> Answer {
     let name = call.get(&path::CLASS)?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let id = match reading.class(&call.api, &name).await {
+    let id = match reading.class(&name).await {
         Ok(class) => class.id.clone(),
         // Whether it was deleted is known to its record.
         Err(missing) => name.parse::<ClassName>().map_err(|_| missing)?,
     };
-    let record = call.api.class_record(&reading, &id).await?;
-    let schema = reading.schema(&call.api).await?;
+    let record = reading.class_record(&id).await?;
+    let schema = reading.schema().await?;
     answer::success("the class", labelled(&call, &schema, &record)?)
 }
 
@@ -178,8 +178,8 @@ pub(crate) async fn schema(call: Call) -> Answer {
     let name = call.get(&path::CLASS)?;
     let format = call.get(&known::FORMAT)?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let class: Arc<Class> = reading.class(&call.api, &name).await?;
-    let schema = reading.schema(&call.api).await?;
+    let class: Arc<Class> = reading.class(&name).await?;
+    let schema = reading.schema().await?;
     let export = Export::of(&reading.snapshot.stream.database, &schema, &class);
     match format {
         Format::Owl => Ok(export.owl()),

@@ -1,9 +1,9 @@
-//! Pushing: what changes is told to those who listen, in place of their asking. Server-sent
-//! events for commands and for a database's log, a WebSocket for commands.
+//! Push in place of polling: server-sent events for commands and for a database's log, a WebSocket
+//! for commands.
 
 mod commands;
 mod feed;
-mod follow;
+
 mod socket;
 
 use std::{convert::Infallible, time::Duration};
@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::{
     commands::{events, socket},
     feed::database_events,
-    follow::Followed,
 };
 use crate::http::{call::Call, failure::Failure, parameters::headers::LAST_EVENT_ID};
 

@@ -17,17 +17,20 @@ use spice_core::{
     query::{Filter, INSTANCE_ID, Order, find_property},
 };
 
-use crate::http::{
-    answer::{self, Answer},
-    bodies::{given, objects},
-    call::Call,
-    failure::Failure,
-    lists::{self, Item},
-    parameters::{
-        Parameter, Whole,
-        known::{INSTANCE_OFFSET, LIMIT},
+use crate::{
+    http::{
+        answer::{self, Answer},
+        bodies::given,
+        call::Call,
+        failure::Failure,
+        lists::unlisted,
+        parameters::{
+            Parameter, Whole,
+            known::{INSTANCE_OFFSET, LIMIT},
+        },
     },
-    wait::Needs,
+    objects::objects,
+    read::{list::Item, wait::Needs},
 };
 
 /// What every result has besides; no property is called so.
@@ -134,7 +137,7 @@ pub(crate) async fn query(mut call: Call) -> Answer {
     let (body, written): (QueryBody, Json) = call.json_as_written().await?;
     let (limit, offset) = window(&call, &body)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
-    let schema = reading.schema(&call.api).await?;
+    let schema = reading.schema().await?;
     let class = class(&call, &schema, &body)?;
     let search = Search {
         class: class.id.clone(),
@@ -146,7 +149,8 @@ pub(crate) async fn query(mut call: Call) -> Answer {
         limit,
     };
     let shown = shown(&call, class, &body)?;
-    let found = lists::find(&call, &reading, search, None).await?;
+    let found = reading.list(search, None).await;
+    let found = found.map_err(|error| unlisted(error, &call))?;
     let results = found.items.iter().map(|item| row(class, &shown, item));
     let answer = QueryAnswer {
         results: results.collect::<Result<_, _>>()?,

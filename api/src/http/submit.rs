@@ -25,7 +25,7 @@ use crate::{
         failure::Failure,
         parameters::headers::{LONGEST_WAIT, PREFER},
     },
-    status::State,
+    read::status::State,
     writer::Accepted,
 };
 
@@ -147,7 +147,12 @@ impl Call {
         };
         let deadline = Instant::now() + wait.limit;
         Ok(
-            match self.api.wait_final(&accepted.receipt, wait.limit).await {
+            match self
+                .api
+                .reads
+                .wait_final(&accepted.receipt, wait.limit)
+                .await
+            {
                 Ok(state) => Submitted {
                     receipt: accepted.receipt,
                     is_replay: accepted.is_replay,

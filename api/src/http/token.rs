@@ -13,8 +13,8 @@ use crate::{
         call::Call,
         failure::Failure,
         parameters::{known, position},
-        read::Reading,
     },
+    read::reading::Reading,
     writer::Snapshot,
 };
 

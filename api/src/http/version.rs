@@ -16,8 +16,8 @@ use crate::{
         call::Call,
         failure::Failure,
         parameters::known,
-        wait::Needs,
     },
+    read::wait::Needs,
     writer::Commanded,
 };
 

@@ -20,7 +20,8 @@ use std::{
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use spice_api::{
-    http::{Api, Engine, Settings, gateway_router, oms_router, serve},
+    Engine,
+    http::{Api, Settings, gateway_router, oms_router, serve},
     writer::{Writer, WriterSettings},
 };
 use spice_core::{

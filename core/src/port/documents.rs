@@ -16,9 +16,6 @@ use crate::{
     time::Timestamp,
 };
 
-/// The reason of a [`Documents::search`] rejected for a cursor that the store did not give out.
-pub const UNKNOWN_CURSOR: &str = "the store did not give out this cursor";
-
 /// A document: the newest version of an entity on one branch, or a copy of the version that the
 /// branch still shows of its parent. Written with its sequence as external version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +102,7 @@ pub trait Documents: Send + Sync {
     ) -> StoreResult<Vec<Option<Document>>>;
 
     /// Lists and searches. `view` positions cut layers below the branch itself.
+    /// [`StoreError::UnknownCursor`] for a cursor that the store did not give out.
     async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage>;
 
     /// How many live instances of each class show in a view.

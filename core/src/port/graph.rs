@@ -31,6 +31,16 @@ pub enum Entity {
     Instance(InstanceRef),
 }
 
+impl Entity {
+    /// The id of an instance, or of a class.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Class(class) => class.as_str(),
+            Self::Instance(instance) => instance.id.as_str(),
+        }
+    }
+}
+
 /// One version of an entity on one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {

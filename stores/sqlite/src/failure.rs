@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Damaged(String),
     /// What was asked can never be done.
     Rejected(String),
+    /// A list was asked to continue at a cursor that it did not give out.
+    UnknownCursor,
     /// Somebody else has taken over.
     Fenced(String),
 }
@@ -37,6 +39,7 @@ impl Failure {
             Self::Fenced(reason) => StoreError::Fenced { store, reason },
             Self::Damaged(reason) => StoreError::Damaged { store, reason },
             Self::Rejected(reason) => StoreError::Rejected { store, reason },
+            Self::UnknownCursor => StoreError::UnknownCursor { store },
             Self::Sqlite(error) => classify(&error, store),
         }
     }

@@ -316,7 +316,7 @@ pub async fn cursors_are_stable_under_writes(make: Make<'_>) {
     };
     let refused = store.search(&view(0), &forged).await;
     assert!(
-        matches!(refused, Err(StoreError::Rejected { .. })),
+        matches!(refused, Err(StoreError::UnknownCursor { .. })),
         "{refused:?}"
     );
 }

@@ -31,7 +31,7 @@ impl From<StoreError> for Halt {
             StoreError::Fenced { .. } | StoreError::Unavailable { .. } => {
                 Self::LookAgain(error.to_string())
             }
-            StoreError::Rejected { .. } => Self::Refused(error),
+            StoreError::Rejected { .. } | StoreError::UnknownCursor { .. } => Self::Refused(error),
             StoreError::Damaged { .. } | StoreError::LogRefused(_) => Self::Damaged(error),
         }
     }

@@ -9,7 +9,7 @@ use spice_core::{command::Strategy, id::LogPosition, json::Json};
 
 use self::resolution::ResolutionBody;
 pub(super) use self::resolution::resolutions;
-use crate::http::{bodies::objects, failure::Failure};
+use crate::{http::failure::Failure, objects::objects};
 
 /// `{into, strategy?, resolutions?, dry_run?}`
 #[derive(Deserialize, JsonSchema)]

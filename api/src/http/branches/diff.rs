@@ -16,8 +16,8 @@ use crate::{
         failure::Failure,
         parameters::{Branch, Parameter, known, path, whole},
         token::{self, Scope},
-        wait::Needs,
     },
+    read::wait::Needs,
     writer::{Against, Comparison, Mark, Snapshot, Summary},
 };
 

@@ -7,25 +7,22 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     command::RawData,
-    error::Violation,
-    id::InstanceRef,
-    json::{Json, Properties},
+    error::{StoreError, Violation},
+    json::Json,
     name::ClassName,
     ontology::{ChangeLint, Class, Finding, Schema, Severity, structure},
-    port::graph::{Entity, Version},
 };
 
-use crate::http::{
-    answer::{self, Answer},
-    call::Call,
-    failure::Failure,
-    parameters::path,
-    read::Reading,
-    wait::Needs,
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+        parameters::path,
+    },
+    read::{reading::Reading, wait::Needs},
 };
 
-/// How many instances are read at once.
-const CHUNK: usize = 1_000;
 /// Instances that a finding names.
 const SAMPLES: usize = 5;
 
@@ -43,8 +40,8 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
     let body = call.document().await?;
     let deletes = is_deletion(&call, &body)?;
     let reading = call.reading(Needs::GRAPH).await?;
-    let before = reading.schema(&call.api).await?;
-    let class = reading.class(&call.api, &name).await?;
+    let before = reading.schema().await?;
+    let class = reading.class(&name).await?;
     let mut after = Schema::clone(&before);
     if deletes {
         after.remove(&class.id);
@@ -59,9 +56,9 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
         class: &class.id,
     };
     let mut findings = step.told_by_definition();
-    let (counted, mut checked) = step.counted(&call, &reading, &mut findings).await?;
+    let (counted, mut checked) = step.counted(&reading, &mut findings).await?;
     if deletes {
-        let (references, more) = step.references(&call, &reading, &counted).await?;
+        let (references, more) = step.references(&reading, &counted).await?;
         findings.extend(references);
         checked += more;
     }
@@ -86,34 +83,6 @@ fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
         Some(other) => {
             let message = "delete is true, and stands alone";
             Err(call.shape_of("delete", "type", other.to_shown(), message))
-        }
-    }
-}
-
-/// Shows every live instance of a class, page by page; tells how many there are.
-async fn each(
-    call: &Call,
-    reading: &Reading,
-    class: &ClassName,
-    mut look: impl FnMut(&InstanceRef, &Properties),
-) -> Result<u64, Failure> {
-    let graph = &call.api.engine.graph;
-    let mut after: Option<String> = None;
-    let mut shown = 0;
-    loop {
-        let page = graph
-            .scan(&reading.view, class, &[], after.as_deref(), CHUNK)
-            .await?;
-        for Version { entity, data, .. } in &page.versions {
-            let (Entity::Instance(at), Some(data)) = (entity, data) else {
-                continue;
-            };
-            look(at, &data.read()?);
-            shown += 1;
-            after = Some(at.id.to_string());
-        }
-        if !page.more || page.versions.is_empty() {
-            return Ok(shown);
         }
     }
 }
@@ -151,18 +120,17 @@ impl Step<'_> {
     /// and how many they are.
     async fn counted(
         &self,
-        call: &Call,
         reading: &Reading,
         findings: &mut Vec<Finding>,
-    ) -> Result<(Vec<ClassName>, u64), Failure> {
+    ) -> Result<(Vec<ClassName>, u64), StoreError> {
         let mut change = ChangeLint::between(self.before, self.after, self.class);
         let counted: Vec<ClassName> = change.counted().cloned().collect();
         let mut checked = 0;
         for class in &counted {
-            checked += each(call, reading, class, |at, properties| {
+            let looking = reading.each(class, |at, properties| {
                 change.look(class, &at.id, properties);
-            })
-            .await?;
+            });
+            checked += looking.await?;
         }
         findings.extend(change.finish());
         Ok((counted, checked))
@@ -181,10 +149,9 @@ impl Step<'_> {
     /// looked at that were not counted before.
     async fn references(
         &self,
-        call: &Call,
         reading: &Reading,
         counted: &[ClassName],
-    ) -> Result<(Vec<Finding>, u64), Failure> {
+    ) -> Result<(Vec<Finding>, u64), StoreError> {
         let mut findings = Vec::new();
         let mut checked = 0;
         for holder in self.before.iter().filter(|it| it.id != *self.class) {
@@ -199,7 +166,7 @@ impl Step<'_> {
             if leading.is_empty() {
                 continue;
             }
-            let shown = each(call, reading, &holder.id, |at, properties| {
+            let looking = reading.each(&holder.id, |at, properties| {
                 for (predicate, target) in holder.references(properties) {
                     let field = format!("{}.{predicate}", holder.id);
                     let finding = leading.iter_mut().find(|it| it.field == field);
@@ -210,8 +177,8 @@ impl Step<'_> {
                         }
                     }
                 }
-            })
-            .await?;
+            });
+            let shown = looking.await?;
             if !counted.contains(&holder.id) {
                 checked += shown;
             }

@@ -21,14 +21,15 @@ use spice_core::{
     ontology::{Class, LabelKeys, Labels, Schema},
 };
 
-use crate::http::{
-    answer::{self, Answer},
-    bodies::class::{CLASS_PATTERN, Text},
-    call::Call,
-    failure::Failure,
-    read::{Reading, read_envelope},
-    submit::mark_replay,
-    wait::Needs,
+use crate::{
+    http::{
+        answer::{self, Answer},
+        bodies::class::{CLASS_PATTERN, Text},
+        call::Call,
+        failure::Failure,
+        submit::mark_replay,
+    },
+    read::{reading::Reading, wait::Needs},
 };
 
 /// The labels of all classes of a branch.
@@ -138,8 +139,8 @@ pub(crate) async fn download_mappings(call: Call) -> Answer {
 
 pub(crate) async fn export_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
-    let sequences = sequences(&call, &reading).await?;
+    let schema = reading.schema().await?;
+    let sequences = sequences(&reading).await?;
     let classes: Vec<ClassLabels> = schema
         .iter_declared()
         .map(|class| ClassLabels {
@@ -166,7 +167,7 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
 /// Without a label of its own, everything is called by its id.
 pub(crate) async fn delete_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
-    let now = reading.schema(&call.api).await?;
+    let now = reading.schema().await?;
     let ids: Vec<&ClassName> = now.iter_declared().map(|class| &class.id).collect();
     let before = receipts(&call, &ids).await?;
     // A request that came before concerns the classes that were there then.
@@ -265,8 +266,8 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
     let done = before.iter().rposition(Option::is_some);
     let then = schema_before(call, &before).await?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
-    let sequences = sequences(call, &reading).await?;
+    let schema = reading.schema().await?;
+    let sequences = sequences(&reading).await?;
     let mut changes = Vec::new();
     for (index, (imported, receipt)) in body.classes.into_iter().zip(before).enumerate() {
         if let Some(receipt) = receipt {
@@ -340,12 +341,9 @@ async fn change_again(
     imported: Imported,
     receipt: &Receipt,
 ) -> Result<Change, Failure> {
-    let log = &call.api.engine.log;
-    let records = log
-        .read(&receipt.stream, receipt.position.next(), 1)
-        .await?;
-    let line = records.first().map_or(&[][..], |record| &record.line);
-    let event: ClassEvent = read_envelope(line)?.data.read()?;
+    let (reads, position) = (&call.api.reads, receipt.position.next());
+    let event = reads.event(&receipt.stream, position).await?;
+    let event: ClassEvent = event.data.read()?;
     let class = event.class.unwrap_or_else(Json::null);
     let class = Class::stored(event.class_id, &class)?;
     let before = receipt
@@ -360,13 +358,13 @@ async fn change_again(
 }
 
 /// The sequence of each class.
-async fn sequences(call: &Call, reading: &Reading) -> Result<HashMap<String, Sequence>, Failure> {
+async fn sequences(reading: &Reading) -> Result<HashMap<String, Sequence>, Failure> {
     #[derive(Deserialize)]
     struct Known {
         id: String,
         event_sequence: Sequence,
     }
-    let records = call.api.class_records(reading).await?;
+    let records = reading.class_records().await?;
     let mut sequences = HashMap::with_capacity(records.len());
     for record in &records {
         let known: Known = Json::of(record)?.read()?;

@@ -12,10 +12,12 @@ use spice_core::{
 };
 
 use super::relationships::arrows;
-use crate::http::{
-    answer::{self, Answer, Success},
-    call::Call,
-    wait::Needs,
+use crate::{
+    http::{
+        answer::{self, Answer, Success},
+        call::Call,
+    },
+    read::wait::Needs,
 };
 
 /// How the classes of a branch hang together.
@@ -121,7 +123,7 @@ struct NetworkMetadata<'a> {
 
 pub(crate) async fn analyze(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
+    let schema = reading.schema().await?;
     let network = Network::of(&schema);
     let quality = Quality::of(&network);
     let answer = NetworkAnswer {

@@ -9,7 +9,6 @@ use spice_core::{
 };
 
 use crate::{
-    graph_query::{SchemaHop, SchemaPath, reachable, schema_paths},
     http::{
         answer::{self, Answer, Success},
         call::Call,
@@ -19,6 +18,9 @@ use crate::{
             known::{self, PathType},
             path,
         },
+    },
+    read::{
+        graph::{SchemaHop, SchemaPath, reachable, schema_paths},
         wait::Needs,
     },
 };
@@ -107,7 +109,7 @@ pub(crate) async fn reachable_from(call: Call) -> Answer {
 
 async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
-    let schema = reading.schema(&call.api).await?;
+    let schema = reading.schema().await?;
     let (ways, more) = find(&schema, &wish)?;
     let from = schema.resolve(&wish.start);
     let to = wish.end.and_then(|end| schema.resolve(end));

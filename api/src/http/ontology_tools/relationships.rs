@@ -14,11 +14,13 @@ use spice_core::{
 };
 
 use super::lint::breaking;
-use crate::http::{
-    answer::{self, Answer},
-    call::Call,
-    failure::Failure,
-    wait::Needs,
+use crate::{
+    http::{
+        answer::{self, Answer},
+        call::Call,
+        failure::Failure,
+    },
+    read::wait::Needs,
 };
 
 /// Whether a class can be created, and what to look at.
@@ -79,7 +81,7 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
     let class = Class::create(&definition);
     let class = class.map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let before = reading.schema(&call.api).await?;
+    let before = reading.schema().await?;
     let id = class.id.clone();
     let mut issues = Vec::new();
     if before.declared(&id).is_some() {
@@ -115,7 +117,7 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
 pub(crate) async fn check_circular(mut call: Call) -> Answer {
     let class = optional_class(&mut call).await?;
     let reading = call.reading(Needs::NOTHING).await?;
-    let before = reading.schema(&call.api).await?;
+    let before = reading.schema().await?;
     let after = match class {
         None => Arc::clone(&before),
         Some(class) => Arc::new(with(&before, class)),

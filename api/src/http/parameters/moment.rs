@@ -8,10 +8,9 @@ use super::{
     given::{Given, position},
     parameter::Kind,
 };
-use crate::http::{
-    Surface,
-    failure::Failure,
-    read::{AsOf, AtLeast},
+use crate::{
+    http::{Surface, failure::Failure},
+    read::reading::{AsOf, AtLeast},
 };
 
 /// A position or a time.

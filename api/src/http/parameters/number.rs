@@ -11,11 +11,11 @@ use super::{
     parameter::Kind,
 };
 use crate::{
-    graph_query,
     http::{
         Surface,
         failure::{self, Failure},
     },
+    read::graph,
 };
 
 /// A whole number within bounds, with a default.
@@ -93,7 +93,7 @@ impl Kind for Depth {
     }
 
     fn schema(&self) -> Value {
-        Whole::new(1, graph_query::DEPTH, self.default).schema()
+        Whole::new(1, graph::DEPTH, self.default).schema()
     }
 
     fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {

@@ -1,7 +1,5 @@
 //! A command's status as it changes: the present one first, an end after the final one.
 
-use std::sync::Arc;
-
 use axum::{
     extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     http::StatusCode,
@@ -11,10 +9,10 @@ use futures::{Stream, stream};
 use spice_core::{decide::Receipt, error::ErrorCode, id::LogPosition};
 use tokio_util::sync::CancellationToken;
 
-use super::{event_stream, follow::Following, last_seen, not_an_id, socket::converse};
+use super::{event_stream, last_seen, not_an_id, socket::converse};
 use crate::{
     http::{answer::Answer, call::Call, commands, failure::Failure, parameters::position},
-    status::CommandStatus,
+    read::{followed::Following, status::CommandStatus},
 };
 
 /// What a client may send us on a socket: pings and a goodbye.
@@ -96,7 +94,7 @@ pub(crate) async fn events(call: Call) -> Answer {
 
 async fn telling(call: &Call, receipt: Receipt) -> Result<Telling, Failure> {
     Ok(Telling {
-        following: Arc::clone(&call.api).follow(receipt).await?,
+        following: call.api.reads.follow(receipt).await?,
         ending: call.ending.clone(),
         is_over: false,
     })

@@ -6,7 +6,6 @@ use spice_core::error::ErrorCode;
 
 use super::examples;
 use crate::{
-    graph_query::{GraphRequest, SchemaPaths, SimpleRequest},
     http::{
         answer::ApiResponse,
         graph,
@@ -15,6 +14,7 @@ use crate::{
         probes::Health,
         shapes::graph::GraphAnswer,
     },
+    read::graph::{GraphRequest, SchemaPaths, SimpleRequest},
 };
 
 /// At the gateway.

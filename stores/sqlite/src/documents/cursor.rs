@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use spice_core::{json::Json, port::documents::UNKNOWN_CURSOR};
+use spice_core::json::Json;
 
 use crate::failure::{Attempt, Failure};
 
@@ -26,8 +26,8 @@ impl Cursor {
 
     /// Reads what a client gave.
     pub(super) fn parse(text: &str) -> Attempt<Self> {
-        let refused = || Failure::Rejected(UNKNOWN_CURSOR.into());
-        let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
-        serde_json::from_slice(&json).map_err(|_| refused())
+        let json = URL_SAFE_NO_PAD.decode(text);
+        let json = json.map_err(|_| Failure::UnknownCursor)?;
+        serde_json::from_slice(&json).map_err(|_| Failure::UnknownCursor)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use spice_core::id::InstanceRef;
+use spice_core::id::{InstanceRef, LogPosition};
 
-use crate::graph_query::{
+use super::{
+    layer::{Layer, Reached},
     plan::Plan,
     request::Direction,
-    walk::{Layer, Reached},
 };
 
 /// How many steps one query takes to list ways, and to tell those with a cycle from the others.
@@ -79,6 +79,18 @@ impl<'a> Page<'a> {
             paths_cut: false,
             full: false,
         }
+    }
+
+    /// The nodes of the page, in order.
+    pub(super) fn instances(&self) -> Vec<InstanceRef> {
+        self.nodes.iter().map(|node| node.at.clone()).collect()
+    }
+
+    /// The positions of the versions of the nodes, in order.
+    pub(super) fn positions(&self) -> Vec<LogPosition> {
+        let nodes = self.nodes.iter();
+        let positions: BTreeSet<_> = nodes.map(|node| node.version.position).collect();
+        positions.into_iter().collect()
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -10,7 +10,7 @@ use spice_core::{
     ontology::{Class, Schema},
 };
 
-use crate::graph_query::{plan, request::Direction};
+use super::{plan, request::Direction};
 
 /// The longest way that is looked for.
 pub(crate) const DEPTH: u64 = 10;

@@ -1,15 +1,11 @@
-//! What a read stands on: a database, a branch, a position (`as_of`), and how new it must be
+//! What a read is made on: a database, a branch, a position (`as_of`), and how new it must be
 //! (`at_least`).
 
-mod past;
-
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use spice_core::{
-    envelope::Envelope,
-    error::{ErrorCode, StoreError},
+    error::{ErrorCode, Refusal},
     id::{BranchGeneration, CommandId, LogPosition},
-    json::Json,
     lineage::View,
     model::{BranchState, is_past},
     name::{BranchName, DatabaseName},
@@ -19,89 +15,81 @@ use spice_core::{
 };
 use tokio::time::timeout_at;
 
-use crate::{
-    http::{
-        Api,
-        call::Call,
-        failure::Failure,
-        parameters::known,
-        wait::{Needs, Patience, Wanted},
-    },
-    writer::Snapshot,
+use super::{
+    reads::Reads,
+    wait::{Needs, Patience, Wanted},
 };
+use crate::writer::Snapshot;
 
 /// Microseconds that an `as_of` time may be ahead of the server's clock: clients' clocks differ.
 const SKEW: i64 = 1_000_000;
 
-/// What a read stands on.
+/// What a read is made on.
 pub(crate) struct Reading {
+    pub(super) reads: Arc<Reads>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) branch: BranchName,
     pub(crate) view: View,
     pub(crate) as_of: Option<LogPosition>,
 }
 
-/// `as_of` and `at_least` as given: positions, or what positions are found by.
+/// `as_of`: a position, or a time that a position is found by.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum AsOf {
     Position(LogPosition),
     Time(Timestamp),
 }
 
+/// `at_least`: a position, or the command whose events must show.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum AtLeast {
     Position(LogPosition),
     Command(CommandId),
 }
 
-/// A database as a read finds it, once it is as new as it asks for.
+/// Which moment a read asks for, how new it must be, and how long it waits for that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct When {
+    pub(crate) as_of: Option<AsOf>,
+    pub(crate) at_least: Option<AtLeast>,
+    pub(crate) patience: Patience,
+}
+
+/// A database as a read finds it, once it is as new as the read asks for.
 pub(crate) struct Standing {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) as_of: Option<LogPosition>,
     patience: Patience,
 }
 
-impl Call {
-    /// What this read stands on, once the sinks in need are as new as it asks for.
-    pub(crate) async fn reading(&self, needs: Needs) -> Result<Reading, Failure> {
-        self.reading_pinned(needs, None).await
-    }
-
-    /// [`Call::reading`] at a position that a cursor tells, in place of `as_of`.
-    pub(crate) async fn reading_pinned(
-        &self,
-        needs: Needs,
+impl Reads {
+    /// What a read on a branch is made on, once the sinks in need are as new as it asks for. A
+    /// cursor's position takes the place of `as_of`.
+    pub(crate) async fn reading(
+        self: &Arc<Self>,
+        (database, branch): (&DatabaseName, BranchName),
+        when: When,
         pinned: Option<LogPosition>,
-    ) -> Result<Reading, Failure> {
-        let (database, branch) = (self.database()?, self.branch()?);
-        let mut standing = self.standing(&database, needs).await?;
+        needs: Needs,
+    ) -> Result<Reading, Refusal> {
+        let mut standing = self.standing(database, when, needs).await?;
         if let Some(pinned) = pinned.filter(|pinned| *pinned < standing.snapshot.end) {
             standing.as_of = Some(pinned);
         }
         self.reading_of(standing, branch, needs).await
     }
 
-    /// [`Call::reading`] on a branch that is not in the query.
-    pub(crate) async fn reading_on(
-        &self,
-        database: DatabaseName,
-        branch: BranchName,
-        needs: Needs,
-    ) -> Result<Reading, Failure> {
-        let standing = self.standing(&database, needs).await?;
-        self.reading_of(standing, branch, needs).await
-    }
-
     async fn reading_of(
-        &self,
+        self: &Arc<Self>,
         standing: Standing,
         branch: BranchName,
         needs: Needs,
-    ) -> Result<Reading, Failure> {
+    ) -> Result<Reading, Refusal> {
         let Standing {
             snapshot,
             as_of,
             patience,
         } = standing;
-        let api = &self.api;
         let (needs, shown) = match as_of {
             None => (needs, overlays(&snapshot, snapshot.branch(&branch)?)),
             // The graph alone keeps what was.
@@ -114,13 +102,14 @@ impl Call {
                 last: shown,
             };
             let stream = &snapshot.stream;
-            api.wait_shown(stream, needs, wanted, patience).await?;
+            self.wait_shown(stream, needs, wanted, patience).await?;
         }
         let view = match as_of {
             None => snapshot.view(&branch, None)?,
-            Some(position) => api.view_at(&snapshot, &branch, position).await?,
+            Some(position) => self.view_at(&snapshot, &branch, position).await?,
         };
         Ok(Reading {
+            reads: Arc::clone(self),
             snapshot,
             branch,
             view,
@@ -133,27 +122,25 @@ impl Call {
     pub(crate) async fn standing(
         &self,
         database: &DatabaseName,
+        when: When,
         needs: Needs,
-    ) -> Result<Standing, Failure> {
-        let (as_of, at_least) = (self.get(&known::AS_OF)?, self.get(&known::AT_LEAST)?);
-        let limit = self.get(&known::TIMEOUT)?;
-        let patience = Patience::new(Duration::from_secs(limit as u64));
-        let api = &self.api;
-        let mut snapshot = api.engine.writer.snapshot(database).await?;
-        if let Some(at_least) = at_least {
-            let wanted = api.wanted(&snapshot, at_least, patience).await?;
+    ) -> Result<Standing, Refusal> {
+        let patience = when.patience;
+        let mut snapshot = self.engine.writer.snapshot(database).await?;
+        if let Some(at_least) = when.at_least {
+            let wanted = self.wanted(&snapshot, at_least, patience).await?;
             // What a read at a position shows comes from the graph alone.
-            let needs = match as_of {
+            let needs = match when.as_of {
                 Some(_) if needs != Needs::NOTHING => Needs::GRAPH,
                 _ => needs,
             };
             let stream = &snapshot.stream;
-            api.wait_shown(stream, needs, wanted, patience).await?;
-            snapshot = api.engine.writer.snapshot(database).await?;
+            self.wait_shown(stream, needs, wanted, patience).await?;
+            snapshot = self.engine.writer.snapshot(database).await?;
         }
-        let as_of = match as_of {
+        let as_of = match when.as_of {
             None => None,
-            Some(as_of) => Some(api.position_of(&snapshot, as_of).await?),
+            Some(as_of) => Some(self.position_of(&snapshot, as_of).await?),
         };
         Ok(Standing {
             snapshot,
@@ -161,22 +148,15 @@ impl Call {
             patience,
         })
     }
-}
 
-/// Whether a time is later than any client's clock may be ahead of this one.
-fn is_future(time: Timestamp, now: Timestamp) -> bool {
-    time.as_micros() > now.as_micros().saturating_add(SKEW)
-}
-
-impl Api {
-    async fn position_of(&self, snapshot: &Snapshot, as_of: AsOf) -> Result<LogPosition, Failure> {
+    async fn position_of(&self, snapshot: &Snapshot, as_of: AsOf) -> Result<LogPosition, Refusal> {
         let last = LogPosition(snapshot.end.0.saturating_sub(1));
         match as_of {
             AsOf::Position(position) if position > last => {
                 let message =
                     format!("as_of: position {position} is beyond the log's last, {last}");
                 let text = position.to_string();
-                Err(Failure::token("as_of", "range", &text, message).with("position", last.0))
+                Err(misfit("as_of", "range", &text, message).with("position", last.0))
             }
             AsOf::Position(position) => Ok(position),
             AsOf::Time(time) if is_future(time, self.engine.clock.now()) => {
@@ -184,7 +164,7 @@ impl Api {
                     "as_of: {time} is in the future, and what will be there then is not known; \
                      leave as_of out to read what is there now"
                 );
-                Err(Failure::token("as_of", "range", &time.to_string(), message))
+                Err(misfit("as_of", "range", &time.to_string(), message))
             }
             AsOf::Time(time) => {
                 let after = self
@@ -194,7 +174,7 @@ impl Api {
                     .await?;
                 match after.0.checked_sub(1) {
                     Some(position) => Ok(LogPosition(position).min(last)),
-                    None => Err(Failure::not_found(format!(
+                    None => Err(not_found(format!(
                         "the database was not there yet at {time}"
                     ))),
                 }
@@ -209,7 +189,7 @@ impl Api {
         snapshot: &Snapshot,
         at_least: AtLeast,
         patience: Patience,
-    ) -> Result<Wanted, Failure> {
+    ) -> Result<Wanted, Refusal> {
         let command = match at_least {
             AtLeast::Command(command) => command,
             AtLeast::Position(position) => {
@@ -223,7 +203,7 @@ impl Api {
                         last: position,
                     });
                 };
-                read_envelope(&record.line)?.metadata.command_id
+                record.envelope()?.metadata.command_id
             }
         };
         let database = &snapshot.stream.database;
@@ -235,36 +215,39 @@ impl Api {
             _ => {
                 let message = format!("no command {command} is in the log of this database");
                 let text = command.to_string();
-                Err(Failure::token("at_least", "command", &text, message))
+                Err(misfit("at_least", "command", &text, message))
             }
         }
     }
-}
 
-impl Api {
     /// Waits until a position is in the log.
     async fn wait_appended(
         &self,
         snapshot: &Snapshot,
         position: LogPosition,
         patience: Patience,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         let database = &snapshot.stream.database;
         let appended = self.engine.writer.snapshot_with(database, position);
         if let Ok(appended) = timeout_at(patience.deadline, appended).await {
-            return Ok(appended.map(|_| ())?);
+            return appended.map(|_| ());
         }
         let end = self.engine.log.end(&snapshot.stream).await?;
         let last = end.0.saturating_sub(1);
         let seconds = patience.limit.as_secs_f64();
         let message =
             format!("position {position} is not in the log after {seconds} s; its last is {last}");
-        Err(Failure::new(ErrorCode::Timeout, message).with("position", last))
+        Err(Refusal::new(ErrorCode::Timeout, message).with("position", last))
     }
 }
 
+/// Whether a time is later than any client's clock may be ahead of this one.
+fn is_future(time: Timestamp, now: Timestamp) -> bool {
+    time.as_micros() > now.as_micros().saturating_add(SKEW)
+}
+
 /// The position of the last branch that a read on `branch` looks through and whose overlay is built
-/// from the log. A deleted one is taken for such: nothing tells any more.
+/// from the log. A deleted one counts as such: nothing says otherwise any more.
 fn overlays(snapshot: &Snapshot, branch: &BranchState) -> Option<LogPosition> {
     let levels = branch.lineage.levels().iter();
     levels
@@ -280,14 +263,16 @@ fn overlays(snapshot: &Snapshot, branch: &BranchState) -> Option<LogPosition> {
         .max()
 }
 
-pub(crate) fn read_envelope(line: &[u8]) -> Result<Envelope, Failure> {
-    Envelope::from_line(line).map_err(|error| {
-        StoreError::Damaged {
-            store: "log",
-            reason: error.to_string(),
-        }
-        .into()
-    })
+/// A parameter that does not fit what there is.
+fn misfit(field: &str, rule: &str, value: &str, message: String) -> Refusal {
+    Refusal::new(ErrorCode::InvalidRequest, message)
+        .with("field", field)
+        .with("rule", rule)
+        .with("value", value)
+}
+
+fn not_found(message: String) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, message)
 }
 
 impl Reading {
@@ -297,30 +282,30 @@ impl Reading {
         self.as_of.unwrap_or(last)
     }
 
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.reads.engine.clock.now()
+    }
+
     /// The classes that the read goes by: of the log's end, or of the position that it looks at.
-    pub(crate) async fn schema(&self, api: &Api) -> Result<Arc<Schema>, Failure> {
+    pub(crate) async fn schema(&self) -> Result<Arc<Schema>, Refusal> {
         if self.as_of.is_none() {
-            return Ok(self.snapshot.schema(&self.branch)?);
+            return self.snapshot.schema(&self.branch);
         }
         let mut schema = Schema::default();
-        for version in api.engine.graph.classes(&self.view).await? {
+        for version in self.reads.engine.graph.classes(&self.view).await? {
             if let (Entity::Class(id), Some(data)) = (version.entity, version.data) {
-                schema.put(Arc::new(stored_class(id, &data)?));
+                schema.put(Arc::new(Class::stored(id, &data)?));
             }
         }
         Ok(Arc::new(schema))
     }
 
     /// A class by id or label, or `not_found`.
-    pub(crate) async fn class(&self, api: &Api, name: &str) -> Result<Arc<Class>, Failure> {
-        let schema = self.schema(api).await?;
+    pub(crate) async fn class(&self, name: &str) -> Result<Arc<Class>, Refusal> {
+        let schema = self.schema().await?;
         schema.resolve(name).cloned().ok_or_else(|| {
-            Failure::not_found(format!("there is no class {name:?} on this branch"))
-                .with("class_id", name)
+            not_found(format!("there is no class {name:?} on this branch")).with("class_id", name)
         })
     }
-}
-
-fn stored_class(id: spice_core::name::ClassName, data: &Json) -> Result<Class, Failure> {
-    Ok(Class::stored(id, data)?)
 }

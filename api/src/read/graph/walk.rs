@@ -12,12 +12,13 @@ use spice_core::{
     query::Filter,
 };
 
-use crate::graph_query::{
+use super::{
+    layer::Layer,
     page::Page,
     plan::{Hop, Plan},
-    references::references,
     request::Direction,
 };
+use crate::read::member::references;
 
 /// The most start nodes of one batch, with hops to take from them.
 const BATCH: usize = 256;
@@ -26,36 +27,6 @@ const BATCH: usize = 256;
 pub(super) const LAYER: usize = 20_000;
 /// How many of those that refer to a layer are read at once.
 const REFERRERS: usize = 1_000;
-
-/// A node of one layer: where it is, and its version; a tombstone's has no data.
-#[derive(Debug, Clone)]
-pub(crate) struct Reached {
-    pub(crate) at: InstanceRef,
-    pub(crate) version: Version,
-}
-
-/// The nodes that are `n` hops away from a batch of start nodes, each once, and for each the
-/// nodes of the next layer that it leads to.
-#[derive(Debug, Default)]
-pub(crate) struct Layer {
-    pub(crate) nodes: Vec<Reached>,
-    pub(crate) next: Vec<Vec<usize>>,
-    index: HashMap<InstanceRef, usize>,
-}
-
-impl Layer {
-    fn put(&mut self, at: InstanceRef, version: Version) -> usize {
-        let position = self.nodes.len();
-        self.index.insert(at.clone(), position);
-        self.nodes.push(Reached { at, version });
-        self.next.push(Vec::new());
-        position
-    }
-
-    fn references(&self) -> Vec<InstanceRef> {
-        self.nodes.iter().map(|node| node.at.clone()).collect()
-    }
-}
 
 /// What a batch of start nodes leads to, layer by layer.
 struct Expanded {

@@ -4,31 +4,28 @@
 use std::collections::BTreeMap;
 
 use spice_core::{
-    error::StoreError,
+    error::{Refusal, StoreError},
     id::{BranchGeneration, LogPosition, StreamId},
     lineage::{Lineage, View},
     model::{BranchState, DatabaseState, ModelEntry, ModelKey, fold},
     name::BranchName,
 };
 
-use super::read_envelope;
-use crate::{
-    http::{Api, failure::Failure},
-    writer::Snapshot,
-};
+use super::reads::Reads;
+use crate::writer::Snapshot;
 
 /// How much is read at once.
 const PAGE: usize = 1_000;
 
-impl Api {
+impl Reads {
     /// What a read on a branch looked through at a position: the branch of that name as it stood,
     /// else what the present one shows of its parents then.
-    pub(crate) async fn view_at(
+    pub(super) async fn view_at(
         &self,
         snapshot: &Snapshot,
         name: &BranchName,
         position: LogPosition,
-    ) -> Result<View, Failure> {
+    ) -> Result<View, Refusal> {
         let now = snapshot.branches.get(name);
         let is_same = now.is_some_and(|now| now.generation.0 <= position);
         let then = if is_same {
@@ -52,7 +49,7 @@ impl Api {
         snapshot: &Snapshot,
         name: &BranchName,
         position: LogPosition,
-    ) -> Result<Option<BranchState>, Failure> {
+    ) -> Result<Option<BranchState>, StoreError> {
         Ok(self.branches_at(snapshot, position).await?.remove(name))
     }
 
@@ -61,13 +58,13 @@ impl Api {
         &self,
         snapshot: &Snapshot,
         position: LogPosition,
-    ) -> Result<BTreeMap<BranchName, BranchState>, Failure> {
+    ) -> Result<BTreeMap<BranchName, BranchState>, StoreError> {
         let entries = self
             .entries_at(&snapshot.stream, ModelKey::BRANCHES, position)
             .await?;
         let mut branches = BTreeMap::new();
-        for entry in entries {
-            let branch: BranchState = entry.value.read()?;
+        for entry in entries.values() {
+            let branch: BranchState = entry.read()?;
             if branch.live {
                 branches.insert(branch.name.clone(), branch);
             }
@@ -80,13 +77,12 @@ impl Api {
         &self,
         snapshot: &Snapshot,
         position: LogPosition,
-    ) -> Result<Option<DatabaseState>, Failure> {
+    ) -> Result<Option<DatabaseState>, StoreError> {
         let key = ModelKey::database();
         let entries = self
             .entries_at(&snapshot.stream, key.as_str(), position)
             .await?;
-        let entry = entries.into_iter().find(|entry| entry.key == key);
-        Ok(entry.map(|entry| entry.value.read()).transpose()?)
+        entries.get(&key).map(ModelEntry::read).transpose()
     }
 
     /// The newest entries, at a position, of what belongs to the database as a whole.
@@ -95,38 +91,47 @@ impl Api {
         stream: &StreamId,
         prefix: &str,
         position: LogPosition,
-    ) -> Result<Vec<ModelEntry>, Failure> {
-        let model = &self.engine.model;
+    ) -> Result<BTreeMap<ModelKey, ModelEntry>, StoreError> {
         let lineage = Lineage::main().at(position);
         // The tail first, so that nothing falls in between.
         let tail = self.tail(stream, position.next(), prefix).await?;
-        let mut newest: BTreeMap<ModelKey, ModelEntry> = BTreeMap::new();
+        let mut newest = self.scan_all(stream, &lineage, prefix).await?;
+        let of_database = |entry: &ModelEntry| entry.branch == BranchGeneration::MAIN;
+        let tail = tail.into_iter().filter(of_database);
+        newest.extend(tail.map(|entry| (entry.key.clone(), entry)));
+        Ok(newest)
+    }
+
+    /// All entries of the write model whose keys begin so, by key.
+    pub(super) async fn scan_all(
+        &self,
+        stream: &StreamId,
+        lineage: &Lineage,
+        prefix: &str,
+    ) -> Result<BTreeMap<ModelKey, ModelEntry>, StoreError> {
+        let model = &self.engine.model;
+        let mut entries = BTreeMap::new();
         let mut after: Option<ModelKey> = None;
         loop {
             let page = model
-                .scan(stream, &lineage, prefix, after.as_ref(), PAGE)
+                .scan(stream, lineage, prefix, after.as_ref(), PAGE)
                 .await?;
             let is_full = page.len() == PAGE;
             after = page.last().map(|entry| entry.key.clone());
-            newest.extend(page.into_iter().map(|entry| (entry.key.clone(), entry)));
+            entries.extend(page.into_iter().map(|entry| (entry.key.clone(), entry)));
             if !is_full {
-                break;
+                return Ok(entries);
             }
         }
-        let of_database = |entry: &ModelEntry| entry.branch == BranchGeneration::MAIN;
-        for entry in tail.into_iter().filter(of_database) {
-            newest.insert(entry.key.clone(), entry);
-        }
-        Ok(newest.into_values().collect())
     }
 
     /// The entries of the log's tail, up to `end`, which the registry does not reflect yet.
-    pub(crate) async fn tail(
+    pub(super) async fn tail(
         &self,
         stream: &StreamId,
         end: LogPosition,
         prefix: &str,
-    ) -> Result<Vec<ModelEntry>, Failure> {
+    ) -> Result<Vec<ModelEntry>, StoreError> {
         let mut next = self.engine.model.reflected(stream).await?;
         let mut entries = Vec::new();
         while next < end {
@@ -136,11 +141,7 @@ impl Api {
             };
             next = last.position.next();
             for record in records.iter().filter(|record| record.position < end) {
-                let made =
-                    fold(&read_envelope(&record.line)?).map_err(|error| StoreError::Damaged {
-                        store: "log",
-                        reason: error.to_string(),
-                    })?;
+                let made = fold(&record.envelope()?)?;
                 let wanted = |entry: &ModelEntry| entry.key.as_str().starts_with(prefix);
                 entries.extend(made.into_iter().filter(wanted));
             }

@@ -11,14 +11,7 @@ use spice_core::{
     unicode::nfc,
 };
 
-use crate::graph_query::request::{Direction, GraphRequest, HopRequest};
-
-/// Start nodes on a page.
-pub(crate) const LIMIT: u64 = 1_000;
-pub(super) const HOPS: usize = 10;
-pub(super) const NODES: u64 = 10_000;
-pub(super) const EDGES: u64 = 50_000;
-pub(super) const PATHS: u64 = 2_000;
+use super::request::{Direction, EDGES, GraphRequest, HOPS, HopRequest, LIMIT, NODES, PATHS};
 
 /// A request that can be walked.
 #[derive(Debug, Clone)]

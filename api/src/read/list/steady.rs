@@ -21,16 +21,12 @@ use spice_core::{
 };
 
 use super::{
-    Found, Item, not_a_cursor, of_search,
+    found::{Found, Item, Unlisted},
     order::{Cursor, Listed, Place},
     past,
 };
-use crate::http::{
-    Api,
-    call::Call,
-    failure::Failure,
-    parameters::known,
-    read::Reading,
+use crate::read::{
+    reading::Reading,
     wait::{Needs, Patience, Wanted},
 };
 
@@ -43,7 +39,6 @@ const LATE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// One page of such a list.
 struct Steady<'a> {
-    api: &'a Api,
     reading: &'a Reading,
     search: Search,
     position: LogPosition,
@@ -51,8 +46,6 @@ struct Steady<'a> {
     then: View,
     /// Where the page goes on.
     after: Option<Place>,
-    /// The cursor that the client sent.
-    sent: Option<&'a str>,
 }
 
 /// What changed since the list's position, up to an end of the log.
@@ -65,33 +58,32 @@ struct Moved {
 
 /// A page; `cursor` is the one of the page before.
 pub(super) async fn list(
-    call: &Call,
     reading: &Reading,
     search: Search,
     cursor: Option<Cursor>,
-) -> Result<Found, Failure> {
-    let (api, stream) = (&call.api, &reading.view.stream);
+) -> Result<Found, Unlisted> {
+    let (reads, stream) = (&reading.reads, &reading.view.stream);
     let position = match &cursor {
-        Some(cursor) if cursor.position >= reading.snapshot.end => return Err(not_a_cursor(call)),
+        Some(cursor) if cursor.position >= reading.snapshot.end => {
+            return Err(Unlisted::UnknownCursor);
+        }
         Some(cursor) => cursor.position,
         None => {
-            let sink = api.engine.documents.sink(stream).await?;
+            let sink = reads.engine.documents.sink(stream).await?;
             LogPosition(sink.position.0.saturating_sub(1))
         }
     };
-    let then = api
+    let then = reads
         .view_at(&reading.snapshot, &reading.branch, position)
         .await?;
     let from_graph = cursor.as_ref().is_some_and(|it| it.documents.is_none());
     let (after, documents) = cursor.map_or((None, None), |it| (it.after, it.documents));
     let mut steady = Steady {
-        api,
         reading,
         search,
         position,
         then,
         after,
-        sent: call.written(&known::CURSOR),
     };
     if from_graph {
         return steady.read_graph().await;
@@ -101,7 +93,7 @@ pub(super) async fn list(
 }
 
 impl Steady<'_> {
-    async fn page(mut self) -> Result<Found, Failure> {
+    async fn page(mut self) -> Result<Found, Unlisted> {
         let limit = self.search.limit;
         if self.search.offset > 0 {
             // Counting goes by what is there now; only a cursor holds on to what was.
@@ -154,14 +146,13 @@ impl Steady<'_> {
         edge.filter(is_further).or_else(|| self.after.clone())
     }
 
-    async fn documents(&self, limit: usize) -> Result<SearchPage, Failure> {
+    async fn documents(&self, limit: usize) -> Result<SearchPage, Unlisted> {
         let search = Search {
             limit,
             ..self.search.clone()
         };
-        let documents = &self.api.engine.documents;
-        let page = documents.search(&self.reading.view, &search).await;
-        page.map_err(|error| of_search(error, self.sent))
+        let documents = &self.reading.reads.engine.documents;
+        Ok(documents.search(&self.reading.view, &search).await?)
     }
 
     fn order(&self) -> Option<&Order> {
@@ -169,7 +160,7 @@ impl Steady<'_> {
     }
 
     /// Nothing has moved: the page is the documents'.
-    fn plain(mut self, page: SearchPage) -> Result<Found, Failure> {
+    fn plain(mut self, page: SearchPage) -> Result<Found, Unlisted> {
         self.after = page.documents.last().map(|it| it.place(self.order()));
         self.search.cursor = page.cursor;
         let has_more = self.search.cursor.is_some();
@@ -177,7 +168,7 @@ impl Steady<'_> {
         self.found(items, page.total, has_more)
     }
 
-    fn found(self, items: Vec<Item>, total: u64, has_more: bool) -> Result<Found, Failure> {
+    fn found(self, items: Vec<Item>, total: u64, has_more: bool) -> Result<Found, Unlisted> {
         let cursor = Cursor {
             position: self.position,
             after: self.after,
@@ -191,28 +182,31 @@ impl Steady<'_> {
         })
     }
 
-    async fn read_graph(mut self) -> Result<Found, Failure> {
+    async fn read_graph(mut self) -> Result<Found, Unlisted> {
         self.wait_for_graph().await?;
         self.search.cursor = None;
         let after = self.after.take();
-        past::list(self.api, &self.then, self.position, &self.search, after).await
+        let graph = &*self.reading.reads.engine.graph;
+        Ok(past::list(graph, &self.then, self.position, &self.search, after).await?)
     }
 
-    async fn wait_for_graph(&self) -> Result<(), Failure> {
+    async fn wait_for_graph(&self) -> Result<(), Unlisted> {
         let wanted = Wanted {
             first: self.position.next(),
             last: self.position,
         };
         let stream = &self.then.stream;
         let patience = Patience::new(LATE);
-        let api = self.api;
-        api.wait_shown(stream, Needs::GRAPH, wanted, patience).await
+        let reads = &self.reading.reads;
+        Ok(reads
+            .wait_shown(stream, Needs::GRAPH, wanted, patience)
+            .await?)
     }
 
     /// What has changed by now. To be asked for after the documents, so that it tells of all that
     /// they can show: it is the same as before while the log has not grown.
-    async fn moved_since(&self, known: Moved) -> Result<Option<Moved>, Failure> {
-        let end = self.api.engine.log.end(&self.then.stream).await?;
+    async fn moved_since(&self, known: Moved) -> Result<Option<Moved>, Unlisted> {
+        let end = self.reading.reads.engine.log.end(&self.then.stream).await?;
         if end == known.end {
             return Ok(Some(known));
         }
@@ -220,16 +214,16 @@ impl Steady<'_> {
     }
 
     /// What has changed; none when it is too much to put it back.
-    async fn moved(&self) -> Result<Option<Moved>, Failure> {
+    async fn moved(&self) -> Result<Option<Moved>, Unlisted> {
         let own = |view: &View| view.lineage.own().map(|level| level.generation);
         if own(&self.then) != own(&self.reading.view) {
             return Ok(None);
         }
-        let (api, stream) = (self.api, &self.then.stream);
+        let (reads, stream) = (&self.reading.reads, &self.then.stream);
         let spans = self.reading.view.lineage.beyond(&self.then.lineage);
         let prefix = ModelKey::instances_of(&self.search.class);
-        let end = api.engine.log.end(stream).await?;
-        let tail = api.tail(stream, end, &prefix).await?;
+        let end = reads.engine.log.end(stream).await?;
+        let tail = reads.tail(stream, end, &prefix).await?;
         let shows = |entry: &&spice_core::model::ModelEntry| {
             let mut spans = spans.iter();
             spans.any(|span| span.generation == entry.branch && span.holds(entry.position))
@@ -240,7 +234,7 @@ impl Steady<'_> {
             .filter_map(|entry| instance(&entry.key))
             .collect();
         let first = ModelKey::from_stored(&prefix);
-        let model = &api.engine.model;
+        let model = &reads.engine.model;
         let keys = model
             .changed(stream, &spans, Some(&first), MOVED + 1)
             .await?;
@@ -263,22 +257,28 @@ impl Steady<'_> {
     async fn versions(
         &self,
         moved: &BTreeSet<InstanceRef>,
-    ) -> Result<Vec<(Place, Version)>, Failure> {
+    ) -> Result<Vec<(Place, Version)>, Unlisted> {
         if moved.is_empty() {
             return Ok(Vec::new());
         }
         self.wait_for_graph().await?;
         let entities: Vec<Entity> = moved.iter().cloned().map(Entity::Instance).collect();
-        let versions = self.api.engine.graph.get(&self.then, &entities).await?;
+        let versions = self
+            .reading
+            .reads
+            .engine
+            .graph
+            .get(&self.then, &entities)
+            .await?;
         let listed = versions.into_iter().flatten();
         let listed = listed.filter(|it| is_listed(&self.search, it));
         Ok(listed.map(|it| (it.place(self.order()), it)).collect())
     }
 
     /// How many there were: the documents count what is there now.
-    async fn total(&self, now: u64, moved: &Moved) -> Result<u64, Failure> {
+    async fn total(&self, now: u64, moved: &Moved) -> Result<u64, Unlisted> {
         let instances: Vec<InstanceRef> = moved.instances.iter().cloned().collect();
-        let documents = &self.api.engine.documents;
+        let documents = &self.reading.reads.engine.documents;
         let known = documents.get(&self.reading.view, &instances).await?;
         let known = known.iter().flatten();
         let counted = known.filter(|it| is_listed(&self.search, *it)).count() as u64;

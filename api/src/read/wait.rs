@@ -1,20 +1,16 @@
-//! Waiting for the projections: until a sink has passed a position, until a command is complete.
+//! Waits until the projections show a position.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use spice_core::{
-    decide::Receipt,
-    error::{ErrorCode, StoreError},
+    error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
     port::registry::DeadLetter,
 };
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    http::{Api, failure::Failure},
-    status::State,
-};
+use super::reads::Reads;
 
 /// A hint of a change may get lost; after this long the stores are asked anyway.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -79,35 +75,16 @@ impl Patience {
     }
 }
 
-impl Api {
-    /// Waits until nothing of a command will change any more, or until the time has run out; how
-    /// far it is then.
-    pub(crate) async fn wait_final(
-        self: &Arc<Self>,
-        receipt: &Receipt,
-        limit: Duration,
-    ) -> Result<State, StoreError> {
-        let mut following = self.follow(receipt.clone()).await?;
-        let mut state = State::Pending;
-        let to_the_end = async {
-            while let Some(status) = following.next().await {
-                state = status.state;
-            }
-        };
-        // When the time runs out, what was told last is how far it is.
-        let _ = timeout(limit, to_the_end).await;
-        Ok(state)
-    }
-
+impl Reads {
     /// Waits until the sinks show what is wanted, or refuses with `timeout`, naming what is
     /// parked.
-    pub(crate) async fn wait_shown(
+    pub(super) async fn wait_shown(
         &self,
         stream: &StreamId,
         needs: Needs,
         wanted: Wanted,
         patience: Patience,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         let mut waiting = Waiting::new(self, stream, patience);
         loop {
             let passed = self.has_passed(stream, needs, wanted.last).await?;
@@ -159,7 +136,7 @@ impl Api {
         needs: Needs,
         wanted: Wanted,
         limit: Duration,
-    ) -> Result<Failure, StoreError> {
+    ) -> Result<Refusal, StoreError> {
         let mut parked = self.engine.work.dead_letters(Some(stream)).await?;
         parked.retain(|letter| letter.position <= wanted.last && needs.concern(letter));
         let message = format!(
@@ -181,7 +158,7 @@ impl Api {
                 })
             })
             .collect();
-        Ok(Failure::new(ErrorCode::Timeout, message)
+        Ok(Refusal::new(ErrorCode::Timeout, message)
             .with("position", wanted.last.0)
             .with("parked_count", parked.len())
             .with("parked", named))
@@ -190,16 +167,16 @@ impl Api {
 
 /// A wait with a limit.
 struct Waiting<'a> {
-    api: &'a Api,
+    reads: &'a Reads,
     stream: &'a StreamId,
     deadline: Instant,
     seen: u64,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(api: &'a Api, stream: &'a StreamId, patience: Patience) -> Self {
+    fn new(reads: &'a Reads, stream: &'a StreamId, patience: Patience) -> Self {
         Self {
-            api,
+            reads,
             stream,
             deadline: patience.deadline,
             seen: 0,
@@ -213,7 +190,7 @@ impl<'a> Waiting<'a> {
             return false;
         }
         let pause = LOOK_AGAIN.min(self.deadline - now);
-        let change = self.api.engine.work.wait_change(self.stream, self.seen);
+        let change = self.reads.engine.work.wait_change(self.stream, self.seen);
         if let Ok(seen) = timeout(pause, change).await {
             self.seen = seen;
         }

@@ -6,7 +6,7 @@ use spice_core::{
     time::Timestamp,
 };
 
-use crate::{graph_query::request::GraphRequest, http::render::InstanceDocument};
+use crate::{http::render::InstanceDocument, read::graph::GraphRequest};
 
 /// The answer of contract §9.
 #[derive(Serialize)]

@@ -1,28 +1,24 @@
 //! The answer: nodes of the graph joined with their documents.
 
-mod shapes;
-
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use spice_core::{
-    id::{InstanceRef, LogPosition},
+    id::LogPosition,
     naming,
     ontology::{Class, Schema},
     port::{documents::Document, graph::Version},
     time::Timestamp,
 };
 
-use self::shapes::{
+use super::shapes::{
     Answered, Audit, DataStatus, Display, EdgeShape, IndexRef, IndexStatus, IndexSummary, Node,
     PageShape, PathShape, Provenance,
 };
 use crate::{
-    graph_query::{
-        page::Page, plan::Plan, references::member, request::GraphRequest, walk::Reached,
-    },
-    http::{
-        origin::Origin,
-        render::{Frame, InstanceDocument},
+    http::render::{Frame, InstanceDocument},
+    read::{
+        graph::{GraphRequest, Plan, Reached, Walked},
+        member::member,
     },
 };
 
@@ -31,13 +27,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) request: &'a GraphRequest,
     pub(crate) plan: &'a Plan,
     pub(crate) schema: &'a Schema,
-    pub(crate) page: &'a Page<'a>,
-    /// The document of each node, when documents were asked for and the read is of now.
-    pub(crate) documents: Option<&'a [Option<Document>]>,
-    /// A read at a position takes the values from the graph, which alone has them.
-    pub(crate) from_graph: bool,
-    /// Where the versions come from, when that was asked for.
-    pub(crate) origins: &'a HashMap<LogPosition, Origin>,
+    pub(crate) walked: &'a Walked<'a>,
     pub(crate) frame: Frame<'a>,
     pub(crate) now: Timestamp,
     pub(crate) position: LogPosition,
@@ -52,13 +42,9 @@ pub(crate) struct Texts {
 impl<'a> Assembly<'a> {
     /// The texts that [`Assembly::answer`] borrows.
     pub(crate) fn texts(&self) -> Texts {
+        let nodes = self.walked.page.nodes.iter();
         Texts {
-            ids: self
-                .page
-                .nodes
-                .iter()
-                .map(|node| node.at.to_string())
-                .collect(),
+            ids: nodes.map(|node| node.at.to_string()).collect(),
             index: naming::instances_index(self.frame.database, self.frame.branch),
         }
     }
@@ -66,7 +52,7 @@ impl<'a> Assembly<'a> {
     /// Puts the answer together.
     pub(crate) fn answer(&'a self, texts: &'a Texts) -> Answered<'a> {
         let names = self.names();
-        let nodes: Vec<Node<'a>> = (0..self.page.nodes.len())
+        let nodes: Vec<Node<'a>> = (0..self.walked.page.nodes.len())
             .map(|index| self.node(index, texts, &names))
             .collect();
         Answered {
@@ -75,11 +61,11 @@ impl<'a> Assembly<'a> {
             nodes,
             edges: self.edges(texts),
             query: self.request,
-            warnings: self.page.warnings(),
+            warnings: self.walked.page.warnings(),
             page: PageShape {
                 limit: self.plan.limit,
                 offset: self.plan.offset,
-                next_offset: self.page.next_offset,
+                next_offset: self.walked.page.next_offset,
             },
             paths: self.plan.max_paths.map(|_| self.paths(texts)),
             position: self.position,
@@ -102,17 +88,19 @@ impl<'a> Assembly<'a> {
         texts: &'a Texts,
         names: &HashMap<&'a str, Option<&'a str>>,
     ) -> Node<'a> {
-        let reached = &self.page.nodes[index];
+        let reached = &self.walked.page.nodes[index];
         let id = texts.ids[index].as_str();
         let class = reached.at.class.as_str();
         let document = self
+            .walked
             .documents
+            .as_ref()
             .and_then(|documents| documents[index].as_ref());
         let tombstoned = reached.version.data.is_none()
             || document.is_some_and(|document| document.data.is_none());
         let data_status = self.data_status(reached, document);
         let data = self.data(reached, document).filter(|_| !tombstoned);
-        let asked = self.from_graph || self.documents.is_some();
+        let asked = self.walked.from_graph || self.walked.documents.is_some();
         let name = (!tombstoned)
             .then(|| named(reached, document, names))
             .flatten();
@@ -140,7 +128,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn provenance(&self, version: &Version) -> Option<Provenance<'a>> {
-        let origin = self.origins.get(&version.position);
+        let origin = self.walked.origins.get(&version.position);
         self.request.include_provenance.then(|| Provenance {
             event_id: version.event_id,
             event_type: origin.map(|origin| origin.event_type.as_str()),
@@ -153,7 +141,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn audit(&self, version: &Version) -> Option<Audit<'a>> {
-        let origin = self.origins.get(&version.position);
+        let origin = self.walked.origins.get(&version.position);
         self.request.include_audit.then(|| Audit {
             actor: origin.and_then(|origin| origin.actor.as_deref()),
             command_id: origin.map(|origin| origin.command_id),
@@ -166,10 +154,10 @@ impl<'a> Assembly<'a> {
         if reached.version.data.is_none() {
             return DataStatus::Missing;
         }
-        if self.from_graph {
+        if self.walked.from_graph {
             return DataStatus::Full;
         }
-        if self.documents.is_none() {
+        if self.walked.documents.is_none() {
             return DataStatus::Partial;
         }
         match document {
@@ -186,7 +174,7 @@ impl<'a> Assembly<'a> {
         document: Option<&'a Document>,
     ) -> Option<InstanceDocument<'a>> {
         let class = self.schema.get(&reached.at.class).map(|class| &**class);
-        if self.from_graph {
+        if self.walked.from_graph {
             return self.frame.version(&reached.version, class);
         }
         self.frame.document(document?, class)
@@ -199,7 +187,7 @@ impl<'a> Assembly<'a> {
         tombstoned: bool,
     ) -> IndexStatus {
         let graph = reached.version.occurred_at;
-        let indexed = if self.from_graph {
+        let indexed = if self.walked.from_graph {
             Some((graph, reached.version.sequence))
         } else {
             document.map(|document| (document.occurred_at, document.sequence))
@@ -215,7 +203,8 @@ impl<'a> Assembly<'a> {
     }
 
     fn edges(&'a self, texts: &'a Texts) -> Vec<EdgeShape<'a>> {
-        self.page
+        self.walked
+            .page
             .edges
             .iter()
             .map(|edge| EdgeShape {
@@ -228,28 +217,14 @@ impl<'a> Assembly<'a> {
 
     fn paths(&'a self, texts: &'a Texts) -> Vec<PathShape<'a>> {
         let predicates = || self.plan.hops.iter().map(|hop| hop.predicate.as_str());
-        self.page
+        self.walked
+            .page
             .paths
             .iter()
             .map(|way| PathShape {
                 nodes: way.iter().map(|node| texts.ids[*node].as_str()).collect(),
                 predicates: predicates().take(way.len().saturating_sub(1)).collect(),
             })
-            .collect()
-    }
-}
-
-/// The nodes of a page, for the look-up of their documents.
-impl Page<'_> {
-    pub(crate) fn instances(&self) -> Vec<InstanceRef> {
-        self.nodes.iter().map(|node| node.at.clone()).collect()
-    }
-
-    /// Where the versions of the nodes stand in the log, in order.
-    pub(crate) fn positions(&self) -> BTreeSet<LogPosition> {
-        self.nodes
-            .iter()
-            .map(|node| node.version.position)
             .collect()
     }
 }

@@ -1,18 +1,19 @@
-//! Where an instance stands in a list: by the value that the list is ordered by, then by id; and
-//! the cursor, which is where a page ended.
+//! The place of an instance in a list: the value that the list is ordered by, then the id; and the
+//! cursor, which is where a page ended.
 
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spice_core::{
+    error::{ErrorCode, Refusal},
     id::LogPosition,
     json::Json,
     port::{documents::Document, graph::Version},
     query::{INSTANCE_ID, Order},
 };
 
-use crate::graph_query::member;
+use crate::read::member::member;
 
 /// A place in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub(super) struct Place {
 }
 
 /// An instance that can be in a list.
-pub(super) trait Listed {
+pub(crate) trait Listed {
     /// Its id.
     fn id(&self) -> &str;
 
@@ -49,7 +50,7 @@ pub(super) trait Listed {
 
 impl Listed for Document {
     fn id(&self) -> &str {
-        super::id_of(&self.entity)
+        self.entity.id()
     }
 
     fn data(&self) -> Option<&Json> {
@@ -59,7 +60,7 @@ impl Listed for Document {
 
 impl Listed for Version {
     fn id(&self) -> &str {
-        super::id_of(&self.entity)
+        self.entity.id()
     }
 
     fn data(&self) -> Option<&Json> {
@@ -88,7 +89,7 @@ impl Place {
 pub(crate) struct Cursor {
     /// The position that the list is read at, on all its pages.
     #[serde(rename = "p")]
-    pub(super) position: LogPosition,
+    pub(crate) position: LogPosition,
     /// The last instance of the page.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<Place>,
@@ -99,13 +100,16 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// The text of it.
-    pub(super) fn to_text(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+    /// Its text.
+    pub(super) fn to_text(&self) -> Result<String, Refusal> {
+        serde_json::to_string(self).map_err(|error| {
+            let message = format!("the cursor could not be written as JSON: {error}");
+            Refusal::new(ErrorCode::Internal, message)
+        })
     }
 
-    /// Reads what a client gave; none when it is nothing of ours.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads a text; none when it is no cursor of a list.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 }

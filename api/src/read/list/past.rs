@@ -2,7 +2,7 @@
 //! and keeps no more than the places up to the page's end, and the page.
 
 use spice_core::{
-    error::StoreError,
+    error::{Refusal, StoreError},
     id::LogPosition,
     lineage::View,
     port::{
@@ -13,10 +13,10 @@ use spice_core::{
 };
 
 use super::{
-    Found, Item,
+    found::{Found, Item},
     order::{Cursor, Listed, Place},
 };
-use crate::http::{Api, failure::Failure};
+use crate::read::scan::Scan;
 
 /// How many versions are read at once from the graph.
 const CHUNK: usize = 1_000;
@@ -33,12 +33,12 @@ struct Window<'a> {
 
 /// A page of what showed in a view at a position, after a place.
 pub(super) async fn list(
-    api: &Api,
+    graph: &dyn Graph,
     view: &View,
     position: LogPosition,
     search: &Search,
     after: Option<Place>,
-) -> Result<Found, Failure> {
+) -> Result<Found, Refusal> {
     let words = search.text.as_deref().map(Sought::all);
     let mut window = Window {
         search,
@@ -48,24 +48,17 @@ pub(super) async fn list(
         total: 0,
     };
     let (class, filters) = (&search.class, &search.filters);
-    let mut read: Option<String> = None;
-    loop {
-        let graph = &api.engine.graph;
-        let page = graph
-            .scan(view, class, filters, read.as_deref(), CHUNK)
-            .await?;
-        read = page.versions.last().map(|last| last.id().to_owned());
-        for version in page.versions {
+    let mut scan = Scan::new(graph, view, class, filters);
+    while let Some(versions) = scan.next(CHUNK).await? {
+        for version in versions {
             let data = version.data.as_ref();
             let has_words = |words: &Vec<Sought>| data.is_some_and(|it| are_in(words, it.as_str()));
             if words.as_ref().is_none_or(has_words) {
                 window.take(version);
             }
         }
-        if !page.more || read.is_none() {
-            return window.page(graph.as_ref(), view, position).await;
-        }
     }
+    window.page(graph, view, position).await
 }
 
 impl Window<'_> {
@@ -98,7 +91,7 @@ impl Window<'_> {
         graph: &dyn Graph,
         view: &View,
         position: LogPosition,
-    ) -> Result<Found, Failure> {
+    ) -> Result<Found, Refusal> {
         self.cut();
         let has_more = self.kept.len() == self.wanted;
         self.kept.truncate(self.wanted - 1);
@@ -123,7 +116,7 @@ impl Window<'_> {
     }
 }
 
-/// What was there a moment ago is not: versions only go when the graph is built anew.
+/// A version disappeared during the read: that happens only when the graph is rebuilt.
 fn emptied() -> StoreError {
     StoreError::Unavailable {
         store: "graph",

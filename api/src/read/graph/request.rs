@@ -5,8 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use spice_core::query::Conditions;
 
-use super::plan::{EDGES, HOPS, LIMIT, NODES, PATHS};
-use crate::http::bodies;
+use crate::objects::objects;
+
+/// Start nodes on a page.
+pub(super) const LIMIT: u64 = 1_000;
+pub(super) const HOPS: usize = 10;
+pub(super) const NODES: u64 = 10_000;
+pub(super) const EDGES: u64 = 50_000;
+pub(super) const PATHS: u64 = 2_000;
 
 /// `POST /graph-query/{db}`
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -14,7 +20,7 @@ use crate::http::bodies;
 #[allow(clippy::struct_excessive_bools)]
 pub(crate) struct GraphRequest {
     pub(crate) start_class: String,
-    #[serde(default, deserialize_with = "bodies::objects")]
+    #[serde(default, deserialize_with = "objects")]
     #[schemars(length(max = HOPS))]
     pub(crate) hops: Vec<HopRequest>,
     #[serde(default)]
@@ -105,7 +111,7 @@ impl From<SimpleRequest> for GraphRequest {
             limit: simple.limit,
             offset: 0,
             // Nodes are start nodes here: the limit is the only bound.
-            max_nodes: super::plan::LIMIT,
+            max_nodes: LIMIT,
             max_edges: max_edges(),
             include_paths: false,
             max_paths: hundred(),

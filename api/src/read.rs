@@ -1,0 +1,24 @@
+//! Reads: ports in, values out. Knows nothing of HTTP.
+//!
+//! [`reads::Reads`] is what all of them start from. Most continue from a [`reading::Reading`]: a
+//! branch at a moment, once the sinks are as new as the request asks for.
+
+pub(crate) mod classes;
+mod database;
+pub(crate) mod feed;
+mod follow;
+pub(crate) mod followed;
+pub(crate) mod graph;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod member;
+mod memory;
+mod origin;
+mod past;
+mod progress;
+pub(crate) mod reading;
+pub(crate) mod reads;
+pub(crate) mod samples;
+mod scan;
+pub(crate) mod status;
+pub(crate) mod wait;

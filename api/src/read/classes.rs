@@ -1,0 +1,173 @@
+//! The classes of a branch as they were written: of the log's end from the write model and the
+//! log's tail, of a position from the graph.
+
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer, ser::Error as _};
+use spice_core::{
+    error::{ErrorCode, Refusal, StoreError},
+    id::{EventId, LogPosition, Sequence},
+    json::Json,
+    model::{AggregateState, ModelEntry, ModelKey},
+    name::{BranchName, ClassName, DatabaseName},
+    port::{
+        graph::{Entity, Version},
+        registry::Lookup,
+    },
+    time::Timestamp,
+};
+
+use super::reading::Reading;
+
+/// A class as reads show it: what was written, then what the log says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct ClassRecord {
+    definition: Json,
+    known: Known,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Known {
+    event_id: EventId,
+    event_sequence: Sequence,
+    version: Sequence,
+    position: LogPosition,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    db_name: DatabaseName,
+    branch: BranchName,
+}
+
+impl Serialize for ClassRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written: IndexMap<String, Json> = self.definition.read().map_err(S::Error::custom)?;
+        let known = Json::of(&self.known).map_err(S::Error::custom)?;
+        let known: IndexMap<String, Json> = known.read().map_err(S::Error::custom)?;
+        serializer.collect_map(written.iter().chain(known.iter()))
+    }
+}
+
+impl Reading {
+    /// The live classes that the read shows, by id.
+    pub(crate) async fn class_records(&self) -> Result<Vec<ClassRecord>, StoreError> {
+        if self.as_of.is_some() {
+            let versions = self.reads.engine.graph.classes(&self.view).await?;
+            let records = versions.into_iter();
+            return Ok(records.filter_map(|it| self.of_version(it)).collect());
+        }
+        let (stream, lineage) = (&self.view.stream, &self.view.lineage);
+        let tail = self.class_tail().await?;
+        let mut newest = self
+            .reads
+            .scan_all(stream, lineage, ModelKey::CLASSES)
+            .await?;
+        for entry in tail {
+            let known = newest.get(&entry.key);
+            if known.is_none_or(|known| self.supersedes(&entry, known)) {
+                newest.insert(entry.key.clone(), entry);
+            }
+        }
+        let records = newest.into_values();
+        records
+            .filter_map(|entry| self.of_entry(&entry).transpose())
+            .collect()
+    }
+
+    /// One live class, or `not_found`, with the sequence of one that was deleted.
+    pub(crate) async fn class_record(&self, class: &ClassName) -> Result<ClassRecord, Refusal> {
+        let mut deleted = None;
+        let found = if self.as_of.is_some() {
+            let entity = [Entity::Class(class.clone())];
+            let versions = self.reads.engine.graph.get(&self.view, &entity).await?;
+            let mut versions = versions.into_iter().flatten();
+            versions.find_map(|version| self.of_version(version))
+        } else {
+            match self.newest(ModelKey::class(class)).await? {
+                None => None,
+                Some(entry) => {
+                    deleted = Some(entry.read::<AggregateState>()?.sequence);
+                    self.of_entry(&entry)?
+                }
+            }
+        };
+        found.ok_or_else(|| {
+            let name = class.as_str();
+            let message = format!("there is no class {name:?} on this branch");
+            let missing = Refusal::new(ErrorCode::NotFound, message).with("class_id", name);
+            match deleted {
+                Some(sequence) => missing.with("deleted", true).with("actual_seq", sequence.0),
+                None => missing,
+            }
+        })
+    }
+
+    /// The newest entry of a key that shows.
+    async fn newest(&self, key: ModelKey) -> Result<Option<ModelEntry>, StoreError> {
+        let mut tail = self.class_tail().await?;
+        tail.retain(|entry| entry.key == key);
+        let lineage = self.view.lineage.clone();
+        let lookup = [Lookup { lineage, key }];
+        let model = &self.reads.engine.model;
+        let known = model.get(&self.view.stream, &lookup).await?;
+        let known = known.into_iter().flatten().next();
+        Ok(tail.into_iter().fold(known, |newest, entry| match newest {
+            Some(known) if !self.supersedes(&entry, &known) => Some(known),
+            _ => Some(entry),
+        }))
+    }
+
+    /// The class entries of the log's tail that show. Read before the registry is, so that nothing
+    /// falls in between.
+    async fn class_tail(&self) -> Result<Vec<ModelEntry>, StoreError> {
+        let (stream, end) = (&self.view.stream, self.snapshot.end);
+        let mut entries = self.reads.tail(stream, end, ModelKey::CLASSES).await?;
+        let lineage = &self.view.lineage;
+        entries.retain(|entry| lineage.shows(entry.branch, entry.position));
+        Ok(entries)
+    }
+
+    /// Whether an entry hides another of the same key: it stands on a layer further up, or later
+    /// on the same one.
+    fn supersedes(&self, entry: &ModelEntry, known: &ModelEntry) -> bool {
+        let levels = self.view.lineage.levels();
+        let layer = |entry: &ModelEntry| {
+            let mut levels = levels.iter();
+            levels.position(|level| level.generation == entry.branch)
+        };
+        layer(entry)
+            .cmp(&layer(known))
+            .then_with(|| known.position.cmp(&entry.position))
+            .is_lt()
+    }
+
+    fn of_entry(&self, entry: &ModelEntry) -> Result<Option<ClassRecord>, StoreError> {
+        Ok(self.record(entry.position, entry.read()?))
+    }
+
+    fn of_version(&self, version: Version) -> Option<ClassRecord> {
+        let state = AggregateState {
+            sequence: version.sequence,
+            event_id: version.event_id,
+            occurred_at: version.occurred_at,
+            created_at: version.created_at,
+            data: version.data,
+        };
+        self.record(version.position, state)
+    }
+
+    /// The record of a class; none for one that was deleted.
+    fn record(&self, position: LogPosition, state: AggregateState) -> Option<ClassRecord> {
+        Some(ClassRecord {
+            definition: state.data?,
+            known: Known {
+                event_id: state.event_id,
+                event_sequence: state.sequence,
+                version: state.sequence,
+                position,
+                created_at: state.created_at,
+                updated_at: state.occurred_at,
+                db_name: self.view.stream.database.clone(),
+                branch: self.branch.clone(),
+            },
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! A database's domain events as they are appended, from a place on: nothing is left out, nothing
+//! comes twice.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use spice_core::{
+    chain::ChainHead,
+    envelope::{EventType, Kind},
+    error::{ErrorCode, Refusal, StoreError},
+    id::{AggregateId, LogPosition, StreamId},
+    name::{BranchName, DatabaseName},
+    port::log::{Log, Record},
+};
+
+use super::reads::Reads;
+
+/// Envelopes that are read at once.
+const PAGE: usize = 100;
+
+/// A listener to a log.
+pub(crate) struct Feed {
+    log: Arc<dyn Log>,
+    stream: StreamId,
+    next: LogPosition,
+    head: ChainHead,
+    branch: Option<BranchName>,
+    ready: VecDeque<FeedEvent>,
+    is_sealed: bool,
+}
+
+/// A domain event of a log.
+pub(crate) struct FeedEvent {
+    pub(crate) position: LogPosition,
+    pub(crate) event_type: EventType,
+    /// The envelope's line.
+    pub(crate) line: Bytes,
+}
+
+impl Reads {
+    /// A feed of a database from a position on, or of what comes next; of one branch, or of all.
+    pub(crate) async fn feed(
+        &self,
+        database: &DatabaseName,
+        branch: Option<BranchName>,
+        from: Option<LogPosition>,
+    ) -> Result<Feed, Refusal> {
+        let snapshot = self.engine.writer.snapshot(database).await?;
+        if let Some(branch) = &branch {
+            snapshot.branch(branch)?;
+        }
+        let stream = snapshot.stream.clone();
+        let Some(from) = from else {
+            return Ok(self.feed_of(stream, snapshot.end, branch));
+        };
+        // Another process may have appended what this one has not seen.
+        if from > snapshot.end {
+            let end = self.engine.log.end(&stream).await?;
+            if from > end {
+                let message = format!(
+                    "from: position {from} is beyond the log's end; the next position is {end}"
+                );
+                return Err(Refusal::new(ErrorCode::InvalidRequest, message)
+                    .with("field", "from")
+                    .with("rule", "range")
+                    .with("value", from.to_string())
+                    .with("position", end.0));
+            }
+        }
+        Ok(self.feed_of(stream, from, branch))
+    }
+
+    /// A feed that continues after an event of a log; none when there is no such event. What
+    /// follows the end of a log that was sealed is the next one of that name.
+    pub(crate) async fn feed_after(
+        &self,
+        stream: StreamId,
+        position: LogPosition,
+        branch: Option<BranchName>,
+    ) -> Result<Option<Feed>, Refusal> {
+        let end = self.engine.log.end(&stream).await?;
+        if position >= end {
+            // A database that was never there is not found, whatever the position.
+            self.engine.writer.snapshot(&stream.database).await?;
+            return Ok(None);
+        }
+        let next = position.next();
+        if !self.is_over(&stream, next, end).await? {
+            return Ok(Some(self.feed_of(stream, next, branch)));
+        }
+        let snapshot = self.engine.writer.snapshot(&stream.database).await?;
+        let stream = snapshot.stream.clone();
+        Ok(Some(self.feed_of(stream, LogPosition::ZERO, branch)))
+    }
+
+    /// Whether no domain event will ever follow in a log, because it is sealed.
+    async fn is_over(
+        &self,
+        stream: &StreamId,
+        next: LogPosition,
+        end: LogPosition,
+    ) -> Result<bool, StoreError> {
+        let last = LogPosition(end.0.saturating_sub(1));
+        if next < last {
+            return Ok(false);
+        }
+        let records = self.engine.log.read(stream, last, 1).await?;
+        let mark = records.first().map(Record::envelope).transpose()?;
+        Ok(mark.is_none_or(|it| it.event_type == EventType::DatabaseSealed))
+    }
+
+    fn feed_of(&self, stream: StreamId, next: LogPosition, branch: Option<BranchName>) -> Feed {
+        Feed {
+            log: Arc::clone(&self.engine.log),
+            head: ChainHead::at(&stream, next),
+            stream,
+            next,
+            branch,
+            ready: VecDeque::new(),
+            is_sealed: false,
+        }
+    }
+}
+
+impl Feed {
+    /// The log that it reads.
+    pub(crate) fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    /// The position that it continues at.
+    pub(crate) fn position(&self) -> LogPosition {
+        self.next
+    }
+
+    /// The next event; none when the log is sealed. Safe to drop while it waits.
+    pub(crate) async fn next(&mut self) -> Result<Option<FeedEvent>, StoreError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.is_sealed {
+                return Ok(None);
+            }
+            for record in self.read().await? {
+                self.take(record)?;
+            }
+        }
+    }
+
+    /// What comes next, once there is something.
+    async fn read(&self) -> Result<Vec<Record>, StoreError> {
+        loop {
+            let records = self.log.read(&self.stream, self.next, PAGE).await?;
+            if !records.is_empty() {
+                return Ok(records);
+            }
+            self.log.wait_beyond(&self.stream, self.next).await;
+        }
+    }
+
+    fn take(&mut self, record: Record) -> Result<(), StoreError> {
+        self.head.take(record.position, &record.line)?;
+        let envelope = record.envelope()?;
+        self.next = record.position.next();
+        self.is_sealed |= envelope.event_type == EventType::DatabaseSealed;
+        if envelope.metadata.kind == Kind::Domain && self.concerns(&envelope.aggregate) {
+            self.ready.push_back(FeedEvent {
+                position: record.position,
+                event_type: envelope.event_type,
+                line: record.line,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether it is of the branch, or of the database as a whole.
+    fn concerns(&self, aggregate: &AggregateId) -> bool {
+        let Some(wanted) = &self.branch else {
+            return true;
+        };
+        match aggregate {
+            AggregateId::Database(_) => true,
+            AggregateId::Branch(_, branch)
+            | AggregateId::OntologyClass(_, branch, _)
+            | AggregateId::Instance(_, branch, _, _) => branch == wanted,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The commands that someone listens to, with their latest status.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use spice_core::{
+    decide::Receipt,
+    id::{CommandId, StreamId},
+};
+use tokio::sync::{Notify, watch};
+
+use super::status::CommandStatus;
+
+/// The commands that someone listens to, by log.
+#[derive(Default)]
+pub(super) struct Followed {
+    streams: Mutex<HashMap<StreamId, OfStream>>,
+}
+
+/// Those of one log. Its task lives as long as there are any.
+#[derive(Default)]
+struct OfStream {
+    commands: HashMap<CommandId, Command>,
+    /// Wakes the task when listeners come and go.
+    moved: Arc<Notify>,
+}
+
+struct Command {
+    receipt: Arc<Receipt>,
+    status: watch::Sender<CommandStatus>,
+}
+
+/// A listener to a command.
+pub(crate) struct Following {
+    pub(crate) receipt: Arc<Receipt>,
+    status: Option<watch::Receiver<CommandStatus>>,
+    moved: Arc<Notify>,
+    has_first: bool,
+}
+
+impl Following {
+    /// The present status at first, then each change; none after the final one.
+    pub(crate) async fn next(&mut self) -> Option<CommandStatus> {
+        let status = self.status.as_mut()?;
+        if self.has_first {
+            status.changed().await.ok()?;
+        }
+        self.has_first = true;
+        Some(status.borrow_and_update().clone())
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.status = None;
+        self.moved.notify_one();
+    }
+}
+
+impl Followed {
+    /// How many commands are followed.
+    pub(super) fn count(&self) -> usize {
+        let streams = self.lock();
+        streams.values().map(|of| of.commands.len()).sum()
+    }
+
+    /// Another listener to a command that is followed already.
+    pub(super) fn join(&self, receipt: &Receipt) -> Option<Following> {
+        let streams = self.lock();
+        let of = streams.get(&receipt.stream)?;
+        let command = of.commands.get(&receipt.command_id)?;
+        Some(command.following(&of.moved))
+    }
+
+    /// Follows a command from this status on; true when its log needs a task.
+    pub(super) fn begin(&self, receipt: Receipt, status: CommandStatus) -> (Following, bool) {
+        let mut streams = self.lock();
+        let is_new = !streams.contains_key(&receipt.stream);
+        let of = streams.entry(receipt.stream.clone()).or_default();
+        let command = of.commands.entry(receipt.command_id);
+        let command = command.or_insert_with(|| Command {
+            receipt: Arc::new(receipt),
+            status: watch::Sender::new(status),
+        });
+        let following = command.following(&of.moved);
+        of.moved.notify_one();
+        (following, is_new)
+    }
+
+    /// Drops the commands that no one listens to; the others, or none when the task is to end.
+    pub(super) fn remaining(&self, stream: &StreamId) -> Option<Vec<Arc<Receipt>>> {
+        let mut streams = self.lock();
+        let of = streams.get_mut(stream)?;
+        of.commands
+            .retain(|_, command| command.status.receiver_count() > 0);
+        if of.commands.is_empty() {
+            streams.remove(stream);
+            return None;
+        }
+        let receipts = of.commands.values();
+        Some(receipts.map(|command| command.receipt.clone()).collect())
+    }
+
+    /// Passes a status on to the listeners, if it is new. A status only moves forward.
+    pub(super) fn tell(&self, receipt: &Receipt, status: CommandStatus) {
+        let mut streams = self.lock();
+        let Some(of) = streams.get_mut(&receipt.stream) else {
+            return;
+        };
+        let Some(command) = of.commands.get(&receipt.command_id) else {
+            return;
+        };
+        let is_final = status.state.is_final();
+        command.status.send_if_modified(|told| {
+            let is_news = told.state.rank() <= status.state.rank() && *told != status;
+            if is_news {
+                *told = status;
+            }
+            is_news
+        });
+        if is_final {
+            of.commands.remove(&receipt.command_id);
+        }
+    }
+
+    pub(super) fn moved(&self, stream: &StreamId) -> Option<Arc<Notify>> {
+        Some(self.lock().get(stream)?.moved.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, OfStream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Command {
+    fn following(&self, moved: &Arc<Notify>) -> Following {
+        Following {
+            receipt: self.receipt.clone(),
+            status: Some(self.status.subscribe()),
+            moved: moved.clone(),
+            has_first: false,
+        }
+    }
+}
+
+/// A listener to a command that has its final status.
+pub(super) fn finished(receipt: Receipt, status: CommandStatus) -> Following {
+    Following {
+        receipt: Arc::new(receipt),
+        status: Some(watch::Sender::new(status).subscribe()),
+        moved: Arc::default(),
+        has_first: false,
+    }
+}

@@ -1,0 +1,83 @@
+//! The versions of an instance, newest first, each with its origin and what it changed.
+
+use indexmap::IndexMap;
+use spice_core::{
+    error::{Refusal, StoreError},
+    id::{InstanceRef, LogPosition},
+    json::Json,
+    name::{BranchName, ClassName},
+    port::graph::{Entity, Version},
+};
+
+use super::{origin::Origin, reading::Reading, scan::read_state};
+
+/// One version, against the one before.
+pub(crate) struct Change {
+    pub(crate) version: Version,
+    /// None when the log has lost the event.
+    pub(crate) origin: Option<Origin>,
+    /// The branch that it was written on.
+    pub(crate) branch: Option<BranchName>,
+    /// The properties that differ from the version before.
+    pub(crate) changed_properties: Vec<String>,
+}
+
+impl Reading {
+    /// A page of the versions of an instance that stand before a position, and whether more
+    /// follow. An instance that was never there has none.
+    pub(crate) async fn history(
+        &self,
+        instance: &InstanceRef,
+        before: LogPosition,
+        limit: usize,
+    ) -> Result<(Vec<Change>, bool), StoreError> {
+        let entity = Entity::Instance(instance.clone());
+        // The version before the last of the page says what the last one changed.
+        let graph = &self.reads.engine.graph;
+        let found = graph
+            .history_before(&self.view, &entity, before, limit + 1)
+            .await?;
+        let page = &found[..limit.min(found.len())];
+        let positions = page.iter().map(|version| version.position).collect();
+        let mut origins = self.origins(positions).await?;
+        let mut changes = Vec::with_capacity(page.len());
+        for (index, version) in page.iter().enumerate() {
+            let before = found.get(index + 1).and_then(|before| before.data.as_ref());
+            let mut levels = self.view.lineage.levels().iter();
+            let level = levels.find(|level| level.generation == version.branch);
+            changes.push(Change {
+                origin: origins.remove(&version.position),
+                branch: level.map(|level| level.name.clone()),
+                changed_properties: changed(before, version.data.as_ref())?,
+                version: version.clone(),
+            });
+        }
+        Ok((changes, found.len() > limit))
+    }
+
+    /// The class that a name stands for. One that was deleted still has the history of its
+    /// instances.
+    pub(crate) async fn class_or_deleted(&self, name: &str) -> Result<ClassName, Refusal> {
+        let schema = self.schema().await?;
+        if schema.resolve(name).is_none()
+            && let Ok(deleted) = name.parse()
+        {
+            return Ok(deleted);
+        }
+        Ok(self.class(name).await?.id.clone())
+    }
+}
+
+/// The properties that only one of two states has, or that differ; in the order written.
+fn changed(before: Option<&Json>, after: Option<&Json>) -> Result<Vec<String>, StoreError> {
+    let (before, after) = (properties(before)?, properties(after)?);
+    let new = after
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(*value));
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(*name));
+    Ok(new.chain(gone).map(|(name, _)| name.clone()).collect())
+}
+
+fn properties(state: Option<&Json>) -> Result<IndexMap<String, Json>, StoreError> {
+    Ok(state.map(read_state).transpose()?.unwrap_or_default())
+}
