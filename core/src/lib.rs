@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod guard;
+pub mod handler;
 pub mod id;
 pub mod idempotency;
 pub mod json;

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use spice_core::{
     envelope::{EventType, Kind},
     error::StoreError,
+    handler::{self, Projection},
     id::{InstanceRef, LogPosition, StreamId},
     json::Json,
     name::{ClassName, InstanceId, PropertyName},
@@ -25,9 +26,9 @@ use crate::{
 };
 
 /// The worker's name.
-pub const NAME: &str = "graph_worker";
-/// The names under which it records (contract §6).
-pub const NAMES: &[&str] = &["ontology_worker", "instance_worker", "branch_worker"];
+pub const NAME: &str = Projection::Graph.worker();
+/// The names under which it records.
+pub const NAMES: &[&str] = Projection::Graph.handlers();
 
 /// Applies events to the graph.
 pub struct GraphWorker {
@@ -58,11 +59,11 @@ impl Handler for GraphWorker {
         match event.event_type {
             EventType::OntologyClassCreated
             | EventType::OntologyClassUpdated
-            | EventType::OntologyClassDeleted => Some("ontology_worker"),
+            | EventType::OntologyClassDeleted => Some(handler::ONTOLOGY),
             EventType::InstanceCreated
             | EventType::InstanceUpdated
-            | EventType::InstanceDeleted => Some("instance_worker"),
-            _ => Some("branch_worker"),
+            | EventType::InstanceDeleted => Some(handler::INSTANCES),
+            _ => Some(handler::BRANCHES),
         }
     }
 

@@ -10,6 +10,7 @@ use spice_core::{
     error::StoreError,
     event::Superseded,
     guard::{Guard, Guards},
+    handler::{self, Projection},
     id::{InstanceRef, LogPosition, StreamId},
     json::Json,
     name::{BranchName, ClassName, InstanceId},
@@ -29,12 +30,9 @@ use crate::{
 };
 
 /// The worker's name.
-pub const NAME: &str = "projection_worker";
-/// The names under which it records (contract §6).
-pub const NAMES: &[&str] = &[
-    "projection_worker:instance_events",
-    "projection_worker:ontology_events",
-];
+pub const NAME: &str = Projection::Documents.worker();
+/// The names under which it records.
+pub const NAMES: &[&str] = Projection::Documents.handlers();
 
 /// Applies events to the documents.
 pub struct ProjectionWorker {
@@ -72,10 +70,10 @@ impl Handler for ProjectionWorker {
             EventType::InstanceCreated
             | EventType::InstanceUpdated
             | EventType::InstanceDeleted
-            | EventType::BranchCreated => Some("projection_worker:instance_events"),
+            | EventType::BranchCreated => Some(handler::INSTANCE_EVENTS),
             EventType::OntologyClassCreated
             | EventType::OntologyClassUpdated
-            | EventType::OntologyClassDeleted => Some("projection_worker:ontology_events"),
+            | EventType::OntologyClassDeleted => Some(handler::ONTOLOGY_EVENTS),
             _ => None,
         }
     }

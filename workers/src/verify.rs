@@ -21,13 +21,14 @@ use spice_core::{
 };
 
 pub use repair::{Repaired, repair};
+pub use spice_core::handler::Projection;
 
 use self::{
     digest::{Buckets, Mark},
     fold::Expected,
     reader::SinkReader,
 };
-use crate::{graph_worker, past::PastBranch, projection_worker, scan::scan};
+use crate::{past::PastBranch, scan::scan};
 
 /// What is compared with what.
 #[derive(Clone, Copy)]
@@ -40,35 +41,6 @@ pub struct Sources<'a> {
     pub documents: &'a dyn Documents,
     /// Knows what is parked.
     pub registry: &'a dyn WorkerRegistry,
-}
-
-/// A sink that can be checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Projection {
-    /// The graph.
-    Graph,
-    /// The documents.
-    Documents,
-}
-
-impl Projection {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Graph, Self::Documents];
-
-    /// The sink's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Graph => "graph",
-            Self::Documents => "documents",
-        }
-    }
-
-    fn is_fed_by(self, handler: &str) -> bool {
-        match self {
-            Self::Graph => graph_worker::NAMES.contains(&handler),
-            Self::Documents => projection_worker::NAMES.contains(&handler),
-        }
-    }
 }
 
 /// How a sink differs from the log.
@@ -287,7 +259,7 @@ impl Check<'_> {
     ) -> StoreResult<HashMap<Place, Trace>> {
         let known: HashMap<LogPosition, &Known> = known
             .iter()
-            .filter(|event| self.projection.is_fed_by(&event.handler))
+            .filter(|event| Projection::of(&event.handler) == Some(self.projection))
             .map(|event| (event.position, &event.known))
             .collect();
         let mut traces: HashMap<Place, Trace> = HashMap::new();

@@ -5,13 +5,11 @@ use spice_core::{
     decide::Receipt,
     error::StoreError,
     event::EventDiscarded,
+    handler::Projection,
     id::{LogPosition, StreamId},
     lineage::Lineage,
     model::ModelKey,
-    port::{
-        graph::Sink,
-        registry::{DeadLetter, Outcome, WorkKey},
-    },
+    port::registry::{DeadLetter, Outcome, WorkKey},
     time::Timestamp,
 };
 
@@ -20,10 +18,8 @@ use super::{memory::Farthest, reads::Reads, status::CommandStatus};
 /// How many events of one command are looked up one by one for a discard that the write model
 /// does not show yet.
 const LOOKED_UP: u64 = 64;
-/// Whose positions count, and how many handlers an event can be discarded from.
-const GRAPH_WORKER: &str = "graph_worker";
-const PROJECTION_WORKER: &str = "projection_worker";
-const WORKERS: u64 = 2;
+/// Discards that are read at once.
+const PAGE: usize = 1_000;
 
 /// How far a log's sinks are and what they have parked: what the statuses of all its commands
 /// follow from.
@@ -48,11 +44,15 @@ impl Reads {
     /// What the statuses of a log's commands follow from. The positions come before the dead
     /// letters: what is below them has its letters by then.
     pub(super) async fn progress(&self, stream: &StreamId) -> Result<Progress, StoreError> {
-        let (graph, documents) =
-            futures::try_join!(self.graph_passed(stream), self.documents_passed(stream))?;
+        let (graph, documents) = futures::try_join!(
+            self.passed(Projection::Graph, stream),
+            self.passed(Projection::Documents, stream)
+        )?;
+        let mut letters = self.engine.work.dead_letters(Some(stream)).await?;
+        letters.retain(|letter| Projection::of(&letter.handler).is_some());
         Ok(Progress {
             farthest: self.memory.pass(stream, Farthest { graph, documents }),
-            letters: self.engine.work.dead_letters(Some(stream)).await?,
+            letters,
         })
     }
 
@@ -80,30 +80,19 @@ impl Reads {
         })
     }
 
-    /// The next position that the graph does not show yet, or whose parking is not recorded yet:
+    /// The next position that a projection does not show yet, or whose parking is not recorded yet:
     /// a sink moves past what it refuses before the dead letter is there.
-    pub(super) async fn graph_passed(&self, stream: &StreamId) -> Result<LogPosition, StoreError> {
-        let sink = self.engine.graph.sink(stream).await?;
-        self.recorded(GRAPH_WORKER, stream, sink).await
-    }
-
-    /// [`Reads::graph_passed`] of the documents.
-    pub(super) async fn documents_passed(
+    pub(super) async fn passed(
         &self,
+        projection: Projection,
         stream: &StreamId,
     ) -> Result<LogPosition, StoreError> {
-        let sink = self.engine.documents.sink(stream).await?;
-        self.recorded(PROJECTION_WORKER, stream, sink).await
-    }
-
-    async fn recorded(
-        &self,
-        worker: &str,
-        stream: &StreamId,
-        sink: Sink,
-    ) -> Result<LogPosition, StoreError> {
+        let sink = match projection {
+            Projection::Graph => self.engine.graph.sink(stream).await?,
+            Projection::Documents => self.engine.documents.sink(stream).await?,
+        };
         let key = WorkKey {
-            worker: worker.to_owned(),
+            worker: projection.worker().to_owned(),
             stream: stream.clone(),
             sink: sink.generation,
         };
@@ -136,7 +125,9 @@ impl Reads {
                 if outcome == Outcome::Discarded && is_graph(&handler) {
                     return Ok(CommandStatus::failed(receipt, &handler, Some(when)));
                 }
-                at = at.max(Some(when));
+                if Projection::of(&handler).is_some() {
+                    at = at.max(Some(when));
+                }
             }
         }
         if settled {
@@ -152,37 +143,38 @@ impl Reads {
         &self,
         receipt: &Receipt,
     ) -> Result<Option<(String, Option<Timestamp>)>, StoreError> {
-        let events = receipt.last.0.saturating_sub(receipt.position.0) + 1;
-        let limit = usize::try_from(events.saturating_mul(WORKERS)).unwrap_or(usize::MAX);
-        let after = ModelKey::discards_from(receipt.position);
         let (lineage, prefix) = (Lineage::main(), ModelKey::DISCARDS);
-        let model = &self.engine.model;
-        let found = model
-            .scan(&receipt.stream, &lineage, prefix, Some(&after), limit)
-            .await?;
-        for entry in found {
-            let event: EventDiscarded = entry.read()?;
-            if event.event_position > receipt.last {
-                break;
-            }
-            if !is_graph(&event.handler) {
-                continue;
-            }
-            let work = &self.engine.work;
-            let rows = work
-                .processed(&receipt.stream, event.event_position)
+        let (model, stream) = (&self.engine.model, &receipt.stream);
+        let mut after = ModelKey::discards_from(receipt.position);
+        loop {
+            let found = model
+                .scan(stream, &lineage, prefix, Some(&after), PAGE)
                 .await?;
-            match rows.into_iter().find(|row| row.0 == event.handler) {
-                Some((_, Outcome::Done | Outcome::SkippedStale, _)) => {}
-                Some((_, _, when)) => return Ok(Some((event.handler, Some(when)))),
-                None => return Ok(Some((event.handler, None))),
+            let is_last = found.len() < PAGE;
+            for entry in found {
+                let event: EventDiscarded = entry.read()?;
+                if event.event_position > receipt.last {
+                    return Ok(None);
+                }
+                if is_graph(&event.handler) {
+                    let work = &self.engine.work;
+                    let rows = work.processed(stream, event.event_position).await?;
+                    match rows.into_iter().find(|row| row.0 == event.handler) {
+                        Some((_, Outcome::Done | Outcome::SkippedStale, _)) => {}
+                        Some((_, _, when)) => return Ok(Some((event.handler, Some(when)))),
+                        None => return Ok(Some((event.handler, None))),
+                    }
+                }
+                after = entry.key;
+            }
+            if is_last {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 }
 
 /// Whether a handler writes the graph.
 fn is_graph(handler: &str) -> bool {
-    !handler.starts_with(PROJECTION_WORKER)
+    Projection::of(handler) == Some(Projection::Graph)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
+    handler::Projection,
     id::{LogPosition, StreamId},
     port::registry::DeadLetter,
 };
@@ -42,12 +43,15 @@ impl Needs {
         documents: false,
     };
 
-    fn concern(self, letter: &DeadLetter) -> bool {
-        if letter.handler.starts_with("projection_worker") {
-            self.documents
-        } else {
-            self.graph
+    fn include(self, projection: Projection) -> bool {
+        match projection {
+            Projection::Graph => self.graph,
+            Projection::Documents => self.documents,
         }
+    }
+
+    fn concern(self, letter: &DeadLetter) -> bool {
+        Projection::of(&letter.handler).is_some_and(|projection| self.include(projection))
     }
 }
 
@@ -103,11 +107,10 @@ impl Reads {
         needs: Needs,
         position: LogPosition,
     ) -> Result<bool, StoreError> {
-        if needs.graph && self.graph_passed(stream).await? <= position {
-            return Ok(false);
-        }
-        if needs.documents && self.documents_passed(stream).await? <= position {
-            return Ok(false);
+        for projection in Projection::ALL {
+            if needs.include(projection) && self.passed(projection, stream).await? <= position {
+                return Ok(false);
+            }
         }
         Ok(true)
     }

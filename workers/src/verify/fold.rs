@@ -76,7 +76,7 @@ pub(super) async fn fold(
             }
             EventType::EventDiscarded => {
                 let discarded: EventDiscarded = event.data()?;
-                if projection.is_fed_by(&discarded.handler) {
+                if Projection::of(&discarded.handler) == Some(projection) {
                     expected.discarded.push(KnownEvent {
                         handler: discarded.handler,
                         position: discarded.event_position,

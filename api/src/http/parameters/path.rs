@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use spice_core::{
     error::ErrorCode,
+    handler,
     id::{CommandId, LogPosition},
     name::{BranchName, DatabaseName, InstanceId, InvalidName},
 };
@@ -51,7 +52,7 @@ pub(crate) const BRANCH: Parameter<Branch> =
 
 /// A handler of the workers.
 pub(crate) const HANDLER: Parameter<Segment> =
-    Parameter::new("handler", "A sink's handler.", Segment).example("instance_worker");
+    Parameter::new("handler", "A sink's handler.", Segment).example(handler::INSTANCES);
 
 /// A position.
 pub(crate) const POSITION: Parameter<Position> =
