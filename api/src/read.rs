@@ -10,6 +10,7 @@ mod follow;
 pub(crate) mod followed;
 pub(crate) mod graph;
 pub(crate) mod history;
+mod letters;
 pub(crate) mod list;
 pub(crate) mod member;
 mod memory;

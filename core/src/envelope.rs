@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     chain::Chain,
+    error::StoreError,
     id::{AggregateId, AggregateType, BranchGeneration, CommandId, EventId, LogPosition, Sequence},
     json::Json,
     name::DatabaseName,
+    port::log::Record,
     time::Timestamp,
 };
 
@@ -280,5 +282,15 @@ impl Envelope {
     /// Reads a line.
     pub fn from_line(line: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(line)
+    }
+}
+
+impl Record {
+    /// Reads the line; one that is no envelope is damage of the log.
+    pub fn envelope(&self) -> Result<Envelope, StoreError> {
+        Envelope::from_line(&self.line).map_err(|error| StoreError::Damaged {
+            store: "log",
+            reason: format!("position {} is no envelope: {error}", self.position),
+        })
     }
 }

@@ -210,6 +210,28 @@ fn files_stand_in_no_circle() {
     );
 }
 
+/// The api reads a request and renders an answer in one place only.
+#[test]
+fn reads_and_the_writer_know_nothing_of_http() {
+    let api = root().join("api/src");
+    let uses = uses(&modules(&api.join("lib.rs")));
+    let is_in = |file: &Path, room: &str| {
+        file.starts_with(api.join(room)) || file == api.join(room).with_extension("rs")
+    };
+    let mut seen = 0;
+    for (file, used) in &uses {
+        if ["read", "writer", "engine"]
+            .iter()
+            .any(|it| is_in(file, it))
+        {
+            seen += 1;
+            let known: Vec<&PathBuf> = used.iter().filter(|it| is_in(it, "http")).collect();
+            assert!(known.is_empty(), "{} uses {known:?}", file.display());
+        }
+    }
+    assert!(seen > 30, "only {seen} files were looked at");
+}
+
 /// The root files of a package: library, binary, and the binaries below `bin`.
 fn crate_roots(source: &Path) -> Vec<PathBuf> {
     let mut found = vec![source.join("lib.rs"), source.join("main.rs")];

@@ -20,11 +20,13 @@ use crate::{
     http::{
         Surface,
         failure::Failure,
-        instances::ROWS,
         parameters::{BRANCH_PATTERN, DATABASE_PATTERN},
     },
     objects::{Object, objects},
 };
+
+/// The most rows of a bulk, and commands of a transaction.
+pub(crate) const ROWS: usize = 10_000;
 
 /// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
 pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Result<T, Failure> {

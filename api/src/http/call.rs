@@ -26,7 +26,7 @@ use crate::http::{
     Api, Service, Surface,
     failure::Failure,
     parameters::{Accepted, Given, Kind, Parameter, headers, known, path},
-    push::Ending,
+    serve::Ending,
 };
 
 /// Who asks, until principals exist.

@@ -73,17 +73,8 @@ impl<'a> From<&'a DeadLetter> for ShownLetter<'a> {
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
-    let letters = match call.get(&known::DATABASE)? {
-        None => call.api.engine.work.dead_letters(None).await?,
-        Some(database) => {
-            let snapshot = call.api.engine.writer.snapshot(&database).await?;
-            call.api
-                .engine
-                .work
-                .dead_letters(Some(&snapshot.stream))
-                .await?
-        }
-    };
+    let database = call.get(&known::DATABASE)?;
+    let letters = call.api.reads.dead_letters(database.as_ref()).await?;
     let list = DeadLetterList {
         count: letters.len(),
         dead_letters: letters.iter().map(ShownLetter::from).collect(),
@@ -93,17 +84,7 @@ pub(crate) async fn list(call: Call) -> Answer {
 
 pub(crate) async fn get(call: Call) -> Answer {
     let letter = find(&call).await?;
-    let records = call
-        .api
-        .engine
-        .log
-        .read(&letter.stream, letter.position, 1)
-        .await?;
-    let envelope = records
-        .first()
-        .filter(|record| record.position == letter.position)
-        .map(|record| serde_json::from_slice::<Json>(&record.line))
-        .transpose()?;
+    let envelope = call.api.reads.parked_envelope(&letter).await?;
     answer::success(
         "the dead letter",
         DeadLetterDescription {
@@ -188,13 +169,7 @@ async fn find(call: &Call) -> Result<DeadLetter, Failure> {
     let database = call.database()?;
     let handler = call.get(&path::HANDLER)?;
     let position = call.get(&path::POSITION)?;
-    let snapshot = call.api.engine.writer.snapshot(&database).await?;
-    let letters = call
-        .api
-        .engine
-        .work
-        .dead_letters(Some(&snapshot.stream))
-        .await?;
+    let letters = call.api.reads.dead_letters(Some(&database)).await?;
     letters
         .into_iter()
         .find(|letter| letter.handler == handler && letter.position == position)

@@ -9,14 +9,11 @@ use spice_core::{
 
 use crate::http::{
     answer::Answer,
-    bodies::{BulkBody, InstanceBody, TransactionBody, TransactionCommand, TransactionVerb},
+    bodies::{BulkBody, InstanceBody, ROWS, TransactionBody, TransactionCommand, TransactionVerb},
     call::Call,
     failure::Failure,
     parameters::{known, path},
 };
-
-/// The most rows of a bulk, and commands of a transaction.
-pub(crate) const ROWS: usize = 10_000;
 
 pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;

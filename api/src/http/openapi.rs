@@ -15,7 +15,6 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use bytes::Bytes;
 use schemars::{SchemaGenerator, generate::SchemaSettings, transform::ReplaceBoolSchemas};
 use serde_json::{Map, Value, json};
 
@@ -24,13 +23,8 @@ use crate::http::{
     answer::Answer,
     call::Call,
     operation::{Answered, Body, Operation, Subject},
+    service::Document,
 };
-
-/// What a service says of itself.
-pub(crate) struct Document {
-    json: Bytes,
-    page: Bytes,
-}
 
 /// `GET /openapi.json`
 pub(crate) async fn document(State(service): State<Service>, _call: Call) -> Answer {
@@ -47,14 +41,12 @@ pub(crate) async fn docs(State(service): State<Service>, _call: Call) -> Answer 
     Ok((StatusCode::OK, headers, service.document.page.clone()).into_response())
 }
 
-impl Document {
-    /// The document of a service.
-    pub(crate) fn of(surface: Surface, version: &str, subjects: &[Subject]) -> Self {
-        let document = describe(surface, version, subjects);
-        Self {
-            json: document.to_string().into(),
-            page: page::render(&document).into(),
-        }
+/// Renders the document of a service.
+pub(crate) fn render(surface: Surface, version: &str, subjects: &[Subject]) -> Document {
+    let document = describe(surface, version, subjects);
+    Document {
+        json: document.to_string().into(),
+        page: page::render(&document).into(),
     }
 }
 

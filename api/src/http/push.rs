@@ -3,8 +3,8 @@
 
 mod commands;
 mod feed;
-
 mod socket;
+mod telling;
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,7 +16,6 @@ use axum::{
     },
 };
 use futures::{Stream, StreamExt, stream};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     commands::{events, socket},
@@ -29,10 +28,6 @@ use crate::http::{call::Call, failure::Failure, parameters::headers::LAST_EVENT_
 const ALIVE: Duration = Duration::from_secs(15);
 /// How long a client is told to wait before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// The end of the service; what listens is told, and ends.
-#[derive(Debug, Clone)]
-pub(crate) struct Ending(pub(crate) CancellationToken);
 
 /// `Last-Event-ID`, if given.
 fn last_seen(call: &Call) -> Result<Option<&HeaderValue>, Failure> {
@@ -54,7 +49,7 @@ fn not_an_id(given: &HeaderValue) -> Failure {
 /// back to where it was.
 fn event_stream(
     place: Option<String>,
-    events: impl Stream<Item = Event> + Send + 'static,
+    following: impl Stream<Item = Event> + Send + 'static,
 ) -> Response {
     let opening = Event::default().retry(RETRY);
     let opening = match place {
@@ -62,11 +57,11 @@ fn event_stream(
         None => opening,
     };
     let opening = opening.comment("listening");
-    let events = stream::iter([opening])
-        .chain(events)
+    let all = stream::iter([opening])
+        .chain(following)
         .map(Ok::<_, Infallible>);
     let alive = KeepAlive::new().interval(ALIVE).text("alive");
-    let mut response = Sse::new(events).keep_alive(alive).into_response();
+    let mut response = Sse::new(all).keep_alive(alive).into_response();
     // Proxies that gather an answer before they pass it on must not.
     response.headers_mut().insert(
         HeaderName::from_static("x-accel-buffering"),

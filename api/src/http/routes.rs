@@ -22,17 +22,21 @@ use crate::http::{Api, Surface, operation::Subject};
 
 /// The gateway: what clients talk to.
 pub fn gateway_router(api: Arc<Api>) -> Router {
-    mount::router(api, Surface::Gateway)
+    router(api, Surface::Gateway)
 }
 
 /// oms: the older, lower service; the same engine.
 pub fn oms_router(api: Arc<Api>) -> Router {
-    mount::router(api, Surface::Oms)
+    router(api, Surface::Oms)
 }
 
 /// funnel: the inference of schemas. It only tells how it is, for now.
 pub fn funnel_router(api: Arc<Api>) -> Router {
-    mount::router(api, Surface::Funnel)
+    router(api, Surface::Funnel)
+}
+
+fn router(api: Arc<Api>, surface: Surface) -> Router {
+    mount::router(api, surface, &subjects(surface))
 }
 
 /// All that a service answers.

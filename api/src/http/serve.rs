@@ -18,12 +18,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::idle::Timeouts;
-use crate::http::push::Ending;
 
 /// How long open connections may take to finish after the end was asked for.
 const GRACE: Duration = Duration::from_secs(3);
 /// The pause after an accept that failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The end of the service, as an extension of requests: what lasts ends with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending(pub(crate) CancellationToken);
 
 /// [`serve_with`] the usual timeouts.
 pub async fn serve(

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::StoreResult;
 use crate::{
-    envelope::Envelope,
     error::StoreError,
     id::{LogPosition, StreamId},
     name::DatabaseName,
@@ -97,16 +96,6 @@ pub fn check_move(
         });
     }
     Ok(())
-}
-
-impl Record {
-    /// Reads the line; one that is no envelope is damage of the log.
-    pub fn envelope(&self) -> StoreResult<Envelope> {
-        Envelope::from_line(&self.line).map_err(|error| StoreError::Damaged {
-            store: "log",
-            reason: format!("position {} is no envelope: {error}", self.position),
-        })
-    }
 }
 
 /// One ordered log a database generation. Append is compare-and-set on the next position.

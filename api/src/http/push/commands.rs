@@ -6,75 +6,17 @@ use axum::{
     response::{IntoResponse, Response, sse::Event},
 };
 use futures::{Stream, stream};
-use spice_core::{decide::Receipt, error::ErrorCode, id::LogPosition};
-use tokio_util::sync::CancellationToken;
+use spice_core::{decide::Receipt, error::ErrorCode};
 
-use super::{event_stream, last_seen, not_an_id, socket::converse};
-use crate::{
-    http::{answer::Answer, call::Call, commands, failure::Failure, parameters::position},
-    read::{followed::Following, status::CommandStatus},
+use super::{
+    event_stream, last_seen, not_an_id,
+    socket::converse,
+    telling::{Telling, place},
 };
+use crate::http::{answer::Answer, call::Call, commands, failure::Failure, parameters::position};
 
 /// What a client may send us on a socket: pings and a goodbye.
 const HEARD: usize = 4 << 10;
-
-/// A command's statuses as they come, until the final one or the end of the service.
-pub(super) struct Telling {
-    following: Following,
-    ending: CancellationToken,
-    is_over: bool,
-}
-
-/// A status to tell.
-pub(super) struct Told {
-    /// It, as `CommandResult`.
-    pub(super) text: String,
-    /// Where a client is that has seen it.
-    place: LogPosition,
-}
-
-impl Telling {
-    /// The next status to tell; none after the final one, and when the service ends.
-    pub(super) async fn next(&mut self) -> Option<Told> {
-        if self.is_over {
-            return None;
-        }
-        let status = tokio::select! {
-            () = self.ending.cancelled() => None,
-            status = self.following.next() => status,
-        };
-        let told = status.and_then(|status| {
-            self.is_over = status.state.is_final();
-            tell(&self.following.receipt, &status)
-        });
-        self.is_over |= told.is_none();
-        told
-    }
-
-    /// Whether the service ends before the command did.
-    pub(super) fn is_cut(&self) -> bool {
-        self.ending.is_cancelled()
-    }
-}
-
-fn tell(receipt: &Receipt, status: &CommandStatus) -> Option<Told> {
-    let text = commands::text(receipt, status)
-        .inspect_err(|error| tracing::error!(%error, "a status could not be written"))
-        .ok()?;
-    Some(Told {
-        text,
-        place: place(receipt, status.state.is_final()),
-    })
-}
-
-/// Past its last event, once nothing will change any more; at the command, before.
-fn place(receipt: &Receipt, is_final: bool) -> LogPosition {
-    if is_final {
-        receipt.last.next()
-    } else {
-        receipt.position
-    }
-}
 
 pub(crate) async fn events(call: Call) -> Answer {
     let receipt = commands::receipt(&call).await?;
@@ -93,11 +35,8 @@ pub(crate) async fn events(call: Call) -> Answer {
 }
 
 async fn telling(call: &Call, receipt: Receipt) -> Result<Telling, Failure> {
-    Ok(Telling {
-        following: call.api.reads.follow(receipt).await?,
-        ending: call.ending.clone(),
-        is_over: false,
-    })
+    let following = call.api.reads.follow(receipt).await?;
+    Ok(Telling::new(following, call.ending.clone()))
 }
 
 fn statuses(telling: Telling) -> impl Stream<Item = Event> {

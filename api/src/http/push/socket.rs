@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::commands::Telling;
+use super::telling::Telling;
 
 /// How often the client is asked whether it is there. One that has said nothing from one time to
 /// the next is not.

@@ -10,7 +10,10 @@ use axum::{
 };
 use tower::ServiceExt;
 
-use crate::http::{Api, Service, Surface, layers, openapi::Document, operation::Operation, routes};
+use crate::http::{
+    Api, Service, Surface, layers, openapi,
+    operation::{Operation, Subject},
+};
 
 /// Where the paths of a database are, and where they were in the earlier system.
 const DATABASES: [&str; 2] = ["/api/v1/databases", "/api/v1/database"];
@@ -19,9 +22,8 @@ const DATABASES: [&str; 2] = ["/api/v1/databases", "/api/v1/database"];
 type Paths = BTreeMap<String, MethodRouter<Service>>;
 
 /// The router of a service.
-pub(super) fn router(api: Arc<Api>, surface: Surface) -> Router {
-    let subjects = routes::subjects(surface);
-    let document = Document::of(surface, &api.settings.version, &subjects);
+pub(super) fn router(api: Arc<Api>, surface: Surface, subjects: &[Subject]) -> Router {
+    let document = openapi::render(surface, &api.settings.version, subjects);
     let service = Service {
         api,
         surface,

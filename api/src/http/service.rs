@@ -1,0 +1,65 @@
+//! The api of one process, and its services: what every handler is given.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{metrics::Metrics, surface::Surface};
+use crate::{engine::Engine, read::reads::Reads};
+
+/// What can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `ENABLE_EVENT_SOURCING`: false means that every write waits for the projections.
+    pub event_sourcing: bool,
+    /// The version that health answers.
+    pub version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            event_sourcing: true,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// The api of one process; both routers share it.
+pub struct Api {
+    pub(crate) engine: Engine,
+    pub(crate) reads: Arc<Reads>,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+}
+
+impl Api {
+    /// An api over an engine.
+    pub fn new(engine: Engine, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            reads: Arc::new(Reads::new(engine.clone())),
+            engine,
+            settings,
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// How many commands someone listens to now.
+    pub fn followed_commands(&self) -> usize {
+        self.reads.followed_commands()
+    }
+}
+
+/// The state of a router: the api, as one of its services.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) api: Arc<Api>,
+    pub(crate) surface: Surface,
+    pub(crate) document: Arc<Document>,
+}
+
+/// The description of a service: as an `OpenAPI` document, and as a page for people.
+pub(crate) struct Document {
+    pub(crate) json: Bytes,
+    pub(crate) page: Bytes,
+}

@@ -1,0 +1,20 @@
+//! The services of the api, as the surfaces that a request can come to.
+
+/// Which of the two services a request came to. They differ in paths, and in the status of a
+/// body of the wrong shape (contract §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Surface {
+    Gateway,
+    Oms,
+    Funnel,
+}
+
+impl Surface {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Oms => "oms",
+            Self::Funnel => "funnel",
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Dead letters: the events that a sink has parked.
+
+use spice_core::{
+    error::{Refusal, StoreError},
+    json::Json,
+    name::DatabaseName,
+    port::registry::DeadLetter,
+};
+
+use super::reads::Reads;
+
+impl Reads {
+    /// The dead letters of the log of a live database, or of all logs.
+    pub(crate) async fn dead_letters(
+        &self,
+        database: Option<&DatabaseName>,
+    ) -> Result<Vec<DeadLetter>, Refusal> {
+        let snapshot = match database {
+            None => None,
+            Some(database) => Some(self.engine.writer.snapshot(database).await?),
+        };
+        let stream = snapshot.as_ref().map(|snapshot| &snapshot.stream);
+        Ok(self.engine.work.dead_letters(stream).await?)
+    }
+
+    /// The envelope of a parked event, as it was written; none when the log has lost it.
+    pub(crate) async fn parked_envelope(
+        &self,
+        letter: &DeadLetter,
+    ) -> Result<Option<Json>, StoreError> {
+        let (stream, position) = (&letter.stream, letter.position);
+        let records = self.engine.log.read(stream, position, 1).await?;
+        let mut found = records.iter().filter(|record| record.position == position);
+        let line = found
+            .next()
+            .map(|record| serde_json::from_slice(&record.line));
+        line.transpose().map_err(|error| StoreError::Damaged {
+            store: "log",
+            reason: format!("position {position} of {stream} is no envelope: {error}"),
+        })
+    }
+}
