@@ -39,14 +39,11 @@ impl Reading {
         positions: Vec<LogPosition>,
     ) -> Result<HashMap<LogPosition, Origin>, StoreError> {
         let log = &self.reads.engine.log;
-        let mut origins = HashMap::new();
-        for position in positions {
-            let records = log.read(&self.view.stream, position, 1).await?;
-            if let Some(record) = records.iter().find(|record| record.position == position) {
-                origins.insert(position, record.envelope()?.into());
-            }
-        }
-        Ok(origins)
+        let found = log.read_many(&self.view.stream, &positions).await?;
+        let records = found.iter().flatten();
+        records
+            .map(|record| Ok((record.position, record.envelope()?.into())))
+            .collect()
     }
 }
 
