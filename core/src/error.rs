@@ -16,158 +16,69 @@ use crate::{
 /// The field of `detail` that names the store that is damaged.
 const DAMAGED: &str = "damaged";
 
-/// What kind of failure an error is; one table for every surface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorCode {
-    /// The request is malformed.
-    InvalidRequest,
-    /// A name breaks its rule.
-    InvalidName,
-    /// A query asks for what the schema or the limits do not have.
-    InvalidQuery,
-    /// Keys that the class does not know.
-    UnknownLabelKeys,
-    /// Values that the ontology refuses.
-    ValidationFailed,
-    /// No such thing.
-    NotFound,
-    /// It is there already.
-    AlreadyExists,
-    /// It was deleted, and a delete is final.
-    Deleted,
-    /// `expected_seq` is not the aggregate's sequence.
-    OptimisticConcurrencyConflict,
-    /// A merge met conflicts.
-    MergeConflict,
-    /// The same id came with another payload.
-    EventIdReused,
-    /// What was asked needs something else to be done first.
-    FailedPrecondition,
-    /// Who is asking?
-    Unauthenticated,
-    /// Known, but not allowed.
-    Forbidden,
-    /// The body is over the limit.
-    PayloadTooLarge,
-    /// The body is not JSON.
-    UnsupportedMediaType,
-    /// Too many requests.
-    RateLimited,
-    /// A store is away; try again.
-    Unavailable,
-    /// It took too long; the outcome is not known.
-    Timeout,
-    /// A defect of ours.
-    Internal,
+macro_rules! codes {
+    ($($code:ident, $name:literal, $status:literal, $meaning:literal;)+) => {
+        /// What kind of failure an error is; one table for every surface.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $(
+                #[doc = $meaning]
+                $code,
+            )+
+        }
+
+        impl ErrorCode {
+            /// Every code, for tables and tests.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$code),+];
+
+            /// The stable text that clients match on.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)+
+                }
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$code => $meaning,)+
+                }
+            }
+
+            /// The HTTP status (contract §2).
+            pub fn http_status(self) -> u16 {
+                match self {
+                    $(Self::$code => $status,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest, "invalid_request", 400, "The request is malformed.";
+    InvalidName, "invalid_name", 400, "A name breaks its rule.";
+    InvalidQuery, "invalid_query", 400, "The query asks for what the schema or the limits do not have.";
+    UnknownLabelKeys, "unknown_label_keys", 400, "The class does not know these keys.";
+    ValidationFailed, "validation_failed", 422, "Values break the ontology; each is named.";
+    NotFound, "not_found", 404, "There is no such thing, or not any more.";
+    AlreadyExists, "already_exists", 409, "It is there already.";
+    Deleted, "deleted", 409, "It was deleted, and a delete is final.";
+    OptimisticConcurrencyConflict, "optimistic_concurrency_conflict", 409, "It has changed since: `actual_seq` is its sequence now. Read it and decide again.";
+    MergeConflict, "merge_conflict", 409, "Both branches changed the same; each conflict is named.";
+    EventIdReused, "event_id_reused", 409, "The same id or key came with another payload before.";
+    FailedPrecondition, "failed_precondition", 409, "Something else has to be done first.";
+    Unauthenticated, "unauthenticated", 401, "Who is asking?";
+    Forbidden, "forbidden", 403, "It is not allowed.";
+    PayloadTooLarge, "payload_too_large", 413, "The body is over the limit.";
+    UnsupportedMediaType, "unsupported_media_type", 415, "The body is not JSON.";
+    RateLimited, "rate_limited", 429, "Too many requests; `Retry-After` tells when to come again.";
+    Unavailable, "unavailable", 503, "A store is away; `Retry-After` tells when to come again.";
+    Timeout, "timeout", 504, "It took too long. A write may be in the log: send it again with its key.";
+    Internal, "internal", 500, "A defect of ours; the process's own log tells more.";
 }
 
 impl ErrorCode {
-    /// Every code, for tables and tests.
-    pub const ALL: [Self; 20] = [
-        Self::InvalidRequest,
-        Self::InvalidName,
-        Self::InvalidQuery,
-        Self::UnknownLabelKeys,
-        Self::ValidationFailed,
-        Self::NotFound,
-        Self::AlreadyExists,
-        Self::Deleted,
-        Self::OptimisticConcurrencyConflict,
-        Self::MergeConflict,
-        Self::EventIdReused,
-        Self::FailedPrecondition,
-        Self::Unauthenticated,
-        Self::Forbidden,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::RateLimited,
-        Self::Unavailable,
-        Self::Timeout,
-        Self::Internal,
-    ];
-
-    /// The stable text that clients match on.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidName => "invalid_name",
-            Self::InvalidQuery => "invalid_query",
-            Self::UnknownLabelKeys => "unknown_label_keys",
-            Self::ValidationFailed => "validation_failed",
-            Self::NotFound => "not_found",
-            Self::AlreadyExists => "already_exists",
-            Self::Deleted => "deleted",
-            Self::OptimisticConcurrencyConflict => "optimistic_concurrency_conflict",
-            Self::MergeConflict => "merge_conflict",
-            Self::EventIdReused => "event_id_reused",
-            Self::FailedPrecondition => "failed_precondition",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::PayloadTooLarge => "payload_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::RateLimited => "rate_limited",
-            Self::Unavailable => "unavailable",
-            Self::Timeout => "timeout",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// What it means, in a sentence.
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "The request is malformed.",
-            Self::InvalidName => "A name breaks its rule.",
-            Self::InvalidQuery => "The query asks for what the schema or the limits do not have.",
-            Self::UnknownLabelKeys => "The class does not know these keys.",
-            Self::ValidationFailed => "Values break the ontology; each is named.",
-            Self::NotFound => "There is no such thing, or not any more.",
-            Self::AlreadyExists => "It is there already.",
-            Self::Deleted => "It was deleted, and a delete is final.",
-            Self::OptimisticConcurrencyConflict => {
-                "It has changed since: `actual_seq` is its sequence now. Read it and decide again."
-            }
-            Self::MergeConflict => "Both branches changed the same; each conflict is named.",
-            Self::EventIdReused => "The same id or key came with another payload before.",
-            Self::FailedPrecondition => "Something else has to be done first.",
-            Self::Unauthenticated => "Who is asking?",
-            Self::Forbidden => "It is not allowed.",
-            Self::PayloadTooLarge => "The body is over the limit.",
-            Self::UnsupportedMediaType => "The body is not JSON.",
-            Self::RateLimited => "Too many requests; `Retry-After` tells when to come again.",
-            Self::Unavailable => "A store is away; `Retry-After` tells when to come again.",
-            Self::Timeout => {
-                "It took too long. A write may be in the log: send it again with its key."
-            }
-            Self::Internal => "A defect of ours; the process's own log tells more.",
-        }
-    }
-
-    /// The HTTP status (contract §2).
-    pub fn http_status(self) -> u16 {
-        match self {
-            Self::InvalidRequest
-            | Self::InvalidName
-            | Self::InvalidQuery
-            | Self::UnknownLabelKeys => 400,
-            Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
-            Self::NotFound => 404,
-            Self::AlreadyExists
-            | Self::Deleted
-            | Self::OptimisticConcurrencyConflict
-            | Self::MergeConflict
-            | Self::EventIdReused
-            | Self::FailedPrecondition => 409,
-            Self::PayloadTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::ValidationFailed => 422,
-            Self::RateLimited => 429,
-            Self::Internal => 500,
-            Self::Unavailable => 503,
-            Self::Timeout => 504,
-        }
-    }
-
     /// The exit code of the command line: 2 bad input, 3 not found, 4 conflict, 5 not allowed,
     /// 6 try again, 1 anything else.
     pub fn exit_code(self) -> u8 {

@@ -1,6 +1,6 @@
 //! The body of a request: whether its head lets it be read, up to which size, and what it says.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{error::Error as _, sync::PoisonError, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -8,6 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::StreamExt as _;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use spice_core::{error::ErrorCode, json::Json};
 
@@ -171,12 +172,5 @@ async fn drain(body: Body) {
 }
 
 fn is_over_limit(error: &axum::Error) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if cause.to_string() == "length limit exceeded" {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+    matches!(error.source(), Some(source) if source.is::<LengthLimitError>())
 }

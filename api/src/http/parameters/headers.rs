@@ -6,46 +6,24 @@ use spice_core::error::ErrorCode;
 
 use super::{
     given::Given,
-    parameter::{Kind, Parameter, Place},
+    parameter::{Kind, Parameter, Place, parameters},
 };
 use crate::http::{Surface, failure::Failure, prefer};
 
 /// The longest wait that `Prefer` may ask for, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 60;
 
-/// A wait for the projections.
-pub(crate) const PREFER: Parameter<Wait> = Parameter::new(
-    "Prefer",
-    "`wait=N`: waits up to N seconds (60 at most) for the projections. What is not understood is \
-     ignored; `Preference-Applied` says what was done.",
-    Wait,
-)
-.example("wait=10");
-
-/// The client's name for a command.
-pub(crate) const IDEMPOTENCY_KEY: Parameter<Key> = Parameter::new(
-    "Idempotency-Key",
-    "The same key with the same request gets the first answer; with another one, 409.",
-    Key {
-        least: 1,
-        most: 255,
-    },
-);
-
-/// The languages of labels.
-pub(crate) const ACCEPT_LANGUAGE: Parameter<Text> = Parameter::new(
-    "Accept-Language",
-    "The languages of labels, the best first.",
-    Text,
-)
-.example("ko, en;q=0.5");
-
-/// Where a client is that comes back to a stream of events.
-pub(crate) const LAST_EVENT_ID: Parameter<EventId> = Parameter::new(
-    "Last-Event-ID",
-    "The `id` of the last event that was received: the stream goes on after it.",
-    EventId,
-);
+parameters! {
+    PREFER: Wait, "Prefer",
+        "`wait=N`: waits up to N seconds (60 at most) for the projections. What is not understood \
+         is ignored; `Preference-Applied` says what was done.", "wait=10";
+    IDEMPOTENCY_KEY: Key = Key { least: 1, most: 255 }, "Idempotency-Key",
+        "The same key with the same request gets the first answer; with another one, 409.";
+    ACCEPT_LANGUAGE: Text, "Accept-Language",
+        "The languages of labels, the best first.", "ko, en;q=0.5";
+    LAST_EVENT_ID: EventId, "Last-Event-ID",
+        "The `id` of the last event that was received: the stream goes on after it.";
+}
 
 /// The seconds of `wait`.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +35,6 @@ impl Kind for Wait {
 
     fn read(&self, name: &str, given: &Given) -> Result<Option<u64>, Failure> {
         Ok(given.header(name).and_then(prefer::wait))
-    }
-
-    fn schema(&self) -> Value {
-        json!({"type": "string"})
     }
 }
 
@@ -115,10 +89,6 @@ impl Kind for Text {
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a str>, Failure> {
         Ok(given.header(name))
     }
-
-    fn schema(&self) -> Value {
-        json!({"type": "string"})
-    }
 }
 
 /// The id of an event; the stream reads it.
@@ -131,10 +101,6 @@ impl Kind for EventId {
 
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a HeaderValue>, Failure> {
         Ok(given.header_value(name))
-    }
-
-    fn schema(&self) -> Value {
-        json!({"type": "string"})
     }
 
     fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {

@@ -35,7 +35,7 @@ pub(crate) trait Kind: Copy + Sync + 'static {
     /// Where requests carry it.
     const PLACE: Place = Place::Query;
     /// Whether a request without it is refused.
-    const IS_REQUIRED: bool = false;
+    const IS_REQUIRED: bool = matches!(Self::PLACE, Place::Path);
     /// What a handler gets.
     type Value<'a>;
 
@@ -43,7 +43,9 @@ pub(crate) trait Kind: Copy + Sync + 'static {
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Self::Value<'a>, Failure>;
 
     /// Its JSON schema.
-    fn schema(&self) -> Value;
+    fn schema(&self) -> Value {
+        json!({"type": "string"})
+    }
 
     /// The codes that refuse a value of it.
     fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
@@ -132,6 +134,23 @@ impl<K: Kind> Described for Parameter<K> {
         described
     }
 }
+
+/// Declares parameters, one a row: constant, type (and its value, when it holds bounds), name,
+/// description, an example.
+macro_rules! parameters {
+    (@value $kind:ident) => { $kind };
+    (@value $kind:ident $value:expr) => { $value };
+    ($($constant:ident: $kind:ident $(= $value:expr)?,
+        $name:literal, $description:literal $(, $example:expr)?;)+) => {
+        $(
+            #[doc = $description]
+            pub(crate) const $constant: Parameter<$kind> =
+                Parameter::new($name, $description, parameters!(@value $kind $($value)?))
+                    $(.example($example))?;
+        )+
+    };
+}
+pub(super) use parameters;
 
 /// What one call takes. A misspelled parameter must not be ignored: a write would go to another
 /// branch than the one that was meant.

@@ -12,52 +12,26 @@ use uuid::Uuid;
 use super::{
     given::{Given, LARGEST, decode, no_such_path, position},
     number::bounds,
-    parameter::{Described, Kind, Parameter, Place},
+    parameter::{Described, Kind, Parameter, Place, parameters},
     text::{BRANCH_PATTERN, DATABASE_PATTERN, schema},
 };
 use crate::http::{Surface, failure::Failure};
 
-/// The database.
-pub(crate) const DATABASE: Parameter<Database> =
-    Parameter::new("db", "The database.", Database).example("demo");
+parameters! {
+    DATABASE: Database, "db", "The database.", "demo";
+    CLASS: Segment, "class", "A class, by id or by label.", "Product";
+    INSTANCE: Instance, "id",
+        "The id of an instance, percent-encoded: 1 to 255 bytes of UTF-8.", "chair-1";
+    INSTANCE_ID: InstanceInQuery, "instance_id",
+        "The id of the instance, with a `-` in its place in the path: for the ids `.` and `..`, \
+         which most clients take out of a path even when they are percent-encoded.";
+    COMMAND: Command, "id", "The id of a command.", "01928374-1111-7222-8333-444455556666";
+    BRANCH: Branch, "name", "The name of a branch, which may hold `/`.", "main";
+    HANDLER: Segment, "handler", "A sink's handler.", handler::INSTANCES;
+    POSITION: Position, "position", "A position of the log.", "5";
+}
 
-/// A class.
-pub(crate) const CLASS: Parameter<Segment> =
-    Parameter::new("class", "A class, by id or by label.", Segment).example("Product");
-
-/// An instance.
-pub(crate) const INSTANCE: Parameter<Instance> = Parameter::new(
-    "id",
-    "The id of an instance, percent-encoded: 1 to 255 bytes of UTF-8.",
-    Instance,
-)
-.example("chair-1");
-
-/// An instance, in place of the one in the path.
-pub(crate) const INSTANCE_ID: Parameter<InstanceInQuery> = Parameter::new(
-    "instance_id",
-    "The id of the instance, with a `-` in its place in the path: for the ids `.` and `..`, which \
-     most clients take out of a path even when they are percent-encoded.",
-    InstanceInQuery,
-);
-
-/// A command; its placeholder comes after `commands`.
-pub(crate) const COMMAND: Parameter<Command> =
-    Parameter::new("id", "The id of a command.", Command)
-        .example("01928374-1111-7222-8333-444455556666");
-
-/// A branch, which takes the rest of the path.
-pub(crate) const BRANCH: Parameter<Branch> =
-    Parameter::new("name", "The name of a branch, which may hold `/`.", Branch).example("main");
-
-/// A handler of the workers.
-pub(crate) const HANDLER: Parameter<Segment> =
-    Parameter::new("handler", "A sink's handler.", Segment).example(handler::INSTANCES);
-
-/// A position.
-pub(crate) const POSITION: Parameter<Position> =
-    Parameter::new("position", "A position of the log.", Position).example("5");
-
+/// The parameters of paths; but `{id}` after `commands` is [`COMMAND`].
 const ALL: [&dyn Described; 6] = [&DATABASE, &CLASS, &INSTANCE, &BRANCH, &HANDLER, &POSITION];
 
 /// The pattern of an instance's id, whose length counts in bytes: the first and the last character
@@ -89,7 +63,6 @@ pub(crate) struct Database;
 
 impl Kind for Database {
     const PLACE: Place = Place::Path;
-    const IS_REQUIRED: bool = true;
     type Value<'a> = DatabaseName;
 
     fn read(&self, name: &str, given: &Given) -> Result<DatabaseName, Failure> {
@@ -107,7 +80,6 @@ pub(crate) struct Segment;
 
 impl Kind for Segment {
     const PLACE: Place = Place::Path;
-    const IS_REQUIRED: bool = true;
     type Value<'a> = String;
 
     fn read(&self, name: &str, given: &Given) -> Result<String, Failure> {
@@ -125,7 +97,6 @@ pub(crate) struct Instance;
 
 impl Kind for Instance {
     const PLACE: Place = Place::Path;
-    const IS_REQUIRED: bool = true;
     type Value<'a> = InstanceId;
 
     fn read(&self, name: &str, given: &Given) -> Result<InstanceId, Failure> {
@@ -174,7 +145,6 @@ pub(crate) struct Command;
 
 impl Kind for Command {
     const PLACE: Place = Place::Path;
-    const IS_REQUIRED: bool = true;
     type Value<'a> = CommandId;
 
     fn read(&self, name: &str, given: &Given) -> Result<CommandId, Failure> {
@@ -196,7 +166,6 @@ pub(crate) struct Branch;
 
 impl Kind for Branch {
     const PLACE: Place = Place::Path;
-    const IS_REQUIRED: bool = true;
     type Value<'a> = BranchName;
 
     fn read(&self, name: &str, given: &Given) -> Result<BranchName, Failure> {
@@ -218,7 +187,6 @@ pub(crate) struct Position;
 
 impl Kind for Position {
     const PLACE: Place = Place::Path;
-    const IS_REQUIRED: bool = true;
     type Value<'a> = LogPosition;
 
     fn read(&self, name: &str, given: &Given) -> Result<LogPosition, Failure> {

@@ -26,10 +26,6 @@ impl Kind for Text {
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a str>, Failure> {
         Ok(given.query(name))
     }
-
-    fn schema(&self) -> Value {
-        json!({"type": "string"})
-    }
 }
 
 /// A text that must be given.
@@ -42,10 +38,6 @@ impl Kind for RequiredText {
 
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<&'a str, Failure> {
         given.query(name).ok_or_else(|| missing(name))
-    }
-
-    fn schema(&self) -> Value {
-        Text.schema()
     }
 
     fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
