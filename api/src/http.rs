@@ -1,4 +1,4 @@
-//! HTTP: the gateway and oms as two routers over one engine. Owns shapes, names, status codes,
+//! HTTP: the gateway and oms as two routers over one engine. Owns answers, names, status codes,
 //! headers and waiting; what a command means is the writer's business, what a read finds the
 //! stores'.
 
@@ -33,7 +33,6 @@ mod samples;
 mod schema;
 mod serve;
 mod service;
-mod shapes;
 mod submit;
 mod surface;
 mod token;

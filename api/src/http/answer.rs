@@ -1,4 +1,4 @@
-//! The shapes of answers: `ApiResponse` and `CommandResult` (contract §2).
+//! Answers that many calls share: `ApiResponse` and `CommandResult` (contract §2).
 
 use axum::{
     http::{StatusCode, header},

@@ -98,6 +98,7 @@ struct DatabaseDetails<'a> {
 struct DatabaseContents<'a> {
     exists: bool,
     description: &'a str,
+    #[schemars(required)]
     options: Option<&'a Json>,
     branches: Vec<&'a BranchName>,
 }

@@ -51,6 +51,7 @@ pub(crate) struct ShownLetter<'a> {
 pub(crate) struct DeadLetterDescription<'a> {
     #[serde(flatten)]
     letter: ShownLetter<'a>,
+    #[schemars(required)]
     envelope: Option<Json>,
 }
 

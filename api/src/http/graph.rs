@@ -1,11 +1,12 @@
 //! Graph queries over HTTP.
 
 mod assemble;
-mod shapes;
+mod nodes;
 
 use axum::http::StatusCode;
 
 use self::assemble::Assembly;
+pub(crate) use self::nodes::GraphAnswer;
 use crate::{
     http::{
         answer::{self, Answer},

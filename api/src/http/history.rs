@@ -1,7 +1,9 @@
 //! Every version of an instance, newest first: what it was, who changed it, and what changed.
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use spice_core::{
     id::{CommandId, EventId, InstanceRef, LogPosition, Sequence},
     json::Json,
@@ -19,21 +21,22 @@ use crate::{
     read::{history, wait::Needs},
 };
 
-/// A page of versions.
-#[derive(Serialize)]
-struct HistoryPage {
+/// A page of an instance's versions, newest first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct InstanceHistory {
     class_id: ClassName,
     instance_id: InstanceId,
     branch: BranchName,
     limit: usize,
-    versions: Vec<Change>,
+    versions: Vec<InstanceChange>,
+    /// Where the next page begins, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
-/// One version, against the one before.
-#[derive(Serialize)]
-struct Change {
+/// One version of an instance, against the one before.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct InstanceChange {
     position: LogPosition,
     sequence: Sequence,
     event_id: EventId,
@@ -45,6 +48,7 @@ struct Change {
     /// The branch that it was written on.
     branch: Option<BranchName>,
     /// The whole state; null when it was deleted.
+    #[schemars(with = "Option<Map<String, Value>>")]
     data: Option<Json>,
     /// The properties that are not what they were.
     changed_properties: Vec<String>,
@@ -67,11 +71,11 @@ pub(crate) async fn history(call: Call) -> Answer {
         reading.class(&class_name).await?;
         return Err(instance_not_found(&instance));
     }
-    let versions: Vec<Change> = changes.into_iter().map(Change::from).collect();
+    let versions: Vec<InstanceChange> = changes.into_iter().map(InstanceChange::from).collect();
     let last = versions.last().filter(|_| has_more);
     answer::json(
         StatusCode::OK,
-        &HistoryPage {
+        &InstanceHistory {
             class_id: instance.class,
             instance_id: instance.id,
             branch: reading.branch.clone(),
@@ -82,7 +86,7 @@ pub(crate) async fn history(call: Call) -> Answer {
     )
 }
 
-impl From<history::Change> for Change {
+impl From<history::Change> for InstanceChange {
     fn from(change: history::Change) -> Self {
         let (version, origin) = (change.version, change.origin);
         let event_type = origin.as_ref().map(|origin| origin.event_type.as_str());

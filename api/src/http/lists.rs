@@ -1,6 +1,7 @@
 //! Lists and single instances: the request read, the page rendered.
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     error::ErrorCode,
@@ -13,7 +14,7 @@ use spice_core::{
 
 use crate::{
     http::{
-        answer::{self, Answer},
+        answer::{self, Answer, Success},
         call::Call,
         failure::Failure,
         parameters::{known, path, position},
@@ -27,29 +28,31 @@ use crate::{
     },
 };
 
-#[derive(Serialize)]
-struct InstancePage<'a> {
+/// A page of instances.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct InstancePage<'a> {
     class_id: &'a ClassName,
     total: u64,
     limit: usize,
     offset: usize,
     search: Option<&'a str>,
     instances: Vec<InstanceDocument<'a>>,
+    /// Where the next page begins, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
 /// `{status, data}`
-#[derive(Serialize)]
-struct OneInstance<'a> {
-    status: &'static str,
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct OneInstance<'a> {
+    status: Success,
     data: InstanceDocument<'a>,
 }
 
 /// `{status, class_id, count}`
-#[derive(Serialize)]
-struct InstanceCount<'a> {
-    status: &'static str,
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct InstanceCount<'a> {
+    status: Success,
     class_id: &'a ClassName,
     count: u64,
 }
@@ -190,7 +193,7 @@ pub(crate) async fn count(call: Call) -> Answer {
     let class = reading.class(&class_name).await?;
     let count = reading.count(&class.id).await;
     let count = InstanceCount {
-        status: "success",
+        status: Success::Success,
         class_id: &class.id,
         count: count.map_err(|error| unlisted(error, &call))?,
     };
@@ -213,7 +216,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     answer::json(
         StatusCode::OK,
         &OneInstance {
-            status: "success",
+            status: Success::Success,
             data: data.ok_or_else(|| instance_not_found(&instance))?,
         },
     )

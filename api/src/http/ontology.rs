@@ -4,13 +4,10 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use spice_core::{
     command::Action,
-    json::Json,
     name::{BranchName, ClassName, DatabaseName},
     ontology::{Class, Schema},
 };
@@ -31,13 +28,11 @@ use crate::{
     read::{classes::ClassRecord, reading::Reading, wait::Needs},
 };
 
-/// An object, its values as they were written.
-type Fields = IndexMap<String, Json>;
-
-#[derive(Serialize)]
-struct ClassPage<'a> {
+/// A page of classes.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ClassPage<'a> {
     total: usize,
-    ontologies: Vec<Fields>,
+    ontologies: Vec<ClassRecord>,
     offset: usize,
     limit: usize,
     branch: &'a BranchName,
@@ -132,11 +127,11 @@ async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Fa
     let offset = call.get(&known::OFFSET)?;
     let records = reading.class_records().await?;
     let schema = reading.schema().await?;
-    let shown = records.iter().skip(offset).take(limit);
+    let total = records.len();
+    let shown = records.into_iter().skip(offset).take(limit);
     let ontologies = shown
         .map(|record| labelled(call, &schema, record))
         .collect::<Result<_, _>>()?;
-    let total = records.len();
     Ok(ClassPage {
         total,
         ontologies,
@@ -147,18 +142,13 @@ async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Fa
 }
 
 /// A class as it was written; to those who ask for a language, with its label in it.
-fn labelled(call: &Call, schema: &Schema, record: &ClassRecord) -> Result<Fields, Failure> {
-    let mut fields: Fields = Json::of(record)?.read()?;
-    if call.language().is_none() {
-        return Ok(fields);
+fn labelled(call: &Call, schema: &Schema, mut record: ClassRecord) -> Result<ClassRecord, Failure> {
+    let language = call.language();
+    if language.is_some() {
+        let class = schema.get(&record.id()?);
+        record.class_label = class.map(|class| class.label(language).to_owned());
     }
-    let id = fields.get("id").and_then(Json::as_string);
-    let class = id.and_then(|id| schema.get(&id.parse().ok()?));
-    if let Some(class) = class {
-        let label = Value::from(class.label(call.language()));
-        fields.insert("class_label".to_owned(), label.into());
-    }
-    Ok(fields)
+    Ok(record)
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
@@ -171,7 +161,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     };
     let record = reading.class_record(&id).await?;
     let schema = reading.schema().await?;
-    answer::success("the class", labelled(&call, &schema, &record)?)
+    answer::success("the class", labelled(&call, &schema, record)?)
 }
 
 pub(crate) async fn schema(call: Call) -> Answer {

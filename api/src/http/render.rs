@@ -1,6 +1,8 @@
 //! Instance documents as answers show them (contract §8), values as they were written.
 
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use spice_core::{
     decide::Receipt,
     id::{EventId, LogPosition, Sequence},
@@ -18,14 +20,18 @@ use crate::read::list::Item;
 
 /// An instance document of contract §8. `branch` is the branch that the read was made on, whichever
 /// layer below the value comes from.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct InstanceDocument<'a> {
     instance_id: &'a str,
     class_id: &'a ClassName,
+    /// In the language that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     class_label: Option<&'a str>,
+    /// Its values, as they were written.
+    #[schemars(with = "Map<String, Value>")]
     data: &'a Json,
     event_id: EventId,
+    /// What the next write passes as `expected_seq`.
     event_sequence: Sequence,
     event_timestamp: Timestamp,
     version: Sequence,

@@ -2,7 +2,9 @@
 //! log's tail, of a position from the graph.
 
 use indexmap::IndexMap;
-use serde::{Serialize, Serializer, ser::Error as _};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
+use serde_json::{Map, Value};
 use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     id::{EventId, LogPosition, Sequence},
@@ -19,31 +21,39 @@ use spice_core::{
 use super::reading::Reading;
 
 /// A class as reads show it: what was written, then what the log says of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ClassRecord {
+    #[serde(flatten, serialize_with = "write_fields")]
+    #[schemars(with = "Map<String, Value>")]
     definition: Json,
-    known: Known,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Known {
     event_id: EventId,
-    event_sequence: Sequence,
+    /// What the next write passes as `expected_seq`.
+    pub(crate) event_sequence: Sequence,
     version: Sequence,
     position: LogPosition,
     created_at: Timestamp,
     updated_at: Timestamp,
     db_name: DatabaseName,
     branch: BranchName,
+    /// In the language that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) class_label: Option<String>,
 }
 
-impl Serialize for ClassRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written: IndexMap<String, Json> = self.definition.read().map_err(S::Error::custom)?;
-        let known = Json::of(&self.known).map_err(S::Error::custom)?;
-        let known: IndexMap<String, Json> = known.read().map_err(S::Error::custom)?;
-        serializer.collect_map(written.iter().chain(known.iter()))
+impl ClassRecord {
+    /// The id of the class.
+    pub(crate) fn id(&self) -> Result<ClassName, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Definition {
+            id: ClassName,
+        }
+        Ok(self.definition.read::<Definition>()?.id)
     }
+}
+
+fn write_fields<S: Serializer>(definition: &Json, serializer: S) -> Result<S::Ok, S::Error> {
+    let fields: IndexMap<String, Json> = definition.read().map_err(S::Error::custom)?;
+    serializer.collect_map(&fields)
 }
 
 impl Reading {
@@ -158,16 +168,15 @@ impl Reading {
     fn record(&self, position: LogPosition, state: AggregateState) -> Option<ClassRecord> {
         Some(ClassRecord {
             definition: state.data?,
-            known: Known {
-                event_id: state.event_id,
-                event_sequence: state.sequence,
-                version: state.sequence,
-                position,
-                created_at: state.created_at,
-                updated_at: state.occurred_at,
-                db_name: self.view.stream.database.clone(),
-                branch: self.branch.clone(),
-            },
+            event_id: state.event_id,
+            event_sequence: state.sequence,
+            version: state.sequence,
+            position,
+            created_at: state.created_at,
+            updated_at: state.occurred_at,
+            db_name: self.view.stream.database.clone(),
+            branch: self.branch.clone(),
+            class_label: None,
         })
     }
 }

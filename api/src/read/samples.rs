@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
@@ -23,7 +24,8 @@ const LENGTH: usize = 1_000;
 const PROPERTIES: usize = 1_000;
 
 /// The values that occur in a sample of a class.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SampleValues")]
 pub(crate) struct SampledClass {
     class_id: ClassName,
     branch: BranchName,
@@ -39,7 +41,8 @@ pub(crate) struct SampledClass {
     properties: Vec<PropertyValues>,
 }
 
-#[derive(Serialize)]
+/// The values of one property that occur most.
+#[derive(Serialize, JsonSchema)]
 struct PropertyValues {
     property: PropertyName,
     #[serde(rename = "type")]
@@ -53,7 +56,9 @@ struct PropertyValues {
     values: Vec<Occurring>,
 }
 
-#[derive(Serialize)]
+/// A value, and how often it occurs in the sample.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OccurringValue")]
 struct Occurring {
     value: Json,
     count: usize,

@@ -60,10 +60,13 @@ pub(crate) struct Undecided<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
     /// What both had in common.
+    #[schemars(required)]
     base: Option<&'a Json>,
     /// What the source has (`theirs`).
+    #[schemars(required)]
     source: Option<&'a Json>,
     /// What the branch merged into has (`ours`).
+    #[schemars(required)]
     target: Option<&'a Json>,
     message: &'a str,
 }

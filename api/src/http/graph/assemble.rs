@@ -10,9 +10,9 @@ use spice_core::{
     time::Timestamp,
 };
 
-use super::shapes::{
-    Answered, Audit, DataStatus, Display, EdgeShape, IndexRef, IndexStatus, IndexSummary, Node,
-    PageShape, PathShape, Provenance,
+use super::nodes::{
+    Audit, DataStatus, Display, GraphAnswer, GraphEdge, GraphNode, GraphPage, GraphPath,
+    IndexReference, IndexStatus, IndexSummary, Provenance,
 };
 use crate::{
     http::render::{Frame, InstanceDocument},
@@ -50,19 +50,19 @@ impl<'a> Assembly<'a> {
     }
 
     /// Puts the answer together.
-    pub(crate) fn answer(&'a self, texts: &'a Texts) -> Answered<'a> {
+    pub(crate) fn answer(&'a self, texts: &'a Texts) -> GraphAnswer<'a> {
         let names = self.names();
-        let nodes: Vec<Node<'a>> = (0..self.walked.page.nodes.len())
+        let nodes: Vec<GraphNode<'a>> = (0..self.walked.page.nodes.len())
             .map(|index| self.node(index, texts, &names))
             .collect();
-        Answered {
+        GraphAnswer {
             count: nodes.len(),
             index_summary: summarise(&nodes),
             nodes,
             edges: self.edges(texts),
             query: self.request,
             warnings: self.walked.page.warnings(),
-            page: PageShape {
+            page: GraphPage {
                 limit: self.plan.limit,
                 offset: self.plan.offset,
                 next_offset: self.walked.page.next_offset,
@@ -87,7 +87,7 @@ impl<'a> Assembly<'a> {
         index: usize,
         texts: &'a Texts,
         names: &HashMap<&'a str, Option<&'a str>>,
-    ) -> Node<'a> {
+    ) -> GraphNode<'a> {
         let reached = &self.walked.page.nodes[index];
         let id = texts.ids[index].as_str();
         let class = reached.at.class.as_str();
@@ -104,12 +104,12 @@ impl<'a> Assembly<'a> {
         let name = (!tombstoned)
             .then(|| named(reached, document, names))
             .flatten();
-        Node {
+        GraphNode {
             id,
             class,
             es_doc_id: id,
             db_name: self.frame.database.as_str(),
-            es_ref: IndexRef {
+            es_ref: IndexReference {
                 index: &texts.index,
                 id,
             },
@@ -202,12 +202,12 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    fn edges(&'a self, texts: &'a Texts) -> Vec<EdgeShape<'a>> {
+    fn edges(&'a self, texts: &'a Texts) -> Vec<GraphEdge<'a>> {
         self.walked
             .page
             .edges
             .iter()
-            .map(|edge| EdgeShape {
+            .map(|edge| GraphEdge {
                 from_node: &texts.ids[edge.from],
                 to_node: &texts.ids[edge.to],
                 predicate: self.plan.hops[edge.hop].predicate.as_str(),
@@ -215,13 +215,13 @@ impl<'a> Assembly<'a> {
             .collect()
     }
 
-    fn paths(&'a self, texts: &'a Texts) -> Vec<PathShape<'a>> {
+    fn paths(&'a self, texts: &'a Texts) -> Vec<GraphPath<'a>> {
         let predicates = || self.plan.hops.iter().map(|hop| hop.predicate.as_str());
         self.walked
             .page
             .paths
             .iter()
-            .map(|way| PathShape {
+            .map(|way| GraphPath {
                 nodes: way.iter().map(|node| texts.ids[*node].as_str()).collect(),
                 predicates: predicates().take(way.len().saturating_sub(1)).collect(),
             })
@@ -229,7 +229,7 @@ impl<'a> Assembly<'a> {
     }
 }
 
-fn summarise(nodes: &[Node<'_>]) -> IndexSummary {
+fn summarise(nodes: &[GraphNode<'_>]) -> IndexSummary {
     let mut summary = IndexSummary::default();
     for node in nodes {
         match node.data_status {

@@ -359,18 +359,11 @@ async fn change_again(
 
 /// The sequence of each class.
 async fn sequences(reading: &Reading) -> Result<HashMap<String, Sequence>, Failure> {
-    #[derive(Deserialize)]
-    struct Known {
-        id: String,
-        event_sequence: Sequence,
-    }
     let records = reading.class_records().await?;
-    let mut sequences = HashMap::with_capacity(records.len());
-    for record in &records {
-        let known: Known = Json::of(record)?.read()?;
-        sequences.insert(known.id, known.event_sequence);
-    }
-    Ok(sequences)
+    let known = records.iter();
+    known
+        .map(|record| Ok((record.id()?.to_string(), record.event_sequence)))
+        .collect()
 }
 
 /// The patch that sets the labels; nothing when they are what they are to be.

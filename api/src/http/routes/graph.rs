@@ -8,11 +8,10 @@ use super::examples;
 use crate::{
     http::{
         answer::ApiResponse,
-        graph,
+        graph::{self, GraphAnswer},
         operation::{Operation, Subject, reads},
         parameters::known,
         probes::Health,
-        shapes::graph::GraphAnswer,
     },
     read::graph::{GraphRequest, SchemaPaths, SimpleRequest},
 };
@@ -62,7 +61,7 @@ fn hops(path: &'static str, id: &'static str) -> Operation {
         "filters": {"price": {"gte": 100}},
     }))
     .speaks()
-    .answers::<GraphAnswer>(200, "Nodes, edges, and how new they are.")
+    .answers::<GraphAnswer<'_>>(200, "Nodes, edges, and how new they are.")
 }
 
 fn simple() -> Operation {
@@ -77,7 +76,7 @@ fn simple() -> Operation {
     .body::<SimpleRequest>()
     .example(json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}))
     .speaks()
-    .answers::<GraphAnswer>(200, "Nodes, and how new they are.")
+    .answers::<GraphAnswer<'_>>(200, "Nodes, and how new they are.")
     .shows(examples::graph_answer())
 }
 

@@ -5,18 +5,19 @@ use serde_json::json;
 use spice_core::error::ErrorCode;
 
 use super::examples;
-use crate::http::{
-    answer::CommandResult,
-    bodies::{BulkBody, InstanceBody, TransactionBody},
-    history, instances, lists,
-    operation::{Operation, Subject, reads, writes},
-    parameters::{known, path},
-    query::{self, QueryAnswer, QueryBody},
-    samples,
-    shapes::{
-        instances::{InstanceCount, InstancePage, OneInstance},
-        traces::{InstanceHistory, SampleValues},
+use crate::{
+    http::{
+        answer::CommandResult,
+        bodies::{BulkBody, InstanceBody, TransactionBody},
+        history::{self, InstanceHistory},
+        instances,
+        lists::{self, InstanceCount, InstancePage, OneInstance},
+        operation::{Operation, Subject, reads, writes},
+        parameters::{known, path},
+        query::{self, QueryAnswer, QueryBody},
+        samples,
     },
+    read::samples::SampledClass,
 };
 
 /// At the gateway.
@@ -90,7 +91,7 @@ fn list() -> Operation {
         &known::INSTANCE_OFFSET,
     ])
     .speaks()
-    .answers::<InstancePage>(200, "A page of instances.")
+    .answers::<InstancePage<'_>>(200, "A page of instances.")
     .shows(examples::instance_page())
 }
 
@@ -103,7 +104,7 @@ fn count() -> Operation {
         lists::count,
     )
     .takes(known::READ)
-    .answers::<InstanceCount>(200, "How many there are.")
+    .answers::<InstanceCount<'_>>(200, "How many there are.")
 }
 
 fn query() -> Operation {
@@ -148,7 +149,7 @@ fn get() -> Operation {
     .takes(&[&path::INSTANCE_ID])
     .takes(known::READ)
     .speaks()
-    .answers::<OneInstance>(200, "The instance.")
+    .answers::<OneInstance<'_>>(200, "The instance.")
     .fails(&[ErrorCode::InvalidName])
 }
 
@@ -185,7 +186,7 @@ fn sample_values() -> Operation {
         "The counts are those of a sample: the first instances by id, at most `sample_limit`. \
          `complete` tells whether the sample is all there is.",
     )
-    .answers::<SampleValues>(200, "The values.")
+    .answers::<SampledClass>(200, "The values.")
 }
 
 fn create(path: &'static str) -> Operation {

@@ -1,20 +1,19 @@
 //! The classes of a branch.
 
 use axum::http::Method;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use spice_core::error::ErrorCode;
 
-use crate::http::{
-    answer::ApiResponse,
-    bodies::class::{ClassChange, ClassDefinition},
-    databases::Written,
-    ontology::{self, ClassSubject},
-    operation::{Operation, Subject, reads, writes},
-    parameters::known,
-    shapes::{
-        Values,
-        instances::{ClassPage, ClassRecord},
+use crate::{
+    http::{
+        answer::ApiResponse,
+        bodies::class::{ClassChange, ClassDefinition},
+        databases::Written,
+        ontology::{self, ClassPage, ClassSubject},
+        operation::{Operation, Subject, reads, writes},
+        parameters::known,
     },
+    read::classes::ClassRecord,
 };
 
 const CLASSES: &str = "/api/v1/databases/{db}/ontology";
@@ -105,7 +104,7 @@ fn list() -> Operation {
     )
     .takes(known::READ)
     .takes(&[&known::LIMIT, &known::OFFSET])
-    .answers::<ClassPage>(200, "A page of classes.")
+    .answers::<ClassPage<'_>>(200, "A page of classes.")
     .speaks()
 }
 
@@ -165,6 +164,6 @@ fn schema() -> Operation {
     )
     .takes(known::READ)
     .takes(&[&known::FORMAT])
-    .answers::<Values>(200, "The class.")
+    .answers::<Map<String, Value>>(200, "The class.")
     .answers_as::<String>(200, "text/turtle; charset=utf-8", "The class.")
 }

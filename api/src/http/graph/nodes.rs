@@ -1,5 +1,6 @@
-//! The shapes of an answer (contract §9).
+//! The answer to a graph query (contract §9).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     id::{CommandId, EventId, LogPosition, Sequence},
@@ -8,29 +9,34 @@ use spice_core::{
 
 use crate::{http::render::InstanceDocument, read::graph::GraphRequest};
 
-/// The answer of contract §9.
-#[derive(Serialize)]
-pub(crate) struct Answered<'a> {
-    pub(super) nodes: Vec<Node<'a>>,
-    pub(super) edges: Vec<EdgeShape<'a>>,
+/// Nodes and edges (contract §9).
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GraphAnswer<'a> {
+    pub(super) nodes: Vec<GraphNode<'a>>,
+    pub(super) edges: Vec<GraphEdge<'a>>,
+    /// The query, with its defaults.
     pub(super) query: &'a GraphRequest,
     pub(super) count: usize,
+    /// Caps that were reached.
     pub(super) warnings: Vec<String>,
-    pub(super) page: PageShape,
+    pub(super) page: GraphPage,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) paths: Option<Vec<PathShape<'a>>>,
+    pub(super) paths: Option<Vec<GraphPath<'a>>>,
     pub(super) index_summary: IndexSummary,
+    /// What the answer shows, at the latest.
     pub(super) position: LogPosition,
 }
 
-#[derive(Serialize)]
-pub(super) struct Node<'a> {
+/// An instance.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GraphNode<'a> {
+    /// `Class/id`
     pub(super) id: &'a str,
     #[serde(rename = "type")]
     pub(super) class: &'a str,
     pub(super) es_doc_id: &'a str,
     pub(super) db_name: &'a str,
-    pub(super) es_ref: IndexRef<'a>,
+    pub(super) es_ref: IndexReference<'a>,
     pub(super) data_status: DataStatus,
     pub(super) display: Display<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,13 +49,15 @@ pub(super) struct Node<'a> {
     pub(super) audit: Option<Audit<'a>>,
 }
 
-#[derive(Serialize)]
-pub(super) struct IndexRef<'a> {
+/// Where the document of a node is.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct IndexReference<'a> {
     pub(super) index: &'a str,
     pub(super) id: &'a str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Whether the document of a node is as new as the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum DataStatus {
     Full,
@@ -57,7 +65,8 @@ pub(super) enum DataStatus {
     Missing,
 }
 
-#[derive(Serialize)]
+/// How to show a node.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Display<'a> {
     pub(super) primary_key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,19 +74,20 @@ pub(super) struct Display<'a> {
     pub(super) summary: String,
 }
 
-#[derive(Serialize)]
+/// How new the document of a node is.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct IndexStatus {
     pub(super) last_indexed_at: Option<Timestamp>,
     pub(super) index_age_seconds: Option<f64>,
     pub(super) event_sequence: Option<Sequence>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) tombstoned: bool,
     pub(super) graph_last_updated_at: Timestamp,
     pub(super) projection_lag_seconds: Option<f64>,
 }
 
 /// Which fact a node's version is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Provenance<'a> {
     pub(super) event_id: EventId,
     pub(super) event_type: Option<&'static str>,
@@ -89,7 +99,7 @@ pub(super) struct Provenance<'a> {
 }
 
 /// Who made a node what it is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Audit<'a> {
     pub(super) actor: Option<&'a str>,
     pub(super) command_id: Option<CommandId>,
@@ -97,28 +107,32 @@ pub(super) struct Audit<'a> {
     pub(super) occurred_at: Timestamp,
 }
 
-#[derive(Serialize)]
-pub(super) struct EdgeShape<'a> {
+/// A reference, from the node that holds it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GraphEdge<'a> {
     pub(super) from_node: &'a str,
     pub(super) to_node: &'a str,
     pub(super) predicate: &'a str,
 }
 
-#[derive(Serialize)]
-pub(super) struct PathShape<'a> {
+/// One way through the nodes.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GraphPath<'a> {
     pub(super) nodes: Vec<&'a str>,
     pub(super) predicates: Vec<&'a str>,
 }
 
-#[derive(Serialize)]
-pub(super) struct PageShape {
+/// Which start nodes the answer is about.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GraphPage {
     pub(super) limit: usize,
     pub(super) offset: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next_offset: Option<usize>,
 }
 
-#[derive(Default, Serialize)]
+/// How the documents of all nodes are.
+#[derive(Default, Serialize, JsonSchema)]
 pub(super) struct IndexSummary {
     pub(super) documents_found: usize,
     pub(super) documents_partial: usize,
