@@ -28,6 +28,24 @@ pub fn is_nfc(text: &str) -> bool {
     text.is_ascii() || NFC.is_normalized(text)
 }
 
+/// Whether a character shows nothing: white space of any script, no-break and ideographic spaces
+/// included, and characters without width or ink, such as U+200B and the Hangul fillers.
+pub fn is_blank(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(
+            character,
+            '\u{180e}' | '\u{200b}'
+                ..='\u{200f}'
+                    | '\u{2060}'
+                    | '\u{2800}'
+                    | '\u{feff}'
+                    | '\u{115f}'
+                    | '\u{1160}'
+                    | '\u{3164}'
+                    | '\u{ffa0}'
+        )
+}
+
 /// The text for a comparison that ignores letter case: full case folding, the same in every
 /// language, in form C. `Straße` and `STRASSE` fold alike, as do `Σίσυφος` and `ΣΊΣΥΦΟΣ`.
 /// Folding what is folded changes nothing.

@@ -5,11 +5,11 @@ use spice_core::{name::PropertyName, ontology::Class};
 
 use crate::convert::Kind;
 
-/// Columns that an import adds to rejected rows, and ignores when it reads them again.
+/// Fields that an import adds to rejected lines of NDJSON, and ignores when it reads them again.
 pub(crate) const LINE: &str = "_line";
 pub(crate) const REASON: &str = "_reason";
 
-/// Columns that an export writes beside those of the class. No property has such a name; where a
+/// Columns that an export or an import writes beside those of the class. No property has such a name; where a
 /// label has it, another `_` is put before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
@@ -17,6 +17,10 @@ pub enum Reserved {
     Id,
     /// A JSON object of the values that their own cells cannot carry.
     Exact,
+    /// The line of a rejected row. An import ignores it when it reads the row again.
+    Line,
+    /// Why a row was rejected. An import ignores it as well.
+    Reason,
 }
 
 /// A column of the file.
@@ -61,6 +65,8 @@ impl Reserved {
         let mut name = match self {
             Self::Id => "_id".to_owned(),
             Self::Exact => "_exact".to_owned(),
+            Self::Line => LINE.to_owned(),
+            Self::Reason => REASON.to_owned(),
         };
         while class.resolve(&name).is_some() {
             name.insert(0, '_');

@@ -2,6 +2,7 @@
 //! the api gets is of the type already, digit for digit, or is not sent at all.
 
 mod boolean;
+mod link;
 mod moment;
 mod number;
 
@@ -9,13 +10,12 @@ use std::borrow::Cow;
 
 use spice_core::{
     command::RawData,
-    id::InstanceRef,
     json::Json,
-    name::{ClassName, PropertyName},
+    name::PropertyName,
     ontology::{Class, PropertyType, Schema},
 };
 
-pub use self::boolean::Words;
+pub use self::{boolean::Words, link::Link};
 use self::{
     moment::{date, date_time},
     number::{integer, number},
@@ -68,8 +68,8 @@ pub enum Kind {
     Members(Vec<Json>),
     /// A list: JSON, or items with `;` between them.
     List(Box<Kind>),
-    /// A reference `Class/id` to one of the classes, or the id of an instance of the first.
-    Link(ClassName, Vec<ClassName>),
+    /// A reference `Class/id`, or the id of an instance of the target.
+    Link(Link),
 }
 
 impl Kind {
@@ -86,8 +86,7 @@ impl Kind {
             .iter()
             .find(|relationship| relationship.predicate == *name);
         if let Some(relationship) = relationship {
-            let classes = schema.iter().map(|class| class.id.clone()).collect();
-            let link = Self::Link(relationship.target.clone(), classes);
+            let link = Self::Link(Link::new(schema, &relationship.target));
             if relationship.cardinality.is_list() {
                 return Self::List(Box::new(link));
             }
@@ -199,7 +198,7 @@ impl Kind {
             Self::Object => write(object(word), "a JSON object", out)?,
             Self::Members(members) => write_member(members, word, out),
             Self::List(kind) => kind.write_list(word, out)?,
-            Self::Link(target, classes) => write_link(target, classes, word, out)?,
+            Self::Link(link) => link.write(word, out)?,
         }
         Ok(())
     }
@@ -266,28 +265,6 @@ fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {
         Some(member) => out.extend_from_slice(member.as_str().as_bytes()),
         None => write_string(word, out),
     }
-}
-
-/// An id may hold a `/` itself: what is before the first is a class only when there is one.
-fn write_link(
-    target: &ClassName,
-    classes: &[ClassName],
-    word: &str,
-    out: &mut Vec<u8>,
-) -> Result<(), Broken> {
-    let is_class =
-        |name: &str| target.as_str() == name || classes.iter().any(|it| it.as_str() == name);
-    let reference = if word.split_once('/').is_some_and(|(name, _)| is_class(name)) {
-        word.to_owned()
-    } else {
-        format!("{target}/{word}")
-    };
-    if reference.parse::<InstanceRef>().is_err() {
-        let expected = format!("must be a reference {target}/id, or the id alone");
-        return Err(Broken::new("reference", expected));
-    }
-    write_string(&reference, out);
-    Ok(())
 }
 
 fn money(word: &str) -> Option<String> {

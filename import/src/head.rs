@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use spice_core::{error::Refusal, unicode::nfc};
+use spice_core::{error::Refusal, ontology::Class, unicode::nfc};
 
 use crate::{
-    column::{LINE, REASON},
+    column::Reserved,
     error::{Result, invalid},
     options::Mapping,
     reader::Record,
@@ -15,7 +15,9 @@ use crate::{
 
 /// The names of a head, in its order; blank where there is none.
 pub(crate) struct Names {
-    names: Vec<String>,
+    each: Vec<String>,
+    /// The names of the columns that an import adds.
+    notes: [String; 2],
     line: u64,
 }
 
@@ -23,7 +25,7 @@ pub(crate) struct Names {
 pub(crate) struct Orders(Vec<Option<String>>);
 
 impl Names {
-    pub(crate) fn read(head: &Record) -> Result<Self> {
+    pub(crate) fn read(class: &Class, head: &Record) -> Result<Self> {
         let line = head.line;
         let mut names = Vec::with_capacity(head.len());
         for (index, field) in head.fields().enumerate() {
@@ -35,31 +37,36 @@ impl Names {
             })?;
             names.push(trim(name).to_owned());
         }
-        Ok(Self { names, line })
+        let notes = [Reserved::Line, Reserved::Reason].map(|it| it.name(class));
+        Ok(Self {
+            each: names,
+            notes,
+            line,
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &String> {
-        self.names.iter()
+        self.each.iter()
     }
 
     /// The columns that an import has added behind the others, as the rejects have them.
     pub(crate) fn has_notes(&self) -> bool {
-        self.names.ends_with(&[LINE.to_owned(), REASON.to_owned()])
+        self.each.ends_with(&self.notes)
     }
 
     /// The column that a text means: its name, or its number as `3` or `#3`. A text that is the name
     /// of one column and the number of another is refused.
     pub(crate) fn find(&self, text: &str) -> Result<usize, String> {
         let wanted = nfc(trim(text));
-        let mut named = (0..self.names.len()).filter(|index| {
-            let name = &self.names[*index];
+        let mut named = (0..self.each.len()).filter(|index| {
+            let name = &self.each[*index];
             !name.is_empty() && nfc(name) == wanted
         });
         let number = wanted.strip_prefix('#').unwrap_or(&wanted);
         let number = number.parse::<usize>().ok();
         let numbered = number
             .and_then(|it| it.checked_sub(1))
-            .filter(|it| *it < self.names.len());
+            .filter(|it| *it < self.each.len());
         match (named.next(), named.next(), numbered) {
             (Some(one), None, None) => Ok(one),
             (Some(one), None, Some(index)) if one == index => Ok(one),
@@ -83,13 +90,13 @@ impl Names {
     fn number(&self, index: usize) -> String {
         let plain = (index + 1).to_string();
         let marked = format!("#{plain}");
-        let is_name = self.names.iter().any(|name| nfc(name) == marked);
+        let is_name = self.each.iter().any(|name| nfc(name) == marked);
         if is_name { plain } else { marked }
     }
 
     fn describe_missing(&self, wanted: &str) -> String {
         let names: Vec<String> = self
-            .names
+            .each
             .iter()
             .enumerate()
             .map(|(index, name)| match name.as_str() {
@@ -106,7 +113,7 @@ impl Names {
     fn refuse_repeated(&self, orders: &Orders) -> Result<(), Refusal> {
         let notes = if self.has_notes() { 2 } else { 0 };
         let mut known: HashMap<String, usize> = HashMap::new();
-        for (index, name) in self.names.iter().enumerate().take(self.names.len() - notes) {
+        for (index, name) in self.each.iter().enumerate().take(self.each.len() - notes) {
             if name.is_empty() || orders.0[index].is_some() {
                 continue;
             }
@@ -123,7 +130,7 @@ impl Names {
 
 impl Orders {
     pub(crate) fn read(mapping: &Mapping, names: &Names) -> Result<Self> {
-        let mut orders = Self(vec![None; names.names.len()]);
+        let mut orders = Self(vec![None; names.each.len()]);
         for entry in &mapping.map {
             let Some((column, wanted)) = entry.rsplit_once('=') else {
                 return Err(invalid(format!("--map {entry}: write COLUMN=PROPERTY")).into());

@@ -55,7 +55,7 @@ pub use self::{
     batch::{Batch, Batches, Fate, Row},
     cell::read_cell,
     column::{Column, LeftOut, Reserved},
-    convert::{Broken, Kind, Words},
+    convert::{Broken, Kind, Link, Words},
     encoding::{Charset, parse as parse_encoding},
     error::{Error, Result},
     exact::shown,

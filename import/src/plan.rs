@@ -76,7 +76,7 @@ impl Plan {
         let exact = columns.iter().position(|it| it.target == Target::Exact);
         let reasons = columns.iter().rposition(|it| it.target == Target::Note);
         members.sort_by_key(|index| columns[*index].member().cloned());
-        let identity = Identity::read(class, &columns, &Names::read(head)?, &mapping.key)?;
+        let identity = Identity::read(class, &columns, &Names::read(class, head)?, &mapping.key)?;
         let is_read =
             |target: &Target| matches!(target, Target::Member(..) | Target::Id | Target::Exact);
         let last = columns.iter().rposition(|column| is_read(&column.target));
@@ -190,7 +190,7 @@ fn columns(
     head: &Record,
     mapping: &Mapping,
 ) -> Result<Vec<Column>> {
-    let names = Names::read(head)?;
+    let names = Names::read(class, head)?;
     let orders = Orders::read(mapping, &names)?;
     let first_note = if names.has_notes() {
         head.len() - 2

@@ -3,7 +3,7 @@
 use spice_core::name::PropertyName;
 
 use crate::{
-    column::{LINE, Target},
+    column::Target,
     convert::write_string,
     exact::{self, Exact},
     instance::Instance,
@@ -93,7 +93,8 @@ impl Plan {
     /// Refuses a row of the rejects in which something is missing or was never mended.
     fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
         if !Self::is_line(record.field(reasons - 1)) {
-            let sentence = format!("{LINE} has no number; are fields missing in the row?");
+            let name = &self.columns[reasons - 1].name;
+            let sentence = format!("{name} has no number; are fields missing in the row?");
             return Err(Reason::of_row("field_count", sentence));
         }
         if !show(record.field(reasons)).contains("(encoding)") {

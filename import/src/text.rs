@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Whether a text shows nothing: white space of any script, no-break and ideographic spaces
-/// included, and characters without width or ink, such as U+200B and the Hangul fillers.
+use spice_core::unicode::is_blank as is_blank_character;
+
+/// Whether a text shows nothing.
 pub(crate) fn is_blank(text: &str) -> bool {
     text.chars().all(is_blank_character)
 }
@@ -15,22 +16,6 @@ pub(crate) fn is_blank_bytes(bytes: &[u8]) -> bool {
         Some(first) if first.is_ascii_graphic() => false,
         Some(_) => std::str::from_utf8(bytes).is_ok_and(is_blank),
     }
-}
-
-fn is_blank_character(character: char) -> bool {
-    character.is_whitespace()
-        || matches!(
-            character,
-            '\u{180e}' | '\u{200b}'
-                ..='\u{200f}'
-                    | '\u{2060}'
-                    | '\u{2800}'
-                    | '\u{feff}'
-                    | '\u{115f}'
-                    | '\u{1160}'
-                    | '\u{3164}'
-                    | '\u{ffa0}'
-        )
 }
 
 /// A text without the blanks around it.

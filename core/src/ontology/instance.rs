@@ -17,6 +17,7 @@ use crate::{
     id::{CommandId, InstanceRef},
     json::{Json, Properties, items},
     name::{InstanceId, PropertyName},
+    unicode::is_blank,
 };
 
 /// A value that was sent, under the key that it is of.
@@ -66,10 +67,19 @@ pub(super) fn create(
     if !found.0.is_empty() {
         return Err(Refusal::validation(&found.0));
     }
-    (id.cloned().or(keyed))
-        .or_else(|| other_id(class, &properties, &given, command, row, &mut found))
-        .map(|id| candidate(class, id, properties, None))
-        .ok_or_else(|| Refusal::validation(&found.0))
+    let id = (id.cloned().or(keyed))
+        .or_else(|| other_id(class, &properties, &given, command, row, &mut found));
+    if id
+        .as_ref()
+        .is_some_and(|id| id.as_str().chars().all(is_blank))
+    {
+        let sentence = "makes an id of characters that show nothing";
+        found.refuse(&class.key_field(), "primary_key", None, sentence);
+    }
+    match id {
+        Some(id) if found.0.is_empty() => Ok(candidate(class, id, properties, None)),
+        _ => Err(Refusal::validation(&found.0)),
+    }
 }
 
 /// The id that a new instance has, as far as its data tell, whatever else is wrong with them.

@@ -219,6 +219,27 @@ fn the_types_of_keys_are_known_and_others_are_refused_with_the_class() {
 }
 
 #[test]
+fn an_id_that_shows_nothing_is_refused() {
+    let key = class_of(&json!({"type": "string", "primaryKey": true})).unwrap();
+    for blank in [
+        "\u{200b}",
+        "\u{200e}\u{2060}",
+        "\u{feff}",
+        "\u{115f}",
+        "\u{3164}",
+        "\u{2800}",
+    ] {
+        let sent = json!({"value": blank}).to_string();
+        let refusal = key
+            .new_instance(None, &data(&sent), command(), 0)
+            .unwrap_err();
+        assert!(refusal.to_string().contains("show nothing"), "{refusal}");
+    }
+    let shown = format!(r#"{{"value":"{}"}}"#, "\u{200b}a");
+    assert_eq!(created(&key, &shown).id.as_str(), "\u{200b}a");
+}
+
+#[test]
 fn equal_decimals_make_one_id() {
     let key = class_of(&json!({"type": "decimal", "primaryKey": true})).unwrap();
     for (written, expected) in [

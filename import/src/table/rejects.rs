@@ -3,7 +3,7 @@
 use spice_core::name::InstanceId;
 
 use crate::{
-    column::{LINE, REASON, Reserved, Target},
+    column::{Reserved, Target},
     identity::Identity,
     plan::Plan,
     reader::{BrokenQuote, Dialect, Record},
@@ -36,7 +36,7 @@ impl Layout {
             .map(|(column, _)| column.name.clone());
         let has_ids = matches!(plan.identity, Identity::Content | Identity::Own(_));
         let id = has_ids.then(|| Reserved::Id.name(&plan.class));
-        let notes = [LINE, REASON].map(str::to_owned);
+        let notes = [Reserved::Line, Reserved::Reason].map(|it| it.name(&plan.class));
         Self {
             dialect,
             names: names.chain(id).chain(notes).collect(),

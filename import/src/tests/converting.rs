@@ -143,6 +143,8 @@ fn what_is_before_the_first_slash_of_a_link_is_a_class_or_a_part_of_the_id() {
         ("owner", "a/b", r#""Person/a/b""#),
         ("owner", "person/b", r#""Person/person/b""#),
         ("owner", "Person/a/b", r#""Person/a/b""#),
+        ("parts", "물건/t/1", r#"["Thing/t/1"]"#),
+        ("parts", "물건/t/1;물/2", r#"["Thing/t/1","Thing/물/2"]"#),
         (
             "owner",
             "https://a.example/b",

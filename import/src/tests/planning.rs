@@ -603,3 +603,19 @@ fn a_title_that_is_taken_for_a_name_is_noticed_where_any_name_is_allowed() {
         assert!(found.is_ok(), "{likely:?}");
     }
 }
+
+#[test]
+fn a_class_with_labels_of_the_columns_of_rejects_keeps_its_own() {
+    let class = json!({"id": "Note", "label": "Note", "properties": [
+        {"name": "k", "type": "string", "primaryKey": true},
+        {"name": "ln", "type": "string", "label": "_line"},
+        {"name": "rs", "type": "string", "label": "_reason"},
+    ]});
+    let head = "k,_line,_reason";
+    let plan = plan(&[class], head, &mapping()).unwrap();
+    let batch = batches(plan.clone(), &format!("{head}\na,L,R\n"), 9).remove(0);
+    assert_eq!(batch.rows.len(), 1);
+    assert!(reasons(&batch).is_empty(), "{:?}", reasons(&batch));
+    let names: Vec<_> = plan.columns.iter().map(|it| it.member()).collect();
+    assert!(names.iter().all(Option::is_some), "{names:?}");
+}
