@@ -3,6 +3,7 @@
 //! answers.
 
 mod errors;
+mod headers;
 mod page;
 mod parameters;
 #[cfg(test)]
@@ -84,7 +85,7 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
         "servers": [{"url": "/"}],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": components, "headers": known_headers()},
+        "components": {"schemas": components, "headers": headers::known()},
     })
 }
 
@@ -150,7 +151,7 @@ fn responses(surface: Surface, operation: &Operation, schemas: &mut SchemaGenera
         let response = responses
             .entry(answered.status)
             .or_insert_with(|| json!({"description": answered.meaning}));
-        response["headers"] = headers(operation.is_command);
+        response["headers"] = headers::of_answer(operation.is_command);
         describe_answer(response, answered, schemas);
     }
     for (status, codes) in errors::by_status(surface, operation) {
@@ -172,32 +173,4 @@ fn describe_answer(response: &mut Value, answered: &Answered, schemas: &mut Sche
         content["example"] = example.clone();
     }
     response["content"][media] = content;
-}
-
-/// The headers of an answer.
-fn headers(is_command: bool) -> Value {
-    let mut headers = json!({"X-Request-Id": header("RequestId")});
-    if is_command {
-        headers["Preference-Applied"] = header("PreferenceApplied");
-        headers["Idempotent-Replayed"] = header("IdempotentReplayed");
-    }
-    headers
-}
-
-fn header(name: &str) -> Value {
-    json!({"$ref": format!("#/components/headers/{name}")})
-}
-
-/// The headers that answers refer to.
-fn known_headers() -> Value {
-    let text =
-        |description: &str| json!({"description": description, "schema": {"type": "string"}});
-    json!({
-        "RequestId": text("The id of the request: the client's, or ours."),
-        "PreferenceApplied": text("`wait`, when the client preferred to wait."),
-        "IdempotentReplayed": text(
-            "`true`, when the same `Idempotency-Key` came before and this is the first answer again."
-        ),
-        "RetryAfter": text("After how many seconds to try again."),
-    })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use spice_core::error::ErrorCode;
 
-use super::parameters;
+use super::{headers, parameters};
 use crate::http::{Surface, failure::shape_code, operation::Operation};
 
 /// The schemas of errors.
@@ -64,13 +64,13 @@ pub(super) fn response(status: u16, codes: &BTreeSet<&'static str>) -> Value {
     let listed: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
     let codes = json!({"properties": {"detail": {"properties": {"error": {"enum": codes}}}}});
     let error = json!({"$ref": "#/components/schemas/Error"});
-    let mut headers = super::headers(false);
+    let mut sent = headers::of_answer(false);
     if status == 503 {
-        headers["Retry-After"] = super::header("RetryAfter");
+        sent["Retry-After"] = headers::reference("RetryAfter");
     }
     json!({
         "description": listed.join(", "),
-        "headers": headers,
+        "headers": sent,
         "content": {"application/json": {"schema": {"allOf": [error, codes]}}},
     })
 }

@@ -1,10 +1,13 @@
 //! The document as a page for people: one file with nothing to load, so it works offline.
 
+mod html;
 mod shape;
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use self::html::{escape, list, object, prose, text};
 
 /// What a browser may do with the page: show it and search it.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
@@ -198,43 +201,4 @@ fn example(page: &mut String, example: &Value) {
     if !example.is_null() {
         let _ = write!(page, "<pre>{}</pre>", escape(&format!("{example:#}")));
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flat_map(Map::iter)
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// A text in which backquotes stand around code.
-fn prose(text: &str) -> String {
-    let mut prose = String::with_capacity(text.len());
-    for (index, part) in text.split('`').enumerate() {
-        if index % 2 == 1 {
-            let _ = write!(prose, "<code>{}</code>", escape(part));
-        } else {
-            prose.push_str(&escape(part));
-        }
-    }
-    prose
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{escape, list, object, prose, text};
+use super::html::{escape, list, object, prose, text};
 
 /// Rules of a schema that are told as they stand.
 const RULES: [&str; 11] = [
