@@ -168,6 +168,17 @@ async fn a_diff_tells_what_a_branch_changed_since_the_two_parted() {
         let same = server.get(&format!("{DEMO}/{same}")).await.expect(200);
         assert_eq!(same.text, diff.text);
     }
+    for nowhere in [
+        &format!("{DEMO}/feature/x/diff?class=Nope"),
+        "oms:/version/demo/diff?from=main&to=feature/x&class=Nope",
+    ] {
+        let refused = server.get(nowhere).await.expect(404);
+        assert!(
+            refused.text.contains("there is no class Nope"),
+            "{}",
+            refused.text
+        );
+    }
     let older = server
         .get("/database/demo/branches/feature/x/diff")
         .await

@@ -30,8 +30,13 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(moment) => write!(f, "{moment:.6}"),
+        if let Ok(moment) = jiff::Timestamp::from_microsecond(self.0) {
+            return write!(f, "{moment:.6}");
+        }
+        // The first and the last days of the calendar are beyond what the library counts.
+        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+        match epoch.checked_add(jiff::SignedDuration::from_micros(self.0)) {
+            Ok(moment) => write!(f, "{moment:.6}Z"),
             Err(_) => write!(f, "{}us", self.0),
         }
     }
@@ -59,5 +64,22 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn the_ends_of_the_calendar_are_written_as_they_are_read() {
+        for text in [
+            "0000-01-01T00:00:00.000000Z",
+            "9999-12-31T23:59:59.999999Z",
+            "2026-01-02T03:04:05.678901Z",
+        ] {
+            let moment: Timestamp = text.parse().unwrap();
+            assert_eq!(moment.to_string(), text);
+        }
     }
 }

@@ -74,6 +74,9 @@ impl Writer {
             before,
             after: branch.lineage.at(look.last()),
         };
+        if let Some(class) = &comparison.class {
+            look.require_class(&pair, class).await?;
+        }
         let page = Page {
             class: comparison.class.as_ref(),
             after: comparison.after.as_ref(),
@@ -231,6 +234,18 @@ impl Look {
         let asked = (Lineage::main().at(position), ModelKey::branch(name));
         let found = self.source().entries(vec![asked]).await?;
         found.first().and_then(Option::as_ref).map(read).transpose()
+    }
+
+    /// Refuses a class that neither side has, nor ever had.
+    async fn require_class(&self, pair: &Pair<'_>, class: &ClassName) -> Result<(), Refusal> {
+        let key = ModelKey::class(class);
+        let asked = [&pair.before, &pair.after].map(|lineage| (lineage.clone(), key.clone()));
+        let found = self.source().entries(asked.into()).await?;
+        if found.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        let message = format!("there is no class {class} on this branch");
+        Err(Refusal::new(ErrorCode::NotFound, message).with("class_id", class.as_str()))
     }
 
     async fn differences<'k>(
