@@ -1,4 +1,4 @@
-//! Tools for those who design an ontology: what a change would do, how classes hang together, their
+//! Tools for those who design an ontology: what a change would do, how classes are connected, their
 //! labels. All of them answer from the branch's classes.
 
 mod lint;

@@ -47,7 +47,7 @@ pub(crate) struct Submitted {
 /// A wait for the projections.
 struct Wait {
     limit: Duration,
-    /// What `Preference-Applied` says of it; a wait that was asked to be too long tells its length.
+    /// What `Preference-Applied` says of it; for a wait beyond the longest one, with its length.
     applied: Option<HeaderValue>,
 }
 

@@ -51,7 +51,7 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
     let cursor = cursor.map(|text| Cursor::parse(&text).ok_or_else(|| not_ours(call)));
     let (as_of, after) = match cursor.transpose()? {
         None => (standing.as_of, None),
-        // A page goes on in the state that the first one told of.
+        // Later pages show the state that the first one showed.
         Some(cursor) => (Some(cursor.position), Some(cursor.mark)),
     };
     if as_of.is_some_and(|position| position >= standing.snapshot.end) {

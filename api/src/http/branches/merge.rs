@@ -16,7 +16,7 @@ use super::{
     bodies::{
         MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody, resolutions,
     },
-    render::{self, ChangedAggregate, Counts, ToldChange, Undecided},
+    render::{self, ChangedAggregate, Counts, ReceiptChange, Undecided},
 };
 use crate::{
     http::{
@@ -46,11 +46,11 @@ pub(crate) struct MergeAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<LogPosition>,
     /// What changed on the branch: the first thousand. The states before and after come with a
-    /// dry run, or for who prefers to wait.
+    /// dry run, or for a client that prefers to wait.
     changes: Vec<ChangedAggregate<'a>>,
     /// What is undecided, of a dry run: the first thousand.
     conflicts: Vec<Undecided<'a>>,
-    /// How many conflicts there are, when not all are told.
+    /// How many conflicts there are, when not all are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts_total: Option<usize>,
     /// What stays deleted on the branch although the other side has it.
@@ -61,13 +61,13 @@ pub(crate) struct MergeAnswer<'a> {
     summary: Counts,
 }
 
-/// What is asked for.
-struct Wish {
+/// A merge, rebase or rollback as it was requested.
+struct Request {
     database: DatabaseName,
     /// The branch that changes.
     branch: BranchName,
     action: Action,
-    /// What the client says besides.
+    /// Message and author of the client, for the log.
     client: Option<Json>,
     dry_run: bool,
 }
@@ -134,7 +134,7 @@ pub(crate) async fn roll_version_back(mut call: Call) -> Answer {
 async fn merge_older(call: &Call, body: OlderMergeBody, dry_run: bool) -> Answer {
     let branch: BranchName = body.target_branch.parse()?;
     let client = body.client()?;
-    let wish = Wish {
+    let request = Request {
         database: call.database()?,
         branch: branch.clone(),
         action: Action::MergeBranch {
@@ -146,7 +146,7 @@ async fn merge_older(call: &Call, body: OlderMergeBody, dry_run: bool) -> Answer
         client,
         dry_run,
     };
-    wish.carry_out(call).await
+    request.carry_out(call).await
 }
 
 async fn roll_back(
@@ -163,31 +163,31 @@ async fn roll_back(
 }
 
 async fn carry_out(call: &Call, branch: BranchName, action: Action, dry_run: bool) -> Answer {
-    let wish = Wish {
+    let request = Request {
         database: call.database()?,
         branch,
         action,
         client: None,
         dry_run,
     };
-    wish.carry_out(call).await
+    request.carry_out(call).await
 }
 
-impl Wish {
+impl Request {
     async fn carry_out(self, call: &Call) -> Answer {
         if self.dry_run {
-            try_out(call, self).await
+            rehearse(call, self).await
         } else {
-            really(call, self).await
+            execute(call, self).await
         }
     }
 }
 
-/// What would happen.
-async fn try_out(call: &Call, wish: Wish) -> Answer {
+/// Answers what would happen.
+async fn rehearse(call: &Call, request: Request) -> Answer {
     // Nothing is written under it, but a key that does not fit is refused all the same.
     call.key()?;
-    let command = call.command(wish.database, wish.action, None);
+    let command = call.command(request.database, request.action, None);
     let plan = call
         .api
         .engine
@@ -217,13 +217,15 @@ async fn try_out(call: &Call, wish: Wish) -> Answer {
     answer::json(StatusCode::OK, &shape)
 }
 
-/// What happened, as the log tells it; for who prefers to wait, each change whole.
-async fn really(call: &Call, wish: Wish) -> Answer {
-    let message = done(&wish.action);
-    let submitted = call.submit(wish.database, wish.action, wish.client).await?;
+/// Answers what happened, from the log; to a client that prefers to wait, each change whole.
+async fn execute(call: &Call, request: Request) -> Answer {
+    let message = message(&request.action);
+    let submitted = call
+        .submit(request.database, request.action, request.client)
+        .await?;
     let receipt = &submitted.receipt;
-    let told = told(receipt);
-    let made = made(call, &submitted, &wish.branch).await;
+    let outcome = outcome(receipt);
+    let made = made(call, &submitted, &request.branch).await;
     let shape = MergeAnswer {
         status: Success::Success,
         message,
@@ -233,17 +235,17 @@ async fn really(call: &Call, wish: Wish) -> Answer {
         position: Some(receipt.last),
         changes: match &made {
             Some(made) => render::changes(&made.changes),
-            None => told.changes.iter().map(ToldChange::show).collect(),
+            None => outcome.changes.iter().map(ReceiptChange::show).collect(),
         },
         conflicts: Vec::new(),
         conflicts_total: None,
-        stay_deleted: told.stay_deleted,
-        summary: told.summary,
+        stay_deleted: outcome.stay_deleted,
+        summary: outcome.summary,
     };
     Ok(submitted.finish(answer::json(StatusCode::OK, &shape)?))
 }
 
-fn done(action: &Action) -> &'static str {
+fn message(action: &Action) -> &'static str {
     match action {
         Action::RebaseBranch { .. } => "the branch stands on the other's last position",
         Action::RollbackBranch { .. } => "the branch shows what it showed at the position",
@@ -251,21 +253,21 @@ fn done(action: &Action) -> &'static str {
     }
 }
 
-/// What became of the branch, as the log tells it.
+/// What changed on the branch, as the log has it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Told {
-    changes: Vec<ToldChange>,
+struct Outcome {
+    changes: Vec<ReceiptChange>,
     summary: Counts,
     stay_deleted: Vec<String>,
 }
 
-fn told(receipt: &Receipt) -> Told {
-    let told = receipt.result.read();
-    told.unwrap_or_else(|error| {
+fn outcome(receipt: &Receipt) -> Outcome {
+    let outcome = receipt.result.read();
+    outcome.unwrap_or_else(|error| {
         let command_id = receipt.command_id;
-        tracing::error!(%command_id, %error, "a receipt tells no changes");
-        Told::default()
+        tracing::error!(%command_id, %error, "a receipt lists no changes");
+        Outcome::default()
     })
 }
 
@@ -279,7 +281,7 @@ async fn made(call: &Call, submitted: &Submitted, branch: &BranchName) -> Option
         Ok(Ok(made)) => Some(made),
         Ok(Err(refusal)) => {
             let command_id = submitted.receipt.command_id;
-            tracing::warn!(%command_id, %refusal, "the changes are told in short");
+            tracing::warn!(%command_id, %refusal, "the changes are answered in short");
             None
         }
         Err(_) => None,

@@ -36,9 +36,9 @@ pub(crate) struct ChangedAggregate<'a> {
     after: Option<&'a Json>,
 }
 
-/// One aggregate that differs, as a receipt tells it.
+/// One aggregate that differs, as a receipt has it.
 #[derive(Deserialize)]
-pub(super) struct ToldChange {
+pub(super) struct ReceiptChange {
     aggregate_id: String,
     class_id: Option<ClassName>,
     instance_id: Option<InstanceId>,
@@ -153,7 +153,7 @@ impl<'a> ChangedAggregate<'a> {
     }
 }
 
-impl ToldChange {
+impl ReceiptChange {
     pub(super) fn show(&self) -> ChangedAggregate<'_> {
         ChangedAggregate {
             aggregate_id: self.aggregate_id.clone(),

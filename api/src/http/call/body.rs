@@ -69,7 +69,7 @@ impl Call {
         let own = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
         let body = std::mem::replace(own, Body::empty());
         if let Some(failure) = refused {
-            // Who expects to be told first does not send it.
+            // A client that sent `Expect` has not sent the body yet.
             if !waits {
                 drain(body).await;
             }

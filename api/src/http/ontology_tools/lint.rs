@@ -55,7 +55,7 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
         after: &after,
         class: &class.id,
     };
-    let mut findings = step.told_by_definition();
+    let mut findings = step.definition_findings();
     let (counted, mut checked) = step.counted(&reading, &mut findings).await?;
     if deletes {
         let (references, more) = step.references(&reading, &counted).await?;
@@ -96,24 +96,24 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// What the definitions alone tell, as far as the change is what makes it so.
-    fn told_by_definition(&self) -> Vec<Finding> {
-        let mut told = structure(self.after, self.class);
+    fn definition_findings(&self) -> Vec<Finding> {
+        let mut findings = structure(self.after, self.class);
         let known = structure(self.before, self.class);
-        told.retain(|finding| !known.contains(finding));
+        findings.retain(|finding| !known.contains(finding));
         for class in self.after.iter_declared() {
             let known = self.before.contradictions(&class.id);
             let mut new = self.after.contradictions(&class.id);
             new.retain(|violation| !known.contains(violation));
-            // A deletion by force leaves children without their parent: they are told below.
+            // A deletion by force leaves children without their parent: they are listed below.
             new.retain(|violation| violation.rule != "parent" || *self.class == class.id);
-            told.extend(new.iter().map(contradiction));
+            findings.extend(new.iter().map(contradiction));
         }
         if self.after.declared(self.class).is_none() {
             let children = self.after.iter_declared();
             let children = children.filter(|child| child.parent() == Some(self.class));
-            told.extend(children.map(|child| self.orphan(child)));
+            findings.extend(children.map(|child| self.orphan(child)));
         }
-        told
+        findings
     }
 
     /// Adds what the instances of the class and of those below it tell; says whose were looked at,

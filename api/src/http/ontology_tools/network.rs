@@ -1,4 +1,4 @@
-//! How the classes of a branch hang together.
+//! How the classes of a branch are connected.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ use crate::{
     read::wait::Needs,
 };
 
-/// How the classes of a branch hang together.
+/// How the classes of a branch are connected.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct NetworkAnswer<'a> {
     status: Success,
@@ -98,7 +98,7 @@ struct NetworkClass<'a> {
     r#abstract: bool,
 }
 
-/// Classes that hang together.
+/// Classes that are connected.
 #[derive(Serialize, JsonSchema)]
 struct Component<'a> {
     classes: &'a [ClassName],

@@ -41,7 +41,7 @@ struct ValidationSummary {
     warnings: usize,
 }
 
-/// Relationships and parents that lead round.
+/// Cycles of relationships and of parents.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct CyclesFound {
     cycle_summary: CycleSummary,

@@ -26,7 +26,7 @@ parameters! {
 
     EXPECTED_SEQ: ExpectedSequence, "expected_seq",
         "The sequence that was read (`event_sequence`, `sequence`); another one now is a 409.";
-    FORCE: Flag, "force", "Does it although something stands against it that may be overruled.";
+    FORCE: Flag, "force", "Overrides a check that may be overridden.";
 
     // Instances. Each page finds anew what comes before it by `offset`; only a cursor goes farther.
     INSTANCE_OFFSET: Whole = Whole::new(0, 100_000, 0).hint("; use cursor to go on"), "offset",

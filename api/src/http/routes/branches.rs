@@ -32,12 +32,12 @@ pub(super) fn oms() -> Subject {
         info(
             "/api/v1/branch/{db}/branch/{*name}/info",
             "getBranch",
-            "Tells about a branch.",
+            "Describes a branch.",
         ),
         info(
             "/api/v1/branch/{db}/{*name}/info",
             "getBranchEarlier",
-            "Tells about a branch: the same as `getBranch`, of any that is not called `branch/…`.",
+            "Describes a branch: the same as `getBranch`, of any that is not called `branch/…`.",
         )
         // A branch may be called `branch`.
         .also_at(&["/api/v1/branch/{db}/branch/{*name}"]),
@@ -109,7 +109,7 @@ fn get(path: &'static str) -> Operation {
         Method::GET,
         path,
         "getBranch",
-        "Tells about a branch.",
+        "Describes a branch.",
         branches::get,
     )
     .takes(known::UNBRANCHED)

@@ -1,4 +1,4 @@
-//! What became of commands.
+//! The status of commands.
 
 use axum::http::Method;
 use spice_core::error::ErrorCode;
@@ -15,13 +15,13 @@ use crate::http::{
 pub(super) fn subject() -> Subject {
     Subject {
         name: "Commands",
-        description: "What became of what was accepted.",
+        description: "The status of accepted commands.",
         operations: vec![
             reads(
                 Method::GET,
                 "/api/v1/commands/{id}/status",
                 "getCommandStatus",
-                "Tells how far a command is.",
+                "Returns the status of a command.",
                 commands::status,
             )
             .answers::<CommandResult<'static>>(200, "The command.")
@@ -37,7 +37,7 @@ fn events() -> Operation {
         Method::GET,
         "/api/v1/commands/{id}/events",
         "watchCommand",
-        "Tells how far a command is: now, then each change, as server-sent events.",
+        "Returns the status of a command: now, then each change, as server-sent events.",
         push::events,
     )
     .notes(
@@ -56,7 +56,7 @@ fn socket() -> Operation {
         Method::GET,
         "/ws/commands/{id}",
         "watchCommandOverWebSocket",
-        "Tells how far a command is: now, then each change, over a WebSocket.",
+        "Returns the status of a command: now, then each change, over a WebSocket.",
         push::socket,
     )
     .also_as("/api/v1/ws/commands/{id}")

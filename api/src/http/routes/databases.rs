@@ -35,7 +35,7 @@ pub(super) fn oms() -> Subject {
             Method::GET,
             "/api/v1/databases/exists/{db}",
             "databaseExists",
-            "Tells whether there is such a database.",
+            "Returns whether a database exists.",
             databases::exists,
         )
         .answers::<Existence>(200, "Whether there is one."),
@@ -89,7 +89,7 @@ fn get() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}",
         "getDatabase",
-        "Tells about a database: what it holds and how far its projections are.",
+        "Describes a database: what it holds and how far its projections are.",
         databases::get,
     )
     .takes(known::UNBRANCHED)
@@ -114,7 +114,7 @@ fn events() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/events",
         "watchDatabase",
-        "Tells what happens in a database, as server-sent events.",
+        "Streams the domain events of a database, as server-sent events.",
         push::database_events,
     )
     .takes(&[
@@ -124,7 +124,7 @@ fn events() -> Operation {
     ])
     .notes(
         "Each domain event of the log is one event: its type as `event`, its envelope as `data`, \
-         its position as `id`. A client that comes back with `Last-Event-ID` goes on behind it: \
+         its position as `id`. A client that comes back with `Last-Event-ID` continues after it: \
          nothing is left out and nothing comes twice. An id that is none of this database's, or a \
          position beyond the log's end, is a 400. The stream ends with the database, and \
          with the service.",

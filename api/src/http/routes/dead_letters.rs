@@ -66,7 +66,7 @@ fn discard() -> Operation {
         Method::POST,
         "/api/v1/dead-letters/{db}/{handler}/{position}/discard",
         "discardDeadLetter",
-        "Gives an event up for one sink; the log says so.",
+        "Discards an event for one sink, and records that in the log.",
         dead_letters::discard,
     )
     .optional_body::<DiscardBody>()

@@ -30,7 +30,7 @@ fn health() -> Operation {
         Method::GET,
         "/api/v1/graph-query/health",
         "graphHealth",
-        "Tells whether graph queries can be answered.",
+        "Returns whether graph queries can be answered.",
         graph::health,
     )
     .answers::<ApiResponse<'static, Health<'_>>>(200, "They can.")

@@ -143,7 +143,7 @@ fn get() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/class/{class}/instance/{id}",
         "getInstance",
-        "Gives one instance.",
+        "Returns one instance.",
         lists::get,
     )
     .takes(&[&path::INSTANCE_ID])
@@ -184,7 +184,7 @@ fn sample_values() -> Operation {
     .takes(&[&known::SAMPLE_LIMIT, &known::PROPERTY])
     .notes(
         "The counts are those of a sample: the first instances by id, at most `sample_limit`. \
-         `complete` tells whether the sample is all there is.",
+         `complete` says whether the sample is all there is.",
     )
     .answers::<SampledClass>(200, "The values.")
 }

@@ -39,7 +39,7 @@ pub(super) fn gateway() -> Subject {
         get(
             "/api/v1/databases/{db}/classes/{class}",
             "getClassEarlier",
-            "Gives a class as it was written: an earlier name of `getClass`.",
+            "Returns a class as it was written: an earlier name of `getClass`.",
         ),
     ]);
     subject(operations)
@@ -64,7 +64,7 @@ fn operations() -> Vec<Operation> {
     vec![
         create(CLASSES, "createClass", "Creates a class."),
         list(),
-        get(CLASS, "getClass", "Gives a class as it was written."),
+        get(CLASS, "getClass", "Returns a class as it was written."),
         update(),
         delete(),
         schema(),
@@ -159,7 +159,7 @@ fn schema() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/ontology/{class}/schema",
         "exportClass",
-        "Gives a class to other tools.",
+        "Exports a class for other tools.",
         ontology::schema,
     )
     .takes(known::READ)

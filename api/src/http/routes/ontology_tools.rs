@@ -46,7 +46,7 @@ pub(super) fn oms() -> Subject {
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Ontology tools",
-        description: "What a change of a class would do, how classes hang together, their labels.",
+        description: "What a change of a class would do, how classes are connected, their labels.",
         operations,
     }
 }
@@ -69,7 +69,7 @@ fn lint() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/ontology/{class}/lint",
         "lintClass",
-        "Tells what a change of a class would do to the instances that are there.",
+        "Counts what a change of a class would do to existing instances.",
         ontology_tools::lint,
     )
     .notes(
@@ -112,7 +112,7 @@ fn check_circular() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/check-circular-references",
         "checkCircularReferences",
-        "Finds relationships that lead round, with a class that is not created yet, or without.",
+        "Finds cycles of relationships, with or without a class that is not created yet.",
         ontology_tools::check_circular,
     )
     .takes(known::READ)
@@ -126,7 +126,7 @@ fn analyze(method: Method, id: &'static str) -> Operation {
         method,
         "/api/v1/databases/{db}/relationship-network/analyze",
         id,
-        "Tells how the classes of a branch hang together.",
+        "Analyzes how the classes of a branch are connected.",
         ontology_tools::analyze,
     )
     .takes(known::READ)
@@ -184,7 +184,7 @@ fn download() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/mappings/export",
         "downloadMappings",
-        "Gives the labels of all classes as a file: an earlier name of `exportMappings`.",
+        "Returns the labels of all classes as a file: an earlier name of `exportMappings`.",
         ontology_tools::download_mappings,
     )
     .takes(known::READ)
@@ -213,7 +213,7 @@ fn export() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/mappings",
         "exportMappings",
-        "Gives the labels of all classes, and which id each stands for.",
+        "Returns the labels of all classes, and which id each stands for.",
         ontology_tools::export_mappings,
     )
     .takes(known::READ)

@@ -32,7 +32,7 @@ fn health() -> Operation {
         Method::GET,
         "/health",
         "getHealth",
-        "Asks every store; tells what is damaged.",
+        "Checks every store, and lists damaged logs.",
         probes::health,
     )
     .also_at(&["/api/v1/health"])
@@ -83,7 +83,7 @@ fn document() -> Operation {
         Method::GET,
         "/openapi.json",
         "getOpenApi",
-        "Gives this document.",
+        "Returns this document.",
         openapi::document,
     )
     .answers::<Map<String, Value>>(200, "OpenAPI 3.1.")

@@ -42,7 +42,7 @@ pub(super) fn gateway() -> Subject {
             Method::GET,
             "/api/v1/databases/{db}/branches/{*name}/diff",
             "diffBranch",
-            "Tells what a branch changed since it and another had all in common.",
+            "Lists what a branch changed since its common base with another branch.",
             diff::diff,
         )
         .notes(
@@ -86,7 +86,7 @@ pub(super) fn gateway() -> Subject {
             "Brings a branch back to what it showed at a position.",
             merge::rollback,
         )
-        .notes("What was deleted since stays deleted; it is told in `stay_deleted`.")
+        .notes("What was deleted since stays deleted, and is listed in `stay_deleted`.")
         .body::<RollbackBody>()
         .example(json!({"to_position": 2, "dry_run": true}))
         .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
@@ -106,7 +106,7 @@ pub(super) fn gateway() -> Subject {
             Method::POST,
             "/api/v1/databases/{db}/merge/simulate",
             "simulateMerge",
-            "Tells what a merge would do: the older name of a dry run.",
+            "Answers what a merge would do: the older name of a dry run.",
             merge::simulate,
         )
         .body::<OlderMergeBody>()
@@ -151,7 +151,7 @@ pub(super) fn oms() -> Subject {
             Method::GET,
             "/api/v1/version/{db}/diff",
             "diffVersions",
-            "Tells what a branch changed since it and another had all in common.",
+            "Lists what a branch changed since its common base with another branch.",
             diff::between,
         )
         .takes(&[&known::FROM, &known::TO, &known::FROM_REF, &known::TO_REF])
