@@ -6,13 +6,13 @@ use bytes::Bytes;
 use spice_core::name::{ClassName, InstanceId};
 
 use crate::{
-    convert::write_string,
     error::{Error, Result},
     instance::Instance,
     occurrences::hash,
     reader::Place,
     reason::Reason,
     rows::{Raw, Rows, Taken},
+    text::write_string,
     waiting::WaitingRow,
 };
 

@@ -2,6 +2,7 @@
 //! the api gets is of the type already, digit for digit, or is not sent at all.
 
 mod boolean;
+mod broken;
 mod link;
 mod moment;
 mod number;
@@ -15,34 +16,12 @@ use spice_core::{
     ontology::{Class, PropertyType, Schema},
 };
 
-pub use self::{boolean::Words, link::Link};
+pub use self::{boolean::Words, broken::Broken, link::Link};
 use self::{
     moment::{date, date_time},
     number::{integer, number},
 };
-use crate::text::trim;
-
-/// Why a text is no value: the rule, and a sentence that goes on after the column's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// The broken rule.
-    pub rule: &'static str,
-    /// What is expected.
-    pub expected: String,
-}
-
-impl Broken {
-    fn new(rule: &'static str, expected: impl Into<String>) -> Self {
-        Self {
-            rule,
-            expected: expected.into(),
-        }
-    }
-
-    fn of_type(expected: &str) -> Self {
-        Self::new("type", format!("must be {expected}"))
-    }
-}
+use crate::text::{trim, write_string};
 
 /// How the text of a column is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,13 +230,6 @@ fn write(value: Option<String>, expected: &str, out: &mut Vec<u8>) -> Result<(),
     let value = value.ok_or_else(|| Broken::of_type(expected))?;
     out.extend_from_slice(value.as_bytes());
     Ok(())
-}
-
-/// Appends a JSON string.
-pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
-    // A string has a JSON form, and a list of bytes takes what is written to it.
-    let written = serde_json::to_writer(&mut *out, text);
-    debug_assert!(written.is_ok());
 }
 
 fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {

@@ -7,7 +7,7 @@ use spice_core::{
     name::PropertyName,
 };
 
-use crate::{column::Target, convert::write_string, plan::Plan, reader::Record, reason::Reason};
+use crate::{column::Target, plan::Plan, reader::Record, reason::Reason, text::write_string};
 
 /// The values of a row that it has as JSON.
 #[derive(Debug, Default)]

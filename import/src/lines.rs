@@ -15,14 +15,13 @@ use spice_core::{
 
 use crate::{
     column::{LINE, REASON},
-    convert::write_string,
     error::{Result, invalid},
     line,
     reader::Place,
     reason::{Reason, join},
     rows::{Raw, Rows, Taken},
     shape::Shape,
-    text::show,
+    text::{show, write_string},
 };
 
 /// Bytes of a line: an instance of this size fits into a request.

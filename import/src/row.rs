@@ -4,13 +4,12 @@ use spice_core::name::PropertyName;
 
 use crate::{
     column::Target,
-    convert::write_string,
     exact::{self, Exact},
     instance::Instance,
     plan::Plan,
     reader::{BrokenQuote, Record},
     reason::Reason,
-    text::{has_shown_byte, is_blank_bytes, show},
+    text::{has_shown_byte, is_blank_bytes, show, write_string},
 };
 
 impl Plan {

@@ -1,4 +1,4 @@
-//! What is blank in a cell, and how bytes that are no text are shown.
+//! What is blank in a cell, how a text is written as JSON, and how bytes that are no text are shown.
 
 use std::borrow::Cow;
 
@@ -60,4 +60,11 @@ pub(crate) fn push_byte(shown: &mut String, byte: u8) {
     use std::fmt::Write as _;
     // Writing to a string cannot fail.
     let _ = write!(shown, "\\x{byte:02X}");
+}
+
+/// Appends a JSON string.
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
+    // A string has a JSON form, and a list of bytes takes what is written to it.
+    let written = serde_json::to_writer(&mut *out, text);
+    debug_assert!(written.is_ok());
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use spice_core::{id::InstanceRef, name::ClassName, ontology::Schema, unicode::nfc};
 
-use super::{Broken, write_string};
+use super::broken::Broken;
+use crate::text::write_string;
 
 /// How the cells of a relationship name instances.
 #[derive(Debug, Clone, PartialEq, Eq)]

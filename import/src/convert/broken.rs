@@ -1,0 +1,23 @@
+//! Why a cell is no value of its column.
+
+/// Why a text is no value: the rule, and a sentence that goes on after the column's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The broken rule.
+    pub rule: &'static str,
+    /// What is expected.
+    pub expected: String,
+}
+
+impl Broken {
+    pub(super) fn new(rule: &'static str, expected: impl Into<String>) -> Self {
+        Self {
+            rule,
+            expected: expected.into(),
+        }
+    }
+
+    pub(super) fn of_type(expected: &str) -> Self {
+        Self::new("type", format!("must be {expected}"))
+    }
+}
