@@ -6,7 +6,7 @@ mod http_support;
 
 use http_support::Server;
 use serde_json::{Value, json};
-use spice_core::id::StreamId;
+use spice_core::id::{BranchGeneration, StreamId};
 use spice_workers::verify::{Sources, repair, verify};
 
 fn names(answer: &Value) -> Vec<String> {
@@ -119,35 +119,16 @@ async fn what_is_lost_of_it_is_built_again(server: &Server) {
     let report = verify(sources, &stream).await.unwrap();
     assert!(report.is_clean(), "{:?}", report.differences);
 
-    // What is lost of such an overlay is found and built again.
-    let again = server.get("/databases/demo/branches").await.expect(200);
-    assert_eq!(
-        again.body["data"]["count"]
-            .as_u64()
-            .or_else(|| again.body["count"].as_u64()),
-        Some(3)
-    );
-    let generation = spice_core::id::BranchGeneration(spice_core::id::LogPosition(
-        report.positions.values().next().unwrap().0 - 1,
-    ));
-    let entities: Vec<_> = server
-        .ports
-        .documents
-        .all(&stream, generation, None, 10)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|document| document.entity)
-        .collect();
-    assert_eq!(entities.len(), 2, "a and b were superseded since");
-    server
-        .ports
-        .documents
-        .remove(&stream, generation, &entities)
-        .await
-        .unwrap();
+    // What is lost of what such branches show is found and read from the log again.
+    let main = BranchGeneration::MAIN;
+    let documents = &server.ports.documents;
+    let all = documents.all(&stream, main, None, 10).await.unwrap();
+    let superseded = all.iter().filter(|document| document.until().is_some());
+    let entities: Vec<_> = superseded.map(|document| document.entity.clone()).collect();
+    assert_eq!(entities.len(), 2, "a and b, once for both branches");
+    documents.remove(&stream, main, &entities).await.unwrap();
     let report = verify(sources, &stream).await.unwrap();
-    assert_eq!(report.differences.len(), 2);
+    assert_eq!(report.differences.len(), 4, "and the latest of a and b");
     repair(sources, &report).await.unwrap();
     assert!(verify(sources, &stream).await.unwrap().is_clean());
 }

@@ -229,9 +229,9 @@ async fn list(server: &Server, branch: &str, timeout: u8) -> Answer {
         .await
 }
 
-/// The overlay of a branch at a past position is below its children, too.
+/// What a branch at a past position takes from the log is below its children, too.
 #[tokio::test]
-async fn a_child_of_a_past_branch_waits_for_the_overlay_below_it() {
+async fn a_child_of_a_past_branch_waits_for_what_lies_below_it() {
     let mut server = Server::start().await.with_demo().await;
     let path = "/database/demo/instances/Customer";
     let data = json!({"data": {"customer_id": "a", "name": "early"}});

@@ -80,25 +80,22 @@ impl Node {
 
     /// Posts and waits until the effect shows.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = self
-            .http
-            .post(format!("http://{}/api/v1{path}", self.gateway));
-        let answer = request
-            .header("Prefer", "wait=60")
-            .json(body)
-            .send()
-            .await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        ensure!(status.is_success(), "{path}: {status}: {text}");
-        Ok(serde_json::from_str(&text)?)
+        let request = self.http.post(self.url(path)).json(body);
+        effect(path, request).await
+    }
+
+    /// Deletes and waits until the effect shows.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        effect(path, self.http.delete(self.url(path))).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/api/v1{path}", self.gateway)
     }
 
     /// Gets.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self
-            .http
-            .get(format!("http://{}/api/v1{path}", self.gateway));
+        let request = self.http.get(self.url(path));
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
@@ -149,6 +146,15 @@ impl Node {
         self.child.wait().await?;
         Ok(started.elapsed())
     }
+}
+
+/// Sends a request and waits until its effect shows.
+async fn effect(path: &str, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    let answer = request.header("Prefer", "wait=60").send().await?;
+    let status = answer.status();
+    let text = answer.text().await?;
+    ensure!(status.is_success(), "{path}: {status}: {text}");
+    Ok(serde_json::from_str(&text)?)
 }
 
 /// The most memory that a process ever had resident, in MiB.

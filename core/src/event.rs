@@ -39,7 +39,7 @@ pub struct ClassEvent {
     pub class: Option<Json>,
     /// When the class was created.
     pub created_at: Timestamp,
-    /// The version that this one supersedes, for the overlays of the branches that still show it.
+    /// The version that this one supersedes, when a live branch still shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
 }
@@ -63,7 +63,7 @@ pub struct InstanceEvent {
     /// The unique values that the change claims and gives up.
     #[serde(default, skip_serializing_if = "UniqueChange::is_empty")]
     pub unique: UniqueChange,
-    /// The version that this one supersedes, for the overlays of the branches that still show it.
+    /// The version that this one supersedes, when a live branch still shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
 }
@@ -98,11 +98,11 @@ impl UniqueChange {
     }
 }
 
-/// A version that live branches still show after it was superseded on a branch below them.
+/// A version that live branches still show after its branch superseded it. It was current from its
+/// position to the one before the event's. Earlier logs also list the branches, and may carry a
+/// version of a parent, which the parent still has: see [`Superseded::is_of`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Superseded {
-    /// The branches whose overlay must carry the version.
-    pub branches: Vec<BranchAt>,
     /// The version's event.
     pub event_id: EventId,
     /// The version's sequence.
@@ -115,6 +115,14 @@ pub struct Superseded {
     pub created_at: Timestamp,
     /// Its whole state; never absent, for a deleted aggregate is never superseded.
     pub data: Json,
+}
+
+impl Superseded {
+    /// Whether the version was written on this branch, and not on one below it: everything that a
+    /// branch shows of its parents is older than the branch.
+    pub fn is_of(&self, branch: BranchGeneration) -> bool {
+        self.position >= branch.0
+    }
 }
 
 /// A branch and which one of that name.

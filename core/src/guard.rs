@@ -20,8 +20,8 @@ pub enum Guard {
     RegistryPosition,
     /// A delete leaves a tombstone behind.
     Tombstones,
-    /// A superseded version is copied to the overlays that still show it.
-    SupersededCopies,
+    /// A superseded version is kept for the branches that still show it.
+    SupersededVersions,
     /// What belongs to another generation is kept apart.
     Generations,
     /// A log is opened only when it is the one that the registry has seen.
@@ -41,7 +41,7 @@ impl Guard {
         Self::TailBeforeRefusal,
         Self::RegistryPosition,
         Self::Tombstones,
-        Self::SupersededCopies,
+        Self::SupersededVersions,
         Self::Generations,
         Self::Anchor,
         Self::Chain,

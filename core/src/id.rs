@@ -31,6 +31,12 @@ impl LogPosition {
     pub fn next(self) -> Self {
         self.plus(1)
     }
+
+    /// The position before this one; the first has none before it and stays.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
 }
 
 impl fmt::Display for LogPosition {

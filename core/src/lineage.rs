@@ -87,6 +87,11 @@ impl Lineage {
         self.0.first()
     }
 
+    /// The branch points: the parents, each as it stood.
+    pub fn points(&self) -> &[Level] {
+        self.0.get(1..).unwrap_or_default()
+    }
+
     /// The layers from one branch down: that branch as this lineage shows it.
     pub fn down_from(&self, generation: BranchGeneration) -> Option<Self> {
         let mut levels = self.0.iter();

@@ -184,8 +184,8 @@ pub struct BranchState {
 /// Positions between a branch point at the log's end and the branch's event: the command's own.
 const OWN_COMMAND: u64 = 2;
 
-/// Whether a branch that is made at `position` stands on what the log had passed by then. Its
-/// overlay has to be built from the log before it can be read (design, Branches).
+/// Whether a branch that is created at `position` stands on what the log had passed by then. The
+/// documents then have to take what it shows from the log before it can be read (design, Branches).
 pub fn is_past(from_position: LogPosition, position: LogPosition) -> bool {
     from_position.plus(OWN_COMMAND) < position
 }

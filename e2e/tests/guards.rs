@@ -329,9 +329,9 @@ fn tombstones_hide_what_lies_below() {
 
 /// What a branch still shows must not go when its parent moves on.
 #[test]
-fn superseded_copies_keep_the_branch_as_it_was() {
+fn superseded_versions_keep_the_branch_as_it_was() {
     turns_red(
-        Guard::SupersededCopies,
+        Guard::SupersededVersions,
         &Setup::default(),
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;

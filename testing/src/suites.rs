@@ -84,6 +84,7 @@ macro_rules! documents_suite {
             $open,
             documents::older_documents_never_win,
             documents::tombstones_stay,
+            documents::superseded_versions_stay_while_a_branch_shows_them,
             documents::generations_of_a_branch_are_apart,
             documents::sinks_fence_off_holes,
             documents::sinks_fence_off_other_generations,

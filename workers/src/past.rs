@@ -1,8 +1,8 @@
-//! Branches that stand on a position which the log had passed when they were made. Their parents'
-//! documents show later versions by then, so the overlay is built from the log first: a copy of
-//! every version that was superseded between the branch point and the branch.
+//! Branches that stand on a position which the log had passed when they were created. The documents
+//! hold later versions by then, so the worker takes from the log what was superseded between the branch
+//! point and the branch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use spice_core::{
     envelope::EventType,
@@ -10,7 +10,12 @@ use spice_core::{
     guard::Guards,
     id::{BranchGeneration, LogPosition, StreamId},
     model::is_past,
-    port::{StoreResult, documents::Document, graph::Entity, log::Log},
+    port::{
+        StoreResult,
+        documents::{Document, Shown},
+        graph::Entity,
+        log::Log,
+    },
 };
 
 use crate::{event::Event, projection_worker, scan::scan};
@@ -23,7 +28,7 @@ pub(crate) struct PastBranch {
 }
 
 impl PastBranch {
-    /// The branch that an event makes, when it stands on a past position.
+    /// The branch that an event creates, when it stands on a past position.
     pub(crate) fn of(event: &Event<'_>) -> StoreResult<Option<Self>> {
         if event.event_type != EventType::BranchCreated {
             return Ok(None);
@@ -37,56 +42,56 @@ impl PastBranch {
         }))
     }
 
-    /// The copies that its overlay needs, from the log alone.
-    pub(crate) async fn copies(
+    /// The superseded versions that it shows, from the log alone.
+    pub(crate) async fn documents(
         &self,
         log: &dyn Log,
         stream: &StreamId,
     ) -> StoreResult<Vec<Document>> {
-        let base = self.created.base.levels();
-        let depth = |generation| base.iter().position(|level| level.generation == generation);
-        let mut newest: HashMap<Entity, Option<(usize, Document)>> = HashMap::new();
-        let from = self.created.from_position.next();
-        scan(log, stream, from, self.generation.0, |event| {
-            if let Some(document) = own_document(event)?
-                && depth(document.branch.1).is_some()
-            {
-                newest.entry(document.entity).or_default();
+        let point = self.created.from_position;
+        // What lies further below is kept already, for the parent stands there.
+        let levels = self.created.base.levels().iter();
+        let levels: HashSet<_> = levels
+            .filter(|level| level.until == point)
+            .map(|level| level.generation)
+            .collect();
+        let is_of = |document: &Document| levels.contains(&document.branch.1);
+        let mut until: HashMap<Place, LogPosition> = HashMap::new();
+        scan(log, stream, point.next(), self.generation.0, |event| {
+            if let Some(next) = own_document(event)?.filter(is_of) {
+                let last = next.position.before();
+                until.entry(place(&next)).or_insert(last);
             }
             Ok(())
         })
         .await?;
-        if newest.is_empty() {
+        if until.is_empty() {
             return Ok(Vec::new());
         }
-        scan(log, stream, LogPosition::ZERO, from, |event| {
-            if let Some(document) = own_document(event)?
-                && let Some(level) = depth(document.branch.1)
-                && let Some(slot) = newest.get_mut(&document.entity)
+        let mut current: BTreeMap<Place, Document> = BTreeMap::new();
+        scan(log, stream, LogPosition::ZERO, point.next(), |event| {
+            if let Some(document) = own_document(event)?.filter(is_of)
+                && let Some(until) = until.get(&place(&document))
             {
-                let shows = document.position <= base[level].until;
-                let nearer = slot.as_ref().is_none_or(|(known, _)| level <= *known);
-                if shows && nearer {
-                    *slot = Some((level, document));
-                }
+                let shown = Shown::Until(*until);
+                let document = Document { shown, ..document };
+                current.insert(place(&document), document);
             }
             Ok(())
         })
         .await?;
-        let mut copies: Vec<Document> = newest
-            .into_values()
-            .flatten()
-            .map(|(_, document)| Document {
-                branch: (self.created.branch.clone(), self.generation),
-                ..document
-            })
-            .collect();
-        copies.sort_by(|one, other| one.entity.cmp(&other.entity));
-        Ok(copies)
+        Ok(current.into_values().collect())
     }
 }
 
-/// The document of the event itself, without the copies for other branches.
+/// A branch, and what it has there.
+type Place = (BranchGeneration, Entity);
+
+fn place(document: &Document) -> Place {
+    (document.branch.1, document.entity.clone())
+}
+
+/// The document of the event itself, without the version that it supersedes.
 fn own_document(event: &Event<'_>) -> StoreResult<Option<Document>> {
     Ok(projection_worker::documents(event, Guards::default())?.pop())
 }

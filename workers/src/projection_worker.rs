@@ -1,5 +1,5 @@
-//! The projection worker: every domain event of a class or an instance becomes a document, after
-//! the copies of what it supersedes have gone to the branches that still show it.
+//! The projection worker: every domain event of a class or an instance becomes a document, beside the
+//! superseded version that the event carries for the branches that still show it.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use serde::Deserialize;
 use spice_core::{
     envelope::{EventType, Kind},
     error::StoreError,
-    event::Superseded,
+    event::{BranchCreated, BranchDeleted, BranchRebased, Superseded},
     guard::{Guard, Guards},
     handler::{self, Projection},
-    id::{InstanceRef, LogPosition, StreamId},
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     json::Json,
+    lineage::Lineage,
     name::{BranchName, ClassName, InstanceId},
     port::{
         StoreResult,
-        documents::{Document, Documents},
+        documents::{BranchPoints, Change, Document, Documents, Shown},
         graph::{Entity, Sink},
         log::Log,
     },
@@ -42,7 +43,7 @@ pub struct ProjectionWorker {
 }
 
 impl ProjectionWorker {
-    /// The worker of a documents sink; what a branch at a past position shows is in the log.
+    /// The worker of a documents sink. The log is read only for branches at a past position.
     pub fn new(documents: Arc<dyn Documents>, log: Arc<dyn Log>, guards: Guards) -> Self {
         Self {
             documents,
@@ -70,7 +71,9 @@ impl Handler for ProjectionWorker {
             EventType::InstanceCreated
             | EventType::InstanceUpdated
             | EventType::InstanceDeleted
-            | EventType::BranchCreated => Some(handler::INSTANCE_EVENTS),
+            | EventType::BranchCreated
+            | EventType::BranchRebased
+            | EventType::BranchDeleted => Some(handler::INSTANCE_EVENTS),
             EventType::OntologyClassCreated
             | EventType::OntologyClassUpdated
             | EventType::OntologyClassDeleted => Some(handler::ONTOLOGY_EVENTS),
@@ -95,20 +98,21 @@ impl Handler for ProjectionWorker {
         events: &[&Event<'_>],
     ) -> StoreResult<Effects> {
         let mut effects = Effects::default();
-        let mut batch: Vec<Document> = Vec::with_capacity(events.len());
-        // Of each document: its event, and whether it is the event's own and not a copy.
+        let mut batch: Vec<Change> = Vec::with_capacity(events.len());
+        // Of each change: its event, and whether it is the event's own document.
         let mut origins: Vec<(usize, bool)> = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
+            batch.extend(branches(event)?.into_iter().map(Change::Branch));
             if let Some(branch) = PastBranch::of(event)? {
-                let copies = branch.copies(&*self.log, stream).await?;
-                origins.extend(copies.iter().map(|_| (index, false)));
-                batch.extend(copies);
+                let documents = branch.documents(&*self.log, stream).await?;
+                batch.extend(documents.into_iter().map(Change::from));
             }
+            origins.resize(batch.len(), (index, false));
             match documents(event, self.guards) {
-                Ok(made) => {
-                    let count = made.len();
-                    origins.extend((1..=count).map(|number| (index, number == count)));
-                    batch.extend(made);
+                Ok(documents) => {
+                    let is_own = |document: &Document| document.shown == Shown::Latest;
+                    origins.extend(documents.iter().map(|document| (index, is_own(document))));
+                    batch.extend(documents.into_iter().map(Change::from));
                 }
                 Err(error) => effects.refused.push((index, error)),
             }
@@ -117,14 +121,14 @@ impl Handler for ProjectionWorker {
             .documents
             .apply(stream, generation, from, through, &batch)
             .await?;
-        for (document, error) in applied.refused {
-            let (index, _) = origins[document];
+        for (change, error) in applied.refused {
+            let (index, _) = origins[change];
             if !effects.refused.iter().any(|(known, _)| *known == index) {
                 effects.refused.push((index, error));
             }
         }
-        for document in applied.stale {
-            if let (index, true) = origins[document] {
+        for change in applied.stale {
+            if let (index, true) = origins[change] {
                 effects.stale.push(index);
             }
         }
@@ -151,7 +155,39 @@ struct ClassData {
     superseded: Option<Superseded>,
 }
 
-/// The documents that an event makes: copies for other branches first, its own last.
+/// Where branches stand after an event, when it changes that.
+pub(crate) fn branches(event: &Event<'_>) -> StoreResult<Vec<BranchPoints>> {
+    let at = |branch, base: &Lineage| BranchPoints {
+        branch,
+        points: base
+            .levels()
+            .iter()
+            .map(|level| (level.generation, level.until))
+            .collect(),
+    };
+    let gone = |branch| BranchPoints {
+        branch,
+        points: Vec::new(),
+    };
+    let own = BranchGeneration(event.position);
+    Ok(match event.event_type {
+        EventType::BranchCreated => {
+            let created: BranchCreated = event.data()?;
+            vec![at(own, &created.base)]
+        }
+        EventType::BranchRebased => {
+            let rebased: BranchRebased = event.data()?;
+            vec![at(own, &rebased.base), gone(rebased.previous)]
+        }
+        EventType::BranchDeleted => {
+            let deleted: BranchDeleted = event.data()?;
+            vec![gone(deleted.branch_generation)]
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// The documents of an event: the version that it supersedes first, its own last.
 pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> Result<Vec<Document>, StoreError> {
     if event.kind != Kind::Domain {
         return Ok(Vec::new());
@@ -186,11 +222,7 @@ pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> Result<Vec<Documen
         }
         _ => return Ok(Vec::new()),
     };
-    let mut made = match superseded {
-        Some(superseded) if guards.has(Guard::SupersededCopies) => copies(&entity, &superseded),
-        _ => Vec::new(),
-    };
-    made.push(Document {
+    let own = Document {
         branch: (branch, event.branch()),
         entity,
         sequence: event.sequence.unwrap_or_default(),
@@ -199,23 +231,25 @@ pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> Result<Vec<Documen
         occurred_at: event.occurred_at,
         created_at,
         data,
-    });
-    Ok(made)
+        shown: Shown::Latest,
+    };
+    let superseded = superseded
+        .filter(|version| version.is_of(event.branch()) && guards.has(Guard::SupersededVersions));
+    let before = superseded.map(|version| before(&own, version));
+    Ok(before.into_iter().chain([own]).collect())
 }
 
-fn copies(entity: &Entity, superseded: &Superseded) -> Vec<Document> {
-    superseded
-        .branches
-        .iter()
-        .map(|branch| Document {
-            branch: (branch.name.clone(), branch.generation),
-            entity: entity.clone(),
-            sequence: superseded.sequence_number,
-            position: superseded.position,
-            event_id: superseded.event_id,
-            occurred_at: superseded.occurred_at,
-            created_at: superseded.created_at,
-            data: Some(superseded.data.clone()),
-        })
-        .collect()
+/// The version that a document supersedes.
+fn before(document: &Document, version: Superseded) -> Document {
+    Document {
+        branch: document.branch.clone(),
+        entity: document.entity.clone(),
+        sequence: version.sequence_number,
+        position: version.position,
+        event_id: version.event_id,
+        occurred_at: version.occurred_at,
+        created_at: version.created_at,
+        data: Some(version.data),
+        shown: Shown::Until(document.position.before()),
+    }
 }

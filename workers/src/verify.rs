@@ -4,6 +4,7 @@
 
 mod digest;
 mod fold;
+mod points;
 mod reader;
 mod repair;
 
@@ -24,11 +25,12 @@ pub use repair::{Repaired, repair};
 pub use spice_core::handler::Projection;
 
 use self::{
-    digest::{Buckets, Mark},
+    digest::{Buckets, Item, Mark, Place},
     fold::Expected,
+    points::{Points, Range},
     reader::SinkReader,
 };
-use crate::{past::PastBranch, scan::scan};
+use crate::{past::PastBranch, projection_worker, scan::scan};
 
 /// What is compared with what.
 #[derive(Clone, Copy)]
@@ -197,11 +199,13 @@ async fn verify_one(
 struct Trace {
     at: Option<Mark>,
     later: Vec<Mark>,
+    /// Whether the log had it dropped later.
+    is_dropped: bool,
     known: Option<Known>,
 }
 
 impl Trace {
-    /// Takes a version in, that the log had at the check's position or got later.
+    /// Takes in a version that the log had at the check's position or got later.
     fn take(&mut self, mark: Mark, is_later: bool) {
         if is_later {
             self.later.push(mark);
@@ -211,14 +215,50 @@ impl Trace {
     }
 }
 
+/// All versions in the log. Superseded ones wait until all branch points are known.
+#[derive(Default)]
+struct Traces {
+    by_place: HashMap<Place, Trace>,
+    superseded: HashMap<Place, Vec<(Mark, Range, LogPosition)>>,
+    points: Points,
+}
+
+impl Traces {
+    /// Takes in what an event at `position` has, for a check at `end`.
+    fn take(&mut self, item: &Item, position: LogPosition, end: LogPosition) -> &mut Trace {
+        let (place, mark) = (item.place(), item.mark());
+        if let Some(range) = item.range() {
+            let known = self.superseded.entry(place.clone()).or_default();
+            known.push((mark, range, position));
+            return self.by_place.entry(place).or_default();
+        }
+        let trace = self.by_place.entry(place).or_default();
+        trace.take(mark, position >= end);
+        trace
+    }
+
+    fn settle(mut self, end: LogPosition) -> HashMap<Place, Trace> {
+        for (place, versions) in self.superseded {
+            let trace = self.by_place.entry(place).or_default();
+            for (mark, range, position) in versions {
+                if position < end && self.points.any_before(end, range) {
+                    trace.take(mark, false);
+                } else if self.points.any_from(end, range) {
+                    trace.take(mark, true);
+                }
+                trace.is_dropped |= self.points.any_gone_from(end, range);
+            }
+        }
+        self.by_place
+    }
+}
+
 struct Check<'a> {
     sources: Sources<'a>,
     stream: &'a StreamId,
     projection: Projection,
     position: LogPosition,
 }
-
-type Place = (BranchGeneration, Entity);
 
 impl Check<'_> {
     /// Compares the items of the buckets that differ. The sink is read first, so that the log,
@@ -235,7 +275,7 @@ impl Check<'_> {
             reader
                 .each(self.stream, *branch, |item| {
                     if dirty.contains(&digest::bucket(item.key())) {
-                        found.insert((item.branch, item.entity.clone()), item.mark());
+                        found.insert(item.place(), item.mark());
                     }
                 })
                 .await?;
@@ -262,7 +302,7 @@ impl Check<'_> {
             .filter(|event| Projection::of(&event.handler) == Some(self.projection))
             .map(|event| (event.position, &event.known))
             .collect();
-        let mut traces: HashMap<Place, Trace> = HashMap::new();
+        let mut traces = Traces::default();
         let end = LogPosition::MAX;
         let mut past = Vec::new();
         scan(
@@ -273,37 +313,36 @@ impl Check<'_> {
             |event| {
                 if self.projection == Projection::Documents {
                     past.extend(PastBranch::of(event)?.map(|branch| (event.position, branch)));
+                    for branch in projection_worker::branches(event)? {
+                        traces.points.take(event.position, &branch);
+                    }
                 }
                 for item in reader::items(self.projection, event) {
-                    if !dirty.contains(&digest::bucket(item.key())) {
-                        continue;
+                    if dirty.contains(&digest::bucket(item.key())) {
+                        let trace = traces.take(&item, event.position, self.position);
+                        if let Some(reason) = known.get(&event.position) {
+                            trace.known = Some((*reason).clone());
+                        }
                     }
-                    let mark = item.mark();
-                    let trace = traces.entry((item.branch, item.entity)).or_default();
-                    if let Some(reason) = known.get(&event.position) {
-                        trace.known = Some((*reason).clone());
-                    }
-                    trace.take(mark, event.position >= self.position);
                 }
                 Ok(())
             },
         )
         .await?;
         for (position, branch) in past {
-            for item in reader::copies(&branch, self.sources.log, self.stream).await? {
+            for item in reader::past_items(&branch, self.sources.log, self.stream).await? {
                 if dirty.contains(&digest::bucket(item.key())) {
-                    let mark = item.mark();
-                    let trace = traces.entry((item.branch, item.entity)).or_default();
-                    trace.take(mark, position >= self.position);
+                    traces.take(&item, position, self.position);
                 }
             }
         }
-        Ok(traces)
+        Ok(traces.settle(self.position))
     }
 
     fn difference(&self, place: &Place, trace: &Trace, found: Option<&Mark>) -> Option<Difference> {
         let kind = match (trace.at, found) {
             (None, None) => return None,
+            (Some(_), None) if trace.is_dropped => return None,
             (Some(expected), Some(found)) if expected == *found => return None,
             (_, Some(found)) if trace.later.contains(found) => return None,
             (Some(_), None) => DifferenceKind::Missing,

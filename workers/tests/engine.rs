@@ -12,7 +12,7 @@ use spice_core::{
     guard::{Guard, Guards},
     id::{BranchGeneration, LogPosition, StreamId},
     port::{
-        documents::Documents,
+        documents::{Document, Documents},
         graph::Entity,
         log::{Batch, Record},
         registry::{Outcome, WorkerRegistry},
@@ -80,48 +80,69 @@ async fn references_are_found_by_their_shape() {
     assert_eq!(found, expected);
 }
 
-#[tokio::test(start_paused = true)]
-async fn branches_that_still_show_it_get_the_superseded_copy() {
+/// An instance on `main` that was changed after two branches were made.
+async fn superseded() -> (World, [BranchGeneration; 2]) {
     let world = World::new();
     world.story.put("a", json!({"name": "old"}));
-    let branch = world.story.branch("what-if");
+    let branches = ["what-if", "another"].map(|name| world.story.branch(name));
     let changed = Some(json!({"name": "new"}));
-    world
-        .story
-        .put_on(BranchGeneration::MAIN, "a", changed, &[branch]);
+    let main = BranchGeneration::MAIN;
+    world.story.put_on(main, "a", changed, &branches);
     world.run_through(&world.documents_handler()).await;
-    let copy = world.document(branch, &entity("a")).await.unwrap();
-    assert_eq!(copy.sequence.0, 1);
-    assert_eq!(copy.data.unwrap().as_str(), r#"{"name":"old"}"#);
-    let own = world.document(BranchGeneration::MAIN, &entity("a")).await;
-    assert_eq!(own.unwrap().sequence.0, 2);
+    (world, branches)
+}
+
+fn until(documents: &[Document]) -> Vec<Option<LogPosition>> {
+    documents.iter().map(Document::until).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_arrives_even_when_the_event_itself_is_stale() {
-    let world = World::new();
-    world.story.put("a", json!({"name": "old"}));
-    let branch = world.story.branch("what-if");
-    let changed = Some(json!({"name": "new"}));
-    world
-        .story
-        .put_on(BranchGeneration::MAIN, "a", changed, &[branch]);
+async fn a_superseded_version_is_kept_once_for_all_branches_that_show_it() {
+    let (world, branches) = superseded().await;
+    for branch in branches {
+        let shown = world.shown_on(branch, "a").await.unwrap();
+        assert_eq!(shown.sequence.0, 1);
+        assert_eq!(shown.data.unwrap().as_str(), r#"{"name":"old"}"#);
+    }
+    let shelf = world.shelf().await;
+    let last = shelf[1].position.before();
+    assert_eq!(until(&shelf), [Some(last), None], "once, and the latest");
+    assert_eq!(shelf[1].sequence.0, 2);
+    world.story.delete_branch(branches[0]);
+    world.run_through(&world.documents_handler()).await;
+    assert_eq!(world.shelf().await.len(), 2, "the other still shows it");
+    world.story.delete_branch(branches[1]);
+    world.run_through(&world.documents_handler()).await;
+    assert_eq!(until(&world.shelf().await), [None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_version_arrives_even_when_the_event_itself_is_stale() {
+    let (world, _) = superseded().await;
     let handler = world.documents_handler();
-    world.run_through(&handler).await;
-    let overlay = [entity("a")];
-    let removed = world.documents.remove(world.stream(), branch, &overlay);
-    removed.await.unwrap();
-    let records = world.records();
-    let event = spice_workers::Event::read(records.last().unwrap(), world.stream()).unwrap();
+    let main = BranchGeneration::MAIN;
     let sink = handler.sink(world.stream()).await.unwrap();
     let place = sink.position;
+    let latest = world.document(main, &entity("a")).await.unwrap();
+    let documents = &world.documents;
+    documents
+        .remove(world.stream(), main, &[entity("a")])
+        .await
+        .unwrap();
+    let (log, generation) = (world.stream(), &sink.generation);
+    documents
+        .apply(log, generation, place, place, &[latest.into()])
+        .await
+        .unwrap();
+    let records = world.records();
+    let event = spice_workers::Event::read(records.last().unwrap(), log).unwrap();
     let effects = handler
-        .apply(world.stream(), &sink.generation, place, place, &[&event])
+        .apply(log, generation, place, place, &[&event])
         .await
         .unwrap();
     assert_eq!(effects.stale, [0]);
     assert!(effects.refused.is_empty());
-    assert!(world.document(branch, &entity("a")).await.is_some());
+    assert_eq!(world.shelf().await.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

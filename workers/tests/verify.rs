@@ -82,18 +82,13 @@ async fn what_is_as_the_log_says_is_clean() {
 async fn every_kind_of_difference_is_named_and_mended() {
     let world = projected().await;
     let before = (world.versions().await, world.shelf().await);
-    let overlay = world.story.branches()[1];
     let (stream, graph, documents) = (world.stream(), &world.graph, &world.documents);
     graph.remove(stream, MAIN, &[entity("p3")]).await.unwrap();
     forge(&world, entity("nobody"), 1).await;
     graph.remove(stream, MAIN, &[entity("p5")]).await.unwrap();
     forge(&world, entity("p5"), 9).await;
     documents
-        .remove(stream, overlay, &[entity("p2")])
-        .await
-        .unwrap();
-    documents
-        .remove(stream, MAIN, &[entity("p4")])
+        .remove(stream, MAIN, &[entity("p2"), entity("p4")])
         .await
         .unwrap();
 
@@ -138,16 +133,24 @@ async fn every_kind_of_difference_is_named_and_mended() {
         (
             Projection::Documents,
             MAIN,
-            entity("p4"),
+            entity("p2"),
             DifferenceKind::Missing,
             (Some(2), None),
         ),
+        // The version before, which a branch shows.
         (
             Projection::Documents,
-            overlay,
+            MAIN,
             entity("p2"),
             DifferenceKind::Missing,
             (Some(1), None),
+        ),
+        (
+            Projection::Documents,
+            MAIN,
+            entity("p4"),
+            DifferenceKind::Missing,
+            (Some(2), None),
         ),
     ];
     assert_eq!(found, expected);

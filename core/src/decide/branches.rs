@@ -204,7 +204,7 @@ fn work_out<'a>(draft: &Draft<'a>) -> Result<Work<'a>, Stop> {
 
 /// The last position of the log.
 fn last_position(draft: &Draft) -> LogPosition {
-    LogPosition(draft.moment.position.0.saturating_sub(1))
+    draft.moment.position.before()
 }
 
 /// An answer, or a note of what has to be known first.

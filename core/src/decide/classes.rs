@@ -70,7 +70,7 @@ pub(super) fn update(
         event_type: EventType::OntologyClassUpdated,
         sequence: state.sequence.next(),
         created_at: state.created_at,
-        superseded: superseded_version(draft, branch, &entry, &state)?,
+        superseded: superseded_version(draft, branch, &entry, &state),
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
@@ -97,7 +97,7 @@ pub(super) fn delete(
         event_type: EventType::OntologyClassDeleted,
         sequence: state.sequence.next(),
         created_at: state.created_at,
-        superseded: superseded_version(draft, branch, &entry, &state)?,
+        superseded: superseded_version(draft, branch, &entry, &state),
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;

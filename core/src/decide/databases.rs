@@ -90,7 +90,7 @@ pub(super) fn create_branch(
             .with("actual_seq", branch.sequence.0)
             .into());
     }
-    let last = LogPosition(draft.moment.position.0.saturating_sub(1));
+    let last = draft.moment.position.before();
     let position = from_position.unwrap_or(last);
     if position > last {
         let message = format!("from_position {position} is beyond the log's last position {last}");

@@ -1,4 +1,5 @@
-//! Documents: the newest version of everything, for search and lists.
+//! Documents for search and lists: the latest version of everything, and the superseded versions that
+//! live branches still show.
 
 use async_trait::async_trait;
 
@@ -16,17 +17,16 @@ use crate::{
     time::Timestamp,
 };
 
-/// A document: the newest version of an entity on one branch, or a copy of the version that the
-/// branch still shows of its parent. Written with its sequence as external version.
+/// A document: a version of an entity, as one branch wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Whose index it goes to: the branch's name and generation.
+    /// The branch that wrote it: name and generation.
     pub branch: (BranchName, BranchGeneration),
     /// What it is a document of.
     pub entity: Entity,
-    /// The aggregate's sequence; the external version.
+    /// The aggregate's sequence; of the latest version its external version.
     pub sequence: Sequence,
-    /// The position of the version (of a copy: of the original).
+    /// The position of the version.
     pub position: LogPosition,
     /// The event.
     pub event_id: EventId,
@@ -36,14 +36,65 @@ pub struct Document {
     pub created_at: Timestamp,
     /// The whole state; none for a tombstone.
     pub data: Option<Json>,
+    /// Who shows it.
+    pub shown: Shown,
 }
 
-/// What became of a bulk, item by item.
+/// Which views show a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The latest version of its branch. The branch shows it, and so do views that look through the
+    /// branch as it stood at the version's position or later.
+    Latest,
+    /// A superseded version, with the last position at which it was current. Only views show it that
+    /// look through the branch as it stood between the version's position and this one, inclusive. A
+    /// store holds it once, and only while a branch point lies in that range.
+    Until(LogPosition),
+}
+
+impl Document {
+    /// The last position at which the version was current; none of the latest.
+    pub fn until(&self) -> Option<LogPosition> {
+        match self.shown {
+            Shown::Latest => None,
+            Shown::Until(position) => Some(position),
+        }
+    }
+}
+
+/// Where a branch stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchPoints {
+    /// The branch.
+    pub branch: BranchGeneration,
+    /// The branches that it looks through, each with the last position that shows; empty when it is
+    /// deleted.
+    pub points: Vec<(BranchGeneration, LogPosition)>,
+}
+
+/// One step of filling the sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A document is there. The latest version replaces what is older. A superseded one is left out
+    /// when it is there already, or when no branch point lies in its range.
+    Document(Document),
+    /// The branch points of a branch from now on, in place of those before. Superseded versions in
+    /// whose range no branch point lies any more are dropped. Never refused.
+    Branch(BranchPoints),
+}
+
+impl From<Document> for Change {
+    fn from(document: Document) -> Self {
+        Self::Document(document)
+    }
+}
+
+/// The result of a bulk, item by item.
 #[derive(Debug, Clone, Default)]
 pub struct BulkResult {
-    /// Index of each document that the sink refuses for good, and why. All others are in.
+    /// Index of each change that the sink refuses for good, and why. All others are in.
     pub refused: Vec<(usize, StoreError)>,
-    /// Index of each document whose stored version is at or over ours: success, nothing to do.
+    /// Index of each document that the sink has already, or something newer: success, nothing to do.
     pub stale: Vec<usize>,
 }
 
@@ -83,7 +134,7 @@ pub trait Documents: Send + Sync {
     /// The sink's generation and position for a log; made when there is none.
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink>;
 
-    /// Writes documents in their order and moves the sink's position from `from` to `through`.
+    /// Makes changes in their order and moves the sink's position from `from` to `through`.
     /// Safe to repeat; [`StoreError::Fenced`] as in [`super::graph::Graph::apply`].
     async fn apply(
         &self,
@@ -91,7 +142,7 @@ pub trait Documents: Send + Sync {
         generation: &str,
         from: LogPosition,
         through: LogPosition,
-        documents: &[Document],
+        changes: &[Change],
     ) -> StoreResult<BulkResult>;
 
     /// Documents that show in a view, in the order asked; tombstones included.
@@ -108,7 +159,8 @@ pub trait Documents: Send + Sync {
     /// How many live instances of each class show in a view.
     async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>>;
 
-    /// For verification: every document of a branch's index, ordered by entity, after `after`.
+    /// For verification: every document that a branch wrote, by entity and position, of entities after
+    /// `after`. Ends at the first entity with which there are `limit` or more.
     async fn all(
         &self,
         stream: &StreamId,
@@ -117,7 +169,8 @@ pub trait Documents: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<Document>>;
 
-    /// For repair: removes documents, so that the right ones can be written.
+    /// For repair: removes every document that a branch wrote of these entities, superseded versions
+    /// too, so that the right ones can be written.
     async fn remove(
         &self,
         stream: &StreamId,

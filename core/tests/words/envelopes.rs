@@ -20,7 +20,7 @@ use spice_core::{
 use uuid::Uuid;
 
 /// Files in `earlier`.
-const EARLIER: usize = 1;
+const EARLIER: usize = 3;
 
 fn golden(event_type: EventType) -> String {
     let name = event_type.as_str().to_lowercase();
@@ -96,6 +96,11 @@ fn events_of_earlier_logs_are_read() {
         let now = Envelope::from_line(now.trim_end().as_bytes()).unwrap();
         assert_ne!(earlier.data, now.data);
         assert_eq!(fold(&earlier).unwrap(), fold(&now).unwrap());
+        if earlier.event_type == EventType::InstanceUpdated {
+            let (earlier, now) = (earlier.data.read(), now.data.read());
+            let (earlier, now): (InstanceEvent, InstanceEvent) = (earlier.unwrap(), now.unwrap());
+            assert_eq!(earlier, now);
+        }
         count += 1;
     }
     assert_eq!(count, EARLIER, "each file of an earlier version is read");

@@ -1,7 +1,10 @@
 //! What the log says, read in the plainest way: lists and loops, nothing shared with the code
 //! that is tested but the shapes of envelopes and events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use anyhow::{Context, ensure};
 use spice_core::{
@@ -40,19 +43,25 @@ pub struct Story {
     pub envelopes: Vec<Envelope>,
     /// Every version, in order.
     pub facts: Vec<Fact>,
-    /// For each fact, what it supersedes, for the branches that still show it.
-    copies: Vec<Option<Superseded>>,
+    /// For each fact, what it supersedes, as far as the event carries it.
+    superseded: Vec<Option<Superseded>>,
     /// The branches that are live at the end.
     pub branches: BTreeMap<BranchName, (BranchGeneration, Lineage)>,
-    /// Branches that stand on a position before the one at which they were made: what they show
-    /// is built from the log, in copies of its own making.
-    pub past: BTreeSet<BranchGeneration>,
+    /// Where live branches stand that were created after the log had passed the position: what they
+    /// show there is taken from the log.
+    past: BTreeMap<BranchGeneration, Vec<Point>>,
     /// Every branch there ever was.
     pub generations: BTreeSet<BranchGeneration>,
 }
 
+/// A branch, and the position as of which another one looks through it.
+type Point = (BranchGeneration, LogPosition);
+
 /// A place of an entity: the branch that it is written on.
 pub type Place = (BranchGeneration, Entity);
+
+/// Where a document is kept: its place, and the positions at which a superseded version was current.
+pub type Shelf = (Place, Option<(LogPosition, LogPosition)>);
 
 impl Story {
     /// Reads a log.
@@ -87,7 +96,9 @@ impl Story {
                 let lineage = Lineage::above(event.branch.clone(), generation, &event.base);
                 self.generations.insert(generation);
                 if is_past(event.from_position, envelope.position) {
-                    self.past.insert(generation);
+                    let levels = event.base.levels().iter();
+                    let points = levels.map(|level| (level.generation, level.until));
+                    self.past.insert(generation, points.collect());
                 }
                 self.branches.insert(event.branch, (generation, lineage));
             }
@@ -140,7 +151,7 @@ impl Story {
             event_id: envelope.event_id,
             data,
         });
-        self.copies.push(superseded);
+        self.superseded.push(superseded);
     }
 
     /// Every entity that was ever written.
@@ -156,31 +167,53 @@ impl Story {
             .collect()
     }
 
-    /// Every document that there is to be, without the events at `skipped` positions.
-    pub fn documents(&self, skipped: &BTreeSet<LogPosition>) -> BTreeMap<Place, Fact> {
-        let mut documents: BTreeMap<Place, Fact> = BTreeMap::new();
-        let facts = self.facts.iter().zip(&self.copies);
+    /// Every document that there is to be, without the events at `skipped` positions: the latest of
+    /// each place, and of the versions that events carry those that a live branch shows.
+    pub fn documents(&self, skipped: &BTreeSet<LogPosition>) -> BTreeMap<Shelf, Fact> {
+        let mut documents: BTreeMap<Shelf, Fact> = BTreeMap::new();
+        let facts = self.facts.iter().zip(&self.superseded);
         for (fact, superseded) in facts.filter(|(fact, _)| !skipped.contains(&fact.position)) {
-            for branch in superseded
-                .iter()
-                .flat_map(|superseded| &superseded.branches)
+            let place = (fact.branch, fact.entity.clone());
+            let range = |old: &Superseded| old.position..fact.position;
+            if let Some(old) = superseded
+                && old.position >= fact.branch.0
+                && self.stands_within(fact.branch, &range(old))
             {
-                let Some(old) = superseded else { continue };
-                let copy = Fact {
-                    branch: branch.generation,
+                let version = Fact {
+                    branch: fact.branch,
                     entity: fact.entity.clone(),
                     position: old.position,
                     sequence: old.sequence_number,
                     event_id: old.event_id,
                     data: Some(old.data.clone()),
                 };
-                documents
-                    .entry((branch.generation, fact.entity.clone()))
-                    .or_insert(copy);
+                let until = LogPosition(fact.position.0 - 1);
+                documents.insert((place.clone(), Some((old.position, until))), version);
             }
-            documents.insert((fact.branch, fact.entity.clone()), fact.clone());
+            documents.insert((place, None), fact.clone());
         }
         documents
+    }
+
+    /// Whether a superseded version may be there though no event carries it: a live branch was created
+    /// at a past position, and shows it.
+    pub fn may_be_from_the_past(&self, (place, range): &Shelf) -> bool {
+        let Some((from, until)) = range else {
+            return false;
+        };
+        let live = self.branches.values();
+        live.filter_map(|(generation, _)| self.past.get(generation))
+            .flatten()
+            .any(|(branch, at)| *branch == place.0 && (*from..=*until).contains(at))
+    }
+
+    /// Whether a live branch looks through another one as it stood within a range.
+    fn stands_within(&self, branch: BranchGeneration, range: &Range<LogPosition>) -> bool {
+        let mut lineages = self.branches.values().map(|(_, lineage)| lineage.levels());
+        lineages.any(|levels| {
+            let mut below = levels.iter().skip(1);
+            below.any(|level| level.generation == branch && range.contains(&level.until))
+        })
     }
 
     /// What a read through a lineage shows of an entity: the newest version on the first layer

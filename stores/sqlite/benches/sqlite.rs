@@ -16,7 +16,7 @@ use spice_core::{
     name::BranchName,
     ontology::PropertyType,
     port::{
-        documents::{Document, Documents, Search},
+        documents::{Change, Document, Documents, Search, Shown},
         graph::{Entity, Graph, Version},
         registry::{Lookup, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry, WriteModel},
     },
@@ -310,6 +310,7 @@ fn document(number: u64, sequence: u64) -> Document {
         occurred_at: moment(number),
         created_at: moment(number),
         data: Some(data(number)),
+        shown: Shown::Latest,
     }
 }
 
@@ -318,10 +319,12 @@ async fn bench_documents(location: &Location) {
     let sink = documents.sink(&demo()).await.unwrap();
     println!("documents");
     for sequence in 1..=2 {
-        let batches: Vec<Vec<_>> = (0..COUNT / BATCH)
+        let batches: Vec<Vec<Change>> = (0..COUNT / BATCH)
             .map(|batch| {
                 let numbers = batch * BATCH..(batch + 1) * BATCH;
-                numbers.map(|number| document(number, sequence)).collect()
+                numbers
+                    .map(|number| document(number, sequence).into())
+                    .collect()
             })
             .collect();
         let what = ["new", "again"][usize::try_from(sequence - 1).unwrap()];

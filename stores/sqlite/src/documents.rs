@@ -1,4 +1,5 @@
-//! Documents on SQLite: the newest version of everything, with lists, filters and full text.
+//! Documents on SQLite: the latest version of everything and the superseded versions that branches
+//! still show, with lists, filters and full text.
 
 mod apply;
 mod builder;
@@ -8,7 +9,9 @@ mod hidden;
 mod matches;
 mod order;
 mod pages;
+mod points;
 mod read;
+mod remove;
 mod row_set;
 mod rows;
 mod search;
@@ -23,7 +26,7 @@ use spice_core::{
     name::ClassName,
     port::{
         StoreResult,
-        documents::{BulkResult, Document, Documents, Search, SearchPage},
+        documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
         graph::{Entity, Sink},
     },
 };
@@ -36,10 +39,10 @@ use super::{
 };
 
 static SCHEMA: Schema = Schema {
-    store: "documents",
+    store: rows::STORE,
     application: 0x5350_0003,
-    version: 6,
-    tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES],
+    version: 7,
+    tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES, points::TABLES],
     cache: 8 * 1024,
 };
 
@@ -82,13 +85,13 @@ impl Documents for SqliteDocuments {
         generation: &str,
         from: LogPosition,
         through: LogPosition,
-        documents: &[Document],
+        changes: &[Change],
     ) -> StoreResult<BulkResult> {
         let (stream, generation) = (stream.clone(), generation.to_owned());
-        let (documents, guards) = (documents.to_vec(), self.guards);
+        let (changes, guards) = (changes.to_vec(), self.guards);
         let write = move |connection: &_| {
             let sink = scopes::enter_sink(connection, &stream, &generation, from, guards)?;
-            let result = apply::apply(connection, sink.id, &documents, guards)?;
+            let result = apply::apply(connection, sink.id, &changes, guards)?;
             scopes::move_stream(connection, sink.id, sink.position.max(through))?;
             Ok(result)
         };
@@ -139,15 +142,16 @@ impl Documents for SqliteDocuments {
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
-        let (stream, entities) = (stream.clone(), entities.to_vec());
-        let write = move |connection: &_| apply::remove(connection, &stream, branch, &entities);
+        let (stream, entities, guards) = (stream.clone(), entities.to_vec(), self.guards);
+        let write =
+            move |connection: &_| remove::remove(connection, &stream, branch, &entities, guards);
         self.database.write(write).await
     }
 
     async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
         let stream = stream.clone();
         let write = move |connection: &_| {
-            apply::clear(connection, &stream)?;
+            remove::clear(connection, &stream)?;
             scopes::make_stream(connection, &stream)
         };
         Ok(self.database.write(write).await?.into_sink())

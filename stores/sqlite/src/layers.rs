@@ -40,6 +40,11 @@ pub(crate) struct KeyRange {
 const LAST: &str = "\u{10ffff}";
 
 impl KeyRange {
+    /// The first key.
+    pub(crate) fn low(&self) -> &str {
+        &self.low
+    }
+
     /// Every key after `after`.
     pub(crate) fn after(after: Option<&str>) -> Self {
         Self::prefixed("", after)

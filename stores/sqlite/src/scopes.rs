@@ -144,9 +144,11 @@ pub(crate) fn enter_sink(
 /// What stands in a scope: classes come before instances, as entities are ordered.
 const CLASSES: i64 = 0;
 const INSTANCES: i64 = 1;
+/// Added for a scope of superseded versions.
+const SUPERSEDED: i64 = 2;
 
-/// What a scope holds: the classes, or the instances of one class.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What a scope holds: the classes, or the instances of one class; or superseded versions of these.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Part {
     kind: i64,
     class: Option<ClassName>,
@@ -167,6 +169,23 @@ impl Part {
             kind: INSTANCES,
             class: Some(class.clone()),
         }
+    }
+
+    /// The superseded versions of what this part holds.
+    pub(crate) fn superseded(mut self) -> Self {
+        self.kind |= SUPERSEDED;
+        self
+    }
+
+    /// Whether this part holds superseded versions.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.kind & SUPERSEDED != 0
+    }
+
+    /// The part whose superseded versions this one holds; any other is its own.
+    pub(crate) fn latest(mut self) -> Self {
+        self.kind &= !SUPERSEDED;
+        self
     }
 
     /// The part that an entity stands in, and its key there.
@@ -194,7 +213,7 @@ impl Part {
             return Some(KeyRange::after(None));
         };
         let (part, key) = Self::of(after);
-        match (self.kind, &self.class).cmp(&(part.kind, &part.class)) {
+        match self.cmp(&part) {
             std::cmp::Ordering::Less => None,
             std::cmp::Ordering::Equal => Some(KeyRange::after(Some(key))),
             std::cmp::Ordering::Greater => Some(KeyRange::after(None)),
@@ -206,10 +225,11 @@ impl Part {
     }
 
     fn read(kind: i64, class: &str) -> Attempt<Self> {
-        if kind == CLASSES {
-            return Ok(Self::classes());
-        }
-        Ok(Self::instances(&name(class)?))
+        let class = match kind & !SUPERSEDED {
+            CLASSES => None,
+            _ => Some(name(class)?),
+        };
+        Ok(Self { kind, class })
     }
 }
 

@@ -9,7 +9,7 @@ use spice_core::{
     name::{BranchName, PropertyName},
     ontology::PropertyType,
     port::{
-        documents::{BulkResult, Document, Documents, Search},
+        documents::{BranchPoints, BulkResult, Change, Document, Documents, Search, Shown},
         graph::Entity,
     },
     query::{INSTANCE_ID, Order},
@@ -44,6 +44,7 @@ pub fn document(branch: usize, id: usize, position: u64, sequence: u64, data: &s
         occurred_at: at(position),
         created_at: at(1),
         data: (!data.is_empty()).then(|| json(data)),
+        shown: Shown::Latest,
     }
 }
 
@@ -79,11 +80,21 @@ pub async fn apply(
     through: u64,
     batch: &[Document],
 ) -> Result<BulkResult, StoreError> {
+    let changes: Vec<_> = batch.iter().cloned().map(Change::from).collect();
+    make_changes(documents, from, through, &changes).await
+}
+
+pub async fn make_changes(
+    documents: &dyn Documents,
+    from: u64,
+    through: u64,
+    changes: &[Change],
+) -> Result<BulkResult, StoreError> {
     let demo = stream("demo");
     let generation = documents.sink(&demo).await?.generation;
     let (from, through) = (LogPosition(from), LogPosition(through));
     documents
-        .apply(&demo, &generation, from, through, batch)
+        .apply(&demo, &generation, from, through, changes)
         .await
 }
 
@@ -200,7 +211,8 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
 pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let store = make();
     let demo = stream("demo");
-    let one = [document(0, 0, 0, 1, r#"{"s":"word"}"#)];
+    let document = document(0, 0, 0, 1, r#"{"s":"word"}"#);
+    let one = [Change::from(document.clone())];
     let (zero, next) = (LogPosition(0), LogPosition(1));
     let foreign = store.apply(&demo, "another", zero, next, &one).await;
     assert!(
@@ -209,7 +221,7 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     );
     assert_eq!(shown(&*store, 0, 0).await, None);
 
-    apply(&*store, 0, 1, &one).await.unwrap();
+    apply(&*store, 0, 1, &[document]).await.unwrap();
     let other = stream("demo.g2");
     let sink = store.sink(&other).await.unwrap();
     store
@@ -271,6 +283,71 @@ pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
     );
     let page = store.search(&view(0), &plain()).await.unwrap();
     assert_eq!(page.total, 1);
+}
+
+/// Where a branch stands from now on: on `main` at positions, or nowhere any more.
+fn place(branch: usize, points: &[u64]) -> Change {
+    let main = BranchGeneration::MAIN;
+    Change::Branch(BranchPoints {
+        branch: index(branch).1,
+        points: points.iter().map(|at| (main, LogPosition(*at))).collect(),
+    })
+}
+
+/// `main` had it from one position to another.
+pub fn superseded(id: usize, from: u64, until: u64, data: &str) -> Document {
+    Document {
+        shown: Shown::Until(LogPosition(until)),
+        ..document(0, id, from, from, data)
+    }
+}
+
+/// A superseded version is there while a branch stands in its range, once; nobody else shows it.
+pub async fn superseded_versions_stay_while_a_branch_shows_them(make: Make<'_>) {
+    let store = make();
+    let old = superseded(0, 6, 8, r#"{"s":"old words"}"#);
+    let new = document(0, 0, 9, 9, r#"{"s":"new words"}"#);
+    let early = superseded(0, 2, 5, r#"{"s":"early words"}"#);
+    let batch = [
+        place(1, &[8]),
+        place(3, &[6]),
+        old.clone().into(),
+        new.clone().into(),
+        early.clone().into(),
+        old.clone().into(),
+    ];
+    let result = make_changes(&*store, 0, 10, &batch).await.unwrap();
+    assert_eq!(result.stale, [4, 5], "nobody shows it; it is there");
+    assert_eq!(shown(&*store, 1, 0).await, Some(old.clone()));
+    assert_eq!(shown(&*store, 0, 0).await, Some(new.clone()));
+    let words = |text: &str| Search {
+        text: Some(text.into()),
+        ..plain()
+    };
+    assert_eq!(
+        found(&*store, 1, &words("words")).await,
+        std::slice::from_ref(&old)
+    );
+    assert_eq!(
+        found(&*store, 0, &words("words")).await,
+        std::slice::from_ref(&new)
+    );
+    assert!(found(&*store, 1, &words("new")).await.is_empty());
+    assert!(found(&*store, 0, &words("old")).await.is_empty());
+    let (demo, main) = (stream("demo"), BranchGeneration::MAIN);
+    let all = store.all(&demo, main, None, 1).await.unwrap();
+    assert_eq!(all, [old.clone(), new.clone()], "an entity is whole");
+
+    for (gone, is_kept) in [(1, true), (3, false)] {
+        let batch = [place(gone, &[])];
+        make_changes(&*store, 10, 11, &batch).await.unwrap();
+        let all = store.all(&demo, main, None, 9).await.unwrap();
+        assert_eq!(all.contains(&old), is_kept, "{all:?}");
+    }
+    assert_eq!(shown(&*store, 1, 0).await, None, "never a later value");
+    assert!(found(&*store, 1, &words("words")).await.is_empty());
+    let late = make_changes(&*store, 0, 10, &[old.into()]).await.unwrap();
+    assert_eq!(late.stale, [0], "what comes late comes to nobody");
 }
 
 /// A cursor goes on from where it ended, whatever was written meanwhile; a forged one is refused.

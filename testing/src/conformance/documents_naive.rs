@@ -1,4 +1,4 @@
-//! Conformance of [`Documents`]: reads are what a naive reader of the newest documents says.
+//! Conformance of [`Documents`]: reads are what a naive reader of all documents says.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,19 +8,19 @@ use proptest::{
 };
 use serde_json::json as value;
 use spice_core::{
-    id::BranchGeneration,
+    id::{BranchGeneration, LogPosition},
     json::{Json, Properties},
     name::PropertyName,
     ontology::PropertyType,
     port::{
-        documents::{Document, Documents, Search},
+        documents::{BranchPoints, Change, Document, Documents, Search, Shown},
         graph::Entity,
     },
     query::{Filter, INSTANCE_ID, Operator, Order},
 };
 
 use super::{
-    documents::{apply, by, document, id_of, index, plain, property_name, view},
+    documents::{by, document, id_of, index, make_changes, plain, property_name, view},
     story::instance,
 };
 use crate::values::{block_on, stream};
@@ -34,6 +34,10 @@ pub type Open<'a> = &'a dyn Fn(u32) -> Arc<dyn Documents>;
 #[derive(Debug, Clone)]
 enum Step {
     Write(Vec<Written>),
+    /// Documents as written, superseded: position and sequence are taken from the range, a number.
+    Keep(Vec<(Written, u64)>),
+    /// A branch stands on others at positions, or nowhere any more.
+    Place(usize, Vec<(usize, u64)>),
     /// Reads may leave something behind for later ones; it must not change what these say.
     Read(usize, Box<Search>),
     Remove(usize, usize),
@@ -57,7 +61,7 @@ pub fn reads_are_what_a_naive_reader_says(open: Open<'_>) {
         number.set(number.get() + 1);
         block_on(async {
             let mut store = open(number.get());
-            let mut newest = BTreeMap::new();
+            let mut newest = Naive::default();
             for step in &steps {
                 if matches!(step, Step::Reopen) {
                     drop(store);
@@ -76,12 +80,24 @@ pub fn reads_are_what_a_naive_reader_says(open: Open<'_>) {
     }
 }
 
-async fn play(store: &dyn Documents, step: &Step, newest: &mut Newest) {
+async fn play(store: &dyn Documents, step: &Step, newest: &mut Naive) {
     match step {
         Step::Write(batch) => {
-            let batch: Vec<_> = batch.iter().map(random_document).collect();
-            let result = apply(store, 0, 1, &batch).await.unwrap();
-            assert_eq!(result.stale, write_naively(newest, &batch));
+            let batch = batch.iter().map(random_document).map(Change::from);
+            make(store, newest, &batch.collect::<Vec<_>>()).await;
+        }
+        Step::Keep(batch) => {
+            let batch = batch.iter().map(random_superseded).map(Change::from);
+            make(store, newest, &batch.collect::<Vec<_>>()).await;
+        }
+        Step::Place(branch, points) => {
+            let at = |(parent, at): &(usize, u64)| (index(*parent).1, LogPosition(*at));
+            let points: BTreeMap<_, _> = points.iter().map(at).collect();
+            let change = Change::Branch(BranchPoints {
+                branch: index(*branch).1,
+                points: points.into_iter().collect(),
+            });
+            make(store, newest, &[change]).await;
         }
         Step::Read(branch, search) => {
             check_search(store, *branch, newest, search).await;
@@ -93,11 +109,14 @@ async fn play(store: &dyn Documents, step: &Step, newest: &mut Newest) {
                 .remove(&stream("demo"), generation, entities)
                 .await
                 .unwrap();
-            newest.remove(&(generation, entity));
+            newest.latest.remove(&(generation, entity.clone()));
+            newest
+                .superseded
+                .retain(|(of, kept, _), _| (*of, kept) != (generation, &entity));
         }
         Step::Reset => {
             store.reset(&stream("demo")).await.unwrap();
-            newest.clear();
+            *newest = Naive::default();
         }
         Step::Reopen => {}
     }
@@ -115,10 +134,16 @@ fn step() -> impl Strategy<Value = Step> {
         values.clone(),
         values,
     );
-    let write = prop::collection::vec(one, 0..12).prop_map(Step::Write);
+    let write = prop::collection::vec(one.clone(), 0..12).prop_map(Step::Write);
+    let keep = prop::collection::vec((one, 0..8_u64), 0..12).prop_map(Step::Keep);
+    let point = (0..4_usize, prop::sample::select(vec![8, 8, 12, 3, 20]));
+    let place = (0..4_usize, prop::collection::vec(point, 0..4))
+        .prop_map(|(branch, points)| Step::Place(branch, points));
     let read = (0..4_usize, search());
     prop_oneof![
         12 => write,
+        6 => keep,
+        4 => place,
         12 => read.prop_map(|(branch, search)| Step::Read(branch, Box::new(search))),
         2 => (0..4_usize, 0..6_usize).prop_map(|(branch, id)| Step::Remove(branch, id)),
         1 => Just(Step::Reset),
@@ -270,47 +295,134 @@ fn random_document(written: &Written) -> Document {
     document(*branch, *id, *position, *sequence, &data)
 }
 
-type Newest = BTreeMap<(BranchGeneration, Entity), Document>;
-
-fn write_naively(newest: &mut Newest, batch: &[Document]) -> Vec<usize> {
-    let mut stale = Vec::new();
-    for (index, document) in batch.iter().enumerate() {
-        let key = (document.branch.1, document.entity.clone());
-        let is_stale = newest
-            .get(&key)
-            .is_some_and(|stored| stored.sequence >= document.sequence);
-        if is_stale {
-            stale.push(index);
-        } else {
-            newest.insert(key, document.clone());
-        }
+/// The ranges of superseded versions do not overlap.
+fn random_superseded((written, number): &(Written, u64)) -> Document {
+    let (branch, id, _, _, _, word, first, second) = *written;
+    let from = 3 * number;
+    let written = (branch, id, from, from + 1, true, word, first, second);
+    Document {
+        shown: Shown::Until(LogPosition(from + 2)),
+        ..random_document(&written)
     }
-    stale
 }
 
-fn show_naively(newest: &Newest, branch: usize, entity: &Entity) -> Option<Document> {
+/// What is to be in the store.
+#[derive(Default)]
+struct Naive {
+    latest: BTreeMap<(BranchGeneration, Entity), Document>,
+    superseded: BTreeMap<(BranchGeneration, Entity, LogPosition), Document>,
+    points: BTreeMap<BranchGeneration, Vec<(BranchGeneration, LogPosition)>>,
+}
+
+impl Naive {
+    /// Makes a change; whether it was of use.
+    fn make(&mut self, change: &Change) -> bool {
+        let document = match change {
+            Change::Branch(branch) => {
+                self.points.insert(branch.branch, branch.points.clone());
+                let points = self.points.clone();
+                self.superseded
+                    .retain(|_, document| is_shown(&points, document));
+                return true;
+            }
+            Change::Document(document) => document.clone(),
+        };
+        let (branch, entity) = (document.branch.1, document.entity.clone());
+        if document.until().is_some() {
+            let key = (branch, entity, document.position);
+            let is_of_use =
+                is_shown(&self.points, &document) && !self.superseded.contains_key(&key);
+            if is_of_use {
+                self.superseded.insert(key, document);
+            }
+            return is_of_use;
+        }
+        let key = (branch, entity);
+        let stored = self.latest.get(&key);
+        let is_newer = stored.is_none_or(|stored| stored.sequence < document.sequence);
+        if is_newer {
+            self.latest.insert(key, document);
+        }
+        is_newer
+    }
+
+    /// What a branch holds of an entity as it stood at a position; none: as it is.
+    fn at(
+        &self,
+        branch: BranchGeneration,
+        entity: &Entity,
+        at: Option<LogPosition>,
+    ) -> Option<&Document> {
+        let latest = self.latest.get(&(branch, entity.clone()));
+        let Some(at) = at else {
+            return latest;
+        };
+        latest.filter(|latest| latest.position <= at).or_else(|| {
+            self.of(branch).find(|document| {
+                document.entity == *entity
+                    && document
+                        .until()
+                        .is_some_and(|until| (document.position..=until).contains(&at))
+            })
+        })
+    }
+
+    /// Everything that a branch wrote, by entity and position.
+    fn of(&self, branch: BranchGeneration) -> impl Iterator<Item = &Document> {
+        let mut all: Vec<_> = self
+            .superseded
+            .values()
+            .chain(self.latest.values())
+            .collect();
+        all.retain(|document| document.branch.1 == branch);
+        all.sort_by_key(|one| (&one.entity, one.position, one.shown == Shown::Latest));
+        all.into_iter()
+    }
+}
+
+fn is_shown(
+    points: &BTreeMap<BranchGeneration, Vec<(BranchGeneration, LogPosition)>>,
+    document: &Document,
+) -> bool {
+    points.values().flatten().any(|(parent, at)| {
+        let until = document.until();
+        *parent == document.branch.1
+            && until.is_some_and(|until| (document.position..=until).contains(at))
+    })
+}
+
+async fn make(store: &dyn Documents, naive: &mut Naive, changes: &[Change]) {
+    let result = make_changes(store, 0, 1, changes).await.unwrap();
+    let mut stale = Vec::new();
+    for (index, change) in changes.iter().enumerate() {
+        if !naive.make(change) {
+            stale.push(index);
+        }
+    }
+    assert_eq!(result.stale, stale);
+}
+
+fn show_naively(newest: &Naive, branch: usize, entity: &Entity) -> Option<Document> {
     let lineage = view(branch).lineage;
     lineage
         .levels()
         .iter()
         .enumerate()
         .find_map(|(depth, level)| {
-            newest
-                .get(&(level.generation, entity.clone()))
-                .filter(|document| depth == 0 || document.position <= level.until)
-                .cloned()
+            let at = (depth > 0).then_some(level.until);
+            newest.at(level.generation, entity, at).cloned()
         })
 }
 
 /// What shows of each instance, tombstones included.
-fn showing(newest: &Newest, branch: usize) -> Vec<Option<Document>> {
+fn showing(newest: &Naive, branch: usize) -> Vec<Option<Document>> {
     let entities = (0..6).map(|id| Entity::Instance(instance(0, id)));
     entities
         .map(|entity| show_naively(newest, branch, &entity))
         .collect()
 }
 
-async fn check(store: &dyn Documents, branch: usize, newest: &Newest, searches: &[Search]) {
+async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &[Search]) {
     let instances: Vec<_> = (0..6).map(|id| instance(0, id)).collect();
     let expected = showing(newest, branch);
     let found = store.get(&view(branch), &instances).await.unwrap();
@@ -330,11 +442,7 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Newest, searches: 
         check_search(store, branch, newest, &search).await;
     }
     let (_, generation) = index(branch);
-    let all: Vec<_> = newest
-        .iter()
-        .filter(|((branch, _), _)| *branch == generation)
-        .map(|(_, document)| document.clone())
-        .collect();
+    let all: Vec<_> = newest.of(generation).cloned().collect();
     let stored = store
         .all(&stream("demo"), generation, None, 99)
         .await
@@ -342,7 +450,7 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Newest, searches: 
     assert_eq!(stored, all);
 }
 
-async fn check_search(store: &dyn Documents, branch: usize, newest: &Newest, search: &Search) {
+async fn check_search(store: &dyn Documents, branch: usize, newest: &Naive, search: &Search) {
     let mut expected: Vec<_> = showing(newest, branch).into_iter().flatten().collect();
     expected.retain(|document| document.data.is_some() && passes(search, document));
     expected.sort_by(|one, other| id_of(one).cmp(id_of(other)));

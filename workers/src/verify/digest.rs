@@ -9,17 +9,24 @@ use spice_core::{
     port::graph::Entity,
 };
 
+use super::points::Range;
+
 /// How many buckets there are.
 const BUCKETS: usize = 256;
 
-/// One entity on one branch, as the log or a sink tells it.
+/// One entity on one branch, in its latest version or in a superseded one, as the log or a sink has it.
 pub(super) struct Item {
     pub(super) branch: BranchGeneration,
     pub(super) entity: Entity,
     pub(super) sequence: Sequence,
     pub(super) position: LogPosition,
     pub(super) data: Option<Json>,
+    /// The last position at which a superseded version was current; none of the latest.
+    pub(super) until: Option<LogPosition>,
 }
+
+/// Where an item stands: branch, entity, and of a superseded version its position.
+pub(super) type Place = (BranchGeneration, Entity, Option<LogPosition>);
 
 /// All that is kept of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +36,22 @@ pub(super) struct Mark {
 }
 
 impl Item {
-    /// What stands for (branch, entity).
+    /// The range of a superseded version.
+    pub(super) fn range(&self) -> Option<Range> {
+        self.until.map(|until| Range {
+            branch: self.branch,
+            from: self.position,
+            until,
+        })
+    }
+
+    /// Where it stands.
+    pub(super) fn place(&self) -> Place {
+        let superseded = self.until.map(|_| self.position);
+        (self.branch, self.entity.clone(), superseded)
+    }
+
+    /// What stands for its place.
     pub(super) fn key(&self) -> u128 {
         let mut hasher = Sha256::new();
         hasher.update(self.branch.0.0.to_le_bytes());
@@ -45,6 +67,10 @@ impl Item {
                 hasher.update(instance.id.as_str());
             }
         }
+        if self.until.is_some() {
+            hasher.update(b"\0");
+            hasher.update(self.position.0.to_le_bytes());
+        }
         short(hasher)
     }
 
@@ -54,6 +80,9 @@ impl Item {
         hasher.update(self.key().to_le_bytes());
         hasher.update(self.sequence.0.to_le_bytes());
         hasher.update(self.position.0.to_le_bytes());
+        if let Some(until) = self.until {
+            hasher.update(until.0.to_le_bytes());
+        }
         match &self.data {
             None => hasher.update(b"-"),
             Some(data) => {

@@ -1,6 +1,6 @@
 //! The log, folded to what a sink should hold: of each entity a key and a mark, no data.
 
-use std::collections::{BTreeSet, HashMap, hash_map::Entry};
+use std::collections::{BTreeSet, HashMap};
 
 use spice_core::{
     envelope::EventType,
@@ -11,10 +11,11 @@ use spice_core::{
 
 use super::{
     Known, KnownEvent, Projection,
-    digest::{Buckets, Mark},
+    digest::{Buckets, Item, Mark},
+    points::{Points, Range},
     reader,
 };
-use crate::{past::PastBranch, scan::scan};
+use crate::{past::PastBranch, projection_worker, scan::scan};
 
 /// What a sink should hold at a position.
 #[derive(Default)]
@@ -24,6 +25,8 @@ pub(super) struct Expected {
     pub(super) branches: BTreeSet<BranchGeneration>,
     /// What was given up for this sink.
     pub(super) discarded: Vec<KnownEvent>,
+    superseded: HashMap<u128, (Mark, Range)>,
+    points: Points,
 }
 
 impl Expected {
@@ -40,15 +43,24 @@ impl Expected {
         buckets
     }
 
-    fn take(&mut self, key: u128, mark: Mark) {
-        match self.newest.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert(mark);
+    fn take(&mut self, item: &Item) {
+        let (key, mark) = (item.key(), item.mark());
+        if let Some(range) = item.range() {
+            self.superseded.insert(key, (mark, range));
+            return;
+        }
+        let newest = self.newest.entry(key).or_insert(mark);
+        if mark.sequence > newest.sequence {
+            *newest = mark;
+        }
+    }
+
+    /// Leaves of the superseded versions those that a branch shows.
+    fn settle(&mut self, end: LogPosition) {
+        for (key, (mark, range)) in std::mem::take(&mut self.superseded) {
+            if self.points.any_before(end, range) {
+                self.newest.insert(key, mark);
             }
-            Entry::Occupied(mut entry) if mark.sequence > entry.get().sequence => {
-                entry.insert(mark);
-            }
-            Entry::Occupied(_) => {}
         }
     }
 }
@@ -87,17 +99,23 @@ pub(super) async fn fold(
             }
             _ => {
                 for item in reader::items(projection, event) {
-                    expected.take(item.key(), item.mark());
+                    expected.take(&item);
                 }
+            }
+        }
+        if projection == Projection::Documents {
+            for branch in projection_worker::branches(event)? {
+                expected.points.take(event.position, &branch);
             }
         }
         Ok(())
     })
     .await?;
     for branch in past {
-        for item in reader::copies(&branch, log, stream).await? {
-            expected.take(item.key(), item.mark());
+        for item in reader::past_items(&branch, log, stream).await? {
+            expected.take(&item);
         }
     }
+    expected.settle(until);
     Ok(expected)
 }

@@ -101,12 +101,14 @@ fn of_version(version: spice_core::port::graph::Version) -> Item {
         sequence: version.sequence,
         position: version.position,
         data: version.data,
+        until: None,
     }
 }
 
 fn of_document(document: spice_core::port::documents::Document) -> Item {
     Item {
         branch: document.branch.1,
+        until: document.until(),
         entity: document.entity,
         sequence: document.sequence,
         position: document.position,
@@ -114,13 +116,13 @@ fn of_document(document: spice_core::port::documents::Document) -> Item {
     }
 }
 
-/// What a branch at a past position puts on the documents beside.
-pub(super) async fn copies(
+/// What a branch at a past position adds to the documents.
+pub(super) async fn past_items(
     branch: &PastBranch,
     log: &dyn Log,
     stream: &StreamId,
 ) -> StoreResult<Vec<Item>> {
-    let documents = branch.copies(log, stream).await?;
+    let documents = branch.documents(log, stream).await?;
     Ok(documents.into_iter().map(of_document).collect())
 }
 

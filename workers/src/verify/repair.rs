@@ -8,7 +8,7 @@ use spice_core::{
     id::{BranchGeneration, LogPosition, StreamId},
     port::{
         StoreResult,
-        documents::Document,
+        documents::{Change, Document},
         graph::{Entity, Sink, Version},
     },
 };
@@ -99,8 +99,8 @@ impl Repair<'_> {
             })
             .await?;
             for branch in past {
-                let copies = branch.copies(self.sources.log, self.stream).await?;
-                documents.extend(copies.into_iter().filter(|document| self.wants(document)));
+                let past = branch.documents(self.sources.log, self.stream).await?;
+                documents.extend(past.into_iter().filter(|document| self.wants(document)));
             }
             written += versions.len() as u64 + documents.len() as u64;
             self.write(sink, &versions, &documents).await?;
@@ -142,8 +142,9 @@ impl Repair<'_> {
         }
         if !documents.is_empty() {
             let sink = self.sources.documents;
+            let changes: Vec<_> = documents.iter().cloned().map(Change::from).collect();
             let applied = sink
-                .apply(stream, generation, place, place, documents)
+                .apply(stream, generation, place, place, &changes)
                 .await?;
             refused(applied.refused)?;
         }

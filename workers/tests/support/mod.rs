@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+pub mod desk;
 mod faults;
 mod story;
 
@@ -25,6 +26,7 @@ use spice_core::{
     envelope::Envelope,
     guard::Guards,
     id::{BranchGeneration, EventId, LogPosition, StreamId},
+    lineage::{Lineage, View},
     port::{
         bus::Bus,
         clock::Clock,
@@ -306,7 +308,22 @@ impl World {
         let documents = self.shelf().await;
         documents
             .into_iter()
-            .find(|document| document.branch.1 == branch && document.entity == *entity)
+            .rfind(|document| document.branch.1 == branch && document.entity == *entity)
+    }
+
+    /// What a read on a branch of `main` shows of an instance.
+    pub async fn shown_on(&self, branch: BranchGeneration, id: &str) -> Option<Document> {
+        let point = LogPosition(branch.0.0 - 1);
+        let lineage = Lineage::main().branch("what-if".parse().unwrap(), branch, point);
+        let view = View {
+            stream: self.stream().clone(),
+            lineage,
+        };
+        let Entity::Instance(instance) = entity(id) else {
+            unreachable!("an instance");
+        };
+        let found = self.documents.get(&view, &[instance]).await.unwrap();
+        found.into_iter().next().unwrap()
     }
 
     pub fn event_at(&self, position: u64) -> EventId {

@@ -118,7 +118,8 @@ impl Story {
         self.put_on(BranchGeneration::MAIN, id, None, &[])
     }
 
-    /// Writes an instance on a branch; `shown_by` still show what it supersedes.
+    /// Writes an instance on a branch; the event carries what it supersedes when any branches are
+    /// named that still show it.
     pub fn put_on(
         &self,
         branch: BranchGeneration,
@@ -127,7 +128,7 @@ impl Story {
         shown_by: &[BranchGeneration],
     ) -> u64 {
         let name = self.name(branch);
-        let superseded = self.superseded(branch, id, shown_by);
+        let superseded = self.superseded(branch, id);
         let is_first = superseded.is_none() && self.sequence(branch, id) == 0;
         let event = InstanceEvent {
             db_name: self.stream.database.clone(),
@@ -139,7 +140,7 @@ impl Story {
                 .as_ref()
                 .map(|data| Json::of(data).unwrap().read().unwrap()),
             unique: UniqueChange::default(),
-            superseded: superseded.filter(|copy| !copy.branches.is_empty()),
+            superseded: superseded.filter(|_| !shown_by.is_empty()),
         };
         let event_type = match (&event.data, is_first) {
             (None, _) => EventType::InstanceDeleted,
@@ -270,19 +271,7 @@ impl Story {
             .unwrap_or(0)
     }
 
-    fn superseded(
-        &self,
-        branch: BranchGeneration,
-        id: &str,
-        shown_by: &[BranchGeneration],
-    ) -> Option<Superseded> {
-        let branches = shown_by
-            .iter()
-            .map(|generation| BranchAt {
-                name: self.name(*generation),
-                generation: *generation,
-            })
-            .collect();
+    fn superseded(&self, branch: BranchGeneration, id: &str) -> Option<Superseded> {
         let aggregate = format!("{}:{}:Part:{id}", self.stream.database, self.name(branch));
         let inner = self.lock();
         let before = inner.envelopes.iter().rev().find(|envelope| {
@@ -292,7 +281,6 @@ impl Story {
         })?;
         let event: InstanceEvent = before.data.read().unwrap();
         Some(Superseded {
-            branches,
             event_id: before.event_id,
             sequence_number: before.sequence.unwrap(),
             position: before.position,

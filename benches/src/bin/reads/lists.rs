@@ -17,7 +17,7 @@ use spice_core::{
     name::BranchName,
     ontology::PropertyType,
     port::{
-        documents::{Document, Documents, Search},
+        documents::{Change, Document, Documents, Search, Shown},
         graph::Entity,
     },
     query::{Filter, Operator, Order},
@@ -54,6 +54,7 @@ fn document(number: u64, position: u64, sequence: u64) -> anyhow::Result<Documen
         occurred_at: moment(position),
         created_at: moment(number),
         data: Some(data(if sequence == 1 { number } else { position })),
+        shown: Shown::Latest,
     })
 }
 
@@ -237,8 +238,9 @@ pub(crate) async fn run(location: &Location, options: &Options) -> anyhow::Resul
 async fn write(documents: &dyn Documents, batch: Vec<Document>) -> anyhow::Result<()> {
     let (stream, zero) = (stream()?, LogPosition::ZERO);
     let generation = documents.sink(&stream).await?.generation;
+    let changes: Vec<_> = batch.into_iter().map(Change::from).collect();
     documents
-        .apply(&stream, &generation, zero, zero, &batch)
+        .apply(&stream, &generation, zero, zero, &changes)
         .await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{
     Kind, Stop, Work,
     base::contained,
     case::{Case, Outcome},
-    last_position, needed,
+    last_position,
 };
 use crate::{
     command::Action,
@@ -34,7 +34,6 @@ struct Told<'a> {
 
 /// Puts the command down, what became of the branch, and what changes on it: classes first.
 pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
-    let superseded = superseded(draft, &work)?;
     let database = draft.command.database.clone();
     let aggregate = AggregateId::Branch(database, work.branch.name.clone());
     let data = Told {
@@ -48,7 +47,7 @@ pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
         Kind::Rebase => rebased(draft, &work, aggregate)?,
         Kind::Rollback => work.branch.clone(),
     };
-    for ((place, case), superseded) in work.cases.iter().enumerate().zip(superseded) {
+    for (place, case) in work.cases.iter().enumerate() {
         if !is_written(&work, case) {
             continue;
         }
@@ -57,7 +56,7 @@ pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
             sequence: sequence(&work, case),
             created_at: created_at(draft, case),
             unique: work.unique.remove(&place).unwrap_or_default(),
-            superseded,
+            superseded: superseded(draft, &work, case),
         };
         push(draft, &branch, change)?;
     }
@@ -86,27 +85,13 @@ fn created_at(draft: &Draft, case: &Case) -> Timestamp {
     version.map_or(draft.moment.occurred_at, |version| version.state.created_at)
 }
 
-/// The versions that branches above still show. On a rebased branch nobody stands yet.
-fn superseded(draft: &Draft, work: &Work) -> Result<Vec<Option<Superseded>>, Stop> {
-    let mut needs = Vec::new();
-    let mut superseded = Vec::with_capacity(work.cases.len());
-    for case in &work.cases {
-        let version = case.target.version();
-        let version = version.filter(|_| case.outcome != Outcome::Keep);
-        superseded.push(match (version, work.kind) {
-            (None, _) | (_, Kind::Rebase) => None,
-            (Some(version), _) => {
-                let (entry, state) = (version.entry, &version.state);
-                let found = superseded_version(draft, work.branch, entry, state);
-                needed(&mut needs, found)?.flatten()
-            }
-        });
+/// The version that live branches still show. On a rebased branch nobody stands yet.
+fn superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded> {
+    if matches!(work.kind, Kind::Rebase) {
+        return None;
     }
-    if needs.is_empty() {
-        Ok(superseded)
-    } else {
-        Err(Stop::Needs(needs))
-    }
+    let version = case.target.version()?;
+    superseded_version(draft, work.branch, version.entry, &version.state)
 }
 
 /// `BRANCH_MERGED`; the branch that the rest is written on.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     decide::instance_not_found,
     error::ErrorCode,
-    event::{BranchAt, Superseded, UniqueChange},
+    event::{Superseded, UniqueChange},
     id::AggregateId,
     json::{Json, Properties},
     merge::is_same,
@@ -56,7 +56,7 @@ pub(super) fn decide_change(
                 event_type: EventType::InstanceUpdated,
                 aggregate: aggregate(draft, scope, class, id),
                 sequence: current.state.sequence.next(),
-                event: event(draft, scope, class, &candidate, Some(&current))?,
+                event: event(draft, scope, class, &candidate, Some(&current)),
                 strict: Vec::new(),
             };
             claim(draft, scope, pending, class, &candidate, &before, change)
@@ -117,7 +117,7 @@ pub(super) fn decide_create(
     }
     let properties = Some(&candidate.properties);
     refuse_known(draft, scope, class, &candidate.id, properties)?;
-    let event = event(draft, scope, class, &candidate, None)?;
+    let event = event(draft, scope, class, &candidate, None);
     let change = Change {
         event_type: EventType::InstanceCreated,
         aggregate,
@@ -177,7 +177,7 @@ pub(super) fn decide_delete(
         Some(data) => data.read()?,
         None => Properties::new(),
     };
-    let superseded = superseded(draft, scope.branch, current)?;
+    let superseded = superseded(draft, scope.branch, current);
     let unique = release(draft, scope, pending, class, id, &before)?;
     pending.instances.insert(key, false);
     let event = InstanceEvent {
@@ -234,8 +234,8 @@ pub(super) fn event(
     class: &Class,
     candidate: &Candidate,
     before: Option<&Current>,
-) -> Result<InstanceEvent, Stop> {
-    Ok(InstanceEvent {
+) -> InstanceEvent {
+    InstanceEvent {
         db_name: draft.command.database.clone(),
         branch: scope.branch.name.clone(),
         class_id: class.id.clone(),
@@ -243,80 +243,38 @@ pub(super) fn event(
         created_at: before.map_or(draft.moment.occurred_at, |current| current.state.created_at),
         data: Some(candidate.properties.clone()),
         unique: UniqueChange::default(),
-        superseded: match before {
-            Some(current) => superseded(draft, scope.branch, current)?,
-            None => None,
-        },
-    })
+        superseded: before.and_then(|current| superseded(draft, scope.branch, current)),
+    }
 }
 
-pub(super) fn superseded(
-    draft: &Draft,
-    branch: &BranchState,
-    current: &Current,
-) -> Result<Option<Superseded>, Stop> {
+fn superseded(draft: &Draft, branch: &BranchState, current: &Current) -> Option<Superseded> {
     superseded_version(draft, branch, &current.entry, &current.state)
 }
 
-/// The version before, when live branches above `branch` still show it.
+/// The version before, when a live branch still shows it. A version of a parent is not superseded:
+/// the parent still has it.
 pub(in crate::decide) fn superseded_version(
     draft: &Draft,
     branch: &BranchState,
     entry: &ModelEntry,
     state: &AggregateState,
-) -> Result<Option<Superseded>, Stop> {
-    let Some(data) = state.data.clone() else {
-        return Ok(None);
+) -> Option<Superseded> {
+    let is_shown = |other: &BranchState| {
+        let mut points = other.lineage.points().iter();
+        points.any(|point| point.generation == entry.branch && point.until >= entry.position)
     };
-    let mut branches = Vec::new();
-    let mut needs = Vec::new();
-    for other in draft.state.live_branches() {
-        match still_shows(draft, other, branch, entry) {
-            Ok(false) => {}
-            Ok(true) => branches.push(BranchAt {
-                name: other.name.clone(),
-                generation: other.generation,
-            }),
-            Err(Stop::Needs(more)) => needs.extend(more),
-            Err(refused) => return Err(refused),
-        }
+    let is_own = entry.branch == branch.generation;
+    if !is_own || !draft.state.live_branches().any(is_shown) {
+        return None;
     }
-    if !needs.is_empty() {
-        return Err(Stop::Needs(needs));
-    }
-    Ok((!branches.is_empty()).then_some(Superseded {
-        branches,
+    Some(Superseded {
         event_id: state.event_id,
         sequence_number: state.sequence,
         position: entry.position,
         occurred_at: state.occurred_at,
         created_at: state.created_at,
-        data,
-    }))
-}
-
-/// Whether `other` stands above `branch` and shows this version of it. A child that has a version
-/// of its own may be named: its sequence is higher, so the copy is stale there. What stands
-/// higher may not: a version in between hides this one from it.
-fn still_shows(
-    draft: &Draft,
-    other: &BranchState,
-    branch: &BranchState,
-    entry: &ModelEntry,
-) -> Result<bool, Stop> {
-    let mut levels = other.lineage.levels().iter();
-    let depth = levels.position(|level| level.generation == branch.generation);
-    match depth {
-        None | Some(0) => Ok(false),
-        Some(_) if !other.lineage.shows(entry.branch, entry.position) => Ok(false),
-        Some(1) => Ok(true),
-        Some(_) => {
-            let shown = draft.state.entry(other, &entry.key)?;
-            Ok(shown.is_some_and(|shown| {
-                (shown.branch, shown.position) == (entry.branch, entry.position)
-            }))
-        }
-    }
+        data: state.data.clone()?,
+    })
 }
 
 pub(super) fn aggregate(

@@ -13,7 +13,7 @@ use spice_core::{
 
 use super::Verdict;
 use crate::sim::{
-    fold::{Fact, Place, Story},
+    fold::{Fact, Place, Shelf, Story},
     world::World,
 };
 
@@ -100,7 +100,7 @@ pub(super) async fn check_graph(
     Ok(())
 }
 
-/// The documents are the newest versions, copies of superseded ones included, without what is
+/// The documents are the latest versions and the superseded ones that branches show, without what is
 /// parked.
 pub(super) async fn check_documents(
     world: &World,
@@ -110,17 +110,18 @@ pub(super) async fn check_documents(
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let documents = world.documents.get();
-    let mut live: BTreeSet<_> = story.branches.values().map(|(live, _)| *live).collect();
-    live.retain(|branch| !story.past.contains(branch));
     let mut expected = story.documents(parked);
-    expected.retain(|(branch, _), _| live.contains(branch));
-    let mut found: BTreeMap<Place, Fact> = BTreeMap::new();
-    for generation in &live {
+    let mut found: BTreeMap<Shelf, Fact> = BTreeMap::new();
+    for generation in &story.generations {
         for document in documents.all(stream, *generation, None, ALL).await? {
+            let range = document.until().map(|until| (document.position, until));
             let fact = of_document(document);
-            found.insert((fact.branch, fact.entity.clone()), fact);
+            found.insert(((fact.branch, fact.entity.clone()), range), fact);
         }
     }
+    // What branches at a past position show is checked below, by reading it.
+    found.retain(|shelf, _| !story.may_be_from_the_past(shelf));
+    expected.retain(|shelf, _| !story.may_be_from_the_past(shelf));
     compare("documents", stream, &expected, &found, verdict);
     let instances: Vec<InstanceRef> = story
         .entities()
@@ -157,16 +158,16 @@ fn moments(story: &Story) -> Vec<LogPosition> {
     moments
 }
 
-fn compare(
+fn compare<Key: Ord>(
     sink: &str,
     stream: &StreamId,
-    expected: &BTreeMap<Place, Fact>,
-    found: &BTreeMap<Place, Fact>,
+    expected: &BTreeMap<Key, Fact>,
+    found: &BTreeMap<Key, Fact>,
     verdict: &mut Verdict,
 ) {
-    let places: BTreeSet<&Place> = expected.keys().chain(found.keys()).collect();
-    for place in places {
-        let (expected, found) = (expected.get(place), found.get(place));
+    let keys: BTreeSet<&Key> = expected.keys().chain(found.keys()).collect();
+    for key in keys {
+        let (expected, found) = (expected.get(key), found.get(key));
         verdict.check(expected == found, || {
             format!("{sink} of {stream}: {found:?}, the log says {expected:?}")
         });

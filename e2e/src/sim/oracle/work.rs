@@ -96,7 +96,10 @@ async fn check_rows(
                 | EventType::OntologyClassUpdated
                 | EventType::OntologyClassDeleted,
             ) => vec!["ontology_worker", "projection_worker:ontology_events"],
-            (Kind::Domain, EventType::BranchCreated) => {
+            (
+                Kind::Domain,
+                EventType::BranchCreated | EventType::BranchRebased | EventType::BranchDeleted,
+            ) => {
                 vec!["branch_worker", "projection_worker:instance_events"]
             }
             (Kind::Domain, _) => vec!["branch_worker"],

@@ -13,7 +13,7 @@ use spice_core::{
     name::ClassName,
     port::{
         StoreResult,
-        documents::{BulkResult, Document, Documents, Search, SearchPage},
+        documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
         graph::{Entity, Sink},
     },
 };
@@ -79,18 +79,22 @@ impl Documents for GatedDocuments {
         generation: &str,
         from: LogPosition,
         through: LogPosition,
-        documents: &[Document],
+        changes: &[Change],
     ) -> StoreResult<BulkResult> {
-        let good: Vec<usize> = (0..documents.len())
-            .filter(|index| !self.poison.is(&documents[*index].entity))
+        let is_poison = |change: &Change| match change {
+            Change::Document(document) => self.poison.is(&document.entity),
+            Change::Branch(_) => false,
+        };
+        let good: Vec<usize> = (0..changes.len())
+            .filter(|index| !is_poison(&changes[*index]))
             .collect();
-        let taken: Vec<Document> = good.iter().map(|index| documents[*index].clone()).collect();
+        let taken: Vec<Change> = good.iter().map(|index| changes[*index].clone()).collect();
         let effect = async {
             let inner = self.inner.get();
             inner.apply(stream, generation, from, through, &taken).await
         };
         let answer = self.gate.call(Port::Documents, "apply", effect).await?;
-        let mut refused: Vec<(usize, StoreError)> = (0..documents.len())
+        let mut refused: Vec<(usize, StoreError)> = (0..changes.len())
             .filter(|index| !good.contains(index))
             .map(|index| (index, poisoned()))
             .collect();

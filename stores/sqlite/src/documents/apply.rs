@@ -1,27 +1,25 @@
-//! Writing documents by their external version, and their words.
+//! Writing documents: the latest by their external version, superseded ones while a branch shows them.
 
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use spice_core::{
     guard::{Guard, Guards},
-    id::{BranchGeneration, StreamId},
+    id::LogPosition,
     json::Json,
-    port::{
-        documents::{BulkResult, Document},
-        graph::Entity,
-    },
+    port::documents::{BranchPoints, BulkResult, Change, Document},
 };
 
 use super::{
-    rows::branch_key,
-    sorted::{self, Keeper},
+    points::{Gap, Points},
+    rows::{STORE, branch_key},
+    sorted::Keeper,
     words,
 };
 use crate::{
-    columns::{bound, to_column},
+    columns::to_column,
     failure::Attempt,
-    scopes::{Part, ScopeBook, drop_stream, find_stream, scopes_of},
+    scopes::{Part, ScopeBook, scopes_of},
 };
 
 enum Written {
@@ -37,29 +35,27 @@ struct Stored {
     live: bool,
 }
 
-/// Writes documents in their order; what is not newer than what is there is left out.
+/// Makes changes in their order; what is there already, or something newer, is left out.
 pub(super) fn apply(
     connection: &Connection,
     stream: i64,
-    documents: &[Document],
+    changes: &[Change],
     guards: Guards,
 ) -> Attempt<BulkResult> {
     let mut writer = Writer::new(connection, stream, guards)?;
     let mut result = BulkResult::default();
-    for (index, document) in documents.iter().enumerate() {
-        match writer.write(document) {
+    for (index, change) in changes.iter().enumerate() {
+        match writer.make(change) {
             Ok(Written::New) => {}
             Ok(Written::Stale) => result.stale.push(index),
             Err(failure) if failure.is_refusal() => {
-                let error = failure.into_store_error(super::SCHEMA.store);
+                let error = failure.into_store_error(STORE);
                 result.refused.push((index, error));
             }
             Err(failure) => return Err(failure),
         }
     }
-    writer.values.save()?;
-    writer.counts.save(connection)?;
-    writer.save_words(connection)?;
+    writer.save()?;
     Ok(result)
 }
 
@@ -82,11 +78,16 @@ impl Counts {
     }
 }
 
-struct Writer<'connection> {
+/// Writes documents and what goes with them: counts, words, sorted values.
+pub(super) struct Writer<'connection> {
+    connection: &'connection Connection,
+    stream: i64,
     guards: Guards,
     book: ScopeBook<'connection>,
     counts: Counts,
     values: Keeper<'connection>,
+    /// Read when they are needed first.
+    points: Option<Points<'connection>>,
     find: CachedStatement<'connection>,
     insert: CachedStatement<'connection>,
     update: CachedStatement<'connection>,
@@ -103,108 +104,229 @@ struct WordChange {
 }
 
 impl<'connection> Writer<'connection> {
-    fn new(connection: &'connection Connection, stream: i64, guards: Guards) -> Attempt<Self> {
+    pub(super) fn new(
+        connection: &'connection Connection,
+        stream: i64,
+        guards: Guards,
+    ) -> Attempt<Self> {
         Ok(Self {
+            connection,
+            stream,
             guards,
             book: ScopeBook::new(connection, stream),
             counts: Counts::default(),
             values: Keeper::new(connection)?,
-            find: connection.prepare_cached(FIND)?,
+            points: None,
+            find: connection.prepare_cached(
+                "SELECT row, sequence, live FROM documents WHERE scope = ?1 AND id = ?2",
+            )?,
             insert: connection.prepare_cached(
                 "INSERT INTO documents (scope, id, position, live, sequence, event_id,
-                     occurred_at, created_at, data)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     occurred_at, created_at, until, data)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?,
             update: connection.prepare_cached(
                 "UPDATE documents SET position = ?2, live = ?3, sequence = ?4, event_id = ?5,
                      occurred_at = ?6, created_at = ?7, data = ?8
                  WHERE row = ?1",
             )?,
-            delete: connection.prepare_cached(DELETE)?,
+            delete: connection.prepare_cached("DELETE FROM documents WHERE row = ?1")?,
             words: BTreeMap::new(),
         })
     }
 
+    fn make(&mut self, change: &Change) -> Attempt<Written> {
+        match change {
+            Change::Document(document) => match document.until() {
+                None => self.write(document),
+                Some(until) => self.keep(document, until),
+            },
+            Change::Branch(branch) => self.place(branch),
+        }
+    }
+
+    /// Writes a latest version, unless what is there is as new.
     fn write(&mut self, document: &Document) -> Attempt<Written> {
-        let generation = to_column(document.branch.1.0.0)?;
         let sequence = to_column(document.sequence.0)?;
-        let branch = branch_key(self.guards, &document.branch.0, generation);
         let (part, id) = Part::of(&document.entity);
-        let scope = self
-            .book
-            .scope(branch, generation, document.branch.0.as_str(), part)?;
-        let stored = find(&mut self.find, scope, id)?;
+        let scope = self.scope(document, part)?;
+        let stored = self.find(scope, id)?;
         let is_newer = stored.is_none_or(|stored| stored.sequence < sequence);
         if self.guards.has(Guard::Sequence) && !is_newer {
             return Ok(Written::Stale);
         }
-        let was_live = stored.is_some_and(|stored| stored.live);
         let live = document.data.is_some();
+        if !live && !self.guards.has(Guard::Tombstones) {
+            self.remove(scope, id)?;
+            return Ok(Written::New);
+        }
+        let was_live = stored.is_some_and(|stored| stored.live);
         let before = match stored {
-            Some(Stored {
-                row, live: true, ..
-            }) => self.values.before(scope, row)?,
+            Some(Stored { row, .. }) if was_live => self.values.before(scope, row)?,
             _ => None,
         };
-        let row = if !live && !self.guards.has(Guard::Tombstones) {
-            if let Some(stored) = stored {
-                self.delete.execute([stored.row])?;
-            }
-            stored.map(|stored| stored.row)
-        } else {
-            Some(self.put(document, scope, id, sequence, stored)?)
+        let row = match stored {
+            Some(Stored { row, .. }) => self.replace(document, row)?,
+            None => self.insert(document, scope, id)?,
         };
-        if let Some(row) = row {
-            self.note_words(row, scope, was_live, document.data.as_ref());
-        }
-        let after = document.data.as_ref().map(Json::as_str);
-        if let Some(row) = row {
-            self.values
-                .replace((scope, id, row), before.as_deref(), after)?;
-        }
-        self.counts.change(scope, was_live, live);
+        self.note(
+            (scope, id, row),
+            was_live,
+            before.as_deref(),
+            document.data.as_ref(),
+        )?;
         Ok(Written::New)
     }
 
-    fn put(
-        &mut self,
-        document: &Document,
-        scope: i64,
-        id: &str,
-        sequence: i64,
-        stored: Option<Stored>,
-    ) -> Attempt<i64> {
-        let position = to_column(document.position.0)?;
-        let live = document.data.is_some();
-        let event_id = document.event_id.0.as_bytes();
-        let occurred_at = document.occurred_at.as_micros();
-        let created_at = document.created_at.as_micros();
-        let data = document.data.as_ref().map(Json::as_str);
-        if let Some(Stored { row, .. }) = stored {
-            self.update.execute(params![
-                row,
-                position,
-                live,
-                sequence,
-                event_id,
-                occurred_at,
-                created_at,
-                data
-            ])?;
-            return Ok(row);
+    /// Keeps a superseded version, unless it is there or no branch stands in its range.
+    fn keep(&mut self, document: &Document, until: LogPosition) -> Attempt<Written> {
+        let branch = to_column(document.branch.1.0.0)?;
+        let (from, until) = (to_column(document.position.0)?, to_column(until.0)?);
+        if !self.points()?.any_within(branch, from, until) {
+            return Ok(Written::Stale);
         }
-        let values = params![
+        let (part, id) = Part::of(&document.entity);
+        let scope = self.scope(document, part.superseded())?;
+        let mut find = self.connection.prepare_cached(
+            "SELECT 1 FROM documents WHERE scope = ?1 AND id = ?2 AND position = ?3",
+        )?;
+        if find.exists(params![scope, id, from])? {
+            return Ok(Written::Stale);
+        }
+        let row = self.insert(document, scope, id)?;
+        self.note((scope, id, row), false, None, document.data.as_ref())?;
+        Ok(Written::New)
+    }
+
+    /// Takes down where a branch stands, and drops what no branch shows any more.
+    fn place(&mut self, branch: &BranchPoints) -> Attempt<Written> {
+        let own = to_column(branch.branch.0.0)?;
+        let points = branch.points.iter();
+        let points: Vec<(i64, i64)> = points
+            .map(|(parent, position)| Ok((to_column(parent.0.0)?, to_column(position.0)?)))
+            .collect::<Attempt<_>>()?;
+        for gap in self.points()?.replace(own, &points)? {
+            self.drop_within(gap)?;
+        }
+        Ok(Written::New)
+    }
+
+    fn points(&mut self) -> Attempt<&mut Points<'connection>> {
+        let known = match self.points.take() {
+            Some(points) => points,
+            None => Points::read(self.connection, self.stream)?,
+        };
+        Ok(self.points.insert(known))
+    }
+
+    fn drop_within(&mut self, gap: Gap) -> Attempt<()> {
+        let mut find = self.connection.prepare_cached(
+            "SELECT id, row, live FROM documents
+             WHERE scope = ?1 AND until < ?2 AND position > ?3",
+        )?;
+        let scopes = scopes_of(self.connection, self.stream, gap.parent)?;
+        for (scope, _) in scopes.into_iter().filter(|(_, part)| part.is_superseded()) {
+            let mut rows = find.query([scope, gap.before, gap.after])?;
+            let mut dropped: Vec<(String, i64, bool)> = Vec::new();
+            while let Some(row) = rows.next()? {
+                dropped.push((row.get(0)?, row.get(1)?, row.get(2)?));
+            }
+            for (id, row, live) in dropped {
+                self.drop_row(scope, &id, row, live)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all documents of an id in a scope.
+    pub(super) fn remove(&mut self, scope: i64, id: &str) -> Attempt<()> {
+        while let Some(stored) = self.find(scope, id)? {
+            self.drop_row(scope, id, stored.row, stored.live)?;
+        }
+        Ok(())
+    }
+
+    fn drop_row(&mut self, scope: i64, id: &str, row: i64, live: bool) -> Attempt<()> {
+        let before = if live {
+            self.values.before(scope, row)?
+        } else {
+            None
+        };
+        self.delete.execute([row])?;
+        self.note((scope, id, row), live, before.as_deref(), None)
+    }
+
+    /// Writes what is kept until the end of a batch.
+    pub(super) fn save(&mut self) -> Attempt<()> {
+        self.values.save()?;
+        self.counts.save(self.connection)?;
+        self.save_words()
+    }
+
+    fn scope(&mut self, document: &Document, part: Part) -> Attempt<i64> {
+        let (name, generation) = &document.branch;
+        let generation = to_column(generation.0.0)?;
+        let branch = branch_key(self.guards, name, generation);
+        self.book.scope(branch, generation, name.as_str(), part)
+    }
+
+    fn find(&mut self, scope: i64, id: &str) -> Attempt<Option<Stored>> {
+        let found = self.find.query_row(params![scope, id], |row| {
+            Ok(Stored {
+                row: row.get(0)?,
+                sequence: row.get(1)?,
+                live: row.get(2)?,
+            })
+        });
+        Ok(found.optional()?)
+    }
+
+    fn replace(&mut self, document: &Document, row: i64) -> Attempt<i64> {
+        self.update.execute(params![
+            row,
+            to_column(document.position.0)?,
+            document.data.is_some(),
+            to_column(document.sequence.0)?,
+            document.event_id.0.as_bytes(),
+            document.occurred_at.as_micros(),
+            document.created_at.as_micros(),
+            document.data.as_ref().map(Json::as_str)
+        ])?;
+        Ok(row)
+    }
+
+    fn insert(&mut self, document: &Document, scope: i64, id: &str) -> Attempt<i64> {
+        let until = document
+            .until()
+            .map(|until| to_column(until.0))
+            .transpose()?;
+        Ok(self.insert.insert(params![
             scope,
             id,
-            position,
-            live,
-            sequence,
-            event_id,
-            occurred_at,
-            created_at,
-            data
-        ];
-        Ok(self.insert.insert(values)?)
+            to_column(document.position.0)?,
+            document.data.is_some(),
+            to_column(document.sequence.0)?,
+            document.event_id.0.as_bytes(),
+            document.occurred_at.as_micros(),
+            document.created_at.as_micros(),
+            until,
+            document.data.as_ref().map(Json::as_str)
+        ])?)
+    }
+
+    /// Notes what a row holds now, for its scope's count, its words and the indexes.
+    fn note(
+        &mut self,
+        (scope, id, row): (i64, &str, i64),
+        was_live: bool,
+        before: Option<&str>,
+        data: Option<&Json>,
+    ) -> Attempt<()> {
+        self.note_words(row, scope, was_live, data);
+        let after = data.map(Json::as_str);
+        self.values.replace((scope, id, row), before, after)?;
+        self.counts.change(scope, was_live, data.is_some());
+        Ok(())
     }
 
     fn note_words(&mut self, row: i64, scope: i64, was_live: bool, data: Option<&Json>) {
@@ -218,10 +340,13 @@ impl<'connection> Writer<'connection> {
 
     /// Writes the words of the whole batch, apart from everything else: FTS5 would write its
     /// buffer out at each statement between that can be undone alone.
-    fn save_words(&self, connection: &Connection) -> Attempt<()> {
-        let mut delete = connection.prepare_cached(DELETE_WORDS)?;
-        let mut insert =
-            connection.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?;
+    fn save_words(&self) -> Attempt<()> {
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM words WHERE rowid = ?1")?;
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?;
         for (row, change) in &self.words {
             if change.had_words {
                 delete.execute([row])?;
@@ -232,79 +357,4 @@ impl<'connection> Writer<'connection> {
         }
         Ok(())
     }
-}
-
-const FIND: &str = "SELECT row, sequence, live FROM documents WHERE scope = ?1 AND id = ?2";
-const DELETE: &str = "DELETE FROM documents WHERE row = ?1";
-const DELETE_WORDS: &str = "DELETE FROM words WHERE rowid = ?1";
-
-fn find(statement: &mut CachedStatement<'_>, scope: i64, id: &str) -> Attempt<Option<Stored>> {
-    let found = statement.query_row(params![scope, id], |row| {
-        Ok(Stored {
-            row: row.get(0)?,
-            sequence: row.get(1)?,
-            live: row.get(2)?,
-        })
-    });
-    Ok(found.optional()?)
-}
-
-/// Removes documents from a branch's index.
-pub(super) fn remove(
-    connection: &Connection,
-    stream: &StreamId,
-    branch: BranchGeneration,
-    entities: &[Entity],
-) -> Attempt<()> {
-    let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(());
-    };
-    let scopes: HashMap<Part, i64> = scopes_of(connection, stream.id, bound(branch.0))?
-        .into_iter()
-        .map(|(scope, part)| (part, scope))
-        .collect();
-    let mut counts = Counts::default();
-    let mut values = Keeper::new(connection)?;
-    let mut find_one = connection.prepare_cached(FIND)?;
-    let mut delete = connection.prepare_cached(DELETE)?;
-    let mut delete_words = connection.prepare_cached(DELETE_WORDS)?;
-    for entity in entities {
-        let (part, id) = Part::of(entity);
-        let Some(scope) = scopes.get(&part) else {
-            continue;
-        };
-        let Some(stored) = find(&mut find_one, *scope, id)? else {
-            continue;
-        };
-        if stored.live {
-            let before = values.before(*scope, stored.row)?;
-            values.replace((*scope, id, stored.row), before.as_deref(), None)?;
-            delete_words.execute([stored.row])?;
-        }
-        delete.execute([stored.row])?;
-        counts.change(*scope, stored.live, false);
-    }
-    values.save()?;
-    counts.save(connection)
-}
-
-/// Removes all that is known of a log, the log itself included.
-pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
-    let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(());
-    };
-    let of_scopes = "scope IN (SELECT id FROM scopes WHERE stream = ?1)";
-    connection.execute(
-        &format!(
-            "DELETE FROM words
-             WHERE rowid IN (SELECT row FROM documents WHERE {of_scopes} AND live)"
-        ),
-        [stream.id],
-    )?;
-    connection.execute(
-        &format!("DELETE FROM documents WHERE {of_scopes}"),
-        [stream.id],
-    )?;
-    sorted::clear(connection, stream.id)?;
-    drop_stream(connection, stream.id)
 }

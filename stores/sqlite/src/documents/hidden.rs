@@ -1,5 +1,5 @@
 //! Which documents of a layer do not show in a view: those that are newer than the layer's
-//! position, and those that a layer above knows.
+//! position or were superseded before it, and those that a layer above knows.
 
 use rusqlite::{Connection, params};
 
@@ -9,15 +9,20 @@ use crate::{columns::from_column, failure::Attempt, layers::Layer};
 /// What is newer than a layer's position: as many steps as there is, however much is older.
 const NEWER: &str = "SELECT row, live FROM documents WHERE scope = ?1 AND position > ?2";
 
+/// What was superseded before a layer's position; only superseded versions have an end.
+const ENDED: &str = "SELECT row, live FROM documents WHERE scope = ?1 AND until < ?2";
+
 /// What a layer above knows. The `+` keeps SQLite off the index by position, which has no ids.
 const COVERED: &str = "SELECT lower.row, lower.live
      FROM documents upper CROSS JOIN documents lower ON upper.id = lower.id
-     WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3";
+     WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3
+         AND (upper.until IS NULL OR +upper.until >= ?3)";
 
 /// The same, from below.
 const COVERED_BY_MANY: &str = "SELECT lower.row, lower.live
      FROM documents lower CROSS JOIN documents upper ON upper.id = lower.id
-     WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3";
+     WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3
+         AND (upper.until IS NULL OR +upper.until >= ?3)";
 
 /// What is hidden in a layer.
 #[derive(Default)]
@@ -33,7 +38,9 @@ impl Hidden {
     pub(super) fn find(connection: &Connection, above: &[Layer], layer: &Layer) -> Attempt<Self> {
         let mut hidden = Self::default();
         if layer.until < i64::MAX {
-            hidden.add(connection, NEWER, &[layer.scope, layer.until])?;
+            for outside in [NEWER, ENDED] {
+                hidden.add(connection, outside, &[layer.scope, layer.until])?;
+            }
         }
         for upper in above {
             // Fewer on one side are looked up on the other.
@@ -74,7 +81,7 @@ pub(super) fn live(connection: &Connection, scope: i64) -> Attempt<u64> {
 mod tests {
     use rusqlite::{Connection, StatementStatus};
 
-    use super::{COVERED, COVERED_BY_MANY, Hidden, NEWER};
+    use super::{COVERED, COVERED_BY_MANY, ENDED, Hidden, NEWER};
     use crate::{documents::rows, layers::Layer, scopes};
 
     /// A parent (1) with a document at each of its positions, and a branch (2) of it, made when
@@ -120,7 +127,7 @@ mod tests {
         // Upside down, the upper one knows everything.
         let all = Hidden::find(&connection, &[lower], &upper).unwrap();
         assert_eq!(all.rows.len(), 1);
-        let steps = [NEWER, COVERED, COVERED_BY_MANY].map(|sql| {
+        let steps = [NEWER, ENDED, COVERED, COVERED_BY_MANY].map(|sql| {
             let find = connection.prepare_cached(sql).unwrap();
             find.get_status(StatementStatus::VmStep)
         });
@@ -136,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_hidden_is_found_without_reading_documents() {
         let (connection, _) = open(10);
-        for sql in [NEWER, COVERED, COVERED_BY_MANY] {
+        for sql in [NEWER, ENDED, COVERED, COVERED_BY_MANY] {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");
             let mut plan = connection.prepare(&explain).unwrap();
             let mut rows = plan.raw_query();

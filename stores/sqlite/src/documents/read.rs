@@ -1,9 +1,6 @@
 //! Reads of single documents, counts, and whole indices.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::ControlFlow,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
@@ -19,21 +16,14 @@ use super::{
     rows::{branch_key, document, document_columns},
 };
 use crate::{
-    columns::{bound, name},
+    columns::{bound, name, text},
     failure::Attempt,
-    layers::{Keys, Layer, walk},
+    layers::Layer,
     scopes::{Part, find_scope, find_stream, scopes_of},
 };
 
-const KEYS: Keys = Keys {
-    all: "SELECT id, position, row FROM documents
-          WHERE scope = ?1 AND id >= ?2 AND id < ?3 ORDER BY id",
-    newest: "SELECT position, row FROM documents
-             WHERE scope = ?1 AND id = ?2 AND position <= ?3",
-};
-
-/// The layers of a view that hold anything of a part, topmost first. The branch's own index
-/// shows whole; those below only up to their position.
+/// The layers of a view that hold anything of a part, topmost first. The branch itself shows what it
+/// has; those below it what was current at their position, which may be superseded since.
 pub(super) fn layers_of(
     connection: &Connection,
     view: &View,
@@ -44,25 +34,26 @@ pub(super) fn layers_of(
     let Some(stream) = find_stream(connection, &view.stream)? else {
         return Ok(layers);
     };
+    let superseded = part.clone().superseded();
     for (index, level) in view.lineage.levels().iter().enumerate() {
         let branch = branch_key(guards, &level.name, bound(level.generation.0));
-        if let Some(scope) = find_scope(connection, stream.id, branch, part)? {
-            let until = if index == 0 {
-                i64::MAX
-            } else {
-                bound(level.until)
-            };
-            layers.push(Layer {
+        let (parts, until) = match index {
+            0 => (&[part][..], i64::MAX),
+            _ => (&[part, &superseded][..], bound(level.until)),
+        };
+        for part in parts {
+            let scope = find_scope(connection, stream.id, branch, part)?;
+            layers.extend(scope.map(|scope| Layer {
                 scope,
                 until,
                 level: index,
-            });
+            }));
         }
     }
     Ok(layers)
 }
 
-/// The index that a layer is.
+/// The branch that a layer is of.
 pub(super) fn branch_of(view: &View, layer: &Layer) -> (BranchName, BranchGeneration) {
     let level = &view.lineage.levels()[layer.level];
     (level.name.clone(), level.generation)
@@ -78,7 +69,8 @@ impl<'connection> PointReader<'connection> {
         let find = connection.prepare_cached(concat!(
             "SELECT ",
             document_columns!(),
-            " FROM documents WHERE scope = ?1 AND id = ?2 AND position <= ?3"
+            " FROM documents WHERE scope = ?1 AND id = ?2 AND position <= ?3
+                 AND (until IS NULL OR until >= ?3)"
         ))?;
         Ok(Self { find })
     }
@@ -138,7 +130,7 @@ pub(super) fn counts(
         let branch = branch_key(guards, &level.name, bound(level.generation.0));
         let mut rows = of_branch.query([stream.id, branch])?;
         while let Some(row) = rows.next()? {
-            classes.insert(name(crate::columns::text(row, 0)?)?);
+            classes.insert(name(text(row, 0)?)?);
         }
     }
     let mut counts = Vec::new();
@@ -162,6 +154,17 @@ fn count(connection: &Connection, layers: &[Layer]) -> Attempt<u64> {
     Ok(count)
 }
 
+/// The documents of two scopes, of which one may be missing (0), by id and position.
+const OF_SCOPES: &str = concat!(
+    "SELECT ",
+    document_columns!(),
+    ", id FROM documents WHERE scope = ?1 AND id >= ?3 UNION ALL SELECT ",
+    document_columns!(),
+    ", id FROM documents WHERE scope = ?2 AND id >= ?3 ORDER BY id, position"
+);
+const ID: usize = 7;
+
+/// Every document that a branch wrote, by entity and position.
 pub(super) fn all(
     connection: &Connection,
     stream: &StreamId,
@@ -169,42 +172,37 @@ pub(super) fn all(
     after: Option<&Entity>,
     limit: usize,
 ) -> Attempt<Vec<Document>> {
-    let mut documents = Vec::new();
+    let mut documents: Vec<Document> = Vec::new();
     let Some(stream) = find_stream(connection, stream)? else {
         return Ok(documents);
     };
-    let mut fetch = connection.prepare_cached(concat!(
-        "SELECT ",
-        document_columns!(),
-        " FROM documents WHERE row = ?1"
-    ))?;
-    let mut branch_name =
-        connection.prepare_cached("SELECT branch_name FROM scopes WHERE id = ?1")?;
+    let mut parts: BTreeMap<Part, [i64; 2]> = BTreeMap::new();
     for (scope, part) in scopes_of(connection, stream.id, bound(branch.0))? {
+        let place = usize::from(part.is_superseded());
+        parts.entry(part.latest()).or_default()[place] = scope;
+    }
+    let mut fetch = connection.prepare_cached(OF_SCOPES)?;
+    for (part, [latest, superseded]) in parts {
         let Some(range) = part.range_after(after) else {
             continue;
         };
-        if documents.len() >= limit {
-            break;
-        }
-        let text: String = branch_name.query_row([scope], |row| row.get(0))?;
-        let index: (BranchName, _) = (name(&text)?, branch);
-        let layer = Layer {
-            scope,
-            until: i64::MAX,
-            level: 0,
-        };
-        walk(connection, &KEYS, &[layer], &range, |shown| {
-            let mut rows = fetch.query([shown.row])?;
-            if let Some(row) = rows.next()? {
-                documents.push(document(row, index.clone(), part.entity(shown.key)?)?);
+        let index = (branch_name(connection, latest.max(superseded))?, branch);
+        let mut rows = fetch.query(params![latest, superseded, range.low()])?;
+        while let Some(row) = rows.next()? {
+            let entity = part.entity(text(row, ID)?)?;
+            let is_next = documents.last().is_none_or(|last| last.entity != entity);
+            if is_next && documents.len() >= limit {
+                return Ok(documents);
             }
-            Ok(if documents.len() >= limit {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
+            documents.push(document(row, index.clone(), entity)?);
+        }
     }
     Ok(documents)
+}
+
+fn branch_name(connection: &Connection, scope: i64) -> Attempt<BranchName> {
+    let text: String = connection
+        .prepare_cached("SELECT branch_name FROM scopes WHERE id = ?1")?
+        .query_row([scope], |row| row.get(0))?;
+    name(&text)
 }

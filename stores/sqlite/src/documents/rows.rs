@@ -3,28 +3,36 @@
 use rusqlite::Row;
 use spice_core::{
     guard::{Guard, Guards},
-    id::BranchGeneration,
+    id::{BranchGeneration, LogPosition},
     name::BranchName,
-    port::{documents::Document, graph::Entity},
+    port::{
+        documents::{Document, Shown},
+        graph::Entity,
+    },
 };
 
 use crate::{
-    columns::{event_id, optional_json, position, sequence, timestamp},
+    columns::{event_id, from_column, optional_json, position, sequence, timestamp},
     failure::Attempt,
 };
 
-/// A scope's `live` is how many of its documents are no tombstones. The index by id tells what a
-/// walk through a class needs without reading the documents, the one by position what is newer than
-/// what a branch sees; `words` has their text by row number. Words of replaced documents are merged
-/// away at 30 % of a segment, not at SQLite's 10: measured, a third of the work for the same
-/// queries.
+/// The store's name in errors.
+pub(super) const STORE: &str = "documents";
+
+/// A scope's `live` is how many of its documents are no tombstones. A scope of latest versions has
+/// each id once, and `until` is null; a scope of superseded versions has each (id, position) once.
+/// The index by id has what a walk through a class needs without reading the documents, those by
+/// position and by end what begins after a branch point and what ends before it; `words` has the text
+/// by row number. Words of replaced documents are merged away at 30 % of a segment, not at SQLite's
+/// 10: measured, a third of the work for the same queries.
 pub(super) const TABLES: &str = "
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
     live INTEGER NOT NULL, sequence INTEGER NOT NULL, event_id BLOB NOT NULL,
-    occurred_at INTEGER NOT NULL, created_at INTEGER NOT NULL, data TEXT) STRICT;
-CREATE INDEX documents_by_id ON documents (scope, id, position, live);
+    occurred_at INTEGER NOT NULL, created_at INTEGER NOT NULL, until INTEGER, data TEXT) STRICT;
+CREATE INDEX documents_by_id ON documents (scope, id, position, until, live);
 CREATE INDEX documents_by_position ON documents (scope, position, live);
+CREATE INDEX documents_by_end ON documents (scope, until, live) WHERE until IS NOT NULL;
 CREATE VIRTUAL TABLE words USING fts5 (
     text, content='', contentless_delete=1, detail=none, tokenize='ascii');
 INSERT INTO words (words, rank) VALUES ('deletemerge', 30);
@@ -33,7 +41,7 @@ INSERT INTO words (words, rank) VALUES ('deletemerge', 30);
 /// The columns that [`document`] reads.
 macro_rules! document_columns {
     () => {
-        "position, sequence, event_id, occurred_at, created_at, data"
+        "position, sequence, event_id, occurred_at, created_at, until, data"
     };
 }
 pub(super) use document_columns;
@@ -52,7 +60,11 @@ pub(super) fn document(
         event_id: event_id(row, 2)?,
         occurred_at: timestamp(row, 3)?,
         created_at: timestamp(row, 4)?,
-        data: optional_json(row, 5)?,
+        shown: match row.get(5)? {
+            None => Shown::Latest,
+            Some(until) => Shown::Until(LogPosition(from_column(until)?)),
+        },
+        data: optional_json(row, 6)?,
     })
 }
 

@@ -27,7 +27,7 @@ CREATE TABLE sorted_properties (
     UNIQUE (scope, property, comparison)) STRICT;
 CREATE TABLE sorted_values (
     slot INTEGER NOT NULL, value BLOB NOT NULL, id TEXT NOT NULL, row INTEGER NOT NULL,
-    PRIMARY KEY (slot, value, id)) STRICT, WITHOUT ROWID;
+    PRIMARY KEY (slot, value, id, row)) STRICT, WITHOUT ROWID;
 ";
 
 /// Indexes that a scope can have: each costs every later write.
@@ -113,7 +113,7 @@ fn left(connection: &Connection, scope: i64) -> Attempt<i64> {
 }
 
 const INSERT: &str =
-    "INSERT OR REPLACE INTO sorted_values (slot, value, id, row) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT OR IGNORE INTO sorted_values (slot, value, id, row) VALUES (?1, ?2, ?3, ?4)";
 
 /// Under which number, and what.
 type Entry = (i64, SortKey);

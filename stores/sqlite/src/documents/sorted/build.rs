@@ -69,7 +69,8 @@ pub(super) fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64)
     })
 }
 
-/// Adds the entries of the next documents; the last of their ids, none when there are no more.
+/// Adds the entries of the next documents, never only some of those with one id; the last of their
+/// ids, none when there are no more.
 fn add_entries(
     connection: &Connection,
     scope: i64,
@@ -81,10 +82,13 @@ fn add_entries(
     let (mut seen, mut last) = (0, String::new());
     let mut all = connection.prepare_cached(
         "SELECT id, row, data FROM documents WHERE scope = ?1 AND id > ?2 AND live = 1
-         ORDER BY id LIMIT ?3",
+         ORDER BY id",
     )?;
-    let mut rows = all.query(params![scope, built, step])?;
+    let mut rows = all.query(params![scope, built])?;
     while let Some(row) = rows.next()? {
+        if seen >= step && text(row, 0)? != last {
+            break;
+        }
         seen += 1;
         text(row, 0)?.clone_into(&mut last);
         let number: i64 = row.get(1)?;
@@ -98,5 +102,5 @@ fn add_entries(
     for ((slot, key), id, row) in &entries {
         insert.execute(params![slot, key.as_bytes(), id, row])?;
     }
-    Ok((seen == step).then_some(last))
+    Ok((seen >= step).then_some(last))
 }

@@ -13,8 +13,8 @@ pub(in crate::documents) struct Keeper<'connection> {
     connection: &'connection Connection,
     data: CachedStatement<'connection>,
     slots: HashMap<i64, Vec<Slot>>,
-    /// The row of each entry that comes; none for one that goes.
-    changes: BTreeMap<(Entry, String), Option<i64>>,
+    /// Each entry with its document's id and row, and whether it comes or goes.
+    changes: BTreeMap<(Entry, String, i64), bool>,
 }
 
 impl<'connection> Keeper<'connection> {
@@ -50,11 +50,10 @@ impl<'connection> Keeper<'connection> {
             if old == new {
                 continue;
             }
-            for entry in slot.entries(old)? {
-                self.changes.insert((entry, id.to_owned()), None);
-            }
-            for entry in slot.entries(new)? {
-                self.changes.insert((entry, id.to_owned()), Some(row));
+            for (value, comes) in [(old, false), (new, true)] {
+                for entry in slot.entries(value)? {
+                    self.changes.insert((entry, id.to_owned(), row), comes);
+                }
             }
         }
         Ok(())
@@ -64,13 +63,11 @@ impl<'connection> Keeper<'connection> {
     pub(in crate::documents) fn save(&mut self) -> Attempt<()> {
         let mut insert = self.connection.prepare_cached(INSERT)?;
         let mut delete = self.connection.prepare_cached(
-            "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3",
+            "DELETE FROM sorted_values WHERE slot = ?1 AND value = ?2 AND id = ?3 AND row = ?4",
         )?;
-        for (((slot, key), id), row) in std::mem::take(&mut self.changes) {
-            match row {
-                Some(row) => insert.execute(params![slot, key.as_bytes(), id, row])?,
-                None => delete.execute(params![slot, key.as_bytes(), id])?,
-            };
+        for (((slot, key), id, row), comes) in std::mem::take(&mut self.changes) {
+            let write = if comes { &mut insert } else { &mut delete };
+            write.execute(params![slot, key.as_bytes(), id, row])?;
         }
         Ok(())
     }

@@ -1,0 +1,71 @@
+//! Where branches stood on the branches below them, over the whole log: which superseded versions the
+//! documents keep, and since when and until when.
+
+use spice_core::{
+    id::{BranchGeneration, LogPosition},
+    port::documents::BranchPoints,
+};
+
+/// A branch point.
+struct Point {
+    /// The branch that stands there.
+    of: BranchGeneration,
+    /// The branch that it stands on, and where.
+    at: (BranchGeneration, LogPosition),
+    /// The event that set it.
+    set: LogPosition,
+    /// The event that took it away; none yet.
+    gone: Option<LogPosition>,
+}
+
+/// A superseded version: the branch that wrote it, and the positions at which it was current.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    pub(super) branch: BranchGeneration,
+    pub(super) from: LogPosition,
+    pub(super) until: LogPosition,
+}
+
+/// All branch points of a log.
+#[derive(Default)]
+pub(super) struct Points(Vec<Point>);
+
+impl Points {
+    /// Takes in what the event at a position says of a branch.
+    pub(super) fn take(&mut self, position: LogPosition, branch: &BranchPoints) {
+        for point in self.0.iter_mut().filter(|point| point.of == branch.branch) {
+            point.gone.get_or_insert(position);
+        }
+        self.0.extend(branch.points.iter().map(|at| Point {
+            of: branch.branch,
+            at: *at,
+            set: position,
+            gone: None,
+        }));
+    }
+
+    /// Whether a branch stands in a range, by the events before `end`.
+    pub(super) fn any_before(&self, end: LogPosition, range: Range) -> bool {
+        self.within(range)
+            .any(|point| point.set < end && point.gone.is_none_or(|gone| gone >= end))
+    }
+
+    /// Whether a branch stands in a range at any time from the event at `start` on.
+    pub(super) fn any_from(&self, start: LogPosition, range: Range) -> bool {
+        self.within(range)
+            .any(|point| point.gone.is_none_or(|gone| gone >= start))
+    }
+
+    /// Whether a branch left a range with the event at `start` or later.
+    pub(super) fn any_gone_from(&self, start: LogPosition, range: Range) -> bool {
+        self.within(range)
+            .any(|point| point.gone.is_some_and(|gone| gone >= start))
+    }
+
+    fn within(&self, range: Range) -> impl Iterator<Item = &Point> {
+        self.0.iter().filter(move |point| {
+            let (branch, position) = point.at;
+            branch == range.branch && (range.from..=range.until).contains(&position)
+        })
+    }
+}
