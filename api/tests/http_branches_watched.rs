@@ -7,12 +7,11 @@ mod http_support;
 
 use std::sync::{Arc, atomic::Ordering};
 
-use http_support::{
-    Server, product,
-    watched::{AwayGraph, Watch},
-};
+use http_support::{Server, hooks::Watch, product};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
+use spice_core::port::graph::Graph;
+use spice_testing::double::{Call, Double, away};
 
 const DEMO: &str = "/databases/demo/branches";
 
@@ -186,7 +185,10 @@ async fn what_is_accepted_is_answered_though_the_registry_goes_away() {
 #[tokio::test]
 async fn what_is_accepted_is_pending_when_nobody_can_tell_how_far_it_is() {
     let settings = Settings::default();
-    let server = Server::start_over(settings, false, |_| Arc::new(AwayGraph)).await;
+    let is_away = |graph| -> Arc<dyn Graph> {
+        Arc::new(Double::new(graph, |_: Call<'_>| Err(away("graph"))))
+    };
+    let server = Server::start_over(settings, false, is_away).await;
     prepare(&server).await;
     let create = "/databases/demo/instances/Product/create";
     let body = json!({"data": {"product_id": "p1", "name": "p1"}});

@@ -7,112 +7,24 @@ mod http_support;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use http_support::Server;
 use serde_json::json;
 use spice_api::http::Settings;
-use spice_core::{
-    error::StoreError,
-    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
-    lineage::View,
-    name::{ClassName, PropertyName},
-    port::{
-        StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, Version},
-    },
-    query::Filter,
-};
+use spice_core::port::graph::Graph;
+use spice_testing::double::{Call, Double, away};
 
 /// A graph that is away for reads of instances, and defective for those of classes.
-struct Disturbed(Arc<dyn Graph>);
-
-fn away<T>() -> StoreResult<T> {
-    Err(StoreError::Unavailable {
-        store: "graph",
-        reason: "connection refused".to_owned(),
-    })
-}
-
-#[async_trait]
-impl Graph for Disturbed {
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.0.sink(stream).await
-    }
-
-    async fn apply(
-        &self,
-        _: &StreamId,
-        _: &str,
-        _: LogPosition,
-        _: LogPosition,
-        _: &[Version],
-    ) -> StoreResult<Applied> {
-        away()
-    }
-
-    async fn get(&self, _: &View, _: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
-        away()
-    }
-
-    async fn scan(
-        &self,
-        _: &View,
-        _: &ClassName,
-        _: &[Filter],
-        _: Option<&str>,
-        _: usize,
-    ) -> StoreResult<Page> {
-        away()
-    }
-
-    async fn classes(&self, _: &View) -> StoreResult<Vec<Version>> {
-        panic!("a defect")
-    }
-
-    async fn referrers(
-        &self,
-        _: &View,
-        _: &ClassName,
-        _: &PropertyName,
-        _: &[InstanceRef],
-        _: Option<&str>,
-        _: usize,
-    ) -> StoreResult<Page> {
-        away()
-    }
-
-    async fn history_before(
-        &self,
-        _: &View,
-        _: &Entity,
-        _: LogPosition,
-        _: usize,
-    ) -> StoreResult<Vec<Version>> {
-        away()
-    }
-
-    async fn latest(
-        &self,
-        _: &StreamId,
-        _: BranchGeneration,
-        _: Option<&Entity>,
-        _: usize,
-    ) -> StoreResult<Vec<Version>> {
-        away()
-    }
-
-    async fn remove(&self, _: &StreamId, _: BranchGeneration, _: &[Entity]) -> StoreResult<()> {
-        away()
-    }
-
-    async fn reset(&self, _: &StreamId) -> StoreResult<Sink> {
-        away()
-    }
+fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
+    let hook = |call: Call<'_>| match call.method {
+        "sink" => Ok(()),
+        "classes" => panic!("a defect"),
+        _ => Err(away("graph")),
+    };
+    Arc::new(Double::new(graph, hook))
 }
 
 #[tokio::test]
 async fn a_store_that_is_away_is_told_and_a_defect_is_a_500_in_the_error_shape() {
-    let disturb = |graph| Arc::new(Disturbed(graph)) as Arc<dyn Graph>;
     let server = Server::start_over(Settings::default(), true, disturb)
         .await
         .with_demo()

@@ -15,10 +15,11 @@ use std::{
     },
 };
 
-use http_support::{Server, counting::Counting};
+use http_support::{Server, hooks::count_reads};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spice_api::http::Settings;
+use spice_testing::double::Double;
 
 /// A thing: its price and its group, which never changes.
 type Thing = (Option<i64>, usize);
@@ -366,7 +367,7 @@ async fn a_page_costs_what_has_moved_and_not_a_multiple() {
     let reads = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&reads);
     let server = Server::start_over(Settings::default(), true, |graph| {
-        Arc::new(Counting::of_reads(graph, counter))
+        Arc::new(Double::new(graph, count_reads(counter)))
     })
     .await;
     declare(&server).await;

@@ -16,9 +16,8 @@ use std::{
 use futures::{SinkExt, StreamExt, future::join_all};
 use http_support::{
     Server,
-    counting::Counting,
     events::{Event, Events},
-    looked::Looks,
+    hooks::{Looks, count_looks},
 };
 use serde_json::{Value, json};
 use spice_api::http::Settings;
@@ -27,7 +26,7 @@ use spice_core::{
     id::{AggregateId, LogPosition, StreamId},
     port::log::Batch,
 };
-use spice_testing::MemoryLog;
+use spice_testing::{MemoryLog, double::Double};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -73,7 +72,7 @@ async fn many_listeners_hear_every_status_in_order_and_cost_one_look() {
     let looks = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&looks);
     let mut server = Server::start_over(Settings::default(), false, |graph| {
-        Arc::new(Counting::new(graph, counter))
+        Arc::new(Double::new(graph, count_looks(counter)))
     })
     .await;
     let command = pending(&server).await;

@@ -7,7 +7,7 @@ mod http_support;
 use std::sync::{Arc, atomic::Ordering};
 
 use futures::future::join_all;
-use http_support::{Answer, Server, looked::Looks};
+use http_support::{Answer, Server, hooks::Looks};
 use serde_json::{Value, json};
 
 /// A read, and what it shows at a place of its answer: early, then later. An error code where it

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use http_support::{Answer, Server, counting::Counting, events::Events};
+use http_support::{Answer, Server, events::Events, hooks::count_looks};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
 use spice_core::{
@@ -22,6 +22,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::registry::{DeadLetter, Outcome, Processed, WorkKey, WorkRecord},
 };
+use spice_testing::double::Double;
 
 fn stream() -> StreamId {
     StreamId::first("demo".parse().unwrap())
@@ -338,7 +339,7 @@ async fn one_who_listens_is_told_forward_only() {
     let looks = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&looks);
     let mut server = Server::start_over(Settings::default(), false, |graph| {
-        Arc::new(Counting::new(graph, counter))
+        Arc::new(Double::new(graph, count_looks(counter)))
     })
     .await;
     let made = server.post("/databases", json!({"name": "demo"})).await;

@@ -6,20 +6,14 @@ mod http_support;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use http_support::{Answer, Server};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
-use spice_core::{
-    error::StoreError,
-    id::{LogPosition, StreamId},
-    port::{
-        StoreResult,
-        log::{Append, Batch, Log, Record},
-    },
-    time::Timestamp,
+use spice_core::{error::StoreError, id::StreamId, port::log::Log};
+use spice_testing::{
+    MemoryLog,
+    double::{Call, Double},
 };
-use spice_testing::MemoryLog;
 
 const CREATE: &str = "/databases/demo/instances/Product/create";
 const LIST: &str = "/databases/demo/class/Product/instances";
@@ -279,80 +273,25 @@ async fn a_body_that_is_not_utf8_is_a_bad_request() {
 }
 
 /// A log directory in which the log of one database is damaged.
-struct Cracked(MemoryLog);
-
-impl Cracked {
-    fn look(stream: &StreamId) -> StoreResult<()> {
-        if stream.database.as_str() != "cracked" {
+fn cracked() -> Arc<dyn Log> {
+    let log = MemoryLog::new();
+    let cracked = StreamId::first("cracked".parse().unwrap());
+    log.put(&cracked, vec!["x".into()]);
+    let hook = move |call: Call<'_>| {
+        if call.stream != Some(&cracked) {
             return Ok(());
         }
         Err(StoreError::Damaged {
             store: "log",
             reason: "cracked@0: the segment at 0 has another checksum".to_owned(),
         })
-    }
-}
-
-#[async_trait]
-impl Log for Cracked {
-    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
-        let mut streams = self.0.streams().await?;
-        streams.push(StreamId::first("cracked".parse().unwrap()));
-        streams.sort();
-        Ok(streams)
-    }
-
-    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        Self::look(stream)?;
-        self.0.end(stream).await
-    }
-
-    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
-        Self::look(stream)?;
-        self.0.append(stream, batch).await
-    }
-
-    async fn read(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        limit: usize,
-    ) -> StoreResult<Vec<Record>> {
-        Self::look(stream)?;
-        self.0.read(stream, from, limit).await
-    }
-
-    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
-        Self::look(stream)?;
-        self.0.position_after(stream, time).await
-    }
-
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        self.0.wait_beyond(stream, end).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        self.0.wait_streams(known.saturating_sub(1)).await;
-    }
-
-    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        self.0.checkpoint(stream).await
-    }
-
-    async fn move_checkpoint(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        to: LogPosition,
-    ) -> StoreResult<bool> {
-        self.0.move_checkpoint(stream, from, to).await
-    }
+    };
+    Arc::new(Double::new(Arc::new(log), hook))
 }
 
 #[tokio::test]
 async fn a_damaged_log_stops_its_own_database_and_is_told() {
-    let log = Arc::new(Cracked(MemoryLog::new()));
-    let server = Server::start_on(log, Settings::default(), false, |graph| graph).await;
+    let server = Server::start_on(cracked(), Settings::default(), false, |graph| graph).await;
     server
         .post("/databases", json!({"name": "whole"}))
         .await

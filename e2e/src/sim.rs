@@ -3,14 +3,14 @@
 //! run's plan may stop a process, keep a store away, lose an answer or jump the clock. Afterwards
 //! an oracle compares everything with what the log says.
 
+pub mod bus;
 pub mod client;
 pub mod faults;
 pub mod fold;
 pub mod gate;
 pub mod oracle;
-pub mod ports;
+pub mod poison;
 pub mod run;
 pub mod scenario;
 pub mod signal;
-pub mod swap;
 pub mod world;

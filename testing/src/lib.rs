@@ -6,7 +6,9 @@
     clippy::missing_panics_doc
 )]
 
+pub mod clock;
 pub mod conformance;
+pub mod double;
 pub mod envelopes;
 mod memory_log;
 mod suites;

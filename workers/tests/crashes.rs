@@ -4,19 +4,74 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::json;
 use spice_core::{
     id::LogPosition,
     port::{
+        StoreResult,
         graph::Version,
         registry::{Outcome, WorkerRegistry},
     },
 };
+use spice_testing::double::{Call, Double, Hook};
 use spice_workers::engine::{Engine, Handler};
-use support::{CrashingRegistry, FaultyHandler, World, config, within};
+use support::{FaultyHandler, World, config, within};
 use tokio_util::sync::CancellationToken;
+
+/// The calls that count: the others are made by nobody, or change nothing that a crash could part.
+const COUNTED: &[&str] = &[
+    "acquire",
+    "join",
+    "release",
+    "leave",
+    "worked",
+    "record",
+    "dead_letters",
+    "clear_dead_letters",
+    "retries",
+    "clear_retry",
+];
+
+/// Counts calls of the registry; the one that brings the count to zero never answers.
+struct Crash {
+    calls_left: AtomicI64,
+    after_effect: bool,
+    crashed: tokio::sync::Notify,
+}
+
+impl Crash {
+    async fn hang(&self) {
+        self.crashed.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Hook for Crash {
+    async fn around<T: Send>(
+        &self,
+        call: Call<'_>,
+        effect: impl Future<Output = StoreResult<T>> + Send,
+    ) -> StoreResult<T> {
+        let is_last =
+            COUNTED.contains(&call.method) && self.calls_left.fetch_sub(1, Ordering::SeqCst) == 1;
+        if is_last && !self.after_effect {
+            self.hang().await;
+        }
+        let answer = effect.await;
+        if is_last {
+            self.hang().await;
+        }
+        answer
+    }
+}
 
 /// What a scenario leaves behind.
 #[derive(Debug, PartialEq)]
@@ -69,12 +124,12 @@ fn tell(world: &World) -> Arc<FaultyHandler> {
 
 /// Runs an engine until call `stop` to the registry; false when it never came so far.
 async fn crash(world: &World, handler: &Arc<FaultyHandler>, stop: i64, after: bool) -> bool {
-    let registry = Arc::new(CrashingRegistry {
-        inner: Arc::new(world.registry.clone()),
+    let crash = Crash {
         calls_left: stop.into(),
         after_effect: after,
         crashed: tokio::sync::Notify::new(),
-    });
+    };
+    let registry = Arc::new(Double::new(Arc::new(world.registry.clone()), crash));
     let mut ports = world.engine_ports();
     ports.registry = Arc::clone(&registry) as Arc<dyn WorkerRegistry>;
     let handler = Arc::clone(handler) as Arc<dyn Handler>;
@@ -85,7 +140,7 @@ async fn crash(world: &World, handler: &Arc<FaultyHandler>, stop: i64, after: bo
     let running = engine.run(CancellationToken::new());
     tokio::select! {
         _ = running => panic!("it has no reason to end"),
-        () = registry.crashed.notified() => true,
+        () = registry.hook.crashed.notified() => true,
         () = tokio::time::sleep(Duration::from_secs(20)) => false,
     }
 }

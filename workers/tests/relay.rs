@@ -11,19 +11,13 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use serde_json::json;
 use spice_core::{
     error::StoreError,
-    id::{LogPosition, StreamId},
-    port::{
-        StoreResult,
-        clock::Clock,
-        log::{Append, Batch, Log, Record},
-    },
-    time::Timestamp,
+    id::LogPosition,
+    port::{clock::Clock, log::Log},
 };
-use spice_testing::MemoryLog;
+use spice_testing::double::{Call, Double, away};
 use spice_workers::{
     engine::End,
     relay::{Relay, RelayConfig},
@@ -189,78 +183,23 @@ async fn the_seal_is_delivered_and_ends_the_relay() {
     );
 }
 
-/// A log that is away for a number of checkpoints.
-struct NoCheckpoints(MemoryLog, AtomicU32);
-
-#[async_trait]
-impl Log for NoCheckpoints {
-    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
-        self.0.streams().await
-    }
-
-    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        self.0.end(stream).await
-    }
-
-    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
-        self.0.append(stream, batch).await
-    }
-
-    async fn read(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        limit: usize,
-    ) -> StoreResult<Vec<Record>> {
-        self.0.read(stream, from, limit).await
-    }
-
-    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
-        self.0.position_after(stream, time).await
-    }
-
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        self.0.wait_beyond(stream, end).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        self.0.wait_streams(known).await;
-    }
-
-    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        self.0.checkpoint(stream).await
-    }
-
-    async fn move_checkpoint(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        to: LogPosition,
-    ) -> StoreResult<bool> {
-        let left = |left: u32| left.checked_sub(1);
-        if self
-            .1
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
-            .is_ok()
-        {
-            let reason = "away".to_owned();
-            return Err(StoreError::Unavailable {
-                store: "log",
-                reason,
-            });
-        }
-        self.0.move_checkpoint(stream, from, to).await
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_last_checkpoint_of_a_sealed_log_is_not_left_for_later() {
     let world = World::new();
     world.story.tell();
     world.story.seal();
     let bus = Arc::new(ScriptBus::default());
+    let failures = AtomicU32::new(4);
+    let no_checkpoint = move |call: Call<'_>| {
+        let left = |left: u32| left.checked_sub(1);
+        let (order, other) = (Ordering::SeqCst, Ordering::SeqCst);
+        if call.method == "move_checkpoint" && failures.fetch_update(order, other, left).is_ok() {
+            return Err(away("log"));
+        }
+        Ok(())
+    };
     let relay = Relay::new(
-        Arc::new(NoCheckpoints(world.log.clone(), AtomicU32::new(4))),
+        Arc::new(Double::new(Arc::new(world.log.clone()), no_checkpoint)),
         Arc::new(Scripted(Arc::clone(&bus))),
         Arc::clone(&world.clock) as Arc<dyn Clock>,
         world.stream().clone(),

@@ -5,7 +5,10 @@ mod support;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,8 +16,9 @@ use serde_json::json;
 use spice_core::{
     bucket::Bucket,
     id::StreamId,
-    port::{graph::Graph, log::Log, registry::WorkerRegistry},
+    port::{StoreResult, log::Log, registry::WorkerRegistry},
 };
+use spice_testing::double::{Call, Double, Hook};
 use spice_workers::{
     engine::EngineConfig,
     status::{WorkerState, WorkerStatus},
@@ -185,17 +189,25 @@ async fn processes_share_the_logs_and_hand_them_over() {
     within(second.shutdown()).await;
 }
 
+/// Takes ten minutes for each batch.
+struct Slow;
+
+impl Hook for Slow {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "apply" {
+            tokio::time::sleep(Duration::from_mins(10)).await;
+        }
+        Ok(())
+    }
+}
+
 /// A batch takes ten minutes; its process renews the lease all the while.
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_kept_while_a_batch_is_slow() {
     let world = World::new();
     world.story.put("a", json!({"n": 1}));
     let mut ports = world.ports();
-    let slow = Fragile {
-        slow: Duration::from_mins(10),
-        ..Fragile::new(&world)
-    };
-    ports.graph = Arc::new(slow);
+    ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), Slow));
     let first = Workers::start(ports, workers_config("one"));
     until(&first, world.stream(), Role::Graph, WorkerState::Running).await;
     let started = tokio::time::Instant::now();
@@ -253,31 +265,18 @@ async fn a_broken_log_is_told_of_and_holds_up_no_other() {
     within(workers.shutdown()).await;
 }
 
-/// A graph that panics at its first batch, or takes its time for each.
-struct Fragile {
-    inner: Arc<dyn Graph>,
-    breaks: std::sync::atomic::AtomicBool,
-    slow: Duration,
-}
-
-impl Fragile {
-    fn new(world: &World) -> Self {
-        Self {
-            inner: Arc::clone(&world.graph) as Arc<dyn Graph>,
-            breaks: false.into(),
-            slow: Duration::ZERO,
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_contained_and_the_task_restarted() {
     let world = World::new();
     world.story.tell();
+    let breaks = AtomicBool::new(true);
+    let panic_once = move |call: Call<'_>| {
+        let now = call.method == "apply" && breaks.swap(false, Ordering::SeqCst);
+        assert!(!now, "fragile");
+        Ok(())
+    };
     let mut ports = world.ports();
-    let fragile = Fragile::new(&world);
-    fragile.breaks.store(true, Ordering::SeqCst);
-    ports.graph = Arc::new(fragile);
+    ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), panic_once));
     let workers = Workers::start(ports, workers_config("one"));
     let mut status = status(&workers, world.stream(), Role::Graph).await;
     let told = status.wait_for(|it| match &it.state {
@@ -288,102 +287,4 @@ async fn a_panic_is_contained_and_the_task_restarted() {
     settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     within(workers.shutdown()).await;
-}
-
-mod fragile {
-    use async_trait::async_trait;
-    use spice_core::{
-        id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
-        lineage::View,
-        name::{ClassName, PropertyName},
-        port::{
-            StoreResult,
-            graph::{Applied, Entity, Graph, Page, Sink, Version},
-        },
-        query::Filter,
-    };
-
-    use super::Fragile;
-
-    #[async_trait]
-    impl Graph for Fragile {
-        async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-            self.inner.sink(stream).await
-        }
-
-        async fn apply(
-            &self,
-            stream: &StreamId,
-            generation: &str,
-            from: LogPosition,
-            through: LogPosition,
-            versions: &[Version],
-        ) -> StoreResult<Applied> {
-            let breaks = self.breaks.swap(false, std::sync::atomic::Ordering::SeqCst);
-            assert!(!breaks, "fragile");
-            tokio::time::sleep(self.slow).await;
-            self.inner
-                .apply(stream, generation, from, through, versions)
-                .await
-        }
-
-        async fn get(&self, _: &View, _: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
-            unimplemented!()
-        }
-
-        async fn scan(
-            &self,
-            _: &View,
-            _: &ClassName,
-            _: &[Filter],
-            _: Option<&str>,
-            _: usize,
-        ) -> StoreResult<Page> {
-            unimplemented!()
-        }
-
-        async fn classes(&self, _: &View) -> StoreResult<Vec<Version>> {
-            unimplemented!()
-        }
-
-        async fn referrers(
-            &self,
-            _: &View,
-            _: &ClassName,
-            _: &PropertyName,
-            _: &[InstanceRef],
-            _: Option<&str>,
-            _: usize,
-        ) -> StoreResult<Page> {
-            unimplemented!()
-        }
-
-        async fn history_before(
-            &self,
-            _: &View,
-            _: &Entity,
-            _: LogPosition,
-            _: usize,
-        ) -> StoreResult<Vec<Version>> {
-            unimplemented!()
-        }
-
-        async fn latest(
-            &self,
-            _: &StreamId,
-            _: BranchGeneration,
-            _: Option<&Entity>,
-            _: usize,
-        ) -> StoreResult<Vec<Version>> {
-            unimplemented!()
-        }
-
-        async fn remove(&self, _: &StreamId, _: BranchGeneration, _: &[Entity]) -> StoreResult<()> {
-            unimplemented!()
-        }
-
-        async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-            self.inner.reset(stream).await
-        }
-    }
 }

@@ -3,26 +3,30 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
-use async_trait::async_trait;
 use serde_json::json;
 use spice_core::{
     chain::{Anchor, ChainHead},
     envelope::{Envelope, Kind},
     error::StoreError,
-    id::{BranchGeneration, LogPosition, Sequence, StreamId},
+    id::{BranchGeneration, LogPosition, Sequence},
     json::Json,
     model::CommandEntry,
     port::{
         StoreResult,
         documents::Documents,
         graph::{Entity, Graph, Version},
-        log::{Append, Batch, Log, Record},
         registry::{Anchors, WriteModel},
     },
-    time::Timestamp,
 };
+use spice_testing::double::{Call, Double, Hook};
 use spice_workers::{
     audit::{Followers, accept, loss},
     engine::Handler,
@@ -266,66 +270,22 @@ async fn a_sink_that_was_emptied_is_missing_everything_until_it_is_filled() {
     assert!(report.differences.is_empty(), "{:?}", report.differences);
 }
 
-/// A log that grows, and is projected, the moment somebody reads it.
-struct GrowingLog<'w> {
+/// Makes a log grow, and projects it, the moment somebody has read it.
+struct Growing<'w> {
     world: &'w World,
     growths: AtomicI64,
 }
 
-#[async_trait]
-impl Log for GrowingLog<'_> {
-    async fn read(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        limit: usize,
-    ) -> StoreResult<Vec<Record>> {
-        let records = self.world.log.read(stream, from, limit).await?;
-        if self.growths.fetch_sub(1, Ordering::SeqCst) > 0 {
+impl Hook for Growing<'_> {
+    async fn after(&self, call: Call<'_>, _: &(dyn Any + Send + Sync)) -> StoreResult<()> {
+        if call.method == "read" && self.growths.fetch_sub(1, Ordering::SeqCst) > 0 {
             let branch = self.world.story.branches()[1];
             let data = Some(json!({"name": "while it was checked"}));
             self.world.story.put_on(MAIN, "p1", data.clone(), &[]);
             self.world.story.put_on(MAIN, "p6", data, &[branch]);
             self.world.project().await;
         }
-        Ok(records)
-    }
-
-    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
-        self.world.log.streams().await
-    }
-
-    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        self.world.log.end(stream).await
-    }
-
-    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
-        self.world.log.append(stream, batch).await
-    }
-
-    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
-        self.world.log.position_after(stream, time).await
-    }
-
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        self.world.log.wait_beyond(stream, end).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        self.world.log.wait_streams(known).await;
-    }
-
-    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        self.world.log.checkpoint(stream).await
-    }
-
-    async fn move_checkpoint(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        to: LogPosition,
-    ) -> StoreResult<bool> {
-        self.world.log.move_checkpoint(stream, from, to).await
+        Ok(())
     }
 }
 
@@ -337,14 +297,15 @@ async fn what_changes_while_it_is_checked_is_no_difference() {
         .remove(world.stream(), MAIN, &[entity("p5")])
         .await
         .unwrap();
-    let log = GrowingLog {
+    let growing = Growing {
         world: &world,
         growths: 3.into(),
     };
+    let log = Double::new(Arc::new(world.log.clone()), growing);
     let mut sources = world.sources();
     sources.log = &log;
     let report = verify(sources, world.stream()).await.unwrap();
-    assert!(log.growths.load(Ordering::SeqCst) <= 0);
+    assert!(log.hook.growths.load(Ordering::SeqCst) <= 0);
     let named: Vec<_> = report
         .differences
         .iter()

@@ -16,7 +16,6 @@ use std::{
     },
 };
 
-use async_trait::async_trait;
 use serde_json::json;
 use spice_core::{
     chain::ChainHead,
@@ -35,7 +34,10 @@ use spice_core::{
     time::Timestamp,
 };
 use spice_store_sqlite::{Location, Mode, SqliteRegistry};
-use spice_testing::MemoryLog;
+use spice_testing::{
+    MemoryLog,
+    double::{Call, Double, Hook},
+};
 use uuid::Uuid;
 
 use super::{Receipt, Writer, WriterSettings};
@@ -66,11 +68,11 @@ enum Fate {
     Cut,
 }
 
-/// A log whose appends meet their fates.
+/// What becomes of the calls of the log.
 #[derive(Clone)]
-struct FatefulLog {
+struct Fates {
     log: MemoryLog,
-    fates: Arc<Mutex<VecDeque<Fate>>>,
+    next: Arc<Mutex<VecDeque<Fate>>>,
     late: Arc<Mutex<Vec<(StreamId, Batch)>>>,
     /// How often its end was asked for.
     ends: Arc<AtomicUsize>,
@@ -79,31 +81,34 @@ struct FatefulLog {
     sent: Arc<Mutex<Vec<Batch>>>,
 }
 
-#[async_trait]
-impl Log for FatefulLog {
-    async fn streams(&self) -> StoreResult<Vec<StreamId>> {
-        self.log.streams().await
-    }
-
-    async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+impl Hook for Fates {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method != "end" {
+            return Ok(());
+        }
         self.ends.fetch_add(1, Ordering::SeqCst);
         if self.is_away.load(Ordering::SeqCst) {
             return Err(super::append::unanswered());
         }
-        self.log.end(stream).await
+        Ok(())
     }
 
-    async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+    async fn append<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+        batch: Batch,
+    ) -> StoreResult<Append> {
         let late: Vec<_> = self.late.lock().unwrap().drain(..).collect();
         for (stream, batch) in late {
-            self.log.append(&stream, batch).await?;
+            log.append(&stream, batch).await?;
         }
         self.sent.lock().unwrap().push(batch.clone());
-        let fate = self.fates.lock().unwrap().pop_front();
+        let fate = self.next.lock().unwrap().pop_front();
         match fate {
-            None => self.log.append(stream, batch).await,
+            None => log.append(stream, batch).await,
             Some(Fate::LandsUnheard) => {
-                self.log.append(stream, batch).await?;
+                log.append(stream, batch).await?;
                 Ok(Append::Unknown)
             }
             Some(Fate::Vanishes) => Ok(Append::Unknown),
@@ -116,63 +121,30 @@ impl Log for FatefulLog {
                 let mut lines = self.log.lines(stream);
                 lines.pop();
                 self.log.put(stream, lines);
-                self.log.append(stream, batch).await
+                log.append(stream, batch).await
             }
         }
-    }
-
-    async fn read(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        limit: usize,
-    ) -> StoreResult<Vec<Record>> {
-        self.log.read(stream, from, limit).await
-    }
-
-    async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition> {
-        self.log.position_after(stream, time).await
-    }
-
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        self.log.wait_beyond(stream, end).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        self.log.wait_streams(known).await;
-    }
-
-    async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        self.log.checkpoint(stream).await
-    }
-
-    async fn move_checkpoint(
-        &self,
-        stream: &StreamId,
-        from: LogPosition,
-        to: LogPosition,
-    ) -> StoreResult<bool> {
-        self.log.move_checkpoint(stream, from, to).await
     }
 }
 
 struct Bench {
-    log: FatefulLog,
+    log: Double<Arc<MemoryLog>, Fates>,
     registry: Arc<SqliteRegistry>,
 }
 
 impl Bench {
     fn new() -> Self {
-        let log = FatefulLog {
-            log: MemoryLog::new(),
-            fates: Arc::default(),
+        let log = MemoryLog::new();
+        let fates = Fates {
+            log: log.clone(),
+            next: Arc::default(),
             late: Arc::default(),
             ends: Arc::default(),
             is_away: Arc::default(),
             sent: Arc::default(),
         };
         Self {
-            log,
+            log: Double::new(Arc::new(log), fates),
             registry: registry(),
         }
     }
@@ -202,7 +174,7 @@ impl Bench {
     async fn envelopes(&self) -> Vec<Envelope> {
         let records = self
             .log
-            .log
+            .store
             .read(&stream(), LogPosition::ZERO, 100_000)
             .await
             .unwrap();
@@ -226,7 +198,7 @@ impl Bench {
     }
 
     fn fate(&self, fate: Fate) {
-        self.log.fates.lock().unwrap().push_back(fate);
+        self.log.hook.next.lock().unwrap().push_back(fate);
     }
 }
 

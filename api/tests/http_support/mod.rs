@@ -1,21 +1,13 @@
 //! The two services on free ports, over the real embedded components in memory.
 #![allow(dead_code, clippy::unwrap_used)]
 
-pub(crate) mod counting;
 pub(crate) mod events;
+pub(crate) mod hooks;
 pub(crate) mod keys;
-pub(crate) mod looked;
 pub(crate) mod raw;
 pub(crate) mod things;
-pub(crate) mod watched;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
@@ -34,28 +26,15 @@ use spice_core::{
         log::Log,
         registry::{WorkerRegistry, WriteModel},
     },
-    time::Timestamp,
 };
 use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
-use spice_testing::MemoryLog;
+use spice_testing::{MemoryLog, clock::TickingClock, double::Double};
 use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    looked::{LookedAt, Looks},
-    watched::{Watch, WatchedLog, WatchedModel},
-};
-
-/// A clock that goes on by a millisecond at each look.
-pub(crate) struct Ticking(AtomicI64);
-
-impl Clock for Ticking {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.fetch_add(1_000, Ordering::Relaxed))
-    }
-}
+use self::hooks::{Looks, Watch};
 
 /// The running services.
 pub(crate) struct Server {
@@ -129,9 +108,8 @@ impl Server {
 
     /// The services without workers, over a registry of the workers that is looked at.
     pub(crate) async fn start_looked_at(looks: &Arc<Looks>) -> Self {
-        let work = |inner| -> Arc<dyn WorkerRegistry> {
-            let looks = Arc::clone(looks);
-            Arc::new(LookedAt { inner, looks })
+        let work = |registry| -> Arc<dyn WorkerRegistry> {
+            Arc::new(Double::new(registry, Arc::clone(looks)))
         };
         let (log, settings) = (Arc::new(MemoryLog::new()), Settings::default());
         Self::start_between(log, |model| model, work, settings, false, |graph| graph).await
@@ -139,14 +117,9 @@ impl Server {
 
     /// The services without workers, over a log and a registry that are watched.
     pub(crate) async fn start_watched(watch: &Arc<Watch>) -> Self {
-        let log = WatchedLog {
-            inner: Arc::new(MemoryLog::new()),
-            watch: Arc::clone(watch),
-        };
-        let watched = |inner| -> Arc<dyn WriteModel> {
-            let watch = Arc::clone(watch);
-            Arc::new(WatchedModel { inner, watch })
-        };
+        let log = Double::new(Arc::new(MemoryLog::new()), Arc::clone(watch));
+        let watched =
+            |model| -> Arc<dyn WriteModel> { Arc::new(Double::new(model, Arc::clone(watch))) };
         let settings = Settings::default();
         let (log, work) = (Arc::new(log), |work| work);
         Self::start_between(log, watched, work, settings, false, |graph| graph).await
@@ -161,7 +134,7 @@ impl Server {
         disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
     ) -> Self {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
-        let clock: Arc<dyn Clock> = Arc::new(Ticking(AtomicI64::new(1_767_312_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TickingClock::default());
         let (memory, mode, guards) = (Location::Memory, Mode::Threads, Guards::default());
         let registry = Arc::new(SqliteRegistry::open(&memory, mode, guards).unwrap());
         let graph: Arc<dyn Graph> = Arc::new(SqliteGraph::open(&memory, mode, guards).unwrap());

@@ -8,6 +8,8 @@ use std::{
 
 use spice_core::{id::StreamId, port::log::Batch};
 use spice_testing::MemoryLog;
+use spice_testing::clock::SimClock;
+pub use spice_testing::double::Port;
 use tokio::sync::mpsc;
 
 use super::signal::Watched;
@@ -37,18 +39,6 @@ pub struct Node {
     pub role: Role,
     /// Which one of those that do it.
     pub number: u8,
-}
-
-/// A port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)]
-pub enum Port {
-    Log,
-    Bus,
-    Model,
-    Work,
-    Graph,
-    Documents,
 }
 
 /// One call of a port, as the trace tells it.
@@ -172,7 +162,7 @@ struct State {
     lost: Option<Fate>,
     late: Vec<(u64, StreamId, Batch)>,
     lives: HashMap<Node, Arc<Watched<Life>>>,
-    jumped: i64,
+    clock: Arc<SimClock>,
     disorder: bool,
     calm: bool,
 }
@@ -212,9 +202,9 @@ impl Faults {
         self.lock().trace.clone()
     }
 
-    /// By how many microseconds the clock is off.
-    pub fn jumped(&self) -> i64 {
-        self.lock().jumped
+    /// The clock that the plan makes jump.
+    pub fn clock(&self) -> Arc<SimClock> {
+        Arc::clone(&self.lock().clock)
     }
 
     /// Strikes at the very next call of anyone.
@@ -364,7 +354,7 @@ impl State {
                     self.away.insert(call.port, calls);
                 }
                 Fault::LostAnswer(fate) => self.lost = Some(fate),
-                Fault::Jump(micros) => self.jumped += micros,
+                Fault::Jump(micros) => self.clock.jump(micros),
                 Fault::Disorder => self.disorder = true,
                 Fault::Pause => verdict = Verdict::Pause,
             }

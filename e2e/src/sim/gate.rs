@@ -3,11 +3,20 @@
 
 use std::{future::pending, sync::Arc};
 
+use spice_core::{
+    error::StoreError,
+    id::StreamId,
+    port::{
+        StoreResult,
+        log::{Append, Batch, Log},
+    },
+};
+use spice_testing::double::{self, Hook};
+
 use super::{
-    faults::{Call, Faults, Life, Node, Port, Scope, Verdict, When},
+    faults::{Call, Fate, Faults, Life, Node, Port, Scope, Verdict, When},
     signal::{Watched, at_once},
 };
-use spice_core::{error::StoreError, port::StoreResult};
 
 /// One node's way to the ports.
 #[derive(Clone)]
@@ -105,5 +114,39 @@ impl Gate {
     async fn crash<T>(&self, scope: Scope) -> T {
         self.faults.crash(self.node, scope);
         pending().await
+    }
+}
+
+impl Hook for Gate {
+    async fn around<T: Send>(
+        &self,
+        call: double::Call<'_>,
+        effect: impl Future<Output = StoreResult<T>> + Send,
+    ) -> StoreResult<T> {
+        self.call(call.port, call.method, effect).await
+    }
+
+    async fn wait<R: Send, F: Future<Output = R> + Send>(
+        &self,
+        ask: impl FnMut() -> F + Send,
+    ) -> R {
+        self.until(ask).await
+    }
+
+    /// An append may lose its answer.
+    async fn append<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+        batch: Batch,
+    ) -> StoreResult<Append> {
+        match self.faults.fate(stream, &batch) {
+            None => log.append(stream, batch).await,
+            Some(Fate::Landed) => {
+                log.append(stream, batch).await?;
+                Ok(Append::Unknown)
+            }
+            Some(Fate::Never | Fate::Late(_)) => Ok(Append::Unknown),
+        }
     }
 }

@@ -21,27 +21,26 @@ use spice_core::{
 };
 use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
-use spice_testing::MemoryLog;
+use spice_testing::{
+    MemoryLog,
+    clock::SimClock,
+    double::{Double, Swap},
+};
 use spice_workers::{
     BackoffConfig,
     engine::EngineConfig,
     relay::RelayConfig,
     supervisor::{self, LeaseConfig, Workers, WorkersConfig},
 };
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::sync::{mpsc, watch};
 
 use super::{
+    bus::GatedBus,
     faults::{Faults, Node, Planned, Role, Scope},
     gate::Gate,
-    ports::{GatedBus, GatedDocuments, GatedGraph, GatedLog, GatedRegistry, Poison},
-    swap::Swap,
+    poison::{Poison, Poisoned},
 };
 
-/// When the simulated clock starts.
-const START: i64 = 1_770_000_000_000_000;
 /// How long a lease lives in the simulation.
 pub const LEASE: Duration = Duration::from_secs(20);
 
@@ -85,12 +84,6 @@ impl Default for Setup {
     }
 }
 
-/// The time, as the simulation has it.
-pub struct SimClock {
-    origin: Instant,
-    faults: Arc<Faults>,
-}
-
 /// The time, as one node has it.
 struct NodeClock {
     clock: Arc<SimClock>,
@@ -100,13 +93,6 @@ struct NodeClock {
 impl Clock for NodeClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.clock.now().as_micros() + self.skew)
-    }
-}
-
-impl Clock for SimClock {
-    fn now(&self) -> Timestamp {
-        let elapsed = i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX);
-        Timestamp::from_micros(START + elapsed + self.faults.jumped())
     }
 }
 
@@ -150,10 +136,7 @@ impl World {
         let (faults, crashes) = Faults::new(log.clone(), &setup.plan);
         let faults = Arc::new(faults);
         let guards = setup.guards;
-        let clock = Arc::new(SimClock {
-            origin: Instant::now(),
-            faults: Arc::clone(&faults),
-        });
+        let clock = faults.clock();
         let world = Arc::new(Self {
             poison: Poison::default(),
             log,
@@ -182,14 +165,8 @@ impl World {
             clock: Arc::clone(&self.clock),
             skew: self.setup.skew * i64::from(node.number),
         });
-        let log = Arc::new(GatedLog {
-            gate: gate.clone(),
-            inner: self.log.clone(),
-        });
-        let registry = Arc::new(GatedRegistry {
-            gate: gate.clone(),
-            inner: self.registry.clone(),
-        });
+        let log = Arc::new(Double::new(Arc::new(self.log.clone()), gate.clone()));
+        let registry = Arc::new(Double::new(self.registry.clone(), gate.clone()));
         if node.role == Role::Api {
             let settings = WriterSettings {
                 guards: self.setup.guards,
@@ -209,15 +186,14 @@ impl World {
                 inner: self.bus.clone(),
             }),
             registry,
-            graph: Arc::new(GatedGraph {
-                gate: gate.clone(),
-                inner: self.graph.clone(),
-            }),
-            documents: Arc::new(GatedDocuments {
-                gate,
-                inner: self.documents.clone(),
-                poison: self.poison.clone(),
-            }),
+            graph: Arc::new(Double::new(self.graph.clone(), gate.clone())),
+            documents: Arc::new(Double::new(
+                self.documents.clone(),
+                Poisoned {
+                    gate,
+                    poison: self.poison.clone(),
+                },
+            )),
             clock,
         };
         let workers = Workers::start(ports, self.workers_config(node));

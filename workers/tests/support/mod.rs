@@ -6,7 +6,6 @@
     clippy::struct_excessive_bools
 )]
 
-mod crash;
 pub mod desk;
 mod faults;
 mod story;
@@ -39,7 +38,7 @@ use spice_core::{
 };
 use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
-use spice_testing::MemoryLog;
+use spice_testing::{MemoryLog, clock::HandClock};
 use spice_workers::{
     engine::{End, Engine, EngineConfig, EnginePorts, Handler},
     graph_worker::GraphWorker,
@@ -52,26 +51,8 @@ use spice_workers::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use crash::CrashingRegistry;
 pub use faults::{FaultyHandler, ScriptBus, Scripted};
 pub use story::{Story, entity};
-
-/// A clock that tests move.
-#[derive(Default)]
-pub struct HandClock(AtomicI64);
-
-impl HandClock {
-    pub fn advance(&self, by: Duration) {
-        let micros = i64::try_from(by.as_micros()).unwrap();
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_800_000_000_000_000 + self.0.load(Ordering::SeqCst))
-    }
-}
 
 pub struct World {
     pub log: MemoryLog,

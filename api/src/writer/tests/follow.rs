@@ -8,11 +8,11 @@ const BEHIND: Duration = Duration::from_secs(1);
 
 impl Bench {
     fn ends(&self) -> usize {
-        self.log.ends.load(Ordering::SeqCst)
+        self.log.hook.ends.load(Ordering::SeqCst)
     }
 
     async fn end(&self) -> LogPosition {
-        self.log.log.end(&stream()).await.unwrap()
+        self.log.store.end(&stream()).await.unwrap()
     }
 }
 
@@ -184,7 +184,7 @@ async fn while_the_log_is_away_a_read_shows_what_was_known() {
     let bench = Bench::new();
     let first = bench.declared().await;
     let known = seen(&first).await;
-    bench.log.is_away.store(true, Ordering::SeqCst);
+    bench.log.hook.is_away.store(true, Ordering::SeqCst);
     tokio::time::advance(BEHIND).await;
     assert_eq!(seen(&first).await, known);
     let refused = submit(&first, 10, create_database()).await.unwrap_err();
@@ -193,6 +193,6 @@ async fn while_the_log_is_away_a_read_shows_what_was_known() {
         ErrorCode::Unavailable,
         "no refusal without a look"
     );
-    bench.log.is_away.store(false, Ordering::SeqCst);
+    bench.log.hook.is_away.store(false, Ordering::SeqCst);
     submit(&first, 10, branch("b")).await.unwrap();
 }

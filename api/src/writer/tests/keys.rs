@@ -242,13 +242,13 @@ async fn a_late_retry_does_not_make_a_database_again_after_the_log_was_away() {
 async fn a_late_retry_does_not_make_a_database_again_whenever_the_registry_was_away() {
     for calls in 0.. {
         let bench = Bench::new();
-        let registry = Leaving::new();
+        let registry = Arc::new(Double::new(registry(), Leaving::new()));
         let writer = bench.writer_with(registry.clone());
         let made = send(&writer, "make", create_database()).await.unwrap();
         send(&writer, "seal", seal()).await.unwrap();
-        registry.leave_after(calls);
+        registry.hook.leave_after(calls);
         let second = send(&writer, "make 2", create_database()).await;
-        registry.come_back();
+        registry.hook.come_back();
         let late = send(&writer, "make", create_database()).await;
         if second.is_ok() {
             assert_eq!(late.unwrap_err().code, ErrorCode::AlreadyExists);

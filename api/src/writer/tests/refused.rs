@@ -12,11 +12,11 @@ use super::*;
 
 impl Bench {
     fn lines(&self) -> Vec<Bytes> {
-        self.log.log.lines(&stream())
+        self.log.store.lines(&stream())
     }
 
     fn put(&self, lines: Vec<Bytes>) {
-        self.log.log.put(&stream(), lines);
+        self.log.store.put(&stream(), lines);
     }
 
     /// A database with a class and so many instances, each an append of its own; nobody runs.
@@ -191,7 +191,7 @@ async fn log_is_contiguous_for_the_one_who_reads_its_tail() {
     let lines = vec![foreign.to_line().unwrap().into()];
     bench
         .log
-        .log
+        .store
         .land(&stream(), Batch { first, lines })
         .unwrap();
     let before = bench.lines();

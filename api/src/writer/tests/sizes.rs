@@ -37,7 +37,7 @@ async fn a_batch_holds_so_many_bytes_or_one_command() {
         definition: class.into(),
     };
     submit(&writer, 2, class).await.unwrap();
-    bench.log.sent.lock().unwrap().clear();
+    bench.log.hook.sent.lock().unwrap().clear();
     let sizes = [10, 3_000, 10, 20_000, 10, 10, 1_000, 1_000, 9_000, 10];
     let sent = (0..)
         .zip(sizes)
@@ -45,7 +45,7 @@ async fn a_batch_holds_so_many_bytes_or_one_command() {
     let answers = futures::future::join_all(sent).await;
     let positions: Vec<_> = answers.into_iter().map(|it| it.unwrap().position).collect();
     assert!(positions.is_sorted(), "in the order in which they came");
-    let sent = bench.log.sent.lock().unwrap().clone();
+    let sent = bench.log.hook.sent.lock().unwrap().clone();
     assert!(sent.len() < sizes.len(), "small ones share a batch");
     for batch in sent {
         let bytes: usize = batch.lines.iter().map(Bytes::len).sum();

@@ -10,8 +10,9 @@ use spice_core::{
     },
 };
 use spice_store_local::LocalBus;
+use spice_testing::double::Swap;
 
-use crate::sim::{faults::Port, gate::Gate, signal::at_once, swap::Swap};
+use super::{faults::Port, gate::Gate, signal::at_once};
 
 /// The bus of one node.
 pub struct GatedBus {

@@ -1,4 +1,4 @@
-//! The registry behind a gate: the write model and the workers' part.
+//! The double of a registry: its anchors, the write model and the workers' part.
 
 use std::time::Duration;
 
@@ -18,40 +18,32 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use spice_store_sqlite::SqliteRegistry;
 
-use crate::sim::{faults::Port, gate::Gate, swap::Swap};
+use super::{Call, Double, Hook, Port, Reach, forward};
 
-/// The registry of one node.
-pub struct GatedRegistry {
-    /// The way to it.
-    pub gate: Gate,
-    /// The registry.
-    pub inner: Swap<SqliteRegistry>,
+fn model(method: &'static str) -> Call<'static> {
+    Call::new(Port::Model, method)
 }
 
-macro_rules! gated {
-    ($self:ident, $port:ident, $method:ident($($argument:expr),*)) => {{
-        let effect = async { $self.inner.get().$method($($argument),*).await };
-        $self.gate.call(Port::$port, stringify!($method), effect).await
-    }};
+fn work(method: &'static str) -> Call<'static> {
+    Call::new(Port::Work, method)
 }
 
 #[async_trait]
-impl Anchors for GatedRegistry {
+impl<S: Reach<Store: Anchors>, H: Hook> Anchors for Double<S, H> {
     async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
-        gated!(self, Model, anchor(stream))
+        forward!(self, model("anchor").of(stream), anchor(stream))
     }
 
     async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
-        gated!(self, Model, anchored())
+        forward!(self, model("anchored"), anchored())
     }
 }
 
 #[async_trait]
-impl WriteModel for GatedRegistry {
+impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
     async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        gated!(self, Model, reflected(stream))
+        forward!(self, model("reflected").of(stream), reflected(stream))
     }
 
     async fn get(
@@ -59,7 +51,8 @@ impl WriteModel for GatedRegistry {
         stream: &StreamId,
         lookups: &[Lookup],
     ) -> StoreResult<Vec<Option<ModelEntry>>> {
-        gated!(self, Model, get(stream, lookups))
+        let call = model("get").of(stream).count(lookups.len());
+        forward!(self, call, get(stream, lookups))
     }
 
     async fn scan(
@@ -70,7 +63,8 @@ impl WriteModel for GatedRegistry {
         after: Option<&ModelKey>,
         limit: usize,
     ) -> StoreResult<Vec<ModelEntry>> {
-        gated!(self, Model, scan(stream, lineage, prefix, after, limit))
+        let call = model("scan").of(stream).count(limit);
+        forward!(self, call, scan(stream, lineage, prefix, after, limit))
     }
 
     async fn changed(
@@ -80,7 +74,8 @@ impl WriteModel for GatedRegistry {
         after: Option<&ModelKey>,
         limit: usize,
     ) -> StoreResult<Vec<ModelKey>> {
-        gated!(self, Model, changed(stream, spans, after, limit))
+        let call = model("changed").of(stream).count(limit);
+        forward!(self, call, changed(stream, spans, after, limit))
     }
 
     async fn advance(
@@ -91,11 +86,12 @@ impl WriteModel for GatedRegistry {
         entries: Vec<ModelEntry>,
         commands: Vec<CommandEntry>,
     ) -> StoreResult<Advance> {
-        gated!(self, Model, advance(stream, from, to, entries, commands))
+        let call = model("advance").of(stream).at(from).count(entries.len());
+        forward!(self, call, advance(stream, from, to, entries, commands))
     }
 
     async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>> {
-        gated!(self, Model, commands(ids))
+        forward!(self, model("commands").count(ids.len()), commands(ids))
     }
 
     async fn recent_commands(
@@ -104,18 +100,19 @@ impl WriteModel for GatedRegistry {
         before: LogPosition,
         limit: usize,
     ) -> StoreResult<Vec<CommandEntry>> {
-        gated!(self, Model, recent_commands(stream, before, limit))
+        let call = model("recent_commands").of(stream).at(before).count(limit);
+        forward!(self, call, recent_commands(stream, before, limit))
     }
 
     async fn forget(&self, stream: &StreamId) -> StoreResult<()> {
-        gated!(self, Model, forget(stream))
+        forward!(self, model("forget").of(stream), forget(stream))
     }
 }
 
 #[async_trait]
-impl WorkerRegistry for GatedRegistry {
+impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
     async fn join(&self, worker: &str, owner: &str, ttl: Duration) -> StoreResult<Vec<String>> {
-        gated!(self, Work, join(worker, owner, ttl))
+        forward!(self, work("join"), join(worker, owner, ttl))
     }
 
     async fn acquire(
@@ -125,23 +122,26 @@ impl WorkerRegistry for GatedRegistry {
         owner: &str,
         ttl: Duration,
     ) -> StoreResult<Vec<Lease>> {
-        gated!(self, Work, acquire(worker, buckets, owner, ttl))
+        let call = work("acquire").count(buckets.len());
+        forward!(self, call, acquire(worker, buckets, owner, ttl))
     }
 
     async fn release(&self, worker: &str, lease: &Lease) -> StoreResult<()> {
-        gated!(self, Work, release(worker, lease))
+        forward!(self, work("release"), release(worker, lease))
     }
 
     async fn leave(&self, worker: &str, owner: &str) -> StoreResult<()> {
-        gated!(self, Work, leave(worker, owner))
+        forward!(self, work("leave"), leave(worker, owner))
     }
 
     async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {
-        gated!(self, Work, worked(key))
+        forward!(self, work("worked").of(&key.stream), worked(key))
     }
 
     async fn record(&self, record: WorkRecord) -> StoreResult<()> {
-        gated!(self, Work, record(record))
+        let stream = record.key.stream.clone();
+        let call = work("record").of(&stream).at(record.from);
+        forward!(self, call, record(record))
     }
 
     async fn processed(
@@ -149,15 +149,20 @@ impl WorkerRegistry for GatedRegistry {
         stream: &StreamId,
         position: LogPosition,
     ) -> StoreResult<Vec<(String, Outcome, Timestamp)>> {
-        gated!(self, Work, processed(stream, position))
+        let call = work("processed").of(stream).at(position);
+        forward!(self, call, processed(stream, position))
     }
 
     async fn prune(&self, keep: u64) -> StoreResult<u64> {
-        gated!(self, Work, prune(keep))
+        forward!(self, work("prune"), prune(keep))
     }
 
     async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>> {
-        gated!(self, Work, dead_letters(stream))
+        let call = Call {
+            stream,
+            ..work("dead_letters")
+        };
+        forward!(self, call, dead_letters(stream))
     }
 
     async fn clear_dead_letters(
@@ -166,7 +171,8 @@ impl WorkerRegistry for GatedRegistry {
         stream: &StreamId,
         positions: &[LogPosition],
     ) -> StoreResult<()> {
-        gated!(self, Work, clear_dead_letters(handler, stream, positions))
+        let call = work("clear_dead_letters").of(stream).count(positions.len());
+        forward!(self, call, clear_dead_letters(handler, stream, positions))
     }
 
     async fn request_retry(
@@ -175,11 +181,12 @@ impl WorkerRegistry for GatedRegistry {
         stream: &StreamId,
         aggregate_id: &str,
     ) -> StoreResult<()> {
-        gated!(self, Work, request_retry(handler, stream, aggregate_id))
+        let call = work("request_retry").of(stream);
+        forward!(self, call, request_retry(handler, stream, aggregate_id))
     }
 
     async fn retries(&self, stream: &StreamId) -> StoreResult<Vec<(String, String)>> {
-        gated!(self, Work, retries(stream))
+        forward!(self, work("retries").of(stream), retries(stream))
     }
 
     async fn clear_retry(
@@ -188,19 +195,19 @@ impl WorkerRegistry for GatedRegistry {
         stream: &StreamId,
         aggregate_id: &str,
     ) -> StoreResult<()> {
-        gated!(self, Work, clear_retry(handler, stream, aggregate_id))
+        let call = work("clear_retry").of(stream);
+        forward!(self, call, clear_retry(handler, stream, aggregate_id))
     }
 
     async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
-        gated!(self, Work, forget_work(stream))
+        forward!(self, work("forget_work").of(stream), forget_work(stream))
     }
 
     async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {
-        self.gate
-            .until(|| {
-                let inner = self.inner.get();
-                async move { inner.wait_change(stream, seen).await }
-            })
-            .await
+        let ask = || {
+            let registry = self.store.reach();
+            async move { registry.wait_change(stream, seen).await }
+        };
+        self.hook.wait(ask).await
     }
 }

@@ -1,4 +1,4 @@
-//! The graph behind a gate.
+//! The double of a graph.
 
 use async_trait::async_trait;
 use spice_core::{
@@ -11,29 +11,17 @@ use spice_core::{
     },
     query::Filter,
 };
-use spice_store_sqlite::SqliteGraph;
 
-use crate::sim::{faults::Port, gate::Gate, swap::Swap};
+use super::{Call, Double, Hook, Port, Reach, forward};
 
-/// The graph of one node.
-pub struct GatedGraph {
-    /// The way to it.
-    pub gate: Gate,
-    /// The graph.
-    pub inner: Swap<SqliteGraph>,
-}
-
-macro_rules! gated {
-    ($self:ident, $method:ident($($argument:expr),*)) => {{
-        let effect = async { $self.inner.get().$method($($argument),*).await };
-        $self.gate.call(Port::Graph, stringify!($method), effect).await
-    }};
+fn call<'a>(method: &'static str, stream: &'a StreamId) -> Call<'a> {
+    Call::new(Port::Graph, method).of(stream)
 }
 
 #[async_trait]
-impl Graph for GatedGraph {
+impl<S: Reach<Store: Graph>, H: Hook> Graph for Double<S, H> {
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        gated!(self, sink(stream))
+        forward!(self, call("sink", stream), sink(stream))
     }
 
     async fn apply(
@@ -44,11 +32,17 @@ impl Graph for GatedGraph {
         through: LogPosition,
         versions: &[Version],
     ) -> StoreResult<Applied> {
-        gated!(self, apply(stream, generation, from, through, versions))
+        let call = call("apply", stream).at(from).count(versions.len());
+        forward!(
+            self,
+            call,
+            apply(stream, generation, from, through, versions)
+        )
     }
 
     async fn get(&self, view: &View, entities: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
-        gated!(self, get(view, entities))
+        let call = call("get", &view.stream).count(entities.len());
+        forward!(self, call, get(view, entities))
     }
 
     async fn scan(
@@ -59,11 +53,12 @@ impl Graph for GatedGraph {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Page> {
-        gated!(self, scan(view, class, filters, after, limit))
+        let call = call("scan", &view.stream).count(limit);
+        forward!(self, call, scan(view, class, filters, after, limit))
     }
 
     async fn classes(&self, view: &View) -> StoreResult<Vec<Version>> {
-        gated!(self, classes(view))
+        forward!(self, call("classes", &view.stream), classes(view))
     }
 
     async fn referrers(
@@ -75,8 +70,10 @@ impl Graph for GatedGraph {
         after: Option<&str>,
         limit: usize,
     ) -> StoreResult<Page> {
-        gated!(
+        let call = call("referrers", &view.stream).count(limit);
+        forward!(
             self,
+            call,
             referrers(view, source, predicate, targets, after, limit)
         )
     }
@@ -88,7 +85,8 @@ impl Graph for GatedGraph {
         before: LogPosition,
         limit: usize,
     ) -> StoreResult<Vec<Version>> {
-        gated!(self, history_before(view, entity, before, limit))
+        let call = call("history_before", &view.stream).at(before).count(limit);
+        forward!(self, call, history_before(view, entity, before, limit))
     }
 
     async fn latest(
@@ -98,7 +96,8 @@ impl Graph for GatedGraph {
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Version>> {
-        gated!(self, latest(stream, branch, after, limit))
+        let call = call("latest", stream).count(limit);
+        forward!(self, call, latest(stream, branch, after, limit))
     }
 
     async fn remove(
@@ -107,10 +106,11 @@ impl Graph for GatedGraph {
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
-        gated!(self, remove(stream, branch, entities))
+        let call = call("remove", stream).count(entities.len());
+        forward!(self, call, remove(stream, branch, entities))
     }
 
     async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        gated!(self, reset(stream))
+        forward!(self, call("reset", stream), reset(stream))
     }
 }

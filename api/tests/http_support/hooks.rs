@@ -1,0 +1,112 @@
+//! What the services ask of their stores, counted; and stores that go away.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+
+use spice_core::{
+    error::StoreError,
+    port::{StoreResult, log::Record},
+};
+use spice_testing::double::{Call, Hook, Port, away};
+
+/// What log and write model are asked for; the write model can go away.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// Records that the log gave.
+    pub(crate) records: AtomicUsize,
+    /// Entries that the write model was asked for.
+    pub(crate) lookups: AtomicUsize,
+    away_after_append: AtomicBool,
+    away: AtomicBool,
+}
+
+impl Watch {
+    /// The write model is away from the next append on: the first call that it misses is the one
+    /// in which it is to follow the log.
+    pub(crate) fn go_away_after_append(&self) {
+        self.away_after_append.store(true, Ordering::SeqCst);
+    }
+
+    /// The write model is there again.
+    pub(crate) fn come_back(&self) {
+        self.away_after_append.store(false, Ordering::SeqCst);
+        self.away.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        self.away.load(Ordering::SeqCst)
+    }
+}
+
+impl Hook for Watch {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.port != Port::Model {
+            return Ok(());
+        }
+        if call.method == "advance" && self.away_after_append.load(Ordering::SeqCst) {
+            self.away.store(true, Ordering::SeqCst);
+        }
+        if self.is_away() {
+            return Err(away("registry"));
+        }
+        if call.method == "get" {
+            self.lookups.fetch_add(call.count, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    async fn after(
+        &self,
+        _: Call<'_>,
+        answer: &(dyn std::any::Any + Send + Sync),
+    ) -> StoreResult<()> {
+        if let Some(records) = answer.downcast_ref::<Vec<Record>>() {
+            self.records.fetch_add(records.len(), Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+/// How often dead letters are read, and the position whose outcome cannot be read (none at zero).
+#[derive(Default)]
+pub(crate) struct Looks {
+    pub(crate) letters: AtomicUsize,
+    pub(crate) unreadable: AtomicU64,
+}
+
+impl Hook for Looks {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "dead_letters" {
+            self.letters.fetch_add(1, Ordering::SeqCst);
+        }
+        let unreadable = self.unreadable.load(Ordering::SeqCst);
+        let position = call.position.map_or(0, |position| position.0);
+        if call.method == "processed" && position != 0 && position == unreadable {
+            return Err(StoreError::Damaged {
+                store: "registry",
+                reason: "one row".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Counts how often a graph is asked for its position.
+pub(crate) fn count_looks(looks: Arc<AtomicUsize>) -> impl Hook {
+    move |call: Call<'_>| {
+        looks.fetch_add(usize::from(call.method == "sink"), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Counts the versions that a graph is asked for.
+pub(crate) fn count_reads(reads: Arc<AtomicUsize>) -> impl Hook {
+    move |call: Call<'_>| {
+        if matches!(call.method, "get" | "scan") {
+            reads.fetch_add(call.count, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}

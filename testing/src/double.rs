@@ -1,0 +1,48 @@
+//! A double of a port: it forwards every call to a real store, with a hook around each call. A
+//! method that a port makes of others is not forwarded: the hook sees the calls that it makes.
+
+mod documents;
+mod graph;
+mod hook;
+mod log;
+mod registry;
+mod swap;
+
+use spice_core::error::StoreError;
+
+pub use hook::{Call, Hook, Port};
+pub use swap::{Reach, Swap};
+
+/// A store whose calls pass a hook.
+#[derive(Debug, Clone)]
+pub struct Double<S, H> {
+    /// Leads to the store.
+    pub store: S,
+    /// Sees every call.
+    pub hook: H,
+}
+
+impl<S, H> Double<S, H> {
+    /// A double of a store.
+    pub fn new(store: S, hook: H) -> Self {
+        Self { store, hook }
+    }
+}
+
+/// Makes a call of the store behind the hook. The store is looked up when the hook lets the call
+/// through, which may be long after it was made.
+macro_rules! forward {
+    ($self:ident, $call:expr, $method:ident($($argument:expr),* $(,)?)) => {{
+        let effect = async { $self.store.reach().$method($($argument),*).await };
+        $self.hook.around($call, effect).await
+    }};
+}
+use forward;
+
+/// The error of a store that is away.
+pub fn away(store: &'static str) -> StoreError {
+    StoreError::Unavailable {
+        store,
+        reason: "connection refused".to_owned(),
+    }
+}

@@ -1,0 +1,107 @@
+//! The double of a store of documents.
+
+use async_trait::async_trait;
+use spice_core::{
+    error::StoreError,
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
+    lineage::View,
+    name::ClassName,
+    port::{
+        StoreResult,
+        documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
+        graph::{Entity, Sink},
+    },
+};
+
+use super::{Call, Double, Hook, Port, Reach, forward};
+
+fn call<'a>(method: &'static str, stream: &'a StreamId) -> Call<'a> {
+    Call::new(Port::Documents, method).of(stream)
+}
+
+#[async_trait]
+impl<S: Reach<Store: Documents>, H: Hook> Documents for Double<S, H> {
+    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
+        forward!(self, call("sink", stream), sink(stream))
+    }
+
+    async fn apply(
+        &self,
+        stream: &StreamId,
+        generation: &str,
+        from: LogPosition,
+        through: LogPosition,
+        changes: &[Change],
+    ) -> StoreResult<BulkResult> {
+        let call = call("apply", stream).at(from).count(changes.len());
+        let mut refused: Vec<(usize, StoreError)> = Vec::new();
+        let mut taken = Vec::new();
+        let mut places = Vec::new();
+        for (place, change) in changes.iter().enumerate() {
+            let refusal = match change {
+                Change::Document(document) => self.hook.refuses(&document.entity),
+                Change::Branch(_) => None,
+            };
+            if let Some(error) = refusal {
+                refused.push((place, error));
+            } else {
+                taken.push(change.clone());
+                places.push(place);
+            }
+        }
+        let applied = forward!(self, call, apply(stream, generation, from, through, &taken))?;
+        let of_store = applied.refused.into_iter();
+        refused.extend(of_store.map(|(place, error)| (places[place], error)));
+        Ok(BulkResult {
+            refused,
+            stale: applied
+                .stale
+                .into_iter()
+                .map(|place| places[place])
+                .collect(),
+        })
+    }
+
+    async fn get(
+        &self,
+        view: &View,
+        instances: &[InstanceRef],
+    ) -> StoreResult<Vec<Option<Document>>> {
+        let call = call("get", &view.stream).count(instances.len());
+        forward!(self, call, get(view, instances))
+    }
+
+    async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage> {
+        let call = call("search", &view.stream).count(search.limit);
+        forward!(self, call, search(view, search))
+    }
+
+    async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>> {
+        forward!(self, call("counts", &view.stream), counts(view))
+    }
+
+    async fn all(
+        &self,
+        stream: &StreamId,
+        branch: BranchGeneration,
+        after: Option<&Entity>,
+        limit: usize,
+    ) -> StoreResult<Vec<Document>> {
+        let call = call("all", stream).count(limit);
+        forward!(self, call, all(stream, branch, after, limit))
+    }
+
+    async fn remove(
+        &self,
+        stream: &StreamId,
+        branch: BranchGeneration,
+        entities: &[Entity],
+    ) -> StoreResult<()> {
+        let call = call("remove", stream).count(entities.len());
+        forward!(self, call, remove(stream, branch, entities))
+    }
+
+    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
+        forward!(self, call("reset", stream), reset(stream))
+    }
+}

@@ -1,0 +1,175 @@
+//! What a test does around the calls of a port.
+
+use std::{
+    any::Any,
+    future::{Future, ready},
+    sync::Arc,
+};
+
+use spice_core::{
+    error::StoreError,
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        graph::Entity,
+        log::{Append, Batch, Log},
+    },
+};
+
+/// A port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Port {
+    Log,
+    Bus,
+    Model,
+    Work,
+    Graph,
+    Documents,
+}
+
+/// One call of a port.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The port; both parts of a registry share the anchors, which belong to the model.
+    pub port: Port,
+    /// The method.
+    pub method: &'static str,
+    /// The log that the call is about, if it is about one.
+    pub stream: Option<&'a StreamId>,
+    /// The position that the call is about, if it is about one.
+    pub position: Option<LogPosition>,
+    /// How many things the call asks for or hands over at most; 1 where it is one.
+    pub count: usize,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(port: Port, method: &'static str) -> Self {
+        Self {
+            port,
+            method,
+            stream: None,
+            position: None,
+            count: 1,
+        }
+    }
+
+    pub(super) fn of(self, stream: &'a StreamId) -> Self {
+        let stream = Some(stream);
+        Self { stream, ..self }
+    }
+
+    pub(super) fn at(self, position: LogPosition) -> Self {
+        let position = Some(position);
+        Self { position, ..self }
+    }
+
+    pub(super) fn count(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+}
+
+/// What happens around the calls of a double. Every method has a default that changes nothing.
+///
+/// A function from a [`Call`] to a result is a hook too: it runs before each call, and its error
+/// is the answer in place of the store's.
+pub trait Hook: Send + Sync {
+    /// Runs before a call; an error is the answer, and the store is not called.
+    fn before(&self, _: Call<'_>) -> impl Future<Output = StoreResult<()>> + Send {
+        ready(Ok(()))
+    }
+
+    /// Runs after a call, with the answer; an error replaces it.
+    fn after(
+        &self,
+        _: Call<'_>,
+        _: &(dyn Any + Send + Sync),
+    ) -> impl Future<Output = StoreResult<()>> + Send {
+        ready(Ok(()))
+    }
+
+    /// Makes a call, or does something in its place.
+    fn around<T: Any + Send + Sync>(
+        &self,
+        call: Call<'_>,
+        effect: impl Future<Output = StoreResult<T>> + Send,
+    ) -> impl Future<Output = StoreResult<T>> + Send {
+        async move {
+            self.before(call).await?;
+            let answer = effect.await?;
+            self.after(call, &answer).await?;
+            Ok(answer)
+        }
+    }
+
+    /// Waits for what a store signals.
+    fn wait<R: Send, F: Future<Output = R> + Send>(
+        &self,
+        mut ask: impl FnMut() -> F + Send,
+    ) -> impl Future<Output = R> + Send {
+        async move { ask().await }
+    }
+
+    /// Appends to the log, or does something else and says so.
+    fn append<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+        batch: Batch,
+    ) -> impl Future<Output = StoreResult<Append>> + Send {
+        async move { log.append(stream, batch).await }
+    }
+
+    /// Why a sink refuses one entity for good; the rest of its batch is applied.
+    fn refuses(&self, _: &Entity) -> Option<StoreError> {
+        None
+    }
+}
+
+impl<F: Fn(Call<'_>) -> StoreResult<()> + Send + Sync> Hook for F {
+    fn before(&self, call: Call<'_>) -> impl Future<Output = StoreResult<()>> + Send {
+        ready(self(call))
+    }
+}
+
+impl<H: Hook> Hook for Arc<H> {
+    fn before(&self, call: Call<'_>) -> impl Future<Output = StoreResult<()>> + Send {
+        (**self).before(call)
+    }
+
+    fn after(
+        &self,
+        call: Call<'_>,
+        answer: &(dyn Any + Send + Sync),
+    ) -> impl Future<Output = StoreResult<()>> + Send {
+        (**self).after(call, answer)
+    }
+
+    fn around<T: Any + Send + Sync>(
+        &self,
+        call: Call<'_>,
+        effect: impl Future<Output = StoreResult<T>> + Send,
+    ) -> impl Future<Output = StoreResult<T>> + Send {
+        (**self).around(call, effect)
+    }
+
+    fn wait<R: Send, F: Future<Output = R> + Send>(
+        &self,
+        ask: impl FnMut() -> F + Send,
+    ) -> impl Future<Output = R> + Send {
+        (**self).wait(ask)
+    }
+
+    fn append<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+        batch: Batch,
+    ) -> impl Future<Output = StoreResult<Append>> + Send {
+        (**self).append(log, stream, batch)
+    }
+
+    fn refuses(&self, entity: &Entity) -> Option<StoreError> {
+        (**self).refuses(entity)
+    }
+}
