@@ -1,10 +1,15 @@
 //! Every rule of a port is in its suite; the log in memory conforms.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use spice_core::port::log::Log;
-use spice_testing::{MemoryLog, log_suite};
+use spice_core::{error::StoreError, port::log::Log};
+use spice_testing::{
+    MemoryLog,
+    double::{Call, Double, Port, away},
+    log_suite,
+    values::{block_on, stream},
+};
 
 fn in_memory() -> impl Fn() -> Arc<dyn Log> {
     let log = MemoryLog::new();
@@ -12,6 +17,43 @@ fn in_memory() -> impl Fn() -> Arc<dyn Log> {
 }
 
 log_suite!(in_memory());
+
+/// A double answers as the log behind it.
+mod double {
+    use super::{Arc, Call, Double, Log, MemoryLog};
+
+    fn open() -> impl Fn() -> Arc<dyn Log> {
+        let log = MemoryLog::new();
+        let pass = |_: Call<'_>| Ok(());
+        move || Arc::new(Double::new(Arc::new(log.clone()), pass))
+    }
+
+    spice_testing::log_suite!(open());
+}
+
+#[test]
+fn a_hook_sees_each_call_and_its_error_is_the_answer() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let calls = Arc::clone(&seen);
+    let hook = move |call: Call<'_>| {
+        let stream = call.stream.map(ToString::to_string);
+        calls.lock().unwrap().push((call.port, call.method, stream));
+        match call.method {
+            "end" => Err(away("log")),
+            _ => Ok(()),
+        }
+    };
+    let log = Double::new(Arc::new(MemoryLog::new()), hook);
+    let demo = stream("demo");
+    assert_eq!(block_on(log.streams()).unwrap(), []);
+    let answer = block_on(log.end(&demo));
+    assert!(matches!(answer, Err(StoreError::Unavailable { .. })));
+    let expected = [
+        (Port::Log, "streams", None),
+        (Port::Log, "end", Some("demo".to_owned())),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
 
 #[test]
 fn every_rule_is_in_a_suite() {
