@@ -3,23 +3,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use spice_testing::process::{Options, Process};
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::Instant,
-};
 
 /// A running `spice dev`.
 pub struct Node {
-    child: Child,
-    folder: PathBuf,
+    process: Process,
     /// `host:port` of the gateway.
     pub gateway: String,
     /// From start to the line `ready`.
@@ -46,36 +40,20 @@ pub fn folder() -> anyhow::Result<TempDir> {
 impl Node {
     /// Starts on a directory and waits until it is ready.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let started = Instant::now();
-        let free = "127.0.0.1:0";
-        let mut child = Command::new(binary()?)
-            .args(["dev", "--gateway-listen", free, "--oms-listen", free])
-            .args(["--funnel-listen", free, "--data-dir"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
-        let mut gateway = None;
-        while let Some(line) = lines.next_line().await? {
-            if let Some(url) = line.strip_prefix("gateway") {
-                gateway = Some(url.trim().trim_start_matches("http://").to_owned());
-            }
-            if line == "ready" {
-                let gateway = gateway.context("no gateway")?;
-                let start_time = started.elapsed();
-                let http = spice_client::http_builder().build()?;
-                let folder = folder.to_owned();
-                return Ok(Self {
-                    child,
-                    folder,
-                    gateway,
-                    start_time,
-                    http,
-                });
-            }
-        }
-        bail!("it ended before it was ready")
+        let options = Options {
+            binary: Some(binary()?),
+            data_dir: Some(folder.join("data")),
+            ..Options::default()
+        };
+        let mut process = Process::spawn(options).await?;
+        let start_time = process.wait_ready().await?;
+        let gateway = process.url("gateway")?;
+        Ok(Self {
+            process,
+            gateway: gateway.trim_start_matches("http://").to_owned(),
+            start_time,
+            http: spice_client::http_builder().build()?,
+        })
     }
 
     /// Posts and waits until the effect shows.
@@ -110,7 +88,7 @@ impl Node {
 
     /// Resident memory in MiB and CPU seconds used so far.
     pub fn usage(&self) -> anyhow::Result<(f64, f64)> {
-        let id = self.child.id().context("it has ended")?;
+        let id = self.id()?;
         let resident = memory(id, "VmRSS:")?;
         let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
         let fields: Vec<&str> = stat
@@ -130,21 +108,18 @@ impl Node {
 
     /// Its process.
     pub fn id(&self) -> anyhow::Result<u32> {
-        self.child.id().context("it has ended")
+        self.process.pid().context("it has ended")
     }
 
     /// Its data directory.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.process.directory()
     }
 
     /// Ends it cleanly; how long that took.
     pub async fn end(mut self) -> anyhow::Result<Duration> {
-        let id = self.child.id().context("it has ended")?;
-        let started = Instant::now();
-        Command::new("kill").arg(id.to_string()).status().await?;
-        self.child.wait().await?;
-        Ok(started.elapsed())
+        let (_, took) = self.process.terminate(Duration::from_mins(10)).await?;
+        Ok(took)
     }
 }
 

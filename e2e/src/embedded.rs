@@ -1,238 +1,21 @@
-//! The real binary as a process of its own: started on a free port, killed, ended, started again
-//! on the same data directory. It looks at the process only from outside: its output, its exit
-//! code, its HTTP.
+//! The real binary as a process of its own, with clients of its listeners.
 
-mod binary;
 mod client;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::ops::{Deref, DerefMut};
 
-use anyhow::{Context, bail};
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, ChildStdout, Command},
-    sync::watch,
-    time::{Instant, timeout},
-};
+use spice_testing::process::Process;
+pub use spice_testing::process::{Options, run, setting, spice};
 
-pub use self::{
-    binary::{run, setting, spice},
-    client::{Answer, Client},
-};
-
-/// Environment that would change what is tested.
-const NOT_INHERITED: [&str; 5] = [
-    "SPICE_DATA_DIR",
-    "SPICE_GATEWAY_LISTEN",
-    "SPICE_OMS_LISTEN",
-    "SPICE_FUNNEL_LISTEN",
-    "ENABLE_EVENT_SOURCING",
-];
-
-/// How to start the process.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The command: `dev`, or `demo`, which is the same with a story before it is ready.
-    pub command: &'static str,
-    /// The data directory; one of its own, removed at the end, when absent.
-    pub data_dir: Option<PathBuf>,
-    /// More arguments.
-    pub arguments: Vec<String>,
-    /// More environment.
-    pub environment: Vec<(String, String)>,
-    /// How long it may take to say `ready`.
-    pub ready_within: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            command: "dev",
-            data_dir: None,
-            arguments: Vec::new(),
-            environment: Vec::new(),
-            ready_within: Duration::from_mins(1),
-        }
-    }
-}
+pub use self::client::{Answer, Client};
 
 /// `spice dev` on a data directory. The process is killed when this is dropped.
-pub struct Embedded {
-    options: Options,
-    directory: PathBuf,
-    _owned: Option<TempDir>,
-    process: Option<Running>,
-}
-
-/// What the process has said so far.
-#[derive(Debug, Clone, Default)]
-struct Said {
-    lines: Vec<String>,
-    ended: bool,
-}
-
-struct Running {
-    child: Child,
-    said: watch::Receiver<Said>,
-    errors: PathBuf,
-    started: Instant,
-}
+pub struct Embedded(Process);
 
 impl Embedded {
     /// Starts the process and waits until it is ready.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let owned = match &options.data_dir {
-            Some(_) => None,
-            None => Some(tempfile::Builder::new().prefix("spice-e2e-").tempdir()?),
-        };
-        let directory = match (&options.data_dir, &owned) {
-            (Some(directory), _) => directory.clone(),
-            (None, Some(owned)) => owned.path().join("data"),
-            (None, None) => bail!("a data directory is needed"),
-        };
-        let mut embedded = Self {
-            options,
-            directory,
-            _owned: owned,
-            process: None,
-        };
-        embedded.launch().await?;
-        embedded.wait_ready().await?;
-        Ok(embedded)
-    }
-
-    /// Starts the process on the same directory, and does not wait: it may be killed while it
-    /// starts.
-    pub async fn launch(&mut self) -> anyhow::Result<()> {
-        if self.process.is_some() {
-            bail!("the process is there already");
-        }
-        let errors_path = self.errors_path();
-        if let Some(parent) = errors_path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let errors = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&errors_path)?;
-        let mut command = Command::new(spice().await?);
-        command
-            .arg(self.options.command)
-            .arg("--data-dir")
-            .arg(&self.directory);
-        for listener in ["--gateway-listen", "--oms-listen", "--funnel-listen"] {
-            command.args([listener, "127.0.0.1:0"]);
-        }
-        command.args(&self.options.arguments);
-        for name in NOT_INHERITED {
-            command.env_remove(name);
-        }
-        command.envs(self.options.environment.iter().cloned());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .kill_on_drop(true);
-        let mut child = command.spawn().context("spice does not start")?;
-        let stdout = child
-            .stdout
-            .take()
-            .context("spice has no standard output")?;
-        let (sender, said) = watch::channel(Said::default());
-        tokio::spawn(listen(stdout, sender));
-        let started = Instant::now();
-        self.process = Some(Running {
-            child,
-            said,
-            errors: errors_path,
-            started,
-        });
-        Ok(())
-    }
-
-    /// Waits until the process says `ready`; how long that took from its start on.
-    pub async fn wait_ready(&mut self) -> anyhow::Result<Duration> {
-        let limit = self.options.ready_within;
-        let running = self.running()?;
-        let is_over = |said: &Said| said.ended || said.lines.iter().any(|line| line == "ready");
-        let late = timeout(limit, running.said.wait_for(is_over))
-            .await
-            .is_err();
-        let took = running.started.elapsed();
-        let said = running.said.borrow().clone();
-        if said.lines.iter().any(|line| line == "ready") {
-            return Ok(took);
-        }
-        let why = if late {
-            "is not ready in time"
-        } else {
-            "ended before it was ready"
-        };
-        bail!("spice {why}, after {took:?}: {}", running.tell(&said))
-    }
-
-    /// Ends what runs, whatever it is at (`kill -9`), and waits until it is gone.
-    pub async fn kill(&mut self) -> anyhow::Result<()> {
-        let mut running = self.process.take().context("no process to kill")?;
-        running.child.kill().await.context("kill -9")
-    }
-
-    /// Asks the process to end (SIGTERM) and waits for it; how it ended, and how long that took.
-    pub async fn terminate(&mut self, limit: Duration) -> anyhow::Result<(ExitStatus, Duration)> {
-        let mut running = self.process.take().context("no process to end")?;
-        let pid = running
-            .child
-            .id()
-            .context("the process has ended already")?;
-        let asked = Instant::now();
-        let sent = Command::new("sh")
-            .arg("-c")
-            .arg(format!("kill -TERM {pid}"))
-            .status()
-            .await?;
-        if !sent.success() {
-            bail!("SIGTERM could not be sent to {pid}");
-        }
-        let Ok(status) = timeout(limit, running.child.wait()).await else {
-            running.child.kill().await?;
-            let told = running.said.borrow().clone();
-            bail!(
-                "spice still runs {limit:?} after SIGTERM: {}",
-                running.tell(&told)
-            );
-        };
-        Ok((status?, asked.elapsed()))
-    }
-
-    /// Starts again on the same directory, after a kill or an end, and waits until ready.
-    pub async fn restart(&mut self) -> anyhow::Result<Duration> {
-        if self.process.is_some() {
-            self.kill().await?;
-        }
-        self.launch().await?;
-        self.wait_ready().await
-    }
-
-    /// Whether the process still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.process
-            .as_mut()
-            .is_some_and(|running| matches!(running.child.try_wait(), Ok(None)))
-    }
-
-    /// The process id.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().and_then(|running| running.child.id())
-    }
-
-    /// The data directory.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+        Ok(Self(Process::start(options).await?))
     }
 
     /// A client of the gateway.
@@ -244,61 +27,18 @@ impl Embedded {
     pub fn oms(&self) -> anyhow::Result<Client> {
         Client::new(&self.url("oms")?)
     }
+}
 
-    /// The URL that the process printed for a listener.
-    pub fn url(&self, listener: &str) -> anyhow::Result<String> {
-        let running = self.process.as_ref().context("no process runs")?;
-        let said = running.said.borrow();
-        said.lines
-            .iter()
-            .filter_map(|line| line.split_once(char::is_whitespace))
-            .find(|(name, _)| *name == listener)
-            .and_then(|(_, rest)| rest.split_whitespace().next())
-            .map(str::to_owned)
-            .with_context(|| format!("no line about {listener} in {:?}", said.lines))
-    }
+impl Deref for Embedded {
+    type Target = Process;
 
-    /// The lines that the process wrote to its standard output so far.
-    pub fn said(&self) -> Vec<String> {
-        self.process
-            .as_ref()
-            .map(|running| running.said.borrow().lines.clone())
-            .unwrap_or_default()
-    }
-
-    /// What all processes of this directory wrote to their standard error so far.
-    pub fn errors(&self) -> String {
-        std::fs::read_to_string(self.errors_path()).unwrap_or_default()
-    }
-
-    fn errors_path(&self) -> PathBuf {
-        let mut name = self.directory.file_name().unwrap_or_default().to_owned();
-        name.push(".stderr");
-        self.directory.with_file_name(name)
-    }
-
-    fn running(&mut self) -> anyhow::Result<&mut Running> {
-        self.process.as_mut().context("no process runs")
+    fn deref(&self) -> &Process {
+        &self.0
     }
 }
 
-impl Running {
-    fn tell(&self, said: &Said) -> String {
-        format!("it said {:?} and wrote\n{}", said.lines, tail(&self.errors))
+impl DerefMut for Embedded {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.0
     }
-}
-
-/// Gathers lines until the output ends; the pipe must be read, or the process would block.
-async fn listen(stdout: ChildStdout, sender: watch::Sender<Said>) {
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        sender.send_modify(|said| said.lines.push(line.trim().to_owned()));
-    }
-    sender.send_modify(|said| said.ended = true);
-}
-
-fn tail(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
 }

@@ -4,8 +4,4 @@ pub mod control_plane;
 pub mod embedded;
 pub mod sim;
 
-/// The root of the workspace.
-pub fn workspace() -> std::path::PathBuf {
-    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest).to_owned()
-}
+pub use spice_testing::process::workspace;

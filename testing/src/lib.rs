@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod double;
 pub mod envelopes;
 mod memory_log;
+pub mod process;
 mod suites;
 pub mod values;
 

@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     query(&node, options.instances, options.queries).await?;
     idle(&node).await?;
     line(format!("SIGTERM to end: {}", millis(node.end().await?)))?;
-    rebuild(folder.path()).await?;
+    rebuild(&folder.path().join("data")).await?;
     let node = Node::start(folder.path()).await?;
     line(format!(
         "ready again on all of it after {}",

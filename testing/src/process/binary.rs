@@ -16,6 +16,12 @@ pub fn setting(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
 }
 
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_owned()
+}
+
 /// The binary: `SPICE_BIN`, or the one beside the test, or one built now.
 pub async fn spice() -> anyhow::Result<&'static Path> {
     let path = SPICE.get_or_try_init(find).await?;
@@ -51,7 +57,7 @@ async fn build(profile: &Path) -> anyhow::Result<()> {
     if let Some(target) = profile.parent() {
         command.env("CARGO_TARGET_DIR", target);
     }
-    let status = command.current_dir(crate::workspace()).status().await?;
+    let status = command.current_dir(workspace()).status().await?;
     if !status.success() {
         bail!("spice does not build");
     }
