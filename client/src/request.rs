@@ -10,7 +10,7 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{Client, Error, Read, Refusal, Write, client::causes, retry::jitter};
+use crate::{Client, Error, Read, Refusal, Write, client::causes};
 
 /// How long an answer may take, beside the time that the request asks the server to wait.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -284,7 +284,11 @@ impl<'c> Request<'c> {
             return Err(error);
         }
         let told = error.refusal().and_then(|refusal| refusal.retry_after);
-        match self.client.retries.pause(*failed, told, jitter()) {
+        match self
+            .client
+            .retries
+            .pause(*failed, told, spice_backoff::random())
+        {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(error),
         }

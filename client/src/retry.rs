@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
+use spice_backoff::Backoff;
 
 /// The longest `Retry-After` that is heeded; a longer one is the caller's to wait for.
 const LONGEST_TOLD: Duration = Duration::from_secs(30);
@@ -49,23 +49,12 @@ impl Retries {
         if failed >= self.attempts || told.is_some_and(|told| told > LONGEST_TOLD) {
             return None;
         }
-        let doubled = self
-            .first
-            .saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
-        let own = doubled.min(self.longest);
-        let spread = own.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
+        let spread = Backoff::new(self.first, self.longest).spread(failed, jitter);
         Some(match told {
             Some(told) => told + spread.min(self.first),
             None => spread,
         })
     }
-}
-
-/// A number from 0 to 1.
-pub(crate) fn jitter() -> f64 {
-    let (bits, _) = Uuid::new_v4().as_u64_pair();
-    // The first half of the bits: what a version is written over stands behind it.
-    f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

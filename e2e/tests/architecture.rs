@@ -22,17 +22,18 @@ use architecture::{
 
 /// Each room, and the rooms that it may know.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("backoff", &[]),
     ("core", &[]),
     ("crds", &[]),
     ("stores/segment", &["core"]),
     ("stores/directory", &["core", "stores/segment"]),
     ("stores/local", &["core"]),
     ("stores/sqlite", &["core"]),
-    ("workers", &["core"]),
-    ("api", &["core"]),
-    ("client", &[]),
+    ("workers", &["backoff", "core"]),
+    ("api", &["backoff", "core"]),
+    ("client", &["backoff"]),
     ("import", &["core", "client"]),
-    ("operator", &["crds", "client"]),
+    ("operator", &["backoff", "crds", "client"]),
     (
         "cli",
         &[

@@ -8,12 +8,13 @@ use std::{
 };
 
 use kube::runtime::utils;
+use spice_backoff::{Backoff as Bounds, random};
 
 use crate::observe::Next;
 
-const SOON: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
-const WATCH: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+const SOON: Bounds = Bounds::new(Duration::from_millis(250), Duration::from_secs(10));
+const WATCH: Bounds = Bounds::new(Duration::from_millis(200), Duration::from_secs(10));
+const RETRY: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_mins(5));
 
 /// The passes in a row that did not settle, an object and generation each.
 #[derive(Debug, Default)]
@@ -61,9 +62,8 @@ impl Iterator for WatchBackoff {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let pause = grown(WATCH, self.attempts);
         self.attempts = self.attempts.saturating_add(1);
-        Some(pause.mul_f64(0.5 + 0.5 * random()))
+        Some(WATCH.spread(self.attempts, random()))
     }
 }
 
@@ -89,25 +89,15 @@ impl utils::Backoff for NoPause {
     fn reset(&mut self) {}
 }
 
-fn grown((first, most): (Duration, Duration), attempts: u32) -> Duration {
-    first
-        .saturating_mul(2_u32.saturating_pow(attempts))
-        .min(most)
-}
-
 /// The delay after `attempts` earlier ones; `random` is between 0 and 1.
 pub fn delay(next: Next, attempts: u32, resync: Duration, random: f64) -> Duration {
+    let failures = attempts.saturating_add(1);
     match next {
         Next::Resync | Next::Release => resync.mul_f64(0.8 + 0.4 * random),
         Next::Now => Duration::ZERO,
-        Next::Soon => grown(SOON, attempts).mul_f64(0.5 + 0.5 * random),
-        Next::Retry => grown(RETRY, attempts).mul_f64(random).max(SOON.0),
+        Next::Soon => SOON.spread(failures, random),
+        Next::Retry => RETRY.wait(failures).mul_f64(random).max(SOON.first),
     }
-}
-
-fn random() -> f64 {
-    let bits = uuid::Uuid::new_v4().as_u128() >> 104;
-    f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(1_u32 << 24)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
+use spice_backoff::{Backoff, Seeded};
 use spice_core::{
     chain::check_end,
     error::StoreError,
@@ -34,7 +35,7 @@ pub(crate) use patience::{Halt, Patience};
 
 use self::session::Session;
 use crate::{
-    backoff::{Backoff, BackoffConfig},
+    BACKOFF,
     event::is_seal,
     status::{Reporter, WorkerState, WorkerStatus},
 };
@@ -69,7 +70,7 @@ pub struct EngineConfig {
     /// How often a refused event is tried before it is parked.
     pub attempts: u32,
     /// The waits while a store is away.
-    pub backoff: BackoffConfig,
+    pub backoff: Backoff,
     /// What the jitter is drawn from.
     pub seed: u64,
     /// The guards in force.
@@ -84,7 +85,7 @@ impl Default for EngineConfig {
             batch_records: 1_000,
             batch_bytes: 4 << 20,
             attempts: 5,
-            backoff: BackoffConfig::default(),
+            backoff: BACKOFF,
             seed: Uuid::new_v4().as_u64_pair().0,
             guards: Guards::default(),
         }
@@ -159,7 +160,7 @@ impl Engine {
         let patience = Patience {
             reporter: self.reporter.clone(),
             token,
-            backoff: Backoff::new(
+            backoff: Seeded::new(
                 self.config.backoff,
                 self.config.seed,
                 &format!("{}/{}", self.handler.worker(), self.stream),

@@ -3,7 +3,6 @@
 #![warn(missing_docs)]
 
 pub mod audit;
-mod backoff;
 pub mod engine;
 mod event;
 pub mod graph_worker;
@@ -17,5 +16,11 @@ pub mod status;
 pub mod supervisor;
 pub mod verify;
 
-pub use backoff::BackoffConfig;
+use std::time::Duration;
+
+use spice_backoff::Backoff;
+
 pub use event::{Damage, Event};
+
+/// The waits before a store that failed is asked again, unless something else is set.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(30));

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use spice_backoff::{Backoff, Seeded};
 use spice_core::{
     chain::ChainHead,
     error::StoreError,
@@ -21,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::{Backoff, BackoffConfig},
+    BACKOFF,
     engine::{End, Halt, Patience, is_finished},
     event::is_seal,
     status::{Reporter, WorkerState, WorkerStatus},
@@ -41,7 +42,7 @@ pub struct RelayConfig {
     /// A relay with nothing to publish for this long ends.
     pub idle: Duration,
     /// The waits while log or bus is away.
-    pub backoff: BackoffConfig,
+    pub backoff: Backoff,
     /// What the jitter is drawn from.
     pub seed: u64,
     /// The guards in force.
@@ -56,7 +57,7 @@ impl Default for RelayConfig {
             checkpoint_interval: Duration::from_secs(1),
             checkpoint_records: 10_000,
             idle: Duration::from_secs(10),
-            backoff: BackoffConfig::default(),
+            backoff: BACKOFF,
             seed: 0,
             guards: Guards::default(),
         }
@@ -117,7 +118,7 @@ impl Relay {
         let patience = Patience {
             reporter: self.reporter.clone(),
             token,
-            backoff: Backoff::new(self.config.backoff, self.config.seed, &salt),
+            backoff: Seeded::new(self.config.backoff, self.config.seed, &salt),
         };
         let mut failures = 0;
         let end = loop {

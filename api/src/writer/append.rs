@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use spice_backoff::Backoff;
 use spice_core::{
     envelope::Envelope,
     error::StoreError,
@@ -16,8 +17,8 @@ use tokio::time::Instant;
 
 use super::{reflect::unknown_chain, scribe::Task};
 
-/// The longest pause between two looks at an append that has no answer yet.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses between two looks at an append that has no answer yet.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(5));
 
 /// How an append ended.
 pub(super) enum Appended {
@@ -69,7 +70,7 @@ impl Task {
     /// Sends a batch until it is known what became of it.
     async fn put(&mut self, batch: &Batch) -> Appended {
         let started = Instant::now();
-        let mut pause = Duration::from_millis(10);
+        let mut looks = 0;
         let mut unsettled = false;
         loop {
             match self.ports.log.append(&self.stream, batch.clone()).await {
@@ -98,8 +99,8 @@ impl Task {
                 }
                 None => {}
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            looks += 1;
+            tokio::time::sleep(PAUSES.wait(looks)).await;
         }
     }
 

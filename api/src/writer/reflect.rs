@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use spice_backoff::Backoff;
 use spice_core::{
     chain::{Anchor, ChainHead, resume},
     decide::WriteState,
@@ -29,7 +30,7 @@ use super::{Ports, parse};
 const STEP: usize = 5_000;
 /// Entries after which a transaction takes no further stretch in.
 const MOST_ENTRIES: usize = 20_000;
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 /// How long an orderly end waits for the registry; what it does not get is in the log.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -208,7 +209,7 @@ impl Follower {
 
     /// Tries for as long as the registry is away; an error is one that waiting does not mend.
     async fn advance(&self, stretch: Stretch) -> Result<(), StoreError> {
-        let mut pause = Duration::from_millis(50);
+        let mut failures = 0;
         loop {
             match self.try_advance(&stretch).await {
                 Ok(end) => {
@@ -222,8 +223,8 @@ impl Follower {
                     tracing::warn!(stream = %self.stream, %error, "registry cannot follow the log now");
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            failures += 1;
+            tokio::time::sleep(PAUSES.wait(failures)).await;
         }
     }
 

@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::Context;
 use spice_api::writer::{Writer, WriterSettings};
+use spice_backoff::Backoff;
 use spice_core::{
     guard::Guards,
     id::StreamId,
@@ -27,7 +28,6 @@ use spice_testing::{
     double::{Double, Swap},
 };
 use spice_workers::{
-    BackoffConfig,
     engine::EngineConfig,
     relay::RelayConfig,
     supervisor::{self, LeaseConfig, Workers, WorkersConfig},
@@ -203,9 +203,9 @@ impl World {
 
     fn workers_config(&self, node: Node) -> WorkersConfig {
         let birth = self.births.fetch_add(1, Ordering::Relaxed);
-        let backoff = BackoffConfig {
-            base: Duration::from_millis(10),
-            max: Duration::from_secs(1),
+        let backoff = Backoff {
+            first: Duration::from_millis(10),
+            longest: Duration::from_secs(1),
         };
         WorkersConfig {
             lease: LeaseConfig {
@@ -237,9 +237,9 @@ impl World {
                 guards: self.setup.guards,
                 ..RelayConfig::default()
             },
-            restart: BackoffConfig {
-                base: Duration::from_millis(100),
-                max: Duration::from_secs(5),
+            restart: Backoff {
+                first: Duration::from_millis(100),
+                longest: Duration::from_secs(5),
             },
         }
     }

@@ -1,12 +1,10 @@
 //! Calls to stores: the class of a failure says whether to wait, to look again, or to stop.
 
+use spice_backoff::Seeded;
 use spice_core::{error::StoreError, port::StoreResult};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    backoff::Backoff,
-    status::{Reporter, WorkerState},
-};
+use crate::status::{Reporter, WorkerState};
 
 /// Why work on a log does not go on as it was.
 #[derive(Debug)]
@@ -41,7 +39,7 @@ impl From<StoreError> for Halt {
 pub(crate) struct Patience {
     pub(crate) reporter: Reporter,
     pub(crate) token: CancellationToken,
-    pub(crate) backoff: Backoff,
+    pub(crate) backoff: Seeded,
 }
 
 impl Patience {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::FutureExt;
+use spice_backoff::{Backoff, Seeded};
 use spice_core::{
     chain::resume,
     error::StoreError,
@@ -22,7 +23,6 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    backoff::{Backoff, BackoffConfig},
     engine::{End, EngineConfig, Handler},
     graph_worker::{self, GraphWorker},
     projection_worker::{self, ProjectionWorker},
@@ -88,7 +88,7 @@ pub struct WorkersConfig {
     /// Of the relay.
     pub relay: RelayConfig,
     /// The waits before something that failed is started again.
-    pub restart: BackoffConfig,
+    pub restart: Backoff,
 }
 
 impl Default for WorkersConfig {
@@ -98,9 +98,9 @@ impl Default for WorkersConfig {
             lease: LeaseConfig::default(),
             engine: EngineConfig::default(),
             relay: RelayConfig::default(),
-            restart: BackoffConfig {
-                base: Duration::from_secs(1),
-                max: Duration::from_mins(1),
+            restart: Backoff {
+                first: Duration::from_secs(1),
+                longest: Duration::from_mins(1),
             },
         }
     }
@@ -139,8 +139,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn backoff(&self, salt: &str) -> Backoff {
-        Backoff::new(self.config.restart, self.config.engine.seed, salt)
+    pub(super) fn backoff(&self, salt: &str) -> Seeded {
+        Seeded::new(self.config.restart, self.config.engine.seed, salt)
     }
 
     /// The status and the nudge of a log in this role; made when there is none.
