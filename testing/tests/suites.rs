@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use spice_core::{error::StoreError, port::log::Log};
 use spice_testing::{
-    MemoryLog,
+    MemoryLog, conformance,
     double::{Call, Double, Port, away},
     log_suite,
-    values::{block_on, stream},
+    values::{block_on, block_on_threads, stream},
 };
 
 fn in_memory() -> impl Fn() -> Arc<dyn Log> {
@@ -53,6 +53,18 @@ fn a_hook_sees_each_call_and_its_error_is_the_answer() {
         (Port::Log, "end", Some("demo".to_owned())),
     ];
     assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[test]
+fn nothing_is_appended_behind_a_tail_that_is_gone() {
+    let log = MemoryLog::new();
+    let demo = stream("demo");
+    let cut = |_: &dyn Log, left: usize| {
+        let lines = log.lines(&demo);
+        log.put(&demo, lines[..left * 2].to_vec());
+    };
+    let make = || Arc::new(log.clone()) as Arc<dyn Log>;
+    block_on_threads(conformance::log::nothing_is_appended_behind_a_tail_that_is_gone(&make, &cut));
 }
 
 #[test]

@@ -125,6 +125,12 @@ pub trait Log: Send + Sync {
     /// Appends a batch at exactly `batch.first`, durably. An error means that nothing was written
     /// and nothing will be; a doubt is [`Append::Unknown`]. [`Append::Done`] proves that the log
     /// ended at `batch.first` until then: nobody has to read the end before an append.
+    ///
+    /// So it appends only behind a tail that is still there. When the envelope before `batch.first`
+    /// was in the log and is gone, nothing is written, the answer is an error, and [`Log::end`] says
+    /// where the log ends now. An adapter that remembers the end looks at its last segment before it
+    /// writes: a directory at length and identity of the file, an object store at size and `ETag` of
+    /// the object (one HEAD for each append: the conditional PUT alone would land behind a hole).
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append>;
 
     /// Envelopes from a position on, at most `limit` of them (at least one where there is one);

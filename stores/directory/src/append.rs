@@ -8,7 +8,7 @@ use std::{
     io::{self, ErrorKind, Write},
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -83,6 +83,7 @@ impl Inner {
     pub(super) fn append(&self, stream: &Stream, batch: &Batch) -> StoreResult<Append> {
         let mut writer = locked(&stream.writer);
         self.settle_with(stream, &mut writer)?;
+        self.check_tail(stream, &mut writer)?;
         let end = stream.end();
         if batch.first.0 > end {
             return Err(rejected(format!(
@@ -152,8 +153,13 @@ impl Inner {
             first,
             count,
             raw_length: lines.length() as u64,
-            opened_at: std::sync::OnceLock::new(),
+            opened_at: OnceLock::new(),
+            identity: OnceLock::new(),
         };
+        // Not known, it is looked at again before the next append.
+        if let Ok(Ok((_, file))) = scan::inspect(&stream.file(first), false) {
+            segment.identity.get_or_init(|| file);
+        }
         locked(&self.cache).put((stream.id.clone(), first, count), Arc::new(lines));
         stream.push(Arc::new(segment));
         if first == 0 {

@@ -1,10 +1,41 @@
 //! The segments of one log, in memory.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    sync::{Arc, OnceLock},
+};
 
 use spice_core::time::Timestamp;
 
 use spice_store_segment::EndMark;
+
+/// Which file stands under a segment's name, and what its end mark says of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    length: u64,
+    inode: u64,
+    modified: (i64, i64),
+    checksum: u32,
+}
+
+impl Identity {
+    /// Of a file with this end mark.
+    pub(super) fn new(file: &Metadata, mark: &EndMark) -> Self {
+        Self {
+            length: file.len(),
+            inode: file.ino(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            checksum: mark.body_checksum,
+        }
+    }
+
+    /// Whether this is the file, as far as its directory entry tells.
+    pub(super) fn is(&self, file: &Metadata) -> bool {
+        let modified = (file.mtime(), file.mtime_nsec());
+        (self.length, self.inode, self.modified) == (file.len(), file.ino(), modified)
+    }
+}
 
 /// One segment file.
 #[derive(Debug)]
@@ -17,6 +48,8 @@ pub(super) struct Segment {
     pub(super) raw_length: u64,
     /// When its first envelope was accepted, once somebody asked.
     pub(super) opened_at: OnceLock<Timestamp>,
+    /// The file, once it was looked at.
+    pub(super) identity: OnceLock<Identity>,
 }
 
 impl Segment {
@@ -27,7 +60,19 @@ impl Segment {
             count: mark.count,
             raw_length: mark.raw_length,
             opened_at: OnceLock::new(),
+            identity: OnceLock::new(),
         }
+    }
+
+    /// Whether both hold the same envelopes, as far as their end marks were read.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let size = |segment: &Self| (segment.first, segment.count, segment.raw_length);
+        let checksum = |segment: &Self| segment.identity.get().map(|file| file.checksum);
+        let differs = matches!(
+            (checksum(self), checksum(other)),
+            (Some(one), Some(another)) if one != another
+        );
+        size(self) == size(other) && !differs
     }
 
     /// The position after its last envelope.

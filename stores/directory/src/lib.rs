@@ -9,6 +9,9 @@
 //! - **merge** writes and syncs the merged file, renames it over the first segment, syncs the
 //!   directory, then removes the others. Until the rename nothing has changed; after it the
 //!   others are contained in the merged one byte for byte, and the next start removes them.
+//! - **a tail that is gone** is noticed by the next append and by the next look at the log's end: the
+//!   last segment must still be the file that it was. What is missing is not part of the log from
+//!   then on, and nothing is appended behind it.
 //! - **checkpoint** is renamed into place and not synced: an older one publishes again.
 //! - **start** reads names, end marks and the newest bytes; a log in which anything is damaged,
 //!   missing or overlapping is refused with file and reason, and nothing of it is touched. It
@@ -30,6 +33,7 @@ pub mod report;
 mod scan;
 mod state;
 mod stream;
+mod tail;
 pub mod verify;
 
 #[cfg(test)]
@@ -240,8 +244,15 @@ impl Log for DirectoryLog {
     }
 
     async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        let found = self.freshen(stream).await?;
-        Ok(LogPosition(found.map_or(0, |found| found.end())))
+        let Some(found) = self.freshen(stream).await? else {
+            return Ok(LogPosition::ZERO);
+        };
+        if self.inner.lock.is_some() {
+            let looked_at = Arc::clone(&found);
+            self.blocking(move |inner| inner.look_at_tail(&looked_at))
+                .await?;
+        }
+        Ok(LogPosition(found.end()))
     }
 
     async fn known_end(&self, stream: &StreamId) -> StoreResult<LogPosition> {

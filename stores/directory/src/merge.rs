@@ -66,6 +66,7 @@ impl Inner {
             count: u32::try_from(last.end() - first.first).unwrap_or(u32::MAX),
             raw_length: lines.length() as u64,
             opened_at: OnceLock::new(),
+            identity: OnceLock::new(),
         });
         self.put_in_place(stream, &merged, &lines)
             .map_err(|error| unavailable(format!("cannot merge segments: {error}")))?;

@@ -15,7 +15,7 @@ use spice_store_segment::{self as segment, EndMark, Lines, MARK_LENGTH};
 use super::{
     checkpoint::{CHECKPOINT_FILE, CHECKPOINT_TEMPORARY},
     failure::unavailable,
-    index::Segment,
+    index::{Identity, Segment},
     lock::LOCK_FILE,
     report::Problem,
 };
@@ -150,11 +150,11 @@ impl<'a> Scan<'a> {
     }
 
     fn take(&mut self, first: u64, path: PathBuf, whole: bool) -> Result<(), StoreError> {
-        let mark = match inspect(&path, whole)
+        let (mark, identity) = match inspect(&path, whole)
             .map_err(|error| unavailable(format!("cannot read {}: {error}", path.display())))?
-            .and_then(|mark| mark.check_place(&self.name, first).map(|()| mark))
+            .and_then(|(mark, file)| mark.check_place(&self.name, first).map(|()| (mark, file)))
         {
-            Ok(mark) => mark,
+            Ok(found) => found,
             Err(reason) => {
                 self.problem(path, reason, true);
                 // How far it reached is not known: the next segment is believed.
@@ -162,7 +162,9 @@ impl<'a> Scan<'a> {
                 return Ok(());
             }
         };
-        let segment = Arc::new(Segment::new(&mark));
+        let segment = Segment::new(&mark);
+        segment.identity.get_or_init(|| identity);
+        let segment = Arc::new(segment);
         if first < self.expected && self.expected != u64::MAX {
             return self.overlap(&segment, path);
         }
@@ -258,7 +260,8 @@ fn unchecked_files(files: &[(u64, PathBuf)], depth: Depth) -> Result<usize, Stor
     Ok(0)
 }
 
-fn inspect(path: &Path, whole: bool) -> io::Result<Result<EndMark, String>> {
+/// Reads a segment's end mark and, when asked, checks all that stands before it.
+pub(super) fn inspect(path: &Path, whole: bool) -> io::Result<Result<(EndMark, Identity), String>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -266,7 +269,8 @@ fn inspect(path: &Path, whole: bool) -> io::Result<Result<EndMark, String>> {
         }
         Err(error) => return Err(error),
     };
-    let length = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    let length = metadata.len();
     let mut bytes = Vec::new();
     if !whole {
         file.seek(SeekFrom::Start(length.saturating_sub(MARK_LENGTH as u64)))?;
@@ -277,7 +281,8 @@ fn inspect(path: &Path, whole: bool) -> io::Result<Result<EndMark, String>> {
         if whole {
             mark.check_body(&bytes[..bytes.len() - MARK_LENGTH])?;
         }
-        Ok(mark)
+        let identity = Identity::new(&metadata, &mark);
+        Ok((mark, identity))
     }))
 }
 

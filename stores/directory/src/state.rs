@@ -24,10 +24,15 @@ impl Inner {
         self.make_durable(&self.root)?;
         let (streams, problems) = scan::list_streams(&self.root)?;
         self.remember(problems);
-        for id in streams {
-            let found = scan::scan(&self.root, &id, depth)?;
+        for id in &streams {
+            let found = scan::scan(&self.root, id, depth)?;
             self.make_durable(&self.root.join(id.to_string()))?;
-            self.take_in(&id, found);
+            self.take_in(id, found);
+        }
+        for gone in self.written() {
+            if !streams.contains(&gone) {
+                self.take_in(&gone, Found::default());
+            }
         }
         Ok(())
     }
@@ -73,7 +78,7 @@ impl Inner {
         self.recount();
     }
 
-    fn remember(&self, problems: Vec<Problem>) {
+    pub(super) fn remember(&self, problems: Vec<Problem>) {
         let mut known = locked(&self.problems);
         for problem in problems {
             if !known.contains(&problem) {
@@ -122,6 +127,8 @@ impl Inner {
         if self.root.join(id.to_string()).is_dir() {
             let found = scan::scan(&self.root, id, Depth::Newest(0))?;
             self.take_in(id, found);
+        } else if self.stream(id).is_some() {
+            self.take_in(id, Found::default());
         }
         Ok(())
     }

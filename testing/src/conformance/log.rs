@@ -78,6 +78,32 @@ pub async fn a_gap_is_refused_and_a_taken_position_is_occupied(make: Make<'_>) {
     assert_eq!(read_all(&*log, &demo, 10).await, expected(&demo, 3));
 }
 
+/// Nothing is appended behind a tail that is gone. `cut` takes away all but the first so many appends
+/// of `demo`, as somebody would who touches what the log is kept in.
+pub async fn nothing_is_appended_behind_a_tail_that_is_gone(
+    make: Make<'_>,
+    cut: &dyn Fn(&dyn Log, usize),
+) {
+    let log = make();
+    let demo = stream("demo");
+    let mut end = 0;
+    for left in [7, 4, 3, 0] {
+        fill(&*log, &demo, &[2; 8][..8 - end]).await;
+        cut(&*log, left);
+        let behind = log.append(&demo, batch(&demo, 16, 1)).await;
+        assert!(
+            matches!(behind, Err(StoreError::Rejected { .. })),
+            "{left}: {behind:?}"
+        );
+        let there = LogPosition(left as u64 * 2);
+        assert_eq!(log.end(&demo).await.unwrap(), there, "{left}");
+        let after = log.read(&demo, there, 5).await.unwrap();
+        assert_eq!(after, [], "what is gone is not read from memory");
+        assert_eq!(log.streams().await.unwrap().is_empty(), left == 0);
+        end = left;
+    }
+}
+
 pub async fn what_is_no_batch_is_refused(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");

@@ -1,0 +1,114 @@
+//! Is the log still as long as this process knows it? Somebody may remove, cut or exchange files while
+//! it runs. Only the last segment is looked at: one call to the file system for each append.
+
+use std::{fs, io::ErrorKind, sync::Arc};
+
+use spice_core::port::StoreResult;
+
+use super::{
+    Inner,
+    failure::unavailable,
+    index::Segment,
+    locked,
+    report::Problem,
+    scan::{self, Depth, Found},
+    stream::{Stream, Writer},
+};
+
+/// Bytes of the newest segments that are read and checked when the last one is not what it was.
+const CHECKED: u64 = 64 << 20;
+
+impl Inner {
+    /// Looks whether the log ends where it is known to end.
+    pub(super) fn look_at_tail(&self, stream: &Stream) -> StoreResult<()> {
+        if tail_stands(stream)? {
+            return Ok(());
+        }
+        self.check_tail(stream, &mut locked(&stream.writer))
+    }
+
+    /// [`Inner::look_at_tail`] for the one who appends. The end of the log may lie before the known
+    /// one afterwards; a log whose last segment was exchanged is refused.
+    pub(super) fn check_tail(&self, stream: &Stream, writer: &mut Writer) -> StoreResult<()> {
+        stream.check()?;
+        if tail_stands(stream)? {
+            return Ok(());
+        }
+        // The directory itself may be another.
+        writer.directory = None;
+        let _no_merge = locked(&stream.merging);
+        let found = self.scan_again(stream)?;
+        let known = stream.index().segments().to_vec();
+        let mut problems = found.problems;
+        problems.extend(exchanged(stream, known.last(), &found.segments));
+        let refusing: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.refuses)
+            .map(ToString::to_string)
+            .collect();
+        self.remember(problems);
+        if !refusing.is_empty() {
+            stream.refuse(&refusing);
+            return stream.check();
+        }
+        for segment in known {
+            let key = (stream.id.clone(), segment.first, segment.count);
+            locked(&self.cache).remove(&key);
+        }
+        let before = stream.end();
+        stream.reset(found.segments);
+        let end = stream.end();
+        if end < before {
+            tracing::error!(stream = stream.name, before, end, "the log became shorter");
+            self.recount();
+        }
+        Ok(())
+    }
+
+    fn scan_again(&self, stream: &Stream) -> StoreResult<Found> {
+        let directory = &stream.directory;
+        let is_there = directory.try_exists().map_err(|error| {
+            unavailable(format!("cannot look at {}: {error}", directory.display()))
+        })?;
+        if !is_there {
+            return Ok(Found::default());
+        }
+        scan::scan(&self.root, &stream.id, Depth::Newest(CHECKED))
+    }
+}
+
+/// Whether the last segment is the file that it was.
+fn tail_stands(stream: &Stream) -> StoreResult<bool> {
+    let last = stream.index().segments().last().cloned();
+    let Some(last) = last else {
+        return Ok(true);
+    };
+    let path = stream.file(last.first);
+    match fs::metadata(&path) {
+        Ok(file) => Ok(last.identity.get().is_some_and(|known| known.is(&file))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unavailable(format!(
+            "cannot look at {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// Something else stands where the last segment stood.
+fn exchanged(
+    stream: &Stream,
+    known: Option<&Arc<Segment>>,
+    found: &[Arc<Segment>],
+) -> Option<Problem> {
+    let known = known?;
+    let is_shorter = found.last().is_none_or(|last| last.end() < known.end());
+    if is_shorter || found.iter().any(|segment| segment.is_same(known)) {
+        return None;
+    }
+    Some(Problem {
+        stream: Some(stream.id.clone()),
+        file: stream.file(known.first),
+        reason: "was exchanged while it was in use".to_owned(),
+        refuses: true,
+    })
+}
