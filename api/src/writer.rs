@@ -2,6 +2,7 @@
 //! database that it has met; nothing but that task appends to the database's log from here.
 //! Other processes may append too: the log's compare-and-set tells, and the task decides again.
 
+mod active;
 mod append;
 mod batch;
 mod diff;
@@ -15,6 +16,7 @@ mod recent;
 mod reflect;
 mod replay;
 mod scribe;
+mod skew;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,7 @@ pub use self::{
     history::{Commanded, History},
     snapshot::Snapshot,
 };
-use self::{freshness::Freshness, recent::Recent};
+use self::{freshness::Freshness, recent::Recent, skew::Skew};
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},
@@ -40,7 +42,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     idempotency::IdempotencyKey,
     name::DatabaseName,
-    port::{clock::Clock, log::Log, registry::WriteModel},
+    port::{clock::Clock, hints::Hints, log::Log, registry::WriteModel},
 };
 use tokio::{
     sync::{
@@ -51,6 +53,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 /// How long a wait for a position lasts before the log is looked at again: another process may
 /// have appended, and hints get lost.
@@ -113,7 +116,12 @@ struct Shared {
 struct Ports {
     log: Arc<dyn Log>,
     model: Arc<dyn WriteModel>,
+    hints: Arc<dyn Hints>,
     clock: Arc<dyn Clock>,
+    /// How far this host's clock is off the registry's.
+    skew: Arc<Skew>,
+    /// Names this process among those that append.
+    owner: Arc<str>,
     settings: Arc<WriterSettings>,
     recent: Recent,
     refused: logs::Refused,
@@ -169,6 +177,7 @@ impl Writer {
     pub fn new(
         log: Arc<dyn Log>,
         model: Arc<dyn WriteModel>,
+        hints: Arc<dyn Hints>,
         clock: Arc<dyn Clock>,
         settings: WriterSettings,
     ) -> Self {
@@ -176,7 +185,10 @@ impl Writer {
         let ports = Ports {
             log,
             model,
+            hints,
             clock,
+            skew: Arc::default(),
+            owner: Uuid::new_v4().to_string().into(),
             settings,
             recent: Recent::default(),
             refused: logs::Refused::default(),
@@ -312,18 +324,10 @@ impl Writer {
         }
     }
 
-    /// Every live database, by name.
-    pub async fn databases(&self) -> Result<Vec<Arc<Snapshot>>, Refusal> {
-        let names = self.names().await?;
-        let mut snapshots = Vec::with_capacity(names.len());
-        for name in names {
-            match self.snapshot(&name).await {
-                Ok(snapshot) => snapshots.push(snapshot),
-                Err(refusal) if refusal.code == ErrorCode::NotFound => {}
-                Err(refusal) => return Err(refusal),
-            }
-        }
-        Ok(snapshots)
+    /// By how many microseconds this host's clock is ahead of the registry's, or behind it when
+    /// negative; none while they agree within 5 s. Times in the log are the registry's.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.shared.ports.skew.beyond_tolerance()
     }
 
     /// Ends the tasks after the batch in hand.

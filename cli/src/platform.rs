@@ -17,7 +17,7 @@ use spice_core::{
     guard::Guards, port::clock::Clock, port::registry::WorkerRegistry, time::Timestamp,
 };
 use spice_store_directory::{DirectoryLog, durable::create_directory};
-use spice_store_local::LocalBus;
+use spice_store_local::{LocalBus, LocalHints};
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_workers::{
     engine::EngineConfig,
@@ -190,6 +190,7 @@ impl Platform {
         let writer = Writer::new(
             log.clone(),
             stores.registry.clone(),
+            Arc::new(LocalHints::new()),
             stores.clock.clone(),
             settings,
         );

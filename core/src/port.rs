@@ -5,6 +5,7 @@ pub mod bus;
 pub mod clock;
 pub mod documents;
 pub mod graph;
+pub mod hints;
 pub mod log;
 pub mod registry;
 

@@ -2,6 +2,7 @@
 
 pub mod control_plane;
 pub mod embedded;
+pub mod nodes;
 pub mod sim;
 
 pub use spice_testing::process::workspace;

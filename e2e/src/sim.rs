@@ -8,6 +8,7 @@ pub mod client;
 pub mod faults;
 pub mod fold;
 pub mod gate;
+pub mod hints;
 pub mod oracle;
 pub mod poison;
 pub mod run;

@@ -16,13 +16,29 @@ mod service;
 use service::Service;
 
 macro_rules! scripts {
-    ($($name:ident)*) => {$(
-        #[tokio::test]
-        async fn $name() -> anyhow::Result<()> {
-            let text = include_str!(concat!("contract/scripts/", stringify!($name), ".http"));
-            script::play(&Service::start().await?, text).await
+    ($($name:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() -> anyhow::Result<()> {
+                let text = include_str!(concat!("contract/scripts/", stringify!($name), ".http"));
+                script::play(&Service::start().await?, text).await
+            }
+        )*
+
+        /// Each request goes to the next of three nodes over the same stores.
+        mod over_three_nodes {
+            use crate::{script, service::Service};
+
+            $(
+                #[tokio::test]
+                async fn $name() -> anyhow::Result<()> {
+                    let text =
+                        include_str!(concat!("contract/scripts/", stringify!($name), ".http"));
+                    script::play(&Service::start_nodes(3).await?, text).await
+                }
+            )*
         }
-    )*};
+    };
 }
 
 scripts! {

@@ -11,5 +11,7 @@ mod merging;
 mod projecting;
 #[path = "invariants/refusing.rs"]
 mod refusing;
+#[path = "invariants/serving.rs"]
+mod serving;
 #[path = "invariants/shop.rs"]
 mod shop;

@@ -7,6 +7,7 @@ pub mod documents;
 pub mod documents_naive;
 pub mod graph;
 pub mod graph_naive;
+pub mod hints;
 pub mod log;
 pub mod registry;
 pub mod registry_work;

@@ -11,8 +11,10 @@ pub mod conformance;
 pub mod double;
 pub mod envelopes;
 mod memory_log;
+mod no_hints;
 pub mod process;
 mod suites;
 pub mod values;
 
 pub use memory_log::MemoryLog;
+pub use no_hints::NoHints;

@@ -57,6 +57,21 @@ macro_rules! bus_suite {
     };
 }
 
+/// The rules of [`Hints`](spice_core::port::hints::Hints); `$open` opens the same hints each time.
+#[macro_export]
+macro_rules! hints_suite {
+    ($open:expr) => {
+        $crate::suite!(
+            block_on_threads,
+            $open,
+            hints::a_hint_ends_every_wait,
+            hints::hints_that_come_together_count_as_one,
+            hints::the_giver_can_wait_for_the_next_hint,
+            hints::topics_of_hints_are_apart,
+        );
+    };
+}
+
 /// The rules of [`Graph`](spice_core::port::graph::Graph).
 #[macro_export]
 macro_rules! graph_suite {
@@ -106,6 +121,9 @@ macro_rules! registry_suite {
             registry::commands_are_found_and_forgotten,
             registry::an_anchor_moves_with_the_model,
             registry::a_value_released_and_claimed_anew_is_claimed,
+            registry::logs_that_are_written_are_marked_by_owner,
+            registry::live_databases_are_listed_as_far_as_reflected,
+            registry::a_sweep_is_due_until_one_ends,
             registry_work::leases_change_hands_with_a_new_fence,
             registry_work::a_free_lease_goes_to_one,
             registry_work::a_lease_ends_by_the_registrys_clock,

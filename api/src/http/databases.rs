@@ -11,6 +11,7 @@ use spice_core::{
     error::ErrorCode,
     id::{CommandId, LogPosition, Sequence},
     json::Json,
+    model::DatabaseState,
     name::{BranchName, ClassName, DatabaseName},
     time::Timestamp,
 };
@@ -175,23 +176,23 @@ pub(crate) struct Existence {
 
 pub(crate) async fn list(call: Call) -> Answer {
     let engine = &call.api.engine;
-    let names = engine.writer.names().await?;
-    let mut listed = Vec::with_capacity(names.len());
-    for name in names {
-        match engine.writer.snapshot(&name).await {
-            Ok(snapshot) => listed.push(ListedDatabase::Whole(summary(&snapshot))),
-            Err(refusal) if refusal.code == ErrorCode::NotFound => {}
-            Err(refusal) if refusal.is_damage() => listed.push(ListedDatabase::Damaged {
-                name,
-                status: Damaged::Damaged,
-                error: refusal.message,
-            }),
-            Err(refusal) => return Err(refusal.into()),
-        }
-    }
+    let (databases, damaged) = engine.writer.databases().await?;
+    let live = databases.into_iter().map(|it| {
+        let summary = summary(&it.stream.database, it.end, &it.database);
+        (it.stream.database, ListedDatabase::Whole(summary))
+    });
+    let damaged = damaged.into_iter().map(|(name, refusal)| {
+        let damaged = ListedDatabase::Damaged {
+            name: name.clone(),
+            status: Damaged::Damaged,
+            error: refusal.message,
+        };
+        (name, damaged)
+    });
+    let listed: BTreeMap<_, _> = live.chain(damaged).collect();
     let list = DatabaseList {
         count: listed.len(),
-        databases: listed,
+        databases: listed.into_values().collect(),
     };
     answer::success("the databases", list)
 }
@@ -268,7 +269,8 @@ pub(crate) async fn get(call: Call) -> Answer {
         .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
         .await?;
     let snapshot = reading.database().await?;
-    let summary = summary(&snapshot);
+    let database = &snapshot.database;
+    let summary = summary(&snapshot.stream.database, snapshot.end, database);
     let contents = DatabaseContents {
         exists: true,
         description: &snapshot.database.description,
@@ -310,15 +312,14 @@ async fn progress(reading: &Reading, snapshot: &Snapshot) -> Result<DatabaseProg
     })
 }
 
-fn summary(snapshot: &Snapshot) -> DatabaseSummary {
-    let name = &snapshot.stream.database;
+fn summary(name: &DatabaseName, end: LogPosition, database: &DatabaseState) -> DatabaseSummary {
     DatabaseSummary {
         name: name.clone(),
         label: name.clone(),
-        comment: snapshot.database.description.clone(),
-        created: snapshot.database.created_at,
+        comment: database.description.clone(),
+        created: database.created_at,
         path: format!("admin/{name}"),
-        sequence: snapshot.database.sequence,
-        position: LogPosition(snapshot.end.0.saturating_sub(1)),
+        sequence: database.sequence,
+        position: LogPosition(end.0.saturating_sub(1)),
     }
 }

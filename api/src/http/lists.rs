@@ -97,6 +97,11 @@ pub(crate) async fn list(call: Call) -> Answer {
 
 /// What a list is read on: at a position, that of the cursor.
 async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
+    if let Some(given) = given {
+        // Another process may have given the cursor out.
+        let (writer, database) = (&call.api.engine.writer, call.database()?);
+        writer.snapshot_reaching(&database, given.position).await?;
+    }
     let as_of = call.written(&known::AS_OF);
     let pinned = given.filter(|_| as_of.is_some()).map(|it| it.position);
     let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;

@@ -126,7 +126,11 @@ impl Reads {
         needs: Needs,
     ) -> Result<Standing, Refusal> {
         let patience = when.patience;
-        let mut snapshot = self.engine.writer.snapshot(database).await?;
+        let writer = &self.engine.writer;
+        let mut snapshot = match when.as_of {
+            Some(AsOf::Position(position)) => writer.snapshot_reaching(database, position).await?,
+            _ => writer.snapshot(database).await?,
+        };
         if let Some(at_least) = when.at_least {
             let wanted = self.wanted(&snapshot, at_least, patience).await?;
             // What a read at a position shows comes from the graph alone.
@@ -134,9 +138,9 @@ impl Reads {
                 Some(_) if needs != Needs::NOTHING => Needs::GRAPH,
                 _ => needs,
             };
-            let stream = &snapshot.stream;
+            let (stream, last) = (&snapshot.stream, wanted.last);
             self.wait_shown(stream, needs, wanted, patience).await?;
-            snapshot = self.engine.writer.snapshot(database).await?;
+            snapshot = writer.snapshot_reaching(database, last).await?;
         }
         let as_of = match when.as_of {
             None => None,

@@ -96,6 +96,11 @@ impl Task {
         if draft.envelopes.is_empty() {
             return self.answer_without_append(draft).await;
         }
+        if let Err(error) = self.mark_active().await {
+            self.roll_back(mark);
+            self.refuse_for(error, draft.into_requests()).await;
+            return Ok(());
+        }
         // A won append is a look: nothing else was there when it was sent.
         let look = self.freshness.begin();
         let appended = self.append(std::mem::take(&mut draft.lines)).await;
@@ -213,6 +218,7 @@ impl Task {
         if let Some(to) = self.head.anchor() {
             self.reflector.follow(from, to, entries, &draft.envelopes);
         }
+        self.give_hint(from);
         if let Err(error) = self.load_schemas().await {
             tracing::warn!(stream = %self.stream, %error, "classes of a branch are not read yet");
             self.state = None;
@@ -322,7 +328,7 @@ impl Task {
         let moment = Moment {
             stream: self.stream.clone(),
             position: state.end(),
-            occurred_at: self.ports.clock.now().max(state.last_time()),
+            occurred_at: self.now.max(state.last_time()),
         };
         decide(state, &moment, &request.command)
     }

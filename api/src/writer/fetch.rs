@@ -93,10 +93,14 @@ impl Task {
         source.schema(state, branch).await
     }
 
+    async fn check_registry(&mut self) -> Result<(), StoreError> {
+        let reflected = self.ports.model.reflected(&self.stream).await?;
+        self.check_reflected(reflected)
+    }
+
     /// A registry that was thrown away under us knows too little: read everything in anew.
-    pub(super) async fn check_registry(&mut self) -> Result<(), StoreError> {
-        let known = self.reflector.reflected();
-        if self.ports.model.reflected(&self.stream).await? >= known {
+    pub(super) fn check_reflected(&mut self, reflected: LogPosition) -> Result<(), StoreError> {
+        if reflected >= self.reflector.reflected() {
             return Ok(());
         }
         self.state = None;

@@ -12,20 +12,12 @@ use spice_core::{
     guard::Guard,
     id::{LogPosition, StreamId},
     name::DatabaseName,
+    port::registry::ListedDatabase,
 };
 
 use super::{Ports, Standing, Writer, reflect};
 
 impl Writer {
-    /// The name of every database that has a log or had one, in order.
-    pub async fn names(&self) -> Result<Vec<DatabaseName>, Refusal> {
-        let streams = self.shared.ports.streams().await?;
-        let mut names: Vec<DatabaseName> =
-            streams.into_iter().map(|stream| stream.database).collect();
-        names.dedup();
-        Ok(names)
-    }
-
     /// The databases that are met and whose log, or the log of an earlier generation, is damaged or
     /// refused, and why. A log of an earlier generation does not stop the database.
     pub fn refused(&self) -> Vec<(DatabaseName, Refusal)> {
@@ -55,41 +47,87 @@ impl Writer {
             .collect()
     }
 
-    /// Brings the registry up to the end of every log, sealed ones too. A log that cannot be read
-    /// holds up no other; it is the error at the end.
-    pub async fn catch_up(&self) -> Result<(), Refusal> {
-        self.catch_up_where(|_| true).await
+    /// Every live database, by name, with everything that was in its log. The registry tells; only
+    /// logs that may hold more are read. One whose log is damaged or refused is in neither list of
+    /// the answer unless it was met: then it is in the second, with the reason.
+    pub async fn databases(
+        &self,
+    ) -> Result<(Vec<ListedDatabase>, Vec<(DatabaseName, Refusal)>), Refusal> {
+        match self.reflect_all().await {
+            Err(error) if !error.is_damage() => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        let stopped = self.stopped();
+        let mut listed = self.shared.ports.model.databases().await?;
+        listed.retain(|it| stopped.iter().all(|(name, _)| *name != it.stream.database));
+        Ok((listed, stopped))
     }
 
-    pub(super) async fn catch_up_where(
-        &self,
-        concerns: impl Fn(&StreamId) -> bool,
-    ) -> Result<(), Refusal> {
-        let mut unread = None;
-        for stream in self.shared.ports.streams().await? {
-            if concerns(&stream)
-                && let Err(error) = self.shared.ports.catch_up(&stream).await
-            {
-                unread.get_or_insert(error);
-            }
+    /// Brings the registry up to what was in any log: by those that are written now, or by all of
+    /// them when this registry has not been swept.
+    pub(super) async fn reflect_all(&self) -> Result<(), StoreError> {
+        let model = &self.shared.ports.model;
+        if model.sweep_due().await?.is_some() {
+            return self.sweep().await;
         }
-        unread.map_or(Ok(()), |error| Err(error.into()))
+        let active = model.active().await?;
+        self.read_in(active, false).await
+    }
+
+    /// [`Writer::reflect_all`] of one database.
+    pub(super) async fn reflect_database(&self, database: &DatabaseName) -> Result<(), StoreError> {
+        let generations = self.shared.ports.generations(database).await?;
+        self.read_in(generations, false).await
     }
 
     /// Compares every log with what the registry has seen of it, and brings the registry up. A
-    /// database whose log is damaged or refused is opened, so that it tells why.
+    /// database whose log is damaged or refused is opened, so that it says why.
     pub async fn check_logs(&self) -> Result<(), StoreError> {
-        for stream in self.shared.ports.streams().await? {
-            let Err(error) = reflect::catch_up(&self.shared.ports, &stream).await else {
-                continue;
+        match self.sweep().await {
+            Err(error) if !error.is_damage() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn sweep(&self) -> Result<(), StoreError> {
+        let ports = &self.shared.ports;
+        let sweep = ports.model.sweep_due().await?;
+        let streams = ports.streams().await?;
+        self.read_in(streams.clone(), true).await?;
+        for stream in streams {
+            // Marks of processes that are gone.
+            ports.model.clear_active(&stream, "").await?;
+        }
+        if let Some(token) = sweep {
+            ports.model.end_sweep(&token).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the registry up to the ends of logs, and compares those with its anchors that it
+    /// reflects already. One that cannot be read holds up no other; it is the error at the end.
+    pub(super) async fn read_in(
+        &self,
+        streams: Vec<StreamId>,
+        compares: bool,
+    ) -> Result<(), StoreError> {
+        let ports = &self.shared.ports;
+        let mut unread = None;
+        for stream in streams {
+            let read = if compares {
+                reflect::catch_up(ports, &stream).await.map(drop)
+            } else {
+                ports.catch_up(&stream).await
             };
+            let Err(error) = read else { continue };
             tracing::error!(%stream, %error, "log cannot be used");
             if error.is_damage() {
                 // Opening it is what tells; the answer is the same error.
                 drop(self.snapshot(&stream.database).await);
             }
+            unread.get_or_insert(error);
         }
-        Ok(())
+        unread.map_or(Ok(()), Err)
     }
 
     /// The log of a database's newest generation, if there is any or was one.

@@ -22,13 +22,6 @@ enum Within<'a> {
 }
 
 impl Within<'_> {
-    fn includes(self, stream: &StreamId) -> bool {
-        match self {
-            Self::Log(log) => log == stream,
-            _ => self.concerns(&stream.database),
-        }
-    }
-
     fn concerns(self, name: &DatabaseName) -> bool {
         match self {
             Self::Any => true,
@@ -64,8 +57,12 @@ impl Writer {
         let mut entry = ports.entry_of(command).await?;
         let mut unread = None;
         if entry.is_none() {
-            let includes = |stream: &StreamId| within.includes(stream);
-            unread = self.catch_up_where(includes).await.err();
+            let read_in = match within {
+                Within::Any => self.reflect_all().await,
+                Within::Database(database) => self.reflect_database(database).await,
+                Within::Log(stream) => self.read_in(vec![stream.clone()], false).await,
+            };
+            unread = read_in.err().map(Refusal::from);
             entry = ports.entry_of(command).await?;
         }
         let mut stopped = self.stopped().into_iter();

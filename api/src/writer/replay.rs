@@ -34,6 +34,8 @@ impl Task {
         requests: &[Request],
     ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
         if !self.ports.settings.guards.has(Guard::EventIdLookup) {
+            let looked_up = self.ports.model.look_up(&self.stream, &[]).await?;
+            self.now = looked_up.now;
             return Ok(HashMap::new());
         }
         let mut known = HashMap::new();
@@ -52,15 +54,18 @@ impl Task {
             }
         }
         let ids: Vec<CommandId> = asked.iter().map(|(id, _)| *id).collect();
-        let found = self.ports.model.commands(&ids).await?;
-        for ((_, request), entry) in asked.into_iter().zip(found) {
+        let model = &self.ports.model;
+        let looked_up = model.look_up(&self.stream, &ids).await?;
+        self.now = looked_up.now;
+        self.ports.skew.note(self.ports.clock.now(), looked_up.now);
+        for ((_, request), entry) in asked.into_iter().zip(looked_up.commands) {
             if let Some(entry) = entry {
                 self.take_known(&mut known, request, entry);
             }
         }
         if known.len() < requests.len() {
             // What is not there must not be missing only because the registry was lost.
-            self.check_registry().await?;
+            self.check_reflected(looked_up.reflected)?;
         }
         Ok(known)
     }

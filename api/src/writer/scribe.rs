@@ -15,6 +15,8 @@ use spice_core::{
     model::BranchState,
     name::BranchName,
     ontology::Schema,
+    port::hints::Topic,
+    time::Timestamp,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -42,6 +44,14 @@ pub(super) struct Task {
     pub(super) reflector: Reflector,
     /// Whether the log is known to go on beyond the state: another writer won a position.
     pub(super) is_behind: bool,
+    /// The registry's time, as of the batch in hand.
+    pub(super) now: Timestamp,
+    /// When this log was last marked as one that is written here.
+    pub(super) marked_at: Option<Instant>,
+    /// When it was last written.
+    pub(super) written_at: Instant,
+    /// The newest hint that was followed.
+    pub(super) hinted: u64,
     /// Requests that the next batch begins with.
     pub(super) carried: VecDeque<Request>,
     /// Whether another writer has been met lately, and how long an append takes.
@@ -59,6 +69,10 @@ enum Wake {
     Open,
     /// The log may go on beyond the state.
     Follow,
+    /// The same, as a hint with this number says.
+    Hint(u64),
+    /// Nothing was appended for a while.
+    Rest,
     /// Nobody has used the database for a while.
     Close,
     /// There is nothing left to do.
@@ -88,6 +102,10 @@ pub(super) fn open(
         stream,
         state: None,
         is_behind: false,
+        now: Timestamp::default(),
+        marked_at: None,
+        written_at: Instant::now(),
+        hinted: 0,
         carried: VecDeque::new(),
         contended: None,
         standing,
@@ -117,6 +135,15 @@ impl Task {
                         self.follow().await;
                         continue;
                     }
+                    Wake::Hint(number) => {
+                        self.hinted = number;
+                        self.follow().await;
+                        continue;
+                    }
+                    Wake::Rest => {
+                        self.rest().await;
+                        continue;
+                    }
                     // What was sent until now is still committed.
                     Wake::Close => {
                         queue.close();
@@ -130,6 +157,7 @@ impl Task {
             self.take_turns().await;
         }
         self.reflector.finish().await;
+        self.rest().await;
     }
 
     /// What waits, up to the bounds of a batch, and at least one command.
@@ -150,11 +178,16 @@ impl Task {
         let failed = matches!(*self.standing.borrow(), Standing::Failed(_));
         let idle_at = self.freshness.last_used() + self.ports.settings.idle;
         let is_open = !queue.is_closed() && !failed;
+        let topic = Topic::Log(self.stream.clone());
         tokio::select! {
             biased;
             () = self.freshness.asked() => Wake::Follow,
             request = queue.recv() => request.map_or(Wake::End, |it| Wake::Request(Box::new(it))),
             () = stop.cancelled() => Wake::End,
+            number = self.ports.hints.wait(&topic, self.hinted), if is_open => Wake::Hint(number),
+            () = tokio::time::sleep_until(self.rests_at()), if self.marked_at.is_some() => {
+                Wake::Rest
+            }
             () = tokio::time::sleep(RETRY_OPENING), if failed => Wake::Open,
             () = tokio::time::sleep_until(idle_at), if is_open => self.close_when_idle(),
         }
@@ -259,6 +292,8 @@ impl Task {
     /// Goes on with another generation of the database.
     pub(super) async fn move_to(&mut self, stream: StreamId) {
         self.reflector.finish().await;
+        self.rest().await;
+        self.marked_at = None;
         self.reflector = Reflector::new(self.ports.clone(), stream.clone());
         self.stream = stream;
         self.state = None;

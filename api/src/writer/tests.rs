@@ -1,6 +1,8 @@
 //! The writer over a log in memory: two writers on one log, answers that get lost, retries, a
 //! registry that was thrown away.
 
+mod clocks;
+mod directory;
 mod faults;
 mod fetch;
 mod follow;
@@ -28,6 +30,7 @@ use spice_core::{
     port::{
         StoreResult,
         clock::Clock,
+        hints::Hints,
         log::{Append, Batch, Log, Record},
         registry::WriteModel,
     },
@@ -35,7 +38,7 @@ use spice_core::{
 };
 use spice_store_sqlite::{Location, Mode, SqliteRegistry};
 use spice_testing::{
-    MemoryLog,
+    MemoryLog, NoHints,
     double::{Call, Double, Hook},
 };
 use uuid::Uuid;
@@ -129,6 +132,7 @@ impl Hook for Fates {
 
 struct Bench {
     log: Double<Arc<MemoryLog>, Fates>,
+    hints: Arc<dyn Hints>,
     registry: Arc<SqliteRegistry>,
 }
 
@@ -145,6 +149,7 @@ impl Bench {
         };
         Self {
             log: Double::new(Arc::new(log), fates),
+            hints: Arc::new(NoHints),
             registry: registry(),
         }
     }
@@ -160,7 +165,7 @@ impl Bench {
     fn writer_set(&self, registry: Arc<dyn WriteModel>, settings: WriterSettings) -> Writer {
         let clock = Arc::new(Restless(Mutex::new(1_000_000_000)));
         let log = Arc::new(self.log.clone());
-        Writer::new(log, registry, clock, settings)
+        Writer::new(log, registry, self.hints.clone(), clock, settings)
     }
 
     /// A database with a class.
@@ -204,7 +209,8 @@ impl Bench {
 
 fn registry() -> Arc<SqliteRegistry> {
     let guards = Guards::default();
-    Arc::new(SqliteRegistry::open(&Location::Memory, Mode::Inline, guards).unwrap())
+    let registry = SqliteRegistry::open(&Location::Memory, Mode::Inline, guards).unwrap();
+    Arc::new(registry.with_clock(Arc::new(Restless(Mutex::new(1_000_000_000)))))
 }
 
 fn stream() -> StreamId {
@@ -420,7 +426,9 @@ async fn a_database_made_again_is_a_new_log() {
     submit(&other, 6, create_class()).await.unwrap();
     let snapshot = other.snapshot(&"demo".parse().unwrap()).await.unwrap();
     assert_eq!(snapshot.stream, stream().next());
-    assert_eq!(writer.databases().await.unwrap().len(), 1);
+    let (listed, damaged) = writer.databases().await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(|it| it.stream).collect();
+    assert_eq!((listed, damaged), (vec![stream().next()], vec![]));
     assert_eq!(
         writer
             .snapshot(&"none".parse().unwrap())

@@ -27,7 +27,7 @@ use spice_core::{
         registry::{WorkerRegistry, WriteModel},
     },
 };
-use spice_store_local::LocalBus;
+use spice_store_local::{LocalBus, LocalHints};
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_testing::{MemoryLog, clock::TickingClock, double::Double};
 use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
@@ -136,7 +136,8 @@ impl Server {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let clock: Arc<dyn Clock> = Arc::new(TickingClock::default());
         let (memory, mode, guards) = (Location::Memory, Mode::Threads, Guards::default());
-        let registry = Arc::new(SqliteRegistry::open(&memory, mode, guards).unwrap());
+        let registry = SqliteRegistry::open(&memory, mode, guards).unwrap();
+        let registry = Arc::new(registry.with_clock(Arc::clone(&clock)));
         let graph: Arc<dyn Graph> = Arc::new(SqliteGraph::open(&memory, mode, guards).unwrap());
         let documents: Arc<dyn Documents> =
             Arc::new(SqliteDocuments::open(&memory, mode, guards).unwrap());
@@ -145,6 +146,7 @@ impl Server {
         let writer = Writer::new(
             Arc::clone(&log),
             Arc::clone(&model),
+            Arc::new(LocalHints::new()),
             Arc::clone(&clock),
             WriterSettings::default(),
         );

@@ -11,7 +11,7 @@ use crate::{
     chain::Anchor,
     id::{CommandId, EventId, LogPosition, Sequence, StreamId},
     lineage::{Lineage, Span},
-    model::{CommandEntry, ModelEntry, ModelKey},
+    model::{CommandEntry, DatabaseState, ModelEntry, ModelKey},
     name::DatabaseName,
     time::Timestamp,
 };
@@ -51,10 +51,59 @@ pub trait Anchors: Send + Sync {
     }
 }
 
+/// What a writer looks up before it decides, all of one snapshot.
+#[derive(Debug, Clone)]
+pub struct LookedUp {
+    /// Where commands stand, in the order asked.
+    pub commands: Vec<Option<CommandEntry>>,
+    /// The position up to which the log is reflected.
+    pub reflected: LogPosition,
+    /// The registry's time: the same for every process, whatever its own clock says.
+    pub now: Timestamp,
+}
+
+/// A live database, as the registry reflects its log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedDatabase {
+    /// Its log.
+    pub stream: StreamId,
+    /// The position up to which the log is reflected.
+    pub end: LogPosition,
+    /// The database itself.
+    pub database: DatabaseState,
+}
+
+/// Which databases there are, and which logs may hold more than the registry reflects, so that
+/// nobody has to look into every log.
+#[async_trait]
+pub trait LogDirectory: Send + Sync {
+    /// The live databases by name, as far as their logs are reflected.
+    async fn databases(&self) -> StoreResult<Vec<ListedDatabase>>;
+
+    /// Says that `owner` appends to a log from now on. Whoever writes marks the log before the
+    /// first append after a rest, and again every minute.
+    async fn mark_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()>;
+
+    /// Takes an owner's mark back, once the registry reflects what it appended; marks of processes
+    /// that are gone go with it.
+    async fn clear_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()>;
+
+    /// The logs that are marked: every other one is reflected to its end.
+    async fn active(&self) -> StoreResult<Vec<StreamId>>;
+
+    /// A token for reading every log into this registry; none when that was done. A registry that
+    /// was lost comes back empty, and has to be swept again.
+    async fn sweep_due(&self) -> StoreResult<Option<String>>;
+
+    /// Says that the sweep of this token is done. Without effect on a registry that was replaced
+    /// meanwhile.
+    async fn end_sweep(&self, token: &str) -> StoreResult<()>;
+}
+
 /// The write model: per log, the entries that [`crate::model::fold`] makes of its envelopes,
 /// every version by position, and the position up to which they are reflected.
 #[async_trait]
-pub trait WriteModel: Anchors {
+pub trait WriteModel: Anchors + LogDirectory {
     /// The next position that the write model does not reflect yet.
     async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
@@ -100,6 +149,9 @@ pub trait WriteModel: Anchors {
 
     /// Where commands stand, by id, over all logs, in the order asked.
     async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>>;
+
+    /// [`WriteModel::commands`], with what else a writer needs to know of the same moment.
+    async fn look_up(&self, stream: &StreamId, ids: &[CommandId]) -> StoreResult<LookedUp>;
 
     /// The newest commands of a log, newest first, before a position.
     async fn recent_commands(

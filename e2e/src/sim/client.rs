@@ -1,7 +1,10 @@
 //! A client: sends commands under ids of their own, again and again until there is an answer.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::world::World;
+use super::{faults::Role, world::World};
 
 /// What a client was told at last.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Client {
     world: Arc<World>,
     database: DatabaseName,
     api: u8,
+    /// How many requests were sent.
+    sent: Arc<AtomicUsize>,
     answers: Answers,
 }
 
@@ -54,6 +59,7 @@ impl Client {
             world: Arc::clone(world),
             database: database.parse()?,
             api,
+            sent: Arc::default(),
             answers: Arc::clone(answers),
         })
     }
@@ -82,6 +88,20 @@ impl Client {
     pub fn command_id(&self, label: &str) -> CommandId {
         let name = format!("sim:{}:{label}", self.database);
         CommandId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+    }
+
+    /// Where the next request goes.
+    fn next_api(&self) -> u8 {
+        if !self.world.setup.apis_take_turns {
+            return self.api;
+        }
+        let nodes = self.world.setup.nodes.iter();
+        let apis: Vec<u8> = nodes
+            .filter(|node| node.role == Role::Api)
+            .map(|node| node.number)
+            .collect();
+        let sent = self.sent.fetch_add(1, Ordering::Relaxed);
+        apis[sent % apis.len()]
     }
 
     fn command(&self, id: CommandId, action: Action) -> Command {
@@ -117,7 +137,7 @@ impl Client {
     ) -> anyhow::Result<Result<Receipt, Refusal>> {
         let command = self.command(id, action);
         for _ in 0..10_000 {
-            let api = self.world.api(self.api).await?;
+            let api = self.world.api(self.next_api()).await?;
             let answer = tokio::select! {
                 answer = api.writer.submit(command.clone()) => Some(answer),
                 () = api.gate.dead() => None,

@@ -20,7 +20,7 @@ use spice_core::{
     port::{StoreResult, clock::Clock, graph::Sink, registry::WorkKey},
     time::Timestamp,
 };
-use spice_store_local::LocalBus;
+use spice_store_local::{LocalBus, LocalHints};
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_testing::{
     MemoryLog,
@@ -38,6 +38,7 @@ use super::{
     bus::GatedBus,
     faults::{Faults, Node, Planned, Role, Scope},
     gate::Gate,
+    hints::GatedHints,
     poison::{Poison, Poisoned},
 };
 
@@ -62,6 +63,8 @@ pub struct Setup {
     pub skew: i64,
     /// Whether no hint arrives: nobody is woken by what another does.
     pub deaf: bool,
+    /// Whether each request goes to another api than the one before, whatever the client.
+    pub apis_take_turns: bool,
 }
 
 impl Default for Setup {
@@ -80,6 +83,7 @@ impl Default for Setup {
             batch: 16,
             skew: 0,
             deaf: false,
+            apis_take_turns: false,
         }
     }
 }
@@ -113,6 +117,8 @@ pub struct World {
     pub poison: Poison,
     /// The log.
     pub log: MemoryLog,
+    /// The hints.
+    pub hints: LocalHints,
     /// The bus.
     pub bus: Swap<LocalBus>,
     /// The registry.
@@ -140,6 +146,7 @@ impl World {
         let world = Arc::new(Self {
             poison: Poison::default(),
             log,
+            hints: LocalHints::new(),
             bus: Swap::new(LocalBus::new()),
             registry: Swap::new(empty_registry(guards)?.with_clock(Arc::clone(&clock) as _)),
             graph: Swap::new(empty_graph(guards)?),
@@ -172,7 +179,11 @@ impl World {
                 guards: self.setup.guards,
                 ..WriterSettings::default()
             };
-            let writer = Writer::new(log, registry, clock, settings);
+            let hints = Arc::new(GatedHints {
+                gate: gate.clone(),
+                inner: self.hints.clone(),
+            });
+            let writer = Writer::new(log, registry, hints, clock, settings);
             let running = RunningApi { writer, gate };
             self.apis.send_modify(|apis| {
                 apis.insert(node.number, running);

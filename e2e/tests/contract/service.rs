@@ -1,19 +1,40 @@
-//! The two services under test: those that the environment names, or a process of our own.
+//! The two services under test: those that the environment names, a process of our own, or several
+//! nodes that take turns.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context;
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
-use spice_e2e::embedded::{Embedded, Options, setting};
+use spice_e2e::{
+    embedded::{Embedded, Options, setting},
+    nodes::Nodes,
+};
+use spice_store_local::LocalHints;
 use uuid::Uuid;
 
 /// The services, and a database that is this test's own.
 pub(crate) struct Service {
-    gateway: String,
-    oms: String,
+    gateways: Vec<String>,
+    oms: Vec<String>,
+    /// How many requests were sent; each goes to the next node.
+    sent: AtomicUsize,
     /// What `demo` stands for in paths and bodies.
     pub(crate) database: String,
     client: Client,
-    _process: Option<Embedded>,
+    _process: Option<Process>,
+}
+
+/// What runs for this test alone.
+enum Process {
+    One { _process: Box<Embedded> },
+    Nodes { _nodes: Nodes },
 }
 
 /// What a service answered.
@@ -43,37 +64,68 @@ impl Answer {
 }
 
 impl Service {
-    /// The services that the environment names, or new ones.
+    /// The services that the environment names, or new ones of one process.
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let client = spice_client::http_builder().no_proxy().build()?;
-        let database = format!("demo{}", &Uuid::new_v4().simple().to_string()[..12]);
-        if let Some(gateway) = setting("SPICE_CONTRACT_GATEWAY") {
-            let oms = setting("SPICE_CONTRACT_OMS").context("SPICE_CONTRACT_OMS is needed too")?;
-            return Ok(Self {
-                gateway: gateway.trim_end_matches('/').to_owned(),
-                oms: oms.trim_end_matches('/').to_owned(),
-                database,
-                client,
-                _process: None,
-            });
+        if let Some(named) = Self::named_by_environment()? {
+            return Ok(named);
         }
         let process = Embedded::start(Options::default()).await?;
+        let gateways = vec![process.gateway()?.base().to_owned()];
+        let oms = vec![process.oms()?.base().to_owned()];
+        let process = Box::new(process);
+        Self::of(gateways, oms, Some(Process::One { _process: process }))
+    }
+
+    /// [`Service::start`] with new services of several nodes over the same stores. What one node
+    /// answered, the next one shows at once.
+    pub(crate) async fn start_nodes(count: usize) -> anyhow::Result<Self> {
+        if let Some(named) = Self::named_by_environment()? {
+            return Ok(named);
+        }
+        let nodes = Nodes::start(count, Duration::ZERO, Arc::new(LocalHints::new())).await?;
+        let (gateways, oms) = (nodes.gateways.clone(), nodes.oms.clone());
+        Self::of(gateways, oms, Some(Process::Nodes { _nodes: nodes }))
+    }
+
+    /// One URL of each service, or several with commas between.
+    fn named_by_environment() -> anyhow::Result<Option<Self>> {
+        let Some(gateway) = setting("SPICE_CONTRACT_GATEWAY") else {
+            return Ok(None);
+        };
+        let oms = setting("SPICE_CONTRACT_OMS").context("SPICE_CONTRACT_OMS is needed too")?;
+        let urls = |text: &str| {
+            let urls = text.split(',');
+            urls.map(|url| url.trim().trim_end_matches('/').to_owned())
+                .collect()
+        };
+        Self::of(urls(&gateway), urls(&oms), None).map(Some)
+    }
+
+    fn of(
+        gateways: Vec<String>,
+        oms: Vec<String>,
+        process: Option<Process>,
+    ) -> anyhow::Result<Self> {
+        let client = spice_client::http_builder().no_proxy().build()?;
+        let database = format!("demo{}", &Uuid::new_v4().simple().to_string()[..12]);
         Ok(Self {
-            gateway: process.gateway()?.base().to_owned(),
-            oms: process.oms()?.base().to_owned(),
+            gateways,
+            oms,
+            sent: AtomicUsize::new(0),
             database,
             client,
-            _process: Some(process),
+            _process: process,
         })
     }
 
     /// `path` is below `/api/v1` of the gateway; `oms:/…` of oms; `//x` is `/x`. `demo` stands for
     /// this test's database.
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
-        let (base, path) = match path.strip_prefix("oms:") {
+        let (nodes, path) = match path.strip_prefix("oms:") {
             Some(path) => (&self.oms, path),
-            None => (&self.gateway, path),
+            None => (&self.gateways, path),
         };
+        let base = &nodes[self.sent.fetch_add(1, Ordering::Relaxed) % nodes.len()];
         let path = match path.strip_prefix('/') {
             Some(root) if root.starts_with('/') => root.to_owned(),
             _ => format!("/api/v1{path}"),

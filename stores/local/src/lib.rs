@@ -2,5 +2,7 @@
 #![warn(missing_docs)]
 
 mod bus;
+mod hints;
 
 pub use bus::{Bounds, LocalBus};
+pub use hints::LocalHints;

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod changes;
+mod directory;
 mod leases;
 mod letters;
 mod model;
@@ -23,8 +24,8 @@ use spice_core::{
         StoreResult,
         clock::Clock,
         registry::{
-            Advance, Anchors, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord,
-            WorkerRegistry, WriteModel,
+            Advance, Anchors, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
+            Outcome, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
     time::Timestamp,
@@ -45,6 +46,7 @@ static SCHEMA: Schema = Schema {
         scopes::TABLES,
         model::TABLES,
         anchors::TABLES,
+        directory::TABLES,
         leases::TABLES,
         work::TABLES,
     ],
@@ -78,7 +80,7 @@ impl SqliteRegistry {
         })
     }
 
-    /// Measures leases by this clock instead of SQLite's, for simulation.
+    /// Tells the time and measures leases by this clock instead of SQLite's, for simulation.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -102,6 +104,48 @@ impl Anchors for SqliteRegistry {
         let name = database.clone();
         let read = move |connection: &_| anchors::generations(connection, &name);
         self.database.read(read).await
+    }
+}
+
+#[async_trait]
+impl LogDirectory for SqliteRegistry {
+    async fn databases(&self) -> StoreResult<Vec<ListedDatabase>> {
+        self.database.read(directory::databases).await
+    }
+
+    async fn mark_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()> {
+        let (stream, owner, clock) = (stream.clone(), owner.to_owned(), self.clock.clone());
+        let write = move |connection: &_| {
+            let now = leases::now(connection, clock.as_ref())?;
+            directory::mark_active(connection, &stream, &owner, now)
+        };
+        self.database.write(write).await
+    }
+
+    async fn clear_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()> {
+        let (stream, owner, clock) = (stream.clone(), owner.to_owned(), self.clock.clone());
+        let write = move |connection: &_| {
+            let now = leases::now(connection, clock.as_ref())?;
+            directory::clear_active(connection, &stream, &owner, now)
+        };
+        self.database.write(write).await
+    }
+
+    async fn active(&self) -> StoreResult<Vec<StreamId>> {
+        self.database.read(directory::active).await
+    }
+
+    async fn sweep_due(&self) -> StoreResult<Option<String>> {
+        if self.database.read(directory::is_swept).await? {
+            return Ok(None);
+        }
+        self.database.write(directory::sweep_due).await
+    }
+
+    async fn end_sweep(&self, token: &str) -> StoreResult<()> {
+        let token = token.to_owned();
+        let write = move |connection: &_| directory::end_sweep(connection, &token);
+        self.database.write(write).await
     }
 }
 
@@ -175,6 +219,18 @@ impl WriteModel for SqliteRegistry {
     async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>> {
         let ids = ids.to_vec();
         let read = move |connection: &_| model::commands(connection, &ids);
+        self.database.read(read).await
+    }
+
+    async fn look_up(&self, stream: &StreamId, ids: &[CommandId]) -> StoreResult<LookedUp> {
+        let (stream, ids, clock) = (stream.clone(), ids.to_vec(), self.clock.clone());
+        let read = move |connection: &_| {
+            Ok(LookedUp {
+                commands: model::commands(connection, &ids)?,
+                reflected: model::reflected(connection, &stream)?,
+                now: leases::now(connection, clock.as_ref())?,
+            })
+        };
         self.database.read(read).await
     }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use proptest::test_runner::{Config, TestRunner};
 use spice_core::{
     chain::{Anchor, Chain},
-    id::{BranchGeneration, CommandId, LogPosition},
+    id::{BranchGeneration, CommandId, LogPosition, Sequence},
+    json::Json,
     lineage::{Lineage, View},
-    model::{CommandEntry, ModelEntry, ModelKey},
+    model::{CommandEntry, DatabaseState, ModelEntry, ModelKey},
     port::{
         graph::{Entity, Version},
         registry::{Advance, Anchors, Lookup, WorkerRegistry, WriteModel},
     },
+    time::Timestamp,
 };
 use uuid::Uuid;
 
@@ -181,6 +183,75 @@ pub async fn an_anchor_moves_with_the_model(make: Make<'_>) {
     registry.forget(&demo).await.unwrap();
     assert_eq!(registry.anchor(&demo).await.unwrap(), None);
     assert_eq!(registry.anchored().await.unwrap(), [other]);
+}
+
+/// A log is active while any owner has it marked.
+pub async fn logs_that_are_written_are_marked_by_owner(make: Make<'_>) {
+    let registry = make();
+    let (demo, other) = (stream("demo"), stream("other"));
+    assert_eq!(registry.active().await.unwrap(), []);
+    for (log, owner) in [(&demo, "a"), (&demo, "b"), (&other, "a"), (&demo, "a")] {
+        registry.mark_active(log, owner).await.unwrap();
+    }
+    let both = [demo.clone(), other.clone()];
+    assert_eq!(registry.active().await.unwrap(), both);
+    registry.clear_active(&demo, "a").await.unwrap();
+    registry.clear_active(&other, "b").await.unwrap();
+    assert_eq!(registry.active().await.unwrap(), both);
+    registry.clear_active(&demo, "b").await.unwrap();
+    assert_eq!(registry.active().await.unwrap(), [other]);
+}
+
+/// Databases that are live at the reflected position are listed by name.
+pub async fn live_databases_are_listed_as_far_as_reflected(make: Make<'_>) {
+    let registry = make();
+    let state = |live| DatabaseState {
+        sequence: Sequence(1),
+        description: "it is here".to_owned(),
+        options: None,
+        created_at: Timestamp::from_micros(7),
+        live,
+    };
+    let entry = |position, live| ModelEntry {
+        branch: BranchGeneration::MAIN,
+        key: ModelKey::database(),
+        position: LogPosition(position),
+        value: Json::of(&state(live)).unwrap(),
+    };
+    let end = LogPosition(3);
+    for (name, live) in [
+        ("bbb", true),
+        ("aaa", true),
+        ("ccc", false),
+        ("aaa.g2", true),
+    ] {
+        let entries = vec![entry(1, true), entry(2, live)];
+        let log = stream(name);
+        let zero = LogPosition::ZERO;
+        let advanced = registry.advance(&log, zero, anchor(end), entries, vec![]);
+        assert_eq!(advanced.await.unwrap(), Advance::Done);
+    }
+    let listed = registry.databases().await.unwrap();
+    let names: Vec<String> = listed.iter().map(|it| it.stream.to_string()).collect();
+    assert_eq!(names, ["aaa", "aaa.g2", "bbb"]);
+    assert!(
+        listed
+            .iter()
+            .all(|it| it.end == end && it.database == state(true))
+    );
+}
+
+/// A new registry, or one that forgot a log, has to be swept.
+pub async fn a_sweep_is_due_until_one_ends(make: Make<'_>) {
+    let registry = make();
+    let token = registry.sweep_due().await.unwrap().unwrap();
+    registry.end_sweep("of another registry").await.unwrap();
+    assert_eq!(registry.sweep_due().await.unwrap().as_ref(), Some(&token));
+    registry.end_sweep(&token).await.unwrap();
+    assert_eq!(registry.sweep_due().await.unwrap(), None);
+    registry.forget(&stream("demo")).await.unwrap();
+    let again = registry.sweep_due().await.unwrap();
+    assert!(again.is_some_and(|again| again != token));
 }
 
 /// Within one envelope the later entry of a key holds.

@@ -12,8 +12,8 @@ use spice_core::{
     port::{
         StoreResult,
         registry::{
-            Advance, Anchors, DeadLetter, Lease, Lookup, Outcome, WorkKey, WorkRecord,
-            WorkerRegistry, WriteModel,
+            Advance, Anchors, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
+            Outcome, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
     time::Timestamp,
@@ -37,6 +37,41 @@ impl<S: Reach<Store: Anchors>, H: Hook> Anchors for Double<S, H> {
 
     async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
         forward!(self, model("anchored"), anchored())
+    }
+}
+
+#[async_trait]
+impl<S: Reach<Store: LogDirectory>, H: Hook> LogDirectory for Double<S, H> {
+    async fn databases(&self) -> StoreResult<Vec<ListedDatabase>> {
+        forward!(self, model("databases"), databases())
+    }
+
+    async fn mark_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()> {
+        forward!(
+            self,
+            model("mark_active").of(stream),
+            mark_active(stream, owner)
+        )
+    }
+
+    async fn clear_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()> {
+        forward!(
+            self,
+            model("clear_active").of(stream),
+            clear_active(stream, owner)
+        )
+    }
+
+    async fn active(&self) -> StoreResult<Vec<StreamId>> {
+        forward!(self, model("active"), active())
+    }
+
+    async fn sweep_due(&self) -> StoreResult<Option<String>> {
+        forward!(self, model("sweep_due"), sweep_due())
+    }
+
+    async fn end_sweep(&self, token: &str) -> StoreResult<()> {
+        forward!(self, model("end_sweep"), end_sweep(token))
     }
 }
 
@@ -92,6 +127,11 @@ impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
 
     async fn commands(&self, ids: &[CommandId]) -> StoreResult<Vec<Option<CommandEntry>>> {
         forward!(self, model("commands").count(ids.len()), commands(ids))
+    }
+
+    async fn look_up(&self, stream: &StreamId, ids: &[CommandId]) -> StoreResult<LookedUp> {
+        let call = model("look_up").of(stream).count(ids.len());
+        forward!(self, call, look_up(stream, ids))
     }
 
     async fn recent_commands(

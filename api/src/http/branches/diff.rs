@@ -54,8 +54,13 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
         // Later pages show the state that the first one showed.
         Some(cursor) => (Some(cursor.position), Some(cursor.mark)),
     };
-    if as_of.is_some_and(|position| position >= standing.snapshot.end) {
-        return Err(not_ours(call));
+    if let Some(position) = as_of {
+        // Another process may have given the cursor out.
+        let writer = &call.api.engine.writer;
+        let known = writer.snapshot_reaching(&database, position).await?;
+        if position >= known.end {
+            return Err(not_ours(call));
+        }
     }
     let comparison = Comparison {
         branch,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use spice_store_local::LocalHints;
+
 use super::*;
 
 const BEHIND: Duration = Duration::from_secs(1);
@@ -119,6 +121,21 @@ async fn a_wait_for_a_position_ends_when_another_process_appends() {
     assert!(!waiting.is_finished());
     submit(&first, 10, branch("b")).await.unwrap();
     assert_eq!(waiting.await.unwrap(), bench.end().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_saves_the_wait_for_a_look() {
+    let mut bench = Bench::new();
+    bench.hints = Arc::new(LocalHints::new());
+    let first = bench.declared().await;
+    let second = bench.writer();
+    seen(&second).await;
+    let before = bench.ends();
+    submit(&first, 10, branch("b")).await.unwrap();
+    tokio::time::sleep(BEHIND / 10).await;
+    assert_eq!(seen(&second).await, bench.end().await);
+    // The hint made the other one look, and nobody else.
+    assert_eq!(bench.ends(), before + 1);
 }
 
 #[tokio::test(start_paused = true)]

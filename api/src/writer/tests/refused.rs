@@ -54,8 +54,10 @@ impl Bench {
         let told = writer.refused();
         assert_eq!(told.len(), 1);
         check(&told[0].1, reason);
-        let names = writer.names().await.unwrap();
-        assert_eq!(names, ["demo".parse().unwrap()], "it is not forgotten");
+        let (listed, damaged) = writer.databases().await.unwrap();
+        assert!(listed.is_empty());
+        assert_eq!(damaged.len(), 1, "it is not forgotten");
+        check(&damaged[0].1, reason);
         writer.shutdown().await;
         let after = (self.lines(), self.registry.anchor(&stream()).await.unwrap());
         assert_eq!(before, after, "nothing was written");

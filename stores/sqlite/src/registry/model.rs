@@ -268,6 +268,8 @@ pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> 
     let text = stream.to_string();
     connection.execute("DELETE FROM commands WHERE stream = ?1", [text])?;
     anchors::drop_of(connection, stream)?;
+    // What was reflected is so no more: every log has to be read again before an id is unknown.
+    connection.execute("DELETE FROM sweep", [])?;
     let Some(stream) = find_stream(connection, stream)? else {
         return Ok(());
     };

@@ -1,0 +1,62 @@
+//! Says to other processes that a log is written here: by a mark in the registry, for whoever looks
+//! for what the registry does not reflect yet, and by a hint after each append.
+
+use std::time::Duration;
+
+use spice_core::{decide::WriteState, error::StoreError, id::LogPosition, port::hints::Topic};
+use tokio::time::Instant;
+
+use super::scribe::Task;
+
+/// How long nothing is appended before a log counts as one that nobody writes.
+const REST: Duration = Duration::from_secs(5);
+/// How often the mark of a log that is written is renewed.
+const MARK_AGAIN: Duration = Duration::from_mins(1);
+
+impl Task {
+    /// When the log counts as one that nobody writes here.
+    pub(super) fn rests_at(&self) -> Instant {
+        self.written_at + REST
+    }
+
+    /// Marks the log as written before the first append after a rest, so that its tail is looked at
+    /// by whoever asks for a command that the registry does not know yet.
+    pub(super) async fn mark_active(&mut self) -> Result<(), StoreError> {
+        self.written_at = Instant::now();
+        if self.marked_at.is_some_and(|at| at.elapsed() < MARK_AGAIN) {
+            return Ok(());
+        }
+        let (model, owner) = (&self.ports.model, &self.ports.owner);
+        model.mark_active(&self.stream, owner).await?;
+        self.marked_at = Some(self.written_at);
+        Ok(())
+    }
+
+    /// Takes the mark back once the registry reflects what was appended; else it is tried again.
+    pub(super) async fn rest(&mut self) {
+        self.written_at = Instant::now();
+        let end = self.state.as_ref().map(WriteState::end);
+        if self.marked_at.is_none() || end.is_none_or(|end| self.reflector.reflected() < end) {
+            return;
+        }
+        let (model, owner) = (&self.ports.model, &self.ports.owner);
+        match model.clear_active(&self.stream, owner).await {
+            Ok(()) => self.marked_at = None,
+            Err(error) => {
+                tracing::warn!(stream = %self.stream, %error, "log stays marked as written");
+            }
+        }
+    }
+
+    /// Tells other processes that the log is longer. The own hint is not followed.
+    pub(super) fn give_hint(&mut self, from: LogPosition) {
+        let hints = &self.ports.hints;
+        if from == LogPosition::ZERO {
+            hints.give(&Topic::Logs);
+        }
+        let given = hints.give(&Topic::Log(self.stream.clone()));
+        if given == self.hinted + 1 {
+            self.hinted = given;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is asked of the registry in place of every log.
+
+use spice_core::port::registry::LogDirectory;
+
+use spice_testing::double::away;
+
+use super::*;
+
+/// A registry that follows no log from some moment on.
+#[derive(Default)]
+struct Stuck(AtomicBool);
+
+impl Hook for Stuck {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "advance" && self.0.load(Ordering::SeqCst) {
+            return Err(away("registry"));
+        }
+        Ok(())
+    }
+}
+
+fn unknown() -> CommandId {
+    CommandId(Uuid::from_u128(99_999))
+}
+
+impl Bench {
+    /// So many databases beside `demo`, written by a process that has ended.
+    async fn with_databases(count: u128) -> Self {
+        let bench = Self::new();
+        let writer = bench.declared().await;
+        for number in 0..count {
+            let command = Command {
+                database: format!("other{number}").parse().unwrap(),
+                ..command(1_000 + number, create_database())
+            };
+            writer.submit(command).await.unwrap();
+        }
+        writer.shutdown().await;
+        bench
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_accepted_elsewhere_is_found_and_an_unknown_one_searches_no_idle_log() {
+    let bench = Bench::with_databases(30).await;
+    let writer = bench.writer();
+    writer.check_logs().await.unwrap();
+    let before = bench.log.hook.ends.load(Ordering::SeqCst);
+    assert_eq!(writer.receipt(unknown()).await.unwrap(), None);
+    assert_eq!(
+        bench.log.hook.ends.load(Ordering::SeqCst),
+        before,
+        "no log was read"
+    );
+
+    // Another process appends, and stops before the registry follows.
+    let registry = Arc::new(Double::new(bench.registry.clone(), Stuck::default()));
+    let other = bench.writer_with(registry.clone());
+    submit(&other, 50, create("warm")).await.unwrap();
+    registry.hook.0.store(true, Ordering::SeqCst);
+    let told = submit(&other, 51, create("p1")).await.unwrap();
+    let found = writer.receipt(told.command_id).await.unwrap();
+    assert_eq!(found, Some(told));
+    let before = bench.log.hook.ends.load(Ordering::SeqCst);
+    assert_eq!(writer.receipt(unknown()).await.unwrap(), None);
+    let looked = bench.log.hook.ends.load(Ordering::SeqCst) - before;
+    assert!(looked <= 2, "{looked} logs were read, and one is written");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_is_marked_while_it_is_written_and_reflected() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    assert_eq!(bench.registry.active().await.unwrap(), []);
+    submit(&writer, 10, create("p1")).await.unwrap();
+    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    writer.shutdown().await;
+    assert_eq!(bench.registry.active().await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn databases_are_listed_without_opening_them() {
+    let mut bench = Bench::with_databases(20).await;
+    let writer = bench.writer();
+    writer.check_logs().await.unwrap();
+    let before = bench.log.hook.ends.load(Ordering::SeqCst);
+    let (listed, damaged) = writer.databases().await.unwrap();
+    assert_eq!((listed.len(), damaged.len()), (21, 0));
+    assert_eq!(bench.log.hook.ends.load(Ordering::SeqCst), before);
+    // One that another process makes or deletes is listed at once.
+    let other = bench.writer();
+    let seal = Action::DeleteDatabase {
+        expected_seq: Sequence(1),
+    };
+    submit(&other, 60, seal).await.unwrap();
+    let (listed, _) = writer.databases().await.unwrap();
+    assert_eq!(listed.len(), 20);
+    // A registry that was lost is read in anew.
+    bench.registry = registry();
+    let writer = bench.writer();
+    assert_eq!(writer.databases().await.unwrap().0.len(), 20);
+}

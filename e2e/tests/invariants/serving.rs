@@ -1,0 +1,184 @@
+//! Invariants of several api processes over the same stores.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, ensure};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use spice_e2e::nodes::Nodes;
+use spice_testing::NoHints;
+
+const NODES: usize = 3;
+/// Far longer than any test runs: nothing here may rest on a read that looks because time passed.
+const BEHIND: Duration = Duration::from_hours(1);
+
+struct Site {
+    nodes: Nodes,
+    client: Client,
+}
+
+impl Site {
+    async fn send(
+        &self,
+        node: usize,
+        method: Method,
+        path: &str,
+        key: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let url = format!("{}/api/v1{path}", self.nodes.gateways[node % NODES]);
+        let mut request = self.client.request(method, url);
+        if !key.is_empty() {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        Ok((answer.status(), answer.json().await?))
+    }
+
+    async fn accepted(
+        &self,
+        node: usize,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> anyhow::Result<Told> {
+        let (status, answer) = self.send(node, Method::POST, path, key, Some(body)).await?;
+        ensure!(status.is_success(), "{path}: {status} {answer}");
+        let data = if answer["data"].is_object() {
+            &answer["data"]
+        } else {
+            &answer
+        };
+        let position = [&data["position"], &answer["result"]["position"]];
+        let position = position.into_iter().find_map(Value::as_u64);
+        Ok(Told {
+            command: data["command_id"].as_str().context("no id")?.to_owned(),
+            position: position.context("no position")?,
+        })
+    }
+
+    async fn found(&self, node: usize, path: &str) -> anyhow::Result<Value> {
+        let (status, answer) = self.send(node, Method::GET, path, "", None).await?;
+        ensure!(
+            status == StatusCode::OK,
+            "node {node}, {path}: {status} {answer}"
+        );
+        Ok(answer)
+    }
+
+    /// Every node knows the command, and its status only moves forward, whoever is asked.
+    async fn status_moves_forward(&self, told: &Told) -> anyhow::Result<()> {
+        let path = format!("/commands/{}/status", told.command);
+        let mut farthest = 0;
+        for node in 0.. {
+            let answer = self.found(node, &path).await?;
+            let state = answer["status"].as_str().unwrap_or_default();
+            let order = ["PENDING", "PROCESSING", "RETRYING", "COMPLETED"];
+            let rank = order.iter().position(|it| *it == state);
+            let rank = rank.with_context(|| format!("unexpected status: {answer}"))?;
+            ensure!(rank >= farthest, "it went back to {state}");
+            farthest = rank;
+            if rank == order.len() - 1 && node >= NODES {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Told {
+    command: String,
+    position: u64,
+}
+
+/// Every hint is lost. A position that one process tells is found by all at once; what one accepted is known to all, the
+/// same key gets the same command, and a status never goes back.
+#[tokio::test]
+async fn every_process_tells_the_same() -> anyhow::Result<()> {
+    let site = Site {
+        nodes: Nodes::start(NODES, BEHIND, Arc::new(NoHints)).await?,
+        client: spice_client::http_builder().no_proxy().build()?,
+    };
+    let made = json!({"name": "demo"});
+    let made = site.accepted(0, "/databases", "make", &made).await?;
+    // Every node has the database open and would show this state for an hour.
+    for node in 0..NODES {
+        let path = format!("/databases/demo?at_least={}", made.position);
+        site.found(node, &path).await?;
+    }
+    let class = json!({"id": "Book", "label": "Book", "properties": [
+        {"name": "isbn", "type": "string", "primaryKey": true}]});
+    site.accepted(1, "/databases/demo/ontology", "class", &class)
+        .await?;
+    for round in 0..3 * NODES {
+        told_by_one_known_to_all(&site, round).await?;
+    }
+    Ok(())
+}
+
+async fn told_by_one_known_to_all(site: &Site, round: usize) -> anyhow::Result<()> {
+    let key = format!("book {round}");
+    let path = "/databases/demo/instances/Book/create";
+    let book = json!({"data": {"isbn": format!("b{round:02}")}});
+    let told = site.accepted(round, path, &key, &book).await?;
+    for node in 0..NODES {
+        site.found(node, &format!("/commands/{}/status", told.command))
+            .await?;
+        let again = site.accepted(node, path, &key, &book).await?;
+        ensure!(again.command == told.command, "another command");
+        ensure!(again.position == told.position, "another position");
+    }
+    let branch = json!({"name": format!("draft{round}")});
+    let made = site
+        .accepted(round + 1, "/databases/demo/branches", "", &branch)
+        .await?;
+    let (end, total) = (made.position, round + 1);
+    let list = "/databases/demo/class/Book/instances?order_by=isbn&limit=1";
+    for node in 0..NODES {
+        for wish in ["as_of", "at_least"] {
+            let page = site.found(node, &format!("{list}&{wish}={end}")).await?;
+            ensure!(page["total"] == total, "{wish}: {page}");
+        }
+        let path = format!(
+            "/databases/demo/class/Book/instances?branch=draft{round}&at_least={}",
+            made.command
+        );
+        let page = site.found(node, &path).await?;
+        ensure!(page["total"] == total, "on the branch: {page}");
+    }
+    a_cursor_goes_on_anywhere(site, round, list).await?;
+    site.status_moves_forward(&told).await
+}
+
+/// Each page is asked of another node than the one before, and the first one tells a position that
+/// the others have not seen.
+async fn a_cursor_goes_on_anywhere(site: &Site, round: usize, list: &str) -> anyhow::Result<()> {
+    let branch = json!({"name": format!("later{round}")});
+    let made = site
+        .accepted(round, "/databases/demo/branches", "", &branch)
+        .await?;
+    let mut seen = Vec::new();
+    let mut path = format!("{list}&at_least={}", made.position);
+    for node in round.. {
+        let page = site.found(node, &path).await?;
+        for instance in page["instances"].as_array().context("no page")? {
+            seen.push(
+                instance["instance_id"]
+                    .as_str()
+                    .context("no id")?
+                    .to_owned(),
+            );
+        }
+        let Some(cursor) = page["cursor"].as_str() else {
+            break;
+        };
+        path =
+            format!("/databases/demo/class/Book/instances?order_by=isbn&limit=1&cursor={cursor}");
+    }
+    let all: Vec<_> = (0..=round).map(|it| format!("b{it:02}")).collect();
+    ensure!(seen == all, "{seen:?}");
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Several api nodes over shared stores: each request goes to another node than the one before, and
+//! what clients are told and what is left at the end is the same as with one node.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use spice_e2e::sim::{
+    faults::{Fate, Fault, Node, Planned, Role, Scope, When},
+    run::{self, Outcome},
+    world::Setup,
+};
+
+/// How many calls apart the faults strike.
+const STEP: usize = 37;
+
+fn three_apis() -> Setup {
+    let mut setup = Setup {
+        one_process: false,
+        apis_take_turns: true,
+        skew: 90_000_000,
+        ..Setup::default()
+    };
+    let more = [1, 2].map(|number| Node {
+        role: Role::Api,
+        number,
+    });
+    setup.nodes.extend(more);
+    setup
+}
+
+fn run(setup: Setup) -> Outcome {
+    let outcome = run::standard(setup).expect("the run ends");
+    let wrong = &outcome.verdict.wrong;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    outcome
+}
+
+/// Dropping every hint changes latency only.
+#[test]
+fn three_api_nodes_leave_what_one_does_with_hints_and_without() {
+    let one = run(Setup::default());
+    for deaf in [false, true] {
+        let three = run(Setup {
+            deaf,
+            ..three_apis()
+        });
+        assert_eq!(three.verdict.state, one.verdict.state);
+    }
+}
+
+#[test]
+fn three_api_nodes_of_which_any_stops_leave_what_one_does() {
+    let whole = run(three_apis());
+    let apis = (0..).zip(&whole.trace);
+    let apis = apis.filter(|(_, call)| call.node.role == Role::Api);
+    let at: Vec<u64> = apis.map(|(at, _)| at).step_by(STEP).collect();
+    let faults = [
+        Fault::Crash(When::Before, Scope::Caller),
+        Fault::Crash(When::After, Scope::Caller),
+        Fault::LostAnswer(Fate::Late(5)),
+    ];
+    let plans = at.into_iter().zip(faults.into_iter().cycle());
+    let plans = plans.map(|(at, fault)| Planned { at, fault }).collect();
+    let states = run::in_parallel(2, plans, |planned| {
+        let outcome = run(Setup {
+            plan: vec![planned],
+            deaf: planned.at % 2 == 0,
+            ..three_apis()
+        });
+        (planned, outcome.verdict.state)
+    });
+    for (planned, state) in states {
+        assert_eq!(state, whole.verdict.state, "{planned:?}");
+    }
+}
