@@ -94,13 +94,19 @@ impl Task {
     }
 
     async fn check_registry(&mut self) -> Result<(), StoreError> {
+        let known = self.reflector.reflected();
         let reflected = self.ports.model.reflected(&self.stream).await?;
-        self.check_reflected(reflected)
+        self.check_reflected(known, reflected)
     }
 
-    /// A registry that was thrown away under us knows too little: read everything in anew.
-    pub(super) fn check_reflected(&mut self, reflected: LogPosition) -> Result<(), StoreError> {
-        if reflected >= self.reflector.reflected() {
+    /// A registry that was thrown away under us knows too little: read everything in anew. What was
+    /// `known` comes from before the registry was asked, for it moves on meanwhile.
+    pub(super) fn check_reflected(
+        &mut self,
+        known: LogPosition,
+        reflected: LogPosition,
+    ) -> Result<(), StoreError> {
+        if reflected >= known {
             return Ok(());
         }
         self.state = None;

@@ -54,6 +54,7 @@ impl Task {
             }
         }
         let ids: Vec<CommandId> = asked.iter().map(|(id, _)| *id).collect();
+        let reflected = self.reflector.reflected();
         let model = &self.ports.model;
         let looked_up = model.look_up(&self.stream, &ids).await?;
         self.now = looked_up.now;
@@ -65,7 +66,7 @@ impl Task {
         }
         if known.len() < requests.len() {
             // What is not there must not be missing only because the registry was lost.
-            self.check_reflected(looked_up.reflected)?;
+            self.check_reflected(reflected, looked_up.reflected)?;
         }
         Ok(known)
     }
