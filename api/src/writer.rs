@@ -42,7 +42,12 @@ use spice_core::{
     id::{LogPosition, StreamId},
     idempotency::IdempotencyKey,
     name::DatabaseName,
-    port::{clock::Clock, hints::Hints, log::Log, registry::WriteModel},
+    port::{
+        clock::Clock,
+        hints::Hints,
+        log::Log,
+        registry::{Anchors, WriteModel},
+    },
 };
 use tokio::{
     sync::{
@@ -117,6 +122,8 @@ struct Ports {
     log: Arc<dyn Log>,
     model: Arc<dyn WriteModel>,
     hints: Arc<dyn Hints>,
+    /// What else has seen the logs.
+    sinks: Vec<Arc<dyn Anchors>>,
     clock: Arc<dyn Clock>,
     /// How far this host's clock is off the registry's.
     skew: Arc<Skew>,
@@ -181,11 +188,25 @@ impl Writer {
         clock: Arc<dyn Clock>,
         settings: WriterSettings,
     ) -> Self {
+        Self::beside(Vec::new(), log, model, hints, clock, settings)
+    }
+
+    /// [`Writer::new`] that also compares every log with what these sinks have seen of it, before it
+    /// reads or appends.
+    pub fn beside(
+        sinks: Vec<Arc<dyn Anchors>>,
+        log: Arc<dyn Log>,
+        model: Arc<dyn WriteModel>,
+        hints: Arc<dyn Hints>,
+        clock: Arc<dyn Clock>,
+        settings: WriterSettings,
+    ) -> Self {
         let settings = Arc::new(settings);
         let ports = Ports {
             log,
             model,
             hints,
+            sinks,
             clock,
             skew: Arc::default(),
             owner: Uuid::new_v4().to_string().into(),

@@ -115,12 +115,24 @@ async fn what_a_sink_has_passed_without_a_record_is_not_complete() {
     let end = log_end(&server).await;
     let sink = graph.sink(&stream()).await.unwrap();
     graph
-        .apply(&stream(), &sink.generation, LogPosition::ZERO, end, &[])
+        .apply(
+            &stream(),
+            &sink.generation,
+            LogPosition::ZERO,
+            end.into(),
+            &[],
+        )
         .await
         .unwrap();
     let sink = documents.sink(&stream()).await.unwrap();
     documents
-        .apply(&stream(), &sink.generation, LogPosition::ZERO, end, &[])
+        .apply(
+            &stream(),
+            &sink.generation,
+            LogPosition::ZERO,
+            end.into(),
+            &[],
+        )
         .await
         .unwrap();
     assert_eq!(documents.sink(&stream()).await.unwrap().position, end);

@@ -6,20 +6,17 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use spice_core::{
-    chain::{ChainHead, KeptHead},
+    chain::{Anchor, ChainHead, KeptHead},
     error::{ErrorCode, Refusal, StoreError},
     id::StreamId,
-    port::{
-        log::Log,
-        registry::{Anchors, WriteModel},
-    },
+    port::{log::Log, registry::Anchors},
 };
 use spice_store_directory::DirectoryLog;
-use spice_workers::audit::{Followers, Loss, accept, check, loss};
+use spice_workers::audit::{self, Followers, Loss, accept, check, loss};
 
 use crate::{
     output::{self, Format},
-    platform::{Access, Layout, Stores, open_registry},
+    platform::{Access, Layout, Stores, open_witnesses},
     settings::{DataDir, Output},
 };
 
@@ -76,15 +73,10 @@ pub(crate) async fn run(command: Audit) -> anyhow::Result<ExitCode> {
 /// The logs that a name means, of those that there are and those that were seen.
 async fn choose(
     log: &dyn Log,
-    registry: Option<&dyn Anchors>,
+    seen_by: &[&dyn Anchors],
     name: Option<&str>,
 ) -> anyhow::Result<Vec<StreamId>> {
-    let mut streams = log.streams().await?;
-    if let Some(registry) = registry {
-        streams.extend(registry.anchored().await?);
-    }
-    streams.sort();
-    streams.dedup();
+    let mut streams = audit::streams(log, seen_by).await?;
     let Some(name) = name else {
         return Ok(streams);
     };
@@ -102,8 +94,8 @@ async fn head(which: Which) -> anyhow::Result<ExitCode> {
     let log = open(&which.data)?;
     let mut rows = Vec::new();
     let mut answers = Vec::new();
-    for stream in choose(&log, None, which.database.as_deref()).await? {
-        let head = check(&log, &stream, None, &[]).await?;
+    for stream in choose(&log, &[], which.database.as_deref()).await? {
+        let head = check(&log, &stream, &[], &[]).await?;
         let chain = output::maybe(head.next());
         rows.push(vec![stream.to_string(), head.position().to_string(), chain]);
         answers.push(describe(&stream, &head));
@@ -132,49 +124,58 @@ fn open(data: &DataDir) -> anyhow::Result<DirectoryLog> {
 
 async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     let Verify { which, head } = options;
-    // The registry first: the log may grow in between, and is then longer, not shorter.
-    let registry = open_registry(&Layout::new(&which.data)).await?;
-    let log = open(&which.data)?;
-    let anchors = registry.as_deref().map(|registry| registry as &dyn Anchors);
-    let streams = choose(&log, anchors, which.database.as_deref()).await?;
-    let newest = streams.last().cloned();
-    let mut clean = true;
+    // The stores first: the log may grow in between, and is then longer, not shorter.
+    let mut witnesses = Vec::new();
     let mut answers = Vec::new();
+    for (store, opened) in open_witnesses(&Layout::new(&which.data)).await? {
+        match opened {
+            Ok(opened) => witnesses.push((store, opened)),
+            Err(error) => answers.push(unreadable(store, &error)),
+        }
+    }
+    let log = open(&which.data)?;
+    let seen_by: Vec<&dyn Anchors> = witnesses.iter().map(|(_, store)| &**store).collect();
+    let streams = choose(&log, &seen_by, which.database.as_deref()).await?;
+    let newest = streams.last().cloned();
     for stream in streams {
-        let anchor = match anchors {
-            Some(anchors) => anchors.anchor(&stream).await?,
-            None => None,
-        };
+        let mut seen = Vec::new();
+        for (store, witness) in &witnesses {
+            let anchor = witness.anchor(&stream).await?;
+            seen.extend(anchor.map(|anchor| (*store, anchor)));
+        }
         let kept = if newest.as_ref() == Some(&stream) {
             head.as_slice()
         } else {
             &[]
         };
-        let checked = check(&log, &stream, anchor.as_ref(), kept).await;
-        clean &= checked.is_ok();
-        let seen = anchor.map(|anchor| anchor.position);
-        let answer = match checked {
+        let anchors: Vec<Anchor> = seen.iter().map(|(_, anchor)| *anchor).collect();
+        answers.push(match check(&log, &stream, &anchors, kept).await {
             Ok(head) => {
                 let mut answer = describe(&stream, &head);
                 answer["clean"] = true.into();
-                answer["registry_position"] = json!(seen);
+                for (store, anchor) in seen {
+                    answer[format!("{store}_position")] = json!(anchor.position);
+                }
                 answer
             }
             Err(error) => refused(&stream, error),
-        };
-        if which.output.output == Format::Table {
-            output::line(tell(&answer))?;
-        }
-        answers.push(answer);
+        });
     }
-    if which.output.output != Format::Table {
-        output::document(which.output.output, &Value::Array(answers))?;
+    let clean = answers.iter().all(|answer| answer["clean"] == true);
+    match which.output.output {
+        Format::Table => answers.iter().map(tell).try_for_each(output::line)?,
+        format => output::document(format, &Value::Array(answers))?,
     }
     Ok(if clean {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// A store whose anchors cannot be compared.
+fn unreadable(store: &str, error: &StoreError) -> Value {
+    json!({"store": store, "clean": false, "message": error.to_string()})
 }
 
 fn refused(stream: &StreamId, error: StoreError) -> Value {
@@ -193,6 +194,9 @@ fn refused(stream: &StreamId, error: StoreError) -> Value {
 fn tell(answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or_default();
     let log = text("log");
+    if let Some(store) = answer["store"].as_str() {
+        return format!("{store}: cannot be read and compared: {}", text("message"));
+    }
     if answer["clean"] == false {
         return format!("{log}: not the expected log: {}", text("message"));
     }
@@ -202,18 +206,28 @@ fn tell(answer: &Value) -> String {
         Some(first) => format!(", unchained up to position {first}, covered by the chain there"),
         None => format!(", unchained up to position {position}"),
     };
-    let registry = if answer["registry_position"].is_null() {
-        "; no registry to compare it with".to_owned()
-    } else {
-        format!(
-            "; as the registry saw it up to {}",
-            answer["registry_position"]
-        )
-    };
     format!(
-        "{log}: {position} envelopes{unchained}, one chain, {position}:{}{registry}",
-        text("chain")
+        "{log}: {position} envelopes{unchained}, one chain, {position}:{}; {}",
+        text("chain"),
+        seen(answer)
     )
+}
+
+/// Up to where the stores have seen a log that they agree with.
+fn seen(answer: &Value) -> String {
+    let places: Vec<String> = ["registry", "graph", "documents"]
+        .iter()
+        .filter_map(|store| Some((store, answer[format!("{store}_position")].as_u64()?)))
+        .enumerate()
+        .map(|(index, (store, position))| match index {
+            0 => format!("as the {store} saw it up to {position}"),
+            _ => format!("the {store} up to {position}"),
+        })
+        .collect();
+    if places.is_empty() {
+        return "no registry, graph or documents to compare it with".to_owned();
+    }
+    places.join(", ")
 }
 
 async fn accept_truncation(options: Accept) -> anyhow::Result<ExitCode> {
@@ -231,10 +245,9 @@ async fn accept_truncation(options: Accept) -> anyhow::Result<ExitCode> {
         graph: &*stores.graph,
         documents: &*stores.documents,
     };
-    let registry: &dyn WriteModel = &*stores.registry;
     let name = Some(options.database.as_str());
     let mut is_lossy = false;
-    for stream in choose(&stores.log, Some(registry as &dyn Anchors), name).await? {
+    for stream in choose(&stores.log, &stores.anchors(), name).await? {
         let Some(loss) = loss(&stores.log, followers, &stream).await? else {
             output::line(format!("{stream}: nothing is lost, nothing to accept"))?;
             continue;
@@ -265,7 +278,7 @@ fn explain(stream: &StreamId, loss: &Loss) -> String {
             loss.from,
             loss.seen.0 - loss.from.0
         ),
-        _ => "what the registry has seen of it is not in this log".to_owned(),
+        _ => "what registry, graph or documents have seen of it is not in this log".to_owned(),
     };
     format!("{stream}: {}; {what}", loss.fault.as_str())
 }

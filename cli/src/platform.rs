@@ -14,7 +14,13 @@ use spice_api::{
     writer::{Writer, WriterSettings},
 };
 use spice_core::{
-    guard::Guards, port::clock::Clock, port::registry::WorkerRegistry, time::Timestamp,
+    guard::Guards,
+    port::{
+        StoreResult,
+        clock::Clock,
+        registry::{Anchors, WorkerRegistry},
+    },
+    time::Timestamp,
 };
 use spice_store_directory::{DirectoryLog, durable::create_directory};
 use spice_store_local::{LocalBus, LocalHints};
@@ -145,6 +151,11 @@ impl Stores {
         })
     }
 
+    /// The stores that remember what they have seen of each log.
+    pub(crate) fn anchors(&self) -> [&dyn Anchors; 3] {
+        [&*self.registry, &*self.graph, &*self.documents]
+    }
+
     pub(crate) fn ports(&self) -> Ports {
         Ports {
             log: Arc::new(self.log.clone()),
@@ -157,16 +168,32 @@ impl Stores {
     }
 }
 
-/// The registry of a data directory, to look at; none where there is no such file.
-pub(crate) async fn open_registry(layout: &Layout) -> anyhow::Result<Option<Arc<SqliteRegistry>>> {
-    let location = layout.file("registry.sqlite", Access::Looking);
-    let is_there = matches!(&location, Location::Kept(path) if path.is_file());
-    if !is_there {
-        return Ok(None);
-    }
-    let open = move || SqliteRegistry::open(&location, Mode::Threads, Guards::default());
-    let registry = tokio::task::spawn_blocking(open).await??;
-    Ok(Some(Arc::new(registry)))
+/// A store by its name, to look at what it has seen of the logs; or why it cannot be opened.
+pub(crate) type Witness = (&'static str, StoreResult<Arc<dyn Anchors>>);
+
+/// The registry, the graph and the documents of a data directory, those whose files are there.
+pub(crate) async fn open_witnesses(layout: &Layout) -> anyhow::Result<Vec<Witness>> {
+    let layout = layout.clone();
+    let open = move || {
+        let (mode, guards) = (Mode::Threads, Guards::default());
+        let mut found: Vec<Witness> = Vec::new();
+        for store in ["registry", "graph", "documents"] {
+            let location = layout.file(&format!("{store}.sqlite"), Access::Looking);
+            if !matches!(&location, Location::Kept(path) if path.is_file()) {
+                continue;
+            }
+            let opened: StoreResult<Arc<dyn Anchors>> = match store {
+                "registry" => {
+                    SqliteRegistry::open(&location, mode, guards).map(|it| Arc::new(it) as _)
+                }
+                "graph" => SqliteGraph::open(&location, mode, guards).map(|it| Arc::new(it) as _),
+                _ => SqliteDocuments::open(&location, mode, guards).map(|it| Arc::new(it) as _),
+            };
+            found.push((store, opened));
+        }
+        found
+    };
+    Ok(tokio::task::spawn_blocking(open).await?)
 }
 
 /// Everything that runs in `spice dev`, but for the listeners.
@@ -187,7 +214,8 @@ impl Platform {
             keep_first_on_mismatch: knobs.idempotency_mismatch == Mismatch::Warn,
             ..WriterSettings::default()
         };
-        let writer = Writer::new(
+        let writer = Writer::beside(
+            vec![stores.graph.clone(), stores.documents.clone()],
             log.clone(),
             stores.registry.clone(),
             Arc::new(LocalHints::new()),
@@ -272,7 +300,7 @@ pub(crate) fn workers_config(knobs: &Knobs) -> anyhow::Result<WorkersConfig> {
     })
 }
 
-/// Compares every log with what the registry has seen of it, and brings the registry up, so that
+/// Compares every log with what registry and sinks have seen of it, and brings the registry up, so that
 /// every command is known before anyone asks. A log that is refused is told at once.
 async fn catch_up(writer: Writer) {
     if let Err(refusal) = writer.check_logs().await {

@@ -10,7 +10,7 @@ use spice_core::{
     error::StoreError,
     guard::Guards,
     id::{LogPosition, StreamId},
-    port::{StoreResult, log::Log, registry::Anchors},
+    port::{StoreResult, log::Log},
 };
 use spice_workers::{
     audit,
@@ -85,11 +85,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Fails when a log is not one chain, or not the one that the registry has seen: nothing is
-/// emptied or compared for such a log.
+/// Fails when a log is not one chain, or not the one that registry, graph and documents have seen:
+/// nothing is emptied or compared for such a log.
 pub(crate) async fn check_log(stores: &Stores, stream: &StreamId) -> StoreResult<()> {
-    let anchor = stores.registry.anchor(stream).await?;
-    audit::check(&stores.log, stream, anchor.as_ref(), &[]).await?;
+    let mut anchors = Vec::new();
+    for store in stores.anchors() {
+        anchors.extend(store.anchor(stream).await?);
+    }
+    audit::check(&stores.log, stream, &anchors, &[]).await?;
     Ok(())
 }
 
@@ -107,13 +110,14 @@ pub(crate) async fn open_any(layout: &Layout) -> anyhow::Result<(Stores, bool)> 
     }
 }
 
-/// The live logs of a data directory: one database's, or every database's newest.
+/// The live logs of a data directory: one database's, or every database's newest. A log that is
+/// gone is among them while any store has seen it.
 pub(crate) async fn streams(
     stores: &Stores,
     database: Option<&str>,
 ) -> anyhow::Result<Vec<StreamId>> {
     let mut newest: Vec<StreamId> = Vec::new();
-    for stream in stores.log.streams().await? {
+    for stream in audit::streams(&stores.log, &stores.anchors()).await? {
         if database.is_some_and(|name| name != stream.database.as_str()) {
             continue;
         }

@@ -84,6 +84,7 @@ macro_rules! graph_suite {
             graph::nothing_resurrects,
             graph::sinks_fence_off_holes,
             graph::sinks_fence_off_other_generations,
+            graph::an_anchor_moves_with_the_sink,
             graph::logs_and_generations_are_apart,
             graph::repair_removes_and_writes_anew,
         );
@@ -103,6 +104,7 @@ macro_rules! documents_suite {
             documents::generations_of_a_branch_are_apart,
             documents::sinks_fence_off_holes,
             documents::sinks_fence_off_other_generations,
+            documents::an_anchor_moves_with_the_sink,
             documents::repair_removes_and_writes_anew,
             documents::cursors_are_stable_under_writes,
         );

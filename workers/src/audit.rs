@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use spice_core::{
-    chain::{Anchor, Chain, ChainHead, KeptHead, LogFault, resume},
+    chain::{Anchor, Chain, ChainHead, KeptHead, LogFault, check_end, resume},
     error::StoreError,
     guard::Guards,
     id::{CommandId, LogPosition, StreamId},
     port::{
         StoreResult,
         documents::Documents,
-        graph::Graph,
+        graph::{Graph, Sink},
         log::Log,
-        registry::{WorkerRegistry, WriteModel},
+        registry::{Anchors, WorkerRegistry, WriteModel},
     },
 };
 
@@ -29,13 +29,13 @@ const COMMANDS: usize = 500;
 pub async fn check(
     log: &dyn Log,
     stream: &StreamId,
-    anchor: Option<&Anchor>,
+    anchors: &[Anchor],
     kept: &[KeptHead],
 ) -> StoreResult<ChainHead> {
     let mut expected: BTreeMap<LogPosition, Vec<Chain>> = BTreeMap::new();
-    let anchored = anchor.map(|anchor| (anchor.position, anchor.chain));
+    let anchored = anchors.iter().map(|anchor| (anchor.position, anchor.chain));
     let kept = kept.iter().map(|head| (head.position, head.chain));
-    for (position, chain) in anchored.into_iter().chain(kept) {
+    for (position, chain) in anchored.chain(kept) {
         expected.entry(position).or_default().push(chain);
     }
     let mut head = ChainHead::at(stream, LogPosition::ZERO);
@@ -80,6 +80,28 @@ fn compare(
     }
 }
 
+/// Every log that there is, and every log that a store has seen: one of those may be missing.
+pub async fn streams(log: &dyn Log, seen_by: &[&dyn Anchors]) -> StoreResult<Vec<StreamId>> {
+    let mut streams = log.streams().await?;
+    for store in seen_by {
+        streams.extend(store.anchored().await?);
+    }
+    streams.sort();
+    streams.dedup();
+    Ok(streams)
+}
+
+/// Fails when a log is not the one that a sink was filled from; the chain at the sink's anchor.
+pub async fn check_sink(
+    log: &dyn Log,
+    stream: &StreamId,
+    sink: &Sink,
+    guards: Guards,
+) -> StoreResult<ChainHead> {
+    check_end(stream, log.end(stream).await?, sink.position)?;
+    resume(log, stream, sink.anchor.as_ref(), guards).await
+}
+
 /// The stores that follow a log.
 #[derive(Clone, Copy)]
 pub struct Followers<'a> {
@@ -113,34 +135,59 @@ pub async fn loss(
     stream: &StreamId,
 ) -> StoreResult<Option<Loss>> {
     let end = log.end(stream).await?;
-    let anchor = followers.model.anchor(stream).await?;
-    let fault = match resume(log, stream, anchor.as_ref(), Guards::default()).await {
-        Ok(_) => None,
-        Err(StoreError::LogRefused(fault)) => match *fault {
-            fault @ (LogFault::Truncated { .. } | LogFault::Diverged { .. }) => Some(fault),
-            fault => return Err(fault.into()),
-        },
-        Err(error) => return Err(error),
-    };
-    let graph = followers.graph.sink(stream).await?.position;
-    let documents = followers.documents.sink(stream).await?.position;
-    let anchored = anchor.map_or(LogPosition::ZERO, |anchor| anchor.position);
-    let seen = anchored.max(graph).max(documents);
-    let ahead = (seen > end).then(|| LogFault::Truncated {
-        stream: stream.clone(),
-        end,
-        seen,
-    });
+    let registry = followers.model.anchor(stream).await?;
+    let sinks = [
+        followers.graph.sink(stream).await?,
+        followers.documents.sink(stream).await?,
+    ];
+    let mut seen = LogPosition::ZERO;
+    let mut fault = None;
+    for anchor in registry
+        .into_iter()
+        .chain(sinks.iter().filter_map(|sink| sink.anchor))
+    {
+        seen = seen.max(anchor.position);
+        if fault.is_none() {
+            fault = mismatch(log, stream, &anchor).await?;
+        }
+    }
+    seen = sinks
+        .iter()
+        .fold(seen, |seen, sink| seen.max(sink.position));
+    let ahead = check_end(stream, end, seen).err();
     let Some(fault) = fault.or(ahead) else {
         return Ok(None);
     };
-    let from = last_common(log, followers.model, stream, seen).await?;
+    let from = match (registry, &fault) {
+        (Some(_), _) => last_common(log, followers.model, stream, seen)
+            .await?
+            .min(end),
+        (None, LogFault::Truncated { .. }) => end,
+        // Where the log became another one is known only to a registry.
+        (None, _) => seen,
+    };
     Ok(Some(Loss {
-        from: from.min(end),
+        from,
         seen,
         end,
         fault,
     }))
+}
+
+/// Why a log does not match an anchor, where a person may accept that.
+async fn mismatch(
+    log: &dyn Log,
+    stream: &StreamId,
+    anchor: &Anchor,
+) -> StoreResult<Option<LogFault>> {
+    match resume(log, stream, Some(anchor), Guards::default()).await {
+        Ok(_) => Ok(None),
+        Err(StoreError::LogRefused(fault)) => match *fault {
+            fault @ (LogFault::Truncated { .. } | LogFault::Diverged { .. }) => Ok(Some(fault)),
+            fault => Err(fault.into()),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// The position after the newest command that both the registry and the log know.
@@ -179,8 +226,8 @@ async fn stands(
 }
 
 /// Takes a log as it is: drops what registry, graph and documents hold of it, so that they are
-/// built anew from what is left. The anchor goes last: stopped in between, the log is refused
-/// still.
+/// built anew from what is left. Each store gives up its anchor with what it holds, and the registry
+/// goes last: stopped in between, the log is still refused.
 pub async fn accept(followers: Followers<'_>, stream: &StreamId) -> StoreResult<()> {
     followers.graph.reset(stream).await?;
     followers.documents.reset(stream).await?;

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use spice_backoff::{Backoff, Seeded};
 use spice_core::{
-    chain::check_end,
+    chain::{ChainHead, check_end},
     error::StoreError,
     guard::Guards,
     id::{LogPosition, StreamId},
@@ -36,6 +36,7 @@ pub(crate) use patience::{Halt, Patience};
 use self::session::Session;
 use crate::{
     BACKOFF,
+    audit::check_sink,
     event::is_seal,
     status::{Reporter, WorkerState, WorkerStatus},
 };
@@ -235,8 +236,10 @@ impl Engine {
         if self.is_finished(patience, position).await? {
             return Err(Halt::Sealed);
         }
+        let seen = self.check_sink(patience, &sink).await?;
         self.reporter.running(position);
-        let mut session = Session::new(self, patience, key, position, worked);
+        let place = (position, worked);
+        let mut session = Session::new(self, patience, key, place, seen);
         session.load_letters().await?;
         Ok(session)
     }
@@ -247,6 +250,14 @@ impl Engine {
             .attempt(|| self.ports.log.end(&self.stream))
             .await?;
         check_end(&self.stream, end, seen).map_err(|fault| Halt::Damaged(fault.into()))
+    }
+
+    /// The chain where the sink's anchor stands. A log that is another there is refused.
+    async fn check_sink(&self, patience: &Patience, sink: &Sink) -> Result<ChainHead, Halt> {
+        let (log, guards) = (&*self.ports.log, self.config.guards);
+        patience
+            .attempt(|| check_sink(log, &self.stream, sink, guards))
+            .await
     }
 
     async fn place(&self, patience: &Patience) -> Result<(Sink, WorkKey, LogPosition), Halt> {

@@ -15,7 +15,7 @@ use spice_core::{
     name::{ClassName, InstanceId, PropertyName},
     port::{
         StoreResult,
-        graph::{Entity, Graph, Sink, Version},
+        graph::{Entity, Graph, Sink, SinkPosition, Version},
     },
     time::Timestamp,
 };
@@ -80,7 +80,7 @@ impl Handler for GraphWorker {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         events: &[&Event<'_>],
     ) -> StoreResult<Effects> {
         let mut effects = Effects::default();

@@ -18,7 +18,7 @@ use spice_core::{
     port::{
         StoreResult,
         documents::{BranchPoints, Change, Document, Documents, Shown},
-        graph::{Entity, Sink},
+        graph::{Entity, Sink, SinkPosition},
         log::Log,
     },
     time::Timestamp,
@@ -94,7 +94,7 @@ impl Handler for ProjectionWorker {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         events: &[&Event<'_>],
     ) -> StoreResult<Effects> {
         let mut effects = Effects::default();

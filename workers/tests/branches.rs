@@ -151,7 +151,7 @@ async fn deliver(world: &World, desk: &Desk, from: usize) {
             world.stream(),
             &sink.generation,
             LogPosition(from as u64),
-            desk.end(),
+            desk.end().into(),
             &events,
         )
         .await

@@ -131,13 +131,13 @@ async fn a_superseded_version_arrives_even_when_the_event_itself_is_stale() {
         .unwrap();
     let (log, generation) = (world.stream(), &sink.generation);
     documents
-        .apply(log, generation, place, place, &[latest.into()])
+        .apply(log, generation, place, place.into(), &[latest.into()])
         .await
         .unwrap();
     let records = world.records();
     let event = spice_workers::Event::read(records.last().unwrap(), log).unwrap();
     let effects = handler
-        .apply(log, generation, place, place, &[&event])
+        .apply(log, generation, place, place.into(), &[&event])
         .await
         .unwrap();
     assert_eq!(effects.stale, [0]);
@@ -417,5 +417,50 @@ async fn what_the_bus_delivers_must_follow_the_chain() {
         );
         let place = handler.sink(world.stream()).await.unwrap().position;
         assert_eq!(place, if whole { before } else { LogPosition(3) });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_remembers_the_chain_that_it_was_filled_from() {
+    let world = World::new();
+    world.chain(None);
+    for handler in [world.graph_handler(), world.documents_handler()] {
+        let running = world.start(&handler, "one");
+        // From the log, from the bus, and again after a restart.
+        for name in ["a", "b"] {
+            world.story.put(name, json!({"n": 1}));
+            world.chain(None);
+            world.deliver().await;
+            world.caught_up(&handler).await;
+            let sink = handler.sink(world.stream()).await.unwrap();
+            assert_eq!(sink.anchor, world.head().anchor());
+        }
+        assert_eq!(running.stop().await, End::Stopped);
+        world.story.put("c", json!({"n": 1}));
+        world.chain(None);
+        world.run_through(&handler).await;
+        let sink = handler.sink(world.stream()).await.unwrap();
+        assert_eq!(sink.anchor, world.head().anchor());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_a_sink_was_not_filled_from_is_refused() {
+    let world = World::new();
+    for name in ["a", "b"] {
+        world.story.put(name, json!({"n": 1}));
+    }
+    world.chain(None);
+    let whole = world.log.lines(world.stream());
+    for handler in [world.graph_handler(), world.documents_handler()] {
+        world.run_through(&handler).await;
+        let before = handler.sink(world.stream()).await.unwrap();
+        world.exchange_last();
+        let running = world.start(&handler, "one");
+        let error = within(running.task).await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("log_diverged"), "{error}");
+        assert_eq!(handler.sink(world.stream()).await.unwrap(), before);
+        world.log.put(world.stream(), whole.clone());
+        world.run_through(&handler).await;
     }
 }

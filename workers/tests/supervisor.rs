@@ -16,7 +16,7 @@ use serde_json::json;
 use spice_core::{
     bucket::Bucket,
     id::StreamId,
-    port::{StoreResult, log::Log, registry::WorkerRegistry},
+    port::{StoreResult, graph::Graph, log::Log, registry::WorkerRegistry},
 };
 use spice_testing::double::{Call, Double, Hook};
 use spice_workers::{
@@ -287,4 +287,36 @@ async fn a_panic_is_contained_and_the_task_restarted() {
     settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     within(workers.shutdown()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_any_sink_has_seen_otherwise_is_not_projected() {
+    for reason in ["log_truncated", "log_diverged"] {
+        let mut world = World::new();
+        for name in ["a", "b"] {
+            world.story.put(name, json!({"n": 1}));
+        }
+        world.chain(None);
+        world.run_through(&world.documents_handler()).await;
+        if reason == "log_truncated" {
+            let whole = world.log.lines(world.stream());
+            world
+                .log
+                .put(world.stream(), whole[..whole.len() - 2].to_vec());
+        } else {
+            world.exchange_last();
+        }
+        world.registry = World::new().registry;
+        let workers = Workers::start(world.ports(), workers_config("one"));
+        for role in Role::ALL {
+            let mut status = status(&workers, world.stream(), role).await;
+            let refused = status.wait_for(|it| {
+                matches!(&it.state, WorkerState::Damaged { reason: why, .. } if why.contains(reason))
+            });
+            within(refused).await.unwrap();
+        }
+        let graph = world.graph.sink(world.stream()).await.unwrap();
+        assert_eq!(graph.position.0, 0, "nothing was projected");
+        within(workers.shutdown()).await;
+    }
 }

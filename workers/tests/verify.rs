@@ -57,7 +57,13 @@ async fn forge(world: &World, entity: Entity, sequence: u64) {
     let place = sink.position;
     let applied = world
         .graph
-        .apply(world.stream(), &sink.generation, place, place, &[forged])
+        .apply(
+            world.stream(),
+            &sink.generation,
+            place,
+            place.into(),
+            &[forged],
+        )
         .await
         .unwrap();
     assert!(applied.stale.is_empty() && applied.refused.is_empty());
@@ -392,6 +398,16 @@ async fn what_a_log_has_lost_is_told_and_accepted() {
     let diverged = lost().await.unwrap();
     assert_eq!(diverged.fault.as_str(), "log_diverged");
     assert_eq!((diverged.from.0, diverged.seen.0), (end - 2, end));
+
+    // Without a registry the sinks tell.
+    world.registry.forget(world.stream()).await.unwrap();
+    let diverged = lost().await.unwrap();
+    assert_eq!(diverged.fault.as_str(), "log_diverged");
+    assert_eq!((diverged.from.0, diverged.seen.0), (end, end));
+    world.log.put(world.stream(), whole[..cut].to_vec());
+    let truncated = lost().await.unwrap();
+    assert_eq!(truncated.fault.as_str(), "log_truncated");
+    assert_eq!((truncated.from.0, truncated.seen.0), (end - 4, end));
 
     accept(followers, world.stream()).await.unwrap();
     assert_eq!(lost().await, None);

@@ -80,7 +80,7 @@ impl Writer {
         self.read_in(generations, false).await
     }
 
-    /// Compares every log with what the registry has seen of it, and brings the registry up. A
+    /// Compares every log with what registry and sinks have seen of it, and brings the registry up. A
     /// database whose log is damaged or refused is opened, so that it says why.
     pub async fn check_logs(&self) -> Result<(), StoreError> {
         match self.sweep().await {
@@ -179,11 +179,14 @@ impl Ports {
         Ok(())
     }
 
-    /// Every log that there is, and every log that the registry has seen: one of those may be
-    /// missing.
+    /// Every log that there is, and every log that the registry or a sink has seen: one of those may
+    /// be missing.
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
         let mut streams = self.log.streams().await?;
         streams.extend(self.model.anchored().await?);
+        for sink in &self.sinks {
+            streams.extend(sink.anchored().await?);
+        }
         streams.sort();
         streams.dedup();
         Ok(streams)
@@ -196,6 +199,9 @@ impl Ports {
     ) -> Result<Vec<StreamId>, StoreError> {
         let mut streams = self.log.generations(database).await?;
         streams.extend(self.model.anchored_generations(database).await?);
+        for sink in &self.sinks {
+            streams.extend(sink.anchored_generations(database).await?);
+        }
         streams.sort();
         streams.dedup();
         Ok(streams)

@@ -243,7 +243,7 @@ impl Follower {
 }
 
 /// Brings the registry up to the log's end from the log alone; the chain at the position reached.
-/// A log that is not the one that the registry has seen is refused, and nothing is changed.
+/// A log that is not the one that registry and sinks have seen is refused, and nothing is changed.
 pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError> {
     let mut head = seen(ports, stream).await?;
     loop {
@@ -268,10 +268,17 @@ pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<ChainHe
     }
 }
 
-/// The chain of a log as far as the registry has seen it.
+/// The chain of a log as far as the registry has seen it. Fails when the log is not the one that the
+/// registry and every sink have seen.
 async fn seen(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError> {
     let anchor = ports.model.anchor(stream).await?;
     let guards = ports.settings.guards;
+    for sink in &ports.sinks {
+        let of_sink = sink.anchor(stream).await?;
+        if of_sink != anchor {
+            resume(ports.log.as_ref(), stream, of_sink.as_ref(), guards).await?;
+        }
+    }
     resume(ports.log.as_ref(), stream, anchor.as_ref(), guards).await
 }
 

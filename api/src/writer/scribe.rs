@@ -406,10 +406,14 @@ impl Task {
         }
     }
 
-    /// Tells that the state cannot be read. A log that is refused ends reading too: it is opened
-    /// anew, against the registry's anchor, once the registry has seen what was accepted here.
+    /// Tells that the state cannot be read. A log that is refused or damaged ends reading too: it is
+    /// opened anew, against what registry and sinks have seen, once the registry has seen what was
+    /// accepted here.
     pub(super) async fn fail(&mut self, error: &StoreError) {
-        let refused = matches!(error, StoreError::LogRefused(_));
+        let refused = matches!(
+            error,
+            StoreError::LogRefused(_) | StoreError::Damaged { store: "log", .. }
+        );
         if refused {
             self.reflector.finish().await;
             self.state = None;

@@ -32,7 +32,7 @@ use spice_core::{
         clock::Clock,
         hints::Hints,
         log::{Append, Batch, Log, Record},
-        registry::WriteModel,
+        registry::{Anchors, WriteModel},
     },
     time::Timestamp,
 };
@@ -134,6 +134,7 @@ struct Bench {
     log: Double<Arc<MemoryLog>, Fates>,
     hints: Arc<dyn Hints>,
     registry: Arc<SqliteRegistry>,
+    sinks: Vec<Arc<dyn Anchors>>,
 }
 
 impl Bench {
@@ -151,6 +152,7 @@ impl Bench {
             log: Double::new(Arc::new(log), fates),
             hints: Arc::new(NoHints),
             registry: registry(),
+            sinks: Vec::new(),
         }
     }
 
@@ -165,7 +167,8 @@ impl Bench {
     fn writer_set(&self, registry: Arc<dyn WriteModel>, settings: WriterSettings) -> Writer {
         let clock = Arc::new(Restless(Mutex::new(1_000_000_000)));
         let log = Arc::new(self.log.clone());
-        Writer::new(log, registry, self.hints.clone(), clock, settings)
+        let (sinks, hints) = (self.sinks.clone(), self.hints.clone());
+        Writer::beside(sinks, log, registry, hints, clock, settings)
     }
 
     /// A database with a class.

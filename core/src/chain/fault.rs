@@ -24,8 +24,8 @@ pub enum LogFault {
     /// It holds something else than it did.
     #[error(
         "log_diverged: the log of {stream} is not the one that was seen before: its chain at \
-         position {position} is {}, expected {expected}; check that log and registry belong \
-         together and restore the right ones, or take this log as it is with \
+         position {position} is {}, expected {expected}; check that log, registry, \
+         graph and documents belong together and restore the right ones, or take this log as it is with \
          `spice audit accept-truncation`",
         display(*found)
     )]

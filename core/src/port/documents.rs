@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::{
     StoreResult,
-    graph::{Entity, Sink},
+    graph::{Entity, Sink, SinkPosition},
 };
 use crate::{
     error::StoreError,
@@ -134,14 +134,15 @@ pub trait Documents: Send + Sync {
     /// The sink's generation and position for a log; made when there is none.
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink>;
 
-    /// Makes changes in their order and moves the sink's position from `from` to `through`.
-    /// Safe to repeat; [`StoreError::Fenced`] as in [`super::graph::Graph::apply`].
+    /// Makes changes in their order and moves the sink's position and anchor from `from` to
+    /// `through`, as [`super::graph::Graph::apply`] does. Safe to repeat; [`StoreError::Fenced`] as
+    /// there.
     async fn apply(
         &self,
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         changes: &[Change],
     ) -> StoreResult<BulkResult>;
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::{
+    chain::Anchor,
     error::StoreError,
     id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::Json,
@@ -20,6 +21,27 @@ pub struct Sink {
     pub generation: String,
     /// The next position that the sink does not reflect yet.
     pub position: LogPosition,
+    /// The chain of the log at this position, or at the last position before it where the chain was
+    /// known. A log that does not match it is not the log that the sink was filled from.
+    pub anchor: Option<Anchor>,
+}
+
+/// The position that a batch moves a sink to, with the log's chain there if it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SinkPosition {
+    /// The next position that the sink does not reflect after the batch.
+    pub position: LogPosition,
+    /// What the worker has seen of the log; not beyond `position`.
+    pub anchor: Option<Anchor>,
+}
+
+impl From<LogPosition> for SinkPosition {
+    fn from(position: LogPosition) -> Self {
+        Self {
+            position,
+            anchor: None,
+        }
+    }
 }
 
 /// What a version is a version of.
@@ -89,15 +111,15 @@ pub trait Graph: Send + Sync {
     /// The sink's generation and position for a log; made when there is none.
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink>;
 
-    /// Applies versions and moves the sink's position from `from` to `through`, in one commit.
-    /// Safe to repeat; [`StoreError::Fenced`] when the generation is another, or when `from` lies
+    /// Applies versions and moves the sink's position and anchor from `from` to `through`, in one
+    /// commit; they never go back. Without an anchor the sink keeps the one it has. Safe to repeat; [`StoreError::Fenced`] when the generation is another, or when `from` lies
     /// beyond the sink's position (something is missing in between).
     async fn apply(
         &self,
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         versions: &[Version],
     ) -> StoreResult<Applied>;
 

@@ -34,7 +34,7 @@ pub enum Advance {
     Elsewhere(LogPosition),
 }
 
-/// What the registry has seen of each log.
+/// What a store has seen of each log: the registry, and every sink.
 #[async_trait]
 pub trait Anchors: Send + Sync {
     /// How far a log was seen, and its chain there; none for a log that was never seen.

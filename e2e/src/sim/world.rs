@@ -183,7 +183,16 @@ impl World {
                 gate: gate.clone(),
                 inner: self.hints.clone(),
             });
-            let writer = Writer::new(log, registry, hints, clock, settings);
+            let graph = Arc::new(Double::new(self.graph.clone(), gate.clone()));
+            let documents = Arc::new(Double::new(self.documents.clone(), gate.clone()));
+            let writer = Writer::beside(
+                vec![graph, documents],
+                log,
+                registry,
+                hints,
+                clock,
+                settings,
+            );
             let running = RunningApi { writer, gate };
             self.apis.send_modify(|apis| {
                 apis.insert(node.number, running);

@@ -1,6 +1,9 @@
 //! `truncation_is_refused`, on the real binary and its files: what is deleted, changed, exchanged
 //! or restored from an older copy is named, and nothing is written to it.
 
+#[path = "audit/seen.rs"]
+mod seen;
+
 use std::{
     fs,
     path::{Path, PathBuf},

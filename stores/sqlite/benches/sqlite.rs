@@ -192,7 +192,7 @@ async fn bench_graph(location: &Location) {
             LogPosition((number + 1) * BATCH),
         );
         graph
-            .apply(&demo(), &sink.generation, from, through, batch)
+            .apply(&demo(), &sink.generation, from, through.into(), batch)
             .await
             .unwrap();
     }
@@ -289,9 +289,9 @@ async fn bench_graph_reads(graph: &SqliteGraph) {
         })
         .collect();
     let watch = Watch::start("apply of 1,000 updates with two indexes");
-    let through = LogPosition(COUNT + BATCH);
+    let (from, through) = (sink.position, LogPosition(COUNT + BATCH).into());
     graph
-        .apply(&demo(), &sink.generation, sink.position, through, &batch)
+        .apply(&demo(), &sink.generation, from, through, &batch)
         .await
         .unwrap();
     watch.rate(BATCH);
@@ -332,7 +332,7 @@ async fn bench_documents(location: &Location) {
         for batch in &batches {
             let zero = LogPosition(0);
             documents
-                .apply(&demo(), &sink.generation, zero, zero, batch)
+                .apply(&demo(), &sink.generation, zero, zero.into(), batch)
                 .await
                 .unwrap();
         }

@@ -27,12 +27,13 @@ use spice_core::{
     port::{
         StoreResult,
         documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
-        graph::{Entity, Sink},
+        graph::{Entity, Sink, SinkPosition},
     },
 };
 
 use self::builder::Builder;
 use super::{
+    anchors::{self, keeps_anchors},
     database::{Database, Mode},
     open::{Location, Schema},
     scopes,
@@ -41,8 +42,14 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: rows::STORE,
     application: 0x5350_0003,
-    version: 7,
-    tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES, points::TABLES],
+    version: 8,
+    tables: &[
+        scopes::TABLES,
+        anchors::TABLES,
+        rows::TABLES,
+        sorted::TABLES,
+        points::TABLES,
+    ],
     cache: 8 * 1024,
 };
 
@@ -73,6 +80,8 @@ impl SqliteDocuments {
     }
 }
 
+keeps_anchors!(SqliteDocuments);
+
 #[async_trait]
 impl Documents for SqliteDocuments {
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
@@ -84,7 +93,7 @@ impl Documents for SqliteDocuments {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         changes: &[Change],
     ) -> StoreResult<BulkResult> {
         let (stream, generation) = (stream.clone(), generation.to_owned());
@@ -92,7 +101,7 @@ impl Documents for SqliteDocuments {
         let write = move |connection: &_| {
             let sink = scopes::enter_sink(connection, &stream, &generation, from, guards)?;
             let result = apply::apply(connection, sink.id, &changes, guards)?;
-            scopes::move_stream(connection, sink.id, sink.position.max(through))?;
+            scopes::move_sink(connection, &stream, &sink, &through)?;
             Ok(result)
         };
         self.database.write(write).await
@@ -149,11 +158,6 @@ impl Documents for SqliteDocuments {
     }
 
     async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        let stream = stream.clone();
-        let write = move |connection: &_| {
-            remove::clear(connection, &stream)?;
-            scopes::make_stream(connection, &stream)
-        };
-        Ok(self.database.write(write).await?.into_sink())
+        scopes::reset(&self.database, stream, remove::clear).await
     }
 }

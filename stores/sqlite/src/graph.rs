@@ -14,12 +14,13 @@ use spice_core::{
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, Version},
+        graph::{Applied, Entity, Graph, Page, Sink, SinkPosition, Version},
     },
     query::Filter,
 };
 
 use super::{
+    anchors::{self, keeps_anchors},
     database::{Database, Mode},
     index::{self, Indexer},
     open::{Location, Schema},
@@ -29,8 +30,8 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "graph",
     application: 0x5350_0002,
-    version: 3,
-    tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
+    version: 4,
+    tables: &[scopes::TABLES, anchors::TABLES, rows::TABLES, index::TABLES],
     cache: 8 * 1024,
 };
 
@@ -61,6 +62,8 @@ impl SqliteGraph {
     }
 }
 
+keeps_anchors!(SqliteGraph);
+
 #[async_trait]
 impl Graph for SqliteGraph {
     async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
@@ -72,7 +75,7 @@ impl Graph for SqliteGraph {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         versions: &[Version],
     ) -> StoreResult<Applied> {
         let (stream, generation) = (stream.clone(), generation.to_owned());
@@ -80,7 +83,7 @@ impl Graph for SqliteGraph {
         let write = move |connection: &_| {
             let sink = scopes::enter_sink(connection, &stream, &generation, from, guards)?;
             let applied = apply::apply(connection, sink.id, &versions, guards)?;
-            scopes::move_stream(connection, sink.id, sink.position.max(through))?;
+            scopes::move_sink(connection, &stream, &sink, &through)?;
             Ok(applied)
         };
         self.database.write(write).await
@@ -178,11 +181,6 @@ impl Graph for SqliteGraph {
     }
 
     async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        let stream = stream.clone();
-        let write = move |connection: &_| {
-            apply::clear(connection, &stream)?;
-            scopes::make_stream(connection, &stream)
-        };
-        Ok(self.database.write(write).await?.into_sink())
+        scopes::reset(&self.database, stream, apply::clear).await
     }
 }

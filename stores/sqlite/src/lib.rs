@@ -2,6 +2,7 @@
 //! a commit is not synced one by one, and a file that cannot be read is set aside, not repaired.
 #![warn(missing_docs)]
 
+mod anchors;
 mod candidates;
 mod columns;
 mod database;

@@ -1,6 +1,5 @@
 //! The registry on SQLite: the write model, and what the workers have processed.
 
-mod anchors;
 mod changes;
 mod directory;
 mod leases;
@@ -19,13 +18,12 @@ use spice_core::{
     id::{CommandId, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
-    name::DatabaseName,
     port::{
         StoreResult,
         clock::Clock,
         registry::{
-            Advance, Anchors, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
-            Outcome, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
+            Advance, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup, Outcome,
+            WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
     time::Timestamp,
@@ -33,6 +31,7 @@ use spice_core::{
 
 use self::changes::Changes;
 use super::{
+    anchors::{self, keeps_anchors},
     database::{Database, Mode},
     open::{Location, Schema},
     scopes,
@@ -88,24 +87,7 @@ impl SqliteRegistry {
     }
 }
 
-#[async_trait]
-impl Anchors for SqliteRegistry {
-    async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
-        let stream = stream.clone();
-        let read = move |connection: &_| anchors::find(connection, &stream);
-        self.database.read(read).await
-    }
-
-    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
-        self.database.read(anchors::list).await
-    }
-
-    async fn anchored_generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
-        let name = database.clone();
-        let read = move |connection: &_| anchors::generations(connection, &name);
-        self.database.read(read).await
-    }
-}
+keeps_anchors!(SqliteRegistry);
 
 #[async_trait]
 impl LogDirectory for SqliteRegistry {

@@ -5,17 +5,19 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use spice_core::{
+    chain::Anchor,
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
     name::ClassName,
     port::{
         StoreResult,
-        graph::{Entity, Sink},
+        graph::{Entity, Sink, SinkPosition},
     },
 };
 use uuid::Uuid;
 
 use super::{
+    anchors,
     columns::{from_column, name, to_column},
     database::Database,
     failure::{Attempt, Failure},
@@ -48,10 +50,11 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// What the port calls it.
-    pub(crate) fn into_sink(self) -> Sink {
+    fn into_sink(self, anchor: Option<Anchor>) -> Sink {
         Sink {
             generation: self.generation,
             position: self.position,
+            anchor,
         }
     }
 }
@@ -59,13 +62,32 @@ impl Stream {
 /// A log's sink in this file; made when there is none.
 pub(crate) async fn sink(database: &Database, stream: &StreamId) -> StoreResult<Sink> {
     let wanted = stream.clone();
-    let find = move |connection: &_| find_stream(connection, &wanted);
+    let find = move |connection: &_| {
+        let found = find_stream(connection, &wanted)?;
+        let anchor = anchors::find(connection, &wanted)?;
+        Ok(found.map(|found| found.into_sink(anchor)))
+    };
     if let Some(found) = database.read(find).await? {
-        return Ok(found.into_sink());
+        return Ok(found);
     }
     let wanted = stream.clone();
     let make = move |connection: &_| make_stream(connection, &wanted);
-    Ok(database.write(make).await?.into_sink())
+    Ok(database.write(make).await?.into_sink(None))
+}
+
+/// Empties a log's sink, which is another generation then. `clear` removes what the tables hold.
+pub(crate) async fn reset(
+    database: &Database,
+    stream: &StreamId,
+    clear: fn(&Connection, &StreamId) -> Attempt<()>,
+) -> StoreResult<Sink> {
+    let stream = stream.clone();
+    let write = move |connection: &_| {
+        clear(connection, &stream)?;
+        anchors::drop_of(connection, &stream)?;
+        make_stream(connection, &stream)
+    };
+    Ok(database.write(write).await?.into_sink(None))
 }
 
 /// The log, if it is known.
@@ -108,6 +130,22 @@ pub(crate) fn move_stream(connection: &Connection, id: i64, to: LogPosition) -> 
         .prepare_cached("UPDATE streams SET position = ?2 WHERE id = ?1")?
         .execute([id, to_column(to.0)?])?;
     Ok(())
+}
+
+/// Moves a sink on, with the anchor that was seen on the way. Neither goes back.
+pub(crate) fn move_sink(
+    connection: &Connection,
+    stream: &StreamId,
+    sink: &Stream,
+    through: &SinkPosition,
+) -> Attempt<()> {
+    if through.position <= sink.position {
+        return Ok(());
+    }
+    if let Some(anchor) = &through.anchor {
+        anchors::put(connection, stream, anchor)?;
+    }
+    move_stream(connection, sink.id, through.position)
 }
 
 /// Forgets a log and its scopes; what stands in the scopes must be gone already.

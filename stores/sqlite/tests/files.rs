@@ -46,7 +46,7 @@ async fn fill(graph: &SqliteGraph, count: u64) {
             &demo,
             &sink.generation,
             sink.position,
-            end,
+            end.into(),
             &versions(count),
         )
         .await

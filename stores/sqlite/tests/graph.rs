@@ -56,7 +56,13 @@ async fn what_was_applied_is_there_after_a_restart() {
     let (second, first) = (open(), open());
     let through = spice_core::id::LogPosition(7);
     first
-        .apply(&demo, &before.generation, before.position, through, &[])
+        .apply(
+            &demo,
+            &before.generation,
+            before.position,
+            through.into(),
+            &[],
+        )
         .await
         .unwrap();
     drop(first);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use spice_core::{
+    chain::Anchor,
     error::StoreError,
     id::{BranchGeneration, EventId, LogPosition, Sequence},
     lineage::{Lineage, View},
@@ -10,14 +11,14 @@ use spice_core::{
     ontology::PropertyType,
     port::{
         documents::{BranchPoints, BulkResult, Change, Document, Documents, Search, Shown},
-        graph::Entity,
+        graph::{Entity, SinkPosition},
     },
     query::{INSTANCE_ID, Order},
 };
 use uuid::Uuid;
 
 use super::story::instance;
-use crate::values::{at, json, stream};
+use crate::values::{anchor, at, json, stream};
 
 /// Makes an empty store of documents.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Documents>;
@@ -94,7 +95,7 @@ pub async fn make_changes(
     let generation = documents.sink(&demo).await?.generation;
     let (from, through) = (LogPosition(from), LogPosition(through));
     documents
-        .apply(&demo, &generation, from, through, changes)
+        .apply(&demo, &generation, from, through.into(), changes)
         .await
 }
 
@@ -214,7 +215,7 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let document = document(0, 0, 0, 1, r#"{"s":"word"}"#);
     let one = [Change::from(document.clone())];
     let (zero, next) = (LogPosition(0), LogPosition(1));
-    let foreign = store.apply(&demo, "another", zero, next, &one).await;
+    let foreign = store.apply(&demo, "another", zero, next.into(), &one).await;
     assert!(
         matches!(foreign, Err(StoreError::Fenced { .. })),
         "{foreign:?}"
@@ -225,7 +226,7 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let other = stream("demo.g2");
     let sink = store.sink(&other).await.unwrap();
     store
-        .apply(&other, &sink.generation, zero, next, &one)
+        .apply(&other, &sink.generation, zero, next.into(), &one)
         .await
         .unwrap();
     let old = store.sink(&demo).await.unwrap();
@@ -244,11 +245,51 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     };
     assert_eq!(store.search(&of_other, &words).await.unwrap().total, 1);
     assert_eq!(store.search(&view(0), &words).await.unwrap().total, 0);
-    let zombie = store.apply(&demo, &old.generation, zero, next, &one).await;
+    let zombie = store
+        .apply(&demo, &old.generation, zero, next.into(), &one)
+        .await;
     assert!(
         matches!(zombie, Err(StoreError::Fenced { .. })),
         "{zombie:?}"
     );
+}
+
+/// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
+/// is forgotten with the rest. Of a log that was never seen there is none.
+pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
+    let store = make();
+    let demo = stream("demo");
+    let empty = store.sink(&demo).await.unwrap();
+    assert_eq!(empty.anchor, None);
+    let step = async |from: u64, to: u64, seen: Option<Anchor>| {
+        let through = SinkPosition {
+            position: LogPosition(to),
+            anchor: seen,
+        };
+        store
+            .apply(&demo, &empty.generation, LogPosition(from), through, &[])
+            .await
+            .unwrap();
+        store.sink(&demo).await.unwrap()
+    };
+    let (second, fifth) = (anchor(LogPosition(2)), anchor(LogPosition(5)));
+    for (from, to, seen, expected) in [
+        (0, 2, Some(second), second),
+        (2, 3, None, second),
+        (3, 5, Some(fifth), fifth),
+        (0, 2, Some(second), fifth),
+        (5, 5, Some(second), fifth),
+    ] {
+        assert_eq!(
+            step(from, to, seen).await.anchor,
+            Some(expected),
+            "{from} to {to}"
+        );
+    }
+    let other = store.sink(&stream("other")).await.unwrap();
+    assert_eq!(other.anchor, None, "logs are apart");
+    assert_eq!(store.reset(&demo).await.unwrap().anchor, None);
+    assert_eq!(store.sink(&demo).await.unwrap().anchor, None);
 }
 
 /// What repair removes is gone, with its words and its count.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use spice_core::{
+    chain::Anchor,
     error::StoreError,
     id::{BranchGeneration, LogPosition, Sequence},
     lineage::{Lineage, View},
-    port::graph::{Applied, Entity, Graph, Version},
+    port::graph::{Applied, Entity, Graph, SinkPosition, Version},
 };
 
 use super::story::instance;
-use crate::values::{at, json, stream};
+use crate::values::{anchor, at, json, stream};
 
 /// Makes an empty graph.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Graph>;
@@ -46,7 +47,7 @@ async fn apply(
     let generation = graph.sink(&demo).await?.generation;
     let (from, through) = (LogPosition(from), LogPosition(through));
     graph
-        .apply(&demo, &generation, from, through, versions)
+        .apply(&demo, &generation, from, through.into(), versions)
         .await
 }
 
@@ -153,7 +154,7 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let one = [version(0, 0, 1, Some("{}"))];
     let entities = [one[0].entity.clone()];
     let (zero, next) = (LogPosition(0), LogPosition(1));
-    let foreign = graph.apply(&demo, "another", zero, next, &one).await;
+    let foreign = graph.apply(&demo, "another", zero, next.into(), &one).await;
     assert!(
         matches!(foreign, Err(StoreError::Fenced { .. })),
         "{foreign:?}"
@@ -166,11 +167,49 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     assert_ne!(fresh.generation, old);
     assert_eq!(fresh.position, zero);
     assert_eq!(graph.get(&main_view(), &entities).await.unwrap(), [None]);
-    let zombie = graph.apply(&demo, &old, zero, next, &one).await;
+    let zombie = graph.apply(&demo, &old, zero, next.into(), &one).await;
     assert!(
         matches!(zombie, Err(StoreError::Fenced { .. })),
         "{zombie:?}"
     );
+}
+
+/// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
+/// is forgotten with the rest. Of a log that was never seen there is none.
+pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
+    let graph = make();
+    let demo = stream("demo");
+    let empty = graph.sink(&demo).await.unwrap();
+    assert_eq!(empty.anchor, None);
+    let step = async |from: u64, to: u64, seen: Option<Anchor>| {
+        let through = SinkPosition {
+            position: LogPosition(to),
+            anchor: seen,
+        };
+        graph
+            .apply(&demo, &empty.generation, LogPosition(from), through, &[])
+            .await
+            .unwrap();
+        graph.sink(&demo).await.unwrap()
+    };
+    let (second, fifth) = (anchor(LogPosition(2)), anchor(LogPosition(5)));
+    for (from, to, seen, expected) in [
+        (0, 2, Some(second), second),
+        (2, 3, None, second),
+        (3, 5, Some(fifth), fifth),
+        (0, 2, Some(second), fifth),
+        (5, 5, Some(second), fifth),
+    ] {
+        assert_eq!(
+            step(from, to, seen).await.anchor,
+            Some(expected),
+            "{from} to {to}"
+        );
+    }
+    let other = graph.sink(&stream("other")).await.unwrap();
+    assert_eq!(other.anchor, None, "logs are apart");
+    assert_eq!(graph.reset(&demo).await.unwrap().anchor, None);
+    assert_eq!(graph.sink(&demo).await.unwrap().anchor, None);
 }
 
 /// Logs do not meet, not even when one is reset; generations of a branch name do not either.
@@ -185,7 +224,13 @@ pub async fn logs_and_generations_are_apart(make: Make<'_>) {
     other.branch = BranchGeneration(LogPosition(7));
     let (from, through) = (LogPosition(0), LogPosition(2));
     graph
-        .apply(&again, &sink.generation, from, through, &[other.clone()])
+        .apply(
+            &again,
+            &sink.generation,
+            from,
+            through.into(),
+            &[other.clone()],
+        )
         .await
         .unwrap();
     graph.reset(&demo).await.unwrap();

@@ -84,7 +84,13 @@ async fn tell(graph: &dyn Graph, story: &Story, repeats: &[(usize, usize)]) {
     for batch in batches {
         let through = batch.last().map_or(from, |last| last.position.next());
         let applied = graph
-            .apply(&demo, &sink.generation, from, through.max(from), batch)
+            .apply(
+                &demo,
+                &sink.generation,
+                from,
+                through.max(from).into(),
+                batch,
+            )
             .await
             .unwrap();
         assert!(applied.refused.is_empty());

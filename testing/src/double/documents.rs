@@ -9,7 +9,7 @@ use spice_core::{
     port::{
         StoreResult,
         documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
-        graph::{Entity, Sink},
+        graph::{Entity, Sink, SinkPosition},
     },
 };
 
@@ -30,7 +30,7 @@ impl<S: Reach<Store: Documents>, H: Hook> Documents for Double<S, H> {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         changes: &[Change],
     ) -> StoreResult<BulkResult> {
         let call = call("apply", stream).at(from).count(changes.len());

@@ -7,7 +7,7 @@ use spice_core::{
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, Version},
+        graph::{Applied, Entity, Graph, Page, Sink, SinkPosition, Version},
     },
     query::Filter,
 };
@@ -29,7 +29,7 @@ impl<S: Reach<Store: Graph>, H: Hook> Graph for Double<S, H> {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         versions: &[Version],
     ) -> StoreResult<Applied> {
         let call = call("apply", stream).at(from).count(versions.len());

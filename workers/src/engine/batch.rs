@@ -7,7 +7,10 @@ use spice_core::{
     envelope::EventType,
     error::StoreError,
     id::{BranchGeneration, LogPosition},
-    port::registry::{DeadLetter, Outcome, Processed, WorkRecord},
+    port::{
+        graph::SinkPosition,
+        registry::{DeadLetter, Outcome, Processed, WorkRecord},
+    },
 };
 
 use super::{handler::Effects, patience::Halt, session::Session};
@@ -157,7 +160,8 @@ impl Session<'_> {
         if segment.from == through {
             return Ok(());
         }
-        let effects = self.call(&segment.events, segment.from, through).await?;
+        let reached = self.reached(through);
+        let effects = self.call(&segment.events, segment.from, reached).await?;
         let stale: HashSet<usize> = effects.stale.into_iter().collect();
         let mut refused: HashMap<usize, StoreError> = effects.refused.into_iter().collect();
         for (index, (event, name)) in segment.events.iter().zip(segment.names).enumerate() {
@@ -214,7 +218,7 @@ impl Session<'_> {
         event: &Event<'_>,
         position: LogPosition,
     ) -> Result<Result<Outcome, StoreError>, Halt> {
-        let mut effects = self.call(&[event], position, position).await?;
+        let mut effects = self.call(&[event], position, position.into()).await?;
         Ok(match effects.refused.pop() {
             Some((_, error)) => Err(error),
             None if effects.stale.is_empty() => Ok(Outcome::Done),
@@ -227,7 +231,7 @@ impl Session<'_> {
         &self,
         events: &[&Event<'_>],
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
     ) -> Result<Effects, Halt> {
         match self.send(events, from, through).await {
             Err(Halt::Refused(_)) if !events.is_empty() => {}
@@ -235,7 +239,7 @@ impl Session<'_> {
         }
         let mut effects = Effects::default();
         for (index, event) in events.iter().enumerate() {
-            match self.send(&[event], from, from).await {
+            match self.send(&[event], from, from.into()).await {
                 Ok(alone) => {
                     effects
                         .refused
@@ -246,7 +250,7 @@ impl Session<'_> {
                 Err(halt) => return Err(halt),
             }
         }
-        if from != through {
+        if from != through.position {
             self.send(&[], from, through).await?;
         }
         Ok(effects)
@@ -256,7 +260,7 @@ impl Session<'_> {
         &self,
         events: &[&Event<'_>],
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
     ) -> Result<Effects, Halt> {
         let engine = self.engine;
         let (stream, sink) = (&engine.stream, &self.key.sink);

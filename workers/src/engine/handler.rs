@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
-    port::{StoreResult, graph::Sink},
+    port::{
+        StoreResult,
+        graph::{Sink, SinkPosition},
+    },
 };
 
 use crate::event::Event;
@@ -43,7 +46,7 @@ pub trait Handler: Send + Sync {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         events: &[&Event<'_>],
     ) -> StoreResult<Effects>;
 }

@@ -8,7 +8,7 @@ use spice_core::{
     error::StoreError,
     guard::Guard,
     id::{LogPosition, StreamId},
-    port::{bus::Subscription, log::Record, registry::WorkKey},
+    port::{bus::Subscription, graph::SinkPosition, log::Record, registry::WorkKey},
 };
 
 use super::{
@@ -43,9 +43,10 @@ impl<'e> Session<'e> {
         engine: &'e Engine,
         patience: &'e Patience,
         key: WorkKey,
-        position: LogPosition,
-        recorded: LogPosition,
+        (position, recorded): (LogPosition, LogPosition),
+        seen: ChainHead,
     ) -> Self {
+        let unknown = || ChainHead::at(&engine.stream, position).guarded(engine.config.guards);
         Self {
             engine,
             patience,
@@ -53,9 +54,20 @@ impl<'e> Session<'e> {
             position,
             recorded,
             letters: Letters::default(),
-            head: ChainHead::at(&engine.stream, position).guarded(engine.config.guards),
+            head: Some(seen)
+                .filter(|seen| seen.position() == position)
+                .unwrap_or_else(unknown),
             read_limit: FIRST_READ.min(engine.config.batch_records),
             seen: 0,
+        }
+    }
+
+    /// A position with the chain there, where the records that were read end.
+    pub(super) fn reached(&self, position: LogPosition) -> SinkPosition {
+        let anchor = self.head.anchor();
+        SinkPosition {
+            position,
+            anchor: anchor.filter(|anchor| anchor.position == position),
         }
     }
 

@@ -11,11 +11,16 @@ use std::{
 use futures::FutureExt;
 use spice_backoff::{Backoff, Seeded};
 use spice_core::{
-    chain::resume,
+    chain::{Anchor, resume},
     error::StoreError,
     id::StreamId,
     port::{
-        StoreResult, bus::Bus, clock::Clock, documents::Documents, graph::Graph, log::Log,
+        StoreResult,
+        bus::Bus,
+        clock::Clock,
+        documents::Documents,
+        graph::{Graph, Sink},
+        log::Log,
         registry::WorkerRegistry,
     },
 };
@@ -23,6 +28,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    audit::check_sink,
     engine::{End, EngineConfig, Handler},
     graph_worker::{self, GraphWorker},
     projection_worker::{self, ProjectionWorker},
@@ -159,11 +165,25 @@ impl Shared {
         self.lock().remove(&(stream.clone(), role));
     }
 
-    /// Fails when a log is not the one that the registry has seen: nothing of it is projected.
+    /// Fails when a log is not the one that the registry, the graph or the documents have seen:
+    /// nothing of it is projected. A sink that cannot be read is left to its own worker.
     pub(super) async fn check_log(&self, stream: &StreamId) -> StoreResult<()> {
-        let anchor = self.ports.registry.anchor(stream).await?;
+        let ports = &self.ports;
         let guards = self.config.engine.guards;
-        resume(&*self.ports.log, stream, anchor.as_ref(), guards).await?;
+        let anchor = ports.registry.anchor(stream).await?;
+        resume(&*ports.log, stream, anchor.as_ref(), guards).await?;
+        for sink in [
+            ports.graph.sink(stream).await,
+            ports.documents.sink(stream).await,
+        ] {
+            match sink {
+                Ok(sink) if is_at(&sink, anchor.as_ref()) => {}
+                Ok(sink) => drop(check_sink(&*ports.log, stream, &sink, guards).await?),
+                Err(error) => {
+                    tracing::warn!(%stream, %error, "log is not compared with a sink");
+                }
+            }
+        }
         Ok(())
     }
 
@@ -208,4 +228,9 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+/// Whether a sink has seen exactly what the registry has.
+fn is_at(sink: &Sink, anchor: Option<&Anchor>) -> bool {
+    anchor.is_some_and(|anchor| sink.anchor == Some(*anchor) && sink.position == anchor.position)
 }

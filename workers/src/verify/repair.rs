@@ -132,11 +132,12 @@ impl Repair<'_> {
         versions: &[Version],
         documents: &[Document],
     ) -> StoreResult<()> {
-        let (stream, generation, place) = (self.stream, &sink.generation, sink.position);
+        let (stream, generation, from) = (self.stream, &sink.generation, sink.position);
+        let through = from.into();
         if !versions.is_empty() {
             let graph = self.sources.graph;
             let applied = graph
-                .apply(stream, generation, place, place, versions)
+                .apply(stream, generation, from, through, versions)
                 .await?;
             refused(applied.refused)?;
         }
@@ -144,7 +145,7 @@ impl Repair<'_> {
             let sink = self.sources.documents;
             let changes: Vec<_> = documents.iter().cloned().map(Change::from).collect();
             let applied = sink
-                .apply(stream, generation, place, place, &changes)
+                .apply(stream, generation, from, through, &changes)
                 .await?;
             refused(applied.refused)?;
         }

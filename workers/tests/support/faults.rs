@@ -13,7 +13,7 @@ use spice_core::{
     port::{
         StoreResult,
         bus::{Bus, Subscription},
-        graph::Sink,
+        graph::{Sink, SinkPosition},
         log::Record,
     },
 };
@@ -111,7 +111,7 @@ impl Handler for FaultyHandler {
         stream: &StreamId,
         generation: &str,
         from: LogPosition,
-        through: LogPosition,
+        through: SinkPosition,
         events: &[&Event<'_>],
     ) -> StoreResult<Effects> {
         let slow = self.with(|faults| faults.slow);

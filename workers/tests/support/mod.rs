@@ -214,6 +214,25 @@ impl World {
         self.log.put(stream, lines);
     }
 
+    /// The chain of the log at its end.
+    pub fn head(&self) -> ChainHead {
+        let mut head = ChainHead::at(self.stream(), LogPosition::ZERO);
+        for record in self.records() {
+            head.take(record.position, &record.line).unwrap();
+        }
+        head
+    }
+
+    /// Puts another last append in the place of the log's last.
+    pub fn exchange_last(&self) {
+        let mut lines = self.log.lines(self.stream());
+        let last = lines.pop().unwrap();
+        let mut envelope = Envelope::from_line(&last).unwrap();
+        envelope.event_id.0 = uuid::Uuid::from_u128(4_711);
+        lines.push(envelope.to_line().unwrap().into());
+        self.log.put(self.stream(), lines);
+    }
+
     pub fn records(&self) -> Vec<Record> {
         let lines = self.log.lines(self.stream()).into_iter().zip(0..);
         lines

@@ -5,8 +5,10 @@ use bytes::Bytes;
 use spice_core::{
     chain::{ChainHead, resume},
     error::Refusal,
-    port::registry::Anchors,
+    port::graph::{Graph, SinkPosition},
 };
+
+use spice_store_sqlite::SqliteGraph;
 
 use super::*;
 
@@ -379,6 +381,65 @@ async fn an_append_to_a_log_that_became_shorter_is_refused_as_one() {
     bench.fate(Fate::Cut);
     let written = submit(&writer, 601, create("next")).await;
     check(&written.unwrap_err(), "log_truncated");
+    let read = writer.snapshot(&"demo".parse().unwrap()).await;
+    check(&read.unwrap_err(), "log_truncated");
     let written = submit(&writer, 602, create("next")).await;
     check(&written.unwrap_err(), "log_truncated");
+}
+
+impl Bench {
+    /// A sink that was filled from the log as it is.
+    async fn follow(&mut self) {
+        let guards = Guards::default();
+        let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, guards).unwrap();
+        let log = stream();
+        let sink = graph.sink(&log).await.unwrap();
+        let head = self.head();
+        let through = SinkPosition {
+            position: head.position(),
+            anchor: head.anchor(),
+        };
+        let filled = graph.apply(&log, &sink.generation, sink.position, through, &[]);
+        filled.await.unwrap();
+        self.sinks.push(Arc::new(graph));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_has_seen_is_not_forgotten_with_the_registry() {
+    let mut bench = Bench::filled(3).await;
+    bench.follow().await;
+    let whole = bench.lines();
+    for left in [whole.len() - 2, 4, 0] {
+        bench.put(whole[..left].to_vec());
+        bench.registry = registry();
+        bench.is_refused("log_truncated").await;
+    }
+    // As long as it was, and another run's end.
+    let mut exchanged = whole.clone();
+    let last = exchanged.len() - 1;
+    exchanged[last] = changed(&whole[last]);
+    bench.put(exchanged);
+    bench.registry = registry();
+    bench.is_refused("log_diverged").await;
+    bench.put(whole);
+    bench.is_accepted().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_log_with_its_own_registry_is_refused_beside_newer_sinks() {
+    let mut bench = Bench::filled(1).await;
+    let (older, registry_then) = (bench.lines(), bench.registry.clone());
+    bench.registry = registry();
+    let writer = bench.writer();
+    submit(&writer, 700, create("later")).await.unwrap();
+    writer.shutdown().await;
+    bench.follow().await;
+    let (newer, registry_now) = (bench.lines(), bench.registry.clone());
+    bench.put(older);
+    bench.registry = registry_then;
+    bench.is_refused("log_truncated").await;
+    bench.put(newer);
+    bench.registry = registry_now;
+    bench.is_accepted().await;
 }

@@ -240,7 +240,7 @@ async fn write(documents: &dyn Documents, batch: Vec<Document>) -> anyhow::Resul
     let generation = documents.sink(&stream).await?.generation;
     let changes: Vec<_> = batch.into_iter().map(Change::from).collect();
     documents
-        .apply(&stream, &generation, zero, zero, &changes)
+        .apply(&stream, &generation, zero, zero.into(), &changes)
         .await?;
     Ok(())
 }

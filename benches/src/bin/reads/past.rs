@@ -46,7 +46,7 @@ pub(crate) async fn run(location: &Location, options: &Options) -> anyhow::Resul
             }
             let (from, through) = (LogPosition(position - BATCH), LogPosition(position));
             graph
-                .apply(&stream, &sink.generation, from, through, &batch)
+                .apply(&stream, &sink.generation, from, through.into(), &batch)
                 .await?;
         }
     }

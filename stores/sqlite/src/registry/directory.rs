@@ -11,8 +11,9 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use super::{anchors, model};
+use super::model;
 use crate::{
+    anchors,
     columns::name,
     failure::{Attempt, Failure},
 };

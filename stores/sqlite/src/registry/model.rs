@@ -19,8 +19,8 @@ use spice_core::{
     port::registry::{Advance, Lookup},
 };
 
-use super::anchors;
 use crate::{
+    anchors,
     columns::{bound, from_column, name, text, to_column, uuid},
     failure::{Attempt, Failure},
     layers::{KeyRange, Keys, Layer, walk},

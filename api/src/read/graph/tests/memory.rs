@@ -10,7 +10,7 @@ use spice_core::{
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, Version},
+        graph::{Applied, Entity, Graph, Page, Sink, SinkPosition, Version},
     },
     query::Filter,
     time::Timestamp,
@@ -254,7 +254,7 @@ impl Graph for MemoryGraph {
         _: &StreamId,
         _: &str,
         _: LogPosition,
-        _: LogPosition,
+        _: SinkPosition,
         _: &[Version],
     ) -> StoreResult<Applied> {
         unimplemented!()

@@ -12,13 +12,52 @@ use crate::{
     failure::Attempt,
 };
 
-pub(super) const TABLES: &str = "
+/// Implements [`Anchors`](spice_core::port::registry::Anchors) for a store with a `database`.
+macro_rules! keeps_anchors {
+    ($store:ty) => {
+        const _: () = {
+            use spice_core::{
+                chain::Anchor,
+                id::StreamId,
+                name::DatabaseName,
+                port::{StoreResult, registry::Anchors},
+            };
+
+            use $crate::anchors;
+
+            #[async_trait::async_trait]
+            impl Anchors for $store {
+                async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
+                    let stream = stream.clone();
+                    let read = move |connection: &_| anchors::find(connection, &stream);
+                    self.database.read(read).await
+                }
+
+                async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+                    self.database.read(anchors::list).await
+                }
+
+                async fn anchored_generations(
+                    &self,
+                    database: &DatabaseName,
+                ) -> StoreResult<Vec<StreamId>> {
+                    let name = database.clone();
+                    let read = move |connection: &_| anchors::generations(connection, &name);
+                    self.database.read(read).await
+                }
+            }
+        };
+    };
+}
+pub(crate) use keeps_anchors;
+
+pub(crate) const TABLES: &str = "
 CREATE TABLE anchors (
     stream TEXT PRIMARY KEY, position INTEGER NOT NULL, append INTEGER NOT NULL,
     chain BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-pub(super) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option<Anchor>> {
+pub(crate) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option<Anchor>> {
     let found: Option<(i64, i64, [u8; 32])> = connection
         .prepare_cached("SELECT position, append, chain FROM anchors WHERE stream = ?1")?
         .query_row([stream.to_string()], |row| {
@@ -35,13 +74,13 @@ pub(super) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option
     }))
 }
 
-pub(super) fn list(connection: &Connection) -> Attempt<Vec<StreamId>> {
+pub(crate) fn list(connection: &Connection) -> Attempt<Vec<StreamId>> {
     let mut statement = connection.prepare_cached("SELECT stream FROM anchors")?;
     streams(statement.query([])?)
 }
 
 /// The logs of one database.
-pub(super) fn generations(
+pub(crate) fn generations(
     connection: &Connection,
     database: &DatabaseName,
 ) -> Attempt<Vec<StreamId>> {
@@ -63,7 +102,7 @@ fn streams(mut rows: Rows<'_>) -> Attempt<Vec<StreamId>> {
     Ok(streams)
 }
 
-pub(super) fn put(connection: &Connection, stream: &StreamId, anchor: &Anchor) -> Attempt<()> {
+pub(crate) fn put(connection: &Connection, stream: &StreamId, anchor: &Anchor) -> Attempt<()> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO anchors (stream, position, append, chain)
@@ -78,7 +117,7 @@ pub(super) fn put(connection: &Connection, stream: &StreamId, anchor: &Anchor) -
     Ok(())
 }
 
-pub(super) fn drop_of(connection: &Connection, stream: &StreamId) -> Attempt<()> {
+pub(crate) fn drop_of(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     connection.execute(
         "DELETE FROM anchors WHERE stream = ?1",
         [stream.to_string()],
