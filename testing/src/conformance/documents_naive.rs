@@ -375,7 +375,7 @@ impl Naive {
             .chain(self.latest.values())
             .collect();
         all.retain(|document| document.branch.1 == branch);
-        all.sort_by_key(|one| (&one.entity, one.position, one.shown == Shown::Latest));
+        all.sort_by_key(|one| (&one.entity, one.position, one.shown != Shown::Latest));
         all.into_iter()
     }
 }
