@@ -44,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
             node.post("/databases/bench/branches", &body).await?;
         }
         with.push(overwrite(&node, &options, 2 * round + 2).await?);
-        check(&node, 2 * round + 1).await?;
+        check(&node, 2 * round + 2).await?;
         for number in 0..options.branches {
             let path = format!("/databases/bench/branches/branch-{number}");
             node.delete(&path).await?;
