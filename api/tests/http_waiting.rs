@@ -197,9 +197,9 @@ async fn park(server: &Server, position: u64, handler: &str) {
     server.ports.registry.record(record).await.unwrap();
 }
 
-/// Lineage, a mirror and egress are not what a client waits for.
-#[tokio::test]
-async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
+/// A server without workers, and the position and the id of a projected command whose event this
+/// handler parked.
+async fn with_parked(handler: &'static str) -> (Server, u64, String) {
     let mut server = Server::start().await.with_demo().await;
     let create = "/databases/demo/instances/Customer/create";
     let made = server
@@ -213,7 +213,14 @@ async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
         .await
         .expect(200);
     server.workers.take().unwrap().shutdown().await;
-    park(&server, position, "lineage_worker").await;
+    park(&server, position, handler).await;
+    (server, position, command)
+}
+
+/// Lineage, a mirror and egress are not what a client waits for.
+#[tokio::test]
+async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
+    let (server, _, command) = with_parked("lineage_worker").await;
 
     let letters = server.get("/dead-letters").await.expect(200);
     assert_eq!(letters.body["data"]["count"], 1);
@@ -230,20 +237,7 @@ async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
 
 #[tokio::test]
 async fn a_parked_event_is_told_by_status_reads_and_lists_and_can_be_given_up() {
-    let mut server = Server::start().await.with_demo().await;
-    let create = "/databases/demo/instances/Customer/create";
-    let made = server
-        .post(create, json!({"data": {"customer_id": "c1"}}))
-        .await
-        .expect(202);
-    let position = made.body["result"]["position"].as_u64().unwrap();
-    let command = made.body["command_id"].as_str().unwrap().to_owned();
-    server
-        .get(&format!("/databases/demo?at_least={command}"))
-        .await
-        .expect(200);
-    server.workers.take().unwrap().shutdown().await;
-    park(&server, position, "instance_worker").await;
+    let (mut server, position, command) = with_parked("instance_worker").await;
 
     let status = server
         .get(&format!("/commands/{command}/status"))
