@@ -2,6 +2,7 @@
 //! an empty store and knows nothing else of the adapter; the macros at the root of this crate make
 //! one test of each rule.
 
+mod anchors;
 pub mod bus;
 pub mod documents;
 pub mod documents_naive;

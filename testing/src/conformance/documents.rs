@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use spice_core::{
-    chain::Anchor,
     error::StoreError,
     id::{BranchGeneration, EventId, LogPosition, Sequence},
     lineage::{Lineage, View},
@@ -11,14 +10,14 @@ use spice_core::{
     ontology::PropertyType,
     port::{
         documents::{BranchPoints, BulkResult, Change, Document, Documents, Search, Shown},
-        graph::{Entity, SinkPosition},
+        graph::Entity,
     },
     query::{INSTANCE_ID, Order},
 };
 use uuid::Uuid;
 
-use super::story::instance;
-use crate::values::{anchor, at, json, stream};
+use super::{anchors, story::instance};
+use crate::values::{at, json, stream};
 
 /// Makes an empty store of documents.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Documents>;
@@ -257,39 +256,17 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
 /// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
 /// is forgotten with the rest. Of a log that was never seen there is none.
 pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
-    let store = make();
-    let demo = stream("demo");
-    let empty = store.sink(&demo).await.unwrap();
-    assert_eq!(empty.anchor, None);
-    let step = async |from: u64, to: u64, seen: Option<Anchor>| {
-        let through = SinkPosition {
-            position: LogPosition(to),
-            anchor: seen,
-        };
-        store
-            .apply(&demo, &empty.generation, LogPosition(from), through, &[])
-            .await
-            .unwrap();
-        store.sink(&demo).await.unwrap()
-    };
-    let (second, fifth) = (anchor(LogPosition(2)), anchor(LogPosition(5)));
-    for (from, to, seen, expected) in [
-        (0, 2, Some(second), second),
-        (2, 3, None, second),
-        (3, 5, Some(fifth), fifth),
-        (0, 2, Some(second), fifth),
-        (5, 5, Some(second), fifth),
-    ] {
-        assert_eq!(
-            step(from, to, seen).await.anchor,
-            Some(expected),
-            "{from} to {to}"
-        );
-    }
-    let other = store.sink(&stream("other")).await.unwrap();
-    assert_eq!(other.anchor, None, "logs are apart");
-    assert_eq!(store.reset(&demo).await.unwrap().anchor, None);
-    assert_eq!(store.sink(&demo).await.unwrap().anchor, None);
+    let store = &*make();
+    anchors::move_with_the_sink(
+        async |stream| store.sink(stream).await,
+        async |generation, from, through| {
+            let demo = stream("demo");
+            let applied = store.apply(&demo, generation, from, through, &[]).await;
+            applied.map(|_| ())
+        },
+        async |stream| store.reset(stream).await,
+    )
+    .await;
 }
 
 /// What repair removes is gone, with its words and its count.
