@@ -7,17 +7,18 @@ use crate::model::{Answer, Order, Protocol, Step, World, Writer, below, holds, l
 pub(crate) const CONTIGUOUS: &str = "the log is contiguous";
 pub(crate) const AT_MOST_ONCE: &str = "a command is in the log at most once";
 pub(crate) const ACCEPTED_IS_IN_THE_LOG: &str = "an accepted command is in the log";
-pub(crate) const REFUSED_NEVER_LANDS: &str = "a refused command is not in the log, nor on its way";
-pub(crate) const ONE_ANSWER: &str = "no client is told two things";
+pub(crate) const REFUSED_NEVER_LANDS: &str =
+    "a refused command is neither in the log nor in flight";
+pub(crate) const ONE_ANSWER: &str = "no client gets two different answers";
 pub(crate) const ONE_SUCCESS: &str = "one success for an expected sequence";
 pub(crate) const REFUSALS_ARE_TRUE: &str = "a refusal names a sequence of the log";
 pub(crate) const REGISTRY_IS_THE_FOLD: &str = "the registry is the fold of the log at its position";
-pub(crate) const NOTHING_IS_WEDGED: &str = "nothing is wedged";
-pub(crate) const ALL_ANSWERED: &str = "all is answered";
+pub(crate) const NOTHING_IS_WEDGED: &str = "no state is wedged";
+pub(crate) const ALL_ANSWERED: &str = "every client is answered";
 pub(crate) const TWO_IN_A_SEGMENT: &str = "a segment holds two commands";
 pub(crate) const REFUSED: &str = "a client is refused";
-pub(crate) const LANDS_FOR_NO_ONE: &str = "a PUT lands that no one waits for";
-pub(crate) const REGISTRY_COMES_BACK: &str = "the registry comes back";
+pub(crate) const LANDS_FOR_NO_ONE: &str = "a PUT lands that no writer waits for";
+pub(crate) const REGISTRY_COMES_BACK: &str = "the registry is rebuilt";
 
 /// Whether a discovery under this name is an example, not a counterexample.
 pub(crate) fn is_reachability(name: &str) -> bool {
