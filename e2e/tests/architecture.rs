@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stores/sqlite", &["core"]),
     ("workers", &["backoff", "core"]),
     ("api", &["backoff", "core"]),
+    ("node", &[]),
     ("client", &["backoff"]),
     ("import", &["core", "client"]),
     ("operator", &["backoff", "crds", "client"]),

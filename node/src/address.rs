@@ -1,0 +1,136 @@
+//! The addresses of the stores: where each one is, checked before anything is opened.
+
+mod error;
+mod port;
+mod secret;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use self::url::StoreUrl;
+pub use self::{
+    error::{AddressError, Rule},
+    port::Port,
+    secret::hide_secrets,
+};
+
+/// Where the log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogAddress {
+    /// A directory of segments (`dir:`).
+    Directory(PathBuf),
+}
+
+/// Where the bus is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BusAddress {
+    /// In this process (`local:`).
+    Local,
+}
+
+/// Where the registry, the graph or the documents are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TablesAddress {
+    /// A file of its own (`sqlite:`).
+    Sqlite(PathBuf),
+}
+
+/// Where the hints are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HintsAddress {
+    /// In this process (`local:`).
+    Local,
+}
+
+/// The addresses of all stores of one process. No two of them share a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    log: LogAddress,
+    bus: BusAddress,
+    registry: TablesAddress,
+    graph: TablesAddress,
+    documents: TablesAddress,
+    hints: HintsAddress,
+}
+
+impl Addresses {
+    /// The stores beneath a data directory, except those that a URL names.
+    pub fn resolve<'a>(
+        data_dir: &Path,
+        urls: impl IntoIterator<Item = (Port, &'a str)>,
+    ) -> Result<Self, AddressError> {
+        let mut addresses = Self::beneath(data_dir);
+        for (port, text) in urls {
+            let url = StoreUrl::parse(port, text)?;
+            match port {
+                Port::Log => addresses.log = LogAddress::Directory(url.directory()?),
+                Port::Bus => {
+                    url.expect_scheme_only()?;
+                    addresses.bus = BusAddress::Local;
+                }
+                Port::Registry => addresses.registry = TablesAddress::Sqlite(url.file()?),
+                Port::Graph => addresses.graph = TablesAddress::Sqlite(url.file()?),
+                Port::Documents => addresses.documents = TablesAddress::Sqlite(url.file()?),
+                Port::Hints => {
+                    url.expect_scheme_only()?;
+                    addresses.hints = HintsAddress::Local;
+                }
+            }
+        }
+        addresses.check_apart()?;
+        Ok(addresses)
+    }
+
+    fn beneath(data_dir: &Path) -> Self {
+        let tables = |name: &str| TablesAddress::Sqlite(data_dir.join(name));
+        Self {
+            log: LogAddress::Directory(data_dir.join("log")),
+            bus: BusAddress::Local,
+            registry: tables("registry.sqlite"),
+            graph: tables("graph.sqlite"),
+            documents: tables("documents.sqlite"),
+            hints: HintsAddress::Local,
+        }
+    }
+
+    /// A store that opens the file of another sets it aside as damaged, so no two may share one.
+    fn check_apart(&self) -> Result<(), AddressError> {
+        let LogAddress::Directory(log) = &self.log;
+        let log = real_path(log);
+        let tables = [
+            (Port::Registry, &self.registry),
+            (Port::Graph, &self.graph),
+            (Port::Documents, &self.documents),
+        ];
+        let mut seen: Vec<(Port, PathBuf)> = Vec::new();
+        for (port, TablesAddress::Sqlite(path)) in tables {
+            let path = real_path(path);
+            if path.starts_with(&log) {
+                return Err(AddressError::InsideLog { port, path, log });
+            }
+            if let Some((first, _)) = seen.iter().find(|(_, other)| *other == path) {
+                return Err(AddressError::SharedFile {
+                    first: *first,
+                    second: port,
+                    path,
+                });
+            }
+            seen.push((port, path));
+        }
+        Ok(())
+    }
+}
+
+/// The path without symbolic links, as far as it exists.
+fn real_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for ancestor in absolute.ancestors() {
+        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), absolute.strip_prefix(ancestor)) {
+            return real.join(rest);
+        }
+    }
+    absolute
+}

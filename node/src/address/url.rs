@@ -1,0 +1,121 @@
+//! The URL of one store, whose scheme names an adapter that this build has.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::{
+    error::{AddressError, Rule},
+    port::Port,
+    secret::hide_secrets,
+};
+
+/// A URL of a scheme that every build has.
+pub(super) struct StoreUrl<'a> {
+    port: Port,
+    /// As it was given: a parser may drop the colon before a password.
+    text: &'a str,
+    scheme: &'static str,
+    url: Url,
+}
+
+impl<'a> StoreUrl<'a> {
+    pub(super) fn parse(port: Port, text: &'a str) -> Result<Self, AddressError> {
+        let (scheme, url) = parse(port, text).map_err(|rule| refuse(port, text, rule))?;
+        Ok(Self {
+            port,
+            text,
+            scheme,
+            url,
+        })
+    }
+
+    /// The directory that it names.
+    pub(super) fn directory(&self) -> Result<PathBuf, AddressError> {
+        let scheme = self.scheme;
+        let path = self.path()?;
+        if path.parent().is_none() {
+            return Err(self.refuse(Rule::Directory { scheme }));
+        }
+        Ok(path)
+    }
+
+    /// The file that it names.
+    pub(super) fn file(&self) -> Result<PathBuf, AddressError> {
+        let scheme = self.scheme;
+        let path = self.path()?;
+        if path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(self.refuse(Rule::File { scheme }));
+        }
+        Ok(path)
+    }
+
+    /// Refuses it unless it is nothing but a scheme.
+    pub(super) fn expect_scheme_only(&self) -> Result<(), AddressError> {
+        let scheme = self.scheme;
+        if self.url.as_str().strip_prefix(scheme) != Some(":") {
+            return Err(self.refuse(Rule::SchemeOnly { scheme }));
+        }
+        Ok(())
+    }
+
+    /// Its absolute path. That there is no user and no host is checked first: what follows may be part
+    /// of a password that is not encoded.
+    fn path(&self) -> Result<PathBuf, AddressError> {
+        let scheme = self.scheme;
+        let is_path = self.url.authority().is_empty() && self.url.path().starts_with('/');
+        if !is_path {
+            return Err(self.refuse(Rule::AbsolutePath { scheme }));
+        }
+        if self.url.fragment().is_some() {
+            return Err(self.refuse(Rule::Fragment));
+        }
+        if self.url.query().is_some() {
+            let first = self.url.query_pairs().next();
+            let parameter = first.map_or_else(String::new, |(name, _)| name.into_owned());
+            return Err(self.refuse(Rule::Parameter { scheme, parameter }));
+        }
+        let bytes: Vec<u8> = percent_decode_str(self.url.path()).collect();
+        if bytes.iter().any(u8::is_ascii_control) {
+            return Err(self.refuse(Rule::Characters));
+        }
+        Ok(PathBuf::from(OsStr::from_bytes(&bytes)))
+    }
+
+    fn refuse(&self, rule: Rule) -> AddressError {
+        refuse(self.port, self.text, rule)
+    }
+}
+
+fn refuse(port: Port, text: &str, rule: Rule) -> AddressError {
+    AddressError::Url {
+        port,
+        url: hide_secrets(text),
+        rule,
+    }
+}
+
+fn parse(port: Port, text: &str) -> Result<(&'static str, Url), Rule> {
+    if text.contains(|letter: char| letter.is_ascii_control()) || text.trim() != text {
+        return Err(Rule::Characters);
+    }
+    let url = Url::parse(text).map_err(|reason| Rule::Syntax {
+        reason,
+        supported: port.supported(),
+    })?;
+    let Some(scheme) = port.scheme(url.scheme()) else {
+        return Err(Rule::UnknownScheme {
+            scheme: url.scheme().to_owned(),
+            supported: port.supported(),
+        });
+    };
+    if let Some(feature) = scheme.feature {
+        return Err(Rule::MissingFeature {
+            scheme: scheme.name,
+            feature,
+            supported: port.supported(),
+        });
+    }
+    Ok((scheme.name, url))
+}
