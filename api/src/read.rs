@@ -13,7 +13,6 @@ pub(crate) mod history;
 mod letters;
 pub(crate) mod list;
 pub(crate) mod member;
-mod memory;
 mod origin;
 mod past;
 mod progress;

@@ -16,7 +16,7 @@ use spice_testing::double::{Call, Double, away};
 /// A graph that is away for reads of instances, and defective for those of classes.
 fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
     let hook = |call: Call<'_>| match call.method {
-        "sink" => Ok(()),
+        "sinks" => Ok(()),
         "classes" => panic!("a defect"),
         _ => Err(away("graph")),
     };

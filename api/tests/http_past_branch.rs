@@ -122,11 +122,15 @@ async fn what_is_lost_of_it_is_built_again(server: &Server) {
     // What is lost of what such branches show is found and read from the log again.
     let main = BranchGeneration::MAIN;
     let documents = &server.ports.documents;
-    let all = documents.all(&stream, main, None, 10).await.unwrap();
+    let sink = documents.sink(&stream).await.unwrap().generation;
+    let all = documents.all(&stream, &sink, main, None, 10).await.unwrap();
     let superseded = all.iter().filter(|document| document.until().is_some());
     let entities: Vec<_> = superseded.map(|document| document.entity.clone()).collect();
     assert_eq!(entities.len(), 2, "a and b, once for both branches");
-    documents.remove(&stream, main, &entities).await.unwrap();
+    documents
+        .remove(&stream, &sink, main, &entities)
+        .await
+        .unwrap();
     let report = verify(sources, &stream).await.unwrap();
     assert_eq!(report.differences.len(), 4, "and the latest of a and b");
     repair(sources, &report).await.unwrap();

@@ -13,14 +13,17 @@ use std::{
     time::Duration,
 };
 
-use http_support::{Answer, Server, events::Events, hooks::count_looks};
+use http_support::{
+    Answer, Server,
+    events::Events,
+    hooks::count_looks,
+    outcomes::{clear, record},
+};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
 use spice_core::{
-    bucket::Bucket,
-    envelope::Envelope,
     id::{LogPosition, StreamId},
-    port::registry::{DeadLetter, Outcome, Processed, WorkKey, WorkRecord},
+    port::registry::Outcome,
 };
 use spice_testing::double::Double;
 
@@ -47,58 +50,6 @@ async fn keyed(server: &Server, path: &str, body: &Value, wait: Option<u8>) -> A
         request = request.header("prefer", format!("wait={seconds}"));
     }
     server.send(request).await
-}
-
-/// Records an outcome of the instance worker, parked with a letter.
-async fn record(server: &Server, position: u64, outcome: Outcome) {
-    let registry = &server.ports.registry;
-    let key = WorkKey {
-        worker: "test".to_owned(),
-        stream: stream(),
-        sink: "s".to_owned(),
-    };
-    let now = server.ports.clock.now();
-    let buckets = [Bucket::of(&stream())];
-    let ttl = Duration::from_hours(1);
-    let leases = registry.acquire(&key.worker, &buckets, "me", ttl).await;
-    let lease = leases.unwrap().remove(0);
-    let from = registry.worked(&key).await.unwrap();
-    let position = LogPosition(position);
-    let records = server.ports.log.read(&stream(), position, 1).await.unwrap();
-    let envelope = Envelope::from_line(&records[0].line).unwrap();
-    let letter = DeadLetter {
-        handler: "instance_worker".to_owned(),
-        stream: stream(),
-        position,
-        event_id: envelope.event_id,
-        aggregate_id: envelope.aggregate.to_string(),
-        error: "the sink said no".to_owned(),
-        class: "permanent".to_owned(),
-        attempts: 3,
-        first_at: now,
-        last_at: now,
-    };
-    let processed = Processed {
-        handler: "instance_worker",
-        event_id: envelope.event_id,
-        position,
-        aggregate_id: envelope.aggregate.to_string(),
-        sequence: envelope.sequence,
-        outcome,
-    };
-    let record = WorkRecord {
-        key,
-        lease,
-        from,
-        through: from.plus(1),
-        processed: vec![processed],
-        parked: match outcome {
-            Outcome::Parked => vec![letter],
-            _ => Vec::new(),
-        },
-        at: now,
-    };
-    registry.record(record).await.unwrap();
 }
 
 /// A sink that refuses an event moves past it all the same; what became of it is not known before
@@ -155,7 +106,7 @@ async fn what_a_sink_has_passed_without_a_record_is_not_complete() {
     assert_eq!(status(&server, &command).await["status"], "COMPLETED");
 }
 
-/// Whichever of its events it was, and whatever has been pruned.
+/// Whichever of its events it was.
 #[tokio::test]
 async fn a_discarded_command_stays_failed() {
     let mut server = Server::start().await.with_demo().await;
@@ -192,11 +143,7 @@ async fn a_discarded_command_stays_failed() {
     }
     assert_eq!(status(&server, &command).await["status"], "RETRYING");
     // A retry of the other took effect before its discard: nothing was given up.
-    let registry = &server.ports.registry;
-    registry
-        .clear_dead_letters("instance_worker", &stream(), &[LogPosition(last)])
-        .await
-        .unwrap();
+    clear(&server, last).await;
     record(&server, last, Outcome::Done).await;
 
     server.start_workers();
@@ -216,12 +163,6 @@ async fn a_discarded_command_stays_failed() {
     let told = status(&server, &command).await;
     assert_eq!(told["status"], "FAILED", "{told}");
     assert!(told["completed_at"].is_string());
-    while server.ports.registry.prune(0).await.unwrap() > 0 {}
-    let registry = &server.ports.registry;
-    let rows = registry.processed(&stream(), LogPosition(first)).await;
-    assert_eq!(rows.unwrap(), []);
-    let told = status(&server, &command).await;
-    assert_eq!(told["status"], "FAILED", "{told}");
     assert_eq!(told["error"], "discarded from instance_worker");
 
     let again = keyed(&server, bulk, &body, Some(20)).await.expect(202);
@@ -364,11 +305,7 @@ async fn one_who_listens_is_told_forward_only() {
     let parked = listener.next().await.unwrap().data;
     assert_eq!(parked["status"], "RETRYING");
     assert_eq!(parked["parked"], json!(["instance_worker"]));
-    let registry = &server.ports.registry;
-    registry
-        .clear_dead_letters("instance_worker", &stream(), &[LogPosition(1)])
-        .await
-        .unwrap();
+    clear(&server, 1).await;
     assert_eq!(status(&server, &command).await["status"], "PENDING");
     let before = looks.load(Ordering::Relaxed);
     while looks.load(Ordering::Relaxed) < before + 2 {

@@ -7,14 +7,15 @@ mod http_support;
 
 use std::time::Duration;
 
-use http_support::Server;
+use http_support::{Server, outcomes::record_as};
 use serde_json::json;
 use spice_api::http::Settings;
 use spice_core::{
-    bucket::Bucket,
+    handler,
     id::{LogPosition, StreamId},
-    port::registry::{DeadLetter, Outcome, Processed, WorkKey, WorkRecord},
+    port::registry::Outcome,
 };
+use spice_testing::conformance::sinks::wipe;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -132,8 +133,8 @@ async fn a_status_only_moves_forward() {
     assert_eq!(status.body["status"], "COMPLETED");
     server.workers.take().unwrap().shutdown().await;
     let stream = StreamId::first("demo".parse().unwrap());
-    server.ports.graph.reset(&stream).await.unwrap();
-    server.ports.documents.reset(&stream).await.unwrap();
+    wipe(&*server.ports.graph, &stream).await;
+    wipe(&*server.ports.documents, &stream).await;
     for command in [&told, &untold] {
         let status = server
             .get(&format!("/commands/{command}/status"))
@@ -141,60 +142,6 @@ async fn a_status_only_moves_forward() {
             .expect(200);
         assert_eq!(status.body["status"], "COMPLETED", "{}", status.text);
     }
-}
-
-/// Puts a dead letter into the registry, as a worker would.
-async fn park(server: &Server, position: u64, handler: &str) {
-    let stream = StreamId::first("demo".parse().unwrap());
-    let key = WorkKey {
-        worker: "test".to_owned(),
-        stream: stream.clone(),
-        sink: "s".to_owned(),
-    };
-    let now = server.ports.clock.now();
-    let buckets = [Bucket::of(&stream)];
-    let ttl = Duration::from_hours(1);
-    let registry = &server.ports.registry;
-    let leases = registry.acquire(&key.worker, &buckets, "me", ttl).await;
-    let lease = leases.unwrap().remove(0);
-    let from = server.ports.registry.worked(&key).await.unwrap();
-    let records = server
-        .ports
-        .log
-        .read(&stream, LogPosition(position), 1)
-        .await
-        .unwrap();
-    let envelope = spice_core::envelope::Envelope::from_line(&records[0].line).unwrap();
-    let letter = DeadLetter {
-        handler: handler.to_owned(),
-        stream,
-        position: LogPosition(position),
-        event_id: envelope.event_id,
-        aggregate_id: envelope.aggregate.to_string(),
-        error: "the sink said no".to_owned(),
-        class: "permanent".to_owned(),
-        attempts: 3,
-        first_at: now,
-        last_at: now,
-    };
-    let processed = Processed {
-        handler: "instance_worker",
-        event_id: envelope.event_id,
-        position: LogPosition(position),
-        aggregate_id: envelope.aggregate.to_string(),
-        sequence: envelope.sequence,
-        outcome: Outcome::Parked,
-    };
-    let record = WorkRecord {
-        key,
-        lease,
-        from,
-        through: from.plus(1),
-        processed: vec![processed],
-        parked: vec![letter],
-        at: now,
-    };
-    server.ports.registry.record(record).await.unwrap();
 }
 
 /// A server without workers, and the position and the id of a projected command whose event this
@@ -213,7 +160,7 @@ async fn with_parked(handler: &'static str) -> (Server, u64, String) {
         .await
         .expect(200);
     server.workers.take().unwrap().shutdown().await;
-    park(&server, position, handler).await;
+    record_as(&server, handler, position, Outcome::Parked).await;
     (server, position, command)
 }
 
@@ -237,7 +184,7 @@ async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
 
 #[tokio::test]
 async fn a_parked_event_is_told_by_status_reads_and_lists_and_can_be_given_up() {
-    let (mut server, position, command) = with_parked("instance_worker").await;
+    let (mut server, position, command) = with_parked(handler::INSTANCES).await;
 
     let status = server
         .get(&format!("/commands/{command}/status"))

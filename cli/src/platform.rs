@@ -15,11 +15,7 @@ use spice_api::{
 };
 use spice_core::{
     guard::Guards,
-    port::{
-        StoreResult,
-        clock::Clock,
-        registry::{Anchors, WorkerRegistry},
-    },
+    port::{StoreResult, clock::Clock, registry::Anchors},
     time::Timestamp,
 };
 use spice_store_directory::{DirectoryLog, durable::create_directory};
@@ -28,14 +24,11 @@ use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteReg
 use spice_workers::{
     engine::EngineConfig,
     supervisor::{LeaseConfig, Ports, Workers, WorkersConfig},
+    verify::Sources,
 };
 use tokio::task::JoinHandle;
 
 use crate::settings::{DataDir, Knobs, Mismatch};
-
-/// Positions whose processed rows are kept below what the workers have passed.
-const KEEP_PROCESSED: u64 = 100_000;
-const PRUNE_EVERY: Duration = Duration::from_mins(10);
 
 /// Where things are in a data directory.
 #[derive(Debug, Clone)]
@@ -156,6 +149,15 @@ impl Stores {
         [&*self.registry, &*self.graph, &*self.documents]
     }
 
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources {
+            log: &self.log,
+            graph: &*self.graph,
+            documents: &*self.documents,
+            registry: &*self.registry,
+        }
+    }
+
     pub(crate) fn ports(&self) -> Ports {
         Ports {
             log: Arc::new(self.log.clone()),
@@ -242,10 +244,9 @@ impl Platform {
         );
         let chores = vec![
             tokio::spawn({
-                let log = stores.log.clone();
+                let log = stores.log;
                 async move { log.maintain().await }
             }),
-            tokio::spawn(prune(stores.registry)),
             tokio::spawn(catch_up(writer.clone())),
         ];
         Ok(Self {
@@ -256,7 +257,7 @@ impl Platform {
         })
     }
 
-    /// Makes every worker look at its sink: another process has emptied it (SIGUSR1).
+    /// Makes every worker look at its sinks: another process has changed them (SIGUSR1).
     pub(crate) fn look_again(&self) {
         for (stream, role) in self.workers.statuses().keys() {
             self.workers.nudge(stream, *role);
@@ -305,15 +306,5 @@ pub(crate) fn workers_config(knobs: &Knobs) -> anyhow::Result<WorkersConfig> {
 async fn catch_up(writer: Writer) {
     if let Err(refusal) = writer.check_logs().await {
         tracing::warn!(error = %refusal, "the registry is not brought up yet");
-    }
-}
-
-async fn prune(registry: Arc<SqliteRegistry>) {
-    let mut ticks = tokio::time::interval(PRUNE_EVERY);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = registry.prune(KEEP_PROCESSED).await {
-            tracing::warn!(%error, "processed events are not pruned for now");
-        }
     }
 }

@@ -1,24 +1,21 @@
-//! `spice replay`: empties projections and lets them fill from the log, here when nothing else
-//! runs on the data directory, else in the process that does.
+//! `spice replay`: rebuilds projections beside the live ones and swaps them in, here when nothing
+//! else runs on the data directory, else in the process that does.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Parser, ValueEnum};
 use rustix::process::{Pid, Signal, kill_process};
 use spice_core::{
     error::StoreError,
-    guard::Guards,
-    id::{LogPosition, StreamId},
-    port::{StoreResult, log::Log},
+    id::StreamId,
+    port::{StoreResult, log::Log, sink::SinkRole},
 };
 use spice_workers::{
     audit,
-    engine::Handler,
-    graph_worker::GraphWorker,
-    projection_worker::ProjectionWorker,
-    rebuild::{rebuild, wait_caught_up},
+    replay::{Replayed, abandon, drop_old, replay, wait_caught_up},
     supervisor::Workers,
+    verify::{Projection, Sources},
 };
 use tokio::time::Instant;
 
@@ -40,6 +37,12 @@ pub(crate) struct Options {
     /// What to rebuild.
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["graph", "documents"])]
     targets: Vec<Target>,
+    /// Rebuild nothing; drop what earlier replays have replaced and kept.
+    #[arg(long, conflicts_with = "abandon")]
+    drop_old: bool,
+    /// Rebuild nothing; drop what a replay that was stopped has left behind.
+    #[arg(long)]
+    abandon: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,45 +51,130 @@ pub(crate) enum Target {
     Documents,
 }
 
+impl From<Target> for Projection {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Graph => Self::Graph,
+            Target::Documents => Self::Documents,
+        }
+    }
+}
+
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let layout = Layout::new(&options.data);
     let (stores, alone) = open_any(&layout).await?;
-    let mut streams = streams(&stores, options.database.as_deref()).await?;
-    let handlers = handlers(&stores, &options.targets);
-    let mut refused = 0;
-    for stream in std::mem::take(&mut streams) {
+    let targets: Vec<Projection> = options.targets.iter().map(|it| (*it).into()).collect();
+    let mut done = true;
+    let mut streams = Vec::new();
+    for stream in self::streams(&stores, options.database.as_deref()).await? {
         match check_log(&stores, &stream).await {
             Ok(()) => streams.push(stream),
             Err(error) => {
-                refused += 1;
+                done = false;
                 output::line(format!("{stream}: not rebuilt: {error}"))?;
             }
         }
     }
-    for stream in &streams {
-        for handler in &handlers {
-            rebuild(&**handler, stream).await?;
+    if options.drop_old || options.abandon {
+        for stream in &streams {
+            clean_up(&stores, &targets, stream, options.drop_old).await?;
         }
+    } else {
+        done &= rebuild(&stores, &targets, &streams, (&layout, alone)).await?;
     }
-    let workers = alone.then(|| start_workers(&stores)).transpose()?;
-    if !alone {
-        output::line("another process has this directory open; it rebuilds, this one watches")?;
-        tell_holder(&layout);
-    }
-    for stream in &streams {
-        follow(&stores, &handlers, stream).await?;
-    }
-    if let Some(workers) = workers {
-        workers.shutdown().await;
-    }
-    Ok(match refused {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    Ok(if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
+async fn clean_up(
+    stores: &Stores,
+    targets: &[Projection],
+    stream: &StreamId,
+    old: bool,
+) -> anyhow::Result<()> {
+    for target in targets {
+        let (dropped, what) = if old {
+            (drop_old(stores.sources(), *target, stream).await?, "old")
+        } else {
+            (
+                abandon(stores.sources(), *target, stream).await?,
+                "unfinished",
+            )
+        };
+        let name = target.as_str();
+        output::line(format!("{stream}: dropped {dropped} {what} {name} sink(s)"))?;
+    }
+    Ok(())
+}
+
+/// Rebuilds projections of logs, all at the same time; whether all of them are live now.
+async fn rebuild(
+    stores: &Stores,
+    targets: &[Projection],
+    streams: &[StreamId],
+    (layout, alone): (&Layout, bool),
+) -> anyhow::Result<bool> {
+    for stream in streams {
+        for target in targets {
+            let sinks = stores.sources().sinks(*target);
+            sinks.create_shadow(stream).await?;
+        }
+    }
+    let workers = alone.then(|| start_workers(stores)).transpose()?;
+    if !alone {
+        output::line("another process has this directory open; it rebuilds, this one watches")?;
+        tell_holder(layout);
+    }
+    let mut done = true;
+    for stream in streams {
+        follow(stores, targets, stream, SinkRole::Shadow).await?;
+        for target in targets {
+            done &= swap(stores, *target, stream).await?;
+        }
+    }
+    match workers {
+        Some(workers) => workers.shutdown().await,
+        None => tell_holder(layout),
+    }
+    Ok(done)
+}
+
+/// Compares a shadow with the log and makes it live; whether it is.
+async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow::Result<bool> {
+    let name = target.as_str();
+    let replayed = Box::pin(replay(stores.sources(), target, stream)).await?;
+    let (line, swapped) = match replayed {
+        Replayed::Swapped => (
+            format!(
+                "{stream}: {name} is what the log says and is live; `spice replay --drop-old` drops the old one"
+            ),
+            true,
+        ),
+        Replayed::Differs(report) => (
+            format!(
+                "{stream}: {name} not replaced: {} entities differ from the log",
+                report.surprises().count()
+            ),
+            false,
+        ),
+        Replayed::Refuses(positions) => (
+            format!(
+                "{stream}: {name} not replaced: it refuses {} event(s) that the live one has, the first at position {}",
+                positions.len(),
+                positions[0]
+            ),
+            false,
+        ),
+    };
+    output::line(line)?;
+    Ok(swapped)
+}
+
 /// Fails when a log is not one chain, or not the one that registry, graph and documents have seen:
-/// nothing is emptied or compared for such a log.
+/// nothing is rebuilt or compared for such a log.
 pub(crate) async fn check_log(stores: &Stores, stream: &StreamId) -> StoreResult<()> {
     let mut anchors = Vec::new();
     for store in stores.anchors() {
@@ -133,34 +221,19 @@ pub(crate) async fn streams(
     Ok(newest)
 }
 
-/// Makes the process that has the directory open look at its sinks now, not at its next heartbeat.
+/// Makes the process that has the directory open look at its sinks now, and not only when it is
+/// time to.
 fn tell_holder(layout: &Layout) {
     let holder = layout.holder().and_then(Pid::from_raw);
     let told = holder.map(|pid| kill_process(pid, Signal::USR1));
     if !matches!(told, Some(Ok(()))) {
-        tracing::info!("that process could not be told; it looks at its next heartbeat");
+        tracing::info!("that process could not be signalled; it looks by itself soon");
     }
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {
     let store = error.downcast_ref::<StoreError>();
     store.is_some_and(|store| store.to_string().contains("another process"))
-}
-
-pub(crate) fn handlers(stores: &Stores, targets: &[Target]) -> Vec<Arc<dyn Handler>> {
-    let mut handlers: Vec<Arc<dyn Handler>> = Vec::new();
-    if targets.contains(&Target::Graph) {
-        handlers.push(Arc::new(GraphWorker::new(stores.graph.clone())));
-    }
-    if targets.contains(&Target::Documents) {
-        let documents = stores.documents.clone();
-        handlers.push(Arc::new(ProjectionWorker::new(
-            documents,
-            Arc::new(stores.log.clone()),
-            Guards::default(),
-        )));
-    }
-    handlers
 }
 
 /// The settings of the workers, from the environment or their defaults.
@@ -178,23 +251,31 @@ pub(crate) fn start_workers(stores: &Stores) -> anyhow::Result<Workers> {
     ))
 }
 
+/// Shows how sinks of a role catch up with the log, and waits until they have.
 pub(crate) async fn follow(
     stores: &Stores,
-    handlers: &[Arc<dyn Handler>],
+    targets: &[Projection],
     stream: &StreamId,
+    role: SinkRole,
 ) -> anyhow::Result<()> {
     let end = stores.log.end(stream).await?;
-    let bar = indicatif::ProgressBar::new(end.0 * handlers.len() as u64);
+    let bar = indicatif::ProgressBar::new(end.0 * targets.len() as u64);
     let template = "{prefix} [{bar:30}] {pos}/{len} events, {per_sec}, {eta}";
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_prefix(stream.to_string());
     let started = Instant::now();
-    let registry = &*stores.registry;
     let caught_up = async {
-        for handler in handlers {
-            wait_caught_up(&**handler, registry, stream, end).await?;
+        for target in targets {
+            let sinks = stores.sources().sinks(*target);
+            let all = sinks.sinks(stream).await?;
+            let Some(sink) = all.into_iter().find(|sink| sink.role == role) else {
+                continue;
+            };
+            let registry = &*stores.registry;
+            let place = (stream, Some(sink.generation.as_str()));
+            wait_caught_up(sinks, registry, place, end).await?;
         }
         Ok::<(), StoreError>(())
     };
@@ -205,7 +286,7 @@ pub(crate) async fn follow(
                 done?;
                 break;
             }
-            Err(_) => bar.set_position(progress(handlers, stream).await?),
+            Err(_) => bar.set_position(progress(stores.sources(), targets, stream, role).await?),
         }
     }
     bar.finish_and_clear();
@@ -218,11 +299,17 @@ pub(crate) async fn follow(
     Ok(())
 }
 
-async fn progress(handlers: &[Arc<dyn Handler>], stream: &StreamId) -> Result<u64, StoreError> {
+async fn progress(
+    sources: Sources<'_>,
+    targets: &[Projection],
+    stream: &StreamId,
+    role: SinkRole,
+) -> Result<u64, StoreError> {
     let mut total = 0;
-    for handler in handlers {
-        let position: LogPosition = handler.sink(stream).await?.position;
-        total += position.0;
+    for target in targets {
+        let sinks = sources.sinks(*target).sinks(stream).await?;
+        let found = sinks.iter().find(|sink| sink.role == role);
+        total += found.map_or(0, |sink| sink.position.0);
     }
     Ok(total)
 }

@@ -7,23 +7,22 @@ use clap::Args;
 use serde_json::{Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
-    port::{graph::Entity, log::Log},
+    port::{graph::Entity, log::Log, sink::SinkRole},
 };
 use spice_workers::{
-    rebuild::wait_caught_up,
-    verify::{Difference, Known, Report, Sources, repair, verify},
+    replay::wait_caught_up,
+    verify::{Difference, Known, Projection, Report, repair, verify},
 };
 
 use crate::{
     output::{self, Format},
     platform::{Access, Layout, Stores},
-    replay::{Target, check_log, follow, handlers, open_any, start_workers, streams},
+    replay::{check_log, follow, open_any, start_workers, streams},
     settings::{DataDir, Output},
 };
 
 /// How long a projection that is behind may take to catch up before it is told to be behind.
 const PATIENCE: Duration = Duration::from_secs(5);
-const BOTH: [Target; 2] = [Target::Graph, Target::Documents];
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -86,19 +85,16 @@ async fn check(
     options: &Options,
     brings_up: bool,
 ) -> anyhow::Result<Value> {
-    let sources = Sources {
-        log: &stores.log,
-        graph: &*stores.graph,
-        documents: &*stores.documents,
-        registry: &*stores.registry,
-    };
+    let sources = stores.sources();
     let end = stores.log.end(stream).await?;
     if brings_up {
-        follow(stores, &handlers(stores, &BOTH), stream).await?;
+        follow(stores, &Projection::ALL, stream, SinkRole::Live).await?;
     } else {
-        for handler in handlers(stores, &BOTH) {
-            let caught_up = wait_caught_up(&*handler, &*stores.registry, stream, end);
-            if handler.sink(stream).await?.position < end
+        for projection in Projection::ALL {
+            let sinks = sources.sinks(projection);
+            let live = (stream, None);
+            let caught_up = wait_caught_up(sinks, sources.registry, live, end);
+            if sinks.sink(stream).await?.position < end
                 && let Ok(waited) = tokio::time::timeout(PATIENCE, caught_up).await
             {
                 waited?;
@@ -130,7 +126,7 @@ fn describe(report: &Report, repaired: Option<(u64, u64)>, end: LogPosition) -> 
             .copied()
             .unwrap_or_default()
     };
-    let [graph, documents] = spice_workers::verify::Projection::ALL;
+    let [graph, documents] = Projection::ALL;
     json!({
         "log": report.stream.to_string(),
         "graph": {"entities": count(graph), "position": report.positions.get(&graph)},

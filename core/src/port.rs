@@ -8,6 +8,7 @@ pub mod graph;
 pub mod hints;
 pub mod log;
 pub mod registry;
+pub mod sink;
 
 /// What a port call answers.
 pub type StoreResult<T> = Result<T, crate::error::StoreError>;

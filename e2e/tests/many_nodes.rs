@@ -12,8 +12,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use spice_core::{
+    handler::Projection,
     id::{LogPosition, Sequence, StreamId},
-    port::{log::Log, registry::WorkerRegistry},
+    port::{log::Log, registry::WorkerRegistry, sink::Sinks},
 };
 use spice_e2e::sim::{
     client::{
@@ -25,7 +26,6 @@ use spice_e2e::sim::{
     scenario,
     world::{LEASE, Setup, World, work_key},
 };
-use spice_workers::graph_worker;
 
 const HOUR: i64 = 3_600_000_000;
 const WORKERS: [Role; 3] = [Role::Relay, Role::Graph, Role::Projection];
@@ -87,9 +87,8 @@ fn working(world: &World, role: Role) -> Option<Node> {
 }
 
 async fn graph_worked(world: &World, stream: &StreamId) -> anyhow::Result<LogPosition> {
-    use spice_core::port::graph::Graph;
     let sink = world.graph.get().sink(stream).await?;
-    let key = work_key(graph_worker::NAME, stream, &sink);
+    let key = work_key(Projection::Graph, stream, &sink);
     Ok(world.registry.get().worked(&key).await?)
 }
 

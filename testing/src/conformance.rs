@@ -12,4 +12,5 @@ pub mod hints;
 pub mod log;
 pub mod registry;
 pub mod registry_work;
+pub mod sinks;
 pub mod story;

@@ -6,6 +6,7 @@ mod graph;
 mod hook;
 mod log;
 mod registry;
+mod sinks;
 mod swap;
 
 use spice_core::error::StoreError;

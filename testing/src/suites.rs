@@ -86,6 +86,8 @@ macro_rules! graph_suite {
             graph::sinks_fence_off_other_generations,
             graph::an_anchor_moves_with_the_sink,
             graph::logs_and_generations_are_apart,
+            graph::reads_see_the_live_sink,
+            graph::sinks_take_turns,
             graph::repair_removes_and_writes_anew,
         );
     };
@@ -105,6 +107,8 @@ macro_rules! documents_suite {
             documents::sinks_fence_off_holes,
             documents::sinks_fence_off_other_generations,
             documents::an_anchor_moves_with_the_sink,
+            documents::reads_see_the_live_sink,
+            documents::sinks_take_turns,
             documents::repair_removes_and_writes_anew,
             documents::cursors_are_stable_under_writes,
         );
@@ -132,7 +136,9 @@ macro_rules! registry_suite {
             registry_work::owners_are_announced_until_they_leave,
             registry_work::a_zombie_records_nothing,
             registry_work::records_follow_each_other,
-            registry_work::processed_rows_are_told_and_pruned,
+            registry_work::only_what_positions_do_not_tell_is_kept,
+            registry_work::the_farthest_position_never_goes_back,
+            registry_work::what_is_known_of_a_sink_goes_with_it,
             registry_work::dead_letters_wait_in_order,
             registry_work::retries_are_remembered_and_wake,
             registry_work::work_is_forgotten_with_its_log,

@@ -11,9 +11,10 @@ use spice_core::{
     port::{
         StoreResult,
         documents::Documents,
-        graph::{Graph, Sink},
+        graph::Graph,
         log::Log,
         registry::{Anchors, WorkerRegistry, WriteModel},
+        sink::{Sink, Sinks},
     },
 };
 
@@ -136,10 +137,8 @@ pub async fn loss(
 ) -> StoreResult<Option<Loss>> {
     let end = log.end(stream).await?;
     let registry = followers.model.anchor(stream).await?;
-    let sinks = [
-        followers.graph.sink(stream).await?,
-        followers.documents.sink(stream).await?,
-    ];
+    let mut sinks = followers.graph.sinks(stream).await?;
+    sinks.extend(followers.documents.sinks(stream).await?);
     let mut seen = LogPosition::ZERO;
     let mut fault = None;
     for anchor in registry
@@ -229,8 +228,15 @@ async fn stands(
 /// built anew from what is left. Each store gives up its anchor with what it holds, and the registry
 /// goes last: stopped in between, the log is still refused.
 pub async fn accept(followers: Followers<'_>, stream: &StreamId) -> StoreResult<()> {
-    followers.graph.reset(stream).await?;
-    followers.documents.reset(stream).await?;
+    drop_sinks(followers.graph, stream).await?;
+    drop_sinks(followers.documents, stream).await?;
     followers.work.forget_work(stream).await?;
     followers.model.forget(stream).await
+}
+
+async fn drop_sinks(sinks: &dyn Sinks, stream: &StreamId) -> StoreResult<()> {
+    for sink in sinks.sinks(stream).await? {
+        sinks.drop_sink(stream, &sink.generation, sink.role).await?;
+    }
+    Ok(())
 }

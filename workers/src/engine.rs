@@ -21,16 +21,16 @@ use spice_core::{
         StoreResult,
         bus::Bus,
         clock::Clock,
-        graph::Sink,
         log::Log,
         registry::{Lease, WorkKey, WorkerRegistry},
+        sink::Sink,
     },
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use handler::{Effects, Handler};
+pub use handler::Handler;
 pub(crate) use patience::{Halt, Patience};
 
 use self::session::Session;
@@ -60,7 +60,7 @@ pub struct EnginePorts {
 /// How an engine works.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// How often it looks whether its sink is still the one that it knows.
+    /// How often the sinks of a log are listed again, and a log at rest is looked at.
     pub look_again: Duration,
     /// An engine with nothing to do for this long ends.
     pub idle: Duration,
@@ -100,59 +100,68 @@ pub enum End {
     Stopped,
     /// Nothing was left to do.
     Idle,
+    /// The sink is no longer there.
+    Gone,
     /// The log is sealed, and all of it is done.
     Sealed,
 }
 
-/// One worker on one log.
+/// What an engine works on.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The log.
+    pub stream: StreamId,
+    /// The generation of the sink.
+    pub sink: String,
+    /// The lease that covers the log.
+    pub lease: Lease,
+}
+
+/// One worker on one sink of one log.
 pub struct Engine {
     ports: EnginePorts,
     handler: Arc<dyn Handler>,
     stream: StreamId,
+    key: WorkKey,
     lease: Lease,
     config: EngineConfig,
     reporter: Reporter,
-    nudge: Arc<Notify>,
 }
 
 impl Engine {
-    /// A worker on `stream`, which `lease` covers.
+    /// A worker that does a job.
     pub fn new(
         ports: EnginePorts,
         handler: Arc<dyn Handler>,
-        stream: StreamId,
-        lease: Lease,
+        job: Job,
         config: EngineConfig,
     ) -> Self {
         let reporter = Reporter::new(Arc::clone(&ports.clock));
-        let nudge = Arc::new(Notify::new());
         Self {
             ports,
+            key: WorkKey {
+                worker: handler.projection().worker().to_owned(),
+                stream: job.stream.clone(),
+                sink: job.sink,
+            },
             handler,
-            stream,
-            lease,
+            stream: job.stream,
+            lease: job.lease,
             config,
             reporter,
-            nudge,
         }
     }
 
-    /// Reports through a status, and looks at its sink when nudged, that others hold.
+    /// Reports through a status that others hold.
     #[must_use]
-    pub(crate) fn told_by(mut self, reporter: Reporter, nudge: Arc<Notify>) -> Self {
+    pub(crate) fn reporting(mut self, reporter: Reporter) -> Self {
         self.reporter = reporter;
-        self.nudge = nudge;
         self
     }
 
     /// What the engine says of itself.
     pub fn status(&self) -> watch::Receiver<WorkerStatus> {
         self.reporter.subscribe()
-    }
-
-    /// Makes the engine look at once whether its sink is still the one that it knows.
-    pub fn nudge(&self) -> Arc<Notify> {
-        Arc::clone(&self.nudge)
     }
 
     /// Works until it is stopped, has been idle, has dealt with a sealed log, or finds something
@@ -164,7 +173,7 @@ impl Engine {
             backoff: Seeded::new(
                 self.config.backoff,
                 self.config.seed,
-                &format!("{}/{}", self.handler.worker(), self.stream),
+                &format!("{}/{}", self.key.worker, self.stream),
             ),
         };
         let mut turns = 0;
@@ -174,6 +183,7 @@ impl Engine {
             let end = match halt {
                 Halt::Stopped => End::Stopped,
                 Halt::Idle => End::Idle,
+                Halt::Gone => End::Gone,
                 Halt::Sealed => {
                     self.leave_bus().await;
                     End::Sealed
@@ -192,7 +202,7 @@ impl Engine {
                     }
                 }
             };
-            if end != End::Idle {
+            if !matches!(end, End::Idle | End::Gone) {
                 self.reporter.set(WorkerState::Ended);
             }
             return Ok(end);
@@ -205,7 +215,7 @@ impl Engine {
         let left = async {
             let end = self.ports.log.end(&self.stream).await?;
             let bus = &self.ports.bus;
-            let mut subscription = bus.subscribe(self.handler.worker(), &self.stream).await?;
+            let mut subscription = bus.subscribe(&self.key.worker, &self.stream).await?;
             subscription.commit(end).await
         };
         match tokio::time::timeout(RELEASE_PATIENCE, left).await {
@@ -217,31 +227,35 @@ impl Engine {
 
     /// From finding its place to losing it.
     async fn turn(&self, patience: &Patience) -> Halt {
-        let mut session = match self.begin(patience).await {
-            Ok(session) => session,
-            Err(halt) => return halt,
-        };
-        let sink = session.key.sink.clone();
-        tokio::select! {
-            biased;
-            halt = session.work() => halt,
-            halt = self.watch_sink(&sink) => halt,
+        match self.begin(patience).await {
+            Ok(mut session) => session.work().await,
+            Err(halt) => halt,
         }
     }
 
     async fn begin<'e>(&'e self, patience: &'e Patience) -> Result<Session<'e>, Halt> {
-        let (sink, key, worked) = self.place(patience).await?;
+        let sinks = self.sinks(patience).await?;
+        let sink = sinks.iter().find(|sink| sink.generation == self.key.sink);
+        let sink = sink.ok_or(Halt::Gone)?;
+        let worked = patience
+            .attempt(|| self.ports.registry.worked(&self.key))
+            .await?;
         self.check_end(patience, sink.position.max(worked)).await?;
         let position = sink.position.min(worked);
         if self.is_finished(patience, position).await? {
             return Err(Halt::Sealed);
         }
-        let seen = self.check_sink(patience, &sink).await?;
+        let seen = self.check_sink(patience, sink).await?;
         self.reporter.running(position);
         let place = (position, worked);
-        let mut session = Session::new(self, patience, key, place, seen);
-        session.load_letters().await?;
+        let mut session = Session::new(self, patience, place, seen);
+        session.load_letters(&sinks).await?;
         Ok(session)
+    }
+
+    async fn sinks(&self, patience: &Patience) -> Result<Vec<Sink>, Halt> {
+        let sinks = self.handler.sinks();
+        patience.attempt(|| sinks.sinks(&self.stream)).await
     }
 
     /// A sink that is ahead of its log is not done: the log is not the one that it was.
@@ -260,40 +274,10 @@ impl Engine {
             .await
     }
 
-    async fn place(&self, patience: &Patience) -> Result<(Sink, WorkKey, LogPosition), Halt> {
-        let sink = patience.attempt(|| self.handler.sink(&self.stream)).await?;
-        let key = WorkKey {
-            worker: self.handler.worker().to_owned(),
-            stream: self.stream.clone(),
-            sink: sink.generation.clone(),
-        };
-        let worked = patience
-            .attempt(|| self.ports.registry.worked(&key))
-            .await?;
-        Ok((sink, key, worked))
-    }
-
     async fn is_finished(&self, patience: &Patience, done: LogPosition) -> Result<bool, Halt> {
         patience
             .attempt(|| is_finished(&*self.ports.log, &self.stream, done))
             .await
-    }
-
-    /// Looks beside the work whether the sink is another now.
-    async fn watch_sink(&self, known: &str) -> Halt {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.config.look_again) => {}
-                () = self.nudge.notified() => {}
-            }
-            match self.handler.sink(&self.stream).await {
-                Ok(sink) if sink.generation != known => {
-                    return Halt::LookAgain("the sink was made anew".to_owned());
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, stream = %self.stream, "sink not seen"),
-            }
-        }
     }
 }
 

@@ -9,26 +9,19 @@ use serde_json::value::RawValue;
 use spice_core::{
     envelope::{EventType, Kind},
     error::StoreError,
-    handler::{self, Projection},
+    handler,
     id::{InstanceRef, LogPosition, StreamId},
     json::Json,
     name::{ClassName, InstanceId, PropertyName},
     port::{
         StoreResult,
-        graph::{Entity, Graph, Sink, SinkPosition, Version},
+        graph::{Entity, Graph, Version},
+        sink::{Applied, SinkPosition, Sinks},
     },
     time::Timestamp,
 };
 
-use crate::{
-    engine::{Effects, Handler},
-    event::Event,
-};
-
-/// The worker's name.
-pub const NAME: &str = Projection::Graph.worker();
-/// The names under which it records.
-pub const NAMES: &[&str] = Projection::Graph.handlers();
+use crate::{engine::Handler, event::Event};
 
 /// Applies events to the graph.
 pub struct GraphWorker {
@@ -44,12 +37,8 @@ impl GraphWorker {
 
 #[async_trait]
 impl Handler for GraphWorker {
-    fn worker(&self) -> &'static str {
-        NAME
-    }
-
-    fn names(&self) -> &'static [&'static str] {
-        NAMES
+    fn sinks(&self) -> &dyn Sinks {
+        &*self.graph
     }
 
     fn name_of(&self, event: &Event<'_>) -> Option<&'static str> {
@@ -67,23 +56,15 @@ impl Handler for GraphWorker {
         }
     }
 
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.graph.sink(stream).await
-    }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.graph.reset(stream).await
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         events: &[&Event<'_>],
-    ) -> StoreResult<Effects> {
-        let mut effects = Effects::default();
+    ) -> StoreResult<Applied> {
+        let mut refused = Vec::new();
         let mut versions = Vec::with_capacity(events.len());
         let mut origins = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
@@ -93,22 +74,21 @@ impl Handler for GraphWorker {
                     origins.push(index);
                 }
                 Ok(None) => {}
-                Err(error) => effects.refused.push((index, error)),
+                Err(error) => refused.push((index, error)),
             }
         }
         let applied = self
             .graph
-            .apply(stream, generation, from, through, &versions)
+            .apply(stream, sink, from, through, &versions)
             .await?;
-        for (index, error) in applied.refused {
-            effects.refused.push((origins[index], error));
-        }
-        effects.stale = applied
-            .stale
-            .into_iter()
-            .map(|index| origins[index])
-            .collect();
-        Ok(effects)
+        let of_events = applied.refused.into_iter();
+        refused.extend(of_events.map(|(index, error)| (origins[index], error)));
+        let stale = applied.stale.into_iter().map(|index| origins[index]);
+        Ok(Applied {
+            live: applied.live,
+            refused,
+            stale: stale.collect(),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use spice_core::{
     error::StoreError,
     event::{BranchCreated, BranchDeleted, BranchRebased, Superseded},
     guard::{Guard, Guards},
-    handler::{self, Projection},
+    handler,
     id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     json::Json,
     lineage::Lineage,
@@ -18,22 +18,14 @@ use spice_core::{
     port::{
         StoreResult,
         documents::{BranchPoints, Change, Document, Documents, Shown},
-        graph::{Entity, Sink, SinkPosition},
+        graph::Entity,
         log::Log,
+        sink::{Applied, SinkPosition, Sinks},
     },
     time::Timestamp,
 };
 
-use crate::{
-    engine::{Effects, Handler},
-    event::Event,
-    past::PastBranch,
-};
-
-/// The worker's name.
-pub const NAME: &str = Projection::Documents.worker();
-/// The names under which it records.
-pub const NAMES: &[&str] = Projection::Documents.handlers();
+use crate::{engine::Handler, event::Event, past::PastBranch};
 
 /// Applies events to the documents.
 pub struct ProjectionWorker {
@@ -55,12 +47,8 @@ impl ProjectionWorker {
 
 #[async_trait]
 impl Handler for ProjectionWorker {
-    fn worker(&self) -> &'static str {
-        NAME
-    }
-
-    fn names(&self) -> &'static [&'static str] {
-        NAMES
+    fn sinks(&self) -> &dyn Sinks {
+        &*self.documents
     }
 
     fn name_of(&self, event: &Event<'_>) -> Option<&'static str> {
@@ -81,23 +69,15 @@ impl Handler for ProjectionWorker {
         }
     }
 
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.documents.sink(stream).await
-    }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.documents.reset(stream).await
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         events: &[&Event<'_>],
-    ) -> StoreResult<Effects> {
-        let mut effects = Effects::default();
+    ) -> StoreResult<Applied> {
+        let mut effects = Applied::default();
         let mut batch: Vec<Change> = Vec::with_capacity(events.len());
         // Of each change: its event, and whether it is the event's own document.
         let mut origins: Vec<(usize, bool)> = Vec::with_capacity(events.len());
@@ -119,8 +99,9 @@ impl Handler for ProjectionWorker {
         }
         let applied = self
             .documents
-            .apply(stream, generation, from, through, &batch)
+            .apply(stream, sink, from, through, &batch)
             .await?;
+        effects.live = applied.live;
         for (change, error) in applied.refused {
             let (index, _) = origins[change];
             if !effects.refused.iter().any(|(known, _)| *known == index) {

@@ -125,7 +125,7 @@ impl Relay {
             match self.relay(&patience).await {
                 Halt::Stopped => break End::Stopped,
                 Halt::Sealed => break End::Sealed,
-                Halt::Idle => break End::Idle,
+                Halt::Idle | Halt::Gone => break End::Idle,
                 Halt::Refused(error) | Halt::Damaged(error) => {
                     self.reporter.damaged(error.to_string());
                     return Err(error);

@@ -5,13 +5,14 @@ mod keeper;
 mod rest;
 mod run;
 mod shared;
+mod sinks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
-use spice_core::{id::StreamId, port::StoreResult};
+use spice_core::id::StreamId;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -21,7 +22,7 @@ use tokio_util::{
 pub use self::shared::{Ports, Role, WorkersConfig};
 use self::{keeper::Keeper, shared::Shared};
 pub use crate::share::LeaseConfig;
-use crate::{rebuild::rebuild, status::WorkerStatus};
+use crate::status::WorkerStatus;
 
 /// The running workers. Dropped, they end as well, but nobody waits for them.
 pub struct Workers {
@@ -68,17 +69,7 @@ impl Workers {
         Some(task.reporter.subscribe())
     }
 
-    /// Throws away what a worker's sink knows of a log; the worker fills it again.
-    pub async fn rebuild(&self, stream: &StreamId, role: Role) -> StoreResult<()> {
-        let Some(handler) = self.shared.handler(role) else {
-            return Ok(());
-        };
-        rebuild(&*handler, stream).await?;
-        self.nudge(stream, role);
-        Ok(())
-    }
-
-    /// Makes a worker look at its sink at once.
+    /// Makes a worker look at the sinks of a log at once.
     pub fn nudge(&self, stream: &StreamId, role: Role) {
         if let Some(task) = self.shared.lock().get(&(stream.clone(), role)) {
             task.nudge.notify_one();

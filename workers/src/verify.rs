@@ -18,6 +18,7 @@ use spice_core::{
         graph::{Entity, Graph},
         log::Log,
         registry::WorkerRegistry,
+        sink::{Sink, Sinks},
     },
 };
 
@@ -43,6 +44,16 @@ pub struct Sources<'a> {
     pub documents: &'a dyn Documents,
     /// Knows what is parked.
     pub registry: &'a dyn WorkerRegistry,
+}
+
+impl<'a> Sources<'a> {
+    /// The sinks of a projection.
+    pub fn sinks(self, projection: Projection) -> &'a dyn Sinks {
+        match projection {
+            Projection::Graph => self.graph,
+            Projection::Documents => self.documents,
+        }
+    }
 }
 
 /// How a sink differs from the log.
@@ -124,6 +135,16 @@ pub struct Report {
 }
 
 impl Report {
+    fn new(stream: &StreamId) -> Self {
+        Self {
+            stream: stream.clone(),
+            positions: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            differences: Vec::new(),
+            known: Vec::new(),
+        }
+    }
+
     /// The differences that nothing explains.
     pub fn surprises(&self) -> impl Iterator<Item = &Difference> {
         self.differences
@@ -137,47 +158,54 @@ impl Report {
     }
 }
 
-/// Checks both sinks of a log.
+/// Checks the live sinks of a log.
 pub async fn verify(sources: Sources<'_>, stream: &StreamId) -> StoreResult<Report> {
-    let mut report = Report {
-        stream: stream.clone(),
-        positions: BTreeMap::new(),
-        entities: BTreeMap::new(),
-        differences: Vec::new(),
-        known: Vec::new(),
-    };
-    let parked = sources.registry.dead_letters(Some(stream)).await?;
-    report
-        .known
-        .extend(parked.into_iter().map(|letter| KnownEvent {
-            handler: letter.handler,
-            position: letter.position,
-            aggregate_id: letter.aggregate_id,
-            known: Known::Parked,
-        }));
+    let mut report = Report::new(stream);
     for projection in Projection::ALL {
-        verify_one(sources, stream, projection, &mut report).await?;
+        let sink = sources.sinks(projection).sink(stream).await?;
+        verify_into(&mut report, sources, projection, &sink).await?;
     }
     Ok(report)
 }
 
-async fn verify_one(
+/// Checks one sink of a log.
+pub async fn verify_sink(
     sources: Sources<'_>,
     stream: &StreamId,
     projection: Projection,
+    sink: &Sink,
+) -> StoreResult<Report> {
+    let mut report = Report::new(stream);
+    verify_into(&mut report, sources, projection, sink).await?;
+    Ok(report)
+}
+
+async fn verify_into(
     report: &mut Report,
+    sources: Sources<'_>,
+    projection: Projection,
+    sink: &Sink,
 ) -> StoreResult<()> {
-    let reader = SinkReader::new(sources, projection);
-    let position = reader.sink(stream).await?.position;
+    let stream = &report.stream.clone();
+    let parked = sources.registry.dead_letters(Some(stream)).await?;
+    let parked = parked.into_iter().filter(|letter| {
+        letter.sink == sink.generation && Projection::of(&letter.handler) == Some(projection)
+    });
+    report.known.extend(parked.map(|letter| KnownEvent {
+        handler: letter.handler,
+        position: letter.position,
+        aggregate_id: letter.aggregate_id,
+        known: Known::Parked,
+    }));
+    let reader = SinkReader::new(sources, projection, stream, sink);
+    let position = sink.position;
     let expected = fold::fold(sources.log, stream, projection, position).await?;
     report.positions.insert(projection, position);
     report.entities.insert(projection, expected.len());
     report.known.extend(expected.discarded.iter().cloned());
     let mut found = Buckets::default();
     for branch in &expected.branches {
-        reader
-            .each(stream, *branch, |item| found.add(&item))
-            .await?;
+        reader.each(*branch, |item| found.add(&item)).await?;
     }
     let dirty = expected.buckets().differing(&found);
     if dirty.is_empty() {
@@ -185,6 +213,7 @@ async fn verify_one(
     }
     let check = Check {
         sources,
+        reader,
         stream,
         projection,
         position,
@@ -255,6 +284,7 @@ impl Traces {
 
 struct Check<'a> {
     sources: Sources<'a>,
+    reader: SinkReader<'a>,
     stream: &'a StreamId,
     projection: Projection,
     position: LogPosition,
@@ -269,11 +299,10 @@ impl Check<'_> {
         dirty: &BTreeSet<u8>,
         known: &[KnownEvent],
     ) -> StoreResult<Vec<Difference>> {
-        let reader = SinkReader::new(self.sources, self.projection);
         let mut found: HashMap<Place, Mark> = HashMap::new();
         for branch in &expected.branches {
-            reader
-                .each(self.stream, *branch, |item| {
+            self.reader
+                .each(*branch, |item| {
                     if dirty.contains(&digest::bucket(item.key())) {
                         found.insert(item.place(), item.mark());
                     }

@@ -145,7 +145,7 @@ async fn deliver(world: &World, desk: &Desk, from: usize) {
         .filter(|event| handler.name_of(event).is_some())
         .collect();
     let events: Vec<_> = events.iter().collect();
-    let sink = handler.sink(world.stream()).await.unwrap();
+    let sink = handler.sinks().sink(world.stream()).await.unwrap();
     let effects = handler
         .apply(
             world.stream(),
@@ -240,7 +240,9 @@ async fn all(documents: &dyn Documents, desk: &Desk) -> Vec<Document> {
     let mut all = Vec::new();
     for branch in branches {
         let stream = desk.state.stream();
-        all.extend(documents.all(stream, branch, None, 1_000).await.unwrap());
+        let sink = documents.sink(stream).await.unwrap().generation;
+        let page = documents.all(stream, &sink, branch, None, 1_000);
+        all.extend(page.await.unwrap());
     }
     all
 }

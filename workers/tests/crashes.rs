@@ -19,6 +19,7 @@ use spice_core::{
         StoreResult,
         graph::Version,
         registry::{Outcome, WorkerRegistry},
+        sink::Sinks,
     },
 };
 use spice_testing::double::{Call, Double, Hook};
@@ -83,17 +84,19 @@ struct Ending {
 }
 
 async fn ending(world: &World) -> Ending {
+    let live = world.graph.sink(world.stream()).await.unwrap().generation;
     let mut parked = Vec::new();
     let mut discarded = Vec::new();
     for position in 0..world.story.end() {
         let rows = world
             .registry
             .processed(world.stream(), LogPosition(position));
-        for (_, outcome, _) in rows.await.unwrap() {
-            match outcome {
+        let rows = rows.await.unwrap().into_iter();
+        for row in rows.filter(|row| row.sink == live) {
+            match row.outcome {
                 Outcome::Parked => parked.push(position),
                 Outcome::Discarded => discarded.push(position),
-                Outcome::Done | Outcome::SkippedStale => {}
+                Outcome::Done => {}
             }
         }
     }
@@ -135,8 +138,8 @@ async fn crash(world: &World, handler: &Arc<FaultyHandler>, stop: i64, after: bo
     let handler = Arc::clone(handler) as Arc<dyn Handler>;
     let mut small = config();
     small.batch_records = 3;
-    let lease = world.lease(&*handler, "one");
-    let engine = Engine::new(ports, handler, world.stream().clone(), lease, small);
+    let job = world.job(&*handler, world.lease(&*handler, "one"));
+    let engine = Engine::new(ports, handler, job, small);
     let running = engine.run(CancellationToken::new());
     tokio::select! {
         _ = running => panic!("it has no reason to end"),
@@ -228,7 +231,7 @@ async fn a_crash_at_any_call_while_a_sink_is_filled_again() {
             let world = World::new();
             let handler = tell(&world);
             finish(&world, &handler).await;
-            handler.reset(world.stream()).await.unwrap();
+            world.wipe(handler.sinks()).await;
             if !crash(&world, &handler, stop, after).await {
                 break;
             }
@@ -244,7 +247,7 @@ async fn a_crash_at_any_call_while_a_sink_that_has_learned_is_filled_again() {
         let world = World::new();
         let handler = tell(&world);
         finish(&world, &handler).await;
-        handler.reset(world.stream()).await.unwrap();
+        world.wipe(handler.sinks()).await;
         handler.with(|faults| faults.refuse.clear());
         if let Some((stop, after)) = crash_at
             && !crash(&world, &handler, stop, after).await

@@ -68,7 +68,7 @@ async fn poison_parks_its_aggregate_only() {
         let rows = world
             .registry
             .processed(world.stream(), LogPosition(position));
-        assert_eq!(rows.await.unwrap()[0].1, Outcome::Parked);
+        assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Parked);
     }
     // The other sink sees the event all the same.
     world.run_through(&world.documents_handler()).await;
@@ -137,7 +137,7 @@ async fn a_retry_drains_in_order() {
         let rows = world
             .registry
             .processed(world.stream(), LogPosition(position));
-        assert_eq!(rows.await.unwrap()[0].1, Outcome::Done);
+        assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Done);
     }
     world.story.put("a", json!({"n": 4}));
     world.deliver().await;
@@ -180,7 +180,7 @@ async fn a_discard_skips_one_event_in_one_sink() {
     let rows = world
         .registry
         .processed(world.stream(), LogPosition(poison));
-    assert_eq!(rows.await.unwrap()[0].1, Outcome::Discarded);
+    assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Discarded);
     running.stop().await;
 }
 
@@ -202,7 +202,7 @@ async fn a_discard_is_repeated_when_a_sink_is_filled_again() {
     world.story.put("a", json!({"n": 4}));
     world.run_through(&handler).await;
     let before = world.versions().await;
-    handler.reset(world.stream()).await.unwrap();
+    world.wipe(handler.sinks()).await;
     world.run_through(&handler).await;
     assert_eq!(world.versions().await, before);
     assert!(world.letters().await.is_empty());
@@ -214,7 +214,7 @@ async fn a_sink_that_is_filled_again_decides_old_letters_anew() {
     let (world, handler, _) = poisoned();
     world.run_through(&handler).await;
     assert_eq!(world.letters().await.len(), 2);
-    handler.reset(world.stream()).await.unwrap();
+    world.wipe(handler.sinks()).await;
     let healthy = world.graph_handler();
     world.run_through(&healthy).await;
     assert!(world.letters().await.is_empty());

@@ -15,7 +15,7 @@ use spice_core::{
         documents::{Document, Documents},
         graph::Entity,
         log::{Batch, Record},
-        registry::{Outcome, WorkerRegistry},
+        registry::{Outcome, Processing, WorkerRegistry},
     },
 };
 use spice_testing::MemoryLog;
@@ -43,23 +43,15 @@ async fn every_event_has_one_effect_and_one_record() {
     let deleted = shelf.iter().find(|it| it.entity == entity("p4")).unwrap();
     assert!(deleted.data.is_none(), "a delete leaves a tombstone");
 
-    let registry = &world.registry;
-    let names = |rows: Vec<(String, Outcome, _)>| -> Vec<String> {
-        assert!(rows.iter().all(|row| row.1 == Outcome::Done));
-        rows.into_iter().map(|row| row.0).collect()
-    };
-    let class = registry.processed(world.stream(), LogPosition(2)).await;
-    assert_eq!(
-        names(class.unwrap()),
-        ["ontology_worker", "projection_worker:ontology_events"]
+    let rows = world.registry.processed(world.stream(), LogPosition(4));
+    let rows = rows.await.unwrap();
+    let workers: Vec<&str> = rows.iter().map(|row| row.worker.as_str()).collect();
+    assert_eq!(workers, ["graph_worker", "projection_worker"]);
+    let simply = |row: &Processing| row.handler.is_none() && row.outcome == Outcome::Done;
+    assert!(
+        rows.iter().all(simply),
+        "a batch that took effect has no rows for its events"
     );
-    let instance = registry.processed(world.stream(), LogPosition(4)).await;
-    assert_eq!(
-        names(instance.unwrap()),
-        ["instance_worker", "projection_worker:instance_events"]
-    );
-    let command = registry.processed(world.stream(), LogPosition(3)).await;
-    assert!(command.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,14 +113,11 @@ async fn a_superseded_version_arrives_even_when_the_event_itself_is_stale() {
     let (world, _) = superseded().await;
     let handler = world.documents_handler();
     let main = BranchGeneration::MAIN;
-    let sink = handler.sink(world.stream()).await.unwrap();
+    let sink = handler.sinks().sink(world.stream()).await.unwrap();
     let place = sink.position;
     let latest = world.document(main, &entity("a")).await.unwrap();
     let documents = &world.documents;
-    documents
-        .remove(world.stream(), main, &[entity("a")])
-        .await
-        .unwrap();
+    world.remove_documents(main, &[entity("a")]).await;
     let (log, generation) = (world.stream(), &sink.generation);
     documents
         .apply(log, generation, place, place.into(), &[latest.into()])
@@ -259,7 +248,7 @@ async fn a_damaged_log_stops_the_stream_and_skips_nothing() {
     assert!(error.to_string().contains("position 3"), "{error}");
     let state = status.borrow_and_update().state.clone();
     assert!(matches!(state, WorkerState::Damaged { .. }), "{state:?}");
-    assert!(handler.sink(world.stream()).await.unwrap().position <= LogPosition(3));
+    assert!(handler.sinks().sink(world.stream()).await.unwrap().position <= LogPosition(3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,7 +367,7 @@ async fn what_follows_a_break_of_the_chain_is_not_projected() {
         error.to_string().contains("position 3 carries chain"),
         "{error}"
     );
-    let place = handler.sink(world.stream()).await.unwrap().position;
+    let place = handler.sinks().sink(world.stream()).await.unwrap().position;
     assert_eq!(place, LogPosition::ZERO, "nothing of it was written");
     world.chain(None);
     world.run_through(&handler).await;
@@ -393,7 +382,7 @@ async fn what_the_bus_delivers_must_follow_the_chain() {
         let handler = world.graph_handler();
         let running = world.start(&handler, "one");
         world.caught_up(&handler).await;
-        let before = handler.sink(world.stream()).await.unwrap().position;
+        let before = handler.sinks().sink(world.stream()).await.unwrap().position;
         for name in ["a", "b", "c"] {
             world.story.put(name, json!({"n": 1}));
         }
@@ -415,7 +404,7 @@ async fn what_the_bus_delivers_must_follow_the_chain() {
             error.to_string().contains("position 3 carries chain"),
             "{error}"
         );
-        let place = handler.sink(world.stream()).await.unwrap().position;
+        let place = handler.sinks().sink(world.stream()).await.unwrap().position;
         assert_eq!(place, if whole { before } else { LogPosition(3) });
     }
 }
@@ -432,14 +421,14 @@ async fn a_sink_remembers_the_chain_that_it_was_filled_from() {
             world.chain(None);
             world.deliver().await;
             world.caught_up(&handler).await;
-            let sink = handler.sink(world.stream()).await.unwrap();
+            let sink = handler.sinks().sink(world.stream()).await.unwrap();
             assert_eq!(sink.anchor, world.head().anchor());
         }
         assert_eq!(running.stop().await, End::Stopped);
         world.story.put("c", json!({"n": 1}));
         world.chain(None);
         world.run_through(&handler).await;
-        let sink = handler.sink(world.stream()).await.unwrap();
+        let sink = handler.sinks().sink(world.stream()).await.unwrap();
         assert_eq!(sink.anchor, world.head().anchor());
     }
 }
@@ -454,12 +443,12 @@ async fn a_log_that_a_sink_was_not_filled_from_is_refused() {
     let whole = world.log.lines(world.stream());
     for handler in [world.graph_handler(), world.documents_handler()] {
         world.run_through(&handler).await;
-        let before = handler.sink(world.stream()).await.unwrap();
+        let before = handler.sinks().sink(world.stream()).await.unwrap();
         world.exchange_last();
         let running = world.start(&handler, "one");
         let error = within(running.task).await.unwrap().unwrap_err();
         assert!(error.to_string().contains("log_diverged"), "{error}");
-        assert_eq!(handler.sink(world.stream()).await.unwrap(), before);
+        assert_eq!(handler.sinks().sink(world.stream()).await.unwrap(), before);
         world.log.put(world.stream(), whole.clone());
         world.run_through(&handler).await;
     }

@@ -9,10 +9,7 @@ use serde_json::json;
 use spice_core::{
     error::StoreError,
     id::LogPosition,
-    port::{
-        graph::Graph,
-        registry::{WorkRecord, WorkerRegistry},
-    },
+    port::registry::{WorkRecord, WorkerRegistry},
 };
 use spice_testing::MemoryLog;
 use spice_workers::{
@@ -59,7 +56,7 @@ async fn a_restart_begins_where_sink_and_registry_both_are() {
     let crashed = world.start(&crashing, "one");
     tokio::time::sleep(Duration::from_secs(1)).await;
     crashed.task.abort();
-    let sink = handler.sink(world.stream()).await.unwrap().position;
+    let sink = handler.sinks().sink(world.stream()).await.unwrap().position;
     assert!(sink.0 > recorded, "applied, not recorded");
     assert_eq!(world.worked(&handler).await, recorded);
 
@@ -85,6 +82,7 @@ async fn a_sink_that_lost_its_last_batches_gets_them_again() {
         from: LogPosition::ZERO,
         through: LogPosition(10),
         processed: Vec::new(),
+        live: true,
         parked: Vec::new(),
         at: spice_core::time::Timestamp::from_micros(1),
     };
@@ -116,29 +114,20 @@ async fn a_registry_that_was_wiped_is_filled_again_without_a_second_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_was_wiped_is_filled_again_by_itself() {
+async fn the_engine_of_a_sink_that_is_gone_ends() {
     let world = World::new();
     world.story.tell();
     let graph = world.graph_handler();
-    let documents = world.documents_handler();
-    let one = world.start(&graph, "one");
-    let two = world.start(&documents, "one");
+    let running = world.start(&graph, "one");
     world.caught_up(&graph).await;
-    world.caught_up(&documents).await;
-    let versions = world.versions().await;
-    let shelf = world.shelf().await;
-    let before = graph.sink(world.stream()).await.unwrap().generation;
-    world.graph.reset(world.stream()).await.unwrap();
-    documents.reset(world.stream()).await.unwrap();
-    two.nudge.notify_one();
-    assert!(world.versions().await.is_empty());
-    world.caught_up(&graph).await;
-    world.caught_up(&documents).await;
-    assert_ne!(graph.sink(world.stream()).await.unwrap().generation, before);
-    assert_eq!(world.versions().await, versions);
-    assert_eq!(world.shelf().await, shelf);
-    one.stop().await;
-    two.stop().await;
+    world.wipe(&*world.graph).await;
+    world.story.put("a", json!({"n": 1}));
+    world.deliver().await;
+    assert_eq!(within(running.task).await.unwrap().unwrap(), End::Gone);
+    assert!(
+        world.versions().await.is_empty(),
+        "nothing is written to another sink"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,12 +15,19 @@ use std::{
 use serde_json::json;
 use spice_core::{
     bucket::Bucket,
-    id::StreamId,
-    port::{StoreResult, graph::Graph, log::Log, registry::WorkerRegistry},
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        documents::Documents,
+        log::Log,
+        registry::WorkerRegistry,
+        sink::{SinkRole, Sinks},
+    },
 };
 use spice_testing::double::{Call, Double, Hook};
 use spice_workers::{
-    engine::EngineConfig,
+    engine::{EngineConfig, Handler},
+    replay::wait_caught_up,
     status::{WorkerState, WorkerStatus},
     supervisor::{LeaseConfig, Role, Workers, WorkersConfig},
 };
@@ -60,8 +67,9 @@ async fn until(workers: &Workers, stream: &StreamId, role: Role, state: WorkerSt
 async fn settled(world: &World, story: &Story) {
     let end = world.log.end(&story.stream).await.unwrap();
     for handler in [world.graph_handler(), world.documents_handler()] {
-        let waiting =
-            spice_workers::rebuild::wait_caught_up(&*handler, &world.registry, &story.stream, end);
+        let sinks = handler.sinks();
+        let live = (&story.stream, None);
+        let waiting = wait_caught_up(sinks, &world.registry, live, end);
         within(waiting).await.unwrap();
     }
 }
@@ -86,7 +94,8 @@ async fn logs_are_found_and_projected_end_to_end() {
         |status: &spice_workers::status::WorkerStatus| status.state == WorkerState::Running;
     assert!(statuses.values().all(running), "{statuses:?}");
 
-    workers.rebuild(world.stream(), Role::Graph).await.unwrap();
+    world.wipe(&*world.graph).await;
+    workers.nudge(world.stream(), Role::Graph);
     settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
 
@@ -291,13 +300,26 @@ async fn a_panic_is_contained_and_the_task_restarted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_any_sink_has_seen_otherwise_is_not_projected() {
-    for reason in ["log_truncated", "log_diverged"] {
+    for (reason, seen_by) in [
+        ("log_truncated", SinkRole::Live),
+        ("log_diverged", SinkRole::Live),
+        ("log_truncated", SinkRole::Shadow),
+        ("log_diverged", SinkRole::Shadow),
+    ] {
         let mut world = World::new();
         for name in ["a", "b"] {
             world.story.put(name, json!({"n": 1}));
         }
         world.chain(None);
-        world.run_through(&world.documents_handler()).await;
+        if seen_by == SinkRole::Live {
+            world.run_through(&world.documents_handler()).await;
+        } else {
+            let (documents, stream) = (&world.documents, world.stream());
+            let shadow = documents.create_shadow(stream).await.unwrap().generation;
+            let seen = world.head().anchor().unwrap().into();
+            let filled = documents.apply(stream, &shadow, LogPosition::ZERO, seen, &[]);
+            filled.await.unwrap();
+        }
         if reason == "log_truncated" {
             let whole = world.log.lines(world.stream());
             world

@@ -21,9 +21,9 @@ use spice_core::{
     model::CommandEntry,
     port::{
         StoreResult,
-        documents::Documents,
         graph::{Entity, Graph, Version},
         registry::{Anchors, WriteModel},
+        sink::Sinks,
     },
 };
 use spice_testing::double::{Call, Double, Hook};
@@ -92,15 +92,14 @@ async fn what_is_as_the_log_says_is_clean() {
 async fn every_kind_of_difference_is_named_and_mended() {
     let world = projected().await;
     let before = (world.versions().await, world.shelf().await);
-    let (stream, graph, documents) = (world.stream(), &world.graph, &world.documents);
-    graph.remove(stream, MAIN, &[entity("p3")]).await.unwrap();
+    let stream = world.stream();
+    world.remove_versions(MAIN, &[entity("p3")]).await;
     forge(&world, entity("nobody"), 1).await;
-    graph.remove(stream, MAIN, &[entity("p5")]).await.unwrap();
+    world.remove_versions(MAIN, &[entity("p5")]).await;
     forge(&world, entity("p5"), 9).await;
-    documents
-        .remove(stream, MAIN, &[entity("p2"), entity("p4")])
-        .await
-        .unwrap();
+    world
+        .remove_documents(MAIN, &[entity("p2"), entity("p4")])
+        .await;
 
     let report = verify(world.sources(), stream).await.unwrap();
     let mut found: Vec<_> = report
@@ -176,7 +175,7 @@ async fn every_kind_of_difference_is_named_and_mended() {
         stream: stream.clone(),
         lineage,
     };
-    let history = graph.history(&view, &entity("p3")).await.unwrap();
+    let history = world.graph.history(&view, &entity("p3")).await.unwrap();
     assert_eq!(
         history.len(),
         3,
@@ -242,11 +241,7 @@ async fn a_live_system_can_be_checked_and_mended() {
         assert!(report.differences.is_empty(), "{:?}", report.differences);
         tokio::task::yield_now().await;
     }
-    world
-        .graph
-        .remove(world.stream(), MAIN, &[entity("p1")])
-        .await
-        .unwrap();
+    world.remove_versions(MAIN, &[entity("p1")]).await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     world.story.put("p1", json!({"n": "after"}));
     world.deliver().await;
@@ -263,14 +258,10 @@ async fn a_sink_that_was_emptied_is_missing_everything_until_it_is_filled() {
     let world = projected().await;
     let graph = world.graph_handler();
     let all = [entity("p0"), entity("p1"), entity("p7")];
-    world
-        .graph
-        .remove(world.stream(), MAIN, &all)
-        .await
-        .unwrap();
+    world.remove_versions(MAIN, &all).await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert_eq!(report.differences.len(), 3);
-    graph.reset(world.stream()).await.unwrap();
+    world.wipe(graph.sinks()).await;
     world.run_through(&graph).await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.differences.is_empty(), "{:?}", report.differences);
@@ -298,11 +289,7 @@ impl Hook for Growing<'_> {
 #[tokio::test(start_paused = true)]
 async fn what_changes_while_it_is_checked_is_no_difference() {
     let world = projected().await;
-    world
-        .graph
-        .remove(world.stream(), MAIN, &[entity("p5")])
-        .await
-        .unwrap();
+    world.remove_versions(MAIN, &[entity("p5")]).await;
     let growing = Growing {
         world: &world,
         growths: 3.into(),
@@ -405,6 +392,17 @@ async fn what_a_log_has_lost_is_told_and_accepted() {
     assert_eq!(diverged.fault.as_str(), "log_diverged");
     assert_eq!((diverged.from.0, diverged.seen.0), (end, end));
     world.log.put(world.stream(), whole[..cut].to_vec());
+    let truncated = lost().await.unwrap();
+    assert_eq!(truncated.fault.as_str(), "log_truncated");
+    assert_eq!((truncated.from.0, truncated.seen.0), (end - 4, end));
+
+    // A shadow tells as well.
+    let (graph, stream) = (&world.graph, world.stream());
+    let shadow = graph.create_shadow(stream).await.unwrap().generation;
+    let filled = graph.apply(stream, &shadow, LogPosition::ZERO, anchor.into(), &[]);
+    filled.await.unwrap();
+    world.wipe(&**graph).await;
+    world.wipe(&*world.documents).await;
     let truncated = lost().await.unwrap();
     assert_eq!(truncated.fault.as_str(), "log_truncated");
     assert_eq!((truncated.from.0, truncated.seen.0), (end - 4, end));

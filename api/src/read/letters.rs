@@ -1,7 +1,10 @@
 //! Dead letters: the events that a sink has parked.
 
+use std::collections::BTreeSet;
+
 use spice_core::{
     error::{Refusal, StoreError},
+    id::StreamId,
     json::Json,
     name::DatabaseName,
     port::registry::DeadLetter,
@@ -20,7 +23,21 @@ impl Reads {
             Some(database) => Some(self.engine.writer.snapshot(database).await?),
         };
         let stream = snapshot.as_ref().map(|snapshot| &snapshot.stream);
-        Ok(self.engine.work.dead_letters(stream).await?)
+        Ok(self.seen_letters(stream).await?)
+    }
+
+    /// The dead letters of one log or of all, without those of sinks that no read sees.
+    pub(super) async fn seen_letters(
+        &self,
+        stream: Option<&StreamId>,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut letters = self.engine.work.dead_letters(stream).await?;
+        let streams = letters.iter().map(|letter| letter.stream.clone());
+        for stream in streams.collect::<BTreeSet<_>>() {
+            let unseen = self.unseen(&stream).await?;
+            letters.retain(|letter| letter.stream != stream || unseen.shows(&letter.sink));
+        }
+        Ok(letters)
     }
 
     /// The envelope of a parked event, as it was written; none when the log has lost it.

@@ -1,5 +1,8 @@
-//! Command status: derived from the log, the sinks' positions and the dead letters whenever it is
-//! asked for, and never stored, so nothing can write PENDING over COMPLETED.
+//! Command status: derived from the log, the farthest positions that the workers recorded and the
+//! dead letters whenever it is asked for, and never stored, so nothing can write PENDING over
+//! COMPLETED. It is the same from every api process, and does not go back when a sink is filled again.
+
+use std::collections::BTreeSet;
 
 use spice_core::{
     decide::Receipt,
@@ -9,11 +12,14 @@ use spice_core::{
     id::{LogPosition, StreamId},
     lineage::Lineage,
     model::ModelKey,
-    port::registry::{DeadLetter, Outcome, WorkKey},
+    port::{
+        registry::{DeadLetter, Outcome, Processing, WorkKey},
+        sink::{SinkRole, Sinks},
+    },
     time::Timestamp,
 };
 
-use super::{memory::Farthest, reads::Reads, status::CommandStatus};
+use super::{reads::Reads, status::CommandStatus};
 
 /// How many events of one command are looked up one by one for a discard that the write model
 /// does not show yet.
@@ -21,11 +27,22 @@ const LOOKED_UP: u64 = 64;
 /// Discards that are read at once.
 const PAGE: usize = 1_000;
 
-/// How far a log's sinks are and what they have parked: what the statuses of all its commands
-/// follow from.
+/// How far the workers of a log are and what they have parked: what the statuses of all its
+/// commands follow from.
 pub(super) struct Progress {
-    farthest: Farthest,
+    /// The farthest position of each projection.
+    farthest: [LogPosition; Projection::ALL.len()],
     letters: Vec<DeadLetter>,
+    unseen: Unseen,
+}
+
+/// The generations of sinks that no read sees: shadows, and sinks that were live before.
+pub(super) struct Unseen(BTreeSet<String>);
+
+impl Unseen {
+    pub(super) fn shows(&self, sink: &str) -> bool {
+        !self.0.contains(sink)
+    }
 }
 
 impl Reads {
@@ -34,9 +51,6 @@ impl Reads {
         &self,
         receipt: &Receipt,
     ) -> Result<CommandStatus, StoreError> {
-        if let Some(known) = self.memory.completed(receipt.command_id) {
-            return Ok(CommandStatus::completed(receipt, known.at));
-        }
         let progress = self.progress(&receipt.stream).await?;
         self.status_at(receipt, &progress).await
     }
@@ -44,16 +58,41 @@ impl Reads {
     /// What the statuses of a log's commands follow from. The positions come before the dead
     /// letters: what is below them has its letters by then.
     pub(super) async fn progress(&self, stream: &StreamId) -> Result<Progress, StoreError> {
-        let (graph, documents) = futures::try_join!(
-            self.passed(Projection::Graph, stream),
-            self.passed(Projection::Documents, stream)
-        )?;
+        let recorded = self.engine.work.farthest(stream).await?;
+        let farthest = Projection::ALL.map(|projection| {
+            let found = recorded
+                .iter()
+                .find(|(worker, _)| worker == projection.worker());
+            found.map_or(LogPosition::ZERO, |(_, position)| *position)
+        });
+        let unseen = self.unseen(stream).await?;
         let mut letters = self.engine.work.dead_letters(Some(stream)).await?;
-        letters.retain(|letter| Projection::of(&letter.handler).is_some());
+        letters.retain(|letter| {
+            unseen.shows(&letter.sink) && Projection::of(&letter.handler).is_some()
+        });
         Ok(Progress {
-            farthest: self.memory.pass(stream, Farthest { graph, documents }),
+            farthest,
             letters,
+            unseen,
         })
+    }
+
+    /// The sinks of a log that no read sees.
+    pub(super) async fn unseen(&self, stream: &StreamId) -> Result<Unseen, StoreError> {
+        let mut unseen = BTreeSet::new();
+        for projection in Projection::ALL {
+            let sinks = self.sinks(projection).sinks(stream).await?;
+            let others = sinks.into_iter().filter(|sink| sink.role != SinkRole::Live);
+            unseen.extend(others.map(|sink| sink.generation));
+        }
+        Ok(Unseen(unseen))
+    }
+
+    fn sinks(&self, projection: Projection) -> &dyn Sinks {
+        match projection {
+            Projection::Graph => &*self.engine.graph,
+            Projection::Documents => &*self.engine.documents,
+        }
     }
 
     /// The status of a command, as it follows from its log's progress.
@@ -68,42 +107,55 @@ impl Reads {
         if !letters.is_empty() {
             return Ok(CommandStatus::retrying(receipt, &letters));
         }
-        let Farthest { graph, documents } = progress.farthest;
-        let last = receipt.last;
-        if graph > last && documents > last {
-            return self.outcome(receipt).await;
-        }
-        Ok(if graph > last || documents > last {
-            CommandStatus::processing(receipt)
-        } else {
-            CommandStatus::pending(receipt)
+        let passed = |place: &&LogPosition| **place > receipt.last;
+        Ok(match progress.farthest.iter().filter(passed).count() {
+            0 => CommandStatus::pending(receipt),
+            all if all == Projection::ALL.len() => self.outcome(receipt, &progress.unseen).await?,
+            _ => CommandStatus::processing(receipt),
         })
     }
 
-    /// The next position that a projection does not show yet, or whose parking is not recorded yet:
-    /// a sink moves past what it refuses before the dead letter is there.
+    /// The next position that the live sink of a projection does not show yet, or whose parking is
+    /// not recorded yet: a sink moves past what it refuses before the dead letter is there.
     pub(super) async fn passed(
         &self,
         projection: Projection,
         stream: &StreamId,
     ) -> Result<LogPosition, StoreError> {
-        let sink = match projection {
-            Projection::Graph => self.engine.graph.sink(stream).await?,
-            Projection::Documents => self.engine.documents.sink(stream).await?,
-        };
+        let sink = self.sinks(projection).sink(stream).await?;
         let key = WorkKey {
             worker: projection.worker().to_owned(),
             stream: stream.clone(),
             sink: sink.generation,
         };
-        Ok(self.engine.work.worked(&key).await?.min(sink.position))
+        Ok(self.engine.work.worked(&key).await?.min(sink.visible))
     }
 
-    /// Both sinks have passed it and none holds it: it took effect, or was given up.
-    async fn outcome(&self, receipt: &Receipt) -> Result<CommandStatus, StoreError> {
+    /// What is known of a position in the projections, as far as reads see them.
+    async fn processed(
+        &self,
+        stream: &StreamId,
+        position: LogPosition,
+        unseen: &Unseen,
+    ) -> Result<Vec<Processing>, StoreError> {
+        let mut rows = self.engine.work.processed(stream, position).await?;
+        let counts = |name: &str| {
+            let mut all = Projection::ALL.iter();
+            all.any(|projection| projection.worker() == name)
+        };
+        rows.retain(|row| counts(&row.worker) && unseen.shows(&row.sink));
+        Ok(rows)
+    }
+
+    /// Every projection has passed it and none holds it: it took effect, or was given up.
+    async fn outcome(
+        &self,
+        receipt: &Receipt,
+        unseen: &Unseen,
+    ) -> Result<CommandStatus, StoreError> {
         let end = self.engine.log.end(&receipt.stream).await?;
         let settled = self.engine.model.reflected(&receipt.stream).await? >= end;
-        if let Some((handler, when)) = self.discarded(receipt).await? {
+        if let Some((handler, when)) = self.discarded(receipt, unseen).await? {
             return Ok(CommandStatus::failed(receipt, &handler, when));
         }
         // The last row tells when. A discard that the write model does not show yet is so new
@@ -116,32 +168,24 @@ impl Reads {
         };
         let mut at = None;
         for position in first..=receipt.last.0 {
-            let rows = self
-                .engine
-                .work
-                .processed(&receipt.stream, LogPosition(position))
-                .await?;
-            for (handler, outcome, when) in rows {
-                if outcome == Outcome::Discarded && is_graph(&handler) {
-                    return Ok(CommandStatus::failed(receipt, &handler, Some(when)));
+            let position = LogPosition(position);
+            for row in self.processed(&receipt.stream, position, unseen).await? {
+                let handler = row.handler.unwrap_or_default();
+                if row.outcome == Outcome::Discarded && is_graph(&handler) {
+                    return Ok(CommandStatus::failed(receipt, &handler, Some(row.at)));
                 }
-                if Projection::of(&handler).is_some() {
-                    at = at.max(Some(when));
-                }
+                at = at.max(Some(row.at));
             }
-        }
-        if settled {
-            self.memory.complete(receipt.command_id, at);
         }
         Ok(CommandStatus::completed(receipt, at))
     }
 
-    /// The discard from the graph of any of a command's events, by the write model: the processed
-    /// rows may be pruned. A row that says otherwise wins, for a retry may have come before the
-    /// discard.
+    /// The discard from the graph of any of a command's events, by the write model. A row that
+    /// says that the event had taken effect wins, for a retry may have come before the discard.
     async fn discarded(
         &self,
         receipt: &Receipt,
+        unseen: &Unseen,
     ) -> Result<Option<(String, Option<Timestamp>)>, StoreError> {
         let (lineage, prefix) = (Lineage::main(), ModelKey::DISCARDS);
         let (model, stream) = (&self.engine.model, &receipt.stream);
@@ -157,12 +201,13 @@ impl Reads {
                     return Ok(None);
                 }
                 if is_graph(&event.handler) {
-                    let work = &self.engine.work;
-                    let rows = work.processed(stream, event.event_position).await?;
-                    match rows.into_iter().find(|row| row.0 == event.handler) {
-                        Some((_, Outcome::Done | Outcome::SkippedStale, _)) => {}
-                        Some((_, _, when)) => return Ok(Some((event.handler, Some(when)))),
-                        None => return Ok(Some((event.handler, None))),
+                    let rows = self.processed(stream, event.event_position, unseen).await?;
+                    let of_handler =
+                        |row: &&Processing| row.handler.as_deref() == Some(&*event.handler);
+                    let newest = rows.iter().filter(of_handler).max_by_key(|row| row.at);
+                    match newest {
+                        Some(row) if row.outcome == Outcome::Done => {}
+                        row => return Ok(Some((event.handler.clone(), row.map(|row| row.at)))),
                     }
                 }
                 after = entry.key;
@@ -174,7 +219,7 @@ impl Reads {
     }
 }
 
-/// Whether a handler writes the graph.
+/// Whether a handler writes the graph: a command fails when it is given up there.
 fn is_graph(handler: &str) -> bool {
     Projection::of(handler) == Some(Projection::Graph)
 }

@@ -1,12 +1,11 @@
 //! The reads of one process: the ports that they ask, and what they remember between requests.
 
-use super::{followed::Followed, memory::StatusMemory};
+use super::followed::Followed;
 use crate::engine::Engine;
 
 /// Answers reads. Each kind of read is a file of this room, with methods of this type.
 pub(crate) struct Reads {
     pub(crate) engine: Engine,
-    pub(super) memory: StatusMemory,
     pub(super) followed: Followed,
 }
 
@@ -14,7 +13,6 @@ impl Reads {
     pub(crate) fn new(engine: Engine) -> Self {
         Self {
             engine,
-            memory: StatusMemory::default(),
             followed: Followed::default(),
         }
     }

@@ -126,7 +126,7 @@ impl Reads {
         if needs == Needs::NOTHING || wanted.first > wanted.last {
             return Ok(Vec::new());
         }
-        let mut letters = self.engine.work.dead_letters(Some(stream)).await?;
+        let mut letters = self.seen_letters(Some(stream)).await?;
         letters.retain(|letter| {
             (wanted.first..=wanted.last).contains(&letter.position) && needs.concern(letter)
         });
@@ -140,7 +140,7 @@ impl Reads {
         wanted: Wanted,
         limit: Duration,
     ) -> Result<Refusal, StoreError> {
-        let mut parked = self.engine.work.dead_letters(Some(stream)).await?;
+        let mut parked = self.seen_letters(Some(stream)).await?;
         parked.retain(|letter| letter.position <= wanted.last && needs.concern(letter));
         let message = format!(
             "position {} does not show after {} s; {} event(s) up to it are parked",

@@ -96,7 +96,7 @@ impl Hook for Looks {
 /// Counts how often a graph is asked for its position.
 pub(crate) fn count_looks(looks: Arc<AtomicUsize>) -> impl Hook {
     move |call: Call<'_>| {
-        looks.fetch_add(usize::from(call.method == "sink"), Ordering::Relaxed);
+        looks.fetch_add(usize::from(call.method == "sinks"), Ordering::Relaxed);
         Ok(())
     }
 }

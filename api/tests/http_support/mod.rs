@@ -4,6 +4,7 @@
 pub(crate) mod events;
 pub(crate) mod hooks;
 pub(crate) mod keys;
+pub(crate) mod outcomes;
 pub(crate) mod raw;
 pub(crate) mod things;
 

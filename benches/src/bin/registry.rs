@@ -1,4 +1,4 @@
-//! A batch through the registry with 5 million processed events behind it, beside the same batch
+//! The record of a batch with 5 million events behind it, beside the same batch
 //! through an empty one.
 //!
 //! `cargo run --release -p spice-benches --bin registry [-- --behind 5000000]`
@@ -14,8 +14,8 @@ use spice_benches::{
 use spice_core::{
     bucket::Bucket,
     guard::Guards,
-    id::{EventId, LogPosition, Sequence, StreamId},
-    port::registry::{Lease, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry},
+    id::{LogPosition, StreamId},
+    port::registry::{Lease, WorkKey, WorkRecord, WorkerRegistry},
     time::Timestamp,
 };
 use spice_store_sqlite::{Location, Mode, SqliteRegistry};
@@ -85,28 +85,13 @@ async fn run(
     let mut times = Vec::new();
     for batch in 0..batches {
         let first = from + batch * size;
-        let processed = (first..first + size)
-            .map(|position| Processed {
-                handler: "instance_worker",
-                event_id: EventId(uuid::Uuid::new_v5(
-                    &uuid::Uuid::NAMESPACE_URL,
-                    &position.to_le_bytes(),
-                )),
-                position: LogPosition(position),
-                aggregate_id: format!(
-                    "bench:main:Product:product-{}",
-                    position * 7_919 % 1_000_003
-                ),
-                sequence: Some(Sequence(1)),
-                outcome: Outcome::Done,
-            })
-            .collect();
         let record = WorkRecord {
             key: key.clone(),
             lease: lease.clone(),
             from: LogPosition(first),
             through: LogPosition(first + size),
-            processed,
+            live: true,
+            processed: Vec::new(),
             parked: Vec::new(),
             at: Timestamp::from_micros(2),
         };

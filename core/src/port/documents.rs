@@ -5,10 +5,10 @@ use async_trait::async_trait;
 
 use super::{
     StoreResult,
-    graph::{Entity, Sink, SinkPosition},
+    graph::Entity,
+    sink::{Applied, SinkPosition, Sinks},
 };
 use crate::{
-    error::StoreError,
     id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::Json,
     lineage::View,
@@ -89,15 +89,6 @@ impl From<Document> for Change {
     }
 }
 
-/// The result of a bulk, item by item.
-#[derive(Debug, Clone, Default)]
-pub struct BulkResult {
-    /// Index of each change that the sink refuses for good, and why. All others are in.
-    pub refused: Vec<(usize, StoreError)>,
-    /// Index of each document that the sink has already, or something newer: success, nothing to do.
-    pub stale: Vec<usize>,
-}
-
 /// What to list.
 #[derive(Debug, Clone)]
 pub struct Search {
@@ -128,23 +119,20 @@ pub struct SearchPage {
     pub cursor: Option<String>,
 }
 
-/// The documents sink and its reads.
+/// The documents sinks and their reads. Reads that name no sink go to the live one.
 #[async_trait]
-pub trait Documents: Send + Sync {
-    /// The sink's generation and position for a log; made when there is none.
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink>;
-
-    /// Makes changes in their order and moves the sink's position and anchor from `from` to
-    /// `through`, as [`super::graph::Graph::apply`] does. Safe to repeat; [`StoreError::Fenced`] as
-    /// there.
+pub trait Documents: Sinks {
+    /// Makes changes to a sink in their order and moves its position and anchor from `from` to
+    /// `through`, as [`super::graph::Graph::apply`] does. Safe to repeat;
+    /// [`crate::error::StoreError::Fenced`] as there.
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         changes: &[Change],
-    ) -> StoreResult<BulkResult>;
+    ) -> StoreResult<Applied>;
 
     /// Documents that show in a view, in the order asked; tombstones included.
     async fn get(
@@ -160,11 +148,12 @@ pub trait Documents: Send + Sync {
     /// How many live instances of each class show in a view.
     async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>>;
 
-    /// For verification: every document that a branch wrote, by entity and position, of entities after
+    /// For verification: every document of a sink that a branch wrote, by entity and position, of entities after
     /// `after`. Ends at the first entity with which there are `limit` or more.
     async fn all(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         after: Option<&Entity>,
         limit: usize,
@@ -175,10 +164,8 @@ pub trait Documents: Send + Sync {
     async fn remove(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()>;
-
-    /// Throws away what is known of a log and starts a new sink generation at position zero.
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink>;
 }

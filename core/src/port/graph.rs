@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::StoreResult;
+use super::{
+    StoreResult,
+    sink::{Applied, SinkPosition, Sinks},
+};
 use crate::{
-    chain::Anchor,
-    error::StoreError,
     id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::Json,
     lineage::View,
@@ -13,36 +14,6 @@ use crate::{
     query::Filter,
     time::Timestamp,
 };
-
-/// A sink's own identity and place: it is what it says, whatever the registry believes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sink {
-    /// Given when the sink was made for this log; another after a wipe or a restore.
-    pub generation: String,
-    /// The next position that the sink does not reflect yet.
-    pub position: LogPosition,
-    /// The chain of the log at this position, or at the last position before it where the chain was
-    /// known. A log that does not match it is not the log that the sink was filled from.
-    pub anchor: Option<Anchor>,
-}
-
-/// The position that a batch moves a sink to, with the log's chain there if it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SinkPosition {
-    /// The next position that the sink does not reflect after the batch.
-    pub position: LogPosition,
-    /// What the worker has seen of the log; not beyond `position`.
-    pub anchor: Option<Anchor>,
-}
-
-impl From<LogPosition> for SinkPosition {
-    fn from(position: LogPosition) -> Self {
-        Self {
-            position,
-            anchor: None,
-        }
-    }
-}
 
 /// What a version is a version of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,15 +58,6 @@ pub struct Version {
     pub references: Vec<(PropertyName, InstanceRef)>,
 }
 
-/// What became of a batch, item by item.
-#[derive(Debug, Clone, Default)]
-pub struct Applied {
-    /// Index of each version that the sink refuses for good, and why. All others are in.
-    pub refused: Vec<(usize, StoreError)>,
-    /// Index of each version that the sink had already, or that was stale.
-    pub stale: Vec<usize>,
-}
-
 /// A page of instances of a class.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -105,19 +67,17 @@ pub struct Page {
     pub more: bool,
 }
 
-/// The graph sink and its reads.
+/// The graph sinks and their reads. Reads that name no sink go to the live one.
 #[async_trait]
-pub trait Graph: Send + Sync {
-    /// The sink's generation and position for a log; made when there is none.
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink>;
-
-    /// Applies versions and moves the sink's position and anchor from `from` to `through`, in one
-    /// commit; they never go back. Without an anchor the sink keeps the one it has. Safe to repeat; [`StoreError::Fenced`] when the generation is another, or when `from` lies
-    /// beyond the sink's position (something is missing in between).
+pub trait Graph: Sinks {
+    /// Applies versions to a sink and moves its position and anchor from `from` to `through`, in one
+    /// commit; they never go back. Without an anchor the sink keeps the one it has. Safe to repeat;
+    /// [`crate::error::StoreError::Fenced`] when the sink is gone, or when `from` lies beyond its
+    /// position (something is missing in between).
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         versions: &[Version],
@@ -171,11 +131,12 @@ pub trait Graph: Send + Sync {
         Ok(versions)
     }
 
-    /// For verification: the newest version of every entity *written on* `branch`, ordered by
-    /// entity, after `after`, at most `limit`; tombstones included.
+    /// For verification: the newest version of every entity *written on* `branch`, in a sink,
+    /// ordered by entity, after `after`, at most `limit`; tombstones included.
     async fn latest(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         after: Option<&Entity>,
         limit: usize,
@@ -186,10 +147,8 @@ pub trait Graph: Send + Sync {
     async fn remove(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()>;
-
-    /// Throws away what is known of a log and starts a new sink generation at position zero.
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink>;
 }

@@ -9,7 +9,7 @@ use super::StoreResult;
 use crate::{
     bucket::Bucket,
     chain::Anchor,
-    id::{CommandId, EventId, LogPosition, Sequence, StreamId},
+    id::{CommandId, EventId, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, DatabaseState, ModelEntry, ModelKey},
     name::DatabaseName,
@@ -183,38 +183,45 @@ pub struct WorkKey {
     pub worker: String,
     /// The log.
     pub stream: StreamId,
-    /// The sink's generation id ([`super::graph::Sink`]).
+    /// The sink's generation ([`super::sink::Sink`]).
     pub sink: String,
 }
 
-/// What became of an event in a handler.
+/// What became of an event that did not simply take effect with its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It took effect.
+    /// It took effect: with its batch, or later by a retry.
     Done,
-    /// The sink had something newer already.
-    SkippedStale,
     /// It waits in the dead letters, alone or behind an earlier event of its aggregate.
     Parked,
     /// A person gave it up for this handler.
     Discarded,
 }
 
-/// One event's record.
+/// The outcome of one event, where the position alone does not tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Processed {
     /// Which handler: `instance_worker`, `projection_worker:instance_events`, …
     pub handler: &'static str,
-    /// The event.
-    pub event_id: EventId,
-    /// Where it stands.
+    /// Where the event stands.
     pub position: LogPosition,
-    /// Its aggregate.
-    pub aggregate_id: String,
-    /// Its sequence within the aggregate.
-    pub sequence: Option<Sequence>,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+/// What the registry knows of a position in one sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processing {
+    /// The worker.
+    pub worker: String,
+    /// The sink's generation.
+    pub sink: String,
+    /// The handler, for an event with an outcome of its own; none when its batch took effect.
+    pub handler: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An event that a sink refuses for good, or that stands behind one that it refuses.
@@ -224,6 +231,8 @@ pub struct DeadLetter {
     pub handler: String,
     /// The log.
     pub stream: StreamId,
+    /// The generation of the sink that refuses it.
+    pub sink: String,
     /// Where the event stands; its envelope is read from the log.
     pub position: LogPosition,
     /// The event.
@@ -253,7 +262,9 @@ pub struct WorkRecord {
     pub from: LogPosition,
     /// Every position below this one is dealt with now.
     pub through: LogPosition,
-    /// The events of the batch.
+    /// Whether the sink was the live one: then the worker's farthest position moves along.
+    pub live: bool,
+    /// The events with an outcome of their own.
     pub processed: Vec<Processed>,
     /// Events to park.
     pub parked: Vec<DeadLetter>,
@@ -293,27 +304,32 @@ pub trait WorkerRegistry: Anchors {
     /// gone, or when the record is not at `record.from`.
     async fn record(&self, record: WorkRecord) -> StoreResult<()>;
 
-    /// What the processed rows say of a position: handler, outcome, when. Rows may be pruned.
+    /// The farthest position that each worker has recorded for a live sink of a log. It never goes
+    /// back, whatever happens to the sink. A worker that has recorded nothing is left out.
+    async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>>;
+
+    /// What is known of a position, in every sink. Outcomes of single events are kept; of batches
+    /// that took effect only the newest few thousand of each sink are.
     async fn processed(
         &self,
         stream: &StreamId,
         position: LogPosition,
-    ) -> StoreResult<Vec<(String, Outcome, Timestamp)>>;
+    ) -> StoreResult<Vec<Processing>>;
 
-    /// Drops processed rows below what the workers' positions cover, keeping the newest `keep`
-    /// positions of each log.
-    async fn prune(&self, keep: u64) -> StoreResult<u64>;
-
-    /// Dead letters, in order of handler, log and position; of one log or of all.
+    /// Dead letters of every sink, in order of handler, log, position and sink; of one log or of
+    /// all.
     async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>>;
 
-    /// Takes dead letters out: they took effect after all, or were discarded.
+    /// Removes dead letters of a sink: they took effect after all, or were discarded.
     async fn clear_dead_letters(
         &self,
+        key: &WorkKey,
         handler: &str,
-        stream: &StreamId,
         positions: &[LogPosition],
     ) -> StoreResult<()>;
+
+    /// Forgets what was recorded of a sink that was dropped, its dead letters too.
+    async fn forget_sink(&self, key: &WorkKey) -> StoreResult<()>;
 
     /// Remembers that a parked aggregate is to be tried again, and wakes the workers.
     async fn request_retry(
@@ -334,8 +350,7 @@ pub trait WorkerRegistry: Anchors {
         aggregate_id: &str,
     ) -> StoreResult<()>;
 
-    /// Forgets all that the workers recorded of a log: leases, positions, processed rows, dead
-    /// letters, retries.
+    /// Forgets all that the workers recorded of a log: positions, outcomes, dead letters, retries.
     async fn forget_work(&self, stream: &StreamId) -> StoreResult<()>;
 
     /// Waits until something that concerns a log may have changed since `seen` (a number that

@@ -16,8 +16,9 @@ use spice_api::writer::{Writer, WriterSettings};
 use spice_backoff::Backoff;
 use spice_core::{
     guard::Guards,
+    handler::Projection,
     id::StreamId,
-    port::{StoreResult, clock::Clock, graph::Sink, registry::WorkKey},
+    port::{StoreResult, clock::Clock, registry::WorkKey, sink::Sink},
     time::Timestamp,
 };
 use spice_store_local::{LocalBus, LocalHints};
@@ -317,9 +318,9 @@ impl World {
 }
 
 /// The key of a worker's records.
-pub fn work_key(worker: &str, stream: &StreamId, sink: &Sink) -> WorkKey {
+pub fn work_key(projection: Projection, stream: &StreamId, sink: &Sink) -> WorkKey {
     WorkKey {
-        worker: worker.to_owned(),
+        worker: projection.worker().to_owned(),
         stream: stream.clone(),
         sink: sink.generation.clone(),
     }

@@ -8,12 +8,7 @@ use spice_core::{
     error::ErrorCode,
     id::Sequence,
     lineage::View,
-    port::{
-        documents::Documents,
-        graph::{Entity, Graph},
-        log::Log,
-        registry::WorkerRegistry,
-    },
+    port::{graph::Entity, log::Log, registry::WorkerRegistry, sink::Sinks},
 };
 use spice_e2e::sim::{
     client::{change, create_branch, create_database, delete_branch, delete_database, deletion},

@@ -5,11 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::ensure;
 use bytes::Bytes;
-use spice_core::{
-    error::ErrorCode,
-    id::StreamId,
-    port::{documents::Documents, graph::Graph},
-};
+use spice_core::{error::ErrorCode, id::StreamId, port::sink::Sinks};
 use spice_e2e::sim::{
     client::{Answers, Client, change, creation},
     run,

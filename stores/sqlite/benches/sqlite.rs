@@ -18,7 +18,8 @@ use spice_core::{
     port::{
         documents::{Change, Document, Documents, Search, Shown},
         graph::{Entity, Graph, Version},
-        registry::{Lookup, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry, WriteModel},
+        registry::{Lookup, WorkKey, WorkRecord, WorkerRegistry, WriteModel},
+        sink::{SinkRole, Sinks},
     },
     query::{Filter, Operator, Order},
     time::Timestamp,
@@ -260,8 +261,9 @@ async fn bench_graph_reads(graph: &SqliteGraph) {
         watch.rate(1);
     }
     let watch = Watch::start("the write behind two indexes being made");
+    let sink = graph.sink(&demo()).await.unwrap().generation;
     graph
-        .remove(&demo(), BranchGeneration::MAIN, &[])
+        .remove(&demo(), &sink, BranchGeneration::MAIN, &[])
         .await
         .unwrap();
     watch.rate(1);
@@ -296,7 +298,7 @@ async fn bench_graph_reads(graph: &SqliteGraph) {
         .unwrap();
     watch.rate(BATCH);
     let watch = Watch::start("reset of 101,000");
-    graph.reset(&demo()).await.unwrap();
+    drop_live(graph).await;
     watch.rate(COUNT + BATCH);
 }
 
@@ -340,7 +342,7 @@ async fn bench_documents(location: &Location) {
     }
     bench_searches(&documents).await;
     let watch = Watch::start("reset of 100,000");
-    documents.reset(&demo()).await.unwrap();
+    drop_live(&documents).await;
     watch.rate(COUNT);
 }
 
@@ -417,7 +419,8 @@ async fn bench_registry(location: &Location) {
             lease: lease.clone(),
             from: LogPosition(first),
             through: LogPosition(first + BATCH),
-            processed: (first..first + BATCH).map(processed).collect(),
+            live: true,
+            processed: Vec::new(),
             parked: Vec::new(),
             at: moment(first),
         };
@@ -428,20 +431,6 @@ async fn bench_registry(location: &Location) {
             at += BATCH;
         }
         watch.rate(at - first);
-    }
-    let watch = Watch::start("prune of 5,000,000 rows");
-    let pruned = registry.prune(50_000).await.unwrap();
-    watch.rate(pruned);
-}
-
-fn processed(number: u64) -> Processed {
-    Processed {
-        handler: "instance_worker",
-        event_id: event(number),
-        position: LogPosition(number),
-        aggregate_id: format!("demo:main:Flight:f-{number:010}"),
-        sequence: Some(Sequence(1)),
-        outcome: Outcome::Done,
     }
 }
 
@@ -506,4 +495,11 @@ async fn bench_write_model(registry: &SqliteRegistry) {
         registry.get(&demo(), &[lookup]).await.unwrap();
     }
     watch.rate(5_000);
+}
+
+async fn drop_live(sinks: &dyn Sinks) {
+    let demo = demo();
+    let live = sinks.sink(&demo).await.unwrap().generation;
+    let dropped = sinks.drop_sink(&demo, &live, SinkRole::Live);
+    dropped.await.unwrap();
 }

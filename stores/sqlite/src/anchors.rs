@@ -1,16 +1,9 @@
 //! What was seen of each log: how far it reached, and its chain there.
 
-use rusqlite::{Connection, OptionalExtension, Rows, params};
-use spice_core::{
-    chain::{Anchor, Chain},
-    id::{LogPosition, StreamId},
-    name::DatabaseName,
-};
+use rusqlite::{Connection, Rows};
+use spice_core::{chain::Anchor, id::StreamId, name::DatabaseName};
 
-use crate::{
-    columns::{from_column, name, to_column},
-    failure::Attempt,
-};
+use crate::{columns::name, failure::Attempt, scopes::find_all};
 
 /// Implements [`Anchors`](spice_core::port::registry::Anchors) for a store with a `database`.
 macro_rules! keeps_anchors {
@@ -51,31 +44,16 @@ macro_rules! keeps_anchors {
 }
 pub(crate) use keeps_anchors;
 
-pub(crate) const TABLES: &str = "
-CREATE TABLE anchors (
-    stream TEXT PRIMARY KEY, position INTEGER NOT NULL, append INTEGER NOT NULL,
-    chain BLOB NOT NULL) STRICT, WITHOUT ROWID;
-";
-
+/// The farthest anchor of a log, over all of its sinks.
 pub(crate) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option<Anchor>> {
-    let found: Option<(i64, i64, [u8; 32])> = connection
-        .prepare_cached("SELECT position, append, chain FROM anchors WHERE stream = ?1")?
-        .query_row([stream.to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let Some((position, append, chain)) = found else {
-        return Ok(None);
-    };
-    Ok(Some(Anchor {
-        position: LogPosition(from_column(position)?),
-        append: LogPosition(from_column(append)?),
-        chain: Chain::from_bytes(chain),
-    }))
+    let sinks = find_all(connection, stream)?;
+    let anchors = sinks.into_iter().filter_map(|sink| sink.anchor);
+    Ok(anchors.max_by_key(|anchor| anchor.position))
 }
 
 pub(crate) fn list(connection: &Connection) -> Attempt<Vec<StreamId>> {
-    let mut statement = connection.prepare_cached("SELECT stream FROM anchors")?;
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT name FROM streams WHERE chain IS NOT NULL")?;
     streams(statement.query([])?)
 }
 
@@ -85,8 +63,9 @@ pub(crate) fn generations(
     database: &DatabaseName,
 ) -> Attempt<Vec<StreamId>> {
     let mut statement = connection.prepare_cached(
-        "SELECT stream FROM anchors
-         WHERE stream = ?1 OR (stream > ?1 || '.g' AND stream < ?1 || '.h')",
+        "SELECT DISTINCT name FROM streams
+         WHERE chain IS NOT NULL
+           AND (name = ?1 OR (name > ?1 || '.g' AND name < ?1 || '.h'))",
     )?;
     let mut found = streams(statement.query([database.as_str()])?)?;
     found.retain(|stream| stream.database == *database);
@@ -100,27 +79,4 @@ fn streams(mut rows: Rows<'_>) -> Attempt<Vec<StreamId>> {
     }
     streams.sort();
     Ok(streams)
-}
-
-pub(crate) fn put(connection: &Connection, stream: &StreamId, anchor: &Anchor) -> Attempt<()> {
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO anchors (stream, position, append, chain)
-             VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![
-            stream.to_string(),
-            to_column(anchor.position.0)?,
-            to_column(anchor.append.0)?,
-            anchor.chain.as_bytes()
-        ])?;
-    Ok(())
-}
-
-pub(crate) fn drop_of(connection: &Connection, stream: &StreamId) -> Attempt<()> {
-    connection.execute(
-        "DELETE FROM anchors WHERE stream = ?1",
-        [stream.to_string()],
-    )?;
-    Ok(())
 }

@@ -21,19 +21,21 @@ mod words;
 use async_trait::async_trait;
 use spice_core::{
     guard::Guards,
+    handler::Projection,
     id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     lineage::View,
     name::ClassName,
     port::{
         StoreResult,
-        documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
-        graph::{Entity, Sink, SinkPosition},
+        documents::{Change, Document, Documents, Search, SearchPage},
+        graph::Entity,
+        sink::{Applied, Sink, SinkPosition, SinkRole, Sinks},
     },
 };
 
 use self::builder::Builder;
 use super::{
-    anchors::{self, keeps_anchors},
+    anchors::keeps_anchors,
     database::{Database, Mode},
     open::{Location, Schema},
     scopes,
@@ -42,14 +44,8 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: rows::STORE,
     application: 0x5350_0003,
-    version: 8,
-    tables: &[
-        scopes::TABLES,
-        anchors::TABLES,
-        rows::TABLES,
-        sorted::TABLES,
-        points::TABLES,
-    ],
+    version: 9,
+    tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES, points::TABLES],
     cache: 8 * 1024,
 };
 
@@ -84,25 +80,22 @@ keeps_anchors!(SqliteDocuments);
 
 #[async_trait]
 impl Documents for SqliteDocuments {
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        scopes::sink(&self.database, stream).await
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         changes: &[Change],
-    ) -> StoreResult<BulkResult> {
-        let (stream, generation) = (stream.clone(), generation.to_owned());
+    ) -> StoreResult<Applied> {
+        let (stream, sink) = (stream.clone(), sink.to_owned());
         let (changes, guards) = (changes.to_vec(), self.guards);
         let write = move |connection: &_| {
-            let sink = scopes::enter_sink(connection, &stream, &generation, from, guards)?;
-            let result = apply::apply(connection, sink.id, &changes, guards)?;
-            scopes::move_sink(connection, &stream, &sink, &through)?;
-            Ok(result)
+            let sink = scopes::enter_sink(connection, &stream, &sink, from, guards)?;
+            let mut applied = apply::apply(connection, sink.id, &changes, guards)?;
+            applied.live = sink.role == SinkRole::Live;
+            scopes::move_sink(connection, &sink, &through)?;
+            Ok(applied)
         };
         self.database.write(write).await
     }
@@ -135,29 +128,34 @@ impl Documents for SqliteDocuments {
     async fn all(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Document>> {
-        let (stream, after) = (stream.clone(), after.cloned());
-        let read =
-            move |connection: &_| read::all(connection, &stream, branch, after.as_ref(), limit);
+        let (stream, sink, after) = (stream.clone(), sink.to_owned(), after.cloned());
+        let read = move |connection: &_| {
+            let sink = scopes::find_sink(connection, &stream, &sink)?;
+            read::all(connection, sink.id, branch, after.as_ref(), limit)
+        };
         self.database.read(read).await
     }
 
     async fn remove(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
-        let (stream, entities, guards) = (stream.clone(), entities.to_vec(), self.guards);
-        let write =
-            move |connection: &_| remove::remove(connection, &stream, branch, &entities, guards);
+        let (stream, sink) = (stream.clone(), sink.to_owned());
+        let (entities, guards) = (entities.to_vec(), self.guards);
+        let write = move |connection: &_| {
+            let sink = scopes::find_sink(connection, &stream, &sink)?;
+            remove::remove(connection, sink.id, branch, &entities, guards)
+        };
         self.database.write(write).await
     }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        scopes::reset(&self.database, stream, remove::clear).await
-    }
 }
+
+scopes::sinks_in_file!(SqliteDocuments, Projection::Documents, remove::clear);

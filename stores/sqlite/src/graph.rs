@@ -9,18 +9,20 @@ mod rows;
 use async_trait::async_trait;
 use spice_core::{
     guard::Guards,
+    handler::Projection,
     id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     lineage::View,
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, SinkPosition, Version},
+        graph::{Entity, Graph, Page, Version},
+        sink::{Applied, Sink, SinkPosition, SinkRole, Sinks},
     },
     query::Filter,
 };
 
 use super::{
-    anchors::{self, keeps_anchors},
+    anchors::keeps_anchors,
     database::{Database, Mode},
     index::{self, Indexer},
     open::{Location, Schema},
@@ -30,8 +32,8 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "graph",
     application: 0x5350_0002,
-    version: 4,
-    tables: &[scopes::TABLES, anchors::TABLES, rows::TABLES, index::TABLES],
+    version: 5,
+    tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
     cache: 8 * 1024,
 };
 
@@ -66,24 +68,21 @@ keeps_anchors!(SqliteGraph);
 
 #[async_trait]
 impl Graph for SqliteGraph {
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        scopes::sink(&self.database, stream).await
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         versions: &[Version],
     ) -> StoreResult<Applied> {
-        let (stream, generation) = (stream.clone(), generation.to_owned());
+        let (stream, sink) = (stream.clone(), sink.to_owned());
         let (versions, guards) = (versions.to_vec(), self.guards);
         let write = move |connection: &_| {
-            let sink = scopes::enter_sink(connection, &stream, &generation, from, guards)?;
-            let applied = apply::apply(connection, sink.id, &versions, guards)?;
-            scopes::move_sink(connection, &stream, &sink, &through)?;
+            let sink = scopes::enter_sink(connection, &stream, &sink, from, guards)?;
+            let mut applied = apply::apply(connection, sink.id, &versions, guards)?;
+            applied.live = sink.role == SinkRole::Live;
+            scopes::move_sink(connection, &sink, &through)?;
             Ok(applied)
         };
         self.database.write(write).await
@@ -159,28 +158,33 @@ impl Graph for SqliteGraph {
     async fn latest(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Version>> {
-        let (stream, after) = (stream.clone(), after.cloned());
-        let read =
-            move |connection: &_| read::latest(connection, &stream, branch, after.as_ref(), limit);
+        let (stream, sink, after) = (stream.clone(), sink.to_owned(), after.cloned());
+        let read = move |connection: &_| {
+            let sink = scopes::find_sink(connection, &stream, &sink)?;
+            read::latest(connection, sink.id, branch, after.as_ref(), limit)
+        };
         self.database.read(read).await
     }
 
     async fn remove(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
-        let (stream, entities) = (stream.clone(), entities.to_vec());
-        let write = move |connection: &_| apply::remove(connection, &stream, branch, &entities);
+        let (stream, sink, entities) = (stream.clone(), sink.to_owned(), entities.to_vec());
+        let write = move |connection: &_| {
+            let sink = scopes::find_sink(connection, &stream, &sink)?;
+            apply::remove(connection, sink.id, branch, &entities)
+        };
         self.database.write(write).await
     }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        scopes::reset(&self.database, stream, apply::clear).await
-    }
 }
+
+scopes::sinks_in_file!(SqliteGraph, Projection::Graph, apply::clear);

@@ -22,16 +22,15 @@ use spice_core::{
         StoreResult,
         clock::Clock,
         registry::{
-            Advance, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup, Outcome,
+            Advance, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup, Processing,
             WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
-    time::Timestamp,
 };
 
 use self::changes::Changes;
 use super::{
-    anchors::{self, keeps_anchors},
+    anchors::keeps_anchors,
     database::{Database, Mode},
     open::{Location, Schema},
     scopes,
@@ -40,14 +39,14 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: "registry",
     application: 0x5350_0001,
-    version: 6,
+    version: 7,
     tables: &[
         scopes::TABLES,
         model::TABLES,
-        anchors::TABLES,
         directory::TABLES,
         leases::TABLES,
         work::TABLES,
+        processed::TABLES,
     ],
     cache: 6 * 1024,
 };
@@ -287,25 +286,20 @@ impl WorkerRegistry for SqliteRegistry {
         Ok(())
     }
 
+    async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>> {
+        let stream = stream.clone();
+        let read = move |connection: &_| work::farthest(connection, &stream);
+        self.database.read(read).await
+    }
+
     async fn processed(
         &self,
         stream: &StreamId,
         position: LogPosition,
-    ) -> StoreResult<Vec<(String, Outcome, Timestamp)>> {
+    ) -> StoreResult<Vec<Processing>> {
         let stream = stream.clone();
         let read = move |connection: &_| processed::at(connection, &stream, position);
         self.database.read(read).await
-    }
-
-    async fn prune(&self, keep: u64) -> StoreResult<u64> {
-        let mut pruned = 0;
-        loop {
-            let write = move |connection: &_| processed::prune_some(connection, keep);
-            match self.database.write(write).await? {
-                0 => return Ok(pruned),
-                count => pruned += count,
-            }
-        }
     }
 
     async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>> {
@@ -316,15 +310,21 @@ impl WorkerRegistry for SqliteRegistry {
 
     async fn clear_dead_letters(
         &self,
+        key: &WorkKey,
         handler: &str,
-        stream: &StreamId,
         positions: &[LogPosition],
     ) -> StoreResult<()> {
-        let (handler, log, positions) = (handler.to_owned(), stream.clone(), positions.to_vec());
-        let write = move |connection: &_| letters::clear(connection, &handler, &log, &positions);
+        let (wanted, handler, positions) = (key.clone(), handler.to_owned(), positions.to_vec());
+        let write = move |connection: &_| letters::clear(connection, &wanted, &handler, &positions);
         self.database.write(write).await?;
-        self.changes.tell(stream);
+        self.changes.tell(&key.stream);
         Ok(())
+    }
+
+    async fn forget_sink(&self, key: &WorkKey) -> StoreResult<()> {
+        let dropped = key.clone();
+        let write = move |connection: &_| work::forget_sink(connection, &dropped);
+        self.database.write(write).await
     }
 
     async fn request_retry(

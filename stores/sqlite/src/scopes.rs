@@ -3,32 +3,36 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use spice_core::{
-    chain::Anchor,
+    chain::{Anchor, Chain},
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
     name::ClassName,
     port::{
         StoreResult,
-        graph::{Entity, Sink, SinkPosition},
+        graph::Entity,
+        sink::{Sink, SinkPosition, SinkRole},
     },
 };
 use uuid::Uuid;
 
 use super::{
-    anchors,
-    columns::{from_column, name, to_column},
+    columns::{name, position, to_column},
     database::Database,
     failure::{Attempt, Failure},
     layers::KeyRange,
 };
 
-/// The tables that every file has: logs with their generation and position, and scopes.
+/// The tables that every file has: of each log its sinks with generation, role, position and anchor,
+/// and scopes. A log has one live sink and at most one shadow.
 pub(crate) const TABLES: &str = "
 CREATE TABLE streams (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-    generation TEXT NOT NULL, position INTEGER NOT NULL) STRICT;
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, generation TEXT NOT NULL UNIQUE,
+    role INTEGER NOT NULL, position INTEGER NOT NULL,
+    seen INTEGER, append INTEGER, chain BLOB) STRICT;
+CREATE INDEX streams_by_name ON streams (name, role);
+CREATE UNIQUE INDEX streams_by_role ON streams (name, role) WHERE role < 2;
 CREATE TABLE scopes (
     id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, branch INTEGER NOT NULL,
     kind INTEGER NOT NULL, class TEXT NOT NULL,
@@ -37,118 +41,221 @@ CREATE TABLE scopes (
     UNIQUE (stream, branch, kind, class)) STRICT;
 ";
 
-/// A log as this file knows it.
+/// A sink of a log, as this file knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
     /// Its number here.
     pub(crate) id: i64,
-    /// The sink's generation for it.
+    /// Its generation.
     pub(crate) generation: String,
+    /// What it is for.
+    pub(crate) role: SinkRole,
     /// The next position that is not reflected here yet.
     pub(crate) position: LogPosition,
+    /// What was seen of the log: how far it reached, and its chain there.
+    pub(crate) anchor: Option<Anchor>,
 }
 
 impl Stream {
-    /// What the port calls it.
-    fn into_sink(self, anchor: Option<Anchor>) -> Sink {
+    fn into_sink(self) -> Sink {
         Sink {
             generation: self.generation,
+            role: self.role,
             position: self.position,
-            anchor,
+            anchor: self.anchor,
+            visible: self.position,
         }
     }
 }
 
-/// A log's sink in this file; made when there is none.
-pub(crate) async fn sink(database: &Database, stream: &StreamId) -> StoreResult<Sink> {
-    let wanted = stream.clone();
-    let find = move |connection: &_| {
-        let found = find_stream(connection, &wanted)?;
-        let anchor = anchors::find(connection, &wanted)?;
-        Ok(found.map(|found| found.into_sink(anchor)))
-    };
-    if let Some(found) = database.read(find).await? {
-        return Ok(found);
+const LIVE: i64 = 0;
+const SHADOW: i64 = 1;
+const OLD: i64 = 2;
+
+fn role_of(number: i64) -> Attempt<SinkRole> {
+    match number {
+        LIVE => Ok(SinkRole::Live),
+        SHADOW => Ok(SinkRole::Shadow),
+        OLD => Ok(SinkRole::Old),
+        _ => Err(Failure::Damaged(format!("unknown sink role {number}"))),
     }
+}
+
+/// The sinks of a log in this file, the live one first; it is made when there is none.
+pub(crate) async fn sinks(database: &Database, stream: &StreamId) -> StoreResult<Vec<Sink>> {
     let wanted = stream.clone();
-    let make = move |connection: &_| make_stream(connection, &wanted);
-    Ok(database.write(make).await?.into_sink(None))
+    let find = move |connection: &_| find_all(connection, &wanted);
+    let mut found = database.read(find).await?;
+    if found
+        .first()
+        .is_none_or(|first| first.role != SinkRole::Live)
+    {
+        let wanted = stream.clone();
+        let make = move |connection: &_| {
+            make_stream(connection, &wanted)?;
+            find_all(connection, &wanted)
+        };
+        found = database.write(make).await?;
+    }
+    Ok(found.into_iter().map(Stream::into_sink).collect())
 }
 
-/// Empties a log's sink, which is another generation then. `clear` removes what the tables hold.
-pub(crate) async fn reset(
-    database: &Database,
-    stream: &StreamId,
-    clear: fn(&Connection, &StreamId) -> Attempt<()>,
-) -> StoreResult<Sink> {
-    let stream = stream.clone();
-    let write = move |connection: &_| {
-        clear(connection, &stream)?;
-        anchors::drop_of(connection, &stream)?;
-        make_stream(connection, &stream)
+/// The shadow of a log, made when there is none.
+pub(crate) fn create_shadow(connection: &Connection, stream: &StreamId) -> Attempt<Sink> {
+    let sinks = find_all(connection, stream)?;
+    let shadow = sinks.into_iter().find(|sink| sink.role == SinkRole::Shadow);
+    let shadow = match shadow {
+        Some(shadow) => shadow,
+        None => insert_stream(connection, stream, SHADOW)?,
     };
-    Ok(database.write(write).await?.into_sink(None))
+    Ok(shadow.into_sink())
 }
 
-/// The log, if it is known.
+/// Makes a shadow the live sink, unless it is behind the one that is.
+pub(crate) fn swap(connection: &Connection, stream: &StreamId, shadow: &str) -> Attempt<bool> {
+    let shadow = find_sink(connection, stream, shadow)?;
+    let live = make_stream(connection, stream)?;
+    if shadow.id == live.id {
+        return Ok(true);
+    }
+    if shadow.role != SinkRole::Shadow {
+        return Err(Failure::Rejected(format!(
+            "sink {} of {stream} is not a shadow",
+            shadow.generation
+        )));
+    }
+    if shadow.position < live.position {
+        return Ok(false);
+    }
+    let mut give = connection.prepare_cached("UPDATE streams SET role = ?2 WHERE id = ?1")?;
+    give.execute([live.id, OLD])?;
+    give.execute([shadow.id, LIVE])?;
+    Ok(true)
+}
+
+/// The sink of a log that is to be dropped; none when it is gone.
+pub(crate) fn find_to_drop(
+    connection: &Connection,
+    stream: &StreamId,
+    generation: &str,
+    role: SinkRole,
+) -> Attempt<Option<Stream>> {
+    let sinks = find_all(connection, stream)?;
+    let found = sinks.into_iter().find(|sink| sink.generation == generation);
+    match found {
+        Some(sink) if sink.role != role => Err(Failure::Fenced(format!(
+            "sink {generation} of {stream} is {:?} by now, not {role:?}",
+            sink.role
+        ))),
+        found => Ok(found),
+    }
+}
+
+/// The live sink of a log, if the log is known.
 pub(crate) fn find_stream(connection: &Connection, stream: &StreamId) -> Attempt<Option<Stream>> {
-    let found = connection
-        .prepare_cached("SELECT id, generation, position FROM streams WHERE name = ?1")?
-        .query_row([stream.to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?))
-        })
-        .optional()?;
-    let Some((id, generation, position)) = found else {
+    let sinks = find_all(connection, stream)?;
+    Ok(sinks.into_iter().find(|sink| sink.role == SinkRole::Live))
+}
+
+/// A sink of a log by its generation; fenced when it is gone.
+pub(crate) fn find_sink(
+    connection: &Connection,
+    stream: &StreamId,
+    generation: &str,
+) -> Attempt<Stream> {
+    let sinks = find_all(connection, stream)?;
+    sinks
+        .into_iter()
+        .find(|sink| sink.generation == generation)
+        .ok_or_else(|| Failure::Fenced(format!("{stream} has no sink {generation}")))
+}
+
+/// The sinks of a log, in order of role.
+pub(crate) fn find_all(connection: &Connection, stream: &StreamId) -> Attempt<Vec<Stream>> {
+    let mut find = connection.prepare_cached(
+        "SELECT id, generation, role, position, seen, append, chain FROM streams
+         WHERE name = ?1 ORDER BY role, id",
+    )?;
+    let mut rows = find.query([stream.to_string()])?;
+    let mut sinks = Vec::new();
+    while let Some(row) = rows.next()? {
+        sinks.push(Stream {
+            id: row.get(0)?,
+            generation: row.get(1)?,
+            role: role_of(row.get(2)?)?,
+            position: position(row, 3)?,
+            anchor: anchor(row, 4)?,
+        });
+    }
+    Ok(sinks)
+}
+
+fn anchor(row: &Row<'_>, first: usize) -> Attempt<Option<Anchor>> {
+    let Some(chain) = row.get(first + 2)? else {
         return Ok(None);
     };
-    Ok(Some(Stream {
-        id,
-        generation,
-        position: LogPosition(from_column(position)?),
+    Ok(Some(Anchor {
+        position: position(row, first)?,
+        append: position(row, first + 1)?,
+        chain: Chain::from_bytes(chain),
     }))
 }
 
-/// The log, made known at position zero with a generation of its own when it is not.
+/// The live sink of a log, made at position zero when there is none.
 pub(crate) fn make_stream(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
-    if let Some(found) = find_stream(connection, stream)? {
-        return Ok(found);
+    match find_stream(connection, stream)? {
+        Some(found) => Ok(found),
+        None => insert_stream(connection, stream, LIVE),
     }
+}
+
+fn insert_stream(connection: &Connection, stream: &StreamId, role: i64) -> Attempt<Stream> {
     let generation = Uuid::new_v4().to_string();
     connection
-        .prepare_cached("INSERT INTO streams (name, generation, position) VALUES (?1, ?2, 0)")?
-        .execute(params![stream.to_string(), generation])?;
+        .prepare_cached(
+            "INSERT INTO streams (name, generation, role, position) VALUES (?1, ?2, ?3, 0)",
+        )?
+        .execute(params![stream.to_string(), generation, role])?;
     Ok(Stream {
         id: connection.last_insert_rowid(),
         generation,
+        role: role_of(role)?,
         position: LogPosition::ZERO,
+        anchor: None,
     })
-}
-
-/// Moves a log on.
-pub(crate) fn move_stream(connection: &Connection, id: i64, to: LogPosition) -> Attempt<()> {
-    connection
-        .prepare_cached("UPDATE streams SET position = ?2 WHERE id = ?1")?
-        .execute([id, to_column(to.0)?])?;
-    Ok(())
 }
 
 /// Moves a sink on, with the anchor that was seen on the way. Neither goes back.
 pub(crate) fn move_sink(
     connection: &Connection,
-    stream: &StreamId,
     sink: &Stream,
     through: &SinkPosition,
 ) -> Attempt<()> {
-    if through.position <= sink.position {
-        return Ok(());
+    if through.position > sink.position {
+        move_stream(connection, sink.id, through)?;
     }
-    if let Some(anchor) = &through.anchor {
-        anchors::put(connection, stream, anchor)?;
-    }
-    move_stream(connection, sink.id, through.position)
+    Ok(())
 }
 
-/// Forgets a log and its scopes; what stands in the scopes must be gone already.
+/// Moves a log to a position. Without an anchor it keeps the one it has.
+pub(crate) fn move_stream(connection: &Connection, id: i64, to: &SinkPosition) -> Attempt<()> {
+    connection
+        .prepare_cached("UPDATE streams SET position = ?2 WHERE id = ?1")?
+        .execute([id, to_column(to.position.0)?])?;
+    if let Some(anchor) = &to.anchor {
+        connection
+            .prepare_cached("UPDATE streams SET seen = ?2, append = ?3, chain = ?4 WHERE id = ?1")?
+            .execute(params![
+                id,
+                to_column(anchor.position.0)?,
+                to_column(anchor.append.0)?,
+                anchor.chain.as_bytes()
+            ])?;
+    }
+    Ok(())
+}
+
+/// Forgets a sink, its anchor and its scopes; what stands in the scopes must be gone already.
 pub(crate) fn drop_stream(connection: &Connection, id: i64) -> Attempt<()> {
     connection.execute("DELETE FROM scopes WHERE stream = ?1", [id])?;
     connection.execute("DELETE FROM streams WHERE id = ?1", [id])?;
@@ -163,13 +270,11 @@ pub(crate) fn enter_sink(
     from: LogPosition,
     guards: Guards,
 ) -> Attempt<Stream> {
-    let sink = make_stream(connection, stream)?;
-    if guards.has(Guard::Generations) && sink.generation != generation {
-        return Err(Failure::Fenced(format!(
-            "the sink of {stream} is generation {}, not {generation}",
-            sink.generation
-        )));
-    }
+    let sink = if guards.has(Guard::Generations) {
+        find_sink(connection, stream, generation)?
+    } else {
+        make_stream(connection, stream)?
+    };
     if guards.has(Guard::Position) && from > sink.position {
         return Err(Failure::Fenced(format!(
             "the sink of {stream} is at {}, what comes before {from} is missing",
@@ -178,6 +283,50 @@ pub(crate) fn enter_sink(
     }
     Ok(sink)
 }
+
+/// Implements [`Sinks`](spice_core::port::sink::Sinks) for a store with a `database`, whose content
+/// of one sink `$clear` removes.
+macro_rules! sinks_in_file {
+    ($store:ty, $projection:expr, $clear:path) => {
+        #[async_trait]
+        impl Sinks for $store {
+            fn projection(&self) -> spice_core::handler::Projection {
+                $projection
+            }
+
+            async fn sinks(&self, stream: &StreamId) -> StoreResult<Vec<Sink>> {
+                scopes::sinks(&self.database, stream).await
+            }
+
+            async fn create_shadow(&self, stream: &StreamId) -> StoreResult<Sink> {
+                let stream = stream.clone();
+                let write = move |connection: &_| scopes::create_shadow(connection, &stream);
+                self.database.write(write).await
+            }
+
+            async fn swap(&self, stream: &StreamId, shadow: &str) -> StoreResult<bool> {
+                let (stream, shadow) = (stream.clone(), shadow.to_owned());
+                let write = move |connection: &_| scopes::swap(connection, &stream, &shadow);
+                self.database.write(write).await
+            }
+
+            async fn drop_sink(
+                &self,
+                stream: &StreamId,
+                generation: &str,
+                role: SinkRole,
+            ) -> StoreResult<()> {
+                let (stream, generation) = (stream.clone(), generation.to_owned());
+                let write = move |connection: &_| {
+                    let found = scopes::find_to_drop(connection, &stream, &generation, role)?;
+                    found.map_or(Ok(()), |sink| $clear(connection, sink.id))
+                };
+                self.database.write(write).await
+            }
+        }
+    };
+}
+pub(crate) use sinks_in_file;
 
 /// What stands in a scope: classes come before instances, as entities are ordered.
 const CLASSES: i64 = 0;

@@ -9,9 +9,9 @@ use spice_core::{
     id::{BranchGeneration, EventId, LogPosition, Sequence},
     lineage::{Lineage, View},
     port::{
-        documents::Documents,
         graph::{Entity, Graph, Version},
         registry::WriteModel,
+        sink::Sinks,
     },
 };
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};

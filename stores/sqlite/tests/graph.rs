@@ -3,11 +3,19 @@
 
 use std::sync::Arc;
 
-use spice_core::{guard::Guards, port::graph::Graph};
+use spice_core::{
+    guard::Guards,
+    id::LogPosition,
+    port::{
+        graph::Graph,
+        registry::Anchors,
+        sink::{SinkRole, Sinks},
+    },
+};
 use spice_store_sqlite::{Location, Mode, SqliteGraph};
 use spice_testing::{
     conformance::graph_naive,
-    values::{in_new_files, stream},
+    values::{anchor, in_new_files, stream},
 };
 
 fn in_memory(indexes_from: usize) -> impl Fn() -> Arc<dyn Graph> {
@@ -46,6 +54,35 @@ fn long_histories_read_the_same() {
     }
 }
 
+/// What a store has seen of a log is what the farthest of its sinks has seen.
+#[tokio::test]
+async fn a_store_has_seen_what_any_of_its_sinks_has() {
+    let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, Guards::default()).unwrap();
+    let demo = stream("demo");
+    let live = graph.sink(&demo).await.unwrap().generation;
+    let shadow = graph.create_shadow(&demo).await.unwrap().generation;
+    let logs = [demo.clone()];
+    assert_eq!(graph.anchored().await.unwrap(), []);
+    for (sink, position, farthest) in [(&live, 5, 5), (&shadow, 3, 5), (&shadow, 7, 7)] {
+        let seen = anchor(LogPosition(position)).into();
+        let applied = graph.apply(&demo, sink, LogPosition::ZERO, seen, &[]);
+        applied.await.unwrap();
+        let found = graph.anchor(&demo).await.unwrap();
+        assert_eq!(found, Some(anchor(LogPosition(farthest))));
+        assert_eq!(graph.anchored().await.unwrap(), logs);
+        let of_database = graph.anchored_generations(&demo.database).await.unwrap();
+        assert_eq!(of_database, logs);
+    }
+    for (sink, role) in [(&shadow, SinkRole::Shadow), (&live, SinkRole::Live)] {
+        let dropped = graph.drop_sink(&demo, sink, role);
+        dropped.await.unwrap();
+        let left = graph.anchor(&demo).await.unwrap();
+        let expected = (role == SinkRole::Shadow).then(|| anchor(LogPosition(5)));
+        assert_eq!(left, expected);
+    }
+    assert_eq!(graph.anchored().await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn what_was_applied_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -54,7 +91,7 @@ async fn what_was_applied_is_there_after_a_restart() {
     let demo = stream("demo");
     let before = open().sink(&demo).await.unwrap();
     let (second, first) = (open(), open());
-    let through = spice_core::id::LogPosition(7);
+    let through = LogPosition(7);
     first
         .apply(
             &demo,

@@ -5,47 +5,71 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        graph::{Sink, SinkPosition},
+        sink::{SinkPosition, SinkRole, Sinks},
     },
 };
 
+use super::sinks::wipe;
 use crate::values::{anchor, stream};
 
-/// Checks a sink by its three calls; `apply` applies nothing to the log `demo`.
+fn at(position: u64) -> Anchor {
+    anchor(LogPosition(position))
+}
+
+/// Checks the anchors of the sinks of `demo`; `apply` applies nothing to one of them.
 pub(super) async fn move_with_the_sink(
-    sink: impl AsyncFn(&StreamId) -> StoreResult<Sink>,
+    sinks: &dyn Sinks,
+    demo: &StreamId,
     apply: impl AsyncFn(&str, LogPosition, SinkPosition) -> StoreResult<()>,
-    reset: impl AsyncFn(&StreamId) -> StoreResult<Sink>,
 ) {
-    let demo = stream("demo");
-    let empty = sink(&demo).await.unwrap();
-    assert_eq!(empty.anchor, None);
+    let live = sinks.sink(demo).await.unwrap();
+    assert_eq!(live.anchor, None);
     let step = async |from: u64, to: u64, seen: Option<Anchor>| {
         let through = SinkPosition {
             position: LogPosition(to),
             anchor: seen,
         };
-        apply(&empty.generation, LogPosition(from), through)
-            .await
-            .unwrap();
-        sink(&demo).await.unwrap()
+        let applied = apply(&live.generation, LogPosition(from), through);
+        applied.await.unwrap();
+        sinks.sink(demo).await.unwrap().anchor
     };
-    let (second, fifth) = (anchor(LogPosition(2)), anchor(LogPosition(5)));
     for (from, to, seen, expected) in [
-        (0, 2, Some(second), second),
-        (2, 3, None, second),
-        (3, 5, Some(fifth), fifth),
-        (0, 2, Some(second), fifth),
-        (5, 5, Some(second), fifth),
+        (0, 2, Some(at(2)), at(2)),
+        (2, 3, None, at(2)),
+        (3, 5, Some(at(5)), at(5)),
+        (0, 2, Some(at(2)), at(5)),
+        (5, 5, Some(at(2)), at(5)),
     ] {
-        assert_eq!(
-            step(from, to, seen).await.anchor,
-            Some(expected),
-            "{from} to {to}"
-        );
+        let found = step(from, to, seen).await;
+        assert_eq!(found, Some(expected), "{from} to {to}");
     }
-    let other = sink(&stream("other")).await.unwrap();
+    let other = sinks.sink(&stream("other")).await.unwrap();
     assert_eq!(other.anchor, None, "logs are apart");
-    assert_eq!(reset(&demo).await.unwrap().anchor, None);
-    assert_eq!(sink(&demo).await.unwrap().anchor, None);
+    each_sink_has_its_own(sinks, demo, &live.generation, apply).await;
+    wipe(sinks, demo).await;
+    assert_eq!(sinks.sink(demo).await.unwrap().anchor, None);
+}
+
+/// The live sink has seen position 5.
+async fn each_sink_has_its_own(
+    sinks: &dyn Sinks,
+    demo: &StreamId,
+    live: &str,
+    apply: impl AsyncFn(&str, LogPosition, SinkPosition) -> StoreResult<()>,
+) {
+    let anchors = async || {
+        let sinks = sinks.sinks(demo).await.unwrap().into_iter();
+        sinks.map(|sink| sink.anchor).collect::<Vec<_>>()
+    };
+    let shadow = sinks.create_shadow(demo).await.unwrap();
+    assert_eq!(shadow.anchor, None);
+    let shadow = shadow.generation;
+    let applied = apply(&shadow, LogPosition::ZERO, at(6).into());
+    applied.await.unwrap();
+    assert_eq!(anchors().await, [Some(at(5)), Some(at(6))]);
+    assert!(sinks.swap(demo, &shadow).await.unwrap());
+    assert_eq!(anchors().await, [Some(at(6)), Some(at(5))]);
+    let dropped = sinks.drop_sink(demo, live, SinkRole::Old);
+    dropped.await.unwrap();
+    assert_eq!(anchors().await, [Some(at(6))]);
 }

@@ -9,14 +9,19 @@ use spice_core::{
     name::{BranchName, PropertyName},
     ontology::PropertyType,
     port::{
-        documents::{BranchPoints, BulkResult, Change, Document, Documents, Search, Shown},
+        documents::{BranchPoints, Change, Document, Documents, Search, Shown},
         graph::Entity,
+        sink::{Applied, SinkRole},
     },
     query::{INSTANCE_ID, Order},
 };
 use uuid::Uuid;
 
-use super::{anchors, story::instance};
+use super::{
+    anchors,
+    sinks::{self, wipe},
+    story::instance,
+};
 use crate::values::{at, json, stream};
 
 /// Makes an empty store of documents.
@@ -79,7 +84,7 @@ pub async fn apply(
     from: u64,
     through: u64,
     batch: &[Document],
-) -> Result<BulkResult, StoreError> {
+) -> Result<Applied, StoreError> {
     let changes: Vec<_> = batch.iter().cloned().map(Change::from).collect();
     make_changes(documents, from, through, &changes).await
 }
@@ -89,13 +94,33 @@ pub async fn make_changes(
     from: u64,
     through: u64,
     changes: &[Change],
-) -> Result<BulkResult, StoreError> {
+) -> Result<Applied, StoreError> {
     let demo = stream("demo");
     let generation = documents.sink(&demo).await?.generation;
     let (from, through) = (LogPosition(from), LogPosition(through));
     documents
         .apply(&demo, &generation, from, through.into(), changes)
         .await
+}
+
+/// What the live sink holds of a branch, after an entity.
+pub async fn all(
+    documents: &dyn Documents,
+    branch: BranchGeneration,
+    after: Option<&Entity>,
+) -> Vec<Document> {
+    let demo = stream("demo");
+    let sink = documents.sink(&demo).await.unwrap().generation;
+    let all = documents.all(&demo, &sink, branch, after, 99);
+    all.await.unwrap()
+}
+
+/// Removes entities of a branch from the live sink.
+pub async fn remove(documents: &dyn Documents, branch: BranchGeneration, entities: &[Entity]) {
+    let demo = stream("demo");
+    let sink = documents.sink(&demo).await.unwrap().generation;
+    let removed = documents.remove(&demo, &sink, branch, entities);
+    removed.await.unwrap();
 }
 
 async fn shown(documents: &dyn Documents, branch: usize, id: usize) -> Option<Document> {
@@ -167,10 +192,7 @@ pub async fn tombstones_stay(make: Make<'_>) {
     assert_eq!(late.stale, [0]);
     assert_eq!(shown(&*store, 0, 0).await.unwrap().data, None);
     assert!(found(&*store, 0, &here).await.is_empty());
-    let all = store
-        .all(&stream("demo"), BranchGeneration::MAIN, None, 9)
-        .await
-        .unwrap();
+    let all = all(&*store, BranchGeneration::MAIN, None).await;
     assert_eq!(all.len(), 1, "tombstones are documents");
 }
 
@@ -189,10 +211,7 @@ pub async fn generations_of_a_branch_are_apart(make: Make<'_>) {
     assert!(result.stale.is_empty());
     assert_eq!(shown(&*store, 2, 0).await, Some(new.clone()));
     assert_eq!(shown(&*store, 1, 0).await, Some(old));
-    let all = store
-        .all(&stream("demo"), index(2).1, None, 9)
-        .await
-        .unwrap();
+    let all = all(&*store, index(2).1, None).await;
     assert_eq!(all, [new]);
 }
 
@@ -206,8 +225,8 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
     assert_eq!(position, LogPosition(0));
 }
 
-/// A batch for another generation is fenced off; a reset makes a new one, with nothing in it,
-/// and leaves other logs alone.
+/// A batch for a sink that is gone is fenced off; a new one has nothing in it, and other logs are
+/// left alone.
 pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let store = make();
     let demo = stream("demo");
@@ -229,7 +248,8 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
         .await
         .unwrap();
     let old = store.sink(&demo).await.unwrap();
-    let fresh = store.reset(&demo).await.unwrap();
+    wipe(&*store, &demo).await;
+    let fresh = store.sink(&demo).await.unwrap();
     assert_ne!(fresh.generation, old.generation);
     assert_eq!((old.position, fresh.position), (next, zero));
     assert_eq!(shown(&*store, 0, 0).await, None);
@@ -254,19 +274,62 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
 }
 
 /// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
-/// is forgotten with the rest. Of a log that was never seen there is none.
+/// is forgotten with the sink. Of a log that was never seen there is none.
 pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
-    let store = &*make();
-    anchors::move_with_the_sink(
-        async |stream| store.sink(stream).await,
-        async |generation, from, through| {
-            let demo = stream("demo");
-            let applied = store.apply(&demo, generation, from, through, &[]).await;
-            applied.map(|_| ())
-        },
-        async |stream| store.reset(stream).await,
-    )
-    .await;
+    let store = make();
+    let demo = stream("demo");
+    let apply = async |sink: &str, from, through| {
+        let applied = store.apply(&demo, sink, from, through, &[]);
+        applied.await.map(|_| ())
+    };
+    anchors::move_with_the_sink(&*store, &demo, apply).await;
+}
+
+/// Reads see the live sink only, and a shadow as soon as it is swapped in.
+pub async fn reads_see_the_live_sink(make: Make<'_>) {
+    let store = make();
+    let demo = stream("demo");
+    let one = document(0, 0, 0, 1, r#"{"s":"word"}"#);
+    let other = document(0, 0, 0, 1, r#"{"s":"other"}"#);
+    apply(&*store, 0, 1, std::slice::from_ref(&one))
+        .await
+        .unwrap();
+    let live = store.sink(&demo).await.unwrap().generation;
+    let shadow = store.create_shadow(&demo).await.unwrap().generation;
+    let (zero, next) = (LogPosition(0), LogPosition(1));
+    let changes = [Change::from(other.clone())];
+    let filled = store.apply(&demo, &shadow, zero, next.into(), &changes);
+    assert!(!filled.await.unwrap().live);
+    let search = |word: &str| Search {
+        text: Some(word.to_owned()),
+        ..plain()
+    };
+    assert_eq!(shown(&*store, 0, 0).await, Some(one.clone()));
+    assert_eq!(found(&*store, 0, &search("word")).await, [one]);
+    assert!(found(&*store, 0, &search("other")).await.is_empty());
+    assert!(store.swap(&demo, &shadow).await.unwrap());
+    for _ in 0..2 {
+        assert_eq!(shown(&*store, 0, 0).await, Some(other.clone()));
+        assert_eq!(
+            found(&*store, 0, &search("other")).await,
+            std::slice::from_ref(&other)
+        );
+        assert!(found(&*store, 0, &search("word")).await.is_empty());
+        assert_eq!(store.counts(&view(0)).await.unwrap()[0].1, 1);
+        let dropped = store.drop_sink(&demo, &live, SinkRole::Old);
+        dropped.await.unwrap();
+    }
+}
+
+/// The sinks of a log take turns.
+pub async fn sinks_take_turns(make: Make<'_>) {
+    let store = make();
+    let demo = stream("demo");
+    let fill = async |sink: &str, through: LogPosition| {
+        let applied = store.apply(&demo, sink, LogPosition::ZERO, through.into(), &[]);
+        applied.await.map(|applied| applied.live)
+    };
+    sinks::sinks_take_turns(&*store, &demo, fill).await;
 }
 
 /// What repair removes is gone, with its words and its count.
@@ -280,25 +343,18 @@ pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
     apply(&*store, 0, 4, &[wrong.clone(), class.clone()])
         .await
         .unwrap();
-    let demo = stream("demo");
     let main = BranchGeneration::MAIN;
-    let all = store.all(&demo, main, None, 9).await.unwrap();
-    assert_eq!(all, [class.clone(), wrong.clone()], "classes come first");
+    let found = all(&*store, main, None).await;
+    assert_eq!(found, [class.clone(), wrong.clone()], "classes come first");
     let entities = [wrong.entity.clone()];
-    store.remove(&demo, main, &entities).await.unwrap();
-    store.remove(&demo, main, &entities).await.unwrap();
+    remove(&*store, main, &entities).await;
+    remove(&*store, main, &entities).await;
     assert!(store.counts(&view(0)).await.unwrap().is_empty());
     let right = document(0, 0, 2, 1, r#"{"s":"right"}"#);
     apply(&*store, 4, 4, std::slice::from_ref(&right))
         .await
         .unwrap();
-    assert_eq!(
-        store
-            .all(&demo, main, Some(&class.entity), 9)
-            .await
-            .unwrap(),
-        [right]
-    );
+    assert_eq!(all(&*store, main, Some(&class.entity)).await, [right]);
     let page = store.search(&view(0), &plain()).await.unwrap();
     assert_eq!(page.total, 1);
 }
@@ -353,13 +409,14 @@ pub async fn superseded_versions_stay_while_a_branch_shows_them(make: Make<'_>) 
     assert!(found(&*store, 1, &words("new")).await.is_empty());
     assert!(found(&*store, 0, &words("old")).await.is_empty());
     let (demo, main) = (stream("demo"), BranchGeneration::MAIN);
-    let all = store.all(&demo, main, None, 1).await.unwrap();
+    let sink = store.sink(&demo).await.unwrap().generation;
+    let all = store.all(&demo, &sink, main, None, 1).await.unwrap();
     assert_eq!(all, [old.clone(), new.clone()], "an entity is whole");
 
     for (gone, is_kept) in [(1, true), (3, false)] {
         let batch = [place(gone, &[])];
         make_changes(&*store, 10, 11, &batch).await.unwrap();
-        let all = store.all(&demo, main, None, 9).await.unwrap();
+        let all = store.all(&demo, &sink, main, None, 9).await.unwrap();
         assert_eq!(all.contains(&old), is_kept, "{all:?}");
     }
     assert_eq!(shown(&*store, 1, 0).await, None, "never a later value");

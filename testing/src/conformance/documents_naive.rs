@@ -20,7 +20,8 @@ use spice_core::{
 };
 
 use super::{
-    documents::{by, document, id_of, index, make_changes, plain, property_name, view},
+    documents::{by, document, id_of, index, make_changes, plain, property_name, remove, view},
+    sinks::wipe,
     story::instance,
 };
 use crate::values::{block_on, stream};
@@ -105,17 +106,14 @@ async fn play(store: &dyn Documents, step: &Step, newest: &mut Naive) {
         Step::Remove(branch, id) => {
             let (generation, entity) = (index(*branch).1, Entity::Instance(instance(0, *id)));
             let entities = std::slice::from_ref(&entity);
-            store
-                .remove(&stream("demo"), generation, entities)
-                .await
-                .unwrap();
+            remove(store, generation, entities).await;
             newest.latest.remove(&(generation, entity.clone()));
             newest
                 .superseded
                 .retain(|(of, kept, _), _| (*of, kept) != (generation, &entity));
         }
         Step::Reset => {
-            store.reset(&stream("demo")).await.unwrap();
+            wipe(store, &stream("demo")).await;
             *newest = Naive::default();
         }
         Step::Reopen => {}
@@ -443,11 +441,7 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &
     }
     let (_, generation) = index(branch);
     let all: Vec<_> = newest.of(generation).cloned().collect();
-    let stored = store
-        .all(&stream("demo"), generation, None, 99)
-        .await
-        .unwrap();
-    assert_eq!(stored, all);
+    assert_eq!(super::documents::all(store, generation, None).await, all);
 }
 
 async fn check_search(store: &dyn Documents, branch: usize, newest: &Naive, search: &Search) {

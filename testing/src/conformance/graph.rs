@@ -6,10 +6,17 @@ use spice_core::{
     error::StoreError,
     id::{BranchGeneration, LogPosition, Sequence},
     lineage::{Lineage, View},
-    port::graph::{Applied, Entity, Graph, Version},
+    port::{
+        graph::{Entity, Graph, Version},
+        sink::{Applied, SinkRole},
+    },
 };
 
-use super::{anchors, story::instance};
+use super::{
+    anchors,
+    sinks::{self, wipe},
+    story::instance,
+};
 use crate::values::{at, json, stream};
 
 /// Makes an empty graph.
@@ -146,7 +153,7 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
     assert_eq!(found, [None]);
 }
 
-/// A batch for another generation is fenced off; a reset makes a new one, with nothing in it.
+/// A batch for a sink that is gone is fenced off; a new one has nothing in it.
 pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     let graph = make();
     let demo = stream("demo");
@@ -162,7 +169,8 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
 
     apply(&*graph, 0, 1, &one).await.unwrap();
     let old = graph.sink(&demo).await.unwrap().generation;
-    let fresh = graph.reset(&demo).await.unwrap();
+    wipe(&*graph, &demo).await;
+    let fresh = graph.sink(&demo).await.unwrap();
     assert_ne!(fresh.generation, old);
     assert_eq!(fresh.position, zero);
     assert_eq!(graph.get(&main_view(), &entities).await.unwrap(), [None]);
@@ -174,22 +182,18 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
 }
 
 /// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
-/// is forgotten with the rest. Of a log that was never seen there is none.
+/// is forgotten with the sink. Of a log that was never seen there is none.
 pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
-    let graph = &*make();
-    anchors::move_with_the_sink(
-        async |stream| graph.sink(stream).await,
-        async |generation, from, through| {
-            let demo = stream("demo");
-            let applied = graph.apply(&demo, generation, from, through, &[]).await;
-            applied.map(|_| ())
-        },
-        async |stream| graph.reset(stream).await,
-    )
-    .await;
+    let graph = make();
+    let demo = stream("demo");
+    let apply = async |sink: &str, from, through| {
+        let applied = graph.apply(&demo, sink, from, through, &[]);
+        applied.await.map(|_| ())
+    };
+    anchors::move_with_the_sink(&*graph, &demo, apply).await;
 }
 
-/// Logs do not meet, not even when one is reset; generations of a branch name do not either.
+/// Logs do not meet, not even when one is dropped; generations of a branch name do not either.
 pub async fn logs_and_generations_are_apart(make: Make<'_>) {
     let graph = make();
     let (demo, again) = (stream("demo"), stream("demo.g2"));
@@ -210,7 +214,7 @@ pub async fn logs_and_generations_are_apart(make: Make<'_>) {
         )
         .await
         .unwrap();
-    graph.reset(&demo).await.unwrap();
+    wipe(&*graph, &demo).await;
     let on_branch = |generation| View {
         stream: again.clone(),
         lineage: Lineage::main().branch("b".parse().unwrap(), generation, LogPosition(0)),
@@ -228,6 +232,63 @@ pub async fn logs_and_generations_are_apart(make: Make<'_>) {
     );
 }
 
+/// Reads see the live sink only, and a shadow as soon as it is swapped in.
+pub async fn reads_see_the_live_sink(make: Make<'_>) {
+    let graph = make();
+    let demo = stream("demo");
+    let (one, other) = (
+        version(0, 0, 1, Some(r#"{"a":1}"#)),
+        version(0, 0, 1, Some(r#"{"a":2}"#)),
+    );
+    apply(&*graph, 0, 1, std::slice::from_ref(&one))
+        .await
+        .unwrap();
+    let shadow = graph.create_shadow(&demo).await.unwrap().generation;
+    let (zero, next) = (LogPosition(0), LogPosition(1));
+    let filled = graph.apply(
+        &demo,
+        &shadow,
+        zero,
+        next.into(),
+        std::slice::from_ref(&other),
+    );
+    assert!(!filled.await.unwrap().live);
+    let entities = [one.entity.clone()];
+    assert_eq!(
+        graph.get(&main_view(), &entities).await.unwrap(),
+        [Some(one.clone())]
+    );
+    let latest = async |sink: &str| {
+        let latest = graph.latest(&demo, sink, BranchGeneration::MAIN, None, 9);
+        latest.await.unwrap()
+    };
+    let live = graph.sink(&demo).await.unwrap().generation;
+    assert_eq!(latest(&live).await, [one]);
+    assert_eq!(latest(&shadow).await, std::slice::from_ref(&other));
+    assert!(graph.swap(&demo, &shadow).await.unwrap());
+    assert_eq!(
+        graph.get(&main_view(), &entities).await.unwrap(),
+        [Some(other.clone())]
+    );
+    let dropped = graph.drop_sink(&demo, &live, SinkRole::Old);
+    dropped.await.unwrap();
+    assert_eq!(
+        graph.get(&main_view(), &entities).await.unwrap(),
+        [Some(other)]
+    );
+}
+
+/// The sinks of a log take turns.
+pub async fn sinks_take_turns(make: Make<'_>) {
+    let graph = make();
+    let demo = stream("demo");
+    let fill = async |sink: &str, through: LogPosition| {
+        let applied = graph.apply(&demo, sink, LogPosition::ZERO, through.into(), &[]);
+        applied.await.map(|applied| applied.live)
+    };
+    sinks::sinks_take_turns(&*graph, &demo, fill).await;
+}
+
 /// What repair removes is gone with its references, and can be written anew from the beginning.
 pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
     let graph = make();
@@ -243,8 +304,9 @@ pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
     .await
     .unwrap();
     let entities = [wrong.entity.clone()];
+    let sink = graph.sink(&demo).await.unwrap().generation;
     graph
-        .remove(&demo, BranchGeneration::MAIN, &entities)
+        .remove(&demo, &sink, BranchGeneration::MAIN, &entities)
         .await
         .unwrap();
     assert_eq!(graph.get(&main_view(), &entities).await.unwrap(), [None]);

@@ -263,6 +263,8 @@ async fn check_referrers(graph: &dyn Graph, view: &View, class: usize, live: &[V
 }
 
 async fn check_latest(graph: &dyn Graph, story: &Story, entities: &[Entity]) {
+    let demo = stream("demo");
+    let sink = graph.sink(&demo).await.unwrap().generation;
     for lineage in &story.lineages {
         let branch = lineage.own().unwrap().generation;
         let newest = |entity: &Entity| {
@@ -276,7 +278,7 @@ async fn check_latest(graph: &dyn Graph, story: &Story, entities: &[Entity]) {
         loop {
             let after = found.last().map(|last| last.entity.clone());
             let page = graph
-                .latest(&stream("demo"), branch, after.as_ref(), 3)
+                .latest(&demo, &sink, branch, after.as_ref(), 3)
                 .await
                 .unwrap();
             if page.is_empty() {

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use spice_core::{
     bucket::Bucket,
     error::StoreError,
-    id::{EventId, LogPosition, Sequence},
-    port::registry::{DeadLetter, Lease, Outcome, Processed, WorkKey, WorkRecord, WorkerRegistry},
+    id::{EventId, LogPosition, StreamId},
+    port::registry::{
+        DeadLetter, Lease, Outcome, Processed, Processing, WorkKey, WorkRecord, WorkerRegistry,
+    },
 };
 use uuid::Uuid;
 
@@ -24,10 +26,7 @@ fn work(sink: &str) -> WorkKey {
 fn done(position: u64) -> Processed {
     Processed {
         handler: "instance_worker",
-        event_id: EventId(Uuid::from_u128(u128::from(position))),
         position: LogPosition(position),
-        aggregate_id: "demo:main:Airport:a".into(),
-        sequence: Some(Sequence(position)),
         outcome: Outcome::Done,
     }
 }
@@ -38,7 +37,8 @@ fn batch(lease: &Lease, from: u64, through: u64) -> WorkRecord {
         lease: lease.clone(),
         from: LogPosition(from),
         through: LogPosition(through),
-        processed: (from..through).map(done).collect(),
+        live: true,
+        processed: Vec::new(),
         parked: Vec::new(),
         at: at(through),
     }
@@ -48,6 +48,7 @@ fn letter(handler: &str, log: &str, position: u64) -> DeadLetter {
     DeadLetter {
         handler: handler.into(),
         stream: stream(log),
+        sink: "s1".into(),
         position: LogPosition(position),
         event_id: EventId(Uuid::from_u128(u128::from(position))),
         aggregate_id: "demo:main:Airport:a".into(),
@@ -221,54 +222,106 @@ pub async fn records_follow_each_other(make: Make<'_>) {
     assert_eq!(registry.worked(&work("s2")).await.unwrap(), LogPosition(0));
 }
 
-/// Each event's outcome is told by its position; pruning keeps the newest of each log.
-pub async fn processed_rows_are_told_and_pruned(make: Make<'_>) {
+/// Of a batch that took effect only the newest are known, of a single event its outcome always.
+pub async fn only_what_positions_do_not_tell_is_kept(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
     let lease = lease(&*registry, &key, "a").await;
     let mut record = batch(&lease, 0, 100);
     record.processed.push(Processed {
-        handler: "branch_worker",
-        outcome: Outcome::SkippedStale,
-        ..done(99)
+        outcome: Outcome::Parked,
+        ..done(7)
     });
     registry.record(record).await.unwrap();
-    let told = registry
-        .processed(&key.stream, LogPosition(99))
-        .await
-        .unwrap();
-    let expected = [
-        ("branch_worker".to_owned(), Outcome::SkippedStale, at(100)),
-        ("instance_worker".to_owned(), Outcome::Done, at(100)),
-    ];
-    assert_eq!(told, expected);
-    assert_eq!(registry.prune(1_000).await.unwrap(), 0);
-    assert_eq!(registry.prune(10).await.unwrap(), 90);
-    assert_eq!(registry.prune(10).await.unwrap(), 0);
+    let known = async |stream: &StreamId, position| {
+        let rows = registry.processed(stream, LogPosition(position)).await;
+        rows.unwrap()
+    };
+    let row = |handler: Option<&str>, outcome, moment| Processing {
+        worker: WORKER.into(),
+        sink: "s1".into(),
+        handler: handler.map(str::to_owned),
+        outcome,
+        at: at(moment),
+    };
+    let simply = row(None, Outcome::Done, 100);
+    assert_eq!(known(&key.stream, 99).await, std::slice::from_ref(&simply));
+    assert_eq!(known(&key.stream, 0).await, std::slice::from_ref(&simply));
+    assert!(known(&key.stream, 100).await.is_empty());
+    let parked = row(Some("instance_worker"), Outcome::Parked, 100);
+    assert_eq!(known(&key.stream, 7).await, [parked, simply]);
+
+    let mut drained = batch(&lease, 100, 100);
+    drained.processed.push(done(7));
+    registry.record(drained).await.unwrap();
+    for position in 100..10_000 {
+        let one = batch(&lease, position, position + 1);
+        registry.record(one).await.unwrap();
+    }
+    let late = row(Some("instance_worker"), Outcome::Done, 100);
+    assert_eq!(known(&key.stream, 7).await, [late]);
+    assert!(known(&key.stream, 99).await.is_empty());
+    let newest = row(None, Outcome::Done, 10_000);
+    assert_eq!(known(&key.stream, 9_999).await, [newest]);
+    assert!(known(&stream("demo.g2"), 9_999).await.is_empty());
+}
+
+/// The farthest position moves with the records of live sinks, and never back.
+pub async fn the_farthest_position_never_goes_back(make: Make<'_>) {
+    let registry = make();
+    let lease = lease(&*registry, &work("s1"), "a").await;
+    let farthest = async || registry.farthest(&stream("demo")).await.unwrap();
+    let of = |position| [(WORKER.to_owned(), LogPosition(position))];
+    assert!(farthest().await.is_empty());
+    registry.record(batch(&lease, 0, 5)).await.unwrap();
+    assert_eq!(farthest().await, of(5));
+    let other = |from, through, live| WorkRecord {
+        key: work("s2"),
+        live,
+        ..batch(&lease, from, through)
+    };
+    registry.record(other(0, 3, true)).await.unwrap();
+    assert_eq!(farthest().await, of(5), "another sink is filled anew");
+    registry.record(other(3, 9, false)).await.unwrap();
+    assert_eq!(farthest().await, of(5), "nobody sees a shadow");
+    registry.record(other(9, 10, true)).await.unwrap();
+    assert_eq!(farthest().await, of(10));
+    registry.forget_sink(&work("s2")).await.unwrap();
+    assert_eq!(farthest().await, of(10));
     assert!(
         registry
-            .processed(&key.stream, LogPosition(89))
+            .farthest(&stream("demo.g2"))
             .await
             .unwrap()
             .is_empty()
     );
-    assert_eq!(
-        registry
-            .processed(&key.stream, LogPosition(90))
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
-    let other = stream("demo.g2");
-    assert!(
-        registry
-            .processed(&other, LogPosition(90))
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(100));
+}
+
+/// What is known of a dropped sink goes, its dead letters too, and nothing of another.
+pub async fn what_is_known_of_a_sink_goes_with_it(make: Make<'_>) {
+    let registry = make();
+    let lease = lease(&*registry, &work("s1"), "a").await;
+    for sink in ["s1", "s2"] {
+        let letter = DeadLetter {
+            sink: sink.into(),
+            ..letter("h", "demo", 3)
+        };
+        let record = WorkRecord {
+            key: work(sink),
+            parked: vec![letter],
+            ..batch(&lease, 0, 4)
+        };
+        registry.record(record).await.unwrap();
+    }
+    assert_eq!(registry.dead_letters(None).await.unwrap().len(), 2);
+    registry.forget_sink(&work("s1")).await.unwrap();
+    let letters = registry.dead_letters(None).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].sink, "s2");
+    assert_eq!(registry.worked(&work("s1")).await.unwrap(), LogPosition(0));
+    assert_eq!(registry.worked(&work("s2")).await.unwrap(), LogPosition(4));
+    let rows = registry.processed(&stream("demo"), LogPosition(2)).await;
+    assert_eq!(rows.unwrap().len(), 1);
 }
 
 /// Dead letters come with the record, in order, and go one by one.
@@ -299,12 +352,20 @@ pub async fn dead_letters_wait_in_order(make: Make<'_>) {
     ];
     assert_eq!(all, expected);
     let second = stream("demo.g2");
+    let second_work = |sink: &str| WorkKey {
+        stream: second.clone(),
+        ..work(sink)
+    };
     registry
-        .clear_dead_letters("h", &second, &[LogPosition(5)])
+        .clear_dead_letters(&second_work("s1"), "h", &[LogPosition(5)])
         .await
         .unwrap();
     registry
-        .clear_dead_letters("z", &second, &[LogPosition(7)])
+        .clear_dead_letters(&second_work("s1"), "z", &[LogPosition(7)])
+        .await
+        .unwrap();
+    registry
+        .clear_dead_letters(&second_work("s2"), "h", &[LogPosition(7)])
         .await
         .unwrap();
     let left = registry.dead_letters(Some(&second)).await.unwrap();

@@ -8,8 +8,9 @@ use spice_core::{
     name::ClassName,
     port::{
         StoreResult,
-        documents::{BulkResult, Change, Document, Documents, Search, SearchPage},
-        graph::{Entity, Sink, SinkPosition},
+        documents::{Change, Document, Documents, Search, SearchPage},
+        graph::Entity,
+        sink::{Applied, SinkPosition},
     },
 };
 
@@ -21,18 +22,14 @@ fn call<'a>(method: &'static str, stream: &'a StreamId) -> Call<'a> {
 
 #[async_trait]
 impl<S: Reach<Store: Documents>, H: Hook> Documents for Double<S, H> {
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        forward!(self, call("sink", stream), sink(stream))
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         changes: &[Change],
-    ) -> StoreResult<BulkResult> {
+    ) -> StoreResult<Applied> {
         let call = call("apply", stream).at(from).count(changes.len());
         let mut refused: Vec<(usize, StoreError)> = Vec::new();
         let mut taken = Vec::new();
@@ -49,10 +46,11 @@ impl<S: Reach<Store: Documents>, H: Hook> Documents for Double<S, H> {
                 places.push(place);
             }
         }
-        let applied = forward!(self, call, apply(stream, generation, from, through, &taken))?;
+        let applied = forward!(self, call, apply(stream, sink, from, through, &taken))?;
         let of_store = applied.refused.into_iter();
         refused.extend(of_store.map(|(place, error)| (places[place], error)));
-        Ok(BulkResult {
+        Ok(Applied {
+            live: applied.live,
             refused,
             stale: applied
                 .stale
@@ -83,25 +81,23 @@ impl<S: Reach<Store: Documents>, H: Hook> Documents for Double<S, H> {
     async fn all(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Document>> {
         let call = call("all", stream).count(limit);
-        forward!(self, call, all(stream, branch, after, limit))
+        forward!(self, call, all(stream, sink, branch, after, limit))
     }
 
     async fn remove(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
         let call = call("remove", stream).count(entities.len());
-        forward!(self, call, remove(stream, branch, entities))
-    }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        forward!(self, call("reset", stream), reset(stream))
+        forward!(self, call, remove(stream, sink, branch, entities))
     }
 }

@@ -7,7 +7,8 @@ use spice_core::{
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, SinkPosition, Version},
+        graph::{Entity, Graph, Page, Version},
+        sink::{Applied, SinkPosition},
     },
     query::Filter,
 };
@@ -20,24 +21,16 @@ fn call<'a>(method: &'static str, stream: &'a StreamId) -> Call<'a> {
 
 #[async_trait]
 impl<S: Reach<Store: Graph>, H: Hook> Graph for Double<S, H> {
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        forward!(self, call("sink", stream), sink(stream))
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         versions: &[Version],
     ) -> StoreResult<Applied> {
         let call = call("apply", stream).at(from).count(versions.len());
-        forward!(
-            self,
-            call,
-            apply(stream, generation, from, through, versions)
-        )
+        forward!(self, call, apply(stream, sink, from, through, versions))
     }
 
     async fn get(&self, view: &View, entities: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
@@ -92,25 +85,23 @@ impl<S: Reach<Store: Graph>, H: Hook> Graph for Double<S, H> {
     async fn latest(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Version>> {
         let call = call("latest", stream).count(limit);
-        forward!(self, call, latest(stream, branch, after, limit))
+        forward!(self, call, latest(stream, sink, branch, after, limit))
     }
 
     async fn remove(
         &self,
         stream: &StreamId,
+        sink: &str,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
         let call = call("remove", stream).count(entities.len());
-        forward!(self, call, remove(stream, branch, entities))
-    }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        forward!(self, call("reset", stream), reset(stream))
+        forward!(self, call, remove(stream, sink, branch, entities))
     }
 }

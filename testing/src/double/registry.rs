@@ -13,10 +13,9 @@ use spice_core::{
         StoreResult,
         registry::{
             Advance, Anchors, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
-            Outcome, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
+            Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
-    time::Timestamp,
 };
 
 use super::{Call, Double, Hook, Port, Reach, forward};
@@ -184,17 +183,17 @@ impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
         forward!(self, call, record(record))
     }
 
+    async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>> {
+        forward!(self, work("farthest").of(stream), farthest(stream))
+    }
+
     async fn processed(
         &self,
         stream: &StreamId,
         position: LogPosition,
-    ) -> StoreResult<Vec<(String, Outcome, Timestamp)>> {
+    ) -> StoreResult<Vec<Processing>> {
         let call = work("processed").of(stream).at(position);
         forward!(self, call, processed(stream, position))
-    }
-
-    async fn prune(&self, keep: u64) -> StoreResult<u64> {
-        forward!(self, work("prune"), prune(keep))
     }
 
     async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>> {
@@ -207,12 +206,18 @@ impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
 
     async fn clear_dead_letters(
         &self,
+        key: &WorkKey,
         handler: &str,
-        stream: &StreamId,
         positions: &[LogPosition],
     ) -> StoreResult<()> {
-        let call = work("clear_dead_letters").of(stream).count(positions.len());
-        forward!(self, call, clear_dead_letters(handler, stream, positions))
+        let call = work("clear_dead_letters").of(&key.stream);
+        let call = call.count(positions.len());
+        forward!(self, call, clear_dead_letters(key, handler, positions))
+    }
+
+    async fn forget_sink(&self, key: &WorkKey) -> StoreResult<()> {
+        let call = work("forget_sink").of(&key.stream);
+        forward!(self, call, forget_sink(key))
     }
 
     async fn request_retry(

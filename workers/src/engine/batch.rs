@@ -8,12 +8,12 @@ use spice_core::{
     error::StoreError,
     id::{BranchGeneration, LogPosition},
     port::{
-        graph::SinkPosition,
         registry::{DeadLetter, Outcome, Processed, WorkRecord},
+        sink::{Applied, SinkPosition},
     },
 };
 
-use super::{handler::Effects, patience::Halt, session::Session};
+use super::{letters::Ahead, patience::Halt, session::Session};
 use crate::event::Event;
 
 /// What a batch's record will say.
@@ -21,18 +21,25 @@ use crate::event::Event;
 pub(super) struct Ledger {
     pub(super) processed: Vec<Processed>,
     pub(super) parked: Vec<DeadLetter>,
-    /// Letters of an earlier filling of the sink that took effect now.
-    cleared: HashMap<&'static str, Vec<LogPosition>>,
+    /// Whether the sink was the live one when the batch was applied.
+    live: bool,
+    /// Letters that were ahead, of events that took effect now.
+    settled: Vec<Ahead>,
+    /// Letters of sinks that are gone, of events that this sink has parked now.
+    replaced: Vec<Ahead>,
 }
 
 impl Ledger {
-    pub(super) fn done(&mut self, handler: &'static str, event: &Event<'_>, outcome: Outcome) {
+    /// Notes the outcome of a single event.
+    pub(super) fn outcome(
+        &mut self,
+        handler: &'static str,
+        position: LogPosition,
+        outcome: Outcome,
+    ) {
         self.processed.push(Processed {
             handler,
-            event_id: event.event_id,
-            position: event.position,
-            aggregate_id: event.aggregate_id.clone().into_owned(),
-            sequence: event.sequence,
+            position,
             outcome,
         });
     }
@@ -110,8 +117,12 @@ impl Session<'_> {
             }
         }
         self.apply(segment, through, &mut ledger).await?;
-        self.clear_ahead(&mut ledger).await?;
+        // In this order no crash leaves a letter that nothing clears, or loses one that is needed.
+        self.clear_ahead(std::mem::take(&mut ledger.settled))
+            .await?;
+        let replaced = std::mem::take(&mut ledger.replaced);
         self.record(ledger, through).await?;
+        self.clear_ahead(replaced).await?;
         self.position = through;
         Ok(())
     }
@@ -135,10 +146,16 @@ impl Session<'_> {
         ledger: &mut Ledger,
     ) {
         let now = self.engine.ports.clock.now();
-        ledger.done(name, event, Outcome::Parked);
+        ledger.outcome(name, event.position, Outcome::Parked);
+        let own = &self.engine.key;
+        let replaced = self.letters.take_ahead(event.position);
+        ledger
+            .replaced
+            .extend(replaced.into_iter().filter(|letter| letter.0 != *own));
         ledger.parked.push(DeadLetter {
             handler: name.to_owned(),
             stream: self.engine.stream.clone(),
+            sink: self.engine.key.sink.clone(),
             position: event.position,
             event_id: event.event_id,
             aggregate_id: event.aggregate_id.clone().into_owned(),
@@ -161,25 +178,21 @@ impl Session<'_> {
             return Ok(());
         }
         let reached = self.reached(through);
-        let effects = self.call(&segment.events, segment.from, reached).await?;
-        let stale: HashSet<usize> = effects.stale.into_iter().collect();
-        let mut refused: HashMap<usize, StoreError> = effects.refused.into_iter().collect();
+        let applied = self.call(&segment.events, segment.from, reached).await?;
+        ledger.live = applied.live;
+        let mut refused: HashMap<usize, StoreError> = applied.refused.into_iter().collect();
         for (index, (event, name)) in segment.events.iter().zip(segment.names).enumerate() {
-            let outcome = match refused.remove(&index) {
-                None if stale.contains(&index) => Ok(Outcome::SkippedStale),
-                None => Ok(Outcome::Done),
+            let tried = match refused.remove(&index) {
+                None => Ok(()),
                 Some(first) => self.try_again(event, first, through).await?,
             };
-            match outcome {
-                Ok(outcome) => {
-                    ledger.done(name, event, outcome);
-                    if let Some(known) = self.letters.ahead.remove(&event.position) {
-                        ledger
-                            .cleared
-                            .entry(known)
-                            .or_default()
-                            .push(event.position);
+            match tried {
+                Ok(()) => {
+                    let settled = self.letters.take_ahead(event.position);
+                    if !settled.is_empty() {
+                        ledger.outcome(name, event.position, Outcome::Done);
                     }
+                    ledger.settled.extend(settled);
                 }
                 Err(error) => {
                     let attempts = self.engine.config.attempts;
@@ -201,11 +214,11 @@ impl Session<'_> {
         event: &Event<'_>,
         first: StoreError,
         position: LogPosition,
-    ) -> Result<Result<Outcome, StoreError>, Halt> {
+    ) -> Result<Result<(), StoreError>, Halt> {
         let mut last = first;
         for _ in 1..self.engine.config.attempts {
             match self.try_once(event, position).await? {
-                Ok(outcome) => return Ok(Ok(outcome)),
+                Ok(()) => return Ok(Ok(())),
                 Err(error) => last = error,
             }
         }
@@ -217,12 +230,11 @@ impl Session<'_> {
         &self,
         event: &Event<'_>,
         position: LogPosition,
-    ) -> Result<Result<Outcome, StoreError>, Halt> {
-        let mut effects = self.call(&[event], position, position.into()).await?;
-        Ok(match effects.refused.pop() {
+    ) -> Result<Result<(), StoreError>, Halt> {
+        let mut applied = self.call(&[event], position, position.into()).await?;
+        Ok(match applied.refused.pop() {
             Some((_, error)) => Err(error),
-            None if effects.stale.is_empty() => Ok(Outcome::Done),
-            None => Ok(Outcome::SkippedStale),
+            None => Ok(()),
         })
     }
 
@@ -232,28 +244,28 @@ impl Session<'_> {
         events: &[&Event<'_>],
         from: LogPosition,
         through: SinkPosition,
-    ) -> Result<Effects, Halt> {
+    ) -> Result<Applied, Halt> {
         match self.send(events, from, through).await {
             Err(Halt::Refused(_)) if !events.is_empty() => {}
             answer => return answer,
         }
-        let mut effects = Effects::default();
+        let mut applied = Applied::default();
         for (index, event) in events.iter().enumerate() {
             match self.send(&[event], from, from.into()).await {
                 Ok(alone) => {
-                    effects
+                    applied
                         .refused
                         .extend(alone.refused.into_iter().map(|(_, e)| (index, e)));
-                    effects.stale.extend(alone.stale.iter().map(|_| index));
+                    applied.stale.extend(alone.stale.iter().map(|_| index));
                 }
-                Err(Halt::Refused(error)) => effects.refused.push((index, error)),
+                Err(Halt::Refused(error)) => applied.refused.push((index, error)),
                 Err(halt) => return Err(halt),
             }
         }
         if from != through.position {
-            self.send(&[], from, through).await?;
+            applied.live = self.send(&[], from, through).await?.live;
         }
-        Ok(effects)
+        Ok(applied)
     }
 
     async fn send(
@@ -261,22 +273,21 @@ impl Session<'_> {
         events: &[&Event<'_>],
         from: LogPosition,
         through: SinkPosition,
-    ) -> Result<Effects, Halt> {
+    ) -> Result<Applied, Halt> {
         let engine = self.engine;
-        let (stream, sink) = (&engine.stream, &self.key.sink);
+        let (stream, sink) = (&engine.stream, &engine.key.sink);
         self.patience
             .attempt(|| engine.handler.apply(stream, sink, from, through, events))
             .await
     }
 
-    /// Takes out the letters of an earlier filling whose events took effect in this one. Before
-    /// the record, so that a crash in between leaves no letter that nothing would clear.
-    async fn clear_ahead(&self, ledger: &mut Ledger) -> Result<(), Halt> {
-        let engine = self.engine;
-        for (handler, positions) in ledger.cleared.drain() {
-            let registry = &engine.ports.registry;
+    /// Removes letters of events that this sink has dealt with.
+    pub(super) async fn clear_ahead(&self, letters: Vec<Ahead>) -> Result<(), Halt> {
+        let registry = &self.engine.ports.registry;
+        for (key, handler, position) in letters {
+            let at = [position];
             self.patience
-                .attempt(|| registry.clear_dead_letters(handler, &engine.stream, &positions))
+                .attempt(|| registry.clear_dead_letters(&key, handler, &at))
                 .await?;
         }
         Ok(())
@@ -294,10 +305,11 @@ impl Session<'_> {
             return Ok(());
         }
         let record = WorkRecord {
-            key: self.key.clone(),
+            key: self.engine.key.clone(),
             lease: self.engine.lease.clone(),
             from: self.recorded,
             through,
+            live: ledger.live,
             processed: std::mem::take(&mut ledger.processed),
             parked: std::mem::take(&mut ledger.parked),
             at: self.engine.ports.clock.now(),

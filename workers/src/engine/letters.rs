@@ -6,7 +6,7 @@ use spice_core::{
     error::StoreError,
     event::EventDiscarded,
     id::{BranchGeneration, EventId, LogPosition},
-    port::registry::{DeadLetter, Outcome, Processed},
+    port::registry::{DeadLetter, Outcome, Processed, Processing, WorkKey},
 };
 
 use super::{batch::Ledger, patience::Halt, session::Session};
@@ -24,9 +24,13 @@ pub(super) struct ParkedAggregate {
 #[derive(Debug, Default)]
 pub(super) struct Letters {
     parked: HashMap<ParkedAggregate, BTreeSet<LogPosition>>,
-    /// Letters at positions that are still to come (again): what is found there decides anew.
-    pub(super) ahead: HashMap<LogPosition, &'static str>,
+    /// Letters at positions that are still to come (again), of this sink or of one that is gone:
+    /// what is found there decides anew.
+    ahead: HashMap<LogPosition, Vec<Ahead>>,
 }
+
+/// A letter of a sink, its handler, and where its event stands.
+pub(super) type Ahead = (WorkKey, &'static str, LogPosition);
 
 impl ParkedAggregate {
     fn of(handler: &'static str, event: &Event<'_>) -> Self {
@@ -55,6 +59,16 @@ impl Letters {
         }
         let waiting = self.parked.get(&ParkedAggregate::of(handler, event))?;
         waiting.first().copied()
+    }
+
+    /// Remembers a letter that is decided anew at its position.
+    pub(super) fn expect(&mut self, letter: Ahead) {
+        self.ahead.entry(letter.2).or_default().push(letter);
+    }
+
+    /// The letters that are decided at a position.
+    pub(super) fn take_ahead(&mut self, position: LogPosition) -> Vec<Ahead> {
+        self.ahead.remove(&position).unwrap_or_default()
     }
 
     fn clear(&mut self, aggregate: &ParkedAggregate, position: LogPosition) {
@@ -94,6 +108,13 @@ impl Letters {
 }
 
 impl Session<'_> {
+    /// Whether people see this sink: what they ask for is meant for it.
+    async fn is_live(&self) -> Result<bool, Halt> {
+        let sinks = self.engine.sinks(self.patience).await?;
+        let live = sinks.first().map(|live| &live.generation);
+        Ok(live == Some(&self.engine.key.sink))
+    }
+
     /// Carries out the retries that people asked for.
     pub(super) async fn carry_out_retries(&mut self) -> Result<(), Halt> {
         let engine = self.engine;
@@ -102,10 +123,15 @@ impl Session<'_> {
             .patience
             .attempt(|| registry.retries(&engine.stream))
             .await?;
+        let handlers = engine.handler.projection().handlers();
+        let asked = asked
+            .into_iter()
+            .filter(|(handler, _)| handlers.contains(&handler.as_str()));
+        let asked: Vec<(String, String)> = asked.collect();
+        if asked.is_empty() || !self.is_live().await? {
+            return Ok(());
+        }
         for (handler, aggregate_id) in asked {
-            if !engine.handler.names().contains(&handler.as_str()) {
-                continue;
-            }
             for aggregate in self.letters.named(&handler, &aggregate_id) {
                 let waiting = self.letters.waiting(&aggregate);
                 self.drain(&aggregate, &waiting, None).await?;
@@ -127,20 +153,41 @@ impl Session<'_> {
         })?;
         let position = discarded.event_position;
         let Some(aggregate) = self.letters.find(&discarded.handler, position) else {
-            return Ok(());
+            return self.note_done(&discarded.handler, position).await;
         };
         let waiting = self.letters.waiting(&aggregate);
         let is_head = waiting.first() == Some(&position);
         let followers = if is_head { &waiting[1..] } else { &[] };
         let skipped = Processed {
             handler: aggregate.handler,
-            event_id: discarded.event_id,
             position,
-            aggregate_id: aggregate.aggregate_id.to_string(),
-            sequence: None,
             outcome: Outcome::Discarded,
         };
         self.drain(&aggregate, followers, Some(skipped)).await
+    }
+
+    /// Notes that an event which a person gave up had taken effect in this sink.
+    async fn note_done(&mut self, handler: &str, position: LogPosition) -> Result<(), Halt> {
+        let mut handlers = self.engine.handler.projection().handlers().iter();
+        let Some(handler) = handlers.find(|name| **name == handler) else {
+            return Ok(());
+        };
+        let engine = self.engine;
+        let registry = &engine.ports.registry;
+        let known = self
+            .patience
+            .attempt(|| registry.processed(&engine.stream, position))
+            .await?;
+        let is_own = |row: &Processing| {
+            row.sink == engine.key.sink && row.handler.as_deref() == Some(handler)
+        };
+        if known.iter().any(is_own) {
+            // It was discarded before a crash, or drained by a retry.
+            return Ok(());
+        }
+        let mut ledger = Ledger::default();
+        ledger.outcome(handler, position, Outcome::Done);
+        self.record(ledger, self.position).await
     }
 
     /// Applies parked events of one aggregate in order, up to the first that is refused again.
@@ -158,8 +205,8 @@ impl Session<'_> {
             let record = self.reread(position).await?;
             let event = Event::read(&record, &self.engine.stream).map_err(StoreError::from)?;
             match self.try_once(&event, self.position).await? {
-                Ok(outcome) => {
-                    ledger.done(aggregate.handler, &event, outcome);
+                Ok(()) => {
+                    ledger.outcome(aggregate.handler, position, Outcome::Done);
                     freed.push(position);
                 }
                 Err(error) => {
@@ -189,7 +236,7 @@ impl Session<'_> {
         let engine = self.engine;
         let registry = &engine.ports.registry;
         self.patience
-            .attempt(|| registry.clear_dead_letters(aggregate.handler, &engine.stream, positions))
+            .attempt(|| registry.clear_dead_letters(&engine.key, aggregate.handler, positions))
             .await?;
         for position in positions {
             self.letters.clear(aggregate, *position);
@@ -209,13 +256,16 @@ impl Session<'_> {
             .patience
             .attempt(|| engine.ports.registry.dead_letters(Some(&engine.stream)))
             .await?;
-        let before = known
-            .into_iter()
-            .find(|letter| letter.handler == aggregate.handler && letter.position == position);
+        let before = known.into_iter().find(|letter| {
+            letter.sink == engine.key.sink
+                && letter.handler == aggregate.handler
+                && letter.position == position
+        });
         let now = engine.ports.clock.now();
         Ok(DeadLetter {
             handler: aggregate.handler.to_owned(),
             stream: engine.stream.clone(),
+            sink: engine.key.sink.clone(),
             position,
             event_id,
             aggregate_id: aggregate.aggregate_id.to_string(),

@@ -13,6 +13,8 @@ pub(crate) enum Halt {
     Stopped,
     /// Nothing was left to do for a while.
     Idle,
+    /// The sink is no longer there.
+    Gone,
     /// The log is sealed and done.
     Sealed,
     /// What it rested on has changed: drop it and look again.

@@ -1,14 +1,19 @@
 //! One turn of an engine: the log's records in order, from the bus as long as it
 //! delivers without a hole, from the log wherever it does not.
 
-use std::{collections::HashMap, convert::Infallible, pin::pin};
+use std::{convert::Infallible, pin::pin};
 
 use spice_core::{
     chain::ChainHead,
     error::StoreError,
     guard::Guard,
     id::{LogPosition, StreamId},
-    port::{bus::Subscription, graph::SinkPosition, log::Record, registry::WorkKey},
+    port::{
+        bus::Subscription,
+        log::Record,
+        registry::WorkKey,
+        sink::{Sink, SinkPosition},
+    },
 };
 
 use super::{
@@ -25,7 +30,6 @@ const FIRST_READ: usize = 200;
 pub(super) struct Session<'e> {
     pub(super) engine: &'e Engine,
     pub(super) patience: &'e Patience,
-    pub(super) key: WorkKey,
     /// The next position to deal with.
     pub(super) position: LogPosition,
     /// The position of the registry's record. Beyond `position` while a sink that has lost its
@@ -42,7 +46,6 @@ impl<'e> Session<'e> {
     pub(super) fn new(
         engine: &'e Engine,
         patience: &'e Patience,
-        key: WorkKey,
         (position, recorded): (LogPosition, LogPosition),
         seen: ChainHead,
     ) -> Self {
@@ -50,7 +53,6 @@ impl<'e> Session<'e> {
         Self {
             engine,
             patience,
-            key,
             position,
             recorded,
             letters: Letters::default(),
@@ -81,7 +83,7 @@ impl<'e> Session<'e> {
 
     async fn follow(&mut self) -> Result<Infallible, Halt> {
         let engine = self.engine;
-        let worker = engine.handler.worker();
+        let worker = engine.handler.projection().worker();
         // Whatever is appended after the log has been read to its end is published after this.
         let mut subscription = self
             .patience
@@ -272,28 +274,44 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Takes in the dead letters of what has been dealt with, and remembers those ahead.
-    pub(super) async fn load_letters(&mut self) -> Result<(), Halt> {
+    /// Takes in the dead letters of this sink below its position. Letters at positions that are
+    /// still to come, of this sink or of one that is gone, are decided anew there; those of a sink
+    /// that is gone below its position are settled.
+    pub(super) async fn load_letters(&mut self, sinks: &[Sink]) -> Result<(), Halt> {
         let engine = self.engine;
         let known = self
             .patience
             .attempt(|| engine.ports.registry.dead_letters(Some(&engine.stream)))
             .await?;
-        let mut ahead = HashMap::new();
+        let handlers = engine.handler.projection().handlers();
+        let is_live = sinks
+            .first()
+            .is_some_and(|live| live.generation == engine.key.sink);
         for letter in known {
-            let names = engine.handler.names();
-            let Some(name) = names.iter().find(|name| **name == letter.handler) else {
+            let Some(name) = handlers.iter().find(|name| **name == letter.handler) else {
                 continue;
             };
-            if letter.position >= self.position {
-                ahead.insert(letter.position, *name);
-                continue;
+            let is_own = letter.sink == engine.key.sink;
+            let is_gone = sinks.iter().all(|sink| sink.generation != letter.sink);
+            let is_ours = is_own || (is_live && is_gone);
+            let ahead = letter.position >= self.position;
+            if is_ours && (ahead || is_gone) {
+                let key = WorkKey {
+                    sink: letter.sink,
+                    ..engine.key.clone()
+                };
+                let letter = (key, *name, letter.position);
+                if ahead {
+                    self.letters.expect(letter);
+                } else {
+                    self.clear_ahead(vec![letter]).await?;
+                }
+            } else if is_own {
+                let record = self.reread(letter.position).await?;
+                let event = Event::read(&record, &engine.stream).map_err(StoreError::from)?;
+                self.letters.park(name, &event);
             }
-            let record = self.reread(letter.position).await?;
-            let event = Event::read(&record, &engine.stream).map_err(StoreError::from)?;
-            self.letters.park(name, &event);
         }
-        self.letters.ahead = ahead;
         Ok(())
     }
 }

@@ -8,17 +8,19 @@ use spice_core::{
 use tokio::time::timeout;
 
 use super::shared::{Role, Shared, Task};
+use crate::engine::Handler;
 
 /// Returns when a log has work for a role. Woken by the log and by the registry; looks by itself
 /// from time to time, in case a sink or the registry was lost or a sign was.
 pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, task: &Task) {
     let backoff = shared.backoff(&format!("rest/{}/{stream}", role.as_str()));
+    let handler = shared.handler(role);
     let (mut failures, mut checked) = (0, false);
     loop {
-        let found = if checked {
-            find_work(shared, role, stream).await
-        } else {
-            shared.check_log(stream).await.map(|()| None)
+        let found = match &handler {
+            _ if !checked => shared.check_log(stream).await.map(|()| None),
+            Some(handler) => done_by(shared, &**handler, stream).await,
+            None => relayed(shared, stream).await,
         };
         match found {
             Ok(None) if !checked => checked = true,
@@ -27,12 +29,11 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
             Ok(Some(done)) => {
                 failures = 0;
                 task.reporter.resting(done);
-                let signs = await_signs(shared, role, stream, done);
-                let look_again = shared.config.engine.look_again;
+                let signs = await_signs(shared, handler.as_deref(), stream, done);
                 tokio::select! {
                     biased;
                     () = task.nudge.notified() => {}
-                    _ = timeout(look_again, signs) => {}
+                    _ = timeout(shared.config.engine.look_again, signs) => {}
                 }
             }
             Err(error) => {
@@ -44,54 +45,81 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
     }
 }
 
-/// The log's end when the role has dealt with all of it, else none.
-async fn find_work(
+/// Returns when one sink may have work, or when it is time to look.
+pub(super) async fn until_work_of(
     shared: &Shared,
-    role: Role,
+    handler: &dyn Handler,
     stream: &StreamId,
-) -> StoreResult<Option<LogPosition>> {
-    let done = match shared.handler(role) {
-        None => shared.ports.log.checkpoint(stream).await?,
-        Some(handler) => {
-            let sink = handler.sink(stream).await?;
-            let key = WorkKey {
-                worker: handler.worker().to_owned(),
-                stream: stream.clone(),
-                sink: sink.generation,
-            };
-            let worked = shared.ports.registry.worked(&key).await?;
-            if worked != sink.position || has_retries(shared, role, stream).await? {
-                return Ok(None);
-            }
-            worked
-        }
-    };
+    sink: &str,
+) {
+    let sinks = handler.sinks().sinks(stream).await.unwrap_or_default();
+    let found = sinks.iter().find(|found| found.generation == sink);
+    if let Some(found) = found {
+        let signs = await_signs(shared, Some(handler), stream, found.position);
+        let _looks = timeout(shared.config.engine.look_again, signs).await;
+    }
+}
+
+/// The log's end when the relay has published all of it, else none.
+async fn relayed(shared: &Shared, stream: &StreamId) -> StoreResult<Option<LogPosition>> {
+    let done = shared.ports.log.checkpoint(stream).await?;
     let end = shared.ports.log.end(stream).await?;
     Ok((done == end).then_some(end))
 }
 
+/// The log's end when every sink has all of it and nothing is to be retried, else none.
+async fn done_by(
+    shared: &Shared,
+    handler: &dyn Handler,
+    stream: &StreamId,
+) -> StoreResult<Option<LogPosition>> {
+    let registry = &shared.ports.registry;
+    let sinks = handler.sinks().sinks(stream).await?;
+    let end = shared.ports.log.end(stream).await?;
+    for sink in sinks {
+        let key = WorkKey {
+            worker: handler.projection().worker().to_owned(),
+            stream: stream.clone(),
+            sink: sink.generation,
+        };
+        if sink.position != end || registry.worked(&key).await? != end {
+            return Ok(None);
+        }
+    }
+    let retries = has_retries(shared, handler, stream).await?;
+    Ok((!retries).then_some(end))
+}
+
 /// Waits until the log is longer, or until somebody asks for a retry.
-async fn await_signs(shared: &Shared, role: Role, stream: &StreamId, done: LogPosition) {
+async fn await_signs(
+    shared: &Shared,
+    handler: Option<&dyn Handler>,
+    stream: &StreamId,
+    done: LogPosition,
+) {
     let (log, registry) = (&shared.ports.log, &shared.ports.registry);
-    let is_worker = shared.handler(role).is_some();
     let mut seen = 0;
     loop {
         tokio::select! {
             biased;
             () = log.wait_beyond(stream, done) => return,
-            change = registry.wait_change(stream, seen), if is_worker => seen = change,
+            change = registry.wait_change(stream, seen), if handler.is_some() => seen = change,
         }
-        if has_retries(shared, role, stream).await.unwrap_or(true) {
+        if let Some(handler) = handler
+            && has_retries(shared, handler, stream).await.unwrap_or(true)
+        {
             return;
         }
     }
 }
 
-async fn has_retries(shared: &Shared, role: Role, stream: &StreamId) -> Result<bool, StoreError> {
-    let Some(handler) = shared.handler(role) else {
-        return Ok(false);
-    };
+async fn has_retries(
+    shared: &Shared,
+    handler: &dyn Handler,
+    stream: &StreamId,
+) -> StoreResult<bool> {
     let asked = shared.ports.registry.retries(stream).await?;
-    let names = handler.names();
-    Ok(asked.iter().any(|(name, _)| names.contains(&name.as_str())))
+    let handlers = handler.projection().handlers();
+    let mut names = asked.iter().map(|(name, _)| name.as_str());
+    Ok(names.any(|name| handlers.contains(&name)))
 }

@@ -1,17 +1,18 @@
 //! One log in one role, as long as there is work.
 
-use std::sync::Arc;
-
 use spice_core::{error::StoreError, id::StreamId, port::registry::Lease};
 use tokio_util::sync::CancellationToken;
 
-use super::shared::{Role, Shared, Task};
+use super::{
+    shared::{Role, Shared, Task},
+    sinks::Engines,
+};
 use crate::{
-    engine::{End, Engine, EnginePorts, Halt, Patience},
+    engine::{End, Halt, Patience},
     relay::Relay,
 };
 
-/// Runs relay or engine of a log as long as there is work.
+/// Runs relay or engines of a log as long as there is work.
 pub(super) async fn run_once(
     shared: &Shared,
     stream: &StreamId,
@@ -27,28 +28,26 @@ pub(super) async fn run_once(
     match patience.attempt(|| shared.check_log(stream)).await {
         Ok(()) => {}
         Err(Halt::Refused(error) | Halt::Damaged(error)) => return Err(error),
-        Err(Halt::Stopped | Halt::Idle | Halt::Sealed) => return Ok(End::Stopped),
         Err(Halt::LookAgain(reason)) => {
             let store = "registry";
             return Err(StoreError::Unavailable { store, reason });
         }
+        Err(_) => return Ok(End::Stopped),
     }
-    let ports = shared.ports.clone();
-    let stream = stream.clone();
-    let Some(handler) = shared.handler(role) else {
-        let config = shared.config.relay.clone();
-        let relay = Relay::new(ports.log, ports.bus, ports.clock, stream, config);
-        let relay = relay.told_by(task.reporter.clone());
-        return relay.run(token.clone()).await;
-    };
-    let ports = EnginePorts {
-        log: ports.log,
-        bus: ports.bus,
-        registry: ports.registry,
-        clock: ports.clock,
-    };
-    let (lease, config) = (lease.clone(), shared.config.engine.clone());
-    let engine = Engine::new(ports, handler, stream, lease, config);
-    let engine = engine.told_by(task.reporter.clone(), Arc::clone(&task.nudge));
-    engine.run(token.clone()).await
+    if let Some(handler) = shared.handler(role) {
+        let engines = Engines {
+            shared,
+            patience: &patience,
+            handler,
+            stream,
+            task,
+            lease,
+            token,
+        };
+        return engines.run().await;
+    }
+    let (ports, config) = (shared.ports.clone(), shared.config.relay.clone());
+    let relay = Relay::new(ports.log, ports.bus, ports.clock, stream.clone(), config);
+    let relay = relay.told_by(task.reporter.clone());
+    relay.run(token.clone()).await
 }

@@ -13,15 +13,11 @@ use spice_backoff::{Backoff, Seeded};
 use spice_core::{
     chain::{Anchor, resume},
     error::StoreError,
+    handler::Projection,
     id::StreamId,
     port::{
-        StoreResult,
-        bus::Bus,
-        clock::Clock,
-        documents::Documents,
-        graph::{Graph, Sink},
-        log::Log,
-        registry::WorkerRegistry,
+        StoreResult, bus::Bus, clock::Clock, documents::Documents, graph::Graph, log::Log,
+        registry::WorkerRegistry, sink::Sink,
     },
 };
 use tokio::{sync::Notify, time::Instant};
@@ -30,8 +26,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     audit::check_sink,
     engine::{End, EngineConfig, Handler},
-    graph_worker::{self, GraphWorker},
-    projection_worker::{self, ProjectionWorker},
+    graph_worker::GraphWorker,
+    projection_worker::ProjectionWorker,
     relay::RelayConfig,
     share::LeaseConfig,
     status::Reporter,
@@ -76,8 +72,8 @@ impl Role {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Relay => "relay",
-            Self::Graph => graph_worker::NAME,
-            Self::Projection => projection_worker::NAME,
+            Self::Graph => Projection::Graph.worker(),
+            Self::Projection => Projection::Documents.worker(),
         }
     }
 }
@@ -166,22 +162,23 @@ impl Shared {
     }
 
     /// Fails when a log is not the one that the registry, the graph or the documents have seen:
-    /// nothing of it is projected. A sink that cannot be read is left to its own worker.
+    /// nothing of it is projected. A store that cannot be read is left to its own worker.
     pub(super) async fn check_log(&self, stream: &StreamId) -> StoreResult<()> {
         let ports = &self.ports;
         let guards = self.config.engine.guards;
         let anchor = ports.registry.anchor(stream).await?;
         resume(&*ports.log, stream, anchor.as_ref(), guards).await?;
-        for sink in [
-            ports.graph.sink(stream).await,
-            ports.documents.sink(stream).await,
+        for sinks in [
+            ports.graph.sinks(stream).await,
+            ports.documents.sinks(stream).await,
         ] {
-            match sink {
-                Ok(sink) if is_at(&sink, anchor.as_ref()) => {}
-                Ok(sink) => drop(check_sink(&*ports.log, stream, &sink, guards).await?),
-                Err(error) => {
-                    tracing::warn!(%stream, %error, "log is not compared with a sink");
-                }
+            let mut sinks = sinks.unwrap_or_else(|error| {
+                tracing::warn!(%stream, %error, "log is not compared with a store's sinks");
+                Vec::new()
+            });
+            sinks.retain(|sink| !is_at(sink, anchor.as_ref()));
+            for sink in sinks {
+                check_sink(&*ports.log, stream, &sink, guards).await?;
             }
         }
         Ok(())

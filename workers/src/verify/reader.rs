@@ -3,11 +3,7 @@
 use spice_core::{
     guard::Guards,
     id::{BranchGeneration, StreamId},
-    port::{
-        StoreResult,
-        graph::{Entity, Sink},
-        log::Log,
-    },
+    port::{StoreResult, graph::Entity, log::Log, sink::Sink},
 };
 
 use super::{Projection, Sources, digest::Item};
@@ -16,38 +12,38 @@ use crate::{event::Event, graph_worker, past::PastBranch, projection_worker};
 /// How many items are read at a time.
 const PAGE: usize = 1_000;
 
-/// One of the sinks.
+/// One of the sinks of a log.
 pub(super) struct SinkReader<'a> {
     sources: Sources<'a>,
     projection: Projection,
+    stream: &'a StreamId,
+    sink: &'a str,
 }
 
 impl<'a> SinkReader<'a> {
-    pub(super) fn new(sources: Sources<'a>, projection: Projection) -> Self {
+    pub(super) fn new(
+        sources: Sources<'a>,
+        projection: Projection,
+        stream: &'a StreamId,
+        sink: &'a Sink,
+    ) -> Self {
         Self {
             sources,
             projection,
-        }
-    }
-
-    /// The sink's generation and position.
-    pub(super) async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        match self.projection {
-            Projection::Graph => self.sources.graph.sink(stream).await,
-            Projection::Documents => self.sources.documents.sink(stream).await,
+            stream,
+            sink: &sink.generation,
         }
     }
 
     /// Shows every item of a branch.
     pub(super) async fn each(
         &self,
-        stream: &StreamId,
         branch: BranchGeneration,
         mut show: impl FnMut(Item),
     ) -> StoreResult<()> {
         let mut after: Option<Entity> = None;
         loop {
-            let page = self.page(stream, branch, after.as_ref()).await?;
+            let page = self.page(branch, after.as_ref()).await?;
             let full = page.len() >= PAGE;
             after = page.last().map(|item| item.entity.clone());
             page.into_iter().for_each(&mut show);
@@ -59,19 +55,20 @@ impl<'a> SinkReader<'a> {
 
     async fn page(
         &self,
-        stream: &StreamId,
         branch: BranchGeneration,
         after: Option<&Entity>,
     ) -> StoreResult<Vec<Item>> {
         match self.projection {
             Projection::Graph => {
                 let graph = self.sources.graph;
-                let versions = graph.latest(stream, branch, after, PAGE).await?;
+                let page = graph.latest(self.stream, self.sink, branch, after, PAGE);
+                let versions = page.await?;
                 Ok(versions.into_iter().map(of_version).collect())
             }
             Projection::Documents => {
                 let documents = self.sources.documents;
-                let page = documents.all(stream, branch, after, PAGE).await?;
+                let page = documents.all(self.stream, self.sink, branch, after, PAGE);
+                let page = page.await?;
                 Ok(page.into_iter().map(of_document).collect())
             }
         }
@@ -80,15 +77,19 @@ impl<'a> SinkReader<'a> {
     /// Removes entities of a branch.
     pub(super) async fn remove(
         &self,
-        stream: &StreamId,
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
         match self.projection {
-            Projection::Graph => self.sources.graph.remove(stream, branch, entities).await,
+            Projection::Graph => {
+                let graph = self.sources.graph;
+                graph.remove(self.stream, self.sink, branch, entities).await
+            }
             Projection::Documents => {
                 let documents = self.sources.documents;
-                documents.remove(stream, branch, entities).await
+                documents
+                    .remove(self.stream, self.sink, branch, entities)
+                    .await
             }
         }
     }

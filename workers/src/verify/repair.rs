@@ -9,7 +9,8 @@ use spice_core::{
     port::{
         StoreResult,
         documents::{Change, Document},
-        graph::{Entity, Sink, Version},
+        graph::{Entity, Version},
+        sink::Sink,
     },
 };
 
@@ -63,17 +64,19 @@ struct Repair<'a> {
 
 impl Repair<'_> {
     async fn run(&self, repaired: &mut Repaired) -> StoreResult<()> {
-        let reader = SinkReader::new(self.sources, self.projection);
+        let sinks = self.sources.sinks(self.projection);
+        let live = sinks.sink(self.stream).await?;
+        let reader = SinkReader::new(self.sources, self.projection, self.stream, &live);
         let mut by_branch: BTreeMap<BranchGeneration, Vec<Entity>> = BTreeMap::new();
         for (branch, entity) in &self.wanted {
             by_branch.entry(*branch).or_default().push(entity.clone());
         }
         for (branch, entities) in &by_branch {
-            reader.remove(self.stream, *branch, entities).await?;
+            reader.remove(*branch, entities).await?;
         }
         // Read after the removal: what a worker wrote before it lies below this position, what
         // it writes later stays.
-        let sink = reader.sink(self.stream).await?;
+        let sink = sinks.sink(self.stream).await?;
         repaired.entities += self.wanted.len() as u64;
         repaired.written += self.write_again(&sink).await?;
         Ok(())

@@ -13,14 +13,11 @@ use spice_core::{
     port::{
         StoreResult,
         bus::{Bus, Subscription},
-        graph::{Sink, SinkPosition},
         log::Record,
+        sink::{Applied, SinkPosition, Sinks},
     },
 };
-use spice_workers::{
-    Event,
-    engine::{Effects, Handler},
-};
+use spice_workers::{Event, engine::Handler};
 
 /// What a handler is made to do.
 #[derive(Default)]
@@ -86,34 +83,22 @@ fn refusal(position: LogPosition) -> StoreError {
 
 #[async_trait]
 impl Handler for FaultyHandler {
-    fn worker(&self) -> &'static str {
-        self.inner.worker()
-    }
-
-    fn names(&self) -> &'static [&'static str] {
-        self.inner.names()
+    fn sinks(&self) -> &dyn Sinks {
+        self.inner.sinks()
     }
 
     fn name_of(&self, event: &Event<'_>) -> Option<&'static str> {
         self.inner.name_of(event)
     }
 
-    async fn sink(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.inner.sink(stream).await
-    }
-
-    async fn reset(&self, stream: &StreamId) -> StoreResult<Sink> {
-        self.inner.reset(stream).await
-    }
-
     async fn apply(
         &self,
         stream: &StreamId,
-        generation: &str,
+        sink: &str,
         from: LogPosition,
         through: SinkPosition,
         events: &[&Event<'_>],
-    ) -> StoreResult<Effects> {
+    ) -> StoreResult<Applied> {
         let slow = self.with(|faults| faults.slow);
         if !slow.is_zero() {
             tokio::time::sleep(slow).await;
@@ -145,7 +130,7 @@ impl Handler for FaultyHandler {
         let began = tokio::time::Instant::now();
         let mut effects = self
             .inner
-            .apply(stream, generation, from, through, &chosen)
+            .apply(stream, sink, from, through, &chosen)
             .await?;
         self.with(|faults| faults.spent += began.elapsed());
         self.with(|faults| {

@@ -33,6 +33,7 @@ use spice_core::{
         graph::{Entity, Graph, Version},
         log::{Log, Record},
         registry::{DeadLetter, Lease, WorkKey, WorkerRegistry},
+        sink::{SinkRole, Sinks},
     },
     time::Timestamp,
 };
@@ -40,10 +41,10 @@ use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_testing::{MemoryLog, clock::HandClock};
 use spice_workers::{
-    engine::{End, Engine, EngineConfig, EnginePorts, Handler},
+    engine::{End, Engine, EngineConfig, EnginePorts, Handler, Job},
     graph_worker::GraphWorker,
     projection_worker::ProjectionWorker,
-    rebuild::wait_caught_up,
+    replay::wait_caught_up,
     status::WorkerState,
     supervisor::Ports,
     verify::Sources,
@@ -135,8 +136,18 @@ impl World {
         let buckets = [Bucket::of(self.stream())];
         let leases = self
             .registry
-            .acquire(handler.worker(), &buckets, owner, LEASE);
+            .acquire(handler.projection().worker(), &buckets, owner, LEASE);
         leases.now_or_never().unwrap().unwrap().remove(0)
+    }
+
+    /// The work on the live sink of the story's log.
+    pub fn job(&self, handler: &dyn Handler, lease: Lease) -> Job {
+        let sink = handler.sinks().sink(self.stream());
+        Job {
+            stream: self.stream().clone(),
+            sink: sink.now_or_never().unwrap().unwrap().generation,
+            lease,
+        }
     }
 
     /// Starts an engine as an owner.
@@ -150,18 +161,25 @@ impl World {
         owner: &str,
         config: EngineConfig,
     ) -> Running {
-        let lease = self.lease(&**handler, owner);
-        let held = (self.registry.clone(), handler.worker(), lease.clone());
+        let job = self.job(&**handler, self.lease(&**handler, owner));
+        self.run(handler, job, config)
+    }
+
+    /// Starts an engine on a sink of its own.
+    pub fn start_job(&self, handler: &Arc<FaultyHandler>, job: Job) -> Running {
+        self.run(handler, job, config())
+    }
+
+    fn run(&self, handler: &Arc<FaultyHandler>, job: Job, config: EngineConfig) -> Running {
+        let worker = handler.projection().worker();
+        let held = (self.registry.clone(), worker, job.lease.clone());
         let handler = Arc::clone(handler) as Arc<dyn Handler>;
-        let (ports, stream) = (self.engine_ports(), self.stream().clone());
-        let engine = Engine::new(ports, handler, stream, lease, config);
+        let engine = Engine::new(self.engine_ports(), handler, job, config);
         let status = engine.status();
-        let nudge = engine.nudge();
         let token = CancellationToken::new();
         let task = tokio::spawn(engine.run(token.clone()));
         Running {
             status,
-            nudge,
             token,
             task,
             held,
@@ -183,8 +201,21 @@ impl World {
 
     pub async fn caught_up(&self, handler: &Arc<FaultyHandler>) {
         let end = self.log.end(self.stream()).await.unwrap();
-        let waiting = wait_caught_up(&**handler, &self.registry, self.stream(), end);
+        self.caught_up_to(handler, end).await;
+    }
+
+    async fn caught_up_to(&self, handler: &Arc<FaultyHandler>, end: LogPosition) {
+        let sinks = handler.sinks();
+        let live = (self.stream(), None);
+        let waiting = wait_caught_up(sinks, &self.registry, live, end);
         within(waiting).await.unwrap();
+    }
+
+    /// Throws away what a store knows of the story's log, as a lost file does.
+    pub async fn wipe(&self, sinks: &dyn Sinks) {
+        let live = sinks.sink(self.stream()).await.unwrap();
+        let dropped = sinks.drop_sink(self.stream(), &live.generation, SinkRole::Live);
+        dropped.await.unwrap();
     }
 
     /// Delivers everything that the log has.
@@ -264,9 +295,9 @@ impl World {
     }
 
     pub async fn key(&self, handler: &Arc<FaultyHandler>) -> WorkKey {
-        let sink = handler.sink(self.stream()).await.unwrap();
+        let sink = handler.sinks().sink(self.stream()).await.unwrap();
         WorkKey {
-            worker: handler.worker().to_owned(),
+            worker: handler.projection().worker().to_owned(),
             stream: self.stream().clone(),
             sink: sink.generation,
         }
@@ -274,8 +305,11 @@ impl World {
 
     pub async fn versions(&self) -> Vec<Version> {
         let mut all = Vec::new();
+        let sink = self.graph.sink(self.stream()).await.unwrap().generation;
         for branch in self.story.branches() {
-            let page = self.graph.latest(self.stream(), branch, None, 10_000);
+            let page = self
+                .graph
+                .latest(self.stream(), &sink, branch, None, 10_000);
             all.extend(page.await.unwrap());
         }
         all
@@ -283,11 +317,30 @@ impl World {
 
     pub async fn shelf(&self) -> Vec<Document> {
         let mut all = Vec::new();
+        let sink = self.documents.sink(self.stream()).await.unwrap().generation;
         for branch in self.story.branches() {
-            let page = self.documents.all(self.stream(), branch, None, 10_000);
+            let page = self
+                .documents
+                .all(self.stream(), &sink, branch, None, 10_000);
             all.extend(page.await.unwrap());
         }
         all
+    }
+
+    /// Removes entities from the live graph.
+    pub async fn remove_versions(&self, branch: BranchGeneration, entities: &[Entity]) {
+        let sink = self.graph.sink(self.stream()).await.unwrap().generation;
+        let removed = self.graph.remove(self.stream(), &sink, branch, entities);
+        removed.await.unwrap();
+    }
+
+    /// Removes entities from the live documents.
+    pub async fn remove_documents(&self, branch: BranchGeneration, entities: &[Entity]) {
+        let sink = self.documents.sink(self.stream()).await.unwrap().generation;
+        let removed = self
+            .documents
+            .remove(self.stream(), &sink, branch, entities);
+        removed.await.unwrap();
     }
 
     /// The sequence that the graph has of an instance on `main`.
@@ -333,7 +386,6 @@ impl World {
 
 pub struct Running {
     pub status: tokio::sync::watch::Receiver<spice_workers::status::WorkerStatus>,
-    pub nudge: Arc<tokio::sync::Notify>,
     pub token: CancellationToken,
     pub task: JoinHandle<Result<End, spice_core::error::StoreError>>,
     /// Where its lease is, and the lease.

@@ -70,7 +70,7 @@ pub(super) async fn list(
         Some(cursor) => cursor.position,
         None => {
             let sink = reads.engine.documents.sink(stream).await?;
-            LogPosition(sink.position.0.saturating_sub(1))
+            LogPosition(sink.visible.0.saturating_sub(1))
         }
     };
     let then = reads

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use spice_core::{
     chain::{ChainHead, resume},
     error::Refusal,
-    port::graph::{Graph, SinkPosition},
+    port::{graph::Graph, sink::Sinks},
 };
 
 use spice_store_sqlite::SqliteGraph;
@@ -394,11 +394,7 @@ impl Bench {
         let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, guards).unwrap();
         let log = stream();
         let sink = graph.sink(&log).await.unwrap();
-        let head = self.head();
-        let through = SinkPosition {
-            position: head.position(),
-            anchor: head.anchor(),
-        };
+        let through = self.head().anchor().unwrap().into();
         let filled = graph.apply(&log, &sink.generation, sink.position, through, &[]);
         filled.await.unwrap();
         self.sinks.push(Arc::new(graph));

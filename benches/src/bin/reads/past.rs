@@ -7,7 +7,10 @@ use spice_core::{
     guard::Guards,
     id::{BranchGeneration, LogPosition, Sequence},
     lineage::{Lineage, View},
-    port::graph::{Entity, Graph, Version},
+    port::{
+        graph::{Entity, Graph, Version},
+        sink::Sinks,
+    },
 };
 use spice_store_sqlite::{Location, Mode, SqliteGraph};
 use tokio::time::Instant;

@@ -8,6 +8,7 @@ use spice_core::{
     port::{
         documents::{Document, Documents},
         graph::{Entity, Graph, Version},
+        sink::Sinks,
     },
 };
 
@@ -58,9 +59,10 @@ pub(super) async fn check_graph(
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let graph = world.graph.get();
+    let sink = graph.sink(stream).await?.generation;
     let mut found: BTreeMap<Place, Fact> = BTreeMap::new();
     for generation in &story.generations {
-        for version in graph.latest(stream, *generation, None, ALL).await? {
+        for version in graph.latest(stream, &sink, *generation, None, ALL).await? {
             let fact = of_version(version);
             found.insert((fact.branch, fact.entity.clone()), fact);
         }
@@ -110,10 +112,11 @@ pub(super) async fn check_documents(
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let documents = world.documents.get();
+    let sink = documents.sink(stream).await?.generation;
     let mut expected = story.documents(parked);
     let mut found: BTreeMap<Shelf, Fact> = BTreeMap::new();
     for generation in &story.generations {
-        for document in documents.all(stream, *generation, None, ALL).await? {
+        for document in documents.all(stream, &sink, *generation, None, ALL).await? {
             let range = document.until().map(|until| (document.position, until));
             let fact = of_document(document);
             found.insert(((fact.branch, fact.entity.clone()), range), fact);

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 
 use spice_core::{
     bucket::Bucket,
-    envelope::{EventType, Kind},
+    handler::Projection,
     id::{LogPosition, StreamId},
     port::{
-        documents::Documents,
-        graph::Graph,
-        registry::{Outcome, WorkerRegistry},
+        registry::{Outcome, WorkKey, WorkerRegistry},
+        sink::Sinks,
     },
 };
 use spice_workers::{
@@ -34,88 +33,75 @@ pub(super) async fn check(
     let registry = world.registry.get();
     let end = LogPosition(story.envelopes.len() as u64);
     let sinks = [
+        (Projection::Graph, world.graph.get().sink(stream).await?),
         (
-            spice_workers::graph_worker::NAME,
-            world.graph.get().sink(stream).await?,
-        ),
-        (
-            spice_workers::projection_worker::NAME,
+            Projection::Documents,
             world.documents.get().sink(stream).await?,
         ),
     ];
-    for (worker, sink) in sinks {
-        let worked = registry.worked(&work_key(worker, stream, &sink)).await?;
+    let farthest = registry.farthest(stream).await?;
+    for (projection, sink) in &sinks {
+        let worked = registry
+            .worked(&work_key(*projection, stream, sink))
+            .await?;
+        let name = projection.worker();
         verdict.check(worked == end && sink.position == end, || {
             format!(
-                "{worker} of {stream} is at {worked}, its sink at {}, the log at {end}",
+                "{name} of {stream} is at {worked}, its sink at {}, the log at {end}",
                 sink.position
             )
+        });
+        verdict.check(farthest.contains(&(name.to_owned(), end)), || {
+            format!("the farthest positions of {stream} are {farthest:?}, the log is at {end}")
         });
     }
     let mut parked = BTreeSet::new();
     for letter in registry.dead_letters(Some(stream)).await? {
-        verdict.check(letter.handler.starts_with("projection_worker"), || {
-            format!(
-                "{} of {stream} has parked {}",
-                letter.handler, letter.aggregate_id
-            )
-        });
+        verdict.check(
+            Projection::of(&letter.handler) == Some(Projection::Documents),
+            || {
+                format!(
+                    "{} of {stream} has parked {}",
+                    letter.handler, letter.aggregate_id
+                )
+            },
+        );
         parked.insert(letter.position);
     }
-    check_rows(world, stream, story, &parked, verdict).await?;
+    for (projection, sink) in &sinks {
+        check_ledger(
+            world,
+            story,
+            &work_key(*projection, stream, sink),
+            &parked,
+            verdict,
+        )
+        .await?;
+    }
     Ok(parked)
 }
 
-/// Every domain event has one final record of each handler that has to do with it.
-async fn check_rows(
+/// Every position is in a batch of the sink, and what is parked says so.
+async fn check_ledger(
     world: &World,
-    stream: &StreamId,
     story: &Story,
+    key: &WorkKey,
     parked: &BTreeSet<LogPosition>,
     verdict: &mut Verdict,
 ) -> anyhow::Result<()> {
     let registry = world.registry.get();
     for envelope in &story.envelopes {
         let position = envelope.position;
-        let rows = registry.processed(stream, position).await?;
-        let mut handlers: Vec<&str> = rows
-            .iter()
-            .map(|(handler, _, _)| handler.as_str())
-            .collect();
-        handlers.sort_unstable();
-        let mut expected = match (envelope.metadata.kind, envelope.event_type) {
-            (
-                Kind::Domain,
-                EventType::InstanceCreated
-                | EventType::InstanceUpdated
-                | EventType::InstanceDeleted,
-            ) => vec!["instance_worker", "projection_worker:instance_events"],
-            (
-                Kind::Domain,
-                EventType::OntologyClassCreated
-                | EventType::OntologyClassUpdated
-                | EventType::OntologyClassDeleted,
-            ) => vec!["ontology_worker", "projection_worker:ontology_events"],
-            (
-                Kind::Domain,
-                EventType::BranchCreated | EventType::BranchRebased | EventType::BranchDeleted,
-            ) => {
-                vec!["branch_worker", "projection_worker:instance_events"]
-            }
-            (Kind::Domain, _) => vec!["branch_worker"],
-            _ => Vec::new(),
-        };
-        expected.sort_unstable();
-        verdict.check(handlers == expected, || {
-            format!("{stream} at {position} is recorded by {handlers:?}, not {expected:?}")
+        let mut rows = registry.processed(&key.stream, position).await?;
+        rows.retain(|row| row.worker == key.worker && row.sink == key.sink);
+        verdict.check(rows.iter().any(|row| row.handler.is_none()), || {
+            format!("{key:?} knows of no batch with {position}")
         });
-        for (handler, outcome, _) in &rows {
-            let waits = *outcome == Outcome::Parked;
-            let letter = handler.starts_with("projection_worker") && parked.contains(&position);
-            verdict.check(waits == letter, || {
-                format!("{stream} at {position}: {handler} says {outcome:?}, parked are {parked:?}")
-            });
-        }
+        let waits = rows.iter().any(|row| row.outcome == Outcome::Parked);
+        let letter = key.worker == Projection::Documents.worker() && parked.contains(&position);
+        verdict.check(waits == letter, || {
+            format!("{key:?} at {position}: {rows:?}, parked are {parked:?}")
+        });
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::bail;
 use spice_core::{
+    handler::Projection,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        documents::Documents,
-        graph::Graph,
         log::Log,
         registry::{WorkerRegistry, WriteModel},
+        sink::Sinks,
     },
 };
 
@@ -99,13 +99,13 @@ impl World {
 
     async fn graph_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         let sink = self.graph.get().sink(stream).await?;
-        let key = work_key(spice_workers::graph_worker::NAME, stream, &sink);
+        let key = work_key(Projection::Graph, stream, &sink);
         Ok(self.registry.get().worked(&key).await?.min(sink.position))
     }
 
     async fn documents_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         let sink = self.documents.get().sink(stream).await?;
-        let key = work_key(spice_workers::projection_worker::NAME, stream, &sink);
+        let key = work_key(Projection::Documents, stream, &sink);
         Ok(self.registry.get().worked(&key).await?.min(sink.position))
     }
 }

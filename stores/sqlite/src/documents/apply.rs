@@ -7,7 +7,10 @@ use spice_core::{
     guard::{Guard, Guards},
     id::LogPosition,
     json::Json,
-    port::documents::{BranchPoints, BulkResult, Change, Document},
+    port::{
+        documents::{BranchPoints, Change, Document},
+        sink::Applied,
+    },
 };
 
 use super::{
@@ -41,9 +44,9 @@ pub(super) fn apply(
     stream: i64,
     changes: &[Change],
     guards: Guards,
-) -> Attempt<BulkResult> {
+) -> Attempt<Applied> {
     let mut writer = Writer::new(connection, stream, guards)?;
-    let mut result = BulkResult::default();
+    let mut result = Applied::default();
     for (index, change) in changes.iter().enumerate() {
         match writer.make(change) {
             Ok(Written::New) => {}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
     guard::Guards,
-    id::{BranchGeneration, InstanceRef, StreamId},
+    id::{BranchGeneration, InstanceRef},
     lineage::View,
     name::{BranchName, ClassName},
     port::{documents::Document, graph::Entity},
@@ -167,17 +167,14 @@ const ID: usize = 7;
 /// Every document that a branch wrote, by entity and position.
 pub(super) fn all(
     connection: &Connection,
-    stream: &StreamId,
+    sink: i64,
     branch: BranchGeneration,
     after: Option<&Entity>,
     limit: usize,
 ) -> Attempt<Vec<Document>> {
     let mut documents: Vec<Document> = Vec::new();
-    let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(documents);
-    };
     let mut parts: BTreeMap<Part, [i64; 2]> = BTreeMap::new();
-    for (scope, part) in scopes_of(connection, stream.id, bound(branch.0))? {
+    for (scope, part) in scopes_of(connection, sink, bound(branch.0))? {
         let place = usize::from(part.is_superseded());
         parts.entry(part.latest()).or_default()[place] = scope;
     }

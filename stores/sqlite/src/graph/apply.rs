@@ -6,9 +6,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use spice_core::{
     error::StoreError,
     guard::{Guard, Guards},
-    id::{BranchGeneration, StreamId},
+    id::BranchGeneration,
     name::{ClassName, PropertyName},
-    port::graph::{Applied, Entity, Version},
+    port::{
+        graph::{Entity, Version},
+        sink::Applied,
+    },
 };
 
 use super::rows::write_links;
@@ -16,7 +19,7 @@ use crate::{
     columns::{bound, to_column},
     failure::Attempt,
     index::{self, ValueWriter},
-    scopes::{Part, ScopeBook, drop_stream, find_scope, find_stream},
+    scopes::{Part, ScopeBook, drop_stream, find_scope},
 };
 
 enum Written {
@@ -172,29 +175,23 @@ pub(super) fn find_link(
 /// lead anywhere.
 pub(super) fn remove(
     connection: &Connection,
-    stream: &StreamId,
+    sink: i64,
     branch: BranchGeneration,
     entities: &[Entity],
 ) -> Attempt<()> {
-    let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(());
-    };
     let mut delete =
         connection.prepare_cached("DELETE FROM versions WHERE scope = ?1 AND id = ?2")?;
     for entity in entities {
         let (part, id) = Part::of(entity);
-        if let Some(scope) = find_scope(connection, stream.id, bound(branch.0), &part)? {
+        if let Some(scope) = find_scope(connection, sink, bound(branch.0), &part)? {
             delete.execute(params![scope, id])?;
         }
     }
     Ok(())
 }
 
-/// Removes all that is known of a log, the log itself included.
-pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
-    let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(());
-    };
+/// Removes a sink with all that it holds.
+pub(super) fn clear(connection: &Connection, sink: i64) -> Attempt<()> {
     let of_scopes = "IN (SELECT id FROM scopes WHERE stream = ?1)";
     let statements = [
         format!(
@@ -204,8 +201,8 @@ pub(super) fn clear(connection: &Connection, stream: &StreamId) -> Attempt<()> {
         format!("DELETE FROM versions WHERE scope {of_scopes}"),
     ];
     for statement in statements {
-        connection.execute(&statement, [stream.id])?;
+        connection.execute(&statement, [sink])?;
     }
-    index::clear(connection, stream.id)?;
-    drop_stream(connection, stream.id)
+    index::clear(connection, sink)?;
+    drop_stream(connection, sink)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
-    id::{BranchGeneration, LogPosition, StreamId},
+    id::{BranchGeneration, LogPosition},
     lineage::View,
     name::ClassName,
     port::graph::{Entity, Page, Version},
@@ -321,21 +321,18 @@ pub(super) fn history(
 
 pub(super) fn latest(
     connection: &Connection,
-    stream: &StreamId,
+    sink: i64,
     branch: BranchGeneration,
     after: Option<&Entity>,
     limit: usize,
 ) -> Attempt<Vec<Version>> {
     let mut versions = Vec::new();
-    let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(versions);
-    };
     let mut fetch = connection.prepare_cached(concat!(
         "SELECT position, ",
         version_columns!(),
         " FROM versions WHERE row = ?1"
     ))?;
-    for (scope, part) in scopes_of(connection, stream.id, bound(branch.0))? {
+    for (scope, part) in scopes_of(connection, sink, bound(branch.0))? {
         let Some(range) = part.range_after(after) else {
             continue;
         };

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use spice_core::{
     id::{LogPosition, StreamId},
-    port::registry::DeadLetter,
+    port::registry::{DeadLetter, WorkKey},
 };
 
 use crate::{
@@ -15,8 +15,8 @@ pub(super) fn insert(connection: &Connection, letters: &[DeadLetter]) -> Attempt
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO dead_letters
              (handler, stream, position, event_id, aggregate_id, error, class, attempts,
-              first_at, last_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+              first_at, last_at, sink)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for letter in letters {
         insert.execute(params![
@@ -29,7 +29,8 @@ pub(super) fn insert(connection: &Connection, letters: &[DeadLetter]) -> Attempt
             letter.class,
             letter.attempts,
             letter.first_at.as_micros(),
-            letter.last_at.as_micros()
+            letter.last_at.as_micros(),
+            letter.sink
         ])?;
     }
     Ok(())
@@ -38,7 +39,7 @@ pub(super) fn insert(connection: &Connection, letters: &[DeadLetter]) -> Attempt
 pub(super) fn list(connection: &Connection, stream: Option<&StreamId>) -> Attempt<Vec<DeadLetter>> {
     let mut find = connection.prepare_cached(
         "SELECT handler, stream, position, event_id, aggregate_id, error, class, attempts,
-                first_at, last_at
+                first_at, last_at, sink
          FROM dead_letters WHERE ?1 IS NULL OR stream = ?1",
     )?;
     let mut rows = find.query([stream.map(ToString::to_string)])?;
@@ -46,29 +47,41 @@ pub(super) fn list(connection: &Connection, stream: Option<&StreamId>) -> Attemp
     while let Some(row) = rows.next()? {
         letters.push(letter(row)?);
     }
-    letters.sort_by(|one, other| {
-        (&one.handler, &one.stream, one.position).cmp(&(
-            &other.handler,
-            &other.stream,
-            other.position,
-        ))
-    });
+    letters.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(letters)
+}
+
+fn order(letter: &DeadLetter) -> (&str, &StreamId, LogPosition, &str) {
+    (
+        &letter.handler,
+        &letter.stream,
+        letter.position,
+        &letter.sink,
+    )
 }
 
 pub(super) fn clear(
     connection: &Connection,
+    key: &WorkKey,
     handler: &str,
-    stream: &StreamId,
     positions: &[LogPosition],
 ) -> Attempt<()> {
-    let stream = stream.to_string();
+    let stream = key.stream.to_string();
     let mut delete = connection.prepare_cached(
-        "DELETE FROM dead_letters WHERE stream = ?1 AND handler = ?2 AND position = ?3",
+        "DELETE FROM dead_letters
+         WHERE stream = ?1 AND sink = ?2 AND handler = ?3 AND position = ?4",
     )?;
     for position in positions {
-        delete.execute(params![stream, handler, to_column(position.0)?])?;
+        delete.execute(params![stream, key.sink, handler, to_column(position.0)?])?;
     }
+    Ok(())
+}
+
+pub(super) fn forget(connection: &Connection, key: &WorkKey) -> Attempt<()> {
+    connection.execute(
+        "DELETE FROM dead_letters WHERE stream = ?1 AND sink = ?2",
+        [&key.stream.to_string(), &key.sink],
+    )?;
     Ok(())
 }
 
@@ -122,5 +135,6 @@ fn letter(row: &Row<'_>) -> Attempt<DeadLetter> {
         attempts: row.get(7)?,
         first_at: timestamp(row, 8)?,
         last_at: timestamp(row, 9)?,
+        sink: row.get(10)?,
     })
 }

@@ -20,7 +20,6 @@ use spice_core::{
 };
 
 use crate::{
-    anchors,
     columns::{bound, from_column, name, text, to_column, uuid},
     failure::{Attempt, Failure},
     layers::{KeyRange, Keys, Layer, walk},
@@ -179,18 +178,17 @@ pub(super) fn changed(
 
 pub(super) fn advance(
     connection: &Connection,
-    stream_id: &StreamId,
+    stream: &StreamId,
     step: &Step<'_>,
     guards: Guards,
 ) -> Attempt<Advance> {
-    let stream = make_stream(connection, stream_id)?;
+    let stream = make_stream(connection, stream)?;
     if guards.has(Guard::RegistryPosition) && stream.position != step.from {
         return Ok(Advance::Elsewhere(stream.position));
     }
     insert_entries(connection, stream.id, step.entries)?;
     insert_commands(connection, step.commands)?;
-    move_stream(connection, stream.id, step.to.position)?;
-    anchors::put(connection, stream_id, &step.to)?;
+    move_stream(connection, stream.id, &step.to.into())?;
     Ok(Advance::Done)
 }
 
@@ -267,7 +265,6 @@ pub(super) fn recent_commands(
 pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     let text = stream.to_string();
     connection.execute("DELETE FROM commands WHERE stream = ?1", [text])?;
-    anchors::drop_of(connection, stream)?;
     // What was reflected is so no more: every log has to be read again before an id is unknown.
     connection.execute("DELETE FROM sweep", [])?;
     let Some(stream) = find_stream(connection, stream)? else {

@@ -1,6 +1,6 @@
 //! The workers' part: the record of a batch, and how far each sink is recorded.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use spice_core::{
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
@@ -9,35 +9,30 @@ use spice_core::{
 
 use super::{leases, letters, processed};
 use crate::{
-    columns::{from_column, to_column},
+    columns::{position, to_column},
     failure::{Attempt, Failure},
 };
 
-/// A processed row's key is its handler's slot and its position in one number, so that rows are
-/// written at the end of their slot, whatever lies behind, and dropped by range.
 pub(super) const TABLES: &str = "
 CREATE TABLE work (
     id INTEGER PRIMARY KEY, worker TEXT NOT NULL, stream TEXT NOT NULL, sink TEXT NOT NULL,
-    worked INTEGER NOT NULL,
+    worked INTEGER NOT NULL, batches INTEGER NOT NULL,
     UNIQUE (stream, worker, sink)) STRICT;
-CREATE TABLE slots (
-    id INTEGER PRIMARY KEY, stream TEXT NOT NULL, handler TEXT NOT NULL, worker TEXT NOT NULL,
-    UNIQUE (stream, handler)) STRICT;
-CREATE TABLE processed (
-    place INTEGER PRIMARY KEY, event_id BLOB NOT NULL, aggregate_id TEXT NOT NULL,
-    sequence INTEGER, outcome INTEGER NOT NULL, processed_at INTEGER NOT NULL) STRICT;
+CREATE TABLE farthest (
+    stream TEXT NOT NULL, worker TEXT NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (stream, worker)) STRICT, WITHOUT ROWID;
 CREATE TABLE dead_letters (
-    handler TEXT NOT NULL, stream TEXT NOT NULL, position INTEGER NOT NULL,
+    handler TEXT NOT NULL, stream TEXT NOT NULL, sink TEXT NOT NULL, position INTEGER NOT NULL,
     event_id BLOB NOT NULL, aggregate_id TEXT NOT NULL, error TEXT NOT NULL, class TEXT NOT NULL,
     attempts INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
-    PRIMARY KEY (stream, handler, position)) STRICT, WITHOUT ROWID;
+    PRIMARY KEY (stream, sink, handler, position)) STRICT, WITHOUT ROWID;
 CREATE TABLE retries (
     stream TEXT NOT NULL, handler TEXT NOT NULL, aggregate_id TEXT NOT NULL,
     PRIMARY KEY (stream, handler, aggregate_id)) STRICT, WITHOUT ROWID;
 ";
 
 pub(super) fn worked(connection: &Connection, key: &WorkKey) -> Attempt<LogPosition> {
-    Ok(find(connection, key)?.map_or(LogPosition::ZERO, |(_, worked)| worked))
+    Ok(find(connection, key)?.map_or(LogPosition::ZERO, |work| work.worked))
 }
 
 pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guards) -> Attempt<()> {
@@ -48,22 +43,54 @@ pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guard
             record.lease.owner, key.worker, key.stream, record.lease.fence
         )));
     }
-    let (id, worked) = match find(connection, key)? {
+    let work = match find(connection, key)? {
         Some(found) => found,
-        None => (insert(connection, key)?, LogPosition::ZERO),
+        None => insert(connection, key)?,
     };
-    if guards.has(Guard::Position) && worked != record.from {
+    if guards.has(Guard::Position) && work.worked != record.from {
         return Err(Failure::Fenced(format!(
-            "{} of {} is recorded up to {worked}, not {}",
-            key.worker, key.stream, record.from
+            "{} of {} is recorded up to {}, not {}",
+            key.worker, key.stream, work.worked, record.from
         )));
     }
-    processed::insert(connection, record)?;
+    processed::insert(connection, work.id, work.batches, record)?;
     letters::insert(connection, &record.parked)?;
     connection
-        .prepare_cached("UPDATE work SET worked = ?2 WHERE id = ?1")?
-        .execute([id, to_column(record.through.0)?])?;
+        .prepare_cached("UPDATE work SET worked = ?2, batches = batches + 1 WHERE id = ?1")?
+        .execute([work.id, to_column(record.through.0)?])?;
+    if record.live {
+        move_farthest(connection, record)?;
+    }
     Ok(())
+}
+
+/// Moves the farthest position of a worker on a log, which never goes back.
+fn move_farthest(connection: &Connection, record: &WorkRecord) -> Attempt<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO farthest (stream, worker, position) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET position = max(position, excluded.position)",
+        )?
+        .execute(params![
+            name(&record.key.stream),
+            record.key.worker,
+            to_column(record.through.0)?
+        ])?;
+    Ok(())
+}
+
+pub(super) fn farthest(
+    connection: &Connection,
+    stream: &StreamId,
+) -> Attempt<Vec<(String, LogPosition)>> {
+    let mut find = connection
+        .prepare_cached("SELECT worker, position FROM farthest WHERE stream = ?1 ORDER BY 1")?;
+    let mut rows = find.query([name(stream)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, position(row, 1)?));
+    }
+    Ok(found)
 }
 
 /// A number that another process's work changes.
@@ -79,10 +106,14 @@ pub(super) fn fingerprint(connection: &Connection) -> Attempt<i64> {
 /// Forgets all that was recorded of a log.
 pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     let name = name(stream);
-    processed::forget(connection, stream)?;
+    let mut find = connection.prepare_cached("SELECT id FROM work WHERE stream = ?1")?;
+    let mut rows = find.query([&name])?;
+    while let Some(row) = rows.next()? {
+        processed::forget(connection, row.get(0)?)?;
+    }
     for statement in [
-        "DELETE FROM slots WHERE stream = ?1",
         "DELETE FROM work WHERE stream = ?1",
+        "DELETE FROM farthest WHERE stream = ?1",
         "DELETE FROM dead_letters WHERE stream = ?1",
         "DELETE FROM retries WHERE stream = ?1",
     ] {
@@ -91,38 +122,48 @@ pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> 
     Ok(())
 }
 
-/// The furthest position of a worker on a log, over all of its sinks.
-pub(super) fn furthest(
-    connection: &Connection,
-    stream: &str,
-    worker: &str,
-) -> Attempt<Option<i64>> {
-    Ok(connection
-        .prepare_cached("SELECT max(worked) FROM work WHERE stream = ?1 AND worker = ?2")?
-        .query_row([stream, worker], |row| row.get(0))?)
+/// Forgets what was recorded of a sink.
+pub(super) fn forget_sink(connection: &Connection, key: &WorkKey) -> Attempt<()> {
+    if let Some(Work { id, .. }) = find(connection, key)? {
+        processed::forget(connection, id)?;
+        connection.execute("DELETE FROM work WHERE id = ?1", [id])?;
+    }
+    letters::forget(connection, key)
 }
 
-fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<(i64, LogPosition)>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT id, worked FROM work WHERE stream = ?1 AND worker = ?2 AND sink = ?3",
-        )?
-        .query_row(params![name(&key.stream), key.worker, key.sink], |row| {
-            Ok((row.get(0)?, row.get::<_, i64>(1)?))
-        })
-        .optional()?;
-    let Some((id, worked)) = found else {
+/// What is recorded of a sink.
+struct Work {
+    id: i64,
+    worked: LogPosition,
+    /// How many records there were.
+    batches: i64,
+}
+
+fn find(connection: &Connection, key: &WorkKey) -> Attempt<Option<Work>> {
+    let mut find = connection.prepare_cached(
+        "SELECT id, worked, batches FROM work WHERE stream = ?1 AND worker = ?2 AND sink = ?3",
+    )?;
+    let mut rows = find.query(params![name(&key.stream), key.worker, key.sink])?;
+    let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    Ok(Some((id, LogPosition(from_column(worked)?))))
+    Ok(Some(Work {
+        id: row.get(0)?,
+        worked: position(row, 1)?,
+        batches: row.get(2)?,
+    }))
 }
 
-fn insert(connection: &Connection, key: &WorkKey) -> Attempt<i64> {
+fn insert(connection: &Connection, key: &WorkKey) -> Attempt<Work> {
     connection.execute(
-        "INSERT INTO work (worker, stream, sink, worked) VALUES (?1, ?2, ?3, 0)",
+        "INSERT INTO work (worker, stream, sink, worked, batches) VALUES (?1, ?2, ?3, 0, 0)",
         params![key.worker, name(&key.stream), key.sink],
     )?;
-    Ok(connection.last_insert_rowid())
+    Ok(Work {
+        id: connection.last_insert_rowid(),
+        worked: LogPosition::ZERO,
+        batches: 0,
+    })
 }
 
 fn name(stream: &StreamId) -> String {

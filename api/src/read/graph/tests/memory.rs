@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use serde_json::json;
 use spice_core::{
+    handler::Projection,
     id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
     json::{Json, Properties},
     lineage::{Lineage, View},
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
-        graph::{Applied, Entity, Graph, Page, Sink, SinkPosition, Version},
+        graph::{Entity, Graph, Page, Version},
+        sink::{Applied, Sink, SinkPosition, SinkRole, Sinks},
     },
     query::Filter,
     time::Timestamp,
@@ -179,6 +181,29 @@ pub(super) fn view() -> View {
 }
 
 #[async_trait]
+impl Sinks for MemoryGraph {
+    fn projection(&self) -> Projection {
+        Projection::Graph
+    }
+
+    async fn sinks(&self, _: &StreamId) -> StoreResult<Vec<Sink>> {
+        unimplemented!()
+    }
+
+    async fn create_shadow(&self, _: &StreamId) -> StoreResult<Sink> {
+        unimplemented!()
+    }
+
+    async fn swap(&self, _: &StreamId, _: &str) -> StoreResult<bool> {
+        unimplemented!()
+    }
+
+    async fn drop_sink(&self, _: &StreamId, _: &str, _: SinkRole) -> StoreResult<()> {
+        unimplemented!()
+    }
+}
+
+#[async_trait]
 impl Graph for MemoryGraph {
     async fn get(&self, _: &View, entities: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
         let find = |entity: &Entity| match entity {
@@ -245,10 +270,6 @@ impl Graph for MemoryGraph {
         Ok(Page { versions, more })
     }
 
-    async fn sink(&self, _: &StreamId) -> StoreResult<Sink> {
-        unimplemented!()
-    }
-
     async fn apply(
         &self,
         _: &StreamId,
@@ -277,6 +298,7 @@ impl Graph for MemoryGraph {
     async fn latest(
         &self,
         _: &StreamId,
+        _: &str,
         _: BranchGeneration,
         _: Option<&Entity>,
         _: usize,
@@ -284,11 +306,13 @@ impl Graph for MemoryGraph {
         unimplemented!()
     }
 
-    async fn remove(&self, _: &StreamId, _: BranchGeneration, _: &[Entity]) -> StoreResult<()> {
-        unimplemented!()
-    }
-
-    async fn reset(&self, _: &StreamId) -> StoreResult<Sink> {
+    async fn remove(
+        &self,
+        _: &StreamId,
+        _: &str,
+        _: BranchGeneration,
+        _: &[Entity],
+    ) -> StoreResult<()> {
         unimplemented!()
     }
 }

@@ -1,0 +1,171 @@
+//! Rebuilding a projection beside the live one. A shadow is filled from the log by its worker like
+//! any sink that is behind, compared with the fold of the log, and made live in one commit; reads
+//! see the old one until then. The old one is kept up until it is dropped.
+//!
+//! A replay may be stopped anywhere: the next one goes on with the shadow that it finds, or
+//! [`abandon`] drops it.
+
+use std::time::Duration;
+
+use spice_core::{
+    error::StoreError,
+    handler::Projection,
+    id::{LogPosition, StreamId},
+    port::{
+        StoreResult,
+        registry::{WorkKey, WorkerRegistry},
+        sink::{Sink, SinkRole, Sinks},
+    },
+};
+
+use crate::verify::{Report, Sources, verify_sink};
+
+/// The registry's signs are hints; this is how long one may be missing.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The result of a replay.
+#[derive(Debug)]
+pub enum Replayed {
+    /// The shadow is live now.
+    Swapped,
+    /// The shadow is not what the log says; it was dropped. The report says how it differs.
+    Differs(Box<Report>),
+    /// The shadow refuses events that the live sink has; it was dropped. Their positions.
+    Refuses(Vec<LogPosition>),
+}
+
+/// Rebuilds a projection of a log. Somebody must run its worker.
+pub async fn replay(
+    sources: Sources<'_>,
+    projection: Projection,
+    stream: &StreamId,
+) -> StoreResult<Replayed> {
+    let sinks = sources.sinks(projection);
+    let shadow = sinks.create_shadow(stream).await?.generation;
+    let end = sources.log.end(stream).await?;
+    let registry = sources.registry;
+    wait_caught_up(sinks, registry, (stream, Some(&shadow)), end).await?;
+    let sink = find(sinks, stream, &shadow).await?;
+    let report = verify_sink(sources, stream, projection, &sink).await?;
+    if !report.is_clean() {
+        abandon(sources, projection, stream).await?;
+        return Ok(Replayed::Differs(Box::new(report)));
+    }
+    let refused = newly_refused(sources, projection, stream, &shadow).await?;
+    if !refused.is_empty() {
+        abandon(sources, projection, stream).await?;
+        return Ok(Replayed::Refuses(refused));
+    }
+    // The live one goes on meanwhile; the swap waits until the shadow is level with it.
+    let mut seen = 0;
+    while !sinks.swap(stream, &shadow).await? {
+        seen = await_change(registry, stream, seen).await;
+    }
+    Ok(Replayed::Swapped)
+}
+
+/// Drops the shadow of a projection, if there is one.
+pub async fn abandon(
+    sources: Sources<'_>,
+    projection: Projection,
+    stream: &StreamId,
+) -> StoreResult<usize> {
+    drop_all(sources, projection, stream, SinkRole::Shadow).await
+}
+
+/// Drops the sinks that were live before; how many.
+pub async fn drop_old(
+    sources: Sources<'_>,
+    projection: Projection,
+    stream: &StreamId,
+) -> StoreResult<usize> {
+    drop_all(sources, projection, stream, SinkRole::Old).await
+}
+
+async fn drop_all(
+    sources: Sources<'_>,
+    projection: Projection,
+    stream: &StreamId,
+    role: SinkRole,
+) -> StoreResult<usize> {
+    let sinks = sources.sinks(projection);
+    let mut dropped = sinks.sinks(stream).await?;
+    dropped.retain(|sink| sink.role == role);
+    for sink in &dropped {
+        sinks.drop_sink(stream, &sink.generation, role).await?;
+        let key = key(projection, stream, &sink.generation);
+        sources.registry.forget_sink(&key).await?;
+    }
+    Ok(dropped.len())
+}
+
+/// Positions that the shadow has parked and the live sink has not.
+async fn newly_refused(
+    sources: Sources<'_>,
+    projection: Projection,
+    stream: &StreamId,
+    shadow: &str,
+) -> StoreResult<Vec<LogPosition>> {
+    let letters = sources.registry.dead_letters(Some(stream)).await?;
+    let handlers = projection.handlers();
+    let (ours, others): (Vec<_>, Vec<_>) = letters
+        .into_iter()
+        .filter(|letter| handlers.contains(&letter.handler.as_str()))
+        .partition(|letter| letter.sink == shadow);
+    let mut refused: Vec<LogPosition> = ours.iter().map(|letter| letter.position).collect();
+    refused.retain(|position| others.iter().all(|letter| letter.position != *position));
+    Ok(refused)
+}
+
+/// Waits until a sink (the live one, when none is named) reflects everything below `target` and the
+/// registry says so. A store that is away meanwhile is waited for; anything else is an error.
+pub async fn wait_caught_up(
+    sinks: &dyn Sinks,
+    registry: &dyn WorkerRegistry,
+    (stream, generation): (&StreamId, Option<&str>),
+    target: LogPosition,
+) -> StoreResult<()> {
+    let place = async || {
+        let sink = match generation {
+            Some(generation) => find(sinks, stream, generation).await?,
+            None => sinks.sink(stream).await?,
+        };
+        let key = key(sinks.projection(), stream, &sink.generation);
+        Ok(registry.worked(&key).await?.min(sink.position))
+    };
+    let mut seen = 0;
+    loop {
+        match place().await {
+            Ok(position) if position >= target => return Ok(()),
+            Err(error @ StoreError::Unavailable { .. }) => {
+                tracing::debug!(%error, "place of a sink not seen");
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        seen = await_change(registry, stream, seen).await;
+    }
+}
+
+async fn await_change(registry: &dyn WorkerRegistry, stream: &StreamId, seen: u64) -> u64 {
+    let change = registry.wait_change(stream, seen);
+    let waited = tokio::time::timeout(LOOK_AGAIN, change).await;
+    waited.unwrap_or(seen)
+}
+
+async fn find(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreResult<Sink> {
+    let all = sinks.sinks(stream).await?;
+    let found = all.into_iter().find(|sink| sink.generation == generation);
+    found.ok_or_else(|| StoreError::Fenced {
+        store: sinks.projection().as_str(),
+        reason: format!("{stream} has no sink {generation}"),
+    })
+}
+
+fn key(projection: Projection, stream: &StreamId, generation: &str) -> WorkKey {
+    WorkKey {
+        worker: projection.worker().to_owned(),
+        stream: stream.clone(),
+        sink: generation.to_owned(),
+    }
+}

@@ -1,0 +1,157 @@
+//! The engines of one log in one role: one for each sink, as long as any of them has work.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use spice_core::{
+    error::StoreError,
+    id::StreamId,
+    port::{
+        registry::Lease,
+        sink::{Sink, SinkRole},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    rest::until_work_of,
+    shared::{Shared, Task},
+};
+use crate::{
+    engine::{End, Engine, EnginePorts, Halt, Handler, Job, Patience},
+    status::Reporter,
+};
+
+/// What the engines of a log share.
+pub(super) struct Engines<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) patience: &'a Patience,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) stream: &'a StreamId,
+    pub(super) task: &'a Task,
+    pub(super) lease: &'a Lease,
+    pub(super) token: &'a CancellationToken,
+}
+
+/// A sink, and what ends its engine.
+type Fed = (Sink, CancellationToken);
+
+impl Engines<'_> {
+    /// Runs until no sink has work, until the log is sealed and done, or until another sink is
+    /// live: then all of it is started anew.
+    pub(super) async fn run(&self) -> Result<End, StoreError> {
+        let mut known: BTreeMap<String, CancellationToken> = BTreeMap::new();
+        let (mut working, mut resting) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let (mut live, mut sealed) = (None, false);
+        let Some(mut sinks) = self.sinks().await? else {
+            return Ok(End::Stopped);
+        };
+        loop {
+            let first = sinks.first().map(|sink| sink.generation.clone());
+            if live.is_some() && live != first {
+                return Ok(End::Stopped);
+            }
+            live = first;
+            end_those_gone(&mut known, &sinks);
+            for sink in &sinks {
+                if !known.contains_key(&sink.generation) {
+                    let token = self.token.child_token();
+                    known.insert(sink.generation.clone(), token.clone());
+                    working.push(self.feed((sink.clone(), token)));
+                }
+            }
+            let look_again = tokio::time::sleep(self.shared.config.engine.look_again);
+            let mut look_again = std::pin::pin!(look_again);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some((fed, end)) = working.next() => {
+                        match end {
+                            End::Sealed => sealed = true,
+                            End::Idle => resting.push(self.rest(fed)),
+                            End::Gone | End::Stopped => {}
+                        }
+                        if working.is_empty() {
+                            return Ok(self.end(sealed));
+                        }
+                    }
+                    Some(fed) = resting.next() => working.push(self.feed(fed)),
+                    () = self.task.nudge.notified() => break,
+                    () = &mut look_again => break,
+                }
+            }
+            // Asked once: the engines do not run meanwhile.
+            match self.handler.sinks().sinks(self.stream).await {
+                Ok(found) => sinks = found,
+                Err(error) if error.is_transient() => {
+                    tracing::debug!(%error, stream = %self.stream, "sinks not listed");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn sinks(&self) -> Result<Option<Vec<Sink>>, StoreError> {
+        let sinks = self.handler.sinks();
+        match self.patience.attempt(|| sinks.sinks(self.stream)).await {
+            Ok(sinks) => Ok(Some(sinks)),
+            Err(Halt::Refused(error) | Halt::Damaged(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn end(&self, sealed: bool) -> End {
+        if self.token.is_cancelled() {
+            End::Stopped
+        } else if sealed {
+            End::Sealed
+        } else {
+            End::Idle
+        }
+    }
+
+    /// Runs the engine of one sink. The live one's status is the status of the log.
+    async fn feed(&self, (sink, token): Fed) -> (Fed, End) {
+        let shared = self.shared;
+        let reporter = match sink.role {
+            SinkRole::Live => self.task.reporter.clone(),
+            SinkRole::Shadow | SinkRole::Old => Reporter::new(Arc::clone(&shared.ports.clock)),
+        };
+        let worker = self.handler.projection().worker();
+        let name = format!("{worker}/{}/{}", self.stream, sink.generation);
+        let run = || {
+            let ports = EnginePorts {
+                log: Arc::clone(&shared.ports.log),
+                bus: Arc::clone(&shared.ports.bus),
+                registry: Arc::clone(&shared.ports.registry),
+                clock: Arc::clone(&shared.ports.clock),
+            };
+            let job = Job {
+                stream: self.stream.clone(),
+                sink: sink.generation.clone(),
+                lease: self.lease.clone(),
+            };
+            let config = shared.config.engine.clone();
+            let engine = Engine::new(ports, Arc::clone(&self.handler), job, config);
+            engine.reporting(reporter.clone()).run(token.clone())
+        };
+        let end = shared.keep_running(&name, &reporter, &token, run).await;
+        ((sink, token), end)
+    }
+
+    async fn rest(&self, fed: Fed) -> Fed {
+        until_work_of(self.shared, &*self.handler, self.stream, &fed.0.generation).await;
+        fed
+    }
+}
+
+/// Stops the engines of sinks that are no longer there.
+fn end_those_gone(known: &mut BTreeMap<String, CancellationToken>, sinks: &[Sink]) {
+    known.retain(|generation, token| {
+        let stays = sinks.iter().any(|sink| sink.generation == *generation);
+        if !stays {
+            token.cancel();
+        }
+        stays
+    });
+}

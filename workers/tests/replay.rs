@@ -1,0 +1,258 @@
+//! Replay by shadow: reads never see it before it is whole, and it may be stopped anywhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+use spice_core::{
+    guard::Guards,
+    id::{BranchGeneration, InstanceRef},
+    lineage::{Lineage, View},
+    port::{
+        documents::{Documents, Search},
+        graph::{Entity, Graph},
+        registry::WorkerRegistry,
+        sink::{SinkRole, Sinks},
+    },
+};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_workers::{
+    replay::{Replayed, abandon, drop_old, replay},
+    supervisor::{Role, Workers, WorkersConfig},
+    verify::{Projection, verify},
+};
+use support::{World, entity, within};
+
+const MANY: u64 = 300;
+
+async fn roles(world: &World, projection: Projection) -> Vec<SinkRole> {
+    let sinks = world.sources().sinks(projection).sinks(world.stream());
+    let sinks = sinks.await.unwrap();
+    sinks.into_iter().map(|sink| sink.role).collect()
+}
+
+/// Starts workers, has them look for shadows, and replays.
+async fn replay_all(world: &World, workers: &Workers) {
+    for (projection, role) in [
+        (Projection::Graph, Role::Graph),
+        (Projection::Documents, Role::Projection),
+    ] {
+        let sinks = world.sources().sinks(projection);
+        sinks.create_shadow(world.stream()).await.unwrap();
+        workers.nudge(world.stream(), role);
+        let replayed = within(replay(world.sources(), projection, world.stream())).await;
+        assert!(matches!(replayed.unwrap(), Replayed::Swapped));
+    }
+}
+
+/// A world whose stores are files, used by threads.
+fn in_files(folder: &std::path::Path) -> World {
+    let guards = Guards::default();
+    let file = |name: &str| Location::File(folder.join(name));
+    let mode = Mode::Threads;
+    let registry = SqliteRegistry::open(&file("registry"), mode, guards).unwrap();
+    World {
+        registry,
+        graph: Arc::new(SqliteGraph::open(&file("graph"), mode, guards).unwrap()),
+        documents: Arc::new(SqliteDocuments::open(&file("documents"), mode, guards).unwrap()),
+        ..World::new()
+    }
+}
+
+/// Looks at everything until it is told to stop: nothing is ever missing, nothing goes back. How
+/// often it looked.
+async fn read_without_end(
+    (graph, documents): (Arc<SqliteGraph>, Arc<SqliteDocuments>),
+    view: View,
+    stop: Arc<AtomicBool>,
+) -> usize {
+    let hot: InstanceRef = "Part/hot".parse().unwrap();
+    let entities = [Entity::Instance(hot.clone())];
+    let class = hot.class.clone();
+    let search = Search {
+        class: class.clone(),
+        text: None,
+        filters: Vec::new(),
+        order: None,
+        cursor: None,
+        offset: 0,
+        limit: 10,
+    };
+    let (mut looks, mut last) = (0, [0, 0]);
+    while !stop.load(Ordering::SeqCst) {
+        let version = graph.get(&view, &entities).await.unwrap().remove(0);
+        let document = documents.get(&view, std::slice::from_ref(&hot)).await;
+        let document = document.unwrap().remove(0);
+        let seen = [version.unwrap().sequence.0, document.unwrap().sequence.0];
+        for (last, seen) in last.iter_mut().zip(seen) {
+            assert!(*last <= seen, "from {last} back to {seen}");
+            *last = seen;
+        }
+        let page = documents.search(&view, &search).await.unwrap();
+        assert_eq!((page.total, page.documents.len()), (MANY + 1, 10));
+        let counts = documents.counts(&view).await.unwrap();
+        assert_eq!(counts, [(class.clone(), MANY + 1)]);
+        let scan = graph.scan(&view, &class, &[], None, 1_000).await.unwrap();
+        assert_eq!(scan.versions.len() as u64, MANY + 1);
+        looks += 1;
+    }
+    looks
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_never_stops_sees_no_blank_and_no_wrong_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = in_files(folder.path());
+    for number in 0..MANY {
+        world.story.put(&format!("p{number}"), json!({"n": number}));
+    }
+    world.story.put("hot", json!({"n": 0}));
+    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    for handler in [world.graph_handler(), world.documents_handler()] {
+        world.caught_up(&handler).await;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let view = View {
+        stream: world.stream().clone(),
+        lineage: Lineage::main(),
+    };
+    let stores = (Arc::clone(&world.graph), Arc::clone(&world.documents));
+    let reader = tokio::spawn(read_without_end(stores, view, Arc::clone(&stop)));
+    let writing = async {
+        for number in 1.. {
+            world.story.put("hot", json!({"n": number}));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! {
+        () = replay_all(&world, &workers) => {}
+        () = writing => {}
+    }
+    stop.store(true, Ordering::SeqCst);
+    let looks = within(reader).await.unwrap();
+    assert!(looks > 0);
+    for projection in Projection::ALL {
+        let expected = [SinkRole::Live, SinkRole::Old];
+        assert_eq!(roles(&world, projection).await, expected);
+        let dropped = drop_old(world.sources(), projection, world.stream()).await;
+        assert_eq!(dropped.unwrap(), 1);
+        assert_eq!(roles(&world, projection).await, [SinkRole::Live]);
+    }
+    for handler in [world.graph_handler(), world.documents_handler()] {
+        world.caught_up(&handler).await;
+    }
+    let report = verify(world.sources(), world.stream()).await.unwrap();
+    assert!(report.differences.is_empty(), "{:?}", report.differences);
+    within(workers.shutdown()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_was_stopped_goes_on_or_is_dropped() {
+    let world = World::new();
+    world.story.tell();
+    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    for handler in [world.graph_handler(), world.documents_handler()] {
+        world.caught_up(&handler).await;
+    }
+    let (versions, shelf) = (world.versions().await, world.shelf().await);
+    for (count, projection) in [Projection::Graph, Projection::Documents, Projection::Graph]
+        .into_iter()
+        .enumerate()
+    {
+        let stream = world.stream();
+        let sinks = world.sources().sinks(projection);
+        // Stopped before anything was filled, and after some of it was.
+        for time in [
+            Duration::ZERO,
+            Duration::from_millis(1),
+            Duration::from_mins(1),
+        ] {
+            let stopped = replay(world.sources(), projection, stream);
+            let stopped = tokio::time::timeout(time, stopped).await;
+            if count == 1 && stopped.is_err() {
+                assert_eq!(
+                    abandon(world.sources(), projection, stream).await.unwrap(),
+                    1
+                );
+            }
+            assert_eq!(world.versions().await, versions);
+            assert_eq!(world.shelf().await, shelf);
+        }
+        within(replay(world.sources(), projection, stream))
+            .await
+            .unwrap();
+        assert!(drop_old(world.sources(), projection, stream).await.unwrap() > 0);
+        let left = sinks.sinks(stream).await.unwrap();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(world.versions().await, versions);
+        assert_eq!(world.shelf().await, shelf);
+    }
+    within(workers.shutdown()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shadow_that_is_not_what_the_log_says_is_not_swapped_in() {
+    let world = World::new();
+    world.story.tell();
+    world.project().await;
+    let stream = world.stream();
+    let before = world.graph.sink(stream).await.unwrap();
+    let shadow = world.graph.create_shadow(stream).await.unwrap().generation;
+    let handler = world.graph_handler();
+    let mut job = world.job(&*handler, world.lease(&*handler, "one"));
+    job.sink.clone_from(&shadow);
+    let running = world.start_job(&handler, job);
+    let filled = spice_workers::replay::wait_caught_up(
+        &*world.graph,
+        &world.registry,
+        (stream, Some(&shadow)),
+        before.position,
+    );
+    within(filled).await.unwrap();
+    let lost = [entity("p1"), entity("p2")];
+    let removed = world
+        .graph
+        .remove(stream, &shadow, BranchGeneration::MAIN, &lost);
+    removed.await.unwrap();
+    let replayed = within(replay(world.sources(), Projection::Graph, stream)).await;
+    let Replayed::Differs(report) = replayed.unwrap() else {
+        panic!("it was swapped in");
+    };
+    assert_eq!(report.surprises().count(), 2);
+    assert_eq!(world.graph.sinks(stream).await.unwrap(), [before]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shadow_that_refuses_what_the_live_one_has_is_not_swapped_in() {
+    let world = World::new();
+    let poison = world.story.put("a", json!({"n": 1}));
+    world.story.put("b", json!({"n": 1}));
+    world.project().await;
+    let stream = world.stream();
+    let shadow = world.graph.create_shadow(stream).await.unwrap().generation;
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.refuse.insert(poison));
+    let mut job = world.job(&*handler, world.lease(&*handler, "one"));
+    job.sink = shadow;
+    let running = world.start_job(&handler, job);
+    let replayed = within(replay(world.sources(), Projection::Graph, stream)).await;
+    let Replayed::Refuses(positions) = replayed.unwrap() else {
+        panic!("it was swapped in");
+    };
+    assert_eq!(
+        positions.iter().map(|it| it.0).collect::<Vec<_>>(),
+        [poison]
+    );
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    assert!(world.registry.dead_letters(None).await.unwrap().is_empty());
+    running.stop().await;
+}
