@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 use spice_core::{error::StoreError, port::StoreResult};
 
 use super::failure::{Attempt, Failure};
@@ -183,6 +183,8 @@ fn examine_suspect(connection: &Connection, path: &Path) -> Attempt<Option<Strin
 fn configure(connection: &Connection, cache: i32) -> Attempt<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this, SQLite plans many statements again for each new value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(&format!(
         "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;
          PRAGMA mmap_size=0; PRAGMA cache_size=-{cache}; PRAGMA trusted_schema=OFF;
@@ -248,5 +250,46 @@ fn unavailable(schema: &Schema, error: &std::io::Error) -> StoreError {
     StoreError::Unavailable {
         store: schema.store,
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// Binds ten values to a statement of each kind that SQLite would plan again, and counts.
+    fn count_plans(connection: &Connection) -> i32 {
+        let ranges = "SELECT b FROM t WHERE a = ?1 AND b <= ?1 ORDER BY b DESC LIMIT 1";
+        let ordered = "SELECT b FROM t WHERE a = ?1 ORDER BY b";
+        let mut plans = 0;
+        for sql in [ranges, ordered] {
+            let mut statement = connection.prepare_cached(sql).unwrap();
+            for value in 0..10 {
+                assert!(!statement.exists([value]).unwrap());
+            }
+            plans += statement.get_status(StatementStatus::RePrepare);
+        }
+        plans
+    }
+
+    #[test]
+    fn statements_are_planned_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.sqlite");
+        let schema = Schema {
+            store: "test",
+            application: 1,
+            version: 1,
+            tables: &["CREATE TABLE t (a INTEGER, b INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID"],
+            cache: 64,
+        };
+        let writer = open_writer(&Location::File(path.clone()), &schema).unwrap();
+        let reader = open_reader(&path).unwrap();
+        let memory = open_writer(&Location::Memory, &schema).unwrap();
+        for connection in [writer, reader, memory] {
+            assert_eq!(count_plans(&connection), 0);
+        }
     }
 }
