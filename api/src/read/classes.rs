@@ -118,7 +118,7 @@ impl Reading {
         let lookup = [Lookup { lineage, key }];
         let model = &self.reads.engine.model;
         let known = model.get(&self.view.stream, &lookup).await?;
-        let known = known.into_iter().flatten().next();
+        let known = known.entries.into_iter().flatten().next();
         Ok(tail.into_iter().fold(known, |newest, entry| match newest {
             Some(known) if !self.supersedes(&entry, &known) => Some(known),
             _ => Some(entry),

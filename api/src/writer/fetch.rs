@@ -12,7 +12,7 @@ use spice_core::{
     lineage::{Lineage, Span},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     ontology::Schema,
-    port::registry::Lookup,
+    port::registry::{Found, Lookup},
 };
 
 use super::{Ports, scribe::Task};
@@ -75,8 +75,12 @@ impl Task {
             stream: &self.stream,
             until: LogPosition::MAX,
         };
-        source.fetch(state, needs).await?;
-        self.check_registry().await
+        let known = self.reflector.reflected();
+        let reflected = match source.fetch(state, needs).await? {
+            Some(reflected) => reflected,
+            None => self.ports.model.reflected(&self.stream).await?,
+        };
+        self.check_reflected(known, reflected)
     }
 
     /// The classes of a branch, as of the state's end.
@@ -91,12 +95,6 @@ impl Task {
             until: LogPosition::MAX,
         };
         source.schema(state, branch).await
-    }
-
-    async fn check_registry(&mut self) -> Result<(), StoreError> {
-        let known = self.reflector.reflected();
-        let reflected = self.ports.model.reflected(&self.stream).await?;
-        self.check_reflected(known, reflected)
     }
 
     /// A registry that was thrown away under us knows too little: read everything in anew. What was
@@ -124,12 +122,13 @@ pub(super) fn replaced() -> StoreError {
 }
 
 impl Source<'_> {
-    /// Fetches what is needed and puts it into the state.
+    /// Fetches what is needed and puts it into the state. Returns the position that the registry
+    /// reflected meanwhile; none when the last answer did not say.
     pub(super) async fn fetch(
         &self,
         state: &mut WriteState,
         needs: Vec<Need>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<LogPosition>, StoreError> {
         let needs: HashSet<Need> = needs.into_iter().collect();
         let mut keys = Vec::new();
         let mut past = Vec::new();
@@ -153,17 +152,22 @@ impl Source<'_> {
                 }
             }
         }
-        let lineages = keys.iter().map(|(branch, _)| lineage(state, *branch));
-        let lookups = lineages.zip(keys.iter().map(|(_, key)| key.clone()));
-        let found = self.entries(lookups.collect()).await?;
-        for ((branch, key), entry) in keys.into_iter().zip(found) {
+        let now = keys
+            .iter()
+            .map(|(branch, key)| (lineage(state, *branch), key.clone()));
+        let asked: Vec<_> = now.chain(past.iter().cloned()).collect();
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        let found = self.look_up(asked).await?;
+        let mut entries = found.entries.into_iter();
+        for ((branch, key), entry) in keys.into_iter().zip(&mut entries) {
             state.put_entry(branch, key, entry);
         }
-        let found = self.entries(past.clone()).await?;
-        for ((lineage, key), entry) in past.into_iter().zip(found) {
+        for ((lineage, key), entry) in past.into_iter().zip(entries) {
             state.put_entry_at(lineage, key, entry);
         }
-        Ok(())
+        Ok(Some(found.reflected))
     }
 
     /// The entries that show through lineages, in the order asked.
@@ -174,6 +178,10 @@ impl Source<'_> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
+        Ok(self.look_up(asked).await?.entries)
+    }
+
+    async fn look_up(&self, asked: Vec<(Lineage, ModelKey)>) -> Result<Found, StoreError> {
         let lookups: Vec<Lookup> = asked
             .into_iter()
             .map(|(lineage, key)| Lookup {

@@ -156,6 +156,7 @@ pub(super) async fn state_at(
     };
     let found = model.get(stream, &[lookup]).await?;
     let database = found
+        .entries
         .first()
         .and_then(Option::as_ref)
         .map(read::<DatabaseState>)

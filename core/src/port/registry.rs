@@ -25,6 +25,15 @@ pub struct Lookup {
     pub key: ModelKey,
 }
 
+/// The answers to lookups, all of one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The entries, in the order asked.
+    pub entries: Vec<Option<ModelEntry>>,
+    /// The position up to which the log is reflected.
+    pub reflected: LogPosition,
+}
+
 /// The result of moving the write model on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advance {
@@ -107,12 +116,8 @@ pub trait WriteModel: Anchors + LogDirectory {
     /// The next position that the write model does not reflect yet.
     async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
-    /// Answers many questions in one round trip, in their order.
-    async fn get(
-        &self,
-        stream: &StreamId,
-        lookups: &[Lookup],
-    ) -> StoreResult<Vec<Option<ModelEntry>>>;
+    /// Answers many lookups in one round trip.
+    async fn get(&self, stream: &StreamId, lookups: &[Lookup]) -> StoreResult<Found>;
 
     /// The newest entries that show through `lineage` for keys that start with `prefix`, in order
     /// of key, after `after`, at most `limit`.

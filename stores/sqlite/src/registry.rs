@@ -22,8 +22,8 @@ use spice_core::{
         StoreResult,
         clock::Clock,
         registry::{
-            Advance, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup, Processing,
-            WorkKey, WorkRecord, WorkerRegistry, WriteModel,
+            Advance, DeadLetter, Found, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
+            Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
 };
@@ -138,11 +138,7 @@ impl WriteModel for SqliteRegistry {
         self.database.read(read).await
     }
 
-    async fn get(
-        &self,
-        stream: &StreamId,
-        lookups: &[Lookup],
-    ) -> StoreResult<Vec<Option<ModelEntry>>> {
+    async fn get(&self, stream: &StreamId, lookups: &[Lookup]) -> StoreResult<Found> {
         let (stream, lookups) = (stream.clone(), lookups.to_vec());
         let read = move |connection: &_| model::get(connection, &stream, &lookups);
         self.database.read(read).await

@@ -129,11 +129,11 @@ pub async fn commands_are_found_and_forgotten(make: Make<'_>) {
         key: entry(0, 0).key,
     };
     let lookups = std::slice::from_ref(&lookup);
-    assert_eq!(registry.get(&demo, lookups).await.unwrap(), [None]);
-    assert_eq!(
-        registry.get(&other, lookups).await.unwrap(),
-        [Some(entry(0, 4))]
-    );
+    let forgotten = registry.get(&demo, lookups).await.unwrap();
+    assert_eq!((forgotten.entries, forgotten.reflected), (vec![None], zero));
+    let kept = registry.get(&other, lookups).await.unwrap();
+    assert_eq!(kept.entries, [Some(entry(0, 4))]);
+    assert_eq!(kept.reflected, registry.reflected(&other).await.unwrap());
     let again = registry
         .advance(&demo, zero, anchor(end), vec![entry(0, 3)], of_demo.clone())
         .await;
@@ -273,10 +273,8 @@ pub async fn a_value_released_and_claimed_anew_is_claimed(make: Make<'_>) {
         lineage: Lineage::main(),
         key: claimed.key.clone(),
     };
-    assert_eq!(
-        registry.get(&demo, &[lookup]).await.unwrap(),
-        [Some(claimed)]
-    );
+    let found = registry.get(&demo, &[lookup]).await.unwrap();
+    assert_eq!((found.entries, found.reflected), (vec![Some(claimed)], to));
 }
 
 fn model_entry(version: &Version) -> ModelEntry {
@@ -346,7 +344,7 @@ async fn check_model(registry: &dyn Registry, story: &Story) {
             })
             .collect();
         let answers = registry.get(&view.stream, &lookups).await.unwrap();
-        for (lookup, answer) in lookups.iter().zip(answers) {
+        for (lookup, answer) in lookups.iter().zip(answers.entries) {
             let expected = shown.iter().find(|entry| entry.key == lookup.key);
             assert_eq!(answer.as_ref(), expected);
         }

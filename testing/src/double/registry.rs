@@ -12,8 +12,8 @@ use spice_core::{
     port::{
         StoreResult,
         registry::{
-            Advance, Anchors, DeadLetter, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
-            Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
+            Advance, Anchors, DeadLetter, Found, Lease, ListedDatabase, LogDirectory, LookedUp,
+            Lookup, Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
 };
@@ -80,11 +80,7 @@ impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
         forward!(self, model("reflected").of(stream), reflected(stream))
     }
 
-    async fn get(
-        &self,
-        stream: &StreamId,
-        lookups: &[Lookup],
-    ) -> StoreResult<Vec<Option<ModelEntry>>> {
+    async fn get(&self, stream: &StreamId, lookups: &[Lookup]) -> StoreResult<Found> {
         let call = model("get").of(stream).count(lookups.len());
         forward!(self, call, get(stream, lookups))
     }

@@ -36,7 +36,10 @@ pub(super) fn databases(connection: &Connection) -> Attempt<Vec<ListedDatabase>>
     }];
     let mut listed = Vec::new();
     for stream in anchors::list(connection)? {
-        let found = model::get(connection, &stream, &lookup)?.pop().flatten();
+        let found = model::get(connection, &stream, &lookup)?
+            .entries
+            .pop()
+            .flatten();
         let Some(entry) = found else { continue };
         let database: DatabaseState = entry.value.read().map_err(Failure::unreadable)?;
         if database.live {

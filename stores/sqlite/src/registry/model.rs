@@ -16,7 +16,7 @@ use spice_core::{
     json::Json,
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
-    port::registry::{Advance, Lookup},
+    port::registry::{Advance, Found, Lookup},
 };
 
 use crate::{
@@ -63,9 +63,12 @@ pub(super) fn get(
     connection: &Connection,
     stream: &StreamId,
     lookups: &[Lookup],
-) -> Attempt<Vec<Option<ModelEntry>>> {
+) -> Attempt<Found> {
     let Some(stream) = find_stream(connection, stream)? else {
-        return Ok(vec![None; lookups.len()]);
+        return Ok(Found {
+            entries: vec![None; lookups.len()],
+            reflected: LogPosition::ZERO,
+        });
     };
     let mut newest = connection.prepare_cached(
         "SELECT position, value FROM entries
@@ -93,7 +96,10 @@ pub(super) fn get(
         }
         answers.push(answer);
     }
-    Ok(answers)
+    Ok(Found {
+        entries: answers,
+        reflected: stream.position,
+    })
 }
 
 pub(super) fn scan(
