@@ -381,6 +381,23 @@ async fn percent_encoding_that_is_broken_is_a_bad_request_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn a_fragment_in_the_target_is_a_bad_request() {
+    let server = Server::start().await.with_demo().await;
+    for (target, expected) in [
+        ("/api/v1/databases/demo#y".to_owned(), 400),
+        (format!("/api/v1{LIST}?search=C#&limit=5"), 400),
+        ("/no/such#path".to_owned(), 400),
+        (format!("/api/v1{LIST}?search=C%23&limit=5"), 200),
+    ] {
+        let line = format!("GET {target} HTTP/1.1");
+        let answer = ask(&server, &line, &["host: x"], "").await;
+        assert_eq!(status(&answer), expected, "{target}: {answer}");
+        let is_named = answer.contains("\"rule\":\"fragment\"");
+        assert_eq!(is_named, expected == 400, "{target}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_plus_in_a_query_is_a_blank() {
     let server = Server::start().await.with_demo().await;
     for (id, name) in [("p1", "Blue Tea"), ("p2", "Blue+Tea")] {

@@ -17,6 +17,7 @@ use spice_core::error::ErrorCode;
 use crate::http::{
     failure::Failure,
     parameters::headers::{ACCEPT_LANGUAGE, IDEMPOTENCY_KEY, LAST_EVENT_ID, PREFER},
+    serve::HasFragment,
 };
 
 /// Headers with one value.
@@ -46,6 +47,10 @@ pub(crate) fn check(request: &mut Request) -> Result<(), Box<Response>> {
 
 fn check_target(request: &Request) -> Result<(), Failure> {
     let uri = request.uri();
+    if request.extensions().get::<HasFragment>().is_some() {
+        let message = "the request target has a fragment (#…); write # itself as %23";
+        return Err(Failure::token("path", "fragment", uri.path(), message));
+    }
     if let Some(fault) = fault(uri.path()) {
         let message = format!("the path {:?} {fault}", uri.path());
         return Err(Failure::new(ErrorCode::InvalidName, message)

@@ -2,12 +2,14 @@
 //! they are at, then they are cut.
 
 mod idle;
+mod target;
 #[cfg(test)]
 mod tests;
 
 use std::{io, time::Duration};
 
 use axum::{Extension, Router};
+use hyper::{Request, body::Incoming};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,6 +29,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The end of the service, as an extension of requests: what lasts ends with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending(pub(crate) CancellationToken);
+
+/// On a request whose target has a fragment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HasFragment;
 
 /// [`serve_with`] the usual timeouts.
 pub async fn serve(
@@ -93,7 +99,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, timer) = idle::watch(stream, timeouts);
-    let service = TowerToHyperService::new(tower::ServiceBuilder::new().service(router));
+    let head = timer.clone();
+    let mark = move |mut request: Request<Incoming>| {
+        if head.has_fragment() {
+            request.extensions_mut().insert(HasFragment);
+        }
+        request
+    };
+    let service = tower::ServiceBuilder::new()
+        .map_request(mark)
+        .service(router);
+    let service = TowerToHyperService::new(service);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(timer)
         .header_read_timeout(timeouts.head)

@@ -6,7 +6,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -18,6 +18,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
+
+use super::target::Line;
 
 /// How long a connection may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,40 +39,43 @@ impl Default for Timeouts {
     }
 }
 
-/// When the first byte of the present request came.
+/// What has been received of the head of the present request.
 #[derive(Debug, Clone, Default)]
-struct FirstByte(Arc<Mutex<Option<Instant>>>);
+struct Head(Arc<Mutex<Received>>);
 
-impl FirstByte {
-    fn set(&self) {
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(Instant::now);
+#[derive(Debug, Default)]
+struct Received {
+    first_byte: Option<Instant>,
+    line: Line,
+}
+
+impl Head {
+    fn lock(&self) -> MutexGuard<'_, Received> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn get(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn receive(&self, bytes: &[u8]) {
+        let mut head = self.lock();
+        head.first_byte.get_or_insert_with(Instant::now);
+        head.line = head.line.after(bytes);
     }
 }
 
 /// A stream, and the timer of the connection over it.
 pub(super) fn watch<S>(stream: S, timeouts: Timeouts) -> (Watched<S>, HeadTimer) {
-    let first_byte = FirstByte::default();
+    let head = Head::default();
     let timer = HeadTimer {
         timeouts,
-        first_byte: first_byte.clone(),
+        head: head.clone(),
         is_later: Arc::default(),
     };
-    (Watched { stream, first_byte }, timer)
+    (Watched { stream, head }, timer)
 }
 
 /// A stream that notes when bytes come in.
 pub(super) struct Watched<S> {
     stream: S,
-    first_byte: FirstByte,
+    head: Head,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -81,8 +86,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.first_byte.set();
+        let received = &buffer.filled()[before..];
+        if !received.is_empty() {
+            self.head.receive(received);
         }
         Poll::Ready(Ok(()))
     }
@@ -123,20 +129,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 #[derive(Debug, Clone)]
 pub(super) struct HeadTimer {
     timeouts: Timeouts,
-    first_byte: FirstByte,
+    head: Head,
     is_later: Arc<AtomicBool>,
+}
+
+impl HeadTimer {
+    /// Whether the target of the present request has a fragment. A request that was sent before the
+    /// answer to the one before it (pipelining) may be missed.
+    pub(super) fn has_fragment(&self) -> bool {
+        self.head.lock().line == Line::Refused
+    }
 }
 
 impl Timer for HeadTimer {
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
         let is_later = self.is_later.swap(true, Ordering::Relaxed);
-        self.first_byte.clear();
-        if !is_later {
-            self.first_byte.set();
-        }
+        *self.head.lock() = Received {
+            first_byte: (!is_later).then(Instant::now),
+            line: Line::default(),
+        };
         Box::pin(Silence {
-            head: self.timeouts.head,
-            first_byte: self.first_byte.clone(),
+            timeout: self.timeouts.head,
+            head: self.head.clone(),
             has_begun: false,
             sleep: Box::pin(tokio::time::sleep(self.timeouts.idle)),
         })
@@ -149,8 +163,8 @@ impl Timer for HeadTimer {
 
 /// Waits until a client has been silent for too long.
 struct Silence {
-    head: Duration,
-    first_byte: FirstByte,
+    timeout: Duration,
+    head: Head,
     has_begun: bool,
     sleep: Pin<Box<tokio::time::Sleep>>,
 }
@@ -161,12 +175,13 @@ impl Future for Silence {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.has_begun
-            && let Some(first) = self.first_byte.get()
-        {
-            self.has_begun = true;
-            let end = first + self.head;
-            self.sleep.as_mut().reset(end);
+        if !self.has_begun {
+            let first = self.head.lock().first_byte;
+            if let Some(first) = first {
+                self.has_begun = true;
+                let end = first + self.timeout;
+                self.sleep.as_mut().reset(end);
+            }
         }
         self.sleep.as_mut().poll(cx)
     }

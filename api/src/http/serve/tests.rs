@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{Router, routing::get};
+use axum::{Router, extract::Request, routing::get};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::JoinHandle,
@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Timeouts, connection};
+use super::{HasFragment, Timeouts, connection, target::Line};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -94,4 +94,61 @@ async fn the_time_of_an_answer_does_not_count() {
     tokio::spawn(connection(server, router, Timeouts::default(), ending));
     ask(&mut client).await;
     ask(&mut client).await;
+}
+
+#[test]
+fn a_fragment_is_found_in_the_target_and_nowhere_else() {
+    for (bytes, is_refused) in [
+        ("GET /x#y HTTP/1.1\r\n", true),
+        ("\r\nM-SEARCH /x?search=C#&limit=5 HTTP/1.1\r\n", true),
+        ("GET http://x/#y HTTP/1.1\r\n", true),
+        ("GET /x HTTP/1.1\r\na: /b#c d\r\n\r\n", false),
+        ("GET /%23 HTTP/1.1\r\n\r\nGET /x#y HTTP/1.1\r\n", false),
+        ("{\"a\": \"#b \"}", false),
+        ("GET /x#y", false),
+    ] {
+        let whole = Line::default().after(bytes.as_bytes());
+        let pieces = bytes
+            .as_bytes()
+            .chunks(1)
+            .fold(Line::default(), Line::after);
+        assert_eq!(
+            (whole == Line::Refused, pieces),
+            (is_refused, whole),
+            "{bytes}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_with_a_fragment_is_marked_and_no_other() {
+    let (mut client, server) = duplex(4096);
+    let handler = async |request: Request| {
+        let is_marked = request.extensions().get::<HasFragment>().is_some();
+        if is_marked { "#ok" } else { "-ok" }
+    };
+    let router = Router::new().route("/", get(handler).post(handler));
+    let ending = CancellationToken::new();
+    tokio::spawn(connection(server, router, Timeouts::default(), ending));
+    let rest = "HTTP/1.1\r\nhost: x\r\n";
+    for (request, mark) in [
+        (format!("GET / {rest}\r\n"), "-ok"),
+        (format!("GET /#y {rest}\r\n"), "#ok"),
+        (
+            format!("POST / {rest}content-length: 9\r\n\r\nGET /#y a"),
+            "-ok",
+        ),
+        (format!("GET /?a=#y {rest}\r\n"), "#ok"),
+        (format!("GET / {rest}\r\n"), "-ok"),
+    ] {
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"ok") {
+            let mut bytes = [0; 512];
+            let read = client.read(&mut bytes).await.unwrap();
+            assert!(read > 0, "the connection is closed");
+            answer.extend_from_slice(&bytes[..read]);
+        }
+        assert!(answer.ends_with(mark.as_bytes()), "{request}");
+    }
 }
