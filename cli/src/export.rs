@@ -19,7 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::{order::order, sink::Sink, table::Table, walk::Walk};
 use crate::{
-    classes, failure::usage, filter::conditions, output, session::Session, settings::Place,
+    classes,
+    failure::usage,
+    filter::{HELP, conditions},
+    output,
+    session::Session,
+    settings::Place,
     signals::end_on_signal,
 };
 
@@ -50,8 +55,8 @@ pub(crate) struct Options {
     /// The classes, in place of their instances.
     #[arg(long, conflicts_with_all = ["class", "format", "filter", "resume"])]
     ontology: bool,
-    /// A condition, as `spice get instances` takes it; of one class only.
-    #[arg(long, value_name = "CONDITION", requires = "class")]
+    /// A condition, as `spice get instances` takes it; of one class only. `--help` says all.
+    #[arg(long, value_name = "CONDITION", requires = "class", long_help = HELP)]
     filter: Vec<String>,
     /// The file; standard output when left out.
     #[arg(long, value_name = "FILE")]

@@ -1,5 +1,8 @@
 //! Conditions as people write them, as the api takes them.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 
 use indexmap::IndexMap;
@@ -26,6 +29,21 @@ const SIGNS: [(&str, &str); 7] = [
     ("~", "like"),
     ("=", "="),
 ];
+
+/// The long help of `--filter`.
+pub(crate) const HELP: &str = "\
+A condition on a property, given by name or label. With several conditions, all must hold:
+  price=10  price!=10      equal, not equal (an instance without a value matches neither)
+  price>10  price>=10  price<10  price<=10
+  state=in(CO,UT)          one of these values
+  state!=in(CO,UT)         none of these values
+  name~De%                 like: % is any text, _ any one character; write \\%, \\_ or \\\\ for %, _ or \\
+  note?  !note?            has a value, has no value
+  '{\"price\": {\"gte\": 10}}'   JSON as the api takes it; also for names that contain one of these signs
+Blanks around the name, the value and each value of in(…) are ignored. A value in double quotes is a JSON string:
+its blanks and commas are kept, and it is a text even if it looks like a number: name='\" Desk, old\"',
+code=in('\"5\",\"a,b\"'). The class's type of the property determines how a value is read. Use single quotes around a
+condition, so that the shell does not interpret < > ! ? and \".";
 
 /// A condition on a property.
 enum Condition {
@@ -105,7 +123,7 @@ pub(crate) fn conditions(
     let mut filter = Filter::new();
     for text in texts {
         if text.trim_start().starts_with('{') {
-            let wrong = |error: &dyn Display| usage(format!("--filter {text}: {error}"));
+            let wrong = |error: &dyn Display| usage(format!("condition {text}: {error}"));
             let given: Conditions = serde_json::from_str(text).map_err(|error| wrong(&error))?;
             for (property, condition) in given.iter() {
                 let condition = Condition::read(condition).map_err(|error| wrong(&error))?;
@@ -168,22 +186,32 @@ fn parse<'a>(
         )));
     };
     let kind = operands.and_then(|operands| operands.kind(property));
-    let typed = |text: &str| match kind {
-        None if IDS.contains(&property) => value(text, Some(&Kind::Text)),
-        kind => value(text, kind),
+    let wrong = |sentence: String| usage(format!("condition {text}: {sentence}"));
+    let typed = |text: &str| {
+        let is_id = kind.is_none() && IDS.contains(&property);
+        value(text, if is_id { Some(&Kind::Text) } else { kind }).map_err(wrong)
     };
     let list = written
         .strip_prefix("in(")
         .and_then(|rest| rest.strip_suffix(')'));
     let condition = match (sign, list) {
         ("=" | "ne", Some(list)) => {
-            let values: Vec<Json> = list.split(',').map(|it| typed(it.trim())).collect();
+            let values = items(list).map_err(wrong)?;
+            let values: Result<Vec<Json>, _> = values.into_iter().map(typed).collect();
             let name = if sign == "=" { "in" } else { "not_in" };
-            Condition::of(name, Json::of(&values)?)
+            Condition::of(name, Json::of(&values?)?)
         }
-        ("=", None) => Condition::Equals(typed(written)),
-        ("like", _) => Condition::of(sign, Value::from(written).into()),
-        _ => Condition::of(sign, typed(written)),
+        (_, None) if written.starts_with("in(") => {
+            let sentence = "in(…) is not closed; put a text that begins with in( in quotes";
+            return Err(wrong(sentence.to_owned()));
+        }
+        (_, Some(_)) => {
+            let sentence = "in(…) goes with = and !=; put a text that is written so in quotes";
+            return Err(wrong(sentence.to_owned()));
+        }
+        ("=", None) => Condition::Equals(typed(written)?),
+        ("like", None) => Condition::of(sign, value(written, Some(&Kind::Text)).map_err(wrong)?),
+        _ => Condition::of(sign, typed(written)?),
     };
     Ok((property, condition))
 }
@@ -201,167 +229,66 @@ fn split(text: &str) -> Option<(&str, &'static str, &str)> {
     (!property.is_empty()).then(|| (property, *name, rest[sign.len()..].trim()))
 }
 
+/// The values of `in(…)`: a comma between quotes or brackets is part of a value.
+fn items(list: &str) -> Result<Vec<&str>, String> {
+    let mut items = Vec::new();
+    let (mut start, mut depth) = (0, 0_u32);
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, character) in list.char_indices() {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' if is_quoted || list[start..at].trim().is_empty() || depth > 0 => {
+                is_quoted = !is_quoted;
+            }
+            '[' | '{' if !is_quoted && (depth > 0 || list[start..at].trim().is_empty()) => {
+                depth += 1;
+            }
+            ']' | '}' if !is_quoted && depth > 0 => depth -= 1,
+            ',' if !is_quoted && depth == 0 => {
+                items.push(list[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(list[start..].trim());
+    if depth > 0 {
+        return Err(
+            "a bracket in in(…) is not closed; put a text that begins with one in quotes"
+                .to_owned(),
+        );
+    }
+    if items.iter().any(|it| it.is_empty()) {
+        return Err("a value of in(…) is missing; write \"\" for an empty text".to_owned());
+    }
+    Ok(items)
+}
+
 /// A text is a text where the class says so, a member where it lists them; else it is what it looks
 /// like. A text in quotes is one everywhere.
-fn value(text: &str, kind: Option<&Kind>) -> Json {
+fn value(text: &str, kind: Option<&Kind>) -> Result<Json, String> {
+    if text.starts_with('"') {
+        return Json::parse(text).map_err(|_| {
+            "what begins with \" is a JSON string to its end; write \\\" for a quote in it"
+                .to_owned()
+        });
+    }
     let is_json = match kind {
-        Some(Kind::Members(members)) if !text.starts_with('"') => {
+        Some(Kind::Members(members)) => {
             let member = Kind::member(members, text);
-            return member.map_or_else(|| Value::from(text).into(), Clone::clone);
+            return Ok(member.map_or_else(|| Value::from(text).into(), Clone::clone));
         }
         // A filter on a list asks for one of its items, or for the whole list.
         Some(Kind::List(items)) if !text.starts_with('[') => return value(text, Some(items)),
         Some(
-            Kind::Text
-            | Kind::Word
-            | Kind::Date
-            | Kind::DateTime
-            | Kind::File
-            | Kind::Link(..)
-            | Kind::Members(_),
-        ) => text.starts_with('"'),
+            Kind::Text | Kind::Word | Kind::Date | Kind::DateTime | Kind::File | Kind::Link(..),
+        ) => false,
         _ => true,
     };
     let written = is_json.then(|| Json::parse(text));
-    match written {
+    Ok(match written {
         Some(Ok(value)) => value,
         _ => Value::from(text).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    //! Conditions, read.
-    use serde_json::json;
-
-    use super::*;
-
-    fn schema(definition: &Json) -> (Schema, std::sync::Arc<Class>) {
-        let class = std::sync::Arc::new(Class::create(definition).unwrap());
-        let mut schema = Schema::default();
-        schema.put(class.clone());
-        (schema, class)
-    }
-
-    #[test]
-    fn an_id_is_a_text_without_a_class_too() {
-        for (text, expected) in [("_id=5", r#"{"_id":"5"}"#), ("other=5", r#"{"other":5}"#)] {
-            let filter = conditions(&[text.into()], &Schema::default(), None);
-            assert_eq!(filter.unwrap().unwrap().get(), expected);
-        }
-    }
-
-    #[test]
-    fn conditions_are_read_by_the_types_of_the_class() {
-        let class = json!({"id": "Thing", "label": "Thing", "properties": [
-            {"name": "zip", "type": "string", "label": {"en": "Postcode", "ko": "우편번호"}},
-            {"name": "price", "type": "xsd:integer"},
-            {"name": "level", "type": "enum", "constraints": {"enum": [5, 1.50, true, "x", "7"]}},
-            {"name": "levels", "type": "array", "items": {"type": "enum", "constraints": {"enum": [5, "x"]}}},
-            {"name": "tags", "type": "array", "items": "string"},
-            {"name": "sizes", "type": "array", "items": "integer"},
-            {"name": "place", "type": "coordinate"}]});
-        let (schema, class) = schema(&class.into());
-        let read = |texts: &[&str]| {
-            let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
-            conditions(&texts, &schema, Some(&class))
-                .map(|filter| serde_json::from_str::<Value>(filter.unwrap().get()).unwrap())
-        };
-        for (text, expected) in [
-            ("price>=10", json!({"price": {"gte": 10}})),
-            ("price < 3.5", json!({"price": {"lt": 3.5}})),
-            ("zip=01234", json!({"zip": "01234"})),
-            ("zip=12", json!({"zip": "12"})),
-            ("우편번호=12", json!({"zip": "12"})),
-            ("Postcode~1%", json!({"zip": {"like": "1%"}})),
-            (r#"{"Postcode": {"gt": "1"}}"#, json!({"zip": {"gt": "1"}})),
-            ("other=12", json!({"other": 12})),
-            ("other=x=y", json!({"other": "x=y"})),
-            ("zip~De%", json!({"zip": {"like": "De%"}})),
-            ("zip=in(1, b)", json!({"zip": {"in": ["1", "b"]}})),
-            ("price?", json!({"price": {"exists": true}})),
-            ("!price?", json!({"price": {"exists": false}})),
-            (r#"{"a": {"gt": 1}}"#, json!({"a": {"gt": 1}})),
-            ("price!=5", json!({"price": {"ne": 5}})),
-            ("zip != 5", json!({"zip": {"ne": "5"}})),
-            ("zip!=in(1,2)", json!({"zip": {"not_in": ["1", "2"]}})),
-            ("zip=!5", json!({"zip": "!5"})),
-            ("level=5", json!({"level": 5})),
-            ("level!=5", json!({"level": {"ne": 5}})),
-            ("level>=5", json!({"level": {"gte": 5}})),
-            (
-                "level=in(5, 7, true, x)",
-                json!({"level": {"in": [5, "7", true, "x"]}}),
-            ),
-            (r#"level="5""#, json!({"level": "5"})),
-            ("level=7", json!({"level": "7"})),
-            ("level=unknown", json!({"level": "unknown"})),
-            ("levels=5", json!({"levels": 5})),
-            ("tags=5", json!({"tags": "5"})),
-            (r#"tags=["5"]"#, json!({"tags": ["5"]})),
-            ("sizes=5", json!({"sizes": 5})),
-            (
-                r#"place={"lat":1,"lon":2}"#,
-                json!({"place": {"lat": 1, "lon": 2}}),
-            ),
-            ("_id=5", json!({"_id": "5"})),
-            ("instance_id=5", json!({"instance_id": "5"})),
-            (
-                "instance_id!=in(5,true)",
-                json!({"instance_id": {"not_in": ["5", "true"]}}),
-            ),
-            ("_id>5", json!({"_id": {"gt": "5"}})),
-        ] {
-            assert_eq!(read(&[text]).unwrap(), expected, "{text}");
-        }
-        assert_eq!(
-            read(&["price>=1", "price<9"]).unwrap(),
-            json!({"price": {"gte": 1, "lt": 9}})
-        );
-        for wrong in [
-            &["price"][..],
-            &["=3"],
-            &["!=3"],
-            &["{"],
-            &["price=1", "price=2"],
-        ] {
-            assert!(read(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn numbers_keep_their_digits() {
-        let class = r#"{"id": "Thing", "label": "Thing", "properties": [
-            {"name": "n", "type": "integer"}, {"name": "m", "type": "money"}]}"#;
-        let (schema, class) = schema(&Json::parse(class).unwrap());
-        let long = "12345678901234567890123";
-        for (text, expected) in [
-            (format!("n={long}"), format!(r#"{{"n":{long}}}"#)),
-            (format!("n>{long}"), format!(r#"{{"n":{{"gt":{long}}}}}"#)),
-            (
-                format!("n=in(1,{long})"),
-                format!(r#"{{"n":{{"in":[1,{long}]}}}}"#),
-            ),
-            ("n<=1E+22".into(), r#"{"n":{"lte":1E+22}}"#.into()),
-            ("n=0.10".into(), r#"{"n":0.10}"#.into()),
-            (format!("other={long}"), format!(r#"{{"other":{long}}}"#)),
-            (
-                format!(r#"{{"n": {{"not_in": [{long}]}}}}"#),
-                format!(r#"{{"n":{{"not_in":[{long}]}}}}"#),
-            ),
-            (
-                format!(r#"m={{"amount": {long}, "currency": "KRW"}}"#),
-                format!(r#"{{"m":{{"amount":{long},"currency":"KRW"}}}}"#),
-            ),
-        ] {
-            let filter = conditions(&[text], &schema, Some(&class)).unwrap().unwrap();
-            assert_eq!(filter.get(), expected);
-        }
-        for twice in [r#"{"n": 1, "n": 2}"#, r#"{"n": {"gt": 1, "gt": 2}}"#] {
-            assert!(
-                conditions(&[twice.into()], &schema, Some(&class)).is_err(),
-                "{twice}"
-            );
-        }
-    }
+    })
 }

@@ -60,8 +60,27 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl Options {
+    /// Refuses what does not apply to the kind.
+    fn refuse_unused(&self) -> anyhow::Result<()> {
+        let (allowed, what): (&[&str], _) = match self.kind {
+            Kind::Instances => return Ok(()),
+            Kind::Ontologies => (&["--as-of"], "ontologies"),
+            Kind::Databases => (&[], "databases"),
+            Kind::Branches => (&[], "branches"),
+            Kind::Commands => (&[], "commands"),
+            Kind::DeadLetters if self.name.is_some() => {
+                return Err(usage("dead letters have no names; leave the name out"));
+            }
+            Kind::DeadLetters => (&[], "dead letters"),
+        };
+        self.select.refuse_except(allowed, what)
+    }
+}
+
 async fn get(session: &Session, options: &Options) -> anyhow::Result<()> {
     let name = options.name.as_deref();
+    options.refuse_unused()?;
     match options.kind {
         Kind::Databases => databases(session, name).await,
         Kind::Ontologies => ontologies(session, name, options.select.as_of.as_deref()).await,
@@ -248,4 +267,54 @@ pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyho
         "ERROR",
     ];
     Ok(output::table(&head, &rows)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Get {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn a_flag_that_does_not_apply_is_refused() {
+        let flags = [
+            ("--class", "A"),
+            ("--filter", "a=1"),
+            ("--search", "a"),
+            ("--order-by", "a"),
+            ("--limit", "1"),
+            ("--all", ""),
+            ("--as-of", "1"),
+        ];
+        for kind in [
+            "databases",
+            "ontologies",
+            "branches",
+            "instances",
+            "commands",
+            "dead-letters",
+        ] {
+            for (flag, value) in flags {
+                let words = ["get", kind, flag, value]
+                    .into_iter()
+                    .filter(|it| !it.is_empty());
+                let got = Get::try_parse_from(words).unwrap().options.refuse_unused();
+                let applies = kind == "instances" || (kind == "ontologies" && flag == "--as-of");
+                assert_eq!(got.is_ok(), applies, "{kind} {flag}");
+            }
+        }
+        for (name, is_right) in [(&[][..], true), (&["7"], false)] {
+            let words = ["get", "dead-letters"]
+                .into_iter()
+                .chain(name.iter().copied());
+            let options = Get::try_parse_from(words).unwrap().options;
+            assert_eq!(options.refuse_unused().is_ok(), is_right, "{name:?}");
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// A hop; several are walked one after the other.
     #[arg(long, value_name = "[^]PREDICATE:CLASS")]
     hop: Vec<String>,
-    /// A condition; several: all hold.
+    /// A condition, as `--filter` of `spice get instances` takes it; several: all hold.
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<String>,
     /// How many start nodes at most.

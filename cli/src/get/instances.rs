@@ -11,7 +11,7 @@ use spice_core::ontology::Class;
 use crate::{
     classes,
     failure::usage,
-    filter::{conditions, name},
+    filter::{HELP, conditions, name},
     output::{self, written},
     session::Session,
 };
@@ -26,9 +26,8 @@ pub(crate) struct Selection {
     /// The class.
     #[arg(short, long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// A condition, e.g. `price>=10`, `name~Ab%` (like; `\%`, `\_` and `\\` are %, _ and \),
-    /// `state!=CO`, `state=in(CO,UT)`, `note?` (has one), or JSON as the api takes it; several: all hold.
-    #[arg(long, value_name = "CONDITION")]
+    /// A condition, e.g. `price>=10`, `name~Ab%`, `state=in(CO,UT)` or `note?`; `--help` says all.
+    #[arg(long, value_name = "CONDITION", long_help = HELP)]
     pub(crate) filter: Vec<String>,
     /// Words in any text, letter case aside; `word*` is a prefix.
     #[arg(long, value_name = "WORDS")]
@@ -36,9 +35,9 @@ pub(crate) struct Selection {
     /// The property to sort by; `-price` for the greatest first.
     #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true)]
     pub(crate) order_by: Option<String>,
-    /// How many at most.
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub(crate) limit: usize,
+    /// How many at most; 100 when left out.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
     /// All of them.
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
@@ -46,6 +45,31 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "MOMENT")]
     pub(crate) as_of: Option<String>,
 }
+
+impl Selection {
+    /// Refuses flags that do not apply to `what`; those in `allowed` do.
+    pub(super) fn refuse_except(&self, allowed: &[&str], what: &str) -> anyhow::Result<()> {
+        let given = [
+            ("--class", self.class.is_some()),
+            ("--filter", !self.filter.is_empty()),
+            ("--search", self.search.is_some()),
+            ("--order-by", self.order_by.is_some()),
+            ("--limit", self.limit.is_some()),
+            ("--all", self.all),
+            ("--as-of", self.as_of.is_some()),
+        ];
+        let unused = |(flag, is_given): &(&str, bool)| *is_given && !allowed.contains(flag);
+        match given.into_iter().find(unused) {
+            Some((flag, _)) => Err(usage(format!(
+                "{flag} does not apply to {what}; leave it out"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Instances that are shown when no number is given.
+const USUAL: usize = 100;
 
 pub(super) async fn get(
     session: &Session,
@@ -64,6 +88,7 @@ pub(super) async fn get(
     };
     let read = session.read(selection.as_of.as_deref());
     if let Some(id) = id {
+        selection.refuse_except(&["--class", "--as-of"], "a single instance")?;
         let database = session.database()?;
         let found = session.client.instance(database, class, id, &read).await?;
         if !session.is_table() {
@@ -83,7 +108,7 @@ pub(super) async fn get(
     let wanted = if selection.all {
         usize::MAX
     } else {
-        selection.limit
+        selection.limit.unwrap_or(USUAL)
     };
     let (instances, total) = list(session, &class, select, wanted, &read).await?;
     if session.is_table() {
