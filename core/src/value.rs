@@ -10,7 +10,7 @@ pub(crate) mod types;
 use std::cmp::Ordering;
 
 pub(crate) use self::key::{Key, renewed_digest};
-pub use self::sort_key::SortKey;
+pub use self::{moment::has_shape, sort_key::SortKey};
 use crate::json::Json;
 
 /// The type of a property's values.

@@ -140,8 +140,8 @@ fn pair(text: &str, at: usize) -> Option<i64> {
     text.get(at..at + 2)?.parse().ok()
 }
 
-/// `d` in the shape is a digit, any other character itself.
-fn has_shape(text: &str, shape: &str) -> bool {
+/// Whether a text has a shape, in which `d` is a digit and any other character itself.
+pub fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
         && text
             .bytes()

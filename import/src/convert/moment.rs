@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use spice_core::value::has_shape;
+
 /// A date: `2026-01-31`, `20260131`, or a midnight of that day as dumps of databases write it. A
 /// midnight with an offset is a moment, whose day depends on the reader's offset: it is no date.
 pub(crate) fn date(word: &str) -> Option<Cow<'_, str>> {
@@ -80,16 +82,4 @@ fn offset(rest: &str) -> Option<Cow<'_, str>> {
     } else {
         None
     }
-}
-
-/// `d` in the shape is a digit, any other character itself.
-fn has_shape(text: &str, shape: &str) -> bool {
-    text.len() == shape.len()
-        && text
-            .bytes()
-            .zip(shape.bytes())
-            .all(|(byte, want)| match want {
-                b'd' => byte.is_ascii_digit(),
-                _ => byte == want,
-            })
 }
