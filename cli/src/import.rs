@@ -126,14 +126,10 @@ enum AtReject {
 
 impl Options {
     fn format(&self) -> Format {
-        let ending = self.file.extension().and_then(|it| it.to_str());
-        let is_lines = ending.is_some_and(|it| {
-            it.eq_ignore_ascii_case("ndjson") || it.eq_ignore_ascii_case("jsonl")
-        });
-        let usual = if is_lines { Shape::Ndjson } else { Shape::Csv };
-        match self.format.unwrap_or(usual) {
-            Shape::Csv => Format::Csv,
-            Shape::Ndjson => Format::Ndjson,
+        match self.format {
+            None => Format::of_file(&self.file),
+            Some(Shape::Csv) => Format::Csv,
+            Some(Shape::Ndjson) => Format::Ndjson,
         }
     }
 
@@ -199,7 +195,7 @@ impl Options {
     fn input(&self) -> Input {
         if self.is_stream() {
             return Input::Stream {
-                name: "-".to_owned(),
+                name: "standard input".to_owned(),
                 bytes: Box::new(BufReader::new(io::stdin())),
             };
         }

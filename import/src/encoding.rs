@@ -11,10 +11,8 @@ use std::{
 
 use encoding_rs::{EUC_KR, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, X_USER_DEFINED};
 
-use self::{
-    scan::{Scan, scan_utf8},
-    suggest::suggest,
-};
+use self::scan::{Scan, scan_utf8};
+pub(crate) use self::suggest::suggest;
 use crate::text::show;
 
 /// An encoding as a person names it.
@@ -136,8 +134,8 @@ pub(crate) fn decode<'a>(encoding: &'static Encoding, sample: &'a [u8]) -> Cow<'
 }
 
 /// Checks that a file is in the encoding that was chosen: all of the file when it can be read twice,
-/// its first bytes otherwise. Single rows that are not in the encoding are rejected later; a file
-/// that is in another encoding is refused here.
+/// its first bytes otherwise. Refuses a file that is in another encoding. Single rows with bytes that
+/// the encoding does not have are rejected later.
 pub(crate) fn check(
     encoding: &'static Encoding,
     is_asked: bool,
@@ -156,7 +154,7 @@ pub(crate) fn check(
         return Ok(check_other(encoding, sample));
     }
     let found = scan_utf8(file, u64::MAX)?;
-    if found.malformed == 0 || found.malformed <= found.beyond_ascii {
+    if !found.is_other_encoding(1) {
         return Ok(Ok(()));
     }
     let (line, likely) = (found.line, suggest(&found.text, found.line));
@@ -185,7 +183,7 @@ fn utf8_instead_of(encoding: &'static Encoding) -> String {
 fn check_other(encoding: &'static Encoding, sample: &[u8]) -> Result<(), String> {
     let name = encoding.name();
     let found = Scan::of(encoding, sample);
-    if found.malformed > 0 && 10 * found.malformed > found.beyond_ascii {
+    if found.is_other_encoding(10) {
         let line = found.line;
         let likely = suggest(sample, 1);
         return Err(format!("is not {name}, as line {line} shows; {likely}"));

@@ -7,15 +7,18 @@ use spice_core::{error::Refusal, ontology::Class, unicode::nfc};
 
 use crate::{
     column::Reserved,
+    encoding::suggest,
     error::{Result, invalid},
     options::Mapping,
     reader::Record,
-    text::trim,
+    text::{UNDECODED, show, trim},
 };
 
 /// The names of a head, in its order; blank where there is none.
 pub(crate) struct Names {
     each: Vec<String>,
+    /// The columns whose names are not text in the encoding of the file, and what to do about each.
+    unreadable: Vec<(usize, String)>,
     /// The names of the columns that an import adds.
     notes: [String; 2],
     line: u64,
@@ -25,24 +28,20 @@ pub(crate) struct Names {
 pub(crate) struct Orders(Vec<Option<String>>);
 
 impl Names {
-    pub(crate) fn read(class: &Class, head: &Record) -> Result<Self> {
-        let line = head.line;
-        let mut names = Vec::with_capacity(head.len());
+    pub(crate) fn read(class: &Class, head: &Record) -> Self {
+        let names = head.fields().map(|field| trim(&show(field)).to_owned());
+        let mut unreadable = Vec::new();
         for (index, field) in head.fields().enumerate() {
-            let name = std::str::from_utf8(field).map_err(|_| {
-                let number = index + 1;
-                invalid(format!(
-                    "line {line}: the name of column {number} is not UTF-8, or not in the encoding of --encoding"
-                ))
-            })?;
-            names.push(trim(name).to_owned());
+            if std::str::from_utf8(field).is_err() {
+                unreadable.push((index, describe_unreadable(field)));
+            }
         }
-        let notes = [Reserved::Line, Reserved::Reason].map(|it| it.name(class));
-        Ok(Self {
-            each: names,
-            notes,
-            line,
-        })
+        Self {
+            each: names.collect(),
+            unreadable,
+            notes: [Reserved::Line, Reserved::Reason].map(|it| it.name(class)),
+            line: head.line,
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &String> {
@@ -109,6 +108,21 @@ impl Names {
         format!("line {line} has no column {wanted:?}; there is {names}")
     }
 
+    /// Refuses a column whose name is not text, unless the mapping addresses it by number.
+    fn refuse_unreadable(&self, orders: &Orders) -> Result<(), Refusal> {
+        let unknown = self
+            .unreadable
+            .iter()
+            .find(|(index, _)| orders.of(*index).is_none());
+        let Some((index, why)) = unknown else {
+            return Ok(());
+        };
+        let (line, number, name) = (self.line, index + 1, &self.each[*index]);
+        Err(invalid(format!(
+            "line {line}: the name of column {number}, {name:?}, {why}; or leave the column out with --skip-column {number}, or say what it is with --map {number}=PROPERTY"
+        )))
+    }
+
     /// Refuses two columns of one name, unless the mapping says by number what they are.
     fn refuse_repeated(&self, orders: &Orders) -> Result<(), Refusal> {
         let notes = if self.has_notes() { 2 } else { 0 };
@@ -128,6 +142,15 @@ impl Names {
     }
 }
 
+/// Why the name of a column is not text, and which encodings would read it.
+fn describe_unreadable(name: &[u8]) -> String {
+    let marks = [UNDECODED, b'\\', b'x'];
+    if name.windows(3).any(|it| it == marks) {
+        return "is not in the encoding of --encoding".to_owned();
+    }
+    format!("is not UTF-8; {}", suggest(name, 1))
+}
+
 impl Orders {
     pub(crate) fn read(mapping: &Mapping, names: &Names) -> Result<Self> {
         let mut orders = Self(vec![None; names.each.len()]);
@@ -140,6 +163,7 @@ impl Orders {
         for column in &mapping.skip {
             orders.set(names, column, "", &format!("--skip-column {column}"))?;
         }
+        names.refuse_unreadable(&orders)?;
         names.refuse_repeated(&orders)?;
         Ok(orders)
     }

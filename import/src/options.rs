@@ -100,12 +100,13 @@ pub enum Input {
 }
 
 impl Format {
-    /// Its name in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Csv => "CSV",
-            Self::Ndjson => "NDJSON",
-        }
+    /// The format that the name of a file says: NDJSON as `.ndjson` and `.jsonl`, anything else CSV.
+    pub fn of_file(path: &Path) -> Self {
+        let ending = path.extension().and_then(|it| it.to_str());
+        let is_lines = ending.is_some_and(|it| {
+            it.eq_ignore_ascii_case("ndjson") || it.eq_ignore_ascii_case("jsonl")
+        });
+        if is_lines { Self::Ndjson } else { Self::Csv }
     }
 }
 

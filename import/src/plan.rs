@@ -41,6 +41,8 @@ pub struct Plan {
     pub(crate) exact: Option<usize>,
     /// The column of the reasons why rows were rejected, in a file that an import wrote.
     pub(crate) reasons: Option<usize>,
+    /// The last column that is read, except those that an import added.
+    pub(crate) last: Option<usize>,
     /// Fields that a row has at least: the others are left out.
     needed: usize,
 }
@@ -76,15 +78,18 @@ impl Plan {
         let exact = columns.iter().position(|it| it.target == Target::Exact);
         let reasons = columns.iter().rposition(|it| it.target == Target::Note);
         members.sort_by_key(|index| columns[*index].member().cloned());
-        let identity = Identity::read(class, &columns, &Names::read(class, head)?, &mapping.key)?;
-        let is_read =
-            |target: &Target| matches!(target, Target::Member(..) | Target::Id | Target::Exact);
-        let last = columns.iter().rposition(|column| is_read(&column.target));
-        let last = last.max(identity.columns().iter().copied().max());
-        let needed = if reasons.is_some() {
-            columns.len()
-        } else {
-            last.map_or(0, |index| index + 1)
+        let identity = Identity::read(class, &columns, &Names::read(class, head), &mapping.key)?;
+        // The import that wrote the rejects may have added an id before the line.
+        let added = reasons.and_then(|it| it.checked_sub(2));
+        let is_read = |index: &usize| match columns[*index].target {
+            Target::Member(..) | Target::Exact => true,
+            Target::Id => Some(*index) != added,
+            Target::Note | Target::Nothing | Target::Nameless => identity.columns().contains(index),
+        };
+        let last = (0..columns.len()).rev().find(is_read);
+        let needed = match reasons {
+            Some(_) => columns.len(),
+            None => last.map_or(0, |index| index + 1),
         };
         Ok(Self {
             class: Arc::clone(class),
@@ -96,6 +101,7 @@ impl Plan {
             nameless,
             exact,
             reasons,
+            last,
             needed,
         })
     }
@@ -148,11 +154,16 @@ impl Plan {
         )))
     }
 
-    /// Refuses rows, the first of the file, that have something in a column without a name.
+    /// Refuses a file if most of its first rows have a value in a column without a name: then it is a
+    /// column of data. A single row with a value there is rejected later.
     pub(crate) fn check_first(&self, rows: &[Record]) -> Result<(), Refusal> {
         for &index in &self.nameless {
             let is_filled = |row: &&Record| !is_blank_bytes(row.field(index));
-            if let Some(row) = rows.iter().find(is_filled) {
+            let filled = rows.iter().filter(is_filled).count();
+            if filled > 1
+                && 2 * filled > rows.len()
+                && let Some(row) = rows.iter().find(is_filled)
+            {
                 let (number, line, cell) = (index + 1, row.line, show(row.field(index)));
                 return Err(invalid(format!(
                     "column {number} has no name, but line {line} has {cell:?} in it; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}"
@@ -190,7 +201,7 @@ fn columns(
     head: &Record,
     mapping: &Mapping,
 ) -> Result<Vec<Column>> {
-    let names = Names::read(class, head)?;
+    let names = Names::read(class, head);
     let orders = Orders::read(mapping, &names)?;
     let first_note = if names.has_notes() {
         head.len() - 2

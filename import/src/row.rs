@@ -96,7 +96,22 @@ impl Plan {
             let sentence = format!("{name} has no number; are fields missing in the row?");
             return Err(Reason::of_row("field_count", sentence));
         }
-        if !show(record.field(reasons)).contains("(encoding)") {
+        let why = show(record.field(reasons));
+        if let Some(last) = self.last
+            && why.contains("(field_count)")
+            && is_blank_bytes(record.field(last))
+        {
+            let sentence = format!(
+                "was missing in the row, and is blank; fill it in, or clear {} if it is meant to be blank",
+                self.columns[reasons].name
+            );
+            return Err(Reason {
+                column: Some(self.columns[last].name.clone()),
+                rule: "field_count".to_owned(),
+                sentence,
+            });
+        }
+        if !why.contains("(encoding)") {
             return Ok(());
         }
         for index in &self.members {

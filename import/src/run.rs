@@ -82,7 +82,10 @@ pub async fn run(
             let branch = identify_branch(client, &import.options).await?;
             import.table(input, schema, class, branch).await
         }
-        (Format::Csv, None) => Err(invalid("CSV has one class: name it with --class").into()),
+        (Format::Csv, None) => match import.open(move |it| Text::look(it, input)).await? {
+            Some(()) => Err(invalid("CSV has one class: name it with --class").into()),
+            None => Ok(Outcome::NotStarted),
+        },
     }
 }
 
@@ -141,10 +144,7 @@ impl Import<'_> {
         branch: String,
     ) -> Result<Outcome, Failure> {
         let own = Arc::clone(&class);
-        let open = move |options: &Options| {
-            let knows = |name: &str| options.mapping.knows(&own, name);
-            Source::open(options, input, &knows)
-        };
+        let open = move |options: &Options| Source::open(options, input, &own);
         let Some(mut source) = self.open(open).await? else {
             return Ok(Outcome::NotStarted);
         };

@@ -1,11 +1,18 @@
-//! Files that are no text, by their first bytes: what each is, and what to do with it.
+//! Recognizes files that are neither a table nor NDJSON by their first bytes, and says what to do.
+
+mod json;
+
+use std::path::Path;
+
+use crate::options::Format;
 
 const WORKBOOK: &str = "open it and save the sheet as CSV (in Excel: CSV UTF-8)";
 const CONVERT: &str = "convert it to CSV first";
+const UNPACK: &str = "unpack it and import the files in it";
 const OPEN: &str = "export the table that you mean as CSV";
 
 /// First bytes, what begins so, and what to do.
-const KNOWN: [(&[u8], &str, &str); 18] = [
+const KNOWN: [(&[u8], &str, &str); 14] = [
     (
         b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
         "an Excel workbook (.xls, or one with a password)",
@@ -23,28 +30,8 @@ const KNOWN: [(&[u8], &str, &str); 18] = [
     (b"SQLite format 3\0", "a SQLite database", OPEN),
     (b"PGDMP", "a dump of PostgreSQL", OPEN),
     (b"\x00\x01\x00\x00Standard", "an Access database", OPEN),
-    (
-        b"\x28\xB5\x2F\xFD",
-        "compressed with zstd",
-        "decompress it: zstd -dc FILE | spice import - …",
-    ),
-    (
-        b"BZh",
-        "compressed with bzip2",
-        "decompress it: bzip2 -dc FILE | spice import - …",
-    ),
-    (
-        b"\xFD7zXZ\0",
-        "compressed with xz",
-        "decompress it: xz -dc FILE | spice import - …",
-    ),
-    (
-        b"\x1F\x8B",
-        "compressed with gzip",
-        "decompress it: gzip -dc FILE | spice import - …",
-    ),
-    (b"7z\xBC\xAF\x27\x1C", "a 7z archive", "unpack it"),
-    (b"Rar!\x1A\x07", "a RAR archive", "unpack it"),
+    (b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
+    (b"Rar!\x1A\x07", "a RAR archive", UNPACK),
     (b"{\\rtf", "a text document (RTF)", CONVERT),
     (
         b"\x89PNG\r\n",
@@ -58,29 +45,78 @@ const KNOWN: [(&[u8], &str, &str); 18] = [
     ),
 ];
 
-/// A sentence that says what the file is, when it is no text and so not in the `expected` format.
-pub(crate) fn recognize(sample: &[u8], expected: &str) -> Option<String> {
-    let text = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
-    let (what, advice) = zip(sample)
-        .or_else(|| markup(text.trim_ascii_start()))
-        .or_else(|| {
-            let known = KNOWN.iter().find(|(first, ..)| sample.starts_with(first));
-            known
-                // Letters alone may begin the head of a text.
-                .filter(|(first, ..)| {
-                    !first.iter().all(u8::is_ascii_alphanumeric) || has_control(sample)
-                })
-                .map(|(_, what, advice)| (*what, *advice))
-        })?;
-    Some(format!("is {what}, not {expected}; {advice}"))
+/// First bytes of compressed files, and the program that decompresses them.
+const COMPRESSED: [(&[u8], &str); 8] = [
+    (b"\x1F\x8B", "gzip"),
+    (b"\x28\xB5\x2F\xFD", "zstd"),
+    (b"BZh", "bzip2"),
+    (b"\xFD7zXZ\0", "xz"),
+    (b"\x04\x22\x4D\x18", "lz4"),
+    (b"LZIP\x01", "lzip"),
+    (b"\x1F\x9D", "uncompress"),
+    (b"\xFF\x06\0\0sNaPpY", "snzip"),
+];
+
+/// A sentence that names the format of an input that is not text, by its first bytes. `name` is the
+/// name of the file.
+pub(crate) fn recognize(sample: &[u8], name: &str) -> Option<String> {
+    if let Some(program) = compression(sample) {
+        return Some(describe_compressed(program, name));
+    }
+    let (what, advice) = archive(sample).or_else(|| known(sample))?;
+    Some(format!("is {what}; {advice}"))
+}
+
+/// A sentence that names the format of a text that is not in the expected one, by its first bytes.
+pub(crate) fn recognize_text(text: &[u8], expected: Format) -> Option<String> {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    match markup(text.trim_ascii_start()) {
+        Some((what, advice)) => Some(format!("is {what}; {advice}")),
+        None => json::recognize(text, expected),
+    }
+}
+
+fn compression(sample: &[u8]) -> Option<&'static str> {
+    // A skippable frame may come first.
+    if let [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] = sample {
+        return Some("zstd");
+    }
+    let found = COMPRESSED.iter().find(|(first, _)| begins(sample, first));
+    found.map(|(_, program)| *program)
+}
+
+fn describe_compressed(program: &str, name: &str) -> String {
+    let inner = Path::new(name).file_stem().unwrap_or_default();
+    let format = match Format::of_file(Path::new(inner)) {
+        Format::Csv => "",
+        Format::Ndjson => " --format ndjson",
+    };
+    format!(
+        "is compressed ({program}); decompress it first, or pipe it: {program} -dc FILE | spice import -{format} …"
+    )
+}
+
+fn known(sample: &[u8]) -> Option<(&'static str, &'static str)> {
+    let found = KNOWN.iter().find(|(first, ..)| begins(sample, first));
+    found.map(|(_, what, advice)| (*what, *advice))
+}
+
+/// Whether a sample begins with a signature. Letters alone may begin the head of a text.
+fn begins(sample: &[u8], first: &[u8]) -> bool {
+    let is_word = first.iter().all(u8::is_ascii_alphanumeric);
+    sample.starts_with(first) && (!is_word || has_control(sample))
 }
 
 fn has_control(sample: &[u8]) -> bool {
     sample.iter().take(512).any(|byte| *byte < b'\t')
 }
 
-fn zip(sample: &[u8]) -> Option<(&'static str, &'static str)> {
-    if !(sample.starts_with(b"PK\x03\x04") || sample.starts_with(b"PK\x05\x06")) {
+fn archive(sample: &[u8]) -> Option<(&'static str, &'static str)> {
+    const PARTS: [&[u8]; 3] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"];
+    if sample.get(257..262) == Some(b"ustar") {
+        return Some(("a tar archive", UNPACK));
+    }
+    if !PARTS.iter().any(|first| sample.starts_with(first)) {
         return None;
     }
     let holds = |name: &[u8]| sample.windows(name.len()).any(|it| it == name);
@@ -96,7 +132,7 @@ fn zip(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     if holds(b"Index/") && holds(b".iwa") {
         return Some(("a Numbers sheet", "export it as CSV from Numbers"));
     }
-    Some(("a zip archive", "unpack it and import the CSV files in it"))
+    Some(("a zip archive", UNPACK))
 }
 
 fn markup(text: &[u8]) -> Option<(&'static str, &'static str)> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, Cursor, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -10,6 +10,7 @@ use std::{
 use encoding_rs::{Encoding, UTF_8};
 use spice_core::{
     error::{ErrorCode, Refusal},
+    ontology::Class,
     unicode::nfc,
 };
 
@@ -18,10 +19,11 @@ use crate::{
     digest::hex,
     encoding::{self, check, choose},
     error::{Result, invalid},
+    head::Names,
     layout::{Knows, Layout, first_rows},
-    options::{Format, Input, Options},
+    options::{Cells, Format, Input, Options},
     reader::{Place, Reader, Record},
-    signature::recognize,
+    signature::{recognize, recognize_text},
 };
 
 /// Bytes by which a file is known.
@@ -65,6 +67,16 @@ impl Text {
             Input::File(path) => Self::open_file(options, &name, &path),
             Input::Stream { bytes, .. } => Self::open_stream(options, &name, bytes),
         }
+    }
+
+    /// Refuses an input whose first bytes show that it is not text in the expected format.
+    pub(crate) fn look(options: &Options, input: Input) -> Result<()> {
+        let name = input.name();
+        let bytes: Box<dyn BufRead + Send> = match input {
+            Input::File(path) => Box::new(BufReader::new(open(&path)?)),
+            Input::Stream { bytes, .. } => bytes,
+        };
+        Self::open_stream(options, &name, bytes).map(drop)
     }
 
     fn open_file(options: &Options, name: &str, path: &Path) -> Result<Self> {
@@ -113,11 +125,13 @@ impl Text {
 
 impl Source {
     /// Opens the input, finds out its layout and reads the head.
-    pub(crate) fn open(options: &Options, input: Input, knows: Knows<'_>) -> Result<Self> {
+    pub(crate) fn open(options: &Options, input: Input, class: &Class) -> Result<Self> {
         let (name, path) = (input.name(), input.path().map(Path::to_owned));
         let text = Text::open(options, input)?;
         let sample = encoding::decode(text.encoding, &text.sample);
-        let layout = Layout::find(&options.cells, &sample, knows);
+        let knows = |name: &str| options.mapping.knows(class, name);
+        refuse_head_line(&options.cells, &sample, &name, class, &knows)?;
+        let layout = Layout::find(&options.cells, &sample, &knows);
         let first_rows = first_rows(&sample, &layout);
         let mut reader = Reader::new(text.bytes, layout.dialect, Place::START);
         let head = read_head(&mut reader, &layout, &name)?;
@@ -172,10 +186,14 @@ fn find_encoding(
         let sentence = "is empty; its first line names the columns".to_owned();
         return Err(refuse(sentence).into());
     }
-    if let Some(sentence) = recognize(sample, options.format.name()) {
+    if let Some(sentence) = recognize(sample, name) {
         return Err(refuse(sentence).into());
     }
     let encoding = choose(options.encoding, sample).map_err(refuse)?;
+    let text = encoding::decode(encoding, sample);
+    if let Some(sentence) = recognize_text(&text, options.format) {
+        return Err(refuse(sentence).into());
+    }
     let file = file.map(|file| file as &mut dyn Read);
     check(encoding, options.encoding.is_some(), sample, file)?.map_err(refuse)?;
     Ok(encoding)
@@ -191,6 +209,35 @@ fn fingerprint(file: &File) -> Result<String> {
     let mut head = Vec::new();
     file.take(SAMPLE).read_to_end(&mut head)?;
     Ok(format!("{} {modified} {}", meta.len(), hex(&head)))
+}
+
+/// Refuses `--head-line` for a rejects file. Its header is in the first line, wherever the header of the
+/// imported file was.
+fn refuse_head_line(
+    cells: &Cells,
+    sample: &[u8],
+    name: &str,
+    class: &Class,
+    knows: Knows<'_>,
+) -> Result<()> {
+    let Some(asked) = cells.head_line else {
+        return Ok(());
+    };
+    let cells = Cells {
+        head_line: None,
+        ..*cells
+    };
+    let layout = Layout::find(&cells, sample, knows);
+    let head = Reader::new(sample, layout.dialect, Place::START).read();
+    let is_rejects = |head: &Record| head.line != asked && Names::read(class, head).has_notes();
+    let Some(head) = head.ok().flatten().filter(is_rejects) else {
+        return Ok(());
+    };
+    let line = head.line;
+    Err(invalid(format!(
+        "{name} is a rejects file, which has its header in line {line}; leave --head-line out"
+    ))
+    .into())
 }
 
 fn read_head(reader: &mut Reader<Bytes>, layout: &Layout, name: &str) -> Result<Record> {

@@ -1,6 +1,6 @@
 //! Files as they are found: other encodings, titles, delimiters at the end of lines, equal rows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Stdio};
 
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -217,6 +217,113 @@ async fn rejects_are_utf_8_whatever_the_file_is_and_stay_wrong_until_mended() {
     assert!(wrong.errors.contains("UTF-8"), "{}", wrong.errors);
     let last = run(&shop, "Scan", "mended.csv", &[]).await;
     assert_eq!(last.counts(), [2, 2, 0, 0], "{}", last.errors);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_file_is_is_said_before_anything_else_is_asked() {
+    let shop = open(scan()).await;
+    let lines = b"{\"instance_id\": \"1\", \"class_id\": \"Scan\", \"data\": {}}\n".as_slice();
+    let cases: [(&str, &[u8], &str); 7] = [
+        ("scans.csv.gz", b"\x1F\x8B\x08\0", "is compressed (gzip)"),
+        (
+            "scans.ndjson.gz",
+            b"\x1F\x8B\x08\0",
+            "gzip -dc FILE | spice import - --format ndjson",
+        ),
+        ("scans.csv.zst", b"\x28\xB5\x2F\xFD", "is compressed (zstd)"),
+        ("scans.zip", b"PK\x03\x04..scans.csv", "is a zip archive"),
+        (
+            "scans.txt",
+            lines,
+            "is NDJSON (one JSON object per line); use --format ndjson",
+        ),
+        ("scans.json", b"[{\"item\": \"tea\"}]", "is a JSON array"),
+        (
+            "scans.csv",
+            b"item,count\n",
+            "CSV has one class: name it with --class",
+        ),
+    ];
+    for (name, bytes, told) in cases {
+        shop.write(name, bytes);
+        let file = || std::fs::File::open(shop.path(name)).unwrap();
+        for (input, stdin) in [(name, Stdio::null()), ("-", file().into())] {
+            let format = if input == "-" { "csv" } else { "" };
+            let arguments = ["--format", format];
+            let arguments = if format.is_empty() {
+                &[]
+            } else {
+                &arguments[..]
+            };
+            let child = shop.start_any(input.as_ref(), arguments, stdin).await;
+            let ended = Ended::of(&child.wait_with_output().await.unwrap());
+            let told = match input {
+                "-" => told.trim_end_matches(" --format ndjson"),
+                _ => told,
+            };
+            assert_eq!(ended.code, Some(2), "{input} {name}: {}", ended.errors);
+            assert!(
+                ended.errors.contains(told),
+                "{input} {name}: {}",
+                ended.errors
+            );
+        }
+    }
+    assert!(!shop.path("scans.csv.rejects.csv").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_row_is_rejected_and_the_rest_of_the_file_is_taken() {
+    let shop = open(scan()).await;
+    let mut text = b"Scans of June;;\n\nitem;count;\n".to_vec();
+    for row in 0..30 {
+        match row {
+            3 => text.extend(b"caf\xE9;3;\n"),
+            5 => text.extend(b"tea\n"),
+            7 => text.extend(b"tea;7;note\n"),
+            9 => text.extend(b"tea;9;;8\n"),
+            _ => text.extend(format!("item {row};{row};\n").bytes()),
+        }
+    }
+    shop.write("scans.csv", text);
+    let flags = ["--head-line", "3"];
+    let ended = run(&shop, "Scan", "scans.csv", &flags).await;
+    assert_eq!(ended.counts(), [30, 26, 0, 4], "{}", ended.errors);
+    let path = shop.path("scans.csv.rejects.csv");
+    let rejects = std::fs::read_to_string(&path).unwrap();
+    let rows: Vec<Vec<&str>> = rejects
+        .lines()
+        .map(|row| row.split(';').collect())
+        .collect();
+    assert_eq!(rows[0], ["item", "count", "", "_id", "_line", "_reason"]);
+    for (row, cells, line) in [
+        (1, ["caf\\xE9", "3", ""], "7"),
+        (2, ["tea", "", ""], "9"),
+        (3, ["tea", "7", "note"], "11"),
+        (4, ["tea", "9", ""], "13"),
+    ] {
+        assert_eq!(rows[row][..3], cells, "{rejects}");
+        assert_eq!(rows[row][4], line, "{rejects}");
+    }
+    assert_eq!(rows[4].last(), Some(&"8"), "{rejects}");
+
+    // The rejects have their names in the first line.
+    let refused = run(&shop, "Scan", "scans.csv.rejects.csv", &flags).await;
+    assert_eq!(refused.code, Some(2));
+    let told = "which has its header in line 1; leave --head-line out";
+    assert!(refused.errors.contains(told), "{}", refused.errors);
+    // As they are, they are rejected again; mended, they are taken.
+    let again = ["--rejects", "again.csv"];
+    let unmended = run(&shop, "Scan", "scans.csv.rejects.csv", &again).await;
+    assert_eq!(unmended.counts(), [4, 0, 0, 4], "{}", unmended.errors);
+    let mended = rejects
+        .replace("caf\\xE9", "caf\u{e9}")
+        .replace("tea;;;", "tea;5;;")
+        .replace("7;note", "7;")
+        .replace(";8\n", "\n");
+    shop.write("mended.csv", mended);
+    let mended = run(&shop, "Scan", "mended.csv", &["--head-line", "1"]).await;
+    assert_eq!(mended.counts(), [4, 4, 0, 0], "{}", mended.errors);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

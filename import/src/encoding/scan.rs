@@ -7,6 +7,8 @@ use encoding_rs::Encoding;
 use crate::decoder::Decoder;
 
 const CHUNK: usize = 64 * 1024;
+/// One damaged line in so many does not make the file one of another encoding.
+const DAMAGED: u64 = 100;
 
 /// What bytes turn out to be in an encoding.
 #[derive(Debug, Default)]
@@ -15,8 +17,14 @@ pub(super) struct Scan {
     pub(super) malformed: u64,
     /// The line of the first of them.
     pub(super) line: u64,
+    /// Lines with such a sequence.
+    malformed_lines: u64,
     /// Characters beyond ASCII.
     pub(super) beyond_ascii: u64,
+    /// Ends of lines.
+    ends: u64,
+    after_return: bool,
+    last_malformed: Option<u64>,
     /// The bytes as the reader would get them.
     pub(super) text: Vec<u8>,
 }
@@ -38,21 +46,47 @@ impl Scan {
     pub(super) fn of(encoding: &'static Encoding, sample: &[u8]) -> Self {
         let mut scan = Self::default();
         let mut decoder = Decoder::new(Cut(sample), encoding);
+        let mut text = Vec::new();
         // It ends with the error of the cut.
-        let _ = decoder.read_to_end(&mut scan.text);
-        let mut line = 1;
-        for chunk in scan.text.utf8_chunks() {
-            let valid = chunk.valid();
-            scan.beyond_ascii += beyond_ascii(valid);
-            line += line_ends(valid.as_bytes());
+        let _ = decoder.read_to_end(&mut text);
+        for chunk in text.utf8_chunks() {
+            scan.pass(chunk.valid());
             if !chunk.invalid().is_empty() {
-                scan.malformed += 1;
-                if scan.malformed == 1 {
-                    scan.line = line;
-                }
+                scan.note_malformed();
             }
         }
-        scan
+        Self { text, ..scan }
+    }
+
+    /// Whether the text is likely in another encoding. A single malformed sequence, or one malformed
+    /// line in a hundred, is damage: those rows are rejected and the others imported. In the right
+    /// encoding there are at least `share` characters beyond ASCII for each malformed sequence.
+    pub(super) fn is_other_encoding(&self, share: u64) -> bool {
+        self.malformed > 1
+            && share * self.malformed > self.beyond_ascii
+            && DAMAGED * self.malformed_lines > self.ends
+    }
+
+    fn pass(&mut self, valid: &str) {
+        if !valid.is_ascii() {
+            self.beyond_ascii += valid.bytes().filter(|byte| *byte >= 0xC0).count() as u64;
+        }
+        for byte in valid.bytes() {
+            let completes = byte == b'\n' && self.after_return;
+            self.ends += u64::from(matches!(byte, b'\r' | b'\n') && !completes);
+            self.after_return = byte == b'\r';
+        }
+    }
+
+    fn note_malformed(&mut self) {
+        let line = self.ends + 1;
+        if self.malformed == 0 {
+            self.line = line;
+        }
+        self.malformed += 1;
+        self.malformed_lines += u64::from(self.last_malformed != Some(line));
+        self.last_malformed = Some(line);
+        self.after_return = false;
     }
 }
 
@@ -62,18 +96,15 @@ pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut buffer = vec![0; CHUNK];
     // A character that is cut at the end of a chunk is looked at with the next.
-    let (mut kept, mut line) = (0, 1);
+    let mut kept = 0;
     loop {
         let read = file.read(&mut buffer[kept..])?;
         let bytes = &buffer[..kept + read];
         let mut cut = 0;
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
-            let (valid, invalid) = (chunk.valid(), chunk.invalid());
-            scan.beyond_ascii += beyond_ascii(valid);
-            if scan.malformed == 0 {
-                line += line_ends(valid.as_bytes());
-            }
+            let invalid = chunk.invalid();
+            scan.pass(chunk.valid());
             if invalid.is_empty() {
                 continue;
             }
@@ -81,11 +112,10 @@ pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
                 cut = invalid.len();
                 continue;
             }
-            scan.malformed += 1;
-            if scan.malformed == 1 {
-                scan.line = line;
+            if scan.malformed == 0 {
                 scan.text = bytes.to_vec();
             }
+            scan.note_malformed();
         }
         if read == 0 || scan.malformed >= most {
             return Ok(scan);
@@ -99,22 +129,4 @@ pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
 /// Whether more bytes can make a character of it.
 fn is_begun(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
-}
-
-fn beyond_ascii(text: &str) -> u64 {
-    if text.is_ascii() {
-        return 0;
-    }
-    text.bytes().filter(|byte| *byte >= 0xC0).count() as u64
-}
-
-fn line_ends(bytes: &[u8]) -> u64 {
-    let mut before = 0;
-    let mut ends = 0;
-    for byte in bytes {
-        let completes = *byte == b'\n' && before == b'\r';
-        ends += u64::from(matches!(byte, b'\r' | b'\n') && !completes);
-        before = *byte;
-    }
-    ends
 }

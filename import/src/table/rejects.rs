@@ -1,5 +1,7 @@
 //! How a rejected row of a table is written: as it was, with its line and the reason behind.
 
+use std::ops::Range;
+
 use spice_core::name::InstanceId;
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     plan::Plan,
     reader::{BrokenQuote, Dialect, Record},
     reason::{Reason, join},
-    text::show,
+    text::{is_blank_bytes, show},
 };
 
 /// The columns of the rejects of a table.
@@ -55,8 +57,8 @@ impl Layout {
         row
     }
 
-    /// Appends a row. It keeps its number of fields, so that what was wrong stays wrong until
-    /// someone corrects it; bytes that are not text are written as `\xE9`.
+    /// Appends a row. Missing fields are blank, and surplus fields come after the reason, so that each
+    /// field is under its name. Bytes that are not text are written as `\xE9`.
     pub(super) fn write(
         &self,
         plan: &Plan,
@@ -65,20 +67,21 @@ impl Layout {
         reasons: &[Reason],
         row: &mut Vec<u8>,
     ) {
+        let mut surplus = 0..0;
         if let Some(broken) = &record.broken_quote {
             let text = without_notes(plan, record, broken);
             row.extend_from_slice(show(text).as_bytes());
             row.push(self.dialect.delimiter);
         } else {
-            let kept = |index: usize| self.kept.get(index).copied().unwrap_or(true);
-            // A row that fits gets as many fields as the head has.
-            let count = if plan.fits(record) {
-                plan.columns.len()
-            } else {
-                record.len()
-            };
-            for index in (0..count).filter(|index| kept(*index)) {
-                self.write_field(record.field(index), row);
+            let own;
+            (own, surplus) = split(plan, record);
+            for index in (0..self.kept.len()).filter(|index| self.kept[*index]) {
+                let field = if own.contains(&index) {
+                    record.field(index)
+                } else {
+                    &[]
+                };
+                self.write_field(field, row);
             }
         }
         if self.has_ids {
@@ -88,6 +91,9 @@ impl Layout {
         }
         self.write_field(record.line.to_string().as_bytes(), row);
         self.write_field(join(reasons).as_bytes(), row);
+        for index in surplus {
+            self.write_field(record.field(index), row);
+        }
         end_row(row);
     }
 
@@ -116,11 +122,33 @@ impl Layout {
     }
 }
 
+/// The fields of a row that are under their names, and those that are surplus: too many, or where the
+/// notes of an earlier import should be. No field is lost.
+fn split(plan: &Plan, record: &Record) -> (Range<usize>, Range<usize>) {
+    let (length, columns) = (record.len(), plan.columns.len());
+    let first_note = plan.reasons.map_or(columns, |reasons| reasons - 1);
+    let has_notes = plan.reasons.is_none() || Plan::is_line(record.field(first_note));
+    let end = if has_notes && length >= columns {
+        columns
+    } else if ends_with_notes(plan, record) && record.field(length - 1).ends_with(b")") {
+        // Fields are missing before the notes.
+        first_note.min(length - 2)
+    } else {
+        first_note.min(length)
+    };
+    let is_blank = (end..length).all(|index| is_blank_bytes(record.field(index)));
+    (0..end, if is_blank { 0..0 } else { end..length })
+}
+
+/// Whether the last two fields are the notes of an earlier import.
+fn ends_with_notes(plan: &Plan, record: &Record) -> bool {
+    let line = record.len().checked_sub(2).map(|it| record.field(it));
+    plan.reasons.is_some() && line.is_some_and(Plan::is_line)
+}
+
 /// A row as it stands in the file, without what an earlier import wrote behind it.
 fn without_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &'a [u8] {
-    let line = record.len().checked_sub(2).map(|it| record.field(it));
-    let has_notes = plan.reasons.is_some() && line.is_some_and(Plan::is_line);
-    if has_notes {
+    if ends_with_notes(plan, record) {
         &broken.text[..broken.before_last_two]
     } else {
         &broken.text

@@ -9,7 +9,8 @@ use super::*;
 use crate::{
     decoder::Decoder,
     encoding::{Charset, check, choose, parse},
-    signature::recognize,
+    options::Format,
+    signature::{recognize, recognize_text},
     text::{has_shown_byte, show},
 };
 
@@ -210,12 +211,105 @@ fn a_character_over_the_edge_of_a_look_is_whole_and_bad_bytes_far_away_are_found
             "{shift}"
         );
     }
-    let mut text = "n,v\n".repeat(50_000).into_bytes();
-    text.extend(encode("찻주전자,1\n", EUC_KR));
-    let refused = check(UTF_8, false, b"n", Some(&mut text.as_slice())).unwrap();
-    let refused = refused.unwrap_err();
-    assert!(refused.contains("as line 50001 shows"), "{refused}");
-    assert!(refused.contains("cp949 reads \"찻주전자,1\""), "{refused}");
+    // The end of a line over the edge is one.
+    for start in (64 * 1024 - 2)..=(64 * 1024) {
+        let mut text = vec![b'x'; start];
+        text.extend(b"\r\n");
+        text.extend(encode("찻주전자,1\n", EUC_KR));
+        let refused = check(UTF_8, false, b"n", Some(&mut text.as_slice())).unwrap();
+        let refused = refused.unwrap_err();
+        assert!(refused.contains("as line 2 shows"), "{start}: {refused}");
+        assert!(refused.contains("cp949 reads \"찻주전자,1\""), "{refused}");
+    }
+}
+
+/// What of a table is taken and why not the rest, or why it is refused as a whole: as an import of a
+/// file, which is looked at twice, and of a stream.
+fn imported(text: &[u8], mapping: &Mapping) -> Result<(usize, Vec<String>), String> {
+    let sample = &text[..text.len().min(64 * 1024)];
+    for file in [Some(&mut &*text as &mut dyn std::io::Read), None] {
+        check(UTF_8, false, sample, file).unwrap()?;
+    }
+    let mut reader = reader(text);
+    let head = reader.read().unwrap().unwrap();
+    let schema = schema(&[json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "string"}, {"name": "note", "type": "string"}]})]);
+    let class = schema.resolve("Order").unwrap();
+    let plan = Plan::read(&schema, class, &head, mapping).map_err(|error| error.to_string())?;
+    let batches = Batches::new(TableRows::new(reader, Arc::new(plan)), 100_000, false);
+    let batch = batches.map(Result::unwrap).next().unwrap();
+    Ok((batch.sent().count(), reasons(&batch)))
+}
+
+#[test]
+fn a_bad_byte_is_the_fault_of_its_row_wherever_it_is() {
+    let head = "number,note\n";
+    // Each row has 10 bytes, so the bad bytes stand around the edges of what is read at once.
+    for before in [0, 1, 6_551, 6_552, 6_553, 8_000] {
+        for bad in ["x\u{e9}y", "\u{e9}", "\u{e9}zzzzzzzz"] {
+            let mut text: Vec<u8> = head.into();
+            (0..before).for_each(|row| text.extend(format!("{row:>7},n\n").bytes()));
+            text.extend(b"bad,");
+            text.extend(encode(bad, WINDOWS_1252));
+            text.extend(b"\nlast,n");
+            let (taken, reasons) = imported(&text, &mapping()).unwrap();
+            assert_eq!((taken, reasons.len()), (before + 1, 1), "{before} {bad}");
+            assert!(reasons[0].starts_with("note: must be UTF-8"), "{reasons:?}");
+            assert!(reasons[0].contains("\\xE9"), "{reasons:?}");
+            // A column that is left out is not read.
+            let skipped = Mapping {
+                skip: vec!["note".into()],
+                ..mapping()
+            };
+            assert_eq!(imported(&text, &skipped), Ok((before + 2, vec![])));
+        }
+    }
+    // One damaged row in more than a hundred is its own fault, however much of it is bad.
+    let many = |rows: usize| {
+        let mut text = [head, &"1,n\n".repeat(rows)].concat().into_bytes();
+        text.extend(encode("2,찻주전자\n", EUC_KR));
+        imported(&text, &mapping())
+    };
+    assert_eq!(many(200).unwrap().0, 200);
+    let refused = many(20).unwrap_err();
+    assert!(refused.contains("as line 22 shows"), "{refused}");
+    assert!(
+        refused.contains("--encoding cp949 reads \"2,찻주전자\""),
+        "{refused}"
+    );
+    // A character that the end of the file cuts off.
+    let cut = [head.as_bytes(), "1,a\n2,한".as_bytes()].concat();
+    let (taken, reasons) = imported(&cut[..cut.len() - 1], &mapping()).unwrap();
+    assert_eq!((taken, reasons.len()), (1, 1), "{reasons:?}");
+}
+
+#[test]
+fn a_name_of_a_column_that_is_not_text_needs_a_number() {
+    let text = encode("number,Größe\n1,a\n2,b\n", WINDOWS_1252);
+    let one = [b"number,caf\xE9\n".as_slice(), b"1,a\n"].concat();
+    for (text, name) in [(&text, "\"Gr\\\\xF6\\\\xDFe\""), (&one, "\"caf\\\\xE9\"")] {
+        let refused = imported(text, &mapping()).unwrap_err();
+        if text == &one {
+            let told =
+                format!("line 1: the name of column 2, {name}, is not UTF-8; say what it is: ");
+            assert!(refused.contains(&told), "{refused}");
+            assert!(refused.contains("--skip-column 2"), "{refused}");
+        }
+        assert!(
+            refused.contains("--encoding windows-1252 reads"),
+            "{refused}"
+        );
+    }
+    let skipped = Mapping {
+        skip: vec!["2".into()],
+        ..mapping()
+    };
+    assert_eq!(imported(&one, &skipped), Ok((1, vec![])));
+    let mapped = Mapping {
+        map: vec!["2=note".into()],
+        ..mapping()
+    };
+    assert_eq!(imported(&one, &mapped), Ok((1, vec![])));
 }
 
 #[test]
@@ -257,16 +351,71 @@ fn files_that_are_no_csv_are_called_by_their_name() {
         (b"PK\x03\x04..data.csv", "a zip archive"),
         (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", ".xls"),
         (b"%PDF-1.7\n", "a PDF"),
-        (b"\x1F\x8B\x08\0", "gzip -dc FILE | spice import -"),
-        (b"\x28\xB5\x2F\xFD", "zstd"),
-        (b"BZh91AY\x01", "bzip2"),
+        (b"\x1F\x8B\x08\0", "gzip -dc FILE | spice import - …"),
+        (b"\x28\xB5\x2F\xFD", "compressed (zstd)"),
+        (b"\x50\x2A\x4D\x18\0\0\0\0", "compressed (zstd)"),
+        (b"BZh91AY\x01", "compressed (bzip2)"),
+        (b"\x04\x22\x4D\x18", "compressed (lz4)"),
+        (b"PK\x07\x08", "a zip archive"),
+        (&tar(), "a tar archive"),
         (b"PAR1\x15\x04", "a Parquet file"),
         (b"SQLite format 3\0", "a SQLite database"),
-        (b"  <!DOCTYPE HTML><table>", "an HTML page"),
-        (b"\xEF\xBB\xBF<?xml version=\"1.0\"?>", "XML"),
     ] {
-        let told = recognize(bytes, "CSV").unwrap();
+        let told = recognize(bytes, "a.csv").unwrap();
         assert!(told.contains(what), "{told}");
+    }
+    for (name, told) in [
+        ("a.csv.gz", "gzip -dc FILE | spice import - …"),
+        (
+            "in/a.ndjson.gz",
+            "gzip -dc FILE | spice import - --format ndjson …",
+        ),
+        ("a.JSONL.gz", "--format ndjson"),
+        ("standard input", "spice import - …"),
+    ] {
+        let sentence = recognize(b"\x1F\x8B\x08\0", name).unwrap();
+        assert!(sentence.contains(told), "{name}: {sentence}");
+    }
+    let (csv, ndjson) = (Some(Format::Csv), Some(Format::Ndjson));
+    for (text, expected, what) in [
+        ("  <!DOCTYPE HTML><table>", None, "an HTML page"),
+        ("\u{feff}<?xml version=\"1.0\"?>", None, "XML"),
+        ("[{\"a\": 1}]", None, "is a JSON array"),
+        (" [\n  {\n", None, "is a JSON array"),
+        ("[]\n", None, "is a JSON array"),
+        ("{\n  \"a\": 1\n}\n", None, "is JSON over several lines"),
+        ("{\"a\": 1,\n \"b\": 2}", None, "is JSON over several lines"),
+        ("\n{\"a\": 1}\r\n{\"a\": 2}\r\n", csv, "is NDJSON"),
+        ("{\"a\": \"a line that the sample cuts", csv, "is NDJSON"),
+        ("{}", csv, "is NDJSON"),
+        ("a,b\n1,2\n", ndjson, "use --format csv"),
+    ] {
+        for format in [Format::Csv, Format::Ndjson] {
+            let found = recognize_text(text.as_bytes(), format);
+            if expected.is_none_or(|expected| expected == format) {
+                assert!(
+                    found.is_some_and(|it| it.contains(what)),
+                    "{format:?} {text}"
+                );
+            } else {
+                assert_eq!(found, None, "{format:?} {text}");
+            }
+        }
+    }
+    // A damaged line is a reject.
+    for text in [
+        "{\"a\": \n{\"a\": 1}\n",
+        "x\n{\"a\": 1}\n",
+        "x",
+        "{a},b\n1,2\n",
+        "[a],b\n",
+    ] {
+        let format = if text.ends_with("2\n") || text.starts_with('[') {
+            Format::Csv
+        } else {
+            Format::Ndjson
+        };
+        assert_eq!(recognize_text(text.as_bytes(), format), None, "{text}");
     }
     for text in [
         "PAR1,x\n1,2\n",
@@ -276,8 +425,16 @@ fn files_that_are_no_csv_are_called_by_their_name() {
         "BZh,1\n",
         "",
     ] {
-        assert_eq!(recognize(text.as_bytes(), "CSV"), None, "{text}");
+        assert_eq!(recognize(text.as_bytes(), "a.csv"), None, "{text}");
+        assert_eq!(recognize_text(text.as_bytes(), Format::Csv), None, "{text}");
     }
+}
+
+fn tar() -> Vec<u8> {
+    let mut bytes = vec![0; 512];
+    bytes[..5].copy_from_slice(b"a.csv");
+    bytes[257..262].copy_from_slice(b"ustar");
+    bytes
 }
 
 const ENCODINGS: [(&Encoding, &str); 6] = [

@@ -535,13 +535,17 @@ fn nothing_is_lost_in_a_column_without_a_name_or_behind_the_last() {
     let text = "number,,note,\n1,,a,\n2,,b\n3,,c,, ,\n4,x,d,\n5,,e,y\n6,,f,,z\n7,\n";
     let plan = plan(&[order()], "number,,note,", &mapping()).unwrap();
     let rows = records(text.as_bytes()).unwrap();
-    let first = plan.check_first(&rows[1..]).unwrap_err().message;
+    // One row with something there is rejected; most of them show that it is a column.
+    for alone in [&rows[1..], &rows[1..4], &rows[4..5], &rows[4..6]] {
+        assert!(plan.check_first(alone).is_ok());
+    }
+    let column = [rows[1].clone(), rows[4].clone(), rows[4].clone()];
+    let refused = plan.check_first(&column).unwrap_err().message;
     assert!(
-        first.contains("column 2 has no name, but line 5 has \"x\" in it"),
-        "{first}"
+        refused.contains("column 2 has no name, but line 5 has \"x\" in it"),
+        "{refused}"
     );
-    assert!(first.contains("--skip-column 2"), "{first}");
-    assert!(plan.check_first(&rows[1..4]).is_ok());
+    assert!(refused.contains("--skip-column 2"), "{refused}");
     let batch = batches(plan, text, 99).remove(0);
     let sent = body(&batch)["instances"].as_array().unwrap().len();
     assert_eq!((sent, batch.surplus), (3, 2));
@@ -585,6 +589,18 @@ fn rejects_that_nobody_mended_are_rejected_again() {
         "{:?}",
         reasons(&batch)
     );
+    // What was missing is blank in the rejects, until someone says that it is meant to be.
+    let short = "the row has 1 fields, the head of the file has 2 (field_count)";
+    let rows = format!("7,,2,\"{short}\"\n8,a,3,\"{short}\"\n9,,4,\n");
+    let plan = plan(&[order()], head, &mapping()).unwrap();
+    let batch = batches(plan, &format!("{head}\n{rows}"), 9).remove(0);
+    assert_eq!(
+        reasons(&batch),
+        [
+            "note: was missing in the row, and is blank; fill it in, or clear _reason if it is meant to be blank (field_count)"
+        ]
+    );
+    assert_eq!(batch.sent().count(), 2);
 }
 
 #[test]

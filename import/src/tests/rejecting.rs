@@ -95,8 +95,8 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
         [
             vec!["code", "note", "count", "_line", "_reason"],
             vec!["a", "x\ny, \"z\"", "five", "2", why],
-            vec!["b", "2", "4", why],
-            vec!["c", "n", "1", "more", "5", why],
+            vec!["b", "2", "", "4", why],
+            vec!["c", "n", "1", "5", why, "more"],
             vec!["  d ", "\u{e9}", "", "6", why],
         ]
     );
@@ -302,6 +302,63 @@ fn a_blank_own_id_is_identified_by_content_among_the_rejects_too() {
 fn ids_of(rejects: &str) -> Vec<&str> {
     let rows = rejects.lines().map(|row| row.split(',').nth(3).unwrap());
     rows.collect()
+}
+
+#[test]
+fn what_is_missing_or_too_much_in_a_row_leaves_the_others_under_their_names() {
+    let order = json!({"id": "Order", "label": "Order", "properties": [
+        {"name": "number", "type": "integer"}, {"name": "note", "type": "string"},
+        {"name": "mark", "type": "string"}]});
+    let head = "number,note,mark";
+    let first = rejects_of(
+        &order,
+        &format!("{head}\n1\n2,a\n3,a,b,c,\"d,e\"\n4,a,b,c\n"),
+    );
+    let rows = records(first.as_bytes()).unwrap();
+    for (row, cells, line, surplus) in [
+        (1, ["1", "", ""], "2", &[][..]),
+        (2, ["2", "a", ""], "3", &[]),
+        (3, ["3", "a", "b"], "4", &["c", "d,e"]),
+        (4, ["4", "a", "b"], "5", &["c"]),
+    ] {
+        let row = texts(&rows[row]);
+        assert_eq!(row[..3], cells);
+        // After the id.
+        assert_eq!(row[4], line, "{row:?}");
+        assert_eq!(row[6..], *surplus, "{row:?}");
+    }
+    // However often it is rejected, nothing of it goes away.
+    let keep = |text: &str| -> Vec<Vec<String>> {
+        let rows = records(text.as_bytes()).unwrap();
+        rows[1..]
+            .iter()
+            .map(|row| [&texts(row)[..3], &texts(row)[6..]].concat())
+            .collect()
+    };
+    let second = rejects_of(&order, &first);
+    assert_eq!(keep(&second), keep(&first));
+    // A row that someone cut keeps what was its own.
+    let head = "number,note,mark,_id,_line,_reason";
+    for (row, cells, surplus) in [
+        ("1,a,7,why (type)", ["1", "a", ""], &["7", "why (type)"][..]),
+        (
+            "1,a,b,id,no line,why,more",
+            ["1", "a", "b"],
+            &["no line", "why", "more"],
+        ),
+        (
+            "1,a,b,id,more,7,why (type)",
+            ["1", "a", "b"],
+            &["more", "7", "why (type)"],
+        ),
+        ("5,a", ["5", "a", ""], &[]),
+    ] {
+        let written = rejects_of(&order, &format!("{head}\n{row}\n"));
+        let written = texts(&records(written.as_bytes()).unwrap()[1]);
+        assert_eq!(written[..3], cells, "{row}");
+        assert_eq!(written[4], "2", "{row}");
+        assert_eq!(written[6..], *surplus, "{row}");
+    }
 }
 
 #[test]
