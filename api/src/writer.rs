@@ -345,10 +345,24 @@ impl Writer {
         }
     }
 
-    /// By how many microseconds this host's clock is ahead of the registry's, or behind it when
-    /// negative; none while they agree within 5 s. Times in the log are the registry's.
-    pub fn clock_skew(&self) -> Option<i64> {
-        self.shared.ports.skew.beyond_tolerance()
+    /// Microseconds by which this host's clock is ahead of the registry's, negative when it is
+    /// behind, as of the last comparison: each batch and each [`Writer::probe_registry`] makes one.
+    /// Times in the log are the registry's.
+    pub fn clock_skew(&self) -> i64 {
+        self.shared.ports.skew.micros()
+    }
+
+    /// [`Writer::clock_skew`] in seconds when it is more than 5 s.
+    pub fn clock_warning(&self) -> Option<i64> {
+        let micros = self.clock_skew();
+        skew::is_beyond_tolerance(micros).then_some(micros / 1_000_000)
+    }
+
+    /// Asks the registry something that it can only answer when it works, and compares its clock
+    /// with this host's.
+    pub async fn probe_registry(&self, stream: &StreamId) -> Result<(), StoreError> {
+        self.shared.ports.look_up(stream, &[]).await?;
+        Ok(())
     }
 
     /// Ends the tasks after the batch in hand.

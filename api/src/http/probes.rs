@@ -45,6 +45,10 @@ pub(crate) struct Health<'a> {
     checks: Checks,
     /// Logs that are damaged; null when it took too long to look for them.
     damaged: Option<Vec<DamagedLog>>,
+    /// Seconds by which this host's clock is ahead of the registry's, negative when it is behind.
+    /// Absent while they agree within 5 s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_skew_seconds: Option<i64>,
 }
 
 /// By store: `ok`, or what is wrong.
@@ -158,6 +162,7 @@ fn respond(
         status,
         checks,
         damaged,
+        clock_skew_seconds: call.api.engine.writer.clock_warning(),
     };
     answer::success("every store answers", health)
 }
@@ -179,7 +184,7 @@ impl Api {
         let engine = &self.engine;
         let (log, registry, graph, documents) = futures::join!(
             check(engine.log.end(&stream)),
-            check(engine.model.reflected(&stream)),
+            check(engine.writer.probe_registry(&stream)),
             check(engine.graph.get(&view, &entity)),
             check(engine.documents.get(&view, &references)),
         );

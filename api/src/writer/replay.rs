@@ -6,16 +6,31 @@ use spice_core::{
     decide::{Receipt, Stop, is_gone},
     error::{ErrorCode, Refusal, StoreError},
     guard::Guard,
-    id::CommandId,
+    id::{CommandId, StreamId},
     model::CommandEntry,
+    port::registry::LookedUp,
 };
 
 use super::{
-    Accepted, Answer, Request,
+    Accepted, Answer, Ports, Request,
     fetch::{self, Rounds},
     receipts::{key_ids, to_receipt},
     scribe::Task,
 };
+
+impl Ports {
+    /// Looks commands up in the registry, and compares its clock with this host's.
+    pub(super) async fn look_up(
+        &self,
+        stream: &StreamId,
+        ids: &[CommandId],
+    ) -> Result<LookedUp, StoreError> {
+        let before = self.clock.now();
+        let looked_up = self.model.look_up(stream, ids).await?;
+        self.skew.note(&(before..=self.clock.now()), looked_up.now);
+        Ok(looked_up)
+    }
+}
 
 impl Task {
     /// Gives each command that a key names the id that the key stands for in this log.
@@ -34,7 +49,7 @@ impl Task {
         requests: &[Request],
     ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
         if !self.ports.settings.guards.has(Guard::EventIdLookup) {
-            let looked_up = self.ports.model.look_up(&self.stream, &[]).await?;
+            let looked_up = self.ports.look_up(&self.stream, &[]).await?;
             self.now = looked_up.now;
             return Ok(HashMap::new());
         }
@@ -55,10 +70,8 @@ impl Task {
         }
         let ids: Vec<CommandId> = asked.iter().map(|(id, _)| *id).collect();
         let reflected = self.reflector.reflected();
-        let model = &self.ports.model;
-        let looked_up = model.look_up(&self.stream, &ids).await?;
+        let looked_up = self.ports.look_up(&self.stream, &ids).await?;
         self.now = looked_up.now;
-        self.ports.skew.note(self.ports.clock.now(), looked_up.now);
         for ((_, request), entry) in asked.into_iter().zip(looked_up.commands) {
             if let Some(entry) = entry {
                 self.take_known(&mut known, request, entry);

@@ -1,7 +1,10 @@
 //! Compares this host's clock with the registry's. Times in the log come from the registry, so a
 //! wrong clock here does no harm to them; whoever runs the host wants to know all the same.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 use spice_core::time::Timestamp;
 
@@ -12,27 +15,34 @@ const TOLERANCE: i64 = 5_000_000;
 #[derive(Default)]
 pub(super) struct Skew {
     micros: AtomicI64,
-    is_reported: AtomicBool,
+    is_off: AtomicBool,
 }
 
 impl Skew {
-    /// Notes what both clocks said at the same time; warns once.
-    pub(super) fn note(&self, here: Timestamp, registry: Timestamp) {
-        let micros = here.as_micros().saturating_sub(registry.as_micros());
-        self.micros.store(micros, Ordering::Relaxed);
-        if let Some(ahead) = self.beyond_tolerance()
-            && !self.is_reported.swap(true, Ordering::Relaxed)
-        {
-            let seconds = ahead / 1_000_000;
+    /// Compares the registry's time with this host's just before the registry was asked and just
+    /// after it answered: a slow answer is no skew. Logs a warning when the clocks begin to differ
+    /// by more than 5 s.
+    pub(super) fn note(&self, here: &RangeInclusive<Timestamp>, registry: Timestamp) {
+        let nearest = registry.max(*here.start()).min(*here.end());
+        let ahead = nearest.as_micros().saturating_sub(registry.as_micros());
+        self.micros.store(ahead, Ordering::Relaxed);
+        let is_off = is_beyond_tolerance(ahead);
+        let was_off = self.is_off.swap(is_off, Ordering::Relaxed);
+        if is_off && !was_off {
+            let seconds_ahead = ahead / 1_000_000;
             tracing::warn!(
-                seconds_ahead = seconds,
+                seconds_ahead,
                 "this host's clock differs from the registry's by more than 5 s"
             );
         }
     }
 
-    pub(super) fn beyond_tolerance(&self) -> Option<i64> {
-        let micros = self.micros.load(Ordering::Relaxed);
-        (micros.saturating_abs() > TOLERANCE).then_some(micros)
+    /// Microseconds by which this host's clock was ahead when it was compared last.
+    pub(super) fn micros(&self) -> i64 {
+        self.micros.load(Ordering::Relaxed)
     }
+}
+
+pub(super) fn is_beyond_tolerance(micros: i64) -> bool {
+    micros.saturating_abs() > TOLERANCE
 }

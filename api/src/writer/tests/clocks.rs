@@ -1,6 +1,7 @@
 //! Times in the log are the registry's, whatever a host's clock says.
 
 use super::*;
+use crate::writer::skew::Skew;
 
 /// A clock that stands still.
 struct Still(i64);
@@ -31,7 +32,11 @@ fn at(now: i64, here: i64) -> (Bench, Writer) {
 
 #[tokio::test(start_paused = true)]
 async fn times_are_the_registrys_and_a_host_that_is_off_says_so() {
-    for (off, told) in [(HOUR, Some(HOUR)), (-HOUR, Some(-HOUR)), (4_000_000, None)] {
+    for (off, warned) in [
+        (HOUR, Some(3_600)),
+        (-HOUR, Some(-3_600)),
+        (4_000_000, None),
+    ] {
         let (bench, writer) = at(NOON, NOON + off);
         submit(&writer, 1, create_database()).await.unwrap();
         let envelopes = bench.envelopes().await;
@@ -40,7 +45,25 @@ async fn times_are_the_registrys_and_a_host_that_is_off_says_so() {
             .map(|it| it.occurred_at.as_micros())
             .collect();
         assert!(times.iter().all(|time| *time == NOON), "{times:?}");
-        assert_eq!(writer.clock_skew(), told);
+        assert_eq!((writer.clock_skew(), writer.clock_warning()), (off, warned));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_compares_the_clocks_of_a_host_that_writes_nothing() {
+    let (_bench, writer) = at(NOON, NOON - HOUR);
+    assert_eq!(writer.clock_skew(), 0);
+    writer.probe_registry(&stream()).await.unwrap();
+    assert_eq!(writer.clock_warning(), Some(-3_600));
+}
+
+#[test]
+fn a_slow_answer_is_no_skew() {
+    let at = Timestamp::from_micros;
+    let skew = Skew::default();
+    for (registry, ahead) in [(0, 10), (10, 0), (15, 0), (20, 0), (27, -7)] {
+        skew.note(&(at(10)..=at(20)), at(registry));
+        assert_eq!(skew.micros(), ahead, "{registry}");
     }
 }
 
