@@ -16,6 +16,8 @@ pub enum Guard {
     EventIdLookup,
     /// Before a refusal is answered, the log's end is read: another process may have appended.
     TailBeforeRefusal,
+    /// A decision rests on the log's end as it is, not as this process last saw it.
+    FreshEnd,
     /// The registry's write model advances only from the position it had.
     RegistryPosition,
     /// A delete leaves a tombstone behind.
@@ -32,13 +34,14 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard; each has a scenario that turns red without it.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Sequence,
         Self::Position,
         Self::Fence,
         Self::SameBytesAgain,
         Self::EventIdLookup,
         Self::TailBeforeRefusal,
+        Self::FreshEnd,
         Self::RegistryPosition,
         Self::Tombstones,
         Self::SupersededVersions,

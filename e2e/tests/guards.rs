@@ -262,34 +262,46 @@ fn event_id_look_up_gives_the_first_answer() {
     );
 }
 
-/// Another api creates a class; a writer that has not read the tail refuses its instances.
-#[test]
-fn tail_before_refusal_shows_what_another_api_appended() {
-    // A hint would show it too, and hints get lost.
+/// Two apis, each of which knows what the other appended only when it looks.
+fn with_two_apis() -> Setup {
+    // A hint would make it look, and hints get lost.
     let mut setup = Setup {
         deaf: true,
         ..Setup::default()
     };
     setup.nodes.push(SECOND_API);
-    turns_red(
-        Guard::TailBeforeRefusal,
-        &setup,
-        |world, answers| async move {
-            let shop = shop(&world, &answers).await?;
-            let other = Client::new(&world, SECOND_API.number, "shop", &answers)?;
-            let data = json!({"sku": "q", "price": 1});
-            other
-                .accepted("q", change("main", creation("Product", data))?)
-                .await?;
-            let class = create_class("main", supplier_class())?;
-            shop.accepted("Supplier", class).await?;
-            let data = json!({"supplier_id": "s"});
-            other
-                .accepted("s", change("main", creation("Supplier", data))?)
-                .await?;
-            Ok(())
-        },
-    );
+    setup
+}
+
+/// One api creates a class; the other one, which has had the database open, is sent an instance of it.
+async fn class_of_another_api(world: Arc<World>, answers: Answers) -> anyhow::Result<()> {
+    let shop = shop(&world, &answers).await?;
+    let other = Client::new(&world, SECOND_API.number, "shop", &answers)?;
+    let data = json!({"sku": "q", "price": 1});
+    other
+        .accepted("q", change("main", creation("Product", data))?)
+        .await?;
+    let class = create_class("main", supplier_class())?;
+    shop.accepted("Supplier", class).await?;
+    let data = json!({"supplier_id": "s"});
+    other
+        .accepted("s", change("main", creation("Supplier", data))?)
+        .await?;
+    Ok(())
+}
+
+/// A writer that has not read the tail refuses the instance.
+#[test]
+fn tail_before_refusal_shows_what_another_api_appended() {
+    let setup = with_two_apis();
+    turns_red(Guard::TailBeforeRefusal, &setup, class_of_another_api);
+}
+
+/// A writer that takes the log's end from a cache finds no tail to read, and refuses the instance.
+#[test]
+fn a_fresh_end_shows_what_a_cached_one_hides() {
+    let setup = with_two_apis();
+    turns_red(Guard::FreshEnd, &setup, class_of_another_api);
 }
 
 /// The registry is lost between a writer's look and its advance.

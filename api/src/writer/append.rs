@@ -109,7 +109,7 @@ impl Task {
         if !matches!(error, StoreError::Rejected { .. }) {
             return error;
         }
-        match self.ports.log.end(&self.stream).await {
+        match self.ports.end(&self.stream).await {
             Ok(end) => match self.ports.check_end(&self.stream, end, batch.first) {
                 Ok(()) => error,
                 Err(fault) => fault.into(),

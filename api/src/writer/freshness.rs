@@ -136,7 +136,7 @@ impl Scribe {
             // Both read the log's end when they are done, or say why they cannot.
             Standing::Opening | Standing::Failed(_) => return Ok(()),
             Standing::Absent => {}
-            Standing::Live(snapshot) => match ports.log.end(&snapshot.stream).await {
+            Standing::Live(snapshot) => match ports.end(&snapshot.stream).await {
                 Ok(found) if found == snapshot.end => {
                     freshness.cover(&look);
                     return Ok(());

@@ -179,6 +179,14 @@ impl Ports {
         Ok(())
     }
 
+    /// The end of a log, for whatever a client is told because of it.
+    pub(super) async fn end(&self, stream: &StreamId) -> Result<LogPosition, StoreError> {
+        if self.settings.guards.has(Guard::FreshEnd) {
+            return self.log.end(stream).await;
+        }
+        self.log.known_end(stream).await
+    }
+
     /// Every log that there is, and every log that the registry or a sink has seen: one of those may
     /// be missing.
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
@@ -209,7 +217,7 @@ impl Ports {
 
     /// Brings the registry up to a log's end, if it is elsewhere.
     async fn catch_up(&self, stream: &StreamId) -> Result<(), StoreError> {
-        let end = self.log.end(stream).await?;
+        let end = self.end(stream).await?;
         if self.model.reflected(stream).await? != end {
             reflect::catch_up(self, stream).await?;
         }

@@ -73,7 +73,7 @@ impl Writer {
         let end = if let Some(position) = as_of {
             position.next()
         } else {
-            let end = ports.log.end(&snapshot.stream).await?;
+            let end = ports.end(&snapshot.stream).await?;
             ports
                 .check_end(&snapshot.stream, end, snapshot.end)
                 .map_err(StoreError::from)?;

@@ -126,7 +126,7 @@ impl Ports {
             let count = usize::try_from(entry.last.0 - next.0 + 1).unwrap_or(usize::MAX);
             let records = self.log.read(&entry.stream, next, count).await?;
             if records.is_empty() {
-                let end = self.log.end(&entry.stream).await?;
+                let end = self.end(&entry.stream).await?;
                 self.check_end(&entry.stream, end, entry.last.next())
                     .map_err(StoreError::from)?;
                 return Err(Refusal::new(

@@ -294,7 +294,7 @@ async fn read_whole_commands(
     stream: &StreamId,
     head: &mut ChainHead,
 ) -> Result<Vec<Envelope>, StoreError> {
-    let end = ports.log.end(stream).await?;
+    let end = ports.end(stream).await?;
     let mut envelopes: Vec<Envelope> = Vec::new();
     // The chain up to the last beginning of a command, and how many envelopes that is.
     let mut ahead = head.clone();

@@ -305,7 +305,7 @@ impl Task {
             return Ok(false);
         };
         let mut next = state.end();
-        let end = self.ports.log.end(&self.stream).await?;
+        let end = self.ports.end(&self.stream).await?;
         self.ports.check_end(&self.stream, end, next)?;
         self.is_behind = false;
         if end <= next {

@@ -1,11 +1,16 @@
 //! What stands before every port of every node: counts, strikes, and holds back the calls of
 //! those who sleep or have stopped.
 
-use std::{future::pending, sync::Arc};
+use std::{
+    any::Any,
+    collections::HashMap,
+    future::pending,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use spice_core::{
     error::StoreError,
-    id::StreamId,
+    id::{LogPosition, StreamId},
     port::{
         StoreResult,
         log::{Append, Batch, Log},
@@ -25,6 +30,36 @@ pub struct Gate {
     node: Node,
     life: Arc<Watched<Life>>,
     deaf: bool,
+    ends: KnownEnds,
+}
+
+/// The logs' ends as one node was told them by its own calls. A cache may be as stale as this.
+#[derive(Clone, Default)]
+struct KnownEnds(Arc<Mutex<HashMap<StreamId, LogPosition>>>);
+
+impl KnownEnds {
+    fn get(&self, stream: &StreamId) -> Option<LogPosition> {
+        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.get(stream).copied()
+    }
+
+    /// Remembers the end that a call was told.
+    fn learn(&self, call: double::Call<'_>, answer: &dyn Any) {
+        let end = if call.method == "end" {
+            answer.downcast_ref::<LogPosition>().copied()
+        } else {
+            match answer.downcast_ref::<Append>() {
+                Some(Append::Done) => call.position.map(|first| first.plus(call.count as u64)),
+                // Something stands there.
+                Some(Append::Occupied) => call.position.map(LogPosition::next),
+                Some(Append::Unknown) | None => None,
+            }
+        };
+        if let (Some(stream), Some(end)) = (call.stream, end) {
+            let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            ends.insert(stream.clone(), end);
+        }
+    }
 }
 
 impl Gate {
@@ -35,6 +70,7 @@ impl Gate {
             life: faults.birth(node),
             faults: Arc::clone(faults),
             node,
+            ends: KnownEnds::default(),
         }
     }
 
@@ -118,12 +154,26 @@ impl Gate {
 }
 
 impl Hook for Gate {
-    async fn around<T: Send>(
+    async fn around<T: Any + Send + Sync>(
         &self,
         call: double::Call<'_>,
         effect: impl Future<Output = StoreResult<T>> + Send,
     ) -> StoreResult<T> {
-        self.call(call.port, call.method, effect).await
+        let answer = self.call(call.port, call.method, effect).await?;
+        self.ends.learn(call, &answer);
+        Ok(answer)
+    }
+
+    /// The end that this node was told last: what others appended since is not in it.
+    async fn known_end<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+    ) -> StoreResult<LogPosition> {
+        match self.ends.get(stream) {
+            Some(end) => Ok(end),
+            None => log.end(stream).await,
+        }
     }
 
     async fn wait<R: Send, F: Future<Output = R> + Send>(

@@ -110,6 +110,15 @@ pub trait Hook: Send + Sync {
         async move { ask().await }
     }
 
+    /// Answers [`Log::known_end`], which may be behind the log's end.
+    fn known_end<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+    ) -> impl Future<Output = StoreResult<LogPosition>> + Send {
+        async move { log.known_end(stream).await }
+    }
+
     /// Appends to the log, or does something else and says so.
     fn append<L: Log + ?Sized>(
         &self,
@@ -158,6 +167,14 @@ impl<H: Hook> Hook for Arc<H> {
         ask: impl FnMut() -> F + Send,
     ) -> impl Future<Output = R> + Send {
         (**self).wait(ask)
+    }
+
+    fn known_end<L: Log + ?Sized>(
+        &self,
+        log: &L,
+        stream: &StreamId,
+    ) -> impl Future<Output = StoreResult<LogPosition>> + Send {
+        (**self).known_end(log, stream)
     }
 
     fn append<L: Log + ?Sized>(

@@ -26,6 +26,14 @@ impl<S: Reach<Store: Log>, H: Hook> Log for Double<S, H> {
         forward!(self, call("end").of(stream), end(stream))
     }
 
+    async fn known_end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        let effect = async {
+            let log = self.store.reach();
+            self.hook.known_end(&*log, stream).await
+        };
+        self.hook.around(call("known_end").of(stream), effect).await
+    }
+
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
         let call = call("append").of(stream).at(batch.first);
         let call = call.count(batch.lines.len());
