@@ -2,12 +2,19 @@
 //! projections is the undisturbed run's. Then several faults at once, drawn from a printed seed:
 //! `SPICE_SIM_SEED` repeats a run, `SPICE_SIM_RUNS` says how many there are, and `SPICE_SIM_STEP`
 //! takes only every n-th call of the exhaustive tests.
+//!
+//! A process that stops before a call leaves the same behind as one that stops after its call before:
+//! what outlives it changes in port calls only. The one difference is what clients know. So an
+//! ordinary run stops after every call, and before each call that is an api's first one after a client
+//! had its answer; with `SPICE_SIM_FULL` it stops before every call too (`./test --long`).
 
 #![allow(
     clippy::print_stdout,
     clippy::expect_used,
     reason = "a test says what it found"
 )]
+
+use std::collections::BTreeSet;
 
 use spice_e2e::sim::{
     faults::{Fate, Fault, Planned, Role, Scope, When},
@@ -72,26 +79,38 @@ fn report(name: &str, wrong: Vec<Option<String>>) {
     assert!(wrong.is_empty(), "{name}: {} of {runs}", wrong.len());
 }
 
-/// A stop at every call, before and after its effect.
-fn crashes(calls: usize, scope: Scope) -> Vec<Planned> {
-    let whens = [When::Before, When::After];
+/// A stop after every call, and before each one that may differ from that, or before every one.
+fn crashes(base: &Outcome, scope: Scope) -> Vec<Planned> {
     let step = usize::try_from(setting("SPICE_SIM_STEP").unwrap_or(1)).unwrap_or(1);
-    (0..calls as u64)
+    let full = setting("SPICE_SIM_FULL").is_some();
+    let calls = base.trace.len() as u64;
+    let may_stop = |at: &u64| {
+        let caller = usize::try_from(*at).map(|at| base.trace[at].node.role);
+        scope == Scope::Process || caller == Ok(Role::Api)
+    };
+    let answers = base.first_after_answers.iter();
+    let first: BTreeSet<u64> = answers
+        .filter_map(|answered| (*answered..calls).find(may_stop))
+        .collect();
+    let before = (0..calls).filter(|at| full || first.contains(at));
+    let before = before.map(|at| (at, When::Before));
+    let after = (0..calls).map(|at| (at, When::After));
+    let plans: Vec<Planned> = after
+        .chain(before)
         .step_by(step)
-        .flat_map(|at| {
-            whens.map(|when| Planned {
-                at,
-                fault: Fault::Crash(when, scope),
-            })
+        .map(|(at, when)| Planned {
+            at,
+            fault: Fault::Crash(when, scope),
         })
-        .collect()
+        .collect();
+    println!("{calls} port calls, {} runs", plans.len());
+    plans
 }
 
 #[test]
 fn crash_anywhere_converges() {
     let base = undisturbed();
-    let plans = crashes(base.trace.len(), Scope::Process);
-    println!("{} port calls", base.trace.len());
+    let plans = crashes(&base, Scope::Process);
     let wrong = run::in_parallel(THREADS, plans, |planned| {
         disturbed(&[planned], true, &base.verdict.state)
     });
@@ -101,12 +120,7 @@ fn crash_anywhere_converges() {
 #[test]
 fn crash_anywhere_of_one_role_converges() {
     let base = undisturbed();
-    let mut plans = crashes(base.trace.len(), Scope::Caller);
-    // A worker that stops before a call leaves what it left after its last one: it tells nobody.
-    plans.retain(|planned| {
-        let caller = usize::try_from(planned.at).map(|at| base.trace[at].node.role);
-        planned.fault == Fault::Crash(When::After, Scope::Caller) || caller == Ok(Role::Api)
-    });
+    let plans = crashes(&base, Scope::Caller);
     let wrong = run::in_parallel(THREADS, plans, |planned| {
         disturbed(&[planned], false, &base.verdict.state)
     });

@@ -143,10 +143,14 @@ impl Client {
                 () = api.gate.dead() => None,
             };
             match answer {
-                Some(Ok(receipt)) => return Ok(Ok(receipt)),
-                Some(Err(refusal)) if !refusal.code.is_transient() => return Ok(Err(refusal)),
-                Some(Err(_)) | None => tokio::time::sleep(Duration::from_millis(20)).await,
+                Some(Err(refusal)) if refusal.code.is_transient() => {}
+                Some(answer) => {
+                    self.world.faults.answered();
+                    return Ok(answer);
+                }
+                None => {}
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         bail!("{} has no answer to {id}", self.database)
     }

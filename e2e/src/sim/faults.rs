@@ -2,7 +2,7 @@
 //! the plan names.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -156,6 +156,7 @@ pub struct Faults {
 struct State {
     calls: u64,
     trace: Vec<Call>,
+    answered: BTreeSet<u64>,
     plan: BTreeMap<u64, Vec<Fault>>,
     away: HashMap<Port, u64>,
     armed: Vec<(Trigger, Fault)>,
@@ -217,6 +218,18 @@ impl Faults {
     /// Strikes at a call that is to come.
     pub fn arm(&self, trigger: Trigger, fault: Fault) {
         self.lock().armed.push((trigger, fault));
+    }
+
+    /// Notes that a client has its answer.
+    pub(super) fn answered(&self) {
+        let mut state = self.lock();
+        let next = state.calls;
+        state.answered.insert(next);
+    }
+
+    /// The calls that were the first ones after a client had its answer, by number.
+    pub fn first_after_answers(&self) -> BTreeSet<u64> {
+        self.lock().answered.clone()
     }
 
     /// Says that something had an effect from outside, so that those who wait look again.

@@ -1,6 +1,9 @@
 //! One run: a world, what the clients do in it, rest, judgement.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::Context;
 
@@ -19,6 +22,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Every port call.
     pub trace: Vec<Call>,
+    /// The calls that were the first ones after a client had its answer.
+    pub first_after_answers: BTreeSet<u64>,
 }
 
 /// Runs something on a runtime of its own, under paused time.
@@ -61,6 +66,7 @@ where
 pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Outcome> {
     world.settle().await?;
     let trace = world.faults.trace();
+    let first_after_answers = world.faults.first_after_answers();
     if !world.setup.one_process {
         // Who was started again may still wait for the lease of the one before.
         tokio::time::sleep(LEASE * 2).await;
@@ -72,7 +78,11 @@ pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Out
     let mut verdict = oracle::judge(world, &told).await?;
     world.shut_down().await;
     oracle::check_leases(world, &mut verdict).await?;
-    Ok(Outcome { verdict, trace })
+    Ok(Outcome {
+        verdict,
+        trace,
+        first_after_answers,
+    })
 }
 
 /// Does work for many items on so many threads; the answers are in order.
