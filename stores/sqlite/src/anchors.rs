@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Rows};
 use spice_core::{chain::Anchor, id::StreamId, name::DatabaseName};
 
-use crate::{columns::name, failure::Attempt, scopes::find_all};
+use crate::{columns::name, failure::Attempt, streams::find_all};
 
-/// Implements [`Anchors`](spice_core::port::registry::Anchors) for a store with a `database`.
+/// Implements [`Anchors`](spice_core::port::registry::Anchors) for a store with a database.
 macro_rules! keeps_anchors {
-    ($store:ty) => {
+    ($store:ty, $($database:ident).+) => {
         const _: () = {
             use spice_core::{
                 chain::Anchor,
@@ -23,11 +23,11 @@ macro_rules! keeps_anchors {
                 async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>> {
                     let stream = stream.clone();
                     let read = move |connection: &_| anchors::find(connection, &stream);
-                    self.database.read(read).await
+                    self.$($database).+.read(read).await
                 }
 
                 async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
-                    self.database.read(anchors::list).await
+                    self.$($database).+.read(anchors::list).await
                 }
 
                 async fn anchored_generations(
@@ -36,7 +36,7 @@ macro_rules! keeps_anchors {
                 ) -> StoreResult<Vec<StreamId>> {
                     let name = database.clone();
                     let read = move |connection: &_| anchors::generations(connection, &name);
-                    self.database.read(read).await
+                    self.$($database).+.read(read).await
                 }
             }
         };
@@ -47,7 +47,7 @@ pub(crate) use keeps_anchors;
 /// The farthest anchor of a log, over all of its sinks.
 pub(crate) fn find(connection: &Connection, stream: &StreamId) -> Attempt<Option<Anchor>> {
     let sinks = find_all(connection, stream)?;
-    let anchors = sinks.into_iter().filter_map(|sink| sink.anchor);
+    let anchors = sinks.into_iter().filter_map(|found| found.sink.anchor);
     Ok(anchors.max_by_key(|anchor| anchor.position))
 }
 

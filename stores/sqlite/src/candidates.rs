@@ -99,10 +99,7 @@ fn slots(
 fn has_rows(connection: &Connection, scope: i64, indexer: &Indexer) -> Attempt<bool> {
     let skipped = i64::try_from(indexer.from.saturating_sub(1)).unwrap_or(i64::MAX);
     Ok(connection
-        .prepare_cached(&format!(
-            "SELECT 1 FROM {} WHERE scope = ?1 LIMIT 1 OFFSET ?2",
-            indexer.table
-        ))?
+        .prepare_cached("SELECT 1 FROM versions WHERE scope = ?1 LIMIT 1 OFFSET ?2")?
         .exists([scope, skipped])?)
 }
 

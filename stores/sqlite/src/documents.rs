@@ -21,7 +21,6 @@ mod words;
 use async_trait::async_trait;
 use spice_core::{
     guard::Guards,
-    handler::Projection,
     id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     lineage::View,
     name::ClassName,
@@ -29,31 +28,38 @@ use spice_core::{
         StoreResult,
         documents::{Change, Document, Documents, Search, SearchPage},
         graph::Entity,
-        sink::{Applied, Sink, SinkPosition, SinkRole, Sinks},
+        sink::{Applied, SinkPosition},
     },
 };
 
-use self::builder::Builder;
+use self::{builder::Builder, rows::DocumentRows};
 use super::{
-    anchors::keeps_anchors,
     database::{Database, Mode},
+    lookup,
     open::{Location, Schema},
     scopes,
+    sinks::{SinkFile, on_sink, sinks_in_file},
+    streams,
 };
 
 static SCHEMA: Schema = Schema {
     store: rows::STORE,
     application: 0x5350_0003,
     version: 9,
-    tables: &[scopes::TABLES, rows::TABLES, sorted::TABLES, points::TABLES],
+    tables: &[
+        streams::TABLES,
+        scopes::TABLES,
+        rows::TABLES,
+        sorted::TABLES,
+        points::TABLES,
+    ],
     cache: 8 * 1024,
 };
 
 /// Documents in one SQLite file.
 #[derive(Clone)]
 pub struct SqliteDocuments {
-    database: Database,
-    guards: Guards,
+    file: SinkFile,
     builder: Builder,
 }
 
@@ -63,8 +69,7 @@ impl SqliteDocuments {
         let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
             builder: Builder::new(&database),
-            database,
-            guards,
+            file: SinkFile { database, guards },
         })
     }
 
@@ -76,7 +81,7 @@ impl SqliteDocuments {
     }
 }
 
-keeps_anchors!(SqliteDocuments);
+sinks_in_file!(SqliteDocuments, Documents, remove::clear);
 
 #[async_trait]
 impl Documents for SqliteDocuments {
@@ -88,16 +93,8 @@ impl Documents for SqliteDocuments {
         through: SinkPosition,
         changes: &[Change],
     ) -> StoreResult<Applied> {
-        let (stream, sink) = (stream.clone(), sink.to_owned());
-        let (changes, guards) = (changes.to_vec(), self.guards);
-        let write = move |connection: &_| {
-            let sink = scopes::enter_sink(connection, &stream, &sink, from, guards)?;
-            let mut applied = apply::apply(connection, sink.id, &changes, guards)?;
-            applied.live = sink.role == SinkRole::Live;
-            scopes::move_sink(connection, &sink, &through)?;
-            Ok(applied)
-        };
-        self.database.write(write).await
+        let (sink, range) = ((stream, sink), (from, through));
+        self.file.apply(sink, range, changes, apply::apply).await
     }
 
     async fn get(
@@ -105,24 +102,25 @@ impl Documents for SqliteDocuments {
         view: &View,
         instances: &[InstanceRef],
     ) -> StoreResult<Vec<Option<Document>>> {
-        let (view, instances, guards) = (view.clone(), instances.to_vec(), self.guards);
-        let read = move |connection: &_| read::get(connection, &view, &instances, guards);
-        self.database.read(read).await
+        let (view, rows) = (view.clone(), DocumentRows(self.file.guards));
+        let instances: Vec<_> = instances.iter().cloned().map(Entity::Instance).collect();
+        let read = move |connection: &_| lookup::get(connection, &rows, &view, &instances);
+        self.file.database.read(read).await
     }
 
     async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage> {
-        let (view, search, guards) = (view.clone(), search.clone(), self.guards);
+        let (view, search, guards) = (view.clone(), search.clone(), self.file.guards);
         let from = self.builder.from;
         let read = move |connection: &_| search::search(connection, &view, &search, from, guards);
-        let (page, missing) = self.database.read(read).await?;
+        let (page, missing) = self.file.database.read(read).await?;
         self.builder.make(missing).await;
         Ok(page)
     }
 
     async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>> {
-        let (view, guards) = (view.clone(), self.guards);
+        let (view, guards) = (view.clone(), self.file.guards);
         let read = move |connection: &_| read::counts(connection, &view, guards);
-        self.database.read(read).await
+        self.file.database.read(read).await
     }
 
     async fn all(
@@ -133,12 +131,10 @@ impl Documents for SqliteDocuments {
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Document>> {
-        let (stream, sink, after) = (stream.clone(), sink.to_owned(), after.cloned());
-        let read = move |connection: &_| {
-            let sink = scopes::find_sink(connection, &stream, &sink)?;
-            read::all(connection, sink.id, branch, after.as_ref(), limit)
-        };
-        self.database.read(read).await
+        let after = after.cloned();
+        let read =
+            move |connection: &_, sink| read::all(connection, sink, branch, after.as_ref(), limit);
+        self.file.database.read(on_sink(stream, sink, read)).await
     }
 
     async fn remove(
@@ -148,14 +144,9 @@ impl Documents for SqliteDocuments {
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
-        let (stream, sink) = (stream.clone(), sink.to_owned());
-        let (entities, guards) = (entities.to_vec(), self.guards);
-        let write = move |connection: &_| {
-            let sink = scopes::find_sink(connection, &stream, &sink)?;
-            remove::remove(connection, sink.id, branch, &entities, guards)
-        };
-        self.database.write(write).await
+        let (entities, guards) = (entities.to_vec(), self.file.guards);
+        let write =
+            move |connection: &_, sink| remove::remove(connection, sink, branch, &entities, guards);
+        self.file.database.write(on_sink(stream, sink, write)).await
     }
 }
-
-scopes::sinks_in_file!(SqliteDocuments, Projection::Documents, remove::clear);

@@ -1,7 +1,6 @@
 //! The graph on SQLite: every version of every class and instance, by position.
 
 mod apply;
-
 mod read;
 mod referrers;
 mod rows;
@@ -9,39 +8,40 @@ mod rows;
 use async_trait::async_trait;
 use spice_core::{
     guard::Guards,
-    handler::Projection,
     id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     lineage::View,
     name::{ClassName, PropertyName},
     port::{
         StoreResult,
         graph::{Entity, Graph, Page, Version},
-        sink::{Applied, Sink, SinkPosition, SinkRole, Sinks},
+        sink::{Applied, SinkPosition},
     },
     query::Filter,
 };
 
+use self::rows::Versions;
 use super::{
-    anchors::keeps_anchors,
     database::{Database, Mode},
     index::{self, Indexer},
+    lookup,
     open::{Location, Schema},
     scopes,
+    sinks::{SinkFile, on_sink, sinks_in_file},
+    streams,
 };
 
 static SCHEMA: Schema = Schema {
-    store: "graph",
+    store: rows::STORE,
     application: 0x5350_0002,
     version: 5,
-    tables: &[scopes::TABLES, rows::TABLES, index::TABLES],
+    tables: &[streams::TABLES, scopes::TABLES, rows::TABLES, index::TABLES],
     cache: 8 * 1024,
 };
 
 /// The graph in one SQLite file.
 #[derive(Clone)]
 pub struct SqliteGraph {
-    database: Database,
-    guards: Guards,
+    file: SinkFile,
     indexer: Indexer,
 }
 
@@ -50,9 +50,8 @@ impl SqliteGraph {
     pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
         let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
-            indexer: Indexer::new(&database, "versions"),
-            database,
-            guards,
+            indexer: Indexer::new(&database),
+            file: SinkFile { database, guards },
         })
     }
 
@@ -64,7 +63,7 @@ impl SqliteGraph {
     }
 }
 
-keeps_anchors!(SqliteGraph);
+sinks_in_file!(SqliteGraph, Graph, apply::clear);
 
 #[async_trait]
 impl Graph for SqliteGraph {
@@ -76,22 +75,14 @@ impl Graph for SqliteGraph {
         through: SinkPosition,
         versions: &[Version],
     ) -> StoreResult<Applied> {
-        let (stream, sink) = (stream.clone(), sink.to_owned());
-        let (versions, guards) = (versions.to_vec(), self.guards);
-        let write = move |connection: &_| {
-            let sink = scopes::enter_sink(connection, &stream, &sink, from, guards)?;
-            let mut applied = apply::apply(connection, sink.id, &versions, guards)?;
-            applied.live = sink.role == SinkRole::Live;
-            scopes::move_sink(connection, &sink, &through)?;
-            Ok(applied)
-        };
-        self.database.write(write).await
+        let (sink, range) = ((stream, sink), (from, through));
+        self.file.apply(sink, range, versions, apply::apply).await
     }
 
     async fn get(&self, view: &View, entities: &[Entity]) -> StoreResult<Vec<Option<Version>>> {
         let (view, entities) = (view.clone(), entities.to_vec());
-        let read = move |connection: &_| read::get(connection, &view, &entities);
-        self.database.read(read).await
+        let read = move |connection: &_| lookup::get(connection, &Versions, &view, &entities);
+        self.file.database.read(read).await
     }
 
     async fn scan(
@@ -111,7 +102,7 @@ impl Graph for SqliteGraph {
             indexer: self.indexer.clone(),
         };
         let read = move |connection: &_| read::scan(connection, &scan);
-        let scanned = self.database.read(read).await?;
+        let scanned = self.file.database.read(read).await?;
         self.indexer.make(scanned.missing).await;
         Ok(scanned.page)
     }
@@ -119,7 +110,7 @@ impl Graph for SqliteGraph {
     async fn classes(&self, view: &View) -> StoreResult<Vec<Version>> {
         let view = view.clone();
         let read = move |connection: &_| read::classes(connection, &view);
-        self.database.read(read).await
+        self.file.database.read(read).await
     }
 
     async fn referrers(
@@ -140,7 +131,7 @@ impl Graph for SqliteGraph {
             limit,
         };
         let read = move |connection: &_| referrers::referrers(connection, &question);
-        self.database.read(read).await
+        self.file.database.read(read).await
     }
 
     async fn history_before(
@@ -152,7 +143,7 @@ impl Graph for SqliteGraph {
     ) -> StoreResult<Vec<Version>> {
         let (view, entity) = (view.clone(), entity.clone());
         let read = move |connection: &_| read::history(connection, &view, &entity, before, limit);
-        self.database.read(read).await
+        self.file.database.read(read).await
     }
 
     async fn latest(
@@ -163,12 +154,11 @@ impl Graph for SqliteGraph {
         after: Option<&Entity>,
         limit: usize,
     ) -> StoreResult<Vec<Version>> {
-        let (stream, sink, after) = (stream.clone(), sink.to_owned(), after.cloned());
-        let read = move |connection: &_| {
-            let sink = scopes::find_sink(connection, &stream, &sink)?;
-            read::latest(connection, sink.id, branch, after.as_ref(), limit)
+        let after = after.cloned();
+        let read = move |connection: &_, sink| {
+            read::latest(connection, sink, branch, after.as_ref(), limit)
         };
-        self.database.read(read).await
+        self.file.database.read(on_sink(stream, sink, read)).await
     }
 
     async fn remove(
@@ -178,13 +168,8 @@ impl Graph for SqliteGraph {
         branch: BranchGeneration,
         entities: &[Entity],
     ) -> StoreResult<()> {
-        let (stream, sink, entities) = (stream.clone(), sink.to_owned(), entities.to_vec());
-        let write = move |connection: &_| {
-            let sink = scopes::find_sink(connection, &stream, &sink)?;
-            apply::remove(connection, sink.id, branch, &entities)
-        };
-        self.database.write(write).await
+        let entities = entities.to_vec();
+        let write = move |connection: &_, sink| apply::remove(connection, sink, branch, &entities);
+        self.file.database.write(on_sink(stream, sink, write)).await
     }
 }
-
-scopes::sinks_in_file!(SqliteGraph, Projection::Graph, apply::clear);

@@ -41,7 +41,7 @@ pub(crate) fn find_slot(
 }
 
 /// Makes an index over what a scope holds.
-fn build(connection: &Connection, table: &str, scope: i64, property: &str) -> Attempt<()> {
+fn build(connection: &Connection, scope: i64, property: &str) -> Attempt<()> {
     if find_slot(connection, scope, property)?.is_some() {
         return Ok(());
     }
@@ -54,9 +54,8 @@ fn build(connection: &Connection, table: &str, scope: i64, property: &str) -> At
         return Ok(());
     };
     let mut insert = prepare_insert(connection)?;
-    let mut all = connection.prepare(&format!(
-        "SELECT id, position, data FROM {table} WHERE scope = ?1 AND data IS NOT NULL"
-    ))?;
+    let mut all = connection
+        .prepare("SELECT id, position, data FROM versions WHERE scope = ?1 AND data IS NOT NULL")?;
     let mut rows = all.query([scope])?;
     while let Some(row) = rows.next()? {
         let Some(value) = member(text(row, 2)?, property) else {
@@ -76,19 +75,15 @@ const INDEX_FROM: usize = 1_000;
 #[derive(Clone)]
 pub(crate) struct Indexer {
     database: Database,
-    /// The table that the values come from.
-    pub(crate) table: &'static str,
-    /// From how many rows on a class gets an index.
+    /// From how many versions on a class gets an index.
     pub(crate) from: usize,
     building: Arc<Mutex<HashSet<(i64, String)>>>,
 }
 
 impl Indexer {
-    /// Makes indexes over a table of a file.
-    pub(crate) fn new(database: &Database, table: &'static str) -> Self {
+    pub(crate) fn new(database: &Database) -> Self {
         Self {
             database: database.clone(),
-            table,
             from: INDEX_FROM,
             building: Arc::default(),
         }
@@ -111,8 +106,8 @@ impl Indexer {
     }
 
     async fn make_one(&self, index: (i64, String)) {
-        let (table, (scope, property)) = (self.table, index.clone());
-        let write = move |connection: &_| build(connection, table, scope, &property);
+        let (scope, property) = index.clone();
+        let write = move |connection: &_| build(connection, scope, &property);
         if let Err(error) = self.database.write(write).await {
             tracing::warn!(property = index.1, %error, "could not make an index");
         }

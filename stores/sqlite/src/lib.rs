@@ -10,9 +10,12 @@ mod failure;
 mod index;
 mod layers;
 mod looks;
+mod lookup;
 mod open;
 mod properties;
 mod scopes;
+mod sinks;
+mod streams;
 
 pub mod documents;
 pub mod graph;

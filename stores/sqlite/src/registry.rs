@@ -33,7 +33,7 @@ use super::{
     anchors::keeps_anchors,
     database::{Database, Mode},
     open::{Location, Schema},
-    scopes,
+    scopes, streams,
 };
 
 static SCHEMA: Schema = Schema {
@@ -41,6 +41,7 @@ static SCHEMA: Schema = Schema {
     application: 0x5350_0001,
     version: 7,
     tables: &[
+        streams::TABLES,
         scopes::TABLES,
         model::TABLES,
         directory::TABLES,
@@ -86,7 +87,7 @@ impl SqliteRegistry {
     }
 }
 
-keeps_anchors!(SqliteRegistry);
+keeps_anchors!(SqliteRegistry, database);
 
 #[async_trait]
 impl LogDirectory for SqliteRegistry {

@@ -23,12 +23,8 @@ use crate::{
     columns::to_column,
     failure::Attempt,
     scopes::{Part, ScopeBook, scopes_of},
+    sinks::{Written, write_each},
 };
-
-enum Written {
-    New,
-    Stale,
-}
 
 /// A document that is there already.
 #[derive(Clone, Copy)]
@@ -46,20 +42,9 @@ pub(super) fn apply(
     guards: Guards,
 ) -> Attempt<Applied> {
     let mut writer = Writer::new(connection, stream, guards)?;
-    let mut result = Applied::default();
-    for (index, change) in changes.iter().enumerate() {
-        match writer.make(change) {
-            Ok(Written::New) => {}
-            Ok(Written::Stale) => result.stale.push(index),
-            Err(failure) if failure.is_refusal() => {
-                let error = failure.into_store_error(STORE);
-                result.refused.push((index, error));
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
+    let applied = write_each(STORE, changes, |change| writer.make(change))?;
     writer.save()?;
-    Ok(result)
+    Ok(applied)
 }
 
 /// How many documents a batch adds to the live ones of each scope.

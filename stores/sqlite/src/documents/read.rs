@@ -1,11 +1,11 @@
-//! Reads of single documents, counts, and whole indices.
+//! Counts of documents, and all documents of a branch.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{Connection, params};
 use spice_core::{
     guard::Guards,
-    id::{BranchGeneration, InstanceRef},
+    id::BranchGeneration,
     lineage::View,
     name::{BranchName, ClassName},
     port::{documents::Document, graph::Entity},
@@ -13,106 +13,16 @@ use spice_core::{
 
 use super::{
     hidden::Hidden,
-    rows::{branch_key, document, document_columns},
+    rows::{DocumentRows, branch_key, document, document_columns},
 };
 use crate::{
     columns::{bound, name, text},
     failure::Attempt,
     layers::Layer,
-    scopes::{Part, find_scope, find_stream, scopes_of},
+    lookup::layers_of,
+    scopes::{Part, scopes_of},
+    streams::find_stream,
 };
-
-/// The layers of a view that hold anything of a part, topmost first. The branch itself shows what it
-/// has; those below it what was current at their position, which may be superseded since.
-pub(super) fn layers_of(
-    connection: &Connection,
-    view: &View,
-    part: &Part,
-    guards: Guards,
-) -> Attempt<Vec<Layer>> {
-    let mut layers = Vec::new();
-    let Some(stream) = find_stream(connection, &view.stream)? else {
-        return Ok(layers);
-    };
-    let superseded = part.clone().superseded();
-    for (index, level) in view.lineage.levels().iter().enumerate() {
-        let branch = branch_key(guards, &level.name, bound(level.generation.0));
-        let (parts, until) = match index {
-            0 => (&[part][..], i64::MAX),
-            _ => (&[part, &superseded][..], bound(level.until)),
-        };
-        for part in parts {
-            let scope = find_scope(connection, stream.id, branch, part)?;
-            layers.extend(scope.map(|scope| Layer {
-                scope,
-                until,
-                level: index,
-            }));
-        }
-    }
-    Ok(layers)
-}
-
-/// The branch that a layer is of.
-pub(super) fn branch_of(view: &View, layer: &Layer) -> (BranchName, BranchGeneration) {
-    let level = &view.lineage.levels()[layer.level];
-    (level.name.clone(), level.generation)
-}
-
-/// Reads what single entities of one part show.
-pub(super) struct PointReader<'connection> {
-    find: CachedStatement<'connection>,
-}
-
-impl<'connection> PointReader<'connection> {
-    pub(super) fn new(connection: &'connection Connection) -> Attempt<Self> {
-        let find = connection.prepare_cached(concat!(
-            "SELECT ",
-            document_columns!(),
-            " FROM documents WHERE scope = ?1 AND id = ?2 AND position <= ?3
-                 AND (until IS NULL OR until >= ?3)"
-        ))?;
-        Ok(Self { find })
-    }
-
-    pub(super) fn read(
-        &mut self,
-        view: &View,
-        layers: &[Layer],
-        part: &Part,
-        id: &str,
-    ) -> Attempt<Option<Document>> {
-        for layer in layers {
-            let mut rows = self.find.query(params![layer.scope, id, layer.until])?;
-            if let Some(row) = rows.next()? {
-                let branch = branch_of(view, layer);
-                return document(row, branch, part.entity(id)?).map(Some);
-            }
-        }
-        Ok(None)
-    }
-}
-
-pub(super) fn get(
-    connection: &Connection,
-    view: &View,
-    instances: &[InstanceRef],
-    guards: Guards,
-) -> Attempt<Vec<Option<Document>>> {
-    let mut known: HashMap<&ClassName, (Part, Vec<Layer>)> = HashMap::new();
-    let mut reader = PointReader::new(connection)?;
-    let mut answers = Vec::with_capacity(instances.len());
-    for instance in instances {
-        if !known.contains_key(&instance.class) {
-            let part = Part::instances(&instance.class);
-            let layers = layers_of(connection, view, &part, guards)?;
-            known.insert(&instance.class, (part, layers));
-        }
-        let (part, layers) = &known[&instance.class];
-        answers.push(reader.read(view, layers, part, instance.id.as_str())?);
-    }
-    Ok(answers)
-}
 
 pub(super) fn counts(
     connection: &Connection,
@@ -133,9 +43,9 @@ pub(super) fn counts(
             classes.insert(name(text(row, 0)?)?);
         }
     }
-    let mut counts = Vec::new();
+    let (rows, mut counts) = (DocumentRows(guards), Vec::new());
     for class in classes {
-        let layers = layers_of(connection, view, &Part::instances(&class), guards)?;
+        let layers = layers_of(connection, &rows, view, &Part::instances(&class))?;
         let count = count(connection, &layers)?;
         if count > 0 {
             counts.push((class, count));

@@ -9,7 +9,7 @@ use super::{apply::Writer, points, sorted};
 use crate::{
     columns::bound,
     failure::Attempt,
-    scopes::{Part, drop_stream, scopes_of},
+    scopes::{Part, scopes_of},
 };
 
 /// Removes what a branch wrote of entities, superseded versions too.
@@ -36,7 +36,7 @@ pub(super) fn remove(
     writer.save()
 }
 
-/// Removes a sink with all that it holds.
+/// Removes all that a sink holds.
 pub(super) fn clear(connection: &Connection, sink: i64) -> Attempt<()> {
     let of_scopes = "scope IN (SELECT id FROM scopes WHERE stream = ?1)";
     connection.execute(
@@ -48,6 +48,5 @@ pub(super) fn clear(connection: &Connection, sink: i64) -> Attempt<()> {
     )?;
     connection.execute(&format!("DELETE FROM documents WHERE {of_scopes}"), [sink])?;
     sorted::clear(connection, sink)?;
-    points::clear(connection, sink)?;
-    drop_stream(connection, sink)
+    points::clear(connection, sink)
 }

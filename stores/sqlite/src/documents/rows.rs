@@ -4,6 +4,7 @@ use rusqlite::Row;
 use spice_core::{
     guard::{Guard, Guards},
     id::{BranchGeneration, LogPosition},
+    lineage::Level,
     name::BranchName,
     port::{
         documents::{Document, Shown},
@@ -12,8 +13,10 @@ use spice_core::{
 };
 
 use crate::{
-    columns::{event_id, from_column, optional_json, position, sequence, timestamp},
+    columns::{bound, event_id, from_column, optional_json, position, sequence, timestamp},
     failure::Attempt,
+    lookup::Rows,
+    scopes::Part,
 };
 
 /// The store's name in errors.
@@ -45,6 +48,39 @@ macro_rules! document_columns {
     };
 }
 pub(super) use document_columns;
+
+/// Documents as they show: the branch itself shows what it has, those below it what was current at
+/// their position, which may be superseded since.
+pub(super) struct DocumentRows(pub(super) Guards);
+
+impl Rows for DocumentRows {
+    type Item = Document;
+
+    const POINT: &'static str = concat!(
+        "SELECT ",
+        document_columns!(),
+        " FROM documents WHERE scope = ?1 AND id = ?2 AND position <= ?3
+             AND (until IS NULL OR until >= ?3)"
+    );
+
+    fn at_level(&self, index: usize, level: &Level, part: &Part) -> (i64, i64, Vec<Part>) {
+        let branch = branch_key(self.0, &level.name, bound(level.generation.0));
+        if index == 0 {
+            return (branch, i64::MAX, vec![part.clone()]);
+        }
+        let parts = vec![part.clone(), part.clone().superseded()];
+        (branch, bound(level.until), parts)
+    }
+
+    fn read(&self, row: &Row<'_>, level: &Level, entity: Entity) -> Attempt<Document> {
+        document(row, branch_of(level), entity)
+    }
+}
+
+/// The branch of a level.
+pub(super) fn branch_of(level: &Level) -> (BranchName, BranchGeneration) {
+    (level.name.clone(), level.generation)
+}
 
 /// Reads a document.
 pub(super) fn document(

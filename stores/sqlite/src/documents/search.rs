@@ -14,12 +14,17 @@ use super::{
     matches::{Finder, Matches},
     order::{Hit, Place, Sorting, keep_first},
     pages::LayerPage,
-    read::{branch_of, layers_of},
     row_set::RowSet,
-    rows::{document, document_columns},
+    rows::{DocumentRows, branch_of, document, document_columns},
     sorted::Wanted,
 };
-use crate::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
+use crate::{
+    columns::text,
+    failure::Attempt,
+    layers::Layer,
+    lookup::{layers_of, level_of},
+    scopes::Part,
+};
 
 /// A search, made ready.
 struct Query<'a> {
@@ -51,7 +56,12 @@ pub(super) fn search(
         wanted: search.offset.saturating_add(search.limit).saturating_add(1),
         from,
     };
-    let layers = layers_of(connection, view, &Part::instances(&search.class), guards)?;
+    let layers = layers_of(
+        connection,
+        &DocumentRows(guards),
+        view,
+        &Part::instances(&search.class),
+    )?;
     let (mut hits, mut total, mut missing) = (Vec::new(), 0, Vec::new());
     for (index, layer) in layers.iter().enumerate() {
         let hidden = Hidden::find(connection, &layers[..index], layer)?;
@@ -166,7 +176,7 @@ impl Query<'_> {
         for hit in hits.iter().skip(self.search.offset) {
             let mut rows = fetch.query([hit.row])?;
             if let Some(row) = rows.next()? {
-                let branch = branch_of(view, &hit.layer);
+                let branch = branch_of(level_of(view, &hit.layer));
                 documents.push(document(row, branch, part.entity(&hit.place.id)?)?);
             }
         }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use spice_core::{
-    error::StoreError,
     guard::{Guard, Guards},
     id::BranchGeneration,
     name::{ClassName, PropertyName},
@@ -14,18 +13,14 @@ use spice_core::{
     },
 };
 
-use super::rows::write_links;
+use super::rows::{STORE, find_link, write_links};
 use crate::{
     columns::{bound, to_column},
     failure::Attempt,
     index::{self, ValueWriter},
-    scopes::{Part, ScopeBook, drop_stream, find_scope},
+    scopes::{Part, ScopeBook, find_scope},
+    sinks::{Written, write_each},
 };
-
-enum Written {
-    New,
-    Stale,
-}
 
 /// Writes versions in their order; what is there already, or is older, is left out.
 pub(super) fn apply(
@@ -35,19 +30,7 @@ pub(super) fn apply(
     guards: Guards,
 ) -> Attempt<Applied> {
     let mut writer = Writer::new(connection, stream, guards)?;
-    let mut applied = Applied::default();
-    for (index, version) in versions.iter().enumerate() {
-        match writer.write(version) {
-            Ok(Written::New) => {}
-            Ok(Written::Stale) => applied.stale.push(index),
-            Err(failure) if failure.is_refusal() => {
-                let error: StoreError = failure.into_store_error(super::SCHEMA.store);
-                applied.refused.push((index, error));
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(applied)
+    write_each(STORE, versions, |version| writer.write(version))
 }
 
 struct Writer<'connection> {
@@ -156,21 +139,6 @@ fn make_link(
     Ok(connection.last_insert_rowid())
 }
 
-/// The number of (source scope, predicate, target class), if any such reference was ever written.
-pub(super) fn find_link(
-    connection: &Connection,
-    scope: i64,
-    predicate: &PropertyName,
-    target: &ClassName,
-) -> Attempt<Option<i64>> {
-    Ok(connection
-        .prepare_cached("SELECT id FROM links WHERE scope = ?1 AND predicate = ?2 AND target = ?3")?
-        .query_row(params![scope, predicate.as_str(), target.as_str()], |row| {
-            row.get(0)
-        })
-        .optional()?)
-}
-
 /// Removes entities from a branch. Their references stay behind as candidates that no longer
 /// lead anywhere.
 pub(super) fn remove(
@@ -190,7 +158,7 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Removes a sink with all that it holds.
+/// Removes all that a sink holds.
 pub(super) fn clear(connection: &Connection, sink: i64) -> Attempt<()> {
     let of_scopes = "IN (SELECT id FROM scopes WHERE stream = ?1)";
     let statements = [
@@ -203,6 +171,5 @@ pub(super) fn clear(connection: &Connection, sink: i64) -> Attempt<()> {
     for statement in statements {
         connection.execute(&statement, [sink])?;
     }
-    index::clear(connection, sink)?;
-    drop_stream(connection, sink)
+    index::clear(connection, sink)
 }

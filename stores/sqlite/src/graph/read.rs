@@ -1,9 +1,6 @@
 //! Snapshot reads through the layers of a view.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::ControlFlow,
-};
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use rusqlite::{CachedStatement, Connection, params};
 use spice_core::{
@@ -14,7 +11,7 @@ use spice_core::{
     query::Filter,
 };
 
-use super::rows::{version, version_columns};
+use super::rows::{Versions, version, version_columns};
 use crate::{
     candidates,
     columns::{bound, from_column, optional_text, position, text},
@@ -22,7 +19,8 @@ use crate::{
     index::Indexer,
     layers::{KeyRange, Keys, Layer, Shown, walk},
     looks::Sieve,
-    scopes::{Part, find_scope, find_stream, scopes_of},
+    lookup::{PointReader, layers_of, level_of},
+    scopes::{Part, scopes_of},
 };
 
 /// What to list.
@@ -48,85 +46,9 @@ const KEYS: Keys = Keys {
              WHERE scope = ?1 AND id = ?2 AND position <= ?3 ORDER BY position DESC LIMIT 1",
 };
 
-/// The layers of a view that hold anything of a part, topmost first.
-pub(super) fn layers_of(connection: &Connection, view: &View, part: &Part) -> Attempt<Vec<Layer>> {
-    let mut layers = Vec::new();
-    let Some(stream) = find_stream(connection, &view.stream)? else {
-        return Ok(layers);
-    };
-    for (index, level) in view.lineage.levels().iter().enumerate() {
-        let branch = bound(level.generation.0);
-        if let Some(scope) = find_scope(connection, stream.id, branch, part)? {
-            layers.push(Layer {
-                scope,
-                until: bound(level.until),
-                level: index,
-            });
-        }
-    }
-    Ok(layers)
-}
-
-/// Reads what single entities of one part show.
-pub(super) struct PointReader<'connection> {
-    newest: CachedStatement<'connection>,
-}
-
-impl<'connection> PointReader<'connection> {
-    pub(super) fn new(connection: &'connection Connection) -> Attempt<Self> {
-        let newest = connection.prepare_cached(concat!(
-            "SELECT position, ",
-            version_columns!(),
-            " FROM versions WHERE scope = ?1 AND id = ?2 AND position <= ?3
-              ORDER BY position DESC LIMIT 1"
-        ))?;
-        Ok(Self { newest })
-    }
-
-    pub(super) fn read(
-        &mut self,
-        view: &View,
-        layers: &[Layer],
-        part: &Part,
-        id: &str,
-    ) -> Attempt<Option<Version>> {
-        for layer in layers {
-            let mut rows = self.newest.query(params![layer.scope, id, layer.until])?;
-            if let Some(row) = rows.next()? {
-                let branch = generation(view, layer);
-                let position = position(row, 0)?;
-                return Ok(Some(version(row, 1, branch, part.entity(id)?, position)?));
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn generation(view: &View, layer: &Layer) -> BranchGeneration {
-    view.lineage.levels()[layer.level].generation
-}
-
-pub(super) fn get(
-    connection: &Connection,
-    view: &View,
-    entities: &[Entity],
-) -> Attempt<Vec<Option<Version>>> {
-    let mut known: HashMap<Part, Vec<Layer>> = HashMap::new();
-    let mut reader = PointReader::new(connection)?;
-    let mut answers = Vec::with_capacity(entities.len());
-    for entity in entities {
-        let (part, id) = Part::of(entity);
-        if !known.contains_key(&part) {
-            known.insert(part.clone(), layers_of(connection, view, &part)?);
-        }
-        answers.push(reader.read(view, &known[&part], &part, id)?);
-    }
-    Ok(answers)
-}
-
 pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
     let part = Part::instances(&scan.class);
-    let layers = layers_of(connection, &scan.view, &part)?;
+    let layers = layers_of(connection, &Versions, &scan.view, &part)?;
     let found = candidates::find(connection, &scan.indexer, &scan.filters, &layers)?;
     let ids = match found.ids {
         Some(ids) => Some(ids),
@@ -228,7 +150,7 @@ fn scan_candidates(
         more: false,
     };
     let sieve = Sieve::new(&scan.filters);
-    let mut reader = PointReader::new(connection)?;
+    let mut reader = PointReader::new(connection, &Versions)?;
     for id in ids {
         if scan.after.as_ref().is_some_and(|after| id <= *after) {
             continue;
@@ -264,13 +186,13 @@ fn fetch_live(
         return Ok(None);
     }
     let position = LogPosition(from_column(shown.position)?);
-    let branch = generation(&scan.view, &shown.layer);
+    let branch = level_of(&scan.view, &shown.layer).generation;
     version(row, 0, branch, part.entity(shown.key)?, position).map(Some)
 }
 
 pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Version>> {
     let part = Part::classes();
-    let layers = layers_of(connection, view, &part)?;
+    let layers = layers_of(connection, &Versions, view, &part)?;
     let mut ids = Vec::new();
     walk(
         connection,
@@ -282,7 +204,7 @@ pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Versi
             Ok(ControlFlow::Continue(()))
         },
     )?;
-    let mut reader = PointReader::new(connection)?;
+    let mut reader = PointReader::new(connection, &Versions)?;
     let mut classes = Vec::new();
     for id in ids {
         let found = reader.read(view, &layers, &part, &id)?;
@@ -307,10 +229,10 @@ pub(super) fn history(
     ))?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut versions = Vec::new();
-    for layer in layers_of(connection, view, &part)? {
+    for layer in layers_of(connection, &Versions, view, &part)? {
         let mut rows = find.query(params![layer.scope, id, layer.until, bound(before), most])?;
         while let Some(row) = rows.next()? {
-            let branch = generation(view, &layer);
+            let branch = level_of(view, &layer).generation;
             versions.push(version(row, 1, branch, entity.clone(), position(row, 0)?)?);
         }
     }

@@ -11,11 +11,14 @@ use spice_core::{
     port::graph::Page,
 };
 
-use super::{
-    apply::find_link,
-    read::{PointReader, layers_of},
+use super::rows::{Versions, find_link};
+use crate::{
+    columns::text,
+    failure::Attempt,
+    layers::Layer,
+    lookup::{PointReader, layers_of},
+    scopes::Part,
 };
-use crate::{columns::text, failure::Attempt, layers::Layer, scopes::Part};
 
 /// What is asked.
 pub(super) struct Question {
@@ -32,9 +35,9 @@ const CANDIDATES: usize = 64;
 
 pub(super) fn referrers(connection: &Connection, question: &Question) -> Attempt<Page> {
     let part = Part::instances(&question.source);
-    let layers = layers_of(connection, &question.view, &part)?;
+    let layers = layers_of(connection, &Versions, &question.view, &part)?;
     let wanted: HashSet<&InstanceRef> = question.targets.iter().collect();
-    let mut reader = PointReader::new(connection)?;
+    let mut reader = PointReader::new(connection, &Versions)?;
     let mut page = Page {
         versions: Vec::new(),
         more: false,

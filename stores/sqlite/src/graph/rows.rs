@@ -1,16 +1,22 @@
 //! The tables of versions and references, and how a version is read back.
 
-use rusqlite::Row;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use spice_core::{
     id::{BranchGeneration, InstanceRef, LogPosition},
-    name::PropertyName,
+    lineage::Level,
+    name::{ClassName, PropertyName},
     port::graph::{Entity, Version},
 };
 
 use crate::{
-    columns::{event_id, name, optional_json, optional_text, sequence, timestamp},
+    columns::{bound, event_id, name, optional_json, optional_text, position, sequence, timestamp},
     failure::{Attempt, Failure},
+    lookup::Rows,
+    scopes::Part,
 };
+
+/// The store's name in errors.
+pub(super) const STORE: &str = "graph";
 
 /// Versions are rows in the order of the log, found through an index; `first` ones are the oldest
 /// of their entity in a scope, and tell what there was at a position. References are candidates:
@@ -38,6 +44,29 @@ macro_rules! version_columns {
     };
 }
 pub(super) use version_columns;
+
+/// Versions, of which the newest up to a position shows.
+pub(super) struct Versions;
+
+impl Rows for Versions {
+    type Item = Version;
+
+    const POINT: &'static str = concat!(
+        "SELECT position, ",
+        version_columns!(),
+        " FROM versions WHERE scope = ?1 AND id = ?2 AND position <= ?3
+          ORDER BY position DESC LIMIT 1"
+    );
+
+    fn at_level(&self, _: usize, level: &Level, part: &Part) -> (i64, i64, Vec<Part>) {
+        let branch = bound(level.generation.0);
+        (branch, bound(level.until), vec![part.clone()])
+    }
+
+    fn read(&self, row: &Row<'_>, level: &Level, entity: Entity) -> Attempt<Version> {
+        version(row, 1, level.generation, entity, position(row, 0)?)
+    }
+}
 
 /// Reads a version; its columns begin at `first`.
 pub(super) fn version(
@@ -81,4 +110,19 @@ fn read_links(text: &str) -> Attempt<Vec<(PropertyName, InstanceRef)>> {
             Ok((name(predicate)?, name(target)?))
         })
         .collect()
+}
+
+/// The number of (source scope, predicate, target class), if any such reference was ever written.
+pub(super) fn find_link(
+    connection: &Connection,
+    scope: i64,
+    predicate: &PropertyName,
+    target: &ClassName,
+) -> Attempt<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM links WHERE scope = ?1 AND predicate = ?2 AND target = ?3")?
+        .query_row(params![scope, predicate.as_str(), target.as_str()], |row| {
+            row.get(0)
+        })
+        .optional()?)
 }

@@ -23,7 +23,8 @@ use crate::{
     columns::{bound, from_column, name, text, to_column, uuid},
     failure::{Attempt, Failure},
     layers::{KeyRange, Keys, Layer, walk},
-    scopes::{Part, ScopeBook, drop_stream, find_scope, find_stream, make_stream, move_stream},
+    scopes::{Part, ScopeBook, find_scope},
+    streams::{drop_stream, find_stream, make_stream, move_stream},
 };
 
 /// Entries are rows in the order of the log, found through an index; so a commit writes at the
@@ -56,7 +57,7 @@ pub(super) struct Step<'a> {
 }
 
 pub(super) fn reflected(connection: &Connection, stream: &StreamId) -> Attempt<LogPosition> {
-    Ok(find_stream(connection, stream)?.map_or(LogPosition::ZERO, |stream| stream.position))
+    Ok(find_stream(connection, stream)?.map_or(LogPosition::ZERO, |stream| stream.sink.position))
 }
 
 pub(super) fn get(
@@ -98,7 +99,7 @@ pub(super) fn get(
     }
     Ok(Found {
         entries: answers,
-        reflected: stream.position,
+        reflected: stream.sink.position,
     })
 }
 
@@ -189,8 +190,9 @@ pub(super) fn advance(
     guards: Guards,
 ) -> Attempt<Advance> {
     let stream = make_stream(connection, stream)?;
-    if guards.has(Guard::RegistryPosition) && stream.position != step.from {
-        return Ok(Advance::Elsewhere(stream.position));
+    let position = stream.sink.position;
+    if guards.has(Guard::RegistryPosition) && position != step.from {
+        return Ok(Advance::Elsewhere(position));
     }
     insert_entries(connection, stream.id, step.entries)?;
     insert_commands(connection, step.commands)?;

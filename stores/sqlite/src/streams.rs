@@ -1,0 +1,192 @@
+//! Logs as small numbers, and of each log its sinks: generation, role, position and anchor.
+
+use rusqlite::{Connection, Row, params};
+use spice_core::{
+    chain::{Anchor, Chain},
+    id::StreamId,
+    port::sink::{Sink, SinkPosition, SinkRole},
+};
+use uuid::Uuid;
+
+use super::{
+    columns::{position, to_column},
+    failure::{Attempt, Failure},
+};
+
+/// A log has one live sink and at most one shadow. The registry's write model is a live sink too.
+pub(crate) const TABLES: &str = "
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, generation TEXT NOT NULL UNIQUE,
+    role INTEGER NOT NULL, position INTEGER NOT NULL,
+    seen INTEGER, append INTEGER, chain BLOB) STRICT;
+CREATE INDEX streams_by_name ON streams (name, role);
+CREATE UNIQUE INDEX streams_by_role ON streams (name, role) WHERE role < 2;
+";
+
+/// A sink of a log, as this file knows it.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Its number here.
+    pub(crate) id: i64,
+    /// What the port says of it.
+    pub(crate) sink: Sink,
+}
+
+const LIVE: i64 = 0;
+const SHADOW: i64 = 1;
+const OLD: i64 = 2;
+
+fn role_of(number: i64) -> Attempt<SinkRole> {
+    match number {
+        LIVE => Ok(SinkRole::Live),
+        SHADOW => Ok(SinkRole::Shadow),
+        OLD => Ok(SinkRole::Old),
+        _ => Err(Failure::Damaged(format!("unknown sink role {number}"))),
+    }
+}
+
+/// Makes a shadow the live sink. False when it is behind the one that is.
+pub(crate) fn swap(connection: &Connection, stream: &StreamId, shadow: &str) -> Attempt<bool> {
+    let shadow = find_sink(connection, stream, shadow)?;
+    let live = make_stream(connection, stream)?;
+    if shadow.id == live.id {
+        return Ok(true);
+    }
+    if shadow.sink.role != SinkRole::Shadow {
+        return Err(Failure::Rejected(format!(
+            "sink {} of {stream} is not a shadow",
+            shadow.sink.generation
+        )));
+    }
+    if shadow.sink.position < live.sink.position {
+        return Ok(false);
+    }
+    let mut give = connection.prepare_cached("UPDATE streams SET role = ?2 WHERE id = ?1")?;
+    give.execute([live.id, OLD])?;
+    give.execute([shadow.id, LIVE])?;
+    Ok(true)
+}
+
+/// The live sink of a log, if the log is known.
+pub(crate) fn find_stream(connection: &Connection, stream: &StreamId) -> Attempt<Option<Stream>> {
+    find_one(connection, stream, |sink| sink.role == SinkRole::Live)
+}
+
+/// A sink of a log by its generation; fenced when it is gone.
+pub(crate) fn find_sink(
+    connection: &Connection,
+    stream: &StreamId,
+    generation: &str,
+) -> Attempt<Stream> {
+    find_one(connection, stream, |sink| sink.generation == generation)?
+        .ok_or_else(|| Failure::Fenced(format!("{stream} has no sink {generation}")))
+}
+
+/// The number of a sink, none when it is gone; fenced when its role is another by now.
+pub(crate) fn find_in_role(
+    connection: &Connection,
+    stream: &StreamId,
+    generation: &str,
+    role: SinkRole,
+) -> Attempt<Option<i64>> {
+    match find_one(connection, stream, |sink| sink.generation == generation)? {
+        Some(Stream { sink, .. }) if sink.role != role => Err(Failure::Fenced(format!(
+            "sink {generation} of {stream} is {:?} by now, not {role:?}",
+            sink.role
+        ))),
+        found => Ok(found.map(|found| found.id)),
+    }
+}
+
+fn find_one(
+    connection: &Connection,
+    stream: &StreamId,
+    is_wanted: impl Fn(&Sink) -> bool,
+) -> Attempt<Option<Stream>> {
+    let sinks = find_all(connection, stream)?;
+    Ok(sinks.into_iter().find(|found| is_wanted(&found.sink)))
+}
+
+/// The sinks of a log, in order of role.
+pub(crate) fn find_all(connection: &Connection, stream: &StreamId) -> Attempt<Vec<Stream>> {
+    let mut find = connection.prepare_cached(
+        "SELECT id, generation, role, position, seen, append, chain FROM streams
+         WHERE name = ?1 ORDER BY role, id",
+    )?;
+    let mut rows = find.query([stream.to_string()])?;
+    let mut sinks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let position = position(row, 3)?;
+        sinks.push(Stream {
+            id: row.get(0)?,
+            sink: Sink {
+                generation: row.get(1)?,
+                role: role_of(row.get(2)?)?,
+                position,
+                visible: position,
+                anchor: anchor(row, 4)?,
+            },
+        });
+    }
+    Ok(sinks)
+}
+
+fn anchor(row: &Row<'_>, first: usize) -> Attempt<Option<Anchor>> {
+    let Some(chain) = row.get(first + 2)? else {
+        return Ok(None);
+    };
+    Ok(Some(Anchor {
+        position: position(row, first)?,
+        append: position(row, first + 1)?,
+        chain: Chain::from_bytes(chain),
+    }))
+}
+
+/// The live sink of a log, made at position zero when there is none.
+pub(crate) fn make_stream(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
+    make(connection, stream, LIVE)
+}
+
+/// The shadow of a log, made at position zero when there is none.
+pub(crate) fn make_shadow(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
+    make(connection, stream, SHADOW)
+}
+
+fn make(connection: &Connection, stream: &StreamId, number: i64) -> Attempt<Stream> {
+    let role = role_of(number)?;
+    if let Some(found) = find_one(connection, stream, |sink| sink.role == role)? {
+        return Ok(found);
+    }
+    let generation = Uuid::new_v4().to_string();
+    connection
+        .prepare_cached(
+            "INSERT INTO streams (name, generation, role, position) VALUES (?1, ?2, ?3, 0)",
+        )?
+        .execute(params![stream.to_string(), generation, number])?;
+    find_sink(connection, stream, &generation)
+}
+
+/// Moves a log to a position. Without an anchor it keeps the one it has.
+pub(crate) fn move_stream(connection: &Connection, id: i64, to: &SinkPosition) -> Attempt<()> {
+    connection
+        .prepare_cached("UPDATE streams SET position = ?2 WHERE id = ?1")?
+        .execute([id, to_column(to.position.0)?])?;
+    if let Some(anchor) = &to.anchor {
+        connection
+            .prepare_cached("UPDATE streams SET seen = ?2, append = ?3, chain = ?4 WHERE id = ?1")?
+            .execute(params![
+                id,
+                to_column(anchor.position.0)?,
+                to_column(anchor.append.0)?,
+                anchor.chain.as_bytes()
+            ])?;
+    }
+    Ok(())
+}
+
+/// Forgets a sink, its anchor and its scopes; what stands in the scopes must be gone already.
+pub(crate) fn drop_stream(connection: &Connection, id: i64) -> Attempt<()> {
+    connection.execute("DELETE FROM scopes WHERE stream = ?1", [id])?;
+    connection.execute("DELETE FROM streams WHERE id = ?1", [id])?;
+    Ok(())
+}
