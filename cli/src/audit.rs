@@ -1,5 +1,5 @@
 //! `spice audit`: shows that no log was changed, cut or exchanged, and takes a shortened log as it
-//! is when a person says so. Works on the data directory.
+//! is when a person says so. Works on the stores.
 
 use std::process::ExitCode;
 
@@ -11,13 +11,14 @@ use spice_core::{
     id::StreamId,
     port::{log::Log, registry::Anchors},
 };
-use spice_store_directory::DirectoryLog;
-use spice_workers::audit::{self, Followers, Loss, accept, check, loss};
+use spice_node::{
+    audit::{self, Loss, accept, check, loss},
+    stores::{Access, open_log, open_witnesses},
+};
 
 use crate::{
     output::{self, Format},
-    platform::{Access, Layout, Stores, open_witnesses},
-    settings::{DataDir, Output},
+    settings::{Output, StorePlaces},
 };
 
 #[derive(Debug, Subcommand)]
@@ -33,7 +34,7 @@ pub(crate) enum Audit {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     #[command(flatten)]
-    data: DataDir,
+    stores: StorePlaces,
     /// One database (`demo`) or one log (`demo.g2`); all when left out.
     #[arg(short, long)]
     database: Option<String>,
@@ -53,7 +54,7 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Accept {
     #[command(flatten)]
-    data: DataDir,
+    stores: StorePlaces,
     /// The database (`demo`) or the log (`demo.g2`).
     #[arg(short, long)]
     database: String,
@@ -91,11 +92,11 @@ async fn choose(
 }
 
 async fn head(which: Which) -> anyhow::Result<ExitCode> {
-    let log = open(&which.data)?;
+    let log = open_log(which.stores.addresses()?.log()).await?;
     let mut rows = Vec::new();
     let mut answers = Vec::new();
-    for stream in choose(&log, &[], which.database.as_deref()).await? {
-        let head = check(&log, &stream, &[], &[]).await?;
+    for stream in choose(&*log, &[], which.database.as_deref()).await? {
+        let head = check(&*log, &stream, &[], &[]).await?;
         let chain = output::maybe(head.next());
         rows.push(vec![stream.to_string(), head.position().to_string(), chain]);
         answers.push(describe(&stream, &head));
@@ -116,26 +117,21 @@ fn describe(stream: &StreamId, head: &ChainHead) -> Value {
     })
 }
 
-fn open(data: &DataDir) -> anyhow::Result<DirectoryLog> {
-    let path = Layout::new(data).log();
-    anyhow::ensure!(path.is_dir(), "there is no log at {}", path.display());
-    Ok(DirectoryLog::open_read_only(path)?)
-}
-
 async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     let Verify { which, head } = options;
+    let addresses = which.stores.addresses()?;
     // The stores first: the log may grow in between, and is then longer, not shorter.
     let mut witnesses = Vec::new();
     let mut answers = Vec::new();
-    for (store, opened) in open_witnesses(&Layout::new(&which.data)).await? {
+    for (store, opened) in open_witnesses(&addresses).await? {
         match opened {
-            Ok(opened) => witnesses.push((store, opened)),
-            Err(error) => answers.push(unreadable(store, &error)),
+            Ok(opened) => witnesses.push((store.as_str(), opened)),
+            Err(error) => answers.push(unreadable(store.as_str(), &error)),
         }
     }
-    let log = open(&which.data)?;
+    let log = open_log(addresses.log()).await?;
     let seen_by: Vec<&dyn Anchors> = witnesses.iter().map(|(_, store)| &**store).collect();
-    let streams = choose(&log, &seen_by, which.database.as_deref()).await?;
+    let streams = choose(&*log, &seen_by, which.database.as_deref()).await?;
     let newest = streams.last().cloned();
     for stream in streams {
         let mut seen = Vec::new();
@@ -149,7 +145,7 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
             &[]
         };
         let anchors: Vec<Anchor> = seen.iter().map(|(_, anchor)| *anchor).collect();
-        answers.push(match check(&log, &stream, &anchors, kept).await {
+        answers.push(match check(&*log, &stream, &anchors, kept).await {
             Ok(head) => {
                 let mut answer = describe(&stream, &head);
                 answer["clean"] = true.into();
@@ -231,24 +227,12 @@ fn seen(answer: &Value) -> String {
 }
 
 async fn accept_truncation(options: Accept) -> anyhow::Result<ExitCode> {
-    let layout = Layout::new(&options.data);
-    let root = layout.root();
-    anyhow::ensure!(
-        root.is_dir(),
-        "there is no data directory {}",
-        root.display()
-    );
-    let stores = Stores::open(&layout, Access::Alone).await?;
-    let followers = Followers {
-        model: &*stores.registry,
-        work: &*stores.registry,
-        graph: &*stores.graph,
-        documents: &*stores.documents,
-    };
+    let stores = options.stores.open(Access::OwnExisting).await?;
+    let followers = stores.followers();
     let name = Some(options.database.as_str());
     let mut is_lossy = false;
-    for stream in choose(&stores.log, &stores.anchors(), name).await? {
-        let Some(loss) = loss(&stores.log, followers, &stream).await? else {
+    for stream in choose(&*stores.log, &stores.anchors(), name).await? {
+        let Some(loss) = loss(&*stores.log, followers, &stream).await? else {
             output::line(format!("{stream}: nothing is lost, nothing to accept"))?;
             continue;
         };

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, parser::ValueSource};
 use serde_json::json;
+use spice_node::address::hide_secrets;
 
 use crate::{
     output::{self, Format},
-    settings::{ConfigFile, DataDir, Knobs, Listen, OperatorSettings, Place, file},
+    settings::{ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, file},
 };
 
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
-    data: DataDir,
+    stores: StorePlaces,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
@@ -95,7 +96,9 @@ fn settings(matches: &ArgMatches, config: &ConfigFile, mut command: Command) -> 
             let id = argument.get_id().as_str();
             let raw = matches.try_get_raw(id).ok().flatten();
             let value = raw.map(|values| {
-                let texts: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+                let texts: Vec<_> = values
+                    .map(|value| hide_secrets(&value.to_string_lossy()))
+                    .collect();
                 texts.join(",")
             });
             let source = match matches.value_source(id) {

@@ -12,14 +12,14 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use serde_json::Value;
 use spice_client::{Change, Client, GraphAnswer, Read, Write};
+use spice_node::address::Addresses;
 use spice_operator::{ApiClient, Applied, Source, apply_documents, read};
 use tokio::time::Instant;
 
 use crate::{
-    dev::Node,
+    dev::{announce, gateway_url, start},
     output,
-    platform::Layout,
-    settings::{DataDir, Knobs, Listen},
+    settings::{Knobs, Listen},
     signals::end_on_signal,
 };
 
@@ -56,16 +56,16 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let data_dir = options
         .data_dir
         .unwrap_or_else(|| own_folder.path().to_owned());
-    let layout = Layout::new(&DataDir { data_dir });
-    let node = Node::start(&layout, &options.knobs, &options.listen, &ending).await?;
-    let url = node.gateway_url();
+    let addresses = Addresses::resolve(&data_dir, [])?;
+    let node = start(&addresses, &options.knobs, &options.listen, &ending).await?;
+    let url = gateway_url(&node);
     let story = tokio::select! {
         told = tell(&url, own_folder.path()) => told,
         () = ending.cancelled() => Ok(()),
     };
     if story.is_ok() && !options.once && !ending.is_cancelled() {
         output::line("")?;
-        node.announce()?;
+        announce(&node)?;
         output::line("serving until Ctrl-C; try:")?;
         output::line(format!("  curl {url}/api/v1/databases/flights"))?;
         output::line(format!(

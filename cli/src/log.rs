@@ -9,12 +9,11 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::log::Log,
 };
-use spice_store_directory::{DirectoryLog, verify};
+use spice_node::stores::{check_segments, open_log};
 
 use crate::{
     output::{self, Format},
-    platform::Layout,
-    settings::{DataDir, Output},
+    settings::{LogPlace, Output},
 };
 
 /// Envelopes that one read asks for.
@@ -31,7 +30,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Cat {
     #[command(flatten)]
-    data: DataDir,
+    place: LogPlace,
     /// The database; of one that was made again the newest log, `demo.g1` names the first.
     database: String,
     /// The first position.
@@ -45,7 +44,7 @@ pub(crate) struct Cat {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
-    data: DataDir,
+    place: LogPlace,
     #[command(flatten)]
     output: Output,
 }
@@ -58,8 +57,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn cat(options: Cat) -> anyhow::Result<ExitCode> {
-    let log = DirectoryLog::open_read_only(Layout::new(&options.data).log())?;
-    let stream = find(&log, &options.database).await?;
+    let log = open_log(&options.place.address()?).await?;
+    let stream = find(&*log, &options.database).await?;
     let mut next = LogPosition(options.from);
     let mut left = options.limit.unwrap_or(u64::MAX);
     while left > 0 {
@@ -79,7 +78,7 @@ async fn cat(options: Cat) -> anyhow::Result<ExitCode> {
 }
 
 /// The log that a name means: of a bare name the newest, `demo.g1` the first.
-async fn find(log: &DirectoryLog, name: &str) -> anyhow::Result<StreamId> {
+async fn find(log: &dyn Log, name: &str) -> anyhow::Result<StreamId> {
     let streams = log.streams().await?;
     let first = name.strip_suffix(".g1").map(str::parse).transpose()?;
     let wanted: Option<StreamId> = match first {
@@ -102,8 +101,7 @@ async fn find(log: &DirectoryLog, name: &str) -> anyhow::Result<StreamId> {
 }
 
 async fn check(options: Verify) -> anyhow::Result<ExitCode> {
-    let path = Layout::new(&options.data).log();
-    let report = tokio::task::spawn_blocking(move || verify(&path)).await??;
+    let report = check_segments(&options.place.address()?).await?;
     let problems: Vec<Value> = report
         .problems
         .iter()

@@ -22,7 +22,6 @@ mod merge;
 mod merged;
 mod operator;
 mod output;
-mod platform;
 mod query;
 mod rebase;
 mod replay;

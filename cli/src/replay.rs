@@ -1,36 +1,28 @@
 //! `spice replay`: rebuilds projections beside the live ones and swaps them in, here when nothing
 //! else runs on the data directory, else in the process that does.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, ValueEnum};
-use rustix::process::{Pid, Signal, kill_process};
-use spice_core::{
-    error::StoreError,
-    id::StreamId,
-    port::{StoreResult, log::Log, sink::SinkRole},
-};
-use spice_workers::{
-    audit,
-    replay::{Replayed, abandon, drop_old, replay, wait_caught_up},
-    supervisor::Workers,
-    verify::{Projection, Sources},
+use spice_core::{id::StreamId, port::sink::SinkRole};
+use spice_node::{
+    replay::{self, Replayed, abandon, drop_old, replay},
+    stores::{Access, Stores},
+    verify::Projection,
+    work::{Upkeep, WorkSettings},
 };
 use tokio::time::Instant;
 
 use crate::{
     output,
-    platform::{Access, Layout, Stores, workers_config},
-    settings::{DataDir, Knobs},
+    settings::{Knobs, StorePlaces},
 };
-
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    data: DataDir,
+    stores: StorePlaces,
     /// One database; all when left out.
     #[arg(long)]
     database: Option<String>,
@@ -61,13 +53,12 @@ impl From<Target> for Projection {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let layout = Layout::new(&options.data);
-    let (stores, alone) = open_any(&layout).await?;
+    let stores = options.stores.open(Access::OwnOrShare).await?;
     let targets: Vec<Projection> = options.targets.iter().map(|it| (*it).into()).collect();
     let mut done = true;
     let mut streams = Vec::new();
     for stream in self::streams(&stores, options.database.as_deref()).await? {
-        match check_log(&stores, &stream).await {
+        match stores.check_log(&stream).await {
             Ok(()) => streams.push(stream),
             Err(error) => {
                 done = false;
@@ -80,7 +71,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             clean_up(&stores, &targets, stream, options.drop_old).await?;
         }
     } else {
-        done &= rebuild(&stores, &targets, &streams, (&layout, alone)).await?;
+        done &= rebuild(&stores, &targets, &streams).await?;
     }
     Ok(if done {
         ExitCode::SUCCESS
@@ -115,7 +106,6 @@ async fn rebuild(
     stores: &Stores,
     targets: &[Projection],
     streams: &[StreamId],
-    (layout, alone): (&Layout, bool),
 ) -> anyhow::Result<bool> {
     for stream in streams {
         for target in targets {
@@ -123,10 +113,9 @@ async fn rebuild(
             sinks.create_shadow(stream).await?;
         }
     }
-    let workers = alone.then(|| start_workers(stores)).transpose()?;
-    if !alone {
-        output::line("another process has this directory open; it rebuilds, this one watches")?;
-        tell_holder(layout);
+    let upkeep = Upkeep::start(stores, work_settings()?);
+    if !stores.is_owner() {
+        output::line("another process owns the log; it rebuilds, this one watches")?;
     }
     let mut done = true;
     for stream in streams {
@@ -135,10 +124,7 @@ async fn rebuild(
             done &= swap(stores, *target, stream).await?;
         }
     }
-    match workers {
-        Some(workers) => workers.shutdown().await,
-        None => tell_holder(layout),
-    }
+    upkeep.end().await;
     Ok(done)
 }
 
@@ -173,67 +159,19 @@ async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow:
     Ok(swapped)
 }
 
-/// Fails when a log is not one chain, or not the one that registry, graph and documents have seen:
-/// nothing is rebuilt or compared for such a log.
-pub(crate) async fn check_log(stores: &Stores, stream: &StreamId) -> StoreResult<()> {
-    let mut anchors = Vec::new();
-    for store in stores.anchors() {
-        anchors.extend(store.anchor(stream).await?);
-    }
-    audit::check(&stores.log, stream, &anchors, &[]).await?;
-    Ok(())
-}
-
-/// The stores, and whether no other process has the directory open.
-pub(crate) async fn open_any(layout: &Layout) -> anyhow::Result<(Stores, bool)> {
-    anyhow::ensure!(
-        layout.log().is_dir(),
-        "there is no log at {}",
-        layout.log().display()
-    );
-    match Stores::open(layout, Access::Alone).await {
-        Ok(stores) => Ok((stores, true)),
-        Err(error) if is_locked(&error) => Ok((Stores::open(layout, Access::Beside).await?, false)),
-        Err(error) => Err(error),
-    }
-}
-
-/// The live logs of a data directory: one database's, or every database's newest. A log that is
-/// gone is among them while any store has seen it.
+/// The newest log of each database, or of one, which must be there.
 pub(crate) async fn streams(
     stores: &Stores,
     database: Option<&str>,
 ) -> anyhow::Result<Vec<StreamId>> {
-    let mut newest: Vec<StreamId> = Vec::new();
-    for stream in audit::streams(&stores.log, &stores.anchors()).await? {
-        if database.is_some_and(|name| name != stream.database.as_str()) {
-            continue;
-        }
-        newest.retain(|other| other.database != stream.database);
-        newest.push(stream);
-    }
+    let newest = stores.newest_logs(database).await?;
     if let Some(name) = database {
         anyhow::ensure!(
             !newest.is_empty(),
-            "there is no database {name:?} in this directory"
+            "there is no database {name:?} in this log store"
         );
     }
     Ok(newest)
-}
-
-/// Makes the process that has the directory open look at its sinks now, and not only when it is
-/// time to.
-fn tell_holder(layout: &Layout) {
-    let holder = layout.holder().and_then(Pid::from_raw);
-    let told = holder.map(|pid| kill_process(pid, Signal::USR1));
-    if !matches!(told, Some(Ok(()))) {
-        tracing::info!("that process could not be signalled; it looks by itself soon");
-    }
-}
-
-fn is_locked(error: &anyhow::Error) -> bool {
-    let store = error.downcast_ref::<StoreError>();
-    store.is_some_and(|store| store.to_string().contains("another process"))
 }
 
 /// The settings of the workers, from the environment or their defaults.
@@ -243,12 +181,9 @@ struct Environment {
     knobs: Knobs,
 }
 
-pub(crate) fn start_workers(stores: &Stores) -> anyhow::Result<Workers> {
+pub(crate) fn work_settings() -> anyhow::Result<WorkSettings> {
     let environment = Environment::try_parse_from(["spice"]).context("settings")?;
-    Ok(Workers::start(
-        stores.ports(),
-        workers_config(&environment.knobs)?,
-    ))
+    environment.knobs.work()
 }
 
 /// Shows how sinks of a role catch up with the log, and waits until they have.
@@ -266,29 +201,8 @@ pub(crate) async fn follow(
     }
     bar.set_prefix(stream.to_string());
     let started = Instant::now();
-    let caught_up = async {
-        for target in targets {
-            let sinks = stores.sources().sinks(*target);
-            let all = sinks.sinks(stream).await?;
-            let Some(sink) = all.into_iter().find(|sink| sink.role == role) else {
-                continue;
-            };
-            let registry = &*stores.registry;
-            let place = (stream, Some(sink.generation.as_str()));
-            wait_caught_up(sinks, registry, place, end).await?;
-        }
-        Ok::<(), StoreError>(())
-    };
-    let mut caught_up = std::pin::pin!(caught_up);
-    loop {
-        match tokio::time::timeout(PROGRESS_EVERY, &mut caught_up).await {
-            Ok(done) => {
-                done?;
-                break;
-            }
-            Err(_) => bar.set_position(progress(stores.sources(), targets, stream, role).await?),
-        }
-    }
+    let wanted = (targets, role);
+    replay::follow(stores, wanted, stream, end, |done| bar.set_position(done)).await?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss)]
@@ -297,19 +211,4 @@ pub(crate) async fn follow(
         "{stream}: {end} events in {seconds:.2} s ({rate:.0}/s)"
     ))?;
     Ok(())
-}
-
-async fn progress(
-    sources: Sources<'_>,
-    targets: &[Projection],
-    stream: &StreamId,
-    role: SinkRole,
-) -> Result<u64, StoreError> {
-    let mut total = 0;
-    for target in targets {
-        let sinks = sources.sinks(*target).sinks(stream).await?;
-        let found = sinks.iter().find(|sink| sink.role == role);
-        total += found.map_or(0, |sink| sink.position.0);
-    }
-    Ok(total)
 }

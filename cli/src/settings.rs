@@ -3,28 +3,21 @@
 
 pub(crate) mod file;
 mod place;
+mod stores;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
+use spice_node::{
+    api::{ApiSettings, Service},
+    work::WorkSettings,
+};
 
 pub(crate) use self::{
     file::ConfigFile,
     place::{OfDatabase, Output, Place, Server},
+    stores::{LogPlace, StorePlaces},
 };
-
-/// Where the data is.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct DataDir {
-    /// The data directory; all in it but `log/` can be rebuilt.
-    #[arg(
-        long,
-        env = "SPICE_DATA_DIR",
-        default_value = "./data",
-        value_name = "DIR"
-    )]
-    pub(crate) data_dir: PathBuf,
-}
 
 /// Where the listeners are, and how long they keep a connection.
 #[allow(clippy::struct_field_names)] // the flags' names
@@ -66,6 +59,17 @@ pub(crate) struct Listen {
     pub(crate) keep_alive_seconds: u64,
 }
 
+impl Listen {
+    /// The address of each service.
+    pub(crate) fn services(&self) -> [(Service, SocketAddr); 3] {
+        [
+            (Service::Gateway, self.gateway_listen),
+            (Service::Oms, self.oms_listen),
+            (Service::Funnel, self.funnel_listen),
+        ]
+    }
+}
+
 /// Settings by the names that the earlier system had.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Knobs {
@@ -96,6 +100,35 @@ pub(crate) struct Knobs {
     /// Attempts before an event that a projection refuses is parked.
     #[arg(long, env = "PROJECTION_WORKER_MAX_RETRIES", default_value_t = 5)]
     pub(crate) max_retries: u32,
+}
+
+impl Knobs {
+    /// How the api works.
+    pub(crate) fn api(&self, listen: &Listen) -> ApiSettings {
+        ApiSettings {
+            keep_alive: Duration::from_secs(listen.keep_alive_seconds),
+            event_sourcing: self.enable_event_sourcing,
+            keep_first_on_mismatch: self.idempotency_mismatch == Mismatch::Warn,
+        }
+    }
+
+    /// How the workers work.
+    pub(crate) fn work(&self) -> anyhow::Result<WorkSettings> {
+        let lease_timeout = Duration::from_secs(self.lease_timeout_seconds);
+        let heartbeat = Duration::from_secs(self.heartbeat_seconds);
+        anyhow::ensure!(
+            lease_timeout >= heartbeat * 2 && !heartbeat.is_zero(),
+            "PROCESSED_EVENT_LEASE_TIMEOUT_SECONDS ({}) must be at least twice \
+             PROCESSED_EVENT_HEARTBEAT_INTERVAL_SECONDS ({}), which must be at least 1",
+            self.lease_timeout_seconds,
+            self.heartbeat_seconds
+        );
+        Ok(WorkSettings {
+            lease_timeout,
+            heartbeat,
+            attempts: self.max_retries,
+        })
+    }
 }
 
 /// See [`Knobs::idempotency_mismatch`].

@@ -1,33 +1,30 @@
 //! `spice verify`: compares graph and documents with the fold of the log, also while another
 //! process works on them.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
-    port::{graph::Entity, log::Log, sink::SinkRole},
+    port::{graph::Entity, sink::SinkRole},
 };
-use spice_workers::{
-    replay::wait_caught_up,
-    verify::{Difference, Known, Projection, Report, repair, verify},
+use spice_node::{
+    stores::{Access, Stores},
+    verify::{self, Difference, Known, Projection, Repaired, Report, wait_a_moment},
+    work::Upkeep,
 };
 
 use crate::{
     output::{self, Format},
-    platform::{Access, Layout, Stores},
-    replay::{check_log, follow, open_any, start_workers, streams},
-    settings::{DataDir, Output},
+    replay::{follow, streams, work_settings},
+    settings::{Output, StorePlaces},
 };
-
-/// How long a projection that is behind may take to catch up before it is told to be behind.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    data: DataDir,
+    stores: StorePlaces,
     /// One database; all when left out.
     #[arg(long)]
     database: Option<String>,
@@ -39,20 +36,20 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let layout = Layout::new(&options.data);
-    let (stores, alone) = if options.repair {
-        open_any(&layout).await?
+    let access = if options.repair {
+        Access::OwnOrShare
     } else {
-        (Stores::open(&layout, Access::Looking).await?, false)
+        Access::Look
     };
+    let stores = options.stores.open(access).await?;
     let streams = streams(&stores, options.database.as_deref()).await?;
-    // Nobody else brings the projections up: a repair does.
-    let workers = alone.then(|| start_workers(&stores)).transpose()?;
+    // If nobody else brings the projections up to date, a repair does.
+    let upkeep = Upkeep::start(&stores, work_settings()?);
     let mut clean = true;
     let mut answers = Vec::new();
     for stream in streams {
-        let answer = match check_log(&stores, &stream).await {
-            Ok(()) => check(&stores, &stream, &options, workers.is_some()).await?,
+        let answer = match stores.check_log(&stream).await {
+            Ok(()) => check(&stores, &stream, options.repair).await?,
             Err(error) => json!({
                 "log": stream.to_string(),
                 "refused": error.to_string(),
@@ -65,9 +62,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
         answers.push(answer);
     }
-    if let Some(workers) = workers {
-        workers.shutdown().await;
-    }
+    upkeep.end().await;
     if options.output.output != Format::Table {
         output::document(options.output.output, &Value::Array(answers))?;
     }
@@ -78,40 +73,19 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Checks one log, and mends what differs when that is asked for.
-async fn check(
-    stores: &Stores,
-    stream: &StreamId,
-    options: &Options,
-    brings_up: bool,
-) -> anyhow::Result<Value> {
-    let sources = stores.sources();
+/// Checks one log, and repairs what differs if asked to.
+async fn check(stores: &Stores, stream: &StreamId, repair: bool) -> anyhow::Result<Value> {
     let end = stores.log.end(stream).await?;
-    if brings_up {
+    if stores.is_owner() {
         follow(stores, &Projection::ALL, stream, SinkRole::Live).await?;
     } else {
-        for projection in Projection::ALL {
-            let sinks = sources.sinks(projection);
-            let live = (stream, None);
-            let caught_up = wait_caught_up(sinks, sources.registry, live, end);
-            if sinks.sink(stream).await?.position < end
-                && let Ok(waited) = tokio::time::timeout(PATIENCE, caught_up).await
-            {
-                waited?;
-            }
-        }
+        wait_a_moment(stores, stream, end).await?;
     }
-    let mut report = Box::pin(verify(sources, stream)).await?;
-    let mut repaired = None;
-    if options.repair && !report.differences.is_empty() {
-        repaired = Some(Box::pin(repair(sources, &report)).await?);
-        report = Box::pin(verify(sources, stream)).await?;
-    }
-    let repaired = repaired.map(|done| (done.entities, done.written));
+    let (report, repaired) = verify::check(stores, stream, repair).await?;
     Ok(describe(&report, repaired, end))
 }
 
-fn describe(report: &Report, repaired: Option<(u64, u64)>, end: LogPosition) -> Value {
+fn describe(report: &Report, repaired: Option<Repaired>, end: LogPosition) -> Value {
     let behind: Vec<Value> = report
         .positions
         .iter()
@@ -138,8 +112,8 @@ fn describe(report: &Report, repaired: Option<(u64, u64)>, end: LogPosition) -> 
             "aggregate_id": event.aggregate_id,
             "reason": known(&event.known),
         })).collect::<Vec<_>>(),
-        "repaired": repaired.map(|(entities, written)| json!({
-            "entities": entities, "written": written,
+        "repaired": repaired.map(|done| json!({
+            "entities": done.entities, "written": done.written,
         })),
         "end": end,
         "behind": behind,

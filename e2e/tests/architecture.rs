@@ -31,12 +31,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stores/sqlite", &["core"]),
     ("workers", &["backoff", "core"]),
     ("api", &["backoff", "core"]),
-    ("node", &[]),
-    ("client", &["backoff"]),
-    ("import", &["core", "client"]),
-    ("operator", &["backoff", "crds", "client"]),
     (
-        "cli",
+        "node",
         &[
             "core",
             "stores/directory",
@@ -44,11 +40,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "stores/sqlite",
             "workers",
             "api",
-            "client",
-            "import",
-            "crds",
-            "operator",
         ],
+    ),
+    ("client", &["backoff"]),
+    ("import", &["core", "client"]),
+    ("operator", &["backoff", "crds", "client"]),
+    (
+        "cli",
+        &["core", "node", "client", "import", "crds", "operator"],
     ),
     ("testing", &["core"]),
 ];
@@ -93,6 +92,11 @@ const STRANGERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("operator", &["rusqlite", "axum"]),
+    (
+        "node",
+        &["kube", "k8s-openapi", "rusqlite", "axum", "clap", "anyhow"],
+    ),
+    ("cli", &["rusqlite", "axum", "rustix"]),
     ("crds", &["tokio", "rusqlite", "reqwest", "axum"]),
 ];
 

@@ -28,3 +28,5 @@ mod round_trip;
 mod settings;
 #[path = "cli/shell.rs"]
 mod shell;
+#[path = "cli/stores.rs"]
+mod stores;

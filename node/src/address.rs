@@ -8,7 +8,10 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use self::url::StoreUrl;
 pub use self::{
@@ -22,6 +25,25 @@ pub use self::{
 pub enum LogAddress {
     /// A directory of segments (`dir:`).
     Directory(PathBuf),
+}
+
+impl LogAddress {
+    /// The log beneath a data directory, unless a URL names it.
+    pub fn resolve(data_dir: &Path, url: Option<&str>) -> Result<Self, AddressError> {
+        match url {
+            Some(text) => Ok(Self::Directory(
+                StoreUrl::parse(Port::Log, text)?.directory()?,
+            )),
+            None => Ok(Self::Directory(data_dir.join("log"))),
+        }
+    }
+}
+
+impl fmt::Display for LogAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Directory(path) = self;
+        path.display().fmt(f)
+    }
 }
 
 /// Where the bus is.
@@ -66,7 +88,7 @@ impl Addresses {
         for (port, text) in urls {
             let url = StoreUrl::parse(port, text)?;
             match port {
-                Port::Log => addresses.log = LogAddress::Directory(url.directory()?),
+                Port::Log => addresses.log = LogAddress::resolve(data_dir, Some(text))?,
                 Port::Bus => {
                     url.expect_scheme_only()?;
                     addresses.bus = BusAddress::Local;
@@ -82,6 +104,31 @@ impl Addresses {
         }
         addresses.check_apart()?;
         Ok(addresses)
+    }
+
+    /// Where the log is.
+    pub fn log(&self) -> &LogAddress {
+        &self.log
+    }
+
+    pub(crate) fn bus(&self) -> BusAddress {
+        self.bus
+    }
+
+    pub(crate) fn registry(&self) -> &TablesAddress {
+        &self.registry
+    }
+
+    pub(crate) fn graph(&self) -> &TablesAddress {
+        &self.graph
+    }
+
+    pub(crate) fn documents(&self) -> &TablesAddress {
+        &self.documents
+    }
+
+    pub(crate) fn hints(&self) -> HintsAddress {
+        self.hints
     }
 
     fn beneath(data_dir: &Path) -> Self {

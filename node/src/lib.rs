@@ -4,3 +4,13 @@
 #![warn(missing_docs)]
 
 pub mod address;
+pub mod api;
+mod clock;
+pub mod node;
+pub mod replay;
+pub mod stores;
+pub mod verify;
+pub mod work;
+
+pub use spice_store_directory::report;
+pub use spice_workers::audit;

@@ -22,8 +22,14 @@ use tokio::{
 pub use self::binary::{run, setting, spice, workspace};
 
 /// Environment that would change what is tested.
-const NOT_INHERITED: [&str; 5] = [
+const NOT_INHERITED: [&str; 11] = [
     "SPICE_DATA_DIR",
+    "SPICE_LOG",
+    "SPICE_BUS",
+    "SPICE_REGISTRY",
+    "SPICE_GRAPH",
+    "SPICE_DOCUMENTS",
+    "SPICE_HINTS",
     "SPICE_GATEWAY_LISTEN",
     "SPICE_OMS_LISTEN",
     "SPICE_FUNNEL_LISTEN",

@@ -43,6 +43,16 @@ pub enum AddressError {
     },
 }
 
+impl AddressError {
+    /// The store whose address is refused.
+    pub fn port(&self) -> Port {
+        match self {
+            Self::Url { port, .. } | Self::InsideLog { port, .. } => *port,
+            Self::SharedFile { second, .. } => *second,
+        }
+    }
+}
+
 /// A rule for the URL of a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rule {

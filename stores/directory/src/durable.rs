@@ -10,7 +10,7 @@ use std::{
 /// Makes a directory, and those above it that are not there, so that none is lost in a power cut.
 /// One that is there already may have been made by a process that was killed before it synced: so
 /// the directory that it stands in is synced in any case. Blocks.
-pub fn create_directory(path: &Path) -> io::Result<()> {
+pub(super) fn create_directory(path: &Path) -> io::Result<()> {
     create_with(path, &mut sync)
 }
 

@@ -23,7 +23,7 @@
 
 mod append;
 mod checkpoint;
-pub mod durable;
+mod durable;
 mod failure;
 mod index;
 mod lock;
@@ -66,6 +66,7 @@ use self::{
     stream::Stream,
 };
 pub use self::{
+    lock::Owner,
     report::{Problem, Report, StreamReport},
     verify::verify,
 };
@@ -132,6 +133,14 @@ impl Inner {
     }
 }
 
+/// The result of claiming a directory.
+pub enum Claim {
+    /// This process owns it.
+    Owned(DirectoryLog),
+    /// Another process does.
+    Taken(Owner),
+}
+
 impl DirectoryLog {
     /// Opens a directory for appending; makes it when it is not there. Fails when another
     /// process has it open. Blocks.
@@ -141,11 +150,24 @@ impl DirectoryLog {
 
     /// [`DirectoryLog::open`] with settings.
     pub fn open_with(root: impl AsRef<Path>, options: Options) -> StoreResult<Self> {
-        let root = root.as_ref();
+        match Self::claim_with(root.as_ref(), options)? {
+            Claim::Owned(log) => Ok(log),
+            Claim::Taken(owner) => Err(owner.into()),
+        }
+    }
+
+    /// Opens a directory for appending, unless another process has it open. Blocks.
+    pub fn claim(root: impl AsRef<Path>) -> StoreResult<Claim> {
+        Self::claim_with(root.as_ref(), Options::default())
+    }
+
+    fn claim_with(root: &Path, options: Options) -> StoreResult<Claim> {
         durable::create_directory(root)
             .map_err(|error| unavailable(format!("cannot make {}: {error}", root.display())))?;
-        let lock = lock::take(root)?;
-        Self::load(root, Some(lock), options)
+        match lock::take(root)? {
+            Ok(lock) => Ok(Claim::Owned(Self::load(root, Some(lock), options)?)),
+            Err(owner) => Ok(Claim::Taken(owner)),
+        }
     }
 
     /// Opens a directory for reading, also while another process has it open. Blocks.

@@ -7,15 +7,33 @@ use std::{
     path::Path,
 };
 
-use spice_core::error::StoreError;
+use spice_core::{error::StoreError, port::StoreResult};
 
 use super::failure::{rejected, unavailable};
 
 /// The name of the lock file.
 pub(super) const LOCK_FILE: &str = "LOCK";
 
-/// Takes the directory, until the file is closed.
-pub(super) fn take(directory: &Path) -> Result<File, StoreError> {
+/// The process that has a directory open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Its process id, if the lock file says it.
+    pub pid: Option<i32>,
+}
+
+impl From<Owner> for StoreError {
+    fn from(owner: Owner) -> Self {
+        let pid = owner
+            .pid
+            .map_or_else(String::new, |pid| format!(" (pid {pid})"));
+        rejected(format!(
+            "another process{pid} has this directory open; stop it or choose another directory"
+        ))
+    }
+}
+
+/// Takes the directory until the file is closed, unless another process has it.
+pub(super) fn take(directory: &Path) -> StoreResult<Result<File, Owner>> {
     let path = directory.join(LOCK_FILE);
     let failed =
         |error: std::io::Error| unavailable(format!("cannot lock {}: {error}", path.display()));
@@ -28,22 +46,19 @@ pub(super) fn take(directory: &Path) -> Result<File, StoreError> {
         .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(taken(&mut file)),
+        Err(TryLockError::WouldBlock) => return Ok(Err(owner(&mut file))),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     file.set_len(0)
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(failed)?;
-    Ok(file)
+    Ok(Ok(file))
 }
 
-fn taken(file: &mut File) -> StoreError {
-    let mut owner = String::new();
-    let owner = match file.read_to_string(&mut owner) {
-        Ok(_) if !owner.trim().is_empty() => format!(" (pid {})", owner.trim()),
-        _ => String::new(),
-    };
-    rejected(format!(
-        "another process{owner} has this directory open; stop it or choose another --data-dir"
-    ))
+fn owner(file: &mut File) -> Owner {
+    let mut text = String::new();
+    let read = file.read_to_string(&mut text);
+    Owner {
+        pid: read.ok().and_then(|_| text.trim().parse().ok()),
+    }
 }

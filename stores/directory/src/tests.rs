@@ -136,7 +136,7 @@ async fn a_start_shows_and_removes_nothing_before_it_is_durable() {
         .join("demo")
         .join(format!("{TEMPORARY}append-1-1"));
     std::fs::write(&leftover, "x").unwrap();
-    let owner = Some(lock::take(directory.path()).unwrap());
+    let owner = Some(lock::take(directory.path()).unwrap().unwrap());
     let inner = Inner::new(directory.path(), owner, Options::default());
     for synced in [0, 1] {
         *locked(&inner.faults.next) = Some((Step::SyncDirectory, ErrorKind::Other));

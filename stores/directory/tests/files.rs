@@ -10,7 +10,7 @@ use spice_core::{
     port::log::{Append, Batch, Log},
     time::Timestamp,
 };
-use spice_store_directory::{DirectoryLog, verify};
+use spice_store_directory::{Claim, DirectoryLog, verify};
 use spice_testing::{
     envelopes::{
         self, batch, batch_of, envelope, expected, files, fill, put_files, read_all, segment_name,
@@ -441,10 +441,15 @@ async fn a_second_process_is_refused() {
         .unwrap()
         .to_string();
     let wanted = format!(
-        "another process (pid {}) has this directory open; stop it or choose another --data-dir",
+        "another process (pid {}) has this directory open; stop it or choose another directory",
         std::process::id()
     );
     assert!(second.contains(&wanted), "{second}");
+
+    let Claim::Taken(owner) = DirectoryLog::claim(directory.path()).unwrap() else {
+        panic!("claimed twice");
+    };
+    assert_eq!(owner.pid, i32::try_from(std::process::id()).ok());
 
     // The same from another process: this test program, told to open the directory.
     let output = Command::new(std::env::current_exe().unwrap())

@@ -1,0 +1,123 @@
+//! Where the stores are: a data directory, and a URL for each store that is elsewhere.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use spice_node::{
+    address::{AddressError, Addresses, LogAddress, Port},
+    stores::{Access, Stores},
+};
+
+use crate::failure::{Hint, usage};
+
+/// Where the log is.
+// The URLs are parsed here and not by clap, whose messages would show the password of one that is wrong.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogPlace {
+    /// The data directory, for each store that has no URL of its own.
+    #[arg(
+        long,
+        env = "SPICE_DATA_DIR",
+        default_value = "./data",
+        value_name = "DIR"
+    )]
+    data_dir: PathBuf,
+    /// The log, as a URL: `dir:///path`.
+    #[arg(
+        long,
+        env = "SPICE_LOG",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    log: Option<String>,
+}
+
+/// Where each store is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StorePlaces {
+    #[command(flatten)]
+    log: LogPlace,
+    /// The bus, as a URL: `local:`.
+    #[arg(
+        long,
+        env = "SPICE_BUS",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    bus: Option<String>,
+    /// The registry, as a URL: `sqlite:///path`.
+    #[arg(
+        long,
+        env = "SPICE_REGISTRY",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    registry: Option<String>,
+    /// The graph, as a URL: `sqlite:///path`.
+    #[arg(
+        long,
+        env = "SPICE_GRAPH",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    graph: Option<String>,
+    /// The documents, as a URL: `sqlite:///path`.
+    #[arg(
+        long,
+        env = "SPICE_DOCUMENTS",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    documents: Option<String>,
+    /// The hints between processes, as a URL: `local:`.
+    #[arg(
+        long,
+        env = "SPICE_HINTS",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    hints: Option<String>,
+}
+
+impl LogPlace {
+    pub(crate) fn address(&self) -> anyhow::Result<LogAddress> {
+        LogAddress::resolve(&self.data_dir, self.log.as_deref()).map_err(|error| refuse(&error))
+    }
+}
+
+impl StorePlaces {
+    pub(crate) fn addresses(&self) -> anyhow::Result<Addresses> {
+        let urls = [
+            (Port::Log, &self.log.log),
+            (Port::Bus, &self.bus),
+            (Port::Registry, &self.registry),
+            (Port::Graph, &self.graph),
+            (Port::Documents, &self.documents),
+            (Port::Hints, &self.hints),
+        ];
+        let named = urls
+            .into_iter()
+            .filter_map(|(port, url)| Some((port, url.as_deref()?)));
+        Addresses::resolve(&self.log.data_dir, named).map_err(|error| refuse(&error))
+    }
+
+    /// Opens the stores.
+    pub(crate) async fn open(&self, access: Access) -> anyhow::Result<Stores> {
+        Ok(Stores::open(&self.addresses()?, access).await?)
+    }
+}
+
+fn refuse(error: &AddressError) -> anyhow::Error {
+    let name = error.port().as_str();
+    let variable = name.to_uppercase();
+    usage(error.to_string()).context(Hint(format!(
+        "set it with --{name}, SPICE_{variable} or `{name}` under [stores] in the config file; \
+         `spice config` shows where each value comes from"
+    )))
+}

@@ -1,0 +1,210 @@
+//! Each store is where its URL says, for every command, and a wrong URL is explained without its secrets.
+
+use std::{fs, path::PathBuf, process::Stdio, time::Duration};
+
+use serde_json::json;
+use spice_e2e::embedded::{Embedded, Options, spice};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::shell::Ran;
+
+/// A folder with a config file that names some stores; the environment and flags name others.
+struct Places {
+    _folder: TempDir,
+    root: PathBuf,
+}
+
+impl Places {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let places = Self {
+            _folder: folder,
+            root,
+        };
+        let text = format!(
+            "[stores]\nlog = 'dir://{0}/logs'\nbus = 'local:'\nregistry = 'sqlite://{0}/r/registry.sqlite'\n\
+             graph = 'sqlite://{0}/graph-of-the-file.sqlite'\n",
+            places.root.display()
+        );
+        fs::write(places.root.join("spice.toml"), text).unwrap();
+        places
+    }
+
+    fn sqlite(&self, name: &str) -> String {
+        format!("sqlite://{}/{name}.sqlite", self.root.display())
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("SPICE_GRAPH", self.sqlite("graph")),
+            (
+                "SPICE_DOCUMENTS",
+                self.sqlite("documents-of-the-environment"),
+            ),
+        ]
+        .map(|(name, url)| (name.to_owned(), url))
+        .to_vec()
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let config = self.root.join("spice.toml").display().to_string();
+        vec!["--config".to_owned(), config]
+    }
+
+    async fn run(&self, line: &str) -> Ran {
+        let mut command = Command::new(spice().await.unwrap());
+        command.args(line.split(' ')).args(self.flags());
+        command.envs(self.environment());
+        run(command).await
+    }
+}
+
+async fn run(mut command: Command) -> Ran {
+    let output = command.stdin(Stdio::null()).output();
+    Ran::of(&output.await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_command_works_on_the_stores_that_are_named() {
+    let places = Places::new();
+    let documents = places.sqlite("documents");
+    let mut arguments = places.flags();
+    arguments.extend(["--documents".to_owned(), documents.clone()]);
+    let mut server = Embedded::start(Options {
+        data_dir: Some(places.root.join("data")),
+        arguments,
+        environment: places.environment(),
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let gateway = server.gateway().unwrap();
+    gateway.create_database("shop").await.unwrap();
+    let class = json!({"id": "Item", "label": "Item", "properties": [
+        {"name": "sku", "type": "string", "primaryKey": true},
+    ]});
+    gateway.create_class("shop", &class).await.unwrap();
+    for path in [
+        "logs/shop",
+        "r/registry.sqlite",
+        "graph.sqlite",
+        "documents.sqlite",
+    ] {
+        assert!(places.root.join(path).exists(), "{path}");
+    }
+    for path in [
+        "data/log",
+        "data/registry.sqlite",
+        "graph-of-the-file.sqlite",
+        "documents-of-the-environment.sqlite",
+    ] {
+        assert!(!places.root.join(path).exists(), "{path}");
+    }
+
+    let all = |line: &str| format!("{line} --documents {documents}");
+    // Beside the server, then without it.
+    for owned in [false, true] {
+        let verified = places.run(&all("verify")).await.ok();
+        assert!(
+            verified.contains("shop: 1 graph entities, 1 documents"),
+            "{verified}"
+        );
+        let lines = places.run("log cat shop").await.ok();
+        assert!(lines.contains("CLASS_CREATED"), "{lines}");
+        let checked = places.run("log verify").await.ok();
+        assert!(checked.contains("shop: "), "{checked}");
+        let audited = places.run(&all("audit verify")).await.ok();
+        assert!(audited.contains("the documents up to"), "{audited}");
+        assert!(places.run(&all("audit head")).await.ok().contains("shop"));
+        let replayed = places.run(&all("replay --database shop")).await.ok();
+        assert_eq!(
+            replayed.contains("another process owns the log"),
+            !owned,
+            "{replayed}"
+        );
+        assert!(replayed.contains("is live"), "{replayed}");
+        if !owned {
+            let (status, _) = server.terminate(Duration::from_secs(30)).await.unwrap();
+            assert!(status.success());
+        }
+    }
+    places.run(&all("verify --repair")).await.ok();
+    let accepted = places
+        .run(&all("audit accept-truncation -d shop"))
+        .await
+        .ok();
+    assert!(accepted.contains("nothing is lost"), "{accepted}");
+    let elsewhere = places.root.join("elsewhere");
+    let mut command = Command::new(spice().await.unwrap());
+    command
+        .args(["audit", "accept-truncation", "-d", "shop", "--data-dir"])
+        .arg(&elsewhere);
+    let error = run(command).await.fails(1);
+    assert!(error.contains("there is no log at"), "{error}");
+    assert!(!elsewhere.exists(), "a wrong place is not created");
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_named_with_its_rule_and_without_its_secrets() {
+    let spice = spice().await.unwrap();
+    let cases = [
+        (
+            "dev",
+            "--log",
+            "ftp://host/log",
+            "unknown scheme `ftp`; this build supports dir (",
+        ),
+        (
+            "verify",
+            "--registry",
+            "postgres://u:hunter2@db/x",
+            "the cargo feature `cluster`",
+        ),
+        (
+            "replay",
+            "--graph",
+            "sqlite:graph.sqlite",
+            "the path must be absolute",
+        ),
+        (
+            "log verify",
+            "--log",
+            "dir:///tmp/log?sync=no",
+            "unknown parameter",
+        ),
+        ("audit head", "--documents", "sqlite:///tmp/a#b", "%23"),
+    ];
+    for (line, flag, url, rule) in cases {
+        let mut command = Command::new(spice);
+        command.args(line.split(' ')).args([flag, url]);
+        let error = run(command).await.fails(2);
+        let setting = flag.trim_start_matches('-');
+        assert!(error.contains(&format!("{setting} = \"")), "{error}");
+        assert!(error.contains(rule), "{error}");
+        assert!(error.contains("`spice config` shows"), "{error}");
+        assert!(!error.contains("u:hunter2"), "{error}");
+    }
+    let url = "sqlite:///tmp/one.sqlite";
+    let mut command = Command::new(spice);
+    command.args(["verify", "--graph", url, "--documents", url]);
+    let error = run(command).await.fails(2);
+    assert!(
+        error.contains("graph and documents both name /tmp/one.sqlite"),
+        "{error}"
+    );
+
+    // Neither the settings nor the help show a password.
+    for (line, shown) in [
+        ("config", "postgres://u:***@db/x"),
+        ("dev --help", "SPICE_REGISTRY"),
+    ] {
+        let mut command = Command::new(spice);
+        command
+            .args(line.split(' '))
+            .env("SPICE_REGISTRY", "postgres://u:hunter2@db/x");
+        let text = run(command).await.ok();
+        assert!(text.contains(shown) && !text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The api as a role of a process: the writer, and the three services on their listeners.
+
+use std::{fmt, io, net::SocketAddr, time::Duration};
+
+use spice_api::{
+    Engine,
+    http::{self, Api, Settings, Timeouts},
+    writer::{Writer, WriterSettings},
+};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::stores::Stores;
+
+/// A service of an api process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The api for clients.
+    Gateway,
+    /// The ontology management service.
+    Oms,
+    /// The funnel.
+    Funnel,
+}
+
+impl Service {
+    /// The name of the service.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Oms => "oms",
+            Self::Funnel => "funnel",
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How an api process works.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiSettings {
+    /// How long a connection without a request stays open.
+    pub keep_alive: Duration,
+    /// Whether writes are answered before the projections show them.
+    pub event_sourcing: bool,
+    /// Whether a command id that comes again with another payload gets the first answer instead of a
+    /// refusal.
+    pub keep_first_on_mismatch: bool,
+}
+
+/// An address on which a service cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("{service} cannot listen on {address}")]
+pub struct ListenError {
+    /// The service.
+    pub service: Service,
+    /// The address.
+    pub address: SocketAddr,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The listeners of an api process. They accept nothing until the role starts.
+pub struct Listeners {
+    listeners: Vec<(Service, TcpListener)>,
+    addresses: Vec<(Service, SocketAddr)>,
+}
+
+impl Listeners {
+    /// Listens on an address for each service; port 0 takes a free port.
+    pub async fn bind(wanted: &[(Service, SocketAddr)]) -> Result<Self, ListenError> {
+        let mut bound = Self {
+            listeners: Vec::new(),
+            addresses: Vec::new(),
+        };
+        for &(service, address) in wanted {
+            let failed = |source| ListenError {
+                service,
+                address,
+                source,
+            };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            bound.listeners.push((service, listener));
+            bound.addresses.push((service, address));
+        }
+        Ok(bound)
+    }
+
+    /// Where each service listens.
+    pub fn addresses(&self) -> &[(Service, SocketAddr)] {
+        &self.addresses
+    }
+}
+
+/// The api, running.
+pub struct ApiRole {
+    writer: Writer,
+    servers: JoinSet<io::Result<()>>,
+    catching_up: JoinHandle<()>,
+}
+
+impl ApiRole {
+    /// Serves over the stores until `ending` is cancelled.
+    pub fn start(
+        stores: &Stores,
+        listeners: Listeners,
+        settings: ApiSettings,
+        ending: &CancellationToken,
+    ) -> Self {
+        let writer = start_writer(stores, settings);
+        let engine = Engine {
+            writer: writer.clone(),
+            graph: stores.graph.clone(),
+            documents: stores.documents.clone(),
+            model: stores.model.clone(),
+            work: stores.work.clone(),
+            log: stores.log.clone(),
+            clock: stores.clock.clone(),
+        };
+        let api = Api::new(
+            engine,
+            Settings {
+                event_sourcing: settings.event_sourcing,
+                ..Settings::default()
+            },
+        );
+        let timeouts = Timeouts {
+            idle: settings.keep_alive,
+            ..Timeouts::default()
+        };
+        let mut servers = JoinSet::new();
+        for (service, listener) in listeners.listeners {
+            let api = api.clone();
+            let router = match service {
+                Service::Gateway => http::gateway_router(api),
+                Service::Oms => http::oms_router(api),
+                Service::Funnel => http::funnel_router(api),
+            };
+            let ending = ending.clone();
+            servers.spawn(http::serve_with(listener, router, timeouts, ending));
+        }
+        Self {
+            catching_up: tokio::spawn(catch_up(writer.clone())),
+            writer,
+            servers,
+        }
+    }
+
+    /// Waits until the services have ended, then accepts no more commands.
+    pub async fn end(mut self) {
+        while let Some(ended) = self.servers.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a listener ended badly"),
+                Err(error) => tracing::error!(%error, "a listener failed"),
+            }
+        }
+        self.writer.shutdown().await;
+        self.catching_up.abort();
+    }
+}
+
+fn start_writer(stores: &Stores, settings: ApiSettings) -> Writer {
+    Writer::beside(
+        stores.sinks.to_vec(),
+        stores.log.clone(),
+        stores.model.clone(),
+        stores.hints.clone(),
+        stores.clock.clone(),
+        WriterSettings {
+            keep_first_on_mismatch: settings.keep_first_on_mismatch,
+            ..WriterSettings::default()
+        },
+    )
+}
+
+/// Compares every log with what registry and sinks have seen of it, and brings the registry up to date,
+/// so that every command is known before anyone asks. A log that is refused is reported at once.
+async fn catch_up(writer: Writer) {
+    if let Err(refusal) = writer.check_logs().await {
+        tracing::warn!(error = %refusal, "the registry is not brought up yet");
+    }
+}

@@ -1,0 +1,76 @@
+//! A node: every role in one process, over whatever stores are named.
+
+use std::net::SocketAddr;
+
+use spice_workers::supervisor::Workers;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    address::Addresses,
+    api::{ApiRole, ApiSettings, ListenError, Listeners, Service},
+    stores::{Access, OpenError, Stores},
+    work::{WorkSettings, start_workers},
+};
+
+/// A node that does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A service cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The stores cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// A running node.
+pub struct Node {
+    api: ApiRole,
+    workers: Workers,
+    log_maintenance: JoinHandle<()>,
+    addresses: Vec<(Service, SocketAddr)>,
+}
+
+impl Node {
+    /// Starts every role. The services end when `ending` is cancelled.
+    pub async fn start(
+        addresses: &Addresses,
+        listen: &[(Service, SocketAddr)],
+        (api, work): (ApiSettings, WorkSettings),
+        ending: &CancellationToken,
+    ) -> Result<Self, StartError> {
+        let listeners = Listeners::bind(listen).await?;
+        let stores = Stores::open(addresses, Access::Own).await?;
+        let bound = listeners.addresses().to_vec();
+        let workers = start_workers(&stores, work);
+        let api = ApiRole::start(&stores, listeners, api, ending);
+        let log_maintenance = tokio::spawn(async move { stores.maintain_log().await });
+        Ok(Self {
+            api,
+            workers,
+            log_maintenance,
+            addresses: bound,
+        })
+    }
+
+    /// Where each service listens.
+    pub fn addresses(&self) -> &[(Service, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Makes every worker look at its sinks: another process has changed them.
+    pub fn look_again(&self) {
+        for (stream, role) in self.workers.statuses().keys() {
+            self.workers.nudge(stream, *role);
+        }
+    }
+
+    /// Ends cleanly, after `ending` was cancelled: the services end, then the writer, then the workers,
+    /// who finish their batches and give their leases back.
+    pub async fn end(self) {
+        self.api.end().await;
+        self.workers.shutdown().await;
+        self.log_maintenance.abort();
+    }
+}

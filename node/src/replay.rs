@@ -1,0 +1,63 @@
+//! Rebuilding sinks: what a command waits for and reports.
+
+use std::time::Duration;
+
+use spice_core::{
+    id::{LogPosition, StreamId},
+    port::{StoreResult, sink::SinkRole},
+};
+pub use spice_workers::replay::{Replayed, abandon, drop_old, replay};
+use spice_workers::{
+    replay::wait_caught_up,
+    verify::{Projection, Sources},
+};
+
+use crate::stores::Stores;
+
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits until the sinks of a role reflect the log up to `end`. `progress` receives the sum of their
+/// positions from time to time.
+pub async fn follow(
+    stores: &Stores,
+    (targets, role): (&[Projection], SinkRole),
+    stream: &StreamId,
+    end: LogPosition,
+    progress: impl Fn(u64),
+) -> StoreResult<()> {
+    let sources = stores.sources();
+    let caught_up = async {
+        for target in targets {
+            let sinks = sources.sinks(*target);
+            let all = sinks.sinks(stream).await?;
+            let Some(sink) = all.into_iter().find(|sink| sink.role == role) else {
+                continue;
+            };
+            let place = (stream, Some(sink.generation.as_str()));
+            wait_caught_up(sinks, sources.registry, place, end).await?;
+        }
+        StoreResult::Ok(())
+    };
+    let mut caught_up = std::pin::pin!(caught_up);
+    loop {
+        match tokio::time::timeout(PROGRESS_EVERY, &mut caught_up).await {
+            Ok(done) => return done,
+            Err(_) => progress(positions(sources, targets, stream, role).await?),
+        }
+    }
+}
+
+async fn positions(
+    sources: Sources<'_>,
+    targets: &[Projection],
+    stream: &StreamId,
+    role: SinkRole,
+) -> StoreResult<u64> {
+    let mut total = 0;
+    for target in targets {
+        let sinks = sources.sinks(*target).sinks(stream).await?;
+        let found = sinks.iter().find(|sink| sink.role == role);
+        total += found.map_or(0, |sink| sink.position.0);
+    }
+    Ok(total)
+}

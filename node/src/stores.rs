@@ -1,0 +1,205 @@
+//! The stores of one process, opened from their addresses. What is open is known by its port only.
+
+mod error;
+mod log;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use spice_core::{
+    id::StreamId,
+    port::{
+        StoreResult,
+        bus::Bus,
+        clock::Clock,
+        documents::Documents,
+        graph::Graph,
+        hints::Hints,
+        log::Log,
+        registry::{Anchors, WorkerRegistry, WriteModel},
+    },
+};
+use spice_store_local::{LocalBus, LocalHints};
+use spice_workers::{
+    audit::{self, Followers},
+    supervisor::Ports,
+    verify::Sources,
+};
+
+pub use self::{
+    error::OpenError,
+    log::{check_segments, open_log},
+    tables::{Witness, open_witnesses},
+};
+use self::{
+    log::{Appender, OpenLog},
+    tables::{Files, Tables, exists},
+};
+use crate::{
+    address::{Addresses, BusAddress, HintsAddress, LogAddress},
+    clock::SystemClock,
+};
+
+/// What this process may do with the stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It appends to the log, and no other process may have the log open. What is missing is created.
+    Own,
+    /// As [`Access::Own`], but some of the stores must exist.
+    OwnExisting,
+    /// It owns the log unless another process does. There must be a log.
+    OwnOrShare,
+    /// It only reads: nothing is created or set aside, and another process may own the log.
+    Look,
+}
+
+/// The stores of one process, open.
+#[derive(Clone)]
+pub struct Stores {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// The bus.
+    pub bus: Arc<dyn Bus>,
+    /// The write model of the registry.
+    pub model: Arc<dyn WriteModel>,
+    /// The workers' part of the registry.
+    pub work: Arc<dyn WorkerRegistry>,
+    /// The graph.
+    pub graph: Arc<dyn Graph>,
+    /// The documents.
+    pub documents: Arc<dyn Documents>,
+    /// The hints.
+    pub hints: Arc<dyn Hints>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the graph and the documents have seen of the logs.
+    pub(crate) sinks: [Arc<dyn Anchors>; 2],
+    open_log: OpenLog,
+    appender: Appender,
+}
+
+impl Stores {
+    /// Opens the stores.
+    pub async fn open(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
+        let addresses = addresses.clone();
+        tokio::task::spawn_blocking(move || Self::open_blocking(&addresses, access)).await?
+    }
+
+    fn open_blocking(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
+        let log = addresses.log();
+        let ((open_log, appender), files) = match access {
+            Access::OwnExisting if !any_exists(addresses) => {
+                return Err(OpenError::NoStore(log.clone()));
+            }
+            Access::Own | Access::OwnExisting => (OpenLog::own(log)?, Files::Prepare),
+            Access::OwnOrShare => (OpenLog::own_or_share(log)?, Files::Prepare),
+            Access::Look => (OpenLog::look(log)?, Files::Keep),
+        };
+        let tables = Tables::open(addresses, files)?;
+        let BusAddress::Local = addresses.bus();
+        let HintsAddress::Local = addresses.hints();
+        Ok(Self {
+            log: open_log.port(),
+            bus: Arc::new(LocalBus::new()),
+            model: tables.registry.clone(),
+            work: tables.registry,
+            sinks: [tables.graph.clone(), tables.documents.clone()],
+            graph: tables.graph,
+            documents: tables.documents,
+            hints: Arc::new(LocalHints::new()),
+            clock: Arc::new(SystemClock),
+            open_log,
+            appender,
+        })
+    }
+
+    /// Whether this process appends to the log, so that no other one does.
+    pub fn is_owner(&self) -> bool {
+        self.appender == Appender::This
+    }
+
+    /// Tells the process that owns the log, if it is another one, that the sinks have changed.
+    pub fn wake_owner(&self) {
+        self.appender.wake();
+    }
+
+    /// Keeps the log in shape; never returns.
+    pub(crate) async fn maintain_log(&self) {
+        self.open_log.maintain().await;
+    }
+
+    /// The stores that remember what they have seen of each log.
+    pub fn anchors(&self) -> [&dyn Anchors; 3] {
+        let [graph, documents] = &self.sinks;
+        [&*self.model, &**graph, &**documents]
+    }
+
+    /// What is compared when the sinks are checked.
+    pub fn sources(&self) -> Sources<'_> {
+        Sources {
+            log: &*self.log,
+            graph: &*self.graph,
+            documents: &*self.documents,
+            registry: &*self.work,
+        }
+    }
+
+    /// The stores that follow the log.
+    pub fn followers(&self) -> Followers<'_> {
+        Followers {
+            model: &*self.model,
+            work: &*self.work,
+            graph: &*self.graph,
+            documents: &*self.documents,
+        }
+    }
+
+    pub(crate) fn ports(&self) -> Ports {
+        Ports {
+            log: self.log.clone(),
+            bus: self.bus.clone(),
+            registry: self.work.clone(),
+            graph: self.graph.clone(),
+            documents: self.documents.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// The newest log of each database, or of one. A log that is gone counts while any store has seen
+    /// it.
+    pub async fn newest_logs(&self, database: Option<&str>) -> StoreResult<Vec<StreamId>> {
+        let mut newest: Vec<StreamId> = Vec::new();
+        for stream in audit::streams(&*self.log, &self.anchors()).await? {
+            if database.is_some_and(|name| name != stream.database.as_str()) {
+                continue;
+            }
+            newest.retain(|other| other.database != stream.database);
+            newest.push(stream);
+        }
+        Ok(newest)
+    }
+
+    /// Fails if a log is not one chain, or not the log that registry, graph and documents have seen.
+    pub async fn check_log(&self, stream: &StreamId) -> StoreResult<()> {
+        let mut anchors = Vec::new();
+        for store in self.anchors() {
+            anchors.extend(store.anchor(stream).await?);
+        }
+        audit::check(&*self.log, stream, &anchors, &[]).await?;
+        Ok(())
+    }
+}
+
+fn any_exists(addresses: &Addresses) -> bool {
+    let LogAddress::Directory(log) = addresses.log();
+    let mut tables = [
+        addresses.registry(),
+        addresses.graph(),
+        addresses.documents(),
+    ]
+    .into_iter();
+    log.is_dir() || tables.any(exists)
+}

@@ -1,0 +1,28 @@
+//! Why stores cannot be opened.
+
+use spice_core::error::StoreError;
+
+use crate::address::{LogAddress, Port};
+
+/// Stores that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no log to read.
+    #[error("there is no log at {0}")]
+    NoLog(LogAddress),
+    /// There is neither a log nor another store to look at.
+    #[error("there is no log at {0}, and no registry, graph or documents")]
+    NoStore(LogAddress),
+    /// A store does not open.
+    #[error("cannot open the {port}")]
+    Store {
+        /// The store.
+        port: Port,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The task that opens the stores was stopped.
+    #[error("the stores were not opened")]
+    Stopped(#[from] tokio::task::JoinError),
+}

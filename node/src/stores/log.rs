@@ -1,0 +1,118 @@
+//! The log as this process has opened it: to append, or to read beside the process that appends.
+
+use std::sync::Arc;
+
+use rustix::process::{Pid, Signal, kill_process};
+use spice_core::{error::StoreError, port::log::Log};
+use spice_store_directory::{Claim, DirectoryLog, report::Report, verify};
+
+use super::error::OpenError;
+use crate::address::{LogAddress, Port};
+
+/// An open log.
+#[derive(Clone)]
+pub(super) enum OpenLog {
+    Directory(DirectoryLog),
+}
+
+/// Which process appends to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Appender {
+    /// This one; no other can.
+    This,
+    /// Another one, with its process id if the log says it.
+    Other(Option<i32>),
+    /// Perhaps another one.
+    Unknown,
+}
+
+impl OpenLog {
+    /// Opens a log to append. Fails if another process has it open. Blocks.
+    pub(super) fn own(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
+        let LogAddress::Directory(path) = address;
+        let log = DirectoryLog::open(path).map_err(failed)?;
+        Ok((Self::new(log), Appender::This))
+    }
+
+    /// Opens a log to append, or to read if another process has it open. Blocks.
+    pub(super) fn own_or_share(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
+        let LogAddress::Directory(path) = address;
+        if !path.is_dir() {
+            return Err(OpenError::NoLog(address.clone()));
+        }
+        match DirectoryLog::claim(path).map_err(failed)? {
+            Claim::Owned(log) => Ok((Self::new(log), Appender::This)),
+            Claim::Taken(owner) => {
+                let (log, _) = Self::look(address)?;
+                Ok((log, Appender::Other(owner.pid)))
+            }
+        }
+    }
+
+    /// Opens a log to read. Blocks.
+    pub(super) fn look(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
+        let LogAddress::Directory(path) = address;
+        if !path.is_dir() {
+            return Err(OpenError::NoLog(address.clone()));
+        }
+        let log = DirectoryLog::open_read_only(path).map_err(failed)?;
+        Ok((Self::new(log), Appender::Unknown))
+    }
+
+    fn new(log: DirectoryLog) -> Self {
+        for problem in log.problems() {
+            tracing::warn!(%problem, "in the log directory; see `spice log verify`");
+        }
+        Self::Directory(log)
+    }
+
+    pub(super) fn port(&self) -> Arc<dyn Log> {
+        match self {
+            Self::Directory(log) => Arc::new(log.clone()),
+        }
+    }
+
+    /// Merges small segments; never returns.
+    pub(super) async fn maintain(&self) {
+        match self {
+            Self::Directory(log) => log.maintain().await,
+        }
+    }
+}
+
+impl Appender {
+    /// Tells another process that the sinks have changed. A hint: without it, that process looks a
+    /// little later.
+    pub(super) fn wake(self) {
+        let Self::Other(pid) = self else { return };
+        let sent = pid
+            .and_then(Pid::from_raw)
+            .map(|pid| kill_process(pid, Signal::USR1));
+        if !matches!(sent, Some(Ok(()))) {
+            tracing::info!(
+                "the process that owns the log was not signalled; it looks by itself soon"
+            );
+        }
+    }
+}
+
+fn failed(source: StoreError) -> OpenError {
+    OpenError::Store {
+        port: Port::Log,
+        source,
+    }
+}
+
+/// Opens a log to read, also while another process appends to it.
+pub async fn open_log(address: &LogAddress) -> Result<Arc<dyn Log>, OpenError> {
+    let address = address.clone();
+    let opened = tokio::task::spawn_blocking(move || OpenLog::look(&address)).await?;
+    Ok(opened?.0.port())
+}
+
+/// Checks every byte, line and envelope of every log, also while another process appends to it.
+pub async fn check_segments(address: &LogAddress) -> Result<Report, OpenError> {
+    let LogAddress::Directory(path) = address.clone();
+    let checked = tokio::task::spawn_blocking(move || verify::verify(&path)).await?;
+    checked.map_err(failed)
+}

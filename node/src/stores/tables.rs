@@ -1,0 +1,97 @@
+//! Opens registry, graph and documents.
+
+use std::{path::Path, sync::Arc};
+
+use spice_core::{
+    guard::Guards,
+    port::{StoreResult, registry::Anchors},
+};
+use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+
+use super::error::OpenError;
+use crate::address::{Addresses, Port, TablesAddress};
+
+/// What happens to a file that is missing or cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    /// It is created; a damaged one is set aside first.
+    Prepare,
+    /// It is an error.
+    Keep,
+}
+
+/// Registry, graph and documents, open.
+pub(super) struct Tables {
+    pub(super) registry: Arc<SqliteRegistry>,
+    pub(super) graph: Arc<SqliteGraph>,
+    pub(super) documents: Arc<SqliteDocuments>,
+}
+
+/// A store that has seen the logs, or why it cannot be opened.
+pub type Witness = (Port, StoreResult<Arc<dyn Anchors>>);
+
+impl Tables {
+    /// Opens all three. Blocks.
+    pub(super) fn open(addresses: &Addresses, files: Files) -> Result<Self, OpenError> {
+        let failed = |port| move |source| OpenError::Store { port, source };
+        let registry = open_registry(addresses.registry(), files);
+        let graph = open_graph(addresses.graph(), files);
+        let documents = open_documents(addresses.documents(), files);
+        Ok(Self {
+            registry: registry.map_err(failed(Port::Registry))?,
+            graph: graph.map_err(failed(Port::Graph))?,
+            documents: documents.map_err(failed(Port::Documents))?,
+        })
+    }
+}
+
+fn open_registry(address: &TablesAddress, files: Files) -> StoreResult<Arc<SqliteRegistry>> {
+    SqliteRegistry::open(&location(address, files), Mode::Threads, Guards::default()).map(Arc::new)
+}
+
+fn open_graph(address: &TablesAddress, files: Files) -> StoreResult<Arc<SqliteGraph>> {
+    SqliteGraph::open(&location(address, files), Mode::Threads, Guards::default()).map(Arc::new)
+}
+
+fn open_documents(address: &TablesAddress, files: Files) -> StoreResult<Arc<SqliteDocuments>> {
+    SqliteDocuments::open(&location(address, files), Mode::Threads, Guards::default()).map(Arc::new)
+}
+
+fn location(address: &TablesAddress, files: Files) -> Location {
+    let TablesAddress::Sqlite(path) = address;
+    match files {
+        Files::Prepare => Location::File(path.clone()),
+        Files::Keep => Location::Kept(path.clone()),
+    }
+}
+
+/// Opens those of registry, graph and documents that exist, to see how far each has seen the logs.
+pub async fn open_witnesses(addresses: &Addresses) -> Result<Vec<Witness>, OpenError> {
+    let addresses = addresses.clone();
+    Ok(tokio::task::spawn_blocking(move || witnesses(&addresses)).await?)
+}
+
+fn witnesses(addresses: &Addresses) -> Vec<Witness> {
+    let mut found: Vec<Witness> = Vec::new();
+    let registry = addresses.registry();
+    if exists(registry) {
+        let opened = open_registry(registry, Files::Keep);
+        found.push((Port::Registry, opened.map(|store| store as _)));
+    }
+    let graph = addresses.graph();
+    if exists(graph) {
+        let opened = open_graph(graph, Files::Keep);
+        found.push((Port::Graph, opened.map(|store| store as _)));
+    }
+    let documents = addresses.documents();
+    if exists(documents) {
+        let opened = open_documents(documents, Files::Keep);
+        found.push((Port::Documents, opened.map(|store| store as _)));
+    }
+    found
+}
+
+pub(super) fn exists(address: &TablesAddress) -> bool {
+    let TablesAddress::Sqlite(path) = address;
+    Path::is_file(path)
+}
