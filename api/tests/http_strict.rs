@@ -120,11 +120,11 @@ async fn the_refusal_of_a_parameter_lists_those_that_the_call_takes() {
     let answer = server
         .post(&format!("{CREATE}?brunch=nope"), json!({"data": {}}))
         .await;
-    let message = "this call has no parameter \"brunch\"; it takes branch";
+    let message = "unknown parameter \"brunch\"; this call takes branch";
     assert_eq!(answer.body["message"], message);
     assert_eq!(answer.body["detail"]["known"], json!(["branch"]));
     let answer = server.get("/databases?limit=3").await;
-    let message = "this call has no parameter \"limit\"; it takes none";
+    let message = "unknown parameter \"limit\"; this call takes none";
     assert_eq!(answer.body["message"], message);
     let twice = server.get(&format!("{LIST}?branch=main&branch=b")).await;
     assert_eq!((twice.status, twice.code()), (400, "invalid_query"));
@@ -221,7 +221,7 @@ async fn a_body_of_the_wrong_shape_is_told_without_the_parsers_words() {
             CREATE,
             json!({"data": {}, "date": 1}),
             ("date", "unknown", json!(1)),
-            "there is no field date; known are data, metadata",
+            "unknown field date; known fields are data, metadata",
         ),
         (
             CREATE,

@@ -24,11 +24,11 @@ use crate::{
     settings::{Output, Place, Server},
 };
 
-/// Between two passes over what waits.
+/// The wait between two passes over pending declarations.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The exit code of what waits for something that is not there.
+/// The exit code when a declaration waits for something that does not exist yet.
 const WAITS: u8 = 6;
-/// The exit code of what was refused.
+/// The exit code when a declaration was refused.
 const REFUSED: u8 = 2;
 
 #[derive(Debug, Args)]
@@ -41,11 +41,11 @@ pub(crate) struct Options {
     /// A YAML or JSON file, a folder of YAML files, or `-` for standard input.
     #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
     files: Vec<PathBuf>,
-    /// Only tell what would be done, decided as the real run would.
+    /// Show what would be done, with the decisions of a real run, and change nothing.
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
-    /// Wait for what other declarations need and is not there yet: 60 seconds, or as many as are
-    /// named.
+    /// Wait for databases, branches and parents that do not exist yet: 60 seconds, or the given
+    /// number.
     #[arg(long, num_args = 0..=1, default_value_t = 0, default_missing_value = "60", hide_default_value = true, value_name = "SECONDS")]
     wait: u64,
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         output: options.output,
     })?;
     let documents = read(&options.files)?;
-    // One call first, so that a server that is away is told of once.
+    // Make one call first, so that an unreachable server is reported only once.
     let outcome = session.client.databases().await.map_err(Into::into);
     session.advise(outcome).await?;
     let client = ApiClient::new(&options.server.server)?;
@@ -85,7 +85,7 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)
-            .context("standard input cannot be read")?;
+            .context("cannot read standard input")?;
         let name = "standard input".to_owned();
         sources.push(Source::Text { name, bytes });
     }
@@ -100,24 +100,24 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
     Ok(reading.declared)
 }
 
-/// Reads what is declared. With one problem nothing is applied.
+/// Reads the declarations. If there is any problem, nothing is applied.
 fn read_sources(sources: &[Source]) -> anyhow::Result<Reading> {
     declared::read_checked(sources, &classes::check).map_err(|error| {
         let problems = match error.flaws.len() {
             1 => "1 problem".to_owned(),
-            count if count > SHOWN => format!("{count} problems, {SHOWN} of them shown"),
+            count if count > SHOWN => format!("{count} problems, the first {SHOWN} are shown"),
             count => format!("{count} problems"),
         };
         let shown = error.flaws.iter().take(SHOWN);
         let listed = Listed(shown.map(ToString::to_string).collect());
         usage(format!(
-            "nothing is applied: {problems} in what is declared"
+            "nothing was applied: {problems} in the declarations"
         ))
         .context(listed)
     })
 }
 
-/// Applies until nothing waits any more, or the time is up. What the first pass changed counts.
+/// Applies until nothing is pending or the time is up. Reports what the first pass changed.
 async fn apply(client: &ApiClient, documents: Vec<Declared>, wait: Duration) -> ApplyReport {
     let deadline = Instant::now() + wait;
     let mut report = apply_documents(client, documents.clone()).await;
@@ -163,7 +163,7 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
         match message {
             None => output::line(format!("{resource} {outcome}{rehearsed}"))?,
             Some(message) => {
-                let message = told(outcome, &output::clean(message));
+                let message = describe(outcome, &output::clean(message));
                 output::line(format!("{resource} {message} ({})", entry.source))?;
             }
         }
@@ -178,15 +178,15 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The outcome and its reason; a reason that begins with the outcome says both.
-fn told(outcome: &str, message: &str) -> String {
+/// The outcome and its reason. If the reason begins with the outcome, it is not repeated.
+fn describe(outcome: &str, message: &str) -> String {
     match message.strip_prefix(outcome) {
         Some(rest) if rest.starts_with(' ') => message.to_owned(),
         _ => format!("{outcome}: {message}"),
     }
 }
 
-/// How many came to what.
+/// The number of declarations for each outcome.
 fn summary(report: &ApplyReport) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &report.entries {
@@ -226,7 +226,7 @@ fn code(report: &ApplyReport) -> ExitCode {
 mod tests {
     use clap::Parser;
 
-    use super::{Options, told};
+    use super::{Options, describe};
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -250,15 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_is_said_once() {
+    fn an_outcome_is_not_repeated() {
         assert_eq!(
-            told("waits", "waits for database a"),
+            describe("waits", "waits for database a"),
             "waits for database a"
         );
+        assert_eq!(describe("waits", "no result yet"), "waits: no result yet");
         assert_eq!(
-            told("waits", "nothing is known yet"),
-            "waits: nothing is known yet"
+            describe("refused", "forbidden: no"),
+            "refused: forbidden: no"
         );
-        assert_eq!(told("refused", "forbidden: no"), "refused: forbidden: no");
     }
 }

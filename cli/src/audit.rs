@@ -1,5 +1,5 @@
-//! `spice audit`: shows that no log was changed, cut or exchanged, and takes a shortened log as it
-//! is when a person says so. Works on the stores.
+//! `spice audit`: shows that no log was changed, cut or exchanged, and accepts a shortened log if a
+//! person asks for it. Works on the stores.
 
 use std::process::ExitCode;
 
@@ -23,11 +23,11 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Show how far each log reaches and its chain there, to keep elsewhere.
+    /// Show the end of each log and the chain there, to keep elsewhere.
     Head(Which),
-    /// Check that no log was changed, cut or exchanged; exit code 1 when one was.
+    /// Check that no log was changed, cut or exchanged; exit code 1 if one was.
     Verify(Verify),
-    /// Accept that a log has lost its end, and rebuild from what is left.
+    /// Accept that a log has lost its end, and rebuild the stores from what is left.
     AcceptTruncation(Accept),
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Audit {
 pub(crate) struct Which {
     #[command(flatten)]
     stores: StorePlaces,
-    /// One database (`demo`) or one log (`demo.g2`); all when left out.
+    /// One database (`demo`) or one log (`demo.g2`); by default all.
     #[arg(short, long)]
     database: Option<String>,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(crate) struct Which {
 pub(crate) struct Verify {
     #[command(flatten)]
     which: Which,
-    /// A head that `spice audit head` printed before: the log must still hold it. Repeatable.
+    /// A head that `spice audit head` printed earlier; the log must still contain it. Repeatable.
     #[arg(long, value_name = "POSITION:CHAIN", requires = "database")]
     head: Vec<KeptHead>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Accept {
     /// The database (`demo`) or the log (`demo.g2`).
     #[arg(short, long)]
     database: String,
-    /// Do it; without this, only what is lost is shown.
+    /// Accept the loss; without this, only show what is lost.
     #[arg(long)]
     yes: bool,
 }
@@ -85,7 +85,7 @@ async fn choose(
     streams.retain(|stream| stream.database.as_str() == name || stream.to_string() == name);
     if streams.is_empty() {
         let there = there.join(", ");
-        let message = format!("there is no log {name:?} here; there are: {there}");
+        let message = format!("no log {name:?} here; existing logs: {there}");
         return Err(Refusal::new(ErrorCode::NotFound, message).into());
     }
     Ok(streams)
@@ -191,7 +191,7 @@ fn tell(answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or_default();
     let log = text("log");
     if let Some(store) = answer["store"].as_str() {
-        return format!("{store}: cannot be read and compared: {}", text("message"));
+        return format!("{store}: cannot be read or compared: {}", text("message"));
     }
     if answer["clean"] == false {
         return format!("{log}: not the expected log: {}", text("message"));
@@ -221,7 +221,7 @@ fn seen(answer: &Value) -> String {
         })
         .collect();
     if places.is_empty() {
-        return "no registry, graph or documents to compare it with".to_owned();
+        return "there is no registry, graph or documents to compare it with".to_owned();
     }
     places.join(", ")
 }
@@ -241,8 +241,8 @@ async fn accept_truncation(options: Accept) -> anyhow::Result<ExitCode> {
         if options.yes {
             accept(followers, &stream).await?;
             output::line(format!(
-                "{stream}: accepted; registry, graph and documents are built anew from the {} \
-                 envelopes that are left, at the next start",
+                "{stream}: accepted; the next start rebuilds registry, graph and documents from \
+                 the remaining {} envelopes",
                 loss.end
             ))?;
         }

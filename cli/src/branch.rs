@@ -1,4 +1,4 @@
-//! `spice branch`: makes and deletes branches.
+//! `spice branch`: creates and deletes branches.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::{output, session::Session, settings::OfDatabase};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Branch {
-    /// Make a branch: nothing is copied.
+    /// Create a branch; no data is copied.
     Create(Create),
     /// Delete a branch.
     Delete(Delete),
@@ -22,12 +22,12 @@ Examples:
   spice branch create what-if/cheaper -d shop
   spice branch create audit --from main --at 42 -d shop")]
 pub(crate) struct Create {
-    /// Its name; it may hold `/`.
+    /// The name of the branch; it may contain `/`.
     name: String,
-    /// What it is made from.
+    /// The parent branch.
     #[arg(long, default_value = "main", value_name = "BRANCH")]
     from: String,
-    /// The position where it starts; the end when left out.
+    /// The position where the branch starts; by default the end of the log.
     #[arg(long, value_name = "POSITION")]
     at: Option<u64>,
     #[command(flatten)]
@@ -39,9 +39,9 @@ pub(crate) struct Create {
 Examples:
   spice branch delete what-if/cheaper -d shop")]
 pub(crate) struct Delete {
-    /// Its name.
+    /// The name of the branch.
     name: String,
-    /// Also when it is protected.
+    /// Delete the branch even if it is protected.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -75,7 +75,7 @@ async fn create(session: &Session, options: &Create) -> anyhow::Result<()> {
         .client
         .create_branch(database, &branch, &Write::default())
         .await?;
-    tell(session, &options.name, "created", &done.command_id)
+    show(session, &options.name, "created", &done.command_id)
 }
 
 async fn delete(session: &Session, options: &Delete) -> anyhow::Result<()> {
@@ -84,14 +84,14 @@ async fn delete(session: &Session, options: &Delete) -> anyhow::Result<()> {
         .client
         .delete_branch(database, &options.name, options.force, &Write::default())
         .await?;
-    tell(session, &options.name, "deleted", &done.command_id)
+    show(session, &options.name, "deleted", &done.command_id)
 }
 
-fn tell(session: &Session, name: &str, what: &str, command: &str) -> anyhow::Result<()> {
+fn show(session: &Session, name: &str, what: &str, command: &str) -> anyhow::Result<()> {
     if session.is_table() {
         output::line(format!("branch {name} {what}"))?;
         return Ok(());
     }
-    let told = json!({"branch": name, "outcome": what, "command_id": command});
-    output::document(session.format, &told)
+    let answer = json!({"branch": name, "outcome": what, "command_id": command});
+    output::document(session.format, &answer)
 }

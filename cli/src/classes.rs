@@ -1,4 +1,4 @@
-//! The classes of a branch, as commands look them up.
+//! Finds the classes of a branch for the commands.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn fetch(session: &Session, read: &Read) -> anyhow::Result<Schema> {
     schema.map_err(of_import)
 }
 
-/// A class by its id or any of its labels, and all classes of the branch.
+/// Finds a class by its id or any of its labels. Returns it with all classes of the branch.
 pub(crate) async fn find(
     session: &Session,
     name: &str,
@@ -26,7 +26,7 @@ pub(crate) async fn find(
     if let Some(class) = schema.resolve(name) {
         return Ok((Arc::clone(class), schema));
     }
-    // The api says why there is none.
+    // Ask the api, which explains why there is none.
     let found = session
         .client
         .class(session.database()?, name, read)
@@ -35,11 +35,11 @@ pub(crate) async fn find(
     let schema = fetch(session, read).await?;
     match schema.resolve(id) {
         Some(class) => Ok((Arc::clone(class), schema)),
-        None => anyhow::bail!("the class {id} changes while it is read; try again"),
+        None => anyhow::bail!("the class {id} changed while it was read; try again"),
     }
 }
 
-/// The class that is named, if one is, and all classes of the branch.
+/// The named class, if a name is given, and all classes of the branch.
 pub(crate) async fn find_if_named(
     session: &Session,
     name: Option<&str>,

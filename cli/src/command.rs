@@ -1,4 +1,4 @@
-//! The command tree: what the command line may say, and which file runs it.
+//! The command tree: the commands and the file that runs each.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -10,7 +10,7 @@ use crate::{
     verify, watch,
 };
 
-/// SPICE Harvester: a knowledge graph as an append-only log, projected safely.
+/// SPICE Harvester: a knowledge graph on an append-only log.
 #[derive(Debug, Parser)]
 #[command(
     name = "spice",
@@ -22,10 +22,10 @@ pub(crate) struct Cli {
     /// Write the process's own log as JSON lines (level: `SPICE_LOG_LEVEL`, e.g. `info`).
     #[arg(long, global = true, env = "SPICE_LOG_JSON", value_parser = FalseyValueParser::new())]
     pub(crate) log_json: bool,
-    /// No colours; also with `NO_COLOR`, and wherever the output is no terminal.
+    /// Do not use colours; also set by `NO_COLOR`, and the default if the output is not a terminal.
     #[arg(long, global = true, env = "NO_COLOR", hide_env = true, value_parser = FalseyValueParser::new())]
     pub(crate) no_color: bool,
-    /// The config file; `$XDG_CONFIG_HOME/spice/config.toml` when left out (or `SPICE_CONFIG`).
+    /// The config file; by default `$SPICE_CONFIG` or `$XDG_CONFIG_HOME/spice/config.toml`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
@@ -34,13 +34,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run everything in one process on one data directory.
+    /// Run all roles in one process on one data directory.
     Dev(dev::Options),
     /// Show the main steps on real data: declare, load, branch, query.
     Demo(demo::Options),
     /// Import a CSV or NDJSON file as instances.
     Import(Box<import::Options>),
-    /// Apply YAML declarations, as `kubectl apply` would.
+    /// Apply YAML declarations.
     Apply(apply::Options),
     /// List databases, classes, branches, instances and more.
     Get(get::Options),
@@ -59,15 +59,15 @@ pub(crate) enum Command {
     Rebase(rebase::Options),
     /// Restore a branch to an earlier position.
     Rollback(rollback::Options),
-    /// Show the changes of an instance: who, when, and the values before.
+    /// Show the changes of an instance: who, when, and the previous values.
     History(history::Options),
-    /// Watch a command, or the events of a database.
+    /// Watch a command or the events of a database.
     Watch(watch::Options),
-    /// Export instances as NDJSON or CSV, or the ontology.
+    /// Export instances as NDJSON or CSV, or the ontology as JSON.
     Export(export::Options),
-    /// Show every setting in force, and where it came from.
+    /// Show all settings, their values and their sources.
     Config(Box<config::Options>),
-    /// Write the completion script of a shell.
+    /// Print the completion script for a shell.
     Completion(completion::Options),
     /// Run the Kubernetes operator.
     Operator(operator::Options),
@@ -81,23 +81,24 @@ pub(crate) enum Command {
     Verify(verify::Options),
     /// Rebuild graph and documents from the log.
     Replay(replay::Options),
-    /// Handle events that a sink has refused.
+    /// List, retry or discard events that a sink has refused.
     #[command(subcommand, name = "dead-letters")]
     DeadLetters(dead_letters::Command),
 }
 
 impl Command {
-    /// Whether the command handles Ctrl-C itself. Every other command is ended by it.
+    /// Whether the command handles Ctrl-C itself. Ctrl-C ends every other command.
     pub(crate) fn ends_itself(&self) -> bool {
         matches!(self, Self::Import(_) | Self::Export(_)) || self.serves()
     }
 
-    /// Whether the command is a service: it logs what it does, not only what fails.
+    /// Whether the command is a service. A service logs what it does; other commands log only
+    /// failures.
     pub(crate) fn serves(&self) -> bool {
         matches!(self, Self::Dev(_) | Self::Demo(_) | Self::Operator(_))
     }
 
-    /// Runs the command. `matches` and `file` say where each setting comes from.
+    /// Runs the command. `matches` and `file` contain the source of each setting.
     pub(crate) async fn run(
         self,
         matches: &ArgMatches,

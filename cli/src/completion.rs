@@ -1,4 +1,4 @@
-//! `spice completion`: what a shell needs to complete the command line.
+//! `spice completion`: prints a completion script for a shell.
 
 use std::{io, process::ExitCode};
 

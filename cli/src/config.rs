@@ -1,4 +1,4 @@
-//! `spice config`: every setting in force, and where it came from.
+//! `spice config`: shows all settings, their values and their sources.
 
 use std::process::ExitCode;
 
@@ -17,9 +17,9 @@ Examples:
   spice config
   spice config --server http://spice.example:8002 -o json
 
-A setting is given by its flag, or else by its variable in the environment, or else by the config
-file: $XDG_CONFIG_HOME/spice/config.toml, or the one that --config or SPICE_CONFIG names. There it
-goes by the name of its flag; tables only group:
+A flag takes precedence over its environment variable, and that over the config file:
+$XDG_CONFIG_HOME/spice/config.toml, or the file that --config or SPICE_CONFIG names. In the file, a
+setting has the name of its flag. Tables only group settings:
   server = \"http://127.0.0.1:8002\"
   database = \"flights\"
   output = \"json\"
@@ -47,7 +47,7 @@ struct Setting {
     help: String,
 }
 
-/// Shows the settings; `matches` and `command` are of the whole command line.
+/// Shows the settings. `matches` and `command` belong to the whole command line.
 pub(crate) fn run(
     options: &Options,
     matches: &ArgMatches,
@@ -63,9 +63,9 @@ pub(crate) fn run(
             json!({"name": setting.name, "value": setting.value, "source": setting.source,
                 "environment": setting.variable, "help": setting.help})
         });
-        let told = json!({"file": path, "file_exists": file.is_there,
+        let answer = json!({"file": path, "file_exists": file.is_there,
             "settings": each.collect::<Vec<_>>()});
-        output::document(format, &told)?;
+        output::document(format, &answer)?;
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = settings
@@ -80,7 +80,11 @@ pub(crate) fn run(
         })
         .collect();
     output::table(&["SETTING", "VALUE", "FROM", "ENVIRONMENT"], &rows)?;
-    let state = if file.is_there { "" } else { " (not there)" };
+    let state = if file.is_there {
+        ""
+    } else {
+        " (does not exist)"
+    };
     output::note(format!("config file: {}{state}", path.unwrap_or_default()));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `spice dead-letters`: see to events that a sink has refused.
+//! `spice dead-letters`: lists, retries and discards events that a sink has refused.
 
 use std::process::ExitCode;
 
@@ -14,31 +14,31 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List what is parked.
+    /// List parked events.
     List {
         #[command(flatten)]
         server: Server,
-        /// One database; all when left out.
+        /// Only this database; by default all.
         #[arg(long)]
         database: Option<String>,
         #[command(flatten)]
         output: Output,
     },
-    /// Show one, with its envelope.
+    /// Show one parked event, with its envelope.
     Show {
         #[command(flatten)]
         letter: DeadLetter,
-        /// How to write it.
+        /// The output format.
         #[command(flatten)]
         output: Output,
     },
-    /// Try its aggregate again, in order.
+    /// Apply the parked events of its aggregate again, in order.
     Retry(DeadLetter),
-    /// Give the event up, for this handler only; the log records it.
+    /// Discard the event for this handler only; the log records it.
     Discard {
         #[command(flatten)]
         letter: DeadLetter,
-        /// Why; stands in the log.
+        /// The reason; it is recorded in the log.
         #[arg(long)]
         reason: String,
     },
@@ -48,11 +48,11 @@ pub(crate) enum Command {
 pub(crate) struct DeadLetter {
     #[command(flatten)]
     server: Server,
-    /// The database that the event belongs to.
+    /// The database of the event.
     database: String,
-    /// The handler that parked it, as `list` shows it.
+    /// The handler that parked the event, as shown by `list`.
     handler: String,
-    /// Where the event stands in the log.
+    /// The position of the event in the log.
     position: u64,
 }
 
@@ -61,7 +61,9 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     outcome.map_err(|error| {
         let failure = error.downcast_ref::<spice_client::Error>();
         match failure.and_then(spice_client::Error::status) {
-            Some(404) => error.context(Hint("`spice dead-letters list` shows them".to_owned())),
+            Some(404) => error.context(Hint(
+                "`spice dead-letters list` lists the parked events".to_owned(),
+            )),
             _ => error,
         }
     })?;
@@ -96,7 +98,7 @@ async fn see_to(command: Command) -> anyhow::Result<()> {
                 .retry_dead_letter(&letter.database, &letter.handler, letter.position)
                 .await?;
             Ok(output::line(
-                "the aggregate is being tried again, in order",
+                "applying the parked events of the aggregate again, in order",
             )?)
         }
         Command::Discard { letter, reason } => {

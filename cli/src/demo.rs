@@ -1,4 +1,4 @@
-//! `spice demo`: the main job on real data, step by step, over HTTP as any client would do it.
+//! `spice demo`: runs the main steps on real data, over HTTP like any client.
 
 mod load;
 
@@ -31,21 +31,21 @@ const QUERY: &str = include_str!("../../manifests/demo/query.json");
 /// The what-if branch.
 const WHAT_IF: &str = "what-if/denver-closed";
 
-/// How long the effect of a command may take to show.
+/// The longest wait for the effect of a command.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The airport that the what-if closes.
+/// The airport that is closed on the branch.
 const CLOSED: &str = "DEN";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Where to keep the data; a folder of its own for the time of the demo when left out.
+    /// The data directory; by default a temporary folder.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     listen: Listen,
     #[command(flatten)]
     knobs: Knobs,
-    /// End after the last step, in place of serving until Ctrl-C.
+    /// Stop after the last step instead of serving until Ctrl-C.
     #[arg(long)]
     once: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let node = start(&addresses, &options.knobs, &options.listen, &ending).await?;
     let url = gateway_url(&node);
     let story = tokio::select! {
-        told = tell(&url, own_folder.path()) => told,
+        done = run_steps(&url, own_folder.path()) => done,
         () = ending.cancelled() => Ok(()),
     };
     if story.is_ok() && !options.once && !ending.is_cancelled() {
@@ -78,7 +78,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     story.map(|()| ExitCode::SUCCESS)
 }
 
-async fn tell(url: &str, folder: &Path) -> anyhow::Result<()> {
+async fn run_steps(url: &str, folder: &Path) -> anyhow::Result<()> {
     let client = Client::new(url)?;
     let started = Instant::now();
     let declared = declare(
@@ -130,12 +130,12 @@ async fn tell(url: &str, folder: &Path) -> anyhow::Result<()> {
     output::table(&["BRANCH", "AIRPORTS", "ROUTES"], &rows)?;
     ensure!(
         of_type(&on_main, "Route") > of_type(&on_branch, "Route"),
-        "the what-if made no difference; please report this"
+        "the branch gives the same answer as main; please report this"
     );
     Ok(())
 }
 
-/// Applies YAML texts as `kubectl apply` would; tells how many resources they hold.
+/// Applies YAML texts. Returns the number of resources in them.
 async fn declare(url: &str, texts: &[(&str, &str)]) -> anyhow::Result<usize> {
     let client = ApiClient::new(url)?;
     let sources = texts.iter().map(|(name, text)| Source::Text {

@@ -1,4 +1,4 @@
-//! `spice describe`: everything about one thing, for a person.
+//! `spice describe`: shows the details of one thing.
 
 mod class;
 
@@ -25,13 +25,13 @@ Examples:
   spice describe instance Airport/DEN -d flights
   spice describe branch what-if/denver-closed -d flights")]
 pub(crate) struct Options {
-    /// What kind of thing.
+    /// The kind of thing.
     kind: Kind,
-    /// Its name; of an instance `Class/id`.
+    /// Its name; for an instance `Class/id`.
     name: String,
     #[command(flatten)]
     place: Place,
-    /// As it was: a position of the log, or an RFC 3339 time.
+    /// Read the state at this log position or RFC 3339 time.
     #[arg(long, value_name = "MOMENT")]
     as_of: Option<String>,
 }
@@ -53,7 +53,7 @@ async fn describe(session: &Session, options: &Options) -> anyhow::Result<()> {
         Kind::Instances => instance(session, name, as_of).await,
         Kind::Commands => command(session, name).await,
         Kind::DeadLetters => Err(usage(
-            "a dead letter goes by database, handler and position: `spice dead-letters show`",
+            "a dead letter is identified by database, handler and position; use `spice dead-letters show`",
         )),
     }
 }
@@ -62,9 +62,9 @@ async fn database(session: &Session, name: &str) -> anyhow::Result<()> {
     let database = session.client.database(name, &Read::default()).await?;
     let branches = session.client.branches(name).await?.branches;
     if !session.is_table() {
-        let mut told = serde_json::to_value(&database)?;
-        told["branches"] = json!(branches);
-        return output::document(session.format, &told);
+        let mut answer = serde_json::to_value(&database)?;
+        answer["branches"] = json!(branches);
+        return output::document(session.format, &answer);
     }
     let details = &database.details;
     let lag = match details.lag.graph.max(details.lag.documents) {
@@ -118,9 +118,9 @@ async fn branch(session: &Session, name: &str) -> anyhow::Result<()> {
         Some(_) => Some(session.client.diff(database, name, None).await?),
     };
     if !session.is_table() {
-        let mut told = serde_json::to_value(&branch)?;
-        told["diff"] = json!(diff.map(|diff| diff.summary));
-        return output::document(session.format, &told);
+        let mut answer = serde_json::to_value(&branch)?;
+        answer["diff"] = json!(diff.map(|diff| diff.summary));
+        return output::document(session.format, &answer);
     }
     output::pairs(&[
         ("Name", branch.name.clone()),
@@ -233,5 +233,5 @@ async fn command(session: &Session, id: &str) -> anyhow::Result<()> {
 pub(crate) fn split(name: &str) -> anyhow::Result<(&str, &str)> {
     name.split_once('/')
         .filter(|(class, id)| !class.is_empty() && !id.is_empty())
-        .ok_or_else(|| usage(format!("{name:?} is no instance; write CLASS/ID")))
+        .ok_or_else(|| usage(format!("{name:?} is not an instance; write CLASS/ID")))
 }

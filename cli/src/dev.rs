@@ -1,4 +1,4 @@
-//! `spice dev`: everything in one process.
+//! `spice dev`: runs all roles in one process.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     signals::end_on_signal,
 };
 
-/// How long a clean end may take before the process ends anyway.
+/// The longest wait for a clean shutdown; after it the process exits anyway.
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     stores: StorePlaces,
     #[command(flatten)]
     listen: Listen,
-    /// YAML files or folders to keep applied, as `kubectl apply` would take them.
+    /// YAML files or folders to apply, and to apply again when they change.
     #[arg(long, value_name = "PATH")]
     apply: Vec<PathBuf>,
     #[command(flatten)]
@@ -44,7 +44,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     announce(&node)?;
     let keeper = (!options.apply.is_empty())
         .then(|| tokio::spawn(keep(gateway_url(&node), options.apply, ending.clone())));
-    let mut looked_for = signal(SignalKind::user_defined1()).context("no SIGUSR1 handler")?;
+    let mut looked_for =
+        signal(SignalKind::user_defined1()).context("cannot install a SIGUSR1 handler")?;
     loop {
         tokio::select! {
             () = ending.cancelled() => break,
@@ -53,7 +54,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     output::line("ending")?;
     if tokio::time::timeout(PATIENCE, node.end()).await.is_err() {
-        tracing::warn!("something did not end in time; nothing accepted is lost");
+        tracing::warn!("a part did not stop in time; no accepted command is lost");
     }
     if let Some(keeper) = keeper {
         keeper.abort();
@@ -79,7 +80,7 @@ pub(crate) async fn start(
     })
 }
 
-/// Says where a node is to be found, then that it is ready.
+/// Prints the addresses of a node, then `ready`.
 pub(crate) fn announce(node: &Node) -> anyhow::Result<()> {
     for (service, address) in node.addresses() {
         output::line(format!("{service:8} http://{address}"))?;

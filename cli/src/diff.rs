@@ -1,4 +1,4 @@
-//! `spice diff`: what a branch changed.
+//! `spice diff`: shows what a branch changed.
 
 use std::process::ExitCode;
 
@@ -17,9 +17,9 @@ Examples:
   spice diff what-if/denver-closed -d flights
   spice diff feature/prices --against main -d shop -o json")]
 pub(crate) struct Options {
-    /// The branch that is looked at.
+    /// The branch.
     branch: String,
-    /// The branch to compare with; its parent when left out.
+    /// The branch to compare with; by default its parent.
     #[arg(long, value_name = "BRANCH")]
     against: Option<String>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ async fn diff(session: &Session, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes as rows: one a property of what was modified.
+/// Changes as rows: one row per modified property.
 pub(crate) fn show_changes(changes: &[Changed]) -> anyhow::Result<()> {
     let mut shown = Vec::new();
     for changed in changes {
@@ -61,7 +61,7 @@ pub(crate) fn show_changes(changes: &[Changed]) -> anyhow::Result<()> {
     Ok(output::table(&head, &shown)?)
 }
 
-/// How much changed, in words.
+/// The numbers of changes as text.
 pub(crate) fn summary(summary: &Summary) -> String {
     format!(
         "{} added, {} modified, {} deleted",

@@ -1,6 +1,6 @@
-//! `spice export`: instances as NDJSON or CSV, page by page in constant memory; the ontology as
-//! JSON. What goes to a file can be gone on with where it stopped. An import of what was exported
-//! gives the same instances, ids included.
+//! `spice export`: exports instances as NDJSON or CSV, page by page in constant memory, or the
+//! ontology as JSON. An export to a file can be resumed. An import of an export gives the same
+//! instances with the same ids.
 
 mod order;
 mod sink;
@@ -28,9 +28,9 @@ use crate::{
     signals::end_on_signal,
 };
 
-/// Instances that one call brings.
+/// Instances per call.
 const PAGE: usize = 1_000;
-/// Ctrl-C.
+/// The exit code after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Args)]
@@ -41,30 +41,30 @@ Examples:
   spice export -d flights --to flights.ndjson --resume
   spice export -d flights --ontology > ontology.json
 
-A line of NDJSON is an instance as the api shows it: its values are in `data`. `spice import` reads
-both formats back: the same instances, with the same ids. In CSV the column `_id` has the id where no
-primary key makes it, and `_exact` has, as a JSON object, the values that their own cells cannot carry,
-such as an empty text; both are there when needed.")]
+In NDJSON each line is an instance as the api shows it, with its values in `data`. `spice import` reads
+both formats back, with the same ids. In CSV the column `_id` has the id if no primary key determines
+it. The column `_exact` has, as a JSON object, the values that their own cells cannot represent, such as
+an empty text. Both columns exist only if an instance needs them.")]
 pub(crate) struct Options {
     /// Only this class.
     #[arg(short, long, value_name = "CLASS")]
     class: Option<String>,
-    /// How it is written.
+    /// The format of the export.
     #[arg(long, default_value = "ndjson")]
     format: Shape,
-    /// The classes, in place of their instances.
+    /// Export the classes instead of their instances.
     #[arg(long, conflicts_with_all = ["class", "format", "filter", "resume"])]
     ontology: bool,
-    /// A condition, as `spice get instances` takes it; of one class only. `--help` says all.
+    /// A condition, as in `spice get instances`; for one class only. Details: `--help`.
     #[arg(long, value_name = "CONDITION", requires = "class", long_help = HELP)]
     filter: Vec<String>,
-    /// The file; standard output when left out.
+    /// The output file; by default standard output.
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Go on where an export to this file stopped.
+    /// Resume an interrupted export to this file.
     #[arg(long, requires = "to")]
     resume: bool,
-    /// As it was: a position of the log, or an RFC 3339 time.
+    /// Read the state at this log position or RFC 3339 time.
     #[arg(long, value_name = "MOMENT")]
     as_of: Option<String>,
     #[command(flatten)]
@@ -73,9 +73,9 @@ pub(crate) struct Options {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Shape {
-    /// One instance a line.
+    /// One instance per line.
     Ndjson,
-    /// One property a column, those of the class's parents too; of one class.
+    /// One column per property, including inherited ones; for one class.
     Csv,
 }
 
@@ -108,7 +108,7 @@ async fn export(
     };
     if !copy(session, &read, &select, &mut sink, ending).await? {
         let again = if options.to.is_some() {
-            "; --resume goes on here"
+            "; --resume continues from here"
         } else {
             ""
         };
@@ -125,14 +125,14 @@ async fn export(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The class that is exported, if it is one, and the classes of the branch.
+/// The class to export, if only one, and all classes of the branch.
 async fn chosen(
     session: &Session,
     options: &Options,
     read: &Read,
 ) -> anyhow::Result<(Option<Arc<Class>>, Schema)> {
     if options.class.is_none() && options.format == Shape::Csv {
-        return Err(usage("CSV has one class: name it with --class"));
+        return Err(usage("CSV needs one class; name it with --class"));
     }
     classes::find_if_named(session, options.class.as_deref(), read).await
 }
@@ -160,7 +160,7 @@ async fn ontology(session: &Session, options: &Options, read: &Read) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-/// Copies every instance, page by page; false: interrupted.
+/// Copies every instance, page by page. Returns false if interrupted.
 async fn copy(
     session: &Session,
     read: &Read,
@@ -181,7 +181,7 @@ async fn copy(
     Ok(true)
 }
 
-/// Writes a page, and only then notes that it is written and what comes next.
+/// Writes a page. Only then writes the note that the page is written and what comes next.
 fn take(sink: &mut Sink, asked: &Select, page: &InstancePage<Box<RawValue>>) -> anyhow::Result<()> {
     for instance in &page.instances {
         sink.write(instance.get())?;
@@ -191,7 +191,7 @@ fn take(sink: &mut Sink, asked: &Select, page: &InstancePage<Box<RawValue>>) -> 
     sink.keep()
 }
 
-/// Writes what was copied as CSV: its columns are known when all of it is there.
+/// Writes the copied instances as CSV. Its columns are known only after all instances are copied.
 fn write_table(schema: &Schema, class: &Class, mut sink: Sink) -> anyhow::Result<()> {
     let table = Table::survey(schema, class, sink.lines()?)?;
     let lines = sink.lines()?;
@@ -199,7 +199,7 @@ fn write_table(schema: &Schema, class: &Class, mut sink: Sink) -> anyhow::Result
     let exact = table.rows_with_exact();
     if exact > 0 {
         output::note(format!(
-            "{exact} instances have values that a cell cannot carry; they are in the column _exact as JSON"
+            "{exact} instances have values that their cells cannot represent; the column _exact has them as JSON"
         ));
     }
     Ok(())

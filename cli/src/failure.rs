@@ -1,5 +1,5 @@
-//! How a failure ends the program: a sentence on standard error, what to do next, and an exit
-//! code by its class.
+//! Reports a failure: a message on standard error, a hint what to do, and an exit code by its
+//! class.
 
 use std::{fmt, process::ExitCode};
 
@@ -9,7 +9,7 @@ use spice_core::error::{Refusal, StoreError};
 
 use crate::output;
 
-/// What to do next; goes with an error as its context.
+/// A hint what to do next; attached to an error as context.
 #[derive(Debug)]
 pub(crate) struct Hint(pub(crate) String);
 
@@ -19,17 +19,17 @@ impl fmt::Display for Hint {
     }
 }
 
-/// The command line asks for what cannot be.
+/// An invalid command line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// A usage error.
+/// Creates a usage error.
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
 
-/// The error of an import, as the one that it comes from: that one has the exit code and the hint.
+/// Converts an error of an import to its cause, which determines the exit code and the hint.
 pub(crate) fn of_import(error: spice_import::Error) -> anyhow::Error {
     match error {
         spice_import::Error::Refused(refusal) => refusal.into(),
@@ -38,7 +38,7 @@ pub(crate) fn of_import(error: spice_import::Error) -> anyhow::Error {
     }
 }
 
-/// The problems behind an error, a line each; goes with an error as its context.
+/// The problems behind an error, one per line; attached to an error as context.
 #[derive(Debug)]
 pub(crate) struct Listed(pub(crate) Vec<String>);
 
@@ -48,7 +48,7 @@ impl fmt::Display for Listed {
     }
 }
 
-/// Tells of a failure and what to do next.
+/// Prints a failure and a hint.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let hint = error.downcast_ref::<Hint>();
     let listed = error.downcast_ref::<Listed>();
@@ -96,7 +96,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     1
 }
 
-/// As `ErrorCode::exit_code` has it, by the HTTP status.
+/// The exit code of `ErrorCode::exit_code`, by HTTP status.
 fn of_call(error: &Error) -> u8 {
     match error {
         Error::InvalidUrl { .. } | Error::InvalidRequest { .. } => 2,

@@ -1,4 +1,4 @@
-//! Conditions as people write them, as the api takes them.
+//! Parses conditions from the command line into filters of the api.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use spice_import::{Kind, classes};
 
 use crate::failure::usage;
 
-/// The signs, each before those that it begins with, and what the api calls them.
+/// The operators and their api names. An operator comes before its own prefixes.
 const SIGNS: [(&str, &str); 7] = [
     ("!=", "ne"),
     (">=", "gte"),
@@ -32,24 +32,24 @@ const SIGNS: [(&str, &str); 7] = [
 
 /// The long help of `--filter`.
 pub(crate) const HELP: &str = "\
-A condition on a property, given by name or label. With several conditions, all must hold:
+A condition on a property, given by name or label. Repeatable; all conditions must match:
   price=10  price!=10      equal, not equal (an instance without a value matches neither)
   price>10  price>=10  price<10  price<=10
   state=in(CO,UT)          one of these values
   state!=in(CO,UT)         none of these values
   name~De%                 like: % is any text, _ any one character; write \\%, \\_ or \\\\ for %, _ or \\
   note?  !note?            has a value, has no value
-  '{\"price\": {\"gte\": 10}}'   JSON as the api takes it; also for names that contain one of these signs
-Blanks around the name, the value and each value of in(…) are ignored. A value in double quotes is a JSON string:
-its blanks and commas are kept, and it is a text even if it looks like a number: name='\" Desk, old\"',
-code=in('\"5\",\"a,b\"'). The class's type of the property determines how a value is read. Use single quotes around a
+  '{\"price\": {\"gte\": 10}}'   JSON as in the api; also for names that contain one of these signs
+Spaces around the name, the value and each value of in(…) are ignored. A value in double quotes is a JSON string:
+its spaces and commas are kept, and it is a text even if it looks like a number: name='\" Desk, old\"',
+code=in('\"5\",\"a,b\"'). The property's type in the class determines how a value is read. Use single quotes around a
 condition, so that the shell does not interpret < > ! ? and \".";
 
 /// A condition on a property.
 enum Condition {
-    /// It is this value.
+    /// Equals this value.
     Equals(Json),
-    /// What is asked of it, by the api's names of the operators.
+    /// Operators with their operands, by their api names.
     Operators(IndexMap<String, Json>),
 }
 
@@ -58,7 +58,7 @@ impl Condition {
         Self::Operators([(sign.to_owned(), operand)].into())
     }
 
-    /// Reads a condition as the api takes it.
+    /// Reads a condition in the form of the api.
     fn read(written: &Json) -> anyhow::Result<Self> {
         if !written.as_str().starts_with('{') {
             return Ok(Self::Equals(written.clone()));
@@ -84,10 +84,10 @@ impl Serialize for Condition {
 
 type Filter = IndexMap<String, Condition>;
 
-/// Names of the id itself, which is a text.
+/// Names of the id, which is a text.
 const IDS: [&str; 2] = ["_id", "instance_id"];
 
-/// How the operands of the properties of a class are written.
+/// How the operands of a class's properties are written.
 struct Operands<'a> {
     class: &'a Class,
     kinds: IndexMap<PropertyName, Kind>,
@@ -111,8 +111,8 @@ impl<'a> Operands<'a> {
     }
 }
 
-/// One filter of all conditions, as the api takes it; values are of the type that the class has
-/// for their property, and keep their digits.
+/// Combines all conditions to one filter of the api. Values have the type of their property and
+/// keep their digits.
 pub(crate) fn conditions(
     texts: &[String],
     schema: &Schema,
@@ -140,14 +140,15 @@ pub(crate) fn conditions(
     Ok(Some(serde_json::value::to_raw_value(&filter)?))
 }
 
-/// The name of the property that a label in any language stands for. What the class does not know
-/// is left to the api, which says what there is.
+/// The name of the property with this label in any language. An unknown name is passed to the api,
+/// which reports what exists.
 pub(crate) fn name<'a>(class: Option<&'a Class>, text: &'a str) -> &'a str {
     let found = class.and_then(|class| class.resolve(text));
     found.map_or(text, PropertyName::as_str)
 }
 
-/// Two conditions on one property hold both, when the api can say so.
+/// Adds a condition. Two conditions on one property must both hold; fails if the api cannot express
+/// that.
 fn add(filter: &mut Filter, property: &str, condition: Condition) -> anyhow::Result<()> {
     let Some(there) = filter.get_mut(property) else {
         filter.insert(property.to_owned(), condition);
@@ -155,12 +156,14 @@ fn add(filter: &mut Filter, property: &str, condition: Condition) -> anyhow::Res
     };
     let (Condition::Operators(there), Condition::Operators(more)) = (there, condition) else {
         return Err(usage(format!(
-            "two conditions on {property} exclude each other"
+            "two conditions on {property} cannot be combined"
         )));
     };
     for (sign, value) in more {
         if there.contains_key(&sign) {
-            return Err(usage(format!("{property} has {sign} twice")));
+            return Err(usage(format!(
+                "two conditions on {property} use the operator {sign}"
+            )));
         }
         there.insert(sign, value);
     }
@@ -182,7 +185,7 @@ fn parse<'a>(
     }
     let Some((property, sign, written)) = split(text) else {
         return Err(usage(format!(
-            "{text:?} is no condition; write e.g. price>=10, name=Desk, name!=Desk, name~De%, state=in(CO,UT) or note?"
+            "{text:?} is not a condition; write for example price>=10, name=Desk, name!=Desk, name~De%, state=in(CO,UT) or note?"
         )));
     };
     let kind = operands.and_then(|operands| operands.kind(property));
@@ -196,7 +199,7 @@ fn parse<'a>(
         .and_then(|rest| rest.strip_suffix(')'));
     let condition = match (sign, list) {
         ("=" | "ne", Some(list)) => {
-            let values = items(list).map_err(wrong)?;
+            let values = split_items(list).map_err(wrong)?;
             let values: Result<Vec<Json>, _> = values.into_iter().map(typed).collect();
             let name = if sign == "=" { "in" } else { "not_in" };
             Condition::of(name, Json::of(&values?)?)
@@ -216,7 +219,7 @@ fn parse<'a>(
     Ok((property, condition))
 }
 
-/// The property, what the api calls the sign, and what follows it.
+/// The property, the api name of the operator, and the operand.
 fn split(text: &str) -> Option<(&str, &'static str, &str)> {
     let at = text.find(['>', '<', '~', '='])?;
     let at = match text[..at].strip_suffix('!') {
@@ -229,8 +232,8 @@ fn split(text: &str) -> Option<(&str, &'static str, &str)> {
     (!property.is_empty()).then(|| (property, *name, rest[sign.len()..].trim()))
 }
 
-/// The values of `in(…)`: a comma between quotes or brackets is part of a value.
-fn items(list: &str) -> Result<Vec<&str>, String> {
+/// Splits the values of `in(…)`. A comma inside quotes or brackets is part of a value.
+fn split_items(list: &str) -> Result<Vec<&str>, String> {
     let mut items = Vec::new();
     let (mut start, mut depth) = (0, 0_u32);
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -265,12 +268,12 @@ fn items(list: &str) -> Result<Vec<&str>, String> {
     Ok(items)
 }
 
-/// A text is a text where the class says so, a member where it lists them; else it is what it looks
-/// like. A text in quotes is one everywhere.
+/// The value of an operand. It is a text if the class says so, and a member if the class lists
+/// them. Otherwise its form decides. A text in quotes is always a text.
 fn value(text: &str, kind: Option<&Kind>) -> Result<Json, String> {
     if text.starts_with('"') {
         return Json::parse(text).map_err(|_| {
-            "what begins with \" is a JSON string to its end; write \\\" for a quote in it"
+            "a value that begins with \" must be one JSON string; write \\\" for a quote in it"
                 .to_owned()
         });
     }
@@ -279,7 +282,7 @@ fn value(text: &str, kind: Option<&Kind>) -> Result<Json, String> {
             let member = Kind::member(members, text);
             return Ok(member.map_or_else(|| Value::from(text).into(), Clone::clone));
         }
-        // A filter on a list asks for one of its items, or for the whole list.
+        // A filter on a list takes one item or the whole list.
         Some(Kind::List(items)) if !text.starts_with('[') => return value(text, Some(items)),
         Some(
             Kind::Text | Kind::Word | Kind::Date | Kind::DateTime | Kind::File | Kind::Link(..),

@@ -1,4 +1,4 @@
-//! `spice get`: what there is, as rows.
+//! `spice get`: lists things as rows.
 
 mod instances;
 
@@ -26,9 +26,9 @@ Examples:
   spice get instances Airport/DEN -d flights -b what-if/denver-closed -o json
   spice get command 0197f0c2-…")]
 pub(crate) struct Options {
-    /// What kind of thing.
+    /// The kind of things.
     kind: Kind,
-    /// The name of one; of instances `Class/id`, or the class.
+    /// One name; for instances `Class/id`, or the class.
     name: Option<String>,
     #[command(flatten)]
     place: Place,
@@ -198,7 +198,7 @@ async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
 async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
     let Some(id) = name else {
         return Err(usage(
-            "which command? a write tells its id; `spice watch --database NAME` shows them as they come",
+            "name a command by its id; a write returns the id, and `spice watch --database NAME` shows new commands",
         ));
     };
     let command = session.client.command(id).await?;
@@ -212,8 +212,8 @@ async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
 }
 
 fn command_row(command: &CommandStatus) -> Vec<String> {
-    let told = |key: &str| command.result.get(key).map(cell).unwrap_or_default();
-    let about = [told("aggregate_id"), told("instance_id"), told("class_id")];
+    let text = |key: &str| command.result.get(key).map(cell).unwrap_or_default();
+    let about = [text("aggregate_id"), text("instance_id"), text("class_id")];
     let last = command.history.iter().rev();
     let since = last.into_iter().find_map(|step| step.timestamp.clone());
     vec![
@@ -242,7 +242,7 @@ pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyho
         return output::document(format, &json!(letters));
     }
     if letters.is_empty() {
-        output::line("nothing is parked")?;
+        output::line("there are no parked events")?;
         return Ok(());
     }
     let row = |letter: &DeadLetter| {

@@ -1,4 +1,4 @@
-//! `spice history`: who changed what of an instance, when, and what it was before.
+//! `spice history`: shows who changed an instance, when, and the previous values.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::{
     settings::Place,
 };
 
-/// Versions that one call brings.
+/// Versions per call.
 const PAGE: usize = 500;
 
 #[derive(Debug, Args)]
@@ -25,10 +25,10 @@ pub(crate) struct Options {
     /// The instance.
     #[arg(value_name = "CLASS/ID")]
     instance: String,
-    /// How many versions at most, the newest first.
+    /// The maximum number of versions, newest first.
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
-    /// As it was: a position of the log, or an RFC 3339 time.
+    /// Read the state at this log position or RFC 3339 time.
     #[arg(long, value_name = "MOMENT")]
     as_of: Option<String>,
     #[command(flatten)]
@@ -60,12 +60,12 @@ async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {
     ];
     output::table(&head, &rows)?;
     if more {
-        output::note("there are older versions; --limit for more");
+        output::note("there are older versions; use --limit for more");
     }
     Ok(())
 }
 
-/// The versions, and one more than asked for, against which the last is shown.
+/// The versions, and one more than requested, to show the changes of the last one.
 async fn versions(session: &Session, options: &Options) -> anyhow::Result<(Vec<Version>, bool)> {
     let (class, id) = split(&options.instance)?;
     let database = session.database()?;
@@ -88,7 +88,7 @@ async fn versions(session: &Session, options: &Options) -> anyhow::Result<(Vec<V
     }
 }
 
-/// One row a changed property; the version's own columns stand in the first only.
+/// One row per changed property; only the first row shows the columns of the version.
 fn rows_of(version: &Version, before: &Values, after: &Values) -> Vec<Vec<String>> {
     let what = match version.event_type.as_deref() {
         Some(name) => name.trim_start_matches("INSTANCE_").to_lowercase(),

@@ -1,4 +1,4 @@
-//! `spice import`: the arguments of an import, its progress bar and what is said of it at the end.
+//! `spice import`: the arguments of an import, its progress bar and its summary.
 
 mod progress;
 mod summary;
@@ -32,95 +32,94 @@ const INTERRUPTED: u8 = 130;
 pub(crate) struct Options {
     #[command(flatten)]
     at: Place,
-    /// The file: CSV, whose first line names the columns (see `--head-line`), or NDJSON as `spice
-    /// export` writes it; `-` reads standard input.
+    /// The file: CSV, whose first line names the columns (see `--head-line`), or NDJSON as written
+    /// by `spice export`; `-` reads standard input.
     file: PathBuf,
-    /// The class of the instances, by id or label; NDJSON says it line by line.
+    /// The class of the instances, by id or label; in NDJSON each line names its class.
     #[arg(short, long, value_name = "CLASS")]
     class: Option<String>,
-    /// How the file is written; when left out, its name says it: NDJSON as `.ndjson` and `.jsonl`,
-    /// anything else CSV.
+    /// The format of the file; by default NDJSON for `.ndjson` and `.jsonl`, and CSV for any other
+    /// name.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Shape>,
-    /// What a column is, when its name does not say it: `--map Preis=price`, or by its number
+    /// The property of a column, if their names differ: `--map Preis=price`, or by column number:
     /// `--map 3=price`; `--map Note=` leaves the column out.
     #[arg(long, value_name = "COLUMN=PROPERTY")]
     map: Vec<String>,
-    /// A column that is left out, by its name or its number; may be given several times. `#3` is
-    /// the third column even when another is called 3; where another is called `#3`, 3 is.
+    /// A column to leave out, by name or number. Repeatable. `#3` is the third column even if
+    /// another column is called 3; if another column is called `#3`, write 3.
     #[arg(long, value_name = "COLUMN")]
     skip_column: Vec<String>,
-    /// The columns that make the id of an instance, when the class has no primary key; without
-    /// it, the id is made of all that the row says and of how many rows before it say the same.
-    /// A column `_id`, which exports and rejects have, is always the id; if yours means something
-    /// else, leave it out with `--skip-column _id`.
+    /// The columns that form the id of an instance, if the class has no primary key. By default the
+    /// id is derived from the content of the row and the number of equal rows before it. A column
+    /// `_id`, as in exports and rejects, is always the id; if it means something else in your file,
+    /// use `--skip-column _id`.
     #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
     key: Vec<String>,
-    /// A name for where the rows come from. Rows without a key that say the same are the same
-    /// instance when they come from the same source, and the n-th of its kind in one file is the
-    /// n-th of its kind in the other.
+    /// A name for the source of the rows. Equal rows without a key are the same instance if they
+    /// come from the same source: the n-th of several equal rows in one file is the n-th in
+    /// another.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// What to do about a row that cannot be taken.
+    /// What to do with an invalid row.
     #[arg(long, default_value = "skip")]
     on_error: AtReject,
-    /// Where such rows go, with their line and the reason; beside the file when left out, where a
-    /// dry run has a file of its own.
+    /// The file for rejected rows, with their line and the reason; by default next to the input
+    /// file. A dry run has a separate file.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Where it is kept how far the import has come, until it is done; beside the rejects when
-    /// left out.
+    /// The file that records the progress of the import until it is complete; by default next to
+    /// the rejects.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Rows that one command has.
+    /// The number of rows per command.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "ROWS")]
     batch: u16,
-    /// What stands between two cells: one character, or `tab`. When left out, a first line
-    /// `sep=;` says it, or the one of `,` `;` `|` and tab that separates the names of the columns.
+    /// The separator of cells: one character, or `tab`. By default it comes from a first line
+    /// `sep=;`, or is the one of `,` `;` `|` and tab that separates the column names.
     #[arg(long, value_name = "CHARACTER", value_parser = parse_delimiter)]
     delimiter: Option<u8>,
-    /// A character that makes the quote after it a part of the cell, as `\` does in dumps of
-    /// `MySQL`; two quotes do so in every file.
+    /// The escape character before a quote inside a cell, such as `\` in dumps of `MySQL`. Two
+    /// quotes always mean one quote.
     #[arg(long, value_name = "CHARACTER", value_parser = parse_escape)]
     escape: Option<u8>,
-    /// The line that names the columns, when there are titles above it; the first is 1.
+    /// The line that names the columns, if there are titles above it; the first line is 1.
     #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
     head_line: Option<u64>,
     /// The encoding of the file: utf-8, utf-16, utf-16le, utf-16be, cp949 (or euc-kr), shift-jis,
-    /// windows-1252, and others of the WHATWG. When left out, a byte order mark says it, and
-    /// without one it is UTF-8.
+    /// windows-1252, or another WHATWG encoding. By default from the byte order mark, or UTF-8.
     #[arg(long, value_name = "NAME", value_parser = parse_encoding)]
     encoding: Option<Charset>,
-    /// A text that means "nothing", as a blank cell does: `--null NULL`; may be given several times.
+    /// A text that means "no value", as a blank cell does: `--null NULL`. Repeatable.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     null: Vec<String>,
-    /// A word that means true, besides true, t, yes, y, on and 1; may be given several times.
+    /// A word that means true, in addition to true, t, yes, y, on and 1. Repeatable.
     #[arg(long = "true", value_name = "WORD")]
     truths: Vec<String>,
-    /// A word that means false, besides false, f, no, n, off and 0; may be given several times.
+    /// A word that means false, in addition to false, f, no, n, off and 0. Repeatable.
     #[arg(long = "false", value_name = "WORD")]
     falses: Vec<String>,
-    /// Check every row here, and send nothing.
+    /// Check every row locally and send nothing.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Shape {
-    /// One instance a row, under a line with the names of the columns.
+    /// One instance per row, after a line with the column names.
     Csv,
-    /// One instance a line, with its class and its id, as `spice export` writes it.
+    /// One instance per line, with its class and its id, as written by `spice export`.
     Ndjson,
 }
 
-/// What to do about a row that cannot be taken.
+/// What to do with an invalid row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AtReject {
-    /// Stop after the batch that it stands in; what was taken until then stays. With `--batch 1`
-    /// nothing after it is taken.
+    /// Stop after the batch that contains the row; accepted rows stay. With `--batch 1` no later
+    /// row is imported.
     Abort,
-    /// Put it among the rejects, and go on.
+    /// Write it to the rejects and continue.
     Skip,
 }
 
@@ -133,7 +132,7 @@ impl Options {
         }
     }
 
-    /// Refuses flags that say how columns are read, where there are none.
+    /// Refuses flags for columns if the format has none.
     fn refuse_table_flags(&self) -> anyhow::Result<()> {
         let given = [
             ("--map", !self.map.is_empty()),
@@ -151,14 +150,14 @@ impl Options {
         match given.into_iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
             Some((flag, _)) => Err(usage(format!(
-                "{flag} is for CSV, and {} is read as NDJSON; leave it out, or say --format csv",
+                "{flag} is for CSV, and {} is read as NDJSON; leave it out, or use --format csv",
                 self.file.display()
             ))),
         }
     }
 
-    /// The file of the rejects: `orders.csv.rejects.csv` of `orders.csv`. A dry run has another, so
-    /// that it does not touch rejects that someone corrects.
+    /// The file of the rejects: `orders.csv.rejects.csv` for `orders.csv`. A dry run has another
+    /// file, so that it does not overwrite rejects that someone is correcting.
     fn rejects(&self) -> PathBuf {
         let ending = match (self.format(), self.dry_run) {
             (Format::Csv, false) => ".rejects.csv",
@@ -177,7 +176,7 @@ impl Options {
         self.rejects.clone().unwrap_or_else(beside)
     }
 
-    /// The file that says how far the import is; none for what cannot be read again, and for
+    /// The file that records the progress; none for input that cannot be read again, and for
     /// NDJSON, which starts over.
     fn state(&self) -> Option<PathBuf> {
         if self.is_stream() || self.dry_run || self.format() == Format::Ndjson {
@@ -187,7 +186,7 @@ impl Options {
         Some(self.state.clone().unwrap_or_else(beside))
     }
 
-    /// Whether standard input is read.
+    /// Whether the input is standard input.
     fn is_stream(&self) -> bool {
         self.file.as_os_str() == "-"
     }
@@ -259,7 +258,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The error of an import that failed, with where it stopped.
+/// The error of a failed import, with the place where it stopped.
 fn explain(failure: Failure) -> anyhow::Error {
     let error = of_import(failure.error);
     match failure.stop {
@@ -268,7 +267,7 @@ fn explain(failure: Failure) -> anyhow::Error {
     }
 }
 
-/// Says what was done.
+/// Prints the result.
 fn show(session: &Session, outcome: &Outcome) -> anyhow::Result<ExitCode> {
     let (summary, stop) = match outcome {
         Outcome::NotStarted => {

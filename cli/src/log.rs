@@ -16,14 +16,14 @@ use crate::{
     settings::{LogPlace, Output},
 };
 
-/// Envelopes that one read asks for.
+/// Envelopes per read.
 const PAGE: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write envelopes to standard output, one JSON a line.
+    /// Print envelopes, one JSON per line.
     Cat(Cat),
-    /// Check every segment; exit code 1 when anything is damaged.
+    /// Check every segment; exit code 1 if anything is damaged.
     Verify(Verify),
 }
 
@@ -31,12 +31,12 @@ pub(crate) enum Command {
 pub(crate) struct Cat {
     #[command(flatten)]
     place: LogPlace,
-    /// The database; of one that was made again the newest log, `demo.g1` names the first.
+    /// The database. If it was recreated, this is its newest log; `demo.g1` is the first.
     database: String,
     /// The first position.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// How many envelopes at most.
+    /// The maximum number of envelopes.
     #[arg(long)]
     limit: Option<u64>,
 }
@@ -77,7 +77,7 @@ async fn cat(options: Cat) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The log that a name means: of a bare name the newest, `demo.g1` the first.
+/// The log with this name: for a database name its newest log; `demo.g1` is its first.
 async fn find(log: &dyn Log, name: &str) -> anyhow::Result<StreamId> {
     let streams = log.streams().await?;
     let first = name.strip_suffix(".g1").map(str::parse).transpose()?;
@@ -92,10 +92,7 @@ async fn find(log: &dyn Log, name: &str) -> anyhow::Result<StreamId> {
     let found = wanted.filter(|wanted| streams.contains(wanted));
     found.ok_or_else(|| {
         let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
-        let message = format!(
-            "there is no log {name:?} here; there are: {}",
-            names.join(", ")
-        );
+        let message = format!("no log {name:?} here; existing logs: {}", names.join(", "));
         Refusal::new(ErrorCode::NotFound, message).into()
     })
 }
@@ -130,7 +127,7 @@ async fn check(options: Verify) -> anyhow::Result<ExitCode> {
             output::line(format!("damaged: {}: {}", text("file"), text("reason")))?;
         }
         if problems.is_empty() {
-            output::line("every envelope is whole and in its place")?;
+            output::line("every envelope is complete and in its place")?;
         }
     } else {
         output::document(

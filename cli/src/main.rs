@@ -38,11 +38,11 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use self::{command::Cli, settings::ConfigFile};
 
-/// Gives memory back after a load, and is quicker at it (docs/decisions).
+/// Returns memory after a load, and is faster (docs/decisions).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The command line, read.
+/// The parsed command line.
 struct Invocation {
     cli: Cli,
     matches: ArgMatches,
@@ -50,7 +50,7 @@ struct Invocation {
 }
 
 impl Invocation {
-    /// Ends the program where the command line asks for help, or cannot be read.
+    /// Exits if the command line asks for help or is invalid.
     fn read() -> anyhow::Result<Self> {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         let file = ConfigFile::find(&arguments)?;
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command. Most commands end at Ctrl-C, even if a shell has started them in the background
+/// Runs the command. Most commands end at Ctrl-C, even if a shell started them in the background
 /// with the signal ignored.
 async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let Invocation { cli, matches, file } = invocation;
@@ -107,12 +107,12 @@ async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Two at least, so that a long computation on one does not hold up the other.
+/// At least two, so that a long computation on one does not block the other.
 fn worker_threads() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8))
 }
 
-/// A service logs what it does, any other command only what fails.
+/// A service logs what it does; any other command logs only failures.
 fn start_logging(cli: &Cli) {
     let usual = if cli.command.serves() {
         "warn,spice=info"

@@ -18,12 +18,12 @@ Examples:
   spice merge feature/prices --into main -d shop --strategy theirs
   spice merge feature/prices -d shop --resolve shop:main:Product:p1.price=12.5
 
-As in git, `ours` is the branch merged into, `theirs` the one that is merged. The exit code is 4
-when conflicts stand against it.")]
+As in git, `ours` is the target (--into) and `theirs` is the source. The exit code is 4 if there are
+conflicts.")]
 pub(crate) struct Options {
-    /// The branch whose changes are taken.
+    /// The branch to merge (the source).
     branch: String,
-    /// The branch merged into.
+    /// The branch to merge into (the target).
     #[arg(long, default_value = "main", value_name = "BRANCH")]
     into: String,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What merging, rebasing and rolling back share: the arguments about conflicts, and the answer.
+//! Shared by merge, rebase and rollback: the arguments about conflicts, and the output.
 
 mod decision;
 
@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// The exit code of a dry run with conflicts, as of a merge that is refused for them.
+/// The exit code for conflicts, of a dry run and of a refused merge.
 const CONFLICTS: u8 = 4;
 
 /// What to do about conflicts.
@@ -24,7 +24,7 @@ pub(crate) struct Conflicts {
     /// What to do about conflicts.
     #[arg(long, default_value = "fail")]
     strategy: Way,
-    /// Decides one conflict: `AGGREGATE[.PROPERTY]=ours`, `=theirs` or, of a property, `=JSON`.
+    /// Decide one conflict: `AGGREGATE[.PROPERTY]=ours`, `=theirs` or, for a property, `=JSON`.
     #[arg(long, value_name = "CONFLICT=DECISION")]
     resolve: Vec<String>,
     /// Only show what would happen.
@@ -34,11 +34,11 @@ pub(crate) struct Conflicts {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Way {
-    /// Refuse.
+    /// Refuse, and list the conflicts.
     Fail,
-    /// Keep what the target has.
+    /// Keep the target's value.
     Ours,
-    /// Take what the source has.
+    /// Take the source's value.
     Theirs,
 }
 
@@ -51,8 +51,8 @@ impl Conflicts {
         }
     }
 
-    /// The decisions about single conflicts. `rehearse` asks for the conflicts; it is called only
-    /// when a decision can be read in two ways.
+    /// The decisions about single conflicts. Calls `rehearse` to list the conflicts only if a
+    /// decision is ambiguous.
     pub(crate) async fn resolutions<F>(&self, rehearse: F) -> anyhow::Result<Vec<Resolution>>
     where
         F: AsyncFnOnce() -> Result<Merged, spice_client::Error>,
@@ -61,7 +61,7 @@ impl Conflicts {
     }
 }
 
-/// Writes what was done, or would be done. Of a refusal for conflicts, the conflicts come first.
+/// Writes what was done or would be done. If conflicts caused a refusal, lists them first.
 pub(crate) fn show(
     session: &Session,
     outcome: Result<Merged, spice_client::Error>,

@@ -1,4 +1,4 @@
-//! `spice operator`: the Kubernetes operator as a process.
+//! `spice operator`: runs the Kubernetes operator as a process.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -18,7 +18,7 @@ pub(crate) struct Options {
     server: Server,
     #[command(flatten)]
     settings: OperatorSettings,
-    /// The kubeconfig to use; the usual places when left out.
+    /// The kubeconfig file; by default the usual locations.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let config = match &options.kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path)
-                .with_context(|| format!("{} cannot be read", path.display()))?;
+                .with_context(|| format!("cannot read {}", path.display()))?;
             kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
         }
         None => kube::Config::infer()

@@ -1,4 +1,4 @@
-//! What is written for people and programs.
+//! Writes output for people and programs.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,29 +10,29 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use spice_crds::{Exact, yaml};
 
-/// The form of an answer.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// A table for people.
     Table,
-    /// For programs.
+    /// JSON for programs.
     Json,
-    /// For both.
+    /// YAML.
     Yaml,
 }
 
-/// Whether standard error is looked at by a person.
+/// Whether standard error is a terminal.
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// No colours from here on, also on a terminal.
+/// Turns colours off, also on a terminal.
 pub(crate) fn without_colours() {
     console::set_colors_enabled(false);
     console::set_colors_enabled_stderr(false);
 }
 
-/// Writes a line to standard output. A reader that has gone away (`| head`) is no failure.
+/// Writes a line to standard output. A reader that has closed the pipe (`| head`) is not an error.
 pub(crate) fn line(text: impl AsRef<str>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()) {
@@ -41,9 +41,9 @@ pub(crate) fn line(text: impl AsRef<str>) -> io::Result<()> {
     }
 }
 
-/// Tells a person something beside the answer, on standard error.
+/// Writes a note to standard error.
 pub(crate) fn note(text: impl AsRef<str>) {
-    // There is nobody left to tell when standard error is closed.
+    // If standard error is closed, nobody reads the note.
     drop(writeln!(io::stderr(), "{}", text.as_ref()));
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a value for programs. Numbers have the digits that they were written with.
+/// Writes a value for programs. Numbers keep the digits that were written.
 pub(crate) fn document<T: Serialize + ?Sized>(format: Format, value: &T) -> anyhow::Result<()> {
     if format == Format::Yaml {
         line(yaml::write(&Exact::of(value)?).trim_end())?;
@@ -62,7 +62,7 @@ pub(crate) fn document<T: Serialize + ?Sized>(format: Format, value: &T) -> anyh
     json(value)
 }
 
-/// Writes rows under a head: as wide as they need, on a terminal as wide as that is.
+/// Writes rows below a header. On a terminal the table fits its width.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
     let text = render(Some(&head), rows);
@@ -76,7 +76,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes names and what they stand for, one pair a line.
+/// Writes names with their values, one pair per line.
 pub(crate) fn pairs(pairs: &[(&str, String)]) -> io::Result<()> {
     let rows: Vec<Vec<String>> = pairs
         .iter()
@@ -86,7 +86,7 @@ pub(crate) fn pairs(pairs: &[(&str, String)]) -> io::Result<()> {
     line(render(None, &rows))
 }
 
-/// Writes the head of a part of a description.
+/// Writes the heading of a section.
 pub(crate) fn heading(text: &str) -> io::Result<()> {
     line("")?;
     line(style(text).bold().to_string())
@@ -117,7 +117,7 @@ fn render(head: Option<&[String]>, rows: &[Vec<String>]) -> String {
     table.trim_fmt()
 }
 
-/// What stands in data must not steer a terminal, nor break a row.
+/// Removes characters that would control a terminal or break a row.
 pub(crate) fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for character in text.chars() {
@@ -130,7 +130,7 @@ pub(crate) fn clean(text: &str) -> String {
     cleaned
 }
 
-/// A value in a cell: texts bare, what is not there as nothing.
+/// A value as the text of a cell: a text as it is, null as nothing.
 pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -139,7 +139,7 @@ pub(crate) fn cell(value: &Value) -> String {
     }
 }
 
-/// A value of a class in a cell, numbers as they were written.
+/// A value of a class as the text of a cell, with numbers as they were written.
 pub(crate) fn exact(value: &Exact) -> String {
     match value {
         Exact::Null => String::new(),
@@ -159,11 +159,11 @@ pub(crate) fn label(label: &Exact) -> String {
     }
 }
 
-/// Values of an instance by their properties, as they were written: a number of a computer has
-/// neither all digits nor the zeros behind the point.
+/// The values of an instance by property, as they were written: a floating point number would lose
+/// digits and trailing zeros.
 pub(crate) type Values = IndexMap<String, Box<RawValue>>;
 
-/// The values of a state; of none, none.
+/// The values of a state; empty if there is none.
 pub(crate) fn values(state: Option<&RawValue>) -> serde_json::Result<Values> {
     state.map_or_else(
         || Ok(Values::new()),
@@ -171,7 +171,7 @@ pub(crate) fn values(state: Option<&RawValue>) -> serde_json::Result<Values> {
     )
 }
 
-/// A value in a cell, as it was written: texts bare, what is not there as nothing.
+/// A value as the text of a cell, as it was written: a text as it is, null as nothing.
 pub(crate) fn written(value: &RawValue) -> String {
     match value.get() {
         "null" => String::new(),
@@ -182,18 +182,18 @@ pub(crate) fn written(value: &RawValue) -> String {
     }
 }
 
-/// A number or a text in a cell, if there is one.
+/// A number or a text as the text of a cell, if there is one.
 pub(crate) fn maybe<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    //! Tables.
+    //! Tests for tables.
     use super::*;
 
     #[test]
-    fn what_is_in_data_stays_in_its_cell() {
+    fn data_stays_in_its_cell() {
         let rows = [
             vec!["a".to_owned(), "x\ny\u{1b}[31m".to_owned()],
             vec!["longer".to_owned(), "한국어".to_owned()],

@@ -1,4 +1,4 @@
-//! `spice query`: walks through the graph.
+//! `spice query`: queries the graph.
 
 mod hop;
 
@@ -25,28 +25,28 @@ Examples:
   spice query State --where code=CO --hop ^in_state:Airport --where 'Airport.status=open' -d flights
   spice query -f query.json -d flights -b what-if/denver-closed -o json
 
-A hop is PREDICATE:CLASS along a reference, ^PREDICATE:CLASS against it. A condition is on the
-start nodes, or, as CLASS.CONDITION, on the nodes that the hops to this class lead to.")]
+A hop is PREDICATE:CLASS along a reference, or ^PREDICATE:CLASS against it. A condition applies to the
+start nodes; CLASS.CONDITION applies to the nodes that hops reach in this class.")]
 pub(crate) struct Options {
     /// The class of the start nodes.
     #[arg(required_unless_present = "file")]
     class: Option<String>,
-    /// A hop; several are walked one after the other.
+    /// A hop along a relationship. Repeatable; hops are followed in order.
     #[arg(long, value_name = "[^]PREDICATE:CLASS")]
     hop: Vec<String>,
-    /// A condition, as `--filter` of `spice get instances` takes it; several: all hold.
+    /// A condition, as in `spice get instances --filter`. Repeatable; all conditions must match.
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<String>,
-    /// How many start nodes at most.
+    /// The maximum number of start nodes.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// How many start nodes to leave out.
+    /// The number of start nodes to skip.
     #[arg(long, value_name = "N")]
     offset: Option<u64>,
-    /// The query as the api takes it; `-` reads standard input.
+    /// A file with the query as in the api; `-` reads standard input.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["class", "hop", "conditions"])]
     file: Option<PathBuf>,
-    /// As it was: a position of the log, or an RFC 3339 time.
+    /// Read the state at this log position or RFC 3339 time.
     #[arg(long, value_name = "MOMENT")]
     as_of: Option<String>,
     #[command(flatten)]
@@ -84,13 +84,13 @@ fn from_file(file: &std::path::Path) -> anyhow::Result<GraphQuery> {
     if file.as_os_str() == "-" {
         std::io::stdin()
             .read_to_string(&mut text)
-            .context("standard input cannot be read")?;
+            .context("cannot read standard input")?;
     } else {
         text = std::fs::read_to_string(file)
-            .with_context(|| format!("{} cannot be read", file.display()))?;
+            .with_context(|| format!("cannot read {}", file.display()))?;
     }
     serde_json::from_str(&text)
-        .map_err(|error| usage(format!("{} is no query: {error}", file.display())))
+        .map_err(|error| usage(format!("{} is not a query: {error}", file.display())))
 }
 
 async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<GraphQuery> {
@@ -126,8 +126,8 @@ async fn filter(
     conditions(texts, &schema, Some(&class))
 }
 
-/// Conditions on the start class, and those on the class of a hop. They are apart where both are
-/// the same class, too.
+/// Conditions on the start class, and conditions on the classes of hops. They stay separate even if
+/// both are the same class.
 #[derive(Debug, Default, PartialEq)]
 struct Apart {
     start: Vec<String>,
@@ -186,7 +186,7 @@ fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {
         output::note(format!("warning: {warning}"));
     }
     if let Some(next) = answer.page.next_offset {
-        output::note(format!("there are more; --offset {next}"));
+        output::note(format!("there are more; use --offset {next}"));
     }
     Ok(())
 }
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_on_the_start_are_apart_from_those_on_hops() {
+    fn conditions_on_start_and_hops_stay_separate() {
         let hops = hop::parse_all(&["up:Thing".into(), "in:State".into()]).unwrap();
         let texts = [
             "code=h1",

@@ -19,7 +19,7 @@ Examples:
 pub(crate) struct Options {
     /// The branch to rebase.
     branch: String,
-    /// Its new parent; its parent of today when left out.
+    /// The new parent; by default its current parent.
     #[arg(long, value_name = "BRANCH")]
     onto: Option<String>,
     #[command(flatten)]
@@ -58,7 +58,7 @@ async fn rebase(session: &Session, options: &Options) -> anyhow::Result<ExitCode
     show(session, rebased, &done, request.dry_run)
 }
 
-/// The parent of a branch. `main` has none, and the api refuses to move it.
+/// The parent of a branch. `main` has none, and the api refuses to rebase it.
 async fn parent(session: &Session, database: &str, branch: &str) -> anyhow::Result<String> {
     let known = session.client.branch(database, branch).await?;
     Ok(known.from_branch.unwrap_or_else(|| "main".to_owned()))

@@ -23,10 +23,10 @@ use crate::{
 pub(crate) struct Options {
     #[command(flatten)]
     stores: StorePlaces,
-    /// One database; all when left out.
+    /// Only this database; by default all.
     #[arg(long)]
     database: Option<String>,
-    /// What to rebuild.
+    /// The stores to rebuild.
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["graph", "documents"])]
     targets: Vec<Target>,
     /// Rebuild nothing; drop what earlier replays have replaced and kept.

@@ -1,5 +1,5 @@
-//! What a command that talks to the api needs: a client, a database, a branch, and advice when it
-//! fails.
+//! The session of a command with the api: a client, a database, a branch, and hints after a
+//! failure.
 
 use spice_client::{Client, Error, Missing, Read};
 
@@ -9,10 +9,10 @@ use crate::{
     settings::Place,
 };
 
-/// Names that a hint shows at most.
+/// The maximum number of names in a hint.
 const SHOWN: usize = 20;
 
-/// One command's connection and place.
+/// The connection and place of one command.
 pub(crate) struct Session {
     pub(crate) client: Client,
     database: Option<String>,
@@ -30,19 +30,21 @@ impl Session {
         })
     }
 
-    /// The database that the command is about.
+    /// The database of the command.
     pub(crate) fn database(&self) -> anyhow::Result<&str> {
         self.database.as_deref().ok_or_else(|| {
-            usage("which database? name it with --database, SPICE_DATABASE or in the config file")
+            usage(
+                "no database given; name it with --database, SPICE_DATABASE or in the config file",
+            )
         })
     }
 
-    /// The database, if one is named.
+    /// The database, if one is given.
     pub(crate) fn maybe_database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
-    /// A read of the branch, now or as of a position or a time.
+    /// A read of the branch: now, or at a position or time.
     pub(crate) fn read(&self, as_of: Option<&str>) -> Read {
         Read {
             as_of: as_of.map(str::to_owned),
@@ -50,12 +52,12 @@ impl Session {
         }
     }
 
-    /// Whether the answer is for people.
+    /// Whether the output is a table.
     pub(crate) fn is_table(&self) -> bool {
         self.format == Format::Table
     }
 
-    /// The outcome of a command; a failure with what to do next.
+    /// Returns the outcome; adds a hint to a failure.
     pub(crate) async fn advise<T>(&self, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
         let error = match outcome {
             Ok(done) => return Ok(done),
@@ -88,18 +90,18 @@ impl Session {
         }
         match (refusal.status, refusal.code.as_str()) {
             (409, "optimistic_concurrency_conflict") => {
-                Some("someone else wrote in between; look again, and repeat".to_owned())
+                Some("someone else changed it in the meantime; read it again, then repeat the command".to_owned())
             }
             (409, "merge_conflict") => Some(
-                "--strategy ours|theirs takes one side everywhere; --resolve AGGREGATE.PROPERTY=ours decides one"
+                "--strategy ours|theirs decides all conflicts; --resolve AGGREGATE.PROPERTY=ours decides one"
                     .to_owned(),
             ),
-            (503 | 504 | 429, _) => Some("this may pass; try again".to_owned()),
+            (503 | 504 | 429, _) => Some("this may be temporary; try again".to_owned()),
             _ => None,
         }
     }
 
-    /// The names of the things of the kind that is missing, similar ones first.
+    /// The existing names of the missing kind, similar ones first.
     async fn alternatives(&self, missing: Missing<'_>) -> Option<String> {
         let (sought, kind, names) = match missing {
             Missing::Database(sought) => return self.databases(sought).await,
@@ -125,7 +127,7 @@ impl Session {
     }
 }
 
-/// The names that exist, and those that were probably meant.
+/// The existing names, and a suggestion.
 fn choice(sought: &str, kind: &str, mut names: Vec<String>) -> String {
     if names.is_empty() {
         return format!("there are no {kind} yet");
@@ -148,7 +150,7 @@ fn choice(sought: &str, kind: &str, mut names: Vec<String>) -> String {
     format!("{meant}{kind}: {}{more}", names[..shown].join(", "))
 }
 
-/// Whether two names differ by case or by a slip.
+/// Whether two names differ by case or by a typo.
 fn is_near(one: &str, other: &str) -> bool {
     let plain = |text: &str| -> String {
         let letters = text.chars().filter(|letter| letter.is_alphanumeric());

@@ -19,11 +19,11 @@ pub(crate) use self::{
     stores::{LogPlace, StorePlaces},
 };
 
-/// Where the listeners are, and how long they keep a connection.
+/// The listeners, and how long they keep a connection.
 #[allow(clippy::struct_field_names)] // the flags' names
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Listen {
-    /// Gateway, the api for clients; port 0 takes a free one.
+    /// The address of the gateway, the api for clients; port 0 selects a free port.
     #[arg(
         long,
         env = "SPICE_GATEWAY_LISTEN",
@@ -31,7 +31,7 @@ pub(crate) struct Listen {
         value_name = "ADDR"
     )]
     pub(crate) gateway_listen: SocketAddr,
-    /// Ontology management service.
+    /// The address of the ontology management service (oms).
     #[arg(
         long,
         env = "SPICE_OMS_LISTEN",
@@ -39,7 +39,7 @@ pub(crate) struct Listen {
         value_name = "ADDR"
     )]
     pub(crate) oms_listen: SocketAddr,
-    /// Funnel (health only for now).
+    /// The address of the funnel (health checks only for now).
     #[arg(
         long,
         env = "SPICE_FUNNEL_LISTEN",
@@ -47,8 +47,8 @@ pub(crate) struct Listen {
         value_name = "ADDR"
     )]
     pub(crate) funnel_listen: SocketAddr,
-    /// Seconds for which a connection without a request stays open; more than those of a load
-    /// balancer before it, which are often 60.
+    /// Seconds for which an idle connection stays open; must be longer than the timeout of a load
+    /// balancer in front of it (often 60).
     #[arg(
         long,
         env = "SPICE_KEEP_ALIVE_SECONDS",
@@ -70,20 +70,20 @@ impl Listen {
     }
 }
 
-/// Settings by the names that the earlier system had.
+/// Settings with the names of the earlier system.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Knobs {
-    /// Whether writes answer 202 at once; false: they wait for the projections by default.
+    /// Whether writes answer 202 immediately; if false, they wait for the projections by default.
     #[arg(long, env = "ENABLE_EVENT_SOURCING", default_value_t = true, action = clap::ArgAction::Set)]
     pub(crate) enable_event_sourcing: bool,
-    /// What to do about a command id that comes again with another payload.
+    /// What to do if a command id is reused with another payload.
     #[arg(
         long,
         env = "EVENT_STORE_IDEMPOTENCY_MISMATCH_MODE",
         default_value = "error"
     )]
     pub(crate) idempotency_mismatch: Mismatch,
-    /// Seconds after which another worker process takes a lease that is not renewed.
+    /// Seconds after which another worker process takes over a lease that was not renewed.
     #[arg(
         long,
         env = "PROCESSED_EVENT_LEASE_TIMEOUT_SECONDS",
@@ -134,19 +134,19 @@ impl Knobs {
 /// See [`Knobs::idempotency_mismatch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mismatch {
-    /// Refuse it.
+    /// Refuse the command.
     Error,
-    /// Keep the first and log.
+    /// Keep the first command and log a warning.
     Warn,
 }
 
-/// How the operator works.
+/// Settings of the operator.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OperatorSettings {
-    /// Watch this namespace only.
+    /// Watch only this namespace.
     #[arg(long, env = "SPICE_NAMESPACE")]
     pub(crate) namespace: Option<String>,
-    /// Seconds after which every resource is looked at again.
+    /// Seconds after which every resource is reconciled again.
     #[arg(long, env = "SPICE_RESYNC_SECONDS", default_value_t = 30)]
     pub(crate) resync_seconds: u64,
 }

@@ -1,13 +1,15 @@
-//! Ctrl-C and SIGTERM.
+//! Handles Ctrl-C and SIGTERM.
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancelled by Ctrl-C or SIGTERM; a second one ends the process at once.
+/// A token that Ctrl-C or SIGTERM cancels. A second signal exits the process immediately.
 pub(crate) fn end_on_signal() -> anyhow::Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("no SIGINT handler")?;
-    let mut terminate = signal(SignalKind::terminate()).context("no SIGTERM handler")?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).context("cannot install a SIGINT handler")?;
+    let mut terminate =
+        signal(SignalKind::terminate()).context("cannot install a SIGTERM handler")?;
     let ending = CancellationToken::new();
     let token = ending.clone();
     tokio::spawn(async move {

@@ -25,10 +25,10 @@ use crate::{
 pub(crate) struct Options {
     #[command(flatten)]
     stores: StorePlaces,
-    /// One database; all when left out.
+    /// Only this database; by default all.
     #[arg(long)]
     database: Option<String>,
-    /// Rewrite what differs, from the log.
+    /// Rewrite from the log what differs.
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     };
     let stores = options.stores.open(access).await?;
     let streams = streams(&stores, options.database.as_deref()).await?;
-    // If nobody else brings the projections up to date, a repair does.
+    // A repair runs the workers itself if no other process does.
     let upkeep = Upkeep::start(&stores, work_settings()?);
     let mut clean = true;
     let mut answers = Vec::new();
@@ -73,7 +73,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Checks one log, and repairs what differs if asked to.
+/// Checks one log, and repairs the differences if requested.
 async fn check(stores: &Stores, stream: &StreamId, repair: bool) -> anyhow::Result<Value> {
     let end = stores.log.end(stream).await?;
     if stores.is_owner() {
@@ -202,7 +202,7 @@ fn print(answer: &Value) -> anyhow::Result<()> {
     }
     for projection in answer["behind"].as_array().into_iter().flatten() {
         output::line(format!(
-            "behind: {} is at position {} of {}; `spice dev` or `spice replay` brings it up",
+            "behind: {} is at position {} of {}; `spice dev` or `spice replay` brings it up to date",
             text(&projection["projection"]),
             projection["position"],
             answer["end"]
@@ -215,9 +215,9 @@ fn print(answer: &Value) -> anyhow::Result<()> {
         ))?;
     }
     let verdict = if answer["clean"] == true {
-        "clean: the projections are what the log says"
+        "clean: the projections match the log"
     } else {
-        "NOT clean; `spice verify --repair` makes it what the log says"
+        "NOT clean; `spice verify --repair` repairs the differences"
     };
     output::line(verdict)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! `spice watch`: what happens, as it happens.
+//! `spice watch`: shows events as they happen.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     settings::{Output, Place, Server},
 };
 
-/// About half a minute: as long as a server takes to be started again.
+/// About half a minute: the time of a server restart.
 const RETRIES: Retries = Retries {
     attempts: 12,
     first: Duration::from_millis(100),
@@ -28,20 +28,20 @@ Examples:
   spice watch -d flights --branch main --from 0 -o json | jq .event_type
   spice watch 0197f0c2-5b7a-7cc3-b2a1-3f9f4d0c1e77
 
-A command's statuses end with the final one; the exit code is 1 when it failed. A database is
-watched until Ctrl-C.")]
+Watching a command ends with its final status; the exit code is 1 if it failed. Watching a database
+ends at Ctrl-C.")]
 pub(crate) struct Options {
-    /// A command; without one, the database is watched.
+    /// A command id; without one, the events of the database.
     command: Option<String>,
     #[command(flatten)]
     server: Server,
     /// The database.
     #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
     database: Option<String>,
-    /// Only this branch, and the database as a whole; all branches when left out.
+    /// Only events of this branch, and of the database as a whole; by default all branches.
     #[arg(short, long, value_name = "NAME")]
     branch: Option<String>,
-    /// The first position to tell; what comes next when left out.
+    /// The first position to show; by default only new events.
     #[arg(long, value_name = "POSITION")]
     from: Option<u64>,
     #[command(flatten)]
@@ -67,7 +67,7 @@ async fn command(session: &Session, id: &str) -> anyhow::Result<ExitCode> {
     let mut events = session.client.command_events(id);
     loop {
         let Some(event) = events.next().await? else {
-            // The service ended, not the command: its events go on at the next one.
+            // The service stopped, not the command. Its events continue after a reconnect.
             continue;
         };
         let Some(status) = event.command() else {
@@ -90,9 +90,7 @@ async fn command(session: &Session, id: &str) -> anyhow::Result<ExitCode> {
 
 async fn database(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {
     let Some(database) = session.maybe_database() else {
-        return Err(usage(
-            "watch what? name a command, or a database with --database",
-        ));
+        return Err(usage("name a command, or a database with --database"));
     };
     let branch = options.branch.as_deref();
     let mut events = session
@@ -110,12 +108,12 @@ async fn database(session: &Session, options: &Options) -> anyhow::Result<ExitCo
     }
 }
 
-/// The next event; none when the server has ended the stream, which is then taken up again.
+/// The next event; none if the server has ended the stream, which is then reopened.
 async fn next(events: &mut Events<'_>) -> anyhow::Result<Option<Event>> {
     Ok(events.next().await?)
 }
 
-/// One event a line, or one YAML document.
+/// One event per line, or one YAML document.
 fn document(format: Format, event: &Event) -> anyhow::Result<()> {
     match (format, event.read::<Exact>()) {
         (Format::Yaml, Some(value)) => {

@@ -1,4 +1,4 @@
-//! `Branch`: a database as it stood at a position, to be changed without touching its parent.
+//! `Branch`: a branch of a database, starting at a position of its parent.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,9 @@ use crate::{DatabaseRef, DeletionPolicy, name, status::ResourceStatus};
     derive = "PartialEq",
     shortname = "sbr",
     category = "spice",
-    doc = "A branch of a database: its own changes over the parent as it stood at a position.",
+    doc = "A branch of a database: its own changes on top of its parent at a position.",
     selectable = ".spec.databaseRef.name",
-    validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z0-9-]+$') && size(self.metadata.name) <= 100 && !(self.metadata.name in ['refs', 'objects', 'info', 'hooks', 'main'])").message("without spec.name, metadata.name has to make a branch name: up to 100 characters of a-z, 0-9 and -, not refs, objects, info, hooks or main"),
+    validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z0-9-]+$') && size(self.metadata.name) <= 100 && !(self.metadata.name in ['refs', 'objects', 'info', 'hooks', 'main'])").message("without spec.name, metadata.name must be a valid branch name: up to 100 characters of a-z, 0-9 and -, not refs, objects, info, hooks or main"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Database", type_ = "string", json_path = ".spec.databaseRef.name"),
@@ -35,7 +35,7 @@ pub struct BranchSpec {
     /// The Database object, in the same namespace. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("databaseRef is immutable"))]
     pub database_ref: DatabaseRef,
-    /// Its name in the api; metadata.name when left out. Immutable.
+    /// The name in the API; default: metadata.name. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 100),
@@ -43,13 +43,13 @@ pub struct BranchSpec {
     )]
     #[x_kube(validation = Rule::new("!(self in ['refs', 'objects', 'info', 'hooks', 'HEAD', 'main'])").message("a branch cannot be called refs, objects, info, hooks, HEAD or main"))]
     pub name: Option<String>,
-    /// Where it starts; the end of main when left out. Immutable.
+    /// Where it starts; default: the end of main. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<BranchOrigin>,
-    /// Retain (default) or Delete.
+    /// What to do in the API when this object is deleted: Retain (default) or Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Leave it alone for now.
+    /// Stop reconciling this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
@@ -58,20 +58,20 @@ pub struct BranchSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BranchOrigin {
-    /// The parent's name in the api.
+    /// The parent's name in the API.
     #[schemars(
         length(min = 1, max = 100),
         regex(pattern = "^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
     )]
     pub branch: String,
-    /// A position of the log; its end, when the branch is made, if left out.
+    /// A position of the log; default: the end of the log when the branch is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub position: Option<i64>,
 }
 
 impl Branch {
-    /// The name in the api.
+    /// The branch's name in the API.
     pub fn branch_name(&self) -> String {
         self.spec
             .branch_name(self.metadata.name.as_deref().unwrap_or_default())
@@ -79,12 +79,12 @@ impl Branch {
 }
 
 impl BranchSpec {
-    /// The name in the api of the branch that an object of this name declares.
+    /// The name in the API of the branch that an object with this name declares.
     pub fn branch_name(&self, object: &str) -> String {
         self.name.clone().unwrap_or_else(|| object.to_owned())
     }
 
-    /// What is wrong with it, a sentence each; the rules are those of the schema.
+    /// The problems of the declaration, one sentence each. The rules are those of the schema.
     pub fn problems(&self, object: &str) -> Vec<String> {
         let name = self.branch_name(object);
         let mut problems = Vec::new();
@@ -94,8 +94,9 @@ impl BranchSpec {
             ));
         }
         if name == "main" {
-            problems
-                .push("main is there from the database's creation; it cannot be declared".into());
+            problems.push(
+                "main exists from the creation of the database; it cannot be declared".into(),
+            );
         }
         if let Some(origin) = &self.from {
             if !name::is_branch(&origin.branch) {

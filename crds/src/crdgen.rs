@@ -1,4 +1,5 @@
-//! Writes the custom resource definitions: what the derive tells, and what it cannot.
+//! Writes the custom resource definitions: the derived schemas, plus what the derive cannot
+//! express.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -22,7 +23,7 @@ impl Definition {
         format!("# Generated from the types in crds/. Do not edit.\n{body}")
     }
 
-    /// The definition as the typed object that an API server takes.
+    /// The definition as the typed object of the Kubernetes API.
     pub fn to_crd(&self) -> Result<CustomResourceDefinition, serde_json::Error> {
         serde_json::from_value(self.object.clone())
     }
@@ -52,7 +53,7 @@ fn definition(
     Ok(Definition { file, object })
 }
 
-/// A fresh object is not ready: it says so before the operator has seen it.
+/// The initial status: a new object is not ready until the operator has seen it.
 fn fresh_status() -> Value {
     let condition = |kind: &str| {
         json!({
@@ -66,8 +67,8 @@ fn fresh_status() -> Value {
     json!({"conditions": [condition("Ready"), condition("Synced")]})
 }
 
-/// An API server prunes a null of a field that is not nullable, so a rule never meets one; and
-/// empty lists are dropped by the server, which would show as a difference for ever.
+/// Removes nulls and empty lists. An API server prunes a null of a field that is not nullable, so a
+/// rule never sees one. It also drops empty lists, which would show as a permanent difference.
 fn clean(value: &mut Value) {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! `Database`: a knowledge graph of its own log.
+//! `Database`: a knowledge graph with its own log.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,8 @@ use crate::{DeletionPolicy, name, status::ResourceStatus};
     derive = "PartialEq",
     shortname = "sdb",
     category = "spice",
-    doc = "A knowledge graph with a log of its own.",
-    validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$') && size(self.metadata.name) >= 3 && size(self.metadata.name) <= 50").message("without spec.name, metadata.name has to make a database name: 3 to 50 characters of a-z, 0-9 and single -, starting with a letter"),
+    doc = "A knowledge graph with its own log.",
+    validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$') && size(self.metadata.name) >= 3 && size(self.metadata.name) <= 50").message("without spec.name, metadata.name must be a valid database name: 3 to 50 characters of a-z, 0-9 and single -, starting with a letter"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Database", type_ = "string", json_path = ".status.externalId"),
@@ -31,27 +31,27 @@ use crate::{DeletionPolicy, name, status::ResourceStatus};
 #[x_kube(validation = Rule::new("has(self.description) == has(oldSelf.description) && (!has(self.description) || self.description == oldSelf.description)").message("description is immutable"))]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseSpec {
-    /// Its name in the api; metadata.name with - as _ when left out. Immutable.
+    /// The name in the API; default: metadata.name with _ instead of -. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 3, max = 50),
         regex(pattern = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$")
     )]
     pub name: Option<String>,
-    /// What it is for. Immutable.
+    /// The purpose of the database. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 5000))]
     pub description: Option<String>,
-    /// Retain (default) or Delete.
+    /// What to do in the API when this object is deleted: Retain (default) or Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Leave it alone for now.
+    /// Stop reconciling this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
 
 impl Database {
-    /// The name in the api.
+    /// The database's name in the API.
     pub fn database_name(&self) -> String {
         self.spec
             .database_name(self.metadata.name.as_deref().unwrap_or_default())
@@ -59,14 +59,14 @@ impl Database {
 }
 
 impl DatabaseSpec {
-    /// The name in the api of the database that an object of this name declares.
+    /// The name in the API of the database that an object with this name declares.
     pub fn database_name(&self, object: &str) -> String {
         self.name
             .clone()
             .unwrap_or_else(|| object.replace('-', "_"))
     }
 
-    /// What is wrong with it, a sentence each; the rules are those of the schema.
+    /// The problems of the declaration, one sentence each. The rules are those of the schema.
     pub fn problems(&self, object: &str) -> Vec<String> {
         let name = self.database_name(object);
         let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! JSON values whose numbers keep their digits: what a declaration says, and what the api has.
+//! JSON values whose numbers keep their digits, for declarations and for answers of the api.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-/// An object, in the order written.
+/// An object, in the order in which it was written.
 pub type Fields = IndexMap<String, Exact>;
 
-/// Levels of lists and objects that are read at most, as `serde_json` has it.
+/// The maximum nesting of lists and objects, as in `serde_json`.
 const DEEPEST: usize = 128;
 
-/// One JSON value. Unlike [`Value`] it never turns a number into a double.
+/// One JSON value. Unlike [`Value`], it never converts a number to a double.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Exact {
     /// `null`
@@ -34,13 +34,13 @@ pub enum Exact {
     Object(Fields),
 }
 
-/// A number as it was written. Two numbers are equal when they are written alike: `1.0` and `1.00`
-/// are different, as they are to the log.
+/// A number as it was written. Two numbers are equal if they are written the same: `1.0` and `1.00`
+/// differ, as in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number(Box<str>);
 
 impl Number {
-    /// Reads a number of JSON; nothing for any other text.
+    /// Parses a JSON number; none for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         is_number(text).then(|| Self(text.into()))
     }
@@ -51,7 +51,7 @@ impl Number {
     }
 }
 
-/// The grammar of RFC 8259.
+/// Whether the text is a number in the grammar of RFC 8259.
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
@@ -76,7 +76,7 @@ impl Exact {
         serde_json::from_str(text)
     }
 
-    /// What anything that serialises is as JSON.
+    /// The JSON value of any serializable value.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         Self::parse(&serde_json::to_string(value)?)
     }
@@ -115,7 +115,7 @@ impl Exact {
         }
     }
 
-    /// A number that is a count.
+    /// A number as a count.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Number(number) => number.as_str().parse().ok(),
@@ -128,7 +128,7 @@ impl Exact {
         *self == Self::Null
     }
 
-    /// `a string`, `a list`, …
+    /// The type in words: `a string`, `a list`, …
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -140,7 +140,7 @@ impl Exact {
         }
     }
 
-    /// Reads a text that is known to be JSON, level by level.
+    /// Reads valid JSON text, level by level.
     fn of_json(text: &str, depth: usize) -> Result<Self, serde_json::Error> {
         let text = text.trim_ascii();
         if depth > DEEPEST {
@@ -214,7 +214,7 @@ impl From<Vec<Exact>> for Exact {
     }
 }
 
-/// The numbers of a [`Value`] have lost their digits already.
+/// The numbers of a [`Value`] have already lost their digits.
 impl From<Value> for Exact {
     fn from(value: Value) -> Self {
         match value {
@@ -262,8 +262,8 @@ impl Serialize for Exact {
     }
 }
 
-/// By this name `serde_json` hands a value out as its text. A reader that does not know it (one
-/// that has taken the value apart already) gives what it has; the tests hold both.
+/// The name under which `serde_json` passes a value as its text. A reader that does not know the
+/// name (because the value was already parsed) passes what it has. Tests cover both.
 const AS_TEXT: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserialize<'de> for Exact {

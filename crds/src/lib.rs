@@ -1,5 +1,5 @@
-//! The custom resources of SPICE Harvester, group `spiceharvester.dev/v1alpha1`: their types,
-//! their schema, and the rules that hold before any server is asked. No IO, no api calls.
+//! The custom resources of SPICE Harvester, group `spiceharvester.dev/v1alpha1`: their types, their
+//! schemas, and the rules that can be checked without a server. No IO, no calls of the api.
 
 // The derive of KubeSchema copies each struct into a function.
 #![allow(unreachable_pub)]
@@ -28,28 +28,28 @@ use serde::{Deserialize, Serialize};
 pub const GROUP: &str = "spiceharvester.dev";
 /// The one served and stored version.
 pub const VERSION: &str = "v1alpha1";
-/// `group/version`, as `apiVersion` has it.
+/// `group/version`, the value of `apiVersion`.
 pub const API_VERSION: &str = "spiceharvester.dev/v1alpha1";
 
 /// Annotations that people set.
 pub mod annotation {
-    /// `"true"`: let the object go although what it declares could not be deleted.
+    /// `"true"`: remove the finalizer even if the declared thing could not be deleted.
     pub const FORCE_RELEASE: &str = "spiceharvester.dev/force-release";
 }
 
 /// The finalizer of objects whose deletion policy is `Delete`.
 pub const FINALIZER: &str = "spiceharvester.dev/deletion";
 
-/// What becomes of the declared thing when the object is deleted.
+/// What happens to the declared thing when the object is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
-    /// It stays (the default).
+    /// Keep it (the default).
     Retain,
-    /// It is deleted with the object.
+    /// Delete it with the object.
     Delete,
 }
 
-/// Names a `Database` object of the same namespace.
+/// A reference to a `Database` object in the same namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseRef {

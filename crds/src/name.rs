@@ -1,6 +1,6 @@
-//! The rules of names (contract §4), for those who check a declaration without an API server.
+//! The rules for names (contract §4), to check a declaration without an API server.
 
-/// Whether `text` may name a database.
+/// Whether `text` is a valid database name.
 pub fn is_database(text: &str) -> bool {
     (3..=50).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -12,7 +12,7 @@ pub fn is_database(text: &str) -> bool {
         })
 }
 
-/// Whether `text` may name a branch.
+/// Whether `text` is a valid branch name.
 pub fn is_branch(text: &str) -> bool {
     (1..=100).contains(&text.len())
         && text.split('/').all(|part| {
@@ -24,7 +24,7 @@ pub fn is_branch(text: &str) -> bool {
         && !["refs", "objects", "info", "hooks", "HEAD"].contains(&text)
 }
 
-/// Whether `text` may be the id of a class.
+/// Whether `text` is a valid class id.
 pub fn is_class(text: &str) -> bool {
     (1..=100).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -33,14 +33,14 @@ pub fn is_class(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "_:-".contains(c))
 }
 
-/// Whether `text` may name a property or a predicate.
+/// Whether `text` is a valid property or predicate name.
 pub fn is_property(text: &str) -> bool {
     (1..=200).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The class id that an object's name stands for: `order-line` is `OrderLine`, `3d-model` is
+/// The class id for an object's name: `order-line` gives `OrderLine`, `3d-model` gives
 /// `Class3dModel`.
 pub fn class_from_object(name: &str) -> String {
     let mut class = String::with_capacity(name.len());

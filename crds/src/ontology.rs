@@ -1,4 +1,4 @@
-//! `Ontology`: one class, declared as the api has it, losslessly.
+//! `Ontology`: one class, declared without loss as in the api.
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -25,7 +25,7 @@ use crate::{
     doc = "A class of a database's ontology.",
     selectable = ".spec.databaseRef.name",
     selectable = ".spec.branch",
-    validation = Rule::new("has(self.spec.class) || size(self.metadata.name) <= 95").message("without spec.class, metadata.name has to make a class id: 95 characters at most"),
+    validation = Rule::new("has(self.spec.class) || size(self.metadata.name) <= 95").message("without spec.class, metadata.name must be a valid class id: at most 95 characters"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Database", type_ = "string", json_path = ".spec.databaseRef.name"),
@@ -41,7 +41,7 @@ pub struct OntologySpec {
     /// The Database object, in the same namespace. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("databaseRef is immutable"))]
     pub database_ref: DatabaseRef,
-    /// The branch's name in the api; main when left out. Immutable.
+    /// The branch's name in the API; default: main. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 100),
@@ -49,7 +49,7 @@ pub struct OntologySpec {
     )]
     #[x_kube(validation = Rule::new("!(self in ['refs', 'objects', 'info', 'hooks', 'HEAD'])").message("a branch cannot be called refs, objects, info, hooks or HEAD"))]
     pub branch: Option<String>,
-    /// The class's id in the api; metadata.name in CamelCase when left out. Immutable.
+    /// The class's id in the API; default: metadata.name in CamelCase. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 100),
@@ -63,47 +63,47 @@ pub struct OntologySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub description: Option<Exact>,
-    /// The class that this one extends.
+    /// The parent class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 100),
         regex(pattern = "^[A-Za-z][A-Za-z0-9_:-]*$")
     )]
     pub parent_class: Option<String>,
-    /// Whether it can have no instances of its own.
+    /// Whether the class cannot have instances of its own.
     #[serde(default, rename = "abstract", skip_serializing_if = "Option::is_none")]
     pub is_abstract: Option<bool>,
-    /// Its properties, in order.
+    /// The properties, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub properties: Vec<Property>,
-    /// Its relationships, in order.
+    /// The relationships, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["predicate".into()]))]
     pub relationships: Vec<Relationship>,
-    /// Kept as written.
+    /// Any data; kept as written.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     #[schemars(schema_with = "object")]
     pub metadata: Fields,
-    /// Retain (default) or Delete.
+    /// What to do in the API when this object is deleted: Retain (default) or Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Correct (default) what others changed in the api, or Report it.
+    /// What to do about changes that others made in the API: Correct (default) or Report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_policy: Option<DriftPolicy>,
-    /// Leave it alone for now.
+    /// Stop reconciling this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
 
-/// What to do when the class in the api is no longer what is declared.
+/// What to do when the class in the API differs from the declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DriftPolicy {
     /// Write the declaration again.
     Correct,
-    /// Say so in the condition Drifted.
+    /// Report it in the condition Drifted.
     Report,
 }
 
@@ -111,24 +111,24 @@ pub enum DriftPolicy {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Property {
-    /// Its key.
+    /// The name, used as key in instances.
     #[schemars(length(min = 1, max = 200), regex(pattern = "^[A-Za-z][A-Za-z0-9_]*$"))]
     pub name: String,
-    /// string, integer, money, …; with or without xsd:.
+    /// The type: string, integer, money, …; with or without the prefix xsd:.
     #[serde(rename = "type")]
     #[schemars(length(min = 1, max = 50))]
     pub kind: String,
-    /// A string, or a map of languages; the name when left out.
+    /// A string, or a map of languages; default: the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub label: Option<Exact>,
-    /// Whether every instance has it.
+    /// Whether every instance must have a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
-    /// Whether its value is the instance's id.
+    /// Whether the value determines the id of the instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_key: Option<bool>,
-    /// The value of those who give none.
+    /// The value of instances that do not give one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub default: Option<Exact>,
@@ -140,22 +140,22 @@ pub struct Property {
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     #[schemars(schema_with = "object")]
     pub constraints: Fields,
-    /// The class that a link leads to.
+    /// The target class of a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub target: Option<String>,
-    /// The class that a link leads to, by its older name.
+    /// The target class of a link, under its older name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
     pub link_target: Option<String>,
-    /// Whether it is a relationship.
+    /// Whether the property is a relationship.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_relationship: Option<bool>,
-    /// 1:1, 1:n, n:1 or n:m, of a link.
+    /// The cardinality of a link: 1:1, 1:n, n:1 or n:m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10))]
     pub cardinality: Option<String>,
-    /// The items of an array, a property without a name.
+    /// The items of an array: a property without a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub items: Option<Exact>,
@@ -165,20 +165,20 @@ pub struct Property {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Relationship {
-    /// Its key.
+    /// The name, used as key in instances.
     #[schemars(length(min = 1, max = 200), regex(pattern = "^[A-Za-z][A-Za-z0-9_]*$"))]
     pub predicate: String,
-    /// The class that it leads to.
+    /// The target class.
     #[schemars(
         length(min = 1, max = 100),
         regex(pattern = "^[A-Za-z][A-Za-z0-9_:-]*$")
     )]
     pub target: String,
-    /// A string, or a map of languages; the predicate when left out.
+    /// A string, or a map of languages; default: the predicate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub label: Option<Exact>,
-    /// 1:1, 1:n (default), n:1 or n:m.
+    /// The cardinality: 1:1, 1:n (default), n:1 or n:m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^(1:1|1:n|n:1|n:m|n:n)$"))]
     pub cardinality: Option<String>,
@@ -186,7 +186,7 @@ pub struct Relationship {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub description: Option<Exact>,
-    /// The predicate seen from the target.
+    /// The name of the relationship in the opposite direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub inverse_predicate: Option<String>,
@@ -194,14 +194,14 @@ pub struct Relationship {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub inverse_label: Option<Exact>,
-    /// strict: a reference to nothing is refused.
+    /// strict: references to missing instances are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50))]
     pub integrity: Option<String>,
 }
 
 impl Ontology {
-    /// The class's id in the api.
+    /// The class's id in the API.
     pub fn class_id(&self) -> String {
         self.spec
             .class_id(self.metadata.name.as_deref().unwrap_or_default())
@@ -209,19 +209,19 @@ impl Ontology {
 }
 
 impl OntologySpec {
-    /// The id in the api of the class that an object of this name declares.
+    /// The id in the API of the class that an object with this name declares.
     pub fn class_id(&self, object: &str) -> String {
         self.class
             .clone()
             .unwrap_or_else(|| name::class_from_object(object))
     }
 
-    /// The branch's name in the api.
+    /// The branch's name in the API.
     pub fn branch_name(&self) -> &str {
         self.branch.as_deref().unwrap_or("main")
     }
 
-    /// What is wrong with it, a sentence each; the rules are those of the schema.
+    /// The problems of the declaration, one sentence each. The rules are those of the schema.
     pub fn problems(&self, object: &str) -> Vec<String> {
         let mut problems = Vec::new();
         let class = self.class_id(object);
@@ -249,11 +249,11 @@ fn check_keys<'a>(kind: &str, keys: impl Iterator<Item = &'a String>, problems: 
     for key in keys {
         if !name::is_property(key) {
             problems.push(format!(
-                "{kind} {key:?}: 1 to 200 characters of A-Z, a-z, 0-9 and _, starting with a letter"
+                "invalid {kind} {key:?}: use 1 to 200 characters of A-Z, a-z, 0-9 and _, starting with a letter"
             ));
         }
         if !seen.insert(key) {
-            problems.push(format!("{kind} {key:?} is there twice"));
+            problems.push(format!("duplicate {kind} {key:?}"));
         }
     }
 }

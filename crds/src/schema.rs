@@ -1,4 +1,4 @@
-//! Schemas that the derive cannot tell: values whose shape only the api knows.
+//! Schemas that the derive cannot express: values whose shape only the api knows.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -7,7 +7,7 @@ pub(crate) fn anything(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"x-kubernetes-preserve-unknown-fields": true})
 }
 
-/// An object with keys of its own.
+/// An object with any keys.
 pub(crate) fn object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }

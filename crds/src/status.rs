@@ -4,60 +4,61 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the operator last saw and did.
+/// What the operator last observed and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceStatus {
-    /// `Ready` and `Synced` always; `Reconciling`, `Drifted` and `DeletionBlocked` only when true.
+    /// `Ready` and `Synced` are always present; `Reconciling`, `Drifted` and `DeletionBlocked` only
+    /// when true.
     #[serde(default)]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The generation that the conditions tell of.
+    /// The generation that the conditions describe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The last generation whose declaration was found in force.
+    /// The last generation that was applied in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_generation: Option<i64>,
-    /// The name in the api of what is declared.
+    /// The declared thing's name in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// The name in the api of the database.
+    /// The database's name in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The sequence number when it was last found in force.
+    /// The sequence number when the declaration was last found applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
-    /// The log position when it was last found in force anew.
+    /// The log position when the declaration was last applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<i64>,
-    /// The last command that the api accepted.
+    /// The last command that the API accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
 }
 
-/// A command that the api accepted.
+/// A command that the API accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandRecord {
-    /// Its id.
+    /// The id of the command.
     pub id: String,
     /// `create`, `update` or `delete`.
     pub verb: String,
-    /// Whether its projection is still awaited.
+    /// Whether the operator still waits for its projection.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
 }
 
-/// One condition, as Kubernetes has them.
+/// A condition, as in Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// Which one.
+    /// The type of the condition.
     #[serde(rename = "type")]
     #[schemars(length(min = 1, max = 316))]
     pub kind: String,
-    /// Whether it holds.
+    /// Whether the condition holds.
     pub status: ConditionStatus,
     /// One word for programs.
     #[schemars(length(min = 1, max = 1024))]
@@ -68,7 +69,7 @@ pub struct Condition {
     /// When `status` last changed.
     #[schemars(extend("format" = "date-time"))]
     pub last_transition_time: String,
-    /// The generation that it tells of.
+    /// The generation that the condition describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }

@@ -1,7 +1,7 @@
-//! YAML with positions and with the digits of its numbers: read into trees, and written.
+//! YAML with positions, and with the digits of its numbers: parsed into trees, and written.
 //!
-//! What is read is JSON in the notation of YAML 1.2. Where readers of YAML disagree about what a
-//! text means (`no`, `010`, `1_000`), it is a problem that is named, never a guess.
+//! Accepts JSON in the notation of YAML 1.2. If YAML readers interpret a text differently (`no`,
+//! `010`, `1_000`), it is reported as a problem and never guessed.
 
 mod read;
 mod scalar;
@@ -12,55 +12,55 @@ pub use write::write;
 
 use crate::exact::{Exact, Fields, Number};
 
-/// A place in a file, both counted from 1.
+/// A place in a file; line and column count from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// The line.
     pub line: usize,
-    /// The character in it.
+    /// The column, in characters.
     pub column: usize,
 }
 
-/// What is wrong with a document, and where.
+/// A problem of a document, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// The place.
     pub at: Mark,
-    /// What, and what to do.
+    /// What is wrong and what to do.
     pub sentence: String,
 }
 
 /// One document of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// What it holds; nothing when it cannot be read to its end.
+    /// The content; none if the document cannot be read to its end.
     pub root: Option<Node>,
-    /// All that is wrong with it.
+    /// All problems of the document.
     pub problems: Vec<Problem>,
 }
 
-/// A value, and where it begins.
+/// A value, with the place where it starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where it begins.
+    /// Where the value starts.
     pub at: Mark,
-    /// What it is.
+    /// The value.
     pub tree: Tree,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tree {
-    /// Nothing, `~`, `null`.
+    /// Empty, `~`, `null`.
     Null,
     /// `true`, `false`.
     Bool(bool),
-    /// `yes`, `no`, `on`, `off`, `y`, `n`, not quoted: a boolean to readers of YAML 1.1 (`kubectl`
-    /// among them), a text to those of YAML 1.2.
+    /// `yes`, `no`, `on`, `off`, `y`, `n` without quotes: a boolean in YAML 1.1 (including
+    /// `kubectl`), a text in YAML 1.2.
     Switch {
         /// As it was written.
         text: String,
-        /// What it means as a boolean.
+        /// Its meaning as a boolean.
         on: bool,
     },
     /// A number.
@@ -69,14 +69,14 @@ pub enum Tree {
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// An object: no key is there twice.
+    /// An object; every key occurs once.
     Object(Vec<Entry>),
 }
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Where the key begins.
+    /// Where the key starts.
     pub at: Mark,
     /// The key.
     pub key: String,
@@ -85,7 +85,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The value of a key; nothing in what is no object.
+    /// The value of a key; none if the node is not an object.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Tree::Object(entries) = &self.tree else {
             return None;
@@ -94,9 +94,9 @@ impl Node {
         Some(&entry.value)
     }
 
-    /// Where a field stands, by its path below this node: `spec.properties[2].name`. Of a field that
-    /// is not there, where the deepest part of its path stands. `snake_case` and `camelCase` of one
-    /// key are the same.
+    /// The place of a field, by its path below this node: `spec.properties[2].name`. For a missing
+    /// field, the place of the deepest existing part of its path. `snake_case` and `camelCase` of
+    /// one key are the same.
     pub fn place(&self, path: &str) -> Mark {
         let folded = |key: &str| key.replace('_', "").to_lowercase();
         let (mut node, mut at) = (self, self.at);
@@ -121,7 +121,7 @@ impl Node {
         at
     }
 
-    /// The text of a text.
+    /// The content of a text.
     pub fn as_str(&self) -> Option<&str> {
         match &self.tree {
             Tree::Text(text) => Some(text),
@@ -129,7 +129,7 @@ impl Node {
         }
     }
 
-    /// Whether there is nothing.
+    /// Whether the value is null.
     pub fn is_null(&self) -> bool {
         self.tree == Tree::Null
     }

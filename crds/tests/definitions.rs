@@ -10,7 +10,7 @@ fn version(object: &Value) -> &Value {
 }
 
 #[test]
-fn manifests_are_what_the_types_generate() {
+fn manifests_match_the_types() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
     for definition in definitions().unwrap() {
         let path = directory.join(definition.file);

@@ -19,7 +19,7 @@ fn object_names_become_names_of_the_api() {
 }
 
 #[test]
-fn names_out_of_rule_are_told() {
+fn invalid_names_are_reported() {
     for bad in ["ab", "1ab", "a__b", "a-", "A-b", "a_-b", ""] {
         let spec = DatabaseSpec {
             name: Some(bad.to_owned()),
@@ -35,7 +35,7 @@ fn names_out_of_rule_are_told() {
 }
 
 #[test]
-fn a_key_given_twice_is_told() {
+fn a_duplicate_key_is_reported() {
     let spec: OntologySpec = serde_json::from_value(json!({
         "databaseRef": {"name": "d"}, "label": "X",
         "properties": [{"name": "a", "type": "string"}, {"name": "a", "type": "string"}, {"name": "9", "type": "string"}],
@@ -44,8 +44,8 @@ fn a_key_given_twice_is_told() {
     .unwrap();
     let problems = spec.problems("x").join("\n");
     assert_eq!(spec.problems("x").len(), 3, "{problems}");
-    assert!(problems.contains("property \"a\" is there twice"));
-    assert!(problems.contains("relationship \"r\" is there twice"));
+    assert!(problems.contains("duplicate property \"a\""));
+    assert!(problems.contains("duplicate relationship \"r\""));
 }
 
 #[test]

@@ -159,12 +159,12 @@ async fn an_interrupted_import_goes_on_where_it_was() {
     signal(&child, "-TERM").await;
     let stopped = Ended::of(&child.wait_with_output().await.unwrap());
     assert_eq!(stopped.code, Some(130), "{}", stopped.errors);
-    let hint = "the same command goes on there";
+    let hint = "the same command resumes there";
     assert!(stopped.errors.contains(hint), "{}", stopped.errors);
     // Another size of batches is the same import.
     let ended = shop.import(&file, &["--batch", "333"]).await;
     assert!(
-        ended.errors.contains("going on in line"),
+        ended.errors.contains("resuming at line"),
         "{}",
         ended.errors
     );

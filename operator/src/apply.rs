@@ -1,4 +1,4 @@
-//! Makes declarations so without Kubernetes: the same steps as the operator's, over YAML files.
+//! Applies declarations without Kubernetes: the same steps as the operator's, over YAML files.
 
 mod order;
 
@@ -18,25 +18,25 @@ use crate::{
     reconcile::reconcile,
 };
 
-/// How long one declaration may take.
+/// The longest time for one declaration.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What became of one declaration.
+/// The outcome of one declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
-    /// It was in force.
+    /// The api already had the declared state.
     Unchanged,
-    /// It was made so.
+    /// The declaration was applied with this verb.
     Changed(Verb),
     /// It is suspended.
     Suspended,
-    /// It waits for something that is not declared, or for the projections.
+    /// It waits for a missing thing, or for the projections.
     Waiting(String),
     /// It was refused.
     Failed {
-        /// One word.
+        /// The reason in one word.
         reason: String,
-        /// A sentence.
+        /// The reason as a sentence.
         message: String,
     },
 }
@@ -50,26 +50,26 @@ pub struct Entry {
     pub name: String,
     /// File and document.
     pub source: String,
-    /// What became of it.
+    /// The outcome.
     pub applied: Applied,
 }
 
-/// What became of all declarations, in the order in which they were made so.
+/// The outcomes of all declarations, in the order in which they were applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApplyReport {
-    /// One line each.
+    /// One entry per declaration.
     pub entries: Vec<Entry>,
 }
 
 impl ApplyReport {
-    /// Whether all is in force (what is suspended aside).
+    /// Whether every declaration is applied or suspended.
     pub fn is_complete(&self) -> bool {
         self.entries
             .iter()
             .all(|entry| !matches!(entry.applied, Applied::Waiting(_) | Applied::Failed { .. }))
     }
 
-    /// How many declarations were written to the api.
+    /// The number of declarations that were written to the api.
     pub fn changes(&self) -> usize {
         self.entries
             .iter()
@@ -78,8 +78,8 @@ impl ApplyReport {
     }
 }
 
-/// Makes `documents` so, in order of need: databases, the classes of main, branches, the classes
-/// of branches. A second run over the same documents writes nothing.
+/// Applies `documents` in the order of their dependencies: databases, the classes of main,
+/// branches, the classes of branches. A second run over the same documents writes nothing.
 pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
     let mut waiting = documents;
     let databases = databases(&waiting);
@@ -136,13 +136,13 @@ fn rank(resource: &AnyResource) -> u8 {
 
 async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Databases) -> Applied {
     match resource {
-        AnyResource::Database(database) => make_so(api, &**database, databases).await,
-        AnyResource::Ontology(ontology) => make_so(api, &**ontology, databases).await,
-        AnyResource::Branch(branch) => make_so(api, &**branch, databases).await,
+        AnyResource::Database(database) => apply_one(api, &**database, databases).await,
+        AnyResource::Ontology(ontology) => apply_one(api, &**ontology, databases).await,
+        AnyResource::Branch(branch) => apply_one(api, &**branch, databases).await,
     }
 }
 
-async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) -> Applied {
+async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) -> Applied {
     let around = Surroundings {
         database: database_of(declared, databases),
         rival: None,
@@ -170,7 +170,7 @@ async fn make_so<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) 
     }
 }
 
-/// There is no object whose conditions a person would read.
+/// Without Kubernetes no object has conditions that a person would read.
 const NO_TIME: &str = "1970-01-01T00:00:00Z";
 
 fn ready(status: &ResourceStatus) -> Option<&Condition> {
@@ -186,7 +186,7 @@ fn is_about(status: &ResourceStatus, reason: &str) -> bool {
 
 fn result(status: &ResourceStatus, verb: Option<Verb>) -> Applied {
     let Some(condition) = ready(status) else {
-        return Applied::Waiting("nothing is known yet".into());
+        return Applied::Waiting("no result yet".into());
     };
     if condition.status == ConditionStatus::True {
         return verb.map_or(Applied::Unchanged, Applied::Changed);

@@ -1,5 +1,5 @@
-//! How long to wait before an object is looked at again: by what the last pass came to, and how
-//! often in a row.
+//! The wait before an object is reconciled again. It depends on the outcome of the last pass, and
+//! on the number of equal outcomes in a row.
 
 use std::{
     collections::HashMap,
@@ -16,14 +16,14 @@ const SOON: Bounds = Bounds::new(Duration::from_millis(250), Duration::from_secs
 const WATCH: Bounds = Bounds::new(Duration::from_millis(200), Duration::from_secs(10));
 const RETRY: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_mins(5));
 
-/// The passes in a row that did not settle, an object and generation each.
+/// The number of unsettled passes in a row, by object and generation.
 #[derive(Debug, Default)]
 pub struct Backoff {
     attempts: Mutex<HashMap<String, (i64, u32)>>,
 }
 
 impl Backoff {
-    /// When to look again at the object after a pass that came to `next`; none: not before it
+    /// When to reconcile the object again after a pass with the outcome `next`; none: only after it
     /// changes.
     pub fn after(
         &self,
@@ -52,7 +52,7 @@ impl Backoff {
     }
 }
 
-/// The pauses of one watch that fails: its own, so that it does not slow the others.
+/// The waits of one failing watch. Each watch has its own, so that it does not slow the others.
 #[derive(Debug, Default)]
 pub(crate) struct WatchBackoff {
     attempts: u32,
@@ -73,7 +73,7 @@ impl utils::Backoff for WatchBackoff {
     }
 }
 
-/// The controller's pause for all of its watches together: none, for each has its own.
+/// The controller's wait for all of its watches together: none, because each watch has its own.
 #[derive(Debug)]
 pub(crate) struct NoPause;
 
@@ -89,7 +89,7 @@ impl utils::Backoff for NoPause {
     fn reset(&mut self) {}
 }
 
-/// The delay after `attempts` earlier ones; `random` is between 0 and 1.
+/// The delay after `attempts` earlier attempts; `random` is between 0 and 1.
 pub fn delay(next: Next, attempts: u32, resync: Duration, random: f64) -> Duration {
     let failures = attempts.saturating_add(1);
     match next {

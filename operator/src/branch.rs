@@ -1,4 +1,4 @@
-//! A branch: made where it is declared to start, adopted, deleted.
+//! A branch: created where it is declared to start, adopted, deleted.
 
 use spice_crds::{Branch, DeletionPolicy, Exact, Fields, ResourceStatus};
 
@@ -70,7 +70,7 @@ impl Kind for Branch {
             None => branch.to_owned(),
         };
         Some(format!(
-            "branch {} starts from {}, not from {}; from is immutable: delete the branch first, or declare another",
+            "branch {} starts from {}, not from {}; from is immutable: delete the branch first, or declare another branch",
             self.branch_name(),
             place(branch, position),
             place(self.parent(), declared)
@@ -105,7 +105,7 @@ impl Kind for Branch {
 }
 
 trait Parent {
-    /// The branch that it starts from.
+    /// The parent branch.
     fn parent(&self) -> &str;
 }
 

@@ -1,5 +1,4 @@
-//! The api over HTTP: what is read of it, the commands that it is sent, and what its refusals
-//! mean.
+//! The api over HTTP: reads, commands, and the meaning of its refusals.
 
 mod answer;
 
@@ -11,45 +10,45 @@ use spice_crds::{Exact, Fields};
 use uuid::Uuid;
 
 use answer::{class_stored, database_stored, present, progress};
-pub use answer::{described, failure, origin, refused};
+pub use answer::{description_fields, failure, origin, refused};
 
-/// How long a command waits for the projections before its status is asked for instead.
+/// How long a command waits for the projections before its status is polled instead.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Why the api did not do what was asked.
+/// Why the api did not execute a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// It is away or busy: the same request may succeed later.
+    /// The api is unavailable or busy. The same request may succeed later.
     #[error("{message}")]
     Transient {
-        /// A sentence that is the same each time.
+        /// A constant message.
         message: String,
     },
-    /// The state is no longer what it was when the command was decided: look again.
+    /// The state changed after the command was decided. Read it again.
     #[error("{message}")]
     Conflict {
-        /// What the api said.
+        /// The message of the api.
         message: String,
     },
-    /// It will not do it as things are.
+    /// The api refuses the command in the current state.
     #[error("{message}")]
     Rejected {
         /// The code of the refusal.
         reason: String,
-        /// What the api said.
+        /// The message of the api.
         message: String,
     },
-    /// What is asked can never be done.
+    /// The request can never succeed.
     #[error("{message}")]
     Invalid {
         /// The code of the refusal.
         reason: String,
-        /// What the api said.
+        /// The message of the api.
         message: String,
     },
 }
 
-/// What a command does.
+/// The effect of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Verb {
@@ -69,12 +68,12 @@ impl Verb {
     }
 }
 
-/// A write, decided and named: sent twice, it is the same command.
+/// A write with its key. Sent twice, it is the same command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
-    /// What it does.
+    /// The effect.
     pub verb: Verb,
-    /// The parts of the path behind `/api/v1`.
+    /// The parts of the path after `/api/v1`.
     pub path: Vec<String>,
     /// The query.
     pub query: Vec<(&'static str, String)>,
@@ -84,10 +83,10 @@ pub struct Command {
     pub key: Uuid,
 }
 
-/// How far a command has come.
+/// The progress of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// In the log; some projection has not caught up.
+    /// In the log, but some projection does not have it yet.
     Pending,
     /// Projected.
     Completed,
@@ -98,46 +97,46 @@ pub enum Progress {
 /// An accepted command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// Its id, when the answer tells it.
+    /// Its id, if the answer contains it.
     pub command: Option<String>,
-    /// How far it has come.
+    /// Its progress.
     pub progress: Progress,
 }
 
-/// Something that the api has: a database, a branch, a class.
+/// A thing in the api: a database, a branch, a class.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stored {
     /// Its sequence number.
     pub sequence: Option<u64>,
-    /// Its position, or that of what it belongs to.
+    /// Its position, or that of the thing that it belongs to.
     pub position: Option<u64>,
-    /// A database: its projections show what was written before this position.
+    /// For a database: its projections show everything before this position.
     pub projected: Option<u64>,
-    /// A class: its definition. A branch: where it starts. A database: its description.
+    /// For a class, its definition; for a branch, where it starts; for a database, its description.
     pub definition: Fields,
 }
 
-/// What the operator asks of the api.
+/// The calls of the api that the operator needs.
 pub trait Api: Send + Sync {
-    /// A database; none: 404.
+    /// A database; none if the answer is 404.
     fn database(
         &self,
         database: &str,
     ) -> impl Future<Output = Result<Option<Stored>, ApiError>> + Send;
-    /// A branch; none: 404.
+    /// A branch; none if the answer is 404.
     fn branch(
         &self,
         database: &str,
         branch: &str,
     ) -> impl Future<Output = Result<Option<Stored>, ApiError>> + Send;
-    /// A class of a branch; none: 404.
+    /// A class of a branch; none if the answer is 404.
     fn class(
         &self,
         database: &str,
         branch: &str,
         class: &str,
     ) -> impl Future<Output = Result<Option<Stored>, ApiError>> + Send;
-    /// How far a command has come; none: 404.
+    /// The progress of a command; none if the answer is 404.
     fn command(
         &self,
         command: &str,
@@ -146,20 +145,21 @@ pub trait Api: Send + Sync {
     fn send(&self, command: &Command) -> impl Future<Output = Result<Accepted, ApiError>> + Send;
 }
 
-/// The api behind a URL.
+/// The api at a URL.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
     client: Client,
 }
 
 impl ApiClient {
-    /// A client of the gateway at `base`, e.g. `http://127.0.0.1:8002`.
+    /// A client of the gateway at `base`, for example `http://127.0.0.1:8002`.
     pub fn new(base: &str) -> Result<Self, ApiError> {
         let client = Client::new(base).map_err(|error| ApiError::Invalid {
             reason: "invalid_url".into(),
             message: error.to_string(),
         })?;
-        // A pass that fails is repeated as a whole, after a backoff of its own.
+        // A failed pass is repeated as a whole, with a backoff of its own, so the client does not
+        // retry.
         let client = client.with_retries(Retries::NONE);
         Ok(Self { client })
     }
@@ -173,7 +173,7 @@ impl Api for ApiClient {
 
     async fn branch(&self, database: &str, branch: &str) -> Result<Option<Stored>, ApiError> {
         let found = present(self.client.branch(database, branch).await)?;
-        // A branch tells where it was made (its generation) and where it starts.
+        // A branch contains its generation (the position of its creation) and its start.
         Ok(found.map(|branch| Stored {
             sequence: branch.sequence,
             position: branch.from_position,
@@ -191,7 +191,8 @@ impl Api for ApiClient {
         let read = Read::on(branch);
         let found = self.client.class_as(database, class, &read).await;
         let found = present(found)?.map(class_stored);
-        // The api finds classes by label, too; a namesake is another class.
+        // The api also finds classes by label. A class with this label but another id is a
+        // different class.
         Ok(found.filter(|found| {
             let id = found.definition.get("id").and_then(Exact::as_str);
             id.is_none_or(|id| id == class)

@@ -1,32 +1,33 @@
-//! Conditions: their names, their reasons, and how new ones follow old ones.
+//! Conditions: their types, their reasons, and how new ones replace old ones.
 
 use spice_crds::{Condition, ConditionStatus};
 
-/// What conditions are called.
+/// The types of conditions.
 pub mod kind {
-    /// All is as declared, and projected.
+    /// The declared state is applied and projected.
     pub const READY: &str = "Ready";
-    /// The api has what is declared.
+    /// The api has the declared state.
     pub const SYNCED: &str = "Synced";
-    /// Only when true: work is under way.
+    /// Present only when true: work is in progress.
     pub const RECONCILING: &str = "Reconciling";
-    /// Only when true: the api has something else, and the policy is to say so.
+    /// Present only when true: the api differs from the declaration, and the policy is to report
+    /// it.
     pub const DRIFTED: &str = "Drifted";
-    /// Only when true: what is declared could not be deleted.
+    /// Present only when true: the declared thing could not be deleted.
     pub const DELETION_BLOCKED: &str = "DeletionBlocked";
 }
 
-/// Why a condition is what it is.
+/// The reasons of conditions.
 pub mod reason {
-    /// In force and projected.
+    /// Applied and projected.
     pub const AVAILABLE: &str = "Available";
-    /// The api has what is declared.
+    /// The api has the declared state.
     pub const SYNCED: &str = "Synced";
     /// The declaration breaks a rule.
     pub const INVALID_SPEC: &str = "InvalidSpec";
-    /// What is in the api differs in a field that cannot be changed.
+    /// The api differs in a field that cannot be changed.
     pub const IMMUTABLE: &str = "Immutable";
-    /// What it refers to is not there.
+    /// A thing that the declaration refers to does not exist.
     pub const REF_NOT_FOUND: &str = "RefNotFound";
     /// A command waits for the projections.
     pub const COMMAND_PENDING: &str = "CommandPending";
@@ -34,13 +35,13 @@ pub mod reason {
     pub const COMMAND_REJECTED: &str = "CommandRejected";
     /// The command was accepted, then discarded.
     pub const COMMAND_FAILED: &str = "CommandFailed";
-    /// The api has something else although it took the declaration.
+    /// The api still differs although it accepted the declaration.
     pub const STILL_DIFFERENT: &str = "StillDifferent";
-    /// The api is away.
+    /// The api is unavailable.
     pub const API_UNAVAILABLE: &str = "ApiUnavailable";
-    /// The state changed while it was being written, or another object declares the same.
+    /// The state changed during the write, or another object declares the same thing.
     pub const CONFLICT: &str = "Conflict";
-    /// The api has something else.
+    /// The api differs from the declaration.
     pub const DRIFTED: &str = "Drifted";
     /// `spec.suspend` is set.
     pub const SUSPENDED: &str = "Suspended";
@@ -57,12 +58,11 @@ pub struct Draft {
     pub status: ConditionStatus,
     /// One of [`reason`].
     pub reason: &'static str,
-    /// For people; the same for the same state.
+    /// For people; constant for a given state.
     pub message: String,
 }
 
-/// The conditions that follow `old`: those of `drafts`, and the time of transition moves only
-/// with the status.
+/// Merges `drafts` into the conditions `old`. The transition time changes only with the status.
 pub fn merge_conditions(
     old: &[Condition],
     drafts: &[Draft],

@@ -1,4 +1,4 @@
-//! One controller a kind: watches, runs the passes, keeps the finalizer, publishes the status.
+//! One controller per kind: watches, runs the passes, manages the finalizer, publishes the status.
 
 use std::{
     collections::HashMap,
@@ -37,14 +37,14 @@ use crate::{
 };
 
 const FIELD_MANAGER: &str = "spice-operator/status";
-/// Objects looked after at the same time, a kind each.
+/// The number of objects of a kind that are reconciled at the same time.
 const CONCURRENCY: u16 = 16;
 const CACHED_STATUSES: usize = 10_000;
 
-/// An object as the watch has it: one that cannot be read does no harm to the others.
+/// An object of the watch. One that cannot be read does not affect the others.
 pub(crate) type Guarded<K> = DeserializeGuard<K>;
 
-/// What all controllers share.
+/// The state that all controllers share.
 pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) api: ApiClient,
@@ -54,10 +54,10 @@ pub(crate) struct Context {
     pub(crate) published: Published,
 }
 
-/// A store together with the fact whether its first list is complete.
+/// A store, and whether its first list is complete.
 ///
-/// `Store::wait_until_ready` keeps the waker of one waiter only: of several passes that wait, one
-/// goes on and the others wait for ever. Any number may wait here.
+/// `Store::wait_until_ready` keeps the waker of only one waiter: if several passes wait, one
+/// continues and the others wait forever. Any number of passes can wait here.
 pub(crate) struct Listed<K: Kind> {
     store: Store<Guarded<K>>,
     complete: sync::watch::Receiver<bool>,
@@ -78,7 +78,7 @@ impl<K: Kind> Listed<K> {
         self.store.clone()
     }
 
-    /// The store, once its first list is complete; none: the watch ended before.
+    /// The store, once its first list is complete; none if the watch ended before.
     async fn complete(&self) -> Option<&Store<Guarded<K>>> {
         let mut complete = self.complete.clone();
         complete.wait_for(|complete| *complete).await.ok()?;
@@ -86,7 +86,7 @@ impl<K: Kind> Listed<K> {
     }
 }
 
-/// The statuses written last, for the time until the watch shows them.
+/// The last written statuses, until the watch shows them.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
     statuses: Mutex<HashMap<String, (u64, ResourceStatus)>>,
@@ -120,14 +120,14 @@ fn events<K: Kind>(
     watcher(api, watcher::Config::default().page_size(100)).backoff(WatchBackoff::default())
 }
 
-/// A watch of a kind that others depend on: all that happens to its objects.
+/// A watch of a kind that other kinds depend on: all events of its objects.
 pub(crate) fn watch_all<K: Kind>(
     api: Api<Guarded<K>>,
 ) -> impl futures::Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static {
     events(api).touched_objects()
 }
 
-/// A watch of a kind: its store, and the objects that changed in more than their status.
+/// A watch of a kind: its store, and the objects with changes other than in their status.
 pub(crate) fn watch<K: Kind>(
     api: Api<Guarded<K>>,
 ) -> (
@@ -169,7 +169,7 @@ pub(crate) async fn drive<K: Kind>(controller: Controller<Guarded<K>>, context: 
     let all = controller.store();
     controller
         .run(
-            move |object, context| look_after::<K>(object, all.clone(), context),
+            move |object, context| reconcile_object::<K>(object, all.clone(), context),
             on_error::<K>,
             context,
         )
@@ -219,7 +219,7 @@ fn schedule(meta: &ObjectMeta, next: Next, context: &Context) -> Action {
         .map_or_else(Action::await_change, Action::requeue)
 }
 
-async fn look_after<K: Kind>(
+async fn reconcile_object<K: Kind>(
     object: Arc<Guarded<K>>,
     all: Store<Guarded<K>>,
     context: Arc<Context>,
@@ -232,7 +232,7 @@ async fn look_after<K: Kind>(
                 kind = K::KIND,
                 name,
                 error = invalid.error,
-                "an object cannot be read"
+                "cannot read an object"
             );
             return Ok(Action::await_change());
         }

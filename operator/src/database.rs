@@ -49,7 +49,7 @@ impl Kind for Database {
         (declared != known).then(|| {
             let name = self.database_name();
             format!(
-                "database {name} has the description {known:?}, not {declared:?}; description is immutable: leave it out, or write the one that is there"
+                "database {name} has the description {known:?}, not {declared:?}; description is immutable: leave it out, or use the existing one"
             )
         })
     }

@@ -86,12 +86,12 @@ pub fn decide<K: Kind>(resource: &K, world: &World) -> Plan {
         Mode::Suspended => Step::Rest,
         Mode::Deleting(DeletionPolicy::Retain) => Step::Release,
         Mode::Deleting(DeletionPolicy::Delete) => take_down(resource, world),
-        Mode::Normal => make_so(resource, world),
+        Mode::Normal => decide_apply(resource, world),
     };
     Plan { mode, step }
 }
 
-fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
+fn decide_apply<K: Kind>(resource: &K, world: &World) -> Step {
     let problems = resource.problems();
     if !problems.is_empty() {
         return Step::Refuse {
@@ -101,7 +101,7 @@ fn make_so<K: Kind>(resource: &K, world: &World) -> Step {
     }
     if let Some(rival) = &world.rival {
         let message = format!(
-            "{} {} is declared by {rival} already",
+            "{} {} is already declared by {rival}",
             K::NOUN,
             resource.external_id()
         );

@@ -36,16 +36,16 @@ pub enum AnyResource {
 pub struct Declared {
     /// File, document and, in a list, item: `demo.yaml, document 2`.
     pub source: String,
-    /// What is declared.
+    /// The declared resource.
     pub resource: AnyResource,
 }
 
-/// Where declarations come from.
+/// The source of declarations.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A file, or a folder: its `.yaml` and `.yml` files in order of name, folders in it left out.
+    /// A file, or a folder: its `.yaml` and `.yml` files ordered by name, without subfolders.
     Path(PathBuf),
-    /// A text that is here already, and what to call it.
+    /// A text in memory, with a name for messages.
     Text {
         /// `standard input`
         name: String,
@@ -54,25 +54,25 @@ pub enum Source {
     },
 }
 
-/// What was read.
+/// The result of reading.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// The declarations, in the order read.
     pub declared: Vec<Declared>,
-    /// What was left out, a sentence for each folder.
+    /// What was skipped, one sentence for each folder.
     pub skipped: Vec<String>,
 }
 
-/// One problem with what was read.
+/// A problem in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
     /// File, document and line.
     pub place: String,
-    /// What is wrong, and what to do.
+    /// What is wrong and what to do.
     pub problem: String,
 }
 
-/// Why nothing is taken: everything that is wrong.
+/// All problems, which are the reason why nothing is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredError {
     /// Each problem, in the order found.
@@ -107,19 +107,19 @@ impl std::error::Error for DeclaredError {}
 pub struct Breach {
     /// The field, below the object: `spec.properties[2].constraints.max`.
     pub field: String,
-    /// What is wrong, and what to do.
+    /// What is wrong and what to do.
     pub problem: String,
 }
 
-/// Checks a resource by rules that its schema does not have.
+/// Checks a resource by rules that its schema does not contain.
 pub type Check = dyn Fn(&AnyResource) -> Vec<Breach>;
 
-/// Reads everything that is declared in `sources`.
+/// Reads all declarations in `sources`.
 pub fn read(sources: &[Source]) -> Result<Reading, DeclaredError> {
     read_checked(sources, &|_| Vec::new())
 }
 
-/// Reads everything that is declared in `sources`; `check` adds rules to those of the schemas.
+/// Reads all declarations in `sources`. `check` adds rules to those of the schemas.
 pub fn read_checked(sources: &[Source], check: &Check) -> Result<Reading, DeclaredError> {
     let mut flaws = Vec::new();
     let mut reading = Reading::default();
@@ -148,7 +148,7 @@ pub fn read_checked(sources: &[Source], check: &Check) -> Result<Reading, Declar
 }
 
 impl AnyResource {
-    /// The definition of a class, as the api is sent it.
+    /// The definition of a class, as it is sent to the api.
     pub fn class_definition(&self) -> Option<Exact> {
         match self {
             Self::Ontology(ontology) => Some(ontology.creation("")),

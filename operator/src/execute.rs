@@ -1,22 +1,22 @@
-//! Third step: the plan is carried out. The only one that writes to the api.
+//! Third step: executes the plan. The only step that writes to the api.
 
 use crate::{
     client::{Accepted, Api, ApiError},
     decide::{Plan, Step},
 };
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Receipt {
-    /// There was nothing to send.
+    /// Nothing had to be sent.
     Nothing,
-    /// The api took the command.
+    /// The api accepted the command.
     Accepted(Accepted),
-    /// It did not.
+    /// The api did not accept it.
     Failed(ApiError),
 }
 
-/// Carries a plan out.
+/// Executes a plan.
 pub async fn execute<A: Api>(api: &A, plan: &Plan) -> Receipt {
     let Step::Send(command) = &plan.step else {
         return Receipt::Nothing;

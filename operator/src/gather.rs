@@ -1,33 +1,33 @@
-//! First step: everything that a decision needs is read. No decision is made here.
+//! First step: reads everything that a decision needs. Decides nothing.
 
 use crate::{
     client::{Api, ApiError, Progress},
     kind::{Found, Kind},
 };
 
-/// What is known of an object's neighbours before the api is asked.
+/// What the watches know about an object before the api is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The name in the api that `databaseRef` stands for; none: no such object.
+    /// The name in the api of the database in `databaseRef`; none if there is no such object.
     pub database: Option<String>,
     /// The older object that declares the same thing.
     pub rival: Option<String>,
 }
 
-/// What was found.
+/// The gathered state.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
-    /// The name in the api of the database; none: the Database object is not there.
+    /// The name of the database in the api; none if the Database object does not exist.
     pub database: Option<String>,
-    /// What the api has.
+    /// The state in the api.
     pub found: Found,
-    /// How far the last command has come, if it was still awaited.
+    /// The progress of the last command, if the operator still waits for it.
     pub command: Option<Progress>,
     /// The older object that declares the same thing.
     pub rival: Option<String>,
 }
 
-/// Reads the world of one object.
+/// Reads everything about one object.
 pub async fn gather<K: Kind, A: Api>(
     api: &A,
     resource: &K,

@@ -1,4 +1,4 @@
-//! What the three kinds have in common, and what each must tell.
+//! What the three kinds have in common, and what each must implement.
 
 use std::{fmt::Debug, future::Future};
 
@@ -12,19 +12,19 @@ use crate::{
     declared::Databases,
 };
 
-/// What the api has of a declaration.
+/// The state of a declaration in the api.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Found {
-    /// What it needs and what is not there, in words.
+    /// A missing thing that the declaration needs, in words.
     pub missing: Option<String>,
     /// The thing itself.
     pub stored: Option<Stored>,
-    /// The projections show what was written before this position; none: not known.
+    /// The projections show everything before this position; none if unknown.
     pub projected: Option<u64>,
 }
 
 impl Found {
-    /// Something that it needs is not there.
+    /// A state with a missing thing that the declaration needs.
     pub fn without(missing: String) -> Self {
         Self {
             missing: Some(missing),
@@ -52,14 +52,14 @@ pub trait Kind:
     + Sync
     + 'static
 {
-    /// The kind, as YAML has it.
+    /// The kind, as in YAML.
     const KIND: &'static str;
-    /// What people call it.
+    /// The noun for messages.
     const NOUN: &'static str;
 
-    /// The name in the api of what is declared.
+    /// The declared thing's name in the api.
     fn external_id(&self) -> String;
-    /// The Database object that it refers to; none: it is one.
+    /// The Database object that it refers to; none for a Database.
     fn database_ref(&self) -> Option<&str>;
     /// `status`.
     fn status(&self) -> Option<&ResourceStatus>;
@@ -69,50 +69,51 @@ pub trait Kind:
     fn suspended(&self) -> bool;
     /// `spec.deletionPolicy`.
     fn deletion_policy(&self) -> DeletionPolicy;
-    /// Whether drift is reported, not corrected.
+    /// Whether drift is only reported.
     fn reports_drift(&self) -> bool {
         false
     }
     /// The rules that the spec breaks.
     fn problems(&self) -> Vec<String>;
-    /// Reads what the api has.
+    /// Reads the state in the api.
     fn find<A: Api>(
         &self,
         api: &A,
         database: &str,
     ) -> impl Future<Output = Result<Found, ApiError>> + Send;
-    /// What it declares, so that two objects of a namespace that declare the same are seen.
+    /// An identity of the declared thing. Two objects of a namespace with the same identity declare
+    /// the same thing.
     fn declares(&self) -> String {
         let database = self.database_ref().unwrap_or_default();
         format!("{database}/{}", self.external_id())
     }
-    /// What has to change for `stored` to be what is declared; none: nothing.
+    /// The changes that turn `stored` into the declared state; none if there are no changes.
     fn difference(&self, stored: &Stored) -> Option<Fields> {
         let _ = stored;
         None
     }
-    /// What of `stored` differs from the declaration and cannot be changed, in words.
+    /// The differences between `stored` and the declaration that cannot be changed, in words.
     fn immutable_difference(&self, stored: &Stored) -> Option<String> {
         let _ = stored;
         None
     }
-    /// Where it is: path and query.
+    /// The location: path and query.
     fn location(&self, database: &str) -> Location;
-    /// The body that creates it.
+    /// The body of the create command.
     fn creation(&self, database: &str) -> Exact;
 
     /// `metadata.name`.
     fn object_name(&self) -> &str {
         self.meta().name.as_deref().unwrap_or_default()
     }
-    /// Whether a person wants it gone whatever becomes of what it declares.
+    /// Whether a person wants the object deleted even if the declared thing cannot be deleted.
     fn force_release(&self) -> bool {
         let annotations = self.meta().annotations.as_ref();
         annotations
             .and_then(|all| all.get(annotation::FORCE_RELEASE))
             .is_some_and(|v| v == "true")
     }
-    /// Whether the declaration of this very generation was in force before.
+    /// Whether the current generation was already applied.
     fn was_synced(&self) -> bool {
         let generation = self.meta().generation;
         generation.is_some()
@@ -123,18 +124,18 @@ pub trait Kind:
 /// Paths and query of a thing in the api.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// Where it is created.
+    /// The path to create it.
     pub collection: Vec<String>,
-    /// Where it is changed and deleted.
+    /// The path to change and delete it.
     pub item: Vec<String>,
-    /// On all of them.
+    /// The query for all of them.
     pub query: Vec<(&'static str, String)>,
-    /// Whether a change names the sequence that it was decided on.
+    /// Whether a change passes the sequence that it was decided on.
     pub sequenced: bool,
 }
 
-/// The name in the api of the database that a resource refers to: of one that is not declared, the
-/// name that its object would give it.
+/// The name in the api of the database that a resource refers to. For a database that is not
+/// declared, the name that its object would give it.
 pub(crate) fn database_of<K: Kind>(resource: &K, databases: &Databases) -> Option<String> {
     let name = resource.database_ref()?;
     let namespace = resource.meta().namespace.clone().unwrap_or_default();
@@ -142,9 +143,9 @@ pub(crate) fn database_of<K: Kind>(resource: &K, databases: &Databases) -> Optio
     Some(known.unwrap_or_else(|| name.replace('-', "_")))
 }
 
-/// The command that does `verb`. Its key follows from the object, its generation, the verb and
-/// what was observed (the sequence; of what is not there the last command), so that a retry is
-/// the same command, and a correction of drift is a new one.
+/// The command for `verb`. Its key is derived from the object, its generation, the verb and the
+/// observed state (the sequence or, for a missing thing, the last command). So a retry is the same
+/// command, and a correction of drift is a new one.
 pub fn command<K: Kind>(
     resource: &K,
     database: &str,

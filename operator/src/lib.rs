@@ -1,9 +1,9 @@
-//! The operator: makes what is declared in custom resources so in the api.
+//! The operator: applies custom resources through the api.
 //!
-//! Every pass reads the same way: [`gather`] what is there (IO) → [`decide`] what to do (pure) →
-//! [`execute`] it (IO) → [`observe`] what that means for the status (pure) → publish the status
-//! when it changed (`controller`). All but the last know nothing of Kubernetes: [`apply`] runs
-//! them over YAML files. The api is spoken to over HTTP; no store is known here.
+//! Every pass has the same steps: [`gather`] the state (IO) → [`decide`] what to do (pure) →
+//! [`execute`] it (IO) → [`observe`] the new status (pure) → publish the status if it changed
+//! (`controller`). Only the last step uses Kubernetes: [`apply`] runs the others over YAML files.
+//! The operator calls the api over HTTP and uses no store.
 
 pub mod apply;
 pub mod backoff;

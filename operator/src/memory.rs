@@ -1,4 +1,4 @@
-//! A tiny model of the api for tests: what it has, what it refuses, and how it can fail.
+//! A small model of the api for tests: its state, its refusals, and its failures.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use crate::client::{Accepted, Api, ApiError, Command, Progress, Stored, Verb};
 
-/// How the next command goes.
+/// How the next command fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing happens, no answer.
+    /// Nothing happens, and there is no answer.
     Away,
-    /// It is done, and the answer is lost.
+    /// The command is executed, and the answer is lost.
     AnswerLost,
-    /// It is done, projected later.
+    /// The command is executed and projected later.
     Late,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) refuse: Option<(&'static str, &'static str)>,
     answers: BTreeMap<Uuid, Accepted>,
     late: BTreeMap<String, u32>,
-    /// What was done, and how often.
+    /// The executed effects, in order.
     pub(crate) effects: Vec<String>,
     pub(crate) reads_fail: u32,
     position: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Memory {
 
 fn away() -> ApiError {
     ApiError::Transient {
-        message: "the api cannot be reached".into(),
+        message: "cannot reach the api".into(),
     }
 }
 
@@ -60,7 +60,7 @@ impl Memory {
         self.state.lock().unwrap().effects.clone()
     }
 
-    /// Somebody else writes.
+    /// Simulates a write by someone else.
     pub(crate) fn meddle(&self, key: &str, change: impl FnOnce(&mut Stored)) {
         let mut state = self.state.lock().unwrap();
         if let Some(thing) = state.things.get_mut(key) {

@@ -1,4 +1,4 @@
-//! Fourth step: what the pass means for the object's status, and when to look again. Pure.
+//! Fourth step: the new status of the object, and when to reconcile it again. Pure.
 
 use spice_crds::{CommandRecord, ConditionStatus, ResourceStatus};
 
@@ -11,31 +11,31 @@ use crate::{
     kind::Kind,
 };
 
-/// When to look again.
+/// When to reconcile again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// At the next resync, or when the object changes.
     Resync,
-    /// At once: something was done.
+    /// Immediately: something was done.
     Now,
-    /// Soon, and ever later.
+    /// Soon, with increasing waits.
     Soon,
-    /// Later, and ever later: it failed.
+    /// Later, with increasing waits: it failed.
     Retry,
-    /// Never: the object is to be let go.
+    /// Never: the finalizer is removed.
     Release,
 }
 
-/// What to tell, and when to look again.
+/// The conditions, and when to reconcile again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// The conditions.
     pub drafts: Vec<Draft>,
-    /// When to look again.
+    /// When to reconcile again.
     pub next: Next,
 }
 
-/// What a pass means.
+/// The observation after a pass.
 pub fn observe<K: Kind>(resource: &K, plan: &Plan, receipt: &Receipt) -> Observation {
     if let Receipt::Failed(error) = receipt {
         return observe_failure(error, plan.mode);
@@ -56,7 +56,7 @@ pub fn observe<K: Kind>(resource: &K, plan: &Plan, receipt: &Receipt) -> Observa
         Step::Rest => both(
             ConditionStatus::Unknown,
             reason::SUSPENDED,
-            "suspended: left alone",
+            "suspended: not reconciled",
             Next::Resync,
         ),
         Step::Refuse { reason, message } => {
@@ -70,24 +70,25 @@ pub fn observe<K: Kind>(resource: &K, plan: &Plan, receipt: &Receipt) -> Observa
         )),
         Step::Await | Step::Send(_) => pending(plan.mode, Next::Soon),
         Step::Report(what) => {
-            let mut told = both(ConditionStatus::False, reason::DRIFTED, what, Next::Resync);
-            told.drafts
+            let mut observation = both(ConditionStatus::False, reason::DRIFTED, what, Next::Resync);
+            observation
+                .drafts
                 .push(raised(kind::DRIFTED, reason::DRIFTED, what));
-            told
+            observation
         }
         Step::Settle(_) => settled(resource),
         Step::Release => both(
             ConditionStatus::False,
             reason::DELETING,
-            "the object may go",
+            "the object can be deleted",
             Next::Release,
         ),
     }
 }
 
-/// What it means that the api did not answer, or refused.
+/// The observation after the api did not answer or refused.
 pub fn observe_failure(error: &ApiError, mode: Mode) -> Observation {
-    let mut told = match error {
+    let mut observation = match error {
         ApiError::Transient { message } => both(
             ConditionStatus::Unknown,
             reason::API_UNAVAILABLE,
@@ -121,14 +122,14 @@ pub fn observe_failure(error: &ApiError, mode: Mode) -> Observation {
     if refused && matches!(mode, Mode::Deleting(_)) {
         let message = error.to_string();
         let blocked = raised(kind::DELETION_BLOCKED, reason::COMMAND_REJECTED, &message);
-        told.drafts.push(blocked);
+        observation.drafts.push(blocked);
     }
-    told
+    observation
 }
 
-/// The api took the declaration, and still has something else.
+/// The observation when the api still differs after it accepted the declaration.
 pub fn observe_still_different() -> Observation {
-    let message = "the api took the declaration, but what it stores differs from it";
+    let message = "the api accepted the declaration, but its state still differs";
     both(
         ConditionStatus::False,
         reason::STILL_DIFFERENT,
@@ -137,7 +138,7 @@ pub fn observe_still_different() -> Observation {
     )
 }
 
-/// The status that follows: what `observation` tells, and what the pass has learnt.
+/// The new status, from `observation` and the data of the pass.
 pub fn status<K: Kind>(
     resource: &K,
     world: &World,
@@ -176,8 +177,8 @@ pub fn status<K: Kind>(
     status
 }
 
-/// The position is kept as long as the sequence stays: it tells when the thing last changed, not
-/// how far the log has come since.
+/// The position changes only with the sequence: it shows when the thing last changed, not the
+/// current end of the log.
 fn remember(status: &mut ResourceStatus, stored: &Stored, generation: Option<i64>) {
     let sequence = stored.sequence.and_then(|n| i64::try_from(n).ok());
     if status.position.is_none() || status.sequence != sequence {
@@ -188,7 +189,11 @@ fn remember(status: &mut ResourceStatus, stored: &Stored, generation: Option<i64
 }
 
 fn settled<K: Kind>(resource: &K) -> Observation {
-    let message = format!("{} {} is as declared", K::NOUN, resource.external_id());
+    let message = format!(
+        "{} {} matches the declaration",
+        K::NOUN,
+        resource.external_id()
+    );
     let draft = |kind, reason| Draft {
         kind,
         status: ConditionStatus::True,

@@ -1,4 +1,4 @@
-//! A class: created, brought back to what is declared, deleted.
+//! A class: created, corrected, deleted.
 
 mod definition;
 

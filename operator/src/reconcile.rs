@@ -1,4 +1,4 @@
-//! The four steps in a row, for one object. What it returns is published by the caller.
+//! Runs the four steps for one object. The caller publishes the result.
 
 use spice_crds::ResourceStatus;
 
@@ -11,19 +11,19 @@ use crate::{
     observe::{Next, Observation, observe, observe_failure, observe_still_different, status},
 };
 
-/// What a pass came to.
+/// The result of a pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// The status to publish.
     pub status: ResourceStatus,
     /// When to look again.
     pub next: Next,
-    /// What was sent and accepted.
+    /// The command that was sent and accepted.
     pub sent: Option<Verb>,
 }
 
-/// Whether the object has to be given the finalizer before a pass may send a command, so that
-/// what is made can be unmade.
+/// Whether the object needs the finalizer before a pass may send a command, so that the created
+/// thing can be deleted later.
 pub fn finalizer_missing<K: Kind>(resource: &K) -> bool {
     let present = resource
         .meta()
@@ -36,8 +36,8 @@ pub fn finalizer_missing<K: Kind>(resource: &K) -> bool {
     wanted && !present && !deleting
 }
 
-/// One pass: at most one command is sent. After one that is projected already, the world is read
-/// again, so that the status tells what is there and not what was asked for.
+/// Runs one pass, which sends at most one command. If the command is projected already, reads the
+/// state again, so that the status shows the actual state.
 pub async fn reconcile<K: Kind, A: Api>(
     api: &A,
     resource: &K,
@@ -91,20 +91,20 @@ async fn pass<K: Kind, A: Api>(
     }
 }
 
-fn failed<K: Kind>(resource: &K, mode: Mode, told: &Observation, now: &str) -> Outcome {
+fn failed<K: Kind>(resource: &K, mode: Mode, observation: &Observation, now: &str) -> Outcome {
     let plan = Plan {
         mode,
         step: Step::Await,
     };
     let world = World::default();
     Outcome {
-        status: status(resource, &world, &plan, &Receipt::Nothing, told, now),
-        next: told.next,
+        status: status(resource, &world, &plan, &Receipt::Nothing, observation, now),
+        next: observation.next,
         sent: None,
     }
 }
 
-/// A condition that ends a pass as it began has not changed in between.
+/// Keeps the transition time of a condition that is the same at the end of a pass as at its start.
 fn with_old_transitions<K: Kind>(resource: &K, mut status: ResourceStatus) -> ResourceStatus {
     let old = resource
         .status()

@@ -1,4 +1,4 @@
-//! Starts the controllers, once their kinds are served, and stops them.
+//! Starts the controllers once their kinds are served, and stops them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,22 +17,22 @@ use crate::{
     kind::Kind,
 };
 
-/// How often a kind that is not served is looked for.
+/// The interval for checking whether a kind is served.
 const ABSENT_KIND: Duration = Duration::from_secs(1);
 
-/// What the operator looks after, and how.
+/// The settings of the operator.
 #[derive(Debug, Clone)]
 pub struct OperatorConfig {
-    /// The gateway of the api, e.g. `http://127.0.0.1:8002`.
+    /// The gateway of the api, for example `http://127.0.0.1:8002`.
     pub api_url: String,
     /// Only this namespace; none: all.
     pub namespace: Option<String>,
-    /// How often what is settled is looked at again (a fifth more or less).
+    /// The interval for reconciling settled objects again (plus or minus a fifth).
     pub resync: Duration,
 }
 
 impl OperatorConfig {
-    /// The usual: all namespaces, drift found within a minute.
+    /// The defaults: all namespaces; drift is found within a minute.
     pub fn new(api_url: impl Into<String>) -> Self {
         Self {
             api_url: api_url.into(),
@@ -45,12 +45,12 @@ impl OperatorConfig {
 /// Why the operator does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The api's URL is none.
-    #[error("the operator cannot be set up")]
+    /// The api's URL is invalid.
+    #[error("cannot set up the operator")]
     Config(#[from] ApiError),
 }
 
-/// Runs until `stop` is cancelled; passes that are under way are finished.
+/// Runs until `stop` is cancelled. Passes in progress are finished.
 pub async fn run(
     client: Client,
     config: OperatorConfig,
@@ -65,12 +65,12 @@ pub async fn run(
     if stop.run_until_cancelled(served).await.is_none() {
         return Ok(());
     }
-    tracing::info!(api = config.api_url, "the operator runs");
-    Box::pin(look_after_all(client, api, &config, &stop)).await;
+    tracing::info!(api = config.api_url, "the operator is running");
+    Box::pin(run_controllers(client, api, &config, &stop)).await;
     Ok(())
 }
 
-async fn look_after_all(
+async fn run_controllers(
     client: Client,
     api: ApiClient,
     config: &OperatorConfig,
@@ -125,11 +125,11 @@ async fn wait_until_served<K: Kind>(client: &Client, config: &OperatorConfig) {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    let mut told = false;
+    let mut is_reported = false;
     while let Err(error) = objects.list_metadata(&ListParams::default().limit(1)).await {
-        if !told {
-            tracing::warn!(kind = K::KIND, %error, "waits until the kind is served");
-            told = true;
+        if !is_reported {
+            tracing::warn!(kind = K::KIND, %error, "waiting until the kind is served");
+            is_reported = true;
         }
         tokio::time::sleep(ABSENT_KIND).await;
     }

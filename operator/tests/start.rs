@@ -1,5 +1,5 @@
-//! How the operator starts: every object that is there gets its pass, in whatever order the lists
-//! of the kinds come in.
+//! At its start the operator runs a pass for every existing object, in whatever order the lists of
+//! the kinds arrive.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,11 +17,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const CLASSES: usize = 20;
-/// Nothing listens there: each pass finds the api away and says so in the status.
+/// No server listens there: each pass finds the api unavailable and reports it in the status.
 const NO_API: &str = "http://127.0.0.1:1";
 
-/// An API server that holds the list of databases back until it is released, and notes whose
-/// status was written.
+/// An API server that delays the list of databases until it is released, and records whose status
+/// was written.
 #[derive(Clone)]
 struct ApiServer {
     released: watch::Receiver<bool>,
@@ -87,7 +87,7 @@ fn respond(value: &Value) -> Response<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_pass_that_waits_for_the_list_of_databases_goes_on() {
+async fn every_pass_that_waits_for_the_list_of_databases_continues() {
     let (release, released) = watch::channel(false);
     let server = ApiServer {
         released,
@@ -103,7 +103,7 @@ async fn every_pass_that_waits_for_the_list_of_databases_goes_on() {
     let config = OperatorConfig::new(NO_API);
     let running = tokio::spawn(run(client, config, stop.clone()));
 
-    // The paused clock moves on only when nothing else can: all passes wait by then.
+    // The paused clock advances only when nothing else can run: by then all passes wait.
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(written.lock().unwrap().is_empty());
     release.send_replace(true);

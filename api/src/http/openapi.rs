@@ -99,16 +99,16 @@ fn info(surface: Surface, version: &str) -> Value {
     })
 }
 
-const DESCRIPTION: &str = "A write is accepted (202) once it is in the log, and the projections \
-follow; `Prefer: wait=N` waits for them. What a write answers as `sequence`, and what reads show \
-as `event_sequence`, is what the next write of the same thing passes as `expected_seq`. Every path \
-below `/api/v1/databases` is also there below `/api/v1/database`.";
+const DESCRIPTION: &str = "A write is accepted (202) once it is in the log. The projections \
+follow; `Prefer: wait=N` waits for them. A write returns `sequence`, and reads show \
+`event_sequence`: pass it as `expected_seq` in the next write of the same thing. Every path \
+below `/api/v1/databases` also exists below `/api/v1/database`.";
 
 fn summary(surface: Surface) -> &'static str {
     match surface {
-        Surface::Gateway => "What clients talk to.",
-        Surface::Oms => "The older, lower service over the same engine.",
-        Surface::Funnel => "The inference of schemas.",
+        Surface::Gateway => "The API for clients.",
+        Surface::Oms => "The older, lower-level service over the same engine.",
+        Surface::Funnel => "Schema inference.",
     }
 }
 

@@ -1,10 +1,11 @@
-//! The rules for classes that the schema of a declaration does not have: checked before anything is
-//! applied, by the core's own reader of definitions.
+//! Checks declared classes with the core's own reader of definitions, before anything is applied:
+//! the schema of a declaration does not contain these rules.
 
 use spice_core::{json::Json, ontology::Class};
 use spice_operator::declared::{AnyResource, Breach};
 
-/// What a declared class breaks. What depends on other classes is decided when it is applied.
+/// The rules that a declared class breaks. Rules about other classes are checked when the class is
+/// applied.
 pub(super) fn check(resource: &AnyResource) -> Vec<Breach> {
     let Some(definition) = resource.class_definition() else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! `spice dev --apply`: applies declarations, and again whenever their files change.
+//! `spice dev --apply`: applies declarations, and applies them again when their files change.
 
 use std::{
     collections::BTreeSet,
@@ -14,12 +14,13 @@ use spice_operator::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// An editor writes a file in several steps; this long without a change is a whole change.
+/// An editor writes a file in several steps. A change is complete after this time without another
+/// change.
 const SETTLE: Duration = Duration::from_millis(200);
-/// After a pass that did not get everything applied.
+/// The wait after a pass that could not apply everything.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Refuses a path that is not there before anything is started.
+/// Refuses a missing path before anything is started.
 pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
     for path in paths {
         anyhow::ensure!(
@@ -31,22 +32,22 @@ pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Applies the files, and again whenever they change, until `ending`.
+/// Applies the files, and applies them again when they change, until `ending` is cancelled.
 pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: CancellationToken) {
     let (sender, mut changes) = mpsc::channel(1);
     let watcher = match watch(&paths, sender) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
-            tracing::warn!(%error, "the files are applied once; changes are not seen");
+            tracing::warn!(%error, "cannot watch the files for changes; they are applied only once");
             None
         }
     };
     let mut was_whole = false;
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     while !ending.is_cancelled() {
-        let whole = apply_once(&server, &paths, &mut told).await;
+        let whole = apply_once(&server, &paths, &mut reported).await;
         if whole && !was_whole {
-            tracing::info!("everything declared is in force");
+            tracing::info!("all declarations are applied");
         }
         was_whole = whole;
         tokio::select! {
@@ -63,7 +64,7 @@ pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: Cancellati
 fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Watcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full queue says already what this would say.
+            // If the queue is full, a signal is already waiting in it.
             let _ = changes.try_send(());
         }
     })?;
@@ -71,7 +72,7 @@ fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Wa
         if path.is_dir() {
             watcher.watch(path, RecursiveMode::Recursive)?;
         } else {
-            // The folder of the file, and not what lies below: editors replace files.
+            // Watch the folder of the file, without its subfolders, because editors replace files.
             let folder = path
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());
@@ -84,20 +85,20 @@ fn watch(paths: &[PathBuf], changes: mpsc::Sender<()>) -> notify::Result<impl Wa
     Ok(watcher)
 }
 
-/// What passes have said, so that a file that stays broken is told of once.
+/// The messages of earlier passes, so that a broken file is reported only once.
 #[derive(Default)]
-struct Told {
+struct Reported {
     before: BTreeSet<String>,
     now: BTreeSet<String>,
 }
 
-impl Told {
-    /// Begins a pass.
+impl Reported {
+    /// Starts a pass.
     fn begin(&mut self) {
         self.before = std::mem::take(&mut self.now);
     }
 
-    /// Whether the pass before did not say this.
+    /// Whether the previous pass did not report this message.
     fn is_new(&mut self, said: String) -> bool {
         let is_new = !self.before.contains(&said);
         self.now.insert(said);
@@ -105,14 +106,14 @@ impl Told {
     }
 }
 
-/// One pass; whether everything is as declared now.
-async fn apply_once(server: &str, paths: &[PathBuf], told: &mut Told) -> bool {
-    told.begin();
+/// Runs one pass. Returns whether everything is applied.
+async fn apply_once(server: &str, paths: &[PathBuf], reported: &mut Reported) -> bool {
+    reported.begin();
     let sources: Vec<Source> = paths.iter().cloned().map(Source::Path).collect();
     let documents = match declared::read_checked(&sources, &super::classes::check) {
         Ok(reading) => {
             for skipped in &reading.skipped {
-                if told.is_new(skipped.clone()) {
+                if reported.is_new(skipped.clone()) {
                     tracing::info!("{skipped}");
                 }
             }
@@ -121,16 +122,16 @@ async fn apply_once(server: &str, paths: &[PathBuf], told: &mut Told) -> bool {
         Err(error) => {
             let mut is_new = false;
             for flaw in error.flaws.iter().take(SHOWN) {
-                if told.is_new(flaw.to_string()) {
+                if reported.is_new(flaw.to_string()) {
                     is_new = true;
-                    tracing::error!(place = %flaw.place, problem = %flaw.problem, "not declared rightly");
+                    tracing::error!(place = %flaw.place, problem = %flaw.problem, "invalid declarations");
                 }
             }
             let problems = error.flaws.len();
-            if told.is_new(format!("{problems} problems")) || is_new {
+            if reported.is_new(format!("{problems} problems")) || is_new {
                 tracing::error!(
                     problems,
-                    "nothing is applied; what was applied before stays"
+                    "nothing was applied; earlier declarations stay in force"
                 );
             }
             return false;
@@ -144,23 +145,23 @@ async fn apply_once(server: &str, paths: &[PathBuf], told: &mut Told) -> bool {
         }
     };
     let report = apply_documents(&client, documents).await;
-    log(&report, told);
+    log(&report, reported);
     report.is_complete()
 }
 
-fn log(report: &ApplyReport, told: &mut Told) {
+fn log(report: &ApplyReport, reported: &mut Reported) {
     for entry in &report.entries {
         let resource = format!("{}/{}", entry.kind, entry.name);
         match &entry.applied {
             Applied::Unchanged | Applied::Suspended => {}
             Applied::Changed(verb) => tracing::info!(%resource, verb = verb.as_str(), "applied"),
             Applied::Waiting(reason) => {
-                if told.is_new(format!("{resource} {reason}")) {
+                if reported.is_new(format!("{resource} {reason}")) {
                     tracing::info!(%resource, %reason, "waits");
                 }
             }
             Applied::Failed { reason, message } => {
-                if told.is_new(format!("{resource} {} {message}", entry.source)) {
+                if reported.is_new(format!("{resource} {} {message}", entry.source)) {
                     tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
                 }
             }
@@ -170,15 +171,15 @@ fn log(report: &ApplyReport, told: &mut Told) {
 
 #[cfg(test)]
 mod tests {
-    use super::Told;
+    use super::Reported;
 
     #[test]
-    fn what_stays_wrong_is_said_once() {
-        let mut told = Told::default();
+    fn a_lasting_problem_is_reported_once() {
+        let mut reported = Reported::default();
         let mut pass = |said: &[&str]| -> Vec<bool> {
-            told.begin();
+            reported.begin();
             said.iter()
-                .map(|it| told.is_new((*it).to_owned()))
+                .map(|it| reported.is_new((*it).to_owned()))
                 .collect()
         };
         assert_eq!(pass(&["a", "b"]), [true, true]);

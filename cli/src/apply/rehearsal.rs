@@ -1,5 +1,5 @@
-//! An api that is read and never written to. What it is sent is decided by the core's own rules
-//! over the state that the api has, and what is accepted shows in what is read afterwards: so a
+//! An api for a dry run: it reads from the real api and never writes to it. The core's own rules
+//! decide each command on the state of the real api, and later reads show the accepted ones. So a
 //! dry run decides as the real run would.
 
 mod action;
@@ -18,11 +18,11 @@ use tokio::sync::Mutex;
 
 use self::world::World;
 
-/// Reads through to the api, and keeps writes.
+/// Passes reads to the api and keeps writes.
 pub(super) struct Rehearsal {
     api: ApiClient,
     client: Client,
-    /// The databases that something was sent to.
+    /// The databases that received a command.
     worlds: Mutex<HashMap<String, World>>,
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::of_import;
 
-/// Rows of one command.
+/// Rows per command.
 const ROWS: usize = 1_000;
 
 /// A file of the demo.
@@ -17,11 +17,11 @@ struct File {
     class: &'static str,
     name: &'static str,
     text: &'static str,
-    /// The columns whose names are not those of their properties.
+    /// Columns whose names differ from their properties.
     map: &'static [&'static str],
 }
 
-/// In the order in which they refer to one another.
+/// In the order of their references.
 const FILES: [File; 4] = [
     File {
         class: "Country",
@@ -49,8 +49,8 @@ const FILES: [File; 4] = [
     },
 ];
 
-/// Loads every file; returns how many instances of each class it has. `folder` takes rejected rows,
-/// of which there must be none.
+/// Loads every file and returns the number of instances of each class. Rejected rows would go to
+/// `folder`; there must be none.
 pub(super) async fn load(
     client: &Client,
     database: &str,
@@ -68,7 +68,7 @@ pub(super) async fn load(
         match outcome.map_err(|failure| of_import(failure.error))? {
             Outcome::Complete(summary) => loaded.push((file.class, summary.counts.rows)),
             _ => bail!(
-                "{} was not loaded as a whole; please report this",
+                "{} was not loaded completely; please report this",
                 file.name
             ),
         }

@@ -1,4 +1,4 @@
-//! A class for a person: with what it has from its parents.
+//! Shows a class with its inherited members.
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::{
     session::Session,
 };
 
-/// A member as a document shows it.
+/// A member in a document.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -77,7 +77,7 @@ pub(super) async fn describe(
     Ok(())
 }
 
-/// The class as it was written, but with the members of its parents among its own.
+/// The class as it was written, with the inherited members added.
 fn document(
     class: &Class,
     members: &IndexMap<PropertyName, Member>,
@@ -105,7 +105,7 @@ fn more_keys(class: &Class) -> String {
     String::new()
 }
 
-/// The rows, with the class behind each that declares it where one is inherited.
+/// The rows; an inherited member also shows the class that declares it.
 fn with_origin(
     class: &Class,
     members: &[(&PropertyName, &Member)],
@@ -123,7 +123,8 @@ fn with_origin(
     rows.collect()
 }
 
-/// A value of a definition in a cell: numbers as they were written, a label in one language.
+/// A value of a definition as the text of a cell: numbers as they were written, a label in one
+/// language.
 fn shown(value: &Json) -> String {
     match value.as_str().as_bytes().first() {
         Some(b'{' | b'"') => label(&Exact::from(value.to_value())),

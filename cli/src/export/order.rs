@@ -1,18 +1,18 @@
-//! The order in which classes are exported: an import takes most rows at once when what they must
-//! refer to is there already.
+//! Orders the classes of an export, so that the strict targets of most rows exist when an import
+//! reads them.
 
 use std::collections::HashSet;
 
 use spice_core::{name::ClassName, ontology::Schema};
 
-/// A class that is being visited, and the classes that come before it, the last one next.
+/// A class that is being visited, and the classes that come before it; the last one is next.
 struct Visit {
     class: ClassName,
     targets: Vec<ClassName>,
 }
 
 /// The classes of a branch: targets of strict relationships before the classes that refer to them,
-/// as far as these do not lead back; otherwise as the schema has them.
+/// unless they form a cycle; otherwise in the order of the schema.
 pub(super) fn order(schema: &Schema) -> Vec<String> {
     let mut seen: HashSet<ClassName> = HashSet::new();
     let mut ordered = Vec::new();
@@ -41,7 +41,7 @@ fn visit(
         return;
     };
     let strict = class.relationships().iter().filter(|it| it.strict);
-    // Instances of the classes below a target are targets, too.
+    // Instances of the target's subclasses are targets too.
     let mut targets: Vec<ClassName> = strict
         .flat_map(|it| [schema.kinds(&it.target), vec![it.target.clone()]].concat())
         .collect();

@@ -1,5 +1,5 @@
-//! Where an export goes: standard output, or a file with a note beside it of how far it has come. A
-//! table waits in a file of lines until all of it is there.
+//! The destination of an export: standard output, or a file with a note next to it about the
+//! progress. A table is kept in a file of lines until it is complete.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,14 +14,14 @@ use serde_json::Value;
 use super::walk::Walk;
 use crate::failure::usage;
 
-/// How far an export has come.
+/// The progress of an export.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
-    /// What is exported, so that another export does not go on with this file.
+    /// What is exported, so that another export does not continue in this file.
     what: Value,
-    /// How many bytes of the file are whole.
+    /// The number of complete bytes in the file.
     bytes: u64,
-    /// How many instances these are.
+    /// The number of instances in them.
     pub(super) rows: u64,
     /// What comes next.
     pub(super) walk: Walk,
@@ -34,7 +34,7 @@ pub(super) struct Sink {
 
 enum Out {
     Standard(BufWriter<io::Stdout>),
-    /// Lines that become a table on standard output.
+    /// Lines that will become a table on standard output.
     Waiting(BufWriter<File>),
     File {
         file: BufWriter<File>,
@@ -44,9 +44,9 @@ enum Out {
 
 /// The files of an export to a file.
 struct Paths {
-    /// What the user named.
+    /// The file that the user named.
     to: PathBuf,
-    /// Where lines go: the same, or a file beside it when they become a table.
+    /// The file of the lines: the same, or a file next to it if they will become a table.
     lines: PathBuf,
     note: PathBuf,
 }
@@ -71,7 +71,7 @@ impl Paths {
 }
 
 impl Sink {
-    /// Begins an export of all that `walk` has before it, or goes on with an earlier one.
+    /// Starts an export of everything in `walk`, or resumes an earlier one.
     pub(super) fn open(
         to: Option<&Path>,
         is_table: bool,
@@ -100,15 +100,15 @@ impl Sink {
         };
         if state.what != *what {
             return Err(usage(format!(
-                "{} is an export of something else: {}",
+                "{} contains another export: {}",
                 to.display(),
                 state.what
             )));
         }
         let file = open_lines(&paths.lines, &state)?;
-        // The note first: an older one would tell of bytes that are no longer there.
+        // Write the note first: an older note would describe bytes that no longer exist.
         write_note(&paths.note, &state)?;
-        // What came after the last note is written again.
+        // Bytes after the last note are written again.
         file.set_len(state.bytes)?;
         let mut file = BufWriter::new(file);
         file.seek(SeekFrom::End(0))?;
@@ -127,7 +127,7 @@ impl Sink {
         ended_by_reader(written)
     }
 
-    /// What was written so far is kept, and noted.
+    /// Syncs what was written so far, and writes the note.
     pub(super) fn keep(&mut self) -> anyhow::Result<()> {
         match &mut self.out {
             Out::Standard(out) => ended_by_reader(out.flush()),
@@ -148,11 +148,11 @@ impl Sink {
         Ok(())
     }
 
-    /// The lines of a table, from the first on.
+    /// The lines of a table, from the first.
     pub(super) fn lines(&mut self) -> anyhow::Result<Box<dyn BufRead>> {
         self.keep()?;
         let file = match &mut self.out {
-            Out::Standard(_) => anyhow::bail!("what is written already cannot be read again"),
+            Out::Standard(_) => anyhow::bail!("cannot read back what was written"),
             Out::Waiting(file) => {
                 file.rewind()?;
                 file.get_ref().try_clone()?
@@ -162,7 +162,7 @@ impl Sink {
         Ok(Box::new(BufReader::new(file)))
     }
 
-    /// Writes what the lines became where they were to go, whole or not at all.
+    /// Replaces the destination with the finished table, completely or not at all.
     pub(super) fn replace(
         self,
         write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
@@ -175,13 +175,13 @@ impl Sink {
             };
         };
         replace(&paths.to, write)?;
-        // Without its note the export is over; until then it can be gone on with.
+        // Removing the note ends the export. Until then it can be resumed.
         fs::remove_file(&paths.note)?;
         Ok(fs::remove_file(&paths.lines)?)
     }
 }
 
-/// Writes a file as a whole: what was there stays until the new one is on the disk.
+/// Replaces a file: the old content stays until the new file is on disk.
 pub(super) fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
@@ -198,7 +198,7 @@ pub(super) fn replace(
 }
 
 fn cannot_be_written(path: &Path) -> String {
-    format!("{} cannot be written", path.display())
+    format!("cannot write {}", path.display())
 }
 
 fn read_note(note: &Path) -> anyhow::Result<State> {
@@ -207,22 +207,22 @@ fn read_note(note: &Path) -> anyhow::Result<State> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let note = note.display();
             return Err(usage(format!(
-                "there is no {note}: no export to this file has stopped"
+                "there is no {note}, so no export to this file can be resumed"
             )));
         }
         Err(error) => {
-            return Err(error).with_context(|| format!("{} cannot be read", note.display()));
+            return Err(error).with_context(|| format!("cannot read {}", note.display()));
         }
     };
     serde_json::from_slice(&text).with_context(|| {
         format!(
-            "{} is no note of an export; start again without --resume",
+            "{} is not a note of an export; start again without --resume",
             note.display()
         )
     })
 }
 
-/// Opens the file of the lines, of which so many bytes must be there.
+/// Opens the file of lines, which must contain at least the noted number of bytes.
 fn open_lines(path: &Path, state: &State) -> anyhow::Result<File> {
     let file = OpenOptions::new()
         .write(true)
@@ -233,7 +233,7 @@ fn open_lines(path: &Path, state: &State) -> anyhow::Result<File> {
     let length = file.metadata()?.len();
     if length < state.bytes {
         return Err(usage(format!(
-            "{} has {length} of the {} bytes that were exported to it; start again without --resume",
+            "{} has {length} of the {} exported bytes; start again without --resume",
             path.display(),
             state.bytes
         )));
@@ -241,13 +241,13 @@ fn open_lines(path: &Path, state: &State) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Replaces the note whole, or not at all.
+/// Replaces the note, completely or not at all.
 fn write_note(note: &Path, state: &State) -> anyhow::Result<()> {
     let text = serde_json::to_vec(state)?;
     replace(note, |out| Ok(out.write_all(&text)?))
 }
 
-/// A reader that has gone away (`| head`) is no failure.
+/// A reader that has closed the pipe (`| head`) is not an error.
 fn ended_by_reader(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
@@ -264,7 +264,7 @@ fn is_ended_by_reader(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    //! What an export that died leaves is gone on with, or refused, and never padded.
+    //! An interrupted export is resumed or refused, and never padded.
     use super::*;
 
     fn open(path: &Path, resume: bool) -> anyhow::Result<Sink> {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_gone_or_shorter_than_its_note_is_refused_and_left() {
+    fn a_missing_or_short_file_is_refused_and_not_changed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("all.ndjson");
         let mut sink = open(&path, false).unwrap();
@@ -295,7 +295,7 @@ mod tests {
         let error = open(&path, true).err().unwrap().to_string();
         assert!(error.contains("all.ndjson"), "{error}");
         assert!(!path.exists());
-        // What is longer is cut to what was noted.
+        // A file that is too long is cut to the noted length.
         std::fs::write(&path, "one\ntwo\nthr").unwrap();
         let mut sink = open(&path, true).unwrap();
         sink.write("three").unwrap();
@@ -304,14 +304,14 @@ mod tests {
     }
 
     #[test]
-    fn an_export_that_is_begun_anew_forgets_the_one_before() {
+    fn a_new_export_forgets_the_previous_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("all.ndjson");
         let mut sink = open(&path, false).unwrap();
         sink.write("old").unwrap();
         sink.keep().unwrap();
         drop(sink);
-        // It dies before it keeps anything, and that is gone on with.
+        // The export dies before it writes anything, and is resumed.
         drop(open(&path, false).unwrap());
         let mut sink = open(&path, true).unwrap();
         assert_eq!(sink.state.bytes, 0);

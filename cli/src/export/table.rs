@@ -1,6 +1,6 @@
-//! Instances as CSV that an import reads back as they are. A cell shows its value as people and
-//! programs expect it; where an import would make something else of the cell, the column `_exact`
-//! has the value as JSON. Both columns that are not the class's own are there when needed only.
+//! Writes instances as CSV that an import reads back exactly. A cell shows its value as people and
+//! programs expect it. If an import would read the cell differently, the column `_exact` has the
+//! value as JSON. The columns `_id` and `_exact` exist only if an instance needs them.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use spice_import::{Kind, Reserved, classes, read_cell, shown};
 
-/// What a line of instances says of one.
+/// The part of a line that the table needs.
 #[derive(Deserialize)]
 struct Row {
     instance_id: String,
@@ -32,13 +32,13 @@ pub(super) struct Table<'a> {
     class: &'a Class,
     columns: IndexMap<PropertyName, Kind>,
     has_ids: bool,
-    /// How many instances have values that their cells cannot carry.
+    /// The number of instances with values that their cells cannot represent.
     rows_with_exact: u64,
     nothing: Json,
 }
 
 impl<'a> Table<'a> {
-    /// The columns that a class needs for these instances, one a line.
+    /// Finds the columns that these instances need. There is one instance per line.
     pub(super) fn survey(
         schema: &Schema,
         class: &'a Class,
@@ -73,7 +73,7 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    /// Writes the head, and a record for each line.
+    /// Writes the header, and a record for each line.
     pub(super) fn write(&self, lines: impl BufRead, out: impl Write) -> anyhow::Result<()> {
         let mut writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::Any(b'\n'))
@@ -86,7 +86,7 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// How many instances have values in the column of exact values.
+    /// The number of instances with values in the column `_exact`.
     pub(super) fn rows_with_exact(&self) -> u64 {
         self.rows_with_exact
     }
@@ -116,22 +116,22 @@ impl<'a> Table<'a> {
         Ok(cells)
     }
 
-    /// The values that an import would not read in their cells.
+    /// The values that an import would read differently from their cells.
     fn exact<'r>(&'r self, row: &'r Row) -> BTreeMap<&'r PropertyName, &'r Json> {
         let is_lost = |(name, value): &(&PropertyName, &Json)| {
-            // What the class does not declare is read as text.
+            // A key that the class does not declare is read as text.
             let kind = self.columns.get(*name).unwrap_or(&Kind::Text);
             let read = read_cell(kind, &cell(kind, value));
             !read.is_some_and(|read| is_same(&read, value))
         };
-        // An import would put the default in.
+        // An import would add the default.
         let missing = self.class.defaults().map(|(name, _)| name);
         let missing = missing.filter(|name| !row.data.contains_key(*name));
         let missing = missing.map(|name| (name, &self.nothing));
         row.data.iter().filter(is_lost).chain(missing).collect()
     }
 
-    /// Whether the class gives an instance of these values its id.
+    /// Whether the class determines the id from these values.
     fn makes_id(&self, row: &Row) -> bool {
         let data = row.data.iter();
         let data = data.map(|(name, value)| (name.to_string(), value.clone()));
@@ -143,10 +143,11 @@ impl<'a> Table<'a> {
 }
 
 fn read(line: &str) -> anyhow::Result<Row> {
-    serde_json::from_str(line).context("an instance cannot be read")
+    serde_json::from_str(line).context("cannot read an instance")
 }
 
-/// What a cell shows: a text bare, anything else as JSON; any JSON as JSON, so that `"5"` is not 5.
+/// The text of a cell: a text as it is, anything else as JSON. A value of type json is always JSON,
+/// so `"5"` differs from 5.
 fn cell(kind: &Kind, value: &Json) -> String {
     match kind {
         Kind::Json => value.as_str().to_owned(),
@@ -154,7 +155,7 @@ fn cell(kind: &Kind, value: &Json) -> String {
     }
 }
 
-/// Whether two values are the same, however their texts are escaped.
+/// Whether two values are equal, however their texts are escaped.
 fn is_same(one: &Json, other: &Json) -> bool {
     one == other || (one.as_string().is_some() && one.as_string() == other.as_string())
 }

@@ -1,5 +1,5 @@
-//! An export without an api: what it writes is what an import reads, and a kill at any point leaves
-//! what can be gone on with.
+//! Tests exports without an api: an import reads what an export writes, and an export that was
+//! killed at any point can be resumed.
 
 mod imported;
 mod killed;

@@ -1,22 +1,23 @@
-//! Where an export is: a state that only a whole page moves, and that says alone what comes next.
+//! The position of an export: only a complete page moves it, and it alone determines what comes
+//! next.
 
 use serde::{Deserialize, Serialize};
 use spice_client::{InstancePage, Select};
 
-/// The classes of an export, and what of them is still to come.
+/// The classes of an export, and what is still to come.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Walk {
-    /// The ids of the classes, in the order in which they are written.
+    /// The ids of the classes, in the order of the export.
     classes: Vec<String>,
-    /// The one whose next page comes, counted from 0.
+    /// The index of the class whose page is next, from 0.
     class: usize,
-    /// Where that page starts: after the class's first one, one of both.
+    /// Where that page starts; for pages after the first, one of both is set.
     cursor: Option<String>,
     offset: Option<usize>,
 }
 
 impl Walk {
-    /// Before the first page of the first class.
+    /// The position before the first page of the first class.
     pub(super) fn new(classes: Vec<String>) -> Self {
         Self {
             classes,
@@ -24,7 +25,7 @@ impl Walk {
         }
     }
 
-    /// The class whose page comes next, and that page of what `select` says; none: all is written.
+    /// The class of the next page, and `select` for that page; none if everything is written.
     pub(super) fn next(&self, select: &Select) -> Option<(&str, Select)> {
         let class = self.classes.get(self.class)?;
         let page = Select {
@@ -35,7 +36,7 @@ impl Walk {
         Some((class, page))
     }
 
-    /// Moves behind a page: to the one that follows in its class, or to the next class.
+    /// Moves past a page: to the next page of its class, or to the next class.
     pub(super) fn pass<T>(&mut self, asked: &Select, page: &InstancePage<T>) {
         if let Some(next) = asked.following(page) {
             self.cursor = next.cursor;

@@ -1,4 +1,4 @@
-//! Conditions, read.
+//! Tests for parsing conditions.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ fn schema(definition: &Json) -> (Schema, std::sync::Arc<Class>) {
 }
 
 #[test]
-fn an_id_is_a_text_without_a_class_too() {
+fn an_id_is_a_text_even_without_a_class() {
     for (text, expected) in [("_id=5", r#"{"_id":"5"}"#), ("other=5", r#"{"other":5}"#)] {
         let filter = conditions(&[text.into()], &Schema::default(), None);
         assert_eq!(filter.unwrap().unwrap().get(), expected);
@@ -20,7 +20,7 @@ fn an_id_is_a_text_without_a_class_too() {
 }
 
 #[test]
-fn conditions_are_read_by_the_types_of_the_class() {
+fn conditions_use_the_types_of_the_class() {
     let class = json!({"id": "Thing", "label": "Thing", "properties": [
         {"name": "zip", "type": "string", "label": {"en": "Postcode", "ko": "우편번호"}},
         {"name": "price", "type": "xsd:integer"},
@@ -98,7 +98,7 @@ fn conditions_are_read_by_the_types_of_the_class() {
 }
 
 #[test]
-fn blanks_are_trimmed_quotes_keep_a_text_and_what_is_not_closed_is_refused() {
+fn spaces_are_trimmed_quotes_keep_a_text_and_open_brackets_are_refused() {
     let class = json!({"id": "Thing", "label": "Thing", "properties": [
         {"name": "zip", "type": "string"}, {"name": "place", "type": "coordinate"}]});
     let (schema, class) = schema(&class.into());

@@ -1,4 +1,4 @@
-//! Instances as rows: page by page, as many as were asked for.
+//! Lists instances as rows, page by page, up to the requested number.
 
 use std::pin::pin;
 
@@ -16,32 +16,33 @@ use crate::{
     session::Session,
 };
 
-/// Instances that one call brings.
+/// Instances per call.
 const PAGE: usize = 1_000;
 
-/// Which instances.
+/// The selection of instances.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Instances")]
 pub(crate) struct Selection {
     /// The class.
     #[arg(short, long, value_name = "CLASS")]
     pub(crate) class: Option<String>,
-    /// A condition, e.g. `price>=10`, `name~Ab%`, `state=in(CO,UT)` or `note?`; `--help` says all.
+    /// A condition, e.g. `price>=10`, `name~Ab%`, `state=in(CO,UT)` or `note?`. Repeatable.
+    /// Details: `--help`.
     #[arg(long, value_name = "CONDITION", long_help = HELP)]
     pub(crate) filter: Vec<String>,
-    /// Words in any text, letter case aside; `word*` is a prefix.
+    /// Words in any text, ignoring case; `word*` matches a prefix.
     #[arg(long, value_name = "WORDS")]
     pub(crate) search: Option<String>,
-    /// The property to sort by; `-price` for the greatest first.
+    /// The property to sort by; `-price` sorts in descending order.
     #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true)]
     pub(crate) order_by: Option<String>,
-    /// How many at most; 100 when left out.
+    /// The maximum number of instances [default: 100].
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// All of them.
+    /// List all instances.
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
-    /// As it was: a position of the log, or an RFC 3339 time.
+    /// Read the state at this log position or RFC 3339 time.
     #[arg(long, value_name = "MOMENT")]
     pub(crate) as_of: Option<String>,
 }
@@ -78,7 +79,7 @@ pub(super) async fn get(
 ) -> anyhow::Result<()> {
     let (class, id) = match (selection.class.as_deref(), name) {
         (None, None) => {
-            return Err(usage("which class? name it: `spice get instances CLASS`"));
+            return Err(usage("name a class: `spice get instances CLASS`"));
         }
         (Some(class), id) => (class, id),
         (None, Some(name)) => match name.split_once('/') {
@@ -118,14 +119,14 @@ pub(super) async fn get(
     }
     if (instances.len() as u64) < total {
         output::note(format!(
-            "{} of {total}; --limit or --all for more",
+            "{} of {total}; use --limit or --all for more",
             instances.len()
         ));
     }
     Ok(())
 }
 
-/// The instances that were asked for, as many as are wanted, and how many there are.
+/// The requested instances, and the total number.
 async fn list(
     session: &Session,
     class: &Class,
@@ -153,7 +154,7 @@ async fn list(
     Ok((instances, total))
 }
 
-/// An order as the api takes it: `-price`, the property by its name.
+/// An order in the form of the api: `-price`, with the name of the property.
 fn order(class: &Class, text: &str) -> String {
     match text.strip_prefix('-') {
         Some(rest) => format!("-{}", name(Some(class), rest)),
@@ -163,14 +164,14 @@ fn order(class: &Class, text: &str) -> String {
 
 fn show(instances: &[Instance], class: &Class) -> anyhow::Result<()> {
     if instances.is_empty() {
-        output::note(format!("no instance of {}", class.id));
+        output::note(format!("no instances of {}", class.id));
         return Ok(());
     }
     let values = instances
         .iter()
         .map(|instance| output::values(Some(&instance.data)))
         .collect::<serde_json::Result<Vec<_>>>()?;
-    // Those that have a value, in the class's order, then what it does not declare.
+    // The properties that have a value, in the order of the class, then undeclared keys.
     let mut properties: IndexSet<&str> = class.names().map(AsRef::as_ref).collect();
     properties.retain(|name| values.iter().any(|data| data.contains_key(*name)));
     properties.extend(
@@ -194,8 +195,8 @@ fn show(instances: &[Instance], class: &Class) -> anyhow::Result<()> {
     Ok(output::table(&head, &rows)?)
 }
 
-/// The head over the id, the properties and the sequence. A property whose name would be taken for
-/// another column is called as it is written, below `data`.
+/// The header for the id, the properties and the sequence. If the name of a property is also the
+/// name of another column, the property is shown below `data`.
 fn head(properties: &IndexSet<&str>) -> Vec<String> {
     let (first, last) = ("ID".to_owned(), "SEQUENCE".to_owned());
     let is_alone = |head: &String| {
@@ -216,11 +217,11 @@ fn head(properties: &IndexSet<&str>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    //! Heads of tables.
+    //! Tests for table headers.
     use super::*;
 
     #[test]
-    fn no_property_is_taken_for_another_column() {
+    fn a_property_is_not_confused_with_another_column() {
         let properties = ["name", "id", "Sequence", "size", "SIZE"].into();
         assert_eq!(
             head(&properties),

@@ -1,4 +1,5 @@
-//! How far an import is, on standard error: a bar for a person, now and then a line otherwise.
+//! Shows the progress of an import on standard error: a bar on a terminal, otherwise a line now and
+//! then.
 
 use std::time::Duration;
 
@@ -8,17 +9,17 @@ use tokio::time::Instant;
 
 use crate::output;
 
-/// Between two lines where there is no terminal.
+/// The time between two lines if there is no terminal.
 const PAUSE: Duration = Duration::from_secs(10);
 const BAR: &str = "{bar:30} {percent:>3}%  {msg}  {eta} left";
 const SPINNER: &str = "{spinner} {msg}";
 
-/// Says how far an import is.
+/// Shows the progress of an import.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
     noted: Instant,
-    /// Rows that an earlier start of the import has read.
+    /// Rows that an earlier run of the import has read.
     before: u64,
 }
 
@@ -31,18 +32,18 @@ impl Observer for Progress {
                 rows,
             } => self.start(bytes, offset, rows),
             Event::Resumed { line, rows } => {
-                self.note(format!("going on in line {line} after {rows} rows"));
+                self.note(format!("resuming at line {line} after {rows} rows"));
             }
             Event::StartedOver => self.note(
-                "the file, the columns or the class are not as they were; starting over: rows that are in already count as unchanged",
+                "the file, the columns or the class changed since the last run; starting over: existing rows count as unchanged",
             ),
             Event::Advanced { counts, offset } => self.update(counts, offset),
             Event::Silent => {
-                self.note("no answer yet; what is in flight is sent again for about a minute");
+                self.note("no answer yet; retrying the open requests for about a minute");
             }
             Event::Waiting => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message("every row is taken; waiting until all of them show");
+                    bar.set_message("all rows are accepted; waiting for the projections");
                 }
             }
         }
@@ -60,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -82,7 +83,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        // The time left follows from what this start of the import does.
+        // The remaining time is computed from this run of the import only.
         bar.reset_eta();
         self.bar = Some(bar);
     }
@@ -101,7 +102,7 @@ impl Progress {
         }
     }
 
-    /// Writes a line without disturbing the bar.
+    /// Writes a line above the bar.
     fn note(&self, text: impl AsRef<str>) {
         match &self.bar {
             Some(bar) => bar.suspend(|| output::note(text)),

@@ -1,4 +1,4 @@
-//! What an import did, in sentences and as a row.
+//! The summary of an import, as text and as a row.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use spice_import::{Counts, LeftOut, Stop, Summary};
 
 use crate::output::{self, Format};
 
-/// Writes what was done: what was left out to standard error, the counts to standard output.
+/// Writes the summary: what was left out to standard error, the counts to standard output.
 pub(super) fn write(summary: &Summary, format: Format) -> anyhow::Result<()> {
     for sentence in describe_left_out(summary) {
         output::note(sentence);
@@ -35,29 +35,29 @@ pub(super) fn write(summary: &Summary, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What of the file is not in the graph, and what was there more than once, in sentences.
+/// What is not in the graph, and which rows were equal, as sentences.
 fn describe_left_out(summary: &Summary) -> Vec<String> {
     let counts = &summary.counts;
     let counted = [
         (
             summary.lines_before_head,
-            "line above the names of the columns is left out",
-            "lines above the names of the columns are left out",
+            "line above the column names was skipped",
+            "lines above the column names were skipped",
         ),
         (
             counts.blank_rows,
-            "blank row is left out",
-            "blank rows are left out",
+            "blank row was skipped",
+            "blank rows were skipped",
         ),
         (
             counts.surplus_cells,
-            "blank cell behind the last column is left out",
-            "blank cells behind the last column are left out",
+            "blank cell after the last column was skipped",
+            "blank cells after the last column were skipped",
         ),
         (
             counts.equal_rows,
-            "row says what an earlier row says; it is an instance of its own",
-            "rows say what an earlier row says; each is an instance of its own",
+            "row equals an earlier row; it is a separate instance",
+            "rows equal an earlier row; each is a separate instance",
         ),
     ];
     let columns = summary.left_out.iter().map(|column| {
@@ -81,7 +81,7 @@ fn describe_left_out(summary: &Summary) -> Vec<String> {
     columns.chain(counted).collect()
 }
 
-/// Says how many rows were rejected, and where they are.
+/// The number of rejected rows, and their file.
 pub(super) fn describe_rejects(counts: &Counts, path: &Path) -> String {
     format!(
         "rejected: {}, in {} with line and reason; correct them there and import that file",
@@ -90,7 +90,7 @@ pub(super) fn describe_rejects(counts: &Counts, path: &Path) -> String {
     )
 }
 
-/// Says where an import stopped, and how to go on.
+/// Where an import stopped, and how to resume it.
 pub(super) fn describe_stop(stop: &Stop) -> String {
     let Counts {
         rows,
@@ -100,9 +100,9 @@ pub(super) fn describe_stop(stop: &Stop) -> String {
         ..
     } = stop.counts;
     let again = if stop.is_resumable {
-        "the same command goes on there"
+        "the same command resumes there"
     } else {
-        "the same command takes what is in already as unchanged"
+        "the same command starts over and counts existing rows as unchanged"
     };
     format!(
         "stopped before line {} after {rows} rows ({created} created, {unchanged} unchanged, {rejected} rejected); {again}",

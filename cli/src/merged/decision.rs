@@ -1,4 +1,4 @@
-//! Decisions about conflicts, as people write them.
+//! Parses decisions about conflicts from the command line.
 
 use serde_json::value::RawValue;
 use spice_client::{Conflict, Merged, Resolution, Take};
@@ -6,8 +6,8 @@ use spice_core::{name::PropertyName, unicode::nfc};
 
 use crate::failure::usage;
 
-/// Reads decisions. `rehearse` asks for the conflicts; it is called only when the text of a decision
-/// leaves open where the aggregate ends.
+/// Parses decisions. Calls `rehearse` to list the conflicts only if the end of the aggregate id is
+/// ambiguous.
 pub(super) async fn resolve<F>(texts: &[String], rehearse: F) -> anyhow::Result<Vec<Resolution>>
 where
     F: AsyncFnOnce() -> Result<Merged, spice_client::Error>,
@@ -25,7 +25,7 @@ where
     settled.collect()
 }
 
-/// `AGGREGATE[.PROPERTY]=DECISION`. The id of an instance may hold dots and equals signs.
+/// `AGGREGATE[.PROPERTY]=DECISION`. The id of an instance may contain dots and equals signs.
 struct Decision<'a> {
     text: &'a str,
     conflict: &'a str,
@@ -59,8 +59,9 @@ impl<'a> Decision<'a> {
         })
     }
 
-    /// The aggregate and the property. Of an instance, whose text has three colons, the property is
-    /// what follows the last dot, if that can be one. Of a class it is what follows the first.
+    /// The aggregate and the property. For an instance, whose text has three colons, the property
+    /// follows the last dot, if that is a valid property name. For a class it follows the first
+    /// dot.
     fn with_property(&self) -> Option<(&'a str, &'a str)> {
         let split = if self.is_of_instance() {
             let is_name = |(_, name): &(_, &str)| name.parse::<PropertyName>().is_ok();
@@ -75,7 +76,7 @@ impl<'a> Decision<'a> {
         self.conflict.matches(':').count() == 3
     }
 
-    /// Whether what follows the last dot may be a property, or a part of the id.
+    /// Whether the text after the last dot may be a property or part of the id.
     fn is_open(&self) -> bool {
         let takes = matches!(self.choice, Choice::Take(_));
         takes && self.is_of_instance() && self.with_property().is_some()
@@ -94,7 +95,7 @@ impl<'a> Decision<'a> {
             && is_in_conflict(aggregate, Some(property))
         {
             return Err(usage(format!(
-                "{:?} may be about {property} of {aggregate} or about {}; resolve it with the api",
+                "{:?} is ambiguous: it may mean {property} of {aggregate}, or {}; resolve it with the api",
                 self.text, self.conflict
             )));
         }
@@ -120,13 +121,13 @@ impl<'a> Decision<'a> {
 
 fn undecided(text: &str) -> anyhow::Error {
     usage(format!(
-        "{text:?} decides nothing; write AGGREGATE[.PROPERTY]=ours|theirs or AGGREGATE.PROPERTY=JSON"
+        "{text:?} is not a decision; write AGGREGATE[.PROPERTY]=ours|theirs or AGGREGATE.PROPERTY=JSON"
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    //! Decisions, read.
+    //! Tests for parsing decisions.
     use serde_json::json;
 
     use super::*;
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_may_hold_dots_and_equals_signs() {
+    fn an_id_may_contain_dots_and_equals_signs() {
         let conflicts: Vec<Conflict> = serde_json::from_value(json!([
             {"aggregate_id": "d:main:P:kim@example.com"},
             {"aggregate_id": "d:main:P:kim@example", "property": "name"},

@@ -1,4 +1,4 @@
-//! Hops as people write them.
+//! Parses hops from the command line.
 
 use spice_client::{Direction, Hop};
 
@@ -21,18 +21,18 @@ fn parse(text: &str) -> anyhow::Result<Hop> {
             target_filters: None,
         }),
         _ => Err(usage(format!(
-            "{text:?} is no hop; write PREDICATE:CLASS, or ^PREDICATE:CLASS against the reference"
+            "{text:?} is not a hop; write PREDICATE:CLASS, or ^PREDICATE:CLASS against the reference"
         ))),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    //! Hops, read.
+    //! Tests for parsing hops.
     use super::*;
 
     #[test]
-    fn hops_go_along_or_against() {
+    fn hops_follow_references_in_both_directions() {
         let hop = parse("^in_state:ns:Airport").unwrap();
         assert_eq!(hop.direction, Direction::In);
         assert_eq!(

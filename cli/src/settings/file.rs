@@ -1,4 +1,5 @@
-//! The config file: a place for every setting, below the command line and the environment.
+//! The config file: it can contain every setting, and has a lower priority than the command line
+//! and the environment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,19 +13,19 @@ use toml::{Table, Value};
 
 use crate::failure::usage;
 
-/// What a config file says, by the long name of the flag.
+/// The content of a config file, by the long name of the flag.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigFile {
-    /// Where it is, or would be.
+    /// The path of the file, whether it exists or not.
     pub(crate) path: Option<PathBuf>,
-    /// Whether it is there.
+    /// Whether the file exists.
     pub(crate) is_there: bool,
     values: BTreeMap<String, Vec<String>>,
 }
 
 impl ConfigFile {
-    /// The file that the command line or `SPICE_CONFIG` names, or else the usual one, which need
-    /// not be there.
+    /// The file that the command line or `SPICE_CONFIG` names, or else the default one, which may
+    /// be missing.
     pub(crate) fn find(arguments: &[OsString]) -> anyhow::Result<Self> {
         let named = named(arguments).or_else(|| variable("SPICE_CONFIG"));
         if let Some(path) = named {
@@ -48,13 +49,13 @@ impl ConfigFile {
 
     fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the config file {} cannot be read", path.display()))?;
+            .with_context(|| format!("cannot read the config file {}", path.display()))?;
         let table: Table = text
             .parse()
-            .map_err(|error| usage(format!("the config file {}: {error}", path.display())))?;
+            .map_err(|error| usage(format!("config file {}: {error}", path.display())))?;
         let mut values = BTreeMap::new();
         gather(table, &mut values)
-            .map_err(|error| usage(format!("the config file {}: {error}", path.display())))?;
+            .map_err(|error| usage(format!("config file {}: {error}", path.display())))?;
         Ok(Self {
             path: Some(path.to_owned()),
             is_there: true,
@@ -62,12 +63,12 @@ impl ConfigFile {
         })
     }
 
-    /// Whether a setting comes from here when neither flag nor environment gives it.
+    /// Whether the file gives this setting. A flag or the environment takes precedence.
     pub(crate) fn has(&self, long: &str) -> bool {
         self.values.contains_key(long)
     }
 
-    /// Makes what the file says the defaults of the settings of that name.
+    /// Sets the values of the file as defaults of the settings.
     pub(crate) fn apply(&self, command: Command) -> anyhow::Result<Command> {
         let mut known = BTreeSet::new();
         settings(&command, &mut known);
@@ -85,13 +86,11 @@ impl ConfigFile {
                     .unwrap_or_else(|| Path::new(""))
                     .display();
                 let meant = if near.is_empty() {
-                    "`spice config` lists the settings".to_owned()
+                    "run `spice config` to list the settings".to_owned()
                 } else {
                     format!("did you mean {near}?")
                 };
-                return Err(usage(format!(
-                    "{place}: there is no setting {key:?}; {meant}"
-                )));
+                return Err(usage(format!("{place}: unknown setting {key:?}; {meant}")));
             }
         }
         Ok(self.defaults(command))
@@ -106,7 +105,7 @@ impl ConfigFile {
             .mut_subcommands(|subcommand| self.defaults(subcommand))
     }
 
-    /// clap keeps defaults for as long as the program runs, and so do we.
+    /// clap keeps defaults for the lifetime of the program, so these are leaked.
     fn default_of(&self, argument: &Arg) -> Option<Vec<&'static str>> {
         let values = self.values.get(setting(argument)?)?;
         let kept = values
@@ -116,7 +115,7 @@ impl ConfigFile {
     }
 }
 
-/// The long name of an argument that is a setting: what the environment can give, a file can.
+/// The long name of an argument that is a setting: every argument with an environment variable.
 pub(crate) fn setting(argument: &Arg) -> Option<&str> {
     argument.get_env()?;
     argument.get_long()
@@ -131,7 +130,7 @@ fn settings(command: &Command, known: &mut BTreeSet<String>) {
     }
 }
 
-/// Tables only group; a setting goes by its flag's name, with `-` or `_`.
+/// Collects the settings. Tables only group them; a key is the name of the flag, with `-` or `_`.
 fn gather(table: Table, values: &mut BTreeMap<String, Vec<String>>) -> Result<(), String> {
     for (key, value) in table {
         if let Value::Table(group) = value {
@@ -142,10 +141,14 @@ fn gather(table: Table, values: &mut BTreeMap<String, Vec<String>>) -> Result<()
             Value::Array(items) => items.iter().map(text).collect(),
             single => text(&single).map(|text| vec![text]),
         };
-        let items = items.ok_or_else(|| format!("{key} has a value that is no setting's"))?;
+        let items = items.ok_or_else(|| {
+            format!(
+                "{key}: unsupported value type; write a text, a number, a boolean or a list of them"
+            )
+        })?;
         let name = key.replace('_', "-");
         if values.insert(name, items).is_some() {
-            return Err(format!("{key} stands there twice"));
+            return Err(format!("duplicate setting {key}"));
         }
     }
     Ok(())
@@ -184,7 +187,7 @@ fn variable(name: &str) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
-    //! What a file may say.
+    //! Tests for the config file.
     use super::*;
 
     fn read(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_group_and_names_are_those_of_flags() {
+    fn tables_only_group_and_keys_are_flag_names() {
         let values =
             read("server = 'http://h'\n[worker]\nmax_retries = 7\nno-color = true").unwrap();
         assert_eq!(values["server"], ["http://h"]);
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_names_the_file_wherever_it_stands() {
+    fn the_config_flag_works_at_any_position() {
         let found = |line: &str| {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             named(&words).map(|path| path.into_string().unwrap())

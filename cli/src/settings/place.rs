@@ -1,10 +1,10 @@
-//! Where a client's command works: server, database, branch; and how it answers.
+//! The place of a client command: server, database, branch, output format.
 
 use clap::Args;
 
 use crate::output::Format;
 
-/// Where the api is.
+/// The server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
     /// The gateway's URL.
@@ -18,15 +18,15 @@ pub(crate) struct Server {
     pub(crate) server: String,
 }
 
-/// How to write the answer.
+/// The output format.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Output {
-    /// How to write the answer.
+    /// The output format.
     #[arg(short, long, env = "SPICE_OUTPUT", default_value = "table")]
     pub(crate) output: Format,
 }
 
-/// Server, database, branch and the form of the answer.
+/// Server, database, branch and output format.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Place {
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(crate) struct Place {
     pub(crate) output: Output,
 }
 
-/// The place of a command that names its branch as an argument.
+/// The place of a command that takes its branch as an argument.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OfDatabase {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Digits survive every way in and out.
+//! Digits survive every conversion.
 
 use serde_json::json;
 
@@ -15,9 +15,9 @@ fn digits_survive() {
     assert_eq!(Exact::of(&value).unwrap(), value);
 }
 
-/// What has gone through `Value`, or through a buffer of serde, is read as far as it goes.
+/// A value that went through `Value` or a buffer of serde is read as far as possible.
 #[test]
-fn what_has_lost_its_digits_is_still_read() {
+fn values_without_their_digits_are_still_read() {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Buffered {
@@ -53,7 +53,7 @@ fn numbers_are_those_of_json() {
 }
 
 #[test]
-fn what_is_nested_too_deep_is_refused() {
+fn values_nested_too_deep_are_refused() {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     assert!(Exact::parse(&deep).is_err());
 }

@@ -1,5 +1,5 @@
-//! Reads a stream of documents. Duplicate keys are found at any depth, merge keys and aliases are
-//! expanded within a bound, and each problem has its place.
+//! Parses a stream of documents. Detects duplicate keys at any depth, expands merge keys and
+//! aliases within a limit, and gives each problem its place.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,17 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag, options};
 
 use super::{Document, Entry, Mark, Node, Problem, Tree, scalar};
 
-/// Values that the aliases of a stream may stand for in all ("billion laughs").
+/// The maximum number of values that all aliases of a stream expand to ("billion laughs").
 const MOST_BY_ALIAS: usize = 100_000;
 
-/// Levels of lists and objects in a document.
+/// The maximum nesting of lists and objects in a document.
 const DEEPEST: usize = 100;
 
-/// Characters of a key, blanks included: JSON has no limit, and YAML one of 1,024.
+/// The maximum length of a key in characters, including blanks. JSON has no limit; that of YAML is
+/// 1,024.
 const LONGEST_KEY: usize = 20_000;
 
-/// Reads every document of a stream; after one that is broken goes on with the next.
+/// Reads every document of a stream. After a broken document it continues with the next.
 pub fn read(text: &str) -> Vec<Document> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let options = options! {
@@ -40,15 +41,15 @@ pub fn read(text: &str) -> Vec<Document> {
 
 struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
-    /// The values that have a name, with how many values each holds.
+    /// The anchored values, with the number of values in each.
     anchors: HashMap<usize, (Node, usize)>,
-    /// Of the document that is read.
+    /// The problems of the current document.
     problems: Vec<Problem>,
     by_alias: usize,
     depth: usize,
 }
 
-/// The document cannot be read any further; the problem is noted.
+/// The document cannot be read any further; the problem is recorded.
 struct Broken;
 
 type Read<T> = Result<T, Broken>;
@@ -58,7 +59,7 @@ enum Key {
     Name(String),
     /// `<<`
     Merge,
-    /// One that is refused; the problem is noted.
+    /// A key that was refused; the problem is recorded.
     None,
 }
 
@@ -96,7 +97,10 @@ impl<'t> Reader<'t> {
         let root = self.node(event, &span)?;
         match self.next()? {
             (Event::DocumentEnd, _) => Ok(root),
-            (_, span) => Err(self.stop(mark(&span), "the document does not end here".to_owned())),
+            (_, span) => Err(self.stop(
+                mark(&span),
+                "unexpected content; expected the end of the document".to_owned(),
+            )),
         }
     }
 
@@ -104,7 +108,7 @@ impl<'t> Reader<'t> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => Err(self.broken(&error)),
-            None => Err(self.stop(Mark::default(), "the document breaks off".to_owned())),
+            None => Err(self.stop(Mark::default(), "the document ends unexpectedly".to_owned())),
         }
     }
 
@@ -113,7 +117,7 @@ impl<'t> Reader<'t> {
             line: error.marker().line(),
             column: error.marker().col() + 1,
         };
-        self.stop(at, format!("this is not YAML: {}", error.info()))
+        self.stop(at, format!("invalid YAML: {}", error.info()))
     }
 
     fn stop(&mut self, at: Mark, sentence: String) -> Broken {
@@ -144,7 +148,7 @@ impl<'t> Reader<'t> {
             Event::UnresolvedAlias(name) => {
                 self.note(
                     at,
-                    format!("*{name} refers to nothing: no value before it is named &{name}"),
+                    format!("unknown alias *{name}: no value before it has the anchor &{name}"),
                 );
                 (
                     Node {
@@ -154,7 +158,7 @@ impl<'t> Reader<'t> {
                     0,
                 )
             }
-            _ => return Err(self.stop(at, "there should be a value here".to_owned())),
+            _ => return Err(self.stop(at, "expected a value".to_owned())),
         };
         if anchor != 0 {
             let size = size(&node);
@@ -227,16 +231,13 @@ impl<'t> Reader<'t> {
                 Key::Merge => "<<",
                 Key::Name(name) => name.as_str(),
             };
-            // The merge key and a quoted "<<" are two.
+            // The merge key and a quoted "<<" are different keys.
             let seen = match &key {
                 Key::Merge => "\u{0}<<".to_owned(),
                 _ => name.to_owned(),
             };
             if let Some(line) = lines.get(&seen) {
-                self.note(
-                    at,
-                    format!("the key {name:?} is there twice, first in line {line}"),
-                );
+                self.note(at, format!("duplicate key {name:?}, first in line {line}"));
                 continue;
             }
             lines.insert(seen, at.line);
@@ -263,11 +264,11 @@ impl<'t> Reader<'t> {
         if let Event::Scalar(text, ScalarStyle::Plain, 0, None) = &event
             && scalar::plain(text).is_err()
         {
-            // 010 and the like: as a key it is only a text, the same to all who keep it one.
+            // A key such as 010 is only a text, which every reader keeps.
             let text = text.clone().into_owned();
             self.note(
                 mark(span),
-                format!("the key {text} has to be a text; quote it"),
+                format!("the key {text} must be a text; quote it"),
             );
             return Ok(Key::None);
         }
@@ -278,21 +279,21 @@ impl<'t> Reader<'t> {
             Tree::Bool(flag) => Key::Name(flag.to_string()),
             Tree::Switch { text, .. } => {
                 let sentence = format!(
-                    "the key {text} is a boolean to YAML 1.1 and a text to YAML 1.2; write \
+                    "the key {text} is a boolean in YAML 1.1 and a text in YAML 1.2; write \
                      {text:?} in quotes"
                 );
                 self.note(node.at, sentence);
                 Key::None
             }
             Tree::Null | Tree::List(_) | Tree::Object(_) => {
-                self.note(node.at, "a key has to be a text".to_owned());
+                self.note(node.at, "a key must be a text".to_owned());
                 Key::None
             }
         })
     }
 
-    /// <https://yaml.org/type/merge.html>: the object's own keys come first, then those of earlier
-    /// objects.
+    /// <https://yaml.org/type/merge.html>: the object's own keys take precedence, then those of
+    /// earlier objects.
     fn merge(&mut self, entries: &mut Vec<Entry>, merged: Node) {
         let sources = match merged.tree {
             Tree::List(items) => items,
@@ -303,7 +304,7 @@ impl<'t> Reader<'t> {
         };
         for source in sources {
             let Tree::Object(more) = source.tree else {
-                let sentence = "<< takes an object or a list of objects".to_owned();
+                let sentence = "<< needs an object or a list of objects".to_owned();
                 self.note(source.at, sentence);
                 continue;
             };
@@ -317,14 +318,12 @@ impl<'t> Reader<'t> {
 
     fn alias(&mut self, id: usize, at: Mark) -> Read<Node> {
         let Some((node, size)) = self.anchors.get(&id) else {
-            return Err(self.stop(
-                at,
-                "an alias refers to the value that it stands in".to_owned(),
-            ));
+            return Err(self.stop(at, "an alias refers to a value that contains it".to_owned()));
         };
         self.by_alias += size;
         if self.by_alias > MOST_BY_ALIAS {
-            let sentence = format!("the aliases stand for more than {MOST_BY_ALIAS} values in all");
+            let sentence =
+                format!("the aliases expand to more than {MOST_BY_ALIAS} values in total");
             return Err(self.stop(at, sentence));
         }
         Ok(node.clone())
@@ -332,13 +331,10 @@ impl<'t> Reader<'t> {
 }
 
 fn unknown_tag(tag: &Tag) -> String {
-    format!(
-        "the tag {} has no meaning here; leave it out",
-        tag.original()
-    )
+    format!("unsupported tag {}; leave it out", tag.original())
 }
 
-/// A scalar whose tag says what it is.
+/// A scalar with a tag that gives its type.
 fn of_type(text: &str, name: &str) -> Result<Tree, String> {
     let tree = scalar::plain(text)?;
     match (name, tree) {
@@ -348,7 +344,7 @@ fn of_type(text: &str, name: &str) -> Result<Tree, String> {
     }
 }
 
-/// How many values a node holds, itself included.
+/// The number of values in a node, including itself.
 fn size(node: &Node) -> usize {
     match &node.tree {
         Tree::List(items) => 1 + items.iter().map(size).sum::<usize>(),

@@ -1,5 +1,5 @@
-//! What a scalar means. Readers of YAML 1.1 and 1.2 (`kubectl` reads 1.1) differ in some; those are
-//! refused unless the schema settles them.
+//! Interprets scalars. Readers of YAML 1.1 (including `kubectl`) and 1.2 differ for some; these are
+//! refused unless the schema decides.
 
 use super::Tree;
 use crate::exact::Number;
@@ -8,7 +8,7 @@ use crate::exact::Number;
 const ON: [&str; 3] = ["y", "yes", "on"];
 const OFF: [&str; 3] = ["n", "no", "off"];
 
-/// What a plain scalar is; a sentence when it cannot be said.
+/// The value of a plain scalar, or a message if it is ambiguous.
 pub(super) fn plain(text: &str) -> Result<Tree, String> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Tree::Null),
@@ -26,7 +26,7 @@ pub(super) fn plain(text: &str) -> Result<Tree, String> {
     )
 }
 
-/// Whether a plain text is a boolean in YAML 1.1 only, and which.
+/// The boolean value of a plain text that is a boolean only in YAML 1.1.
 pub(super) fn switch(text: &str) -> Option<bool> {
     let lower = text.to_ascii_lowercase();
     let cased = text == lower || text == text.to_ascii_uppercase() || {
@@ -41,7 +41,7 @@ pub(super) fn switch(text: &str) -> Option<bool> {
     (is_on || OFF.contains(&lower.as_str())).then_some(is_on)
 }
 
-/// The number that a plain text is; nothing when it is none to any reader.
+/// The number of a plain text; none if no reader takes it for a number.
 fn number(text: &str) -> Option<Result<Number, String>> {
     if let Some(number) = Number::parse(text) {
         return Some(Ok(number));
@@ -54,7 +54,7 @@ fn number(text: &str) -> Option<Result<Number, String>> {
     let lower = unsigned.to_ascii_lowercase();
     if lower == ".inf" || (lower == ".nan" && unsigned == text) {
         return Some(Err(format!(
-            "{text} is no number of JSON; quote it to mean the text"
+            "{text} is not a JSON number; quote it if it is text"
         )));
     }
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
@@ -62,8 +62,8 @@ fn number(text: &str) -> Option<Result<Number, String>> {
     }
     let ambiguous = || {
         Some(Err(format!(
-            "{text} is a number to some readers of YAML and something else to others; write the \
-             number in decimal without underscores or leading zeros, or quote it to mean the text"
+            "{text} is a number to some YAML readers and something else to others; write a \
+             decimal number without underscores or leading zeros, or quote it if it is text"
         )))
     };
     if let Some(digits) = unsigned

@@ -1,4 +1,4 @@
-//! What YAML means, what is refused, and that what is written is read back.
+//! Tests what YAML means, what is refused, and that written YAML can be read back.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn scalars_mean_what_kubectl_takes_them_for() {
+fn scalars_mean_the_same_as_in_kubectl() {
     for (text, expected) in [
         (
             "a: [~, null, NULL, '', \"\"]",
@@ -87,27 +87,27 @@ fn scalars_mean_what_kubectl_takes_them_for() {
 }
 
 #[test]
-fn what_readers_disagree_about_is_refused_with_its_place() {
+fn ambiguous_scalars_are_refused_with_their_place() {
     for text in [
         "010", "02134", "1_000", "1_0.5", "0b11", "-0x1F", "0x1_F", "0X1f", "00",
     ] {
-        let told = problems(&format!("a:\n  - b\n  - {text}"));
-        assert_eq!(told.len(), 1, "{text}: {told:?}");
+        let found = problems(&format!("a:\n  - b\n  - {text}"));
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
         assert!(
-            told[0].starts_with(&format!("3:5 {text} is a number to some")),
-            "{told:?}"
+            found[0].starts_with(&format!("3:5 {text} is a number to some")),
+            "{found:?}"
         );
     }
     for text in [".inf", "-.INF", ".nan", ".NaN"] {
-        let told = problems(&format!("a: {text}"));
+        let found = problems(&format!("a: {text}"));
         assert!(
-            told[0].starts_with(&format!("1:4 {text} is no number of JSON")),
-            "{told:?}"
+            found[0].starts_with(&format!("1:4 {text} is not a JSON number")),
+            "{found:?}"
         );
     }
     for key in ["no", "y", "On", "010", "~", "[a]", "{a: b}", "? [a]\n"] {
-        let told = problems(&format!("{key}: 1"));
-        assert_eq!(told.len(), 1, "{key}: {told:?}");
+        let found = problems(&format!("{key}: 1"));
+        assert_eq!(found.len(), 1, "{key}: {found:?}");
     }
     for value in [
         "!!binary aGk=",
@@ -117,13 +117,13 @@ fn what_readers_disagree_about_is_refused_with_its_place() {
         "!!bool 1",
         "!!seq {a: b}",
     ] {
-        let told = problems(&format!("a: {value}"));
-        assert_eq!(told.len(), 1, "{value}: {told:?}");
+        let found = problems(&format!("a: {value}"));
+        assert_eq!(found.len(), 1, "{value}: {found:?}");
     }
 }
 
 #[test]
-fn a_key_is_there_once_however_it_is_written() {
+fn a_key_occurs_once_in_any_notation() {
     for text in [
         "a: 1\nb: 2\na: 3",
         "a: 1\nb: 2\n\"a\": 3",
@@ -134,19 +134,19 @@ fn a_key_is_there_once_however_it_is_written() {
         "a: &a x\nb: 1\n*a : 2\nx: 3",
         "<<: {a: 1}\nb: 2\n<<: {c: 1}",
     ] {
-        let told = problems(text);
-        assert_eq!(told.len(), 1, "{text}: {told:?}");
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
         assert!(
-            told[0].contains("is there twice, first in line"),
-            "{told:?}"
+            found[0].contains("duplicate key") && found[0].contains(", first in line"),
+            "{found:?}"
         );
     }
-    let told = problems("x:\n  - w:\n      - {z: 1, z: 2}\n      - {z: 1, z: 2}\n");
+    let found = problems("x:\n  - w:\n      - {z: 1, z: 2}\n      - {z: 1, z: 2}\n");
     assert_eq!(
-        told,
+        found,
         [
-            "3:16 the key \"z\" is there twice, first in line 3",
-            "4:16 the key \"z\" is there twice, first in line 4"
+            "3:16 duplicate key \"z\", first in line 3",
+            "4:16 duplicate key \"z\", first in line 4"
         ]
     );
     assert_eq!(json("a: {b: 1}\nb: {b: 1}"), r#"{"a":{"b":1},"b":{"b":1}}"#);
@@ -182,7 +182,7 @@ fn merge_keys_are_expanded() {
     }
     assert_eq!(
         problems("a: {<<: 5}"),
-        ["1:9 << takes an object or a list of objects"]
+        ["1:9 << needs an object or a list of objects"]
     );
     assert_eq!(problems("a: {<<: [{b: 1}, 5]}").len(), 1);
     assert!(problems("a: *nobody")[0].contains("*nobody refers to nothing"));
@@ -195,15 +195,15 @@ fn merge_keys_are_expanded() {
 }
 
 #[test]
-fn a_billion_laughs_are_not_laughed() {
+fn alias_expansion_is_limited() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let below = vec![format!("*a{}", level - 1); 10].join(", ");
         writeln!(text, "a{level}: &a{level} [{below}]").unwrap();
     }
-    let told = problems(&text);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("more than 100000 values"), "{told:?}");
+    let found = problems(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("more than 100000 values"), "{found:?}");
     let deep = format!("a: {}{}", "[".repeat(20_000), "]".repeat(20_000));
     assert_eq!(problems(&deep).len(), 1);
     let block: Vec<String> = (0..200)
@@ -229,14 +229,16 @@ fn streams_are_read_to_their_end() {
         assert_eq!(count(text), documents, "{text:?}");
         assert!(problems(text).is_empty(), "{text:?}: {:?}", problems(text));
     }
-    let told = problems("a: [\n---\nb: 1\nb: 2\n---\n\"c\": 'x\n");
+    let found = problems("a: [\n---\nb: 1\nb: 2\n---\n\"c\": 'x\n");
     assert!(
-        told.len() >= 3,
-        "the broken one does not hide the rest: {told:?}"
+        found.len() >= 3,
+        "the broken one does not hide the rest: {found:?}"
     );
     assert!(
-        told.iter().any(|it| it.starts_with("4:1 the key \"b\"")),
-        "{told:?}"
+        found
+            .iter()
+            .any(|it| it.starts_with("4:1 duplicate key \"b\"")),
+        "{found:?}"
     );
     assert_eq!(problems("a: 1\n\tb: 2").len(), 1);
 }
@@ -297,7 +299,7 @@ fn exact() -> impl Strategy<Value = Exact> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(value in exact()) {
+    fn written_yaml_can_be_read_back(value in exact()) {
         let text = write(&value);
         let documents = read(&text);
         prop_assert_eq!(documents.len(), 1, "{}", text);
@@ -305,7 +307,7 @@ proptest! {
         prop_assert_eq!(documents[0].root.as_ref().unwrap().to_exact(), value, "{}", text);
     }
 
-    /// JSON is read as it is, indented too; but for characters that YAML wants escaped.
+    /// JSON is valid YAML, also indented, except for characters that YAML requires to be escaped.
     #[test]
     fn json_is_yaml(value in exact()) {
         for text in [serde_json::to_string(&value).unwrap(), serde_json::to_string_pretty(&value).unwrap()] {

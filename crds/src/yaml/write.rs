@@ -1,11 +1,11 @@
-//! Writes values as YAML that readers of 1.1 and of 1.2 take for the same.
+//! Writes values as YAML that readers of 1.1 and 1.2 interpret the same.
 
 use std::fmt::Write as _;
 
 use super::{Tree, scalar};
 use crate::exact::{Exact, Fields};
 
-/// A value as a document of its own.
+/// Writes a value as a document.
 pub fn write(value: &Exact) -> String {
     let mut out = String::new();
     match value {
@@ -62,7 +62,7 @@ fn write_list(out: &mut String, items: &[Exact], depth: usize) {
     }
 }
 
-/// Readers look for the `:` of a key that stands before it within 1,024 characters.
+/// Readers look for the `:` of a key within 1,024 characters.
 const LONGEST_KEY: usize = 1_000;
 
 fn write_key(out: &mut String, key: &str, depth: usize) {
@@ -77,7 +77,7 @@ fn write_key(out: &mut String, key: &str, depth: usize) {
     out.push(':');
 }
 
-/// What stands on one line, and the line's end.
+/// Writes a scalar on one line, with the line end.
 fn write_scalar(out: &mut String, value: &Exact) {
     match value {
         Exact::Null => out.push_str("null"),
@@ -113,7 +113,7 @@ fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Whether YAML lets a character stand for itself, on one line.
+/// Whether YAML allows the character unescaped on one line.
 pub(super) fn is_printable(character: char) -> bool {
     match character {
         '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
@@ -121,7 +121,7 @@ pub(super) fn is_printable(character: char) -> bool {
     }
 }
 
-/// Whether every reader takes the text for itself without quotes; nothing is written in brackets.
+/// Whether every reader takes the text as text without quotes. Flow style is never written.
 fn is_plain(text: &str) -> bool {
     let mut characters = text.chars().peekable();
     let starts_well = text.starts_with(|c: char| c.is_alphabetic() || c == '_');

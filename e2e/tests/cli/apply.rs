@@ -269,11 +269,11 @@ async fn with_one_problem_nothing_is_applied() {
     for (extra, told) in [
         (
             "a: 1\na: 2",
-            "standard input, document 1, line 2: the key \"a\" is there twice, first in line 1",
+            "standard input, document 1, line 2: duplicate key \"a\", first in line 1",
         ),
         (
             SHOP,
-            "standard input, document 1: Database shop is declared already in ",
+            "standard input, document 1: Database shop is already declared in ",
         ),
         (
             "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: other, lables: {}}\nspec: {}",
@@ -298,7 +298,7 @@ async fn with_one_problem_nothing_is_applied() {
     ] {
         let error = shell.feed("apply -f declared -f -", extra).await.fails(2);
         assert!(error.contains(told), "{error}");
-        assert!(error.contains("nothing is applied"), "{error}");
+        assert!(error.contains("nothing was applied"), "{error}");
     }
     let databases = shell.client().databases().await.unwrap();
     assert!(databases.databases.is_empty());

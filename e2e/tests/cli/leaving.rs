@@ -69,7 +69,7 @@ async fn an_export_is_whole_and_goes_on_where_it_was_killed() {
     }
     let error = shell.run("export --to all.ndjson --resume").await.fails(2);
     assert!(
-        error.contains("no export to this file has stopped"),
+        error.contains("no export to this file can be resumed"),
         "{error}"
     );
 

@@ -130,13 +130,13 @@ async fn files_of_every_kind_come_in_with_one_flag_at_most_and_say_what_is_left_
             b"Grants of FY09,,\nBy state; all,,\n\nState Name,TOTAL,\nALABAMA,3,\n".to_vec(),
             &["--head-line", "4"],
             1,
-            "3 lines above the names of the columns are left out",
+            "3 lines above the column names were skipped",
         ),
         (
             b"sep=;\r\nState Name;TOTAL\r\nMAINE;1,5\r\n".to_vec(),
             &[],
             1,
-            "1 line above the names of the columns is left out",
+            "1 line above the column names was skipped",
         ),
         (
             b"State Name;TOTAL;TOTAL\nIOWA;1;2\n".to_vec(),

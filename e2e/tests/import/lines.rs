@@ -149,7 +149,7 @@ async fn marks_encodings_and_blank_lines_come_in_and_are_counted() {
         let counts = [rows, created, rows - created, 0];
         assert_eq!(ended.counts(), counts, "{}", ended.errors);
         assert_eq!(ended.summary["blank_rows"], blanks);
-        let told = ended.errors.contains("4 blank rows are left out");
+        let told = ended.errors.contains("4 blank rows were skipped");
         assert_eq!(told, blanks > 0, "{}", ended.errors);
     }
     let owners = shop.client().instances(DATABASE, "Owner", "main").await;

@@ -1,5 +1,5 @@
-//! The order in which declarations are applied: parents before their children and, where that
-//! leaves a choice, targets of relationships before what refers to them.
+//! The order in which declarations are applied: parents before their children, and targets of
+//! relationships before the classes that refer to them, where that is possible.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use spice_crds::{Exact, Ontology};
 
 use crate::declared::{AnyResource, Databases, Declared, Place, place_of};
 
-/// What a class needs of the others that are declared.
+/// The declared classes that a class needs.
 struct Needs {
     parent: Option<Place>,
     targets: Vec<Place>,
 }
 
-/// The turn of each class. Those that refer to each other come in the order given.
+/// The position of each class in the order. Classes that refer to each other keep the given order.
 pub(super) fn turns(declared: &[Declared], databases: &Databases) -> BTreeMap<Place, usize> {
     let mut needs: BTreeMap<Place, Needs> = BTreeMap::new();
     let mut waiting: Vec<Place> = Vec::new();

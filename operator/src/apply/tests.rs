@@ -1,4 +1,4 @@
-//! YAML files applied to an api in memory.
+//! Applies YAML files to an api in memory.
 
 use super::*;
 use crate::{
@@ -42,7 +42,7 @@ spec: {description: A demo}
 ";
 
 #[tokio::test(start_paused = true)]
-async fn declarations_are_made_so_in_order_of_need_and_only_once() {
+async fn declarations_are_applied_in_dependency_order_and_only_once() {
     let api = Memory::default();
     let report = apply_documents(&api, parse(DEMO)).await;
     assert!(report.is_complete(), "{report:?}");
@@ -70,7 +70,7 @@ async fn declarations_are_made_so_in_order_of_need_and_only_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_api_is_waited_for_and_a_refusal_is_told() {
+async fn an_api_failure_is_retried_and_a_refusal_is_reported() {
     let api = Memory::default();
     api.state.lock().unwrap().faults = [
         Fault::Away,
@@ -102,7 +102,7 @@ async fn a_failing_api_is_waited_for_and_a_refusal_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_suspended_is_left_alone() {
+async fn a_suspended_object_is_not_reconciled() {
     let api = Memory::default();
     let suspended = DEMO.replace("description: A demo", "suspend: true");
     let report = apply_documents(&api, parse(&suspended)).await;
@@ -119,8 +119,8 @@ fn class(name: &str, rest: &str) -> String {
 
 const DATABASE: &str = "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: demo-db}\nspec: {}\n";
 
-/// What was created, in order, when these are applied in this order.
-async fn created(documents: &[String]) -> Vec<String> {
+/// The things that are created when these documents are applied in this order.
+async fn apply_and_list(documents: &[String]) -> Vec<String> {
     let api = Memory::default();
     let text = documents.concat() + DATABASE;
     let report = apply_documents(&api, parse(&text)).await;
@@ -133,7 +133,7 @@ async fn created(documents: &[String]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn classes_are_applied_in_order_of_need_wherever_they_stand() {
+async fn classes_are_applied_in_dependency_order_from_any_file() {
     let grandchild = class("Tug", ", parentClass: Tanker");
     let child = class("Tanker", ", parentClass: Ship");
     let parent = class(
@@ -155,24 +155,24 @@ async fn classes_are_applied_in_order_of_need_wherever_they_stand() {
     orders.push([3, 0, 2, 1]);
     for order in orders {
         let documents = order.map(|index| all[index].clone());
-        let created = created(&documents).await;
+        let created = apply_and_list(&documents).await;
         let at = |name: &str| created.iter().position(|it| it == name).unwrap();
         assert!(
             at("Ship") < at("Tanker") && at("Tanker") < at("Tug"),
             "{created:?}"
         );
     }
-    // A parent that refers to its child still comes first.
+    // A parent that refers to its child is still created first.
     let parent = class("Ship", ", relationships: [{predicate: tug, target: Tug}]");
     let child = class("Tug", ", parentClass: Ship");
-    assert_eq!(created(&[child, parent]).await, ["Ship", "Tug"]);
+    assert_eq!(apply_and_list(&[child, parent]).await, ["Ship", "Tug"]);
     let referrer = class("Alpha", ", relationships: [{predicate: to, target: Zulu}]");
     let target = class("Zulu", "");
-    assert_eq!(created(&[referrer, target]).await, ["Zulu", "Alpha"]);
+    assert_eq!(apply_and_list(&[referrer, target]).await, ["Zulu", "Alpha"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_class_waits_for_a_parent_that_is_not_there() {
+async fn a_class_waits_for_a_missing_parent() {
     let api = Memory::default();
     let text = class("Tanker", ", parentClass: Ship") + DATABASE;
     let report = apply_documents(&api, parse(&text)).await;

@@ -1,4 +1,4 @@
-//! Waits grow, scatter, and begin anew.
+//! Waits grow, are spread, and start over.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn delays_grow_by_class_and_stay_bounded() {
 }
 
 #[test]
-fn a_new_generation_and_a_success_start_afresh() {
+fn a_new_generation_and_a_success_reset_the_wait() {
     let backoff = Backoff::default();
     for _ in 0..6 {
         backoff.after("a", 1, Next::Soon, RESYNC);
@@ -35,7 +35,7 @@ fn a_new_generation_and_a_success_start_afresh() {
 }
 
 #[test]
-fn a_watch_that_fails_is_tried_again_soon_and_starts_afresh_after_a_success() {
+fn a_failed_watch_retries_soon_and_resets_after_a_success() {
     use kube::runtime::utils::Backoff;
     let mut watch = WatchBackoff::default();
     let pauses: Vec<Duration> = watch.by_ref().take(12).collect();

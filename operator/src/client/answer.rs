@@ -1,11 +1,11 @@
-//! What the api's answers and refusals mean to the operator.
+//! Interprets answers and refusals of the api for the operator.
 
 use spice_client::{CommandState, DatabaseDetails, Error, Refusal};
 use spice_crds::{Exact, Fields};
 
 use super::{ApiError, Progress, Stored};
 
-/// What is there; none: 404.
+/// The result; none for 404.
 pub(super) fn present<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -20,16 +20,16 @@ pub(super) fn database_stored(details: &DatabaseDetails) -> Stored {
         sequence: Some(details.sequence),
         position: Some(details.position),
         projected: Some((details.position + 1).saturating_sub(lag)),
-        definition: described(&details.description),
+        definition: description_fields(&details.description),
     }
 }
 
-/// What a database was given at its creation.
-pub fn described(description: &str) -> Fields {
+/// The fields that a database got at its creation.
+pub fn description_fields(description: &str) -> Fields {
     [("description".to_owned(), description.into())].into()
 }
 
-/// Where a branch starts.
+/// The start of a branch, as fields.
 pub fn origin(branch: Option<&str>, position: Option<u64>) -> Fields {
     let branch = branch.map(|branch| ("from_branch".to_owned(), branch.into()));
     let position = position.map(|at| ("from_position".to_owned(), at.into()));
@@ -58,7 +58,7 @@ pub(super) fn progress(state: CommandState, error: Option<String>) -> Progress {
     }
 }
 
-/// What a failure means: the message of one that passes is the same each time.
+/// The meaning of a failure. The message of a temporary failure is constant.
 pub fn failure(error: &Error) -> ApiError {
     match error {
         Error::Refused(refusal) => refused(refusal),
@@ -67,15 +67,15 @@ pub fn failure(error: &Error) -> ApiError {
             message: error.to_string(),
         },
         _ => {
-            tracing::debug!(%error, "the api did not answer");
+            tracing::debug!(%error, "no answer from the api");
             ApiError::Transient {
-                message: "the api cannot be reached".into(),
+                message: "cannot reach the api".into(),
             }
         }
     }
 }
 
-/// What a refusal means.
+/// The meaning of a refusal.
 pub fn refused(refusal: &Refusal) -> ApiError {
     let message = refusal.to_string();
     let reason = match refusal.code.as_str() {

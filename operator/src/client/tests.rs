@@ -1,4 +1,4 @@
-//! Answers of the api, and what class of outcome each is.
+//! Answers of the api, and the class of each.
 
 use serde_json::{Map, json};
 use spice_client::{CommandState, Refusal};
@@ -48,7 +48,7 @@ fn refusals_are_classified() {
 }
 
 #[test]
-fn commands_that_are_not_over_are_pending() {
+fn unfinished_commands_are_pending() {
     for state in [
         CommandState::Pending,
         CommandState::Processing,
@@ -71,7 +71,7 @@ fn a_class_is_read_with_its_sequence() {
 }
 
 #[test]
-fn a_database_tells_how_far_its_projections_are() {
+fn a_database_shows_the_position_of_its_projections() {
     let body = json!({"sequence": 1, "position": 9, "lag": {"graph": 2, "documents": 3}});
     let stored = database_stored(&serde_json::from_value(body).unwrap());
     assert_eq!(stored.projected, Some(7));

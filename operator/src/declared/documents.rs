@@ -1,5 +1,5 @@
-//! Documents to resources: lists taken apart, each object checked by the schema of its kind and by
-//! the rules of its names.
+//! Converts documents to resources: splits lists, and checks each object by the schema of its kind
+//! and by the rules for names.
 
 use spice_crds::{
     API_VERSION, Branch, Exact, Fields, GROUP, Ontology,
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::kind::Kind;
 
-/// What of an object's metadata is its author's.
+/// The fields of an object's metadata that its author writes.
 const AUTHORED: [&str; 4] = ["name", "namespace", "labels", "annotations"];
 
-/// What a declaration is held to.
+/// The rules for declarations.
 pub(super) struct Rules<'a> {
     pub(super) schemas: Schemas,
     pub(super) check: &'a Check,
@@ -67,11 +67,15 @@ impl Objects<'_> {
         self.problems.push(Problem { at, sentence });
     }
 
-    /// Takes an object, or those of a list. `listed`: the kind of the items of a typed list.
+    /// Takes an object, or the objects of a list. `listed` is the kind of the items of a typed
+    /// list.
     fn take(&mut self, node: &Node, source: String, listed: Option<&str>) {
         if !matches!(node.tree, Tree::Object(_)) {
             let is = node.to_exact().type_name();
-            return self.note(node.at, format!("a declaration is an object; this is {is}"));
+            return self.note(
+                node.at,
+                format!("a declaration must be an object; this is {is}"),
+            );
         }
         let version = self.text(node, "apiVersion", listed.map(|_| API_VERSION));
         let kind = self.text(node, "kind", listed);
@@ -84,13 +88,13 @@ impl Objects<'_> {
         if version != API_VERSION {
             let is_ours = version.starts_with(GROUP) || self.rules.schemas.get(&kind).is_some();
             let what = if is_ours {
-                "the version served is"
+                "the supported version is"
             } else {
-                "what is applied is"
+                "the supported resources are"
             };
             return self.note(
                 key_mark(node, "apiVersion"),
-                format!("apiVersion {version:?} is not known; {what} {API_VERSION}"),
+                format!("unknown apiVersion {version:?}; {what} {API_VERSION}"),
             );
         }
         if let Some(item) = kind
@@ -103,7 +107,7 @@ impl Objects<'_> {
             let kinds: Vec<&str> = self.rules.schemas.kinds().collect();
             let hint = hint(&kind, kinds.iter());
             let known = kinds.join(", ");
-            let sentence = format!("kind {kind:?} is not known; there is {known}{hint}");
+            let sentence = format!("unknown kind {kind:?}; the kinds are {known}{hint}");
             return self.note(key_mark(node, "kind"), sentence);
         };
         let before = self.problems.len();
@@ -150,7 +154,7 @@ impl Objects<'_> {
                 }
             }
             Some((_, Tree::Null)) => {}
-            Some((items, _)) => self.note(items.at, "items has to be an array"),
+            Some((items, _)) => self.note(items.at, "items must be an array"),
             None => self.note(node.at, "items is missing"),
         }
     }
@@ -166,14 +170,14 @@ impl Objects<'_> {
             Some(value) => {
                 let text = value.as_str().map(str::to_owned);
                 if text.is_none() {
-                    self.note(value.at, format!("{key} has to be a string"));
+                    self.note(value.at, format!("{key} must be a string"));
                 }
                 text
             }
         }
     }
 
-    /// The rules of Kubernetes for names.
+    /// Checks the Kubernetes rules for names.
     fn check_names(&mut self, node: &Node) {
         let Some(metadata) = node.get("metadata") else {
             return;
@@ -185,8 +189,9 @@ impl Objects<'_> {
             if let Some(text) = value.as_str().filter(|text| !is_name(text, longest, dots)) {
                 let dots = if dots { ", . " } else { " " };
                 let sentence = format!(
-                    "metadata.{key} {text:?} is not a name of Kubernetes: 1 to {longest} \
-                     characters of a-z, 0-9{dots}and -, beginning and ending with a letter or a digit"
+                    "metadata.{key} {text:?} is not a Kubernetes name: use 1 to {longest} \
+                     characters of a-z, 0-9{dots}and -, starting and ending with a letter or a \
+                     digit"
                 );
                 self.note(value.at, sentence);
             }
@@ -205,7 +210,7 @@ fn is_name(text: &str, longest: usize, dots: bool) -> bool {
             .all(|part| part.starts_with(is_end) && part.ends_with(is_end))
 }
 
-/// Where the value of a key begins; where there is none, the object.
+/// The place of a key's value; for a missing key, the place of the object.
 fn key_mark(node: &Node, key: &str) -> Mark {
     node.get(key).map_or(node.at, |value| value.at)
 }
@@ -218,7 +223,7 @@ fn parse(kind: &str, value: &Exact) -> Result<AnyResource, Vec<String>> {
     })
 }
 
-/// The resource that an object makes, without what an API server wrote into it.
+/// Creates the resource of an object, without the fields that an API server added.
 fn resource<K: Kind>(value: &Exact) -> Result<K, Vec<String>> {
     let unreadable = |error: serde_json::Error| vec![error.to_string()];
     let fields = value.as_object().into_iter().flatten();

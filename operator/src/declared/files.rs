@@ -1,4 +1,4 @@
-//! The texts behind paths, and what of a folder is left out.
+//! Reads the files of paths, and reports which files of a folder are skipped.
 
 use std::{
     fs, io,
@@ -7,10 +7,10 @@ use std::{
 
 use super::{Flaw, Source};
 
-/// Names that are shown of what is left out.
+/// The maximum number of skipped names in a message.
 const NAMED: usize = 5;
 
-/// A text, and what to call it.
+/// A text, with a name for messages.
 pub(super) struct Text {
     pub(super) name: String,
     pub(super) text: String,
@@ -52,7 +52,7 @@ fn at(name: &str, line: Option<usize>) -> String {
     line.map_or_else(|| name.to_owned(), |line| format!("{name}, line {line}"))
 }
 
-/// The files of a folder that are read, and what is said of the rest.
+/// The files of a folder to read, and a message about the others.
 fn list(folder: &Path) -> io::Result<(Vec<PathBuf>, Option<String>)> {
     let mut files = Vec::new();
     let mut others = Vec::new();
@@ -84,7 +84,7 @@ fn list(folder: &Path) -> io::Result<(Vec<PathBuf>, Option<String>)> {
     .filter(|(_, _, names)| !names.is_empty())
     .map(|(one, many, names)| {
         let what = if names.len() == 1 { one } else { many };
-        format!("{} {what} ({})", names.len(), shown(names))
+        format!("{} {what} ({})", names.len(), join_names(names))
     })
     .collect();
     let left_out = (!parts.is_empty())
@@ -92,7 +92,7 @@ fn list(folder: &Path) -> io::Result<(Vec<PathBuf>, Option<String>)> {
     Ok((files, left_out))
 }
 
-fn shown(mut names: Vec<String>) -> String {
+fn join_names(mut names: Vec<String>) -> String {
     names.sort();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
@@ -103,13 +103,13 @@ fn shown(mut names: Vec<String>) -> String {
     text
 }
 
-/// The text of a file; otherwise the line and what is wrong.
+/// The text of a file, or the line and the problem.
 fn decode(bytes: Vec<u8>) -> Result<String, (Option<usize>, String)> {
     let is_wide = bytes.starts_with(&[0xff, 0xfe])
         || bytes.starts_with(&[0xfe, 0xff])
         || bytes.iter().take(4).any(|byte| *byte == 0);
     if is_wide {
-        let problem = "is not UTF-8 but UTF-16, UTF-32 or no text; save it as UTF-8";
+        let problem = "is not UTF-8 but UTF-16, UTF-32 or not a text; save it as UTF-8";
         return Err((None, problem.to_owned()));
     }
     String::from_utf8(bytes).map_err(|error| {

@@ -1,5 +1,5 @@
-//! Checks a declaration against the schema of its kind, as an API server does with strict
-//! validation: unknown fields at any level, types, what is required, lengths, members and patterns.
+//! Checks a declaration against the schema of its kind, like an API server with strict validation:
+//! unknown fields at any level, types, required fields, lengths, members and patterns.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use spice_crds::{
 pub(super) struct Schemas(BTreeMap<String, Value>);
 
 impl Schemas {
-    /// Takes them from the custom resource definitions.
+    /// Loads the schemas from the custom resource definitions.
     pub(super) fn load() -> Result<Self, serde_json::Error> {
         let mut schemas = BTreeMap::new();
         for definition in definitions()? {
@@ -69,8 +69,8 @@ fn metadata() -> Value {
     }})
 }
 
-/// Checks a node, and gives its value: without the nulls of fields that have a type, as an API
-/// server prunes them.
+/// Checks a node and returns its value, without nulls of typed fields, as an API server prunes
+/// them.
 pub(super) fn check(node: &Node, schema: &Value, path: &str, found: &mut Vec<Problem>) -> Exact {
     let mut refuse = |at: Mark, sentence: String| {
         found.push(Problem { at, sentence });
@@ -84,7 +84,10 @@ pub(super) fn check(node: &Node, schema: &Value, path: &str, found: &mut Vec<Pro
         ("array", Tree::List(items)) => {
             let limit = schema.get("maxItems").and_then(Value::as_u64);
             if let Some(limit) = limit.filter(|limit| items.len() as u64 > *limit) {
-                let sentence = format!("{path} has {} items; {limit} are allowed", items.len());
+                let sentence = format!(
+                    "{path} has {} items; at most {limit} are allowed",
+                    items.len()
+                );
                 refuse(node.at, sentence);
             }
             let any = Value::Null;
@@ -113,7 +116,7 @@ pub(super) fn check(node: &Node, schema: &Value, path: &str, found: &mut Vec<Pro
 
 fn is_over(value: i64, schema: &Value) -> bool {
     let minimum = schema.get("minimum").and_then(Value::as_f64);
-    // Exact for every minimum that a schema of ours names.
+    // Exact for every minimum in our schemas.
     #[allow(clippy::cast_precision_loss)]
     minimum.is_none_or(|minimum| value as f64 >= minimum)
 }
@@ -122,14 +125,16 @@ fn check_text(text: &str, schema: &Value) -> Option<String> {
     let length = text.chars().count() as u64;
     let number = |key: &str| schema.get(key).and_then(Value::as_u64);
     if let Some(limit) = number("maxLength").filter(|limit| length > *limit) {
-        return Some(format!("has {length} characters; {limit} are allowed"));
+        return Some(format!(
+            "has {length} characters; at most {limit} are allowed"
+        ));
     }
     if number("minLength").is_some_and(|limit| length < limit) {
         return Some("cannot be empty".to_owned())
             .filter(|_| length == 0)
             .or_else(|| {
                 Some(format!(
-                    "has {length} characters; it needs {}",
+                    "has {length} characters; at least {} are required",
                     number("minLength").unwrap_or(0)
                 ))
             });
@@ -138,22 +143,22 @@ fn check_text(text: &str, schema: &Value) -> Option<String> {
         let members: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
         if !members.contains(&text) {
             let members = members.join(", ");
-            return Some(format!("cannot be {text:?}; it is one of {members}"));
+            return Some(format!("cannot be {text:?}; it must be one of {members}"));
         }
     }
     let written = |key: &str| schema.get(key).and_then(Value::as_str);
     if let Some(pattern) = written("pattern") {
         match Regex::new(pattern) {
             Ok(known) if known.is_match(text) => {}
-            Ok(_) => return Some(format!("cannot be {text:?}; it has to match {pattern}")),
-            Err(error) => return Some(format!("has a pattern that cannot be read: {error}")),
+            Ok(_) => return Some(format!("cannot be {text:?}; it must match {pattern}")),
+            Err(error) => return Some(format!("has an invalid pattern: {error}")),
         }
     }
     let is_moment = written("format") == Some("date-time");
     if is_moment && text.parse::<Timestamp>().is_err() {
         let example = "2026-01-31T12:00:00Z";
         return Some(format!(
-            "cannot be {text:?}; it is a time, such as {example}"
+            "cannot be {text:?}; it must be a time such as {example}"
         ));
     }
     None
@@ -167,7 +172,7 @@ fn mismatch(path: &str, wanted: &str, node: &Node) -> String {
     };
     let (is, quote) = match &node.tree {
         Tree::Switch { text, .. } => (
-            format!("{text}, which is a boolean to YAML 1.1"),
+            format!("{text}, which is a boolean in YAML 1.1"),
             Some(text.as_str()),
         ),
         Tree::Bool(flag) => (flag.to_string(), Some(if *flag { "true" } else { "false" })),
@@ -184,7 +189,7 @@ fn mismatch(path: &str, wanted: &str, node: &Node) -> String {
         .map_or_else(String::new, |text| {
             format!(". Write it in quotes: \"{text}\"")
         });
-    format!("{path} has to be {article} {wanted}; it is {is}{hint}")
+    format!("{path} must be {article} {wanted}; it is {is}{hint}")
 }
 
 fn check_object(node: &Node, schema: &Value, path: &str, found: &mut Vec<Problem>) -> Exact {
@@ -230,7 +235,7 @@ fn check_object(node: &Node, schema: &Value, path: &str, found: &mut Vec<Problem
     Exact::Object(fields)
 }
 
-/// What is data to us; only what readers of YAML take for different things is refused.
+/// Checks free-form data: refuses only scalars that YAML readers interpret differently.
 fn check_free(node: &Node, path: &str, found: &mut Vec<Problem>) -> Exact {
     match &node.tree {
         Tree::Switch { text, on } => {
@@ -264,7 +269,7 @@ fn check_free(node: &Node, path: &str, found: &mut Vec<Problem>) -> Exact {
     }
 }
 
-/// What was probably meant; nothing when nothing is near.
+/// A suggestion; none if no name is similar.
 pub(super) fn hint<'a>(given: &str, names: impl Iterator<Item = impl AsRef<str> + 'a>) -> String {
     let given = given.to_lowercase();
     let near = names

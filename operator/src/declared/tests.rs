@@ -1,4 +1,4 @@
-//! Which texts are declarations, and what is said of the rest.
+//! Tests which texts are declarations, and the problems of the others.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ fn flaws(yaml: &str) -> Vec<String> {
     error.flaws.iter().map(Flaw::to_string).collect()
 }
 
-/// The one flaw of a text.
+/// The one problem of a text.
 fn flaw(yaml: &str) -> String {
     let all = flaws(yaml);
     assert_eq!(all.len(), 1, "{all:?}");
@@ -55,7 +55,7 @@ fn ontology(declared: &Declared) -> &Ontology {
 }
 
 #[test]
-fn documents_are_read_with_an_identity_of_their_own() {
+fn each_document_gets_its_own_identity() {
     let all = declared(DEMO);
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].source, "f.yaml, document 1");
@@ -78,22 +78,22 @@ fn documents_are_read_with_an_identity_of_their_own() {
     assert!(database.metadata.generation.unwrap() >= 0);
 }
 
-/// What is changed in [`DEMO`], and what is said of it.
+/// Changes of [`DEMO`] and the problems that they cause.
 const WRONG: &[(&str, &str, &str)] = &[
     (
         "kind: Ontology",
         "kind: Service",
-        "document 2, line 9: kind \"Service\" is not known; there is Branch, Database, Ontology",
+        "document 2, line 9: unknown kind \"Service\"; the kinds are Branch, Database, Ontology",
     ),
     (
         "kind: Ontology",
         "kind: ontology",
-        "document 2, line 9: kind \"ontology\" is not known; there is Branch, Database, Ontology; did you mean Ontology?",
+        "document 2, line 9: unknown kind \"ontology\"; the kinds are Branch, Database, Ontology; did you mean Ontology?",
     ),
     (
         "kind: Database",
         "kind: [Database]",
-        "document 1, line 4: kind has to be a string",
+        "document 1, line 4: kind must be a string",
     ),
     (
         "kind: Database\n",
@@ -108,7 +108,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "v1alpha1\nkind: Ontology",
         "v1\nkind: Ontology",
-        "document 2, line 8: apiVersion \"spiceharvester.dev/v1\" is not known; the version served is spiceharvester.dev/v1alpha1",
+        "document 2, line 8: unknown apiVersion \"spiceharvester.dev/v1\"; the supported version is spiceharvester.dev/v1alpha1",
     ),
     (
         "spec: {description",
@@ -148,17 +148,17 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "metadata: {name: demo-db}",
         "metadata: {name: 12}",
-        "document 1, line 5: metadata.name has to be a string; it is the number 12. Write it in quotes: \"12\"",
+        "document 1, line 5: metadata.name must be a string; it is the number 12. Write it in quotes: \"12\"",
     ),
     (
         "metadata: {name: demo-db}",
         "metadata: {name: no}",
-        "document 1, line 5: metadata.name has to be a string; it is no, which is a boolean to YAML 1.1. Write it in quotes: \"no\"",
+        "document 1, line 5: metadata.name must be a string; it is no, which is a boolean in YAML 1.1. Write it in quotes: \"no\"",
     ),
     (
         "metadata: {name: demo-db}",
         "metadata: {name: demo-db, labels: {version: 1.10}}",
-        "document 1, line 5: metadata.labels.version has to be a string; it is the number 1.10. Write it in quotes: \"1.10\"",
+        "document 1, line 5: metadata.labels.version must be a string; it is the number 1.10. Write it in quotes: \"1.10\"",
     ),
     (
         "name: demo-db}\nspec: {description",
@@ -173,27 +173,27 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "databaseRef: {name: demo-db}",
         "databaseRef: demo-db",
-        "document 2, line 12: spec.databaseRef has to be an object; it is the text \"demo-db\"",
+        "document 2, line 12: spec.databaseRef must be an object; it is the text \"demo-db\"",
     ),
     (
         "relationships: []",
         "relationships: {}",
-        "document 2, line 16: spec.relationships has to be an array; it is an object",
+        "document 2, line 16: spec.relationships must be an array; it is an object",
     ),
     (
         "relationships: []",
         "suspend: 'yes'",
-        "document 2, line 16: spec.suspend has to be a boolean; it is the text \"yes\"",
+        "document 2, line 16: spec.suspend must be a boolean; it is the text \"yes\"",
     ),
     (
         "relationships: []",
         "deletionPolicy: Keep",
-        "document 2, line 16: spec.deletionPolicy cannot be \"Keep\"; it is one of Retain, Delete",
+        "document 2, line 16: spec.deletionPolicy cannot be \"Keep\"; it must be one of Retain, Delete",
     ),
     (
         "relationships: []",
         "metadata: {on_sale: no}",
-        "document 2, line 16: spec.metadata.on_sale: no is a boolean to YAML 1.1 (kubectl) and a text to YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
+        "document 2, line 16: spec.metadata.on_sale: no is a boolean in YAML 1.1 (kubectl) and a text to YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
     ),
     (
         "constraints: {}",
@@ -203,22 +203,22 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "relationships: []",
         "label: again",
-        "document 2, line 16: the key \"label\" is there twice, first in line 13",
+        "document 2, line 16: duplicate key \"label\", first in line 13",
     ),
     (
         "relationships: []",
         "'label': again",
-        "document 2, line 16: the key \"label\" is there twice, first in line 13",
+        "document 2, line 16: duplicate key \"label\", first in line 13",
     ),
 ];
 
 #[test]
-fn what_is_not_a_declaration_is_named_with_its_place() {
-    for (from, to, told) in WRONG {
+fn invalid_declarations_are_reported_with_their_place() {
+    for (from, to, message) in WRONG {
         let changed = DEMO.replacen(from, to, 1);
         assert_ne!(changed, DEMO, "{from}");
         let all = flaws(&changed);
-        let expected = format!("f.yaml, {told}");
+        let expected = format!("f.yaml, {message}");
         assert!(
             all.iter().any(|it| it.starts_with(&expected)),
             "{expected}\n{all:#?}"
@@ -227,15 +227,15 @@ fn what_is_not_a_declaration_is_named_with_its_place() {
     assert!(flaws(&DEMO.replace("spec: {d", "specs: {d")).contains(
         &"f.yaml, document 1, line 6: unknown field specs; did you mean spec?".to_owned()
     ));
-    assert!(flaw("just text").contains("a declaration is an object"));
+    assert!(flaw("just text").contains("a declaration must be an object"));
     assert!(flaw("a: [").starts_with("f.yaml, document 1, line 1: this is not YAML"));
     assert!(flaw("apiVersion: v1\nkind: ConfigMap").contains(
-        "apiVersion \"v1\" is not known; what is applied is spiceharvester.dev/v1alpha1"
+        "unknown apiVersion \"v1\"; the supported resources are spiceharvester.dev/v1alpha1"
     ));
 }
 
 #[test]
-fn what_kubectl_accepts_is_accepted() {
+fn declarations_that_kubectl_accepts_are_accepted() {
     let exported = DEMO.replace(
         "metadata: {name: demo-db}",
         "metadata:\n  name: demo-db\n  namespace: default\n  labels: {a: b}\n  annotations: {c: 'd'}\n  uid: u\n  resourceVersion: '7'\n  generation: 3\n  creationTimestamp: 2026-01-01T00:00:00Z\n  deletionTimestamp: 2026-01-01T00:00:00Z\n  finalizers: [x]\n  ownerReferences: [{apiVersion: v1, kind: K, name: owner, uid: u, controller: yes}]\n  managedFields: [{manager: kubectl, fieldsV1: {'f:spec': {}}}]\nstatus: {conditions: [{type: Ready, status: 'True', reason: A, message: '', lastTransitionTime: 2026-01-31T12:00:00Z}], observedGeneration: 3}",
@@ -276,7 +276,7 @@ fn what_kubectl_accepts_is_accepted() {
 }
 
 #[test]
-fn lists_are_taken_apart() {
+fn lists_are_split_into_objects() {
     let item = "{apiVersion: spiceharvester.dev/v1alpha1, kind: Database, metadata: {name: one-db}, spec: {}}";
     let other = item.replace("one-db", "two-db");
     let bare = "{metadata: {name: three-db}, spec: {}}";
@@ -293,11 +293,11 @@ fn lists_are_taken_apart() {
         flaw("apiVersion: v1\nkind: List\nitems: []\nitms: []")
             .contains("line 4: unknown field itms of a list; did you mean items?")
     );
-    assert!(flaw("apiVersion: v1\nkind: List\nitems: {}").contains("items has to be an array"));
+    assert!(flaw("apiVersion: v1\nkind: List\nitems: {}").contains("items must be an array"));
     let wrong = list.replace("one-db}, spec: {}", "one-db}, spec: {nam: x}");
     assert!(flaw(&wrong).starts_with("f.yaml, document 1, line 5: unknown field spec.nam"));
     assert!(flaw(&list.replace("two-db", "one-db")).contains(
-        "item 2, item 1: Database one-db is declared already in f.yaml, document 1, item 1"
+        "item 2, item 1: Database one-db is already declared in f.yaml, document 1, item 1"
     ));
 }
 
@@ -336,7 +336,7 @@ fn digits_are_kept() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_and_nothing_handed_out() {
+fn all_problems_are_reported_and_nothing_is_returned() {
     let wrong = DEMO
         .replace("description: A demo", "descripton: A demo, nam: x")
         .replace("primaryKey: true", "primaryKey: 1, primarykey: 2");
@@ -366,49 +366,49 @@ fn everything_that_is_wrong_is_told_and_nothing_handed_out() {
     );
     let many: Vec<String> = (0..80).map(|n| format!("k{n}: 1")).collect();
     let many = many.join("\n");
-    let told = read(&[text(
+    let message = read(&[text(
         "f",
         format!("apiVersion: v1\nkind: List\nitems: []\n{many}"),
     )])
     .unwrap_err();
-    assert_eq!(told.flaws.len(), 80);
-    assert!(told.to_string().ends_with("\nand 30 more"), "{told}");
+    assert_eq!(message.flaws.len(), 80);
+    assert!(message.to_string().ends_with("\nand 30 more"), "{message}");
 }
 
 #[test]
-fn nothing_is_declared_twice() {
+fn duplicate_declarations_are_refused() {
     let twice = |more: &str| {
         let sources = [text("f.yaml", DEMO), text("standard input", more)];
         read(&sources).unwrap_err().to_string()
     };
     assert_eq!(
         twice(&DEMO.replace("order-line", "other")),
-        "standard input, document 1: Database demo-db is declared already in f.yaml, document 1"
+        "standard input, document 1: Database demo-db is already declared in f.yaml, document 1"
     );
     assert_eq!(
         twice(
             "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: other-db, namespace: far}\nspec: {name: demo_db}\n"
         ),
-        "standard input, document 1: database demo_db is declared already by Database demo-db in f.yaml, document 1"
+        "standard input, document 1: database demo_db is already declared by Database demo-db in f.yaml, document 1"
     );
     let class = "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {name: other}\nspec: {databaseRef: {name: demo-db}, class: OrderLine, label: Other}\n";
     assert_eq!(
         twice(class),
-        "standard input, document 1: class OrderLine of database demo_db, branch main is declared already by Ontology order-line in f.yaml, document 2"
+        "standard input, document 1: class OrderLine of database demo_db, branch main is already declared by Ontology order-line in f.yaml, document 2"
     );
     let elsewhere = class.replace("class: OrderLine", "class: OrderLine, branch: b");
     assert!(read(&[text("f.yaml", DEMO), text("g.yaml", elsewhere)]).is_ok());
 }
 
 #[test]
-fn no_class_is_above_itself() {
+fn cycles_of_parent_classes_are_refused() {
     let class = |name: &str, parent: &str| {
         format!(
             "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: demo-db}}, class: {name}, label: x, parentClass: {parent}}}\n",
             name.to_lowercase()
         )
     };
-    let told = flaw(
+    let message = flaw(
         &[
             class("B", "C"),
             class("D", "A"),
@@ -418,8 +418,8 @@ fn no_class_is_above_itself() {
         .concat(),
     );
     assert_eq!(
-        told,
-        "f.yaml, document 4: class A of database demo_db, branch main would be above itself: A → B → C → A"
+        message,
+        "f.yaml, document 4: class A of database demo_db, branch main would be its own ancestor: A → B → C → A"
     );
     assert!(flaw(&class("A", "A")).ends_with("above itself: A → A"));
     assert_eq!(
@@ -429,7 +429,7 @@ fn no_class_is_above_itself() {
 }
 
 #[test]
-fn folders_are_read_in_order_and_what_is_left_out_is_told() {
+fn folders_are_read_in_order_and_skipped_files_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write("b.yml", DEMO);
@@ -453,10 +453,10 @@ fn folders_are_read_in_order_and_what_is_left_out_is_told() {
         )]
     );
     write("c.yaml", DEMO);
-    let told = read(&source).unwrap_err().to_string();
+    let message = read(&source).unwrap_err().to_string();
     assert!(
-        told.contains("c.yaml, document 1: Database demo-db is declared already in"),
-        "{told}"
+        message.contains("c.yaml, document 1: Database demo-db is already declared in"),
+        "{message}"
     );
 }
 
@@ -471,7 +471,7 @@ fn the_examples_of_the_project_are_read() {
 }
 
 #[test]
-fn patterns_and_members_of_the_schema_hold() {
+fn patterns_and_members_of_the_schema_are_checked() {
     let class = |fields: &str| {
         format!(
             "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: line}}\n\
@@ -496,7 +496,7 @@ fn patterns_and_members_of_the_schema_hold() {
     for (text, path) in [
         (
             link("2:3"),
-            "spec.relationships[0].cardinality cannot be \"2:3\"; it has to match",
+            "spec.relationships[0].cardinality cannot be \"2:3\"; it must match",
         ),
         (link("1:n "), "spec.relationships[0].cardinality cannot be"),
         (class(", class: 1x"), "spec.class cannot be \"1x\""),
@@ -511,10 +511,10 @@ fn patterns_and_members_of_the_schema_hold() {
         ),
         (
             class(", deletionPolicy: Perhaps"),
-            "spec.deletionPolicy cannot be \"Perhaps\"; it is one of",
+            "spec.deletionPolicy cannot be \"Perhaps\"; it must be one of",
         ),
     ] {
-        let told = flaw(&text);
-        assert!(told.contains(path), "{told}");
+        let message = flaw(&text);
+        assert!(message.contains(path), "{message}");
     }
 }

@@ -1,4 +1,5 @@
-//! Refuses what is declared twice in one run: the same object, or two objects for the same thing.
+//! Refuses duplicate declarations in one run: the same object twice, or two objects for the same
+//! thing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +11,10 @@ use crate::kind::{Kind, database_of};
 /// Kind, namespace and name of an object.
 type Identity = (&'static str, String, String);
 
-/// The names in the api of the databases that are declared, by namespace and object name.
+/// The names in the api of the declared databases, by namespace and object name.
 pub(crate) type Databases = BTreeMap<(String, String), String>;
 
-/// Collects the databases that are declared.
+/// Collects the declared databases.
 pub(crate) fn databases(declared: &[Declared]) -> Databases {
     let databases = declared.iter().filter_map(|declared| {
         let AnyResource::Database(database) = &declared.resource else {
@@ -25,7 +26,7 @@ pub(crate) fn databases(declared: &[Declared]) -> Databases {
     databases.collect()
 }
 
-/// A class, by its names in the api.
+/// A class, identified by its names in the api.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     /// The database.
@@ -45,7 +46,7 @@ pub(crate) fn place_of(class: &Ontology, databases: &Databases) -> Place {
     }
 }
 
-/// Notes every class that would be above itself, once a circle.
+/// Records a problem for each cycle of parent classes.
 pub(super) fn refuse_circles(all: &[Declared], flaws: &mut Vec<Flaw>) {
     let databases = databases(all);
     let mut parents: BTreeMap<Place, Place> = BTreeMap::new();
@@ -73,7 +74,7 @@ pub(super) fn refuse_circles(all: &[Declared], flaws: &mut Vec<Flaw>) {
                 flaws.push(Flaw {
                     place: (*source).to_owned(),
                     problem: format!(
-                        "class {} of database {}, branch {} would be above itself: {} → {}",
+                        "class {} of database {}, branch {} would be its own ancestor: {} → {}",
                         start.class,
                         start.database,
                         start.branch,
@@ -91,7 +92,7 @@ pub(super) fn refuse_circles(all: &[Declared], flaws: &mut Vec<Flaw>) {
     }
 }
 
-/// Notes every declaration of what is declared before it.
+/// Records a problem for each declaration of a thing that was declared before.
 pub(super) fn refuse(all: &[Declared], flaws: &mut Vec<Flaw>) {
     let databases = databases(all);
     let mut objects: BTreeMap<Identity, &str> = BTreeMap::new();
@@ -101,14 +102,14 @@ pub(super) fn refuse(all: &[Declared], flaws: &mut Vec<Flaw>) {
         let (kind, _, name) = &identity;
         let place = declared.source.clone();
         if let Some(first) = objects.get(&identity) {
-            let problem = format!("{kind} {name} is declared already in {first}");
+            let problem = format!("{kind} {name} is already declared in {first}");
             flaws.push(Flaw { place, problem });
             continue;
         }
         objects.insert(identity.clone(), &declared.source);
         let thing = thing(&declared.resource, &databases);
         if let Some(((kind, _, name), first)) = things.get(&thing) {
-            let problem = format!("{thing} is declared already by {kind} {name} in {first}");
+            let problem = format!("{thing} is already declared by {kind} {name} in {first}");
             flaws.push(Flaw { place, problem });
             continue;
         }
@@ -116,7 +117,7 @@ pub(super) fn refuse(all: &[Declared], flaws: &mut Vec<Flaw>) {
     }
 }
 
-/// What a resource declares, by its names in the api.
+/// The thing that a resource declares, by its names in the api.
 fn thing(resource: &AnyResource, databases: &Databases) -> String {
     fn of<K: Kind>(resource: &K, databases: &Databases) -> String {
         let (noun, name) = (K::NOUN, resource.external_id());

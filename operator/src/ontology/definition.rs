@@ -1,9 +1,9 @@
-//! The class as the api writes it, and how two of them are compared: a name given in its older
-//! form, or a default that is spelled out, makes no difference.
+//! The definition of a class for the api, and the comparison of two definitions. Older names and
+//! explicit defaults make no difference.
 
 use spice_crds::{Exact, Fields, OntologySpec, Property, Relationship};
 
-/// The keys of a class that a declaration speaks of, with what stands for "none" in a change.
+/// The keys of a class that a declaration controls, with the value that means "none" in a change.
 const KEYS: [&str; 7] = [
     "label",
     "description",
@@ -14,7 +14,7 @@ const KEYS: [&str; 7] = [
     "metadata",
 ];
 
-/// The class that is declared, as the api takes it, without its id.
+/// The declared class in the form of the api, without its id.
 pub(super) fn definition(spec: &OntologySpec) -> Fields {
     let mut class = Fields::new();
     class.insert("label".into(), spec.label.clone());
@@ -30,7 +30,7 @@ pub(super) fn definition(spec: &OntologySpec) -> Fields {
 }
 
 fn property(property: &Property) -> Exact {
-    // Taken apart, so that a new field cannot be forgotten here.
+    // Destructured, so that a new field cannot be forgotten here.
     let Property {
         name,
         kind,
@@ -100,7 +100,7 @@ fn some_fields(fields: &Fields) -> Option<Fields> {
     (!fields.is_empty()).then(|| fields.clone())
 }
 
-/// What has to be written for `stored` to become `declared`.
+/// The fields to write so that `stored` becomes `declared`.
 pub(super) fn difference(declared: &Fields, stored: &Fields) -> Option<Fields> {
     let mut change = Fields::new();
     for key in KEYS {

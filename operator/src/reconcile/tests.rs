@@ -73,7 +73,7 @@ async fn with_database() -> Memory {
 }
 
 #[tokio::test]
-async fn a_declaration_is_made_so_once_and_then_nothing_changes() {
+async fn a_declaration_is_applied_once_and_then_nothing_changes() {
     let api = with_database().await;
     let mut class = ontology(json!({"properties": [{"name": "id", "type": "string"}]}));
     let outcome = run(&api, &mut class, T1).await;
@@ -91,7 +91,7 @@ async fn a_declaration_is_made_so_once_and_then_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_changed_spec_is_written_with_the_sequence_that_was_seen() {
+async fn a_changed_spec_is_written_with_the_observed_sequence() {
     let api = with_database().await;
     let mut class = ontology(json!({}));
     run(&api, &mut class, T1).await;
@@ -173,17 +173,17 @@ async fn drift_is_only_reported_when_the_policy_says_so() {
 }
 
 #[tokio::test]
-async fn what_is_needed_is_waited_for_and_named() {
+async fn missing_dependencies_are_awaited_and_named() {
     let api = Memory::default();
     let mut class = ontology(json!({"branch": "b"}));
-    let told = |outcome: &Outcome| {
+    let message_of = |outcome: &Outcome| {
         condition(&outcome.status, "Synced")
             .unwrap()
             .message
             .clone()
     };
     let outcome = reconcile(&api, &class, &Surroundings::default(), T1).await;
-    assert_eq!(told(&outcome), "waits for Database demo");
+    assert_eq!(message_of(&outcome), "waits for Database demo");
     assert_eq!(
         summary(&outcome.status),
         "False/RefNotFound False/RefNotFound"
@@ -193,12 +193,12 @@ async fn what_is_needed_is_waited_for_and_named() {
         ConditionStatus::True
     );
     assert_eq!(
-        told(&run(&api, &mut class, T1).await),
+        message_of(&run(&api, &mut class, T1).await),
         "waits for database demo"
     );
     run(&api, &mut database("Retain"), T1).await;
     assert_eq!(
-        told(&run(&api, &mut class, T1).await),
+        message_of(&run(&api, &mut class, T1).await),
         "waits for branch b of database demo"
     );
     let mut branch: Branch = resource("Branch", "b", json!({"databaseRef": {"name": "demo"}}));
@@ -229,7 +229,7 @@ async fn ready_waits_for_the_projection() {
 }
 
 #[tokio::test]
-async fn refusals_and_outages_are_told() {
+async fn refusals_and_outages_are_reported() {
     let api = with_database().await;
     let mut class = ontology(json!({}));
     api.state.lock().unwrap().refuse = Some(("validation_failed", "no such type"));
@@ -314,14 +314,14 @@ async fn deletion_follows_the_policy() {
 }
 
 #[tokio::test]
-async fn a_class_that_never_reads_as_written_is_not_written_for_ever() {
+async fn a_class_that_never_reads_back_as_written_is_not_written_forever() {
     let api = with_database().await;
     let mut class = ontology(json!({"properties": [{"name": "a", "type": "string"}]}));
     run(&api, &mut class, T1).await;
     api.meddle("demo/main/Product", |class| {
         class.definition.insert("label".into(), "Other".into());
     });
-    // The model takes the update; then somebody is faster than the second look.
+    // The model accepts the update; then someone else writes before the second read.
     let plan = decide(&class, &gather(&api, &class, &around()).await.unwrap());
     assert!(matches!(plan.step, Step::Send(_)));
     let outcome = pass(&api, &class, &around(), T1, false).await;
@@ -333,7 +333,7 @@ async fn a_class_that_never_reads_as_written_is_not_written_for_ever() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_changed_is_refused_when_it_differs() {
+async fn differences_in_immutable_fields_are_refused() {
     let api = with_database().await;
     let mut first: Branch = resource("Branch", "trial", json!({"databaseRef": {"name": "demo"}}));
     run(&api, &mut first, T1).await;
@@ -365,7 +365,7 @@ async fn what_cannot_be_changed_is_refused_when_it_differs() {
 }
 
 #[tokio::test]
-async fn a_thing_has_one_owner() {
+async fn a_thing_is_declared_by_one_object() {
     let api = with_database().await;
     let mut first = ontology(json!({}));
     run(&api, &mut first, T1).await;
@@ -379,7 +379,7 @@ async fn a_thing_has_one_owner() {
     assert_eq!(summary(&outcome.status), "False/Conflict False/Conflict");
     assert_eq!(
         condition(&outcome.status, "Ready").unwrap().message,
-        "class Product is declared by Ontology product already"
+        "class Product is already declared by Ontology product"
     );
     second.meta_mut().deletion_timestamp = Some(Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
     assert_eq!(
@@ -396,14 +396,14 @@ async fn a_thing_has_one_owner() {
 }
 
 #[tokio::test]
-async fn what_was_made_but_is_not_projected_is_not_ready() {
+async fn an_unprojected_change_is_not_ready() {
     let api = with_database().await;
     run(&api, &mut ontology(json!({})), T1).await;
     let behind = |projected| {
         let mut state = api.state.lock().unwrap();
         state.things.get_mut("demo").unwrap().projected = Some(projected);
     };
-    // A new operator does not know of the command that made it.
+    // A new operator does not know the command that created it.
     let mut class = ontology(json!({}));
     behind(2);
     let outcome = run(&api, &mut class, T1).await;
@@ -418,7 +418,7 @@ async fn what_was_made_but_is_not_projected_is_not_ready() {
 }
 
 #[test]
-fn keys_are_stable_and_tell_commands_apart() {
+fn keys_are_stable_and_differ_between_commands() {
     use crate::kind::command_key;
     let key = command_key("u", 1, Verb::Create, "after none");
     assert_eq!(key, command_key("u", 1, Verb::Create, "after none"));
@@ -441,8 +441,8 @@ fn fault() -> impl Strategy<Value = Fault> {
 }
 
 proptest! {
-    /// Whatever the api has at first, and however it fails: it ends with what is declared, each
-    /// thing is made once, and then no pass sends or changes anything.
+    /// For any initial state and any failures of the api: the declared state is reached, each thing
+    /// is created once, and then no pass sends or changes anything.
     #[test]
     fn passes_reach_a_fixpoint(
         faults in proptest::collection::vec(fault(), 0..8),

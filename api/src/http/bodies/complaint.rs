@@ -20,7 +20,7 @@ pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> V
         return violation(field, "required", Value::Null, message);
     }
     if let Some((field, name)) = named("unknown field `") {
-        let message = format!("there is no field {field}; {}", known(message));
+        let message = format!("unknown field {field}; {}", known(message));
         let value = value.get(name).cloned().unwrap_or(value);
         return violation(field, "unknown", value, message);
     }
@@ -96,14 +96,14 @@ fn names(message: &str) -> Vec<&str> {
 
 fn known(message: &str) -> String {
     match names(message)[..] {
-        [] => "none is known here".to_owned(),
-        ref names => format!("known are {}", names.join(", ")),
+        [] => "no field is allowed here".to_owned(),
+        ref names => format!("known fields are {}", names.join(", ")),
     }
 }
 
 fn choices(message: &str) -> String {
     match &names(message)[..] {
-        [] => "one of those that there are".to_owned(),
+        [] => "one of the known values".to_owned(),
         names => alternatives(names),
     }
 }

@@ -12,26 +12,26 @@ use crate::http::{Surface, failure::shape_code, operation::Operation};
 pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
     let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     let code = json!({
-        "description": "The stable name of what went wrong.",
+        "description": "The stable code of the error.",
         "type": "string",
         "enum": codes,
     });
     let error = json!({
-        "description": "Why a request is not carried out.",
+        "description": "Why a request was refused.",
         "type": "object",
         "properties": {
             "status": {"const": "error"},
-            "message": {"type": "string", "description": "A sentence for the person who reads it."},
+            "message": {"type": "string", "description": "A message for people."},
             "detail": {
                 "type": "object",
-                "description": "The code, and what belongs to it.",
+                "description": "The code and its details.",
                 "properties": {
                     "error": {"$ref": "#/components/schemas/ErrorCode"},
                     "field": {"type": "string", "description": "What is wrong."},
-                    "known": {"type": "array", "description": "What there is instead."},
+                    "known": {"type": "array", "description": "The existing alternatives."},
                     "errors": {
                         "type": "array",
-                        "description": "Each value that breaks a rule, or each row or command.",
+                        "description": "Each value that breaks a rule, or each invalid row or command.",
                     },
                     "aggregate_id": {"type": "string"},
                     "expected_seq": {"type": "integer"},

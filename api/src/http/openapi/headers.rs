@@ -21,11 +21,11 @@ pub(super) fn known() -> Value {
     let text =
         |description: &str| json!({"description": description, "schema": {"type": "string"}});
     json!({
-        "RequestId": text("The id of the request: the client's, or ours."),
-        "PreferenceApplied": text("`wait`, when the client preferred to wait."),
+        "RequestId": text("The id of the request: from the client, or generated."),
+        "PreferenceApplied": text("`wait`, if the client asked to wait."),
         "IdempotentReplayed": text(
-            "`true`, when the same `Idempotency-Key` came before and this is the first answer again."
+            "`true` if the same `Idempotency-Key` was used before and this is the first answer again."
         ),
-        "RetryAfter": text("After how many seconds to try again."),
+        "RetryAfter": text("Seconds to wait before the next try."),
     })
 }

@@ -38,7 +38,7 @@ impl Given {
     ) -> Result<Self, Failure> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&uri);
         let Query(query) = query.map_err(|error| {
-            Failure::new(ErrorCode::InvalidRequest, format!("the query: {error}"))
+            Failure::new(ErrorCode::InvalidRequest, format!("invalid query: {error}"))
         })?;
         Ok(Self {
             surface,
@@ -141,7 +141,7 @@ pub(super) fn decode(raw: &str) -> Result<String, Failure> {
 }
 
 pub(super) fn no_such_path() -> Failure {
-    Failure::not_found("there is no such path")
+    Failure::not_found("unknown path")
 }
 
 /// Reads a whole number: digits and nothing else.

@@ -15,14 +15,14 @@ pub(crate) const LONGEST_WAIT: u64 = 60;
 
 parameters! {
     PREFER: Wait, "Prefer",
-        "`wait=N`: waits up to N seconds (60 at most) for the projections. What is not understood \
-         is ignored; `Preference-Applied` says what was done.", "wait=10";
+        "`wait=N` waits up to N seconds (at most 60) for the projections. Unknown preferences \
+         are ignored; `Preference-Applied` shows what was applied.", "wait=10";
     IDEMPOTENCY_KEY: Key = Key { least: 1, most: 255 }, "Idempotency-Key",
-        "The same key with the same request gets the first answer; with another one, 409.";
+        "The same key with the same request returns the first answer; with another request, 409.";
     ACCEPT_LANGUAGE: Text, "Accept-Language",
-        "The languages of labels, the best first.", "ko, en;q=0.5";
+        "The languages of labels, in order of preference.", "ko, en;q=0.5";
     LAST_EVENT_ID: EventId, "Last-Event-ID",
-        "The `id` of the last event that was received: the stream goes on after it.";
+        "The `id` of the last received event; the stream continues after it.";
 }
 
 /// The seconds of `wait`.
@@ -59,7 +59,7 @@ impl Kind for Key {
             return Ok(Some(key));
         }
         let value = String::from_utf8_lossy(value.as_bytes());
-        let message = format!("{name} is {least} to {most} visible ASCII characters");
+        let message = format!("{name} must have {least} to {most} visible ASCII characters");
         Err(Failure::token(
             &name.to_ascii_lowercase(),
             "key",

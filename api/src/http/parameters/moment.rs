@@ -31,12 +31,12 @@ impl Kind for Moment {
             .map(|time| Some(AsOf::Time(time)))
             .map_err(|_| {
                 let hint = if text.contains(' ') {
-                    "; in a query + means a blank, so write the + of an offset as %2B"
+                    "; in a query + means a space, so write the + of an offset as %2B"
                 } else {
                     ""
                 };
                 let message = format!(
-                    "{name} must be a position, a whole number from 0 up, or an RFC 3339 time, \
+                    "{name} must be a position (a whole number from 0 up) or an RFC 3339 time, \
                      not {text:?}{hint}"
                 );
                 Failure::token(name, "moment", text, message)
@@ -70,7 +70,7 @@ impl Kind for Mark {
             .map(|id| Some(AtLeast::Command(CommandId(id))))
             .map_err(|_| {
                 let message = format!(
-                    "{name} must be a position, a whole number from 0 up, or a command id, not \
+                    "{name} must be a position (a whole number from 0 up) or a command id, not \
                      {text:?}"
                 );
                 Failure::token(name, "mark", text, message)

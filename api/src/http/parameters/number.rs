@@ -111,7 +111,7 @@ impl Kind for ExpectedSequence {
 
     fn read(&self, name: &str, given: &Given) -> Result<Sequence, Failure> {
         number(name, given)?.map(Sequence).ok_or_else(|| {
-            let message = format!("{name} is missing: the sequence that was read must be given");
+            let message = format!("{name} is missing; give the sequence that you have read");
             given.shape(name, "required", message)
         })
     }
@@ -138,7 +138,7 @@ impl Kind for Position {
         };
         position(text).map(Some).ok_or_else(|| {
             let message = format!(
-                "{name} must be a position of the log, a whole number from 0 up, not {text:?}"
+                "{name} must be a position of the log (a whole number from 0 up), not {text:?}"
             );
             Failure::token(name, "position", text, message)
         })

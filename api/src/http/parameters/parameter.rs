@@ -187,7 +187,7 @@ impl Accepted {
                 } else {
                     names.join(", ")
                 };
-                format!("this call has no parameter {name:?}; it takes {takes}")
+                format!("unknown parameter {name:?}; this call takes {takes}")
             } else if query.iter().take(index).any(|(other, _)| other == name) {
                 format!("{name} is given twice")
             } else {

@@ -19,14 +19,14 @@ use crate::http::{Surface, failure::Failure};
 
 parameters! {
     DATABASE: Database, "db", "The database.", "demo";
-    CLASS: Segment, "class", "A class, by id or by label.", "Product";
+    CLASS: Segment, "class", "A class, by id or label.", "Product";
     INSTANCE: Instance, "id",
         "The id of an instance, percent-encoded: 1 to 255 bytes of UTF-8.", "chair-1";
     INSTANCE_ID: InstanceInQuery, "instance_id",
-        "The id of the instance, with a `-` in its place in the path: for the ids `.` and `..`, \
-         which most clients take out of a path even when they are percent-encoded.";
+        "The id of the instance, with `-` in its place in the path: for the ids `.` and `..`, \
+         which most clients remove from a path even when they are percent-encoded.";
     COMMAND: Command, "id", "The id of a command.", "01928374-1111-7222-8333-444455556666";
-    BRANCH: Branch, "name", "The name of a branch, which may hold `/`.", "main";
+    BRANCH: Branch, "name", "The name of a branch, which may contain `/`.", "main";
     HANDLER: Segment, "handler", "A sink's handler.", handler::INSTANCES;
     POSITION: Position, "position", "A position of the log.", "5";
 }
@@ -105,7 +105,7 @@ impl Kind for Instance {
         if let Some(written) = INSTANCE_ID.read(given)? {
             if id != "-" && id != written {
                 let message =
-                    format!("{field} is {written:?}, but the path names {id:?}; put - in the path");
+                    format!("{field} is {written:?}, but the path has {id:?}; put - in the path");
                 return Err(Failure::new(ErrorCode::InvalidRequest, message).with("field", field));
             }
             written.clone_into(&mut id);
@@ -150,7 +150,7 @@ impl Kind for Command {
     fn read(&self, name: &str, given: &Given) -> Result<CommandId, Failure> {
         let text = given.segment(name)?;
         text.parse::<Uuid>().map(CommandId).map_err(|_| {
-            let message = format!("{text:?} is not a command id, which is a UUID");
+            let message = format!("{text:?} is not a command id; it must be a UUID");
             Failure::new(ErrorCode::InvalidRequest, message).with("field", "command_id")
         })
     }
@@ -192,7 +192,7 @@ impl Kind for Position {
     fn read(&self, name: &str, given: &Given) -> Result<LogPosition, Failure> {
         let text = given.segment(name)?;
         position(&text).ok_or_else(|| {
-            let message = format!("a position is a whole number from 0 up, not {text:?}");
+            let message = format!("a position must be a whole number from 0 up, not {text:?}");
             Failure::token(name, "position", &text, message)
         })
     }

@@ -126,5 +126,5 @@ fn a_key_has_the_length_that_is_described() {
 fn the_description_of_prefer_names_the_longest_wait() {
     let described = headers::PREFER.describe();
     let text = described["description"].as_str().unwrap();
-    assert!(text.contains(&format!("({} at most)", headers::LONGEST_WAIT)));
+    assert!(text.contains(&format!("(at most {})", headers::LONGEST_WAIT)));
 }

@@ -97,7 +97,7 @@ impl Kind for Filter {
             return Ok(Conditions::default());
         };
         serde_json::from_str(text).map_err(|error| {
-            let message = format!("{name} is a JSON object: {error}");
+            let message = format!("{name} must be a JSON object: {error}");
             Failure::new(ErrorCode::InvalidQuery, message).with("field", name)
         })
     }

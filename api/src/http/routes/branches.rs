@@ -37,7 +37,7 @@ pub(super) fn oms() -> Subject {
         info(
             "/api/v1/branch/{db}/{*name}/info",
             "getBranchEarlier",
-            "Describes a branch: the same as `getBranch`, of any that is not called `branch/…`.",
+            "Describes a branch, like `getBranch`; for any name that does not start with `branch/`.",
         )
         // A branch may be called `branch`.
         .also_at(&["/api/v1/branch/{db}/branch/{*name}"]),
@@ -50,7 +50,7 @@ pub(super) fn oms() -> Subject {
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Branches",
-        description: "A branch is a database as it stood at a position, and its own changes.",
+        description: "A branch is the state of its parent at a position, plus its own changes.",
         operations,
     }
 }
@@ -79,11 +79,11 @@ fn delete(path: &'static str) -> Operation {
         Method::DELETE,
         path,
         "deleteBranch",
-        "Deletes a branch. `main` cannot be deleted; a protected one needs `force`.",
+        "Deletes a branch. `main` cannot be deleted; a protected branch needs `force`.",
         branches::delete,
     )
     .takes(&[&known::FORCE])
-    .decides::<Named<'_, BranchChange<'_>>>(200, "Done: it holds from now on.")
+    .decides::<Named<'_, BranchChange<'_>>>(200, "Done, and in effect.")
     .fails(&[ErrorCode::Forbidden, ErrorCode::InvalidName])
 }
 
@@ -92,11 +92,11 @@ fn create(path: &'static str) -> Operation {
         Method::POST,
         path,
         "createBranch",
-        "Creates a branch at the end of another, or at a position of it.",
+        "Creates a branch at the end of another branch, or at a position of it.",
         branches::create,
     )
     .body::<BranchBody>()
-    .decides::<Named<'_, BranchChange<'_>>>(200, "Done: it holds from now on.")
+    .decides::<Named<'_, BranchChange<'_>>>(200, "Done, and in effect.")
     .fails(&[
         ErrorCode::InvalidName,
         ErrorCode::AlreadyExists,

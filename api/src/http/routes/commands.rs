@@ -37,17 +37,17 @@ fn events() -> Operation {
         Method::GET,
         "/api/v1/commands/{id}/events",
         "watchCommand",
-        "Returns the status of a command: now, then each change, as server-sent events.",
+        "Streams the status of a command as server-sent events: the current status, then each change.",
         push::events,
     )
     .notes(
         "Each event is a `status` with a `CommandResult`. The stream ends after a final status \
-         (`COMPLETED`, `FAILED`); a client that comes back with the `Last-Event-ID` of that one \
-         gets 204, which keeps browsers from asking again.",
+         (`COMPLETED`, `FAILED`). A client that reconnects with the `Last-Event-ID` of the final \
+         status gets 204, so that browsers stop reconnecting.",
     )
     .takes(&[&headers::LAST_EVENT_ID])
-    .answers_as::<String>(200, "text/event-stream", "The statuses, as they come.")
-    .answers_empty(204, "The final status was seen already.")
+    .answers_as::<String>(200, "text/event-stream", "The statuses, as they change.")
+    .answers_empty(204, "The client has already received the final status.")
     .fails(&[ErrorCode::NotFound])
 }
 
@@ -56,13 +56,13 @@ fn socket() -> Operation {
         Method::GET,
         "/ws/commands/{id}",
         "watchCommandOverWebSocket",
-        "Returns the status of a command: now, then each change, over a WebSocket.",
+        "Streams the status of a command over a WebSocket: the current status, then each change.",
         push::socket,
     )
     .also_as("/api/v1/ws/commands/{id}")
     .notes(
-        "Each text message is a `CommandResult`. After a final status the socket is closed with \
-         code 1000; with 1001 when the service ends before that.",
+        "Each text message is a `CommandResult`. The socket closes with code 1000 after a final \
+         status, and with 1001 if the service stops before.",
     )
     .answers_empty(101, "The statuses follow.")
     .fails(&[ErrorCode::InvalidRequest, ErrorCode::NotFound])

@@ -38,7 +38,7 @@ pub(super) fn oms() -> Subject {
             "Returns whether a database exists.",
             databases::exists,
         )
-        .answers::<Existence>(200, "Whether there is one."),
+        .answers::<Existence>(200, "Whether the database exists."),
         get().also_at(&create_and_list[..1]),
         delete().also_at(&create_and_list),
         events(),
@@ -48,7 +48,7 @@ pub(super) fn oms() -> Subject {
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Databases",
-        description: "A database is a knowledge graph with a log of its own.",
+        description: "A database is a knowledge graph with its own log.",
         operations,
     }
 }
@@ -89,7 +89,7 @@ fn get() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}",
         "getDatabase",
-        "Describes a database: what it holds and how far its projections are.",
+        "Describes a database: its content, and the progress of its projections.",
         databases::get,
     )
     .takes(known::UNBRANCHED)
@@ -101,7 +101,7 @@ fn delete() -> Operation {
         Method::DELETE,
         "/api/v1/databases/{db}",
         "deleteDatabase",
-        "Deletes a database. Its name may be used again; its log stays.",
+        "Deletes a database. Its name can be reused; its log stays.",
         databases::delete,
     )
     .takes(&[&known::EXPECTED_SEQ])
@@ -114,7 +114,7 @@ fn events() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/events",
         "watchDatabase",
-        "Streams the domain events of a database, as server-sent events.",
+        "Streams the domain events of a database as server-sent events.",
         push::database_events,
     )
     .takes(&[
@@ -123,12 +123,11 @@ fn events() -> Operation {
         &headers::LAST_EVENT_ID,
     ])
     .notes(
-        "Each domain event of the log is one event: its type as `event`, its envelope as `data`, \
-         its position as `id`. A client that comes back with `Last-Event-ID` continues after it: \
-         nothing is left out and nothing comes twice. An id that is none of this database's, or a \
-         position beyond the log's end, is a 400. The stream ends with the database, and \
-         with the service.",
+        "Each domain event of the log is one event: its type is `event`, its envelope is `data`, \
+         its position is `id`. A client that reconnects with `Last-Event-ID` continues after \
+         that event, with no event missing or repeated. An unknown id, or a position after the \
+         end of the log, is answered 400. The stream ends with the database and with the service.",
     )
-    .answers_as::<String>(200, "text/event-stream", "The events, as they come.")
+    .answers_as::<String>(200, "text/event-stream", "The events, as they happen.")
     .fails(&[ErrorCode::NotFound])
 }

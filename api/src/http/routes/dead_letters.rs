@@ -16,7 +16,7 @@ use crate::http::{
 pub(super) fn subject() -> Subject {
     Subject {
         name: "Dead letters",
-        description: "Events that a sink could not take, parked in order.",
+        description: "Events that a sink refused, parked in order.",
         operations: vec![list(), get(), retry(), discard()],
     }
 }
@@ -26,7 +26,7 @@ fn list() -> Operation {
         Method::GET,
         "/api/v1/dead-letters",
         "listDeadLetters",
-        "Lists what is parked.",
+        "Lists the parked events.",
         dead_letters::list,
     )
     .takes(&[&known::DATABASE])
@@ -54,11 +54,11 @@ fn retry() -> Operation {
         Method::POST,
         "/api/v1/dead-letters/{db}/{handler}/{position}/retry",
         "retryDeadLetter",
-        "Tries the aggregate's parked events again, in order.",
+        "Applies the aggregate's parked events again, in order.",
         dead_letters::retry,
     )
     .optional_body::<Json>()
-    .answers::<ApiResponse<'static, ShownLetter<'_>>>(202, "They will be tried.")
+    .answers::<ApiResponse<'static, ShownLetter<'_>>>(202, "The events will be applied again.")
 }
 
 fn discard() -> Operation {
@@ -66,7 +66,7 @@ fn discard() -> Operation {
         Method::POST,
         "/api/v1/dead-letters/{db}/{handler}/{position}/discard",
         "discardDeadLetter",
-        "Discards an event for one sink, and records that in the log.",
+        "Discards an event for one sink, and records this in the log.",
         dead_letters::discard,
     )
     .optional_body::<DiscardBody>()

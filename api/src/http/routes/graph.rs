@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn gateway() -> Subject {
     Subject {
         name: "Graph queries",
-        description: "Walks over instances along their relationships.",
+        description: "Queries that follow relationships between instances.",
         operations: vec![health(), query(), simple(), multi_hop(), paths()],
     }
 }
@@ -50,7 +50,7 @@ fn hops(path: &'static str, id: &'static str) -> Operation {
         Method::POST,
         path,
         id,
-        "Walks from the instances of a class along hops, and joins their documents.",
+        "Starts at the instances of a class, follows hops, and joins the documents.",
         graph::query,
     )
     .takes(known::READ)
@@ -61,7 +61,7 @@ fn hops(path: &'static str, id: &'static str) -> Operation {
         "filters": {"price": {"gte": 100}},
     }))
     .speaks()
-    .answers::<GraphAnswer<'_>>(200, "Nodes, edges, and how new they are.")
+    .answers::<GraphAnswer<'_>>(200, "Nodes, edges, and whether their data is current.")
 }
 
 fn simple() -> Operation {
@@ -76,7 +76,7 @@ fn simple() -> Operation {
     .body::<SimpleRequest>()
     .example(json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}))
     .speaks()
-    .answers::<GraphAnswer<'_>>(200, "Nodes, and how new they are.")
+    .answers::<GraphAnswer<'_>>(200, "Nodes, and whether their data is current.")
     .shows(examples::graph_answer())
 }
 
@@ -85,7 +85,7 @@ fn paths() -> Operation {
         Method::GET,
         "/api/v1/graph-query/{db}/paths",
         "findPaths",
-        "Finds the ways from one class to another in the schema.",
+        "Finds the paths from one class to another in the schema.",
         graph::paths,
     )
     .takes(known::READ)

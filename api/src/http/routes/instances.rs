@@ -76,10 +76,10 @@ fn list() -> Operation {
         lists::list,
     )
     .notes(
-        "Paged by `cursor`, every instance that is there throughout comes exactly once, whatever \
-         is written meanwhile. A list with `order_by` stands still: all its pages show what showed \
-         when the first was read. `offset` counts anew on each page. With `as_of`, a page costs by \
-         the size of the class: all of it is read for `total` and for the order.",
+        "With `cursor`, every instance that exists throughout is returned exactly once, whatever \
+         is written in between. With `order_by`, all pages show the state at the time of the \
+         first page. `offset` counts again on each page. With `as_of`, a page costs as much as \
+         the whole class, because all of it is read for `total` and for the order.",
     )
     .takes(known::READ)
     .takes(&[
@@ -104,7 +104,7 @@ fn count() -> Operation {
         lists::count,
     )
     .takes(known::READ)
-    .answers::<InstanceCount<'_>>(200, "How many there are.")
+    .answers::<InstanceCount<'_>>(200, "The count.")
 }
 
 fn query() -> Operation {
@@ -116,13 +116,13 @@ fn query() -> Operation {
         query::query,
     )
     .notes(
-        "All conditions must hold. `ne` and `not_in` ask for another value: an instance without \
-         one does not pass, as in SQL; `is_null` finds it. A property that holds a list passes \
-         when one of its items does; `ne` and `not_in`, when none is equal. A result has `@id` \
-         (`Class/id`) and `@type`, then its values: those of `select` under the names that it \
-         gives, null where there is none; else all that there are, under labels when the class is \
-         named by `class_label` and under ids when it is named by `class_id`. `total` counts all \
-         that pass, of which `limit` (100 when left out) are answered from `offset` on.",
+        "All conditions must match. `ne` and `not_in` match another value; as in SQL, an \
+         instance without a value does not match, and `is_null` finds it. A property that holds \
+         a list matches if one of its items matches; `ne` and `not_in` match if none is equal. A \
+         result has `@id` (`Class/id`) and `@type`, then its values: those of `select` under the \
+         given names, with null for missing values; otherwise all values, under labels if the \
+         class is given as `class_label`, and under ids if it is given as `class_id`. `total` \
+         counts all matches; the answer has `limit` of them (default 100) from `offset` on.",
     )
     .takes(known::READ)
     .body::<QueryBody>()
@@ -158,15 +158,15 @@ fn history() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/class/{class}/instance/{id}/history",
         "getInstanceHistory",
-        "Lists the versions of an instance, newest first: who changed what, when.",
+        "Lists the versions of an instance, newest first: who changed it, when, and its state.",
         history::history,
     )
     .takes(&[&path::INSTANCE_ID])
     .takes(known::READ)
     .takes(&[&known::HISTORY_LIMIT, &known::NEXT])
     .notes(
-        "On a branch it includes what the branch shows of its parents. A deleted instance has a \
-         history, too; its newest version has no data.",
+        "On a branch, this includes the parents' versions that the branch shows. A deleted \
+         instance has a history too; its newest version has no data.",
     )
     .answers::<InstanceHistory>(200, "A page of versions.")
     .fails(&[ErrorCode::InvalidName])
@@ -177,14 +177,14 @@ fn sample_values() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/class/{class}/sample-values",
         "getSampleValues",
-        "Lists values that occur, by property, with how often they do.",
+        "Lists the values that occur, by property, with their counts.",
         samples::sample_values,
     )
     .takes(known::READ)
     .takes(&[&known::SAMPLE_LIMIT, &known::PROPERTY])
     .notes(
         "The counts are those of a sample: the first instances by id, at most `sample_limit`. \
-         `complete` says whether the sample is all there is.",
+         `complete` is true if the sample contains all instances.",
     )
     .answers::<SampledClass>(200, "The values.")
 }
@@ -215,7 +215,7 @@ fn bulk_create(path: &'static str) -> Operation {
         instances::bulk_create,
     )
     .takes(&[&known::BRANCH, &known::ON_ERROR])
-    .notes("What is refused is named in `errors`, each by its `row`; the first row is 1.")
+    .notes("`errors` lists each refused row by its `row`; the first row is 1.")
     .body::<BulkBody>()
     .example(json!({"instances": [{"product_id": "chair-2", "name": "Armchair"}]}))
     .commands::<CommandResult<'static>>(201)
@@ -228,7 +228,7 @@ fn update(path: &'static str) -> Operation {
         Method::PUT,
         path,
         "updateInstance",
-        "Changes an instance: what is given replaces what was, `null` takes it out.",
+        "Changes an instance: given values replace the old ones, `null` removes a value.",
         instances::update,
     )
     .takes(&[&path::INSTANCE_ID, &known::BRANCH, &known::EXPECTED_SEQ])
@@ -244,7 +244,7 @@ fn delete(path: &'static str) -> Operation {
         Method::DELETE,
         path,
         "deleteInstance",
-        "Deletes an instance, for good on this branch.",
+        "Deletes an instance. The delete is final on this branch.",
         instances::delete,
     )
     .takes(&[&path::INSTANCE_ID, &known::BRANCH, &known::EXPECTED_SEQ])
@@ -260,13 +260,13 @@ fn transaction() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/transactions",
         "submitTransaction",
-        "Changes many instances, all of them or none.",
+        "Changes several instances: all of them or none.",
         instances::transaction,
     )
     .takes(&[&known::BRANCH])
     .notes(
-        "What is refused is named in `detail.commands`, each by its `index` in `commands`, which \
-         counts from 0. (Rows of a bulk count from 1, as the lines of a sheet do.)",
+        "`detail.commands` lists each refused command by its `index` in `commands`, which counts \
+         from 0. (Rows of a bulk count from 1, like the lines of a spreadsheet.)",
     )
     .body::<TransactionBody>()
     .example(json!({"commands": [

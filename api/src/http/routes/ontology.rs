@@ -28,7 +28,7 @@ pub(super) fn gateway() -> Subject {
         create(
             "/api/v1/databases/{db}/ontology-advanced",
             "createClassAdvanced",
-            "Creates a class: an earlier name of `createClass`, which checks relationships, too.",
+            "Creates a class: an earlier name of `createClass` that also checks relationships.",
         ),
         create(
             "/api/v1/databases/{db}/classes",
@@ -55,7 +55,7 @@ pub(super) fn oms() -> Subject {
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Ontology",
-        description: "The classes of a branch: what its instances may be.",
+        description: "The classes of a branch define what its instances contain.",
         operations,
     }
 }
@@ -120,7 +120,7 @@ fn update() -> Operation {
         Method::PUT,
         CLASS,
         "updateClass",
-        "Changes a class: what is given replaces what was, a list as a whole; the rest stays.",
+        "Changes a class: given fields replace the old ones, lists as a whole; other fields stay.",
         ontology::update,
     )
     .also_at(&[CLASS_NAMED_LIST])
@@ -141,7 +141,7 @@ fn delete() -> Operation {
         Method::DELETE,
         CLASS,
         "deleteClass",
-        "Deletes a class. One that has instances, is a parent or is referred to needs `force`, which deletes its instances with it.",
+        "Deletes a class. A class that has instances, is a parent or is referred to needs `force`, which also deletes its instances.",
         ontology::delete,
     )
     .also_at(&[CLASS_NAMED_LIST])

@@ -46,7 +46,7 @@ pub(super) fn oms() -> Subject {
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Ontology tools",
-        description: "What a change of a class would do, how classes are connected, their labels.",
+        description: "The effects of a change, the connections between classes, and their labels.",
         operations,
     }
 }
@@ -69,19 +69,19 @@ fn lint() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/ontology/{class}/lint",
         "lintClass",
-        "Counts what a change of a class would do to existing instances.",
+        "Counts the effects of a class change on existing instances.",
         ontology_tools::lint,
     )
     .notes(
-        "The body is that of an update of the class, or `{\"delete\": true}`. Nothing is written. \
-         Each finding has a `code` that stays, a `severity` (`info`, `warning`, `breaking`), and \
-         how many instances of the class and of those below it are `affected`, out of `total`. \
-         `safe` is true when nothing is breaking.",
+        "The body is that of an update of the class, or `{\"delete\": true}`. Nothing is \
+         written. Each finding has a stable `code`, a `severity` (`info`, `warning`, \
+         `breaking`), and the number of instances of the class and its subclasses that are \
+         `affected`, out of `total`. `safe` is true if no finding is breaking.",
     )
     .takes(known::READ)
     .body::<LintBody>()
     .example(json!({"properties": [{"name": "product_id", "type": "string", "primaryKey": true}]}))
-    .answers::<LintAnswer>(200, "What it would do.")
+    .answers::<LintAnswer>(200, "The effects of the change.")
     .fails(&[ErrorCode::NotFound, ErrorCode::ValidationFailed])
 }
 
@@ -102,7 +102,7 @@ fn validate() -> Operation {
     }))
     .answers::<ApiResponse<'static, Validation>>(
         200,
-        "Whether it can be created, and what to look at.",
+        "Whether it can be created, and what to check.",
     )
     .fails(&[ErrorCode::InvalidName, ErrorCode::ValidationFailed])
 }
@@ -112,7 +112,7 @@ fn check_circular() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/check-circular-references",
         "checkCircularReferences",
-        "Finds cycles of relationships, with or without a class that is not created yet.",
+        "Finds cycles of relationships, with or without a class that does not exist yet.",
         ontology_tools::check_circular,
     )
     .takes(known::READ)
@@ -139,7 +139,7 @@ fn paths() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/relationship-paths",
         "findRelationshipPaths",
-        "Finds the ways from one class to another, by their labels.",
+        "Finds the paths from one class to another, by their labels.",
         ontology_tools::paths,
     )
     .takes(known::READ)
@@ -155,7 +155,7 @@ fn paths_from() -> Operation {
         Method::GET,
         "/api/v1/ontology/{db}/relationship-paths/{class}",
         "findRelationshipPathsFrom",
-        "Finds the ways from a class to another: an earlier name of `findRelationshipPaths`.",
+        "Finds the paths from a class to another: an earlier name of `findRelationshipPaths`.",
         ontology_tools::paths_from,
     )
     .takes(known::READ)
@@ -170,7 +170,7 @@ fn reachable_from() -> Operation {
         Method::GET,
         "/api/v1/ontology/{db}/reachable-entities/{class}",
         "findReachableClasses",
-        "Finds the classes that can be reached from a class, each by a shortest way.",
+        "Finds the classes that can be reached from a class, each by a shortest path.",
         ontology_tools::reachable_from,
     )
     .takes(known::READ)
@@ -196,8 +196,8 @@ fn delete() -> Operation {
         Method::DELETE,
         "/api/v1/databases/{db}/mappings",
         "deleteMappings",
-        "Takes all labels away, so that everything is called by its id: one update for each class \
-         that has any.",
+        "Removes all labels, so that everything is called by its id: one update for each class \
+         that has labels.",
         ontology_tools::delete_mappings,
     )
     .takes(&[&known::BRANCH])
@@ -213,7 +213,7 @@ fn export() -> Operation {
         Method::GET,
         "/api/v1/databases/{db}/mappings",
         "exportMappings",
-        "Returns the labels of all classes, and which id each stands for.",
+        "Returns the labels of all classes, and the id of each.",
         ontology_tools::export_mappings,
     )
     .takes(known::READ)
@@ -225,7 +225,7 @@ fn import() -> Operation {
         Method::POST,
         "/api/v1/databases/{db}/mappings/import",
         "importMappings",
-        "Sets labels from what an export gives: one update for each class that changes.",
+        "Sets labels from an export: one update for each class that changes.",
         ontology_tools::import_mappings,
     )
     .takes(&[&known::BRANCH])

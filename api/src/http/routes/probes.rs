@@ -15,7 +15,7 @@ use crate::http::{
 pub(super) fn subject() -> Subject {
     Subject {
         name: "Service",
-        description: "How the service is, and what it offers.",
+        description: "The state of the service, and its own description.",
         operations: vec![
             health(),
             liveness(),
@@ -45,10 +45,10 @@ fn liveness() -> Operation {
         Method::GET,
         "/livez",
         "getLiveness",
-        "Answers as long as the process does.",
+        "Answers while the process is running.",
         probes::live,
     )
-    .answers::<ApiResponse<'static, Liveness>>(200, "It is alive.")
+    .answers::<ApiResponse<'static, Liveness>>(200, "The process is running.")
 }
 
 fn readiness() -> Operation {
@@ -56,7 +56,7 @@ fn readiness() -> Operation {
         Method::GET,
         "/readyz",
         "getReadiness",
-        "Asks every store.",
+        "Checks every store.",
         probes::ready,
     )
     .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
@@ -68,7 +68,7 @@ fn metrics() -> Operation {
         Method::GET,
         "/metrics",
         "getMetrics",
-        "Counters, for Prometheus.",
+        "Metrics for Prometheus.",
         probes::metrics,
     )
     .answers_as::<String>(
@@ -94,7 +94,7 @@ fn page() -> Operation {
         Method::GET,
         "/docs",
         "getDocs",
-        "Shows this document to people.",
+        "Shows this document as a page.",
         openapi::docs,
     )
     .answers_as::<String>(200, "text/html; charset=utf-8", "A page.")

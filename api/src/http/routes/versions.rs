@@ -46,8 +46,8 @@ pub(super) fn gateway() -> Subject {
             diff::diff,
         )
         .notes(
-            "As `git diff against...name`: later changes of the other branch do not show. It \
-             costs by what changed, not by what there is.",
+            "Like `git diff against...name`: later changes of the other branch are not included. \
+             The cost depends on the number of changes, not on the size of the database.",
         )
         .takes(&[&known::AGAINST, &known::FROM_POSITION])
         .takes(PAGE)
@@ -58,7 +58,7 @@ pub(super) fn gateway() -> Subject {
             Method::POST,
             "/api/v1/databases/{db}/branches/{*name}/merge",
             "mergeBranch",
-            "Takes the changes of a branch into another, as one transaction.",
+            "Merges the changes of a branch into another branch, as one transaction.",
             merge::merge,
         )
         .notes(OURS)
@@ -70,7 +70,7 @@ pub(super) fn gateway() -> Subject {
             Method::POST,
             "/api/v1/databases/{db}/branches/{*name}/rebase",
             "rebaseBranch",
-            "Puts a branch and its own changes on the last position of another.",
+            "Rebases a branch onto another branch's current position, with its own changes on top.",
             merge::rebase,
         )
         .notes(OURS)
@@ -83,10 +83,10 @@ pub(super) fn gateway() -> Subject {
             Method::POST,
             "/api/v1/databases/{db}/branches/{*name}/rollback",
             "rollBackBranch",
-            "Brings a branch back to what it showed at a position.",
+            "Restores a branch to its state at an earlier position.",
             merge::rollback,
         )
-        .notes("What was deleted since stays deleted, and is listed in `stay_deleted`.")
+        .notes("What was deleted since then stays deleted, and is listed in `stay_deleted`.")
         .body::<RollbackBody>()
         .example(json!({"to_position": 2, "dry_run": true}))
         .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
@@ -95,7 +95,7 @@ pub(super) fn gateway() -> Subject {
             Method::GET,
             "/api/v1/databases/{db}/versions",
             "listVersions",
-            "Lists the commands of a branch, newest first, its parents' as far as it shows them.",
+            "Lists the commands of a branch, newest first, including those of its parents that it shows.",
             version::versions,
         )
         .takes(known::READ)
@@ -106,12 +106,12 @@ pub(super) fn gateway() -> Subject {
             Method::POST,
             "/api/v1/databases/{db}/merge/simulate",
             "simulateMerge",
-            "Answers what a merge would do: the older name of a dry run.",
+            "Returns what a merge would do: the older name of a dry run.",
             merge::simulate,
         )
         .body::<OlderMergeBody>()
         .example(json!({"source_branch": "feature/whatif", "target_branch": "main"}))
-        .answers::<MergeAnswer<'static>>(200, "What would be done, and what is undecided.")
+        .answers::<MergeAnswer<'static>>(200, "What would be done, and the open conflicts.")
         .fails(REFUSED),
         writes(
             Method::POST,
@@ -140,7 +140,7 @@ pub(super) fn oms() -> Subject {
             Method::GET,
             "/api/v1/version/{db}/history",
             "getHistory",
-            "Lists the commands of a branch, newest first, its parents' as far as it shows them.",
+            "Lists the commands of a branch, newest first, including those of its parents that it shows.",
             version::history,
         )
         .takes(known::READ)
@@ -163,7 +163,7 @@ pub(super) fn oms() -> Subject {
             Method::POST,
             "/api/v1/version/{db}/merge",
             "mergeVersions",
-            "Takes the changes of a branch into another, as one transaction.",
+            "Merges the changes of a branch into another branch, as one transaction.",
             merge::merge_earlier,
         )
         .notes(OURS)
@@ -175,7 +175,7 @@ pub(super) fn oms() -> Subject {
             Method::POST,
             "/api/v1/version/{db}/rollback",
             "rollBackVersion",
-            "Brings a branch back to what it showed at a position.",
+            "Restores a branch to its state at an earlier position.",
             merge::roll_version_back,
         )
         .body::<VersionRollbackBody>()
@@ -185,11 +185,11 @@ pub(super) fn oms() -> Subject {
     ])
 }
 
-const OURS: &str = "`ours` is the branch that changes, `theirs` the one whose changes are taken. \
-                    What was deleted stays deleted, whatever the strategy. Conflicts are a 409 \
-                    that names them all; `resolutions` decide them one by one, each naming a \
-                    conflict by `aggregate_id` and `property`, or by its `path`. `strategy: merge` \
-                    is `fail`.";
+const OURS: &str = "`ours` is the branch that changes (the target), `theirs` is the branch whose \
+                    changes are merged (the source). What was deleted stays deleted, whatever \
+                    the strategy. Conflicts are answered 409 with all of them; `resolutions` \
+                    decide single conflicts, each by `aggregate_id` and `property`, or by its \
+                    `path`. `strategy: merge` means `fail`.";
 
 const OLDER: &str = "Strategy and resolutions are those of `mergeBranch`. `message` and `author` \
                      are kept in the log; the history shows the message.";
@@ -197,7 +197,7 @@ const OLDER: &str = "Strategy and resolutions are those of `mergeBranch`. `messa
 fn subject(operations: Vec<Operation>) -> Subject {
     Subject {
         name: "Versions",
-        description: "What branches do to each other: diff, merge, rebase, rollback.",
+        description: "Operations between branches: diff, merge, rebase, rollback.",
         operations,
     }
 }

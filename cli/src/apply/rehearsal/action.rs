@@ -1,4 +1,4 @@
-//! The action that a request to the gateway stands for.
+//! The action of a request to the gateway.
 
 use spice_core::{
     command::Action,
@@ -51,7 +51,10 @@ pub(super) fn of(command: &Command) -> Result<(DatabaseName, Action), ApiError> 
         },
         _ => {
             let path = command.path.join("/");
-            let message = format!("a dry run cannot {} {path}", command.verb.as_str());
+            let message = format!(
+                "a dry run does not support {} {path}",
+                command.verb.as_str()
+            );
             return Err(ApiError::Rejected {
                 reason: "not_rehearsed".to_owned(),
                 message,

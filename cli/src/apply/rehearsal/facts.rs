@@ -1,4 +1,4 @@
-//! What the api says of a database, as the facts that decisions rest on.
+//! Reads the state of a database from the api, as facts for decisions.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -21,10 +21,10 @@ use uuid::Uuid;
 
 use super::refusal::{damaged, misnamed, refusal};
 
-/// Instances that one call brings.
+/// Instances per call.
 const PAGE: usize = 1_000;
 
-/// The state of a database; an empty log when there is none.
+/// The state of a database; an empty log if it does not exist.
 pub(super) async fn load(client: &Client, database: DatabaseName) -> Result<WriteState, ApiError> {
     let name = database.as_str().to_owned();
     let stream = StreamId::first(database);
@@ -65,7 +65,7 @@ pub(super) async fn schema(
     Ok(schema)
 }
 
-/// The entry of a class on a branch; none when there never was one.
+/// The entry of a class on a branch; none if the class never existed.
 pub(super) async fn entry(
     client: &Client,
     database: &str,
@@ -81,7 +81,7 @@ pub(super) async fn entry(
         Ok(fields) => fields,
         Err(error) => return deleted(&error, generation, key),
     };
-    // The api finds classes by label, too.
+    // The api also finds classes by label.
     if fields.get("id").and_then(Exact::as_str) != Some(name) {
         return Ok(None);
     }
@@ -95,7 +95,7 @@ pub(super) async fn entry(
     new_entry(generation, key, position, &state).map(Some)
 }
 
-/// Instances of a class on a branch, at least one more than are asked for when there are more.
+/// Instances of a class on a branch; at least one more than requested if there are more.
 pub(super) async fn instances(
     client: &Client,
     database: &str,
@@ -152,12 +152,12 @@ fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiErro
         .collect()
 }
 
-/// The lineage of a branch: on that of the branch that it was made of.
+/// The lineage of a branch, on top of its parent's lineage.
 fn lineage(
     branch: &spice_client::Branch,
     listed: &[spice_client::Branch],
 ) -> Result<Lineage, ApiError> {
-    // A branch stands on older ones, so that this ends.
+    // A parent is always older, so this ends.
     let is_parent = |parent: &&spice_client::Branch| {
         Some(&parent.name) == branch.from_branch.as_ref() && parent.generation < branch.generation
     };
@@ -174,7 +174,7 @@ fn lineage(
     Ok(base.branch(name, own, point))
 }
 
-/// The class as its author wrote it; the rest of an answer is what the log says of it.
+/// The class as its author wrote it, without the fields that the api adds.
 fn definition(fields: &Fields) -> Result<Json, ApiError> {
     let own: Fields = fields
         .iter()
@@ -208,7 +208,7 @@ fn new_entry(
     })
 }
 
-/// The entry of a class that is not there; of one that was deleted, its tombstone.
+/// The entry of a missing class; for a deleted class, its tombstone.
 fn deleted(
     error: &Error,
     branch: BranchGeneration,
@@ -231,7 +231,7 @@ fn deleted(
     new_entry(branch, key, LogPosition::ZERO, &state).map(Some)
 }
 
-/// What was found; none for 404.
+/// The result; none for 404.
 fn found<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_branch_of_a_branch_stands_on_its_parent() {
+    fn a_branch_of_a_branch_has_the_lineage_of_its_parent() {
         let of = |name: &str, from: Option<&str>, generation: Option<u64>, point: Option<u64>| {
             let fields = serde_json::json!({"name": name, "from_branch": from,
                 "generation": generation, "from_position": point});

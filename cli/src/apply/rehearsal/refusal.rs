@@ -1,4 +1,4 @@
-//! Refusals of the core as the operator would get them from the gateway.
+//! Converts refusals of the core to the errors that the operator would get from the gateway.
 
 use serde_json::Value;
 use spice_core::{
@@ -7,7 +7,7 @@ use spice_core::{
 };
 use spice_operator::{ApiError, client::refused};
 
-/// What the operator would make of the answer that the gateway gives to a refusal.
+/// The error that the operator would make of the gateway's answer to a refusal.
 pub(super) fn refusal(refusal: &Refusal) -> ApiError {
     let has = |key: &str| refusal.detail.get(key).is_some_and(Value::is_string);
     let of_shape = refusal.code == ErrorCode::InvalidRequest;
@@ -31,12 +31,12 @@ pub(super) fn misnamed(invalid: InvalidName) -> ApiError {
     refusal(&Refusal::from(invalid))
 }
 
-/// The refusal of an answer that cannot be read.
+/// The error for an answer that cannot be read.
 pub(super) fn damaged(error: &impl ToString) -> ApiError {
     refusal(&Refusal::new(ErrorCode::Internal, error.to_string()))
 }
 
-/// The refusal of an action that cannot be decided here.
+/// The error for an action that cannot be decided here.
 pub(super) fn unknown(message: &str) -> ApiError {
     refusal(&Refusal::new(ErrorCode::FailedPrecondition, message))
 }

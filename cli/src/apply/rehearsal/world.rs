@@ -1,5 +1,5 @@
-//! One database as it would be: decides actions over the facts that the api has, and adds what
-//! accepting them would add.
+//! The state of one database in a dry run. Decides actions on the state of the api plus the earlier
+//! actions of the dry run.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,7 +16,7 @@ use spice_core::{
 use spice_crds::Fields;
 use spice_operator::{
     ApiError,
-    client::{Stored, described, origin},
+    client::{Stored, description_fields, origin},
 };
 use uuid::Uuid;
 
@@ -25,17 +25,17 @@ use super::{
     refusal::{damaged, misnamed, refusal, unknown},
 };
 
-/// A database of a rehearsal.
+/// A database in a dry run.
 pub(super) struct World {
     state: WriteState,
-    /// The first position that is rehearsed.
+    /// The first position after the real log.
     start: LogPosition,
-    /// How many commands were rehearsed.
+    /// The number of commands in this dry run.
     sent: u128,
 }
 
 impl World {
-    /// The database as the api has it; an empty log when it has none.
+    /// The database as the api has it; an empty log if it does not exist.
     pub(super) async fn load(client: &Client, database: DatabaseName) -> Result<Self, ApiError> {
         let state = facts::load(client, database).await?;
         Ok(Self {
@@ -45,18 +45,18 @@ impl World {
         })
     }
 
-    /// The database, if it is there. Everything rehearsed shows at once.
+    /// The database, if it exists. Effects of the dry run are visible immediately.
     pub(super) fn database(&self) -> Option<Stored> {
         let database = self.state.database().filter(|database| database.live)?;
         Some(Stored {
             sequence: Some(database.sequence.0),
             position: self.state.end().0.checked_sub(1),
             projected: None,
-            definition: described(&database.description),
+            definition: description_fields(&database.description),
         })
     }
 
-    /// A branch, if it is there.
+    /// A branch, if it exists.
     pub(super) fn branch(&self, name: &str) -> Result<Option<Stored>, ApiError> {
         let name: BranchName = name.parse().map_err(misnamed)?;
         let branch = self.state.live_branch(&name);
@@ -70,7 +70,7 @@ impl World {
         }))
     }
 
-    /// A class, if it is there.
+    /// A class, if it exists.
     pub(super) async fn class(
         &mut self,
         client: &Client,
@@ -91,12 +91,12 @@ impl World {
         }
     }
 
-    /// Decides an action, as the writer does, and takes in what accepting it makes.
+    /// Decides an action as the writer does, and keeps its effects if it is accepted.
     pub(super) async fn send(&mut self, client: &Client, action: Action) -> Result<(), ApiError> {
         if let Action::CreateBranch { from_branch, .. } = &action
             && let Some(parent) = self.state.live_branch(from_branch)
         {
-            // The classes of a branch that starts at the end are its parent's.
+            // A branch that starts at the end of its parent has the parent's classes.
             let generation = parent.generation;
             self.fetch(client, vec![Need::Schema(generation)]).await?;
         }
@@ -137,7 +137,9 @@ impl World {
                 Err(Stop::Refused(refused)) => return Err(refusal(&refused)),
                 Err(Stop::Needs(needs)) => {
                     if needs.iter().all(|need| self.state.knows(need)) {
-                        return Err(unknown("the decision asks again for a fact that it has"));
+                        return Err(unknown(
+                            "the decision asks again for a fact that it already has",
+                        ));
                     }
                     self.fetch(client, needs).await?;
                 }
@@ -174,7 +176,7 @@ impl World {
                     };
                     self.state.put_live_instances(asked, keys);
                 }
-                // What a branch held at a past position: of use to merges only.
+                // Only merges need the state of a branch at a past position.
                 Need::EntryAt(lineage, key) => self.state.put_entry_at(lineage, key, None),
                 Need::Changed(_) => return Err(unknown("a dry run does not compare branches")),
             }
@@ -182,8 +184,8 @@ impl World {
         Ok(())
     }
 
-    /// Where the api has what shows on a branch: the branch itself or, of one that is rehearsed,
-    /// its parent as of the branch point. Nothing: the api has none of it.
+    /// The place in the api that shows a branch: the branch itself or, for a branch of this dry
+    /// run, its parent at the branch point. None if the api has neither.
     fn place(&self, generation: BranchGeneration) -> Option<Read> {
         let mut generation = generation;
         let mut until: Option<LogPosition> = None;

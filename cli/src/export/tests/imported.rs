@@ -1,4 +1,4 @@
-//! What an import sends of an exported file; every row has to be taken.
+//! What an import sends for an exported file. Every row must be accepted.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use spice_import::{
     Batches, Dialect, Fate, LineRows, Mapping, Place, Plan, Reader, Rows, TableRows,
 };
 
-/// Rows of one request.
+/// Rows per request.
 const MOST: usize = 3;
 
-/// What is sent of a row.
+/// What is sent for a row.
 pub(super) struct Sent {
-    /// The id, when the api does not derive it.
+    /// The id, if the api does not derive it.
     pub(super) id: Option<String>,
     pub(super) data: RawData,
     /// Whether the api adds no defaults.

@@ -1,6 +1,6 @@
-//! A kill at any point: whatever it leaves, an export that goes on writes what an undisturbed one
-//! does. A note changes whole, so what a kill leaves is a note that was written, and lines up to
-//! anywhere between those that it counts and those that the next one counts.
+//! Kills an export at any point: a resumed export writes the same as an undisturbed one. A note is
+//! replaced atomically. So a kill leaves an earlier note, and lines up to any point between that
+//! note and the next.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -13,10 +13,10 @@ use spice_core::{
 
 use crate::export::{sink::Sink, take, walk::Walk, write_table};
 
-/// Classes and how many instances each has; a page has two.
+/// Classes with their number of instances; a page has two.
 const CLASSES: [(&str, usize); 4] = [("Even", 4), ("None", 0), ("Odd", 3), ("Past", 5)];
 
-/// The page of a class that an api would answer: by cursor, or by offset where there is none.
+/// The page that an api would answer: by cursor, or by offset if there is none.
 fn page(class: &str, asked: &Select) -> InstancePage<Box<RawValue>> {
     let (_, total) = CLASSES
         .into_iter()
@@ -44,7 +44,7 @@ fn open(to: &Path, is_table: bool, resume: bool) -> Sink {
     Sink::open(Some(to), is_table, resume, &Value::from("all"), walk).unwrap()
 }
 
-/// Takes the next page, as an export does; false: there is none.
+/// Takes the next page, as an export does. Returns false if there is none.
 fn step(sink: &mut Sink) -> bool {
     let Some((class, select)) = sink.state.walk.next(&Select::default()) else {
         return false;
@@ -66,7 +66,7 @@ fn end(sink: Sink, is_table: bool) {
     write_table(&schema, &class, sink).unwrap();
 }
 
-/// Goes on with what is there; what the export is then.
+/// Resumes the export and returns the result.
 fn resume(to: &Path, is_table: bool) -> Vec<u8> {
     let mut sink = open(to, is_table, true);
     while step(&mut sink) {}
@@ -82,10 +82,10 @@ fn resume(to: &Path, is_table: bool) -> Vec<u8> {
     fs::read(to).unwrap()
 }
 
-/// A note, and how many bytes of lines there were with it.
+/// A note, and the number of bytes of lines at that time.
 type Note = (Vec<u8>, usize);
 
-/// Every note of an undisturbed export, its lines, and what the export is.
+/// Every note of an undisturbed export, its lines, and its result.
 fn undisturbed(is_table: bool) -> (Vec<Note>, Vec<u8>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("all");
@@ -108,8 +108,7 @@ fn undisturbed(is_table: bool) -> (Vec<Note>, Vec<u8>, Vec<u8>) {
     (notes, all, fs::read(&to).unwrap())
 }
 
-/// Where a write from one end of the lines to the next may have stopped: nowhere, within a line,
-/// at its end.
+/// The points where a write of the lines may stop: before it, inside a line, at its end.
 fn cuts(first: usize, last: usize) -> BTreeSet<usize> {
     let within = [
         first + 1,
@@ -123,7 +122,7 @@ fn cuts(first: usize, last: usize) -> BTreeSet<usize> {
 }
 
 #[test]
-fn an_export_that_was_killed_anywhere_goes_on_to_the_same_end() {
+fn an_export_killed_anywhere_resumes_to_the_same_result() {
     for is_table in [false, true] {
         let (notes, lines, whole) = undisturbed(is_table);
         let instances: usize = CLASSES.iter().map(|(_, count)| count).sum();
@@ -132,7 +131,7 @@ fn an_export_that_was_killed_anywhere_goes_on_to_the_same_end() {
             String::from_utf8_lossy(&whole).lines().count(),
             instances + head
         );
-        // A page each: 2 + 1 + 2 + 3, and the one before the first.
+        // One for each page: 2 + 1 + 2 + 3, and one before the first.
         assert_eq!(notes.len(), 9);
         for (index, (note, bytes)) in notes.iter().enumerate() {
             let most = notes.get(index + 1).map_or(*bytes, |(_, bytes)| *bytes);
@@ -147,7 +146,7 @@ fn an_export_that_was_killed_anywhere_goes_on_to_the_same_end() {
                 };
                 fs::write(rows, &lines[..cut]).unwrap();
                 fs::write(beside(".state"), note).unwrap();
-                // What a write that did not come to its end leaves.
+                // The leftover of an interrupted write.
                 fs::write(beside(".state.new"), b"{").unwrap();
                 fs::write(beside(".new"), b"code").unwrap();
                 let again = resume(&to, is_table);
@@ -158,7 +157,7 @@ fn an_export_that_was_killed_anywhere_goes_on_to_the_same_end() {
 }
 
 #[test]
-fn a_table_that_was_killed_behind_its_last_line_is_made_again() {
+fn a_table_killed_after_its_last_line_is_written_again() {
     let (notes, lines, whole) = undisturbed(true);
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("all");

@@ -1,4 +1,4 @@
-//! The law: an import of what was exported gives the same instances, ids included.
+//! The law: an import of an export gives the same instances, including ids.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::export::table::Table;
 
-/// What an instance is: its values by property.
+/// The state of an instance: its values by property.
 type State = BTreeMap<PropertyName, Json>;
 
 /// Classes, of which the last is exported, and its instances.
@@ -41,7 +41,7 @@ fn schema(classes: &[Value]) -> (Schema, Arc<Class>) {
     (schema, class)
 }
 
-/// The instance that a class makes of values, as it is stored.
+/// The instance that a class makes from values, as it is stored.
 fn stored(
     class: &Class,
     id: Option<&str>,
@@ -71,7 +71,7 @@ fn lines(class: &Class, instances: &[(InstanceId, Properties)]) -> String {
     instances.iter().map(line).collect()
 }
 
-/// Values with their strings unescaped: JSON has several ways to write one.
+/// Values with unescaped strings: JSON has several forms for one string.
 fn state(properties: &Properties) -> State {
     let plain = |value: &Json| match value.as_string() {
         Some(text) => Json::from(json!(text)),
@@ -104,7 +104,7 @@ fn assert_same(class: &Class, instances: &[(InstanceId, Properties)], sent: &[Se
     assert_eq!(sent.len(), instances.len(), "{text}");
 }
 
-/// Exports, imports elsewhere, compares.
+/// Exports, imports into another database, and compares.
 fn check(case: &Case) {
     let (schema, class) = schema(&case.classes);
     let mut instances: Vec<(InstanceId, Properties)> = Vec::new();
@@ -148,7 +148,7 @@ fn ids() -> impl Strategy<Value = String> {
     prop_oneof!["[A-Za-z0-9_-]{1,20}", odd]
 }
 
-/// What makes the ids of the class.
+/// The keys of the class.
 fn keys() -> impl Strategy<Value = Vec<&'static str>> {
     prop::sample::select(vec![
         vec![],
@@ -175,7 +175,7 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-/// A class with some of its properties from its parent.
+/// A class that inherits some of its properties.
 fn classes(kinds: &[Kind], keys: &[&str], is_open: bool, split: usize) -> Vec<Value> {
     let key = |name: &str| match name {
         "serial" => json!({"name": name, "type": "integer", "primaryKey": true}),
@@ -196,7 +196,7 @@ fn classes(kinds: &[Kind], keys: &[&str], is_open: bool, split: usize) -> Vec<Va
     ]
 }
 
-/// An id, and values of some of the properties.
+/// An id, and values for some of the properties.
 fn instance(
     kinds: &[Kind],
     keys: &[&'static str],
@@ -243,7 +243,7 @@ proptest! {
 }
 
 #[test]
-fn a_table_has_every_inherited_column_and_its_own_only_when_needed() {
+fn a_table_has_inherited_columns_and_extra_columns_only_when_needed() {
     let base = json!({"id": "Base", "label": "Base", "properties": [
         {"name": "code", "type": "string", "primaryKey": true}, {"name": "zip", "type": "string"}]});
     let kid = json!({"id": "Kid", "label": "Kid", "parent_class": "Base", "properties": [

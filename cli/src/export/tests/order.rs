@@ -1,4 +1,4 @@
-//! The order of the classes: what must be there comes first.
+//! The order of the classes: strict targets come first.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::super::order::order;
 
 const CLASSES: usize = 6;
 
-/// A strict or a loose relationship between two classes.
+/// A strict or loose relationship between two classes.
 type Edge = (usize, usize, bool);
 
 fn schema(edges: &[Edge], parents: &[Option<usize>]) -> Schema {
@@ -37,7 +37,7 @@ fn schema(edges: &[Edge], parents: &[Option<usize>]) -> Schema {
     schema
 }
 
-/// Which classes may have to refer to which: at once, and over others.
+/// The classes that each class strictly refers to: directly, and transitively.
 fn needs(schema: &Schema) -> [Vec<Vec<bool>>; 2] {
     let id = |class: usize| format!("C{class}").parse().unwrap();
     let direct = |from: usize, to: usize| {
@@ -60,7 +60,7 @@ fn needs(schema: &Schema) -> [Vec<Vec<bool>>; 2] {
 
 proptest! {
     #[test]
-    fn a_class_comes_behind_what_it_needs_unless_that_leads_back(
+    fn a_class_comes_after_its_strict_targets_unless_they_form_a_cycle(
         edges in vec((0..CLASSES, 0..CLASSES, any::<bool>()), 0..10),
         parents in vec(proptest::option::of(0..CLASSES), CLASSES),
     ) {
@@ -79,7 +79,7 @@ proptest! {
 }
 
 #[test]
-fn without_strict_relationships_the_order_is_the_schemas() {
+fn without_strict_relationships_the_order_is_that_of_the_schema() {
     let schema = schema(&[(0, 5, false), (1, 3, false)], &[None; CLASSES]);
     assert_eq!(order(&schema), ["C0", "C1", "C2", "C3", "C4", "C5"]);
 }

@@ -1,16 +1,16 @@
-//! Values of every type, as JSON texts, those that files like to spoil among them.
+//! Values of every type as JSON texts, including those that files often damage.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A property, and the values that it may have.
+/// A property and its possible values.
 #[derive(Debug, Clone)]
 pub(super) struct Kind {
     pub(super) property: Value,
     pub(super) values: BoxedStrategy<String>,
 }
 
-/// Texts that spreadsheets, CSV and JSON each take for something else.
+/// Texts that spreadsheets, CSV or JSON interpret as something else.
 fn texts() -> impl Strategy<Value = String> {
     let hostile = [
         "",
@@ -77,7 +77,7 @@ fn integers() -> BoxedStrategy<String> {
     "-?(0|[1-9][0-9]{0,40})".boxed()
 }
 
-/// Any JSON, its numbers as written; never `null` itself, which no instance has.
+/// Any JSON, with numbers as written; never `null`, which no instance has.
 pub(super) fn documents() -> BoxedStrategy<String> {
     let leaf = prop_oneof![
         strings(),
@@ -127,7 +127,7 @@ fn kind(property: Value, values: BoxedStrategy<String>) -> Kind {
 /// A property of each type.
 pub(super) fn kinds() -> Vec<Kind> {
     let mut kinds = [plain_kinds(), object_kinds(), list_kinds(), own_names()].concat();
-    // Each has a name of its own, whatever its type.
+    // Each property has its own name, whatever its type.
     for (number, kind) in kinds.iter_mut().enumerate() {
         let name = &mut kind.property["name"];
         if name == "" {
@@ -250,7 +250,7 @@ fn list_kinds() -> Vec<Kind> {
     ]
 }
 
-/// Properties whose names or labels spice itself uses elsewhere.
+/// Properties whose names or labels spice itself uses.
 fn own_names() -> Vec<Kind> {
     vec![
         kind(

@@ -1,4 +1,4 @@
-//! A declared class against a stored one.
+//! Compares declared and stored classes.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn names_of_yaml_become_names_of_the_api() {
 }
 
 #[test]
-fn what_was_written_is_no_difference() {
+fn a_written_class_shows_no_difference() {
     let mut stored = definition(&full());
     stored.insert("id".into(), "Product".into());
     stored.insert("event_sequence".into(), 3u64.into());
@@ -61,7 +61,7 @@ fn defaults_and_older_names_are_no_difference() {
 }
 
 #[test]
-fn each_key_that_differs_is_written_and_no_other() {
+fn only_differing_keys_are_written() {
     let stored = definition(&full());
     for (key, other, written) in [
         (
@@ -104,7 +104,7 @@ fn each_key_that_differs_is_written_and_no_other() {
 }
 
 #[test]
-fn what_is_no_longer_declared_is_taken_away() {
+fn removed_fields_are_deleted_in_the_api() {
     let declared =
         spec(json!({"databaseRef": {"name": "d"}, "label": {"ko": "상품", "en": "Product"}}));
     let change = difference(&definition(&declared), &definition(&full())).unwrap();
@@ -135,7 +135,7 @@ fn a_default_of_false_is_a_default() {
     assert!(difference(&definition(&with(json!(false))), &definition(&without)).is_some());
 }
 
-/// Every digit counts: what a double takes for the same is another declaration.
+/// Every digit counts: two numbers that are equal as doubles are different declarations.
 #[test]
 fn digits_are_a_difference() {
     let with = |number: &str| {
