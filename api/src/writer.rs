@@ -238,7 +238,12 @@ impl Writer {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted, Refusal> {
-        let internal = |error| Refusal::new(ErrorCode::Internal, format!("no digest: {error}"));
+        let internal = |error| {
+            Refusal::new(
+                ErrorCode::Internal,
+                format!("cannot compute a digest: {error}"),
+            )
+        };
         let payload = command
             .action
             .payload(&command.database)
@@ -259,7 +264,7 @@ impl Writer {
             match scribe.requests.send_timeout(request, settling).await {
                 Ok(()) => break,
                 Err(SendTimeoutError::Timeout(_)) => {
-                    return Err(behind("too many commands wait for this database"));
+                    return Err(behind("too many commands are waiting for this database"));
                 }
                 Err(SendTimeoutError::Closed(_)) if self.is_stopping() => return Err(stopping()),
                 // The database was idle and has just been closed.
@@ -271,7 +276,7 @@ impl Writer {
             Ok(Err(_)) => Err(stopping()),
             Err(_) => Err(Refusal::new(
                 ErrorCode::Timeout,
-                "the log has not answered in time; whether the command is in it is not known yet: \
+                "the log did not answer in time, so it is unknown whether the command is in it; \
                  send it again with the same Idempotency-Key",
             )),
         }
@@ -420,7 +425,7 @@ impl Writer {
 fn parse(stream: &StreamId, position: LogPosition, line: &[u8]) -> Result<Envelope, StoreError> {
     Envelope::from_line(line).map_err(|error| StoreError::Damaged {
         store: "log",
-        reason: format!("position {position} of {stream} is no envelope: {error}"),
+        reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
     })
 }
 

@@ -49,9 +49,7 @@ impl Client {
         };
         let server = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
         if !matches!(server.scheme(), "http" | "https") {
-            return Err(invalid(
-                "it starts with neither http:// nor https://".into(),
-            ));
+            return Err(invalid("it must start with http:// or https://".into()));
         }
         let Some(host) = server.host_str() else {
             return Err(invalid("it has no host".into()));
@@ -127,7 +125,7 @@ impl Client {
         let request = Request::new(self, method, url);
         match parts.iter().find(|part| is_dots(part)) {
             None => request,
-            Some(part) => request.refuse(format!("no URL can have {part:?} as a part of its path")),
+            Some(part) => request.refuse(format!("{part:?} cannot be a part of a URL path")),
         }
     }
 }

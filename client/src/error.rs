@@ -17,13 +17,13 @@ pub enum Error {
         reason: String,
     },
     /// The request could not be made from what was given.
-    #[error("the request cannot be written: {reason}")]
+    #[error("cannot write the request: {reason}")]
     InvalidRequest {
         /// What is wrong with it.
         reason: String,
     },
     /// Nothing listens there, or the way is barred: the request was not received.
-    #[error("{server} cannot be reached; is it running?")]
+    #[error("cannot reach {server}; is it running?")]
     Unreachable {
         /// The server.
         server: String,
@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// The connection broke before the answer was whole; whether the request had an effect is
     /// not known.
-    #[error("{server} broke off")]
+    #[error("the connection to {server} broke")]
     Broken {
         /// The server.
         server: String,
@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// Nothing came for so long that the connection must be broken: a stream that lives is never
     /// silent.
-    #[error("{server} said nothing for {} s", limit.as_secs())]
+    #[error("no data from {server} for {} s", limit.as_secs())]
     Silent {
         /// The server.
         server: String,
@@ -60,7 +60,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The answer is not one that this client can read.
-    #[error("the answer of {server} to {call} cannot be read: {reason}")]
+    #[error("cannot read the answer of {server} to {call}: {reason}")]
     Unreadable {
         /// The server.
         server: String,

@@ -114,7 +114,7 @@ impl<'c> Request<'c> {
             (Ok(name), Ok(value)) => {
                 self.headers.insert(name, value);
             }
-            _ => self.mistake = Some(format!("{name}: {value:?} is no header")),
+            _ => self.mistake = Some(format!("invalid header {name}: {value:?}")),
         }
         self
     }
@@ -273,7 +273,7 @@ impl<'c> Request<'c> {
         };
         match answer.accepted() {
             Err(error) => Err(error),
-            Ok(_) => Err(self.unreadable("it ended before it began")),
+            Ok(_) => Err(self.unreadable("the stream ended before its start")),
         }
     }
 

@@ -150,7 +150,7 @@ async fn a_server_that_is_not_there_is_told_of() {
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        format!("{url} cannot be reached; is it running?")
+        format!("cannot reach {url}; is it running?")
     );
     assert_eq!(error.class(), Class::Transient);
 }

@@ -1,4 +1,4 @@
-//! Buckets: the fixed shares into which the logs fall, so that worker processes can divide them.
+//! Buckets: a fixed division of all logs, so that worker processes can share them.
 
 use sha2::{Digest, Sha256};
 
@@ -9,8 +9,8 @@ use crate::id::StreamId;
 pub struct Bucket(u8);
 
 impl Bucket {
-    /// How many buckets there are. Leases and bus partitions are kept by bucket number, so this
-    /// number never changes.
+    /// The number of buckets. Leases and bus partitions are stored by bucket number, so this number
+    /// never changes.
     pub const COUNT: u8 = 64;
 
     /// The bucket of a log: the first byte of the SHA-256 of its name (`demo`, `demo.g2`), modulo
@@ -35,7 +35,7 @@ impl Bucket {
 mod tests {
     use super::Bucket;
 
-    /// Computed with `printf demo | sha256sum`; a change would split logs between two workers.
+    /// Computed with `printf demo | sha256sum`. A change would assign one log to two workers.
     #[test]
     fn the_bucket_of_a_log_never_changes() {
         let bucket = |name: &str| Bucket::of(&name.parse().unwrap()).number();

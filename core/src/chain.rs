@@ -1,10 +1,10 @@
 //! The hash chain of a log. The first envelope of every append carries `chain`: the SHA-256 over
-//! the `chain` of the append before and over each of its lines with its line end. So one value
-//! stands for everything before it, and an append cannot be taken out, put in or changed without
-//! a break. The appends of a log are exactly what the envelopes with `chain` begin.
+//! the `chain` of the previous append and over each of its lines with its line end. So one value
+//! covers everything before it, and an append cannot be removed, added or changed without breaking
+//! the chain. Each append begins with the envelope that carries `chain`.
 //!
-//! A log begins with a text that names it, so no log passes for another. Envelopes of a program
-//! that knew no chain count as what precedes the first append: the first `chain` covers them.
+//! A chain starts with a text that names the log, so no log can replace another. Envelopes of a
+//! program without chains count as the part before the first append: the first `chain` covers them.
 
 mod anchor;
 mod fault;
@@ -23,14 +23,14 @@ use crate::{
     id::{LogPosition, StreamId},
 };
 
-/// What every chain begins with, before the name of its log.
+/// The start of every chain, before the name of its log.
 const SEED: &str = "spice-harvester log chain 1\n";
-/// How a line ends that carries `chain`; 64 hexadecimal digits stand in between.
+/// The end of a line that carries `chain`, before its 64 hexadecimal digits.
 const OPEN: &[u8] = b",\"chain\":\"";
 const CLOSE: &[u8] = b"\"}";
 const DIGITS: usize = 64;
 
-/// A value of the chain: everything that was appended before.
+/// A value of the chain, which covers everything that was appended before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Chain([u8; 32]);
 
@@ -45,7 +45,7 @@ impl Chain {
         &self.0
     }
 
-    /// The value that a line carries, read from its end: `chain` is the last field.
+    /// The value in a line, read from the end of the line: `chain` is the last field.
     pub fn of_line(line: &[u8]) -> Option<Self> {
         let rest = line.strip_suffix(CLOSE)?;
         let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
@@ -53,7 +53,7 @@ impl Chain {
     }
 }
 
-/// Reads lowercase digits.
+/// Parses lowercase digits.
 fn parse(digits: &[u8]) -> Option<Chain> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -82,9 +82,9 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// A text that is no value of a chain.
+/// A text that is not a chain value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a chain value: 64 lowercase hexadecimal digits are needed")]
+#[error("{text:?} is not a chain value; it must have 64 lowercase hexadecimal digits")]
 pub struct InvalidChain {
     text: String,
 }
@@ -112,9 +112,9 @@ impl<'de> Deserialize<'de> for Chain {
     }
 }
 
-/// The chain of a log up to a position, fed line by line. One that starts at zero knows the chain
-/// from its beginning; one that starts later knows it from the first `chain` that it meets, and
-/// checks every one after that.
+/// The chain of a log up to a position, fed line by line. A chain that starts at zero is known from
+/// the beginning. One that starts later is known from the first `chain` that it meets, and checks
+/// every later one.
 #[derive(Debug, Clone)]
 pub struct ChainHead {
     stream: StreamId,
@@ -123,14 +123,14 @@ pub struct ChainHead {
     position: LogPosition,
     /// The position of the first envelope of the last append.
     append: LogPosition,
-    /// Over the last append's `chain` and its lines so far; none before the first `chain` is met.
+    /// The hash over the last append's `chain` and its lines so far; none before the first `chain`.
     running: Option<Sha256>,
     /// The first position that carries `chain`.
     chained_from: Option<LogPosition>,
 }
 
 impl ChainHead {
-    /// The chain of a log that is read from a position on.
+    /// The chain of a log that is read from `position` on.
     pub fn at(stream: &StreamId, position: LogPosition) -> Self {
         let seed = || {
             Sha256::new()
@@ -148,15 +148,15 @@ impl ChainHead {
         }
     }
 
-    /// The same with these guards in force.
+    /// Sets the guards.
     #[must_use]
     pub fn guarded(mut self, guards: Guards) -> Self {
         self.guards = guards;
         self
     }
 
-    /// Takes the next line in. An error means that the log is not one chain; nothing that was read
-    /// from here on is to be believed.
+    /// Takes the next line. An error means that the log is not one chain; do not use anything read
+    /// from here on.
     pub fn take(&mut self, position: LogPosition, line: &[u8]) -> Result<(), LogFault> {
         if position != self.position {
             return Err(LogFault::Gap {
@@ -206,14 +206,14 @@ impl ChainHead {
         self.position
     }
 
-    /// The value that an append at this position carries: it stands for all lines before. None
-    /// while no `chain` was met.
+    /// The value for an append at this position, which covers all lines before it. None before the
+    /// first `chain`.
     pub fn next(&self) -> Option<Chain> {
         let running = self.running.clone()?;
         Some(Chain(running.finalize().into()))
     }
 
-    /// What to remember of the log as it is here; none while no `chain` was met.
+    /// The anchor at this position; none before the first `chain`.
     pub fn anchor(&self) -> Option<Anchor> {
         Some(Anchor {
             position: self.position,

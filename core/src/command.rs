@@ -1,4 +1,4 @@
-//! What a client may wish for.
+//! Commands of clients.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,27 +12,27 @@ use crate::{
     name::{BranchName, ClassName, DatabaseName, InstanceId},
 };
 
-/// A wish, with who asked for it.
+/// A command, with its origin.
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// The command's id; the same id is the same command.
+    /// The command's id. The same id means the same command.
     pub id: CommandId,
-    /// The database that it is about.
+    /// The database.
     pub database: DatabaseName,
-    /// What is wished for.
+    /// The requested action.
     pub action: Action,
-    /// Who asked, and on whose behalf.
+    /// The origin of the request.
     pub origin: Origin,
 }
 
-/// Where a command comes from. None of this is part of its payload.
+/// The origin of a command. It is not part of the payload.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The person or program, as authenticated.
     pub actor: Option<String>,
-    /// The listener that took it: `gateway`, `oms`.
+    /// The service that received it: `gateway`, `oms`.
     pub service: String,
-    /// The client's name for the whole conversation.
+    /// The client's id for a sequence of requests.
     pub correlation_id: Uuid,
     /// W3C trace context.
     pub traceparent: Option<String>,
@@ -47,21 +47,21 @@ pub type RawData = IndexMap<String, Json>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// Makes a database.
+    /// Creates a database.
     CreateDatabase {
-        /// What people read about it.
+        /// A description for people.
         #[serde(default)]
         description: String,
-        /// Kept, not interpreted.
+        /// Kept, but not interpreted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         options: Option<Json>,
     },
     /// Seals a database's log.
     DeleteDatabase {
-        /// The sequence that the client saw.
+        /// The sequence that the client has read.
         expected_seq: Sequence,
     },
-    /// Makes a class.
+    /// Creates a class.
     CreateClass {
         /// The branch.
         branch: BranchName,
@@ -74,9 +74,9 @@ pub enum Action {
         branch: BranchName,
         /// The class.
         class: ClassName,
-        /// What is given replaces what was, the rest stays.
+        /// Given fields replace the old ones; other fields stay.
         patch: Json,
-        /// The sequence that the client saw.
+        /// The sequence that the client has read.
         expected_seq: Sequence,
     },
     /// Deletes a class.
@@ -85,9 +85,9 @@ pub enum Action {
         branch: BranchName,
         /// The class.
         class: ClassName,
-        /// The sequence that the client saw.
+        /// The sequence that the client has read.
         expected_seq: Sequence,
-        /// Also when it has instances or is referred to.
+        /// Delete it even if it has instances or is referred to.
         #[serde(default)]
         force: bool,
     },
@@ -98,38 +98,38 @@ pub enum Action {
         /// The change.
         change: InstanceChange,
     },
-    /// Makes many instances of one class.
+    /// Creates many instances of one class.
     BulkCreate {
         /// The branch.
         branch: BranchName,
         /// The class, by id or label.
         class: String,
-        /// One instance a row.
+        /// One instance per row.
         instances: Vec<RawData>,
-        /// The id of each row, in their order; derived from the data when empty (contract §3).
+        /// The id of each row, in order; derived from the data if empty (contract §3).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ids: Vec<InstanceId>,
-        /// The rows are whole: what one leaves out stays out, whatever the class has for it.
+        /// Whether rows are complete: the defaults of the class are not applied.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         without_defaults: bool,
-        /// What to do about a row that is refused.
+        /// What to do about a refused row.
         #[serde(default)]
         on_error: OnError,
     },
-    /// Changes many instances, all or none.
+    /// Changes many instances: all or none.
     Transaction {
         /// The branch.
         branch: BranchName,
         /// The changes, each of another instance.
         commands: Vec<InstanceChange>,
     },
-    /// Makes a branch.
+    /// Creates a branch.
     CreateBranch {
         /// Its name.
         branch: BranchName,
         /// The parent.
         from_branch: BranchName,
-        /// The position of the parent to stand on; the log's end when absent.
+        /// The position of the parent; by default the end of the log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from_position: Option<LogPosition>,
     },
@@ -137,118 +137,118 @@ pub enum Action {
     DeleteBranch {
         /// Its name.
         branch: BranchName,
-        /// Also when it is protected.
+        /// Delete it even if it is protected.
         #[serde(default)]
         force: bool,
     },
-    /// Takes the changes of another branch in, as one transaction.
+    /// Merges the changes of another branch, as one transaction.
     MergeBranch {
-        /// The branch merged into.
+        /// The branch merged into (the target).
         branch: BranchName,
-        /// The branch whose changes are taken.
+        /// The branch whose changes are merged (the source).
         source: BranchName,
-        /// What decides where both changed the same.
+        /// How to decide conflicts.
         #[serde(default)]
         strategy: Strategy,
-        /// What decides single conflicts.
+        /// Decisions about single conflicts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         resolutions: Vec<Resolution>,
     },
-    /// Puts a branch and its own changes on the last position of its parent, or of another branch.
+    /// Rebases a branch onto the current position of its parent or of another branch.
     RebaseBranch {
         /// The branch.
         branch: BranchName,
-        /// The branch to stand on.
+        /// The new parent.
         onto: BranchName,
-        /// What decides where both changed the same; `theirs` is the branch itself.
+        /// How to decide conflicts; `theirs` is the branch itself.
         #[serde(default)]
         strategy: Strategy,
-        /// What decides single conflicts.
+        /// Decisions about single conflicts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         resolutions: Vec<Resolution>,
     },
-    /// Brings a branch back to what it showed at a position; what was deleted stays deleted.
+    /// Restores a branch to its state at a position. What was deleted stays deleted.
     RollbackBranch {
         /// The branch.
         branch: BranchName,
         /// The position.
         to_position: LogPosition,
     },
-    /// Gives a parked event up for one handler.
+    /// Discards a parked event for one handler.
     DiscardEvent {
         /// The handler.
         handler: String,
         /// The event.
         event_id: EventId,
-        /// Where it stands.
+        /// The position of the event.
         event_position: LogPosition,
         /// Its aggregate, as text.
         aggregate_id: String,
-        /// Why.
+        /// The reason.
         #[serde(default)]
         reason: String,
     },
 }
 
-/// What a merge does where both sides changed the same. What the target deleted stays deleted,
-/// whatever the strategy, and what breaks the ontology is never decided by one.
+/// How a merge decides conflicts. Whatever the strategy, what the target deleted stays deleted, and
+/// conflicts with the ontology stay undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// Refuse the merge and name every conflict.
     #[default]
     Fail,
-    /// Keep what the branch merged into has.
+    /// Keep the target's state.
     Ours,
-    /// Take what the source has.
+    /// Take the source's state.
     Theirs,
 }
 
-/// One side of a merge: `ours` is the branch merged into, `theirs` the source, as in git.
+/// A side of a merge: as in git, `ours` is the target and `theirs` is the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The branch merged into.
+    /// The branch merged into (the target).
     Ours,
     /// The source.
     Theirs,
 }
 
-/// What decides one conflict: a side, or a value of the client's own.
+/// A decision about one conflict: a side, or a value from the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Resolution {
-    /// The aggregate on the branch merged into, as text.
+    /// The aggregate on the target, as text.
     pub aggregate_id: String,
-    /// The property; the whole aggregate when absent.
+    /// The property; by default the whole aggregate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
-    /// What to take.
+    /// The decision.
     #[serde(flatten)]
     pub choice: Choice,
 }
 
-/// What a [`Resolution`] takes.
+/// The choice of a [`Resolution`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// What one side has.
+    /// The state of one side.
     Take(Side),
-    /// This value; only for a property.
+    /// A given value; only for a property.
     Value(Json),
 }
 
-/// What a bulk does about a row that is refused.
+/// What a bulk does about a refused row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// Refuse the whole bulk.
     #[default]
     Abort,
-    /// Leave the row out and say so.
+    /// Leave the row out and report it.
     Skip,
 }
 
-/// One change of one instance.
+/// A change of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
@@ -256,17 +256,17 @@ pub enum OnError {
     try_from = "WrittenChange"
 )]
 pub enum InstanceChange {
-    /// Makes an instance.
+    /// Creates an instance.
     CreateInstance {
         /// The class, by id or label.
         class: String,
-        /// The id; derived from the data when absent (contract §3).
+        /// The id; derived from the data if absent (contract §3).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<InstanceId>,
         /// Its values.
         data: RawData,
     },
-    /// Patches an instance: what is given replaces, `null` removes.
+    /// Patches an instance: given values replace the old ones, `null` removes a value.
     UpdateInstance {
         /// The class, by id or label.
         class: String,
@@ -274,22 +274,22 @@ pub enum InstanceChange {
         id: InstanceId,
         /// The values that change.
         data: RawData,
-        /// The sequence that the client saw.
+        /// The sequence that the client has read.
         expected_seq: Sequence,
     },
-    /// Deletes an instance, for good.
+    /// Deletes an instance; the delete is final.
     DeleteInstance {
         /// The class, by id or label.
         class: String,
         /// The id.
         id: InstanceId,
-        /// The sequence that the client saw.
+        /// The sequence that the client has read.
         expected_seq: Sequence,
     },
 }
 
-/// A change as it is written. Values stay the text that they are, which rules out that serde
-/// looks at `type` first and at the rest later.
+/// A change in its serialized form. Values keep their text, so serde cannot read `type` first and
+/// the rest later.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenChange {
@@ -333,7 +333,7 @@ impl TryFrom<WrittenChange> for InstanceChange {
                 expected_seq: expected_seq.ok_or_else(|| needs("expected_seq"))?,
             }),
             other => Err(format!(
-                "type {other:?} is not one of CREATE_INSTANCE, UPDATE_INSTANCE, DELETE_INSTANCE"
+                "unknown type {other:?}; it must be one of CREATE_INSTANCE, UPDATE_INSTANCE, DELETE_INSTANCE"
             )),
         }
     }
@@ -350,7 +350,7 @@ impl InstanceChange {
     }
 }
 
-/// The identity and the size of what a client sent.
+/// The digest and the size of what a client sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     /// SHA-256, hex.
@@ -384,7 +384,7 @@ impl Action {
         }
     }
 
-    /// The branch whose state decides, when it is one branch's.
+    /// The branch whose state decides, for commands on one branch.
     pub fn branch(&self) -> Option<&BranchName> {
         match self {
             Self::CreateClass { branch, .. }
@@ -402,7 +402,7 @@ impl Action {
         Ok(self.payload(database)?.digest)
     }
 
-    /// What the client sent, as far as a writer needs it before it decides.
+    /// The digest and the size of what the client sent, which a writer needs before it decides.
     pub fn payload(&self, database: &DatabaseName) -> Result<Payload, serde_json::Error> {
         let text = serde_json::to_vec(self)?;
         let mut hasher = Sha256::new();

@@ -1,8 +1,8 @@
-//! Decisions: `decide(write model, command) → accepted | refused`. Pure: what a decision still
-//! has to know is answered as [`Stop::Needs`]; the caller fetches it and asks again.
+//! Decisions: `decide(write model, command) → accepted | refused`. Pure: if a decision needs more
+//! facts, it returns [`Stop::Needs`]; the caller fetches them and asks again.
 //!
-//! What is accepted is whole: the command's envelope and the domain events that say what it did,
-//! with their positions, ready for the log. After that nothing can fail but a sink.
+//! An accepted command is complete: the command's envelope and its domain events, with their
+//! positions, ready for the log. After that only a sink can fail.
 
 mod branches;
 mod classes;
@@ -32,14 +32,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// Where and when a decision is made.
+/// The place and time of a decision.
 #[derive(Debug, Clone)]
 pub struct Moment {
     /// The log.
     pub stream: StreamId,
     /// The position of the first envelope.
     pub position: LogPosition,
-    /// When it is accepted.
+    /// The time of acceptance.
     pub occurred_at: Timestamp,
 }
 
@@ -48,7 +48,7 @@ pub struct Moment {
 pub enum Stop {
     /// The command is refused.
     Refused(Refusal),
-    /// The decision has to know these first.
+    /// The decision needs these facts first.
     Needs(Vec<Need>),
 }
 
@@ -62,13 +62,14 @@ impl From<serde_json::Error> for Stop {
     fn from(error: serde_json::Error) -> Self {
         Self::Refused(Refusal::new(
             ErrorCode::Internal,
-            format!("cannot be written: {error}"),
+            format!("cannot be serialized: {error}"),
         ))
     }
 }
 
-/// Decides a command against the state at the log's end. Accepted: the envelopes to append, the
-/// command's first (after `DATABASE_OPENED`, when it makes the database).
+/// Decides a command against the state at the end of the log. If it is accepted, returns the
+/// envelopes to append, with the command's envelope first (after `DATABASE_OPENED` if it creates
+/// the database).
 pub fn decide(
     state: &WriteState,
     moment: &Moment,
@@ -142,9 +143,8 @@ pub fn decide(
     Ok(draft.envelopes)
 }
 
-/// The moment of a branch whose name was used before: later than everything in the log. So a name
-/// and a creation time stand for one branch, and for one instance on it, even when the clock stands
-/// still.
+/// The time for a branch whose name was used before: later than everything in the log. So a name
+/// and a creation time identify one branch, and one instance on it, even if the clock stands still.
 fn after_namesake(state: &WriteState, moment: &Moment, command: &Command) -> Option<Moment> {
     let Action::CreateBranch { branch, .. } = &command.action else {
         return None;
@@ -157,7 +157,7 @@ fn after_namesake(state: &WriteState, moment: &Moment, command: &Command) -> Opt
     })
 }
 
-/// The envelopes of a decision as they come about.
+/// The envelopes of a decision, as they are created.
 struct Draft<'a> {
     state: &'a WriteState,
     moment: &'a Moment,
@@ -165,7 +165,7 @@ struct Draft<'a> {
     envelopes: Vec<Envelope>,
 }
 
-/// The parts of an envelope that differ from one to the next.
+/// The parts of an envelope that differ between envelopes.
 struct Fact {
     event_type: EventType,
     kind: Kind,
@@ -184,12 +184,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The position that the next envelope gets.
+    /// The position of the next envelope.
     fn next_position(&self) -> LogPosition {
         self.moment.position.plus(self.envelopes.len() as u64)
     }
 
-    /// The live branch that the command is about.
+    /// The live branch of the command.
     fn branch(&self, name: &BranchName) -> Result<&'a BranchState, Refusal> {
         self.live_database()?;
         self.state.live_branch(name).ok_or_else(|| {
@@ -209,7 +209,7 @@ impl<'a> Draft<'a> {
             })
     }
 
-    /// Puts the command's own envelope down.
+    /// Adds the command's own envelope.
     fn command(
         &mut self,
         aggregate: AggregateId,
@@ -247,7 +247,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Puts a domain or control event down.
+    /// Adds a domain or control event.
     fn push(&mut self, fact: Fact, branch: Option<&BranchState>) {
         let command = self.command;
         let own_id = EventId(command.id.0);
@@ -302,7 +302,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The class that a change names, by id or by label.
+/// The refusal for an unknown class of a change.
 fn class_not_found(class: &str) -> Refusal {
     Refusal::new(
         ErrorCode::NotFound,

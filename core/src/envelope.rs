@@ -1,4 +1,5 @@
-//! The envelope: one line of the log, one value on the bus (contract §5). The same bytes in both.
+//! The envelope: one line of the log, one value on the bus (contract §5), with the same bytes in
+//! both.
 
 use std::fmt;
 
@@ -15,12 +16,12 @@ use crate::{
     time::Timestamp,
 };
 
-/// The version of the envelope's shape that this code writes.
+/// The version of the envelope format that this code writes.
 pub const SCHEMA_VERSION: &str = "1";
 
 macro_rules! event_types {
     ($($variant:ident = $text:literal,)*) => {
-        /// What an envelope says. A command is `<COMMAND>_REQUESTED`.
+        /// The type of an envelope. A command is `<COMMAND>_REQUESTED`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
         pub enum EventType { $($variant,)* }
@@ -34,7 +35,7 @@ macro_rules! event_types {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// Reads what [`EventType::as_str`] wrote.
+            /// Parses the text of [`EventType::as_str`].
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }
@@ -77,7 +78,7 @@ event_types! {
 }
 
 impl EventType {
-    /// The command's name (`CREATE_INSTANCE`), for an envelope that is a command.
+    /// The command's name (`CREATE_INSTANCE`), if the envelope is a command.
     pub fn command_type(self) -> Option<&'static str> {
         self.as_str().strip_suffix("_REQUESTED")
     }
@@ -102,41 +103,41 @@ impl<'de> Deserialize<'de> for EventType {
     }
 }
 
-/// Which part an envelope plays in the log.
+/// The role of an envelope in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A wish that was accepted.
+    /// An accepted command.
     Command,
-    /// What an accepted command did.
+    /// An effect of an accepted command.
     Domain,
-    /// The log's own marks.
+    /// A record of the log itself.
     Control,
 }
 
-/// The ontology that a decision was made by.
+/// The ontology that a decision used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OntologyRef {
     /// `branch:<name>`.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// The last position that the decision had seen.
+    /// The last position that the decision saw.
     pub position: LogPosition,
 }
 
-/// What an envelope says of itself beside its data.
+/// The metadata of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// Command, domain event or control mark.
+    /// Command, domain event or control event.
     pub kind: Kind,
-    /// The command that this envelope is, or that caused it.
+    /// The command of this envelope: itself, or its cause.
     pub command_id: CommandId,
-    /// The command's type, e.g. `CREATE_INSTANCE`.
+    /// The command's type, for example `CREATE_INSTANCE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_type: Option<String>,
-    /// Who appended it: `gateway`, `oms`, `operator`, …
+    /// The service that appended it: `gateway`, `oms`, `operator`, …
     pub service: String,
-    /// What the client calls the whole conversation.
+    /// The client's id for a sequence of requests.
     pub correlation_id: Uuid,
     /// The event that caused this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,14 +145,14 @@ pub struct Metadata {
     /// W3C trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// The ontology that the decision was made by.
+    /// The ontology that the decision used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ontology: Option<OntologyRef>,
-    /// Of a command: SHA-256 of what the client sent, hex. The same id with another digest is
+    /// For a command: SHA-256 of what the client sent, hex. The same id with another digest is
     /// refused (`event_id_reused`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_digest: Option<String>,
-    /// What the client added to the command; never part of the payload's identity.
+    /// Metadata that the client added to the command; not part of the payload's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Json>,
     /// The run that produced the data.
@@ -162,38 +163,38 @@ pub struct Metadata {
     pub code_sha: Option<String>,
 }
 
-/// The generations that an envelope belongs to.
+/// The generations of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generations {
-    /// Of the database: 1, and one more each time it was made again.
+    /// The generation of the database: 1, and one more for each recreation.
     pub database: u32,
-    /// Of the branch: the position of its creation.
+    /// The generation of the branch: the position of its creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchGeneration>,
 }
 
-/// One fact of the log.
+/// One fact in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The fact's id; for a command, the command id.
+    /// The id of the fact; for a command, the command id.
     pub event_id: EventId,
-    /// What it says.
+    /// The type.
     pub event_type: EventType,
-    /// What it says it of.
+    /// The aggregate.
     pub aggregate: AggregateId,
     /// When it was accepted; never goes back within a log.
     pub occurred_at: Timestamp,
-    /// Who asked for it.
+    /// The user who asked for it.
     pub actor: Option<String>,
-    /// What happened, in the shape of its type ([`crate::event`]).
+    /// The data, in the shape of its type ([`crate::event`]).
     pub data: Json,
-    /// What it says of itself.
+    /// The metadata.
     pub metadata: Metadata,
-    /// The aggregate's sequence; none for what touches many aggregates.
+    /// The aggregate's sequence; none for commands on many aggregates.
     pub sequence: Option<Sequence>,
-    /// Where it stands in its log.
+    /// The position in the log.
     pub position: LogPosition,
-    /// The database whose log it stands in.
+    /// The database of the log.
     pub database: DatabaseName,
     /// The generations of database and branch.
     pub generation: Generations,
@@ -201,7 +202,7 @@ pub struct Envelope {
     pub chain: Option<Chain>,
 }
 
-/// The envelope as it is written: field names and order of contract §5.
+/// The serialized envelope: field names and order of contract §5.
 #[derive(Serialize, Deserialize)]
 struct Written<D> {
     event_id: EventId,
@@ -218,7 +219,7 @@ struct Written<D> {
     position: LogPosition,
     database: DatabaseName,
     generation: Generations,
-    /// The last field, so that it is found without parsing the line.
+    /// The last field, so that it can be found without parsing the line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     chain: Option<Chain>,
 }
@@ -250,7 +251,7 @@ impl<'de> Deserialize<'de> for Envelope {
         let written = Written::<Json>::deserialize(deserializer)?;
         if written.schema_version != SCHEMA_VERSION {
             return Err(D::Error::custom(format!(
-                "schema_version {:?} is not known here; this program reads {SCHEMA_VERSION:?}",
+                "unknown schema_version {:?}; this program reads {SCHEMA_VERSION:?}",
                 written.schema_version
             )));
         }
@@ -286,11 +287,14 @@ impl Envelope {
 }
 
 impl Record {
-    /// Reads the line; one that is no envelope is damage of the log.
+    /// Parses the line. A line that is not an envelope is damage of the log.
     pub fn envelope(&self) -> Result<Envelope, StoreError> {
         Envelope::from_line(&self.line).map_err(|error| StoreError::Damaged {
             store: "log",
-            reason: format!("position {} is no envelope: {error}", self.position),
+            reason: format!(
+                "position {} is not a valid envelope: {error}",
+                self.position
+            ),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Errors as values: the codes of contract §2, and what each means to HTTP, to a shell and to a
-//! retry.
+//! Errors as values: the codes of contract §2, and what each means for HTTP, the exit code and
+//! retries.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ use crate::{
     name::InvalidName,
 };
 
-/// The field of `detail` that names the store that is damaged.
+/// The field of `detail` that names the damaged store.
 const DAMAGED: &str = "damaged";
 
 macro_rules! codes {
     ($($code:ident, $name:literal, $status:literal, $meaning:literal;)+) => {
-        /// What kind of failure an error is; one table for every surface.
+        /// The kind of an error; one table for all interfaces.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $(
@@ -38,7 +38,7 @@ macro_rules! codes {
                 }
             }
 
-            /// What it means, in a sentence.
+            /// Its meaning in a sentence.
             pub fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$code => $meaning,)+
@@ -57,29 +57,29 @@ macro_rules! codes {
 
 codes! {
     InvalidRequest, "invalid_request", 400, "The request is malformed.";
-    InvalidName, "invalid_name", 400, "A name breaks its rule.";
-    InvalidQuery, "invalid_query", 400, "The query asks for what the schema or the limits do not have.";
-    UnknownLabelKeys, "unknown_label_keys", 400, "The class does not know these keys.";
-    ValidationFailed, "validation_failed", 422, "Values break the ontology; each is named.";
-    NotFound, "not_found", 404, "There is no such thing, or not any more.";
-    AlreadyExists, "already_exists", 409, "It is there already.";
+    InvalidName, "invalid_name", 400, "A name is invalid.";
+    InvalidQuery, "invalid_query", 400, "The query uses something that the schema does not have, or exceeds a limit.";
+    UnknownLabelKeys, "unknown_label_keys", 400, "The class does not have these keys.";
+    ValidationFailed, "validation_failed", 422, "Values break the rules of the ontology; each is named.";
+    NotFound, "not_found", 404, "The requested thing does not exist, or no longer exists.";
+    AlreadyExists, "already_exists", 409, "It already exists.";
     Deleted, "deleted", 409, "It was deleted, and a delete is final.";
-    OptimisticConcurrencyConflict, "optimistic_concurrency_conflict", 409, "It has changed since: `actual_seq` is its sequence now. Read it and decide again.";
-    MergeConflict, "merge_conflict", 409, "Both branches changed the same; each conflict is named.";
-    EventIdReused, "event_id_reused", 409, "The same id or key came with another payload before.";
-    FailedPrecondition, "failed_precondition", 409, "Something else has to be done first.";
-    Unauthenticated, "unauthenticated", 401, "Who is asking?";
-    Forbidden, "forbidden", 403, "It is not allowed.";
+    OptimisticConcurrencyConflict, "optimistic_concurrency_conflict", 409, "It has changed: `actual_seq` is its current sequence. Read it again and decide again.";
+    MergeConflict, "merge_conflict", 409, "Both branches changed the same thing differently; each conflict is named.";
+    EventIdReused, "event_id_reused", 409, "The same id or key was used before with another payload.";
+    FailedPrecondition, "failed_precondition", 409, "Another step is required first.";
+    Unauthenticated, "unauthenticated", 401, "The request has no valid credentials.";
+    Forbidden, "forbidden", 403, "The request is not allowed.";
     PayloadTooLarge, "payload_too_large", 413, "The body is over the limit.";
     UnsupportedMediaType, "unsupported_media_type", 415, "The body is not JSON.";
-    RateLimited, "rate_limited", 429, "Too many requests; `Retry-After` tells when to come again.";
-    Unavailable, "unavailable", 503, "A store is away; `Retry-After` tells when to come again.";
-    Timeout, "timeout", 504, "It took too long. A write may be in the log: send it again with its key.";
-    Internal, "internal", 500, "A defect of ours; the process's own log tells more.";
+    RateLimited, "rate_limited", 429, "Too many requests; `Retry-After` gives the seconds to wait.";
+    Unavailable, "unavailable", 503, "A store is unavailable; `Retry-After` gives the seconds to wait.";
+    Timeout, "timeout", 504, "The time ran out. A write may be in the log: send it again with the same key.";
+    Internal, "internal", 500, "An internal error; the log of the process has details.";
 }
 
 impl ErrorCode {
-    /// The exit code of the command line: 2 bad input, 3 not found, 4 conflict, 5 not allowed,
+    /// The exit code of the command line: 2 invalid input, 3 not found, 4 conflict, 5 not allowed,
     /// 6 try again, 1 anything else.
     pub fn exit_code(self) -> u8 {
         match self.http_status() {
@@ -92,7 +92,7 @@ impl ErrorCode {
         }
     }
 
-    /// Whether the same request may succeed later without a change to it.
+    /// Whether the same request may succeed later without changes.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited | Self::Unavailable | Self::Timeout)
     }
@@ -104,17 +104,18 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// A command, query or request that is not carried out, and why. It leaves no trace in the log.
+/// A refused command, query or request, with the reason. It leaves no trace in the log.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
     /// The kind of refusal.
     pub code: ErrorCode,
-    /// A sentence for the person who reads it.
+    /// A message for people.
     pub message: String,
-    /// Further fields of `detail`, beside `error`.
+    /// Further fields of `detail`, in addition to `error`.
     pub detail: Map<String, Value>,
-    /// Those of them that are told as they were written, for a tree would round their numbers.
+    /// Fields of `detail` that are sent as they were written, because a tree would round their
+    /// numbers.
     written: Option<Box<IndexMap<String, Json>>>,
 }
 
@@ -136,7 +137,7 @@ impl Refusal {
         self
     }
 
-    /// Adds a field to `detail` whose numbers keep the digits that they were written with.
+    /// Adds a field to `detail` whose numbers keep the digits that were written.
     #[must_use]
     pub fn with_written(mut self, key: &str, value: Json) -> Self {
         let tree = value.to_value();
@@ -145,25 +146,28 @@ impl Refusal {
         self.with(key, tree)
     }
 
-    /// 409: `expected_seq` is not the aggregate's sequence.
+    /// 409: `expected_seq` is not the current sequence of the aggregate.
     pub fn conflict(aggregate: &AggregateId, expected: Sequence, actual: Sequence) -> Self {
         Self::new(
             ErrorCode::OptimisticConcurrencyConflict,
-            format!("{aggregate} is at sequence {actual}, expected_seq was {expected}"),
+            format!("{aggregate} is at sequence {actual}, but expected_seq is {expected}"),
         )
         .with("aggregate_id", aggregate.to_string())
         .with("expected_seq", expected.0)
         .with("actual_seq", actual.0)
     }
 
-    /// 422: one entry a field that breaks a rule.
+    /// 422: one entry per field that breaks a rule.
     pub fn validation(violations: &[Violation]) -> Self {
         let first = violations
             .first()
             .map_or_else(String::new, |v| format!(": {}", v.message));
         Self::new(
             ErrorCode::ValidationFailed,
-            format!("{} value(s) break the ontology{first}", violations.len()),
+            format!(
+                "{} value(s) break the rules of the ontology{first}",
+                violations.len()
+            ),
         )
         .with(
             "errors",
@@ -174,12 +178,12 @@ impl Refusal {
         )
     }
 
-    /// Whether it is for a store's damage, which does not pass by itself.
+    /// Whether it reports damage of a store, which needs repair.
     pub fn is_damage(&self) -> bool {
         self.detail.contains_key(DAMAGED)
     }
 
-    /// The `detail` object of the error shape, as it is told to a client.
+    /// The `detail` object of the error, as it is sent to a client.
     pub fn to_written_detail(&self) -> Json {
         let tree = self.to_detail();
         let (Some(written), Value::Object(fields)) = (&self.written, &tree) else {
@@ -192,7 +196,7 @@ impl Refusal {
         Json::of(&told.collect::<IndexMap<_, _>>()).unwrap_or_else(|_| tree.clone().into())
     }
 
-    /// The `detail` object as a tree, for looking inside.
+    /// The `detail` object as a tree, for reading.
     pub fn to_detail(&self) -> Value {
         let mut detail = Map::new();
         detail.insert("error".into(), self.code.as_str().into());
@@ -217,9 +221,9 @@ pub struct Violation {
     pub field: String,
     /// The rule: `required`, `type`, `min`, `pattern`, `unique`, `integrity`, …
     pub rule: String,
-    /// The offending value (long ones cut).
+    /// The invalid value (long values are cut).
     pub value: Value,
-    /// A sentence for the person who reads it.
+    /// A message for people.
     pub message: String,
 }
 
@@ -229,54 +233,54 @@ impl Violation {
     }
 }
 
-/// A store that did not do what was asked.
+/// A store that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// It is away, or too slow: the same call may succeed later. Nothing is known of its effect.
+    /// It is unavailable or too slow. The same call may succeed later. Its effect is unknown.
     #[error("{store} is unavailable: {reason}")]
     Unavailable {
-        /// Which store.
+        /// The store.
         store: &'static str,
-        /// What was seen.
+        /// The reason.
         reason: String,
     },
-    /// It refuses this very request, now and later.
+    /// It refuses this request, now and later.
     #[error("{store} refused: {reason}")]
     Rejected {
-        /// Which store.
+        /// The store.
         store: &'static str,
-        /// What was seen.
+        /// The reason.
         reason: String,
     },
-    /// The cursor of a list is not one that this store gave out.
-    #[error("{store} did not give out this cursor")]
+    /// The store did not issue this cursor.
+    #[error("{store} did not issue this cursor")]
     UnknownCursor {
-        /// Which store.
+        /// The store.
         store: &'static str,
     },
     /// Its content is damaged; nothing was read as data.
     #[error("{store} is damaged: {reason}")]
     Damaged {
-        /// Which store.
+        /// The store.
         store: &'static str,
         /// What was found, and where.
         reason: String,
     },
-    /// A log is not the one that it was, or is not one chain. Nothing is written to it.
+    /// A log was cut, changed or exchanged, or is not one chain. Nothing is written to it.
     #[error("log is refused: {0}")]
     LogRefused(Box<LogFault>),
-    /// The caller has been superseded (fence, sink generation); it must stop and look again.
-    #[error("{store} fenced the caller off: {reason}")]
+    /// The caller was superseded (fence, sink generation); it must stop and check again.
+    #[error("{store} refused a superseded caller: {reason}")]
     Fenced {
-        /// Which store.
+        /// The store.
         store: &'static str,
-        /// By what.
+        /// The reason.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Unavailable { .. }
@@ -293,7 +297,7 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// Whether what is stored is not as it should be, so that a person has to look.
+    /// Whether the stored data is wrong, so that a person has to act.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::LogRefused(_))
     }

@@ -1,4 +1,4 @@
-//! What the domain and control events say: the shapes of [`crate::envelope::Envelope::data`].
+//! The data of domain and control events: the shapes of [`crate::envelope::Envelope::data`].
 
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +16,10 @@ use crate::{
 pub struct DatabaseCreated {
     /// The database.
     pub db_name: DatabaseName,
-    /// What people read about it.
+    /// A description for people.
     #[serde(default)]
     pub description: String,
-    /// What the client asked for besides; kept, not interpreted.
+    /// Further options of the client; kept, but not interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Json>,
 }
@@ -39,7 +39,7 @@ pub struct ClassEvent {
     pub class: Option<Json>,
     /// When the class was created.
     pub created_at: Timestamp,
-    /// The version that this one supersedes, when a live branch still shows it.
+    /// The superseded version, if a live branch still shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
 }
@@ -60,17 +60,16 @@ pub struct InstanceEvent {
     /// The whole state after the change; none after a deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Properties>,
-    /// The unique values that the change claims and gives up.
+    /// The unique values that the change claims and releases.
     #[serde(default, skip_serializing_if = "UniqueChange::is_empty")]
     pub unique: UniqueChange,
-    /// The version that this one supersedes, when a live branch still shows it.
+    /// The superseded version, if a live branch still shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
 }
 
 impl InstanceEvent {
-    /// The values that an event of an earlier version claims, by the digests that they have now
-    /// where these are others.
+    /// The claims of an event of an earlier version whose digests differ now, with the new digests.
     pub(crate) fn renewed_claims(&self) -> impl Iterator<Item = (PropertyName, String)> {
         let value = |name| self.data.as_ref()?.get(name);
         let claimed = self.unique.claimed.iter();
@@ -80,19 +79,19 @@ impl InstanceEvent {
     }
 }
 
-/// What a change does to the unique values of a class, each as (property, digest of the value).
+/// The effect of a change on the unique values of a class, each as (property, digest of the value).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UniqueChange {
-    /// Values that the instance holds from now on.
+    /// Values that the instance claims.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claimed: Vec<(PropertyName, String)>,
-    /// Values that it no longer holds.
+    /// Values that it releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<(PropertyName, String)>,
 }
 
 impl UniqueChange {
-    /// Whether nothing changes hands.
+    /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.claimed.is_empty() && self.released.is_empty()
     }
@@ -107,25 +106,25 @@ pub struct Superseded {
     pub event_id: EventId,
     /// The version's sequence.
     pub sequence_number: Sequence,
-    /// Where it stands in the log.
+    /// The version's position in the log.
     pub position: LogPosition,
     /// When it was accepted.
     pub occurred_at: Timestamp,
     /// When its aggregate was created.
     pub created_at: Timestamp,
-    /// Its whole state; never absent, for a deleted aggregate is never superseded.
+    /// Its whole state; never absent, because a deleted aggregate is never superseded.
     pub data: Json,
 }
 
 impl Superseded {
-    /// Whether the version was written on this branch, and not on one below it: everything that a
-    /// branch shows of its parents is older than the branch.
+    /// Whether the version was written on this branch and not on a parent. Everything that a branch
+    /// shows of its parents is older than the branch.
     pub fn is_of(&self, branch: BranchGeneration) -> bool {
         self.position >= branch.0
     }
 }
 
-/// A branch and which one of that name.
+/// A branch by name and generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BranchAt {
     /// The name.
@@ -141,13 +140,14 @@ pub struct BranchCreated {
     pub db_name: DatabaseName,
     /// The new branch.
     pub branch: BranchName,
-    /// The branch it stands on.
+    /// The parent branch.
     pub from: BranchAt,
-    /// The last position of the parent that shows.
+    /// The last visible position of the parent.
     pub from_position: LogPosition,
-    /// What a read on the branch looks through, below the branch itself.
+    /// The lineage below the branch itself.
     pub base: Lineage,
-    /// What the branch holds besides, as its parent did; see [`MergedBranch::contains`].
+    /// Further snapshots that the branch contains, inherited from its parent; see
+    /// [`MergedBranch::contains`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Lineage>,
 }
@@ -159,69 +159,69 @@ pub struct BranchDeleted {
     pub db_name: DatabaseName,
     /// The branch.
     pub branch: BranchName,
-    /// Which one of that name.
+    /// The generation of the branch.
     pub branch_generation: BranchGeneration,
 }
 
-/// `BRANCH_MERGED`: what follows from the same command is what it changed on the branch.
+/// `BRANCH_MERGED`: the following events of the same command are its changes on the branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BranchMerged {
     /// The database.
     pub db_name: DatabaseName,
-    /// The branch merged into.
+    /// The target branch.
     pub branch: BranchName,
-    /// The branch whose changes were taken.
+    /// The source branch.
     pub source: BranchAt,
-    /// The last position of the source that was looked at.
+    /// The last position of the source that was read.
     pub source_position: LogPosition,
-    /// The last position of the target that was looked at.
+    /// The last position of the target that was read.
     pub target_position: LogPosition,
-    /// What both had in common.
+    /// The common base.
     pub base: Lineage,
     /// The branch after the merge.
     pub state: MergedBranch,
 }
 
-/// A branch after a merge: what [`BranchMerged`] has to say of it besides its name and sequence.
-/// Earlier logs carry more fields here, which are ignored.
+/// A branch after a merge: the data of [`BranchMerged`] besides its name and sequence. Earlier logs
+/// carry more fields here, which are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergedBranch {
-    /// Which one of that name.
+    /// The generation of the branch.
     pub generation: BranchGeneration,
-    /// The branch it stands on; none for `main`.
+    /// The parent branch; none for `main`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<BranchAt>,
-    /// The last position of the parent that shows.
+    /// The last visible position of the parent.
     pub from_position: LogPosition,
-    /// What a read on the branch looks through.
+    /// The lineage of the branch.
     pub lineage: Lineage,
-    /// What else the branch holds by merges and rebases: branches, each as it stood when it was
-    /// taken in.
+    /// Further snapshots that the branch contains after merges and rebases: each a branch at the
+    /// time when it was merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Lineage>,
     /// When the branch was created.
     pub created_at: Timestamp,
 }
 
-/// `BRANCH_REBASED`; the branch's new generation is the position of this event. What follows from
-/// the same command are the changes of its own that it keeps.
+/// `BRANCH_REBASED`; the branch's new generation is the position of this event. The following
+/// events of the same command are the branch's own changes that it keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BranchRebased {
     /// The database.
     pub db_name: DatabaseName,
     /// The branch.
     pub branch: BranchName,
-    /// Which one of that name it was before.
+    /// The previous generation.
     pub previous: BranchGeneration,
-    /// The branch it stands on now.
+    /// The new parent.
     pub from: BranchAt,
-    /// The last position of the parent that shows.
+    /// The last visible position of the parent.
     pub from_position: LogPosition,
-    /// What a read on the branch looks through, below the branch itself.
+    /// The lineage below the branch itself.
     pub base: Lineage,
-    /// When the branch was made.
+    /// When the branch was created.
     pub created_at: Timestamp,
-    /// What the branch holds besides; see [`MergedBranch::contains`].
+    /// Further snapshots that the branch contains; see [`MergedBranch::contains`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Lineage>,
 }
@@ -233,7 +233,7 @@ pub struct DatabaseMark {
     pub db_name: DatabaseName,
 }
 
-/// `EVENT_DISCARDED`: a person gave a parked event up, for one handler only.
+/// `EVENT_DISCARDED`: a person discarded a parked event for one handler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventDiscarded {
     /// The database.
@@ -242,16 +242,16 @@ pub struct EventDiscarded {
     pub handler: String,
     /// The event.
     pub event_id: EventId,
-    /// Where it stands.
+    /// The position of the event.
     pub event_position: LogPosition,
     /// Its aggregate, as text.
     pub aggregate_id: String,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: String,
 }
 
-/// The key of an instance's aggregate, for those who hold an event of it.
+/// The aggregate of an instance event.
 impl InstanceEvent {
     /// The aggregate that the event belongs to.
     pub fn aggregate(&self) -> AggregateId {

@@ -1,39 +1,40 @@
-//! The guards that make at-least-once delivery safe, each with a name, so that a test can take
-//! one out and show what it was for. Production code only ever holds [`Guards::default`].
+//! The guards that make at-least-once delivery safe. Each has a name, so that a test can disable it
+//! and show why it is needed. Production code only uses [`Guards::default`].
 
-/// A protection that some interleaving of crashes, retries and repeats needs.
+/// A protection against some interleaving of crashes, retries and repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Guard {
-    /// A sink refuses a version that is not newer than what it has.
+    /// A sink refuses a version that is not newer than its own.
     Sequence,
-    /// A sink applies a batch only from the position that it has reached.
+    /// A sink applies a batch only at the position that it has reached.
     Position,
-    /// A worker records only while it holds the newest fence.
+    /// A worker records only while it has the newest fence.
     Fence,
-    /// A PUT with no answer is sent again with the same bytes, and only those.
+    /// A PUT without an answer is repeated with the same bytes, and only those.
     SameBytesAgain,
-    /// A command that is in the log already is answered from there.
+    /// A command that is already in the log is answered from there.
     EventIdLookup,
-    /// Before a refusal is answered, the log's end is read: another process may have appended.
+    /// The end of the log is read before a refusal is answered, because another process may have
+    /// appended.
     TailBeforeRefusal,
-    /// A decision rests on the log's end as it is, not as this process last saw it.
+    /// A decision uses the log's current end, not the end that this process last saw.
     FreshEnd,
-    /// The registry's write model advances only from the position it had.
+    /// The registry's write model advances only from its current position.
     RegistryPosition,
-    /// A delete leaves a tombstone behind.
+    /// A delete leaves a tombstone.
     Tombstones,
     /// A superseded version is kept for the branches that still show it.
     SupersededVersions,
-    /// What belongs to another generation is kept apart.
+    /// Data of different generations is kept separate.
     Generations,
-    /// A log is opened only when it is the one that the registry has seen.
+    /// A log is opened only if it matches what the registry has seen.
     Anchor,
-    /// Every append must carry the chain of what stands before it.
+    /// Every append must carry the chain of everything before it.
     Chain,
 }
 
 impl Guard {
-    /// Every guard; each has a scenario that turns red without it.
+    /// Every guard; each has a scenario that fails without it.
     pub const ALL: [Self; 13] = [
         Self::Sequence,
         Self::Position,
@@ -51,21 +52,21 @@ impl Guard {
     ];
 }
 
-/// The guards in force: all of them, unless a test took one out.
+/// The active guards: all of them, unless a test disabled one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Guards {
     without: Option<Guard>,
 }
 
 impl Guards {
-    /// All but one. For tests.
+    /// All guards except one. For tests.
     pub fn without(guard: Guard) -> Self {
         Self {
             without: Some(guard),
         }
     }
 
-    /// Whether this guard is in force.
+    /// Whether this guard is active.
     pub fn has(self, guard: Guard) -> bool {
         self.without != Some(guard)
     }

@@ -1,7 +1,7 @@
-//! The handlers that a command's status counts, each name written once (contract §6). Whatever else
-//! works on a log (lineage, a mirror, egress) never changes a status.
+//! The handlers that count for a command's status, with their names (contract §6). Other handlers
+//! (lineage, a mirror, egress) never change a status.
 
-/// What every command passes through: a store with a worker of its own.
+/// A projection that every command passes: a store with its own worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Projection {
     /// The graph: every version.
@@ -33,7 +33,7 @@ impl Projection {
         }
     }
 
-    /// The worker that writes it; its lease and its position bear this name.
+    /// The worker that writes it. Its lease and its position have this name.
     pub const fn worker(self) -> &'static str {
         match self {
             Self::Graph => "graph_worker",
@@ -41,7 +41,7 @@ impl Projection {
         }
     }
 
-    /// The handlers under which the worker records what it did.
+    /// The handlers under which the worker records its work.
     pub const fn handlers(self) -> &'static [&'static str] {
         match self {
             Self::Graph => &[ONTOLOGY, INSTANCES, BRANCHES],
@@ -49,7 +49,7 @@ impl Projection {
         }
     }
 
-    /// The projection that a handler writes; none when it is none that counts.
+    /// The projection of a handler; none if the handler does not count.
     pub fn of(handler: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|projection| projection.handlers().contains(&handler))

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::name::{BranchName, ClassName, DatabaseName, InstanceId, InvalidName};
 
-/// Where an envelope stands in its log: 0, 1, 2 … without gaps.
+/// The position of an envelope in its log: 0, 1, 2 … without gaps.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -17,10 +17,10 @@ pub struct LogPosition(pub u64);
 impl LogPosition {
     /// The first position of a log.
     pub const ZERO: Self = Self(0);
-    /// A bound that no position reaches: "as it is now". Fits a signed 64-bit column.
+    /// An upper bound of all positions, meaning "now". Fits a signed 64-bit column.
     pub const MAX: Self = Self(i64::MAX as u64);
 
-    /// The position `count` envelopes further on.
+    /// The position after `count` more envelopes.
     #[must_use]
     pub fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count))
@@ -32,7 +32,7 @@ impl LogPosition {
         self.plus(1)
     }
 
-    /// The position before this one; the first has none before it and stays.
+    /// The previous position; position zero stays.
     #[must_use]
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
@@ -45,7 +45,7 @@ impl fmt::Display for LogPosition {
     }
 }
 
-/// The number of an accepted command within its aggregate: creation is 1.
+/// The number of an accepted command within its aggregate; creation is 1.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -53,7 +53,7 @@ impl fmt::Display for LogPosition {
 pub struct Sequence(pub u64);
 
 impl Sequence {
-    /// The sequence that the next accepted command gets.
+    /// The sequence of the next accepted command.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -66,8 +66,8 @@ impl fmt::Display for Sequence {
     }
 }
 
-/// The generation of a branch: the position of its creation (or of its last rebase). A name is
-/// used again, a generation never. `main` has the generation 0, the opening of its log.
+/// The generation of a branch: the position of its creation or last rebase. Names are reused,
+/// generations never. `main` has the generation 0, the opening of its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BranchGeneration(pub LogPosition);
@@ -83,12 +83,12 @@ impl fmt::Display for BranchGeneration {
     }
 }
 
-/// One log: a generation of a database. `demo` (the first), `demo.g2` (made again once), …
+/// One log: a generation of a database. `demo` is the first, `demo.g2` the second, …
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
-    /// The database whose facts the log holds.
+    /// The database of the log.
     pub database: DatabaseName,
-    /// 1 for the first database of that name, one more each time it is made again.
+    /// 1 for the first database of that name, one more for each recreation.
     pub generation: u32,
 }
 
@@ -110,7 +110,7 @@ impl StreamId {
         }
     }
 
-    /// The topic on the bus that carries this log (design, From the log to the sinks).
+    /// The topic of this log on the bus (design, From the log to the sinks).
     pub fn topic(&self) -> String {
         if self.generation == 1 {
             format!("spice.{}.log", self.database)
@@ -137,7 +137,7 @@ impl FromStr for StreamId {
         let invalid = || InvalidName {
             kind: "log",
             value: text.chars().take(120).collect(),
-            rule: "a database name, then .g2, .g3 … when it was made again",
+            rule: "a database name, then .g2, .g3 … if it was recreated",
         };
         match text.split_once(".g") {
             None => Ok(Self::first(text.parse()?)),
@@ -155,7 +155,7 @@ impl FromStr for StreamId {
     }
 }
 
-/// The id of a command: made anew, or derived from the request's `Idempotency-Key`
+/// The id of a command: new, or derived from the request's `Idempotency-Key`
 /// ([`crate::idempotency`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -173,8 +173,8 @@ impl fmt::Display for CommandId {
 pub struct EventId(pub Uuid);
 
 impl EventId {
-    /// The id of the domain event of `event_type` that `command` causes on `aggregate`
-    /// (contract §5; its test vector is a test here).
+    /// The id of the domain event of `event_type` that `command` causes on `aggregate` (contract
+    /// §5; a test here uses its test vector).
     pub fn domain(command: CommandId, event_type: &str, aggregate: &AggregateId) -> Self {
         let name = format!("spice:{command}:{event_type}:{aggregate}");
         Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
@@ -187,9 +187,9 @@ impl fmt::Display for EventId {
     }
 }
 
-/// What a sequence number counts. Two different aggregates never share a text, because a key always
-/// carries its type, a `:` inside a class or an instance id is written `%3A`, and a `%` inside an
-/// instance id is written `%25`. Older logs hold no id with a `%`, so their texts read the same.
+/// The unit of sequence numbers. Two different aggregates never have the same text: a key always
+/// carries its type, and inside a class or an instance id `:` is written `%3A` and `%` is written
+/// `%25`. Ids of older logs contain no `%`, so their texts stay the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AggregateId {
     /// A database.
@@ -202,7 +202,7 @@ pub enum AggregateId {
     Instance(DatabaseName, BranchName, ClassName, InstanceId),
 }
 
-/// The kind of an aggregate, as the envelope's `aggregate_type` tells it.
+/// The kind of an aggregate: `aggregate_type` in the envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AggregateType {
     /// [`AggregateId::Database`]
@@ -226,7 +226,7 @@ impl AggregateId {
         }
     }
 
-    /// Reads what [`fmt::Display`] wrote.
+    /// Parses the text of [`fmt::Display`].
     pub fn parse(kind: AggregateType, text: &str) -> Result<Self, InvalidName> {
         let mut parts = text.split(':');
         let mut next = || parts.next().unwrap_or_default();
@@ -272,11 +272,11 @@ fn not_an_aggregate(text: &str) -> InvalidName {
     InvalidName {
         kind: "aggregate",
         value: text.chars().take(120).collect(),
-        rule: "as many parts as its type has, joined with :, in which : is written %3A and % is written %25",
+        rule: "as many parts as its type has, joined with :, with : written as %3A and % as %25 inside a part",
     }
 }
 
-/// A text as a part of an id that has parts with `:` between them: its `:` as `%3A`, its `%` as
+/// Escapes a text for an id whose parts are joined with `:`: `:` becomes `%3A` and `%` becomes
 /// `%25`.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if text.contains([':', '%']) {
@@ -303,8 +303,8 @@ fn unescape(text: &str) -> Result<Cow<'_, str>, InvalidName> {
     Ok(plain)
 }
 
-/// An instance named within a branch, as references do it: `Class/id`. A class holds no `/`, so the
-/// first one ends it; the id may hold more.
+/// An instance named within a branch, as in references: `Class/id`. A class contains no `/`, so the
+/// first one ends it; the id may contain more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceRef {
     /// The class.

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: which command a key names.
+//! `Idempotency-Key`: maps keys to commands.
 
 use uuid::Uuid;
 
@@ -7,8 +7,8 @@ use crate::{
     name::DatabaseName,
 };
 
-/// A key that a client gave a request: within one generation of one database, the same key of the
-/// same principal is the same command.
+/// A key of a client's request. Within one generation of one database, the same key of the same
+/// principal is the same command.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
     principal: String,
@@ -26,7 +26,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key of one of several commands that a request sends.
+    /// The key of one of several commands of a request.
     #[must_use]
     pub fn part(self, part: &str) -> Self {
         Self {
@@ -35,18 +35,18 @@ impl IdempotencyKey {
         }
     }
 
-    /// The id of the command in one generation of a database.
+    /// The command id in one generation of a database.
     pub fn command_in(&self, stream: &StreamId) -> CommandId {
         self.command_within(&stream.to_string())
     }
 
-    /// The id that earlier builds gave the command in every generation of a database: the one of the
-    /// first generation. Logs of later generations that they wrote hold such ids.
+    /// The id that earlier builds gave the command in every generation of a database, which is the
+    /// id of the first generation. Logs of later generations that they wrote contain such ids.
     pub fn command_in_any(&self, database: &DatabaseName) -> CommandId {
         self.command_within(database.as_str())
     }
 
-    /// A database name has no dot, so that the name of a log is not that of another database.
+    /// A database name has no dot, so the name of a log cannot equal the name of another database.
     fn command_within(&self, scope: &str) -> CommandId {
         let Self {
             principal,

@@ -1,5 +1,5 @@
-//! JSON kept as it was written: a validated text without blanks, so that a number keeps its
-//! digits (`1.10`, 2^80) from the client through log and projections back to the client.
+//! JSON kept as it was written: a validated text without whitespace. So a number keeps its digits
+//! (`1.10`, 2^80) from the client through log and projections back to the client.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::name::PropertyName;
 
-/// Bytes of a value that a message shows whole.
+/// The maximum size of a value that a message shows completely.
 const SHOWN: usize = 200;
 
 /// One JSON value as compact text.
@@ -32,14 +32,13 @@ impl Json {
         self.as_str() == "null"
     }
 
-    /// The value as a tree, for looking inside. Numbers lose digits beyond `f64`: what is kept
-    /// is the text.
+    /// The value as a tree, for reading. Numbers lose digits beyond `f64`; store the text.
     pub fn to_value(&self) -> serde_json::Value {
         serde_json::from_str(self.as_str()).unwrap_or(serde_json::Value::Null)
     }
 
-    /// The value for a message: as it is when it is short and a tree holds all its digits, else
-    /// the beginning of its text.
+    /// The value for a message: complete if it is short and a tree keeps all its digits, otherwise
+    /// the start of its text.
     pub fn to_shown(&self) -> serde_json::Value {
         let text = self.as_str();
         let cut = || serde_json::Value::from(text.chars().take(SHOWN).collect::<String>());
@@ -57,7 +56,7 @@ impl Json {
         serde_json::from_str(self.as_str())
     }
 
-    /// A string value's text; nothing for any other type.
+    /// The text of a string value; none for any other type.
     pub fn as_string(&self) -> Option<String> {
         let inner = self.as_str().strip_prefix('"')?.strip_suffix('"')?;
         if !inner.contains('\\') {
@@ -66,7 +65,7 @@ impl Json {
         self.read().ok()
     }
 
-    /// The JSON text of anything that serialises.
+    /// The JSON text of any serializable value.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
         serde_json::value::to_raw_value(value).map(Self)
     }
@@ -91,7 +90,7 @@ impl std::hash::Hash for Json {
     }
 }
 
-/// Drops the blanks outside strings of a text that is known to be JSON.
+/// Removes whitespace outside strings from valid JSON.
 fn compact(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
     let text = raw.get();
     if !has_blanks(text.as_bytes()) {
@@ -114,7 +113,7 @@ fn compact(raw: Box<RawValue>) -> Result<Box<RawValue>, serde_json::Error> {
     RawValue::from_string(result)
 }
 
-/// Whether there are blanks outside strings; nearly never, so this decides without a copy.
+/// Whether there is whitespace outside strings. Nearly always there is none, which avoids a copy.
 fn has_blanks(text: &[u8]) -> bool {
     let mut in_string = false;
     let mut at = 0;
@@ -161,11 +160,10 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// The properties of an instance: checked keys in the order written, each value as written.
+/// The properties of an instance: checked keys in the written order, with values as written.
 pub type Properties = IndexMap<PropertyName, Json>;
 
-/// The fields of an object, in the order written, repeated keys included; nothing for any other
-/// value.
+/// The fields of an object in the written order, including repeated keys; none for any other value.
 pub fn entries(json: &Json) -> Option<Vec<(String, Json)>> {
     struct Entries(Vec<(String, Json)>);
 
@@ -199,12 +197,12 @@ pub fn entries(json: &Json) -> Option<Vec<(String, Json)>> {
     json.read::<Entries>().ok().map(|entries| entries.0)
 }
 
-/// The elements of a list; nothing for any other value.
+/// The elements of a list; none for any other value.
 pub(crate) fn items(json: &Json) -> Option<Vec<Json>> {
     json.read().ok()
 }
 
-/// An object of these fields.
+/// An object with these fields.
 pub(crate) fn object<'a>(
     fields: impl IntoIterator<Item = (&'a str, &'a Json)>,
 ) -> Result<Json, serde_json::Error> {

@@ -1,5 +1,5 @@
-//! The words of SPICE Harvester and what follows from them alone: names, envelope, ontology,
-//! decisions, ports. No IO, no async runtime, no Kubernetes, no clock.
+//! The domain of SPICE Harvester: names, envelope, ontology, decisions, ports. No IO, no async
+//! runtime, no Kubernetes, no clock.
 #![warn(missing_docs)]
 
 pub mod bucket;

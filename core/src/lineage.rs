@@ -1,5 +1,5 @@
-//! What a read on a branch looks through: its own changes, then its parent as it stood at the
-//! branch point, then the parent's parent … (design, Branches).
+//! The lineage of a branch, which reads follow: its own changes, then its parent at the branch
+//! point, then the parent's parent … (design, Branches).
 
 use serde::{Deserialize, Serialize};
 
@@ -8,25 +8,25 @@ use crate::{
     name::BranchName,
 };
 
-/// One layer of a lineage: a branch, as it stood at a position.
+/// One layer of a lineage: a branch at a position.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Level {
-    /// The branch's name, for the names of its indices.
+    /// The branch's name, used in index names.
     pub name: BranchName,
-    /// Which one of that name.
+    /// Its generation.
     pub generation: BranchGeneration,
-    /// The last position that shows, inclusive.
+    /// The last visible position, inclusive.
     pub until: LogPosition,
 }
 
-/// The layers that a read looks through, the branch itself first, `main` last. The first layer
-/// that knows an aggregate (a tombstone is knowing) tells its state.
+/// The layers that a read follows: the branch itself first, `main` last. The first layer that has
+/// the aggregate (as a state or a tombstone) determines it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lineage(Vec<Level>);
 
 impl Lineage {
-    /// The lineage of `main`: itself and nothing below.
+    /// The lineage of `main`: only itself.
     pub fn main() -> Self {
         Self(vec![Level {
             name: BranchName::main(),
@@ -35,7 +35,7 @@ impl Lineage {
         }])
     }
 
-    /// The lineage of a branch that stands on this lineage as it stood at `position`.
+    /// The lineage of a branch on top of this lineage at `position`.
     #[must_use]
     pub fn branch(
         &self,
@@ -52,7 +52,7 @@ impl Lineage {
         Self(levels)
     }
 
-    /// The same lineage, above a base that was written down ([`crate::event::BranchCreated`]).
+    /// A lineage on top of a stored base ([`crate::event::BranchCreated`]).
     pub fn above(name: BranchName, generation: BranchGeneration, base: &Self) -> Self {
         let mut levels = vec![Level {
             name,
@@ -63,7 +63,7 @@ impl Lineage {
         Self(levels)
     }
 
-    /// This lineage as it stood at `position`.
+    /// This lineage at `position`.
     #[must_use]
     pub fn at(&self, position: LogPosition) -> Self {
         Self(
@@ -87,7 +87,7 @@ impl Lineage {
         self.0.first()
     }
 
-    /// The branch points: the parents, each as it stood.
+    /// The branch points: the parents with their positions.
     pub fn points(&self) -> &[Level] {
         self.0.get(1..).unwrap_or_default()
     }
@@ -99,7 +99,7 @@ impl Lineage {
         Some(Self(self.0[depth..].to_vec()))
     }
 
-    /// What was written where this lineage looks and `base` does not.
+    /// The spans that this lineage contains and `base` does not.
     pub fn beyond(&self, base: &Self) -> Vec<Span> {
         let shown = |level: &Level| {
             let mut known = base.0.iter();
@@ -116,7 +116,7 @@ impl Lineage {
             .collect()
     }
 
-    /// Whether a version that was written on `generation` at `position` lies within what shows.
+    /// Whether a version that was written on `generation` at `position` is visible.
     pub fn shows(&self, generation: BranchGeneration, position: LogPosition) -> bool {
         self.0
             .iter()
@@ -124,29 +124,29 @@ impl Lineage {
     }
 }
 
-/// Positions of one branch.
+/// A span of positions of one branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The branch.
     pub generation: BranchGeneration,
-    /// The position before the first; none: from the branch's beginning.
+    /// The position before the first; none starts at the branch's beginning.
     pub after: Option<LogPosition>,
     /// The last position, inclusive.
     pub until: LogPosition,
 }
 
 impl Span {
-    /// Whether a position of the branch lies within.
+    /// Whether the span contains a position of the branch.
     pub fn holds(&self, position: LogPosition) -> bool {
         self.after.is_none_or(|after| position > after) && position <= self.until
     }
 }
 
-/// What a read stands on: a log, and what shows of it.
+/// The view of a read: a log, and its visible layers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct View {
     /// The log (a generation of a database).
     pub stream: StreamId,
-    /// The layers that show.
+    /// The visible layers.
     pub lineage: Lineage,
 }

@@ -1,5 +1,5 @@
-//! Comparing two states of an aggregate, and three-way merging of states. Pure; the decisions on
-//! top of it are in [`crate::decide`].
+//! Compares two states of an aggregate, and merges states three-way. Pure; the decisions that use
+//! it are in [`crate::decide`].
 
 mod content;
 mod three_way;
@@ -12,55 +12,56 @@ pub(crate) use self::three_way::three_way;
 pub use self::three_way::{Merged, merge_classes, merge_instances};
 use crate::{id::AggregateId, json::Json};
 
-/// What became of an aggregate between two states.
+/// The kind of change between two states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// It is there only after.
+    /// It exists only after.
     Added,
     /// It differs.
     Modified,
-    /// It is there only before.
+    /// It exists only before.
     Deleted,
 }
 
 /// One aggregate that differs between two states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The aggregate, on the branch whose state is the later one.
+    /// The aggregate, on the branch of the later state.
     pub aggregate: AggregateId,
-    /// What became of it.
+    /// The kind of change.
     pub change: ChangeKind,
-    /// The properties that differ, sorted; of a class its fields, and `properties.<name>` or
+    /// The properties that differ, sorted; for a class its fields, and `properties.<name>` or
     /// `relationships.<predicate>` for its members. Empty unless it was modified.
     pub properties: Vec<String>,
-    /// The whole state before; none when it was not there.
+    /// The whole state before; none if it did not exist.
     pub before: Option<Json>,
-    /// The whole state after; none when it is deleted.
+    /// The whole state after; none if it was deleted.
     pub after: Option<Json>,
 }
 
-/// What a merge cannot decide by itself.
+/// A conflict, which a merge cannot decide by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The aggregate, on the branch merged into.
+    /// The aggregate on the target branch.
     pub aggregate: AggregateId,
-    /// The property; none when the aggregate as a whole is in question (a delete against a change).
+    /// The property; none if the conflict concerns the whole aggregate (a delete against a change).
     pub property: Option<String>,
-    /// The rule of the ontology that the merged state breaks; none when both sides changed the same.
+    /// The rule of the ontology that the merged state breaks; none if both sides changed the same
+    /// thing.
     pub rule: Option<String>,
-    /// What both had in common; none: it was not there.
+    /// The common base; none if it did not exist.
     pub base: Option<Json>,
-    /// What the source has; none: it is not there, or not any more.
+    /// The state of the source; none if it does not exist.
     pub source: Option<Json>,
-    /// What the branch merged into has; none: it is not there, or not any more.
+    /// The state of the target; none if it does not exist.
     pub target: Option<Json>,
-    /// A sentence for the person who reads it.
+    /// A message for people.
     pub message: String,
 }
 
 impl Conflict {
-    /// What a resolution of the earlier kind calls it: `aggregate_id/property`.
+    /// Its path in resolutions of the earlier form: `aggregate_id/property`.
     pub fn path(&self) -> Option<String> {
         let property = self.property.as_ref()?;
         Some(format!("{}/{property}", self.aggregate))
@@ -68,7 +69,7 @@ impl Conflict {
 }
 
 impl Serialize for Conflict {
-    /// As it is told to a client (contract §2).
+    /// As it is sent to a client (contract §2).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("aggregate_id", &self.aggregate.to_string())?;
@@ -89,7 +90,7 @@ impl Serialize for Conflict {
     }
 }
 
-/// What became of an aggregate between two states; none when its content is the same.
+/// The difference between two states; none if their content is equal.
 pub fn difference(
     aggregate: AggregateId,
     before: Option<&Json>,

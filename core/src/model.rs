@@ -1,5 +1,5 @@
-//! The write model: what decisions rest on, as entries that a pure fold makes of the log. Every
-//! entry is a version: it holds from its position on, on its branch, until a later one.
+//! The write model: the state for decisions, as entries that a pure fold makes from the log. Every
+//! entry is a version: it is valid from its position on, on its branch, until a later one.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The key of an entry; ordered so that a prefix scan finds all of a kind.
+/// The key of an entry; ordered so that a prefix scan finds all entries of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelKey(Box<str>);
 
@@ -39,7 +39,7 @@ impl ModelKey {
         Self("d".into())
     }
 
-    /// A branch, by name; the entries of all branches stand at `main`.
+    /// A branch, by name. The entries of all branches are stored on `main`.
     pub fn branch(name: &BranchName) -> Self {
         Self(format!("b:{name}").into())
     }
@@ -64,23 +64,24 @@ impl ModelKey {
         Self(format!("u:{class}/{property}/{digest}").into())
     }
 
-    /// A discard of an event for one handler, in order of the event's position; its value is the
-    /// [`EventDiscarded`] itself.
+    /// A discard of an event for one handler, ordered by the event's position; its value is the
+    /// [`EventDiscarded`].
     pub fn discard(position: LogPosition, handler: &str) -> Self {
         Self(format!("x:{:020}/{handler}", position.0).into())
     }
 
-    /// A key before all discards of the event at `position` and after all of events before it.
+    /// A key before all discards of the event at `position`, and after all discards of earlier
+    /// events.
     pub fn discards_from(position: LogPosition) -> Self {
         Self(format!("x:{:020}", position.0).into())
     }
 
-    /// Reads what an adapter stored.
+    /// Reads a key that an adapter stored.
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The instance or the class that the key is of; none for keys of anything else.
+    /// The instance or class of the key; none for other keys.
     pub fn entity(&self) -> Option<Entity> {
         if let Some(class) = self.0.strip_prefix(Self::CLASSES) {
             return class.parse().ok().map(Entity::Class);
@@ -104,18 +105,18 @@ impl fmt::Display for ModelKey {
 /// One version of one entry of the write model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelEntry {
-    /// The branch that it was written on; `main` for what belongs to the whole database.
+    /// The branch where it was written; `main` for data of the whole database.
     pub branch: BranchGeneration,
-    /// What it is about.
+    /// The key.
     pub key: ModelKey,
-    /// From which position on it holds.
+    /// The position from which it is valid.
     pub position: LogPosition,
-    /// One of the `…State` types of this module; of a discard, its event.
+    /// One of the `…State` types of this module; for a discard, its event.
     pub value: Json,
 }
 
 impl ModelEntry {
-    /// Reads the value; one that cannot be read is damage of the registry.
+    /// Parses the value. A value that cannot be parsed is damage of the registry.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, StoreError> {
         self.value.read().map_err(|error| StoreError::Damaged {
             store: "registry",
@@ -124,7 +125,7 @@ impl ModelEntry {
     }
 }
 
-/// Where a command stands in the log, for idempotency and for its status.
+/// The place of a command in the log, for idempotency and for its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandEntry {
     /// The command.
@@ -150,7 +151,7 @@ pub struct AggregateState {
     pub occurred_at: Timestamp,
     /// When the aggregate was created.
     pub created_at: Timestamp,
-    /// The whole state; none when it was deleted, for good.
+    /// The whole state; none if it was deleted, which is final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Json>,
 }
@@ -160,38 +161,40 @@ pub struct AggregateState {
 pub struct BranchState {
     /// The branch.
     pub name: BranchName,
-    /// Which one of that name.
+    /// Its generation.
     pub generation: BranchGeneration,
     /// The number of the last accepted command on the branch itself.
     pub sequence: Sequence,
-    /// The branch it stands on; none for `main`.
+    /// The parent branch; none for `main`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<BranchAt>,
-    /// The last position of the parent that shows.
+    /// The last visible position of the parent.
     pub from_position: LogPosition,
-    /// What a read on the branch looks through.
+    /// The lineage of the branch.
     pub lineage: Lineage,
-    /// What else it holds, by merges and rebases: branches, each as it stood when it was taken in.
-    /// The base of a merge is found among these; the newest hundred are enough.
+    /// Further snapshots that it contains after merges and rebases: each a branch at the time when
+    /// it was merged. The base of a merge is chosen among them; the newest hundred are enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contains: Vec<Lineage>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Whether it has not been deleted.
+    /// Whether it was not deleted.
     pub live: bool,
 }
 
-/// Positions between a branch point at the log's end and the branch's event: the command's own.
+/// Positions between a branch point at the end of the log and the branch's event: those of the
+/// command itself.
 const OWN_COMMAND: u64 = 2;
 
-/// Whether a branch that is created at `position` stands on what the log had passed by then. The
-/// documents then have to take what it shows from the log before it can be read (design, Branches).
+/// Whether a branch that is created at `position` starts at an earlier state than the end of the
+/// log. The documents must then read its versions from the log before it can be read (design,
+/// Branches).
 pub fn is_past(from_position: LogPosition, position: LogPosition) -> bool {
     from_position.plus(OWN_COMMAND) < position
 }
 
 impl BranchState {
-    /// `main`, as it is from a database's creation on.
+    /// `main`, as it is after the creation of a database.
     pub fn main(created_at: Timestamp) -> Self {
         Self {
             name: BranchName::main(),
@@ -212,33 +215,33 @@ impl BranchState {
 pub struct DatabaseState {
     /// The number of the last accepted command on the database itself.
     pub sequence: Sequence,
-    /// What people read about it.
+    /// A description for people.
     pub description: String,
-    /// Kept, not interpreted.
+    /// Kept, but not interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Json>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Whether its log has not been sealed.
+    /// Whether its log was not sealed.
     pub live: bool,
 }
 
 /// The owner of a unique value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UniqueState {
-    /// The instance that holds the value; none when it was given up.
+    /// The instance that has the value; none if it was released.
     pub owner: Option<InstanceId>,
 }
 
-/// An envelope whose data is not of its type's shape: damage, for the api never writes such.
+/// An envelope whose data does not match its type. This is damage, because the api never writes it.
 #[derive(Debug, thiserror::Error)]
 #[error("the envelope at position {position} ({event_type}) cannot be read")]
 pub struct UnreadableEnvelope {
-    /// Where it stands.
+    /// Its position.
     pub position: LogPosition,
-    /// What it claims to be.
+    /// Its declared type.
     pub event_type: EventType,
-    /// What is wrong with it.
+    /// The error.
     #[source]
     pub source: serde_json::Error,
 }
@@ -252,7 +255,7 @@ impl From<UnreadableEnvelope> for StoreError {
     }
 }
 
-/// The entries that an envelope makes: the only way into the write model, live or rebuilt.
+/// The entries of an envelope: the only way into the write model, live or rebuilt.
 pub fn fold(envelope: &Envelope) -> Result<Vec<ModelEntry>, UnreadableEnvelope> {
     entries(envelope).map_err(|source| UnreadableEnvelope {
         position: envelope.position,
@@ -328,7 +331,7 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
     }
 }
 
-/// The state of a branch after an event of it.
+/// The state of a branch after one of its events.
 fn branch_state(envelope: &Envelope, sequence: Sequence) -> Result<BranchState, serde_json::Error> {
     match envelope.event_type {
         EventType::BranchCreated => {

@@ -1,5 +1,5 @@
-//! Names that people give. Each is a type of its own, checked once where it enters
-//! (contract §4); a value of such a type is always safe to build keys and paths from.
+//! Names that people give. Each has its own type, and is checked once at its entry (contract §4). A
+//! value of such a type is always safe in keys and paths.
 
 use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::unicode::nfc;
 
-/// The property by which filters and orders mean the id itself. No class can declare it: the name
-/// of a property begins with a letter.
+/// The name of the id in filters and orders. No class can declare it, because property names start
+/// with a letter.
 pub const INSTANCE_ID: &str = "_id";
 
-/// Why a name was not accepted: which kind of name, the value, and the rule it breaks.
+/// Why a name is invalid: the kind of name, the value, and the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} name {value:?} is not allowed: {rule}")]
+#[error("invalid {kind} name {value:?}: it must have {rule}")]
 pub struct InvalidName {
-    /// What was being named, e.g. `database`.
+    /// The kind, for example `database`.
     pub kind: &'static str,
     /// The value as given (cut at 120 characters).
     pub value: String,
@@ -33,7 +33,7 @@ macro_rules! name_type {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// What a text must be to be such a name.
+            /// The rule for such names.
             pub const RULE: &'static str = $rule;
 
             /// The name as text.
@@ -119,7 +119,7 @@ name_type! {
 }
 
 name_type! {
-    /// The name of a branch; may hold `/`, as in git.
+    /// The name of a branch; may contain `/`, as in git.
     BranchName, "branch",
     "1 to 100 characters of A-Z, a-z, 0-9, _ and -, in parts joined by single /; not refs, objects, info, hooks or HEAD",
     |text| {
@@ -133,8 +133,8 @@ name_type! {
 }
 
 name_type! {
-    /// The id of an instance within its class, in normalization form C: a text that is the same
-    /// but for its form is the same id.
+    /// The id of an instance within its class, in normalization form C: texts that differ only in
+    /// their form are the same id.
     InstanceId, "instance",
     "1 to 255 bytes of UTF-8, no control characters, no blank at either end",
     nfc,
@@ -175,7 +175,7 @@ impl BranchName {
         &*self.0 == "main"
     }
 
-    /// Whether a deletion asks for `force` (contract §3).
+    /// Whether its deletion needs `force` (contract §3).
     pub fn is_protected(&self) -> bool {
         ["main", "master", "production"].contains(&&*self.0)
     }

@@ -1,4 +1,4 @@
-//! Names of indices (contract §8).
+//! Names of indexes (contract §8).
 
 use sha1::{Digest, Sha1};
 

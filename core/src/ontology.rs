@@ -1,4 +1,4 @@
-//! The ontology of a branch: classes, their properties and relationships, and what they allow.
+//! The ontology of a branch: classes, their properties and relationships, and their rules.
 
 mod constraints;
 mod definition;
@@ -38,13 +38,13 @@ use crate::{
     unicode::nfc,
 };
 
-/// A class, as it was written and as it is understood. Of a [`Schema`], its members are those of
-/// its parents, too.
+/// A class, as it was written and as it is interpreted. In a [`Schema`], its members include
+/// inherited ones.
 #[derive(Debug, Clone)]
 pub struct Class {
     /// Its id.
     pub id: ClassName,
-    /// What was written, losslessly; what GET answers.
+    /// The definition as it was written; the answer of GET.
     pub definition: Json,
     label: Text,
     description: Option<Text>,
@@ -53,11 +53,11 @@ pub struct Class {
     allows_additional: bool,
     properties: Vec<Property>,
     relationships: Vec<Relationship>,
-    /// Which member a name or a label in normalization form C stands for.
+    /// The member for each name or label in normalization form C.
     keys: HashMap<String, Key>,
 }
 
-/// Which member of a class a name or a label stands for.
+/// The member of a class for a name or a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
     Property(usize),
@@ -71,25 +71,25 @@ pub struct Candidate {
     pub id: InstanceId,
     /// Its whole state: keys resolved, defaults applied, values as written.
     pub properties: Properties,
-    /// Values that must be unique within class and branch: property, digest, the value.
+    /// Values that must be unique within class and branch: property, digest, value.
     pub unique: Vec<(PropertyName, String, Json)>,
-    /// References that must not lead to nothing: predicate and target.
+    /// References that must point to existing instances: predicate and target.
     pub strict: Vec<(PropertyName, InstanceRef)>,
 }
 
 impl Class {
-    /// Reads `OntologyCreate` (contract §3); derives the id from the label when there is none.
+    /// Parses `OntologyCreate` (contract §3); derives the id from the label if there is none.
     pub fn create(definition: &Json) -> Result<Self, Refusal> {
         definition::create(definition)
     }
 
-    /// Reads what [`Class::create`] accepted and the log kept. Lenient towards later rules.
+    /// Parses what [`Class::create`] accepted and the log kept. Ignores later rules.
     pub fn stored(id: ClassName, definition: &Json) -> Result<Self, Refusal> {
         definition::stored(id, definition)
     }
 
-    /// This class with what `patch` gives replaced (a list as a whole) and the rest kept; `null`
-    /// takes a field out. The id cannot change.
+    /// This class after `patch`: given fields replace the old ones (lists as a whole), other fields
+    /// stay, `null` removes a field. The id cannot change.
     pub fn patched(&self, patch: &Json) -> Result<Self, Refusal> {
         definition::patched(self, patch)
     }
@@ -105,7 +105,7 @@ impl Class {
         instance::create(self, id, data, command, row, true)
     }
 
-    /// [`Class::new_instance`] of data that are whole: no default is applied.
+    /// [`Class::new_instance`] for complete data: no default is applied.
     pub fn new_whole_instance(
         &self,
         id: Option<&InstanceId>,
@@ -116,14 +116,14 @@ impl Class {
         instance::create(self, id, data, command, row, false)
     }
 
-    /// The id that [`Class::new_instance`] gives to data without one, as far as they tell, whatever
-    /// else is wrong with them.
+    /// The id that [`Class::new_instance`] would give to data without one, ignoring other
+    /// violations.
     pub fn identify(&self, data: &RawData, command: CommandId, row: usize) -> Option<InstanceId> {
         instance::identify(self, data, command, row)
     }
 
-    /// Checks a shallow patch of an instance: `null` removes. What the patch does not touch is
-    /// not checked again; `strict` names the references that it touches.
+    /// Checks a shallow patch of an instance: `null` removes a value. Untouched values are not
+    /// checked again; `strict` lists the touched references.
     pub fn patched_instance(
         &self,
         id: &InstanceId,
@@ -133,7 +133,7 @@ impl Class {
         instance::patch(self, id, current, patch)
     }
 
-    /// Checks a whole state of the instance of this id: what a merge makes was never sent as such.
+    /// Checks a whole state of the instance with this id, such as the result of a merge.
     pub fn checked(
         &self,
         id: &InstanceId,
@@ -147,13 +147,12 @@ impl Class {
         instance::unique(self, properties)
     }
 
-    /// The references that a state holds: predicate and target.
+    /// The references of a state: predicate and target.
     pub fn references(&self, properties: &Properties) -> Vec<(PropertyName, InstanceRef)> {
         instance::references(self.relationships.iter(), properties)
     }
 
-    /// The type of a property, [`PropertyType::Link`] for a relationship; none for what the class
-    /// does not have.
+    /// The type of a property, [`PropertyType::Link`] for a relationship; none for an unknown name.
     pub fn property_type(&self, property: &PropertyName) -> Option<PropertyType> {
         match self.named(property)? {
             Key::Property(index) => Some(self.properties[index].property_type),
@@ -161,8 +160,8 @@ impl Class {
         }
     }
 
-    /// The type by which the values of a property compare ([`Property::comparison`]); none for what
-    /// the class does not have.
+    /// The type that determines how values of a property compare ([`Property::comparison`]); none
+    /// for an unknown name.
     pub fn comparison(&self, property: &PropertyName) -> Option<PropertyType> {
         match self.named(property)? {
             Key::Property(index) => Some(self.properties[index].comparison()),
@@ -170,7 +169,7 @@ impl Class {
         }
     }
 
-    /// The target class of a relationship; none for what the class does not have.
+    /// The target class of a relationship; none for an unknown name.
     pub fn relationship_target(&self, predicate: &PropertyName) -> Option<&ClassName> {
         match self.named(predicate)? {
             Key::Property(_) => None,
@@ -178,7 +177,7 @@ impl Class {
         }
     }
 
-    /// The classes that the relationships lead to.
+    /// The target classes of the relationships.
     pub fn targets(&self) -> Vec<&ClassName> {
         let mut targets: Vec<_> = self.relationships.iter().map(|it| &it.target).collect();
         targets.sort();
@@ -196,17 +195,17 @@ impl Class {
         &self.label
     }
 
-    /// What people read about it.
+    /// A description for people.
     pub fn description(&self) -> Option<&Text> {
         self.description.as_ref()
     }
 
-    /// The class that it is a kind of.
+    /// The parent class.
     pub fn parent(&self) -> Option<&ClassName> {
         self.parent.as_ref()
     }
 
-    /// Whether it has no instances of its own.
+    /// Whether it cannot have instances of its own.
     pub fn is_abstract(&self) -> bool {
         self.is_abstract
     }
@@ -226,20 +225,20 @@ impl Class {
         &self.relationships
     }
 
-    /// The id that the primary key of a state makes; none without a whole key that is fit for one.
+    /// The id that the primary key gives to a state; none without a complete and valid key.
     pub fn keyed_id(&self, properties: &Properties) -> Option<InstanceId> {
         instance::keyed_id(self, properties)
     }
 
-    /// The properties that make an instance's id, joined with `:` in the order written. A `:` in
-    /// any but the last is written `%3A`, and a `%` there `%25`.
+    /// The properties that form an instance's id, joined with `:` in the written order. In all
+    /// parts but the last, `:` is written `%3A` and `%` is written `%25`.
     pub fn primary_key(&self) -> impl Iterator<Item = &Property> {
         self.properties
             .iter()
             .filter(|property| property.primary_key)
     }
 
-    /// The properties that full-text search looks into.
+    /// The properties that full-text search covers.
     pub fn text_properties(&self) -> impl Iterator<Item = &PropertyName> {
         let is_text = |property: &&Property| property.rule.is_text();
         self.properties
@@ -248,12 +247,12 @@ impl Class {
             .map(|property| &property.name)
     }
 
-    /// The property or predicate that a key stands for: an id, or a label in any language.
+    /// The property or predicate with this id, or with this label in any language.
     pub fn resolve(&self, id_or_label: &str) -> Option<&PropertyName> {
         self.member(id_or_label).map(|key| self.key_name(key))
     }
 
-    /// The member that a name or a label stands for, in whatever form it is written.
+    /// The member with this name or label, in any Unicode form.
     fn member(&self, id_or_label: &str) -> Option<Key> {
         self.keys.get(&*nfc(id_or_label)).copied()
     }
@@ -268,7 +267,7 @@ impl Class {
         )
     }
 
-    /// The values of what an instance leaves out.
+    /// The default values.
     pub fn defaults(&self) -> impl Iterator<Item = (&PropertyName, &Json)> {
         let properties = self.properties.iter().map(|it| (&it.name, &it.default));
         let relationships = self.relationships.iter();

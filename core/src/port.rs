@@ -1,5 +1,5 @@
-//! Ports: what the components need of the world. Every adapter of a port passes that port's one
-//! conformance suite; the components know ports only.
+//! Ports: what the components need from outside. Every adapter passes the conformance suite of its
+//! port. The components use only ports.
 
 pub mod bus;
 pub mod clock;
@@ -10,5 +10,5 @@ pub mod log;
 pub mod registry;
 pub mod sink;
 
-/// What a port call answers.
+/// The result of a port call.
 pub type StoreResult<T> = Result<T, crate::error::StoreError>;

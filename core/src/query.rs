@@ -22,7 +22,7 @@ use crate::{
     value::{Key, PropertyType, compare},
 };
 
-/// Another name of [`INSTANCE_ID`], in classes that declare no property of this name.
+/// Another name of [`INSTANCE_ID`], in classes without a property of this name.
 const ID_ALIAS: &str = "instance_id";
 
 /// A condition on one property of an instance.
@@ -30,13 +30,13 @@ const ID_ALIAS: &str = "instance_id";
 pub struct Filter {
     /// The property; [`INSTANCE_ID`] is the id itself.
     pub property: PropertyName,
-    /// The type by which values compare: of a list, the type of its items.
+    /// The type that determines how values compare: for a list, the type of its items.
     pub property_type: PropertyType,
     /// The condition.
     pub operator: Operator,
 }
 
-/// What a filter asks of a value. Numbers compare by their digits, texts under NFC.
+/// The condition on a value. Numbers compare by their digits, texts under NFC.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operator {
     /// Equal.
@@ -51,30 +51,30 @@ pub enum Operator {
     Lte(Json),
     /// Equal to one of these.
     In(Vec<Json>),
-    /// Is there (and not null), and equal to none of these.
+    /// Has a value (not null) that equals none of these.
     NotIn(Vec<Json>),
     /// Matches a pattern.
     Like(Pattern),
-    /// Is there (and not null), or is not.
+    /// Whether it has a value (not null).
     Exists(bool),
 }
 
-/// An order over one property; those without it come last.
+/// An order by one property; instances without a value come last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     /// The property; [`INSTANCE_ID`] is the id itself.
     pub property: PropertyName,
-    /// Its type, by which values compare.
+    /// The type that determines how its values compare.
     pub property_type: PropertyType,
     /// Largest first.
     pub descending: bool,
 }
 
 impl Filter {
-    /// Whether an instance passes: `value` is the property's, if it is there. A list passes when
-    /// one of its items does, or when it is equal as a whole. Never equal, greater or less: what
-    /// is of another kind (money: of another currency). [`Operator::NotIn`] is the opposite of
-    /// [`Operator::In`] for what has a value, and as in SQL never passes what has none.
+    /// Whether an instance matches: `value` is the property's value, if any. A list matches if one
+    /// of its items does, or if it is equal as a whole. Values of different kinds (for money, of
+    /// different currencies) are never equal, greater or less. [`Operator::NotIn`] is the opposite
+    /// of [`Operator::In`] for existing values; as in SQL, it never matches a missing value.
     pub fn matches(&self, instance_id: &str, value: Option<&Json>) -> bool {
         let own_id =
             (self.property.as_str() == INSTANCE_ID).then(|| Json::from(Value::from(instance_id)));
@@ -112,8 +112,7 @@ impl Filter {
 }
 
 impl Order {
-    /// Which of two values of the property comes first; one that is not there comes last, in
-    /// either direction.
+    /// The order of two values of the property; a missing value comes last, in either direction.
     pub fn compare(&self, left: Option<&Json>, right: Option<&Json>) -> Ordering {
         let present = |value: Option<&'_ Json>| value.filter(|value| !value.is_null()).cloned();
         match (present(left), present(right)) {

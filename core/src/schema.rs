@@ -1,4 +1,4 @@
-//! JSON schemas of the words of this crate, so that whatever is built of them describes itself.
+//! JSON schemas of the types of this crate, so that types that use them describe themselves.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Moments in time, to the microsecond, as the log writes them.
+//! Times in microseconds, as the log writes them.
 
 use std::{fmt, str::FromStr};
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::value::moment;
 
-/// A moment in UTC, counted in microseconds; written `2026-01-02T03:04:05.678901Z`.
+/// A time in UTC, counted in microseconds; written `2026-01-02T03:04:05.678901Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment `micros` microseconds after 1970-01-01T00:00:00Z.
+    /// The time `micros` microseconds after 1970-01-01T00:00:00Z.
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -21,7 +21,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Seconds from `earlier` to this moment; negative when `earlier` is later.
+    /// Seconds from `earlier` to this time; negative if `earlier` is later.
     #[allow(clippy::cast_precision_loss)]
     pub fn seconds_since(self, earlier: Self) -> f64 {
         self.0.saturating_sub(earlier.0) as f64 / 1e6
@@ -33,7 +33,7 @@ impl fmt::Display for Timestamp {
         if let Ok(moment) = jiff::Timestamp::from_microsecond(self.0) {
             return write!(f, "{moment:.6}");
         }
-        // The first and the last days of the calendar are beyond what the library counts.
+        // The first and the last days of the calendar are outside the range of the library.
         let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
         match epoch.checked_add(jiff::SignedDuration::from_micros(self.0)) {
             Ok(moment) => write!(f, "{moment:.6}Z"),
@@ -48,7 +48,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, jiff::Error> {
         match text.parse::<jiff::Timestamp>() {
             Ok(moment) => Ok(Self(moment.as_microsecond())),
-            // The ends of the years 0000 and 9999 are beyond what the library counts.
+            // The ends of the years 0000 and 9999 are outside the range of the library.
             Err(error) => moment::micros(text).map(Self).ok_or(error),
         }
     }

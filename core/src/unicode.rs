@@ -1,5 +1,5 @@
-//! Unicode as names, filters and search compare it: canonical equivalence (NFC) and full case
-//! folding. Values are stored as written; only comparisons go through here.
+//! Unicode for comparing names, filters and search: canonical equivalence (NFC) and full case
+//! folding. Values are stored as written; only comparisons use this.
 
 use std::borrow::Cow;
 
@@ -13,9 +13,8 @@ const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc()
 const CASES: CaseMapperBorrowed<'static> = CaseMapper::new();
 const MARKS: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMap::new();
 
-/// The text in normalization form C: two texts that look the same to a reader, such as `é` as one
-/// character and as `e` with an accent, become the same text. Borrows a text that is in that form
-/// already.
+/// The text in normalization form C: two texts that look the same, such as `é` as one character and
+/// as `e` with an accent, become the same text. Borrows a text that already has this form.
 pub fn nfc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -28,8 +27,8 @@ pub fn is_nfc(text: &str) -> bool {
     text.is_ascii() || NFC.is_normalized(text)
 }
 
-/// Whether a character shows nothing: white space of any script, no-break and ideographic spaces
-/// included, and characters without width or ink, such as U+200B and the Hangul fillers.
+/// Whether a character is invisible: white space of any script, including no-break and ideographic
+/// spaces, and characters without width or ink, such as U+200B and the Hangul fillers.
 pub fn is_blank(character: char) -> bool {
     character.is_whitespace()
         || matches!(
@@ -46,9 +45,9 @@ pub fn is_blank(character: char) -> bool {
         )
 }
 
-/// The text for a comparison that ignores letter case: full case folding, the same in every
-/// language, in form C. `Straße` and `STRASSE` fold alike, as do `Σίσυφος` and `ΣΊΣΥΦΟΣ`.
-/// Folding what is folded changes nothing.
+/// The text for a comparison that ignores case: full case folding, the same in every language, in
+/// form C. `Straße` and `STRASSE` fold the same, as do `Σίσυφος` and `ΣΊΣΥΦΟΣ`. Folding a folded
+/// text changes nothing.
 pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -63,7 +62,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Folds a text in form C. Folding can leave that form: `ǰ` becomes `j` with an accent.
+/// Folds a text in form C. The result may not be in that form: `ǰ` becomes `j` with an accent.
 fn fold_composed(text: &str) -> Cow<'_, str> {
     match CASES.fold_string(text) {
         Cow::Borrowed(text) => Cow::Borrowed(text),
@@ -74,7 +73,7 @@ fn fold_composed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a character only changes the one before it: an accent, a tone, a virama.
+/// Whether a character modifies the previous one: an accent, a tone, a virama.
 pub fn is_mark(character: char) -> bool {
     !character.is_ascii() && MARKS.get_u8(character) != 0
 }
@@ -103,7 +102,7 @@ mod tests {
         }
         assert!(!is_nfc(&nfd("이름")));
         assert!(matches!(nfc("이름"), Cow::Borrowed(_)));
-        // Characters that only look alike stay apart.
+        // Characters that only look alike stay different.
         assert_ne!(nfc("Ａ"), nfc("A"));
     }
 
@@ -123,7 +122,7 @@ mod tests {
         ] {
             assert_eq!(fold(one), fold(other), "{one} {other}");
         }
-        // Without a language, the Turkish dotless i is a letter of its own.
+        // Without a language, the Turkish dotless i is a separate letter.
         assert_ne!(fold("ı"), fold("I"));
         assert_eq!(fold("Tea-5"), "tea-5");
         assert!(matches!(fold("대한민국"), Cow::Borrowed(_)));

@@ -1,5 +1,5 @@
-//! Exact values: the types that values have, when two values are equal, and which comes first. Numbers
-//! keep all their digits, moments their whole fraction. Knows no classes and no filters.
+//! Exact values: the types of values, their equality, and their order. Numbers keep all their
+//! digits, times their whole fraction. Does not depend on classes or filters.
 
 pub(crate) mod decimal;
 mod key;
@@ -43,8 +43,8 @@ pub enum PropertyType {
 }
 
 /// The order of two values of a property: numbers by their exact value, dates and times as
-/// instants, money by currency and then amount, strings by code point in NFC, `false` before `true`.
-/// Total for any two values.
+/// instants, money by currency and then amount, strings by code point in NFC, `false` before
+/// `true`. Defined for any two values.
 pub fn compare(property_type: PropertyType, left: &Json, right: &Json) -> Ordering {
     Key::of(property_type, left).cmp(&Key::of(property_type, right))
 }

@@ -197,7 +197,7 @@ async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
             "Items of 2026\n\nsku,Name\ns-1,a\n",
             &[],
             2,
-            "line 3 looks like the names of the columns: --head-line 3",
+            "line 3 looks like the column names: --head-line 3",
         ),
         (
             "Items\n\nsku,Name\n",
@@ -223,7 +223,7 @@ async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
             good,
             &["--encoding", "utf-16"],
             2,
-            "does not show its byte order",
+            "so its byte order is unknown",
         ),
         (
             "sku,Name,Name\nx,y,z\n",
@@ -238,15 +238,20 @@ async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
             good,
             &["--rejects", "./file.csv"],
             2,
-            "name another with --rejects",
+            "name another file with --rejects",
         ),
         (
             good,
             &["--state", "./file.csv"],
             2,
-            "name another with --state",
+            "name another file with --state",
         ),
-        (good, &["--rejects", "no/such/rejects.csv"], 2, "no folder"),
+        (
+            good,
+            &["--rejects", "no/such/rejects.csv"],
+            2,
+            "its folder does not exist",
+        ),
         (good, &["--branch", "nowhere"], 3, "nowhere"),
     ] {
         shop.write("file.csv", text);

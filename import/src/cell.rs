@@ -29,7 +29,7 @@ impl Plan {
         if NOTHING.iter().any(|it| trim(text).eq_ignore_ascii_case(it)) {
             reason
                 .sentence
-                .push_str("; if that means nothing, name it with --null");
+                .push_str("; if that means no value, use --null");
         }
         Some(reason)
     }

@@ -100,7 +100,7 @@ impl Column {
 pub(crate) fn left_out(columns: &[Column]) -> Vec<LeftOut> {
     let reason = |target: &Target| match target {
         Target::Nothing => Some("left out by --map or --skip-column"),
-        Target::Nameless => Some("no name, and blank in each row that was taken"),
+        Target::Nameless => Some("no name, and blank in each accepted row"),
         Target::Note => Some("written by an import"),
         Target::Member(..) | Target::Id | Target::Exact => None,
     };

@@ -184,7 +184,7 @@ impl Kind {
 
     fn write_list(&self, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         if word.starts_with('[') {
-            return write(json(word), "a JSON list, or items with ; between them", out);
+            return write(json(word), "a JSON list, or items separated by ;", out);
         }
         out.push(b'[');
         let items = word.split(';').map(trim).filter(|it| !it.is_empty());
@@ -202,11 +202,11 @@ impl Kind {
 /// What is expected, by whether a text may be a number with signs that are not read.
 const INTEGER: [&str; 2] = [
     "an integer, such as 5",
-    "an integer without separators of thousands, such as 5000",
+    "an integer without thousands separators, such as 5000",
 ];
 const NUMBER: [&str; 2] = [
     "a number, such as 12.30",
-    "a number with a decimal point and without separators of thousands, such as 1234.50",
+    "a number with a decimal point and without thousands separators, such as 1234.50",
 ];
 const BOOLEAN: &str =
     "true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false";

@@ -47,7 +47,7 @@ pub fn parse(name: &str) -> Result<Charset, String> {
 /// The encoding of a file by its first bytes; a sentence that says why it is not known otherwise.
 pub(crate) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static Encoding, String> {
     if sample.starts_with(&[0xFF, 0xFE, 0, 0]) || sample.starts_with(&[0, 0, 0xFE, 0xFF]) {
-        return Err("is UTF-32; convert it first, e.g. with iconv -t UTF-8".to_owned());
+        return Err("is UTF-32; convert it first, for example with iconv -t UTF-8".to_owned());
     }
     let mark = Encoding::for_bom(sample).map(|(encoding, _)| encoding);
     match (asked, mark) {
@@ -56,11 +56,11 @@ pub(crate) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static E
         (Some(Charset::Utf16), Some(mark)) if mark != UTF_8 => Ok(mark),
         (Some(Charset::Known(known)), Some(mark)) if known == mark => Ok(mark),
         (Some(_), Some(mark)) => Err(format!(
-            "begins with the byte order mark of {}; leave --encoding out",
+            "starts with the byte order mark of {}; leave --encoding out",
             mark.name()
         )),
         (Some(Charset::Utf16), None) => byte_order(sample).ok_or_else(|| {
-            "has no byte order mark and does not show its byte order; say --encoding utf-16le or utf-16be".to_owned()
+            "has no byte order mark, so its byte order is unknown; use --encoding utf-16le or utf-16be".to_owned()
         }),
         (Some(Charset::Known(known)), None) => Ok(known),
     }
@@ -75,11 +75,13 @@ fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
     }
     match byte_order(sample) {
         Some(order) if looks_like(order, sample) => Err(format!(
-            "looks like {} without a byte order mark; if it is, say --encoding {}",
+            "looks like {} without a byte order mark; if it is, use --encoding {}",
             order.name(),
             order.name().to_ascii_lowercase()
         )),
-        _ => Err("holds zero bytes in its first line: it is no text; export it as CSV".to_owned()),
+        _ => {
+            Err("has zero bytes in its first line, so it is not text; export it as CSV".to_owned())
+        }
     }
 }
 

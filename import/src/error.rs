@@ -37,7 +37,9 @@ pub enum Error {
     #[error(transparent)]
     Class(#[from] serde_json::Error),
     /// Every row is in the log, but the projections do not show all of them in time.
-    #[error("every row is in the log, but not all of them show; see `spice dead-letters list`")]
+    #[error(
+        "every row is in the log, but not all of them are projected; see `spice dead-letters list`"
+    )]
     NotShown(#[source] spice_client::Error),
     /// The task that opens the input ended early.
     #[error(transparent)]

@@ -85,7 +85,7 @@ fn refuse_other(
         return Ok(());
     }
     let sentence = format!(
-        "must say what the column of exact values says, {value}; change both, or take it out there"
+        "must match the value in the column of exact values, {value}; change both, or remove it there"
     );
     Err(Reason::of_cell(
         &plan.columns[index].name,

@@ -70,7 +70,7 @@ impl Names {
             (Some(one), None, None) => Ok(one),
             (Some(one), None, Some(index)) if one == index => Ok(one),
             (Some(one), None, Some(index)) => Err(format!(
-                "column {} is called {wanted}; write {} for it, or {} for the column of that number",
+                "column {} is called {wanted}; write {} for it, or {} for the column with that number",
                 one + 1,
                 self.number(one),
                 self.number(index)
@@ -105,7 +105,7 @@ impl Names {
             .collect();
         let line = self.line;
         let names = names.join(", ");
-        format!("line {line} has no column {wanted:?}; there is {names}")
+        format!("line {line} has no column {wanted:?}; the columns are {names}")
     }
 
     /// Refuses a column whose name is not text, unless the mapping addresses it by number.
@@ -134,7 +134,7 @@ impl Names {
             if let Some(first) = known.insert(nfc(name).into_owned(), index) {
                 let (line, first, second) = (self.line, first + 1, index + 1);
                 return Err(invalid(format!(
-                    "line {line}: columns {first} and {second} are both called {name:?}; leave one out by its number, e.g. --skip-column {second}, or say what it is, e.g. --map {second}=PROPERTY"
+                    "line {line}: columns {first} and {second} are both called {name:?}; leave one out by its number, for example --skip-column {second}, or map it, for example --map {second}=PROPERTY"
                 )));
             }
         }

@@ -169,7 +169,7 @@ fn named(
                 .iter()
                 .map(|index| plan.columns[*index].name.as_str())
                 .collect();
-            let sentence = format!("makes the id, which is {}", invalid.rule);
+            let sentence = format!("gives the id {}", invalid.rule);
             Err(Reason::of_cell(&names.join(", "), "id", &sentence, &id))
         }
     }

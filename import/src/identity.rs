@@ -52,7 +52,7 @@ impl Identity {
             }
             let name = &columns[index].name;
             return Err(invalid(format!(
-                "column {name} has the ids; leave --key out, or leave the column out with --skip-column {name}"
+                "column {name} contains the ids; leave --key out, or leave the column out with --skip-column {name}"
             ))
             .into());
         }
@@ -67,7 +67,7 @@ impl Identity {
             }
             if !is_primary {
                 let message = format!(
-                    "the primary key of {} makes the id ({}); leave --key out",
+                    "the primary key of {} determines the id ({}); leave --key out",
                     class.id,
                     join(&primary)
                 );
@@ -78,7 +78,7 @@ impl Identity {
             let found: Option<Vec<usize>> = primary.iter().map(|name| of(name)).collect();
             return found.map(Self::PrimaryKey).ok_or_else(|| {
                 let message = format!(
-                    "no column for all of the primary key of {} ({}); name it with --map COLUMN=PROPERTY",
+                    "there are not columns for the whole primary key of {} ({}); map them with --map COLUMN=PROPERTY",
                     class.id,
                     join(&primary)
                 );

@@ -72,7 +72,7 @@ impl JournalFile {
             Ok(bytes) if bytes.is_empty() => Ok(None),
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| {
                 let message = format!(
-                    "{} is not the state of an import; remove it, or name another with --state",
+                    "{} is not the state of an import; remove it, or name another file with --state",
                     path.display()
                 );
                 invalid(message).into()

@@ -146,7 +146,7 @@ pub fn parse_delimiter(text: &str) -> Result<u8, String> {
         "tab" | "\\t" => Ok(b'\t'),
         _ => match text.as_bytes() {
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n') => Ok(*byte),
-            _ => Err("one ASCII character that is no quote, or `tab`".to_owned()),
+            _ => Err("one ASCII character that is not a quote, or `tab`".to_owned()),
         },
     }
 }
@@ -155,6 +155,6 @@ pub fn parse_delimiter(text: &str) -> Result<u8, String> {
 pub fn parse_escape(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] if byte.is_ascii_punctuation() && *byte != b'"' => Ok(*byte),
-        _ => Err("one ASCII sign that is no quote, such as \\".to_owned()),
+        _ => Err("one ASCII character that is not a quote, such as \\".to_owned()),
     }
 }

@@ -38,7 +38,7 @@ fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<(), Refusal> {
     if folder.is_some_and(|folder| !folder.is_dir()) {
         let path = path.display();
         return Err(invalid(format!(
-            "{path}: there is no folder for it; name another with {flag}"
+            "{path}: its folder does not exist; name another file with {flag}"
         )));
     }
     Ok(())
@@ -51,7 +51,7 @@ fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
     }
     let path = path.display();
     Err(invalid(format!(
-        "{path} would be written over; name another with {flag}"
+        "{path} would be overwritten; name another file with {flag}"
     )))
 }
 

@@ -57,14 +57,14 @@ impl Plan {
     ) -> Result<Self> {
         if class.is_abstract() {
             let message = format!(
-                "{} is abstract; import into a class below it, with --class",
+                "{} is abstract; import into a subclass with --class",
                 class.id
             );
             return Err(invalid(message).into());
         }
         if let Some(word) = mapping.words.contradiction() {
             return Err(invalid(format!(
-                "{word:?} is named both with --true and with --false"
+                "{word:?} is given both with --true and with --false"
             ))
             .into());
         }
@@ -166,7 +166,7 @@ impl Plan {
             {
                 let (number, line, cell) = (index + 1, row.line, show(row.field(index)));
                 return Err(invalid(format!(
-                    "column {number} has no name, but line {line} has {cell:?} in it; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}"
+                    "column {number} has no name, but line {line} has {cell:?} in it; map it with --map {number}=PROPERTY, or leave it out with --skip-column {number}"
                 )));
             }
         }
@@ -262,7 +262,7 @@ fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal 
             .find(|it| unknown[0].contains(**it))
     {
         let message = format!(
-            "line {line} is a single column {:?}; is --delimiter '{}' meant?",
+            "line {line} is a single column {:?}; do you mean --delimiter '{}'?",
             unknown[0],
             delimiter.escape_default()
         );
@@ -279,7 +279,7 @@ fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal 
         .as_ref()
         .and_then(|refusal| refusal.detail.get("hint")?.as_str());
     let message = format!(
-        "line {line}: {} has nothing called {}; {}; --map COLUMN=PROPERTY says what a column is, --skip-column COLUMN leaves it out",
+        "line {line}: {} has no property or label {}; {}; map a column with --map COLUMN=PROPERTY, or leave it out with --skip-column COLUMN",
         class.id,
         unknown.join(", "),
         hint.unwrap_or_default()
@@ -304,7 +304,10 @@ fn refuse_twice(columns: &[Column], line: u64) -> Result<()> {
     let has_exact = columns.iter().any(|it| it.target == Target::Exact);
     let has_ids = columns.iter().any(|it| it.target == Target::Id);
     if taken.is_empty() && !has_exact && !has_ids {
-        return Err(invalid(format!("line {line}: no column has values of the class")).into());
+        return Err(invalid(format!(
+            "line {line}: no column matches a property of the class"
+        ))
+        .into());
     }
     Ok(())
 }

@@ -362,23 +362,23 @@ fn special(dialect: Dialect) -> [bool; 256] {
 fn endless(progress: &Progress) -> Refusal {
     let line = progress.line;
     let quote = match progress.state {
-        State::Quoted => format!("; is the quote of line {} left open?", progress.quote_line),
+        State::Quoted => format!("; is the quote of line {} not closed?", progress.quote_line),
         _ => String::new(),
     };
     let message = format!(
-        "line {line}: the row that begins there has no end within {RECORD} bytes and {FIELDS} fields{quote}"
+        "line {line}: the row that starts there has no end within {RECORD} bytes and {FIELDS} fields{quote}"
     );
     invalid(message)
 }
 
 fn open_quote(quote_line: u64, line: u64) -> Refusal {
     let row = if quote_line > line {
-        format!(", in the row that begins in line {line}")
+        format!(", in the row that starts in line {line}")
     } else {
         String::new()
     };
     let message = format!(
-        "line {quote_line}: a quote is opened there{row}, and never closed; close it, or write two quotes where one is meant as text"
+        "line {quote_line}: a quote is opened{row}, but never closed; close it, or write two quotes for a literal quote"
     );
     invalid(message)
 }

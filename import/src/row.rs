@@ -66,7 +66,7 @@ impl Plan {
     fn check_shape(&self, record: &Record) -> Result<(), Reason> {
         if !self.fits(record) {
             let sentence = format!(
-                "the row has {} fields, the head of the file has {}",
+                "the row has {} fields, but the header has {}",
                 record.len(),
                 self.columns.len()
             );
@@ -77,7 +77,7 @@ impl Plan {
             if !is_blank_bytes(cell) {
                 let number = index + 1;
                 let sentence = format!(
-                    "column {number} has no name, and has {:?} here; say what it is with --map {number}=PROPERTY, or leave it out with --skip-column {number}",
+                    "column {number} has no name, but has {:?} here; map it with --map {number}=PROPERTY, or leave it out with --skip-column {number}",
                     show(cell)
                 );
                 return Err(Reason::of_row("column", sentence));
@@ -117,7 +117,7 @@ impl Plan {
         for index in &self.members {
             let cell = show(record.field(*index));
             if has_shown_byte(&cell) {
-                let sentence = "must be text in the place of the bytes that are written as \\xE9";
+                let sentence = "must have text instead of the bytes that are written as \\xE9";
                 let name = &self.columns[*index].name;
                 return Err(Reason::of_cell(name, "encoding", sentence, &cell));
             }
@@ -131,7 +131,7 @@ impl Plan {
             column: column.map(|column| column.name.clone()),
             rule: "quote".to_owned(),
             sentence: format!(
-                "text follows the quote that closes {:?}; write two quotes for one that is text, or name the sign that the file writes before it with --escape",
+                "text after the quote that closes {:?}; write two quotes for a literal quote, or name the escape character of the file with --escape",
                 show(record.field(broken.field))
             ),
         }

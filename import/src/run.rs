@@ -99,7 +99,7 @@ fn find_class(schema: &Schema, options: &Options) -> Result<Option<Arc<Class>>> 
     }
     let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
     let message = format!(
-        "there is no class {wanted} on branch {}; there is {}",
+        "there is no class {wanted} on branch {}; the classes are {}",
         options.branch,
         known.join(", ")
     );
@@ -234,7 +234,7 @@ fn point_to_head(error: Error, likely: Option<u64>) -> Error {
     match (error, likely) {
         (Error::Refused(mut refusal), Some(line)) => {
             refusal.message = format!(
-                "{}; line {line} looks like the names of the columns: --head-line {line}",
+                "{}; line {line} looks like the column names: --head-line {line}",
                 refusal.message
             );
             refusal.into()

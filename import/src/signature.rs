@@ -9,7 +9,7 @@ use crate::options::Format;
 const WORKBOOK: &str = "open it and save the sheet as CSV (in Excel: CSV UTF-8)";
 const CONVERT: &str = "convert it to CSV first";
 const UNPACK: &str = "unpack it and import the files in it";
-const OPEN: &str = "export the table that you mean as CSV";
+const OPEN: &str = "export the table as CSV";
 
 /// First bytes, what begins so, and what to do.
 const KNOWN: [(&[u8], &str, &str); 14] = [
@@ -21,7 +21,7 @@ const KNOWN: [(&[u8], &str, &str); 14] = [
     (
         b"%PDF-",
         "a PDF",
-        "get the table as CSV from where the PDF was made",
+        "export the table as CSV from the source of the PDF",
     ),
     (b"PAR1", "a Parquet file", CONVERT),
     (b"ARROW1", "an Arrow (Feather) file", CONVERT),
@@ -33,16 +33,8 @@ const KNOWN: [(&[u8], &str, &str); 14] = [
     (b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
     (b"Rar!\x1A\x07", "a RAR archive", UNPACK),
     (b"{\\rtf", "a text document (RTF)", CONVERT),
-    (
-        b"\x89PNG\r\n",
-        "a PNG image",
-        "there is no table to read in it",
-    ),
-    (
-        b"\xFF\xD8\xFF",
-        "a JPEG image",
-        "there is no table to read in it",
-    ),
+    (b"\x89PNG\r\n", "a PNG image", "it contains no table"),
+    (b"\xFF\xD8\xFF", "a JPEG image", "it contains no table"),
 ];
 
 /// First bytes of compressed files, and the program that decompresses them.

@@ -150,7 +150,7 @@ impl Source {
     /// Goes to a place that was behind a row of the file.
     pub(crate) fn go_to(&mut self, place: Place) -> Result<()> {
         let Some(path) = &self.path else {
-            return Err(invalid("a stream cannot be read from a place on").into());
+            return Err(invalid("cannot seek in a stream").into());
         };
         let mut file = open(path)?;
         let input: Bytes = if self.encoding == UTF_8 {
@@ -183,7 +183,7 @@ fn find_encoding(
 ) -> Result<&'static Encoding> {
     let refuse = |sentence: String| invalid(format!("{name} {sentence}"));
     if sample.is_empty() && options.format == Format::Csv {
-        let sentence = "is empty; its first line names the columns".to_owned();
+        let sentence = "is empty; its first line must name the columns".to_owned();
         return Err(refuse(sentence).into());
     }
     if let Some(sentence) = recognize(sample, name) {
@@ -248,17 +248,17 @@ fn read_head(reader: &mut Reader<Bytes>, layout: &Layout, name: &str) -> Result<
     let head = reader.read()?.filter(|_| is_there);
     match (head, layout.head_line) {
         (Some(head), Some(line)) if head.line != line => Err(invalid(format!(
-            "{name}: line {line} is blank and names no columns; the next that is not is line {next}: --head-line {next}",
+            "{name}: line {line} is blank and names no columns; the next line that is not blank is {next}: --head-line {next}",
             next = head.line
         ))
         .into()),
         (Some(head), _) => Ok(head),
         (None, Some(line)) => Err(invalid(format!(
-            "{name} has no line {line}, which was to name the columns"
+            "{name} has no line {line} for the column names"
         ))
         .into()),
         (None, None) => {
-            Err(invalid(format!("{name} is blank; its first line names the columns")).into())
+            Err(invalid(format!("{name} is blank; its first line must name the columns")).into())
         }
     }
 }
@@ -275,7 +275,7 @@ fn open(path: &Path) -> Result<File> {
         other => other,
     };
     let file = opened.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => failed(&"there is no such file", ErrorCode::NotFound),
+        io::ErrorKind::NotFound => failed(&"the file does not exist", ErrorCode::NotFound),
         _ => failed(&error, ErrorCode::InvalidRequest),
     })?;
     if file.metadata()?.is_dir() {

@@ -57,7 +57,7 @@ impl<R: Read> TableRows<R> {
     fn instance(&mut self, record: &Record) -> Result<(Result<Instance, Vec<Reason>>, bool)> {
         let mut instance = match self.plan.instance(record) {
             Ok(instance) if instance.data.len() > ROW => {
-                let sentence = format!("the row is over {ROW} bytes");
+                let sentence = format!("the row is larger than {ROW} bytes");
                 return Ok((Err(vec![Reason::of_row("limit", sentence)]), false));
             }
             Ok(instance) => instance,
@@ -146,7 +146,7 @@ impl Shape for Table {
             (Identity::Given(column), "primary_key") => {
                 let name = &self.plan.columns[*column].name;
                 format!(
-                    "; the id is from the column {name}: leave it out with --skip-column {name}"
+                    "; the id is from the column {name}: to leave it out, use --skip-column {name}"
                 )
             }
             _ => String::new(),

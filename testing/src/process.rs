@@ -121,7 +121,7 @@ impl Process {
     /// starts.
     pub async fn launch(&mut self) -> anyhow::Result<()> {
         if self.running.is_some() {
-            bail!("the process is there already");
+            bail!("the process was already started");
         }
         let errors_path = self.errors_path();
         if let Some(parent) = errors_path.parent() {

@@ -220,8 +220,8 @@ impl Engine {
         };
         match tokio::time::timeout(RELEASE_PATIENCE, left).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, stream = %self.stream, "bus not left"),
-            Err(_) => tracing::warn!(stream = %self.stream, "bus not left in time"),
+            Ok(Err(error)) => tracing::warn!(%error, stream = %self.stream, "cannot leave the bus"),
+            Err(_) => tracing::warn!(stream = %self.stream, "cannot leave the bus in time"),
         }
     }
 

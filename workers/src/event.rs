@@ -42,7 +42,7 @@ pub struct Event<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// It cannot be read.
-    #[error("the envelope at position {position} cannot be read: {reason}")]
+    #[error("cannot read the envelope at position {position}: {reason}")]
     Unreadable {
         /// Where it stands.
         position: LogPosition,
@@ -107,9 +107,7 @@ impl<'a> Event<'a> {
             serde_json::from_slice(&record.line).map_err(|error| unreadable(error.to_string()))?;
         if head.schema_version != SCHEMA_VERSION {
             let version = head.schema_version;
-            return Err(unreadable(format!(
-                "schema_version {version:?} is not known"
-            )));
+            return Err(unreadable(format!("unknown schema_version {version:?}")));
         }
         let ours = head.database == stream.database.as_str()
             && head.generation.database == stream.generation;
@@ -140,7 +138,7 @@ impl<'a> Event<'a> {
         serde_json::from_str(self.data.get()).map_err(|error| StoreError::Rejected {
             store: "event",
             reason: format!(
-                "the data of {} at position {} cannot be read: {error}",
+                "cannot read the data of {} at position {}: {error}",
                 self.event_type, self.position
             ),
         })

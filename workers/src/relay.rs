@@ -283,12 +283,14 @@ impl Relay {
         match self.log.move_checkpoint(&self.stream, from, to).await {
             Ok(true) => place.saved = to,
             Ok(false) => return Err(moved_by_another()),
-            Err(error) => tracing::warn!(%error, stream = %self.stream, "checkpoint not written"),
+            Err(error) => {
+                tracing::warn!(%error, stream = %self.stream, "cannot write the checkpoint")
+            }
         }
         Ok(())
     }
 }
 
 fn moved_by_another() -> Halt {
-    Halt::LookAgain("another relay has moved the checkpoint".to_owned())
+    Halt::LookAgain("another relay moved the checkpoint".to_owned())
 }

@@ -100,7 +100,7 @@ async fn discover(shared: Arc<Shared>, known: watch::Sender<BTreeSet<StreamId>>)
             }
             Err(error) => {
                 fruitless += 1;
-                tracing::warn!(%error, "logs cannot be listed");
+                tracing::warn!(%error, "cannot list the logs");
                 let pause = tokio::time::sleep(backoff.delay(fruitless));
                 if shared.token.run_until_cancelled(pause).await.is_none() {
                     return;

@@ -174,7 +174,7 @@ async fn show(call: &Call, branch: BranchName) -> Answer {
         }
     };
     let found = found.ok_or_else(|| {
-        Failure::not_found(format!("there was no branch {branch} at that position"))
+        Failure::not_found(format!("branch {branch} did not exist at that position"))
             .with("branch", branch.as_str())
     })?;
     named(&branch, Branch::of(&database, &found))

@@ -99,7 +99,7 @@ impl Call {
         };
         if self.written(parameter).is_some() {
             let (name, other) = (parameter.name, other.name);
-            let message = format!("{other} is another name of {name}; give one of them");
+            let message = format!("{other} is another name of {name}; give only one of them");
             return Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", other));
         }
         self.get(other)

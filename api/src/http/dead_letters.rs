@@ -104,7 +104,7 @@ pub(crate) async fn retry(mut call: Call) -> Answer {
     answer::api(
         StatusCode::ACCEPTED,
         "accepted",
-        "the aggregate's parked events are tried again, in order",
+        "the aggregate's parked events are applied again, in order",
         ShownLetter::from(&letter),
     )
 }
@@ -125,7 +125,7 @@ pub(crate) async fn discard(mut call: Call) -> Answer {
         reason,
     };
     let submitted = call.submit(database, action, None).await?;
-    submitted.command_result(StatusCode::OK, "the event is given up for this handler")
+    submitted.command_result(StatusCode::OK, "the event is discarded for this handler")
 }
 
 /// The event that a discard is about, as the log keeps it.
@@ -176,7 +176,7 @@ async fn find(call: &Call) -> Result<DeadLetter, Failure> {
         .find(|letter| letter.handler == handler && letter.position == position)
         .ok_or_else(|| {
             Failure::not_found(format!(
-                "{handler} has parked nothing at position {position}"
+                "{handler} has no parked event at position {position}"
             ))
         })
 }

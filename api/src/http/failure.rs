@@ -140,7 +140,7 @@ impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::new(
             ErrorCode::Internal,
-            format!("a value could not be written as JSON: {error}"),
+            format!("a value cannot be written as JSON: {error}"),
         )
     }
 }

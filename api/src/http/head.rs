@@ -62,7 +62,7 @@ fn check_target(request: &Request) -> Result<(), Failure> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         for (part, text) in [("name", name), ("value", value)] {
             if let Some(fault) = fault(text) {
-                let message = format!("the query: the {part} in {pair:?} {fault}");
+                let message = format!("invalid query: the {part} in {pair:?} {fault}");
                 return Err(Failure::token(name, "percent_encoding", text, message));
             }
         }
@@ -80,7 +80,7 @@ fn fault(text: &str) -> Option<&'static str> {
     }
     let decoded: Cow<'_, [u8]> = percent_encoding::percent_decode(bytes).into();
     let is_text = std::str::from_utf8(&decoded).is_ok();
-    (!is_text).then_some("is not UTF-8 when it is decoded")
+    (!is_text).then_some("is not UTF-8 after decoding")
 }
 
 fn check_single(headers: &HeaderMap) -> Result<(), Failure> {
@@ -101,7 +101,7 @@ fn check_host(headers: &HeaderMap, is_1_0: bool) -> Result<(), Failure> {
         if is_1_0 {
             return Ok(());
         }
-        let message = "the header Host is missing; HTTP/1.1 demands it";
+        let message = "the header Host is missing; HTTP/1.1 requires it";
         return Err(Failure::token("host", "required", "", message));
     };
     let text = host.to_str().unwrap_or_default();
@@ -118,8 +118,7 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), Box<Response>> {
     for value in headers.get_all(EXPECT) {
         let value = String::from_utf8_lossy(value.as_bytes());
         if !value.trim().eq_ignore_ascii_case("100-continue") {
-            let message =
-                format!("the only expectation that can be met is 100-continue, not {value:?}");
+            let message = format!("unsupported Expect {value:?}; only 100-continue is supported");
             let failure = Failure::token("expect", "enum", &value, message);
             return Err(Box::new(
                 failure.into_response_with(StatusCode::EXPECTATION_FAILED),
@@ -135,7 +134,7 @@ fn check_transfer(headers: &HeaderMap) -> Result<(), Box<Response>> {
         let value = String::from_utf8_lossy(value.as_bytes());
         if !value.trim().eq_ignore_ascii_case("chunked") {
             let message =
-                format!("the only Transfer-Encoding that is understood is chunked, not {value:?}");
+                format!("unsupported Transfer-Encoding {value:?}; only chunked is supported");
             let failure = Failure::token("transfer-encoding", "enum", &value, message);
             return Err(Box::new(
                 failure.into_response_with(StatusCode::NOT_IMPLEMENTED),

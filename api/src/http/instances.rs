@@ -106,7 +106,7 @@ fn check_count(call: &Call, field: &str, count: usize) -> Result<(), Failure> {
         field,
         "range",
         count.into(),
-        format!("{field} has 1 to {ROWS} entries, not {count}"),
+        format!("{field} must have 1 to {ROWS} entries, not {count}"),
     ))
 }
 
@@ -119,7 +119,7 @@ fn change(
         let path = format!("commands[{index}].{field}");
         let message = match rule {
             "required" => format!("{path} is missing"),
-            _ => format!("{path} does not belong to a command of this type"),
+            _ => format!("{path} is not a field of a command of this type"),
         };
         call.shape(&path, rule, message)
     };

@@ -38,7 +38,7 @@ pub(crate) async fn observe(
     let answered = AssertUnwindSafe(answered).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id = ?id, "a handler panicked");
-        Failure::new(ErrorCode::Internal, "a defect on our side").into_response()
+        Failure::new(ErrorCode::Internal, "internal error").into_response()
     });
     response.headers_mut().insert(REQUEST_ID, id);
     let path = route.as_ref().map_or("unknown", MatchedPath::as_str);
@@ -91,7 +91,7 @@ pub(crate) async fn unknown_path(request: Request) -> Response {
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
         return StatusCode::NO_CONTENT.into_response();
     }
-    Failure::not_found(format!("there is no path {}", request.uri().path())).into_response()
+    Failure::not_found(format!("unknown path {}", request.uri().path())).into_response()
 }
 
 /// A route has this path, but not this method; axum adds `Allow`, which is all that `OPTIONS` asks
@@ -102,7 +102,7 @@ pub(crate) async fn wrong_method(request: Request) -> Response {
     }
     Failure::new(
         ErrorCode::InvalidRequest,
-        format!("{} is not a method of this path", request.method()),
+        format!("the path does not support the method {}", request.method()),
     )
     .into_response_with(StatusCode::METHOD_NOT_ALLOWED)
 }

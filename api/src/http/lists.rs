@@ -178,7 +178,7 @@ fn asked(call: &Call) -> Result<Asked<'_>, Failure> {
     let offset = call.get(&known::INSTANCE_OFFSET)?;
     let filter = call.get(&known::FILTER)?;
     if call.written(&known::CURSOR).is_some() && offset > 0 {
-        return Err(invalid("cursor", "cursor and offset do not go together"));
+        return Err(invalid("cursor", "cursor and offset cannot be combined"));
     }
     Ok(Asked {
         text: call

@@ -60,14 +60,14 @@ pub async fn serve_with(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY could not be set");
+                        tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
                     let router = router.clone();
                     connections.spawn(connection(stream, router, timeouts, ending.clone()));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -79,7 +79,10 @@ pub async fn serve_with(
     })
     .await;
     if ended.is_err() {
-        tracing::info!(open = connections.len(), "connections cut at the end");
+        tracing::info!(
+            open = connections.len(),
+            "closed open connections at shutdown"
+        );
     }
     connections.shutdown().await;
     Ok(())

@@ -163,7 +163,7 @@ impl Call {
                 // It is in the log, whoever can tell how far the projections are.
                 Err(error) => {
                     let command_id = accepted.receipt.command_id;
-                    tracing::warn!(%command_id, %error, "accepted, and not waited for");
+                    tracing::warn!(%command_id, %error, "accepted, but its projection was not awaited");
                     Submitted::pending(accepted)
                 }
             },
@@ -256,7 +256,7 @@ fn with_message(message: &str, result: &Json) -> Result<Json, Failure> {
     Json::parse(&format!("{{\"message\":{message}{comma}{fields}")).map_err(|error| {
         Failure::new(
             ErrorCode::Internal,
-            format!("a receipt is no object: {error}"),
+            format!("a receipt is not an object: {error}"),
         )
     })
 }

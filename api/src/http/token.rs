@@ -133,8 +133,8 @@ impl Reading {
 /// A cursor is not of the list that it was given to.
 pub(crate) fn refuse(text: &str) -> Failure {
     let message = format!(
-        "cursor must be one that a page of this list gave out, with the same database, branch, \
-         class, filter, search and order; it was not {text:?}. Begin again without a cursor"
+        "the cursor {text:?} does not belong to this list (same database, branch, class, filter, \
+         search and order); start again without a cursor"
     );
     Failure::token("cursor", "cursor", text, message)
 }

@@ -31,7 +31,7 @@ impl Reading {
         };
         let database = self.reads.database_at(now, position).await?;
         let database = database.ok_or_else(|| {
-            let message = format!("the database was not there yet at {position}");
+            let message = format!("the database did not exist at {position}");
             Refusal::new(ErrorCode::NotFound, message)
         })?;
         Ok(Snapshot {

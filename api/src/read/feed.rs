@@ -58,7 +58,7 @@ impl Reads {
             let end = self.engine.log.end(&stream).await?;
             if from > end {
                 let message = format!(
-                    "from: position {from} is beyond the log's end; the next position is {end}"
+                    "from: position {from} is after the end of the log; the next position is {end}"
                 );
                 return Err(Refusal::new(ErrorCode::InvalidRequest, message)
                     .with("field", "from")

@@ -68,7 +68,7 @@ impl Reads {
         let mut seen = 0;
         while let Some(receipts) = self.followed.remaining(&stream) {
             if let Err(error) = self.look(&stream, &receipts).await {
-                tracing::warn!(%stream, %error, "statuses cannot be read; looked for again");
+                tracing::warn!(%stream, %error, "cannot read statuses; retrying");
             }
             tokio::select! {
                 change = self.engine.work.wait_change(&stream, seen) => seen = change,
@@ -87,7 +87,7 @@ impl Reads {
                 Ok(status) => self.followed.tell(receipt, status),
                 Err(error) => {
                     let command_id = receipt.command_id;
-                    tracing::warn!(%stream, %command_id, %error, "a status cannot be read; looked for again");
+                    tracing::warn!(%stream, %command_id, %error, "cannot read a status; retrying");
                 }
             }
         }

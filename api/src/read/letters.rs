@@ -53,7 +53,7 @@ impl Reads {
             .map(|record| serde_json::from_slice(&record.line));
         line.transpose().map_err(|error| StoreError::Damaged {
             store: "log",
-            reason: format!("position {position} of {stream} is no envelope: {error}"),
+            reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
         })
     }
 }

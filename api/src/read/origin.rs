@@ -57,7 +57,7 @@ impl Reads {
         let records = self.engine.log.read(stream, position, 1).await?;
         let record = records.first().ok_or_else(|| StoreError::Damaged {
             store: "log",
-            reason: format!("there is nothing at position {position} of {stream}"),
+            reason: format!("there is no envelope at position {position} of {stream}"),
         })?;
         record.envelope()
     }

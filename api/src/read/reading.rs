@@ -158,15 +158,14 @@ impl Reads {
         match as_of {
             AsOf::Position(position) if position > last => {
                 let message =
-                    format!("as_of: position {position} is beyond the log's last, {last}");
+                    format!("as_of: position {position} is after the log's last position {last}");
                 let text = position.to_string();
                 Err(misfit("as_of", "range", &text, message).with("position", last.0))
             }
             AsOf::Position(position) => Ok(position),
             AsOf::Time(time) if is_future(time, self.engine.clock.now()) => {
                 let message = format!(
-                    "as_of: {time} is in the future, and what will be there then is not known; \
-                     leave as_of out to read what is there now"
+                    "as_of: {time} is in the future; leave as_of out to read the current state"
                 );
                 Err(misfit("as_of", "range", &time.to_string(), message))
             }
@@ -178,9 +177,7 @@ impl Reads {
                     .await?;
                 match after.0.checked_sub(1) {
                     Some(position) => Ok(LogPosition(position).min(last)),
-                    None => Err(not_found(format!(
-                        "the database was not there yet at {time}"
-                    ))),
+                    None => Err(not_found(format!("the database did not exist at {time}"))),
                 }
             }
         }
@@ -239,8 +236,9 @@ impl Reads {
         let end = self.engine.log.end(&snapshot.stream).await?;
         let last = end.0.saturating_sub(1);
         let seconds = patience.limit.as_secs_f64();
-        let message =
-            format!("position {position} is not in the log after {seconds} s; its last is {last}");
+        let message = format!(
+            "position {position} is not in the log after {seconds} s; the last position is {last}"
+        );
         Err(Refusal::new(ErrorCode::Timeout, message).with("position", last))
     }
 }

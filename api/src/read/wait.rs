@@ -143,7 +143,7 @@ impl Reads {
         let mut parked = self.seen_letters(Some(stream)).await?;
         parked.retain(|letter| letter.position <= wanted.last && needs.concern(letter));
         let message = format!(
-            "position {} does not show after {} s; {} event(s) up to it are parked",
+            "position {} is not projected after {} s; {} event(s) up to it are parked",
             wanted.last,
             limit.as_secs_f64(),
             parked.len()

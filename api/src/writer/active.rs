@@ -43,7 +43,7 @@ impl Task {
         match model.clear_active(&self.stream, owner).await {
             Ok(()) => self.marked_at = None,
             Err(error) => {
-                tracing::warn!(stream = %self.stream, %error, "log stays marked as written");
+                tracing::warn!(stream = %self.stream, %error, "cannot mark the log as idle");
             }
         }
     }

@@ -115,7 +115,7 @@ impl Task {
                 Err(fault) => fault.into(),
             },
             Err(away) => {
-                tracing::warn!(stream = %self.stream, %away, "log cannot be read after a rejected append");
+                tracing::warn!(stream = %self.stream, %away, "cannot read the log after a rejected append");
                 error
             }
         }
@@ -132,7 +132,7 @@ impl Task {
                 Some(Some(&found.line) == batch.lines.first())
             }
             Err(error) => {
-                tracing::warn!(stream = %self.stream, %error, "log cannot be read to settle an append");
+                tracing::warn!(stream = %self.stream, %error, "cannot read the log to settle an append");
                 None
             }
         }
@@ -142,7 +142,7 @@ impl Task {
 pub(super) fn unanswered() -> StoreError {
     StoreError::Unavailable {
         store: "log",
-        reason: "the append had no answer".into(),
+        reason: "no answer to an append".into(),
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn to_lines(envelopes: &[Envelope]) -> Result<Vec<Bytes>, StoreError>
     let to_line = |envelope: &Envelope| {
         let line = envelope.to_line().map_err(|error| StoreError::Rejected {
             store: "log",
-            reason: format!("envelope cannot be written: {error}"),
+            reason: format!("cannot write an envelope: {error}"),
         })?;
         Ok(Bytes::from(line))
     };

@@ -149,7 +149,7 @@ impl Task {
 
     /// Refuses requests because of a store.
     async fn refuse_for(&mut self, error: StoreError, requests: Vec<Request>) {
-        tracing::warn!(stream = %self.stream, %error, "batch cannot be committed");
+        tracing::warn!(stream = %self.stream, %error, "cannot commit a batch");
         self.fail(&error).await;
         refuse_all(requests, &error.into());
     }
@@ -220,7 +220,7 @@ impl Task {
         }
         self.give_hint(from);
         if let Err(error) = self.load_schemas().await {
-            tracing::warn!(stream = %self.stream, %error, "classes of a branch are not read yet");
+            tracing::warn!(stream = %self.stream, %error, "the classes of a branch were not read");
             self.state = None;
         }
         self.publish(look);
@@ -427,7 +427,7 @@ fn same_as(first: Option<Receipt>) -> Answer {
     let lost = || {
         Refusal::new(
             ErrorCode::Internal,
-            "the first of two equal commands is gone",
+            "the first of two equal commands is missing",
         )
     };
     Ok(Accepted {
@@ -442,7 +442,7 @@ fn repeat(request: &Request, same: bool, keep_first: bool, first: Outcome) -> Ou
         return first;
     }
     if keep_first {
-        tracing::warn!(command_id = %id, "the same id came with another payload; the first is kept");
+        tracing::warn!(command_id = %id, "an id was reused with another payload; the first command is kept");
         return first;
     }
     let message = format!("command {id} is in the log with another payload");

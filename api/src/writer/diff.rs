@@ -176,7 +176,7 @@ impl Look {
     ) -> Result<Lineage, Refusal> {
         let last = self.last();
         if position > last {
-            let message = format!("position {position} is beyond the log's last, {last}");
+            let message = format!("position {position} is after the log's last position {last}");
             return Err(Refusal::new(ErrorCode::InvalidRequest, message)
                 .with("field", "from_position")
                 .with("value", position.0)
@@ -303,8 +303,8 @@ fn no_branch(name: &BranchName) -> Refusal {
 }
 
 fn nothing_to_compare() -> Refusal {
-    let message = "main stands on no other branch: say with `against` or `from_position` what to \
-                   compare it with";
+    let message = "main has no parent; name what to compare it with by `against` or \
+                   `from_position`";
     Refusal::new(ErrorCode::InvalidRequest, message).with("field", "against")
 }
 

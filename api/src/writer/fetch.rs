@@ -40,14 +40,12 @@ impl Rounds {
     pub(super) fn go_on(&mut self, state: &WriteState, needs: &[Need]) -> Result<(), Refusal> {
         self.0 += 1;
         if needs.iter().all(|need| state.knows(need)) {
-            let message = "the decision asks for what it has been told";
+            let message = "the decision asks again for a fact that it already has";
             return Err(Refusal::new(ErrorCode::Internal, message));
         }
         if self.0 > MOST_ROUNDS {
-            let message = format!(
-                "the command leads from one thing to the next more than {MOST_ROUNDS} times; do it \
-                 in smaller steps"
-            );
+            let message =
+                format!("the command has more than {MOST_ROUNDS} levels of dependencies; split it");
             return Err(
                 Refusal::new(ErrorCode::FailedPrecondition, message).with("most", MOST_ROUNDS)
             );
@@ -117,7 +115,7 @@ impl Task {
 pub(super) fn replaced() -> StoreError {
     StoreError::Unavailable {
         store: "registry",
-        reason: "it was replaced by an older one and is being brought up from the log".into(),
+        reason: "it was replaced by an older one and is catching up from the log".into(),
     }
 }
 

@@ -114,10 +114,12 @@ impl Scribe {
         match timeout(PATIENCE, self.compare(ports)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%error, "log cannot be read; the database is shown as it was known");
+                tracing::warn!(%error, "cannot read the log; using the last known state of the database");
             }
             Err(_) => {
-                tracing::warn!("log did not answer in time; the database is shown as it was known");
+                tracing::warn!(
+                    "no answer from the log in time; using the last known state of the database"
+                );
             }
         }
     }

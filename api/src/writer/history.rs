@@ -143,7 +143,7 @@ impl Look {
         let records = log.read(stream, position, 1).await?;
         let found = records.first().filter(|record| record.position == position);
         let record = found
-            .ok_or_else(|| damaged(stream, position, "there is nothing, and was a command"))?;
+            .ok_or_else(|| damaged(stream, position, "there is nothing where a command was"))?;
         let command = Commanded::read(position, &record.line)
             .map_err(|reason| damaged(stream, position, &reason))?;
         Ok((command, record.line.len()))
@@ -155,10 +155,7 @@ impl Commanded {
     fn read(position: LogPosition, line: &[u8]) -> Result<Self, String> {
         let head: Head = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         if head.schema_version != SCHEMA_VERSION {
-            return Err(format!(
-                "schema_version {:?} is not known here",
-                head.schema_version
-            ));
+            return Err(format!("unknown schema_version {:?}", head.schema_version));
         }
         let aggregate = AggregateId::parse(head.aggregate_type, &head.aggregate_id)
             .map_err(|error| error.to_string())?;
@@ -181,7 +178,7 @@ impl Commanded {
 fn damaged(stream: &StreamId, position: LogPosition, reason: &str) -> StoreError {
     StoreError::Damaged {
         store: "log",
-        reason: format!("position {position} of {stream} is no command: {reason}"),
+        reason: format!("position {position} of {stream} is not a command: {reason}"),
     }
 }
 

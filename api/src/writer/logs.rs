@@ -120,7 +120,7 @@ impl Writer {
                 ports.catch_up(&stream).await
             };
             let Err(error) = read else { continue };
-            tracing::error!(%stream, %error, "log cannot be used");
+            tracing::error!(%stream, %error, "cannot use a log");
             if error.is_damage() {
                 // Opening it is what tells; the answer is the same error.
                 drop(self.snapshot(&stream.database).await);

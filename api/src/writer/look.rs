@@ -165,7 +165,7 @@ async fn reach(
         Ok(Ok(_)) => Err(fetch::replaced().into()),
         Ok(Err(error)) => Err(error.into()),
         Err(_) => {
-            let message = "the registry has not followed the log in time; try again";
+            let message = "the registry did not follow the log in time; try again";
             Err(Refusal::new(ErrorCode::Timeout, message))
         }
     }

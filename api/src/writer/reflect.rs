@@ -221,7 +221,7 @@ impl Follower {
                 }
                 Err(error) if !error.is_transient() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(stream = %self.stream, %error, "registry cannot follow the log now");
+                    tracing::warn!(stream = %self.stream, %error, "the registry cannot follow the log now");
                 }
             }
             failures += 1;
@@ -285,7 +285,7 @@ async fn seen(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError>
 
 /// A writer knows the chain: it reads every log from the beginning or from an anchor.
 pub(super) fn unknown_chain(stream: &StreamId) -> StoreError {
-    damaged(&format!("the chain of {stream} is not known here"))
+    damaged(&format!("the chain of {stream} is unknown"))
 }
 
 /// Some envelopes from the head's position on, cut where a command begins, so that none is split.
@@ -303,7 +303,9 @@ async fn read_whole_commands(
         let next = ahead.position();
         let records = ports.log.read(stream, next, STEP).await?;
         if records.is_empty() {
-            return Err(damaged(&format!("{stream} has nothing at position {next}")));
+            return Err(damaged(&format!(
+                "{stream} has no envelope at position {next}"
+            )));
         }
         for record in records {
             let envelope = parse(stream, record.position, &record.line)?;

@@ -203,7 +203,7 @@ impl Task {
 
     async fn open(&mut self) {
         if let Err(error) = self.settle().await {
-            tracing::warn!(stream = %self.stream, %error, "database cannot be opened");
+            tracing::warn!(stream = %self.stream, %error, "cannot open the database");
             self.standing.send_replace(Standing::Failed(error.into()));
         }
     }
@@ -211,7 +211,7 @@ impl Task {
     /// Takes in what another process appended.
     async fn follow(&mut self) {
         if let Err(error) = self.settle().await {
-            tracing::warn!(stream = %self.stream, %error, "log cannot be followed");
+            tracing::warn!(stream = %self.stream, %error, "cannot follow the log");
             self.fail(&error).await;
         }
     }
@@ -275,7 +275,7 @@ impl Task {
             match reflect::catch_up(&self.ports, &stream).await {
                 Ok(_) => self.ports.refused.remove(&stream),
                 Err(error) if error.is_damage() => {
-                    tracing::warn!(%stream, %error, "sealed log cannot be read; the live one is used");
+                    tracing::warn!(%stream, %error, "cannot read a sealed log; using the live one");
                     self.ports.refused.put(&stream, error);
                 }
                 Err(error) => return Err(error),

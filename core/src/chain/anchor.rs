@@ -1,4 +1,4 @@
-//! A place of a log to remember, and the check that a log still is the one that was remembered.
+//! Anchors: remembered positions of a log, and the check that a log still matches them.
 
 use std::{fmt, str::FromStr};
 
@@ -9,16 +9,15 @@ use crate::{
     port::{StoreResult, log::Log},
 };
 
-/// Envelopes that one read asks for.
+/// Envelopes per read.
 const PAGE: usize = 1_000;
 
-/// What was seen of a log: how far it reached, and the chain there. It may stand in the middle of
-/// an append.
+/// What was seen of a log: the end, and the chain there. The end may be inside an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor {
     /// Everything below this position was seen.
     pub position: LogPosition,
-    /// The first position of the append that the last envelope seen belongs to.
+    /// The first position of the append of the last seen envelope.
     pub append: LogPosition,
     /// The chain at `position`: over that append's `chain` and its lines below `position`.
     pub chain: Chain,
@@ -30,7 +29,7 @@ impl fmt::Display for Anchor {
     }
 }
 
-/// A position with the chain there, as a person keeps it: `154:9f86…`.
+/// A position with the chain there, in the form that people keep: `154:9f86…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptHead {
     /// Everything below this position was seen.
@@ -44,7 +43,9 @@ impl FromStr for KeptHead {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (position, chain) = text.split_once(':').ok_or_else(|| {
-            format!("{text:?} is not a head; write POSITION:CHAIN, as `spice audit head` prints it")
+            format!(
+                "{text:?} is not a head; write POSITION:CHAIN, as printed by `spice audit head`"
+            )
         })?;
         let position = position
             .parse()
@@ -57,7 +58,7 @@ impl FromStr for KeptHead {
     }
 }
 
-/// Fails when a log ends before the position up to which it was seen.
+/// Fails if a log ends before the position up to which it was seen.
 pub fn check_end(stream: &StreamId, end: LogPosition, seen: LogPosition) -> Result<(), LogFault> {
     if end >= seen {
         return Ok(());
@@ -69,8 +70,8 @@ pub fn check_end(stream: &StreamId, end: LogPosition, seen: LogPosition) -> Resu
     })
 }
 
-/// The chain of a log at the position that an anchor names, or at its beginning without one.
-/// Fails when the log is not the one that the anchor was taken of. Reads one append.
+/// The chain of a log at the position of an anchor, or at its beginning without an anchor. Fails if
+/// the log does not match the anchor. Reads one append.
 pub async fn resume(
     log: &dyn Log,
     stream: &StreamId,

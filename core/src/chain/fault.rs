@@ -1,12 +1,12 @@
-//! Why a log is refused. Nothing is written to such a log, and nothing is projected from it.
+//! Reasons to refuse a log. Nothing is written to such a log, and nothing is projected from it.
 
 use super::Chain;
 use crate::id::{LogPosition, StreamId};
 
-/// A log that is not the one that was seen before, or that is not one chain.
+/// A log that differs from the one that was seen before, or that is not one chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogFault {
-    /// It is shorter than it was.
+    /// The log is shorter than before.
     #[error(
         "log_truncated: the log of {stream} ends at position {end}, but it was seen up to \
          position {seen}; check that this is the right data directory and restore the missing \
@@ -14,60 +14,60 @@ pub enum LogFault {
         last = seen.0.saturating_sub(1)
     )]
     Truncated {
-        /// Which log.
+        /// The log.
         stream: StreamId,
-        /// Where it ends.
+        /// Its end.
         end: LogPosition,
-        /// How far it was seen.
+        /// The end that was seen before.
         seen: LogPosition,
     },
-    /// It holds something else than it did.
+    /// The content differs from what was seen before.
     #[error(
-        "log_diverged: the log of {stream} is not the one that was seen before: its chain at \
-         position {position} is {}, expected {expected}; check that log, registry, \
-         graph and documents belong together and restore the right ones, or take this log as it is with \
-         `spice audit accept-truncation`",
+        "log_diverged: the log of {stream} differs from the one that was seen before: its chain \
+         at position {position} is {}, expected {expected}; check that log, registry, graph and \
+         documents belong together and restore the right ones, or accept this log with `spice \
+         audit accept-truncation`",
         display(*found)
     )]
     Diverged {
-        /// Which log.
+        /// The log.
         stream: StreamId,
-        /// Where the chain was compared.
+        /// The compared position.
         position: LogPosition,
         /// The chain that was seen before.
         expected: Chain,
-        /// The chain there now; none when the append there carries no `chain`.
+        /// The chain there now; none if the append there carries no `chain`.
         found: Option<Chain>,
     },
-    /// An append does not follow from the one before.
+    /// An append does not follow from the previous one.
     #[error(
-        "chain_broken: in the log of {stream}, position {position} carries chain {found}, but the \
-         envelopes from position {append} on give {expected}: one of them was changed, taken out \
-         or put in; restore the segments of these positions"
+        "chain_broken: in the log of {stream}, position {position} carries chain {found}, but \
+         the envelopes from position {append} on give {expected}: one of them was changed, \
+         removed or added; restore the segments of these positions"
     )]
     Broken {
-        /// Which log.
+        /// The log.
         stream: StreamId,
-        /// The append that does not fit.
+        /// The append that does not match.
         position: LogPosition,
-        /// The first position of the append before it.
+        /// The first position of the previous append.
         append: LogPosition,
-        /// The chain that follows from the append before.
+        /// The chain that follows from the previous append.
         expected: Chain,
         /// The chain that the append carries.
         found: Chain,
     },
-    /// A position is not there.
+    /// A position is missing.
     #[error(
-        "log_incomplete: the log of {stream} has no envelope at position {expected}; the next one \
-         is at {found}; restore the missing segments"
+        "log_incomplete: the log of {stream} has no envelope at position {expected}; the next \
+         one is at {found}; restore the missing segments"
     )]
     Gap {
-        /// Which log.
+        /// The log.
         stream: StreamId,
-        /// What is missing.
+        /// The missing position.
         expected: LogPosition,
-        /// What is there instead.
+        /// The position found instead.
         found: LogPosition,
     },
 }
@@ -93,7 +93,7 @@ impl LogFault {
         }
     }
 
-    /// The first position that is not as it should be.
+    /// The first wrong position.
     pub fn position(&self) -> LogPosition {
         match self {
             Self::Truncated { end, .. } => *end,

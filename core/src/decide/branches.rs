@@ -1,8 +1,7 @@
-//! What branches do to each other: merge, rebase, rollback. Each is one transaction.
+//! Merge, rebase and rollback of branches. Each is one transaction.
 //!
-//! All three are one piece of work over the aggregates that differ: what the base, the source and
-//! the target have of each ([`case`]), what becomes of it ([`settle`]), whether that keeps the
-//! ontology ([`check`]), and the events that say so ([`write`]).
+//! All three work on the aggregates that differ: the state in base, source and target ([`case`]),
+//! the result ([`settle`]), the check against the ontology ([`check`]), and the events ([`write`]).
 
 mod base;
 mod case;
@@ -34,28 +33,28 @@ use crate::{
     name::ClassName,
 };
 
-/// Aggregates that one command may look at.
+/// The maximum number of aggregates in one command.
 const MOST: usize = 100_000;
 
-/// Conflicts that a refusal names.
+/// The maximum number of conflicts in a refusal.
 const NAMED: usize = 1_000;
 
-/// What a merge, a rebase or a rollback does, or would do.
+/// The result of a merge, a rebase or a rollback, done or planned.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What the changes are told against: of a merge and a rebase what both branches had in common,
-    /// of a rollback the branch at the position.
+    /// The base of the changes: for a merge or a rebase, the common state of both branches; for a
+    /// rollback, the branch at the position.
     pub base: Lineage,
-    /// What changes on the branch; of a rebase, on top of the branch that it is put on.
+    /// The changes on the branch; for a rebase, on top of the new parent.
     pub changes: Vec<Difference>,
-    /// What is undecided; while there is any, nothing is done.
+    /// The open conflicts. If there are any, nothing is done.
     pub conflicts: Vec<Conflict>,
-    /// What stays deleted on the branch though the other side has it: a delete is final.
+    /// What stays deleted on the branch although the other side has it, because a delete is final.
     pub stay_deleted: Vec<AggregateId>,
 }
 
 impl Plan {
-    /// The last position of the base's own branch that shows.
+    /// The last visible position of the base's own branch.
     pub fn base_position(&self) -> LogPosition {
         self.base
             .own()
@@ -63,8 +62,8 @@ impl Plan {
     }
 }
 
-/// What a merge, a rebase or a rollback would do, decided as [`super::decide`] decides it, conflicts
-/// and all. Refused for every other command.
+/// Plans a merge, a rebase or a rollback with the decision of [`super::decide`], including
+/// conflicts. Refused for every other command.
 pub fn plan(state: &WriteState, moment: &Moment, command: &Command) -> Result<Plan, Stop> {
     let draft = Draft::new(state, moment, command);
     let work = work_out(&draft)?;
@@ -82,7 +81,7 @@ pub fn plan(state: &WriteState, moment: &Moment, command: &Command) -> Result<Pl
     })
 }
 
-/// Decides a merge, a rebase or a rollback, and puts its envelopes down.
+/// Decides a merge, a rebase or a rollback, and adds its envelopes.
 pub(super) fn carry_out(draft: &mut Draft) -> Result<(), Stop> {
     let work = work_out(draft)?;
     if work.conflicts.is_empty() {
@@ -92,30 +91,30 @@ pub(super) fn carry_out(draft: &mut Draft) -> Result<(), Stop> {
     }
 }
 
-/// What one branch takes from another, aggregate by aggregate.
+/// The changes that one branch takes from another, aggregate by aggregate.
 struct Work<'a> {
     state: &'a WriteState,
     /// The branch that changes.
     branch: &'a BranchState,
-    /// What its changes go on top of: itself, or the branch that a rebase puts it on.
+    /// The state below its changes: the branch itself, or the new parent of a rebase.
     ground: &'a BranchState,
-    /// Whose state is taken.
+    /// The source of the changes.
     source: Place<'a>,
-    /// What both had in common.
+    /// The common base.
     base: Lineage,
-    /// Where the ground changed since then.
+    /// Where the ground changed since the base.
     since: Vec<Span>,
     kind: Kind<'a>,
-    /// In order of key, those that only have to meet a changed class at the end.
+    /// Ordered by key; includes cases that only have to match a changed class.
     cases: Vec<Case<'a>>,
     places: HashMap<ModelKey, usize>,
     conflicts: Vec<Conflict>,
     stay_deleted: Vec<AggregateId>,
-    /// The unique values that change hands, by place of the case.
+    /// The changes of unique values, by index of the case.
     unique: HashMap<usize, UniqueChange>,
 }
 
-/// Which of the three it is.
+/// Merge, rebase or rollback.
 #[derive(Clone, Copy)]
 enum Kind<'a> {
     Merge { source: &'a BranchState },
@@ -124,7 +123,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Puts in what the three sides have of these keys.
+    /// Adds the states of these keys on all three sides.
     fn gather(&mut self, keys: Vec<ModelKey>) -> Result<(), Stop> {
         refuse_too_many(self.cases.len() + keys.len())?;
         let base = Place::Past(self.base.clone());
@@ -165,7 +164,7 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// What becomes of a key, when it is one of those that differ.
+    /// The case of a key, if the key differs.
     fn case(&self, key: &ModelKey) -> Option<&Case<'a>> {
         self.places.get(key).map(|place| &self.cases[*place])
     }
@@ -196,7 +195,7 @@ fn work_out<'a>(draft: &Draft<'a>) -> Result<Work<'a>, Stop> {
             to_position,
         } => rollback::work_out(draft, branch, *to_position),
         _ => {
-            let message = "only a merge, a rebase and a rollback can be planned";
+            let message = "only a merge, a rebase or a rollback can be planned";
             Err(Refusal::new(ErrorCode::InvalidRequest, message).into())
         }
     }
@@ -207,7 +206,7 @@ fn last_position(draft: &Draft) -> LogPosition {
     draft.moment.position.before()
 }
 
-/// An answer, or a note of what has to be known first.
+/// The answer, or none after recording what is needed first.
 fn needed<T>(needs: &mut Vec<Need>, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -219,8 +218,8 @@ fn needed<T>(needs: &mut Vec<Need>, answer: Result<T, Stop>) -> Result<Option<T>
     }
 }
 
-/// The classes and instances that were written within spans, of the instances those of some classes
-/// alone if so wished; refused when they are too many.
+/// The classes and instances that were written within spans, optionally only instances of some
+/// classes. Refused if there are too many.
 fn changed(
     state: &WriteState,
     spans: &[Span],
@@ -239,7 +238,8 @@ fn refuse_too_many(count: usize) -> Result<(), Refusal> {
     if count <= MOST {
         return Ok(());
     }
-    let message = format!("more than {MOST} aggregates differ, and one command takes no more");
+    let message =
+        format!("more than {MOST} aggregates differ; one command can change at most that many");
     Err(Refusal::new(ErrorCode::FailedPrecondition, message).with("most", MOST))
 }
 

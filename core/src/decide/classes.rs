@@ -30,7 +30,7 @@ pub(super) fn create(
     if let Some(entry) = draft.state.entry(branch, &ModelKey::class(&class.id))? {
         let state: AggregateState = entry.value.read()?;
         let (code, what) = if state.data.is_some() {
-            (ErrorCode::AlreadyExists, "is there already")
+            (ErrorCode::AlreadyExists, "already exists")
         } else {
             (ErrorCode::Deleted, "was deleted, and a delete is final")
         };
@@ -101,7 +101,7 @@ pub(super) fn delete(
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
-    // The instances first: no position shows an instance whose class is gone.
+    // The instances come first, so that no position shows an instance without its class.
     for instance in instances {
         push_change(draft, branch, instance)?;
     }
@@ -118,7 +118,7 @@ fn refuse_needed(
     let mut declared = schema.iter_declared();
     if let Some(child) = declared.find(|other| other.parent() == Some(class)) {
         let message = format!(
-            "class {class} is the parent of class {}; give that another parent first, or pass force=true",
+            "class {class} is the parent of class {}; give that class another parent first, or pass force=true",
             child.id
         );
         let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
@@ -147,15 +147,15 @@ fn refuse_needed(
     Ok(())
 }
 
-/// The classes with one of them as it is to be.
+/// The classes, with one of them replaced.
 fn with(schema: &Schema, class: &Class) -> Schema {
     let mut after = schema.clone();
     after.put(Arc::new(class.clone()));
     after
 }
 
-/// Refuses what a class newly makes contradict, in itself or in the classes below it. A parent
-/// that changes may do so anywhere: a relationship elsewhere may be narrower by it.
+/// Refuses new contradictions in a class or its subclasses. A change of a parent can cause them
+/// anywhere: it may make a relationship elsewhere too wide.
 fn refuse_contradictions(before: &Schema, after: &Schema, class: &ClassName) -> Result<(), Stop> {
     let known = before.declared(class).map(|class| class.parent());
     let moves = known
@@ -180,9 +180,9 @@ fn refuse_contradictions(before: &Schema, after: &Schema, class: &ClassName) -> 
     Err(Refusal::validation(&found).into())
 }
 
-/// What instances hold of a property is claimed as they are written. So a property becomes unique,
-/// and a unique one compares in another way, only while there is none: of the class, or of a class
-/// below it, which has the property from there.
+/// The unique values of instances are claimed when they are written. So a property can become
+/// unique, or change how it compares while unique, only while the class and its subclasses have no
+/// instances.
 fn refuse_late_unique(
     draft: &Draft,
     branch: &BranchState,
@@ -208,7 +208,7 @@ fn refuse_late_unique(
     Err(Stop::Needs(needs))
 }
 
-/// A property of a class that becomes unique, or compares in another way while it is.
+/// A property that becomes unique, or changes how it compares while unique.
 pub(super) fn late_unique<'a>(
     before: &Schema,
     after: &'a Schema,
@@ -227,8 +227,8 @@ pub(super) fn late_unique<'a>(
 
 fn refused_late(property: &Property, class: &Class) -> Refusal {
     let message = format!(
-        "property {} of class {} cannot become unique, nor change its type while it is, as long as \
-         the class has instances; delete them first, or add a class",
+        "property {} of class {} cannot become unique, or change its type while unique, as long \
+         as the class has instances; delete them first, or add a class",
         property.name, class.id
     );
     Refusal::new(ErrorCode::FailedPrecondition, message)

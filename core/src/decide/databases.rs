@@ -1,4 +1,4 @@
-//! Databases, their branches, and marks in their logs.
+//! Databases, their branches, and control events in their logs.
 
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub(super) fn create(
         let refusal = if database.live {
             Refusal::new(
                 ErrorCode::AlreadyExists,
-                format!("database {name} is there already"),
+                format!("database {name} already exists"),
             )
         } else {
             Refusal::new(
@@ -83,7 +83,7 @@ pub(super) fn create_branch(
     {
         let refusal = Refusal::new(
             ErrorCode::AlreadyExists,
-            format!("branch {name} is there already"),
+            format!("branch {name} already exists"),
         );
         return Err(refusal
             .with("aggregate_id", aggregate.to_string())
@@ -93,7 +93,7 @@ pub(super) fn create_branch(
     let last = draft.moment.position.before();
     let position = from_position.unwrap_or(last);
     if position > last {
-        let message = format!("from_position {position} is beyond the log's last position {last}");
+        let message = format!("from_position {position} is after the log's last position {last}");
         return Err(Refusal::new(ErrorCode::InvalidRequest, message)
             .with("field", "from_position")
             .with("value", position.0)
@@ -127,7 +127,7 @@ pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -
     let branch = draft.branch(name)?;
     if name.is_main() || (name.is_protected() && !force) {
         let message = if name.is_main() {
-            "branch main is never deleted".to_owned()
+            "branch main cannot be deleted".to_owned()
         } else {
             format!("branch {name} is protected; pass force=true to delete it")
         };
@@ -183,7 +183,7 @@ pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
     tell(draft, head, &event, None)
 }
 
-/// Puts an event down that says no more than that this happened to the database.
+/// Adds an event without data about the database.
 fn mark(
     draft: &mut Draft,
     event_type: EventType,
@@ -203,7 +203,7 @@ fn mark(
     tell(draft, head, &event, None)
 }
 
-/// What an event is, beside what it says.
+/// The parts of an event other than its data.
 struct Head {
     event_type: EventType,
     kind: Kind,
@@ -211,7 +211,7 @@ struct Head {
     sequence: Option<Sequence>,
 }
 
-/// Puts an event down.
+/// Adds an event.
 fn tell<T: Serialize>(
     draft: &mut Draft,
     head: Head,

@@ -1,4 +1,4 @@
-//! What is left of what a command created.
+//! Determines whether anything is left of what a command created.
 
 use super::{Need, Stop, WriteState};
 use crate::{
@@ -7,11 +7,11 @@ use crate::{
     model::{AggregateState, ModelKey},
 };
 
-/// Entries that are asked for at a time: often the first is left.
+/// Entries per request; often the first one is left.
 const STEP: usize = 256;
 
-/// Whether nothing is left of what a command created. Never for a command that did anything but
-/// create. What is there now under the same name, created by another command, does not count.
+/// Whether nothing is left of what a command created. False for a command with effects other than
+/// creations. A thing with the same name that another command created does not count.
 pub fn is_gone(
     state: &WriteState,
     stream: &StreamId,
@@ -55,12 +55,12 @@ fn creates(event_type: EventType) -> bool {
     )
 }
 
-/// Whether what an event created is there still.
+/// Whether the thing that an event created still exists.
 fn is_left(state: &WriteState, event: &Envelope) -> Result<bool, Stop> {
     let (branch, key) = match &event.aggregate {
         AggregateId::Database(_) => return Ok(true),
         AggregateId::Branch(_, name) => {
-            // A rebase keeps the time of the creation, and no other branch of the name has it.
+            // A rebase keeps the creation time, and no other branch of that name has the same.
             let branch = state.live_branch(name);
             return Ok(branch.is_some_and(|branch| branch.created_at == event.occurred_at));
         }

@@ -1,4 +1,4 @@
-//! Instances: one change, many at once, all or none.
+//! Changes of instances: one, or many at once, all or none.
 
 mod change;
 mod claim;
@@ -32,24 +32,24 @@ use crate::{
     ontology::Schema,
 };
 
-/// What earlier changes of the same command did, which the state does not know yet.
+/// The effects of earlier changes of the same command, which the state does not contain yet.
 #[derive(Default)]
 struct Pending {
-    /// Instances made (true) or deleted (false).
+    /// Instances that were created (true) or deleted (false).
     instances: HashMap<ModelKey, bool>,
     owners: HashMap<ModelKey, Option<InstanceId>>,
-    /// How the last change met others, when that is why it was refused.
+    /// The collision with other changes, if that is why the last change was refused.
     collision: Option<Collision>,
 }
 
-/// What keeps an instance out: others that have its unique values, or its id.
+/// The other changes that have an instance's unique values or id.
 struct Collision {
     instance: ModelKey,
     with: Vec<ModelKey>,
 }
 
 impl Pending {
-    /// Refuses an instance that stands in the command twice.
+    /// Refuses an instance that occurs twice in the command.
     fn refuse_twice(&mut self, key: ModelKey, aggregate: &AggregateId) -> Refusal {
         self.collision = Some(Collision {
             with: vec![key.clone()],
@@ -59,13 +59,13 @@ impl Pending {
     }
 }
 
-/// A change that is allowed: the event to be.
+/// An allowed change, with its event.
 pub(super) struct Change {
     event_type: EventType,
     aggregate: AggregateId,
     sequence: Sequence,
     event: InstanceEvent,
-    /// References that must lead to what exists after the command.
+    /// References that must point to existing instances after the command.
     strict: Vec<(PropertyName, InstanceRef)>,
 }
 
@@ -104,9 +104,9 @@ pub(super) fn change_one(
 /// The rows of a bulk.
 pub(super) struct Bulk<'a> {
     pub(super) instances: &'a [RawData],
-    /// The id of each row; none at all, or one a row.
+    /// The id of each row; empty, or one per row.
     pub(super) ids: &'a [InstanceId],
-    /// Whether what a row leaves out stays out.
+    /// Whether defaults are not applied.
     pub(super) without_defaults: bool,
 }
 
@@ -126,7 +126,7 @@ pub(super) fn bulk_create(
         let message = format!("{} ids for {} instances", ids.len(), instances.len());
         return Err(Refusal::new(ErrorCode::InvalidRequest, message)
             .with("field", "ids")
-            .with("rule", "one a row, or none")
+            .with("rule", "one per row, or none")
             .into());
     }
     let scope = scope(draft, branch)?;
@@ -156,7 +156,7 @@ pub(super) fn bulk_create(
         let mut data: IndexMap<String, Json> = Json::of(&draft.command.action)?.read()?;
         let errors: Vec<_> = errors.into_iter().map(Row::into_json).collect();
         data.insert("errors".into(), Value::from(errors).into());
-        // The rows as written are in the events.
+        // The events contain the rows as written.
         data.shift_remove("instances");
         draft.command_with(aggregate, None, Some(scope.branch), Json::of(&data)?)?;
     }

@@ -1,4 +1,4 @@
-//! What a decision asks for when the state does not hold it.
+//! The facts that a decision asks for if the state does not contain them.
 
 use std::collections::BTreeSet;
 
@@ -10,46 +10,47 @@ use crate::{
     port::graph::Entity,
 };
 
-/// Something that a decision has to know, and that the state does not hold.
+/// A fact that a decision needs and the state does not contain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// The newest entry of a key that shows on a branch.
+    /// The newest visible entry of a key on a branch.
     Entry(BranchGeneration, ModelKey),
     /// The live instances of a class on a branch.
     LiveInstances(LiveInstances),
     /// The classes of a branch.
     Schema(BranchGeneration),
-    /// The newest entry of a key that shows through a lineage, of whatever position.
+    /// The newest entry of a key that is visible through a lineage, at any position.
     EntryAt(Lineage, ModelKey),
-    /// The classes and instances that were written somewhere.
+    /// The classes and instances that were written in spans.
     Changed(Changes),
 }
 
-/// Which of the live instances of a class are asked for.
+/// The selection of live instances of a class.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LiveInstances {
     /// The branch.
     pub branch: BranchGeneration,
-    /// The class itself, without the classes below it.
+    /// The class itself, without its subclasses.
     pub class: ClassName,
-    /// The most that the decision uses. When there are more, the answer may be any `most + 1` of them.
+    /// The maximum that the decision uses. If there are more, the answer may be any `most + 1` of
+    /// them.
     pub most: usize,
 }
 
-/// Which of the classes and instances that were written are asked for.
+/// The selection of written classes and instances.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Changes {
-    /// Where they were written.
+    /// The spans.
     pub spans: Vec<Span>,
-    /// Of the instances only those of these classes; all of them when absent.
+    /// Only instances of these classes; by default all.
     pub classes: Option<BTreeSet<ClassName>>,
-    /// The most that the decision uses. When there are more, the answer may be any subset that has
+    /// The maximum that the decision uses. If there are more, the answer may be any subset with
     /// more than `most`.
     pub most: usize,
 }
 
 impl Changes {
-    /// Whether a key is of those that are asked for, wherever it was written.
+    /// Whether a key matches the selection, wherever it was written.
     pub fn concern(&self, key: &ModelKey) -> bool {
         match key.entity() {
             Some(Entity::Class(_)) => true,

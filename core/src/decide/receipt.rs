@@ -1,5 +1,5 @@
-//! What a client is told of an accepted command: derived from its envelopes alone, so that a
-//! retried request gets the first answer from the log.
+//! The answer to an accepted command. It is derived only from the command's envelopes, so a retried
+//! request gets the first answer from the log.
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Changes of a merge that a receipt names.
+/// The maximum number of changes of a merge in a receipt.
 const CHANGES: usize = 1_000;
 
 /// The answer to an accepted command.
@@ -24,25 +24,26 @@ pub struct Receipt {
     pub command_id: CommandId,
     /// Its type.
     pub event_type: EventType,
-    /// The log that it stands in.
+    /// Its log.
     pub stream: StreamId,
     /// Its position.
     pub position: LogPosition,
-    /// The position of its last event: its effect shows in a projection that has passed this.
+    /// The position of its last event. A projection that has passed this position shows the
+    /// command.
     pub last: LogPosition,
     /// Its aggregate.
     pub aggregate: AggregateId,
-    /// The sequence of its aggregate, when it touches one.
+    /// The sequence of its aggregate, if it has one.
     pub sequence: Option<Sequence>,
-    /// When it was accepted.
+    /// The time of acceptance.
     pub occurred_at: Timestamp,
-    /// `result`: always with `position`, and `sequence` when there is one.
+    /// `result`: always with `position`, and with `sequence` if there is one.
     pub result: Json,
 }
 
 /// There is no command where one was expected.
 #[derive(Debug, thiserror::Error)]
-#[error("no command stands at the head of these envelopes")]
+#[error("these envelopes do not start with a command")]
 pub struct UnreadableCommand;
 
 #[derive(Deserialize)]
@@ -53,7 +54,7 @@ struct BulkData {
     errors: Option<Json>,
 }
 
-/// The receipt of the command whose envelopes these are.
+/// The receipt of the command with these envelopes.
 pub fn receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Receipt, UnreadableCommand> {
     let is_command = |envelope: &&Envelope| envelope.metadata.kind == Kind::Command;
     let command = envelopes.iter().find(is_command).ok_or(UnreadableCommand)?;
@@ -127,7 +128,7 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
     result
 }
 
-/// What the branch got, from whom, and how many of each.
+/// Adds the source of a merge, the changes and their counts.
 fn describe_merge(result: &mut Map<String, Value>, command: &Envelope, events: &[&Envelope]) {
     let wish: IndexMap<String, Json> = command.data.read().unwrap_or_default();
     for field in ["source", "onto", "to_position", "stay_deleted"] {

@@ -1,5 +1,5 @@
-//! The state that decisions are made against: what changed since the registry's position, and
-//! what was fetched from the registry besides.
+//! The state for decisions: what changed since the registry's position, and what was fetched from
+//! the registry.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -19,14 +19,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// One database as it stands at its log's end.
+/// One database at the end of its log.
 #[derive(Debug, Clone)]
 pub struct WriteState {
     stream: StreamId,
     end: LogPosition,
     last_time: Timestamp,
     database: Option<DatabaseState>,
-    /// The newest of each name, live or not.
+    /// The newest branch of each name, live or not.
     branches: BTreeMap<BranchName, BranchState>,
     schemas: HashMap<BranchGeneration, Arc<Schema>>,
     /// Versions that the registry may not have yet.
@@ -38,14 +38,14 @@ pub struct WriteState {
     changed: HashMap<Changes, BTreeSet<ModelKey>>,
 }
 
-/// What the state knows of a key.
+/// What the state contains about a key.
 enum Found<'a> {
     Entry(&'a ModelEntry),
     Absent,
     Unknown,
 }
 
-/// What a [`WriteState`] was like before a batch was tried.
+/// A [`WriteState`] before a batch was tried.
 #[derive(Debug, Clone)]
 pub struct Mark {
     end: LogPosition,
@@ -56,7 +56,7 @@ pub struct Mark {
 }
 
 impl WriteState {
-    /// The state of a log at `end`, as the registry told it; without schemas.
+    /// The state of a log at `end` as read from the registry, without schemas.
     pub fn new(
         stream: StreamId,
         end: LogPosition,
@@ -83,7 +83,7 @@ impl WriteState {
         }
     }
 
-    /// The state of a log that has nothing in it yet.
+    /// The state of an empty log.
     pub fn empty(stream: StreamId) -> Self {
         Self::new(
             stream,
@@ -99,17 +99,17 @@ impl WriteState {
         &self.stream
     }
 
-    /// The position that the next envelope gets.
+    /// The position of the next envelope.
     pub fn end(&self) -> LogPosition {
         self.end
     }
 
-    /// When the last envelope was accepted; time never goes back within a log.
+    /// When the last envelope was accepted. Time never goes back within a log.
     pub fn last_time(&self) -> Timestamp {
         self.last_time
     }
 
-    /// The database; none before it is made.
+    /// The database; none before it is created.
     pub fn database(&self) -> Option<&DatabaseState> {
         self.database.as_ref()
     }
@@ -136,12 +136,12 @@ impl WriteState {
             .ok_or_else(|| Stop::Needs(vec![Need::Schema(branch.generation)]))
     }
 
-    /// The classes of a branch, when they have been put in.
+    /// The classes of a branch, if they were put in.
     pub fn known_schema(&self, generation: BranchGeneration) -> Option<&Arc<Schema>> {
         self.schemas.get(&generation)
     }
 
-    /// The newest entry of a key that shows on a branch.
+    /// The newest visible entry of a key on a branch.
     pub fn entry(&self, branch: &BranchState, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
         match self.find(&branch.lineage, key) {
             Found::Entry(entry) => Ok(Some(entry)),
@@ -153,13 +153,13 @@ impl WriteState {
         }
     }
 
-    /// Whether any instance of a class is live on a branch.
+    /// Whether a class has live instances on a branch.
     pub fn has_instances(&self, branch: &BranchState, class: &ClassName) -> Result<bool, Stop> {
         Ok(!self.live_instances(branch, class, 0)?.is_empty())
     }
 
-    /// The live instances of a class on a branch, in order of key; one more than `most` when there
-    /// are more.
+    /// The live instances of a class on a branch, ordered by key; `most + 1` of them if there are
+    /// more than `most`.
     pub fn live_instances(
         &self,
         branch: &BranchState,
@@ -175,7 +175,7 @@ impl WriteState {
         known.ok_or_else(|| Stop::Needs(vec![Need::LiveInstances(asked)]))
     }
 
-    /// The newest entry of a key that shows through a lineage, of whatever position.
+    /// The newest entry of a key that is visible through a lineage, at any position.
     pub fn entry_at(&self, lineage: &Lineage, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
         let fetched = self.fetched_at.get(lineage).and_then(|keys| keys.get(key));
         for level in lineage.levels() {
@@ -197,8 +197,8 @@ impl WriteState {
         }
     }
 
-    /// The classes and instances that were written, in order of key; one more than the most that
-    /// are of use when there are more.
+    /// The written classes and instances, ordered by key; one more than the useful maximum if there
+    /// are more.
     pub fn changed(&self, changes: &Changes) -> Result<Vec<ModelKey>, Stop> {
         let Some(reflected) = self.changed.get(changes) else {
             return Err(Stop::Needs(vec![Need::Changed(changes.clone())]));
@@ -216,7 +216,7 @@ impl WriteState {
         Ok(keys.into_iter().take(enough).cloned().collect())
     }
 
-    /// Whether what is needed was put in: a decision that asks for it again gets no further.
+    /// Whether a needed fact was put in. A decision that asks for it again cannot continue.
     pub fn knows(&self, need: &Need) -> bool {
         match need {
             Need::Entry(branch, key) => self.fetched.contains_key(&(*branch, key.clone())),
@@ -262,7 +262,7 @@ impl WriteState {
         versions.iter().rev().find(|entry| entry.position <= until)
     }
 
-    /// The recent entry of a key on a branch's lineage, whatever the registry has below it.
+    /// The recent entry of a key on a branch's lineage, whatever the registry has for it.
     pub fn recent_entry(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
         lineage
             .levels()
@@ -281,7 +281,7 @@ impl WriteState {
         keys
     }
 
-    /// Puts in what was asked for as [`Need::Entry`].
+    /// Puts in the answer to [`Need::Entry`].
     pub fn put_entry(
         &mut self,
         branch: BranchGeneration,
@@ -291,28 +291,28 @@ impl WriteState {
         self.fetched.insert((branch, key), entry);
     }
 
-    /// Puts in what was asked for as [`Need::EntryAt`].
+    /// Puts in the answer to [`Need::EntryAt`].
     pub fn put_entry_at(&mut self, lineage: Lineage, key: ModelKey, entry: Option<ModelEntry>) {
         let keys = self.fetched_at.entry(lineage).or_default();
         keys.insert(key, entry);
     }
 
-    /// Puts in what was asked for as [`Need::Changed`].
+    /// Puts in the answer to [`Need::Changed`].
     pub fn put_changed(&mut self, changes: Changes, keys: BTreeSet<ModelKey>) {
         self.changed.insert(changes, keys);
     }
 
-    /// Puts in what was asked for as [`Need::LiveInstances`].
+    /// Puts in the answer to [`Need::LiveInstances`].
     pub fn put_live_instances(&mut self, asked: LiveInstances, keys: BTreeSet<ModelKey>) {
         self.live_instances.insert(asked, keys);
     }
 
-    /// Puts in what was asked for as [`Need::Schema`].
+    /// Puts in the answer to [`Need::Schema`].
     pub fn put_schema(&mut self, branch: BranchGeneration, schema: Arc<Schema>) {
         self.schemas.insert(branch, schema);
     }
 
-    /// Forgets what was fetched: a decision later on fetches anew.
+    /// Forgets fetched facts. A later decision fetches again.
     pub fn forget_fetched(&mut self) {
         self.fetched.clear();
         self.live_instances.clear();
@@ -320,7 +320,7 @@ impl WriteState {
         self.changed.clear();
     }
 
-    /// Forgets the versions below a position that the registry has by now.
+    /// Forgets the versions below a position that the registry now has.
     pub fn reflected(&mut self, position: LogPosition) {
         while let Some((at, _, _)) = self.recent_order.front() {
             if *at >= position {
@@ -339,7 +339,7 @@ impl WriteState {
         }
     }
 
-    /// Takes an envelope in that stands at the log's end, and tells the entries that it made.
+    /// Applies an envelope at the end of the log, and returns its entries.
     pub fn apply(&mut self, envelope: &Envelope) -> Result<Vec<ModelEntry>, UnreadableEnvelope> {
         let unreadable = |source| UnreadableEnvelope {
             position: envelope.position,
@@ -370,7 +370,7 @@ impl WriteState {
         Ok(entries)
     }
 
-    /// A mark to come back to with [`WriteState::roll_back`].
+    /// A mark for [`WriteState::roll_back`].
     pub fn mark(&self) -> Mark {
         Mark {
             end: self.end,
@@ -381,7 +381,7 @@ impl WriteState {
         }
     }
 
-    /// Undoes what was applied since the mark; what was fetched is forgotten.
+    /// Undoes everything applied since the mark. Fetched facts are forgotten.
     pub fn roll_back(&mut self, mark: Mark) {
         while let Some((at, branch, key)) = self.recent_order.pop_back() {
             if at < mark.end {
@@ -432,7 +432,7 @@ impl WriteState {
     }
 }
 
-/// Puts the class of a `c:` entry into a schema, or takes it out.
+/// Puts the class of a `c:` entry into a schema, or removes it.
 pub(crate) fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &AggregateState) {
     let Some(name) = entry.key.as_str().strip_prefix(ModelKey::CLASSES) else {
         return;
@@ -450,7 +450,7 @@ pub(crate) fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &Aggrega
     }
 }
 
-/// The schema that `c:` entries make.
+/// The schema of `c:` entries.
 pub fn schema_of(entries: &[ModelEntry]) -> Schema {
     let mut schema = Schema::default();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! Decisions as tables: what is accepted, with which events; what is refused, with which code.
+//! Decisions as tables: accepted commands with their events, and refused commands with their codes.
 #![allow(clippy::needless_pass_by_value)]
 
 mod branches;
@@ -37,14 +37,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// A log in memory, with a registry that has every entry; what is recent is asked of nobody.
+/// A log in memory, with a registry that has every entry. Recent entries need no request.
 #[derive(Clone)]
 struct Desk {
     state: WriteState,
     registry: BTreeMap<ModelKey, Vec<ModelEntry>>,
     log: Vec<Envelope>,
     commands: u128,
-    /// Where the clock stands still, if it does.
+    /// The frozen time of the clock, if any.
     frozen: Option<Timestamp>,
 }
 
@@ -86,7 +86,7 @@ impl Desk {
         desk
     }
 
-    /// A command, and the moment of its decision.
+    /// A command, and the time of its decision.
     fn ask(&mut self, action: Action) -> (Moment, Command) {
         self.commands += 1;
         self.state.forget_fetched();
@@ -124,7 +124,7 @@ impl Desk {
         }
     }
 
-    /// Tells what is needed; of too many changes just enough.
+    /// Provides the needed facts; for too many changes, only as many as needed.
     fn provide(&mut self, needs: Vec<Need>) {
         let is_new = |need: &Need| !self.state.knows(need);
         assert!(needs.iter().any(is_new), "{needs:?} was told before");
@@ -159,7 +159,7 @@ impl Desk {
         }
     }
 
-    /// The live instances of a class, as far as they are of use.
+    /// The live instances of a class, up to the useful maximum.
     fn live_instances(&self, asked: &LiveInstances) -> BTreeSet<ModelKey> {
         let lineage = self.lineage(asked.branch);
         let prefix = ModelKey::instances_of(&asked.class);
@@ -174,7 +174,7 @@ impl Desk {
         keys.take(asked.most + 1).cloned().collect()
     }
 
-    /// What was written, as far as it is of use.
+    /// The written keys, up to the useful maximum.
     fn changed(&self, changes: &Changes) -> BTreeSet<ModelKey> {
         let is_within = |entry: &&ModelEntry| {
             let holds = |span: &Span| span.generation == entry.branch && span.holds(entry.position);
@@ -192,7 +192,7 @@ impl Desk {
         branch.unwrap().lineage.clone()
     }
 
-    /// The newest entry that shows through a lineage.
+    /// The newest entry that is visible through a lineage.
     fn stored(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
         let versions = self.registry.get(key)?;
         lineage.levels().iter().find_map(|level| {
@@ -203,14 +203,14 @@ impl Desk {
         })
     }
 
-    /// What a branch shows of a key: its sequence and its state; none of what never was.
+    /// What a branch shows of a key: its sequence and state; none if it never existed.
     fn shown(&self, on: &str, key: &ModelKey) -> Option<AggregateState> {
         let branch = self.state.live_branch(&branch(on)).unwrap();
         let entry = self.stored(&branch.lineage, key)?;
         Some(entry.value.read().unwrap())
     }
 
-    /// Takes an envelope in.
+    /// Applies an envelope.
     fn apply(&mut self, envelope: &Envelope) {
         for entry in self.state.apply(envelope).unwrap() {
             let versions = self.registry.entry(entry.key.clone()).or_default();

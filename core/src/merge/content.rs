@@ -7,17 +7,17 @@ use crate::{
     json::{Json, entries, items},
 };
 
-/// The fields of a state by name, in the order written: of an instance its properties, of a class
+/// The fields of a state by name, in the written order: for an instance its properties, for a class
 /// its fields with `properties.<name>` and `relationships.<predicate>` for its members.
 pub(crate) type Fields = IndexMap<String, Json>;
 
-/// The lists of a class whose members are fields of their own, and what names a member.
+/// The lists of a class whose members are separate fields, and the key that names a member.
 const LISTS: [(&str, &str); 2] = [("properties", "name"), ("relationships", "predicate")];
 
-/// Deeper values are compared as text; nothing that deep is accepted on write.
+/// Deeper values are compared as text; writes accept nothing that deep.
 const DEPTH: usize = 32;
 
-/// What a state is the state of.
+/// The kind of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     /// An instance: a flat object.
@@ -27,7 +27,7 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// What the states of an aggregate are.
+    /// The kind of an aggregate's states.
     pub(crate) fn of(aggregate: &AggregateId) -> Self {
         match aggregate {
             AggregateId::OntologyClass(..) => Self::Class,
@@ -35,7 +35,7 @@ impl Content {
         }
     }
 
-    /// The fields of a state.
+    /// Splits a state into fields.
     pub(crate) fn take_apart(self, state: &Json) -> Fields {
         let whole = entries(state).unwrap_or_default();
         if self == Self::Instance {
@@ -51,7 +51,7 @@ impl Content {
         fields
     }
 
-    /// The state that has these fields.
+    /// Joins fields to a state.
     pub(crate) fn put_together(self, fields: &Fields) -> Result<Json, serde_json::Error> {
         if self == Self::Instance {
             return Json::of(fields);
@@ -79,7 +79,7 @@ impl Content {
     }
 }
 
-/// A field of a class as it is written.
+/// A field of a class in its serialized form.
 #[derive(serde::Serialize)]
 #[serde(untagged)]
 enum Part<'a> {
@@ -87,8 +87,8 @@ enum Part<'a> {
     List(Vec<&'a Json>),
 }
 
-/// The members of a list of a class, each under a name of its own; none when it is no such list,
-/// or one that today's rules would refuse.
+/// The members of a list of a class by name; none if it is not such a list, or would be refused
+/// today.
 fn members(list: &str, value: &Json) -> Option<Fields> {
     let (_, key) = LISTS.iter().find(|(name, _)| *name == list)?;
     let mut members = Fields::new();
@@ -103,8 +103,8 @@ fn members(list: &str, value: &Json) -> Option<Fields> {
     Some(members)
 }
 
-/// Whether two values are equal: the order of keys, blanks and the way a string is escaped aside.
-/// Numbers are equal as they were written.
+/// Whether two values are equal, ignoring the order of keys, whitespace and escaping. Numbers are
+/// equal if they are written the same.
 pub(crate) fn is_same(one: &Json, other: &Json) -> bool {
     is_same_within(one, other, DEPTH)
 }
@@ -142,7 +142,7 @@ fn is_same_within(one: &Json, other: &Json, depth: usize) -> bool {
     }
 }
 
-/// Whether two states have the same fields, in whatever order.
+/// Whether two states have the same fields, in any order.
 pub(crate) fn is_same_content(one: &Fields, other: &Fields) -> bool {
     one.len() == other.len()
         && one.iter().all(|(name, value)| {

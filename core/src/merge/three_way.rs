@@ -1,4 +1,4 @@
-//! Three-way merging of two live states, field by field.
+//! Merges two live states three-way, field by field.
 
 use super::content::{Content, Fields, is_same};
 use crate::json::Json;
@@ -6,9 +6,9 @@ use crate::json::Json;
 /// A merge of two states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merged {
-    /// The merged state; an undecided property is as the target has it.
+    /// The merged state; an undecided property has the target's value.
     pub state: Json,
-    /// The properties that both sides changed, each in another way; named as in
+    /// The properties that both sides changed differently; named as in
     /// [`super::Difference::properties`].
     pub undecided: Vec<String>,
 }
@@ -47,8 +47,8 @@ fn merge(
     })
 }
 
-/// The merged fields in the target's order, then what the source has besides; and the names of
-/// those that both changed, which are as the target has them.
+/// The merged fields in the target's order, then the source's other fields; and the names of the
+/// fields that both changed, which keep the target's values.
 pub(crate) fn three_way(
     base: Option<&Fields>,
     source: &Fields,

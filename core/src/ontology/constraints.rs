@@ -1,4 +1,4 @@
-//! Constraints on the values of a property: read with the class, checked with each value.
+//! Constraints on the values of a property: parsed with the class, checked with each value.
 
 use regex::{Regex, RegexBuilder};
 
@@ -12,7 +12,7 @@ use crate::{
     value::{Key, types},
 };
 
-/// The formats that a string may be held to.
+/// The supported formats of strings.
 const FORMATS: [&str; 10] = [
     "date",
     "date-time",
@@ -40,7 +40,7 @@ const KNOWN: [&str; 11] = [
     "uniqueItems",
 ];
 
-/// What a class asks of the values of one property beside their type.
+/// The rules of a class for the values of one property, besides their type.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Constraints {
     min: Option<(Key, Json)>,
@@ -56,7 +56,7 @@ pub(super) struct Constraints {
     unique_items: bool,
 }
 
-/// Whether both ask the same of a value; that it is unique is asked of the class.
+/// Whether both have the same rules for a value; uniqueness is a rule of the class.
 impl PartialEq for Constraints {
     fn eq(&self, other: &Self) -> bool {
         let lengths = |it: &Self| (it.min_length, it.max_length, it.min_items, it.max_items);
@@ -71,7 +71,7 @@ impl PartialEq for Constraints {
 }
 
 impl Constraints {
-    /// Reads `constraints` of a property of a type; refuses what does not fit the type.
+    /// Parses `constraints` of a property; refuses constraints that its type does not support.
     pub(super) fn read(property_type: PropertyType, field: Option<&Field<'_>>) -> Shape<Self> {
         let Some(field) = field else {
             return Ok(Self::default());
@@ -82,7 +82,9 @@ impl Constraints {
                 && !fits(property_type, key)
             {
                 let kind = property_type.as_str();
-                return Err(field.refuse("constraint", &format!("does not go with type {kind}")));
+                return Err(
+                    field.refuse("constraint", &format!("is not supported for type {kind}"))
+                );
             }
         }
         let count = |key: &str| object.get(key).map(|field| field.count()).transpose();
@@ -112,7 +114,7 @@ impl Constraints {
         Ok(constraints)
     }
 
-    /// Whether the values are listed one by one.
+    /// Whether the allowed values are listed.
     pub(super) fn has_members(&self) -> bool {
         self.members.is_some()
     }
@@ -135,14 +137,14 @@ impl Constraints {
             if crossed {
                 let refusal = object
                     .need(min)?
-                    .refuse("constraint", &format!("is over {max}"));
+                    .refuse("constraint", &format!("is greater than {max}"));
                 return Err(refusal);
             }
         }
         Ok(())
     }
 
-    /// Checks a single value that is of the type already.
+    /// Checks a single value that has the right type.
     pub(super) fn check_value(&self, place: &Place<'_>, found: &mut Found) {
         if self.min.is_some() || self.max.is_some() || self.members.is_some() {
             self.check_range(place, found);
@@ -185,14 +187,14 @@ impl Constraints {
             found.add(
                 place,
                 "minLength",
-                &format!("must have {min} characters at least"),
+                &format!("must have at least {min} characters"),
             );
         }
         if let Some(max) = self.max_length.filter(|max| length > *max) {
             found.add(
                 place,
                 "maxLength",
-                &format!("must have {max} characters at most"),
+                &format!("must have at most {max} characters"),
             );
         }
         if let Some(pattern) = &self.pattern
@@ -204,7 +206,7 @@ impl Constraints {
             .format
             .filter(|format| !has_format(format, place.value))
         {
-            found.add(place, "format", &format!("must be of the format {format}"));
+            found.add(place, "format", &format!("must have the format {format}"));
         }
     }
 
@@ -214,16 +216,16 @@ impl Constraints {
             found.add(
                 place,
                 "minItems",
-                &format!("must have {min} items at least"),
+                &format!("must have at least {min} items"),
             );
         }
         if let Some(max) = self.max_items.filter(|max| keys.len() > *max) {
-            found.add(place, "maxItems", &format!("must have {max} items at most"));
+            found.add(place, "maxItems", &format!("must have at most {max} items"));
         }
         if self.unique_items {
             keys.sort();
             if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-                found.add(place, "uniqueItems", "must not have an item twice");
+                found.add(place, "uniqueItems", "must not contain equal items");
             }
         }
     }
@@ -274,7 +276,7 @@ fn pattern(field: &Field<'_>) -> Shape<Regex> {
         .map_err(|error| {
             field.refuse(
                 "pattern",
-                &format!("is no regular expression that we know: {error}"),
+                &format!("is not a supported regular expression: {error}"),
             )
         })
 }
@@ -282,7 +284,7 @@ fn pattern(field: &Field<'_>) -> Shape<Regex> {
 fn members(property_type: PropertyType, field: &Field<'_>) -> Shape<Vec<(Key, Json)>> {
     let values = field.list()?;
     if values.is_empty() {
-        return Err(field.refuse("required", "must have one value at least"));
+        return Err(field.refuse("required", "must have at least one value"));
     }
     values
         .into_iter()
@@ -310,7 +312,7 @@ fn format(field: &Field<'_>) -> Shape<&'static str> {
             let known = FORMATS.join(", ");
             field.refuse(
                 "format",
-                &format!("is no format that we know; there are {known}"),
+                &format!("is not a supported format; the formats are {known}"),
             )
         })
 }

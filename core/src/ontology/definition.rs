@@ -1,4 +1,4 @@
-//! Reading a class: `OntologyCreate` of contract §3, and a patch of it.
+//! Parses a class: `OntologyCreate` of contract §3, and a patch of it.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::{
     unicode::nfc,
 };
 
-/// The fields of a definition, as `OntologyCreate` may have them.
+/// The fields that a definition (`OntologyCreate`) may have.
 pub const DEFINITION: [&str; 8] = [
     "id",
     "label",
@@ -30,10 +30,10 @@ pub const DEFINITION: [&str; 8] = [
     "metadata",
 ];
 
-/// Characters of an id that is made from a label.
+/// The maximum length of an id that is derived from a label.
 const DERIVED: usize = 50;
 
-/// Reads a definition that someone wrote.
+/// Parses a definition from a client.
 pub(super) fn create(definition: &Json) -> Shape<Class> {
     let whole = Object::read("", definition, &DEFINITION)?;
     if let Err((rule, sentence)) = limits::check_definition(definition) {
@@ -69,7 +69,7 @@ fn read_parent(id: &ClassName, field: Option<&Field<'_>>) -> Shape<Option<ClassN
     Ok(Some(parent))
 }
 
-/// Reads what the log kept; what today's rules would refuse is read as far as it goes.
+/// Parses a definition from the log. What today's rules would refuse is read as far as possible.
 pub(super) fn stored(id: ClassName, definition: &Json) -> Shape<Class> {
     match create(definition) {
         Ok(class) if class.id == id => Ok(class),
@@ -79,7 +79,7 @@ pub(super) fn stored(id: ClassName, definition: &Json) -> Shape<Class> {
 
 fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
     let fields = entries(definition).ok_or_else(|| {
-        let message = format!("the class {id} in the log is no object");
+        let message = format!("the class {id} in the log is not an object");
         Refusal::new(ErrorCode::Internal, message)
     })?;
     let field = |key: &str| {
@@ -115,7 +115,7 @@ fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
     Ok(class)
 }
 
-/// Reads the class that `patch` makes of another.
+/// Parses the class that results from a patch.
 pub(super) fn patched(class: &Class, patch: &Json) -> Shape<Class> {
     let changes = Object::read("", patch, &DEFINITION)?;
     if let Some(field) = changes.get("id")
@@ -157,7 +157,7 @@ fn read_metadata(field: Option<&Field<'_>>) -> Shape<bool> {
     })
 }
 
-/// The id that a label stands for, and the definition with it in front.
+/// The id derived from a label, and the definition with it in front.
 fn with_derived_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> {
     let derived = label
         .for_id()
@@ -169,7 +169,7 @@ fn with_derived_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> 
             "id",
             "required",
             &label,
-            "is missing, and the label has no letters A-Z to make one of",
+            "is missing, and cannot be derived from the label, which has no letters A-Z",
         ));
     };
     let written = Json::from(Value::from(ClassName::as_str(&id)));
@@ -220,7 +220,7 @@ fn read_members(class: &mut Class, whole: &Object) -> Shape<()> {
     Ok(())
 }
 
-/// A name or a label must say which property is meant.
+/// A name or a label must identify one property.
 fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
     let (name, label) = match member {
         Member::Property(property) => (&property.name, &property.label),
@@ -228,7 +228,7 @@ fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
     };
     for text in std::iter::once(name.as_str()).chain(label.all()) {
         if let Some(other) = class.resolve(text) {
-            let sentence = format!("{text:?} is a name or a label of {other} already");
+            let sentence = format!("{text:?} is already a name or a label of {other}");
             return Err(refuse(path, "duplicate", &Value::from(text), &sentence));
         }
     }
@@ -236,7 +236,7 @@ fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
 }
 
 impl Class {
-    /// A class that says nothing but its name.
+    /// A class with only a name.
     fn bare(id: ClassName, definition: Json, label: Text) -> Self {
         Self {
             id,
@@ -259,7 +259,7 @@ impl Class {
         }
     }
 
-    /// Finds every name and label its member again; names come before labels.
+    /// Indexes all names and labels; names come before labels.
     pub(super) fn index(&mut self) {
         let properties = (self.properties.iter().enumerate())
             .map(|(index, it)| (Key::Property(index), it.name.as_str(), &it.label));

@@ -1,5 +1,5 @@
-//! What a class has from its parents. Resolving is total: what contradicts is resolved in favour
-//! of the class itself, and [`contradictions`] tells it to those who decide.
+//! Inheritance of classes. Resolving always succeeds: contradictions are resolved in favour of the
+//! class itself, and [`contradictions`] reports them.
 
 mod contradiction;
 
@@ -12,7 +12,7 @@ pub(super) use self::contradiction::contradictions;
 use super::{Class, property::Property, relationship::Relationship, schema::Classes, text::Text};
 use crate::name::ClassName;
 
-/// The parents of a class, the nearest first; ends where one is missing or comes again.
+/// The parents of a class, nearest first; ends where one is missing or repeats.
 pub(super) fn ancestors<'a>(classes: &'a Classes, class: &ClassName) -> Vec<&'a Arc<Class>> {
     let mut ancestors: Vec<&Arc<Class>> = Vec::new();
     let mut parent = classes.get(class).and_then(|class| class.parent.as_ref());
@@ -26,7 +26,7 @@ pub(super) fn ancestors<'a>(classes: &'a Classes, class: &ClassName) -> Vec<&'a 
     ancestors
 }
 
-/// Who is below whom among declared classes.
+/// The subclass relation of declared classes.
 pub(super) struct Hierarchy<'a> {
     classes: &'a Classes,
     children: BTreeMap<&'a ClassName, Vec<&'a ClassName>>,
@@ -43,7 +43,7 @@ impl<'a> Hierarchy<'a> {
         Self { classes, children }
     }
 
-    /// The classes below a class, by id.
+    /// The subclasses of a class, by id.
     pub(super) fn kinds(&self, class: &ClassName) -> Vec<ClassName> {
         let mut found: BTreeSet<&ClassName> = BTreeSet::new();
         let mut open = vec![class];
@@ -57,7 +57,7 @@ impl<'a> Hierarchy<'a> {
         found.into_iter().cloned().collect()
     }
 
-    /// A class with what it has from its parents.
+    /// A class with its inherited members.
     pub(super) fn effective(&self, class: &Arc<Class>) -> Arc<Class> {
         let ancestors = ancestors(self.classes, &class.id);
         let has_kinds = |it: &Relationship| self.children.contains_key(&it.target);
@@ -81,7 +81,7 @@ impl<'a> Hierarchy<'a> {
     }
 }
 
-/// The members of a class and of those above it.
+/// The members of a class and of its ancestors.
 #[derive(Default)]
 struct Members {
     properties: Vec<Property>,
@@ -89,7 +89,7 @@ struct Members {
 }
 
 impl Members {
-    /// Adds what a class declares below what is there.
+    /// Adds what a class declares.
     fn take(&mut self, classes: &Classes, class: &Class) {
         for own in &class.properties {
             self.relationships.retain(|it| it.predicate != own.name);
@@ -110,21 +110,21 @@ impl Members {
     }
 }
 
-/// Whether whatever `own` accepts is of a kind that `above` accepts.
+/// Whether everything that `own` accepts is accepted by `above`.
 fn narrows(classes: &Classes, own: &Relationship, above: &Relationship) -> bool {
     own.cardinality.is_list() == above.cardinality.is_list()
         && is_kind_of(classes, &own.target, &above.target)
 }
 
-/// Whether a class is another, or a kind of it.
+/// Whether a class is another class or a subclass of it.
 pub(super) fn is_kind_of(classes: &Classes, class: &ClassName, wanted: &ClassName) -> bool {
     let mut ancestors = ancestors(classes, class).into_iter();
     class == wanted || ancestors.any(|ancestor| ancestor.id == *wanted)
 }
 
 impl Property {
-    /// This property where a parent declares it, too: both rules hold, and what it leaves out is
-    /// the parent's. One of another type stands alone.
+    /// This property combined with the one of a parent: both rules apply, and missing parts come
+    /// from the parent. A property of another type stays alone.
     fn below(&self, above: &Self) -> Self {
         if !self.compares_like(above) {
             return self.clone();
@@ -149,7 +149,7 @@ impl Property {
 }
 
 impl Relationship {
-    /// This relationship where a parent declares it, too, as [`Property::below`].
+    /// This relationship combined with the one of a parent, like [`Property::below`].
     fn below(&self, above: &Self) -> Self {
         let mut inherited = above.inherited.clone();
         inherited.push(above.constraints.clone());
@@ -175,7 +175,7 @@ impl Relationship {
     }
 }
 
-/// A label that is only the name says nothing against the parent's.
+/// A label that is only the name does not override the parent's label.
 fn label(own: &Text, name: &str, above: &Text) -> Text {
     match own {
         Text::Plain(text) if text == name => above.clone(),

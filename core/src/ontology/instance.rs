@@ -1,4 +1,4 @@
-//! Checking an instance against its class: keys, values, defaults, what is required, the id.
+//! Checks an instance against its class: keys, values, defaults, required values, the id.
 
 mod key;
 
@@ -20,14 +20,14 @@ use crate::{
     unicode::is_blank,
 };
 
-/// A value that was sent, under the key that it is of.
+/// A value that was sent, with its key.
 struct Sent<'a> {
     name: PropertyName,
     member: Option<Key>,
     value: &'a Json,
 }
 
-/// Checks a new instance, with the class's defaults or without.
+/// Checks a new instance, with or without defaults.
 pub(super) fn create(
     class: &Class,
     id: Option<&InstanceId>,
@@ -38,7 +38,7 @@ pub(super) fn create(
 ) -> Result<Candidate, Refusal> {
     let mut found = Found::default();
     if class.is_abstract {
-        let sentence = "is abstract; only classes below it have instances";
+        let sentence = "is abstract; only its subclasses can have instances";
         found.refuse(class.id.as_str(), "abstract", None, sentence);
         return Err(Refusal::validation(&found.0));
     }
@@ -61,7 +61,7 @@ pub(super) fn create(
     if let (Some(id), Some(key)) = (id, &keyed)
         && id != key
     {
-        let sentence = format!("makes the id {key}, not {id}");
+        let sentence = format!("gives the id {key}, not {id}");
         found.refuse(&class.key_field(), "primary_key", None, &sentence);
     }
     if !found.0.is_empty() {
@@ -73,7 +73,7 @@ pub(super) fn create(
         .as_ref()
         .is_some_and(|id| id.as_str().chars().all(is_blank))
     {
-        let sentence = "makes an id of characters that show nothing";
+        let sentence = "gives an id without any visible character";
         found.refuse(&class.key_field(), "primary_key", None, sentence);
     }
     match id {
@@ -82,7 +82,7 @@ pub(super) fn create(
     }
 }
 
-/// The id that a new instance has, as far as its data tell, whatever else is wrong with them.
+/// The id of a new instance as far as its data determines it, ignoring other violations.
 pub(super) fn identify(
     class: &Class,
     data: &RawData,
@@ -148,13 +148,13 @@ pub(super) fn whole(
 ) -> Result<Candidate, Vec<Violation>> {
     let mut found = Found::default();
     if class.is_abstract {
-        let sentence = "is abstract; only classes below it have instances";
+        let sentence = "is abstract; only its subclasses can have instances";
         found.refuse(class.id.as_str(), "abstract", None, sentence);
     }
     for (name, value) in &properties {
         let member = class.named(name);
         if member.is_none() && !class.allows_additional {
-            let sentence = format!("is no property or relationship of {}", class.id);
+            let sentence = format!("is not a property or relationship of {}", class.id);
             found.refuse(name.as_str(), "unknown_key", Some(value), &sentence);
             continue;
         }
@@ -175,7 +175,7 @@ pub(super) fn whole(
         && let Some(key) = primary_key(class, &properties, &mut found)
         && *id != key
     {
-        let sentence = format!("makes the id {key}, not {id}");
+        let sentence = format!("gives the id {key}, not {id}");
         found.refuse(&class.key_field(), "primary_key", None, &sentence);
     }
     if !found.0.is_empty() {
@@ -184,7 +184,7 @@ pub(super) fn whole(
     Ok(candidate(class, id.clone(), properties, None))
 }
 
-/// The references that a state holds, of some relationships.
+/// The references of a state, for some relationships.
 pub(super) fn references<'a>(
     relationships: impl Iterator<Item = &'a Relationship>,
     properties: &Properties,
@@ -203,7 +203,7 @@ pub(super) fn references<'a>(
     references
 }
 
-/// The values of a state that no other instance may have.
+/// The unique values of a state.
 pub(super) fn unique(class: &Class, properties: &Properties) -> Vec<(PropertyName, String, Json)> {
     let has_value = |property: &&Property| property.unique;
     class
@@ -237,7 +237,7 @@ fn candidate(
     }
 }
 
-/// Finds the property of each key; refuses keys that the class does not know.
+/// Finds the property of each key; refuses unknown keys.
 fn resolve<'a>(
     class: &Class,
     data: &'a RawData,
@@ -300,7 +300,7 @@ fn check(class: &Class, sent: &Sent<'_>, found: &mut Found) {
             class.relationships[index].check(name, sent.value, found);
         }
         None => {
-            // Any value may be there, but the large ones are for those who declare them.
+            // Any value is allowed, but large ones only for declared properties.
             if let Err((rule, sentence)) = limits::check(sent.value, false) {
                 found.refuse(name, rule, Some(sent.value), &sentence);
             }

@@ -1,4 +1,4 @@
-//! The labels of a class on their own: taken out of it, and put into it.
+//! The labels of a class: reading and setting them separately.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,7 @@ use crate::{
     name::ClassName,
 };
 
-/// The labels of a class and of what it declares, as they are written: a text, or a map of
-/// languages to texts.
+/// The labels of a class and its members, as written: a text, or a map from languages to texts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Labels {
@@ -23,32 +22,32 @@ pub struct Labels {
     /// Its own label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Json>,
-    /// Of its properties, by name.
+    /// The labels of its properties, by name.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Json>")]
     pub properties: IndexMap<String, Json>,
-    /// Of its relationships, by predicate.
+    /// The labels of its relationships, by predicate.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Json>")]
     pub relationships: IndexMap<String, Json>,
 }
 
-/// Which id a label stands for.
+/// The id for each label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LabelKeys {
     /// The label of the class.
     #[schemars(with = "BTreeMap<String, String>")]
     pub classes: IndexMap<String, String>,
-    /// Those of properties.
+    /// The labels of properties.
     #[schemars(with = "BTreeMap<String, String>")]
     pub properties: IndexMap<String, String>,
-    /// Those of relationships.
+    /// The labels of relationships.
     #[schemars(with = "BTreeMap<String, String>")]
     pub relationships: IndexMap<String, String>,
 }
 
 impl Class {
-    /// The labels of what it declares.
+    /// The labels of its own members.
     pub fn own_labels(&self) -> Labels {
         let properties = self.properties.iter();
         let relationships = self.relationships.iter();
@@ -64,7 +63,7 @@ impl Class {
         }
     }
 
-    /// Which id a label stands for, by language; `*` holds those that are the same in all.
+    /// The id for each label, by language; `*` contains those that are the same in all.
     pub fn label_keys(&self) -> IndexMap<String, LabelKeys> {
         let mut keys: IndexMap<String, LabelKeys> = IndexMap::new();
         let mut add = |text: &Text, id: &str, part: fn(&mut LabelKeys) -> &mut IndexMap<_, _>| {
@@ -86,8 +85,8 @@ impl Class {
         keys
     }
 
-    /// The patch that gives this class these labels and changes nothing else. Members that it does
-    /// not declare are refused by name.
+    /// The patch that sets these labels and changes nothing else. Undeclared members are refused by
+    /// name.
     pub fn relabelling(&self, labels: &Labels) -> Result<Json, Refusal> {
         let mut found = Found::default();
         let mut refuse = |member: &str, label: &Json| {
@@ -121,7 +120,7 @@ impl Class {
         object(patch.iter().map(|(key, value)| (*key, value))).map_err(|error| internal(&error))
     }
 
-    /// A list of the definition with the labels in it; nothing when none of them is in it.
+    /// A list of the definition with the labels set; none if no label is in it.
     fn with_labels(&self, list: &str, labels: &Labels) -> Result<Option<Json>, Refusal> {
         let fields = entries(&self.definition).unwrap_or_default();
         let members = fields.iter().find(|(key, _)| key == list);

@@ -1,5 +1,5 @@
-//! The limits of one value (contract §4), checked on its text before anything looks inside, so
-//! that whatever is accepted can be read by every store.
+//! The limits of one value (contract §4). They are checked on its text before parsing, so that
+//! every store can read every accepted value.
 
 use std::borrow::Cow;
 
@@ -8,22 +8,22 @@ use crate::{
     value::{decimal::SIZE, types},
 };
 
-/// Keys an object may have.
+/// The maximum number of keys in an object.
 pub(super) const KEYS: usize = 100;
-/// Items a list may have.
+/// The maximum number of items in a list.
 pub(super) const ITEMS: usize = 1_000;
-/// Objects and lists within each other.
+/// The maximum nesting of objects and lists.
 const DEPTH: usize = 10;
-/// Characters a string may have.
+/// The maximum number of characters in a string.
 const CHARACTERS: usize = 5_000;
-/// Bytes of a value of type text or json.
+/// The maximum size of a value of type text or json, in bytes.
 const LARGE: usize = 1024 * 1024;
-/// Characters of a number.
+/// The maximum number of characters in a number.
 const DIGITS: usize = 1_000;
-/// Objects and lists within each other in a definition; JSON readers stop at 128.
+/// The maximum nesting in a definition; JSON parsers stop at 128.
 const DEFINITION_DEPTH: usize = 120;
 
-/// A limit that a value breaks: the rule's name and a sentence that goes on after the field.
+/// A broken limit: the name of the rule, and a text that continues after the field.
 pub(crate) type Broken = (&'static str, String);
 
 /// Checks a value; `large` for properties of type text and json.
@@ -31,7 +31,7 @@ pub(crate) fn check(value: &Json, large: bool) -> Result<(), Broken> {
     let text = value.as_str();
     let allowance = LARGE + 2;
     if text.len() > allowance && large {
-        return Err(("limit", format!("is over {LARGE} bytes")));
+        return Err(("limit", format!("is larger than {LARGE} bytes")));
     }
     let bounds = Bounds {
         depth: DEPTH,
@@ -42,7 +42,7 @@ pub(crate) fn check(value: &Json, large: bool) -> Result<(), Broken> {
     Scan::of(text, &bounds).run()
 }
 
-/// Checks a definition as a whole: any size, but nothing in it that a reader could not read.
+/// Checks a definition as a whole: any size, but only content that every parser can read.
 pub(super) fn check_definition(definition: &Json) -> Result<(), Broken> {
     let bounds = Bounds {
         depth: DEFINITION_DEPTH,
@@ -53,7 +53,7 @@ pub(super) fn check_definition(definition: &Json) -> Result<(), Broken> {
     Scan::of(definition.as_str(), &bounds).run()
 }
 
-/// How much there may be of each.
+/// The limits.
 struct Bounds {
     depth: usize,
     keys: usize,
@@ -61,7 +61,7 @@ struct Bounds {
     characters: usize,
 }
 
-/// An object or a list whose end has not come yet.
+/// An object or a list that is still open.
 struct Open<'a> {
     is_object: bool,
     count: usize,
@@ -141,7 +141,7 @@ impl<'a> Scan<'a> {
         } = *self.bounds;
         let token = self.string_token();
         let Some(string) = decode(token) else {
-            return Err(("encoding", "holds a string that is not Unicode".into()));
+            return Err(("encoding", "contains a string that is not Unicode".into()));
         };
         if string.len() > characters && string.chars().count() > characters {
             return Err(("limit", format!("has more than {characters} characters")));
@@ -151,17 +151,17 @@ impl<'a> Scan<'a> {
         };
         open.key_next = false;
         if keys == usize::MAX {
-            // Each object of a definition looks at its own keys.
+            // Each object of a definition checks its own keys.
             return Ok(());
         }
         if open.keys.contains(&string) {
-            return Err(("duplicate", format!("has the key {string:?} twice")));
+            return Err(("duplicate", format!("has a duplicate key {string:?}")));
         }
         open.keys.push(string);
         Ok(())
     }
 
-    /// The string that begins here, with its quotes; moves behind it.
+    /// The string that starts here, with its quotes; moves past it.
     fn string_token(&mut self) -> &'a str {
         let start = self.at;
         let mut escaped = false;
@@ -187,7 +187,7 @@ impl<'a> Scan<'a> {
         if length > DIGITS {
             return Err((
                 "limit",
-                format!("holds a number of more than {DIGITS} characters"),
+                format!("contains a number of more than {DIGITS} characters"),
             ));
         }
         let number = &rest[..length];
@@ -196,12 +196,12 @@ impl<'a> Scan<'a> {
         }
         Err((
             "range",
-            format!("holds a number that is not between 1e-{SIZE} and 1e{SIZE} in size"),
+            format!("contains a number whose magnitude is not between 1e-{SIZE} and 1e{SIZE}"),
         ))
     }
 }
 
-/// The string that a token stands for; none when its escapes are no Unicode.
+/// The string of a token; none if its escapes are not Unicode.
 fn decode(token: &str) -> Option<Cow<'_, str>> {
     if token.contains('\\') {
         return serde_json::from_str(token).ok().map(Cow::Owned);

@@ -1,5 +1,5 @@
-//! What a change of a class would do to the instances that are there: rules, each with a code that
-//! stays, and counts. Pure: the caller shows every instance once.
+//! The effects of a class change on existing instances: rules with stable codes, and counts. Pure:
+//! the caller passes each instance once.
 
 mod compare;
 mod structure;
@@ -18,16 +18,16 @@ use crate::{
     ontology::Class,
 };
 
-/// How many of the instances that a finding concerns are named.
+/// The maximum number of affected instances in a finding.
 const SAMPLES: usize = 5;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Works, and is probably not what is wanted.
+    /// Works, but is probably a mistake.
     Warning,
     /// Data would be lost or invalid, or the change is refused.
     Breaking,
@@ -38,22 +38,22 @@ pub enum Severity {
 pub struct Finding {
     /// The rule. Codes never change.
     pub code: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The property, relationship or field of the definition.
     pub field: String,
-    /// What it is, and what to do.
+    /// The effect, and what to do.
     pub message: String,
-    /// Instances that it concerns.
+    /// The number of affected instances.
     pub affected: u64,
-    /// Instances that it could concern.
+    /// The number of instances that could be affected.
     pub total: u64,
-    /// Some of those that it concerns, as `Class/id`.
+    /// Some affected instances, as `Class/id`.
     pub sample_instance_ids: Vec<String>,
 }
 
 impl Finding {
-    /// A finding that the definitions alone tell: no instance is counted.
+    /// A finding from the definitions alone, without counting instances.
     pub fn of_definition(
         severity: Severity,
         code: &'static str,
@@ -72,34 +72,34 @@ impl Finding {
     }
 }
 
-/// Which instances a rule concerns.
+/// The instances that a rule affects.
 #[derive(Debug, Clone)]
 enum Probe {
-    /// None: the definition alone tells.
+    /// None: the definition alone decides.
     Nothing,
     /// All of them.
     Every,
-    /// Those that hold a value.
+    /// Those with a value.
     Holds(PropertyName),
-    /// Those that hold no value.
+    /// Those without a value.
     Lacks(PropertyName),
-    /// Those whose value fits now, and will not.
+    /// Those whose value is valid now, and will not be.
     Breaks(PropertyName),
-    /// Those that hold what nothing will declare.
+    /// Those with undeclared keys.
     Undeclared,
-    /// Those whose id is not what the key will make.
+    /// Those whose id differs from the new key.
     OtherId,
 }
 
-/// One rule as it is counted.
+/// One rule during counting.
 #[derive(Debug, Clone)]
 struct Check {
     code: &'static str,
     severity: Severity,
     field: String,
-    /// What changes: a sentence.
+    /// The change, as a sentence.
     change: String,
-    /// What is wrong with an instance: "hold a value".
+    /// The problem of an instance: "have a value".
     concern: &'static str,
     /// What to do.
     advice: &'static str,
@@ -117,14 +117,15 @@ struct Pair {
     checks: Vec<Check>,
 }
 
-/// What a change of the classes of a branch does to instances.
+/// The effects of a change of the classes of a branch on instances.
 #[derive(Debug, Clone)]
 pub struct ChangeLint {
     pairs: BTreeMap<ClassName, Pair>,
 }
 
 impl ChangeLint {
-    /// The rules that the step from one schema to another touches, for a class and those below it.
+    /// The rules that the change from one schema to another touches, for a class and its
+    /// subclasses.
     pub fn between(before: &Schema, after: &Schema, class: &ClassName) -> Self {
         let mut names = before.kinds(class);
         names.extend(after.kinds(class));
@@ -145,7 +146,7 @@ impl ChangeLint {
         Self { pairs }
     }
 
-    /// The classes whose instances must be shown.
+    /// The classes whose instances must be passed.
     pub fn counted(&self) -> impl Iterator<Item = &ClassName> {
         let needs = |check: &Check| !matches!(check.probe, Probe::Nothing);
         let counted = self.pairs.iter();
@@ -154,7 +155,7 @@ impl ChangeLint {
             .map(|(name, _)| name)
     }
 
-    /// Looks at an instance.
+    /// Checks an instance.
     pub fn look(&mut self, class: &ClassName, id: &InstanceId, properties: &Properties) {
         let Some(pair) = self.pairs.get_mut(class) else {
             return;
@@ -176,7 +177,7 @@ impl ChangeLint {
         }
     }
 
-    /// What was found, the worst first; one finding a rule and field, over all classes.
+    /// The findings, worst first; one per rule and field, over all classes.
     pub fn finish(self) -> Vec<Finding> {
         let mut merged: Vec<Check> = Vec::new();
         for check in self.pairs.into_values().flat_map(|pair| pair.checks) {
@@ -196,7 +197,7 @@ impl ChangeLint {
 }
 
 impl Probe {
-    /// Whether a rule could concern an instance, and whether it does.
+    /// Whether a rule could affect an instance, and whether it does.
     fn concerns(
         &self,
         before: &Class,
@@ -237,13 +238,13 @@ impl Check {
         self.samples.truncate(SAMPLES);
     }
 
-    /// A rule that concerns no instance is good to know, nothing more.
+    /// A rule that affects no instance is only information.
     fn finish(self) -> Finding {
         let (affected, total) = (self.affected, self.total);
         let (severity, message) = match self.probe {
             Probe::Nothing => (self.severity, format!("{}; {}", self.change, self.advice)),
             _ if affected == 0 => {
-                let message = format!("{}; no instance is concerned", self.change);
+                let message = format!("{}; no instance is affected", self.change);
                 (Severity::Info, message)
             }
             _ => {

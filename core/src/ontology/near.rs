@@ -1,9 +1,9 @@
-//! Hints for those who mistyped a name.
+//! Suggestions for mistyped names.
 
-/// Names shown in a hint at most.
+/// The maximum number of names in a hint.
 const SHOWN: usize = 50;
 
-/// What was probably meant, and what there is.
+/// A suggestion, and the existing names.
 pub(crate) fn hint<'a>(
     unknown: &[&str],
     candidates: impl Iterator<Item = &'a str>,
@@ -14,22 +14,22 @@ pub(crate) fn hint<'a>(
         .collect();
     meant.sort_unstable();
     meant.dedup();
-    let there_is = match known.len() {
-        0 => "there is none".to_owned(),
-        1..=SHOWN => format!("there is {}", known.join(", ")),
+    let existing = match known.len() {
+        0 => "none exist".to_owned(),
+        1..=SHOWN => format!("known: {}", known.join(", ")),
         more => format!(
-            "there is {} and {} more",
+            "known: {} and {} more",
             known[..SHOWN].join(", "),
             more - SHOWN
         ),
     };
     if meant.is_empty() {
-        return there_is;
+        return existing;
     }
-    format!("did you mean {}? {there_is}", meant.join(", "))
+    format!("did you mean {}? {existing}", meant.join(", "))
 }
 
-/// Whether two names differ by case, separators, or a slip of one or two characters.
+/// Whether two names differ only by case, separators, or one or two typing errors.
 fn is_near(key: &str, candidate: &str) -> bool {
     let plain = |text: &str| -> Vec<char> {
         text.to_lowercase()
@@ -43,8 +43,8 @@ fn is_near(key: &str, candidate: &str) -> bool {
     key.len().abs_diff(candidate.len()) <= allowed && distance(&key, &candidate) <= allowed
 }
 
-/// Whether two different names are so close that one is probably a slip: the same but for case
-/// and separators, or one letter apart. Digits count things: `line1` and `line2` are two.
+/// Whether two different names are so similar that one is probably a typing error: equal except for
+/// case and separators, or one letter apart. Digits count: `line1` and `line2` are different names.
 pub(crate) fn is_slip(one: &str, other: &str) -> bool {
     let plain = |text: &str| -> Vec<char> {
         let text = text.to_lowercase();
@@ -70,7 +70,7 @@ pub(crate) fn is_slip(one: &str, other: &str) -> bool {
                 && distance(&left, &right) == 1))
 }
 
-/// Insertions, deletions and replacements between two texts.
+/// The edit distance: insertions, deletions and replacements between two texts.
 fn distance(left: &[char], right: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.iter().enumerate() {

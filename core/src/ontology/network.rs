@@ -1,4 +1,4 @@
-//! The classes of a branch as a network: what leads where, what stands alone, what goes round.
+//! The classes of a branch as a network: relationships, isolated classes, cycles.
 
 mod cycles;
 
@@ -14,7 +14,7 @@ use crate::{
     name::{ClassName, PropertyName},
 };
 
-/// Hubs that are told.
+/// The maximum number of hubs in the answer.
 const HUBS: usize = 10;
 
 /// A relationship as a class declares it.
@@ -24,25 +24,25 @@ pub struct Edge {
     pub from: ClassName,
     /// The relationship.
     pub predicate: PropertyName,
-    /// The class that it leads to.
+    /// The target class.
     pub to: ClassName,
-    /// How many instances it leads from and to.
+    /// The cardinality.
     pub cardinality: &'static str,
-    /// Whether no instance can be without it, nor point to nothing.
+    /// Whether every instance must have it, with an existing target.
     pub binding: bool,
-    /// The name of the way back.
+    /// The name of the inverse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inverse_predicate: Option<PropertyName>,
 }
 
-/// A class to or from which much leads.
+/// A class with many relationships.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hub {
     /// The class.
     pub class_id: ClassName,
-    /// Relationships that lead to it.
+    /// The number of relationships that refer to it.
     pub incoming: usize,
-    /// Relationships that it declares.
+    /// The number of relationships that it declares.
     pub outgoing: usize,
 }
 
@@ -51,23 +51,23 @@ pub struct Hub {
 pub struct Network {
     /// Every relationship, where it is declared.
     pub edges: Vec<Edge>,
-    /// Classes that hang together by relationships or parents, the large groups first.
+    /// Groups of classes that are connected by relationships or parents, the largest first.
     pub components: Vec<Vec<ClassName>>,
-    /// Classes that nothing leads to or from, and that have neither parent nor child.
+    /// Classes without relationships, parent or child.
     pub isolated: Vec<ClassName>,
     /// The classes with the most relationships.
     pub hubs: Vec<Hub>,
-    /// Ways that lead back to where they began.
+    /// Cycles of relationships.
     pub cycles: Cycles,
-    /// What [`structure`] says of relationships, by class: targets that are not there and ways
-    /// back that do not fit.
+    /// The findings of [`structure`] about relationships, by class: missing targets and mismatched
+    /// inverses.
     pub findings: Vec<(ClassName, Finding)>,
-    /// What contradicts between classes and their parents.
+    /// Contradictions between classes and their parents.
     pub contradictions: Vec<(ClassName, Violation)>,
 }
 
 impl Network {
-    /// Looks at all classes.
+    /// Analyzes all classes.
     pub fn of(schema: &Schema) -> Self {
         let edges = edges(schema);
         let components = components(schema, &edges);
@@ -96,7 +96,7 @@ impl Network {
         }
     }
 
-    /// How many relationships name their way back.
+    /// The number of relationships that name their inverse.
     pub fn with_inverse(&self) -> usize {
         let has_inverse = |edge: &&Edge| edge.inverse_predicate.is_some();
         self.edges.iter().filter(has_inverse).count()

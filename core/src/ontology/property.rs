@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{json::Json, name::PropertyName};
 
-/// What `Property` of contract §3 may say.
+/// The fields of `Property` in contract §3.
 const PROPERTY: [&str; 18] = [
     "name",
     "type",
@@ -31,33 +31,33 @@ const PROPERTY: [&str; 18] = [
     "metadata",
 ];
 
-/// A property: a key whose values are of a type.
+/// A property: a key with a type of values.
 #[derive(Debug, Clone)]
 pub struct Property {
     /// Its id.
     pub name: PropertyName,
-    /// What people call it; the name when nothing else was written.
+    /// Its label; the name if no label was written.
     pub label: Text,
-    /// What people read about it.
+    /// A description for people.
     pub description: Option<Text>,
-    /// The type as it was written, e.g. `xsd:string`.
+    /// The type as it was written, for example `xsd:string`.
     pub type_name: String,
     /// The type.
     pub property_type: PropertyType,
-    /// Whether every instance has it.
+    /// Whether every instance must have a value.
     pub required: bool,
     /// Whether its value is (a part of) the instance's id.
     pub primary_key: bool,
-    /// Its value where none is given.
+    /// The default value.
     pub default: Option<Json>,
-    /// Whether no two instances of the class on a branch have the same value.
+    /// Whether no two instances of the class on a branch may have the same value.
     pub unique: bool,
     pub(super) rule: Rule,
-    /// The rules of the parents that declare it, too.
+    /// The rules of the parents that also declare it.
     pub(super) inherited: Vec<Rule>,
 }
 
-/// One entry of `properties`: a property proper, or a relationship written as one.
+/// An entry of `properties`: a property, or a relationship written as a property.
 pub(super) enum Member {
     Property(Property),
     Relationship(Relationship),
@@ -86,7 +86,7 @@ impl Member {
             "inverse_label",
         ] {
             if let Some(field) = object.get(key) {
-                return Err(field.refuse("constraint", "goes with relationships only"));
+                return Err(field.refuse("constraint", "is only for relationships"));
             }
         }
         Property::read(&object, name, &kind).map(Self::Property)
@@ -123,18 +123,18 @@ impl Property {
         Ok(property)
     }
 
-    /// Whether two values are equal under this property exactly when they are under `other`.
+    /// Whether two values are equal under this property exactly if they are equal under `other`.
     pub(crate) fn compares_like(&self, other: &Self) -> bool {
         self.rule.compares_like(&other.rule)
     }
 
-    /// The type by which its values compare: of a list, the type of its innermost items. An array
-    /// that does not say what it holds compares as JSON does.
+    /// The type that determines how its values compare: for a list, the type of its innermost
+    /// items. An array without an item type compares as JSON.
     pub fn comparison(&self) -> PropertyType {
         self.rule.comparison()
     }
 
-    /// The type of the items, when it says which lists it holds.
+    /// The type of the items, if it is declared.
     pub fn item_type(&self) -> Option<PropertyType> {
         self.rule.item_type()
     }
@@ -150,7 +150,7 @@ impl Property {
         }
     }
 
-    /// What can still be told of a property that today's rules would refuse.
+    /// What can be read of a property that today's rules would refuse.
     pub(super) fn lenient(value: &Json) -> Option<Self> {
         let fields = crate::json::entries(value)?;
         let field = |key: &str| {
@@ -180,13 +180,13 @@ impl Property {
     }
 }
 
-/// Why a property of a type cannot be a primary key, and which can.
+/// Why a property of a type cannot be a primary key, and which types can.
 fn not_a_key(property_type: PropertyType) -> String {
     let keys: Vec<&str> = PropertyType::names()
         .filter(|name| PropertyType::parse(name).is_some_and(PropertyType::is_key))
         .collect();
     format!(
-        "cannot be on a property of type {}: a primary key is of type {}",
+        "cannot be set on a property of type {}: a primary key must be of type {}",
         property_type.as_str(),
         keys.join(", ")
     )
@@ -215,7 +215,7 @@ pub(super) fn refuse_default(field: &Field<'_>, check: impl FnOnce(&mut Found)) 
     }
 }
 
-/// Whether `items` says that a list holds links.
+/// Whether `items` declares a list of links.
 fn items_target(object: &Object) -> bool {
     let Some(items) = object.get("items") else {
         return false;

@@ -1,4 +1,4 @@
-//! Relationships of a class: what refers to instances of other classes.
+//! Relationships of a class: references to instances of other classes.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{
     value::Key,
 };
 
-/// What `Relationship` of contract §3 may say.
+/// The fields of `Relationship` in contract §3.
 const RELATIONSHIP: [&str; 11] = [
     "predicate",
     "target",
@@ -32,7 +32,7 @@ const RELATIONSHIP: [&str; 11] = [
     "metadata",
 ];
 
-/// How many instances a relationship leads from and to.
+/// The cardinality of a relationship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cardinality {
     /// `1:1`
@@ -67,7 +67,7 @@ impl Cardinality {
         }
     }
 
-    /// Whether a value is a list of references, and not a single one.
+    /// Whether a value is a list of references.
     pub fn is_list(self) -> bool {
         matches!(self, Self::OneToMany | Self::ManyToMany)
     }
@@ -78,28 +78,28 @@ impl Cardinality {
 pub struct Relationship {
     /// Its id.
     pub predicate: PropertyName,
-    /// What people call it; the predicate when nothing else was written.
+    /// Its label; the predicate if no label was written.
     pub label: Text,
-    /// What people read about it.
+    /// A description for people.
     pub description: Option<Text>,
-    /// The class that it leads to.
+    /// The target class.
     pub target: ClassName,
-    /// How many instances it leads from and to.
+    /// The cardinality.
     pub cardinality: Cardinality,
-    /// Whether every instance has it.
+    /// Whether every instance must have a value.
     pub required: bool,
-    /// Its value where none is given.
+    /// The default value.
     pub default: Option<Json>,
-    /// Whether a reference to nothing is refused.
+    /// Whether a reference to a missing instance is refused.
     pub strict: bool,
-    /// The name of the way back.
+    /// The name of the inverse.
     pub inverse_predicate: Option<PropertyName>,
-    /// What people call the way back.
+    /// The label of the inverse.
     pub inverse_label: Option<Text>,
     pub(super) constraints: Constraints,
-    /// The constraints of the parents that declare it, too.
+    /// The constraints of the parents that also declare it.
     pub(super) inherited: Vec<Constraints>,
-    /// The classes below the target, by id.
+    /// The subclasses of the target, by id.
     pub(super) kinds: Vec<ClassName>,
 }
 
@@ -178,7 +178,7 @@ impl Relationship {
         Ok(relationship)
     }
 
-    /// Checks a value: a reference, or a list of them without repeats.
+    /// Checks a value: a reference, or a list of different references.
     pub(super) fn check(&self, path: &str, value: &Json, found: &mut Found) {
         let place = Place {
             path,
@@ -193,7 +193,7 @@ impl Relationship {
         }
         let Some(values) = items(value) else {
             let sentence = format!(
-                "must be a list of references, for it is {}",
+                "must be a list of references, because its cardinality is {}",
                 self.cardinality.as_str()
             );
             return found.add(&place, "type", &sentence);
@@ -210,7 +210,7 @@ impl Relationship {
             self.check_reference(&item, found);
             let key = Key::of(PropertyType::Link, value);
             if !seen.insert(key.clone()) {
-                found.add(&item, "uniqueItems", "is there twice");
+                found.add(&item, "uniqueItems", "occurs twice");
             }
             keys.push(key);
         }
@@ -219,7 +219,7 @@ impl Relationship {
         }
     }
 
-    /// Whether it leads to instances of a class: the target, or a kind of it.
+    /// Whether it may refer to instances of a class: the target, or a subclass of it.
     pub fn leads_to(&self, class: &ClassName) -> bool {
         *class == self.target || self.kinds.binary_search(class).is_ok()
     }

@@ -1,4 +1,4 @@
-//! A class written out with what it has from its parents.
+//! The definition of a class with its inherited members.
 
 use super::{Schema, inherit::ancestors};
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
 /// The lists of members that a definition has.
 const LISTS: [&str; 2] = ["properties", "relationships"];
 
-/// What a member has from the parent's member of the same name where it says nothing itself.
+/// The fields that a member inherits from the parent's member of the same name if it does not set
+/// them.
 const INHERITED: [&str; 7] = [
     "label",
     "description",
@@ -20,15 +21,15 @@ const INHERITED: [&str; 7] = [
     "inverse_label",
 ];
 
-/// What holds as soon as one of them says so.
+/// The flags that are set if any of them is set.
 const FLAGS: [&str; 2] = ["required", "primaryKey"];
 
-/// A name that means the same as another, which a resolved definition has.
+/// Another spelling of a field, and the spelling in a resolved definition.
 const SPELLING: (&str, &str) = ("primary_key", "primaryKey");
 
 type Fields = Vec<(String, Json)>;
 
-/// A member as it is written, and the list that it is in.
+/// A member as it is written, with its list.
 struct Written {
     list: &'static str,
     name: String,
@@ -36,8 +37,8 @@ struct Written {
 }
 
 impl Schema {
-    /// The definition of a class with the members of its parents in it, those of the parents first.
-    /// A member that several of them declare is there once.
+    /// The definition of a class with inherited members, those of the parents first. A member that
+    /// several of them declare occurs once.
     pub fn resolved_definition(
         &self,
         class: &ClassName,
@@ -102,7 +103,7 @@ fn spelled(fields: Fields) -> Fields {
     all
 }
 
-/// Puts a member below those of the parents.
+/// Adds a member after those of the parents.
 fn take(members: &mut Vec<Written>, own: Written) -> Result<(), serde_json::Error> {
     let Some(above) = members.iter_mut().find(|above| above.name == own.name) else {
         members.push(own);

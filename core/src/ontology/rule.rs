@@ -1,4 +1,4 @@
-//! Checking one value against its type and constraints; everything that is wrong is collected.
+//! Checks one value against its type and constraints, and collects all violations.
 
 use super::{
     PropertyType,
@@ -12,7 +12,7 @@ use crate::{
     value::Key,
 };
 
-/// A value and where it stands.
+/// A value and its place.
 pub(super) struct Place<'a> {
     pub(super) path: &'a str,
     pub(super) property_type: PropertyType,
@@ -24,7 +24,7 @@ pub(super) struct Place<'a> {
 pub(super) struct Found(pub(super) Vec<Violation>);
 
 impl Found {
-    /// Adds a violation; `sentence` goes on after the field's path.
+    /// Adds a violation; `sentence` continues after the field's path.
     pub(super) fn add(&mut self, place: &Place<'_>, rule: &str, sentence: &str) {
         self.refuse(place.path, rule, Some(place.value), sentence);
     }
@@ -40,7 +40,7 @@ impl Found {
     }
 }
 
-/// What the values of a property, or the items of a list, must be.
+/// The rule for the values of a property, or the items of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
     pub(super) property_type: PropertyType,
@@ -49,7 +49,7 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// The rule that every value of a type keeps.
+    /// The rule that accepts every value of a type.
     pub(super) fn any(property_type: PropertyType) -> Self {
         Self {
             property_type,
@@ -58,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// Reads `type`, `constraints` and `items`.
+    /// Parses `type`, `constraints` and `items`.
     pub(super) fn read(
         kind: &Field<'_>,
         constraints: Option<&Field<'_>>,
@@ -71,7 +71,7 @@ impl Rule {
         }
         let items = match items {
             Some(field) if property_type != PropertyType::Array => {
-                return Err(field.refuse("constraint", "goes with type array only"));
+                return Err(field.refuse("constraint", "is only for type array"));
             }
             Some(field) => Some(Box::new(Self::read_items(field)?)),
             None => None,
@@ -83,7 +83,7 @@ impl Rule {
         })
     }
 
-    /// Reads `items`: a type's name, or an object like a property without a name.
+    /// Parses `items`: a type's name, or an object like a property without a name.
     fn read_items(field: &Field<'_>) -> Shape<Self> {
         if field.value.as_string().is_some() {
             let rule = Self::read(field, None, None)?;
@@ -105,15 +105,15 @@ impl Rule {
 
     fn refuse_links(self, field: &Field<'_>) -> Shape<Self> {
         if self.property_type == PropertyType::Link {
-            return Err(field.refuse("type", "is link, which needs a linkTarget beside it"));
+            return Err(field.refuse("type", "is link, which also needs a linkTarget"));
         }
         if self.constraints.unique {
-            return Err(field.refuse("constraint", "has items that are unique; say uniqueItems"));
+            return Err(field.refuse("constraint", "has unique items; use uniqueItems instead"));
         }
         Ok(self)
     }
 
-    /// The key by which a value of this rule compares.
+    /// The key that determines how a value compares under this rule.
     pub(super) fn key(&self, value: &Json) -> Key {
         let Some((rule, values)) = self.items.as_ref().zip(items(value)) else {
             return Key::of(self.property_type, value);
@@ -121,7 +121,8 @@ impl Rule {
         Key::List(values.iter().map(|item| rule.key(item)).collect())
     }
 
-    /// Whether values have the same keys under both rules: the types say so, down to the items.
+    /// Whether values have the same keys under both rules, according to the types down to the
+    /// items.
     pub(super) fn compares_like(&self, other: &Self) -> bool {
         let items = match (&self.items, &other.items) {
             (None, None) => true,
@@ -131,19 +132,19 @@ impl Rule {
         items && self.property_type == other.property_type
     }
 
-    /// The type by which the values compare: of lists, the type of their innermost items.
+    /// The type that determines how values compare: for lists, the type of their innermost items.
     pub(super) fn comparison(&self) -> PropertyType {
         self.items
             .as_ref()
             .map_or(self.property_type, |rule| rule.comparison())
     }
 
-    /// The type of the items of a list, if it says one.
+    /// The type of the items of a list, if declared.
     pub(super) fn item_type(&self) -> Option<PropertyType> {
         self.items.as_ref().map(|rule| rule.property_type)
     }
 
-    /// Whether full-text search looks into the values, or into the items of the lists.
+    /// Whether full-text search covers the values, or the items of the lists.
     pub(super) fn is_text(&self) -> bool {
         match self.property_type {
             PropertyType::Array => self.items.as_ref().is_some_and(|rule| rule.is_text()),
@@ -198,7 +199,7 @@ pub(super) fn read_type(field: &Field<'_>) -> Shape<PropertyType> {
     let name = field.string()?;
     PropertyType::parse(&name).ok_or_else(|| {
         let all: Vec<_> = PropertyType::names().collect();
-        let sentence = format!("is no type; there are {}", all.join(", "));
+        let sentence = format!("is not a known type; the types are {}", all.join(", "));
         field.refuse("type", &sentence).with("allowed", all)
     })
 }

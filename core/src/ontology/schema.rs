@@ -1,4 +1,4 @@
-//! The classes of a branch: each as it was declared, and each with what it has from its parents.
+//! The classes of a branch: each as it was declared, and each with inherited members.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +16,9 @@ pub(super) type Classes = BTreeMap<ClassName, Arc<Class>>;
 
 /// The classes of a branch.
 ///
-/// What [`Schema::get`] and the like hand out is the effective class: with the properties,
-/// relationships, constraints and keys of its parents. It is a function of the declared classes
-/// alone, so the order in which they are put in does not matter; it is found when classes change,
-/// never per instance.
+/// [`Schema::get`] and similar methods return the effective class, with inherited properties,
+/// relationships, constraints and keys. It depends only on the declared classes, so the order in
+/// which they are put in makes no difference. It is computed when classes change, not per instance.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     declared: Classes,
@@ -27,7 +26,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Puts a class in, as it was declared, or a newer version of it.
+    /// Puts a class in as it was declared, or a newer version of it.
     pub fn put(&mut self, class: Arc<Class>) {
         let (id, parent) = (class.id.clone(), class.parent.clone());
         let before = self.declared.insert(id.clone(), class);
@@ -45,7 +44,7 @@ impl Schema {
         }
     }
 
-    /// Takes a class out.
+    /// Removes a class.
     pub fn remove(&mut self, class: &ClassName) {
         let Some(before) = self.declared.remove(class) else {
             return;
@@ -57,12 +56,12 @@ impl Schema {
         }
     }
 
-    /// A class by id, with what it has from its parents.
+    /// A class by id, with inherited members.
     pub fn get(&self, class: &ClassName) -> Option<&Arc<Class>> {
         self.effective().get(class)
     }
 
-    /// A class by id or, failing that, by any of its labels; with what it has from its parents.
+    /// A class by id or else by any of its labels, with inherited members.
     pub fn resolve(&self, id_or_label: &str) -> Option<&Arc<Class>> {
         let sought = nfc(id_or_label);
         let has_label = |class: &&Arc<Class>| class.label.all().any(|label| nfc(label) == sought);
@@ -71,7 +70,7 @@ impl Schema {
             .or_else(|| self.iter().find(has_label))
     }
 
-    /// All classes, by id, with what they have from their parents.
+    /// All classes, by id, with inherited members.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Class>> {
         self.effective().values()
     }
@@ -86,17 +85,17 @@ impl Schema {
         self.declared.values()
     }
 
-    /// The classes below a class, by id, at any depth.
+    /// The subclasses of a class, by id, at any depth.
     pub fn kinds(&self, class: &ClassName) -> Vec<ClassName> {
         Hierarchy::of(&self.declared).kinds(class)
     }
 
-    /// Whether a class is another, or a kind of it.
+    /// Whether a class is another class or a subclass of it.
     pub fn is_kind_of(&self, class: &ClassName, wanted: &ClassName) -> bool {
         inherit::is_kind_of(&self.declared, class, wanted)
     }
 
-    /// What contradicts in what a class says of its parent and makes of what it has from there.
+    /// The contradictions between a class and what it inherits.
     pub fn contradictions(&self, class: &ClassName) -> Vec<Violation> {
         inherit::contradictions(self, &self.declared, class)
     }

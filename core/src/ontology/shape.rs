@@ -1,4 +1,4 @@
-//! Reading the shape of a definition: fields by name, with errors that say where and what.
+//! Parses the fields of a definition; errors name the field and the problem.
 
 use std::str::FromStr;
 
@@ -11,17 +11,17 @@ use crate::{
     value::types,
 };
 
-/// What reading a definition gives.
+/// The result of parsing a definition.
 pub(super) type Shape<T> = Result<T, Refusal>;
 
-/// One field of a definition, and where it stands: `properties[2].type`.
+/// One field of a definition, with its path: `properties[2].type`.
 pub(super) struct Field<'a> {
     pub(super) path: String,
     pub(super) value: &'a Json,
 }
 
 impl Field<'_> {
-    /// The refusal of this field; `sentence` goes on after the field's path.
+    /// The refusal of this field; `sentence` continues after the field's path.
     pub(super) fn refuse(&self, rule: &str, sentence: &str) -> Refusal {
         refuse(&self.path, rule, &self.value.to_shown(), sentence)
     }
@@ -40,13 +40,13 @@ impl Field<'_> {
             .map_err(|_| self.refuse("type", "must be true or false"))
     }
 
-    /// The field as a whole number that is not negative. No value is as long as the largest that
-    /// can be counted, so it stands for all that are larger.
+    /// The field as a whole number that is not negative. Numbers that are too large become the
+    /// largest one, because no value is that long.
     pub(super) fn count(&self) -> Shape<usize> {
         let text = self.value.as_str();
         let is_count = types::is_integer(text) && (!text.starts_with('-') || text == "-0");
         if !is_count {
-            return Err(self.refuse("type", "must be a whole number, 0 or more"));
+            return Err(self.refuse("type", "must be a whole number from 0 up"));
         }
         Ok(text.trim_start_matches('-').parse().unwrap_or(usize::MAX))
     }
@@ -63,20 +63,20 @@ impl Field<'_> {
             .map_err(|invalid| Refusal::from(invalid).with("field", self.path.as_str()))
     }
 
-    /// The field as an object whose keys are all known.
+    /// The field as an object with only known keys.
     pub(super) fn object(&self, known: &[&str]) -> Shape<Object> {
         Object::read(&self.path, self.value, known)
     }
 }
 
-/// An object of a definition. A field that is `null` is as good as absent.
+/// An object of a definition. A field with the value `null` counts as absent.
 pub(super) struct Object {
     path: String,
     fields: Vec<(String, Json)>,
 }
 
 impl Object {
-    /// Reads an object; refuses keys that are not known or there twice.
+    /// Parses an object; refuses unknown and duplicate keys.
     pub(super) fn read(path: &str, value: &Json, known: &[&str]) -> Shape<Self> {
         let Some(fields) = entries(value) else {
             return Err(refuse(path, "type", &value.to_shown(), "must be an object"));
@@ -87,7 +87,7 @@ impl Object {
         };
         for (index, (key, value)) in object.fields.iter().enumerate() {
             if !known.contains(&key.as_str()) {
-                let sentence = format!("is not known here; there are {}", known.join(", "));
+                let sentence = format!("is unknown; the known ones are {}", known.join(", "));
                 return Err(refuse(
                     &object.at(key),
                     "unknown",
@@ -100,14 +100,14 @@ impl Object {
                     &object.at(key),
                     "duplicate",
                     &value.to_shown(),
-                    "is there twice",
+                    "occurs twice",
                 ));
             }
         }
         Ok(object)
     }
 
-    /// A field that is there.
+    /// A field, if present.
     pub(super) fn get(&self, key: &str) -> Option<Field<'_>> {
         let (_, value) = self
             .fields
@@ -119,23 +119,23 @@ impl Object {
         })
     }
 
-    /// A field that must be there.
+    /// A required field.
     pub(super) fn need(&self, key: &str) -> Shape<Field<'_>> {
         self.get(key)
             .ok_or_else(|| refuse(&self.at(key), "required", &Value::Null, "is missing"))
     }
 
-    /// The first of two names of one field; refused when both are there and differ.
+    /// The first of two names of one field; refused if both are present and differ.
     pub(super) fn either(&self, key: &str, other: &str) -> Shape<Option<Field<'_>>> {
         match (self.get(key), self.get(other)) {
             (Some(first), Some(second)) if first.value != second.value => {
-                Err(second.refuse("duplicate", &format!("says something else than {key}")))
+                Err(second.refuse("duplicate", &format!("differs from {key}")))
             }
             (first, second) => Ok(first.or(second)),
         }
     }
 
-    /// A boolean; absent is false.
+    /// A boolean; false if absent.
     pub(super) fn flag(&self, key: &str) -> Shape<bool> {
         self.get(key).map_or(Ok(false), |field| field.boolean())
     }

@@ -1,4 +1,4 @@
-//! Labels and descriptions: a text, or one in each of several languages.
+//! Labels and descriptions: a text, or one text per language.
 
 use super::shape::{Field, Shape};
 use crate::json::Json;
@@ -13,9 +13,9 @@ pub enum Text {
 }
 
 impl Text {
-    /// Reads a string or a map of languages.
+    /// Parses a string or a map of languages.
     pub(super) fn read(field: &Field<'_>) -> Shape<Self> {
-        let wrong = || field.refuse("type", "must be a text or a map of languages to texts");
+        let wrong = || field.refuse("type", "must be a text or a map from languages to texts");
         if let Some(text) = field.value.as_string() {
             return Ok(Self::Plain(text));
         }
@@ -31,7 +31,7 @@ impl Text {
             .ok_or_else(wrong)
     }
 
-    /// Reads a label: no language may be empty or over 200 characters.
+    /// Parses a label: no text may be empty or longer than 200 characters.
     pub(super) fn read_label(field: &Field<'_>) -> Shape<Self> {
         let label = Self::read(field)?;
         for text in label.all() {
@@ -39,7 +39,7 @@ impl Text {
                 return Err(field.refuse("required", "must not be empty"));
             }
             if text.chars().count() > 200 {
-                return Err(field.refuse("maxLength", "must have 200 characters at most"));
+                return Err(field.refuse("maxLength", "must have at most 200 characters"));
             }
         }
         Ok(label)
@@ -56,7 +56,7 @@ impl Text {
             .chain(languages.iter().map(|(_, text)| text.as_str()))
     }
 
-    /// The text by language; `*` is the same in every one.
+    /// The text by language; `*` means every language.
     pub fn by_language(&self) -> impl Iterator<Item = (&str, &str)> {
         let (plain, languages) = match self {
             Self::Plain(text) => (Some(("*", text.as_str())), [].as_slice()),
@@ -81,7 +81,7 @@ impl Text {
             .unwrap_or_default()
     }
 
-    /// The texts from which an id may come: `en`, then `ko`, then the rest.
+    /// The texts for deriving an id: `en`, then `ko`, then the rest.
     pub(super) fn for_id(&self) -> Vec<&str> {
         let Self::Languages(languages) = self else {
             return self.all().collect();
@@ -107,7 +107,7 @@ impl Text {
     }
 }
 
-/// The languages of an `Accept-Language`, the best first.
+/// The languages of an `Accept-Language`, in order of preference.
 fn wanted(accept_language: &str) -> Vec<String> {
     let mut ranges: Vec<(f32, String)> = accept_language
         .split(',')
@@ -124,7 +124,7 @@ fn wanted(accept_language: &str) -> Vec<String> {
     ranges.into_iter().map(|(_, range)| range).collect()
 }
 
-/// The text of a language: `en-GB` takes `en-GB`, then any other `en`.
+/// The text of a language: `en-GB` matches `en-GB`, then any other `en`.
 fn look_up<'a>(languages: &'a [(String, String)], range: &str) -> Option<&'a str> {
     let primary = |tag: &str| {
         tag.split('-')

@@ -2,7 +2,7 @@
 
 use crate::time::Timestamp;
 
-/// Tells the time. It may jump; nothing rests on it but what people read.
+/// Returns the time. It may jump; only people rely on it.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;

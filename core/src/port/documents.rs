@@ -1,5 +1,5 @@
-//! Documents for search and lists: the latest version of everything, and the superseded versions that
-//! live branches still show.
+//! Documents for search and lists: the latest version of everything, and the superseded versions
+//! that live branches still show.
 
 use async_trait::async_trait;
 
@@ -17,14 +17,14 @@ use crate::{
     time::Timestamp,
 };
 
-/// A document: a version of an entity, as one branch wrote it.
+/// A document: a version of an entity that one branch wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// The branch that wrote it: name and generation.
     pub branch: (BranchName, BranchGeneration),
-    /// What it is a document of.
+    /// The entity.
     pub entity: Entity,
-    /// The aggregate's sequence; of the latest version its external version.
+    /// The aggregate's sequence; for the latest version, its external version.
     pub sequence: Sequence,
     /// The position of the version.
     pub position: LogPosition,
@@ -36,24 +36,24 @@ pub struct Document {
     pub created_at: Timestamp,
     /// The whole state; none for a tombstone.
     pub data: Option<Json>,
-    /// Who shows it.
+    /// Which views show it.
     pub shown: Shown,
 }
 
 /// Which views show a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
-    /// The latest version of its branch. The branch shows it, and so do views that look through the
-    /// branch as it stood at the version's position or later.
+    /// The latest version of its branch. The branch shows it, and so do views through the branch at
+    /// the version's position or later.
     Latest,
-    /// A superseded version, with the last position at which it was current. Only views show it that
-    /// look through the branch as it stood between the version's position and this one, inclusive. A
-    /// store holds it once, and only while a branch point lies in that range.
+    /// A superseded version, with the last position at which it was current. Only views through the
+    /// branch between the version's position and this one (inclusive) show it. A store keeps it
+    /// once, and only while a branch point is in that range.
     Until(LogPosition),
 }
 
 impl Document {
-    /// The last position at which the version was current; none of the latest.
+    /// The last position at which the version was current; none for the latest.
     pub fn until(&self) -> Option<LogPosition> {
         match self.shown {
             Shown::Latest => None,
@@ -62,24 +62,23 @@ impl Document {
     }
 }
 
-/// Where a branch stands.
+/// The branch points of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchPoints {
     /// The branch.
     pub branch: BranchGeneration,
-    /// The branches that it looks through, each with the last position that shows; empty when it is
-    /// deleted.
+    /// The parents, each with the last visible position; empty if the branch is deleted.
     pub points: Vec<(BranchGeneration, LogPosition)>,
 }
 
-/// One step of filling the sink.
+/// One change of the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A document is there. The latest version replaces what is older. A superseded one is left out
-    /// when it is there already, or when no branch point lies in its range.
+    /// A document. The latest version replaces older ones. A superseded one is skipped if it
+    /// already exists, or if no branch point is in its range.
     Document(Document),
-    /// The branch points of a branch from now on, in place of those before. Superseded versions in
-    /// whose range no branch point lies any more are dropped. Never refused.
+    /// The new branch points of a branch, replacing the old ones. Superseded versions without a
+    /// branch point in their range are dropped. Never refused.
     Branch(BranchPoints),
 }
 
@@ -89,41 +88,41 @@ impl From<Document> for Change {
     }
 }
 
-/// What to list.
+/// A list request.
 #[derive(Debug, Clone)]
 pub struct Search {
     /// The class.
     pub class: ClassName,
-    /// Whole words in any text property, letter case aside; `word*` is a prefix; all must match.
+    /// Whole words in any text property, ignoring case; `word*` matches a prefix; all must match.
     pub text: Option<String>,
-    /// Filters; all must pass.
+    /// Filters; all must match.
     pub filters: Vec<Filter>,
-    /// Order; by instance id when absent, and among equals.
+    /// The order; by default, and for equal values, by instance id.
     pub order: Option<Order>,
-    /// Where the page before ended.
+    /// The end of the previous page.
     pub cursor: Option<String>,
-    /// How many to leave out.
+    /// The number of documents to skip.
     pub offset: usize,
-    /// How many at most.
+    /// The maximum number of documents.
     pub limit: usize,
 }
 
 /// A page of documents.
 #[derive(Debug, Clone)]
 pub struct SearchPage {
-    /// Live documents that show in the view, in order.
+    /// Live documents that the view shows, in order.
     pub documents: Vec<Document>,
-    /// How many there are on all pages.
+    /// The total number on all pages.
     pub total: u64,
-    /// Where the next page starts; none after the last.
+    /// The start of the next page; none after the last.
     pub cursor: Option<String>,
 }
 
 /// The documents sinks and their reads. Reads that name no sink go to the live one.
 #[async_trait]
 pub trait Documents: Sinks {
-    /// Makes changes to a sink in their order and moves its position and anchor from `from` to
-    /// `through`, as [`super::graph::Graph::apply`] does. Safe to repeat;
+    /// Applies changes to a sink in order and moves its position and anchor from `from` to
+    /// `through`, like [`super::graph::Graph::apply`]. Safe to repeat;
     /// [`crate::error::StoreError::Fenced`] as there.
     async fn apply(
         &self,
@@ -134,22 +133,22 @@ pub trait Documents: Sinks {
         changes: &[Change],
     ) -> StoreResult<Applied>;
 
-    /// Documents that show in a view, in the order asked; tombstones included.
+    /// Documents that a view shows, in the requested order, including tombstones.
     async fn get(
         &self,
         view: &View,
         instances: &[InstanceRef],
     ) -> StoreResult<Vec<Option<Document>>>;
 
-    /// Lists and searches. `view` positions cut layers below the branch itself.
-    /// [`StoreError::UnknownCursor`] for a cursor that the store did not give out.
+    /// Lists and searches. The positions of `view` cut the layers below the branch itself. Returns
+    /// [`StoreError::UnknownCursor`] for a cursor that the store did not issue.
     async fn search(&self, view: &View, search: &Search) -> StoreResult<SearchPage>;
 
-    /// How many live instances of each class show in a view.
+    /// The number of live instances of each class in a view.
     async fn counts(&self, view: &View) -> StoreResult<Vec<(ClassName, u64)>>;
 
-    /// For verification: every document of a sink that a branch wrote, by entity and position, of entities after
-    /// `after`. Ends at the first entity with which there are `limit` or more.
+    /// For verification: every document of a sink that a branch wrote, by entity and position, for
+    /// entities after `after`. Ends at the first entity that reaches `limit`.
     async fn all(
         &self,
         stream: &StreamId,
@@ -159,8 +158,8 @@ pub trait Documents: Sinks {
         limit: usize,
     ) -> StoreResult<Vec<Document>>;
 
-    /// For repair: removes every document that a branch wrote of these entities, superseded versions
-    /// too, so that the right ones can be written.
+    /// For repair: removes every document that a branch wrote of these entities, including
+    /// superseded versions, so that the correct ones can be written.
     async fn remove(
         &self,
         stream: &StreamId,

@@ -1,4 +1,4 @@
-//! The graph: every version of every instance and class, by position; snapshot reads.
+//! The graph: every version of every instance and class, by position, with snapshot reads.
 
 use async_trait::async_trait;
 
@@ -15,7 +15,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a version is a version of.
+/// The entity of a version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entity {
     /// A class.
@@ -25,7 +25,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// The id of an instance, or of a class.
+    /// The id of an instance or of a class.
     pub fn id(&self) -> &str {
         match self {
             Self::Class(class) => class.as_str(),
@@ -37,11 +37,11 @@ impl Entity {
 /// One version of an entity on one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// The branch that it was written on.
+    /// The branch where it was written.
     pub branch: BranchGeneration,
-    /// What it is a version of.
+    /// The entity.
     pub entity: Entity,
-    /// Where the event stands.
+    /// The position of the event.
     pub position: LogPosition,
     /// The aggregate's sequence.
     pub sequence: Sequence,
@@ -51,10 +51,10 @@ pub struct Version {
     pub occurred_at: Timestamp,
     /// When the entity was created.
     pub created_at: Timestamp,
-    /// The whole state; none when the entity was deleted.
+    /// The whole state; none if the entity was deleted.
     pub data: Option<Json>,
-    /// The references that an instance holds: predicate and target, as far as they are known to
-    /// the class. Filled in by the graph worker.
+    /// The references of an instance: predicate and target, for relationships that the class
+    /// declares. The graph worker fills them in.
     pub references: Vec<(PropertyName, InstanceRef)>,
 }
 
@@ -71,8 +71,8 @@ pub struct Page {
 #[async_trait]
 pub trait Graph: Sinks {
     /// Applies versions to a sink and moves its position and anchor from `from` to `through`, in one
-    /// commit; they never go back. Without an anchor the sink keeps the one it has. Safe to repeat;
-    /// [`crate::error::StoreError::Fenced`] when the sink is gone, or when `from` lies beyond its
+    /// commit. They never go back. Without an anchor the sink keeps its own. Safe to repeat. Returns
+    /// [`crate::error::StoreError::Fenced`] if the sink is gone, or if `from` is after its
     /// position (something is missing in between).
     async fn apply(
         &self,
@@ -83,10 +83,10 @@ pub trait Graph: Sinks {
         versions: &[Version],
     ) -> StoreResult<Applied>;
 
-    /// Versions that show in a view, in the order asked; tombstones (`data: None`) included.
+    /// Versions that a view shows, in the requested order, including tombstones (`data: None`).
     async fn get(&self, view: &View, entities: &[Entity]) -> StoreResult<Vec<Option<Version>>>;
 
-    /// Live instances of a class that pass the filters, by id, after `after`, at most `limit`.
+    /// Live instances of a class that match the filters, by id, after `after`, at most `limit`.
     async fn scan(
         &self,
         view: &View,
@@ -96,11 +96,11 @@ pub trait Graph: Sinks {
         limit: usize,
     ) -> StoreResult<Page>;
 
-    /// The live classes that show in a view, by name.
+    /// The live classes that a view shows, by name.
     async fn classes(&self, view: &View) -> StoreResult<Vec<Version>>;
 
     /// Live instances of `source` that refer to any of `targets` through `predicate`, by id, after
-    /// `after`, at most `limit`. It holds no more than that, however many refer.
+    /// `after`, at most `limit`. It keeps only that many in memory, however many refer.
     async fn referrers(
         &self,
         view: &View,
@@ -111,7 +111,7 @@ pub trait Graph: Sinks {
         limit: usize,
     ) -> StoreResult<Page>;
 
-    /// The versions of an entity that show in a view, newest first, before a position, at most
+    /// The versions of an entity that a view shows, newest first, before a position, at most
     /// `limit`.
     async fn history_before(
         &self,
@@ -121,7 +121,7 @@ pub trait Graph: Sinks {
         limit: usize,
     ) -> StoreResult<Vec<Version>>;
 
-    /// Every version of an entity that shows in a view, oldest first.
+    /// Every version of an entity that a view shows, oldest first.
     async fn history(&self, view: &View, entity: &Entity) -> StoreResult<Vec<Version>> {
         let every = usize::MAX;
         let mut versions = self
@@ -132,7 +132,7 @@ pub trait Graph: Sinks {
     }
 
     /// For verification: the newest version of every entity *written on* `branch`, in a sink,
-    /// ordered by entity, after `after`, at most `limit`; tombstones included.
+    /// ordered by entity, after `after`, at most `limit`, including tombstones.
     async fn latest(
         &self,
         stream: &StreamId,
@@ -142,7 +142,7 @@ pub trait Graph: Sinks {
         limit: usize,
     ) -> StoreResult<Vec<Version>>;
 
-    /// For repair: removes every version of an entity on a branch, so that the right ones can be
+    /// For repair: removes every version of an entity on a branch, so that the correct ones can be
     /// written.
     async fn remove(
         &self,

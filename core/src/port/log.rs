@@ -14,12 +14,12 @@ use crate::{
 
 const STORE: &str = "log";
 
-/// Envelopes that are appended together, or not at all.
+/// Envelopes that are appended together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// The position of the first envelope.
     pub first: LogPosition,
-    /// One line an envelope, without line ends, in the order of their positions.
+    /// One line per envelope, without line ends, in the order of their positions.
     pub lines: Vec<Bytes>,
 }
 
@@ -29,13 +29,13 @@ impl Batch {
         self.first.plus(self.lines.len() as u64)
     }
 
-    /// Refuses a batch that holds no envelope, or one that is not exactly one line.
+    /// Refuses a batch without envelopes, or with an envelope that is not exactly one line.
     pub fn check(&self) -> StoreResult<()> {
         let is_line = |line: &Bytes| !line.is_empty() && !line.contains(&b'\n');
         let reason = if self.lines.is_empty() {
             "a batch without envelopes"
         } else if !self.lines.iter().all(is_line) {
-            "an envelope must be one line that is not empty"
+            "an envelope must be one non-empty line"
         } else {
             return Ok(());
         };
@@ -46,7 +46,7 @@ impl Batch {
     }
 }
 
-/// When an envelope was accepted, read from its line.
+/// When an envelope was accepted, parsed from its line.
 pub fn accepted_at(line: &[u8]) -> StoreResult<Timestamp> {
     /// The part of an envelope that a search by time needs.
     #[derive(Deserialize)]
@@ -61,28 +61,28 @@ pub fn accepted_at(line: &[u8]) -> StoreResult<Timestamp> {
         })
 }
 
-/// What became of an append.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Append {
     /// It is in the log, durably.
     Done,
-    /// Another segment stands at that position; nothing of ours was written.
+    /// Another segment is at that position; nothing of ours was written.
     Occupied,
-    /// No answer: it may be in the log, may get there later, or never. Settle it by reading the
-    /// position; while nothing is there, send the same bytes again and nothing else.
+    /// No answer: the batch may be in the log, may get there later, or never. Settle it by reading
+    /// the position. While nothing is there, send the same bytes again, and nothing else.
     Unknown,
 }
 
-/// One envelope as read: its position and its line.
+/// An envelope that was read: its position and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where it stands.
+    /// Its position.
     pub position: LogPosition,
     /// The envelope's line, without the line end.
     pub line: Bytes,
 }
 
-/// What every adapter asks of a move of the relay's checkpoint, in a log that ends at `end`.
+/// Checks a move of the relay's checkpoint in a log that ends at `end`; the same for every adapter.
 pub fn check_move(
     stream: &StreamId,
     from: LogPosition,
@@ -92,49 +92,52 @@ pub fn check_move(
     if to < from || to > end {
         return Err(StoreError::Rejected {
             store: "log",
-            reason: format!("a checkpoint of {stream} from {from} to {to}: the log ends at {end}"),
+            reason: format!(
+                "cannot move the checkpoint of {stream} from {from} to {to}: the log ends at {end}"
+            ),
         });
     }
     Ok(())
 }
 
-/// One ordered log a database generation. Append is compare-and-set on the next position.
+/// One ordered log per database generation. Append is compare-and-set on the next position.
 #[async_trait]
 pub trait Log: Send + Sync {
-    /// Every log there is, in order of name and generation.
+    /// Every log, ordered by name and generation.
     async fn streams(&self) -> StoreResult<Vec<StreamId>>;
 
-    /// The logs of one database, in order of generation. An adapter lists only these, so that the
-    /// cost does not grow with the number of databases.
+    /// The logs of one database, ordered by generation. An adapter lists only these, so the cost
+    /// does not grow with the number of databases.
     async fn generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
         let mut streams = self.streams().await?;
         streams.retain(|stream| stream.database == *database);
         Ok(streams)
     }
 
-    /// The position after the last envelope; zero for a log that does not exist. Fresh: it covers
-    /// every append that was answered before the call, whoever made it.
+    /// The position after the last envelope; zero for a log that does not exist. Fresh: it includes
+    /// every append that was answered before the call, by any process.
     async fn end(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
-    /// The end as this process last saw it. It may be behind [`Log::end`], never ahead. For lag
-    /// and display: nothing may be refused or left out because of it.
+    /// The end as this process last saw it. It may be behind [`Log::end`], but never ahead. For lag
+    /// and display only: nothing may be refused or left out because of it.
     async fn known_end(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         self.end(stream).await
     }
 
     /// Appends a batch at exactly `batch.first`, durably. An error means that nothing was written
-    /// and nothing will be; a doubt is [`Append::Unknown`]. [`Append::Done`] proves that the log
-    /// ended at `batch.first` until then: nobody has to read the end before an append.
+    /// and nothing will be; an unknown result is [`Append::Unknown`]. [`Append::Done`] proves that
+    /// the log ended at `batch.first` until then, so nobody has to read the end before an append.
     ///
-    /// So it appends only behind a tail that is still there. When the envelope before `batch.first`
-    /// was in the log and is gone, nothing is written, the answer is an error, and [`Log::end`] says
-    /// where the log ends now. An adapter that remembers the end looks at its last segment before it
-    /// writes: a directory at length and identity of the file, an object store at size and `ETag` of
-    /// the object (one HEAD for each append: the conditional PUT alone would land behind a hole).
+    /// So it appends only after a tail that still exists. If the envelope before `batch.first` was
+    /// in the log and is gone, nothing is written, the answer is an error, and [`Log::end`] returns
+    /// the current end. An adapter that remembers the end checks its last segment before it writes:
+    /// a directory compares the length and identity of the file, an object store the size and
+    /// `ETag` of the object (one HEAD per append, because the conditional PUT alone would land
+    /// after a gap).
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append>;
 
-    /// Envelopes from a position on, at most `limit` of them (at least one where there is one);
-    /// empty at the end of the log.
+    /// Envelopes from a position on, at most `limit` (at least one if there is one); empty at the
+    /// end of the log.
     async fn read(
         &self,
         stream: &StreamId,
@@ -142,7 +145,7 @@ pub trait Log: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<Record>>;
 
-    /// The envelopes at these positions, in the order asked; none where the log has nothing.
+    /// The envelopes at these positions, in the requested order; none where the log has nothing.
     async fn read_many(
         &self,
         stream: &StreamId,
@@ -157,21 +160,21 @@ pub trait Log: Send + Sync {
         Ok(found)
     }
 
-    /// The first position whose envelope was accepted after `time`; the end when there is none.
+    /// The first position whose envelope was accepted after `time`; the end if there is none.
     async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition>;
 
-    /// Waits until the log is longer than `end`, or until the adapter cannot rule out that it is.
-    /// A hint: correctness never depends on it.
+    /// Waits until the log is longer than `end`, or until the adapter cannot exclude it. A hint:
+    /// correctness does not depend on it.
     async fn wait_beyond(&self, stream: &StreamId, end: LogPosition);
 
     /// Waits until there may be more logs than the `known` number.
     async fn wait_streams(&self, known: usize);
 
-    /// Reads the relay's checkpoint of a log: every position below it has been delivered.
+    /// Reads the relay's checkpoint of a log: every position below it was delivered.
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
-    /// Moves the relay's checkpoint from exactly `from` forward to `to`. False when it stands
-    /// elsewhere: another relay has moved it.
+    /// Moves the relay's checkpoint from exactly `from` to `to`. Returns false if it is elsewhere,
+    /// because another relay has moved it.
     async fn move_checkpoint(
         &self,
         stream: &StreamId,

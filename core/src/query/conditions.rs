@@ -1,4 +1,4 @@
-//! Filters as a client writes them, before a class gives them a meaning. Values keep their digits.
+//! Filters as a client writes them, before a class interprets them. Values keep their digits.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use serde::{
 
 use crate::json::Json;
 
-/// `{"price": {"gt": 5}, "name": "x"}`: conditions by property, as written. A property that is
-/// there twice is refused: one of the two would be ignored.
+/// `{"price": {"gt": 5}, "name": "x"}`: conditions by property, as written. A duplicate property is
+/// refused, because one of the two would be ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Conditions(IndexMap<String, Json>);
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Conditions {
                     match conditions.entry(key) {
                         Entry::Vacant(free) => free.insert(condition),
                         Entry::Occupied(taken) => {
-                            let message = format!("{:?} is there twice", taken.key());
+                            let message = format!("duplicate {:?}", taken.key());
                             return Err(A::Error::custom(message));
                         }
                     };

@@ -1,11 +1,11 @@
-//! Patterns of `like`: `%` stands for any text, `_` for any one character, a backslash takes the
-//! meaning from the character after it, everything else stands for itself.
+//! Patterns of `like`: `%` stands for any text, `_` for any one character, a backslash makes the
+//! next character literal, and everything else stands for itself.
 
 use std::{fmt, str::FromStr};
 
 use crate::unicode::nfc;
 
-/// A pattern, made ready. Letter case counts; the two Unicode forms of a character are one.
+/// A compiled pattern. Case-sensitive; the two Unicode forms of a character are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     written: String,
@@ -19,14 +19,14 @@ enum Part {
     Any,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a valid pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// The last character is a backslash that nothing follows.
-    #[error("ends with a single backslash; write \\\\ for a backslash itself")]
+    /// The last character is a single backslash.
+    #[error("ends with a single backslash; write \\\\ for a backslash")]
     EndsInEscape,
-    /// A backslash stands before a character that has no meaning to lose.
-    #[error("has a backslash before {0:?}; write \\%, \\_ or \\\\ for %, _ or \\ itself")]
+    /// A backslash is before a character without a special meaning.
+    #[error("has a backslash before {0:?}; write \\%, \\_ or \\\\ for a literal %, _ or \\")]
     Escapes(char),
 }
 
@@ -36,7 +36,7 @@ impl Pattern {
         self.matches_composed(&nfc(text))
     }
 
-    /// What every text that matches begins with.
+    /// The common start of every matching text.
     pub fn literal_prefix(&self) -> &str {
         match self.parts.first() {
             Some(Part::Text(text)) => text,
@@ -44,14 +44,14 @@ impl Pattern {
         }
     }
 
-    /// As it was written.
+    /// The text as it was written.
     pub fn as_str(&self) -> &str {
         &self.written
     }
 
     fn matches_composed(&self, text: &str) -> bool {
         let (mut at, mut rest) = (0, text);
-        // Behind the last `%`: the part there, and the text that it was tried on.
+        // The part after the last `%`, and the text that it was tried on.
         let mut retry: Option<(usize, &str)> = None;
         loop {
             if matches!(self.parts.get(at), Some(Part::Any)) {
@@ -81,7 +81,7 @@ impl Pattern {
 }
 
 impl Part {
-    /// What is left of a text that begins with the part.
+    /// The rest of a text that starts with the part.
     fn strip<'text>(&self, text: &'text str) -> Option<&'text str> {
         match self {
             Self::Text(wanted) => text.strip_prefix(wanted.as_str()),
@@ -90,7 +90,7 @@ impl Part {
         }
     }
 
-    /// The text from the next place on where the part can begin, after the first character.
+    /// The text from the next possible start of the part, after the first character.
     fn find<'text>(&self, text: &'text str) -> Option<&'text str> {
         let rest = skip_one(text)?;
         match self {
@@ -129,7 +129,8 @@ impl FromStr for Pattern {
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
             }
-            // In a row of both signs their order means nothing, and `%` last is found at once.
+            // In a run of both wildcards their order makes no difference, and a final `%` is found
+            // immediately.
             match parts.last() {
                 Some(Part::Any) if special == Part::Any => {}
                 Some(Part::Any) => parts.insert(parts.len() - 1, special),

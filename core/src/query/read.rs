@@ -1,4 +1,4 @@
-//! Reading filters and orders as clients write them; what is not understood is refused, and told.
+//! Parses filters and orders from clients. Unknown parts are refused and named.
 
 use super::{Conditions, Filter, ID_ALIAS, Operator, Order, Pattern};
 use crate::{
@@ -8,19 +8,19 @@ use crate::{
     ontology::{Class, PropertyType, limits, near},
 };
 
-/// The operators that may be written.
+/// The supported operators.
 const OPERATORS: [&str; 10] = [
     "eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "like", "exists",
 ];
 
-/// Values that one `in` or `not_in` may list.
+/// The maximum number of values in one `in` or `not_in`.
 const LISTED: usize = 1_000;
 
-/// What a property holds, as filters and orders see it.
+/// The type of a property for filters and orders.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
     declared: PropertyType,
-    /// The type by which values compare: of a list, the type of its innermost items.
+    /// The type that determines how values compare: for a list, the type of its innermost items.
     comparison: PropertyType,
 }
 
@@ -32,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is a list that says what it holds.
+    /// Whether it is a list with a declared item type.
     fn is_typed_list(self) -> bool {
         self.declared != self.comparison
     }
@@ -43,8 +43,8 @@ impl Kind {
 }
 
 impl Filter {
-    /// Reads `{"price": {"gt": 5}, "name": "x"}` (contract §9); all must pass. A property is named
-    /// by its id or a label.
+    /// Parses `{"price": {"gt": 5}, "name": "x"}` (contract §9); all must match. A property is
+    /// named by its id or a label.
     pub fn parse_all(class: &Class, filters: &Conditions) -> Result<Vec<Self>, Refusal> {
         let mut all = Vec::new();
         for (key, condition) in filters.iter() {
@@ -53,7 +53,7 @@ impl Filter {
         Ok(all)
     }
 
-    /// Reads the condition on one property, `5` or `{"gt": 5, "lt": 9}`.
+    /// Parses the condition on one property, `5` or `{"gt": 5, "lt": 9}`.
     pub fn parse(class: &Class, key: &str, condition: &Json) -> Result<Vec<Self>, Refusal> {
         let (property, kind) = find_property(class, key)?;
         let property_type = kind.comparison;
@@ -68,7 +68,7 @@ impl Filter {
 }
 
 impl Order {
-    /// Reads `price`, or `-price` for the largest first.
+    /// Parses `price`, or `-price` for descending order.
     pub fn parse(class: &Class, text: &str) -> Result<Self, Refusal> {
         let (key, descending) = match text.strip_prefix('-') {
             Some(key) => (key, true),
@@ -77,14 +77,14 @@ impl Order {
         Self::by(class, key, descending)
     }
 
-    /// The order over a property.
+    /// The order by a property.
     pub fn by(class: &Class, key: &str, descending: bool) -> Result<Self, Refusal> {
         let (property, kind) = find_property(class, key)?;
         if !kind.is_ordered() {
             let kind = kind.declared.as_str();
             return Err(invalid(
                 key,
-                format!("{key} is of type {kind}, which has no order"),
+                format!("{key} has type {kind}, which cannot be sorted"),
             ));
         }
         Ok(Self {
@@ -99,8 +99,7 @@ fn invalid(property: &str, message: String) -> Refusal {
     Refusal::new(ErrorCode::InvalidQuery, message).with("property", property)
 }
 
-/// The property that filters and orders mean by a key: its id or a label, or `instance_id` for the
-/// id itself.
+/// The property for a key in filters and orders: its id or a label, or `instance_id` for the id.
 pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, Kind), Refusal> {
     let declared = class.resolve(key).cloned();
     let known = declared.and_then(|name| {
@@ -140,7 +139,7 @@ fn operators(key: &str, kind: Kind, condition: &Json) -> Result<Vec<Operator>, R
             let known = OPERATORS.join(", ");
             return Err(invalid(
                 key,
-                format!("the filter on {key} has no operator that we know; there are {known}"),
+                format!("the filter on {key} has no known operator; the operators are {known}"),
             ));
         }
         _ => return Ok(vec![Operator::Eq(operand(key, kind, condition)?)]),
@@ -164,7 +163,7 @@ fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator,
             let kind = kind.declared.as_str();
             return Err(invalid(
                 key,
-                format!("{key} is of type {kind}, which {name} does not order"),
+                format!("{key} has type {kind}, which {name} does not support"),
             ));
         }
         operand(key, kind, value).map(make)
@@ -187,7 +186,7 @@ fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator,
             let known = OPERATORS.join(", ");
             Err(invalid(
                 key,
-                format!("{name:?} on {key} is no operator; there are {known}"),
+                format!("{name:?} on {key} is not an operator; the operators are {known}"),
             ))
         }
     }
@@ -223,12 +222,12 @@ fn pattern(key: &str, kind: Kind, value: &Json) -> Result<Operator, Refusal> {
             ""
         };
         let message = format!(
-            "{key} is {list}type {}, which like does not search",
+            "{key} has {list}type {}, which like does not support",
             kind.comparison.as_str()
         );
         return Err(invalid(key, message));
     }
-    // A pattern is far shorter than the texts that it finds.
+    // A pattern is much shorter than the texts that it matches.
     check_limits(key, value, false)?;
     let text = value
         .as_string()
@@ -243,7 +242,7 @@ fn pattern(key: &str, kind: Kind, value: &Json) -> Result<Operator, Refusal> {
     Ok(Operator::Like(pattern))
 }
 
-/// A value to compare with, which must be of the property's type.
+/// An operand, which must have the property's type.
 fn operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
     let large = matches!(kind.comparison, PropertyType::Text | PropertyType::Json);
     check_limits(key, value, large)?;
@@ -251,12 +250,12 @@ fn operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
         return Ok(value.clone());
     }
     let hint = if value.is_null() {
-        "; for what is not there, say {\"exists\": false}"
+        "; for missing values, use {\"exists\": false}"
     } else {
         ""
     };
     let list = if kind.is_typed_list() {
-        ", or a list of such"
+        ", or a list of them"
     } else {
         ""
     };
@@ -267,7 +266,7 @@ fn operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
     Err(invalid(key, message).with_written("value", value.clone()))
 }
 
-/// Whether values of a type compare with this one; in lists, also with lists of such.
+/// Whether values of a type compare with this one; for lists, also with lists of such values.
 fn compares_with(property_type: PropertyType, value: &Json, in_lists: bool) -> bool {
     if in_lists && let Some(items) = items(value) {
         let fits = |item: &Json| item.is_null() || compares_with(property_type, item, true);

@@ -1,30 +1,30 @@
-//! Words: what full-text search compares. Text and query are cut here, once, for every store and
-//! for reads that have no index to ask.
+//! Words for full-text search. Text and query are split here, once, for every store and for reads
+//! without an index.
 //!
-//! Letters fold their case fully, under NFC. Chinese, Japanese and Korean write words without
-//! blanks between them, so their characters are not cut into words: each is kept with the one that
-//! follows it (a bigram), and the last of a row alone. A query of several characters looks for each
-//! pair of them, a query of one looks for everything that begins with it.
+//! Letters are case-folded fully, under NFC. Chinese, Japanese and Korean do not put spaces between
+//! words, so their characters are not split into words: each is indexed with the one that follows
+//! it (a bigram), and the last of a run alone. A query of several characters looks for each of
+//! their pairs; a query of one character looks for everything that starts with it.
 
 use serde_json::from_str;
 
 use crate::unicode::{fold, is_mark};
 
-/// Longer words are the same when they begin the same; in bytes.
+/// Words are compared up to this length in bytes.
 const LENGTH: usize = 128;
 
-/// A word that a search looks for.
+/// A word of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sought {
     /// The word, folded.
     pub word: String,
-    /// Whether others that begin with it are found, too.
+    /// Whether words that start with it match too.
     pub is_prefix: bool,
 }
 
 impl Sought {
-    /// The words of a query, all of which must be found: cut at what is no letter and no digit. A
-    /// `*` at the end of what stands between blanks opens the word before it.
+    /// The words of a query, which all must match: split at characters that are neither letters nor
+    /// digits. A `*` at the end of a run without spaces makes the word before it a prefix.
     pub fn all(query: &str) -> Vec<Self> {
         let mut all = Vec::new();
         let is_blank = |it: char| it.is_whitespace() || it == '\u{200b}';
@@ -60,13 +60,13 @@ impl Sought {
         }
     }
 
-    /// Whether it is this word of a text.
+    /// Whether it matches this word of a text.
     pub fn is(&self, word: &str) -> bool {
         word == self.word || (self.is_prefix && word.starts_with(&self.word))
     }
 }
 
-/// Calls for each word of every string in a JSON document, keys aside.
+/// Calls `take` for each word of every string in a JSON document, without keys.
 pub fn each(json: &str, take: &mut dyn FnMut(&str)) {
     let mut rest = json;
     while let Some(start) = rest.find('"') {
@@ -86,14 +86,14 @@ pub fn each(json: &str, take: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Whether all the words that are looked for are in a JSON document; never when there are none.
+/// Whether a JSON document contains all the searched words; false if there are none.
 pub fn are_in(sought: &[Sought], json: &str) -> bool {
     let mut missing: Vec<&Sought> = sought.iter().collect();
     each(json, &mut |word| missing.retain(|sought| !sought.is(word)));
     missing.is_empty() && !sought.is_empty()
 }
 
-/// The string, with its quotes, that a text begins with.
+/// The string, with its quotes, at the start of a text.
 fn string_token(text: &str) -> Option<&str> {
     let mut at = 1;
     loop {
@@ -112,16 +112,16 @@ fn each_of_text(text: &str, take: &mut dyn FnMut(&str)) {
     });
 }
 
-/// Characters that belong together.
+/// A run of characters.
 #[derive(Clone, Copy)]
 enum Run<'a> {
-    /// A word, cut at its greatest length.
+    /// A word, cut at the maximum length.
     Word(&'a str),
-    /// A row of characters of a script that puts no blanks between words.
+    /// A run of characters of a script without spaces between words.
     Unspaced(&'a str),
 }
 
-/// Calls for each run of a text, folded.
+/// Calls `take` for each run of a text, folded.
 fn each_run(text: &str, take: &mut dyn FnMut(Run<'_>)) {
     if text.is_ascii() {
         return each_ascii_word(text, take);
@@ -160,7 +160,7 @@ fn end_run(run: &mut String, is_unspaced: bool, take: &mut dyn FnMut(Run<'_>)) {
     run.clear();
 }
 
-/// The same for a text of ASCII, which nearly all are: no folded copy of the whole is made.
+/// The same for ASCII text, which is most text, without a folded copy of the whole text.
 fn each_ascii_word(text: &str, take: &mut dyn FnMut(Run<'_>)) {
     let mut lower = String::new();
     for word in text.split(|it: char| !it.is_ascii_alphanumeric()) {
@@ -183,8 +183,8 @@ fn pairs(text: &str) -> impl Iterator<Item = &str> {
         .map(|((start, _), end)| &text[start..end])
 }
 
-/// Characters that are not seen and part no words: soft hyphens, joiners, variation selectors. The
-/// blank without width (U+200B) is none of them: it parts the words of Thai and Khmer.
+/// Invisible characters that do not separate words: soft hyphens, joiners, variation selectors. The
+/// zero-width space (U+200B) is not one of them: it separates the words of Thai and Khmer.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-/// How large a number may be, and how small: less than `10^SIZE`, and not under `10^-SIZE`.
+/// The limit of a number's magnitude: less than `10^SIZE`, and at least `10^-SIZE`.
 pub(crate) const SIZE: i64 = 1_000;
 
-/// A number as sign, digits and exponent: `0.DIGITS × 10^exponent`, without zeros at either end,
-/// so that equal numbers are equal values however they were written.
+/// A number as sign, digits and exponent: `0.DIGITS × 10^exponent`, without zeros at either end, so
+/// that equal numbers are equal values, however they were written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Decimal {
     negative: bool,
@@ -15,7 +15,7 @@ pub(crate) struct Decimal {
 }
 
 impl Decimal {
-    /// Reads `-12.30`, `5`, `1e3`; nothing for any other text.
+    /// Parses `-12.30`, `5`, `1e3`; none for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -58,19 +58,19 @@ impl Decimal {
         }
     }
 
-    /// Whether the number can be stored. Larger ones are rather mistakes, and their digits could
-    /// fill the memory of who writes them out.
+    /// Whether the number can be stored. Larger ones are probably mistakes, and writing out their
+    /// digits could exhaust memory.
     pub(crate) fn is_in_range(&self) -> bool {
         self.digits.is_empty() || (-SIZE..=SIZE).contains(&self.exponent)
     }
 
-    /// One text for all ways to write this number.
+    /// One text for all notations of this number.
     pub(crate) fn canonical(&self) -> String {
         let sign = if self.negative { "-" } else { "" };
         format!("{sign}0.{}e{}", self.digits, self.exponent)
     }
 
-    /// The number without an exponent, as short as it can be; none of one that is out of range.
+    /// The number without an exponent, in its shortest form; none if it is out of range.
     pub(crate) fn plain(&self) -> Option<String> {
         if self.digits.is_empty() {
             return Some("0".to_owned());
@@ -92,7 +92,7 @@ impl Decimal {
         })
     }
 
-    /// Writes bytes that compare as the numbers do, none of which begin with another number's.
+    /// Writes bytes that compare like the numbers; none is a prefix of another number's.
     pub(crate) fn write_sortable(&self, out: &mut Vec<u8>) {
         if self.digits.is_empty() {
             out.push(2);
@@ -143,7 +143,7 @@ impl Ord for Decimal {
     }
 }
 
-/// The power of ten, held at the ends of `i64`: such numbers are out of range.
+/// The power of ten, clamped to `i64`: such numbers are out of range.
 fn parse_power(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),

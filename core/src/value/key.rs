@@ -1,4 +1,4 @@
-//! The sort key of a value: what makes two values equal and which comes first, by type.
+//! The comparison key of a value: equality and order, by type.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -15,10 +15,11 @@ use crate::{
     unicode::nfc,
 };
 
-/// Deeper values are compared as text; nothing that deep is accepted on write.
+/// Deeper values are compared as text; writes accept nothing that deep.
 const DEPTH: usize = 32;
 
-/// A value as it compares; texts are in NFC. Kinds differ by their order here, so the order is total.
+/// A value for comparison; texts are in NFC. Different kinds are ordered by their order here, so
+/// the order is total.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     Null,
@@ -33,8 +34,8 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// The key of a value of a property of this type, or of a list of such values. A value that is
-    /// not of the type (the class changed since) gets the key of what it is.
+    /// The key of a value of a property of this type, or of a list of such values. A value of
+    /// another type (because the class has changed) gets the key of its own type.
     pub(crate) fn of(property_type: PropertyType, value: &Json) -> Self {
         Self::typed(property_type, value, 0)
     }
@@ -65,12 +66,12 @@ impl Key {
             .unwrap_or_else(|| Self::plain(value, depth))
     }
 
-    /// The key of a value by what it is in JSON.
+    /// The key of a value by its JSON type.
     fn plain(value: &Json, depth: usize) -> Self {
         Self::by_json(value, depth, composed)
     }
 
-    /// The same, with texts as `composed` makes them.
+    /// The same, with texts converted by `composed`.
     fn by_json(value: &Json, depth: usize, composed: fn(String) -> String) -> Self {
         let text = value.as_str();
         let unreadable = || Self::Unreadable(text.to_owned());
@@ -102,7 +103,7 @@ impl Key {
         }
     }
 
-    /// Whether two keys are of one kind, so that "greater" means something.
+    /// Whether two keys are of one kind, so that "greater" is meaningful.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Money(currency, _), Self::Money(other_currency, _)) => {
@@ -166,8 +167,8 @@ impl Key {
     }
 }
 
-/// The digest that a value has now, when `digest` is another one that an earlier version made of it:
-/// it took texts as they are written, and could not read every moment.
+/// The current digest of a value, if `digest` is a different one from an earlier version, which
+/// used texts as they are written and could not parse every time.
 pub(crate) fn renewed_digest(value: &Json, digest: &str) -> Option<String> {
     let written = value.as_str();
     let text = value.as_string();
@@ -181,7 +182,7 @@ pub(crate) fn renewed_digest(value: &Json, digest: &str) -> Option<String> {
     (renewed != raw && raw.digest() == digest).then(|| renewed.digest())
 }
 
-/// Whether an earlier version could read a moment.
+/// Whether an earlier version could parse a time.
 fn was_moment(text: &str) -> bool {
     let civil = || {
         let moment = text.parse::<civil::DateTime>();
@@ -191,7 +192,7 @@ fn was_moment(text: &str) -> bool {
         || civil().is_ok_and(|moment| moment.to_zoned(TimeZone::UTC).is_ok())
 }
 
-/// The text in NFC; nearly always it is, and is not copied.
+/// The text in NFC, without a copy if it already is.
 fn composed(text: String) -> String {
     match nfc(&text) {
         Cow::Borrowed(_) => text,

@@ -1,14 +1,14 @@
-//! Dates and times of RFC 3339, and the instants that they stand for: every day of the years 0000
-//! to 9999 with any offset, so also instants that lie beyond these years in UTC.
+//! Dates and times of RFC 3339 and their instants: every day of the years 0000 to 9999 with any
+//! offset, so also instants that are outside these years in UTC.
 
 use jiff::civil;
 
-/// Digits of a fraction that are counted as nanoseconds.
+/// The number of fraction digits that are counted as nanoseconds.
 const NANOSECOND_DIGITS: usize = 9;
 const NANOSECONDS: i128 = 1_000_000_000;
 const EPOCH: civil::Date = civil::Date::constant(1970, 1, 1);
 
-/// A moment in time, exact to the last digit of its fraction.
+/// An instant, exact to the last digit of its fraction.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant {
     /// Nanoseconds since 1970 in UTC, rounded down.
@@ -18,7 +18,7 @@ pub(crate) struct Instant {
 }
 
 impl Instant {
-    /// One text for all ways to write this instant.
+    /// One text for all notations of this instant.
     pub(crate) fn canonical(&self) -> String {
         if self.rest.is_empty() {
             return self.nanoseconds.to_string();
@@ -26,7 +26,7 @@ impl Instant {
         format!("{}.{}", self.nanoseconds, self.rest)
     }
 
-    /// Writes bytes that compare as instants do.
+    /// Writes bytes that compare like instants.
     pub(crate) fn write_sortable(&self, out: &mut Vec<u8>) {
         let shifted = self.nanoseconds.wrapping_add(1 << 79);
         out.extend_from_slice(&shifted.to_be_bytes()[6..]);
@@ -34,7 +34,7 @@ impl Instant {
     }
 }
 
-/// The instant of a date (its first moment) or of a date and time; UTC where no offset is given.
+/// The instant of a date (its first moment) or of a date and time; UTC if there is no offset.
 pub(crate) fn instant(text: &str) -> Option<Instant> {
     read_date(text)
         .map(|date| at(date, 0, ""))
@@ -49,12 +49,12 @@ pub(crate) fn micros(text: &str) -> Option<i64> {
     i64::try_from(instant.nanoseconds.div_euclid(1_000)).ok()
 }
 
-/// Whether a text is a day of the calendar, `2026-01-31`.
+/// Whether a text is a calendar day, `2026-01-31`.
 pub(crate) fn is_date(text: &str) -> bool {
     read_date(text).is_some()
 }
 
-/// Whether a text is `2026-01-31T12:00:00`, with a fraction or without, and with `Z`, an offset or
+/// Whether a text is `2026-01-31T12:00:00`, with or without a fraction, and with `Z`, an offset or
 /// neither.
 pub(crate) fn is_date_time(text: &str) -> bool {
     read_date_time(text).is_some()
@@ -86,7 +86,7 @@ fn read_date_time(text: &str) -> Option<Instant> {
     (second < 60 || may_leap(date, seconds)).then_some(instant)
 }
 
-/// Splits what follows the seconds into the digits of a fraction and the offset.
+/// Splits the text after the seconds into the digits of a fraction and the offset.
 fn split_fraction(text: &str) -> Option<(&str, &str)> {
     let Some(rest) = text.strip_prefix('.') else {
         return Some(("", text));
@@ -109,12 +109,11 @@ fn read_offset(text: &str) -> Option<i64> {
     is_known.then_some(if text.starts_with('-') { -ahead } else { ahead })
 }
 
-/// Whether a second 60 that ends so many seconds after the begin of a day can be a leap second:
-/// these are the last ones of a month in UTC. It compares as the second that follows, as it does
-/// in POSIX.
+/// Whether a second 60 that ends `seconds` after the start of a day can be a leap second: these are
+/// the last seconds of a month in UTC. It compares as the following second, as in POSIX.
 fn may_leap(date: civil::Date, seconds: i64) -> bool {
     let day = date.checked_add(jiff::SignedDuration::from_secs(seconds));
-    // The day after the last of the calendar is the first of a month, too.
+    // The day after the last day of the calendar is also the first of a month.
     let is_first = day.is_ok_and(|day| day.day() == 1) || date == civil::Date::MAX;
     seconds.rem_euclid(86_400) == 0 && is_first
 }
@@ -140,7 +139,7 @@ fn pair(text: &str, at: usize) -> Option<i64> {
     text.get(at..at + 2)?.parse().ok()
 }
 
-/// Whether a text has a shape, in which `d` is a digit and any other character itself.
+/// Returns whether a text has a shape: `d` stands for a digit, any other character for itself.
 pub fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len()
         && text

@@ -1,12 +1,12 @@
-//! Sort keys: a value's place in the order of its property's type, as bytes that compare like the
-//! values do, so that a store can keep an index without knowing what the order means.
+//! Sort keys: bytes that compare like the values of a type, so that a store can keep an index
+//! without knowing the order.
 
 use super::{PropertyType, key::Key};
 use crate::json::Json;
 
-/// Longer keys are cut; such a key tells a value's place only roughly.
+/// Longer keys are cut; a cut key gives only an approximate place.
 const LENGTH: usize = 160;
-/// Stands at the end of a key that was cut: after everything that goes on otherwise.
+/// The end of a cut key: after every other continuation.
 const CUT: u8 = 0xff;
 
 const NULL: u8 = 1;
@@ -19,8 +19,8 @@ const LIST: u8 = 7;
 const MAP: u8 = 8;
 const UNREADABLE: u8 = 9;
 
-/// A value's place in the order of a type. Equal values have equal keys, and keys compare as the
-/// values do; only where both are cut ([`SortKey::is_exact`]) may different values share a key.
+/// The place of a value in the order of a type. Equal values have equal keys, and keys compare like
+/// the values. Only if both are cut ([`SortKey::is_exact`]) may different values share a key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SortKey(Vec<u8>);
 
@@ -30,24 +30,24 @@ impl SortKey {
         Self::encode(&Key::of(property_type, value))
     }
 
-    /// The key of a value, and the keys of its elements when it is a list: what a filter looks at.
+    /// The key of a value, and the keys of its elements if it is a list; for filters.
     pub fn all(property_type: PropertyType, value: &Json) -> (Self, Vec<Self>) {
         let key = Key::of(property_type, value);
         let elements = key.elements().iter().map(Self::encode).collect();
         (Self::encode(&key), elements)
     }
 
-    /// A key that was stored.
+    /// A key from storage.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
 
-    /// The bytes, to be compared as they are.
+    /// The bytes, which compare as they are.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether the key tells its value from every other.
+    /// Whether the key distinguishes its value from every other.
     pub fn is_exact(&self) -> bool {
         !Self::is_cut(&self.0)
     }
@@ -57,7 +57,7 @@ impl SortKey {
         bytes.len() > LENGTH
     }
 
-    /// The text, in NFC, that a stored key stands for, when it is one and whole.
+    /// The text (in NFC) of a stored key, if it is a text and not cut.
     pub fn text_of(bytes: &[u8]) -> Option<&str> {
         let text = bytes.strip_prefix(&[TEXT])?;
         std::str::from_utf8(text)
@@ -65,14 +65,14 @@ impl SortKey {
             .filter(|_| !Self::is_cut(bytes))
     }
 
-    /// The first bytes of every text that begins like this, which is in NFC.
+    /// The first bytes of the keys of all texts with this prefix, which is in NFC.
     pub fn text_prefix(prefix: &str) -> Vec<u8> {
         let end = prefix.len().min(LENGTH - 1);
         [&[TEXT], &prefix.as_bytes()[..end]].concat()
     }
 
-    /// What keys begin with that are of one kind with this one ("greater" means nothing for
-    /// others): for money its currency, too.
+    /// The common prefix of all keys of this kind, for which "greater" is meaningful; for money it
+    /// includes the currency.
     pub fn kind(&self) -> &[u8] {
         let end = match self.0.first() {
             Some(&MONEY) => self
@@ -90,7 +90,7 @@ impl SortKey {
         match key {
             Key::Text(text) => {
                 bytes.push(TEXT);
-                // One byte over the length is enough to see that it has to be cut.
+                // One byte over the maximum length is enough to see that it must be cut.
                 let end = text.len().min(LENGTH + 1);
                 bytes.extend_from_slice(&text.as_bytes()[..end]);
             }
@@ -105,8 +105,8 @@ impl SortKey {
 }
 
 impl PropertyType {
-    /// The type that stands for all whose values compare in the same way as this one's: one index
-    /// serves them all.
+    /// The type that represents all types whose values compare in the same way: one index serves
+    /// them all.
     #[must_use]
     pub fn comparison(self) -> Self {
         match self {
@@ -117,8 +117,8 @@ impl PropertyType {
     }
 }
 
-/// Writes a key so that what follows it in a list or an object does not change its place: it does
-/// not begin with another key's bytes, or goes on with greater ones than end a part.
+/// Writes a key so that following parts of a list or an object do not change its place: no key is a
+/// prefix of another, or it continues with bytes greater than the end of a part.
 fn write(key: &Key, out: &mut Vec<u8>) {
     match key {
         Key::Null => out.push(NULL),

@@ -1,10 +1,10 @@
-//! The types that a property may have: their names, and which values are of a type. Strict: a
-//! value is never turned into something else.
+//! The types of properties: their names, and which values they accept. Strict: a value is never
+//! converted.
 
 use super::{PropertyType, decimal::Decimal, moment};
 use crate::json::{Json, entries, items};
 
-/// Every name of a type as it may be written, without `xsd:`.
+/// Every name of a type, without `xsd:`.
 const NAMES: [(&str, PropertyType); 28] = [
     ("string", PropertyType::String),
     ("text", PropertyType::Text),
@@ -37,7 +37,7 @@ const NAMES: [(&str, PropertyType); 28] = [
 ];
 
 impl PropertyType {
-    /// Reads a type's name, with or without `xsd:`.
+    /// Parses a type's name, with or without `xsd:`.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_prefix("xsd:").unwrap_or(text);
         NAMES
@@ -45,12 +45,12 @@ impl PropertyType {
             .find_map(|(known, kind)| (*known == name).then_some(*kind))
     }
 
-    /// Every name that [`PropertyType::parse`] reads.
+    /// Every name that [`PropertyType::parse`] accepts.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
     }
 
-    /// The name by which people know the type.
+    /// The usual name of the type.
     pub fn as_str(self) -> &'static str {
         NAMES
             .iter()
@@ -58,12 +58,12 @@ impl PropertyType {
             .unwrap_or("string")
     }
 
-    /// Whether full-text search looks into values of this type.
+    /// Whether full-text search covers values of this type.
     pub fn is_text(self) -> bool {
         self.is_string() || self == Self::Enum
     }
 
-    /// Whether values are strings whose length and characters mean something.
+    /// Whether values are strings with a meaningful length and characters.
     pub(crate) fn is_string(self) -> bool {
         matches!(
             self,
@@ -76,7 +76,7 @@ impl PropertyType {
         matches!(self, Self::Integer | Self::Decimal | Self::Number)
     }
 
-    /// Whether values are points in time.
+    /// Whether values are times.
     pub(crate) fn is_moment(self) -> bool {
         matches!(self, Self::Date | Self::DateTime)
     }
@@ -91,7 +91,7 @@ impl PropertyType {
             )
     }
 
-    /// What a value of this type looks like, for messages.
+    /// A description of valid values, for messages.
     pub(crate) fn expectation(self) -> &'static str {
         match self {
             Self::String | Self::Text => "a string",
@@ -119,7 +119,7 @@ impl PropertyType {
         }
     }
 
-    /// Whether a value is of this type. Lists are looked into elsewhere.
+    /// Whether a value has this type. Lists are checked elsewhere.
     pub(crate) fn accepts(self, value: &Json) -> bool {
         let string =
             |accepts: fn(&str) -> bool| value.as_string().is_some_and(|text| accepts(&text));
@@ -159,7 +159,7 @@ pub(crate) fn is_number(value: &Json) -> bool {
         .starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
-/// Digits only: `5.0` and `5e0` are numbers, but not written as integers.
+/// Digits only: `5.0` and `5e0` are numbers, but not integers.
 pub(crate) fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())

@@ -233,7 +233,12 @@ fn an_id_that_shows_nothing_is_refused() {
         let refusal = key
             .new_instance(None, &data(&sent), command(), 0)
             .unwrap_err();
-        assert!(refusal.to_string().contains("show nothing"), "{refusal}");
+        assert!(
+            refusal
+                .to_string()
+                .contains("without any visible character"),
+            "{refusal}"
+        );
     }
     let shown = format!(r#"{{"value":"{}"}}"#, "\u{200b}a");
     assert_eq!(created(&key, &shown).id.as_str(), "\u{200b}a");

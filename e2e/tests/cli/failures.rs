@@ -62,7 +62,7 @@ async fn every_class_of_failure_has_its_exit_code_and_says_what_to_do() {
         .await
         .fails(6);
     assert!(
-        error.contains("cannot be reached; is it running?"),
+        error.contains("cannot reach") && error.contains("; is it running?"),
         "{error}"
     );
     assert!(

@@ -124,7 +124,7 @@ async fn files_of_every_kind_come_in_with_one_flag_at_most_and_say_what_is_left_
             b"State Name,TOTAL,\nALABAMA,\"12,426\",\nALASKA,\"1,158\",\n,,\n".to_vec(),
             &[][..],
             2,
-            "column 3 is left out: no name, and blank in each row that was taken",
+            "column 3 is left out: no name, and blank in each accepted row",
         ),
         (
             b"Grants of FY09,,\nBy state; all,,\n\nState Name,TOTAL,\nALABAMA,3,\n".to_vec(),

@@ -92,12 +92,12 @@ async fn what_is_no_ndjson_is_said_before_anything_is_sent() {
         (
             &good,
             &["--rejects", "./file.ndjson"],
-            "name another with --rejects",
+            "name another file with --rejects",
         ),
         (
             &good,
             &["--rejects", "no/such/file.ndjson"],
-            "there is no folder",
+            "its folder does not exist",
         ),
         (&good, &["--state", "state"], "--state is for CSV"),
     ];

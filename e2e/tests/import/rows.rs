@@ -20,7 +20,7 @@ const BAD: [(&str, &str); 12] = [
     ("no name", "Name: is required (required)"),
     (
         "price with a comma",
-        "price: must be a number with a decimal point and without separators of thousands, such as 1234.50, not \"1,5\" (type)",
+        "price: must be a number with a decimal point and without thousands separators, such as 1234.50, not \"1,5\" (type)",
     ),
     ("open is unclear", "open: must be true or false"),
     ("no such day", "day: must be a date"),
@@ -28,11 +28,11 @@ const BAD: [(&str, &str); 12] = [
     ("nobody owns it", "Owner/nobody does not exist (integrity)"),
     (
         "a field too many",
-        "the row has 9 fields, the head of the file has 8 (field_count)",
+        "the row has 9 fields, but the header has 8 (field_count)",
     ),
     ("not UTF-8", "Name: must be UTF-8"),
     ("no sku", "sku: is part of the key, and empty (required)"),
-    ("a sku that is taken", "is there already, with other values"),
+    ("a sku that is taken", "already exists, with other values"),
 ];
 
 /// One row: where it stands, and what has to become of it.

@@ -49,7 +49,7 @@ impl Link {
         let (class, id) = named.unwrap_or((&self.target, word));
         let reference = format!("{class}/{id}");
         if reference.parse::<InstanceRef>().is_err() {
-            let expected = format!("must be a reference {}/id, or the id alone", self.target);
+            let expected = format!("must be a reference {}/id, or only the id", self.target);
             return Err(Broken::new("reference", expected));
         }
         write_string(&reference, out);

@@ -35,10 +35,10 @@ pub(crate) fn suggest(bytes: &[u8], line: u64) -> String {
     }
     likely.sort_by_key(|(usual, _)| std::cmp::Reverse(*usual));
     if likely.is_empty() {
-        return "none of the usual encodings fits; convert it to UTF-8 first".to_owned();
+        return "none of the common encodings fits; convert it to UTF-8 first".to_owned();
     }
     let readings: Vec<String> = likely.into_iter().map(|(_, reading)| reading).collect();
-    format!("say what it is: {}", readings.join(", "))
+    format!("name the encoding: {}", readings.join(", "))
 }
 
 /// From the beginning of a line on, unless the bytes are from the beginning of the file.

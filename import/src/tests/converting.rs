@@ -248,15 +248,15 @@ fn a_reason_says_what_is_not_read_and_what_may_be_meant() {
     let reasons = reasons(&batches(plan, text, 9)[0]);
     let expected = [
         "at: must be a date and time in the form 2026-01-31T12:00:00+09:00, not \"01.02.2026 10:00\" (type)",
-        "count: must be an integer without separators of thousands, such as 5000, not \"6,718\" (type)",
+        "count: must be an integer without thousands separators, such as 5000, not \"6,718\" (type)",
         "day: must be a date in the form 2026-01-31, not \"31.01.2026\" (type)",
         "open: must be true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false, not \"ja\" (type)",
-        "price: must be a number with a decimal point and without separators of thousands, such as 1234.50, not \"1,5\" (type)",
+        "price: must be a number with a decimal point and without thousands separators, such as 1234.50, not \"1,5\" (type)",
     ];
     assert_eq!(reasons[..5], expected);
     for reason in &reasons[5..] {
         assert!(
-            reason.contains("if that means nothing, name it with --null"),
+            reason.contains("if that means no value, use --null"),
             "{reason}"
         );
     }

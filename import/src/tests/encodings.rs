@@ -98,22 +98,22 @@ fn what_is_not_certain_is_refused_with_what_it_may_be() {
         (
             first(KOREAN, EUC_KR),
             None,
-            "is not UTF-8, as line 1 shows; say what it is: --encoding cp949 reads \"이름,가격\"",
+            "is not UTF-8, as line 1 shows; name the encoding: --encoding cp949 reads \"이름,가격\"",
         ),
         (
             first(JAPANESE, SHIFT_JIS),
             None,
-            "say what it is: --encoding shift_jis reads \"名前,値段\"",
+            "name the encoding: --encoding shift_jis reads \"名前,値段\"",
         ),
         (
             first(GERMAN, WINDOWS_1252),
             None,
-            "say what it is: --encoding windows-1252 reads \"Größe;Straße\"",
+            "name the encoding: --encoding windows-1252 reads \"Größe;Straße\"",
         ),
         (
             first("id,name\n1,a\n2,찻주전자\n", EUC_KR),
             None,
-            "as line 3 shows; say what it is: --encoding cp949 reads \"2,찻주전자\"",
+            "as line 3 shows; name the encoding: --encoding cp949 reads \"2,찻주전자\"",
         ),
         (
             first(KOREAN, EUC_KR),
@@ -133,7 +133,7 @@ fn what_is_not_certain_is_refused_with_what_it_may_be() {
         (
             [&[0xFF, 0xFE], first(KOREAN, UTF_16LE).as_slice()].concat(),
             Some("cp949"),
-            "begins with the byte order mark of UTF-16LE",
+            "starts with the byte order mark of UTF-16LE",
         ),
         (first("a,b\n1,2\n", UTF_16LE), None, "--encoding utf-16le"),
         (first(KOREAN, UTF_16BE), None, "--encoding utf-16be"),

@@ -87,7 +87,7 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
         (
             "number,nots",
             mapping(),
-            "line 1: Order has nothing called nots; did you mean note?",
+            "line 1: Order has no property or label nots; did you mean note?",
         ),
         ("number;note", mapping(), "is --delimiter ';' meant?"),
         (
@@ -99,7 +99,7 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
                 },
                 ..mapping()
             },
-            "\"ja\" is named both with --true and with --false",
+            "\"ja\" is given both with --true and with --false",
         ),
         (
             "\n\nnumber,number",
@@ -114,27 +114,27 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
         (
             "number,note",
             skipped(&["3"]),
-            "has no column \"3\"; there is number, note",
+            "has no column \"3\"; the columns are number, note",
         ),
         (
             "number,,note",
             skipped(&["nots"]),
-            "there is number, column 2, which has no name, note",
+            "the columns are number, column 2, which has no name, note",
         ),
         (
             "3,number,note",
             mapped(&["3=note"]),
-            "column 1 is called 3; write #1 for it, or #3 for the column of that number",
+            "column 1 is called 3; write #1 for it, or #3 for the column with that number",
         ),
         (
             "#2,#1",
             mapped(&["#1=note", "#2=number"]),
-            "column 2 is called #1; write 2 for it, or 1 for the column of that number",
+            "column 2 is called #1; write 2 for it, or 1 for the column with that number",
         ),
         (
             "number,note,#1",
             skipped(&["#1"]),
-            "column 3 is called #1; write #3 for it, or 1 for the column of that number",
+            "column 3 is called #1; write #3 for it, or 1 for the column with that number",
         ),
         (
             "number,#1,#1",
@@ -153,7 +153,7 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
         (
             "number",
             mapped(&["note=number"]),
-            "has no column \"note\"; there is number",
+            "has no column \"note\"; the columns are number",
         ),
         ("number", mapped(&["number"]), "write COLUMN=PROPERTY"),
         (
@@ -161,7 +161,7 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
             mapped(&["number=note", "number="]),
             "mapped already",
         ),
-        ("number", mapped(&["number="]), "no column has values"),
+        ("number", mapped(&["number="]), "no column matches"),
         (
             "number",
             keyed(&["other"]),
@@ -176,7 +176,7 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
     assert!(refused(&thing, "note", &mapping()).contains("the primary key of Thing (code)"));
     assert!(refused(&thing, "code,note", &keyed(&["note"])).contains("leave --key out"));
     let head = String::from_utf8_lossy(b"n\xff").into_owned();
-    assert!(refused(&order, &head, &mapping()).contains("nothing called"));
+    assert!(refused(&order, &head, &mapping()).contains("has no property or label"));
     let mut abstracted = order;
     abstracted["abstract"] = json!(true);
     assert!(refused(&abstracted, "number", &mapping()).contains("abstract"));
@@ -238,7 +238,7 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
     assert!(
         sent("note,number", &key, "a\u{1}b,7\n")
             .1
-            .contains("makes the id")
+            .contains("gives the id")
     );
     // The same content is the same id, in whatever order of columns.
     let (one, _) = sent("note,number", &mapping(), "a,7\n,7\n");
@@ -518,11 +518,7 @@ fn columns_are_addressed_by_number_where_a_name_does_not_do() {
     assert_eq!(
         left,
         [
-            (
-                2,
-                String::new(),
-                "no name, and blank in each row that was taken"
-            ),
+            (2, String::new(), "no name, and blank in each accepted row"),
             (3, "note".to_owned(), "left out by --map or --skip-column"),
             (4, "_line".to_owned(), "written by an import"),
             (5, "_reason".to_owned(), "written by an import"),
@@ -560,11 +556,11 @@ fn nothing_is_lost_in_a_column_without_a_name_or_behind_the_last() {
     );
     assert_eq!(
         reasons[2],
-        "the row has 5 fields, the head of the file has 4 (field_count)"
+        "the row has 5 fields, but the header has 4 (field_count)"
     );
     assert_eq!(
         reasons[3],
-        "the row has 2 fields, the head of the file has 4 (field_count)"
+        "the row has 2 fields, but the header has 4 (field_count)"
     );
 }
 

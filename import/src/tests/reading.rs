@@ -54,7 +54,7 @@ fn what_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
         "{endless}"
     );
     assert!(
-        endless.ends_with("is the quote of line 3 left open?"),
+        endless.ends_with("is the quote of line 3 not closed?"),
         "{endless}"
     );
     let wide = vec![b','; 20_000];

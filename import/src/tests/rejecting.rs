@@ -155,10 +155,10 @@ fn answers_are_told_by_row_and_column() {
     let text = "code,Zahl\na,1\nb,x\na,1\nc,2\nd,3\ne,4\nc,2\n";
     let batch = batches(plan.clone(), text, 100).remove(0);
     let answer = errors(&json!([
-        {"row": 2, "error": "already_exists", "identical": true, "message": "Thing/c is there already"},
+        {"row": 2, "error": "already_exists", "identical": true, "message": "Thing/c already exists"},
         {"row": 3, "error": "validation_failed", "message": "1 value(s)", "errors": [
             {"field": "count", "rule": "min", "value": 3, "message": "count must be at least 5"}]},
-        {"row": 4, "error": "already_exists", "identical": false, "message": "Thing/e is there already"},
+        {"row": 4, "error": "already_exists", "identical": false, "message": "Thing/e already exists"},
     ]));
     let (created, unchanged, rejects) = outcomes(&plan, &batch, &answer, &mut Seen::new());
     assert_eq!((created, unchanged), (1, 3));
@@ -172,7 +172,7 @@ fn answers_are_told_by_row_and_column() {
             (4, "Zahl: must be at least 5, not 3 (min)".to_owned()),
             (
                 5,
-                "Thing/e is there already, with other values (already_exists)".to_owned()
+                "Thing/e already exists, with other values (already_exists)".to_owned()
             ),
         ]
     );
@@ -185,12 +185,12 @@ fn an_id_that_comes_again_with_other_values_is_told_with_the_first_line() {
     let mut seen = Seen::new();
     assert_eq!(outcomes(&plan, &batches[0], &[], &mut seen).0, 1);
     let answer = errors(
-        &json!([{"row": 1, "error": "already_exists", "identical": false, "message": "Thing/a is there already"}]),
+        &json!([{"row": 1, "error": "already_exists", "identical": false, "message": "Thing/a already exists"}]),
     );
     let (.., rejects) = outcomes(&plan, &batches[1], &answer, &mut seen);
     assert_eq!(
         rejects[0].1,
-        "Thing/a is there already, with other values, from line 2 (already_exists)"
+        "Thing/a already exists, with other values, from line 2 (already_exists)"
     );
 }
 
@@ -382,12 +382,12 @@ fn a_column_of_ids_that_the_primary_key_contradicts_is_named() {
     let batch = batches(plan.clone(), "code,_id\na,5\n", 9).remove(0);
     let answer = errors(&json!([
         {"row": 1, "error": "validation_failed", "message": "1 value(s)", "errors": [
-            {"field": "code", "rule": "primary_key", "message": "code makes the id a, not 5"}]},
+            {"field": "code", "rule": "primary_key", "message": "code gives the id a, not 5"}]},
     ]));
     let (.., rejects) = outcomes(&plan, &batch, &answer, &mut Seen::new());
     assert_eq!(
         rejects[0].1,
-        "code: makes the id a, not 5; the id is from the column _id: leave it out with --skip-column _id (primary_key)"
+        "code: gives the id a, not 5; the id is from the column _id: to leave it out, use --skip-column _id (primary_key)"
     );
 }
 

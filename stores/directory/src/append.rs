@@ -97,7 +97,7 @@ impl Inner {
         let lines = Lines::join(&batch.lines);
         let file = self
             .encode(stream, end, &lines)
-            .map_err(|error| rejected(format!("the batch cannot be compressed: {error}")))?;
+            .map_err(|error| rejected(format!("cannot compress the batch: {error}")))?;
         self.open_directory(stream, &mut writer)?;
         let answer = self.write(stream, &writer, end, &file)?;
         match answer {
@@ -185,7 +185,7 @@ impl Inner {
         };
         let directory = open().map_err(|error| {
             unavailable(format!(
-                "cannot make {}: {error}",
+                "cannot create {}: {error}",
                 stream.directory.display()
             ))
         })?;
@@ -220,7 +220,7 @@ impl Inner {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Append::Occupied),
             Err(error) if is_certain(error.kind()) => {
                 return Err(unavailable(format!(
-                    "cannot name {}: {error}",
+                    "cannot link {}: {error}",
                     path.display()
                 )));
             }
@@ -270,7 +270,7 @@ pub(super) fn remove_unfinished(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != ErrorKind::NotFound
     {
-        tracing::warn!(file = %path.display(), %error, "an unfinished file stays");
+        tracing::warn!(file = %path.display(), %error, "cannot remove an unfinished file");
     }
 }
 
@@ -289,6 +289,6 @@ fn is_certain(kind: ErrorKind) -> bool {
 }
 
 fn unknown(path: &Path, error: &io::Error) -> Append {
-    tracing::error!(file = %path.display(), %error, "whether an append is durable is not known");
+    tracing::error!(file = %path.display(), %error, "it is unknown whether an append is durable");
     Append::Unknown
 }

@@ -163,7 +163,7 @@ impl DirectoryLog {
 
     fn claim_with(root: &Path, options: Options) -> StoreResult<Claim> {
         durable::create_directory(root)
-            .map_err(|error| unavailable(format!("cannot make {}: {error}", root.display())))?;
+            .map_err(|error| unavailable(format!("cannot create {}: {error}", root.display())))?;
         match lock::take(root)? {
             Ok(lock) => Ok(Claim::Owned(Self::load(root, Some(lock), options)?)),
             Err(owner) => Ok(Claim::Taken(owner)),
@@ -198,7 +198,7 @@ impl DirectoryLog {
                         Ok(true) => {}
                         Ok(false) => break,
                         Err(error) => {
-                            tracing::warn!(%stream, %error, "segments are not merged for now");
+                            tracing::warn!(%stream, %error, "cannot merge segments now");
                             break;
                         }
                     }
@@ -297,10 +297,10 @@ impl Log for DirectoryLog {
         match done {
             Ok(answer) => answer,
             Err(error) if error.is_cancelled() => {
-                Err(unavailable("the append was stopped before it began"))
+                Err(unavailable("the append was stopped before it started"))
             }
             Err(error) => {
-                tracing::error!(%stream, %error, "an append broke off");
+                tracing::error!(%stream, %error, "an append was interrupted");
                 target.doubt();
                 Ok(Append::Unknown)
             }

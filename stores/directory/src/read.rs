@@ -112,7 +112,9 @@ impl Inner {
 
     fn accepted_at(&self, stream: &Stream, position: u64) -> StoreResult<Timestamp> {
         let Some((segment, lines)) = self.segment_at(stream, position)? else {
-            return Err(damaged(format!("position {position} is not there")));
+            return Err(damaged(format!(
+                "there is no envelope at position {position}"
+            )));
         };
         accepted_at(&lines.line(index(position - segment.first)))
     }
@@ -140,7 +142,7 @@ impl Inner {
                     locked(&self.cache).put(key, Arc::clone(&lines));
                     return Ok(Some((segment, lines)));
                 }
-                Ok(lines) => format!("holds {} envelopes, not {}", lines.count(), segment.count),
+                Ok(lines) => format!("has {} envelopes, not {}", lines.count(), segment.count),
                 Err(reason) => reason,
             };
             reason = format!("{}: {reason}", path.display());

@@ -265,7 +265,7 @@ pub(super) fn inspect(path: &Path, whole: bool) -> io::Result<Result<(EndMark, I
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Err("went away while it was looked at".to_owned()));
+            return Ok(Err("disappeared during the check".to_owned()));
         }
         Err(error) => return Err(error),
     };
@@ -295,7 +295,7 @@ pub(super) fn load(
     match fs::read(path) {
         Ok(file) => Ok(segment::decode(stream, first, &file)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Ok(Err("went away while it was looked at".to_owned()))
+            Ok(Err("disappeared during the check".to_owned()))
         }
         Err(error) => Err(unavailable(format!(
             "cannot read {}: {error}",

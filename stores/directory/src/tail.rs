@@ -68,7 +68,7 @@ impl Inner {
     fn scan_again(&self, stream: &Stream) -> StoreResult<Found> {
         let directory = &stream.directory;
         let is_there = directory.try_exists().map_err(|error| {
-            unavailable(format!("cannot look at {}: {error}", directory.display()))
+            unavailable(format!("cannot check {}: {error}", directory.display()))
         })?;
         if !is_there {
             return Ok(Found::default());
@@ -88,7 +88,7 @@ fn tail_stands(stream: &Stream) -> StoreResult<bool> {
         Ok(file) => Ok(last.identity.get().is_some_and(|known| known.is(&file))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(unavailable(format!(
-            "cannot look at {}: {error}",
+            "cannot check {}: {error}",
             path.display()
         ))),
     }

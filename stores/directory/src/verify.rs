@@ -106,7 +106,7 @@ impl Check {
                 return Ok(lines);
             }
             Err(format!(
-                "holds {} envelopes, not {}",
+                "has {} envelopes, not {}",
                 lines.count(),
                 segment.count
             ))
@@ -141,7 +141,7 @@ impl Check {
         }
         if envelope.position.0 != position {
             return Err(format!(
-                "says that it stands at position {}, not {position}",
+                "has the position {}, not {position}",
                 envelope.position
             ));
         }
@@ -154,14 +154,14 @@ impl Check {
             ));
         }
         if self.is_sealed {
-            return Err("stands after the seal".to_owned());
+            return Err("comes after the seal".to_owned());
         }
         self.is_sealed = envelope.event_type == EventType::DatabaseSealed;
         if let Some(latest) = self.latest
             && envelope.occurred_at < latest
         {
             return Err(format!(
-                "was accepted at {}, before the envelope before it ({latest})",
+                "was accepted at {}, earlier than the envelope before it ({latest})",
                 envelope.occurred_at
             ));
         }

@@ -253,7 +253,7 @@ async fn verify_reads_every_envelope() {
         (edited(&|it| it.generation.database = 2), "generation 2"),
         (
             edited(&|it| it.occurred_at = Timestamp::from_micros(5)),
-            "before the envelope before it",
+            "earlier than the envelope before it",
         ),
         (
             {

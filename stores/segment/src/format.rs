@@ -109,7 +109,7 @@ impl EndMark {
         };
         if found.body_length.saturating_add(MARK_LENGTH as u64) != file_length {
             return Err(format!(
-                "is {file_length} bytes long, its end mark says {}",
+                "is {file_length} bytes long, but its end mark says {}",
                 found.body_length.saturating_add(MARK_LENGTH as u64)
             ));
         }
@@ -125,7 +125,7 @@ impl EndMark {
             return Err(format!("starts at position {}, not at {first}", self.first));
         }
         if self.count == 0 || first.checked_add(u64::from(self.count)).is_none() {
-            return Err(format!("says that it holds {} envelopes", self.count));
+            return Err(format!("says that it has {} envelopes", self.count));
         }
         Ok(())
     }
@@ -135,15 +135,15 @@ impl EndMark {
         if crc32fast::hash(body) == self.body_checksum {
             return Ok(());
         }
-        Err("holds bytes that do not match the checksum of its end mark".to_owned())
+        Err("has bytes that do not match the checksum of its end mark".to_owned())
     }
 }
 
 fn without_mark(tail: &[u8]) -> &'static str {
     if tail.iter().all(|&byte| byte == 0) {
-        "holds zeros at its end, where its end mark should be"
+        "has zeros at its end instead of its end mark"
     } else {
-        "has no end mark: it is cut, torn, or not of this program"
+        "has no end mark: it is cut, torn, or not written by this program"
     }
 }
 
@@ -296,16 +296,16 @@ pub fn decode(stream: &str, first: u64, file: &[u8]) -> Result<Lines, String> {
     let length = usize::try_from(mark.raw_length)
         .ok()
         .filter(|&length| length < u32::MAX as usize)
-        .ok_or_else(|| format!("says that it holds {} bytes of lines", mark.raw_length))?;
+        .ok_or_else(|| format!("says that it has {} bytes of lines", mark.raw_length))?;
     let data = zstd::bulk::decompress(body, length)
         .map_err(|error| format!("cannot be decompressed: {error}"))?;
     if data.len() != length {
-        return Err(format!("holds {} bytes of lines, not {length}", data.len()));
+        return Err(format!("has {} bytes of lines, not {length}", data.len()));
     }
     let lines = Lines::split(data)?;
     if lines.count() != mark.count as usize {
         return Err(format!(
-            "holds {} lines, its end mark says {}",
+            "has {} lines, but its end mark says {}",
             lines.count(),
             mark.count
         ));

@@ -13,12 +13,13 @@ use super::failure::{Attempt, Failure};
 /// An unsigned number as a column; SQLite's integers are signed.
 pub(crate) fn to_column(value: u64) -> Attempt<i64> {
     i64::try_from(value)
-        .map_err(|_| Failure::Rejected(format!("{value} is larger than any number kept here")))
+        .map_err(|_| Failure::Rejected(format!("{value} is too large for a column")))
 }
 
 /// An unsigned number as read.
 pub(crate) fn from_column(value: i64) -> Attempt<u64> {
-    u64::try_from(value).map_err(|_| Failure::Damaged(format!("{value} where no sign can be")))
+    u64::try_from(value)
+        .map_err(|_| Failure::Damaged(format!("{value} is negative where no sign is allowed")))
 }
 
 /// A position that bounds a read; beyond the largest column everything shows.

@@ -189,7 +189,7 @@ impl Inner {
         };
         writer.flush_prepared_statement_cache();
         if let Err(error) = writer.execute_batch("PRAGMA shrink_memory") {
-            tracing::warn!(store = self.store, %error, "could not give memory back");
+            tracing::warn!(store = self.store, %error, "cannot release memory");
         }
     }
 
@@ -210,7 +210,9 @@ impl Inner {
         match (idle, &self.path) {
             (Some(reader), _) => Ok(reader),
             (None, Some(path)) => open_reader(path),
-            (None, None) => Err(Failure::Rejected("memory has one connection".into())),
+            (None, None) => Err(Failure::Rejected(
+                "a database in memory has one connection".into(),
+            )),
         }
     }
 

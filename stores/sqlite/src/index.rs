@@ -109,7 +109,7 @@ impl Indexer {
         let (scope, property) = index.clone();
         let write = move |connection: &_| build(connection, scope, &property);
         if let Err(error) = self.database.write(write).await {
-            tracing::warn!(property = index.1, %error, "could not make an index");
+            tracing::warn!(property = index.1, %error, "cannot build an index");
         }
         self.building().remove(&index);
     }

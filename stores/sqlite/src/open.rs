@@ -83,7 +83,7 @@ fn open_kept(path: &Path, schema: &Schema) -> StoreResult<Connection> {
     if !path.is_file() {
         return Err(StoreError::Damaged {
             store: schema.store,
-            reason: format!("{} is not there", path.display()),
+            reason: format!("{} does not exist", path.display()),
         });
     }
     let opened = open_file(path, schema).map_err(|failure| failure.into_store_error(schema.store));
@@ -109,7 +109,7 @@ pub(crate) fn open_reader(path: &Path) -> Attempt<Connection> {
 /// Remembers that a file looked damaged while it was in use; the next start looks closely.
 pub(crate) fn suspect(path: &Path) {
     if let Err(error) = std::fs::write(with_suffix(path, ".suspect"), b"") {
-        tracing::warn!(path = %path.display(), %error, "could not mark a damaged file");
+        tracing::warn!(path = %path.display(), %error, "cannot mark a damaged file");
     }
 }
 
@@ -155,7 +155,7 @@ fn foreign(connection: &Connection, schema: &Schema) -> Attempt<Option<String>> 
         return Ok(None);
     }
     Ok(Some(format!(
-        "application {application:#x} version {version} where {:#x} version {} belongs",
+        "application {application:#x} version {version} instead of {:#x} version {}",
         schema.application, schema.version
     )))
 }
@@ -175,7 +175,7 @@ fn examine_suspect(connection: &Connection, path: &Path) -> Attempt<Option<Strin
         return Ok(Some(verdict));
     }
     if let Err(error) = std::fs::remove_file(&mark) {
-        tracing::warn!(path = %mark.display(), %error, "could not remove the mark of a sound file");
+        tracing::warn!(path = %mark.display(), %error, "cannot remove the mark of an intact file");
     }
     Ok(None)
 }
@@ -218,7 +218,7 @@ fn set_aside(path: &Path, schema: &Schema, reason: &str) -> StoreResult<()> {
     let aside = with_suffix(path, &format!(".damaged-{number}"));
     tracing::warn!(
         store = schema.store, path = %path.display(), aside = %aside.display(), reason,
-        "file set aside; its content is rebuilt from the log"
+        "file was renamed; its content is rebuilt from the log"
     );
     for suffix in ["-wal", "-shm"] {
         rename_if_there(&with_suffix(path, suffix), &with_suffix(&aside, suffix))

@@ -32,7 +32,7 @@ async fn find() -> anyhow::Result<PathBuf> {
     if let Some(path) = setting("SPICE_BIN") {
         let path = PathBuf::from(path);
         if !path.is_file() {
-            bail!("SPICE_BIN names {}, which is not there", path.display());
+            bail!("SPICE_BIN is {}, which does not exist", path.display());
         }
         return Ok(path);
     }

@@ -172,7 +172,7 @@ impl<'e> Session<'e> {
                     tracing::warn!(%error, %stream, "delivery dropped");
                 }
                 Err(error @ Damage::Unreadable { .. }) => {
-                    tracing::warn!(%error, %stream, "delivery dropped, the log is read instead");
+                    tracing::warn!(%error, %stream, "dropped a delivery; reading the log instead");
                     damaged = true;
                 }
             }

@@ -102,7 +102,7 @@ impl Keeper {
         match self.share.round().await {
             Ok(lost) => lost.into_iter().for_each(|bucket| self.stop(bucket)),
             Err(error) => {
-                tracing::warn!(%error, worker, "leases not renewed");
+                tracing::warn!(%error, worker, "cannot renew leases");
                 return self.shared.config.lease.heartbeat / 4;
             }
         }
@@ -112,7 +112,7 @@ impl Keeper {
                 continue;
             }
             if let Err(error) = self.share.release(bucket).await {
-                tracing::warn!(%error, worker, "lease not given back");
+                tracing::warn!(%error, worker, "cannot release a lease");
             }
         }
         self.share.pause()
@@ -214,8 +214,8 @@ impl Keeper {
         let worker = self.role.as_str();
         match timeout(RELEASE_PATIENCE, self.share.leave()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, worker, "leases not given back"),
-            Err(_) => tracing::warn!(worker, "leases not given back in time"),
+            Ok(Err(error)) => tracing::warn!(%error, worker, "cannot release leases"),
+            Err(_) => tracing::warn!(worker, "cannot release leases in time"),
         }
     }
 }

@@ -173,7 +173,7 @@ impl Shared {
             ports.documents.sinks(stream).await,
         ] {
             let mut sinks = sinks.unwrap_or_else(|error| {
-                tracing::warn!(%stream, %error, "log is not compared with a store's sinks");
+                tracing::warn!(%stream, %error, "cannot compare a log with a store's sinks");
                 Vec::new()
             });
             sinks.retain(|sink| !is_at(sink, anchor.as_ref()));
@@ -202,7 +202,7 @@ impl Shared {
             let reason = match AssertUnwindSafe(Box::pin(run())).catch_unwind().await {
                 Ok(Ok(end)) => return end,
                 Ok(Err(error)) => error.to_string(),
-                Err(panic) => format!("a defect of ours: {}", panic_text(&*panic)),
+                Err(panic) => format!("internal error: {}", panic_text(&*panic)),
             };
             failures = if started.elapsed() > CALM {
                 1

@@ -105,15 +105,12 @@ fn against(call: &Call) -> Result<Option<Against>, Failure> {
     match (name, call.get(&known::FROM_POSITION)?) {
         (Some(_), Some(_)) => Err(invalid(
             "from_position",
-            "from_position compares a branch with itself; it does not go together with against",
+            "from_position compares a branch with itself; it cannot be combined with against",
         )),
         (None, Some(position)) => Ok(Some(Against::Position(position))),
         (Some(name), None) if is_direct => Ok(Some(Against::Branch(name))),
         (Some(name), None) => Ok(Some(Against::Common(name))),
-        (None, None) if is_direct => Err(invalid(
-            "against",
-            "direct compares with the branch that `against` names",
-        )),
+        (None, None) if is_direct => Err(invalid("against", "direct needs `against`")),
         (None, None) => Ok(None),
     }
 }
@@ -143,7 +140,7 @@ fn named(
 ) -> Result<BranchName, Failure> {
     call.either(name, older)?.ok_or_else(|| {
         let name = name.name;
-        let message = format!("{name} is missing: the name of a branch");
+        let message = format!("{name} is missing; give the name of a branch");
         call.shape(name, "required", message)
     })
 }

@@ -202,7 +202,7 @@ async fn rehearse(call: &Call, request: Request) -> Answer {
         message: if plan.conflicts.is_empty() {
             "this is what would happen; nothing was done"
         } else {
-            "this cannot be decided as it stands; nothing was done"
+            "there are open conflicts; nothing was done"
         },
         merged: false,
         command_id: None,
@@ -247,8 +247,8 @@ async fn execute(call: &Call, request: Request) -> Answer {
 
 fn message(action: &Action) -> &'static str {
     match action {
-        Action::RebaseBranch { .. } => "the branch stands on the other's last position",
-        Action::RollbackBranch { .. } => "the branch shows what it showed at the position",
+        Action::RebaseBranch { .. } => "the branch is already at the other branch's last position",
+        Action::RollbackBranch { .. } => "the branch already has its state at the position",
         _ => "the changes are merged",
     }
 }

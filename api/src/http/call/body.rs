@@ -81,7 +81,7 @@ impl Call {
             } else {
                 Failure::new(
                     ErrorCode::InvalidRequest,
-                    format!("the body broke off: {error}"),
+                    format!("the body was interrupted: {error}"),
                 )
             }
         })
@@ -112,7 +112,7 @@ impl Call {
         if is_json && parts.all(is_in_utf8) {
             return Ok(());
         }
-        let message = format!("a body is application/json in UTF-8, not {given:?}");
+        let message = format!("a body must be application/json in UTF-8, not {given:?}");
         Err(unsupported("content-type", given, message))
     }
 
@@ -126,8 +126,9 @@ impl Call {
         if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity")) {
             return Ok(());
         }
-        let message =
-            format!("a body with Content-Encoding {given:?} is not understood; send it as it is");
+        let message = format!(
+            "a body with Content-Encoding {given:?} is not supported; send it without an encoding"
+        );
         Err(unsupported(CONTENT_ENCODING, given, message))
     }
 }
@@ -150,7 +151,7 @@ fn unsupported(field: &str, value: &str, message: String) -> Failure {
 }
 
 fn too_large() -> Failure {
-    let message = format!("a body has at most {BODY_LIMIT} bytes");
+    let message = format!("the body is too large; at most {BODY_LIMIT} bytes are allowed");
     Failure::new(ErrorCode::PayloadTooLarge, message).with("limit", BODY_LIMIT)
 }
 

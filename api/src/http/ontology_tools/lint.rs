@@ -76,12 +76,12 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
 fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
     let fields: RawData = body
         .read()
-        .map_err(|_| call.shape("body", "type", "the change of a class is an object"))?;
+        .map_err(|_| call.shape("body", "type", "the change of a class must be an object"))?;
     match fields.get("delete") {
         None => Ok(false),
         Some(only) if fields.len() == 1 && only.as_str() == "true" => Ok(true),
         Some(other) => {
-            let message = "delete is true, and stands alone";
+            let message = "`delete` must be true and cannot be combined with other fields";
             Err(call.shape_of("delete", "type", other.to_shown(), message))
         }
     }
@@ -200,8 +200,8 @@ impl Step<'_> {
         }
         finding.total = shown;
         finding.message = format!(
-            "{} leads to {}, with {} references in {shown} instances, which would lead to nothing; \
-             remove them and the relationship first",
+            "{} refers to {}, with {} references in {shown} instances, which would refer to \
+             nothing; remove them and the relationship first",
             finding.field, self.class, finding.affected
         );
         Some(finding)

@@ -85,7 +85,7 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
     let id = class.id.clone();
     let mut issues = Vec::new();
     if before.declared(&id).is_some() {
-        let message = format!("class {id} is there already; choose another id, or update it");
+        let message = format!("class {id} already exists; choose another id or update it");
         issues.push(breaking("already_exists", "id", message));
     }
     let after = with(&before, class);

@@ -51,7 +51,7 @@ pub(crate) fn plan(schema: &Schema, request: &GraphRequest) -> Result<Plan, Refu
     let max_paths = bounded("max_paths", request.max_paths, 1, PATHS)?;
     if request.hops.len() > HOPS {
         let message = format!(
-            "a query has at most {HOPS} hops, not {}",
+            "a query can have at most {HOPS} hops, not {}",
             request.hops.len()
         );
         return Err(invalid(message).with("field", "hops").with("maximum", HOPS));
@@ -120,7 +120,7 @@ fn plan_hop(
     let (predicate, leads_to) = (&relationship.predicate, &relationship.target);
     if !relationship.leads_to(&arrives.id) {
         let message = format!(
-            "{} of {} leads to {leads_to}, not to {}",
+            "{} of {} refers to {leads_to}, not to {}",
             predicate, holder.id, arrives.id
         );
         return Err(invalid(message)
@@ -166,7 +166,10 @@ fn way_back<'a>(holder: &'a Class, other: &Class, name: &str) -> Option<&'a Rela
 pub(super) fn class(schema: &Schema, field: &str, name: &str) -> Result<Arc<Class>, Refusal> {
     schema.resolve(name).cloned().ok_or_else(|| {
         let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
-        let message = format!("there is no class {name:?}; there are {}", listed(&known));
+        let message = format!(
+            "there is no class {name:?}; the classes are {}",
+            listed(&known)
+        );
         invalid(message)
             .with("field", field)
             .with("class_id", name)
@@ -204,10 +207,12 @@ pub(super) fn bounded(field: &str, value: u64, least: u64, most: u64) -> Result<
         .ok()
         .filter(|_| (least..=most).contains(&value));
     number.ok_or_else(|| {
-        invalid(format!("{field} is from {least} to {most}, not {value}"))
-            .with("field", field)
-            .with("minimum", least)
-            .with("maximum", most)
+        invalid(format!(
+            "{field} must be from {least} to {most}, not {value}"
+        ))
+        .with("field", field)
+        .with("minimum", least)
+        .with("maximum", most)
     })
 }
 

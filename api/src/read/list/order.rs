@@ -103,7 +103,7 @@ impl Cursor {
     /// Its text.
     pub(super) fn to_text(&self) -> Result<String, Refusal> {
         serde_json::to_string(self).map_err(|error| {
-            let message = format!("the cursor could not be written as JSON: {error}");
+            let message = format!("the cursor cannot be written as JSON: {error}");
             Refusal::new(ErrorCode::Internal, message)
         })
     }

@@ -120,6 +120,6 @@ impl Window<'_> {
 fn emptied() -> StoreError {
     StoreError::Unavailable {
         store: "graph",
-        reason: "it was emptied while it was read".to_owned(),
+        reason: "it was emptied during the read".to_owned(),
     }
 }

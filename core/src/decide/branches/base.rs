@@ -1,4 +1,4 @@
-//! What two branches have in common, and what a branch holds besides its lineage.
+//! The common base of two branches, and the snapshots that a branch contains besides its lineage.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -9,10 +9,10 @@ use crate::{
     model::{BranchState, ModelKey},
 };
 
-/// Snapshots that a branch remembers to have taken in.
+/// The maximum number of merged snapshots that a branch remembers.
 const REMEMBERED: usize = 100;
 
-/// The newest snapshot that both branches hold; of two of one position that of the newer branch.
+/// The newest snapshot that both branches contain; for equal positions, that of the newer branch.
 pub fn common(one: &BranchState, other: &BranchState, last: LogPosition) -> Lineage {
     let mut known: HashMap<BranchGeneration, LogPosition> = HashMap::new();
     for snapshot in snapshots(one) {
@@ -40,13 +40,13 @@ pub fn common(one: &BranchState, other: &BranchState, last: LogPosition) -> Line
     newest.map_or_else(|| Lineage::main().at(LogPosition::ZERO), |(_, base)| base)
 }
 
-/// What a branch holds: what it looks through, and what it has taken in.
+/// The snapshots of a branch: its lineage and what it has merged.
 fn snapshots(branch: &BranchState) -> impl Iterator<Item = &Lineage> {
     std::iter::once(&branch.lineage).chain(&branch.contains)
 }
 
-/// What a branch holds besides `lineage`, newest first: of each generation the newest, and nothing
-/// that the lineage shows anyway.
+/// The snapshots that a branch contains besides `lineage`, newest first: the newest of each
+/// generation, without those that the lineage shows anyway.
 pub(super) fn contained<'a>(
     lineage: &Lineage,
     taken: impl Iterator<Item = &'a Lineage>,
@@ -70,8 +70,8 @@ pub(super) fn contained<'a>(
     snapshots
 }
 
-/// A branch as it stood at a position: since then it may have been rebased and merged into. Before
-/// its creation it is what it shows of its parents then.
+/// A branch as it was at a position, before later rebases and merges. Before its creation, it is
+/// what it showed of its parents then.
 pub(in crate::decide) fn as_it_stood(
     draft: &Draft,
     branch: &BranchState,
@@ -86,7 +86,7 @@ pub(in crate::decide) fn as_it_stood(
         Some(entry) => Some(entry.value.read()?),
         None => None,
     };
-    // An earlier branch of the same name is another branch, and deleted.
+    // An earlier branch with the same name is a different branch, and deleted.
     let is_same = |known: &BranchState| known.live && known.created_at == branch.created_at;
     Ok(known.filter(is_same).unwrap_or_else(|| BranchState {
         contains: Vec::new(),

@@ -1,4 +1,4 @@
-//! One aggregate that differs: what each side has of it, and what is to become of it.
+//! One aggregate that differs: its state on each side, and its result.
 
 use std::{borrow::Cow, cell::OnceCell};
 
@@ -12,12 +12,12 @@ use crate::{
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
 };
 
-/// Where a side's state is looked up.
+/// Where the state of a side is looked up.
 #[derive(Clone)]
 pub(super) enum Place<'a> {
-    /// A branch as it is.
+    /// The current branch.
     Live(&'a BranchState),
-    /// Whatever shows through a lineage.
+    /// Everything visible through a lineage.
     Past(Lineage),
 }
 
@@ -34,14 +34,14 @@ impl Place<'_> {
     }
 }
 
-/// What one side has of an aggregate: nothing, a tombstone, or a state.
+/// The state of an aggregate on one side: none, a tombstone, or a state.
 pub(super) struct Side<'a> {
     version: Option<Version<'a>>,
     content: Content,
     fields: OnceCell<Fields>,
 }
 
-/// A version as the write model has it.
+/// A version in the write model.
 pub(super) struct Version<'a> {
     pub(super) entry: &'a ModelEntry,
     pub(super) state: AggregateState,
@@ -67,12 +67,12 @@ impl<'a> Side<'a> {
         self.version.as_ref()
     }
 
-    /// The state; none when it is not there.
+    /// The state; none if it does not exist.
     pub(super) fn data(&self) -> Option<&Json> {
         self.version.as_ref()?.state.data.as_ref()
     }
 
-    /// The fields of the state; none when it is not there.
+    /// The fields of the state; none if it does not exist.
     pub(super) fn fields(&self) -> Option<&Fields> {
         let data = self.data()?;
         Some(self.fields.get_or_init(|| self.content.take_apart(data)))
@@ -95,7 +95,7 @@ impl<'a> Side<'a> {
         self.version.is_none()
     }
 
-    /// Whether both have the same: what a state says counts, not which version it is.
+    /// Whether both have the same state, even if the versions differ.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self.data(), other.data()) {
             (Some(one), Some(two)) if one == two => true,
@@ -109,12 +109,12 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What is to become of an aggregate.
+/// The result for an aggregate.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
-    /// It is as the target has it.
+    /// The target's state stays.
     Keep,
-    /// It has this state.
+    /// It gets this state.
     Put(Fields),
     /// It is deleted.
     Delete,
@@ -151,7 +151,7 @@ impl<'a> Case<'a> {
         self.target.content
     }
 
-    /// The fields that it is to have; none when it is not to be there.
+    /// The resulting fields; none if it will not exist.
     pub(super) fn after(&self) -> Option<&Fields> {
         match &self.outcome {
             Outcome::Keep => self.target.fields(),
@@ -160,7 +160,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The state that it is to have; none when it is not to be there.
+    /// The resulting state; none if it will not exist.
     pub(super) fn after_data(&self) -> Result<Option<Cow<'_, Json>>, Stop> {
         Ok(match &self.outcome {
             Outcome::Keep => self.target.data().map(Cow::Borrowed),
@@ -169,7 +169,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Notes what is to become of it; what changes nothing is as the target has it.
+    /// Records the result. A result that changes nothing becomes [`Outcome::Keep`].
     pub(super) fn settle(&mut self, outcome: Outcome) {
         let is_kept = match &outcome {
             Outcome::Keep => true,

@@ -1,4 +1,4 @@
-//! The table of base, source and target, for the tests that go through every cell of it.
+//! The table of base, source and target, for tests of every cell.
 
 use super::{
     case::{Case, Outcome},
@@ -11,7 +11,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What becomes of a cell.
+/// The result of a cell.
 #[derive(Debug, PartialEq)]
 pub(in crate::decide) enum Cell {
     Keep,
@@ -23,7 +23,7 @@ pub(in crate::decide) enum Cell {
     DeleteAgainstChange,
 }
 
-/// Judges a cell: `-` is nothing, `x` a tombstone, anything else a state of its own.
+/// Judges a cell: `-` means nothing, `x` a tombstone, anything else a state.
 pub(in crate::decide) fn judged(sides: [&str; 3], is_rebase: bool) -> Cell {
     let class = "Product".parse().unwrap();
     let id = "p1".parse().unwrap();

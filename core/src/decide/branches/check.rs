@@ -1,5 +1,5 @@
-//! Whether what is to become of the aggregates keeps the ontology that the branch then has. What
-//! breaks it is a conflict, too.
+//! Checks the results against the resulting ontology of the branch. What breaks it is a conflict
+//! too.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use crate::{
     ontology::{Candidate, Class},
 };
 
-/// What breaks the ontology; notes which unique values change hands.
+/// The conflicts with the ontology. Also records changes of unique values.
 pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
     let mut needs = Vec::new();
     let classes = Classes::of(work)?;
@@ -75,7 +75,7 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
     Ok(broken)
 }
 
-/// An instance as it is to be.
+/// An instance in its resulting state.
 struct Instance<'w, 'a> {
     work: &'w Work<'a>,
     classes: &'w Classes<'a>,
@@ -85,12 +85,12 @@ struct Instance<'w, 'a> {
 }
 
 impl Instance<'_, '_> {
-    /// The instance as its class accepts it; none when it does not.
+    /// The instance as its class accepts it; none if the class does not.
     fn checked(&self, fields: &Fields, broken: &mut Vec<Conflict>) -> Option<Candidate> {
         let Some(class) = self.classes.after().get(self.class) else {
             if !self.classes.deletes(self.class) {
                 let message = format!(
-                    "there is no class {} for {} on the branch",
+                    "class {} of {} does not exist on the branch",
                     self.class,
                     self.case.name()
                 );
@@ -116,7 +116,7 @@ impl Instance<'_, '_> {
         self.case.conflict(property, Some(&violation.rule), message)
     }
 
-    /// Strict references must lead to what is there afterwards.
+    /// Strict references must point to existing instances afterwards.
     fn check_references(
         &self,
         candidate: &Candidate,
@@ -127,8 +127,8 @@ impl Instance<'_, '_> {
             let key = ModelKey::instance(&target.class, &target.id);
             if needed(needs, is_live_after(self.work, &key))? == Some(false) {
                 let message = format!(
-                    "{predicate} of {} must refer to an existing instance; {target} does not exist \
-                     after it",
+                    "{predicate} of {} must refer to an existing instance; {target} would not \
+                     exist",
                     self.case.name()
                 );
                 let property = Some(predicate.as_str());
@@ -156,12 +156,12 @@ fn whole(class: &Class, id: &InstanceId, fields: &Fields) -> Result<Candidate, V
             field: name.clone(),
             rule: "unknown_key".into(),
             value: value.to_shown(),
-            message: format!("{name} is no name of a property"),
+            message: format!("{name} is not a property name"),
         }]),
     }
 }
 
-/// The fields as properties; the first whose name cannot be one, else.
+/// The fields as properties, or the first field whose name is invalid.
 pub(super) fn properties(fields: &Fields) -> Result<Properties, (&String, &Json)> {
     let mut properties = Properties::with_capacity(fields.len());
     for (name, value) in fields {

@@ -1,4 +1,4 @@
-//! Unique values: who claims which, who gives which up, and who meets whom.
+//! Unique values: claims, releases, and collisions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,17 +16,17 @@ use crate::{
 /// A property and the digest of its value.
 type Held = (PropertyName, String);
 
-/// What all changes do to unique values. In which order they come does not matter: what one gives
-/// up another may claim.
+/// The effects of all changes on unique values. Their order makes no difference: one instance may
+/// claim what another releases.
 pub(super) struct Claims<'w, 'a> {
     work: &'w Work<'a>,
     classes: &'w Classes<'a>,
     changes: Vec<Change<'w>>,
-    /// Who wants a value, by place of the change.
+    /// Who claims a value, by index of the change.
     wanted: BTreeMap<ModelKey, Vec<usize>>,
 }
 
-/// What one instance had and wants.
+/// The values that one instance had and claims.
 struct Change<'w> {
     place: usize,
     class: &'w ClassName,
@@ -45,7 +45,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         }
     }
 
-    /// Takes in what becomes of an instance; none: it goes.
+    /// Adds the result of an instance; none means deleted.
     pub(super) fn change(
         &mut self,
         place: usize,
@@ -79,7 +79,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         });
     }
 
-    /// What changes hands, by place of the case.
+    /// The changes of unique values, by index of the case.
     pub(super) fn settle(
         &self,
         needs: &mut Vec<Need>,
@@ -117,7 +117,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         Ok(unique)
     }
 
-    /// Who else has the value, or wants it.
+    /// Another instance that has or claims the value.
     fn rival(
         &self,
         change: &Change,
@@ -145,7 +145,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         }
     }
 
-    /// Whether an owner that does not want the value anew keeps it.
+    /// Whether an owner keeps the value without claiming it again.
     fn holds(&self, class: &ClassName, owner: &InstanceId, held: &Held) -> Result<bool, Stop> {
         let Some(understood) = self.classes.after().get(class) else {
             return Ok(false);
@@ -178,7 +178,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     ) -> Conflict {
         let case = &self.work.cases[change.place];
         let message = format!(
-            "{property} of {} is unique, and {}/{other} has {value}, too",
+            "{property} of {} is unique, but {}/{other} also has {value}",
             case.name(),
             change.class
         );

@@ -1,4 +1,4 @@
-//! The classes that a branch is to have, and what they must keep.
+//! The resulting classes of a branch, and the rules that they must keep.
 
 use std::{
     borrow::Cow,
@@ -26,10 +26,10 @@ use crate::{
 pub(super) struct Classes<'a> {
     before: &'a Schema,
     after: Cow<'a, Schema>,
-    /// Where the classes that change stand among the cases.
+    /// The indexes of the changing classes among the cases.
     changed: BTreeMap<ClassName, usize>,
     deleted: BTreeSet<ClassName>,
-    /// The classes whose instances meet something new.
+    /// The classes whose instances are affected.
     concerned: BTreeSet<ClassName>,
     unreadable: Vec<Conflict>,
 }
@@ -89,17 +89,17 @@ impl<'a> Classes<'a> {
         !self.changed.is_empty()
     }
 
-    /// Whether a class is deleted herewith.
+    /// Whether this change deletes a class.
     pub(super) fn deletes(&self, class: &ClassName) -> bool {
         self.deleted.contains(class)
     }
 
-    /// The classes whose instances meet something new.
+    /// The classes whose instances are affected.
     pub(super) fn concerned(&self) -> &BTreeSet<ClassName> {
         &self.concerned
     }
 
-    /// Whether a key is of an instance whose class is another than before.
+    /// Whether a key belongs to an instance of an affected class.
     pub(super) fn concerns(&self, key: &ModelKey) -> bool {
         match key.entity() {
             Some(Entity::Instance(instance)) => self.concerned.contains(&instance.class),
@@ -107,7 +107,7 @@ impl<'a> Classes<'a> {
         }
     }
 
-    /// The classes that change and those below; all, when one of them moves below another.
+    /// The changing classes and their subclasses; all classes if a class gets another parent.
     fn find_concerned(&self) -> BTreeSet<ClassName> {
         let moved = self.changed.keys().any(|class| {
             let parent = |schema: &Schema| schema.declared(class)?.parent().cloned();
@@ -137,7 +137,7 @@ impl<'a> Classes<'a> {
         concerned
     }
 
-    /// What the classes break; `met` is what changed on the ground since the base.
+    /// The conflicts of the classes; `met` are the changes on the ground since the base.
     pub(super) fn check(&self, work: &Work, met: &BTreeSet<ModelKey>) -> Vec<Conflict> {
         let mut broken = self.unreadable.clone();
         self.check_contradictions(work, &mut broken);
@@ -165,8 +165,8 @@ impl<'a> Classes<'a> {
         }
     }
 
-    /// The change of a class that is to answer for what becomes of a class: of itself, or of the
-    /// nearest above.
+    /// The changed class that is responsible for the result of a class: the class itself, or the
+    /// nearest ancestor.
     fn responsible<'w, 'c>(&self, work: &'w Work<'c>, class: &ClassName) -> Option<&'w Case<'c>> {
         let mut name = class;
         for _ in 0..=self.concerned.len() {
@@ -182,7 +182,8 @@ impl<'a> Classes<'a> {
         Some(&work.cases[*first])
     }
 
-    /// What is there already has claimed nothing of a property that becomes unique herewith.
+    /// Existing instances have not claimed values of a property that becomes unique with this
+    /// change.
     fn check_late_unique(&self, work: &Work, met: &BTreeSet<ModelKey>, broken: &mut Vec<Conflict>) {
         let mut instances: HashMap<&ClassName, &Case> = HashMap::new();
         for case in &work.cases {
@@ -202,7 +203,7 @@ impl<'a> Classes<'a> {
                 continue;
             };
             let message = format!(
-                "{} of class {name} would become unique, and the branch has {} by now",
+                "{} of class {name} would become unique, but the branch already has {}",
                 property.name,
                 instance.name()
             );
@@ -211,7 +212,7 @@ impl<'a> Classes<'a> {
         }
     }
 
-    /// A class goes only where nothing needs it that its source did not know of.
+    /// A class can be deleted only if nothing needs it that its source did not know.
     fn check_deleted(&self, work: &Work, met: &BTreeSet<ModelKey>, broken: &mut Vec<Conflict>) {
         if self.deleted.is_empty() {
             return;
@@ -257,7 +258,7 @@ fn unreadable(case: &Case, fields: &Fields, refusal: &Refusal) -> Conflict {
     case.conflict(property.as_deref(), Some(rule), message)
 }
 
-/// The field of a class that a path leads into: `properties[2].type` or the name of a member.
+/// The field of a class in a path: `properties[2].type`, or the name of a member.
 fn member(fields: &Fields, path: &str) -> String {
     for list in ["properties", "relationships"] {
         let named = format!("{list}.{path}");

@@ -1,4 +1,4 @@
-//! Bringing a branch back to what it showed at a position.
+//! Restores a branch to its state at a position.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::{
     name::BranchName,
 };
 
-/// What becomes of everything that was written on the branch after the position.
+/// The results for everything that was written on the branch after the position.
 pub(super) fn work_out<'a>(
     draft: &Draft<'a>,
     branch: &BranchName,
@@ -64,7 +64,7 @@ pub(super) fn work_out<'a>(
     Ok(work)
 }
 
-/// What becomes of one aggregate, and whether it stays deleted because that is final.
+/// The result for one aggregate, and whether it stays deleted because a delete is final.
 fn undo(case: &Case) -> (Outcome, bool) {
     match case.source.fields() {
         Some(_) if case.target.is_deleted() => (Outcome::Keep, true),

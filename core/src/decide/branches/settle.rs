@@ -1,4 +1,4 @@
-//! What becomes of an aggregate that differs, and what decides where both sides changed it.
+//! The result for an aggregate that differs, and the decisions where both sides changed it.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -14,23 +14,23 @@ use crate::{
     unicode::nfc,
 };
 
-/// What a resolution is refused with that would undo a delete.
-const BRINGS_BACK: &str = "would bring back what the branch has deleted, and a delete is final";
+/// The refusal of a resolution that would undo a delete.
+const BRINGS_BACK: &str = "would restore what the branch has deleted, and a delete is final";
 
-/// What the three sides make of an aggregate.
+/// The verdict on an aggregate.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// Nothing is to be decided.
+    /// There is no conflict.
     Settled(Outcome),
-    /// One side has it, the other deleted it for good before.
+    /// One side has it, but the other deleted it before, and a delete is final.
     StaysDeleted(Outcome),
-    /// Both changed these properties; until that is decided they are as the target has them.
+    /// Both sides changed these properties. Until a decision, the target's values stay.
     Undecided(Fields, Vec<String>),
     /// One side deleted what the other changed.
     DeleteAgainstChange,
 }
 
-/// The whole table of base, source and target.
+/// Judges every combination of base, source and target.
 pub(super) fn judge(case: &Case, is_rebase: bool) -> Verdict {
     let Case {
         base,
@@ -86,7 +86,7 @@ fn take_whole(side: &Has) -> Outcome {
     }
 }
 
-/// Settles every case, as far as it can be.
+/// Settles every case as far as possible.
 pub(super) fn settle(
     work: &mut Work,
     strategy: Strategy,
@@ -140,10 +140,10 @@ fn delete_against_change(case: &Case) -> Conflict {
     case.conflict(None, None, message)
 }
 
-/// Where a resolution belongs: an aggregate as text in normalization form C, and a property.
+/// The place of a resolution: an aggregate as text in normalization form C, and a property.
 type Spot<'a> = (Cow<'a, str>, Option<&'a str>);
 
-/// What the client decides, and whether it has met anything to be decided.
+/// The client's resolutions, and whether each was used.
 pub(super) struct Resolutions<'a> {
     given: &'a [Resolution],
     spots: HashMap<Spot<'a>, usize>,
@@ -155,14 +155,14 @@ impl<'a> Resolutions<'a> {
         let mut spots = HashMap::with_capacity(given.len());
         for (index, resolution) in given.iter().enumerate() {
             if resolution.property.is_none() && matches!(resolution.choice, Choice::Value(_)) {
-                return Err(refuse(index, resolution, "gives a value, but no property"));
+                return Err(refuse(index, resolution, "gives a value but no property"));
             }
             let spot = (
                 nfc(&resolution.aggregate_id),
                 resolution.property.as_deref(),
             );
             if let Some(first) = spots.insert(spot, index) {
-                let sentence = format!("is for the same as resolution {first}");
+                let sentence = format!("repeats resolution {first}");
                 return Err(refuse(index, resolution, &sentence));
             }
         }
@@ -173,31 +173,31 @@ impl<'a> Resolutions<'a> {
         })
     }
 
-    /// Every resolution must have met something.
+    /// Refuses a resolution that was not used.
     pub(super) fn refuse_idle(&self) -> Result<(), Refusal> {
         match self.met.iter().position(|met| !met) {
             None => Ok(()),
             Some(index) => Err(refuse(
                 index,
                 &self.given[index],
-                "is for something that is not in conflict",
+                "is for something that has no conflict",
             )),
         }
     }
 
-    /// The resolution for a spot, which is met herewith.
+    /// The resolution for a place; marks it as used.
     fn meet(&mut self, aggregate: &str, property: Option<&str>) -> Option<(usize, &'a Choice)> {
         let index = *self.spots.get(&(Cow::Borrowed(aggregate), property))?;
         self.met[index] = true;
         Some((index, &self.given[index].choice))
     }
 
-    /// The text of an aggregate, when there is anything to look up by it.
+    /// The text of an aggregate, if there are resolutions to look up.
     fn text(&self, case: &Case) -> Option<String> {
         (!self.spots.is_empty()).then(|| case.aggregate.to_string())
     }
 
-    /// Decides what both sides changed; and what is left undecided.
+    /// Decides conflicting changes. Returns what stays open.
     fn decide(
         &mut self,
         case: &Case,
@@ -232,8 +232,8 @@ impl<'a> Resolutions<'a> {
         (Outcome::Put(fields), open)
     }
 
-    /// Decides a delete against a change, and whether it stays deleted because that is final; none
-    /// when it is left undecided.
+    /// Decides a delete against a change. Returns whether it stays deleted because a delete is
+    /// final; none if it stays open.
     fn decide_delete(
         &mut self,
         case: &Case,
@@ -271,8 +271,7 @@ impl<'a> Resolutions<'a> {
         }))
     }
 
-    /// Applies what is given for conflicts with the ontology, and has not met anything yet. Tells
-    /// whether there was any.
+    /// Applies unused resolutions to conflicts with the ontology. Returns whether there were any.
     pub(super) fn mend(&mut self, work: &mut Work, broken: &[Conflict]) -> Result<bool, Refusal> {
         let mut mended = false;
         if self.met.iter().all(|met| *met) {
@@ -307,7 +306,7 @@ impl<'a> Resolutions<'a> {
     }
 }
 
-/// Takes what a resolution says.
+/// Applies a resolution.
 fn take(case: &mut Case, property: Option<&str>, choice: &Choice) {
     let outcome = match (property, choice) {
         (None, Choice::Take(Side::Theirs)) if !case.source.is_absent() => take_whole(&case.source),
@@ -334,7 +333,7 @@ fn of_side<'c>(case: &'c Case, side: Side) -> Option<&'c Fields> {
     }
 }
 
-/// Sets a field; nothing and `null` take it out.
+/// Sets a field; none and `null` remove it.
 fn set(fields: &mut Fields, property: &str, value: Option<&Json>) {
     match value.filter(|value| !value.is_null()) {
         Some(value) => drop(fields.insert(property.to_owned(), value.clone())),

@@ -1,4 +1,4 @@
-//! Taking over the changes of another branch: merge and rebase.
+//! Merge and rebase: taking the changes of another branch.
 
 use super::{
     Kind, Place, Stop, Work, base::common, changed, check::check, last_position, needed, settle,
@@ -11,7 +11,7 @@ use crate::{
     name::BranchName,
 };
 
-/// Who takes what.
+/// The sides of a merge or rebase.
 pub(super) struct Sides<'a> {
     branch: &'a BranchState,
     ground: &'a BranchState,
@@ -39,7 +39,7 @@ pub(super) fn merge<'a>(
     })
 }
 
-/// A rebase of `branch` onto `onto`: the changes of the branch are merged into what `onto` has.
+/// A rebase of `branch` onto `onto`: merges the changes of the branch into the state of `onto`.
 pub(super) fn rebase<'a>(
     draft: &Draft<'a>,
     branch: &BranchName,
@@ -48,7 +48,7 @@ pub(super) fn rebase<'a>(
     let source = draft.branch(branch)?;
     let ground = draft.branch(onto)?;
     if branch.is_main() {
-        let message = "branch main stands on nothing and is never rebased";
+        let message = "branch main has no parent and cannot be rebased";
         return Err(Refusal::new(ErrorCode::Forbidden, message).with("branch", branch.as_str()));
     }
     if ground.generation == source.generation {
@@ -56,7 +56,8 @@ pub(super) fn rebase<'a>(
         return Err(refusal(message, "onto", onto));
     }
     if ground.lineage.down_from(source.generation).is_some() {
-        let message = format!("branch {branch} cannot be rebased onto {onto}, which stands on it");
+        let message =
+            format!("branch {branch} cannot be rebased onto {onto}, which is based on it");
         return Err(refusal(message, "onto", onto));
     }
     Ok(Sides {
@@ -73,7 +74,7 @@ fn refusal(message: String, field: &str, branch: &BranchName) -> Refusal {
         .with("value", branch.as_str())
 }
 
-/// What becomes of everything that the source has changed.
+/// The results for everything that the source has changed.
 pub(super) fn work_out<'a>(
     draft: &Draft<'a>,
     sides: &Sides<'a>,

@@ -23,7 +23,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The command as the log keeps it: what the client sent, and what came of it that no event tells.
+/// The command as the log keeps it: what the client sent, plus the results that no event contains.
 #[derive(Serialize)]
 struct Told<'a> {
     #[serde(flatten)]
@@ -32,7 +32,7 @@ struct Told<'a> {
     stay_deleted: Vec<String>,
 }
 
-/// Puts the command down, what became of the branch, and what changes on it: classes first.
+/// Writes the command, the event of the branch, and the changes on it, classes first.
 pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
     let database = draft.command.database.clone();
     let aggregate = AggregateId::Branch(database, work.branch.name.clone());
@@ -63,8 +63,8 @@ pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Whether an event says what becomes of a case. After a rebase the branch must neither show an
-/// older sequence than before nor the same one with something else, so what would is written again.
+/// Whether a case gets an event. After a rebase the branch must not show an older sequence than
+/// before, or the same sequence with another state; such cases are written again.
 fn is_written(work: &Work, case: &Case) -> bool {
     let (before, after) = (case.source.sequence(), case.target.sequence());
     let would_be_taken_for_another =
@@ -85,7 +85,7 @@ fn created_at(draft: &Draft, case: &Case) -> Timestamp {
     version.map_or(draft.moment.occurred_at, |version| version.state.created_at)
 }
 
-/// The version that live branches still show. On a rebased branch nobody stands yet.
+/// The version that live branches still show. A rebased branch has no children yet.
 fn superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded> {
     if matches!(work.kind, Kind::Rebase) {
         return None;
@@ -94,7 +94,7 @@ fn superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded> {
     superseded_version(draft, work.branch, version.entry, &version.state)
 }
 
-/// `BRANCH_MERGED`; the branch that the rest is written on.
+/// Writes `BRANCH_MERGED`; returns the branch for the following events.
 fn merged(
     draft: &mut Draft,
     work: &Work,
@@ -139,7 +139,7 @@ fn merged(
     Ok(state)
 }
 
-/// `BRANCH_REBASED`; the branch that the rest is written on.
+/// Writes `BRANCH_REBASED`; returns the branch for the following events.
 fn rebased(draft: &mut Draft, work: &Work, aggregate: AggregateId) -> Result<BranchState, Stop> {
     let (branch, ground) = (work.branch, work.ground);
     let last = last_position(draft);
@@ -187,7 +187,7 @@ fn at(branch: &BranchState) -> BranchAt {
     }
 }
 
-/// A change of one aggregate that is written down.
+/// A change of one aggregate to write.
 struct Change<'w, 'a> {
     case: &'w Case<'a>,
     sequence: Sequence,
@@ -244,7 +244,7 @@ fn push(draft: &mut Draft, branch: &BranchState, change: Change) -> Result<(), S
     Ok(())
 }
 
-/// What happens to an aggregate.
+/// The kind of change of an aggregate.
 #[derive(Clone, Copy)]
 enum Turn {
     Created,

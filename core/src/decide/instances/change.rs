@@ -1,4 +1,4 @@
-//! One change of one instance: what it starts from, and the event that it makes.
+//! One change of one instance: its starting version, and its event.
 
 use super::{
     BranchState, Change, Current, Draft, EventType, InstanceChange, InstanceEvent, ModelEntry,
@@ -70,13 +70,13 @@ pub(super) fn decide_change(
     }
 }
 
-/// An instance that is to be created.
+/// An instance to create.
 pub(super) struct New<'a> {
     pub(super) id: Option<&'a InstanceId>,
     pub(super) data: &'a RawData,
-    /// Which row of the command it is, from 0.
+    /// The row of the command, from 0.
     pub(super) row: usize,
-    /// Whether what the data leave out stays out.
+    /// Whether defaults are not applied.
     pub(super) without_defaults: bool,
 }
 
@@ -102,7 +102,7 @@ pub(super) fn decide_create(
     let candidate = match made {
         Ok(candidate) => candidate,
         Err(refusal) => {
-            // What is there already is told before what the ontology refuses.
+            // An existing instance is reported before violations of the ontology.
             let known = id.cloned().or_else(|| class.identify(data, command, row));
             if let Some(id) = known {
                 refuse_known(draft, scope, class, &id, None)?;
@@ -129,7 +129,8 @@ pub(super) fn decide_create(
     claim(draft, scope, pending, class, &candidate, &nothing, change)
 }
 
-/// Refuses an id that is taken, or was; says whether what is there is the same as `properties`.
+/// Refuses an id that exists or was deleted. Reports whether the existing state equals
+/// `properties`.
 fn refuse_known(
     draft: &Draft,
     scope: &Scope,
@@ -143,7 +144,7 @@ fn refuse_known(
     };
     let state: AggregateState = entry.value.read()?;
     let (code, what) = if state.data.is_some() {
-        (ErrorCode::AlreadyExists, "is there already")
+        (ErrorCode::AlreadyExists, "already exists")
     } else {
         (ErrorCode::Deleted, "was deleted, and a delete is final")
     };
@@ -200,7 +201,7 @@ pub(super) fn decide_delete(
     })
 }
 
-/// The live version that an update or a delete starts from, at the sequence it expects.
+/// The live version at the expected sequence, as the start of an update or a delete.
 pub(super) fn current(
     draft: &Draft,
     scope: &Scope,
@@ -227,7 +228,7 @@ pub(super) fn current(
     })
 }
 
-/// The event, but for the unique values that it claims and gives up.
+/// The event, without the unique values that it claims and releases.
 pub(super) fn event(
     draft: &Draft,
     scope: &Scope,
@@ -251,7 +252,7 @@ fn superseded(draft: &Draft, branch: &BranchState, current: &Current) -> Option<
     superseded_version(draft, branch, &current.entry, &current.state)
 }
 
-/// The version before, when a live branch still shows it. A version of a parent is not superseded:
+/// The previous version, if a live branch still shows it. A version of a parent is not superseded:
 /// the parent still has it.
 pub(in crate::decide) fn superseded_version(
     draft: &Draft,

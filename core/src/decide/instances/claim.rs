@@ -1,4 +1,4 @@
-//! Values that must be unique.
+//! Unique values.
 
 use super::{
     AggregateState, Change, Collision, Draft, InstanceId, Json, ModelKey, Pending, Refusal, Scope,
@@ -15,11 +15,11 @@ use crate::{
     ontology::{Candidate, Class},
 };
 
-/// A value that no other instance of the class may have: the property and the value's digest.
+/// A unique value: the property and the digest of the value.
 type Held = (PropertyName, String);
 
-/// Checks what must be unique, and notes what the change does: in its event the values that it
-/// claims and gives up. Its strict references are checked when the whole command is known.
+/// Checks unique values, and records in the event the values that the change claims and releases.
+/// Strict references are checked when the whole command is known.
 pub(super) fn claim(
     draft: &Draft,
     scope: &Scope,
@@ -55,7 +55,7 @@ pub(super) fn claim(
     Ok(change)
 }
 
-/// Notes that an instance gives up all that it has claimed.
+/// Records that an instance releases all its values.
 pub(super) fn release(
     draft: &Draft,
     scope: &Scope,
@@ -81,17 +81,17 @@ pub(super) fn release(
     Ok(unique)
 }
 
-/// What checks have found: all that is wrong, and all that has to be known first.
+/// The results of checks: all violations, and all missing facts.
 #[derive(Default)]
 struct Checks {
     needs: Vec<Need>,
     violations: Vec<Violation>,
-    /// Who has the values.
+    /// The owners of the values.
     owners: Vec<ModelKey>,
 }
 
 impl Checks {
-    /// The answer; none when something has to be known first.
+    /// The answer; none if a fact is missing.
     fn answer<T>(&mut self, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
@@ -114,7 +114,7 @@ impl Checks {
     }
 }
 
-/// Where the owners of the unique values of a class are looked up.
+/// Looks up the owners of the unique values of a class.
 struct Desk<'a> {
     draft: &'a Draft<'a>,
     scope: &'a Scope<'a>,
@@ -123,7 +123,7 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// What an instance claims that it has not yet, and what it gives up of what it has.
+    /// The values that an instance newly claims, and those that it releases.
     fn unique_change(
         &self,
         candidate: &Candidate,
@@ -154,7 +154,7 @@ impl Desk<'_> {
         })
     }
 
-    /// Who has claimed a value last.
+    /// The last instance that claimed a value.
     fn owner(&self, (property, digest): &Held) -> Result<Option<InstanceId>, Stop> {
         let key = ModelKey::unique(&self.class.id, property, digest);
         if let Some(owner) = self.pending.owners.get(&key) {
@@ -166,8 +166,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Whether an owner still has the value. While the class did not call it unique, the owner
-    /// may have changed it or gone without giving it up.
+    /// Whether an owner still has the value. While the class did not declare it unique, the owner
+    /// may have changed or lost it without releasing it.
     fn holds(&self, owner: &InstanceId, held: &Held) -> Result<bool, Stop> {
         let (property, digest) = held;
         let claimed = ModelKey::unique(&self.class.id, property, digest);
@@ -188,7 +188,7 @@ impl Desk<'_> {
         Ok(unique_pairs(self.class, &data.read()?).contains(held))
     }
 
-    /// Those of the values that the instance itself has claimed.
+    /// The values that the instance itself has claimed.
     fn owned(
         &self,
         id: &InstanceId,
@@ -205,7 +205,7 @@ impl Desk<'_> {
     }
 }
 
-/// Lets later changes of the same command know.
+/// Records the effects for later changes of the same command.
 fn note(pending: &mut Pending, class: &Class, id: &InstanceId, unique: &UniqueChange) {
     let released = unique.released.iter().map(|value| (value, None));
     let claimed = unique.claimed.iter().map(|value| (value, Some(id.clone())));
@@ -224,7 +224,7 @@ fn unique_pairs(class: &Class, properties: &Properties) -> Vec<Held> {
 }
 
 pub(super) fn twice(aggregate: &AggregateId) -> Refusal {
-    let message = format!("{aggregate} stands in this command twice; each may stand there once");
+    let message = format!("{aggregate} occurs twice in this command; it may occur only once");
     let violation = Violation {
         field: "instance_id".into(),
         rule: "unique".into(),
@@ -240,7 +240,7 @@ fn taken(property: &PropertyName, value: &Json, class: &Class, owner: &InstanceI
         rule: "unique".into(),
         value: value.to_shown(),
         message: format!(
-            "{property} is unique, and {}/{owner} has this value",
+            "{property} is unique, but {}/{owner} already has this value",
             class.id
         ),
     }

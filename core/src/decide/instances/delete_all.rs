@@ -1,4 +1,4 @@
-//! Deleting every instance of a class, together with the class.
+//! Deletes every instance of a class together with the class.
 
 use super::{
     AggregateState, BranchState, Change, Current, Draft, ErrorCode, ModelKey, Pending, Refusal,
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{name::ClassName, port::graph::Entity};
 
-/// Instances that one deletion of a class takes along.
+/// The maximum number of instances that are deleted with their class.
 pub(in crate::decide) const MOST: usize = 10_000;
 
-/// The deletion of each live instance of a class; refused when there are too many for one command.
+/// The deletion of each live instance of a class. Refused if there are too many for one command.
 pub(in crate::decide) fn delete_all(
     draft: &Draft,
     branch: &BranchState,
@@ -62,8 +62,8 @@ fn current(draft: &Draft, branch: &BranchState, key: &ModelKey) -> Result<Option
 fn too_many(class: &ClassName) -> Refusal {
     let message = format!(
         "class {class} has more than {MOST} instances, and one command deletes at most that many \
-         together with their class; delete instances first, for example in transactions of {MOST}, \
-         then the class"
+         together with their class; delete instances first, for example in transactions of \
+         {MOST}, then the class"
     );
     Refusal::new(ErrorCode::FailedPrecondition, message)
         .with("class_id", class.as_str())

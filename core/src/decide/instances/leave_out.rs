@@ -1,14 +1,15 @@
-//! Which rows cannot be in a command, when some of them keep each other out.
+//! Determines which rows to leave out if rows exclude each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Collision, ModelKey, references::Dangling};
 
-/// The rows to leave out before the others are decided again. None: no row that is left out makes
-/// room for another one, so that all that dangle go.
+/// The rows to leave out before the others are decided again. None: leaving out a row helps no
+/// other row, so all dangling rows are left out.
 ///
-/// A row whose target was refused because of a row that goes itself may stay: its target may come
-/// in. Rows that keep each other out in a circle lose the last one of them.
+/// A row stays if its target was refused because of a row that is left out itself, because the
+/// target may be accepted then. If rows exclude each other in a cycle, the last of them is left
+/// out.
 pub(super) fn unfit(
     dangling: &BTreeMap<usize, Dangling>,
     collisions: &[Collision],
@@ -26,9 +27,10 @@ pub(super) fn unfit(
 
 struct Circle<'a> {
     dangling: &'a BTreeMap<usize, Dangling>,
-    /// The rows that dangle, by their instance.
+    /// The dangling rows, by instance.
     numbers: HashMap<&'a ModelKey, usize>,
-    /// The instances that can come in when others go: for each row of theirs, those others.
+    /// The instances that can be accepted if others are left out: for each of their rows, those
+    /// others.
     refused: HashMap<&'a ModelKey, Vec<&'a [ModelKey]>>,
 }
 
@@ -51,7 +53,7 @@ impl<'a> Circle<'a> {
         }
     }
 
-    /// The rows whose targets are not there whatever else goes.
+    /// The rows whose targets cannot exist, whatever else is left out.
     fn hopeless(&self) -> BTreeSet<usize> {
         let mut hopeless = BTreeSet::new();
         loop {
@@ -73,9 +75,9 @@ impl<'a> Circle<'a> {
         }
     }
 
-    /// The last row of a circle of rows each of which keeps out what the one before it needs.
+    /// The last row of a cycle in which each row excludes what the previous one needs.
     fn last(&self) -> Option<usize> {
-        // From a row to one that keeps out what it needs, until one is met again.
+        // Follow from a row to one that excludes what it needs, until a row repeats.
         let mut met: Vec<usize> = Vec::new();
         let mut number = *self.dangling.keys().next()?;
         loop {
@@ -87,10 +89,10 @@ impl<'a> Circle<'a> {
         }
     }
 
-    /// A row that keeps out what a row needs.
+    /// A row that excludes what a row needs.
     fn in_the_way_of(&self, number: usize) -> Option<usize> {
         let mut number = number;
-        // The first target leads towards what is not in the command.
+        // The first target leads to what is not in the command.
         for _ in 0..=self.dangling.len() {
             let target = self.dangling.get(&number)?.targets.first()?;
             if let Some(with) = self.refused.get(target).and_then(|rows| rows.first()) {

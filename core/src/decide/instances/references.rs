@@ -1,5 +1,5 @@
 //! Strict references. They are checked on the state after the whole command, as SQL checks foreign
-//! keys at the end of a statement: the order of the changes of one command does not matter.
+//! keys at the end of a statement: the order of the changes makes no difference.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,8 +10,8 @@ use crate::{
     decide::Need, envelope::EventType, error::Violation, id::InstanceRef, name::PropertyName,
 };
 
-/// The changes that refer to an instance that does not exist after the command, by the row's number.
-/// A change that is refused here takes those along that refer to the instance that it would create.
+/// The changes that refer to an instance that will not exist after the command, by row number. A
+/// refused change also affects the changes that refer to the instance that it would create.
 pub(super) fn dangling(
     draft: &Draft,
     scope: &Scope,
@@ -53,22 +53,22 @@ pub(super) fn dangling(
         return Err(Stop::Needs(needs));
     }
     while let Some(refused) = broken.open.pop() {
-        // An instance that is only updated or deleted is there whatever becomes of that.
+        // An instance that is only updated or deleted exists independently of this change.
         if refused.creates() {
             let referrers = referrers.remove(&refused.key()).unwrap_or_default();
             for reference in referrers {
-                broken.add(reference, "is refused in this command, too");
+                broken.add(reference, "is refused in this command too");
             }
         }
     }
     Ok(broken.found)
 }
 
-/// A change that refers to what will not be there.
+/// A change that refers to a missing instance.
 pub(super) struct Dangling {
     /// The instance that it changes.
     pub(super) key: ModelKey,
-    /// What will not be there; the first is not there whatever becomes of the others.
+    /// The missing instances; the first is missing independently of the others.
     pub(super) targets: Vec<ModelKey>,
     violations: Vec<Violation>,
 }
@@ -87,7 +87,7 @@ struct Reference<'a> {
     target: &'a InstanceRef,
 }
 
-/// What is wrong with which change, and the changes whose referrers are not looked at yet.
+/// The problems by change, and the changes whose referrers are still to be checked.
 #[derive(Default)]
 struct Broken<'a> {
     found: BTreeMap<usize, Dangling>,

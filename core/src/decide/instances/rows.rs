@@ -1,4 +1,4 @@
-//! The rows of a bulk or of a transaction: each is decided, what is refused is named by its row.
+//! Decides the rows of a bulk or of a transaction, and lists refused rows.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -11,23 +11,23 @@ use super::{
 };
 use crate::decide::{Need, Stop};
 
-/// How many rows are decided anew, over all rounds, because one that is left out had kept another
-/// one out; and how many rounds there may be of any number of rows.
+/// The maximum number of rows that are decided again over all rounds because a left-out row had
+/// excluded them; also the maximum number of rounds.
 const AGAIN: usize = 100_000;
 const ROUNDS: usize = 8;
 
-/// The rows of a bulk or a transaction as they are decided one after the other.
+/// The rows of a bulk or a transaction during the decision.
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) changes: Vec<Numbered>,
-    /// In order of the rows.
+    /// Ordered by row.
     pub(super) errors: Vec<Row>,
     needs: Vec<Need>,
-    /// What was refused because of others.
+    /// Refusals that other rows caused.
     collisions: Vec<Collision>,
 }
 
-/// A change that is allowed, and the row that asks for it.
+/// An allowed change, with its row number.
 pub(super) struct Numbered {
     pub(super) number: usize,
     pub(super) change: Change,
@@ -51,8 +51,8 @@ impl Row {
 }
 
 impl Rows {
-    /// Decides rows in order, then checks what their strict references lead to. A row that is left
-    /// out makes room: those that met it are decided again, without it.
+    /// Decides rows in order, then checks their strict references. Rows that collided with a
+    /// left-out row are decided again without it.
     pub(super) fn decide(
         draft: &Draft,
         scope: &Scope,
@@ -107,7 +107,7 @@ impl Rows {
         Ok(())
     }
 
-    /// What is needed is asked for all rows at once.
+    /// Asks for the missing facts of all rows at once.
     fn settle(&mut self) -> Result<(), Stop> {
         if self.needs.is_empty() {
             Ok(())
@@ -138,8 +138,9 @@ pub(super) fn refused_rows(errors: &[Row], total: usize) -> Refusal {
     refusal.with("errors", rows.collect::<Vec<_>>())
 }
 
-/// 422 when any command breaks the ontology, else the first one's code; each named by its index.
-/// The transaction's own path is there: a command that names what is not there is 422, too.
+/// 422 if any command breaks the ontology, otherwise the first one's code. Lists each refused
+/// command by its index. A command that names a missing thing is 422 too, because the path of the
+/// transaction exists.
 pub(super) fn refused_commands(errors: &[Row]) -> Refusal {
     let code = errors
         .iter()

@@ -1,4 +1,4 @@
-//! Branches: what they see, and what those above still show.
+//! Branches: what they show, and what their children still show.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn a_branch_does_not_see_what_the_parent_got_later() {
     );
 }
 
-/// The price in the version that an event carries because a live branch still shows it.
+/// The price in the version that an event carries for live branches.
 fn carried(envelopes: &[Envelope]) -> Option<i64> {
     let superseded = event(envelopes).superseded?;
     superseded.data.to_value()["price"].as_i64()

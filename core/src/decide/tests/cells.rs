@@ -1,27 +1,27 @@
-//! Every cell of (base, source, target): nothing, a first, a second and a third state, a tombstone.
+//! Every cell of (base, source, target): nothing, three different states, a tombstone.
 
 use crate::decide::branches::cells::{Cell, judged};
 
 const SIDES: [&str; 5] = ["-", "0", "1", "2", "x"];
 
-/// What the words of the contract make of a cell of a merge.
+/// The result of a merge cell according to the contract.
 fn expected(base: &str, source: &str, target: &str) -> Cell {
     let is_live = |side: &str| !["-", "x"].contains(&side);
     match (source, target) {
-        // What was never there says nothing.
+        // What never existed has no influence.
         ("-", _) => Cell::Keep,
         (source, target) if source == target => Cell::Keep,
-        // The source did nothing since.
+        // The source did not change.
         (source, _) if source == base => Cell::Keep,
-        // Delete is final.
+        // A delete is final.
         (_, "x") if base == "x" => Cell::StaysDeleted,
         (_, "x") => Cell::DeleteAgainstChange,
-        // Nothing is there to be deleted.
+        // There is nothing to delete.
         ("x", "-") => Cell::Keep,
         ("x", target) if target == base => Cell::Delete,
         ("x", _) => Cell::DeleteAgainstChange,
         (_, "-") => Cell::Put,
-        // Both live, and different.
+        // Both exist and differ.
         (_, target) if target == base => Cell::Put,
         (source, target) => {
             assert!(is_live(source) && is_live(target));
@@ -30,7 +30,7 @@ fn expected(base: &str, source: &str, target: &str) -> Cell {
     }
 }
 
-/// Where a rebase differs: what the branch has stays, deletes included.
+/// Where a rebase differs: the branch's state stays, including deletes.
 fn expected_of_rebase(base: &str, source: &str, target: &str) -> Cell {
     match (source, target) {
         ("x", "-") => Cell::Delete,

@@ -1,4 +1,4 @@
-//! A class that is deleted with force takes its instances along.
+//! A forced deletion of a class deletes its instances.
 
 use super::{
     merge::{merge, planned, spots},
@@ -15,7 +15,7 @@ fn delete_class(on: &str, class: &str, force: bool) -> Action {
     }
 }
 
-/// Two customers, two products of unique codes.
+/// Two customers, and two products with unique codes.
 fn desk() -> Desk {
     let mut desk = Desk::with_ontology();
     for id in ["c1", "c2"] {

@@ -1,4 +1,4 @@
-//! Databases, classes, and batches that are taken back.
+//! Databases, classes, and batches that are rolled back.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Random histories of branches, beside a model that keeps whole maps.
+//! Random histories of branches, compared with a model that keeps whole maps.
 
 mod model;
 mod steps;
@@ -20,12 +20,12 @@ use crate::{command::Strategy as Deciding, decide::Plan};
 const NAMES: [&str; 4] = ["main", "a", "b", "a/c"];
 const STRATEGIES: [Deciding; 3] = [Deciding::Fail, Deciding::Ours, Deciding::Theirs];
 
-/// A desk and the model beside it.
+/// A desk with its model.
 #[derive(Clone)]
 struct Pair {
     desk: Desk,
     model: Model,
-    /// By branch and id: the sequence that showed last, and the state.
+    /// By branch and id: the last visible sequence, and the state.
     seen: BTreeMap<(&'static str, String), (Sequence, Option<Item>)>,
 }
 
@@ -92,7 +92,7 @@ impl Pair {
         after.insert("item_id".into(), format!("\"{id}\""));
         let texts = [
             ("price", price.map(|price| price.to_string())),
-            // The same value, written in two ways.
+            // The same value in two notations.
             (
                 "note",
                 note.map(|note| {
@@ -283,7 +283,7 @@ impl Pair {
         }
     }
 
-    /// Whether the plan, and then the decision, are as expected; false when both refuse.
+    /// Whether the plan and then the decision are as expected; false if both refuse.
     fn agree(&mut self, expected: &Expected, plan: &Plan, action: Action) -> bool {
         let id = |aggregate: &crate::id::AggregateId| match aggregate {
             crate::id::AggregateId::Instance(_, _, _, id) => id.to_string(),
@@ -330,7 +330,7 @@ impl Pair {
         self.state(on, id).map_or(0, |(sequence, _)| sequence.0)
     }
 
-    /// Every branch shows what the model has; no sequence goes back, nothing resurrects.
+    /// Every branch shows what the model has; no sequence goes back, and nothing resurrects.
     fn check(&mut self) {
         for (name, branch) in &self.model.branches {
             for id in (0..IDS).map(|id| format!("i{id}")) {
@@ -368,7 +368,7 @@ fn state(desk: &Desk, on: &str, id: &str) -> Option<(Sequence, Option<Item>)> {
     Some((state.sequence, item))
 }
 
-/// One text for all that is the same.
+/// One text for all equal values.
 fn canonical(value: &Value) -> String {
     match value.as_object() {
         Some(fields) => json!(fields.iter().collect::<BTreeMap<_, _>>()).to_string(),

@@ -1,4 +1,4 @@
-//! Merges as tables: what is taken, what is in conflict, and what decides it.
+//! Merges as tables: what is merged, what conflicts, and how conflicts are decided.
 
 use super::*;
 use crate::{
@@ -49,7 +49,7 @@ pub(super) fn planned(desk: &mut Desk, action: Action) -> Plan {
     }
 }
 
-/// What a branch shows of a product; `null` when it was deleted, nothing when it never was.
+/// What a branch shows of a product; `null` if it was deleted, none if it never existed.
 pub(super) fn shown(desk: &Desk, on: &str, id: &str) -> Option<Value> {
     let key = ModelKey::instance(&"Product".parse().unwrap(), &id.parse().unwrap());
     let state = desk.shown(on, &key)?;
@@ -60,7 +60,7 @@ pub(super) fn product(on: &str, id: &str, price: u64) -> Action {
     create(on, "Product", json!({"product_id": id, "price": price}))
 }
 
-/// `main` and a branch `a` that both start from `p1` and `p2`.
+/// `main` and a branch `a` that both start with `p1` and `p2`.
 pub(super) fn forked() -> Desk {
     let mut desk = Desk::with_ontology();
     desk.accept(product("main", "p1", 1));

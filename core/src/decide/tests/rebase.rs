@@ -1,4 +1,4 @@
-//! Rebase and rollback, what branches have in common, and who cannot be merged.
+//! Rebase, rollback, common bases, and refused merges.
 
 use super::{
     merge::{forked, merge, merge_with, planned, product, resolution, shown, spots},
@@ -263,7 +263,7 @@ fn what_was_merged_and_rolled_back_is_not_merged_again_until_it_changes() {
     }
 }
 
-/// As many further products as if they had been written with the last envelope.
+/// More products, as if they had been written with the last envelope.
 fn crowd(desk: &mut Desk, count: usize) {
     let last = desk.log.last().unwrap();
     let mut entries = desk.registry.values().flatten();
@@ -280,7 +280,7 @@ fn crowd(desk: &mut Desk, count: usize) {
     }
 }
 
-/// Whether a command is refused before it asks for any of the keys that differ.
+/// Whether a command is refused before it asks for any of the differing keys.
 fn is_refused_at_once(desk: &mut Desk, action: Action) -> bool {
     let (moment, command) = desk.ask(action);
     let is_of_key = |need: &Need| matches!(need, Need::EntryAt(..));

@@ -1,4 +1,4 @@
-//! Strict references hold on the state after the whole command, whatever the order of its parts.
+//! Strict references are checked on the state after the whole command, in any order of its parts.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{
     *,
 };
 
-/// `Node`, whose `next` and `others` must lead to nodes, and whose `code` is unique.
+/// `Node`, whose `next` and `others` must refer to nodes, and whose `code` is unique.
 fn desk() -> Desk {
     let mut desk = Desk::new();
     desk.accept(create_database());
@@ -74,7 +74,7 @@ fn created(envelopes: &[Envelope]) -> Vec<String> {
     events.map(|event| event.instance_id.to_string()).collect()
 }
 
-/// The rows or commands that a refusal names, with the rule.
+/// The rows or commands in a refusal, with the rule.
 fn named(refusal: &Refusal) -> Vec<(u64, String)> {
     let (list, number) = match refusal.detail.get("errors") {
         Some(rows) => (rows, "row"),
@@ -119,7 +119,7 @@ fn a_reference_to_what_the_command_deletes_is_refused_in_any_order() {
         let text = serde_json::to_string(&refusal.detail).unwrap();
         assert!(text.contains("Node/a is deleted by this command"), "{text}");
     }
-    // The referrer goes, too, or lets go.
+    // The referrer is deleted too, or changed.
     desk.accept(change("main", changed("b", Some("a"))));
     let mut both = desk.clone();
     both.accept(transaction(json!([
@@ -186,7 +186,7 @@ fn a_row_that_is_left_out_keeps_no_other_one_out() {
 fn a_row_stays_whose_target_comes_in_when_others_go() {
     let row = |id: &str, code: &str, next: &str| json!({"node_id": id, "code": code, "next": format!("Node/{next}")});
     for (rows, expected) in [
-        // What b was refused for goes, so b comes in, and a refers to it.
+        // The reason for refusing b is gone, so b is accepted, and a refers to it.
         (
             vec![
                 row("c", "x", "none"),
@@ -195,7 +195,7 @@ fn a_row_stays_whose_target_comes_in_when_others_go() {
             ],
             vec!["b", "a"],
         ),
-        // c needs what it keeps out, alone or by way of another row.
+        // c needs what it excludes, directly or through another row.
         (
             vec![row("a", "y", "b"), row("c", "x", "b"), row("b", "x", "b")],
             vec!["a", "b"],
@@ -204,7 +204,7 @@ fn a_row_stays_whose_target_comes_in_when_others_go() {
             vec![row("c", "x", "d"), row("d", "y", "b"), row("b", "x", "b")],
             vec!["d", "b"],
         ),
-        // Of two pairs that keep each other out the first one stays.
+        // Of two pairs that exclude each other, the first one stays.
         (
             vec![
                 row("p", "x", "q"),
@@ -214,7 +214,7 @@ fn a_row_stays_whose_target_comes_in_when_others_go() {
             ],
             vec!["p", "q"],
         ),
-        // What keeps b out stays, so nothing that needs b can.
+        // What excludes b stays, so nothing that needs b can be accepted.
         (
             vec![row("a", "y", "b"), row("c", "x", "c"), row("b", "x", "b")],
             vec!["c"],
@@ -227,7 +227,7 @@ fn a_row_stays_whose_target_comes_in_when_others_go() {
 
 #[test]
 fn rows_that_come_in_one_after_the_other_are_all_found() {
-    // Each row keeps out the one that the next one needs.
+    // Each row excludes the one that the next one needs.
     let mut rows = Vec::new();
     for at in 0..40 {
         let code = format!("c{at}");
@@ -287,7 +287,7 @@ fn a_merge_and_a_rollback_check_the_state_after_them() {
 
 const IDS: usize = 7;
 
-/// Rows of a bulk: each node once, in some order, with what it refers to.
+/// Rows of a bulk: each node once, in some order, with its references.
 fn rows() -> impl Strategy<Value = Vec<(usize, Vec<usize>)>> {
     let rows = prop::collection::vec(prop::collection::btree_set(0..IDS, 0..3), 1..IDS);
     rows.prop_flat_map(|rows| {
@@ -299,7 +299,7 @@ fn rows() -> impl Strategy<Value = Vec<(usize, Vec<usize>)>> {
     })
 }
 
-/// The largest set of rows whose references lead to each other.
+/// The largest set of rows whose references point to each other.
 fn sound(rows: &[(usize, Vec<usize>)]) -> BTreeSet<usize> {
     let mut kept: BTreeSet<usize> = rows.iter().map(|(id, _)| *id).collect();
     loop {
@@ -337,8 +337,8 @@ proptest! {
         prop_assert_eq!(kept, expected);
     }
 
-    /// With unique values: what is kept fits together, and nothing that is left out fits to it,
-    /// neither alone nor with what it needs.
+    /// With unique values: the kept rows are consistent, and no left-out row could be added,
+    /// neither alone nor with the rows that it needs.
     #[test]
     fn a_bulk_leaves_out_only_what_cannot_come_in(
         rows in rows(),

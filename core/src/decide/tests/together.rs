@@ -1,4 +1,4 @@
-//! What a merge, a rebase and a rollback must keep of the ontology that the branch then has.
+//! The rules of the resulting ontology that a merge, a rebase and a rollback must keep.
 
 use super::{
     merge::{forked, merge, merge_with, planned, resolution, shown, spots, value},

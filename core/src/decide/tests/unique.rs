@@ -1,4 +1,4 @@
-//! Unique values: one owner each, whatever became of the class meanwhile.
+//! Unique values: one owner each, whatever happened to the class in between.
 
 use sha2::{Digest, Sha256};
 
@@ -54,7 +54,7 @@ fn product(id: &str, code: &str) -> Action {
     create("main", "Product", json!({"product_id": id, "code": code}))
 }
 
-/// Patches the type and the constraints of `code`.
+/// Changes the type and the constraints of `code`.
 fn patch_code(kind: &str, unique: bool, expected: u64) -> Action {
     let patch = json!({"properties": [
         {"name": "product_id", "type": "string", "primaryKey": true},
@@ -107,7 +107,7 @@ fn a_property_becomes_unique_or_of_another_type_only_without_instances() {
 fn a_claim_of_an_earlier_version_keeps_others_out() {
     let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
     let mut desk = Desk::with_ontology();
-    // It made the digest of the text as it is written.
+    // It computed the digest of the text as it is written.
     let written = format!("t{}:{apart}", apart.len());
     let digest = crate::json::hex(Sha256::digest(written.as_bytes()).iter().take(16));
     desk.accept_written(product("p1", apart), |event| {
@@ -135,7 +135,7 @@ fn a_claim_that_was_left_behind_is_not_believed() {
         desk.refuse(product("p3", "a")).code,
         ErrorCode::ValidationFailed
     );
-    // As a log may say that was written before a late `unique` was refused.
+    // A log may contain this if it was written before a late `unique` was refused.
     desk.accept_written(update("main", "p2", json!({"code": "b"}), 1), |event| {
         event.unique = crate::event::UniqueChange::default();
     });

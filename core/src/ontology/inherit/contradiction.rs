@@ -1,4 +1,4 @@
-//! What contradicts between a class and its parents.
+//! Contradictions between a class and its parents.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::{
     ontology::{Class, Property, Schema, relationship::Relationship, rule::Found, schema::Classes},
 };
 
-/// All that contradicts; nothing for a class that is not there.
+/// All contradictions; none for a missing class.
 pub(in crate::ontology) fn contradictions(
     schema: &Schema,
     classes: &Classes,
@@ -22,7 +22,7 @@ pub(in crate::ontology) fn contradictions(
         return Vec::new();
     };
     if !classes.contains_key(parent) {
-        let sentence = format!("there is no class {parent} to be the parent of {class}");
+        let sentence = format!("the parent {parent} of {class} does not exist");
         return vec![violation(
             "parent_class",
             "parent",
@@ -32,7 +32,7 @@ pub(in crate::ontology) fn contradictions(
     }
     if let Some(cycle) = cycle(classes, class) {
         let way: Vec<&str> = cycle.iter().map(|name| name.as_str()).collect();
-        let sentence = format!("{class} would be above itself: {}", way.join(" → "));
+        let sentence = format!("{class} would be its own ancestor: {}", way.join(" → "));
         return vec![violation(
             "parent_class",
             "cycle",
@@ -50,7 +50,7 @@ pub(in crate::ontology) fn contradictions(
     found
 }
 
-/// The way from a class through its parents back to it.
+/// The path from a class through its parents back to itself.
 fn cycle<'a>(classes: &'a Classes, class: &'a ClassName) -> Option<Vec<&'a ClassName>> {
     let mut way = vec![class];
     for ancestor in ancestors(classes, class) {
@@ -71,12 +71,12 @@ fn of_properties(own: &Class, above: &Class) -> Vec<Violation> {
         let sentence = match known {
             Some(known) if known.compares_like(property) => continue,
             Some(known) => format!(
-                "{name} of {} is of type {}, and its parent's is of type {}; it can be narrower, \
+                "{name} of {} has type {}, but the parent's has type {}; it can be narrower, but \
                  not of another type",
                 own.id, property.type_name, known.type_name
             ),
             None if above.relationship_target(&property.name).is_some() => format!(
-                "{name} of {} is a property, and its parent's is a relationship",
+                "{name} of {} is a property, but the parent's is a relationship",
                 own.id
             ),
             None => continue,
@@ -94,8 +94,8 @@ fn of_relationships(classes: &Classes, own: &Class, above: &Class) -> Vec<Violat
         let sentence = match above.relationships.iter().find(is_same) {
             Some(known) if narrows(classes, relationship, known) => continue,
             Some(known) => format!(
-                "{name} of {} leads to {} ({}), and its parent's to {} ({}); it can lead to a kind \
-                 of {}, and a list stays a list",
+                "{name} of {} refers to {} ({}), but the parent's refers to {} ({}); it can \
+                 refer to {} or a subclass, and a list must stay a list",
                 own.id,
                 relationship.target,
                 relationship.cardinality.as_str(),
@@ -104,7 +104,7 @@ fn of_relationships(classes: &Classes, own: &Class, above: &Class) -> Vec<Violat
                 known.target,
             ),
             None if above.property_type(&relationship.predicate).is_some() => format!(
-                "{name} of {} is a relationship, and its parent's is a property",
+                "{name} of {} is a relationship, but the parent's is a property",
                 own.id
             ),
             None => continue,
@@ -115,7 +115,7 @@ fn of_relationships(classes: &Classes, own: &Class, above: &Class) -> Vec<Violat
     found
 }
 
-/// A name or a label must say which member is meant, the parents' included.
+/// A name or a label must identify one member, including inherited ones.
 fn of_labels(own: &Class, above: &Class) -> Vec<Violation> {
     let properties = own.properties.iter().map(|it| (&it.name, &it.label));
     let relationships = own
@@ -127,7 +127,7 @@ fn of_labels(own: &Class, above: &Class) -> Vec<Violation> {
         for text in std::iter::once(name.as_str()).chain(label.all()) {
             if let Some(other) = above.resolve(text).filter(|other| *other != name) {
                 let sentence = format!(
-                    "{text:?} is a name or a label of {other}, which {} has from its parent",
+                    "{text:?} is already a name or a label of {other}, which {} inherits",
                     own.id
                 );
                 found.push(violation(name.as_str(), "duplicate", text, sentence));
@@ -137,7 +137,7 @@ fn of_labels(own: &Class, above: &Class) -> Vec<Violation> {
     found
 }
 
-/// A default must keep the rules of both.
+/// A default must satisfy both rules.
 fn of_defaults(effective: &Class, own: &Class) -> Vec<Violation> {
     let redefined = |it: &&Property| own.properties.iter().any(|own| own.name == it.name);
     let mut found = Found::default();

@@ -1,4 +1,4 @@
-//! The id that an instance gets, from its primary key or otherwise.
+//! The id of an instance, from its primary key or otherwise.
 
 use sha2::{Digest, Sha256};
 
@@ -12,8 +12,7 @@ use crate::{
     value::{decimal::Decimal, types},
 };
 
-/// The id that the primary key makes; none when a part of it is missing, or cannot be in an id,
-/// which is a finding.
+/// The id from the primary key; none if a part is missing or invalid, which is a violation.
 pub(super) fn primary_key(
     class: &Class,
     properties: &Properties,
@@ -26,7 +25,7 @@ pub(super) fn primary_key(
         let fit = property.property_type.is_key();
         let value = properties.get(&property.name).filter(|_| fit)?;
         let part = read_part(property, value, found);
-        // The last part is written as it is: it begins after as many `:` as there are other parts.
+        // The last part is written unchanged: it starts after as many `:` as there are other parts.
         let written = part.as_ref().map(|part| {
             if index == last {
                 part.as_str().to_owned()
@@ -39,17 +38,20 @@ pub(super) fn primary_key(
     let parts: Vec<String> = parts.into_iter().collect::<Option<_>>()?;
     let id: Result<InstanceId, _> = parts.join(":").parse();
     if id.is_err() {
-        let sentence = format!("cannot be the id together: it must be {}", InstanceId::RULE);
+        let sentence = format!(
+            "cannot form an id together: the id must have {}",
+            InstanceId::RULE
+        );
         found.refuse(&class.key_field(), "primary_key", None, &sentence);
     }
     id.ok()
 }
 
-/// A part of a primary key, which alone must be fit for an id.
+/// A part of a primary key, which must be valid in an id on its own.
 fn read_part(property: &Property, value: &Json, found: &mut Found) -> Option<InstanceId> {
     let name = property.name.as_str();
     let part = part_text(property, value).and_then(|text| text.parse().ok());
-    // What is of the wrong type is a finding already.
+    // A value of the wrong type is already a violation.
     if part.is_none() && !found.0.iter().any(|known| known.field == name) {
         found.refuse(name, "primary_key", Some(value), &not_an_id());
     }
@@ -66,13 +68,13 @@ fn part_text(property: &Property, value: &Json) -> Option<String> {
 
 fn not_an_id() -> String {
     format!(
-        "cannot be the id of an instance: it must be {}",
+        "cannot be the id of an instance: it must have {}",
         InstanceId::RULE
     )
 }
 
-/// The id of an instance without a primary key; none when the property that gives it has a value
-/// that cannot be an id, which is a finding.
+/// The id of an instance without a primary key; none if the property for it has an invalid value,
+/// which is a violation.
 pub(super) fn other_id(
     class: &Class,
     properties: &Properties,
@@ -107,12 +109,12 @@ pub(super) fn other_id(
     format!("{}_{hex}", class.id).parse().ok()
 }
 
-/// Whether a value that no primary key calls for may name an instance: a string or an integer.
+/// Whether a value outside a primary key may be an id: a string or an integer.
 fn names_instance(value: &Json) -> bool {
     types::is_integer(value.as_str()) || value.as_string().is_some()
 }
 
-/// The text of a key: a string, a number or a boolean as it is written. None of anything else.
+/// The text of a key: a string, a number or a boolean as it is written; none for anything else.
 pub(in crate::ontology) fn key_text(value: &Json) -> Option<String> {
     match value.as_str() {
         "-0" => Some("0".to_owned()),
@@ -121,13 +123,13 @@ pub(in crate::ontology) fn key_text(value: &Json) -> Option<String> {
     }
 }
 
-/// The id that the primary key of a class makes of a state; none without a whole key.
+/// The id that the primary key of a class gives to a state; none without a complete key.
 pub(in crate::ontology) fn keyed_id(class: &Class, properties: &Properties) -> Option<InstanceId> {
     primary_key(class, properties, &mut Found::default())
 }
 
-/// Whether an earlier version made the id of a stored state from its key: it joined the parts as they
-/// are, and allowed empty ones.
+/// Whether an earlier version derived the id of a stored state from its key: it joined the parts
+/// unchanged, and allowed empty ones.
 pub(super) fn is_joined(class: &Class, id: &InstanceId, properties: &Properties) -> bool {
     let parts = class.primary_key().map(|property| {
         let fit = property.property_type.is_key();
@@ -140,7 +142,7 @@ pub(super) fn is_joined(class: &Class, id: &InstanceId, properties: &Properties)
     parts.is_some_and(|parts| parts.len() > 1 && parts.join(":") == id.as_str())
 }
 
-/// Refuses a patch that would give the instance another id.
+/// Refuses a patch that would change the id.
 pub(super) fn refuse_key_change(
     class: &Class,
     current: &Properties,

@@ -1,4 +1,4 @@
-//! The rules that the step from one class to another touches.
+//! The rules that the change from one class to another touches.
 
 use super::{Check, Probe, Severity};
 use crate::{
@@ -6,86 +6,86 @@ use crate::{
     ontology::{Class, Property, relationship::Relationship},
 };
 
-/// A rule: its code, how bad it is, what it says of an instance, and what to do.
+/// A rule: its code, its severity, the problem of an instance, and what to do.
 struct Rule(&'static str, Severity, &'static str, &'static str);
 
 const REMOVED: Rule = Rule(
     "property_removed",
     Severity::Breaking,
-    "hold a value that no class would declare",
+    "have a value that no class would declare",
     "move the values first, or keep the property",
 );
 const RELATIONSHIP_REMOVED: Rule = Rule(
     "relationship_removed",
     Severity::Breaking,
-    "hold references that no class would declare",
+    "have references that no class would declare",
     "move the references first, or keep the relationship",
 );
 const TYPE: Rule = Rule(
     "type_changed",
     Severity::Breaking,
-    "hold a value that is not of the new type",
-    "mend the values first, or add a property of the new type beside it",
+    "have a value that is not of the new type",
+    "correct the values first, or add a separate property of the new type",
 );
 const CONSTRAINT: Rule = Rule(
     "constraint_changed",
     Severity::Breaking,
-    "hold a value that breaks the new constraints",
-    "mend the values first, or make the constraints wider",
+    "have a value that breaks the new constraints",
+    "correct the values first, or relax the constraints",
 );
 const REQUIRED: Rule = Rule(
     "required_added",
     Severity::Breaking,
     "have no value",
-    "give them one first",
+    "set a value first",
 );
 const REQUIRED_WITH_DEFAULT: Rule = Rule(
     "required_added",
     Severity::Warning,
-    "have no value, for a default is given to new instances only",
-    "give them one first",
+    "have no value, because a default applies only to new instances",
+    "set a value first",
 );
 const UNIQUE: Rule = Rule(
     "unique_added",
     Severity::Breaking,
-    "are there, and a property becomes unique only while there is none",
+    "exist, and a property can become unique only while there are none",
     "add a class with the unique property and move the instances",
 );
 const KEY_LOST: Rule = Rule(
     "key_lost",
     Severity::Warning,
-    "keep the ids that the key has made, and new ones get ids of another kind",
-    "keep the key, or give new instances their id",
+    "keep the ids that the key gave them, and new instances get ids of another kind",
+    "keep the key, or set the ids of new instances",
 );
 const KEY_CHANGED: Rule = Rule(
     "key_changed",
     Severity::Breaking,
-    "have an id that the new key does not make",
+    "have an id that differs from the new key",
     "keep the key, or add a class with the new key and move the instances",
 );
 const TARGET: Rule = Rule(
     "target_changed",
     Severity::Breaking,
-    "hold a reference to another class",
-    "move the references first, or add a relationship beside it",
+    "have a reference to another class",
+    "move the references first, or add a separate relationship",
 );
 const CARDINALITY: Rule = Rule(
     "cardinality_changed",
     Severity::Breaking,
-    "hold references in the old shape",
-    "mend the references first, or add a relationship beside it",
+    "have references in the old form",
+    "correct the references first, or add a separate relationship",
 );
 const CLOSED: Rule = Rule(
     "additional_closed",
     Severity::Breaking,
-    "hold keys that no class would declare",
+    "have keys that no class would declare",
     "declare those keys, or leave additional_properties true",
 );
 const ABSTRACT: Rule = Rule(
     "abstract_set",
     Severity::Breaking,
-    "are of a class that would have none",
-    "move them to a class below it first",
+    "belong to a class that could not have instances",
+    "move them to a subclass first",
 );
 const DELETED: Rule = Rule(
     "class_deleted",
@@ -97,19 +97,19 @@ const PARENT: Rule = Rule(
     "parent_changed",
     Severity::Info,
     "",
-    "look at what is lost in the other findings",
+    "look at the other findings for what is lost",
 );
 const LABEL: Rule = Rule(
     "label_removed",
     Severity::Warning,
     "",
-    "those who write or query by it must use another name",
+    "writers and queries that use it must use another name",
 );
 const INVERSE: Rule = Rule(
     "inverse_removed",
     Severity::Warning,
     "",
-    "queries that go back by it must use another name",
+    "queries in the opposite direction must use another name",
 );
 
 impl Rule {
@@ -130,7 +130,8 @@ impl Rule {
     }
 }
 
-/// The rules for a class; `is_target` when it is the class that changes, not one below it.
+/// The rules for a class; `is_target` is true for the changed class itself, and false for a
+/// subclass.
 pub(super) fn compare(before: &Class, after: Option<&Class>, is_target: bool) -> Vec<Check> {
     let Some(after) = after else {
         let change = format!("class {} goes", before.id);
@@ -148,7 +149,7 @@ pub(super) fn compare(before: &Class, after: Option<&Class>, is_target: bool) ->
     of_key(before, after, &mut checks);
     of_labels(before, after, &mut checks);
     if before.allows_additional && !after.allows_additional {
-        let change = "only declared keys are taken".to_owned();
+        let change = "only declared keys are accepted".to_owned();
         let field = "metadata.additional_properties";
         checks.push(CLOSED.on(field, change, Probe::Undeclared));
     }
@@ -175,7 +176,7 @@ fn of_property(old: &Property, after: &Class, checks: &mut Vec<Check>) {
         checks.push(TYPE.on(name, change, breaks));
     } else if !after.allows_additional {
         let probe = Probe::Holds(old.name.clone());
-        checks.push(REMOVED.on(name, format!("property {name} goes"), probe));
+        checks.push(REMOVED.on(name, format!("property {name} is removed"), probe));
     }
 }
 
@@ -193,13 +194,13 @@ fn of_relationship(old: &Relationship, after: &Class, checks: &mut Vec<Check>) {
             checks.push(CONSTRAINT.on(name, change, breaks.clone()));
         }
         if old.target != new.target {
-            let change = format!("{name} leads to {} and not to {}", new.target, old.target);
+            let change = format!("{name} refers to {} instead of {}", new.target, old.target);
             checks.push(TARGET.on(name, change, breaks));
         }
         if let Some(inverse) = &old.inverse_predicate
             && new.inverse_predicate.as_ref() != Some(inverse)
         {
-            let change = format!("{inverse} is no longer the way back of {name}");
+            let change = format!("{inverse} is no longer the inverse of {name}");
             checks.push(INVERSE.on(name, change, Probe::Nothing));
         }
     } else if after.property_type(&old.predicate).is_some() {
@@ -207,7 +208,7 @@ fn of_relationship(old: &Relationship, after: &Class, checks: &mut Vec<Check>) {
         checks.push(TYPE.on(name, change, breaks));
     } else {
         let probe = Probe::Holds(old.predicate.clone());
-        let change = format!("relationship {name} goes");
+        let change = format!("relationship {name} is removed");
         checks.push(RELATIONSHIP_REMOVED.on(name, change, probe));
     }
 }
@@ -249,7 +250,7 @@ fn of_key(before: &Class, after: &Class, checks: &mut Vec<Check>) {
     }
     let (from, to) = (before.key_field(), after.key_field());
     if new.is_empty() {
-        let change = format!("the primary key {from} goes");
+        let change = format!("the primary key {from} is removed");
         checks.push(KEY_LOST.on(&from, change, Probe::Every));
     } else {
         let change = if old.is_empty() {
@@ -261,7 +262,7 @@ fn of_key(before: &Class, after: &Class, checks: &mut Vec<Check>) {
     }
 }
 
-/// Labels by which a member that stays can no longer be named.
+/// Labels that no longer identify a remaining member.
 fn of_labels(before: &Class, after: &Class, checks: &mut Vec<Check>) {
     let mut gone: Vec<(&String, &PropertyName)> = before
         .keys
@@ -271,7 +272,7 @@ fn of_labels(before: &Class, after: &Class, checks: &mut Vec<Check>) {
         .collect();
     gone.sort();
     for (text, name) in gone {
-        let change = format!("{text:?} no longer names {name}");
+        let change = format!("{text:?} no longer refers to {name}");
         checks.push(LABEL.on(name.as_str(), change, Probe::Nothing));
     }
 }

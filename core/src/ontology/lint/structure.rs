@@ -1,4 +1,4 @@
-//! What is probably not meant in a definition, whatever the instances are.
+//! Likely mistakes in a definition, independent of instances.
 
 use super::{Finding, Severity};
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
     ontology::{Cardinality, Class, Schema, near, relationship::Relationship, text::Text},
 };
 
-/// What is probably not meant in a class of a schema: a name close to another, a label that lacks
-/// a language of the others, a target that is not there, a way back that does not fit.
+/// Likely mistakes in a class of a schema: a name similar to another, a label without a language
+/// that others have, a missing target, a mismatched inverse.
 pub fn structure(schema: &Schema, class: &ClassName) -> Vec<Finding> {
     let Some(class) = schema.get(class) else {
         return Vec::new();
@@ -25,7 +25,7 @@ fn close_names(schema: &Schema, class: &Class) -> Vec<Finding> {
     for other in schema.iter_declared() {
         if near::is_slip(class.id.as_str(), other.id.as_str()) {
             let message = format!(
-                "{} is close to class {}; use that one, or choose a name that differs more",
+                "{} is similar to class {}; use that one, or choose a name that differs more",
                 class.id, other.id
             );
             findings.push(warning("name_close", "id", message));
@@ -36,7 +36,7 @@ fn close_names(schema: &Schema, class: &Class) -> Vec<Finding> {
         for other in &names[..index] {
             if near::is_slip(name.as_str(), other.as_str()) {
                 let message = format!(
-                    "{name} is close to {other}; use that one, or choose a name that differs more"
+                    "{name} is similar to {other}; use that one, or choose a name that differs more"
                 );
                 findings.push(warning("name_close", name.as_str(), message));
             }
@@ -90,7 +90,7 @@ fn of_relationship(schema: &Schema, class: &Class, own: &Relationship) -> Vec<Fi
     let field = own.predicate.as_str();
     let Some(target) = schema.get(&own.target) else {
         let message = format!(
-            "{field} leads to class {}, which is not there; create it, or mend the name",
+            "{field} refers to class {}, which does not exist; create it, or correct the name",
             own.target
         );
         return vec![warning("target_missing", field, message)];
@@ -105,25 +105,25 @@ fn of_relationship(schema: &Schema, class: &Class, own: &Relationship) -> Vec<Fi
     let mut relationships = target.relationships().iter();
     let Some(back) = relationships.find(|it| it.predicate == *inverse) else {
         return mismatch(format!(
-            "{inverse}, the way back of {field}, is a property of {}; choose another name",
+            "{inverse}, the inverse of {field}, is a property of {}; choose another name",
             target.id
         ));
     };
     if !schema.is_kind_of(&class.id, &back.target) {
         return mismatch(format!(
-            "{inverse} of {} leads to {}, and not back to {}; mend its target, or choose another name",
+            "{inverse} of {} refers to {}, not back to {}; correct its target, or choose another name",
             target.id, back.target, class.id
         ));
     }
     if back.inverse_predicate.as_ref() != Some(&own.predicate) {
         return mismatch(format!(
-            "{inverse} of {} does not name {field} as its own way back; set its inverse_predicate",
+            "{inverse} of {} does not name {field} as its inverse; set its inverse_predicate",
             target.id
         ));
     }
     if back.cardinality != reversed(own.cardinality) {
         return mismatch(format!(
-            "{field} is {} and its way back {inverse} is {}; it should be {}",
+            "{field} is {} and its inverse {inverse} is {}; it should be {}",
             own.cardinality.as_str(),
             back.cardinality.as_str(),
             reversed(own.cardinality).as_str()
@@ -132,7 +132,7 @@ fn of_relationship(schema: &Schema, class: &Class, own: &Relationship) -> Vec<Fi
     Vec::new()
 }
 
-/// The cardinality of the way back.
+/// The cardinality of the inverse.
 fn reversed(cardinality: Cardinality) -> Cardinality {
     match cardinality {
         Cardinality::OneToMany => Cardinality::ManyToOne,

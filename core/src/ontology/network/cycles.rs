@@ -1,4 +1,4 @@
-//! Ways through relationships that lead back to where they began.
+//! Cycles of relationships.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,25 +8,25 @@ use serde::Serialize;
 use super::Edge;
 use crate::name::{ClassName, PropertyName};
 
-/// Cycles that are told.
+/// The maximum number of cycles in the answer.
 const TOLD: usize = 100;
-/// Steps that the search takes at most.
+/// The maximum number of steps of the search.
 const STEPS: usize = 2_000_000;
 
-/// A way that leads back to where it began. A relationship and its own way back are none.
+/// A cycle. A relationship and its own inverse do not form one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Cycle {
-    /// The classes on it, the first one again at the end.
+    /// The classes of the cycle, with the first one repeated at the end.
     pub classes: Vec<ClassName>,
-    /// The relationships on it.
+    /// The relationships of the cycle.
     pub predicates: Vec<PropertyName>,
-    /// How many there are.
+    /// The number of relationships.
     pub length: usize,
-    /// Whether every one of them is required and strict: then no instance can be the first.
+    /// Whether all of them are required and strict: then no instance can be the first.
     pub critical: bool,
 }
 
-/// The shortest cycle through each class, each once, the critical ones first.
+/// The shortest cycle through each class, each cycle once, the critical ones first.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Cycles {
     /// The cycles.
@@ -36,7 +36,7 @@ pub struct Cycles {
 }
 
 impl Cycles {
-    /// Finds them: the shortest through each class, and the shortest critical one.
+    /// Finds the shortest cycle through each class, and the shortest critical one.
     pub(super) fn among(edges: &[Edge]) -> Self {
         let binding: Vec<&Edge> = edges.iter().filter(|edge| edge.binding).collect();
         let mut found = BTreeSet::new();
@@ -54,7 +54,7 @@ impl Cycles {
         Self { cycles, truncated }
     }
 
-    /// How many of them are critical.
+    /// The number of critical cycles.
     pub fn critical(&self) -> usize {
         self.cycles.iter().filter(|cycle| cycle.critical).count()
     }
@@ -66,7 +66,7 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// The edges that can be on a cycle: to a class without edges, no way back leads.
+    /// The edges that can be part of a cycle: a class without outgoing edges cannot.
     fn of(mut edges: Vec<&'a Edge>) -> Self {
         loop {
             let sources: BTreeSet<&ClassName> = edges.iter().map(|edge| &edge.from).collect();
@@ -84,7 +84,7 @@ impl<'a> Graph<'a> {
         Self { edges, out }
     }
 
-    /// The shortest cycle through a class, none of whose edges is the way back of the one before.
+    /// The shortest cycle through a class in which no edge is the inverse of the previous one.
     fn shortest(&self, class: &ClassName, steps: &mut usize) -> Option<Cycle> {
         let mut came_from: BTreeMap<usize, Option<usize>> = BTreeMap::new();
         let mut open = VecDeque::new();
@@ -119,7 +119,7 @@ impl<'a> Graph<'a> {
         None
     }
 
-    /// The cycle of some edges, beginning at its smallest.
+    /// The cycle of some edges, starting at its smallest.
     fn cycle(&self, way: &[usize]) -> Cycle {
         let mut edges: Vec<&Edge> = way.iter().map(|index| self.edges[*index]).collect();
         let smallest = (0..edges.len()).min_by_key(|index| edges[*index]);
@@ -146,7 +146,7 @@ fn way(came_from: &BTreeMap<usize, Option<usize>>, last: usize) -> Vec<usize> {
     way
 }
 
-/// Whether one edge is the other one read backwards.
+/// Whether one edge is the inverse of the other.
 fn is_way_back(one: &Edge, other: &Edge) -> bool {
     one.from == other.to
         && one.to == other.from

@@ -62,14 +62,14 @@ impl Builder {
                     property,
                     milliseconds,
                     left,
-                    "made an index over a property"
+                    "built an index over a property"
                 );
                 if left == 0 {
-                    tracing::warn!(property, "made the last index that a class can have");
+                    tracing::warn!(property, "built the last index that a class can have");
                 }
             }
-            Ok(_) => tracing::debug!(property, "made no index over a property"),
-            Err(error) => tracing::warn!(property, %error, "could not make an index"),
+            Ok(_) => tracing::debug!(property, "built no index over a property"),
+            Err(error) => tracing::warn!(property, %error, "cannot build an index"),
         }
         self.building().remove(&wanted);
     }

@@ -106,7 +106,7 @@ fn read_links(text: &str) -> Attempt<Vec<(PropertyName, InstanceRef)>> {
         .map(|line| {
             let (predicate, target) = line
                 .split_once(' ')
-                .ok_or_else(|| Failure::Damaged(format!("{line:?} is no reference")))?;
+                .ok_or_else(|| Failure::Damaged(format!("{line:?} is not a reference")))?;
             Ok((name(predicate)?, name(target)?))
         })
         .collect()

@@ -112,6 +112,6 @@ fn outcome(number: i64) -> Attempt<Outcome> {
         0 => Ok(Outcome::Done),
         1 => Ok(Outcome::Parked),
         2 => Ok(Outcome::Discarded),
-        _ => Err(Failure::Damaged(format!("{number} is no outcome"))),
+        _ => Err(Failure::Damaged(format!("{number} is not an outcome"))),
     }
 }

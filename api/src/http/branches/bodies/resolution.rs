@@ -94,15 +94,15 @@ impl ResolutionBody {
         };
         let choice = match (self.take, self.value) {
             (None, None) => {
-                let message = "is missing: give the side that holds with `take`, or `value`";
+                let message = "is missing: choose a side with `take`, or give a `value`";
                 return Err(("take", "required", Value::Null, message));
             }
             (Some(_), Some(value)) => {
-                let message = "does not go together with `take`";
+                let message = "cannot be combined with `take`";
                 return Err(("value", "exclusive", value.to_shown(), message));
             }
             (None, Some(_)) if self.property.is_none() => {
-                let message = "is missing: a value is that of a property";
+                let message = "is missing: a value needs a property";
                 return Err(("property", "required", Value::Null, message));
             }
             (Some(SideWord::Ours), None) => Choice::Take(Side::Ours),
@@ -124,7 +124,7 @@ impl ResolutionBody {
             ("value", self.value.is_some()),
         ] {
             if is_there {
-                let message = "does not go together with `path`";
+                let message = "cannot be combined with `path`";
                 return Err((field, "exclusive", Value::Null, message));
             }
         }
@@ -133,7 +133,7 @@ impl ResolutionBody {
             return Err(("path", "path", path.into(), message));
         };
         let Some(value) = self.resolved_value else {
-            let message = "is missing: the value that holds";
+            let message = "is missing: the value to set";
             return Err(("resolved_value", "required", Value::Null, message));
         };
         Ok(Resolution {

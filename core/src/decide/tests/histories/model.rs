@@ -1,13 +1,13 @@
-//! The model: whole maps of what each branch showed at every position, and what it holds.
+//! The model: complete maps of what each branch showed at every position, and what it contains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Strategy as Deciding;
 
 pub(super) type Item = BTreeMap<String, String>;
-/// What a branch shows: a tombstone is none.
+/// What a branch shows; tombstones are left out.
 pub(super) type Shows = BTreeMap<String, Option<Item>>;
-/// Generations, each with the last position of it that is held.
+/// Generations, each with the last contained position.
 pub(super) type Held = BTreeMap<u64, u64>;
 
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub(super) struct Model {
     pub(super) past: BTreeMap<u64, Vec<(u64, Branch)>>,
 }
 
-/// What a merge should come to.
+/// The expected result of a merge.
 #[derive(Default)]
 pub(super) struct Expected {
     pub(super) shows: Shows,
@@ -146,7 +146,7 @@ impl Expected {
         merged
     }
 
-    /// What changes must not have a code that another has.
+    /// A changed item must not have the code of another.
     pub(super) fn unique(&mut self, before: &Shows) {
         let code = |item: &Option<Item>| item.as_ref().and_then(|item| item.get("code").cloned());
         for (id, item) in &self.shows {

@@ -1,11 +1,11 @@
-//! What may happen in a history.
+//! The steps of a history.
 
 use proptest::prelude::*;
 
-/// Instances that a history is about.
+/// The number of instances in a history.
 pub(super) const IDS: usize = 4;
 
-/// One thing that happens; branches and past positions are told by index.
+/// One step; branches and past positions are given by index.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Put(usize, usize, [Option<u8>; 3]),
