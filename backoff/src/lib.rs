@@ -1,5 +1,5 @@
-//! How long to wait before the next attempt: waits that double up to a longest one, and numbers
-//! that spread those who failed together.
+//! The waits before retries: waits that double up to a limit, and random numbers that spread
+//! clients that failed together.
 #![warn(missing_docs)]
 
 use std::{
@@ -11,14 +11,14 @@ use std::{
 /// The bounds of the waits between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
-    /// The wait after the first failure; it doubles with each further one.
+    /// The wait after the first failure; it doubles with each further failure.
     pub first: Duration,
-    /// The longest wait of all.
+    /// The longest wait.
     pub longest: Duration,
 }
 
 impl Backoff {
-    /// Waits from `first` to `longest`.
+    /// Bounds from `first` to `longest`.
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest }
     }
@@ -31,20 +31,20 @@ impl Backoff {
             .min(self.longest)
     }
 
-    /// The wait after the n-th failure, of which `random`, from 0 to 1, takes away up to a half.
+    /// The wait after the n-th failure, reduced by up to a half according to `random` (0 to 1).
     pub fn spread(self, failures: u32, random: f64) -> Duration {
         let kept = 0.5 + random.clamp(0.0, 1.0) / 2.0;
         self.wait(failures).mul_f64(kept)
     }
 }
 
-/// A number from 0 to 1, another one at each call.
+/// A random number from 0 to 1.
 pub fn random() -> f64 {
     let bits = RandomState::new().hash_one(()) >> 32;
     f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
-/// Waits that are drawn from a seed, so that a simulation repeats itself.
+/// Waits that are drawn from a seed, so that a simulation is repeatable.
 #[derive(Debug)]
 pub struct Seeded {
     bounds: Backoff,
@@ -52,7 +52,7 @@ pub struct Seeded {
 }
 
 impl Seeded {
-    /// Waits within `bounds`; `salt` tells apart those who share a seed.
+    /// Waits within `bounds`; `salt` distinguishes users of the same seed.
     pub fn new(bounds: Backoff, seed: u64, salt: &str) -> Self {
         let mut state = 0xcbf2_9ce4_8422_2325 ^ seed;
         for byte in salt.bytes() {
@@ -64,7 +64,7 @@ impl Seeded {
         }
     }
 
-    /// The wait after the n-th failure in a row: anything from a millisecond to the bound.
+    /// The wait after the n-th failure in a row: between one millisecond and the bound.
     pub fn delay(&self, failures: u32) -> Duration {
         let bound = self.bounds.wait(failures).as_micros();
         let micros = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
@@ -83,7 +83,7 @@ impl Seeded {
 
 #[cfg(test)]
 mod tests {
-    //! Waits grow, are bounded, and repeat themselves from a seed.
+    //! Waits grow, are bounded, and are repeatable from a seed.
     use super::*;
 
     const BOUNDS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_repeats_itself_and_a_salt_tells_apart() {
+    fn a_seed_is_repeatable_and_a_salt_distinguishes_users() {
         let draw = |seed, salt| {
             let seeded = Seeded::new(BOUNDS, seed, salt);
             (1..20)

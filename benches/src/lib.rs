@@ -1,6 +1,6 @@
-//! What the benchmarks share: the real binary as a process, a small HTTP load, percentiles. Each
-//! benchmark measures ours beside the limit in the same run and prints the ratio; timings never
-//! decide a test.
+//! Shared by the benchmarks: the real binary as a process, a small HTTP load, percentiles. Each
+//! benchmark measures our code and a limit in the same run and prints the ratio. No test depends on
+//! timings.
 
 pub mod load;
 pub mod node;

@@ -1,5 +1,5 @@
-//! A load of keep-alive HTTP/1.1 connections that costs little itself: it shares the machine's
-//! cores with what it measures.
+//! An HTTP/1.1 load over keep-alive connections that uses little CPU, because it shares the cores
+//! with what it measures.
 
 use std::{
     sync::{
@@ -16,22 +16,22 @@ use tokio::{
     time::Instant,
 };
 
-/// What a load did.
+/// The results of a load.
 pub struct Outcome {
-    /// Answers with the status that was wanted.
+    /// Answers with the wanted status.
     pub good: u64,
-    /// Any other answer; the first is told in full.
+    /// All other answers.
     pub bad: u64,
     /// The first bad answer.
     pub first_bad: Option<String>,
-    /// How long each request took.
+    /// The time of each request.
     pub latencies: Vec<Duration>,
-    /// How long all of it took.
+    /// The total time.
     pub elapsed: Duration,
 }
 
-/// Sends requests over `connections` until `total` are answered. `body` makes the n-th request's
-/// body; `wanted` is the status that counts.
+/// Sends requests over `connections` until `total` are answered. `body` returns the n-th request's
+/// body; `wanted` is the expected status.
 pub async fn run(
     address: &str,
     path: &str,
@@ -91,7 +91,7 @@ impl Outcome {
         }
     }
 
-    /// Fails when any answer was not the wanted one.
+    /// Fails if any answer had another status.
     pub fn all_good(self) -> anyhow::Result<Self> {
         match &self.first_bad {
             None => Ok(self),

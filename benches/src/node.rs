@@ -1,4 +1,4 @@
-//! The real binary, release build, on a directory of its own.
+//! The real binary (release build) on its own directory.
 
 use std::{
     fs,
@@ -16,12 +16,12 @@ pub struct Node {
     process: Process,
     /// `host:port` of the gateway.
     pub gateway: String,
-    /// From start to the line `ready`.
+    /// The time from start to the line `ready`.
     pub start_time: Duration,
     http: reqwest::Client,
 }
 
-/// Where the binary is: beside the benchmark's own.
+/// The path of the binary, next to the benchmark's own.
 pub fn binary() -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name("spice");
     ensure!(
@@ -32,7 +32,7 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// A folder for data, where `TMPDIR` says.
+/// A folder for data, below `TMPDIR`.
 pub fn folder() -> anyhow::Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("spice-bench-").tempdir()?)
 }
@@ -56,13 +56,13 @@ impl Node {
         })
     }
 
-    /// Posts and waits until the effect shows.
+    /// Posts and waits until the effect is visible.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let request = self.http.post(self.url(path)).json(body);
         effect(path, request).await
     }
 
-    /// Deletes and waits until the effect shows.
+    /// Deletes and waits until the effect is visible.
     pub async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         effect(path, self.http.delete(self.url(path))).await
     }
@@ -106,7 +106,7 @@ impl Node {
         Ok((resident, used / 100.0))
     }
 
-    /// Its process.
+    /// The process id.
     pub fn id(&self) -> anyhow::Result<u32> {
         self.process.pid().context("it has ended")
     }
@@ -116,14 +116,14 @@ impl Node {
         self.process.directory()
     }
 
-    /// Ends it cleanly; how long that took.
+    /// Stops it cleanly; returns how long that took.
     pub async fn end(mut self) -> anyhow::Result<Duration> {
         let (_, took) = self.process.terminate(Duration::from_mins(10)).await?;
         Ok(took)
     }
 }
 
-/// Sends a request and waits until its effect shows.
+/// Sends a request and waits until its effect is visible.
 async fn effect(path: &str, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
     let answer = request.header("Prefer", "wait=60").send().await?;
     let status = answer.status();
@@ -132,7 +132,7 @@ async fn effect(path: &str, request: reqwest::RequestBuilder) -> anyhow::Result<
     Ok(serde_json::from_str(&text)?)
 }
 
-/// The most memory that a process ever had resident, in MiB.
+/// The peak resident memory of a process in MiB.
 pub fn peak_memory(id: u32) -> anyhow::Result<f64> {
     memory(id, "VmHWM:")
 }
@@ -147,7 +147,7 @@ fn memory(id: u32, field: &str) -> anyhow::Result<f64> {
     Ok(kibibytes / 1024.0)
 }
 
-/// The classes of the benchmarks; an instance is about 300 bytes.
+/// The classes of the benchmarks; an instance has about 300 bytes.
 pub fn classes() -> [Value; 3] {
     [
         json!({"id": "Customer", "label": "Customer", "properties": [

@@ -1,4 +1,4 @@
-//! How results are printed.
+//! Prints results.
 
 use std::{io::Write, time::Duration};
 
@@ -8,7 +8,7 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The value below which a share of the durations lies.
+/// The value below which the given share of the durations is.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -28,7 +28,7 @@ pub fn millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
 
-/// Items a second.
+/// Items per second.
 #[allow(clippy::cast_precision_loss)]
 pub fn rate(items: u64, elapsed: Duration) -> f64 {
     items as f64 / elapsed.as_secs_f64().max(1e-9)

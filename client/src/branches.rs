@@ -10,7 +10,7 @@ use crate::{Accepted, Client, Error, Write, calls, commands::Enveloped};
 pub struct BranchList {
     /// The branches, by name.
     pub branches: Vec<Branch>,
-    /// How many there are.
+    /// The number of branches.
     pub count: u64,
 }
 
@@ -19,38 +19,38 @@ pub struct BranchList {
 pub struct Branch {
     /// Its name.
     pub name: String,
-    /// What it was made from; `main` was made from nothing.
+    /// The parent branch; none for `main`.
     #[serde(default)]
     pub from_branch: Option<String>,
-    /// The last position of that branch that shows on this one.
+    /// The last visible position of the parent.
     #[serde(default)]
     pub from_position: Option<u64>,
-    /// Where it was made, or last rebased.
+    /// The position of its creation or last rebase.
     #[serde(default)]
     pub generation: Option<u64>,
     /// The number of commands about the branch itself.
     #[serde(default)]
     pub sequence: Option<u64>,
-    /// When it was made.
+    /// When it was created.
     #[serde(default)]
     pub created_at: Option<String>,
-    /// Whether it is deleted with force only.
+    /// Whether deleting it needs force.
     #[serde(default)]
     pub protected: bool,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// A branch to be made.
+/// A branch to create.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct NewBranch {
     /// Its name.
     pub name: String,
-    /// What it is made from; none: `main`.
+    /// The parent; `main` if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_branch: Option<String>,
-    /// Where it starts; none: the end.
+    /// The position where it starts; the end of the log if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_position: Option<u64>,
 }
@@ -68,7 +68,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// Makes a branch.
+    /// Creates a branch.
     pub async fn create_branch(
         &self,
         database: &str,
@@ -82,7 +82,7 @@ impl Client {
             .await
     }
 
-    /// Deletes a branch; a protected one with `force` only.
+    /// Deletes a branch; a protected one only with `force`.
     pub async fn delete_branch(
         &self,
         database: &str,

@@ -1,4 +1,4 @@
-//! Every call that the client can make, in one table: [`ALL`] is compared with the api's `OpenAPI`
+//! Every call of the client in one table: a test compares [`ALL`] with the api's `OpenAPI`
 //! document.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,13 +9,13 @@ use reqwest::Method;
 pub struct Call {
     /// The method.
     pub method: Method,
-    /// The path, e.g. `/api/v1/databases/{db}`.
+    /// The path, for example `/api/v1/databases/{db}`.
     pub path: &'static str,
 }
 
 impl Call {
-    /// The parts of the path with `values` in place of the names, in order, each encoded; and the
-    /// id of an instance that must go into the query, because no part of a path can be so.
+    /// The parts of the path with `values` in place of the names, in order, each encoded. Also
+    /// returns an instance id that must go into the query, because it cannot be a part of a path.
     pub(crate) fn parts<'a>(&self, values: &[&'a str]) -> (Vec<String>, Option<&'a str>) {
         let mut values = values.iter().copied();
         let mut in_query = None;
@@ -37,7 +37,7 @@ impl Call {
     }
 }
 
-/// What stands for itself in a path; everything else is encoded.
+/// Characters that are not encoded in a path.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -49,8 +49,8 @@ pub(crate) fn encode(part: &str) -> String {
     utf8_percent_encode(part, PLAIN).to_string()
 }
 
-/// A name in a path, encoded. One that is a fixed part of some call's path, such as a class `list`,
-/// is encoded where it need not be, which tells it from the fixed part.
+/// A name in a path, encoded. A name that is a fixed part of some path, such as a class `list`,
+/// gets one encoded letter, which distinguishes it.
 fn encode_name(name: &str) -> String {
     let mut parts = ALL.iter().flat_map(|call| call.path.split('/'));
     match name.as_bytes().first() {
@@ -59,7 +59,7 @@ fn encode_name(name: &str) -> String {
     }
 }
 
-/// Whether a part would be taken out of a path: a URL has no way to write it.
+/// Whether a part would be removed from a path: a URL cannot express it.
 pub(crate) fn is_dots(part: &str) -> bool {
     matches!(part, "." | "..")
 }
@@ -68,7 +68,7 @@ macro_rules! calls {
     ($($name:ident = $method:ident $path:literal;)*) => {
         $(pub(crate) const $name: Call = Call { method: Method::$method, path: $path };)*
 
-        /// All of them.
+        /// All calls.
         pub const ALL: &[Call] = &[$($name),*];
     };
 }
@@ -115,13 +115,13 @@ calls! {
 
 #[cfg(test)]
 mod tests {
-    //! The table is sound.
+    //! Tests of the table.
     use std::collections::BTreeSet;
 
     use super::*;
 
     #[test]
-    fn values_stand_where_the_names_stood() {
+    fn values_replace_the_placeholders() {
         let path = |call: &Call, values: &[&str]| {
             let (parts, id) = call.parts(values);
             (parts.join("/"), id.map(str::to_owned))
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn each_call_is_there_once() {
+    fn each_call_occurs_once() {
         let known: BTreeSet<String> = ALL
             .iter()
             .map(|call| format!("{} {}", call.method, call.path))

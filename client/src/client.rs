@@ -1,4 +1,4 @@
-//! A server, and the requests that go there.
+//! A server, and requests to it.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use crate::{
     calls::{Call, encode, is_dots},
 };
 
-/// Idle connections that are kept, and for how long.
+/// The number of kept idle connections, and how long they are kept.
 const IDLE: usize = 8;
 const IDLE_FOR: Duration = Duration::from_mins(1);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -37,11 +37,10 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of the gateway at a URL, e.g. `http://127.0.0.1:8002`; a path in it is kept.
+    /// A client of the gateway at a URL, for example `http://127.0.0.1:8002`; a path in it is kept.
     ///
-    /// The proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …) hold, but not for this
-    /// machine itself. Certificates are judged by the system's authorities, or by those that
-    /// `SSL_CERT_FILE` names.
+    /// Uses the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …), except for this machine.
+    /// Certificates are checked with the system's authorities, or with those in `SSL_CERT_FILE`.
     pub fn new(url: &str) -> Result<Self, Error> {
         let invalid = |reason: String| Error::InvalidUrl {
             url: url.to_owned(),
@@ -60,13 +59,13 @@ impl Client {
             .pool_max_idle_per_host(IDLE)
             .pool_idle_timeout(IDLE_FOR)
             .tcp_nodelay(true)
-            // A command that is sent elsewhere by a redirect would become a GET.
+            // A redirect would turn a command into a GET.
             .redirect(redirect::Policy::none());
         if is_this_machine(host) {
             builder = builder.no_proxy();
         }
         if server.scheme() == "http" {
-            // Authorities are read from disk when they are needed only.
+            // Authorities are read from disk only when needed.
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(|error| invalid(causes(&error)))?;
@@ -77,7 +76,7 @@ impl Client {
         })
     }
 
-    /// The same, with other retries.
+    /// Sets the retries.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
@@ -89,8 +88,8 @@ impl Client {
         self.server.as_str().trim_end_matches('/')
     }
 
-    /// A request to a path, written as it goes over the wire, e.g.
-    /// `/api/v1/databases/demo/branches/what%2Fif?force=true`: for what the named calls do not do.
+    /// A request to a path in its encoded form, for example
+    /// `/api/v1/databases/demo/branches/what%2Fif?force=true`; for calls without a method here.
     pub fn request(&self, method: Method, path: &str) -> Result<Request<'_>, Error> {
         let joined = format!("{}/{}", self.server(), path.trim_start_matches('/'));
         let url = Url::parse(&joined).map_err(|error| Error::InvalidUrl {
@@ -100,7 +99,7 @@ impl Client {
         Ok(Request::new(self, method, url))
     }
 
-    /// A request whose path has these parts, each encoded where it has to be.
+    /// A request whose path has these parts, encoded where necessary.
     pub fn request_parts<'a>(
         &self,
         method: Method,
@@ -130,12 +129,12 @@ impl Client {
     }
 }
 
-/// The builder of a bare HTTP client, for who needs one beside [`Client`]: with the program's one
-/// implementation of cryptography, which is ring unless it has chosen another.
+/// The builder of a plain HTTP client, for code that needs one in addition to [`Client`]. Uses the
+/// program's TLS provider, which is ring unless it has chosen another.
 pub fn http_builder() -> reqwest::ClientBuilder {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // The error says that one is chosen, which is all that is needed.
+        // The error says that one is already chosen, which is fine.
         drop(rustls::crypto::ring::default_provider().install_default());
     });
     reqwest::Client::builder()
@@ -149,7 +148,7 @@ fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// An error and what it comes from, in one line.
+/// An error and its sources in one line.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -162,7 +161,7 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! URLs: what is a server, and what is made of names.
+    //! Tests of URLs.
     use percent_encoding::percent_decode_str;
     use proptest::prelude::*;
 
@@ -191,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_part_of_a_path_reads_back_as_it_was(part in "[a-z.%/+:?# ]{1,6}|\\PC{1,8}") {
+        fn a_part_of_a_path_decodes_back(part in "[a-z.%/+:?# ]{1,6}|\\PC{1,8}") {
             prop_assume!(!is_dots(&part));
             let written = url("http://h/base", &["api", &part, "end"]);
             let parts: Vec<&str> = written.split('/').skip(3).collect();
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_no_path_can_hold_is_refused_and_not_left_out() {
+    async fn a_name_that_no_path_can_contain_is_refused() {
         let client = Client::new("http://127.0.0.1:1").unwrap();
         for name in [".", ".."] {
             let request = client.request_parts(Method::DELETE, ["api", "v1", name]);
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_is_refused_and_told() {
+    fn invalid_server_urls_are_refused_with_a_reason() {
         for wrong in [
             "nonsense",
             "mailto:a@b",

@@ -1,4 +1,4 @@
-//! Commands: what an accepted write answers, and how far it has come.
+//! Commands: the answer to an accepted write, and its status.
 
 use std::{fmt, time::Duration};
 
@@ -13,7 +13,7 @@ pub(crate) struct Enveloped<T> {
     pub(crate) data: T,
 }
 
-/// How far a command has come.
+/// The status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum CommandState {
@@ -21,23 +21,23 @@ pub enum CommandState {
     Pending,
     /// A sink has it.
     Processing,
-    /// A sink is away, or has parked it.
+    /// A sink is unavailable, or has parked it.
     Retrying,
     /// Graph and documents have it.
     Completed,
-    /// A person has given it up.
+    /// A person has discarded it.
     Failed,
-    /// Taken back.
+    /// Rolled back.
     Cancelled,
 }
 
 impl CommandState {
-    /// Whether it stays so.
+    /// Whether the status is final.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
-    /// As answers write it.
+    /// The text in answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -69,20 +69,20 @@ impl fmt::Display for CommandState {
     }
 }
 
-/// An accepted write: it is in the log, and stays.
+/// An accepted write: it is in the log and stays there.
 ///
-/// The api has three shapes for it; this is what they have in common, and the whole answer.
+/// The api answers in three shapes; this is their common part, plus the whole answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accepted {
-    /// The command, by which its status is asked for.
+    /// The command, for asking its status.
     pub command_id: String,
-    /// How far it had come when the answer was given.
+    /// Its status at the time of the answer.
     pub state: CommandState,
-    /// What the next write of the same aggregate passes as `expected_seq`.
+    /// The `expected_seq` of the next write of the same aggregate.
     pub sequence: Option<u64>,
-    /// Where its last envelope stands.
+    /// The position of its last envelope.
     pub position: Option<u64>,
-    /// What the api tells of it.
+    /// The result in the answer.
     pub result: Map<String, Value>,
 }
 
@@ -122,9 +122,9 @@ impl<'de> Deserialize<'de> for Accepted {
 pub struct CommandStatus {
     /// The command.
     pub command_id: String,
-    /// How far it has come.
+    /// Its status.
     pub status: CommandState,
-    /// What it made, once it is complete; before, how far it is.
+    /// The result after it is complete; before, its progress.
     #[serde(default)]
     pub result: Map<String, Value>,
     /// Why it failed.
@@ -136,10 +136,10 @@ pub struct CommandStatus {
     /// The handlers that have parked it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<String>,
-    /// Its steps, the first first.
+    /// Its steps, oldest first.
     #[serde(default)]
     pub history: Vec<Step>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -147,23 +147,23 @@ pub struct CommandStatus {
 /// One step of a command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
-    /// The status that it then had.
+    /// The status at that step.
     pub status: String,
-    /// When, if that is known.
+    /// The time, if known.
     #[serde(default)]
     pub timestamp: Option<String>,
-    /// A sentence.
+    /// A message.
     #[serde(default)]
     pub message: Option<String>,
 }
 
 impl Client {
-    /// How far a command has come.
+    /// The status of a command.
     pub async fn command(&self, id: &str) -> Result<CommandStatus, Error> {
         self.call(&calls::GET_COMMAND, &[id]).fetch().await
     }
 
-    /// Waits until a command's status is final, as the server tells of its changes.
+    /// Waits until a command's status is final, following the server's events.
     pub async fn wait_command(&self, id: &str, limit: Duration) -> Result<CommandStatus, Error> {
         let mut last = None;
         let finished = tokio::time::timeout(limit, self.finish(id, &mut last)).await;
@@ -189,7 +189,7 @@ impl Client {
                     Some(status) => status,
                     None => continue,
                 },
-                // The service ended, not the command; the next one tells on.
+                // The service stopped, not the command; the next connection continues.
                 None => self.command(id).await?,
             };
             *last = Some(status.status);

@@ -10,7 +10,7 @@ use crate::{Accepted, Client, Error, Read, Write, calls, commands::Enveloped};
 pub struct DatabaseList {
     /// The databases, by name.
     pub databases: Vec<DatabaseSummary>,
-    /// How many there are.
+    /// The number of databases.
     pub count: u64,
 }
 
@@ -19,10 +19,10 @@ pub struct DatabaseList {
 pub struct DatabaseSummary {
     /// Its name.
     pub name: String,
-    /// What it is about.
+    /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// The number of commands about the database itself.
@@ -31,10 +31,10 @@ pub struct DatabaseSummary {
     /// The position of the last envelope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// `damaged`, when it is.
+    /// `damaged` if its log is damaged or refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -44,18 +44,18 @@ pub struct DatabaseSummary {
 pub struct Database {
     /// Its name.
     pub name: String,
-    /// All that is told of it.
+    /// The details.
     #[serde(rename = "data")]
     pub details: DatabaseDetails,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// What is told of a database.
+/// The details of a database.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DatabaseDetails {
-    /// What it is about.
+    /// The description.
     #[serde(default)]
     pub description: String,
     /// Its branches, by name.
@@ -65,18 +65,18 @@ pub struct DatabaseDetails {
     pub sequence: u64,
     /// The position of the last envelope.
     pub position: u64,
-    /// How much there is on `main`.
+    /// The counts on `main`.
     #[serde(default)]
     pub counts: Counts,
-    /// How many envelopes each sink is behind.
+    /// The number of envelopes that each sink is behind.
     #[serde(default)]
     pub lag: Lag,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// How much a database holds.
+/// The counts of a database.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Classes.
@@ -88,7 +88,7 @@ pub struct Counts {
     pub by_class: Map<String, Value>,
 }
 
-/// How many envelopes each sink is behind.
+/// The number of envelopes that each sink is behind.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Lag {
     /// The graph.
@@ -105,7 +105,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// A database. Of `read` only `at_least` and `timeout` count.
+    /// A database. Only `at_least` and `timeout` of `read` are used.
     pub async fn database(&self, name: &str, read: &Read) -> Result<Database, Error> {
         let read = Read {
             branch: None,
@@ -117,7 +117,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// Makes a database.
+    /// Creates a database.
     pub async fn create_database(
         &self,
         name: &str,

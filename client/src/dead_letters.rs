@@ -1,4 +1,4 @@
-//! What sinks have refused.
+//! Events that sinks have refused.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
@@ -8,9 +8,9 @@ use crate::{Accepted, Client, Error, Write, calls, commands::Enveloped};
 /// `GET /dead-letters`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeadLetterList {
-    /// What is parked.
+    /// The parked events.
     pub dead_letters: Vec<DeadLetter>,
-    /// How many there are.
+    /// Their number.
     pub count: u64,
 }
 
@@ -21,28 +21,28 @@ pub struct DeadLetter {
     pub handler: String,
     /// The database.
     pub database: String,
-    /// Where it stands in the log.
+    /// The position in the log.
     pub position: u64,
-    /// What it is about.
+    /// The aggregate.
     pub aggregate_id: String,
-    /// Why it was refused.
+    /// The reason.
     pub error: String,
-    /// Which kind of failure that is.
+    /// The kind of failure.
     #[serde(default)]
     pub class: Option<String>,
-    /// How often it was tried.
+    /// The number of attempts.
     #[serde(default)]
     pub attempts: u64,
-    /// The event itself, as it stands in the log; lists leave it out.
+    /// The event as it is in the log; not in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<Box<RawValue>>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Client {
-    /// What is parked, of one database or of all.
+    /// The parked events of one database or of all.
     pub async fn dead_letters(&self, database: Option<&str>) -> Result<DeadLetterList, Error> {
         let request = self
             .call(&calls::LIST_DEAD_LETTERS, &[])
@@ -51,7 +51,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// One, with its envelope.
+    /// One parked event, with its envelope.
     pub async fn dead_letter(
         &self,
         database: &str,
@@ -65,7 +65,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// Has its aggregate tried again, in order.
+    /// Requests a retry of its aggregate, in order.
     pub async fn retry_dead_letter(
         &self,
         database: &str,
@@ -79,7 +79,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// Gives it up for its handler; the log says so.
+    /// Discards it for its handler; the log records this.
     pub async fn discard_dead_letter(
         &self,
         database: &str,

@@ -1,65 +1,65 @@
-//! Why a call did not bring what was asked for, as values.
+//! Failures of calls, as values.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, value::RawValue};
 
-/// A call that failed.
+/// A failed call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The URL is not one of an api.
+    /// The URL is invalid.
     #[error("{url:?} is not the URL of an api: {reason}")]
     InvalidUrl {
-        /// What was given.
+        /// The given value.
         url: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The request could not be made from what was given.
+    /// The request could not be built from the arguments.
     #[error("cannot write the request: {reason}")]
     InvalidRequest {
         /// What is wrong with it.
         reason: String,
     },
-    /// Nothing listens there, or the way is barred: the request was not received.
+    /// The server cannot be reached: it did not receive the request.
     #[error("cannot reach {server}; is it running?")]
     Unreachable {
         /// The server.
         server: String,
-        /// What was seen.
+        /// The reason.
         #[source]
         source: reqwest::Error,
     },
-    /// No whole answer came in time; whether the request had an effect is not known.
+    /// No complete answer in time; it is unknown whether the request had an effect.
     #[error("{server} did not answer in time")]
     Late {
         /// The server.
         server: String,
-        /// What was seen.
+        /// The reason.
         #[source]
         source: reqwest::Error,
     },
-    /// The connection broke before the answer was whole; whether the request had an effect is
-    /// not known.
+    /// The connection broke before the answer was complete; it is unknown whether the request had
+    /// an effect.
     #[error("the connection to {server} broke")]
     Broken {
         /// The server.
         server: String,
-        /// What was seen.
+        /// The reason.
         #[source]
         source: reqwest::Error,
     },
-    /// Nothing came for so long that the connection must be broken: a stream that lives is never
+    /// A stream sent nothing for so long that its connection must be broken: a live stream is never
     /// silent.
     #[error("no data from {server} for {} s", limit.as_secs())]
     Silent {
         /// The server.
         server: String,
-        /// For how long.
+        /// How long.
         limit: Duration,
     },
-    /// The answer is not one that this client can read.
+    /// This client cannot read the answer.
     #[error("cannot read the answer of {server} to {call}: {reason}")]
     Unreadable {
         /// The server.
@@ -69,41 +69,41 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The command was not done before the time was over.
+    /// The command was not done in time.
     #[error("command {command} is still {status} after {} s", limit.as_secs())]
     Unfinished {
         /// The command.
         command: String,
         /// Its status.
         status: String,
-        /// How long it was waited for.
+        /// How long the client waited.
         limit: Duration,
     },
-    /// The api said no.
+    /// The api refused the request.
     #[error(transparent)]
     Refused(Box<Refusal>),
 }
 
-/// What the api refused, and why (contract: the error shape).
+/// A refusal of the api (contract: the error shape).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The stable code, e.g. `not_found`; empty when the answer has none (a proxy's, say).
+    /// The stable code, for example `not_found`; empty if the answer has none, as from a proxy.
     pub code: String,
-    /// A sentence for people.
+    /// A message for people.
     pub message: String,
-    /// The fields that go with the code.
+    /// The details of the code.
     pub detail: Map<String, Value>,
-    /// When to try again, as the server wants it.
+    /// When to try again, according to the server.
     pub retry_after: Option<Duration>,
-    /// `X-Request-Id`, by which the server's log has the request.
+    /// `X-Request-Id`, which identifies the request in the server's log.
     pub request_id: Option<String>,
-    /// The answer as it came: its numbers have all their digits, those of `detail` may not.
+    /// The unchanged answer: its numbers have all their digits, those of `detail` may not.
     pub body: Bytes,
 }
 
-/// What a refused request names and does not exist.
+/// The missing thing that a refused request names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing<'a> {
     /// The database of this name.
@@ -114,19 +114,19 @@ pub enum Missing<'a> {
     Class(&'a str),
 }
 
-/// What a failure means to who called.
+/// What a failure means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// It may pass: the same call may go well later.
+    /// It may be temporary: the same call may succeed later.
     Transient,
-    /// The state is not what the call takes it for: look again, and decide anew.
+    /// The state has changed: read it again and decide again.
     Conflict,
-    /// The call will not go well as it is.
+    /// The same call cannot succeed.
     Refused,
 }
 
 impl Error {
-    /// What the failure means.
+    /// The class of the failure.
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. }
@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// The refusal, when the api said no.
+    /// The refusal, if the api refused the request.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
@@ -159,12 +159,12 @@ impl Error {
         self.refusal().map(|refusal| refusal.code.as_str())
     }
 
-    /// Whether there is no such thing.
+    /// Whether the requested thing does not exist.
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404)
     }
 
-    /// Whether repeating a request that is safe to repeat is worth while at once.
+    /// Whether an immediate retry is useful, if the request is safe to repeat.
     pub(crate) fn passes(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Silent { .. } => true,
@@ -176,8 +176,8 @@ impl Error {
     }
 }
 
-/// The fields of an object; none of anything else. A field that holds a number beyond what a
-/// [`Value`] can be is its text.
+/// The fields of an object; empty for anything else. A field with a number that a [`Value`] cannot
+/// represent becomes its text.
 fn fields(detail: &RawValue) -> Map<String, Value> {
     if let Ok(fields) = serde_json::from_str(detail.get()) {
         return fields;
@@ -192,7 +192,7 @@ fn fields(detail: &RawValue) -> Map<String, Value> {
 }
 
 impl Refusal {
-    /// What does not exist, when the request was refused for a database, a branch or a class.
+    /// The missing database, branch or class that caused the refusal.
     pub fn missing(&self) -> Option<Missing<'_>> {
         if self.code != "not_found" || self.detail.contains_key("instance_id") {
             return None;
@@ -205,7 +205,7 @@ impl Refusal {
             .or_else(|| name("class_id").map(Missing::Class))
     }
 
-    /// Reads the error shape; anything else still makes a refusal with its status.
+    /// Parses the error shape; any other answer becomes a refusal with its status.
     pub(crate) fn read(
         status: u16,
         body: Bytes,
@@ -233,7 +233,7 @@ impl Refusal {
         }
     }
 
-    /// What the refusal means.
+    /// The class of the refusal.
     pub fn class(&self) -> Class {
         match self.status {
             408 | 429 | 500..=599 => Class::Transient,
@@ -242,7 +242,7 @@ impl Refusal {
         }
     }
 
-    /// The messages of the single fields, rows or commands that it names.
+    /// The messages about single fields, rows or commands.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         ["errors", "commands"]
             .into_iter()
@@ -252,7 +252,7 @@ impl Refusal {
     }
 }
 
-/// How many of the fields a message names.
+/// The maximum number of fields in a message.
 const TOLD: usize = 5;
 
 impl fmt::Display for Refusal {
@@ -274,11 +274,11 @@ impl std::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {
-    //! Refusals, read.
+    //! Tests for parsing refusals.
     use super::*;
 
     #[test]
-    fn what_is_missing_is_read_from_the_detail_and_not_from_the_message() {
+    fn the_missing_thing_is_read_from_the_detail() {
         let read = |detail: &str| {
             let body = format!(r#"{{"status":"error","message":"no branch","detail":{detail}}}"#);
             Refusal::read(404, body.into(), None, None)
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_beyond_every_float_hides_no_refusal() {
+    fn a_number_beyond_every_float_does_not_hide_a_refusal() {
         let digits = "9".repeat(400);
         let body = format!(
             r#"{{"status":"error","message":"no","detail":{{"error":"invalid_query","value":{digits},"maximum":5}}}}"#

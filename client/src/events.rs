@@ -1,4 +1,4 @@
-//! Server-sent events: what happens, as it happens.
+//! Server-sent events.
 
 use std::time::Duration;
 
@@ -7,48 +7,48 @@ use serde::de::DeserializeOwned;
 
 use crate::{Client, CommandStatus, Error, Request, calls};
 
-/// The longest event that is read.
+/// The maximum size of an event.
 const LONGEST: usize = 16 << 20;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Event {
-    /// Its id, from which a broken stream goes on.
+    /// Its id, from which a broken stream resumes.
     pub id: Option<String>,
-    /// Its name; none: `message`.
+    /// Its name; `message` if none.
     pub name: Option<String>,
-    /// What it carries: JSON.
+    /// Its data: JSON.
     pub data: String,
 }
 
 impl Event {
-    /// What it carries.
+    /// Parses its data.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(&self.data).ok()
     }
 
-    /// The status of a command that it carries.
+    /// The command status in its data.
     pub fn command(&self) -> Option<CommandStatus> {
         self.read()
     }
 }
 
-/// A stream of events. One that breaks is taken up again behind the last event that came. An end
-/// that the server makes is told; who asks on takes the stream up again.
+/// A stream of events. A broken stream is reopened after the last received event. If the server
+/// ends it, `next` returns none, and the following call reopens it.
 #[derive(Debug)]
 pub struct Events<'c> {
     request: Request<'c>,
     response: Option<reqwest::Response>,
     lines: Lines,
     broken: u32,
-    /// Whether the stream has been open before.
+    /// Whether the stream was open before.
     again: bool,
-    /// The pause before it is taken up again.
+    /// The wait before it is reopened.
     pause: Duration,
 }
 
 impl Client {
-    /// The changes of a command's status, the present one first, until it is final.
+    /// The status changes of a command, starting with the current status, until it is final.
     pub fn command_events(&self, id: &str) -> Events<'_> {
         Events::new(self.call(&calls::COMMAND_EVENTS, &[id]))
     }
@@ -68,12 +68,11 @@ impl Client {
     }
 }
 
-/// The pause before a stream is taken up again when the server names none, and the longest that it
-/// may name.
+/// The default wait before a stream is reopened, and the longest that the server may set.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often in a row a stream may break without an event in between.
+/// The maximum number of breaks in a row without an event.
 const BREAKS: u32 = 5;
 
 impl<'c> Events<'c> {
@@ -88,7 +87,7 @@ impl<'c> Events<'c> {
         }
     }
 
-    /// The next event; none: the server has ended the stream.
+    /// The next event; none if the server has ended the stream.
     pub async fn next(&mut self) -> Result<Option<Event>, Error> {
         loop {
             if let Some(event) = self.lines.take_event() {
@@ -120,7 +119,7 @@ impl<'c> Events<'c> {
         }
     }
 
-    /// Takes the stream up, unless it is open.
+    /// Opens the stream, unless it is open.
     async fn open(&mut self) -> Result<(), Error> {
         if self.response.is_some() {
             return Ok(());
@@ -135,7 +134,7 @@ impl<'c> Events<'c> {
         Ok(())
     }
 
-    /// Half an event is no event; the id of the last whole one stays.
+    /// An incomplete event is dropped; the id of the last complete one stays.
     fn close(&mut self) {
         if let Some(told) = self.lines.retry {
             self.pause = told.min(LONGEST_PAUSE);
@@ -148,14 +147,14 @@ impl<'c> Events<'c> {
     }
 }
 
-/// The lines of a stream, gathered into events (HTML, section 9.2.6).
+/// Collects the lines of a stream into events (HTML, section 9.2.6).
 #[derive(Debug, Default)]
 struct Lines {
     text: BytesMut,
     searched: usize,
     event: Event,
     has_data: bool,
-    /// The id that was told last, with an event or alone: a stream goes on from there.
+    /// The last received id, with or without an event: a stream resumes from there.
     last: Option<String>,
     retry: Option<Duration>,
 }
@@ -186,7 +185,9 @@ impl Lines {
         None
     }
 
-    /// A whole line without its end, which is `\n`, `\r\n` or `\r`.
+    /// A complete line without its end, which is `
+    /// `, `\r
+    /// ` or `\r`.
     fn take_line(&mut self) -> Option<Bytes> {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         let Some(found) = self.text[self.searched..].iter().position(is_end) else {
@@ -195,7 +196,8 @@ impl Lines {
         };
         let end = self.searched + found;
         let ends_wide = match (self.text[end], self.text.get(end + 1)) {
-            // Whether `\n` follows is not known yet.
+            // It is unknown yet whether `
+            // ` follows.
             (b'\r', None) => {
                 self.searched = end;
                 return None;
@@ -223,7 +225,7 @@ impl Lines {
             "event" => self.event.name = Some(value.to_owned()),
             "id" if !value.contains('\0') => self.event.id = Some(value.to_owned()),
             "retry" => self.retry = value.parse().ok().map(Duration::from_millis),
-            // A comment, or what is not known.
+            // A comment or an unknown field.
             _ => {}
         }
     }
@@ -231,11 +233,11 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    //! The events of a stream do not depend on how it is cut.
+    //! The events of a stream do not depend on how it is split.
     use super::*;
 
     #[test]
-    fn a_stream_reads_the_same_however_it_is_cut() {
+    fn a_stream_reads_the_same_however_it_is_split() {
         let text = ": hello\n\nid: 1\nevent: status\ndata: {\"a\":\ndata: 1}\n\nretry: 5\n\n\
                     data:é\r\ndata\r\n\r\nid: 3\rdata: x\r\r";
         let expected = [
@@ -256,7 +258,7 @@ mod tests {
                 lines.put(chunk);
                 found.extend(std::iter::from_fn(|| lines.take_event()));
             }
-            // The last `\r` may be half of an end; what follows tells.
+            // The last `\r` may be half of a line end; the next byte decides.
             lines.put(b"\n");
             found.extend(std::iter::from_fn(|| lines.take_event()));
             assert_eq!(found[..2], expected, "{size}");
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_id_is_that_of_the_last_block_that_is_whole_with_data_or_without() {
+    fn the_last_id_is_that_of_the_last_complete_block() {
         let mut lines = Lines::default();
         for (text, event, last) in [
             (": open\nid: 7\n\n", None, Some("7")),

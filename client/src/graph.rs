@@ -1,11 +1,11 @@
-//! Walks through the graph.
+//! Graph queries.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::{Client, Error, Read, calls};
 
-/// What to walk: start nodes, then hop by hop. What is not said is what the api takes for usual.
+/// A graph query: start nodes, then hop by hop. The api applies its defaults to missing fields.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct GraphQuery {
     /// The class of the start nodes.
@@ -13,16 +13,16 @@ pub struct GraphQuery {
     /// The hops.
     #[serde(default)]
     pub hops: Vec<Hop>,
-    /// What has to hold of the start nodes: a JSON object, sent as it is written.
+    /// The conditions on the start nodes: a JSON object, sent unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<Box<RawValue>>,
-    /// How many start nodes.
+    /// The number of start nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// How many of them to leave out.
+    /// The number of start nodes to skip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// The rest: `max_nodes`, `include_paths` …
+    /// Other fields: `max_nodes`, `include_paths` …
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -32,12 +32,12 @@ pub struct GraphQuery {
 pub struct Hop {
     /// The relationship.
     pub predicate: String,
-    /// The class that it leads to.
+    /// The target class.
     pub target_class: String,
     /// Along the reference, or against it.
     #[serde(default)]
     pub direction: Direction,
-    /// What has to hold of the nodes that it leads to: a JSON object, sent as it is written.
+    /// The conditions on the target nodes: a JSON object, sent unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_filters: Option<Box<RawValue>>,
 }
@@ -46,35 +46,35 @@ pub struct Hop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// From the node that holds the reference.
+    /// From the node with the reference.
     #[default]
     Out,
-    /// To the nodes that hold one.
+    /// To the nodes with a reference.
     In,
 }
 
-/// What was found.
+/// The result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GraphAnswer {
     /// The nodes, each once.
     pub nodes: Vec<Node>,
     /// The edges, each once.
     pub edges: Vec<Edge>,
-    /// How many nodes there are.
+    /// The number of nodes.
     #[serde(default)]
     pub count: u64,
     /// What was cut off, and why.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// Which start nodes these are.
+    /// The page of start nodes.
     pub page: GraphPage,
-    /// The query, as the api understood it.
+    /// The query as the api interpreted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Box<RawValue>>,
-    /// The ways that were walked, when they were asked for.
+    /// The paths, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<GraphPath>>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -92,12 +92,12 @@ pub struct Node {
     /// The instance document; its values are in `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<RawValue>>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// An edge, from the node that holds the reference.
+/// An edge, from the node with the reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
     /// `Class/id`
@@ -108,19 +108,19 @@ pub struct Edge {
     pub predicate: String,
 }
 
-/// Which start nodes an answer is about.
+/// The page of start nodes of an answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GraphPage {
-    /// How many at most.
+    /// The maximum number.
     pub limit: u64,
-    /// How many were left out.
+    /// The number skipped.
     pub offset: u64,
-    /// Where the next page starts; none: this was the last.
+    /// The start of the next page; none for the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_offset: Option<u64>,
 }
 
-/// One way that was walked.
+/// A path of the query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GraphPath {
     /// Its nodes.
@@ -129,26 +129,26 @@ pub struct GraphPath {
     pub predicates: Vec<String>,
 }
 
-/// Ways from class to class, in the schema.
+/// Paths between classes in the schema.
 #[derive(Debug, Clone, Default)]
 pub struct PathQuery {
-    /// Where they start.
+    /// The start class.
     pub source_class: String,
-    /// Where they end.
+    /// The end class.
     pub target_class: String,
-    /// How many hops they have at most.
+    /// The maximum number of hops.
     pub max_depth: Option<u64>,
 }
 
 impl Client {
-    /// Walks the graph.
+    /// Runs a graph query.
     pub async fn graph_query<T: Serialize + ?Sized>(
         &self,
         database: &str,
         query: &T,
         read: &Read,
     ) -> Result<GraphAnswer, Error> {
-        // It changes nothing, so it is safe to repeat as it is.
+        // It changes nothing, so it is safe to repeat.
         self.call(&calls::GRAPH_QUERY, &[database])
             .json(query)
             .read(read)
@@ -157,7 +157,7 @@ impl Client {
             .await
     }
 
-    /// The ways from class to class, in the schema.
+    /// The paths between classes in the schema.
     pub async fn schema_paths(
         &self,
         database: &str,

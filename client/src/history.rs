@@ -12,53 +12,53 @@ pub struct HistoryPage {
     pub class_id: String,
     /// The instance.
     pub instance_id: String,
-    /// Its versions, the newest first.
+    /// Its versions, newest first.
     pub versions: Vec<Version>,
-    /// Where the next page starts; none: this was the last.
+    /// The start of the next page; none for the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// One version of an instance, against the one before.
+/// A version of an instance, compared with the previous one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Version {
-    /// Where it stands in the log.
+    /// The position in the log.
     pub position: u64,
     /// Its sequence number.
     pub sequence: u64,
-    /// What the log calls it.
+    /// The type of the event.
     #[serde(default)]
     pub event_type: Option<String>,
-    /// The command that made it.
+    /// The command that caused it.
     #[serde(default)]
     pub command_id: Option<String>,
-    /// What that command was.
+    /// The type of that command.
     #[serde(default)]
     pub command_type: Option<String>,
-    /// When.
+    /// The time.
     pub occurred_at: String,
-    /// Who.
+    /// The user.
     #[serde(default)]
     pub actor: Option<String>,
-    /// The branch that it was written on.
+    /// The branch where it was written.
     #[serde(default)]
     pub branch: Option<String>,
-    /// The whole state; none: it was deleted.
+    /// The whole state; none if it was deleted.
     #[serde(default)]
     pub data: Option<Box<RawValue>>,
-    /// The properties that are not what they were.
+    /// The properties that changed.
     #[serde(default)]
     pub changed_properties: Vec<String>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 impl Client {
-    /// One page of the versions of an instance, the newest first.
+    /// One page of the versions of an instance, newest first.
     pub async fn history_page(
         &self,
         database: &str,

@@ -1,4 +1,4 @@
-//! Instances: written one by one, in bulk and in transactions; read by id and in lists.
+//! Instances: written singly, in bulk and in transactions; read by id and in lists.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{Accepted, Client, CommandState, Error, Read, Write, calls, commands::Enveloped};
 
-/// An instance as reads show it.
+/// An instance in answers to reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Instance {
     /// Its id.
@@ -15,36 +15,36 @@ pub struct Instance {
     pub class_id: String,
     /// Its values, as they were written.
     pub data: Box<RawValue>,
-    /// What the next write passes as `expected_seq`.
+    /// The `expected_seq` of the next write.
     pub event_sequence: u64,
-    /// Where its last change stands in the log.
+    /// The position of its last change.
     #[serde(default)]
     pub position: Option<u64>,
-    /// When it was made.
+    /// When it was created.
     #[serde(default)]
     pub created_at: Option<String>,
     /// When it was last changed.
     #[serde(default)]
     pub updated_at: Option<String>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// Which instances of a class, and in which order.
+/// The selection and order of instances of a class.
 #[derive(Debug, Clone, Default)]
 pub struct Select {
-    /// What has to hold of their properties: a JSON object, sent as it is written.
+    /// The conditions on properties: a JSON object, sent unchanged.
     pub filter: Option<Box<RawValue>>,
-    /// Words that have to be in their texts.
+    /// Words that their texts must contain.
     pub search: Option<String>,
-    /// `price`, or `-price` for the greatest first.
+    /// `price`, or `-price` for descending order.
     pub order_by: Option<String>,
-    /// How many a page has; none: what the api takes for usual.
+    /// The page size; the api's default if none.
     pub limit: Option<usize>,
-    /// How many to leave out.
+    /// The number of instances to skip.
     pub offset: Option<usize>,
-    /// Where the page before ended.
+    /// The end of the previous page.
     pub cursor: Option<String>,
 }
 
@@ -53,19 +53,19 @@ pub struct Select {
 pub struct InstancePage<T = Instance> {
     /// The class.
     pub class_id: String,
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// Those of this page.
+    /// The instances of this page.
     pub instances: Vec<T>,
-    /// Where the next page starts; none: this was the last.
+    /// The start of the next page; none for the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// What a bulk does about rows that are refused.
+/// What a bulk does about refused rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnError {
     /// Nothing is written.
@@ -75,16 +75,16 @@ pub enum OnError {
     Skip,
 }
 
-/// What became of a bulk.
+/// The result of a bulk.
 #[derive(Debug, Clone, Default)]
 pub struct BulkAnswer {
-    /// The command; none when every row was refused.
+    /// The command; none if every row was refused.
     pub command_id: Option<String>,
-    /// How far it had come when the answer was given.
+    /// Its status at the time of the answer.
     pub state: Option<CommandState>,
-    /// Where its last envelope stands.
+    /// The position of its last envelope.
     pub position: Option<u64>,
-    /// How many instances it made.
+    /// The number of created instances.
     pub created: u64,
     /// The rows that were refused.
     pub errors: Vec<RowError>,
@@ -93,15 +93,15 @@ pub struct BulkAnswer {
 /// A refused row of a bulk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RowError {
-    /// Which one; the first is 1.
+    /// The row; the first is 1.
     pub row: usize,
     /// The code of the refusal.
     #[serde(default)]
     pub error: String,
-    /// A sentence for people.
+    /// A message for people.
     #[serde(default)]
     pub message: String,
-    /// The rest: `errors` by field, `aggregate_id` …
+    /// Other fields: `errors` by field, `aggregate_id` …
     #[serde(flatten)]
     pub detail: Map<String, Value>,
 }
@@ -110,17 +110,17 @@ pub struct RowError {
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Change {
-    /// Makes an instance.
+    /// Creates an instance.
     CreateInstance {
         /// The class.
         class: String,
-        /// The id; none: what the class makes of the values.
+        /// The id; if none, it is derived from the values.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
         /// The values.
         data: Map<String, Value>,
     },
-    /// Changes an instance; `null` takes a value away.
+    /// Changes an instance; `null` removes a value.
     UpdateInstance {
         /// The class.
         class: String,
@@ -128,28 +128,28 @@ pub enum Change {
         id: String,
         /// The values.
         data: Map<String, Value>,
-        /// Its sequence.
+        /// The expected sequence.
         expected_seq: u64,
     },
-    /// Deletes an instance, for good.
+    /// Deletes an instance; the delete is final.
     DeleteInstance {
         /// The class.
         class: String,
         /// The id.
         id: String,
-        /// Its sequence.
+        /// The expected sequence.
         expected_seq: u64,
     },
 }
 
-/// The body of a write, whose values are sent as they are written.
+/// The body of a write; values are sent unchanged.
 #[derive(Serialize)]
 struct Data<'a, T: ?Sized> {
     data: &'a T,
 }
 
 impl Client {
-    /// Makes an instance.
+    /// Creates an instance.
     pub async fn create_instance<T: Serialize + ?Sized>(
         &self,
         database: &str,
@@ -164,7 +164,7 @@ impl Client {
             .await
     }
 
-    /// Changes an instance; `null` takes a value away.
+    /// Changes an instance; `null` removes a value.
     pub async fn update_instance<T: Serialize + ?Sized>(
         &self,
         database: &str,
@@ -182,7 +182,7 @@ impl Client {
             .await
     }
 
-    /// Deletes an instance, for good.
+    /// Deletes an instance; the delete is final.
     pub async fn delete_instance(
         &self,
         database: &str,
@@ -198,8 +198,8 @@ impl Client {
             .await
     }
 
-    /// Makes many instances of a class, at most 10,000. `rows` is a JSON array of objects, sent as
-    /// it is written. It does not wait for the projections.
+    /// Creates up to 10,000 instances of a class. `rows` is a JSON array of objects, sent
+    /// unchanged. Does not wait for the projections.
     pub async fn bulk_create(
         &self,
         database: &str,
@@ -218,7 +218,7 @@ impl Client {
             .await
     }
 
-    /// [`Client::bulk_create`], which may wait.
+    /// [`Client::bulk_create`] with options, such as waiting.
     pub async fn bulk_create_with(
         &self,
         database: &str,
@@ -232,7 +232,7 @@ impl Client {
             .await
     }
 
-    /// [`Client::bulk_create_with`] of a whole body, as it is written: `{instances, ids?}`.
+    /// [`Client::bulk_create_with`] with a complete body, sent unchanged: `{instances, ids?}`.
     pub async fn bulk_create_body(
         &self,
         database: &str,
@@ -256,7 +256,7 @@ impl Client {
         }
     }
 
-    /// Many commands, accepted whole or not at all.
+    /// Many commands, accepted completely or not at all.
     pub async fn transaction(
         &self,
         database: &str,
@@ -284,8 +284,8 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// One page of the instances of a class, each read as `T`: [`Instance`], or [`RawValue`] for
-    /// who writes it on.
+    /// One page of the instances of a class, each parsed as `T`: [`Instance`], or [`RawValue`] for
+    /// callers that write it out.
     pub async fn instance_page<T: DeserializeOwned>(
         &self,
         database: &str,
@@ -323,7 +323,7 @@ impl BulkAnswer {
     }
 }
 
-/// A bulk that skips, and of which no row was left, is refused; to who skips that is an answer.
+/// The api refuses a bulk with `skip` if no row is left; for the caller that is an answer.
 fn all_refused(error: Error) -> Result<BulkAnswer, Error> {
     let rows = error
         .refusal()

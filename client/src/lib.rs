@@ -1,11 +1,11 @@
-//! The api as a library: every call of the gateway by its name, with typed requests and answers.
+//! The client library: a typed method for every call of the gateway.
 //!
-//! It speaks HTTP and knows nothing of what is behind it. What the api refuses, and what becomes
-//! of a request on the way, are values ([`Error`]); requests that are safe to repeat are repeated
-//! while the failure is one that passes ([`Retries`]). It writes no log and prints nothing.
+//! It uses HTTP only. Refusals of the api and failures of the connection are values ([`Error`]).
+//! Requests that are safe to repeat are retried after temporary failures ([`Retries`]). The library
+//! writes no log and prints nothing.
 //!
-//! An answer keeps what this version of the client has no name for (`other`), so what is written
-//! on from it is what the api said.
+//! An answer keeps the fields that this version does not know (`other`), so writing it out loses
+//! nothing.
 
 mod branches;
 pub mod calls;

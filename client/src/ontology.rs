@@ -5,22 +5,22 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{Accepted, Client, Error, Read, Write, calls, commands::Enveloped};
 
-/// Classes that one call brings.
+/// Classes per call.
 const PAGE: usize = 1_000;
 
 /// `GET /databases/{db}/ontology/list`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClassList<T = Map<String, Value>> {
-    /// How many there are in all.
+    /// The total number.
     pub total: u64,
-    /// Those of this page, each as it was written and with what the log says of it.
+    /// The classes of this page, as written, with the fields that the api adds.
     pub ontologies: Vec<T>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// How a schema is written.
+/// The format of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SchemaFormat {
     /// The definition.
@@ -33,7 +33,7 @@ pub enum SchemaFormat {
 }
 
 impl SchemaFormat {
-    /// Its name in a query.
+    /// Its name in the query.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -44,7 +44,7 @@ impl SchemaFormat {
 }
 
 impl Client {
-    /// One page of the classes of a branch, each read as `T`.
+    /// One page of the classes of a branch, each parsed as `T`.
     pub async fn class_page<T: DeserializeOwned>(
         &self,
         database: &str,
@@ -69,7 +69,7 @@ impl Client {
         self.classes_as(database, read).await
     }
 
-    /// All classes of a branch as text, with every number as it was written.
+    /// All classes of a branch as text, with numbers as they were written.
     pub async fn class_definitions(
         &self,
         database: &str,
@@ -78,7 +78,7 @@ impl Client {
         self.classes_as(database, read).await
     }
 
-    /// All classes of a branch, each read into a type of the caller's.
+    /// All classes of a branch, each parsed into a type of the caller.
     pub async fn classes_as<T: DeserializeOwned>(
         &self,
         database: &str,
@@ -105,7 +105,7 @@ impl Client {
         self.class_as(database, class, read).await
     }
 
-    /// A class, by its id or its label, read into a type of the caller's.
+    /// A class, by its id or its label, parsed into a type of the caller.
     pub async fn class_as<T: DeserializeOwned>(
         &self,
         database: &str,
@@ -117,7 +117,7 @@ impl Client {
         Ok(answer.data)
     }
 
-    /// The schema of a class as text in a format of exchange.
+    /// The schema of a class as text in an exchange format.
     pub async fn schema(
         &self,
         database: &str,
@@ -134,7 +134,7 @@ impl Client {
             .map_err(|error| request.unreadable(&error.to_string()))
     }
 
-    /// Makes a class.
+    /// Creates a class.
     pub async fn create_class<T: Serialize + ?Sized>(
         &self,
         database: &str,
@@ -148,7 +148,7 @@ impl Client {
             .await
     }
 
-    /// Changes a class: what is given replaces what was, the rest stays.
+    /// Changes a class: given fields replace the old ones, other fields stay.
     pub async fn update_class<T: Serialize + ?Sized>(
         &self,
         database: &str,
@@ -165,8 +165,8 @@ impl Client {
             .await
     }
 
-    /// Deletes a class; one that has instances, is a parent or is referred to only with `force`, which
-    /// deletes its instances with it.
+    /// Deletes a class. One that has instances, is a parent or is referred to needs `force`, which
+    /// also deletes its instances.
     pub async fn delete_class(
         &self,
         database: &str,
@@ -183,7 +183,7 @@ impl Client {
             .await
     }
 
-    /// What an update of a class would do to the instances that are there; nothing is written.
+    /// The effects of a class update on existing instances; nothing is written.
     pub async fn lint_class<T: Serialize + ?Sized>(
         &self,
         database: &str,

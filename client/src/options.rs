@@ -1,25 +1,25 @@
-//! What reads and writes have in common.
+//! Options of reads and writes.
 
 use std::time::Duration;
 
-/// How long the api waits for `at_least` when nothing is said.
+/// The default wait for `at_least`.
 const USUAL_WAIT: Duration = Duration::from_secs(10);
 
-/// Where a read looks, and how new what it sees has to be.
+/// Where a read looks, and how new its result must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Read {
-    /// The branch; none: `main`.
+    /// The branch; `main` if none.
     pub branch: Option<String>,
-    /// The past to look at: a position, inclusive, or an RFC 3339 time.
+    /// A past state: a position (inclusive) or an RFC 3339 time.
     pub as_of: Option<String>,
-    /// A position or a command that has to show.
+    /// A position or a command that the result must include.
     pub at_least: Option<String>,
-    /// How long it may take until that shows; in whole seconds.
+    /// The maximum wait for that, in whole seconds.
     pub timeout: Option<Duration>,
 }
 
 impl Read {
-    /// On a branch, as it is now.
+    /// A read of the current state of a branch.
     pub fn on(branch: &str) -> Self {
         Self {
             branch: Some(branch.to_owned()),
@@ -27,7 +27,7 @@ impl Read {
         }
     }
 
-    /// The same, at a position or a time.
+    /// Reads the state at a position or a time.
     #[must_use]
     #[allow(clippy::needless_pass_by_value)] // a number or a text
     pub fn as_of(mut self, moment: impl ToString) -> Self {
@@ -35,7 +35,7 @@ impl Read {
         self
     }
 
-    /// The same, once a position or a command shows.
+    /// Waits until the result includes a position or a command.
     #[must_use]
     #[allow(clippy::needless_pass_by_value)] // a number or a text
     pub fn at_least(mut self, shown: impl ToString) -> Self {
@@ -55,16 +55,16 @@ impl Read {
 /// How a command is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Write {
-    /// The branch; none: `main`, or none at all for calls that have their branch elsewhere.
+    /// The branch; `main` if none, or unused for calls that name their branch elsewhere.
     pub branch: Option<String>,
-    /// The `Idempotency-Key`; one is made when there is none.
+    /// The `Idempotency-Key`; generated if none.
     pub key: Option<String>,
-    /// How long to wait for the projections; none: not at all.
+    /// How long to wait for the projections; no wait if none.
     pub wait: Option<Duration>,
 }
 
 impl Write {
-    /// On a branch, without waiting.
+    /// A write on a branch, without waiting.
     pub fn on(branch: &str) -> Self {
         Self {
             branch: Some(branch.to_owned()),
@@ -72,21 +72,21 @@ impl Write {
         }
     }
 
-    /// The same, under a key.
+    /// Sets the key.
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         self.key = Some(key.to_owned());
         self
     }
 
-    /// The same, waiting for the projections.
+    /// Waits for the projections.
     #[must_use]
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = Some(wait);
         self
     }
 
-    /// Without a branch, for calls that have none in the query.
+    /// Removes the branch, for calls without one in the query.
     pub(crate) fn off_branch(&self) -> Self {
         Self {
             branch: None,

@@ -1,4 +1,4 @@
-//! Lists page by page, without end in sight.
+//! Lists that fetch their pages on demand.
 
 use futures::{Stream, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::{Client, Error, InstancePage, Read, Select};
 
 impl Client {
-    /// The pages of a list, from `select` on until the last, each fetched when it is asked for.
+    /// The pages of a list, from `select` to the last, each fetched on demand.
     pub fn instance_pages<'c, T: DeserializeOwned + 'c>(
         &'c self,
         database: &'c str,
@@ -39,8 +39,8 @@ impl Client {
 }
 
 impl Select {
-    /// What to ask for after a page; none: it was the last. A list of the past in an order of its
-    /// own has no cursor: it cannot change and is paged by offset.
+    /// The request for the page after `page`; none for the last page. A sorted list of a past state
+    /// has no cursor: it cannot change, and is paged by offset.
     #[must_use]
     pub fn following<T>(&self, page: &InstancePage<T>) -> Option<Self> {
         if let Some(cursor) = &page.cursor {

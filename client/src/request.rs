@@ -1,4 +1,4 @@
-//! One request: what it carries, how often it is sent, what its answer is.
+//! A request: its content, its retries, its answer.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use crate::{Client, Error, Read, Refusal, Write, client::causes};
 
-/// How long an answer may take, beside the time that the request asks the server to wait.
+/// The maximum time for an answer, in addition to the requested wait of the server.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// An open stream says something every 15 s; three times that without a byte, and it is broken.
+/// An open stream sends something every 15 s. After three times that without a byte, its connection
+/// is broken.
 const SILENCE: Duration = Duration::from_secs(45);
 
-/// A request that is not sent yet.
+/// A request before it is sent.
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request<'c> {
@@ -32,7 +33,7 @@ pub struct Request<'c> {
     mistake: Option<String>,
 }
 
-/// A whole answer, whatever its status.
+/// A complete answer with any status.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
@@ -44,17 +45,17 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The value of a header that is text.
+    /// The value of a text header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the status is one of success.
+    /// Whether the status means success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// The answer, if it is one of success.
+    /// The answer, if its status means success.
     pub(crate) fn accepted(self) -> Result<Self, Error> {
         if self.is_success() {
             return Ok(self);
@@ -83,13 +84,13 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// The request with a mistake, which is told when it is sent.
+    /// A request with an invalid argument, which is reported when it is sent.
     pub(crate) fn refuse(mut self, reason: String) -> Self {
         self.mistake = Some(reason);
         self
     }
 
-    /// Where it goes.
+    /// The destination.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -119,7 +120,7 @@ impl<'c> Request<'c> {
         self
     }
 
-    /// Carries a value as JSON.
+    /// Sets the body to a value as JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
         match serde_json::to_vec(body) {
             Ok(bytes) => self.body(bytes),
@@ -130,7 +131,7 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// Carries bytes that are JSON already.
+    /// Sets the body to bytes that are already JSON.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -138,7 +139,7 @@ impl<'c> Request<'c> {
         self
     }
 
-    /// Names the command: sent again under the same key, it is the same command.
+    /// Sets the key of the command: sent again with the same key, it is the same command.
     pub fn idempotency_key(mut self, key: &str) -> Self {
         self.keyed = true;
         self.header("idempotency-key", key)
@@ -150,7 +151,7 @@ impl<'c> Request<'c> {
         self.header("prefer", &format!("wait={}", wait.as_secs()))
     }
 
-    /// Where, and how new, the read looks.
+    /// Sets the options of a read.
     pub fn read(mut self, read: &Read) -> Self {
         self.waits = self.waits.max(read.waits());
         self.maybe_query("branch", read.branch.as_deref())
@@ -162,8 +163,8 @@ impl<'c> Request<'c> {
             )
     }
 
-    /// On which branch it writes, under which key, and whether it waits. A key is made when none
-    /// is given, so that a write is safe to repeat.
+    /// Sets the options of a write: branch, key, wait. A key is generated if none is given, so that
+    /// the write is safe to repeat.
     pub fn write(self, write: &Write) -> Self {
         let made = write.key.is_none().then(|| Uuid::new_v4().to_string());
         let key = write.key.as_deref().or(made.as_deref()).unwrap_or_default();
@@ -176,7 +177,7 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// Sets a header, or takes it away where there is nothing to say.
+    /// Sets a header, or removes it if there is no value.
     pub(crate) fn set_header(&mut self, name: &'static str, value: &str) {
         match HeaderValue::from_str(value) {
             Ok(value) if !value.is_empty() => self.headers.insert(name, value),
@@ -184,13 +185,13 @@ impl<'c> Request<'c> {
         };
     }
 
-    /// Says that it changes nothing, whatever its method.
+    /// Declares that it changes nothing, whatever its method.
     pub(crate) fn repeatable(mut self) -> Self {
         self.keyed = true;
         self
     }
 
-    /// Sends it once and takes what comes; an error only when no whole answer came.
+    /// Sends it once and returns the answer; an error only if there is no complete answer.
     pub async fn answer(&self) -> Result<Answer, Error> {
         let limit = PATIENCE + self.waits;
         let response = self.start(Some(limit)).await?;
@@ -204,7 +205,7 @@ impl<'c> Request<'c> {
         })
     }
 
-    /// Sends it, again while that is safe and the failure passes, until it goes well.
+    /// Sends it, with retries while that is safe and the failure is temporary, until it succeeds.
     pub async fn send(&self) -> Result<Answer, Error> {
         let mut failed = 0;
         loop {
@@ -215,7 +216,7 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// Sends it as [`Request::send`] does and reads the answer's JSON.
+    /// Sends it like [`Request::send`] and parses the JSON of the answer.
     pub async fn fetch<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let answer = self.send().await?;
         self.read_body(&answer.body)
@@ -233,7 +234,7 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// What comes of a stream next, unless nothing comes for too long.
+    /// The next chunk of a stream, unless it takes too long.
     pub(crate) async fn hear<T>(
         &self,
         coming: impl Future<Output = Result<T, Error>>,
@@ -247,7 +248,7 @@ impl<'c> Request<'c> {
         })
     }
 
-    /// Sends it for an answer that goes on without end; repeated until it begins.
+    /// Sends it for an endless answer; retried until the answer starts.
     pub(crate) async fn open(&self) -> Result<reqwest::Response, Error> {
         let mut failed = 0;
         loop {
@@ -277,7 +278,7 @@ impl<'c> Request<'c> {
         }
     }
 
-    /// Pauses when the request may be sent again; else it is the error's turn.
+    /// Waits if the request may be sent again; otherwise returns the error.
     async fn pause_after(&self, failed: &mut u32, error: Error) -> Result<(), Error> {
         *failed += 1;
         if !self.is_repeatable() || !error.passes() {

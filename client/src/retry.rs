@@ -1,21 +1,21 @@
-//! How often, and after which pause, a request is sent again.
+//! How often, and after which wait, a request is repeated.
 
 use std::time::Duration;
 
 use spice_backoff::Backoff;
 
-/// The longest `Retry-After` that is heeded; a longer one is the caller's to wait for.
+/// The longest `Retry-After` that the client waits for; longer ones are left to the caller.
 const LONGEST_TOLD: Duration = Duration::from_secs(30);
 
-/// When a request that is safe to repeat is repeated: a `GET`, or a write with an
-/// `Idempotency-Key`, after a failure that passes (429, 502, 503, no connection, a broken one).
+/// When a safe request is repeated: a `GET`, or a write with an `Idempotency-Key`, after a
+/// temporary failure (429, 502, 503, no connection, a broken connection).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retries {
-    /// How often it is sent at most; 1: never again.
+    /// The maximum number of attempts; 1 means no retry.
     pub attempts: u32,
-    /// The pause after the first failure; it doubles.
+    /// The wait after the first failure; it doubles.
     pub first: Duration,
-    /// The longest pause.
+    /// The longest wait.
     pub longest: Duration,
 }
 
@@ -38,8 +38,8 @@ impl Retries {
         longest: Duration::ZERO,
     };
 
-    /// The pause after the `failed`-th failure, counted from 1; none: give up. `told` is what the
-    /// server wants; `jitter`, from 0 to 1, spreads those that failed together.
+    /// The wait after the `failed`-th failure, counted from 1; none to give up. `told` is the wait
+    /// that the server asks for; `jitter`, from 0 to 1, spreads clients that failed together.
     pub(crate) fn pause(
         &self,
         failed: u32,
@@ -59,11 +59,11 @@ impl Retries {
 
 #[cfg(test)]
 mod tests {
-    //! Pauses grow, are bounded, and are as long as the server wants.
+    //! Waits grow, are bounded, and respect the server.
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_end() {
+    fn waits_double_up_to_the_longest_and_end() {
         let retries = Retries {
             attempts: 8,
             ..Retries::default()
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_heeded_within_reason() {
+    fn the_servers_retry_after_is_respected_up_to_a_limit() {
         let retries = Retries::default();
         let told = Duration::from_secs(2);
         let pause = retries.pause(1, Some(told), 0.5).unwrap();

@@ -1,34 +1,34 @@
-//! How branches differ, and how they come together again.
+//! Differences between branches, and merging them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{Client, Error, Write, calls};
 
-/// How two branches differ.
+/// The differences between two branches.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Diff {
     /// The branch that is compared with.
     pub from: String,
-    /// The branch whose changes these are.
+    /// The branch with the changes.
     pub to: String,
     /// The position of the last common state.
     #[serde(default)]
     pub base_position: Option<u64>,
-    /// What is different.
+    /// The changes.
     pub changes: Vec<Changed>,
-    /// Where the next page starts; none: this was the last.
+    /// The start of the next page; none for the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// How much that is.
+    /// The counts.
     #[serde(default)]
     pub summary: Summary,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// How many aggregates changed.
+/// The numbers of changed aggregates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// New ones.
@@ -42,15 +42,15 @@ pub struct Summary {
     pub deleted: u64,
 }
 
-/// What became of an aggregate.
+/// The kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// It is new.
     Added,
-    /// It is another.
+    /// It changed.
     Modified,
-    /// It is gone.
+    /// It was deleted.
     Deleted,
 }
 
@@ -59,42 +59,42 @@ pub enum ChangeKind {
 pub struct Changed {
     /// The aggregate.
     pub aggregate_id: String,
-    /// Its class, or the class that it is.
+    /// Its class, or the class itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_id: Option<String>,
-    /// The instance; none: it is a class.
+    /// The instance; none for a class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
-    /// What became of it.
+    /// The kind of change.
     pub change: ChangeKind,
     /// The properties that differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<String>,
-    /// As it was.
+    /// The state before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<RawValue>>,
-    /// As it is.
+    /// The state after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<RawValue>>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// What to do about conflicts. As in git, *ours* is the branch that is merged into.
+/// What to do about conflicts. As in git, *ours* is the target branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// Refuse.
+    /// Refuse the merge.
     #[default]
     Fail,
-    /// Keep what the target has.
+    /// Keep the target's value.
     Ours,
-    /// Take what the source has.
+    /// Take the source's value.
     Theirs,
 }
 
-/// Whose value is taken.
+/// The side whose value is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Take {
@@ -104,109 +104,109 @@ pub enum Take {
     Theirs,
 }
 
-/// How one conflict is resolved.
+/// The resolution of one conflict.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Resolution {
-    /// By taking one side.
+    /// Use the value of one side.
     Take {
         /// The aggregate.
         aggregate_id: String,
-        /// The property; none: the aggregate as a whole.
+        /// The property; none for the whole aggregate.
         #[serde(skip_serializing_if = "Option::is_none")]
         property: Option<String>,
-        /// Whose value.
+        /// The side.
         take: Take,
     },
-    /// By a value of its own.
+    /// Use a given value.
     Value {
         /// The aggregate.
         aggregate_id: String,
         /// The property.
         property: String,
-        /// The value, sent as it is written.
+        /// The value, sent unchanged.
         value: Box<RawValue>,
     },
 }
 
-/// A merge to be made.
+/// A merge request.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Merge {
-    /// The branch that is merged into.
+    /// The target branch.
     pub into: String,
     /// What to do about conflicts.
     pub strategy: Strategy,
-    /// How single conflicts are resolved.
+    /// The resolutions of single conflicts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<Resolution>,
-    /// Only tell what would happen.
+    /// Only report what would happen.
     pub dry_run: bool,
 }
 
-/// A rebase to be made.
+/// A rebase request.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Rebase {
-    /// The branch that it is to stand on; none: `main`.
+    /// The new parent; `main` if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onto: Option<String>,
     /// What to do about conflicts.
     pub strategy: Strategy,
-    /// How single conflicts are resolved.
+    /// The resolutions of single conflicts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<Resolution>,
-    /// Only tell what would happen.
+    /// Only report what would happen.
     pub dry_run: bool,
 }
 
-/// What a merge, a rebase or a rollback did, or would do.
+/// The result of a merge, a rebase or a rollback, done or planned.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Merged {
-    /// Whether it is done.
+    /// Whether it was done.
     #[serde(default)]
     pub merged: bool,
-    /// The command, when there was something to do.
+    /// The command, if there was something to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
-    /// What it changes.
+    /// The changes.
     #[serde(default)]
     pub changes: Vec<Changed>,
-    /// What stands against it.
+    /// The conflicts.
     #[serde(default)]
     pub conflicts: Vec<Conflict>,
-    /// How many aggregates it changes.
+    /// The number of changed aggregates.
     #[serde(default)]
     pub summary: Summary,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// Both sides changed the same.
+/// A conflict: both sides changed the same thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conflict {
     /// The aggregate.
     pub aggregate_id: String,
-    /// The property; none: the aggregate as a whole.
+    /// The property; none for the whole aggregate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
     /// The rule that the merged state would break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// As both sides had it.
+    /// The common base.
     #[serde(default)]
     pub base: Option<Box<RawValue>>,
-    /// As the source has it.
+    /// The source's value.
     #[serde(default)]
     pub source: Option<Box<RawValue>>,
-    /// As the target has it.
+    /// The target's value.
     #[serde(default)]
     pub target: Option<Box<RawValue>>,
-    /// What this client has no name for.
+    /// Fields that this client does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// A refused merge, of which the values are as they were written.
+/// A refused merge, with values as they were written.
 #[derive(Deserialize)]
 struct Refused {
     detail: Conflicts,
@@ -227,7 +227,7 @@ impl Conflict {
 }
 
 impl Client {
-    /// One page of what a branch changed since it and another had all in common.
+    /// One page of the changes of a branch since its last common state with another.
     pub async fn diff_page(
         &self,
         database: &str,
@@ -242,8 +242,8 @@ impl Client {
             .await
     }
 
-    /// What a branch changed since it and another (its parent when none is named) had all in
-    /// common, whole.
+    /// All changes of a branch since its last common state with another branch (by default its
+    /// parent).
     pub async fn diff(
         &self,
         database: &str,
@@ -276,7 +276,7 @@ impl Client {
             .await
     }
 
-    /// Moves the point at which a branch left its parent to the parent's end.
+    /// Rebases a branch onto its parent's current position.
     pub async fn rebase(
         &self,
         database: &str,
@@ -291,7 +291,7 @@ impl Client {
             .await
     }
 
-    /// Makes a branch again what it was at a position, by commands of its own.
+    /// Restores a branch to its state at a position, by new commands.
     pub async fn rollback(
         &self,
         database: &str,

@@ -1,4 +1,4 @@
-//! What is sent again, and what is not: against a server on a socket that answers by a script.
+//! Which requests are repeated, against a server that answers by a script.
 #![allow(clippy::unwrap_used)]
 
 use std::{pin::pin, time::Duration};
@@ -32,7 +32,7 @@ fn accepted() -> String {
     )
 }
 
-/// Serves the answers one after the other, an empty one by closing; tells the requests.
+/// Serves the answers in order, closing the connection for an empty one; returns the requests.
 async fn serve(answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -86,7 +86,8 @@ fn key(request: &str) -> Option<&str> {
 async fn a_write_is_repeated_under_its_own_key_until_it_is_accepted() {
     let (client, serving) = serve(vec![
         answer(UNAVAILABLE, AWAY),
-        // Broken off: whether it had an effect is not known, and the key makes that harmless.
+        // The connection broke: it is unknown whether the request had an effect, but the key makes
+        // a repeat harmless.
         String::new(),
         accepted(),
     ])
@@ -104,9 +105,9 @@ async fn a_write_is_repeated_under_its_own_key_until_it_is_accepted() {
 }
 
 #[tokio::test]
-async fn what_is_not_safe_to_repeat_is_sent_once() {
+async fn unsafe_requests_are_sent_once() {
     let (client, serving) = serve(vec![answer(UNAVAILABLE, AWAY)]).await;
-    // Without a key, trying again might be a second command.
+    // Without a key, a repeat might be a second command.
     let request = client
         .request(reqwest::Method::POST, "/api/v1/dead-letters/d/h/1/retry")
         .unwrap();
@@ -116,7 +117,7 @@ async fn what_is_not_safe_to_repeat_is_sent_once() {
 }
 
 #[tokio::test]
-async fn repeating_ends_and_tells_what_the_server_said() {
+async fn retries_end_with_the_servers_answer() {
     let away = answer(UNAVAILABLE, AWAY);
     let (client, serving) = serve(vec![away.clone(), away.clone(), away]).await;
     let error = client.databases().await.unwrap_err();
@@ -133,7 +134,7 @@ async fn repeating_ends_and_tells_what_the_server_said() {
 }
 
 #[tokio::test]
-async fn damage_does_not_pass_and_is_not_waited_for() {
+async fn damage_is_permanent_and_not_retried() {
     let (client, serving) = serve(vec![answer(UNAVAILABLE, DAMAGED)]).await;
     let error = client.database("demo", &Read::default()).await.unwrap_err();
     assert_eq!(error.status(), Some(503));
@@ -141,7 +142,7 @@ async fn damage_does_not_pass_and_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_of() {
+async fn an_unreachable_server_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -156,7 +157,7 @@ async fn a_server_that_is_not_there_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_bulk_tells_its_rows_also_when_none_was_good() {
+async fn a_bulk_lists_its_rows_even_if_none_was_accepted() {
     let body = r#"{"status":"error","message":"2 of 2 rows are refused","detail":{"error":"validation_failed","errors":[
         {"row":1,"error":"validation_failed","message":"name is missing","errors":[{"field":"name","rule":"required"}]},
         {"row":2,"error":"already_exists","message":"it is there","actual_seq":1}]}}"#;
@@ -196,7 +197,7 @@ async fn a_bulk_tells_its_rows_also_when_none_was_good() {
     assert_eq!(key(&requests[0]), Some("k-1"));
 }
 
-/// A stream that has begun, with the end of its body left out.
+/// A stream that has started, without the end of its body.
 fn stream_of(events: &str) -> String {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     format!("{head}{:x}\r\n{events}\r\n", events.len())
@@ -205,7 +206,7 @@ fn stream_of(events: &str) -> String {
 const END: &str = "0\r\n\r\n";
 
 #[tokio::test]
-async fn a_stream_of_events_goes_on_behind_the_last_one_when_it_breaks() {
+async fn a_broken_stream_of_events_resumes_after_the_last_event() {
     let broken = stream_of("id: 7\ndata: 1\n\n");
     let ended = stream_of("data: 2\n\n") + END;
     let (client, serving) = serve(vec![broken, ended]).await;
@@ -224,7 +225,7 @@ async fn a_stream_of_events_goes_on_behind_the_last_one_when_it_breaks() {
     );
 }
 
-/// Waits on the test's own clock, which stands still while a socket is waited for.
+/// Waits on the test's own clock, which stands still while it waits for a socket.
 async fn pass(seconds: u64, waiting: &mut (impl Future<Output: Sized> + Unpin)) {
     time::pause();
     assert!(poll!(&mut *waiting).is_pending());
@@ -233,7 +234,7 @@ async fn pass(seconds: u64, waiting: &mut (impl Future<Output: Sized> + Unpin)) 
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_is_broken_and_taken_up_behind_its_last_id() {
+async fn a_silent_stream_is_closed_and_resumed_after_its_last_id() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let client = Client::new(&url).unwrap();
@@ -264,7 +265,7 @@ async fn a_stream_that_falls_silent_is_broken_and_taken_up_behind_its_last_id() 
         "{}",
         accepted.1
     );
-    // Nor is an answer waited for for ever that does not even begin.
+    // An answer that never starts is not awaited forever.
     pass(50, &mut next).await;
     let (event, _) = tokio::join!(next, async {
         let (mut stream, request) = accept().await;

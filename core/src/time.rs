@@ -72,7 +72,7 @@ mod tests {
     use super::Timestamp;
 
     #[test]
-    fn the_ends_of_the_calendar_are_written_as_they_are_read() {
+    fn the_ends_of_the_calendar_round_trip() {
         for text in [
             "0000-01-01T00:00:00.000000Z",
             "9999-12-31T23:59:59.999999Z",

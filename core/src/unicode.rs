@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_to_write_a_character_are_equal() {
+    fn both_unicode_forms_of_a_character_are_equal() {
         for text in ["이름", "é", "ǰ", "Å", "ガ", "ὑπέρ", "ệ", "plain"] {
             assert_eq!(nfc(&nfd(text)), nfc(text), "{text}");
             assert_eq!(fold(&nfd(text)), fold(text), "{text}");
@@ -132,7 +132,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn folding_is_stable_and_blind_to_the_form(text in "\\PC{0,4}[\u{300}-\u{345}]{0,3}\\PC{0,4}") {
+        fn folding_is_stable_and_independent_of_the_form(text in "\\PC{0,4}[\u{300}-\u{345}]{0,3}\\PC{0,4}") {
             let folded = fold(&text).into_owned();
             prop_assert_eq!(fold(&folded), folded.as_str());
             prop_assert!(is_nfc(&folded));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_character_folds_to_what_stays() {
+    fn folding_every_character_is_stable() {
         for character in ('\0'..=char::MAX).map(String::from) {
             let folded = fold(&character).into_owned();
             assert_eq!(fold(&folded), folded, "{character:?}");

@@ -1,6 +1,6 @@
-//! A real Kubernetes control plane for tests: etcd and the API server (and, if asked for, the
+//! A real Kubernetes control plane for tests: etcd and the API server (and optionally the
 //! controller manager) as plain processes on loopback ports. No root, no container, no node.
-//! Binaries come from a cache outside the checkout, and are built into it with Go when missing.
+//! Binaries come from a cache outside the checkout. Missing ones are built into it with Go.
 
 mod binaries;
 mod certificates;
@@ -27,10 +27,10 @@ pub struct ControlPlane {
     ports: Ports,
 }
 
-/// What runs beside etcd and the API server.
+/// The parts that run in addition to etcd and the API server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Namespaces are deleted and garbage is collected.
+    /// Deletes namespaces and collects garbage.
     pub controller_manager: bool,
 }
 
@@ -48,15 +48,15 @@ struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // If it has already exited, there is nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl ControlPlane {
-    /// Starts a control plane, or says why there is none here: then the test `name` is skipped,
-    /// except with `CI=true`, where nothing may be skipped.
+    /// Starts a control plane, or says why that is impossible here. Then the test `name` is
+    /// skipped, except with `CI=true`, where nothing may be skipped.
     pub async fn start_or_skip(name: &str, options: Options) -> anyhow::Result<Option<Self>> {
         match Binaries::find_or_build().await? {
             Some(binaries) => Self::start_with(binaries, options).await.map(Some),
@@ -126,7 +126,7 @@ impl ControlPlane {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Ends the API server and starts it again on the same port and the same state.
+    /// Stops the API server and starts it again on the same port with the same state.
     pub async fn restart_api_server(&mut self) -> anyhow::Result<()> {
         self.processes
             .retain(|process| process.name != "kube-apiserver");
@@ -198,7 +198,7 @@ impl ControlPlane {
             format!("--etcd-servers=http://127.0.0.1:{}", self.ports.etcd),
             format!("--secure-port={}", self.ports.api_server),
             "--bind-address=127.0.0.1".to_owned(),
-            // Nothing is served there; a loopback address is refused.
+            // No server listens there; a loopback address would be refused.
             "--advertise-address=198.18.0.1".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
             file("cert-dir", "certificates"),
@@ -292,14 +292,14 @@ impl Ports {
     }
 }
 
-/// Says on standard error that a test is skipped, past the capture of the test's output.
+/// Reports on standard error that a test is skipped, bypassing the capture of the test's output.
 fn report_skip(name: &str) {
     use std::io::Write;
     let line = format!(
         "skipped: {name} (no Kubernetes in {}, and no Go to build it)\n",
         binaries::cache().display()
     );
-    // A line that cannot be written is no reason to fail.
+    // A line that cannot be written is not a failure.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 

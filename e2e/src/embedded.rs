@@ -1,4 +1,4 @@
-//! The real binary as a process of its own, with clients of its listeners.
+//! The real binary as a separate process, with clients of its listeners.
 
 mod client;
 

@@ -1,4 +1,4 @@
-//! The harness of the black-box tests: real processes, looked at from outside.
+//! The harness of the black-box tests: real processes, observed from outside.
 
 pub mod control_plane;
 pub mod embedded;

@@ -1,5 +1,5 @@
-//! Several api nodes in one process over shared stores, as in a cluster: each has a writer, caches
-//! and listeners of its own. Workers run once.
+//! Several api nodes in one process over shared stores, as in a cluster: each has its own writer,
+//! caches and listeners. There is one set of workers.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -54,7 +54,8 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Starts so many nodes, whose reads may be so far behind what another node appended.
+    /// Starts this number of nodes; `staleness` is how far a node's reads may be behind the appends
+    /// of others.
     pub async fn start(
         count: usize,
         behind: Duration,

@@ -76,7 +76,7 @@ fn two_creates_race_and_an_update_follows() {
 }
 
 #[test]
-fn two_creates_race_beside_another_aggregate() {
+fn two_creates_race_next_to_another_aggregate() {
     let mut protocol = protocol(&[CREATE_FIRST, CREATE_FIRST, SECOND_UNASKED]);
     protocol.wipes = 0;
     holds_everywhere(
@@ -91,7 +91,7 @@ fn two_creates_race_beside_another_aggregate() {
 }
 
 #[test]
-fn impatient_clients_send_again_elsewhere_before_they_are_answered() {
+fn impatient_clients_send_again_to_another_writer() {
     let mut protocol = protocol(&[CREATE_FIRST, CREATE_FIRST]);
     protocol.attempts = 2;
     protocol.crashes = 2;
@@ -149,7 +149,7 @@ fn without_the_same_bytes_again_a_refused_command_lands() {
 }
 
 #[test]
-fn without_the_look_up_by_event_id_a_retry_takes_effect_again() {
+fn without_the_lookup_by_event_id_a_retry_takes_effect_again() {
     turns_red(
         Guard::EventIdLookup,
         &[CREATE_FIRST, SECOND_UNASKED],
@@ -172,7 +172,7 @@ fn without_the_registry_position_the_write_model_is_not_the_fold() {
 }
 
 #[test]
-fn without_waiting_a_refusal_names_what_is_not_in_the_log() {
+fn without_waiting_a_refusal_names_a_sequence_that_is_not_in_the_log() {
     turns_red(
         Guard::RefusalWaits,
         &[CREATE_FIRST, CREATE_FIRST],
@@ -181,7 +181,7 @@ fn without_waiting_a_refusal_names_what_is_not_in_the_log() {
 }
 
 #[test]
-fn without_reading_the_tail_a_refusal_denies_what_was_answered() {
+fn without_reading_the_tail_a_refusal_contradicts_an_answer() {
     turns_red(
         Guard::TailBeforeRefusal,
         &[CREATE_FIRST, UPDATE_FIRST],
@@ -190,7 +190,7 @@ fn without_reading_the_tail_a_refusal_denies_what_was_answered() {
 }
 
 #[test]
-fn without_noticing_the_wipe_a_sequence_is_given_twice() {
+fn without_noticing_the_wipe_a_sequence_is_assigned_twice() {
     turns_red(
         Guard::WipeNoticed,
         &[CREATE_FIRST, CREATE_FIRST],

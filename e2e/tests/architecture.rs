@@ -1,5 +1,5 @@
-//! The direction of the arrows between the rooms (ARCHITECTURE.md), and a few rules of the house
-//! that no lint knows.
+//! The direction of the arrows between crates (ARCHITECTURE.md), and some house rules that no lint
+//! checks.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ use architecture::{
     modules::modules,
 };
 
-/// Each room, and the rooms that it may know.
+/// Each crate, and the crates that it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("core", &[]),
@@ -52,11 +52,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testing", &["core"]),
 ];
 
-/// Rooms that no other depends on; they may know every room, `testing` too. Any other room knows
-/// `testing` as a dev-dependency only.
+/// Crates that no other may use; they may use every crate, including `testing`. Any other crate
+/// uses `testing` only as a dev-dependency.
 const OUTERMOST: &[&str] = &["e2e", "benches"];
 
-/// Libraries that a room must not depend on.
+/// Libraries that a crate must not use.
 const STRANGERS: &[(&str, &[&str])] = &[
     (
         "core",
@@ -121,7 +121,7 @@ fn rooms() -> BTreeMap<String, String> {
     named.collect()
 }
 
-/// The names under `[dependencies]` of a room's manifest.
+/// The names under `[dependencies]` of a crate's manifest.
 fn dependencies(room: &str) -> BTreeSet<String> {
     let manifest = manifest(room);
     let mut inside = false;
@@ -149,7 +149,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_room_has_its_arrows() {
+fn every_crate_follows_the_arrows() {
     let known: BTreeSet<&str> = ARROWS.iter().map(|(room, _)| *room).collect();
     let known: BTreeSet<&str> = known.into_iter().chain(OUTERMOST.iter().copied()).collect();
     let rooms = rooms();
@@ -176,10 +176,10 @@ fn arrows_point_one_way() {
     }
 }
 
-/// `circles.txt` lists the files that stand in a circle today. It may only shrink: a file that is
-/// in a new circle fails this test, and so does one on the list that is in none any more.
+/// `circles.txt` lists the files that are in a circle today. The list may only shrink: a file in a
+/// new circle fails this test, and so does a listed file that is no longer in one.
 #[test]
-fn files_stand_in_no_circle() {
+fn files_form_no_circle() {
     let listed = include_str!("architecture/circles.txt");
     let listed: BTreeSet<&str> = listed
         .lines()
@@ -216,9 +216,9 @@ fn files_stand_in_no_circle() {
     );
 }
 
-/// The api reads a request and renders an answer in one place only.
+/// Only one part of the api parses requests and renders answers.
 #[test]
-fn reads_and_the_writer_know_nothing_of_http() {
+fn reads_and_the_writer_do_not_use_http() {
     let api = root().join("api/src");
     let uses = uses(&modules(&api.join("lib.rs")));
     let is_in = |file: &Path, room: &str| {
@@ -256,7 +256,7 @@ fn crate_roots(source: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn rooms_keep_strangers_out() {
+fn crates_do_not_use_forbidden_libraries() {
     for (room, strangers) in STRANGERS {
         let names = dependencies(room);
         for stranger in *strangers {
@@ -269,7 +269,7 @@ fn rooms_keep_strangers_out() {
 }
 
 #[test]
-fn versions_stand_in_the_workspace_only() {
+fn versions_are_only_in_the_workspace_manifest() {
     for (room, _) in ARROWS {
         let manifest = manifest(room);
         let own: Vec<&str> = manifest
@@ -284,7 +284,7 @@ fn versions_stand_in_the_workspace_only() {
 }
 
 #[test]
-fn every_source_file_says_what_it_owns() {
+fn every_source_file_has_a_module_comment() {
     for (room, _) in ARROWS {
         let mut files = Vec::new();
         sources(&root().join(room).join("src"), &mut files);

@@ -1,5 +1,5 @@
-//! The command line as people and programs use it: the real binary against a real server, looked
-//! at through its output, its standard error and its exit code.
+//! The command line as people and programs use it: the real binary against a real server, observed
+//! through its output, its standard error and its exit code.
 #![allow(clippy::unwrap_used)]
 
 #[path = "cli/apply.rs"]

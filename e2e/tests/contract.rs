@@ -1,7 +1,7 @@
-//! The contract, call by call, over HTTP and nothing else: against a server that is started for it,
-//! or against whatever `SPICE_CONTRACT_GATEWAY` and `SPICE_CONTRACT_OMS` name (URLs; databases get
-//! names of their own). Every exchange stands in `contract/scripts/*.http` as it is sent and
-//! answered; `contract/script.rs` tells how to read them.
+//! The contract, call by call, only over HTTP: against a new server, or against the URLs in
+//! `SPICE_CONTRACT_GATEWAY` and `SPICE_CONTRACT_OMS` (with new database names).
+//! `contract/scripts/*.http` contain each exchange as it is sent and answered; `contract/script.rs`
+//! explains how to read them.
 #![allow(clippy::unwrap_used)]
 
 #[path = "contract/pattern.rs"]

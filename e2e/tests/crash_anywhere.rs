@@ -227,7 +227,7 @@ fn faults_in_pairs_converge() {
 
 /// A worker stops, and the clock is set back by an hour: its lease does not last until then.
 #[test]
-fn a_clock_that_jumps_holds_up_no_one() {
+fn a_jumping_clock_blocks_nobody() {
     let base = undisturbed();
     let mut plans = Vec::new();
     for jump in [-3_600_000_000, 3_600_000_000] {
@@ -250,7 +250,7 @@ fn a_clock_that_jumps_holds_up_no_one() {
 }
 
 #[test]
-fn the_simulation_repeats_itself() {
+fn the_simulation_is_repeatable() {
     let (first, second) = (undisturbed(), undisturbed());
     let differs = first
         .trace

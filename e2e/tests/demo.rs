@@ -1,4 +1,4 @@
-//! The demo as the README shows it, and its declarations kept applied.
+//! The demo as in the README, and its declarations kept applied.
 #![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path, time::Duration};
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 const BRANCH: &str = "what-if/denver-closed";
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Rows of a file without its head, as the test counts them.
+/// Rows of a file without its header, as the test counts them.
 fn rows(file: &str) -> Vec<Vec<String>> {
     let path = spice_e2e::workspace()
         .join("manifests/demo/data")
@@ -22,7 +22,7 @@ fn rows(file: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What the two-hop query has to count: airports of Colorado with arrivals, and the arrivals.
+/// The expected result of the two-hop query: airports of Colorado with arrivals, and the arrivals.
 fn arrivals(but: &str) -> (usize, usize) {
     let airports = rows("airports.csv");
     let in_colorado = |code: &str| airports.iter().any(|row| row[0] == code && row[3] == "CO");
@@ -68,7 +68,7 @@ async fn the_demo_declares_loads_branches_and_answers() {
     assert_table_row(&said, "main", airports, routes);
     assert_table_row(&said, BRANCH, airports_left, routes_left);
 
-    // The URLs that it printed answer, and say the same.
+    // The printed URLs answer with the same data.
     let client = spice.gateway().unwrap();
     let text = include_str!("../../manifests/demo/query.json");
     let query: Value = serde_json::from_str(text).unwrap();
@@ -107,7 +107,7 @@ fn of_type(answer: &Value, class: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_applied_again_changes_nothing() {
+async fn applying_the_same_again_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let demo = spice_e2e::workspace().join("manifests/demo");
     for file in ["database.yaml", "ontology.yaml"] {
@@ -134,7 +134,7 @@ async fn what_is_applied_again_changes_nothing() {
     class_is_there(&spice, "MarkerTwo").await;
     assert_eq!(position(&spice).await, first + 4, "{}", spice.errors());
 
-    // A real change is one command, of one class.
+    // A real change is one command for one class.
     let narrow = "{name: city, type: string}";
     rewrite(&ontology, |text| {
         text.replace(narrow, "{name: city, type: text}")
@@ -178,7 +178,7 @@ async fn class_is_there(spice: &Embedded, class: &str) {
     }
 }
 
-/// Declares one class more, in a file that is read last.
+/// Declares one more class, in a file that is read last.
 fn mark(folder: &Path, class: &str) {
     let text = format!(
         "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: flights}}, class: {class}, label: {class}}}\n",
@@ -189,7 +189,7 @@ fn mark(folder: &Path, class: &str) {
     fs::rename(path.with_extension("new"), path).unwrap();
 }
 
-/// Writes a file anew as an editor does: beside, then over it.
+/// Writes a file as an editor does: next to it, then over it.
 fn rewrite(path: &Path, change: impl Fn(String) -> String) {
     let beside = path.with_extension("new");
     fs::write(&beside, change(fs::read_to_string(path).unwrap())).unwrap();

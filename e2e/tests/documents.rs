@@ -1,7 +1,7 @@
-//! The tutorial and the how-tos, run word for word. Blocks marked `sh` are run in order by one
-//! shell in an empty folder, with `spice` on its path; a block marked `text` or `json` after one is
-//! what it must print, where `…` stands for anything. A block marked `sh server` goes on in the
-//! background. Only the ports are others than the text says.
+//! Runs the tutorial and the how-tos word for word. Blocks marked `sh` are run in order by one
+//! shell in an empty folder, with `spice` on its path. A block marked `text` or `json` after one is
+//! its expected output, where `…` stands for anything. A block marked `sh server` runs in the
+//! background. Only the ports differ from the text.
 
 #[path = "documents/page.rs"]
 mod page;
@@ -15,12 +15,12 @@ use anyhow::Context;
 use self::{page::read, session::Session};
 
 #[tokio::test]
-async fn the_tutorial_does_what_it_says() -> anyhow::Result<()> {
+async fn the_tutorial_works() -> anyhow::Result<()> {
     run(&spice_e2e::workspace().join("docs/tutorial.md")).await
 }
 
 #[tokio::test]
-async fn every_how_to_does_what_it_says() -> anyhow::Result<()> {
+async fn every_how_to_works() -> anyhow::Result<()> {
     let folder = spice_e2e::workspace().join("docs/how-to");
     let mut pages: Vec<PathBuf> = std::fs::read_dir(&folder)?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -32,9 +32,9 @@ async fn every_how_to_does_what_it_says() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The README's commands need the files beside it, and no compiler.
+/// The README's commands need the files next to it, and no compiler.
 #[tokio::test]
-async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
+async fn the_readme_commands_work() -> anyhow::Result<()> {
     let page = std::fs::read_to_string(spice_e2e::workspace().join("README.md"))?;
     let mut steps = read(&page);
     steps.retain(|step| step.commands.starts_with("spice apply"));

@@ -125,7 +125,7 @@ fn other(node: Node) -> Node {
 
 /// A worker sleeps before it writes; others go on; then it writes what is old by now.
 #[test]
-fn sequence_keeps_a_late_worker_from_taking_documents_back() {
+fn sequence_prevents_a_late_worker_from_reverting_documents() {
     turns_red(
         Guard::Sequence,
         &with_two_projections(),
@@ -181,7 +181,7 @@ fn position_finds_what_a_restored_sink_has_lost() {
 
 /// A worker that lost its lease records what was true for it, and no longer is.
 #[test]
-fn fence_keeps_a_late_worker_from_recording() {
+fn fence_prevents_a_late_worker_from_recording() {
     turns_red(
         Guard::Fence,
         &with_two_projections(),
@@ -246,7 +246,7 @@ fn same_bytes_again_keeps_a_refusal_true() {
 
 /// The process stops after the PUT; the client asks again.
 #[test]
-fn event_id_look_up_gives_the_first_answer() {
+fn event_id_lookup_gives_the_first_answer() {
     turns_red(
         Guard::EventIdLookup,
         &Setup::default(),
@@ -328,7 +328,7 @@ fn registry_position_keeps_the_write_model_whole() {
 
 /// What is deleted on a branch must not show through from below.
 #[test]
-fn tombstones_hide_what_lies_below() {
+fn tombstones_hide_the_parents_entities() {
     turns_red(
         Guard::Tombstones,
         &Setup::default(),
@@ -360,7 +360,7 @@ fn superseded_versions_keep_the_branch_as_it_was() {
 
 /// A branch of the same name is another branch.
 #[test]
-fn generations_keep_a_name_that_is_used_again_clean() {
+fn generations_separate_reused_names() {
     turns_red(
         Guard::Generations,
         &Setup::default(),
@@ -388,7 +388,7 @@ fn restart(world: &World) {
 /// The log is restored from an older copy and grows again, longer than it was; then the registry
 /// that knew the first one comes back.
 #[test]
-fn anchor_keeps_a_registry_from_the_log_of_another() {
+fn anchor_protects_a_registry_from_the_log_of_another() {
     turns_red(
         Guard::Anchor,
         &Setup::default(),
@@ -432,7 +432,7 @@ fn anchor_keeps_a_registry_from_the_log_of_another() {
 
 /// A line in the middle of the log is changed, and the registry is built anew from it.
 #[test]
-fn chain_keeps_what_was_changed_from_being_read() {
+fn chain_prevents_reading_a_changed_log() {
     turns_red(
         Guard::Chain,
         &Setup::default(),

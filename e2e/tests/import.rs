@@ -1,8 +1,8 @@
-//! `spice import` as people run it: every good row once, every bad row among the rejects with its
-//! line and the reason, and the same after any end in between.
+//! `spice import` as people use it: every good row once, every bad row in the rejects with its line
+//! and the reason, and the same result after any interruption.
 //!
-//! `SPICE_IMPORT_ROWS` (6,000), `SPICE_KILL_ROUNDS` (8), `SPICE_KILL_SEED` (printed; another one
-//! each time).
+//! `SPICE_IMPORT_ROWS` (6,000), `SPICE_KILL_ROUNDS` (8), `SPICE_KILL_SEED` (printed; random by
+//! default).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod import {
@@ -40,7 +40,7 @@ fn count(number: usize) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_good_row_is_in_once_and_every_bad_row_is_rejected_mended_and_in() {
+async fn good_rows_are_imported_once_and_bad_rows_after_correction() {
     let shop = Shop::open().await;
     let items = items();
     let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
@@ -66,14 +66,14 @@ async fn every_good_row_is_in_once_and_every_bad_row_is_rejected_mended_and_in()
     assert_eq!(first.summary["last_position"], end);
     assert!(!shop.path("items.csv.rejects.csv.state").exists());
 
-    // The same again changes nothing.
+    // Importing it again changes nothing.
     let again = shop.import(&file, &[]).await;
     let unchanged = good + items.repeated();
     assert_eq!(again.counts(), [rows, 0, unchanged, bad].map(count));
     assert_eq!(rejects(&shop.path("items.csv.rejects.csv")), rejected);
     assert_eq!(shop.position().await, end, "nothing is in the log twice");
 
-    // The rejects, mended, are imported as they are.
+    // The corrected rejects are imported as they are.
     let mended = shop.write("mended.csv", items.mend(&rejected));
     let last = shop.import(&mended, &[]).await;
     assert_eq!(last.code, Some(0), "{}", last.errors);
@@ -84,7 +84,7 @@ async fn every_good_row_is_in_once_and_every_bad_row_is_rejected_mended_and_in()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_that_is_killed_again_and_again_ends_like_an_undisturbed_one() {
+async fn an_import_killed_repeatedly_ends_like_an_undisturbed_one() {
     let rounds = number("SPICE_KILL_ROUNDS", 8);
     let seed = number("SPICE_KILL_SEED", Random::any_seed());
     println!("SPICE_KILL_SEED={seed} SPICE_KILL_ROUNDS={rounds}");
@@ -113,7 +113,7 @@ async fn an_import_that_is_killed_again_and_again_ends_like_an_undisturbed_one()
     let ended = shop.import(&file, &arguments).await;
     assert_eq!(ended.code, Some(2), "{}", ended.errors);
     let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
-    // Each row is counted once, as it was answered first.
+    // Each row is counted once, with its first answer.
     assert_eq!(
         ended.counts(),
         [rows, good, items.repeated(), bad].map(count)
@@ -147,7 +147,7 @@ async fn an_import_outlives_its_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interrupted_import_goes_on_where_it_was() {
+async fn an_interrupted_import_resumes_where_it_stopped() {
     let shop = Shop::open().await;
     let items = items();
     let file = shop.write("items.csv", &items.text);
@@ -161,7 +161,7 @@ async fn an_interrupted_import_goes_on_where_it_was() {
     assert_eq!(stopped.code, Some(130), "{}", stopped.errors);
     let hint = "the same command resumes there";
     assert!(stopped.errors.contains(hint), "{}", stopped.errors);
-    // Another size of batches is the same import.
+    // Another batch size is the same import.
     let ended = shop.import(&file, &["--batch", "333"]).await;
     assert!(
         ended.errors.contains("resuming at line"),
@@ -170,7 +170,8 @@ async fn an_interrupted_import_goes_on_where_it_was() {
     );
     let (good, bad) = (items.good().count(), items.bad().len());
     let rows = items.rows.len();
-    // It goes on before the first row that waits: what is behind it and in already is unchanged.
+    // It resumes before the first waiting row: later rows that are already imported count as
+    // unchanged.
     let [all, created, unchanged, rejected] = ended.counts();
     assert_eq!(
         [all, created + unchanged, rejected],
@@ -181,7 +182,7 @@ async fn an_interrupted_import_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_understood_is_said_before_anything_is_sent() {
+async fn unusable_input_is_reported_before_anything_is_sent() {
     let shop = Shop::open().await;
     let before = shop.position().await;
     let good = "sku,Name\ns-1,a\n";
@@ -286,7 +287,7 @@ async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
     client.create_class(DATABASE, &note).await.unwrap();
     client.create_branch(DATABASE, "spring").await.unwrap();
 
-    // Without any key, equal rows are all kept; the same file twice is one effect.
+    // Without any key, equal rows are all kept; the same file twice has one effect.
     for created in [3, 0] {
         let arguments = ["--branch", "spring", "--delimiter", "tab", "--null", "-"];
         let mut child = shop.start_class("Note", "-".as_ref(), &arguments).await;
@@ -329,7 +330,7 @@ async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
     let notes = client.instances(DATABASE, "Note", "main").await.unwrap();
     assert_eq!(notes.len(), 1);
     assert_eq!(notes[0]["instance_id"], "a");
-    // The next start goes on behind the reject, and ends only at another.
+    // The next start continues after the reject, and stops only at another.
     let file = shop.write("more.csv", "number,text\nx,p\n1,q\n2,r\n3,s\n");
     for counts in [[1, 0, 0, 1], [4, 3, 0, 1]] {
         let arguments = ["--on-error", "abort", "--key", "text", "--batch", "1"];
@@ -338,7 +339,7 @@ async fn standard_input_a_branch_content_ids_and_the_end_at_a_reject() {
         assert_eq!(ended.code, Some(2), "{}", ended.errors);
         assert_eq!(ended.counts(), counts, "{}", ended.errors);
     }
-    // A dry run leaves the rejects alone, which someone may be mending.
+    // A dry run does not touch the rejects, which someone may be correcting.
     let rejects = shop.path("more.csv.rejects.csv");
     let mended = std::fs::read(&rejects).unwrap();
     let child = shop.start_class("Note", &file, &["--dry-run"]).await;

@@ -1,5 +1,5 @@
-//! The invariants of the design, each a test of its name. `crash_anywhere_converges` has a file of
-//! its own.
+//! The invariants of the design, each as a test with its name. `crash_anywhere_converges` has its
+//! own file.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 

@@ -1,8 +1,8 @@
-//! `kill -9` on the real binary, again and again, while eight clients write: at any moment, in the
-//! middle of a bulk, while it starts. What was acknowledged is there exactly once with the sequence
-//! that was told; what was in flight is there exactly once after it was sent again.
+//! `kill -9` on the real binary, repeatedly, while eight clients write: at any moment, in the
+//! middle of a bulk, during a start. An acknowledged write exists exactly once with the
+//! acknowledged sequence; a write without an answer exists exactly once after it was repeated.
 //!
-//! `SPICE_KILL_ROUNDS` (12), `SPICE_KILL_SEED` (printed; another one each time).
+//! `SPICE_KILL_ROUNDS` (12), `SPICE_KILL_SEED` (printed; random by default).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod kill {
@@ -24,7 +24,7 @@ const CLASS: &str = "Item";
 const WRITERS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_is_there_exactly_once_after_kill_9() {
+async fn acknowledged_writes_exist_exactly_once_after_kill_9() {
     let number = |name| setting(name).and_then(|text| text.parse::<u64>().ok());
     let rounds = number("SPICE_KILL_ROUNDS").unwrap_or(12);
     let seed = number("SPICE_KILL_SEED").unwrap_or_else(Random::any_seed);
@@ -85,7 +85,7 @@ async fn write_until_killed(
         .collect();
     sleep(Duration::from_millis(random.between(30, 900))).await;
     spice.kill().await.unwrap();
-    // Clients that got no answer stop by themselves; the others are told.
+    // Clients without an answer stop by themselves; the others are told to stop.
     end.send_replace(true);
     join_all(tasks)
         .await
@@ -94,7 +94,7 @@ async fn write_until_killed(
         .collect()
 }
 
-/// Now and then the start itself is killed, once or more often.
+/// Sometimes the start is killed too, once or several times.
 async fn kill_while_starting(spice: &mut Embedded, random: &mut Random) -> u64 {
     let starts = [0, 0, 1, 2][random.below(4)];
     for _ in 0..starts {

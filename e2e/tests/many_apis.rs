@@ -36,7 +36,7 @@ fn run(setup: Setup) -> Outcome {
 
 /// Dropping every hint changes latency only.
 #[test]
-fn three_api_nodes_leave_what_one_does_with_hints_and_without() {
+fn three_api_nodes_reach_the_state_of_one_with_and_without_hints() {
     let one = run(Setup::default());
     for deaf in [false, true] {
         let three = run(Setup {
@@ -48,7 +48,7 @@ fn three_api_nodes_leave_what_one_does_with_hints_and_without() {
 }
 
 #[test]
-fn three_api_nodes_of_which_any_stops_leave_what_one_does() {
+fn three_api_nodes_with_any_stop_reach_the_state_of_one() {
     let whole = run(three_apis());
     let apis = (0..).zip(&whole.trace);
     let apis = apis.filter(|(_, call)| call.node.role == Role::Api);

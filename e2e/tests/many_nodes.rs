@@ -50,7 +50,7 @@ fn well(outcome: anyhow::Result<Outcome>) -> Outcome {
 }
 
 #[test]
-fn several_nodes_end_where_one_does() {
+fn several_nodes_reach_the_same_state_as_one() {
     let one = well(run::standard(Setup::default()));
     let many = well(run::standard(several()));
     assert_eq!(many.verdict.state, one.verdict.state);

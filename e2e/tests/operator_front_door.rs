@@ -1,7 +1,7 @@
-//! The front door: `kubectl apply` on a real API server → the real operator → the real api, all
-//! of them processes, looked at from outside.
+//! The whole path: `kubectl apply` on a real API server → the real operator → the real api, all as
+//! processes, observed from outside.
 
-// The steps of the one test are functions of their own.
+// The steps of the single test are separate functions.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "operator_front_door/cluster.rs"]
@@ -21,17 +21,17 @@ use cluster::{Cluster, eventually};
 const DEMO: &str = include_str!("operator_front_door/demo.yaml");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_applied_comes_true() {
+async fn declarations_are_applied() {
     let options = Options {
         controller_manager: true,
     };
-    let plane = ControlPlane::start_or_skip("what_is_applied_comes_true", options)
+    let plane = ControlPlane::start_or_skip("declarations_are_applied", options)
         .await
         .unwrap();
     let Some(plane) = plane else {
         return;
     };
-    // The operator is there first: it waits for its kinds.
+    // The operator starts first: it waits for its kinds.
     let mut cluster = Cluster::start(plane).await.unwrap();
     cluster.install_definitions().await.unwrap();
     step(
@@ -60,13 +60,13 @@ async fn what_is_applied_comes_true() {
     )
     .await;
     step(
-        "a_refused_spec_is_told_and_others_are_unaffected",
-        a_refused_spec_is_told_and_others_are_unaffected(&cluster),
+        "a_refused_spec_is_reported_and_others_are_unaffected",
+        a_refused_spec_is_reported_and_others_are_unaffected(&cluster),
     )
     .await;
     step(
-        "a_suspended_object_is_left_alone",
-        a_suspended_object_is_left_alone(&cluster),
+        "the_operator_does_not_touch_a_suspended_object",
+        the_operator_does_not_touch_a_suspended_object(&cluster),
     )
     .await;
     let restarts = restarts_lose_nothing_and_repeat_nothing(&mut cluster);
@@ -77,8 +77,8 @@ async fn what_is_applied_comes_true() {
     )
     .await;
     step(
-        "a_deleted_namespace_ends",
-        a_deleted_namespace_ends(&cluster),
+        "deleting_a_namespace_finishes",
+        deleting_a_namespace_finishes(&cluster),
     )
     .await;
 }
@@ -247,7 +247,7 @@ async fn drift_is_corrected_or_reported(cluster: &Cluster) {
     );
 }
 
-async fn a_refused_spec_is_told_and_others_are_unaffected(cluster: &Cluster) {
+async fn a_refused_spec_is_reported_and_others_are_unaffected(cluster: &Cluster) {
     let bad = r"
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
@@ -292,13 +292,13 @@ spec: {databaseRef: {name: demo-db}, label: Good}
         cluster.class("Bad", "main").await.unwrap()["properties"][0]["type"],
         "string"
     );
-    // What was waited for comes: no long backoff stands between.
+    // The awaited object appears: no long backoff delays it.
     let late = "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: nowhere}\nspec: {}\n";
     cluster.apply(late).await.unwrap();
     let _: Ontology = cluster.ready_at_newest("lonely").await.unwrap();
 }
 
-async fn a_suspended_object_is_left_alone(cluster: &Cluster) {
+async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
     let suspended = DEMO.replace("label: Client\n", "label: Client\n  suspend: true\n");
     cluster.apply(&suspended).await.unwrap();
     cluster
@@ -321,7 +321,7 @@ async fn a_suspended_object_is_left_alone(cluster: &Cluster) {
         Ok(())
     })
     .await;
-    // The api shows the correction before the status tells of it.
+    // The api shows the correction before the status does.
     let _: Ontology = cluster.ready_at_newest("client").await.unwrap();
 }
 
@@ -412,7 +412,7 @@ spec: {databaseRef: {name: short-lived}, label: Short, deletionPolicy: Delete}
     );
     assert!(gateway.get("/api/v1/databases/short_lived").await.is_err());
 
-    // Instances stand in the way of a class; a person may let the object go all the same.
+    // Instances prevent the deletion of a class; a person can still let the object be deleted.
     let used = r"
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
@@ -447,7 +447,7 @@ spec: {databaseRef: {name: demo-db}, label: Used, deletionPolicy: Delete, proper
     assert!(cluster.class("Used", "main").await.is_ok());
 }
 
-async fn a_deleted_namespace_ends(cluster: &Cluster) {
+async fn deleting_a_namespace_finishes(cluster: &Cluster) {
     cluster
         .kubectl(&["create", "namespace", "team"])
         .await

@@ -1,6 +1,6 @@
-//! `docs/reference` is what the code says of itself: the binary's help and settings, the services'
-//! own `OpenAPI` documents, the error codes, the envelopes. `SPICE_WRITE_REFERENCE=1` writes the
-//! pages anew; without it they must be what would be written.
+//! `docs/reference` is generated from the code: the binary's help and settings, the services'
+//! `OpenAPI` documents, the error codes, the envelopes. `SPICE_WRITE_REFERENCE=1` writes the pages;
+//! without it they must match.
 
 #[path = "reference/cli.rs"]
 mod cli;
@@ -16,7 +16,7 @@ use spice_core::error::ErrorCode;
 use spice_e2e::embedded::{Embedded, Options, setting};
 
 #[tokio::test]
-async fn the_reference_is_what_the_code_says() -> anyhow::Result<()> {
+async fn the_reference_matches_the_code() -> anyhow::Result<()> {
     let server = Embedded::start(Options::default()).await?;
     let pages = [
         ("http.md", http::page(&server).await?),

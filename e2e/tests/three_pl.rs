@@ -1,10 +1,10 @@
 //! A logistics business of 15 files and 35,296 rows: composite keys, JSON columns, numbers that
-//! repeat though they should not. All of it is declared and loaded over HTTP, and what the graph
-//! answers over several hops is checked against a join of the files themselves.
+//! repeat although they should not. All of it is declared and loaded over HTTP, and the graph's
+//! answers over several hops are compared with a join of the files.
 //!
-//! The files are not part of the clone (their licence is not stated): `SPICE_3PL_DIR` names their
-//! folder, `../shared/data/3pl` beside the workspace when it does not. Where there is none the test
-//! says so and passes, with `CI=true` too.
+//! The files are not part of the repository (their licence is not stated): `SPICE_3PL_DIR` names
+//! their folder, by default `../shared/data/3pl` next to the workspace. Without the files the test
+//! says so and passes, also with `CI=true`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod three_pl {
@@ -30,14 +30,14 @@ const ROWS: usize = 35_296;
 const A_CALL: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_multi_hop_answers_are_what_the_files_say() {
+async fn five_multi_hop_answers_match_the_files() {
     let folder = setting("SPICE_3PL_DIR").map_or_else(
         || spice_e2e::workspace().join("../shared/data/3pl"),
         std::path::PathBuf::from,
     );
     if !folder.is_dir() {
         println!(
-            "skipped: five_multi_hop_answers_are_what_the_files_say: no folder {} (the files are not part of the clone; SPICE_3PL_DIR names another)",
+            "skipped: five_multi_hop_answers_match_the_files: no folder {} (the files are not part of the clone; SPICE_3PL_DIR names another)",
             folder.display()
         );
         return;
@@ -50,7 +50,7 @@ async fn five_multi_hop_answers_are_what_the_files_say() {
     for (name, question) in questions(&business) {
         ask(&spice, &business, name, &question).await;
     }
-    values_come_back_as_the_files_have_them(&spice, &business).await;
+    values_match_the_files(&spice, &business).await;
 }
 
 async fn load(spice: &Embedded, business: &Business) {
@@ -97,7 +97,7 @@ async fn load(spice: &Embedded, business: &Business) {
     }
 }
 
-/// The questions; their constants are picked from the files.
+/// The questions; their constants are chosen from the files.
 fn questions(business: &Business) -> Vec<(&'static str, Question)> {
     let start = |class, filters| Question {
         class,
@@ -177,7 +177,7 @@ async fn ask(spice: &Embedded, business: &Business, name: &str, question: &Quest
     println!("{name}: {} nodes, {} edges", nodes.len(), edges.len());
 }
 
-async fn values_come_back_as_the_files_have_them(spice: &Embedded, business: &Business) {
+async fn values_match_the_files(spice: &Embedded, business: &Business) {
     let client = spice.gateway().unwrap();
     for class in CLASSES {
         let instances = client

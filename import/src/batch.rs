@@ -1,4 +1,4 @@
-//! Rows gathered into batches: of one class, bounded by rows and bytes, no id twice in one.
+//! Batches of rows: one class each, limited in rows and bytes, with no id twice.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -16,26 +16,26 @@ use crate::{
     waiting::WaitingRow,
 };
 
-/// Bytes of a batch, about; the api takes 16 MiB.
+/// The approximate maximum size of a batch in bytes; the api accepts 16 MiB.
 const BYTES: usize = 4 * 1024 * 1024;
 
 /// A row of a batch.
 #[derive(Debug)]
 pub struct Row<R> {
-    /// The row as it stands in the file.
+    /// The row as it is in the file.
     pub raw: R,
     /// What happens to it.
     pub fate: Fate,
-    /// Where its values are in the batch.
+    /// The range of its values in the batch.
     span: Range<usize>,
-    /// Its id, when the api does not derive it; of a rejected row, the one that it would have.
+    /// Its id, if the api does not derive it; for a rejected row, the id that it would have.
     id: Option<InstanceId>,
 }
 
 /// What happens to a row.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is sent; a hash of its class and key.
+    /// It is sent; contains a hash of its class and key.
     Sent(u64),
     /// It equals an earlier row of the batch, by index, which is sent.
     SameAs(usize),
@@ -43,24 +43,24 @@ pub enum Fate {
     Rejected(Vec<Reason>),
 }
 
-/// Rows that go to the api at once.
+/// Rows that are sent together.
 #[derive(Debug)]
 pub struct Batch<R> {
     /// The rows, in the order of the file.
     pub rows: Vec<Row<R>>,
     /// The class of the rows that are sent.
     class: Option<ClassName>,
-    /// The values of the rows that are sent, as JSON with commas between.
+    /// The values of the rows that are sent, as JSON separated by commas.
     instances: Vec<u8>,
     pub(crate) begin: Place,
     pub(crate) end: Place,
-    /// Whether what the rows leave out stays out.
+    /// Whether the api adds no defaults.
     is_whole: bool,
     /// Blank rows that were skipped before and between the rows.
     pub(crate) blanks: u64,
-    /// Rows without a key that say what an earlier row of the file says.
+    /// Rows without a key that equal an earlier row of the file.
     pub(crate) equal: u64,
-    /// Blank cells behind the last column, of the rows that are sent.
+    /// Blank cells after the last column, in rows that are sent.
     pub(crate) surplus: u64,
 }
 
@@ -69,9 +69,9 @@ pub struct Batches<R: Rows> {
     rows: R,
     most: usize,
     ends_at_reject: bool,
-    /// The row with which the next batch begins.
+    /// The first row of the next batch.
     held: Option<Taken<R::Raw>>,
-    /// Where to begin, when that is behind the place of the rows.
+    /// Where to start, if that is after the place of the rows.
     begin: Option<Place>,
     place: Place,
     failed: Option<Error>,
@@ -93,7 +93,7 @@ impl<R: Raw> Batch<R> {
         }
     }
 
-    /// The class and the body of the request; none when no row is sent.
+    /// The class and the body of the request; none if no row is sent.
     pub fn body(&self) -> Option<(&ClassName, Bytes)> {
         let class = self.class.as_ref()?;
         let mut body = Vec::with_capacity(self.instances.len() + 64 * self.rows.len());
@@ -138,14 +138,14 @@ impl<R: Raw> Batch<R> {
         row.map_or(&[], |row| &self.instances[row.span.clone()])
     }
 
-    /// The id of a row, when the api does not derive it; of a rejected row, the one that it would
+    /// The id of a row, if the api does not derive it; for a rejected row, the id that it would
     /// have.
     pub(crate) fn id(&self, row: usize) -> Option<&InstanceId> {
         self.rows.get(row)?.id.as_ref()
     }
 
-    /// A batch of rows of one class that were refused before, the places of its rows among the
-    /// rejects, and the rows that go into the next batch: their id is in this one with other values.
+    /// A batch of rows of one class that were refused before, the places of its rows in the
+    /// rejects, and the rows for the next batch, whose id is in this one with other values.
     pub(crate) fn of_waiting(
         begin: Place,
         rows: Vec<WaitingRow<R>>,
@@ -169,7 +169,7 @@ impl<R: Raw> Batch<R> {
         (batch, places, later)
     }
 
-    /// A row that was refused and may be taken later; `place` is its place among the rejects.
+    /// A row that was refused and may be accepted later; `place` is its place in the rejects.
     pub(crate) fn waiting_row(
         &self,
         index: usize,
@@ -241,9 +241,9 @@ impl<R: Raw> Batch<R> {
         self.rows.len() >= most || self.instances.len() >= BYTES
     }
 
-    /// Whether a row has to go into another batch than the rows before it: it is of another class,
-    /// or has the id of `known` and other values. Whether that row is taken is known only when its
-    /// batch is answered.
+    /// Whether a row needs another batch than the previous rows, because it has another class, or
+    /// the id of `known` with other values. The result of that row is known only after its batch is
+    /// answered.
     fn excludes(&self, instance: &Instance, known: Option<usize>) -> bool {
         self.class.as_ref().is_some_and(|it| *it != instance.class)
             || known.is_some_and(|first| *self.data(first) != *instance.data)
@@ -265,7 +265,7 @@ impl<R: Rows> Batches<R> {
         }
     }
 
-    /// Begins behind a row, which is reached by reading the rows before it.
+    /// Starts after a row, by reading the rows before it.
     pub(crate) fn beginning_at(mut self, place: Place) -> Self {
         self.place = place;
         self.begin = Some(place);
@@ -275,7 +275,7 @@ impl<R: Rows> Batches<R> {
     fn catch_up(&mut self, place: Place) -> Result<()> {
         while self.rows.place().offset < place.offset {
             if self.rows.next()?.is_none() {
-                // Blank rows at the end are counted already.
+                // Blank rows at the end are already counted.
                 self.is_over = true;
                 break;
             }

@@ -1,4 +1,4 @@
-//! The cells of a row: their texts, and the values that they stand for.
+//! The cells of a row: their texts and their values.
 
 use spice_core::{json::Json, unicode::nfc};
 
@@ -10,13 +10,14 @@ use crate::{
     text::{is_blank, show, trim},
 };
 
-/// What programs write where there is nothing.
+/// What programs write for a missing value.
 const NOTHING: [&str; 12] = [
     "null", "(null)", "\\N", "na", "n/a", "#n/a", "nan", "none", "nil", "nat", "-", "?",
 ];
 
 impl Plan {
-    /// Writes the value of a cell as JSON; a reason when the text is not a value of the column.
+    /// Writes the value of a cell as JSON; returns a reason if the text is not a value of the
+    /// column.
     pub(crate) fn write(
         &self,
         index: usize,
@@ -34,7 +35,7 @@ impl Plan {
         Some(reason)
     }
 
-    /// The text of a cell; none when there is nothing in it.
+    /// The text of a cell; none if it has no value.
     pub(crate) fn cell<'a>(
         &self,
         record: &'a Record,
@@ -51,7 +52,7 @@ impl Plan {
     }
 }
 
-/// The value that an import makes of a cell; none where it makes nothing of it.
+/// The value that an import reads from a cell; none if there is none.
 pub fn read_cell(kind: &Kind, text: &str) -> Option<Json> {
     if is_blank(text) {
         return None;
@@ -61,7 +62,7 @@ pub fn read_cell(kind: &Kind, text: &str) -> Option<Json> {
     Json::parse(std::str::from_utf8(&value).ok()?).ok()
 }
 
-/// Whether a cell is a text that means nothing, by its look.
+/// Whether the text of a cell looks like a missing value.
 fn is_same(null: &str, text: &str) -> bool {
     null == text || null == trim(text) || (!text.is_ascii() && nfc(null) == nfc(trim(text)))
 }

@@ -1,4 +1,5 @@
-//! A dry run: what the class says of a row, without what others hold (references, unique values).
+//! A dry run: checks a row against its class, without rules that involve other instances
+//! (references, unique values).
 
 use serde_json::{Value, json};
 use spice_client::RowError;
@@ -19,8 +20,8 @@ pub(crate) fn check<S: Shape>(shape: &S, batch: &Batch<S::Raw>) -> Vec<RowError>
     rows.collect()
 }
 
-/// Why the class refuses a row, as the api would say it. `number` counts the rows of the request
-/// from 1; `is_whole`: what the row leaves out stays out.
+/// Why the class refuses a row, as the api would answer. `number` counts the rows of the request
+/// from 1; with `is_whole` no defaults are applied.
 fn check_row(
     class: &Class,
     id: Option<&InstanceId>,

@@ -1,4 +1,4 @@
-//! The classes of a branch: resolved, with what they have from their parents.
+//! The classes of a branch, with inherited members.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -20,7 +20,7 @@ pub type Fields = RawData;
 /// A property or a relationship of a class, as it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
-    /// What the class says of it, and what it leaves to its parents.
+    /// The fields that the class sets, and those that it inherits.
     pub fields: Fields,
     /// The nearest class that declares it.
     pub declared_by: ClassName,
@@ -48,8 +48,8 @@ pub async fn fetch(client: &Client, database: &str, read: &Read) -> Result<Schem
     Ok(schema)
 }
 
-/// What was written of each member of a class, in the class's order. A member that the class
-/// declares again has what it leaves out from its parents.
+/// The definition of each member of a class, in the class's order. A member that the class declares
+/// again inherits the fields that it leaves out.
 pub fn members(
     schema: &Schema,
     class: &Class,
@@ -76,7 +76,7 @@ pub fn members(
 /// The nearest class that declares a member.
 fn declared_by(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
     let mut next = schema.declared(&class.id);
-    // Each class once, even if parents go in a circle.
+    // Each class once, even if parents form a cycle.
     for _ in 0..schema.iter_declared().count() {
         let Some(declaring) = next else {
             break;

@@ -1,4 +1,4 @@
-//! The columns of a table: what each stands for, and the columns that only exports and imports write.
+//! The columns of a table, and the columns that only exports and imports write.
 
 use serde::Serialize;
 use spice_core::{name::PropertyName, ontology::Class};
@@ -9,13 +9,13 @@ use crate::convert::Kind;
 pub(crate) const LINE: &str = "_line";
 pub(crate) const REASON: &str = "_reason";
 
-/// Columns that an export or an import writes beside those of the class. No property has such a name; where a
-/// label has it, another `_` is put before it.
+/// Columns that an export or an import writes in addition to those of the class. No property has
+/// such a name; if a label does, the column gets another leading `_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
     /// The id of the instance.
     Id,
-    /// A JSON object of the values that their own cells cannot carry.
+    /// A JSON object of the values that their own cells cannot represent.
     Exact,
     /// The line of a rejected row. An import ignores it when it reads the row again.
     Line,
@@ -26,25 +26,25 @@ pub enum Reserved {
 /// A column of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name; empty when it has none.
+    /// Its name; empty if it has none.
     pub(crate) name: String,
     pub(crate) target: Target,
 }
 
-/// What a column stands for.
+/// The meaning of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// It was written by an import.
     Note,
     /// Its cells are the ids of the instances.
     Id,
-    /// Its cells are JSON objects of values that the other cells cannot carry.
+    /// Its cells are JSON objects of values that the other cells cannot represent.
     Exact,
     /// The mapping leaves it out.
     Nothing,
     /// It has no name, so it must be blank.
     Nameless,
-    /// Its cells are values of this.
+    /// Its cells are values of this property or relationship.
     Member(PropertyName, Kind),
 }
 
@@ -53,9 +53,9 @@ pub(crate) enum Target {
 pub struct LeftOut {
     /// Its number; the first is 1.
     pub column: usize,
-    /// Its name; empty when it has none.
+    /// Its name; empty if it has none.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub reason: &'static str,
 }
 
@@ -74,7 +74,7 @@ impl Reserved {
         name
     }
 
-    /// What a column of this name stands for.
+    /// The meaning of a column with this name.
     pub(crate) fn target(class: &Class, name: &str) -> Option<Target> {
         if !name.starts_with('_') {
             return None;
@@ -87,7 +87,7 @@ impl Reserved {
 }
 
 impl Column {
-    /// The property or the relationship whose values it has.
+    /// The property or the relationship of its values.
     pub(crate) fn member(&self) -> Option<&PropertyName> {
         match &self.target {
             Target::Member(name, _) => Some(name),
@@ -96,7 +96,7 @@ impl Column {
     }
 }
 
-/// The columns that are left out, and why.
+/// The columns that are left out, with the reasons.
 pub(crate) fn left_out(columns: &[Column]) -> Vec<LeftOut> {
     let reason = |target: &Target| match target {
         Target::Nothing => Some("left out by --map or --skip-column"),

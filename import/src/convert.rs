@@ -1,5 +1,5 @@
-//! Turns the text of a cell into a value of a property. Here, and only here, `"5"` becomes 5: what
-//! the api gets is of the type already, digit for digit, or is not sent at all.
+//! Converts the text of a cell to a value of a property. Only here does `"5"` become 5: what is
+//! sent to the api already has the right type, digit for digit, or is not sent at all.
 
 mod boolean;
 mod broken;
@@ -23,12 +23,12 @@ use self::{
 };
 use crate::text::{trim, write_string};
 
-/// How the text of a column is read.
+/// How the text of a column is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// As it stands.
+    /// Unchanged.
     Text,
-    /// As it stands, without blanks around it.
+    /// Unchanged, without surrounding blanks.
     Word,
     Integer,
     Number,
@@ -45,15 +45,15 @@ pub enum Kind {
     File,
     /// One of these values, by its text.
     Members(Vec<Json>),
-    /// A list: JSON, or items with `;` between them.
+    /// A list: JSON, or items separated by `;`.
     List(Box<Kind>),
     /// A reference `Class/id`, or the id of an instance of the target.
     Link(Link),
 }
 
 impl Kind {
-    /// How the values of a property or a relationship of a class are read; `declared` is what was
-    /// written of it.
+    /// How the values of a property or a relationship of a class are parsed; `declared` is its
+    /// definition.
     pub fn of(
         schema: &Schema,
         class: &Class,
@@ -78,7 +78,7 @@ impl Kind {
         }
     }
 
-    /// Reads `type`, `constraints.enum` and `items` of a property, or of items.
+    /// Parses `type`, `constraints.enum` and `items` of a property, or of items.
     fn declared(declared: &RawData) -> Self {
         let name = declared.get("type").and_then(Json::as_string);
         match PropertyType::parse(&name.unwrap_or_default()) {
@@ -96,7 +96,7 @@ impl Kind {
         }
     }
 
-    /// Reads `items`: the name of a type, or an object.
+    /// Parses `items`: the name of a type, or an object.
     fn of_items(items: &Json) -> Self {
         let of_type = || RawData::from([("type".to_owned(), items.clone())]);
         let declared = items.as_string().map(|_| of_type());
@@ -127,15 +127,15 @@ impl Kind {
         }
     }
 
-    /// The member of an enum that a text stands for.
+    /// The member of an enum for a text.
     pub fn member<'a>(members: &'a [Json], word: &str) -> Option<&'a Json> {
-        // The text itself comes first, so that "5" beside 5 can be written.
+        // The text itself takes precedence, so that "5" can be written next to 5.
         let is_text = |member: &&Json| member.as_string().is_some_and(|text| text == word);
         let by_text = members.iter().find(is_text);
         by_text.or_else(|| members.iter().find(|member| member.as_str() == word))
     }
 
-    /// The same, with words for booleans that a user names.
+    /// The same, with words for booleans from the user.
     pub(crate) fn with_words(self, words: &Words) -> Self {
         match self {
             Self::Boolean(_) => Self::Boolean(words.normalize()),
@@ -144,8 +144,7 @@ impl Kind {
         }
     }
 
-    /// Writes the value that a text stands for, as JSON; on an error what was written is of no
-    /// use.
+    /// Writes the value of a text as JSON. After an error, discard what was written.
     pub fn write(&self, text: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         let word = trim(text);
         match self {
@@ -199,7 +198,7 @@ impl Kind {
     }
 }
 
-/// What is expected, by whether a text may be a number with signs that are not read.
+/// The expected form, which depends on whether the text may be a number with separators.
 const INTEGER: [&str; 2] = [
     "an integer, such as 5",
     "an integer without thousands separators, such as 5000",

@@ -1,5 +1,5 @@
-//! Turns a stream of another encoding into UTF-8 while it is read, in constant memory. Bytes that
-//! the encoding does not know make the cell that holds them invalid; they are never replaced.
+//! Decodes a stream of another encoding to UTF-8 while it is read, in constant memory. Bytes that
+//! are invalid in the encoding make their cell invalid; they are never replaced.
 
 use std::io::{self, Read};
 
@@ -8,7 +8,7 @@ use encoding_rs::{DecoderResult, Encoding, WINDOWS_1252};
 use crate::text::{UNDECODED, push_byte};
 
 const BUFFER: usize = 32 * 1024;
-/// Bytes that a malformed sequence and what follows it have at most.
+/// The maximum length of a malformed sequence and what follows it, in bytes.
 const LONGEST: usize = 8;
 
 /// A stream of UTF-8.
@@ -21,14 +21,14 @@ pub(crate) struct Decoder<R> {
     end: usize,
     is_ended: bool,
     is_done: bool,
-    /// The last bytes that were decoded: a malformed sequence may begin with them.
+    /// The last decoded bytes: a malformed sequence may start with them.
     before: Vec<u8>,
     ready: Vec<u8>,
     given: usize,
 }
 
 impl<R: Read> Decoder<R> {
-    /// A byte order mark at the beginning is left out.
+    /// A byte order mark at the start is skipped.
     pub(crate) fn new(input: R, encoding: &'static Encoding) -> Self {
         Self {
             input,
@@ -82,8 +82,8 @@ impl<R: Read> Decoder<R> {
         self.start += count;
     }
 
-    /// Writes the malformed bytes, of which some that were decoded may come after, as text behind
-    /// a byte that is none.
+    /// Writes the malformed bytes, possibly followed by decoded ones, as text after an invalid
+    /// byte.
     fn mark(&mut self, length: usize, after: usize) {
         let end = self.before.len().saturating_sub(after);
         let malformed = &self.before[end.saturating_sub(length)..end];
@@ -111,8 +111,8 @@ impl<R: Read> Read for Decoder<R> {
     }
 }
 
-/// The first byte that an encoding leaves undefined, where the library makes a control character
-/// of it.
+/// The first byte that an encoding leaves undefined, but that the library decodes to a control
+/// character.
 pub(crate) fn undefined_at(encoding: &'static Encoding, bytes: &[u8]) -> Option<usize> {
     if encoding != WINDOWS_1252 {
         return None;

@@ -1,5 +1,5 @@
-//! The encoding of a file: from its byte order mark, from the options, or UTF-8. Nothing is guessed:
-//! where it is not certain, the error shows what the likely encodings would read.
+//! The encoding of a file: from its byte order mark, from the options, or UTF-8. Nothing is
+//! guessed: if it is not certain, the error shows how the likely encodings would read the text.
 
 mod scan;
 mod suggest;
@@ -24,7 +24,7 @@ pub enum Charset {
     Known(&'static Encoding),
 }
 
-/// Reads the name of an encoding.
+/// Parses the name of an encoding.
 pub fn parse(name: &str) -> Result<Charset, String> {
     let label = name.trim().to_ascii_lowercase().replace('_', "-");
     let known = match label.as_str() {
@@ -44,7 +44,7 @@ pub fn parse(name: &str) -> Result<Charset, String> {
         })
 }
 
-/// The encoding of a file by its first bytes; a sentence that says why it is not known otherwise.
+/// The encoding of a file by its first bytes, or a message if it is unknown.
 pub(crate) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static Encoding, String> {
     if sample.starts_with(&[0xFF, 0xFE, 0, 0]) || sample.starts_with(&[0, 0, 0xFE, 0xFF]) {
         return Err("is UTF-32; convert it first, for example with iconv -t UTF-8".to_owned());
@@ -67,7 +67,7 @@ pub(crate) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static E
 }
 
 fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
-    // No line of text holds a zero byte; in UTF-16, the first line or its end does.
+    // No line of text contains a zero byte; in UTF-16, the first line or its end does.
     let line = sample.iter().position(|byte| *byte == b'\n');
     let head = &sample[..line.map_or(sample.len(), |end| (end + 2).min(sample.len()))];
     if !head.contains(&0) {
@@ -85,7 +85,7 @@ fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
     }
 }
 
-/// The byte order in which more characters are ASCII.
+/// The byte order with more ASCII characters.
 fn byte_order(sample: &[u8]) -> Option<&'static Encoding> {
     let (mut little, mut big) = (0_u64, 0_u64);
     for pair in sample.chunks_exact(2) {
@@ -102,7 +102,7 @@ fn byte_order(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Whether the first characters are text in an encoding, the first end of a line included.
+/// Whether the first characters up to the first line end are text in an encoding.
 fn looks_like(encoding: &'static Encoding, sample: &[u8]) -> bool {
     if let Some(at) = sample.iter().position(|byte| *byte == b'\n') {
         let pair = sample.get(at - at % 2..at - at % 2 + 2);
@@ -135,9 +135,9 @@ pub(crate) fn decode<'a>(encoding: &'static Encoding, sample: &'a [u8]) -> Cow<'
     Cow::Owned(Scan::of(encoding, sample).text)
 }
 
-/// Checks that a file is in the encoding that was chosen: all of the file when it can be read twice,
-/// its first bytes otherwise. Refuses a file that is in another encoding. Single rows with bytes that
-/// the encoding does not have are rejected later.
+/// Checks that a file is in the chosen encoding: the whole file if it can be read twice, its first
+/// bytes otherwise. Refuses a file in another encoding. Single rows with invalid bytes are rejected
+/// later.
 pub(crate) fn check(
     encoding: &'static Encoding,
     is_asked: bool,
@@ -163,13 +163,14 @@ pub(crate) fn check(
     Ok(Err(format!("is not UTF-8, as line {line} shows; {likely}")))
 }
 
-/// Whether the first bytes do not rule UTF-8 out: the ends of lines in UTF-16 have zero bytes.
+/// Whether the first bytes may be UTF-8: line ends in UTF-16 contain zero bytes.
 fn may_be_utf8(encoding: &'static Encoding, sample: &[u8]) -> bool {
     let is_utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
     !(is_utf16 && sample.contains(&0))
 }
 
-/// Whether all of a file is UTF-8, and not only ASCII. Legacy encodings stop the scan early.
+/// Whether the whole file is UTF-8 with characters beyond ASCII. Legacy encodings end the scan
+/// early.
 fn is_utf8(file: &mut dyn Read) -> io::Result<bool> {
     let found = scan_utf8(file, 1)?;
     Ok(found.malformed == 0 && found.beyond_ascii > 0)

@@ -1,4 +1,4 @@
-//! Why an import cannot go on, as values.
+//! Why an import cannot continue, as values.
 
 use std::{
     io,
@@ -10,10 +10,10 @@ use spice_core::{
     name::InvalidName,
 };
 
-/// An import that cannot go on.
+/// The error of an import that cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The input or the options cannot be used.
+    /// The input or the options are invalid.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The api refused a call, or could not be reached.
@@ -24,19 +24,19 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What was tried: `written`, `renamed` …
+        /// The action: `written`, `renamed` …
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// The input failed while it was read.
+    /// Reading the input failed.
     #[error(transparent)]
     Input(#[from] io::Error),
     /// A class is stored in a form that this version cannot read.
     #[error(transparent)]
     Class(#[from] serde_json::Error),
-    /// Every row is in the log, but the projections do not show all of them in time.
+    /// Every row is in the log, but the projections do not have all of them in time.
     #[error(
         "every row is in the log, but not all of them are projected; see `spice dead-letters list`"
     )]

@@ -1,6 +1,6 @@
 //! The column `_exact`, which an export writes: a JSON object of the values of a row that their own
-//! cells cannot carry, such as an empty text; `null` for no value where the class has a default. It
-//! holds before the cells.
+//! cells cannot represent, such as an empty text; `null` for a missing value if the class has a
+//! default. It takes precedence over the cells.
 
 use spice_core::{
     json::{Json, entries},
@@ -9,13 +9,13 @@ use spice_core::{
 
 use crate::{column::Target, plan::Plan, reader::Record, reason::Reason, text::write_string};
 
-/// The values of a row that it has as JSON.
+/// The values of a row from the column `_exact`.
 #[derive(Debug, Default)]
 pub(crate) struct Exact(Vec<(PropertyName, Json)>);
 
 impl Exact {
-    /// Reads the cell. A cell of a property that is here must show the same value, or nothing: one
-    /// that was changed since must not be lost.
+    /// Parses the cell. The own cell of a property that is listed here must show the same value or
+    /// be empty, so that a later change is not lost.
     pub(crate) fn read(
         plan: &Plan,
         record: &Record,
@@ -51,7 +51,7 @@ impl Exact {
         values.find_map(|(known, value)| (known == name).then_some(value))
     }
 
-    /// Appends the values to an object of values that is still open.
+    /// Appends the values to an open object of values.
     pub(crate) fn write(&self, data: &mut Vec<u8>) {
         for (name, value) in &self.0 {
             write(name, value, data);
@@ -59,7 +59,7 @@ impl Exact {
     }
 }
 
-/// Appends a value to an object of values that is still open.
+/// Appends a value to an open object of values.
 pub(crate) fn write(name: &PropertyName, value: &Json, data: &mut Vec<u8>) {
     if data.len() > 1 {
         data.push(b',');
@@ -69,7 +69,7 @@ pub(crate) fn write(name: &PropertyName, value: &Json, data: &mut Vec<u8>) {
     data.extend_from_slice(value.as_str().as_bytes());
 }
 
-/// Refuses a row whose cell says another thing than its exact value.
+/// Refuses a row whose cell differs from its exact value.
 fn refuse_other(
     plan: &Plan,
     record: &Record,
@@ -95,7 +95,7 @@ fn refuse_other(
     ))
 }
 
-/// What the cell of a value shows beside its exact value: a text bare, anything else as JSON.
+/// What the own cell of a value shows: a text as it is, anything else as JSON.
 pub fn shown(value: &Json) -> String {
     if value.is_null() {
         return String::new();

@@ -1,5 +1,5 @@
-//! The head of a table: the names of its columns, and which column the mapping means: by name, or by
-//! number where a name is missing or occurs twice.
+//! The header of a table: the names of its columns, and the columns of the mapping, by name, or by
+//! number if a name is missing or occurs twice.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::{
     text::{UNDECODED, show, trim},
 };
 
-/// The names of a head, in its order; blank where there is none.
+/// The names of a header, in order; blank where there is none.
 pub(crate) struct Names {
     each: Vec<String>,
     /// The columns whose names are not text in the encoding of the file, and what to do about each.
@@ -24,7 +24,7 @@ pub(crate) struct Names {
     line: u64,
 }
 
-/// What the mapping says of each column: the name of a property, or nothing to leave it out.
+/// The mapping of each column: the name of a property, or empty to leave it out.
 pub(crate) struct Orders(Vec<Option<String>>);
 
 impl Names {
@@ -48,13 +48,13 @@ impl Names {
         self.each.iter()
     }
 
-    /// The columns that an import has added behind the others, as the rejects have them.
+    /// The columns that an import has added after the others, as in the rejects.
     pub(crate) fn has_notes(&self) -> bool {
         self.each.ends_with(&self.notes)
     }
 
-    /// The column that a text means: its name, or its number as `3` or `#3`. A text that is the name
-    /// of one column and the number of another is refused.
+    /// The column for a text: its name, or its number as `3` or `#3`. A text that is the name of
+    /// one column and the number of another is refused.
     pub(crate) fn find(&self, text: &str) -> Result<usize, String> {
         let wanted = nfc(trim(text));
         let mut named = (0..self.each.len()).filter(|index| {
@@ -85,7 +85,7 @@ impl Names {
         }
     }
 
-    /// The number of a column, written as no other column is called.
+    /// The number of a column, in a form that is not the name of another column.
     fn number(&self, index: usize) -> String {
         let plain = (index + 1).to_string();
         let marked = format!("#{plain}");
@@ -119,11 +119,11 @@ impl Names {
         };
         let (line, number, name) = (self.line, index + 1, &self.each[*index]);
         Err(invalid(format!(
-            "line {line}: the name of column {number}, {name:?}, {why}; or leave the column out with --skip-column {number}, or say what it is with --map {number}=PROPERTY"
+            "line {line}: the name of column {number}, {name:?}, {why}; or leave the column out with --skip-column {number}, or map it with --map {number}=PROPERTY"
         )))
     }
 
-    /// Refuses two columns of one name, unless the mapping says by number what they are.
+    /// Refuses two columns of one name, unless the mapping selects them by number.
     fn refuse_repeated(&self, orders: &Orders) -> Result<(), Refusal> {
         let notes = if self.has_notes() { 2 } else { 0 };
         let mut known: HashMap<String, usize> = HashMap::new();

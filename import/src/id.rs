@@ -35,7 +35,7 @@ impl Plan {
         }
     }
 
-    /// The column that has the id of this row, where a row may do without; none for its content.
+    /// The column with the id of this row, if rows may have none; none for its content.
     fn id_column(&self, record: &Record) -> Result<Option<usize>, Reason> {
         if self.counts_rows() {
             for column in self.identity.columns() {
@@ -47,13 +47,13 @@ impl Plan {
         Ok(None)
     }
 
-    /// Whether the id of this row is made of all that it says.
+    /// Whether the id of this row is derived from its content.
     pub(crate) fn is_by_content(&self, record: &Record) -> bool {
         self.counts_rows() && matches!(self.id_column(record), Ok(None))
     }
 
-    /// The primary key as the JSON of its values: equal where the ids are. Equal decimals may be
-    /// written with other digits, so a key with decimals is the id that it makes.
+    /// The primary key as the JSON of its values: equal if the ids are equal. Equal decimals may be
+    /// written with different digits, so for a key with decimals it is the id.
     fn primary_key(
         &self,
         record: &Record,
@@ -94,7 +94,7 @@ impl Plan {
         key.any(|property| property.property_type == PropertyType::Decimal)
     }
 
-    /// The id that columns make together, as a composite primary key of the class would.
+    /// The id that columns form together, like a composite primary key of the class.
     fn joined(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
         let mut id = String::new();
         for (number, index) in columns.iter().enumerate() {
@@ -109,7 +109,7 @@ impl Plan {
         Ok(id)
     }
 
-    /// A cell as a part of an id: the string or the integer that it stands for.
+    /// A cell as a part of an id: a string or an integer.
     fn id_text(&self, record: &Record, index: usize) -> Result<String, Reason> {
         let text = self.key_part(record, index)?.trim();
         let mut value = Vec::new();
@@ -135,8 +135,8 @@ impl Plan {
         })
     }
 
-    /// An id for a row that has none of its own and was rejected: of its cells as they stand. With
-    /// it, a row that is mended stays apart from a row that says the same.
+    /// An id for a rejected row without its own, derived from its cells. With it, a corrected row
+    /// stays separate from a row with the same content.
     pub(crate) fn rejected_id(&self, record: &Record) -> Option<String> {
         if !self.is_by_content(record) {
             return None;
@@ -147,7 +147,7 @@ impl Plan {
         Some(format!("{}_{}", self.class.id, hex(&text)))
     }
 
-    /// An id of what the row says, and of where it comes from when that is named.
+    /// An id from the content of the row, and from its source if that is named.
     fn by_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
         let content = match &self.source {
             Some(source) => hex(&[source.as_bytes(), b"\n", data].concat()),

@@ -1,4 +1,4 @@
-//! What makes the id of a row.
+//! How the ids of rows are determined.
 
 use spice_core::{name::PropertyName, ontology::Class, unicode::nfc};
 
@@ -9,21 +9,21 @@ use crate::{
     text::trim,
 };
 
-/// What makes the id of a row. The same row has the same id each time it is read.
+/// How the id of a row is determined. The same row has the same id each time it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
     /// The text of this column, which an export wrote.
     Given(usize),
-    /// These columns are the class's primary key, from which the api makes the id.
+    /// These columns are the class's primary key, from which the api derives the id.
     PrimaryKey(Vec<usize>),
-    /// The texts of these columns, with `:` between them.
+    /// The texts of these columns, joined with `:`.
     Columns(Vec<usize>),
-    /// The text of the column of `<class>_id` (contract §3), or else the content.
+    /// The text of the column `<class>_id` (contract §3), or else the content.
     Own(usize),
-    /// In the rejects of rows that are identified so: the id that an import wrote behind the row, or
-    /// else the column of `<class>_id`, or else the content.
+    /// For rejects of rows without a key: the id that an import wrote in the row, or else the
+    /// column `<class>_id`, or else the content.
     Noted([usize; 2]),
-    /// Everything that the row says, and how many rows before it say the same.
+    /// The content of the row, and the number of equal rows before it.
     Content,
 }
 
@@ -90,7 +90,7 @@ impl Identity {
 }
 
 impl Identity {
-    /// The columns that make the id.
+    /// The columns that form the id.
     pub(crate) fn columns(&self) -> &[usize] {
         match self {
             Self::PrimaryKey(columns) | Self::Columns(columns) => columns,
@@ -101,14 +101,14 @@ impl Identity {
     }
 }
 
-/// The property whose value is the id of instances without a primary key (contract §3).
+/// The property that determines the id of instances without a primary key (contract §3).
 fn own(class: &Class) -> Option<&PropertyName> {
     let own = format!("{}_id", class.id.as_str().to_lowercase());
     let mut properties = class.properties().iter().map(|property| &property.name);
     properties.find(|name| name.as_str() == own)
 }
 
-/// The columns that `--key` names, by their own name or by what they are values of.
+/// The columns of `--key`, by their own names or by their properties.
 fn chosen(columns: &[Column], names: &Names, key: &[String]) -> Result<Vec<usize>> {
     let mut chosen = Vec::with_capacity(key.len());
     for name in key {

@@ -1,4 +1,4 @@
-//! What the api gets of a row.
+//! The instance of a row for the api.
 
 use spice_core::name::{ClassName, InstanceId, InvalidName};
 
@@ -9,9 +9,9 @@ pub struct Instance {
     pub class: ClassName,
     /// Its values by name, as a JSON object.
     pub data: Vec<u8>,
-    /// What no two instances of the class share: the id, or the primary key as JSON.
+    /// What identifies it within the class: the id, or the primary key as JSON.
     pub key: String,
-    /// The id, when the api does not derive it from the primary key.
+    /// The id, if the api does not derive it from the primary key.
     pub id: Option<InstanceId>,
 }
 

@@ -1,6 +1,6 @@
-//! How far an import has come: what is before its place is in the log or among the rejects, so the
-//! same import can go on there. Without it, or when it is of another import, the import starts over,
-//! which is safe and only slower.
+//! The journal: the progress of an import. Everything before its place is in the log or in the
+//! rejects, so the same import can resume there. Without it, or with that of another import, the
+//! import starts over, which is safe but slower.
 
 use std::{
     fs::{self, File},
@@ -18,25 +18,25 @@ use crate::{
     reader::Place,
 };
 
-/// How far an import has come.
+/// The progress of an import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Journal {
-    /// The import: its batches have the same keys when it goes on.
+    /// The id of the import: with it, the keys of its batches stay the same after a resume.
     pub(crate) run: Uuid,
-    /// What is imported, and into what.
+    /// What is imported, and the target.
     pub(crate) task: String,
     pub(crate) place: Place,
     pub(crate) counts: Counts,
-    /// Bytes of the rejects that count.
+    /// The valid bytes of the rejects.
     pub(crate) rejects: u64,
     /// The position of the last command in the log.
     pub(crate) position: Option<u64>,
-    /// How long it took so far.
+    /// The elapsed time.
     pub(crate) seconds: f64,
 }
 
 impl Journal {
-    /// One that has not begun.
+    /// The progress at the start.
     pub(crate) fn new(task: String) -> Self {
         Self {
             run: Uuid::new_v4(),
@@ -50,7 +50,7 @@ impl Journal {
     }
 }
 
-/// The file of a journal. An import that cannot go on has none.
+/// The file of a journal. An import that cannot resume has none.
 pub(crate) struct JournalFile(Option<PathBuf>);
 
 impl JournalFile {
@@ -58,12 +58,13 @@ impl JournalFile {
         Self(path)
     }
 
-    /// Whether there is one.
+    /// Whether the file exists.
     pub(crate) fn exists(&self) -> bool {
         self.0.is_some()
     }
 
-    /// What was written last. A file that is something else is refused, because it would be overwritten.
+    /// The last written state. A file with other content is refused, because it would be
+    /// overwritten.
     pub(crate) fn load(&self) -> Result<Option<Journal>> {
         let Some(path) = &self.0 else {
             return Ok(None);
@@ -82,7 +83,7 @@ impl JournalFile {
         }
     }
 
-    /// Replaces it as a whole.
+    /// Replaces the file.
     pub(crate) fn store(&self, journal: &Journal) -> Result<()> {
         let Some(path) = &self.0 else {
             return Ok(());
@@ -97,7 +98,7 @@ impl JournalFile {
         write().map_err(failed(path, "written"))
     }
 
-    /// Removes it: the import is done.
+    /// Removes the file: the import is complete.
     pub(crate) fn remove(&self) -> Result<()> {
         let Some(path) = &self.0 else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! How a file is laid out: where its head is, and what separates its cells. The delimiter is
-//! found by the names that the class knows, so that a comma in a title misleads nobody.
+//! The layout of a file: the line of its header, and its delimiter. The delimiter is found by the
+//! names that the class has, so a comma in a title does not mislead.
 
 use crate::{
     options::{Cells, parse_delimiter},
@@ -7,37 +7,37 @@ use crate::{
 };
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Rows that have to agree on a delimiter, and lines in which a head is looked for.
+/// The number of rows that must agree on a delimiter, and of lines in which a header is looked for.
 const ROWS: usize = 20;
 const LINES: u64 = 40;
-/// Bytes of a sample from which on its last row may be cut.
+/// The size of a sample in bytes from which its last row may be cut.
 const CUT: usize = 30_000;
 
 /// Whether the class or the mapping knows the name of a column.
 pub(crate) type Knows<'a> = &'a dyn Fn(&str) -> bool;
 
-/// How a file is laid out.
+/// The layout of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) dialect: Dialect,
-    /// The line of the head; the first that is not blank when left out.
+    /// The line of the header; by default the first that is not blank.
     pub(crate) head_line: Option<u64>,
-    /// A later line that looks more like a head.
+    /// A later line that looks more like a header.
     pub(crate) likely_head: Option<u64>,
 }
 
-/// What a reading of the first rows finds.
+/// The result of reading the first rows.
 #[derive(Default)]
 struct Reading {
     line: u64,
     columns: usize,
     known: usize,
-    /// Whether all rows have as many fields as the head.
+    /// Whether all rows have as many fields as the header.
     is_even: bool,
 }
 
 impl Layout {
-    /// Looks at the first bytes of a file, decoded.
+    /// Determines the layout from the first bytes of a file, decoded.
     pub(crate) fn find(cells: &Cells, sample: &[u8], knows: Knows<'_>) -> Self {
         let separator = separator(sample).filter(|_| cells.head_line != Some(1));
         let head_line = cells.head_line.or_else(|| separator.map(|_| 2));
@@ -63,7 +63,7 @@ impl Layout {
     }
 }
 
-/// What a first line `sep=;`, as Excel writes and reads it, says.
+/// The delimiter of a first line `sep=;`, as in Excel.
 fn separator(sample: &[u8]) -> Option<u8> {
     let text = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
     let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
@@ -74,8 +74,7 @@ fn separator(sample: &[u8]) -> Option<u8> {
     parse_delimiter(delimiter).ok().filter(|_| is_separator)
 }
 
-/// The delimiter under which the class knows the most names; the usual one when others do no
-/// better.
+/// The delimiter with the most names that the class knows; the usual one if no other is better.
 fn detect(
     sample: &[u8],
     usual_dialect: Dialect,
@@ -142,12 +141,12 @@ fn read(sample: &[u8], dialect: Dialect, head_line: Option<u64>, knows: Knows<'_
     }
 }
 
-/// The next record of a sample; what cannot be read is told when the file is.
+/// The next record of a sample. Errors are reported when the file is read.
 fn next(reader: &mut Reader<&[u8]>) -> Option<Record> {
     reader.read().ok().flatten()
 }
 
-/// The first rows behind the head, as far as the sample goes.
+/// The first rows after the header, as far as the sample contains them.
 pub(crate) fn first_rows(sample: &[u8], layout: &Layout) -> Vec<Record> {
     let mut reader = Reader::new(sample, layout.dialect, Place::START);
     if reader.skip_to_line(layout.head_line.unwrap_or(1)).is_err() {

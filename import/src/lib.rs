@@ -1,11 +1,11 @@
-//! Files to instances: CSV under the names of a class, or NDJSON as an export writes it.
+//! Imports files as instances: CSV with the names of a class, or NDJSON as an export writes it.
 //!
-//! [`run`] reads an input, sends its rows to the api and keeps those that cannot be taken in a file.
-//! The parts of it can be used alone: a [`Reader`] of records, the [`Plan`] that says what each column
-//! is, the [`Kind`] that turns a text into a value.
+//! [`run`] reads an input, sends its rows to the api, and writes refused rows to a file. The parts
+//! can also be used alone: a [`Reader`] of records, the [`Plan`] of the columns, and the [`Kind`]
+//! that converts a text to a value.
 //!
-//! The library prints nothing and asks nothing: what happens is told to an [`Observer`], and what was
-//! done is an [`Outcome`].
+//! The library prints nothing and asks nothing: an [`Observer`] gets the progress, and an
+//! [`Outcome`] is the result.
 
 mod batch;
 mod cell;

@@ -14,7 +14,7 @@ use crate::{
     reason::Reason,
 };
 
-/// Further fields of an exported instance. The log gives the imported one its own.
+/// Further fields of an exported instance. The imported instance gets its own.
 const KNOWN: [&str; 12] = [
     "class_label",
     "event_id",
@@ -29,7 +29,7 @@ const KNOWN: [&str; 12] = [
     LINE,
     REASON,
 ];
-/// Reads a line; `wanted` is the class that all lines must be of.
+/// Parses a line; with `wanted`, the line must be of that class.
 pub(crate) fn read(
     bytes: &[u8],
     schema: &Schema,
@@ -104,7 +104,7 @@ fn class_of(
     }
 }
 
-/// Refuses values that are not an object with each name once.
+/// Refuses values that are not an object with unique names.
 fn check_values(data: &Json) -> Result<(), Reason> {
     let fields = entries(data).ok_or_else(|| Reason::of_row("type", "data: must be an object"))?;
     let mut names = HashSet::with_capacity(fields.len());

@@ -24,10 +24,10 @@ use crate::{
     text::{show, write_string},
 };
 
-/// Bytes of a line: an instance of this size fits into a request.
+/// The maximum size of a line in bytes: an instance of this size fits into a request.
 const LONGEST: u64 = 12 * 1024 * 1024;
 
-/// A line as it stands in the file.
+/// A line as it is in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub(crate) bytes: Vec<u8>,
@@ -52,7 +52,7 @@ pub struct LineRows<R> {
     schema: Arc<Schema>,
     class: Option<ClassName>,
     place: Place,
-    /// Blank lines since the last line that is not.
+    /// Blank lines since the last line that is not blank.
     blanks: u64,
 }
 
@@ -124,13 +124,13 @@ impl<R: BufRead> Rows for LineRows<R> {
         self.blanks
     }
 
-    /// A line has all that the instance had.
+    /// A line has all values of the instance.
     fn is_whole(&self) -> bool {
         true
     }
 }
 
-/// NDJSON as an import sees it.
+/// NDJSON for an import.
 pub(crate) struct Lines(pub(crate) Arc<Schema>);
 
 impl Shape for Lines {
@@ -149,7 +149,7 @@ impl Shape for Lines {
         Vec::new()
     }
 
-    /// The line with its number and the reasons; what is no object is in it as text.
+    /// The line with its number and the reasons; a line that is not an object is included as text.
     fn write_reject(
         &self,
         line: &Line,

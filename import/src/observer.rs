@@ -1,4 +1,4 @@
-//! What an import says while it runs.
+//! The progress of a running import.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,58 +9,59 @@ pub struct Counts {
     pub rows: u64,
     /// Rows that became instances.
     pub created: u64,
-    /// Rows that are in already, with the same values.
+    /// Rows that already exist with the same values.
     pub unchanged: u64,
-    /// Rows that could not be taken.
+    /// Rejected rows.
     pub rejected: u64,
-    /// Rows without a key that say what an earlier row says. They are among the others.
+    /// Rows without a key that equal an earlier row. They are included in the other counts.
     #[serde(default)]
     pub equal_rows: u64,
-    /// Blank rows and lines. They are not among the others.
+    /// Blank rows and lines. They are not included in the other counts.
     #[serde(default)]
     pub blank_rows: u64,
-    /// Blank cells behind the last column.
+    /// Blank cells after the last column.
     #[serde(default)]
     pub surplus_cells: u64,
 }
 
-/// Something that happens while an import runs.
+/// An event of a running import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// The rows begin.
+    /// The rows start.
     Started {
         /// Bytes of the input, if they are known.
         bytes: Option<u64>,
-        /// Bytes that an earlier start of the import has read.
+        /// Bytes that an earlier run of the import has read.
         offset: u64,
-        /// Rows that an earlier start of the import has read.
+        /// Rows that an earlier run of the import has read.
         rows: u64,
     },
-    /// The import goes on where an earlier start stopped.
+    /// The import resumes where an earlier run stopped.
     Resumed {
         /// The line.
         line: u64,
         /// Rows before it.
         rows: u64,
     },
-    /// The state of an earlier start is of another file, class or mapping: the import starts over.
+    /// The state of an earlier run belongs to another file, class or mapping: the import starts
+    /// over.
     StartedOver,
     /// A batch is done.
     Advanced {
         /// Rows so far.
         counts: &'a Counts,
-        /// Bytes of the input that are read.
+        /// The bytes of the input that were read.
         offset: u64,
     },
-    /// The api has not answered for a while; the request is being repeated.
+    /// The api has not answered for a while; the request is repeated.
     Silent,
-    /// Every row is taken; the import waits until all of them show.
+    /// Every row is accepted; the import waits for the projections.
     Waiting,
 }
 
-/// Is told what happens while an import runs.
+/// Receives the events of a running import.
 pub trait Observer: Send {
-    /// Takes notice of an event.
+    /// Receives an event.
     fn observe(&mut self, event: Event<'_>);
 }
 

@@ -1,23 +1,23 @@
-//! Numbers equal rows without a key: the n-th of them is another instance than the first. Nothing
-//! else is known of a row, so the same file always makes the same ids. Takes about 20 bytes of memory
-//! for each distinct row.
+//! Numbers equal rows without a key: the n-th of them is a separate instance. The number depends
+//! only on the file, so the same file always gives the same ids. Takes about 20 bytes of memory for
+//! each distinct row.
 
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-/// How often each content was met. Two contents with the same hash share their numbers, but their ids
-/// differ.
+/// How often each content occurred. Two contents with the same hash share their numbers, but their
+/// ids differ.
 #[derive(Default)]
 pub(crate) struct Occurrences {
     met: HashSet<u64>,
-    /// The contents that were met more than once.
+    /// The contents that occurred more than once.
     repeated: HashMap<u64, u64>,
 }
 
 impl Occurrences {
-    /// Counts a content; 1 when it is met for the first time.
+    /// Counts a content; 1 for the first occurrence.
     pub(crate) fn next(&mut self, content: &str) -> u64 {
         let hash = hash(content);
         if self.met.insert(hash) {

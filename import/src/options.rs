@@ -1,4 +1,4 @@
-//! What to import, into what, and how.
+//! The options of an import.
 
 use std::{
     io::BufRead,
@@ -9,88 +9,88 @@ use spice_core::{ontology::Class, unicode::nfc};
 
 use crate::{convert::Words, encoding::Charset, text::trim};
 
-/// An import: its target, how the input is read and what happens to rows that cannot be taken.
+/// An import: its target, how to read the input, and what to do with refused rows.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The database.
     pub database: String,
     /// The branch.
     pub branch: String,
-    /// The class of the instances, by id or label. NDJSON names it line by line.
+    /// The class of the instances, by id or label. In NDJSON each line names its class.
     pub class: Option<String>,
-    /// How the input is written.
+    /// The format of the input.
     pub format: Format,
     /// How the cells of a table are separated.
     pub cells: Cells,
-    /// The encoding; when left out, a byte order mark says it, and without one it is UTF-8.
+    /// The encoding; by default from the byte order mark, or UTF-8.
     pub encoding: Option<Charset>,
-    /// What the columns of a table stand for.
+    /// The meaning of the columns of a table.
     pub mapping: Mapping,
-    /// What to do about a row that cannot be taken.
+    /// What to do with an invalid row.
     pub on_error: OnError,
-    /// The file of the rows that cannot be taken.
+    /// The file of the rejected rows.
     pub rejects: PathBuf,
-    /// The file that says how far the import is; none: the import starts over each time.
+    /// The file with the progress; if none, the import starts over each time.
     pub state: Option<PathBuf>,
-    /// Rows of one command.
+    /// The number of rows per command.
     pub batch: usize,
     /// Check every row, and send nothing.
     pub dry_run: bool,
 }
 
-/// How an input is written.
+/// The format of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One instance a row, under a line with the names of the columns.
+    /// One instance per row, after a line with the column names.
     Csv,
-    /// One instance a line, with its class and its id, as an export writes it.
+    /// One instance per line, with its class and its id, as an export writes it.
     Ndjson,
 }
 
-/// What to do about a row that cannot be taken.
+/// What to do with an invalid row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
-    /// Stop after the batch of the row. What was taken until then stays.
+    /// Stop after the batch of the row. Accepted rows stay.
     Abort,
-    /// Write it to the rejects, and go on.
+    /// Write it to the rejects and continue.
     Skip,
 }
 
-/// How the cells of a table are separated, as far as it is known.
+/// How the cells of a table are separated, if known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cells {
-    /// Between two cells.
+    /// The separator of cells.
     pub delimiter: Option<u8>,
-    /// The delimiter of a file that shows none; a comma when left out.
+    /// The default delimiter of a file that does not show one; a comma if none.
     pub usual_delimiter: Option<u8>,
-    /// Before a quote that is part of the cell.
+    /// The escape character before a quote inside a cell.
     pub escape: Option<u8>,
     /// The line that names the columns; the first is 1.
     pub head_line: Option<u64>,
 }
 
-/// What the columns of a table stand for, where their names do not say it.
+/// The meaning of the columns of a table, if their names differ from the properties.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     /// `column=property`; `column=` leaves the column out.
     pub map: Vec<String>,
     /// Columns that are left out.
     pub skip: Vec<String>,
-    /// The columns that make the id.
+    /// The columns that form the id.
     pub key: Vec<String>,
-    /// Texts that mean "nothing", as an empty cell does.
+    /// Texts that mean "no value", like an empty cell.
     pub nulls: Vec<String>,
     /// Words for true and false.
     pub words: Words,
-    /// Where the rows come from; part of the ids of rows without a key.
+    /// The source of the rows; part of the ids of rows without a key.
     pub source: Option<String>,
 }
 
-/// Where the rows come from.
+/// The source of the rows.
 pub enum Input {
-    /// A file: it can be read twice, and an import of it can go on where it stopped.
+    /// A file: it can be read twice, and its import can resume.
     File(PathBuf),
-    /// A stream, which is read once.
+    /// A stream, which can be read once.
     Stream {
         /// Its name in messages.
         name: String,
@@ -140,7 +140,7 @@ impl Mapping {
     }
 }
 
-/// Reads a delimiter: one ASCII character, or `tab`.
+/// Parses a delimiter: one ASCII character, or `tab`.
 pub fn parse_delimiter(text: &str) -> Result<u8, String> {
     match text {
         "tab" | "\\t" => Ok(b'\t'),
@@ -151,7 +151,7 @@ pub fn parse_delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Reads an escape: one ASCII sign.
+/// Parses an escape: one ASCII character.
 pub fn parse_escape(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] if byte.is_ascii_punctuation() && *byte != b'"' => Ok(*byte),

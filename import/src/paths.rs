@@ -1,4 +1,4 @@
-//! The files that an import writes: none of them may be one that it reads.
+//! The files that an import writes; none of them may be one that it reads.
 
 use std::{
     fs,
@@ -13,14 +13,14 @@ use crate::{
     options::{Input, Options},
 };
 
-/// A path with something behind its name.
+/// A path with a suffix after its name.
 pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
 }
 
-/// Refuses to write over the input, or where nothing can be written, before anything is read.
+/// Refuses to overwrite the input, or to write where that is impossible, before anything is read.
 pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<(), Refusal> {
     check(&options.rejects, "--rejects", input.path())?;
     let Some(state) = &options.state else {
@@ -44,7 +44,7 @@ fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses a path that leads to a file that is read, or written already.
+/// Refuses the path of a file that is already read or written.
 fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
     if !is_same(path, other) {
         return Ok(());

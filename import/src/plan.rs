@@ -1,4 +1,4 @@
-//! How the columns of a table become the values of a class, and what makes the id of a row.
+//! The plan: how columns become values of a class, and how ids are determined.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,7 +30,7 @@ use crate::{
 pub struct Plan {
     pub(crate) class: Arc<Class>,
     pub(crate) columns: Vec<Column>,
-    /// The columns with values, by the name of what they are values of.
+    /// The columns with values, by the name of their property.
     pub(crate) members: Vec<usize>,
     pub(crate) identity: Identity,
     pub(crate) nulls: Vec<String>,
@@ -39,16 +39,16 @@ pub struct Plan {
     pub(crate) nameless: Vec<usize>,
     /// The column of exact values.
     pub(crate) exact: Option<usize>,
-    /// The column of the reasons why rows were rejected, in a file that an import wrote.
+    /// The column of the reasons for rejects, in a file that an import wrote.
     pub(crate) reasons: Option<usize>,
     /// The last column that is read, except those that an import added.
     pub(crate) last: Option<usize>,
-    /// Fields that a row has at least: the others are left out.
+    /// The minimum number of fields of a row: the others are left out.
     needed: usize,
 }
 
 impl Plan {
-    /// Reads the head of a file; refuses what cannot be understood before anything is sent.
+    /// Reads the header of a file. Refuses unknown columns before anything is sent.
     pub fn read(
         schema: &Schema,
         class: &Arc<Class>,
@@ -106,19 +106,19 @@ impl Plan {
         })
     }
 
-    /// Whether the file has a column of exact values: then a row may say that it has no value where
-    /// the class has a default, and the defaults are put in here.
+    /// Whether the file has a column of exact values. Then a row may have no value although the
+    /// class has a default, so the import adds the defaults.
     pub(crate) fn has_exact(&self) -> bool {
         self.exact.is_some()
     }
 
-    /// The property or the relationship that a name or a label stands for.
+    /// The property or the relationship with this name or label.
     pub(crate) fn member(&self, name: &str) -> Option<PropertyName> {
         member(&self.class, name)
     }
 
-    /// Whether a row has a field for each column, but for blank ones behind the last and missing
-    /// ones that are left out.
+    /// Whether a row has a field for each column; blank fields after the last column, and missing
+    /// fields of left-out columns, are allowed.
     pub(crate) fn fits(&self, record: &Record) -> bool {
         let surplus = self.columns.len()..record.len();
         record.len() >= self.needed
@@ -127,14 +127,14 @@ impl Plan {
                 .all(|index| is_blank_bytes(record.field(index)))
     }
 
-    /// Whether a field is the number of a line, as an import writes it behind a rejected row.
+    /// Whether a field is a line number, as an import writes it after a rejected row.
     pub(crate) fn is_line(field: &[u8]) -> bool {
         let text = trim(std::str::from_utf8(field).unwrap_or_default());
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// Refuses a head above the line that looks like the head, when that line does not fit: a class
-    /// that allows other keys takes a title for a name.
+    /// Refuses a header above the line that looks like the header, if it does not fit: a class with
+    /// additional keys would take a title for a name.
     pub(crate) fn check_head(
         &self,
         head: &Record,
@@ -173,7 +173,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether the id of a row may depend on the rows before it.
+    /// Whether the id of a row may depend on earlier rows.
     pub(crate) fn counts_rows(&self) -> bool {
         matches!(
             self.identity,
@@ -181,8 +181,7 @@ impl Plan {
         )
     }
 
-    /// The name of the column whose values a field of the api is of: `lines[2].price` is of the
-    /// column of `lines`.
+    /// The name of the column for a field of the api: `lines[2].price` is in the column of `lines`.
     pub(crate) fn column_of<'a>(&'a self, field: &'a str) -> &'a str {
         let end = field.find(['.', '[']).unwrap_or(field.len());
         let column = self.columns.iter().find(|column| {
@@ -194,7 +193,7 @@ impl Plan {
     }
 }
 
-/// What each column stands for.
+/// The meaning of each column.
 fn columns(
     schema: &Schema,
     class: &Class,
@@ -241,7 +240,7 @@ fn columns(
     Ok(columns)
 }
 
-/// The property or the relationship that a name, or a label in any language, stands for.
+/// The property or the relationship with a name, or a label in any language.
 fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
     let additional = || {
         let name = class.allows_additional_properties().then_some(wanted);
@@ -253,7 +252,7 @@ fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
     resolved.cloned().or_else(additional)
 }
 
-/// Says what the api would say of such keys, near names included.
+/// Reports unknown keys like the api, with similar names.
 fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal {
     let line = head.line;
     if head.len() == 1

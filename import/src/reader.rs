@@ -1,5 +1,5 @@
-//! Reads CSV record by record: as a stream, in bounded memory, and with the line where each record
-//! begins.
+//! Reads CSV record by record: as a stream, in bounded memory, with the line where each record
+//! starts.
 
 mod place;
 mod record;
@@ -12,18 +12,19 @@ pub(crate) use self::record::BrokenQuote;
 pub use self::{place::Place, record::Record};
 use crate::error::{Result, invalid};
 
-/// Bytes and fields of one record at most: a quote that is never closed must not swallow the file.
+/// The maximum bytes and fields of one record: a quote that is never closed must not swallow the
+/// file.
 const RECORD: usize = 8 * 1024 * 1024;
 const FIELDS: usize = 10_000;
 const BUFFER: usize = 64 * 1024;
 const QUOTE: u8 = b'"';
 
-/// How a file separates its cells. Quotes are `"`, and two of them stand for one.
+/// How a file separates its cells. The quote is `"`, and two of them mean one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
-    /// Between two cells.
+    /// The separator of cells.
     pub delimiter: u8,
-    /// A character before a quote, a delimiter, the end of a line or itself, which makes them text.
+    /// The character that makes a following quote, delimiter, line end or itself literal.
     pub escape: Option<u8>,
 }
 
@@ -41,29 +42,29 @@ impl Dialect {
     }
 }
 
-/// Where in a record the reader is.
+/// The state of the reader within a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// At the first byte of a field.
     Start,
     /// In a field without quotes.
     Plain,
-    /// Between the quotes of a field.
+    /// Inside the quotes of a field.
     Quoted,
-    /// Behind a quote that closes the field, if no other quote follows.
+    /// After a quote that closes the field, unless another quote follows.
     Closed,
 }
 
-/// How far the record that is being read has come.
+/// The progress of the current record.
 struct Progress {
     state: State,
-    /// The line where it begins.
+    /// The line where it starts.
     line: u64,
     /// The line of the last quote that was opened.
     quote_line: u64,
-    /// The first field that goes on behind its closing quote.
+    /// The first field that continues after its closing quote.
     broken: Option<usize>,
-    /// Where it begins, and the last two delimiters in it.
+    /// The offset where it starts, and those of its last two delimiters.
     begin: u64,
     delimiters: [u64; 2],
 }
@@ -77,21 +78,21 @@ pub struct Reader<R> {
     end: usize,
     is_ended: bool,
     place: Place,
-    /// The record that is being read; each is kept in as much memory as it needs.
+    /// The current record; records keep the memory that they need.
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// That record as it stands in the file, as far as the buffer has it no more; the rest begins
-    /// at this place of the buffer, while a record is being read.
+    /// The part of that record that the buffer no longer contains; the rest starts at this offset
+    /// of the buffer.
     raw: Vec<u8>,
     raw_rest: Option<usize>,
-    /// For each byte, whether it may be more than text of a field.
+    /// For each byte, whether it may be special.
     is_special: [bool; 256],
-    /// Blank records since the last one that was returned.
+    /// Blank records since the last returned one.
     blanks: u64,
 }
 
 impl<R: Read> Reader<R> {
-    /// A reader of an input that stands at a place.
+    /// A reader of an input at a place.
     pub fn new(input: R, dialect: Dialect, place: Place) -> Self {
         Self {
             input,
@@ -110,18 +111,18 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Behind the last record that was read.
+    /// After the last record that was read.
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Blank records at the end of the file, once it is reached.
+    /// Blank records at the end of the file, after it is reached.
     pub(crate) fn blanks(&self) -> u64 {
         self.blanks
     }
 
-    /// Goes to the beginning of a line without looking at what is before it; false when the file
-    /// has fewer lines.
+    /// Goes to the start of a line without parsing what is before it; false if the file has fewer
+    /// lines.
     pub(crate) fn skip_to_line(&mut self, line: u64) -> Result<bool> {
         self.skip_byte_order_mark()?;
         while self.place.line < line {
@@ -202,7 +203,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// Takes a byte, which stands in a line, into the record; true when the byte ends it.
+    /// Takes a byte of a line into the record; true if the byte ends it.
     fn step(&mut self, byte: u8, here: u64, progress: &mut Progress) -> Result<bool> {
         progress.state = match (progress.state, byte) {
             (State::Quoted, QUOTE) => State::Closed,
@@ -235,7 +236,7 @@ impl<R: Read> Reader<R> {
         Ok(false)
     }
 
-    /// The byte behind an escape, when the two of them stand for it.
+    /// The byte after an escape, if the two of them mean it.
     fn take_escaped(&mut self) -> Result<Option<u8>> {
         match self.peek()? {
             Some(byte) if self.dialect.is_escapable(byte) => {
@@ -286,7 +287,7 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Moves to the next byte that is no end of a line; false when there is none.
+    /// Moves to the next byte that is not part of a line end; false if there is none.
     fn skip_line_ends(&mut self) -> Result<bool> {
         self.skip_byte_order_mark()?;
         while let Some(byte) = self.peek()? {
@@ -298,7 +299,7 @@ impl<R: Read> Reader<R> {
         Ok(false)
     }
 
-    /// A mark at its beginning is no mark when it stands in the middle of the file.
+    /// A byte order mark counts only at the start of the file.
     fn skip_byte_order_mark(&mut self) -> Result<()> {
         if self.place.offset > 0 {
             return Ok(());
@@ -319,13 +320,13 @@ impl<R: Read> Reader<R> {
         Ok(Some(self.buffer[self.start]))
     }
 
-    /// Moves behind the next byte; true when it ends a line.
+    /// Moves past the next byte; true if it ends a line.
     fn take(&mut self, byte: u8) -> bool {
         self.start += 1;
         self.place.pass(byte)
     }
 
-    /// Reads more, behind what is there; false at the end of the input.
+    /// Reads more after the buffered bytes; false at the end of the input.
     fn fill(&mut self) -> io::Result<bool> {
         if self.start == self.end {
             if let Some(rest) = &mut self.raw_rest {
@@ -349,7 +350,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// The bytes that a dialect gives a meaning.
+/// The bytes that are special in a dialect.
 fn special(dialect: Dialect) -> [bool; 256] {
     let mut special = [false; 256];
     let bytes = [QUOTE, b'\r', b'\n', dialect.delimiter];

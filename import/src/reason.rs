@@ -1,18 +1,18 @@
-//! Why a row was not taken.
+//! Why a row was rejected.
 
 use std::fmt;
 
-/// Characters of a value that a reason shows.
+/// The maximum number of shown characters of a value.
 const SHOWN: usize = 80;
 
-/// Why a row was not taken.
+/// Why a row was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// The column, when it is about one.
+    /// The column, if there is one.
     pub column: Option<String>,
     /// The broken rule: `type`, `required`, `pattern`, `already_exists`, …
     pub rule: String,
-    /// A sentence that names the value.
+    /// A sentence with the value.
     pub sentence: String,
 }
 

@@ -12,9 +12,9 @@ use crate::{
     paths::with_ending,
 };
 
-/// A rejected row that waited, as the file has it.
+/// A rejected row that waited, in the form of the file.
 pub(crate) struct Late {
-    /// The line where it begins in the input.
+    /// The line where it starts in the input.
     pub(crate) line: u64,
     /// Bytes of the rejects before its place.
     pub(crate) place: u64,
@@ -24,15 +24,16 @@ pub(crate) struct Late {
 /// The rejects of an import. The file exists once there is one.
 pub(crate) struct Rejects {
     path: PathBuf,
-    /// What the file begins with.
+    /// The start of the file.
     head: Vec<u8>,
     writer: Option<BufWriter<File>>,
-    /// Bytes of the file.
+    /// The size of the file.
     length: u64,
 }
 
 impl Rejects {
-    /// A new file. One that exists is kept beside it: someone may have corrected its rows.
+    /// Creates a new file. An existing one is kept under another name, because someone may have
+    /// corrected its rows.
     pub(crate) fn begin(path: &Path, head: Vec<u8>) -> Result<Self> {
         if path.is_file() {
             put_aside(path).map_err(failed(path, "renamed"))?;
@@ -40,7 +41,7 @@ impl Rejects {
         Ok(Self::new(path, head))
     }
 
-    /// Goes on with a file of which so many bytes count; none when it is shorter.
+    /// Continues a file with the given number of valid bytes; none if it is shorter.
     pub(crate) fn resume(path: &Path, head: Vec<u8>, bytes: u64) -> Result<Option<Self>> {
         let mut rejects = Self::new(path, head);
         if bytes == 0 {
@@ -74,7 +75,7 @@ impl Rejects {
         }
     }
 
-    /// Bytes of the file: the place of the next row.
+    /// The size of the file, which is the place of the next row.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -99,8 +100,8 @@ impl Rejects {
         Ok(())
     }
 
-    /// Adds rows at their places, in the order of their lines. The file is copied once if rows stand
-    /// behind a place.
+    /// Inserts rows at their places, in the order of their lines. The file is copied once if rows
+    /// follow a place.
     pub(crate) fn insert(&mut self, rows: &[Late]) -> Result<()> {
         if rows.iter().all(|late| late.place == self.length) {
             return rows.iter().try_for_each(|late| self.add(&late.row));
@@ -115,7 +116,7 @@ impl Rejects {
         let mut new = BufWriter::new(File::create(&beside)?);
         let mut copied = 0;
         for Late { place, row, .. } in rows {
-            // A row whose place is the beginning stands behind the head.
+            // A row whose place is the start comes after the header.
             let place = (*place).max(self.head.len() as u64);
             copied += io::copy(&mut (&old).take(place - copied), &mut new)?;
             new.write_all(row)?;
@@ -129,7 +130,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// Brings what was added to the disk; returns the bytes of the file.
+    /// Syncs what was added; returns the size of the file.
     pub(crate) fn flush(&mut self) -> Result<u64> {
         if let Some(writer) = &mut self.writer {
             let flushed = writer.flush().and_then(|()| writer.get_ref().sync_data());
@@ -138,7 +139,7 @@ impl Rejects {
         Ok(self.length)
     }
 
-    /// The file, when it exists.
+    /// The file, if it exists.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.writer.is_some().then_some(self.path.as_path())
     }
@@ -148,12 +149,12 @@ fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
-/// Renames a file to the first `.old.1`, `.old.2` … that is free.
+/// Renames a file to the first free `.old.1`, `.old.2` …
 fn put_aside(path: &Path) -> io::Result<()> {
     let mut number: u32 = 1;
     loop {
         let kept = with_ending(path, &format!(".old.{number}"));
-        // The name is taken before it is renamed over: it may be another import's a moment later.
+        // Reserve the name before renaming over it, because another import may take it.
         match File::create_new(&kept) {
             Ok(_) => return fs::rename(path, &kept),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,

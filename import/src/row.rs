@@ -1,4 +1,4 @@
-//! One row of a table: its values and its id, or why it cannot be taken.
+//! One row of a table: its values and its id, or why it is rejected.
 
 use spice_core::name::PropertyName;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Plan {
-    /// Turns a record into what the api gets.
+    /// Converts a record to an instance for the api.
     pub(crate) fn instance(&self, record: &Record) -> Result<Instance, Vec<Reason>> {
         if let Some(broken) = &record.broken_quote {
             return Err(vec![self.broken_quote(record, broken)]);
@@ -62,7 +62,7 @@ impl Plan {
         })
     }
 
-    /// Checks that the row has a field for each column, and nothing beside them.
+    /// Checks that the row has a field for each column, and no more.
     fn check_shape(&self, record: &Record) -> Result<(), Reason> {
         if !self.fits(record) {
             let sentence = format!(
@@ -89,7 +89,7 @@ impl Plan {
         }
     }
 
-    /// Refuses a row of the rejects in which something is missing or was never mended.
+    /// Refuses a row of the rejects with missing fields or invalid bytes that nobody corrected.
     fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
         if !Self::is_line(record.field(reasons - 1)) {
             let name = &self.columns[reasons - 1].name;
@@ -137,7 +137,7 @@ impl Plan {
         }
     }
 
-    /// Appends the class's defaults for what the row leaves out.
+    /// Appends the class's defaults for missing values.
     fn write_defaults(&self, record: &Record, exact: &Exact, data: &mut Vec<u8>) {
         let has_cell = |name: &PropertyName| {
             let is_of = |index: &&usize| self.columns[**index].member() == Some(name);
@@ -151,7 +151,7 @@ impl Plan {
         }
     }
 
-    /// The values that the row has as JSON, and not in cells of their own.
+    /// The values of the row that are given as JSON instead of in their own cells.
     fn exact(&self, record: &Record) -> Result<Exact, Reason> {
         match self.exact {
             Some(column) => match self.cell(record, column)? {

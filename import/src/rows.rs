@@ -1,4 +1,4 @@
-//! The rows of a file, whatever its format.
+//! The rows of a file in any format.
 
 use std::fmt::Debug;
 
@@ -6,9 +6,9 @@ use spice_core::name::InstanceId;
 
 use crate::{error::Result, instance::Instance, reader::Place, reason::Reason};
 
-/// A row as it stands in the file.
+/// A row as it is in the file.
 pub trait Raw: Debug + Clone + Send + 'static {
-    /// The line where it begins.
+    /// The line where it starts.
     fn line(&self) -> u64;
 
     /// Blank rows and lines before it.
@@ -17,30 +17,30 @@ pub trait Raw: Debug + Clone + Send + 'static {
 
 /// The rows of a file.
 pub trait Rows {
-    /// A row as it stands in the file.
+    /// A row as it is in the file.
     type Raw: Raw;
 
     /// The next row that is not blank; none at the end.
     fn next(&mut self) -> Result<Option<Taken<Self::Raw>>>;
 
-    /// Behind the last row.
+    /// After the last row.
     fn place(&self) -> Place;
 
-    /// Blank rows behind the last row, once the end is reached.
+    /// Blank rows after the last row, once the end is reached.
     fn blanks(&self) -> u64;
 
-    /// Whether what a row leaves out stays out: the api adds no defaults.
+    /// Whether the api adds no defaults for a row.
     fn is_whole(&self) -> bool;
 }
 
-/// A row as it was read, and what the api gets of it or why nothing.
+/// A row that was read, and its instance or the reasons for rejecting it.
 pub struct Taken<R> {
     pub(crate) raw: R,
     pub(crate) instance: Result<Instance, Vec<Reason>>,
-    /// The id that keeps a rejected row apart from equal ones, when it has none of its own.
+    /// The id that keeps a rejected row without its own separate from equal ones.
     pub(crate) rejected_id: Option<InstanceId>,
-    /// Whether it has no key and says what an earlier row says.
+    /// Whether it has no key and equals an earlier row.
     pub(crate) is_equal: bool,
-    /// Blank cells behind the last column.
+    /// Blank cells after the last column.
     pub(crate) surplus: u64,
 }

@@ -1,6 +1,6 @@
-//! An import from its options to its end. Rows go to the api in the order of the input, one command
-//! at a time while the next is being read. So the outcome of a row depends on the input alone, and an
-//! import that is repeated, or goes on after it was ended, has the same effect.
+//! Runs an import. Rows are sent in the order of the input, one command at a time, while the next
+//! is being read. So the result of a row depends only on the input, and an import that is repeated
+//! or resumed has the same effect.
 
 use std::{future::Future, io::BufReader, sync::Arc, time::Duration};
 
@@ -32,22 +32,22 @@ use crate::{
     task::{identify_branch, identify_task},
 };
 
-/// About a minute: as long as a server takes to restart.
+/// About a minute: the time of a server restart.
 const RETRIES: Retries = Retries {
     attempts: 18,
     first: Duration::from_millis(100),
     longest: Duration::from_secs(5),
 };
-/// How long the answer to a batch in flight is waited for once the import is cancelled.
+/// How long to wait for the answer to an open request after the import is cancelled.
 const GRACE: Duration = Duration::from_secs(10);
-/// Batches that are read ahead.
+/// The number of batches that are read ahead.
 const AHEAD: usize = 1;
 
-/// Why no more rows are taken.
+/// Why no more rows are read.
 enum End {
-    /// There are none.
+    /// The input ended.
     Whole,
-    /// A row was rejected, and the options say to stop there.
+    /// A row was rejected, and the options require to stop there.
     AtReject,
     /// The import was cancelled.
     Cancelled,
@@ -89,7 +89,7 @@ pub async fn run(
     }
 }
 
-/// The class that the options name, if they name one.
+/// The class in the options, if any.
 fn find_class(schema: &Schema, options: &Options) -> Result<Option<Arc<Class>>> {
     let Some(wanted) = &options.class else {
         return Ok(None);
@@ -106,7 +106,7 @@ fn find_class(schema: &Schema, options: &Options) -> Result<Option<Arc<Class>>> 
     Err(Refusal::new(ErrorCode::NotFound, message).into())
 }
 
-/// What each format needs besides its input.
+/// What each format needs in addition to its input.
 struct Import<'a> {
     client: &'a Client,
     options: Arc<Options>,
@@ -168,7 +168,7 @@ impl Import<'_> {
         .await
     }
 
-    /// Opens the input, which may take long to begin; none when the import is cancelled first.
+    /// Opens the input, which may take long to start; none if the import is cancelled first.
     async fn open<T: Send + 'static>(
         &self,
         open: impl FnOnce(&Options) -> Result<T> + Send + 'static,
@@ -181,7 +181,7 @@ impl Import<'_> {
         }
     }
 
-    /// Takes all batches, and says what was done.
+    /// Processes all batches and returns the summary.
     async fn take_all<S: Shape, R: Rows<Raw = S::Raw> + Send + 'static>(
         self,
         format: (S, Facts),
@@ -198,7 +198,7 @@ impl Import<'_> {
         let mut session =
             Session::begin(self.client, options, self.observer, format, start, bytes)?;
         let end = take_batches(&mut session, batches, ends_at_reject, self.ending).await;
-        // Whatever ended it, what is done is written down.
+        // Whatever ended it, the progress is written.
         session.store()?;
         let failure = |error: Error, session: &Session<'_, S>| Failure {
             error,
@@ -217,7 +217,7 @@ impl Import<'_> {
     }
 }
 
-/// The plan of a table; refuses what is not understood before anything is sent.
+/// The plan of a table. Refuses unknown columns before anything is sent.
 fn plan(schema: &Schema, class: &Arc<Class>, source: &Source, options: &Options) -> Result<Plan> {
     let likely = source.layout.likely_head;
     let checked = || {
@@ -229,7 +229,7 @@ fn plan(schema: &Schema, class: &Arc<Class>, source: &Source, options: &Options)
     checked().map_err(|error| point_to_head(error, likely))
 }
 
-/// Says where the head may be, when the columns are not understood.
+/// Suggests the line of the header, if the columns are unknown.
 fn point_to_head(error: Error, likely: Option<u64>) -> Error {
     match (error, likely) {
         (Error::Refused(mut refusal), Some(line)) => {
@@ -243,7 +243,7 @@ fn point_to_head(error: Error, likely: Option<u64>) -> Error {
     }
 }
 
-/// Reads batches beside the work of sending them.
+/// Reads batches while others are being sent.
 fn read_ahead<R: Rows + Send + 'static>(
     batches: Batches<R>,
 ) -> mpsc::Receiver<Result<Batch<R::Raw>>> {
@@ -280,7 +280,7 @@ async fn take_batches<S: Shape>(
     Ok(End::Cancelled)
 }
 
-/// The output of a future; none when it is not there so long after the end was asked for.
+/// The output of a future; none if it takes too long after the cancellation.
 async fn until<F: Future>(
     ending: &CancellationToken,
     grace: Duration,

@@ -1,4 +1,4 @@
-//! One start of an import: sends batches, and keeps rejects and journal in step with the answers.
+//! One run of an import: sends batches, and keeps rejects and journal consistent with the answers.
 
 use std::time::Duration;
 
@@ -26,22 +26,23 @@ use crate::{
     waiting::{Waiting, WaitingRow},
 };
 
-/// Between two writes of the journal; what came after the last is done again, to the same effect.
+/// The time between two writes of the journal. What came after the last write is repeated, with the
+/// same effect.
 const STORE: Duration = Duration::from_millis(250);
-/// How long the projections may go without any progress at the end, in waits of the api.
+/// How long the projections may make no progress at the end, in waits of the api.
 const WAIT: Duration = Duration::from_secs(30);
 const WAITS: usize = 20;
-/// How long an answer may take before the observer is told.
+/// How long an answer may take before the observer is notified.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// What a summary says of the file besides its rows.
+/// The parts of a summary other than row counts.
 #[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) lines_before_head: u64,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// One start of an import.
+/// One run of an import.
 pub(crate) struct Session<'a, S: Shape> {
     client: &'a Client,
     options: &'a Options,
@@ -54,15 +55,14 @@ pub(crate) struct Session<'a, S: Shape> {
     waiting: Waiting<S::Raw>,
     /// Rows that waited and were rejected.
     late: Vec<Late>,
-    /// The journal as it was before the first row that waits. An import that is ended meanwhile
-    /// goes on there.
+    /// The journal before the first waiting row. An interrupted import resumes there.
     frozen: Option<Journal>,
     seen: Seen,
     started: Instant,
     stored: Instant,
-    /// How long earlier starts took.
+    /// The elapsed time of earlier runs.
     before: f64,
-    /// Rows that earlier starts rejected.
+    /// The number of rows that earlier runs rejected.
     rejected_before: u64,
 }
 
@@ -75,7 +75,7 @@ impl<'a, S: Shape> Session<'a, S> {
         start: Start,
         bytes: Option<u64>,
     ) -> Result<Self> {
-        // From the first command on, a start that goes on uses the same keys.
+        // From the first command on, a resumed run uses the same keys.
         start.file.store(&start.journal)?;
         start.announce(bytes, observer);
         let now = Instant::now();
@@ -99,7 +99,7 @@ impl<'a, S: Shape> Session<'a, S> {
         })
     }
 
-    /// Sends a batch, and counts the outcomes of its rows.
+    /// Sends a batch, and counts the results of its rows.
     pub(crate) async fn take(&mut self, batch: Batch<S::Raw>) -> Result<()> {
         let outcomes = self.send(&batch, &batch.begin.offset.to_string()).await?;
         let is_waiting = |outcome: &Outcome| matches!(outcome, Outcome::Waiting(_));
@@ -131,7 +131,7 @@ impl<'a, S: Shape> Session<'a, S> {
         Ok(())
     }
 
-    /// Sends the rows again that wait for others, now that all are in.
+    /// Sends the waiting rows again after all others.
     pub(crate) async fn send_waiting(&mut self) -> Result<()> {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::new());
         let most = self.options.batch;
@@ -145,7 +145,7 @@ impl<'a, S: Shape> Session<'a, S> {
         Ok(())
     }
 
-    /// Brings what was noted so far to the disk.
+    /// Syncs what was recorded so far.
     pub(crate) fn store(&mut self) -> Result<()> {
         self.journal.rejects = self.rejects.flush()?;
         self.journal.seconds = self.seconds();
@@ -160,12 +160,12 @@ impl<'a, S: Shape> Session<'a, S> {
         Ok(())
     }
 
-    /// Whether this start has rejected rows.
+    /// Whether this run has rejected rows.
     pub(crate) fn has_rejects(&self) -> bool {
         self.journal.counts.rejected > self.rejected_before
     }
 
-    /// Every row is taken: waits until they show.
+    /// Waits for the projections after every row is accepted.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         self.observer.observe(Event::Waiting);
         if !self.options.dry_run {
@@ -188,7 +188,7 @@ impl<'a, S: Shape> Session<'a, S> {
         }
     }
 
-    /// Where the import stands.
+    /// The progress of the import.
     pub(crate) fn stop(&self) -> Stop {
         let journal = self.frozen.as_ref().unwrap_or(&self.journal);
         Stop {
@@ -203,7 +203,7 @@ impl<'a, S: Shape> Session<'a, S> {
         self.options.on_error == OnError::Skip
     }
 
-    /// Sends rows that waited; returns those that still do. An id goes once into a request.
+    /// Sends waiting rows; returns those that still wait. An id is sent once per request.
     async fn send_part(
         &mut self,
         pass: u32,
@@ -213,7 +213,7 @@ impl<'a, S: Shape> Session<'a, S> {
         let mut rows = rows;
         while !rows.is_empty() {
             let (batch, places, later) = Batch::of_waiting(self.journal.place, rows);
-            // Equal rows may be sent one after the other: each is a command of its own.
+            // Equal rows may be sent one after the other: each is a separate command.
             let line = batch.rows.first().map_or(0, |row| row.raw.line());
             let outcomes = self.send(&batch, &format!("again:{pass}:{line}")).await?;
             for ((index, outcome), place) in outcomes.into_iter().enumerate().zip(places) {
@@ -234,8 +234,8 @@ impl<'a, S: Shape> Session<'a, S> {
         Ok(left)
     }
 
-    /// Sends a batch; returns the outcomes of its rows. `place` tells its command from the others of
-    /// this import.
+    /// Sends a batch; returns the results of its rows. `place` distinguishes its command from the
+    /// others of this import.
     async fn send(&mut self, batch: &Batch<S::Raw>, place: &str) -> Result<Vec<Outcome>> {
         let errors = match batch.body() {
             None => Vec::new(),
@@ -284,7 +284,7 @@ impl<'a, S: Shape> Session<'a, S> {
         self.rejects.add(&row)
     }
 
-    /// Keeps a row that may be taken later; rejects it when there is no later or no room.
+    /// Keeps a row that may be accepted later; rejects it if there is no later or no room.
     fn keep(&mut self, batch: &Batch<S::Raw>, index: usize, reasons: &[Reason]) -> Result<()> {
         let row = batch.waiting_row(index, reasons.to_vec(), self.rejects.length());
         let refused = row
@@ -319,8 +319,8 @@ impl<'a, S: Shape> Session<'a, S> {
     }
 }
 
-/// Waits until the projections show all that is in the log now: an earlier start may have put there
-/// what this one found unchanged.
+/// Waits until the projections have everything that is now in the log: an earlier run may have
+/// written what this one found unchanged.
 async fn wait_shown(client: &Client, name: &str) -> Result<()> {
     let end = client.database(name, &Read::default()).await?;
     let read = Read {

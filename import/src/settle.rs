@@ -1,4 +1,4 @@
-//! The outcome of each row of a batch, from the answer of the api.
+//! The result of each row of a batch, from the answer of the api.
 
 use serde_json::Value;
 use spice_client::RowError;
@@ -12,21 +12,21 @@ use crate::{
     waiting::may_wait,
 };
 
-/// Ids of which the line is remembered. It only helps messages, so it may forget.
+/// The maximum number of ids with a remembered line. This only improves messages.
 const REMEMBERED: usize = 1 << 17;
 
-/// The outcome of a row.
+/// The result of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Created,
-    /// It is in already, with the same values.
+    /// It already exists with the same values.
     Unchanged,
     Rejected(Vec<Reason>),
-    /// It may be taken once the rest of the file is in.
+    /// It may be accepted after the rest of the file.
     Waiting(Vec<Reason>),
 }
 
-/// The line where an id stood first, for as many as fit.
+/// The line where each id occurred first, up to the maximum.
 pub(crate) struct Seen(Vec<(u64, u64)>);
 
 impl Seen {
@@ -49,7 +49,7 @@ impl Seen {
     }
 }
 
-/// The outcome of each row. `errors` are of the rows that were sent; the first of them is 1.
+/// The result of each row. `errors` belong to the rows that were sent; the first of them is 1.
 pub(crate) fn settle<S: Shape>(
     shape: &S,
     batch: &Batch<S::Raw>,
@@ -85,13 +85,13 @@ pub(crate) fn settle<S: Shape>(
     outcomes
 }
 
-/// Whether the row is in already, with the same values.
+/// Whether the row already exists with the same values.
 fn is_identical(error: &RowError) -> bool {
     error.error == ErrorCode::AlreadyExists.as_str()
         && error.detail.get("identical") == Some(&Value::Bool(true))
 }
 
-/// Why the api refused a row; `first` is the line where its id stood before.
+/// Why the api refused a row; `first` is the line where its id occurred first.
 fn reasons<S: Shape>(shape: &S, error: &RowError, first: Option<u64>) -> Vec<Reason> {
     let fields = error.detail.get("errors").and_then(Value::as_array);
     if let Some(fields) = fields.filter(|fields| !fields.is_empty()) {

@@ -1,4 +1,4 @@
-//! What differs between the formats once their rows are read.
+//! The differences between the formats after their rows are read.
 
 use serde_json::Value;
 use spice_core::{
@@ -8,21 +8,21 @@ use spice_core::{
 
 use crate::{reason::Reason, rows::Raw};
 
-/// A format, as an import that sends its rows sees it.
+/// A format, for an import that sends its rows.
 pub(crate) trait Shape: Send + Sync {
-    /// A row as it stands in the file.
+    /// A row as it is in the file.
     type Raw: Raw;
 
     /// A class of the rows.
     fn class(&self, name: &ClassName) -> Option<&Class>;
 
-    /// A reason of the api that is about a field.
+    /// A reason of the api about a field.
     fn reason(&self, field: &Value) -> Reason;
 
-    /// What the rejects begin with.
+    /// The start of the rejects.
     fn rejects_head(&self) -> Vec<u8>;
 
-    /// Appends a rejected row as the rejects have it.
+    /// Appends a rejected row in the form of the rejects.
     fn write_reject(
         &self,
         raw: &Self::Raw,
@@ -32,7 +32,7 @@ pub(crate) trait Shape: Send + Sync {
     );
 }
 
-/// The sentence of the api about a field, which goes on after the name of the field, with the
+/// The message of the api about a field, which continues after the name of the field, with the
 /// value.
 pub(crate) fn sentence(field: &Value) -> String {
     let text = |key: &str| field[key].as_str().unwrap_or_default();

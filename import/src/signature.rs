@@ -11,7 +11,7 @@ const CONVERT: &str = "convert it to CSV first";
 const UNPACK: &str = "unpack it and import the files in it";
 const OPEN: &str = "export the table as CSV";
 
-/// First bytes, what begins so, and what to do.
+/// First bytes, the format, and what to do.
 const KNOWN: [(&[u8], &str, &str); 14] = [
     (
         b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
@@ -93,7 +93,7 @@ fn known(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     found.map(|(_, what, advice)| (*what, *advice))
 }
 
-/// Whether a sample begins with a signature. Letters alone may begin the head of a text.
+/// Whether a sample begins with a signature. Letters alone may be the start of a text header.
 fn begins(sample: &[u8], first: &[u8]) -> bool {
     let is_word = first.iter().all(u8::is_ascii_alphanumeric);
     sample.starts_with(first) && (!is_word || has_control(sample))

@@ -1,4 +1,4 @@
-//! The input: its encoding, its head, and its rows from a place on.
+//! The input: its encoding, its header, and its rows from a place on.
 
 use std::{
     fs::File,
@@ -26,7 +26,7 @@ use crate::{
     signature::{recognize, recognize_text},
 };
 
-/// Bytes by which a file is known.
+/// The number of bytes that identify a file.
 const SAMPLE: u64 = 64 * 1024;
 
 type Bytes = Box<dyn Read + Send>;
@@ -34,11 +34,11 @@ type Bytes = Box<dyn Read + Send>;
 /// An input that is open.
 pub(crate) struct Source {
     pub(crate) head: Record,
-    /// Stands behind the head.
+    /// At the start of the rows, after the header.
     pub(crate) reader: Reader<Bytes>,
     pub(crate) layout: Layout,
     pub(crate) encoding: &'static Encoding,
-    /// Some rows behind the head.
+    /// Some rows after the header.
     pub(crate) first_rows: Vec<Record>,
     /// What distinguishes the file from others; none for a stream.
     pub(crate) fingerprint: Option<String>,
@@ -48,19 +48,19 @@ pub(crate) struct Source {
     path: Option<PathBuf>,
 }
 
-/// An input whose encoding is known.
+/// An input with a known encoding.
 pub(crate) struct Text {
     /// All of it, as UTF-8.
     pub(crate) bytes: Bytes,
     encoding: &'static Encoding,
-    /// Its first bytes, as they are.
+    /// Its first bytes, not decoded.
     sample: Vec<u8>,
     fingerprint: Option<String>,
     pub(crate) length: Option<u64>,
 }
 
 impl Text {
-    /// Opens the input and finds out its encoding; refuses what is not text.
+    /// Opens the input and determines its encoding. Refuses input that is not text.
     pub(crate) fn open(options: &Options, input: Input) -> Result<Self> {
         let name = input.name();
         match input {
@@ -124,7 +124,7 @@ impl Text {
 }
 
 impl Source {
-    /// Opens the input, finds out its layout and reads the head.
+    /// Opens the input, determines its layout and reads the header.
     pub(crate) fn open(options: &Options, input: Input, class: &Class) -> Result<Self> {
         let (name, path) = (input.name(), input.path().map(Path::to_owned));
         let text = Text::open(options, input)?;
@@ -147,7 +147,7 @@ impl Source {
         })
     }
 
-    /// Goes to a place that was behind a row of the file.
+    /// Goes to a place after a row of the file.
     pub(crate) fn go_to(&mut self, place: Place) -> Result<()> {
         let Some(path) = &self.path else {
             return Err(invalid("cannot seek in a stream").into());
@@ -173,8 +173,8 @@ fn decoded(input: Bytes, encoding: &'static Encoding) -> Bytes {
     Box::new(Decoder::new(input, encoding))
 }
 
-/// The encoding of the input; refuses what is not text, or text in an encoding that nobody named.
-/// `file` stands at its beginning.
+/// The encoding of the input. Refuses input that is not text, or text in an encoding that nobody
+/// named. `file` is at its start.
 fn find_encoding(
     options: &Options,
     name: &str,
@@ -284,8 +284,8 @@ fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// The file whose name is written with other code points and reads the same, as names from macOS
-/// do; none when there are several.
+/// The file whose name differs only in Unicode form, as names from macOS do; none if there are
+/// several.
 fn same_name(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());

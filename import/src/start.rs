@@ -1,4 +1,4 @@
-//! The beginning of an import: anew, or where an earlier start stopped.
+//! Starts an import: new, or where an earlier run stopped.
 
 use crate::{
     error::Result,
@@ -9,18 +9,18 @@ use crate::{
     rejects::Rejects,
 };
 
-/// What an import goes on with, or begins with.
+/// The state with which an import starts or resumes.
 pub(crate) struct Start {
     pub(crate) file: JournalFile,
     pub(crate) journal: Journal,
     pub(crate) rejects: Rejects,
-    /// Whether the state is of another import.
+    /// Whether the state belongs to another import.
     is_other: bool,
 }
 
 impl Start {
-    /// The state and the rejects of an earlier start of the same task, or new ones, which begin
-    /// with `head`.
+    /// The state and the rejects of an earlier run of the same task, or new ones, which start with
+    /// `head`.
     pub(crate) fn read(options: &Options, task: String, head: Vec<u8>) -> Result<Self> {
         let file = JournalFile::new(options.state.clone());
         let found = file.load()?;
@@ -48,17 +48,17 @@ impl Start {
         self.journal.counts.rows == 0
     }
 
-    /// Where the first batch begins.
+    /// Where the first batch starts.
     pub(crate) fn place(&self) -> Place {
         self.journal.place
     }
 
-    /// Begins at a place.
+    /// Starts at a place.
     pub(crate) fn begin_at(&mut self, place: Place) {
         self.journal.place = place;
     }
 
-    /// Says what the import begins with. `bytes` are those of the input.
+    /// Reports the start. `bytes` is the size of the input.
     pub(crate) fn announce(&self, bytes: Option<u64>, observer: &mut dyn Observer) {
         let (rows, place) = (self.journal.counts.rows, self.journal.place);
         observer.observe(Event::Started {

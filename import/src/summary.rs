@@ -1,4 +1,4 @@
-//! What an import did.
+//! The summary of an import.
 
 use std::path::PathBuf;
 
@@ -6,25 +6,25 @@ use serde::Serialize;
 
 use crate::{column::LeftOut, observer::Counts};
 
-/// What an import did, its earlier starts included.
+/// The summary of an import, including its earlier runs.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Rows by their outcome.
+    /// Rows by result.
     #[serde(flatten)]
     pub counts: Counts,
-    /// How long it took.
+    /// The elapsed time.
     pub seconds: f64,
-    /// Rows a second.
+    /// Rows per second.
     pub rows_per_second: f64,
     /// The position of its last command in the log.
     pub last_position: Option<u64>,
-    /// The file of the rejected rows, if there are any.
+    /// The file of the rejected rows, if any.
     pub rejects_file: Option<PathBuf>,
     /// Whether nothing was sent.
     pub dry_run: bool,
-    /// Lines above the head: titles, and `sep=`.
+    /// Lines above the header: titles and `sep=`.
     pub lines_before_head: u64,
-    /// Columns of which nothing is imported.
+    /// Columns that are left out.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -35,19 +35,19 @@ pub struct Stop {
     pub counts: Counts,
     /// The line.
     pub line: u64,
-    /// Whether the same import goes on there. Otherwise it starts over, and rows that are in already
-    /// count as unchanged.
+    /// Whether the same import resumes there. Otherwise it starts over, and existing rows count as
+    /// unchanged.
     pub is_resumable: bool,
 }
 
-/// How an import ended.
+/// The result of an import.
 #[derive(Debug)]
 pub enum Outcome {
     /// It was cancelled before anything was imported.
     NotStarted,
-    /// Every row was taken or rejected.
+    /// Every row was accepted or rejected.
     Complete(Summary),
-    /// A row was rejected, and the options say to stop there.
+    /// A row was rejected, and the options require to stop there.
     Rejected(Summary, Stop),
     /// It was cancelled.
     Cancelled(Stop),
@@ -56,9 +56,9 @@ pub enum Outcome {
 /// An import that failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// Why.
+    /// The error.
     pub error: crate::error::Error,
-    /// Where it stopped; none: nothing was imported.
+    /// Where it stopped; none if nothing was imported.
     pub stop: Option<Stop>,
 }
 
@@ -71,7 +71,7 @@ impl<E: Into<crate::error::Error>> From<E> for Failure {
     }
 }
 
-/// Rows a second.
+/// Rows per second.
 #[allow(clippy::cast_precision_loss)]
 pub fn rate(rows: u64, seconds: f64) -> f64 {
     rows as f64 / seconds.max(1e-3)

@@ -1,4 +1,4 @@
-//! A table: its rows as instances, and what an import says of them.
+//! A table: its rows as instances, and messages about them.
 
 mod rejects;
 
@@ -23,7 +23,7 @@ use crate::{
     shape::{Shape, sentence},
 };
 
-/// Bytes of one row as JSON.
+/// The maximum size of one row as JSON.
 const ROW: usize = 8 * 1024 * 1024;
 
 impl Raw for Record {
@@ -36,7 +36,7 @@ impl Raw for Record {
     }
 }
 
-/// The rows of a table, as its plan reads them.
+/// The rows of a table, read by its plan.
 pub struct TableRows<R> {
     reader: Reader<R>,
     plan: Arc<Plan>,
@@ -44,7 +44,7 @@ pub struct TableRows<R> {
 }
 
 impl<R: Read> TableRows<R> {
-    /// The rows behind the place of a reader.
+    /// The rows after the place of a reader.
     pub fn new(reader: Reader<R>, plan: Arc<Plan>) -> Self {
         Self {
             reader,
@@ -53,7 +53,7 @@ impl<R: Read> TableRows<R> {
         }
     }
 
-    /// The instance of a row, and whether an earlier row says the same.
+    /// The instance of a row, and whether an earlier row is equal.
     fn instance(&mut self, record: &Record) -> Result<(Result<Instance, Vec<Reason>>, bool)> {
         let mut instance = match self.plan.instance(record) {
             Ok(instance) if instance.data.len() > ROW => {
@@ -117,7 +117,7 @@ impl<R: Read> Rows for TableRows<R> {
     }
 }
 
-/// A table as an import sees it.
+/// A table for an import.
 pub(crate) struct Table {
     plan: Arc<Plan>,
     rejects: Layout,

@@ -1,5 +1,5 @@
-//! What an import is of: the file, the plan, and the branch of this very database. Its state is used
-//! again only by an import of the same.
+//! The task of an import: the file, the plan, and the branch of one database. A state is reused
+//! only by the same task.
 
 use serde_json::Value;
 use spice_client::{Client, Read};
@@ -7,7 +7,7 @@ use spice_core::{json::Json, ontology::Schema};
 
 use crate::{digest::hex, error::Result, options::Options, plan::Plan, source::Source};
 
-/// What tells the branch from all others that were ever called the same, whatever the address of its
+/// What distinguishes the branch from all others of the same name, whatever the address of the
 /// server.
 pub(crate) async fn identify_branch(client: &Client, options: &Options) -> Result<String> {
     let name = &options.database;
@@ -27,7 +27,7 @@ pub(crate) async fn identify_branch(client: &Client, options: &Options) -> Resul
     ))
 }
 
-/// What is imported and into what, with all that decides how a row is read.
+/// What is imported and the target, with everything that determines how a row is read.
 pub(crate) fn identify_task(branch: &str, schema: &Schema, plan: &Plan, source: &Source) -> String {
     let Plan {
         class,

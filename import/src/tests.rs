@@ -1,4 +1,4 @@
-//! An import without an api: what is read, what is sent, what is rejected and why.
+//! Imports without an api: what is read, what is sent, and what is rejected with which reason.
 
 mod converting;
 mod encodings;
@@ -86,7 +86,7 @@ fn texts(record: &Record) -> Vec<String> {
         .collect()
 }
 
-/// The plan for a head, of the first class.
+/// The plan for a header, of the first class.
 fn plan(definitions: &[Value], head: &str, mapping: &Mapping) -> Result<Plan> {
     let schema = schema(definitions);
     let class = schema
@@ -96,7 +96,7 @@ fn plan(definitions: &[Value], head: &str, mapping: &Mapping) -> Result<Plan> {
     Plan::read(&schema, class, &head, mapping)
 }
 
-/// The batches of a file with its head.
+/// The batches of a file, with its header.
 fn batches(plan: Plan, text: &str, most: usize) -> Vec<Batch<Record>> {
     let mut reader = reader(text.as_bytes());
     reader.read().unwrap();

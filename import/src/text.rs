@@ -1,15 +1,15 @@
-//! What is blank in a cell, how a text is written as JSON, and how bytes that are no text are shown.
+//! Blank cells, texts as JSON, and the display of bytes that are not text.
 
 use std::borrow::Cow;
 
 use spice_core::unicode::is_blank as is_blank_character;
 
-/// Whether a text shows nothing.
+/// Whether a text has no visible character.
 pub(crate) fn is_blank(text: &str) -> bool {
     text.chars().all(is_blank_character)
 }
 
-/// The same of bytes, which are not blank when they are no UTF-8.
+/// The same for bytes, which are not blank if they are not UTF-8.
 pub(crate) fn is_blank_bytes(bytes: &[u8]) -> bool {
     match bytes.first() {
         None => true,
@@ -18,15 +18,15 @@ pub(crate) fn is_blank_bytes(bytes: &[u8]) -> bool {
     }
 }
 
-/// A text without the blanks around it.
+/// A text without surrounding blanks.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches(is_blank_character)
 }
 
-/// Before the digits of bytes that could not be decoded: a byte that is never part of UTF-8.
+/// The byte before the digits of bytes that could not be decoded; it is never part of UTF-8.
 pub(crate) const UNDECODED: u8 = 0xFF;
 
-/// Bytes as UTF-8; those that are none are written as `\xE9`.
+/// Bytes as UTF-8; invalid bytes are written as `\xE9`.
 pub(crate) fn show(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
@@ -46,7 +46,7 @@ pub(crate) fn show(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a text holds a byte as [`show`] writes it.
+/// Whether a text contains a byte as [`show`] writes it.
 pub(crate) fn has_shown_byte(text: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte);
     text.match_indices("\\x").any(|(at, _)| {
@@ -64,7 +64,7 @@ pub(crate) fn push_byte(shown: &mut String, byte: u8) {
 
 /// Appends a JSON string.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
-    // A string has a JSON form, and a list of bytes takes what is written to it.
+    // A string has a JSON form, and a list of bytes accepts it.
     let written = serde_json::to_writer(&mut *out, text);
     debug_assert!(written.is_ok());
 }

@@ -1,5 +1,5 @@
-//! Rows that refer to what is not there yet. A strict reference may name a row farther down in the
-//! file, so a row that was refused for that alone waits until the rest of the file is in.
+//! Rows that refer to missing instances. A strict reference may name a later row of the file, so a
+//! row that was refused only for that waits until the rest of the file is imported.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,19 +11,20 @@ use spice_core::{
 
 use crate::{error::Result, reason::Reason, rows::Raw};
 
-/// Bytes of the rows that wait, about. A row for which there is no room is rejected at once.
+/// The approximate maximum size of the waiting rows in bytes. A row without room is rejected
+/// immediately.
 const ROOM: usize = 64 * 1024 * 1024;
-/// Bytes of the rows that are sent together, about; the api takes 16 MiB.
+/// The approximate maximum size of rows that are sent together, in bytes; the api accepts 16 MiB.
 const PART: usize = 4 * 1024 * 1024;
-/// Rows that one request has at most.
+/// The maximum number of rows in one request.
 const MOST: usize = 10_000;
-/// The rule of a strict reference whose target is not there.
+/// The rule of a strict reference whose target is missing.
 const RULE: &str = "integrity";
 
-/// A row that was refused and may be taken later.
+/// A row that was refused and may be accepted later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WaitingRow<R> {
-    /// The row as it stands in the file.
+    /// The row as it is in the file.
     pub(crate) raw: R,
     pub(crate) class: ClassName,
     /// Its values, as JSON.
@@ -31,15 +32,15 @@ pub(crate) struct WaitingRow<R> {
     pub(crate) id: Option<InstanceId>,
     /// A hash of its class and key.
     pub(crate) mark: u64,
-    /// Whether what it leaves out stays out.
+    /// Whether the api adds no defaults.
     pub(crate) is_whole: bool,
-    /// Why it was refused last.
+    /// The last refusal.
     pub(crate) reasons: Vec<Reason>,
-    /// Bytes of the rejects before its place among them.
+    /// Bytes of the rejects before its place.
     pub(crate) place: u64,
 }
 
-/// Rows that wait, in the order of the file.
+/// Waiting rows, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Waiting<R> {
     rows: Vec<WaitingRow<R>>,
@@ -47,7 +48,7 @@ pub(crate) struct Waiting<R> {
 }
 
 impl<R> WaitingRow<R> {
-    /// Bytes that it takes, about.
+    /// Its approximate size in bytes.
     fn size(&self) -> usize {
         2 * self.data.len() + 256
     }
@@ -61,7 +62,7 @@ impl<R: Raw> Waiting<R> {
         }
     }
 
-    /// Adds a row; gives it back when there is no room for it.
+    /// Adds a row; returns it if there is no room.
     pub(crate) fn add(&mut self, row: WaitingRow<R>) -> Option<WaitingRow<R>> {
         let Some(room) = self.room.checked_sub(row.size()) else {
             return Some(row);
@@ -71,11 +72,11 @@ impl<R: Raw> Waiting<R> {
         None
     }
 
-    /// Sends the rows again, a part of `most` rows of one class at a time, until a whole pass takes
-    /// none of them; then once more in parts as large as a request may be, for rows that refer to
-    /// one another in a circle. `send` gets the number of the pass and a part, and returns the rows
-    /// that still wait. The last rows go first: a target usually stands below the rows that refer
-    /// to it.
+    /// Sends the rows again, a part of `most` rows of one class at a time, until a whole pass
+    /// accepts none of them. Then sends them once more in the largest possible parts, for rows that
+    /// refer to one another in a cycle. `send` gets the number of the pass and a part, and returns
+    /// the rows that still wait. The last rows go first, because a target usually comes after the
+    /// rows that refer to it.
     pub(crate) async fn send_again(
         self,
         most: usize,
@@ -126,7 +127,7 @@ impl<R: Raw> Parts<R> {
         }
     }
 
-    /// Takes the last row and those of its class before it that go into one request with it.
+    /// Takes the last row and the earlier rows of its class that fit into one request.
     fn take_last(&mut self, most: usize) -> Option<Vec<WaitingRow<R>>> {
         let (_, mut rows) = self.0.pop_last()?;
         let mut bytes = 0;
@@ -141,7 +142,7 @@ impl<R: Raw> Parts<R> {
     }
 }
 
-/// Whether a row was refused only because it refers to what is not there.
+/// Whether a row was refused only because it refers to a missing instance.
 pub(crate) fn may_wait(error: &RowError) -> bool {
     let fields = error.detail.get("errors").and_then(|it| it.as_array());
     error.error == ErrorCode::ValidationFailed.as_str()

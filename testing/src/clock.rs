@@ -1,4 +1,4 @@
-//! Clocks that tests move.
+//! Clocks that tests control.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -8,7 +8,7 @@ use std::{
 use spice_core::{port::clock::Clock, time::Timestamp};
 use tokio::time::Instant;
 
-/// When the clocks start: on 2 January 2026, at midnight.
+/// The start time of the clocks: 2 January 2026, midnight.
 const START: i64 = 1_767_312_000_000_000;
 
 fn micros(duration: Duration) -> i64 {
@@ -32,7 +32,7 @@ impl Clock for HandClock {
     }
 }
 
-/// A clock that goes on by a millisecond at each look.
+/// A clock that advances by a millisecond at each read.
 #[derive(Debug, Default)]
 pub struct TickingClock(AtomicI64);
 
@@ -42,7 +42,7 @@ impl Clock for TickingClock {
     }
 }
 
-/// A clock that follows the time of tokio, which a paused runtime moves, and jumps when it is told.
+/// A clock that follows the time of tokio, which a paused runtime advances, and that can jump.
 #[derive(Debug)]
 pub struct SimClock {
     origin: Instant,
@@ -50,7 +50,7 @@ pub struct SimClock {
 }
 
 impl SimClock {
-    /// Jumps by so many microseconds, forward or back.
+    /// Jumps by this number of microseconds, forward or back.
     pub fn jump(&self, micros: i64) {
         self.jumped.fetch_add(micros, Ordering::SeqCst);
     }

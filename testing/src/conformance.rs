@@ -1,6 +1,6 @@
-//! What every adapter of a port must do, whatever it is made of. A rule gets a function that opens
-//! an empty store and knows nothing else of the adapter; the macros at the root of this crate make
-//! one test of each rule.
+//! The rules that every adapter of a port must follow. A rule gets a function that opens an empty
+//! store, and knows nothing else about the adapter. The macros at the root of this crate turn each
+//! rule into a test.
 
 mod anchors;
 pub mod bus;

@@ -1,5 +1,5 @@
-//! A double of a port: it forwards every call to a real store, with a hook around each call. A
-//! method that a port makes of others is not forwarded: the hook sees the calls that it makes.
+//! A double of a port: it forwards every call to a real store, with a hook around each call. A port
+//! method that is built from others is not forwarded: the hook sees the calls that it makes.
 
 mod documents;
 mod graph;
@@ -17,7 +17,7 @@ pub use swap::{Reach, Swap};
 /// A store whose calls pass a hook.
 #[derive(Debug, Clone)]
 pub struct Double<S, H> {
-    /// Leads to the store.
+    /// Finds the store.
     pub store: S,
     /// Sees every call.
     pub hook: H,
@@ -30,8 +30,8 @@ impl<S, H> Double<S, H> {
     }
 }
 
-/// Makes a call of the store behind the hook. The store is looked up when the hook lets the call
-/// through, which may be long after it was made.
+/// Calls the store inside the hook. The store is looked up when the hook lets the call through,
+/// which may be much later.
 macro_rules! forward {
     ($self:ident, $call:expr, $method:ident($($argument:expr),* $(,)?)) => {{
         let effect = async { $self.store.reach().$method($($argument),*).await };
@@ -40,7 +40,7 @@ macro_rules! forward {
 }
 use forward;
 
-/// The error of a store that is away.
+/// The error of an unavailable store.
 pub fn away(store: &'static str) -> StoreError {
     StoreError::Unavailable {
         store,

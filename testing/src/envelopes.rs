@@ -12,7 +12,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-/// When the envelope at a position is accepted: two at a time, ten microseconds apart.
+/// The acceptance time of the envelope at a position: two at a time, ten microseconds apart.
 pub fn time_of(position: u64) -> Timestamp {
     Timestamp::from_micros(1_000_000 + i64::try_from(position / 2).unwrap() * 10)
 }
@@ -68,7 +68,7 @@ pub fn batch(stream: &StreamId, first: u64, count: u64) -> Batch {
     batch_of(stream, first, count, "x")
 }
 
-/// Appends batches of these sizes, one after the other, from the log's end on.
+/// Appends batches of these sizes, one after the other, at the end of the log.
 pub async fn fill(log: &(impl Log + ?Sized), stream: &StreamId, sizes: &[u64]) {
     for &size in sizes {
         let end = log.end(stream).await.unwrap();

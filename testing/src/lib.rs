@@ -1,4 +1,4 @@
-//! What tests share: conformance suites of the ports, doubles, values. Only tests may depend on it.
+//! Shared by tests: conformance suites of the ports, doubles, values. Only tests may depend on it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

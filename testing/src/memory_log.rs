@@ -1,5 +1,5 @@
-//! The log in memory: the same answers as the directory's, no threads, no time, no durability.
-//! For simulations, in which a clone outlives the "process" that is stopped.
+//! The log in memory: the same answers as the directory's, without threads, time or durability. For
+//! simulations, in which a clone outlives the stopped "process".
 
 use std::{
     collections::BTreeMap,
@@ -54,7 +54,7 @@ impl MemoryLog {
         Self::default()
     }
 
-    /// Appends from outside, at any time: an append whose answer was lost lands late this way, or
+    /// Appends from outside, at any time: this is how an append with a lost answer lands late, or
     /// finds its position occupied.
     pub fn land(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
         batch.check()?;
@@ -83,7 +83,7 @@ impl MemoryLog {
             .map_or_else(Vec::new, |found| found.lines.clone())
     }
 
-    /// Replaces what a log holds, as somebody would who touches its files: cut, changed, restored.
+    /// Replaces the content of a log, like someone who changes its files.
     pub fn put(&self, stream: &StreamId, lines: Vec<Bytes>) {
         let mut streams = self.lock();
         let found = streams.entry(stream.clone()).or_default();
@@ -93,7 +93,7 @@ impl MemoryLog {
         self.changes.send_modify(|change| *change += 1);
     }
 
-    /// Another log that holds what this one holds now.
+    /// Another log with the current content of this one.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self {
@@ -112,7 +112,7 @@ impl MemoryLog {
 
     async fn wait_until(&self, met: impl Fn() -> bool + Send) {
         let mut changes = self.changes.subscribe();
-        // Fails only when the sender is gone, and this log holds it.
+        // Fails only if the sender is gone, and this log owns it.
         let _closed = changes.wait_for(|_| met()).await;
     }
 }

@@ -1,9 +1,9 @@
-//! Hints that all get lost.
+//! Hints that are all lost.
 
 use async_trait::async_trait;
 use spice_core::port::hints::{Hints, Topic};
 
-/// Loses every hint. What is right only with hints is wrong with these.
+/// Loses every hint. Code that is correct only with hints fails with these.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHints;
 

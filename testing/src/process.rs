@@ -1,6 +1,6 @@
-//! The real binary as a process of its own: started on a free port, killed, ended, started again
-//! on the same data directory. It looks at the process only from outside: its output, its exit
-//! code, its HTTP.
+//! The real binary as a separate process: started on a free port, killed, stopped, restarted on the
+//! same data directory. It observes the process only from outside: its output, its exit code, its
+//! HTTP.
 
 mod binary;
 
@@ -21,7 +21,7 @@ use tokio::{
 
 pub use self::binary::{run, setting, spice, workspace};
 
-/// Environment that would change what is tested.
+/// Environment variables that would change what is tested.
 const NOT_INHERITED: [&str; 11] = [
     "SPICE_DATA_DIR",
     "SPICE_LOG",
@@ -39,17 +39,17 @@ const NOT_INHERITED: [&str; 11] = [
 /// How to start the process.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The binary; the one that [`spice`] finds when absent.
+    /// The binary; by default the one that [`spice`] finds.
     pub binary: Option<PathBuf>,
-    /// The command: `dev`, or `demo`, which is the same with a story before it is ready.
+    /// The command: `dev`, or `demo`, which runs the demo before it is ready.
     pub command: &'static str,
-    /// The data directory; one of its own, removed at the end, when absent.
+    /// The data directory; by default a temporary one.
     pub data_dir: Option<PathBuf>,
     /// More arguments.
     pub arguments: Vec<String>,
     /// More environment.
     pub environment: Vec<(String, String)>,
-    /// How long it may take to say `ready`.
+    /// The maximum time until `ready`.
     pub ready_within: Duration,
 }
 
@@ -74,7 +74,7 @@ pub struct Process {
     running: Option<Running>,
 }
 
-/// What the process has said so far.
+/// The output of the process so far.
 #[derive(Debug, Clone, Default)]
 struct Said {
     lines: Vec<String>,
@@ -170,7 +170,7 @@ impl Process {
         Ok(())
     }
 
-    /// Waits until the process says `ready`; how long that took from its start on.
+    /// Waits until the process prints `ready`; returns the time since its start.
     pub async fn wait_ready(&mut self) -> anyhow::Result<Duration> {
         let limit = self.options.ready_within;
         let running = self.running()?;
@@ -191,13 +191,14 @@ impl Process {
         bail!("spice {why}, after {took:?}: {}", running.tell(&said))
     }
 
-    /// Ends what runs, whatever it is at (`kill -9`), and waits until it is gone.
+    /// Kills the process at any point (`kill -9`), and waits until it is gone.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         let mut running = self.running.take().context("no process to kill")?;
         running.child.kill().await.context("kill -9")
     }
 
-    /// Asks the process to end (SIGTERM) and waits for it; how it ended, and how long that took.
+    /// Asks the process to stop (SIGTERM) and waits; returns its exit status and how long that
+    /// took.
     pub async fn terminate(&mut self, limit: Duration) -> anyhow::Result<(ExitStatus, Duration)> {
         let mut running = self.running.take().context("no process to end")?;
         let pid = running
@@ -224,7 +225,7 @@ impl Process {
         Ok((status?, asked.elapsed()))
     }
 
-    /// Starts again on the same directory, after a kill or an end, and waits until ready.
+    /// Starts again on the same directory, after a kill or a stop, and waits until ready.
     pub async fn restart(&mut self) -> anyhow::Result<Duration> {
         if self.running.is_some() {
             self.kill().await?;
@@ -263,7 +264,7 @@ impl Process {
             .with_context(|| format!("no line about {listener} in {:?}", said.lines))
     }
 
-    /// The lines that the process wrote to its standard output so far.
+    /// The lines on standard output so far.
     pub fn said(&self) -> Vec<String> {
         self.running
             .as_ref()
@@ -271,7 +272,7 @@ impl Process {
             .unwrap_or_default()
     }
 
-    /// What all processes of this directory wrote to their standard error so far.
+    /// The standard error of all processes on this directory so far.
     pub fn errors(&self) -> String {
         std::fs::read_to_string(self.errors_path()).unwrap_or_default()
     }
@@ -293,7 +294,7 @@ impl Running {
     }
 }
 
-/// Gathers lines until the output ends; the pipe must be read, or the process would block.
+/// Collects lines until the output ends; the pipe must be read, or the process would block.
 async fn listen(stdout: ChildStdout, sender: watch::Sender<Said>) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {

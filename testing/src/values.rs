@@ -1,4 +1,4 @@
-//! Short ways to the values that tests are made of.
+//! Short ways to create values for tests.
 
 use std::{cell::Cell, path::PathBuf};
 
@@ -14,7 +14,7 @@ pub fn stream(name: &str) -> StreamId {
     name.parse().unwrap()
 }
 
-/// An anchor at a position; a registry keeps it and does not judge it.
+/// An anchor at a position; a registry stores it without checking it.
 pub fn anchor(position: LogPosition) -> Anchor {
     Anchor {
         position,
@@ -28,7 +28,7 @@ pub fn json(text: &str) -> Json {
     Json::parse(text).unwrap()
 }
 
-/// A moment.
+/// A time.
 pub fn at(seconds: u64) -> Timestamp {
     Timestamp::from_micros(i64::try_from(seconds).unwrap() * 1_000_000)
 }
@@ -52,7 +52,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-/// Runs a future to its end; what it spawns runs on several threads.
+/// Runs a future to its end; its spawned tasks run on several threads.
 pub fn block_on_threads<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread()
         .enable_time()

@@ -18,7 +18,7 @@ fn in_memory() -> impl Fn() -> Arc<dyn Log> {
 
 log_suite!(in_memory());
 
-/// A double answers as the log behind it.
+/// A double answers like the log behind it.
 mod double {
     use super::{Arc, Call, Double, Log, MemoryLog};
 
@@ -56,7 +56,7 @@ fn a_hook_sees_each_call_and_its_error_is_the_answer() {
 }
 
 #[test]
-fn nothing_is_appended_behind_a_tail_that_is_gone() {
+fn nothing_is_appended_after_a_missing_tail() {
     let log = MemoryLog::new();
     let demo = stream("demo");
     let cut = |_: &dyn Log, left: usize| {
@@ -64,7 +64,9 @@ fn nothing_is_appended_behind_a_tail_that_is_gone() {
         log.put(&demo, lines[..left * 2].to_vec());
     };
     let make = || Arc::new(log.clone()) as Arc<dyn Log>;
-    block_on_threads(conformance::log::nothing_is_appended_behind_a_tail_that_is_gone(&make, &cut));
+    block_on_threads(conformance::log::nothing_is_appended_after_a_missing_tail(
+        &make, &cut,
+    ));
 }
 
 #[test]

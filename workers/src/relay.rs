@@ -284,7 +284,7 @@ impl Relay {
             Ok(true) => place.saved = to,
             Ok(false) => return Err(moved_by_another()),
             Err(error) => {
-                tracing::warn!(%error, stream = %self.stream, "cannot write the checkpoint")
+                tracing::warn!(%error, stream = %self.stream, "cannot write the checkpoint");
             }
         }
         Ok(())

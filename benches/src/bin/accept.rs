@@ -1,5 +1,5 @@
-//! Accepted commands a second over 64 HTTP connections: single creates, synced to disk,
-//! projections running; beside a handler that only answers.
+//! Accepted commands per second over 64 HTTP connections: single creates, synced to disk,
+//! projections running; compared with a handler that only answers.
 //!
 //! `cargo run --release -p spice-benches --bin accept [-- --commands 100000]`
 

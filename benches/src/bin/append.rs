@@ -1,5 +1,5 @@
-//! Append to the log in batches of 500, synced; beside plain synced writes of the same bytes, each
-//! a new file, the directory synced.
+//! Appends to the log in batches of 500, synced; compared with plain synced writes of the same
+//! bytes, each a new file with its directory synced.
 //!
 //! `cargo run --release -p spice-benches --bin append`
 
@@ -57,7 +57,7 @@ async fn main() -> anyhow::Result<()> {
     let ours = started.elapsed();
     let stored = segment_bytes(&folder.path().join("log").join("bench"))?;
 
-    // The limit, twice: the bytes that we store, and the bytes that were handed in.
+    // Two limits: the stored bytes, and the uncompressed bytes.
     let count = options.batches;
     let same_stored = plain(&folder.path().join("stored"), count, stored / count)?;
     let same_raw = plain(&folder.path().join("raw"), count, raw / count)?;
@@ -107,7 +107,7 @@ fn segment_bytes(folder: &Path) -> anyhow::Result<u64> {
 fn plain(folder: &Path, files: u64, size: u64) -> anyhow::Result<Duration> {
     std::fs::create_dir_all(folder)?;
     let directory = File::open(folder)?;
-    // Bytes that do not compress, whatever lies below.
+    // Bytes that do not compress, whatever the file system does.
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let content: Vec<u8> = (0..size)
         .map(|_| {

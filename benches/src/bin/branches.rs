@@ -1,5 +1,5 @@
-//! Overwrites on `main`, without a branch and with many branches on what is overwritten: how long until
-//! they are visible.
+//! Overwrites on `main` until they are visible, without a branch and with many branches that show
+//! the overwritten versions.
 //!
 //! `cargo run --release -p spice-benches --bin branches [-- --branches 20]`
 
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 struct Options {
     #[arg(long, default_value_t = 20_000)]
     instances: u64,
-    /// Changed in each round, in one transaction.
+    /// The number of changes per round, in one transaction.
     #[arg(long, default_value_t = 10_000)]
     overwrites: u64,
     #[arg(long, default_value_t = 20)]
@@ -73,7 +73,7 @@ async fn fill(node: &Node, instances: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes products in one transaction; how long until the change is visible.
+/// Changes products in one transaction; returns the time until the change is visible.
 async fn overwrite(node: &Node, options: &Options, seen: u64) -> anyhow::Result<Duration> {
     let count = options.overwrites.min(options.instances);
     let commands: Vec<Value> = (0..count)
@@ -90,7 +90,7 @@ async fn overwrite(node: &Node, options: &Options, seen: u64) -> anyhow::Result<
     Ok(started.elapsed())
 }
 
-/// The branches show what they were created on.
+/// The branches show their state at creation.
 async fn check(node: &Node, sequence: u64) -> anyhow::Result<()> {
     let path = "/databases/bench/class/Product/instance/product-0?branch=branch-0";
     let answer = node.get(path).await?;

@@ -1,6 +1,6 @@
-//! Bulk-create of 1,000: accepted → projected in graph and documents, instances a second; then
-//! rebuild of all projections from the log; then memory and CPU when idle; a branch on all of it;
-//! and 2-hop graph queries over it.
+//! Bulk-create of 1,000 instances until projected in graph and documents, in instances per second;
+//! then a rebuild of all projections from the log, memory and CPU when idle, the creation of a
+//! branch, and 2-hop graph queries.
 //!
 //! `cargo run --release -p spice-benches --bin bulk [-- --instances 100000]`
 
@@ -67,7 +67,7 @@ async fn fill(node: &Node, instances: u64) -> anyhow::Result<()> {
         .await?
         .all_good()?;
     let accepted = started.elapsed();
-    // The last call waits until its effect shows, and with it everything before.
+    // The last call waits until its effect is visible, and with it everything before.
     let last: Value = serde_json::from_str(&bodies(product)(calls - 1))?;
     node.post("/databases/bench/instances/Product/bulk-create", &last)
         .await?;

@@ -1,6 +1,6 @@
-//! `spice import` of a CSV file of 8 columns, 1 % of its rows bad: rows a second until all of them
-//! show, and the peak memory of both processes. Beside it two limits: the file only parsed, and
-//! rows like these sent as bulks over four connections by a client that has them ready.
+//! `spice import` of a CSV file with 8 columns and 1 % bad rows: rows per second until all are
+//! projected, and the peak memory of both processes. Compared with two limits: only parsing the
+//! file, and sending prepared rows as bulks over four connections.
 //!
 //! `cargo run --release -p spice-benches --bin import [-- --rows 1000000]`
 
@@ -26,16 +26,16 @@ use tokio::{process::Command, time::Instant};
 struct Options {
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
-    /// Rows of the bulks that it is compared with.
+    /// The number of rows in the compared bulks.
     #[arg(long, default_value_t = 100_000)]
     limit_rows: u64,
-    /// Rows of one command; the importer's own choice when left out.
+    /// The rows per command; by default those of the importer.
     #[arg(long)]
     batch: Option<u64>,
 }
 
 const ROWS: u64 = 1_000;
-/// Between two looks at the importer's memory.
+/// The interval between two measurements of the importer's memory.
 const LOOK: Duration = Duration::from_millis(100);
 
 #[tokio::main]
@@ -76,7 +76,7 @@ fn row(number: u64) -> String {
     )
 }
 
-/// What a good row becomes.
+/// The instance of a good row.
 fn item(number: u64) -> Value {
     json!({
         "code": format!("item-{number}"),
@@ -90,7 +90,7 @@ fn item(number: u64) -> Value {
     })
 }
 
-/// Writes the file; its bytes, and how many rows are bad.
+/// Writes the file; returns its size and the number of bad rows.
 fn generate(path: &Path, rows: u64) -> anyhow::Result<(u64, u64)> {
     let mut file = BufWriter::new(File::create(path)?);
     file.write_all(b"code,name,price,stock,open,made_on,note,owned_by\n")?;
@@ -102,7 +102,7 @@ fn generate(path: &Path, rows: u64) -> anyhow::Result<(u64, u64)> {
     Ok((fs::metadata(path)?.len(), u64::try_from(bad)?))
 }
 
-/// Rows a second of reading alone.
+/// Rows per second of only parsing.
 fn parse(path: &Path) -> anyhow::Result<f64> {
     let started = Instant::now();
     let mut reader = csv::Reader::from_path(path)?;
@@ -135,7 +135,7 @@ async fn serve(folder: &Path) -> anyhow::Result<Node> {
     Ok(node)
 }
 
-/// Instances a second, made by a client that has nothing to read or to convert.
+/// Instances per second from a client with prepared rows.
 async fn bulk(rows: u64) -> anyhow::Result<f64> {
     let folder = folder()?;
     let node = serve(folder.path()).await?;
@@ -168,7 +168,7 @@ async fn bulk(rows: u64) -> anyhow::Result<f64> {
     Ok(made)
 }
 
-/// Rows a second from the start of the process to its end, when all rows show.
+/// Rows per second from the start of the process to its end, when all rows are projected.
 async fn import(options: &Options, file: &Path, bad: u64) -> anyhow::Result<f64> {
     let folder = folder()?;
     let node = serve(folder.path()).await?;
@@ -192,7 +192,7 @@ async fn import(options: &Options, file: &Path, bad: u64) -> anyhow::Result<f64>
         tokio::select! {
             output = &mut ended => break output?,
             () = tokio::time::sleep(LOOK) => {
-                // It may end in between.
+                // The process may end in between.
                 own = own.max(peak_memory(id).unwrap_or(0.0));
             }
         }

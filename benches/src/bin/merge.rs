@@ -1,6 +1,5 @@
-//! A diff of a branch with few changes, on few and on many instances: what it costs beside each
-//! other. Then a merge of many changed aggregates, beside the same changes written as a
-//! transaction.
+//! A diff of a branch with few changes, on few and on many instances. Then a merge of many changed
+//! aggregates, compared with a transaction of the same changes.
 //!
 //! `cargo run --release -p spice-benches --bin merge [-- --instances 100000]`
 
@@ -45,7 +44,8 @@ async fn main() -> anyhow::Result<()> {
     ))
 }
 
-/// The 99th percentile of a diff's time on so many instances; then the merge, when it is asked for.
+/// The 99th percentile of the time of a diff on this number of instances; then the merge, if
+/// requested.
 async fn diff(options: &Options, instances: u64, then_merge: bool) -> anyhow::Result<Duration> {
     let folder = folder()?;
     let node = Node::start(folder.path()).await?;
@@ -132,7 +132,7 @@ fn spread(instances: u64, count: u64) -> Vec<u64> {
         .collect()
 }
 
-/// Changes products in one transaction; how long until it is accepted.
+/// Changes products in one transaction; returns the time until it is accepted.
 async fn change(
     node: &Node,
     branch: &str,

@@ -1,5 +1,5 @@
-//! The record of a batch with 5 million events behind it, beside the same batch
-//! through an empty one.
+//! The record of a batch after 5 million events, compared with the same batch through an empty
+//! registry.
 //!
 //! `cargo run --release -p spice-benches --bin registry [-- --behind 5000000]`
 

@@ -288,7 +288,7 @@ mod tests {
         drop(sink);
         std::fs::write(&path, "one\n").unwrap();
         let error = open(&path, true).err().unwrap().to_string();
-        assert!(error.contains("has 4 of the 8 bytes"), "{error}");
+        assert!(error.contains("has 4 of the 8 exported bytes"), "{error}");
         assert!(error.contains("without --resume"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
         std::fs::remove_file(&path).unwrap();

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_query_are_cut_alike() {
+    fn text_and_query_are_split_the_same() {
         let json = r#"{"name":"Blue-Green  Tea","n":5,"tags":["HOT","x_1"],"o":{"k":"été 서울"}}"#;
         let known = ["blue", "green", "tea", "hot", "x", "1", "été", "서울", "울"];
         assert_eq!(words(json), known);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn unspaced_scripts_are_found_from_the_middle() {
+    fn unspaced_scripts_are_found_inside_words() {
         for (text, queries) in [
             (
                 "대한민국2024",
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_any_size_hides_no_word() {
+    fn a_number_of_any_size_does_not_hide_a_word() {
         let numbers = format!(r#"{{"a":1e999,"b":{},"c":"found"}}"#, "9".repeat(500));
         assert_eq!(words(&numbers), ["found"]);
         assert_eq!(
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_opens_only_the_word_that_it_stands_at() {
+    fn a_star_makes_only_its_own_word_a_prefix() {
         assert_eq!(sought("tea *"), [("tea".to_owned(), false)]);
         assert!(!are_in(&Sought::all("tea *"), r#"{"name":"teapot"}"#));
         assert!(are_in(&Sought::all("tea*"), r#"{"name":"Teapot"}"#));

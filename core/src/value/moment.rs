@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_of_the_log_are_read_to_the_ends_of_the_years() {
+    fn times_of_the_log_parse_up_to_the_ends_of_the_years() {
         let micros = |text: &str| text.parse::<Timestamp>().map(Timestamp::as_micros);
         assert_eq!(micros("1970-01-01T00:00:01.0000019Z").unwrap(), 1_000_001);
         assert_eq!(
@@ -311,7 +311,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn sort_keys_are_in_the_order_of_the_instants(one in parts(), other in parts(), near in any::<bool>()) {
+        fn sort_keys_order_like_the_instants(one in parts(), other in parts(), near in any::<bool>()) {
             let mut other = other;
             if near {
                 let fraction = other.6;

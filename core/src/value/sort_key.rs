@@ -239,7 +239,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
         #[test]
-        fn keys_compare_as_the_values_do(one in value(), other in value(), at in 0..5_usize) {
+        fn keys_compare_like_the_values(one in value(), other in value(), at in 0..5_usize) {
             let (one, other) = (Json::parse(&one).unwrap(), Json::parse(&other).unwrap());
             let by_value = compare(TYPES[at], &one, &other);
             let (left, right) = (SortKey::of(TYPES[at], &one), SortKey::of(TYPES[at], &other));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn types_that_compare_alike_share_their_keys() {
+    fn types_that_compare_the_same_share_their_keys() {
         let value = Json::parse(r#"["2026-01-01",5,"a"]"#).unwrap();
         for (one, other) in [
             (PropertyType::Date, PropertyType::DateTime),

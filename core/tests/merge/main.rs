@@ -30,7 +30,7 @@ fn json(text: &str) -> Json {
 }
 
 #[test]
-fn a_difference_tells_what_became_of_an_aggregate_and_of_which_properties() {
+fn a_difference_names_the_kind_of_change_and_the_properties() {
     let (one, other) = (
         json(r#"{"a":1,"b":2,"c":3}"#),
         json(r#"{"d":4,"c":3,"a":2}"#),
@@ -46,7 +46,7 @@ fn a_difference_tells_what_became_of_an_aggregate_and_of_which_properties() {
 }
 
 #[test]
-fn what_is_only_written_in_another_way_is_the_same() {
+fn values_that_differ_only_in_notation_are_equal() {
     let same = [
         (r#"{"a":1,"b":"x"}"#, r#"{"b":"x","a":1}"#),
         (
@@ -75,7 +75,7 @@ fn what_is_only_written_in_another_way_is_the_same() {
 }
 
 #[test]
-fn members_of_a_class_are_told_one_by_one() {
+fn members_of_a_class_are_listed_one_by_one() {
     let before = json(
         r#"{"id":"Product","label":"Product","properties":[{"name":"a","type":"string"},
         {"name":"b","type":"string"}],"relationships":[{"predicate":"of","target":"Customer"}]}"#,
@@ -105,7 +105,7 @@ fn members_of_a_class_are_told_one_by_one() {
 }
 
 #[test]
-fn a_list_that_no_class_could_have_is_merged_as_a_whole_and_never_lost() {
+fn an_invalid_list_of_a_class_is_merged_as_a_whole_and_not_lost() {
     let twice = json(r#"{"properties":[{"name":"a","type":"string"},{"name":"a","type":"text"}]}"#);
     let none = json(r#"{"properties":[{"type":"string"}]}"#);
     for odd in [&twice, &none] {
@@ -194,7 +194,7 @@ const FIELDS: &[&str] = &[
 
 proptest! {
     #[test]
-    fn instances_merge_as_maps_do(
+    fn instances_merge_like_maps(
         base in prop::option::of(map(NAMES)), source in map(NAMES), target in map(NAMES),
     ) {
         let json = base.as_ref().map(as_instance);

@@ -94,7 +94,7 @@ fn constraints_hold_numbers_of_any_length() {
 }
 
 #[test]
-fn each_constraint_lets_in_what_it_says() {
+fn each_constraint_accepts_exactly_its_values() {
     let with = |kind: &str, constraints: Value| json!({"type": kind, "constraints": constraints});
     let krw = |amount: &str| format!(r#"{{"amount":"{amount}","currency":"KRW"}}"#);
     for (fields, accepted, refused, rule) in [
@@ -288,7 +288,7 @@ fn each_constraint_lets_in_what_it_says() {
 }
 
 #[test]
-fn the_limits_of_one_value_hold() {
+fn the_limits_of_one_value_are_checked() {
     let list = |count: usize| format!("[{}]", vec!["1"; count].join(","));
     let object = |count: usize| {
         let fields: Vec<_> = (0..count).map(|index| format!("\"k{index}\":1")).collect();
@@ -351,7 +351,7 @@ fn the_limits_of_one_value_hold() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_violations_are_reported_together() {
     let class = class(
         r#"{"id":"T","label":"T","properties":[
             {"name":"a","type":"string","required":true,"constraints":{"minLength":3,"pattern":"^x"}},

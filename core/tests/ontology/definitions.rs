@@ -42,7 +42,7 @@ fn a_definition_is_kept_as_written_with_its_id_in_front() {
 }
 
 #[test]
-fn what_a_class_says_is_understood() {
+fn a_class_definition_is_parsed() {
     let shop = class(SHOP);
     let properties: Vec<_> = shop
         .properties()
@@ -157,7 +157,7 @@ fn the_id_comes_from_the_label() {
 }
 
 #[test]
-fn a_patch_replaces_what_it_gives_and_keeps_the_rest() {
+fn a_patch_replaces_given_fields_and_keeps_the_rest() {
     let shop = class(SHOP);
     let patched = shop
         .patched(&json(
@@ -210,7 +210,7 @@ fn a_patch_replaces_what_it_gives_and_keeps_the_rest() {
 }
 
 #[test]
-fn what_the_log_kept_is_read_even_when_todays_rules_refuse_it() {
+fn stored_definitions_are_read_even_if_refused_today() {
     let id: ClassName = "Old".parse().unwrap();
     let old = r#"{"id":"Old","label":"Old","gone":1,"abstract":true,"properties":[
         {"name":"a","type":"integer","colour":1,"required":true},

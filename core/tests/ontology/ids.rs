@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[test]
-fn the_id_follows_from_the_data() {
+fn the_id_is_derived_from_the_data() {
     let plain = |properties: &str| {
         class(&format!(
             r#"{{"id":"Item","label":"Item","properties":[{properties}]}}"#
@@ -120,7 +120,7 @@ fn a_key_is_the_id_as_it_is_written() {
 }
 
 #[test]
-fn a_value_that_cannot_be_an_id_is_a_finding_that_names_the_key() {
+fn a_value_that_cannot_be_an_id_is_reported_with_the_key() {
     let key = class_of(&json!({"type": "string", "primaryKey": true})).unwrap();
     let item = class(
         r#"{"id":"Item","label":"Item","properties":[{"name":"item_id","type":"string"},{"name":"b_id","type":"string"}]}"#,
@@ -219,7 +219,7 @@ fn the_types_of_keys_are_known_and_others_are_refused_with_the_class() {
 }
 
 #[test]
-fn an_id_that_shows_nothing_is_refused() {
+fn an_id_without_a_visible_character_is_refused() {
     let key = class_of(&json!({"type": "string", "primaryKey": true})).unwrap();
     for blank in [
         "\u{200b}",
@@ -245,7 +245,7 @@ fn an_id_that_shows_nothing_is_refused() {
 }
 
 #[test]
-fn equal_decimals_make_one_id() {
+fn equal_decimals_give_one_id() {
     let key = class_of(&json!({"type": "decimal", "primaryKey": true})).unwrap();
     for (written, expected) in [
         ("1.5", "1.5"),
@@ -271,7 +271,7 @@ fn equal_decimals_make_one_id() {
 }
 
 #[test]
-fn a_stored_id_that_an_earlier_version_joined_stays() {
+fn a_stored_id_joined_by_an_earlier_version_stays() {
     let pair = class(
         r#"{"id":"E","label":"E","properties":[{"name":"a","type":"string","primaryKey":true},
             {"name":"b","type":"string","primaryKey":true}]}"#,
@@ -337,7 +337,7 @@ fn a_primary_key_does_not_change() {
 }
 
 #[test]
-fn several_primary_keys_make_one_id_in_their_order() {
+fn several_primary_keys_give_one_id_in_their_order() {
     let line = class(
         r#"{"id":"Line","label":"Line","properties":[{"name":"order_id","type":"string","primaryKey":true},
             {"name":"qty","type":"integer"},{"name":"line_no","type":"integer","primaryKey":true}]}"#,

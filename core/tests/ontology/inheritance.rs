@@ -37,7 +37,7 @@ fn get<'a>(schema: &'a Schema, id: &str) -> &'a Class {
 }
 
 #[test]
-fn a_resolved_definition_stands_alone_and_means_the_same() {
+fn a_resolved_definition_is_complete_and_equivalent() {
     let schema = schema(&[EMPLOYEE, PERSON, PARTY]);
     let of = |class: &str| schema.resolved_definition(&class.parse().unwrap()).unwrap();
     let resolved = of("Employee").unwrap();
@@ -66,7 +66,7 @@ fn a_resolved_definition_stands_alone_and_means_the_same() {
 }
 
 #[test]
-fn a_class_has_what_its_parents_have() {
+fn a_class_inherits_the_members_of_its_parents() {
     let schema = schema(&[EMPLOYEE, PERSON, PARTY]);
     let employee = get(&schema, "Employee");
     let names: Vec<&str> = employee.names().map(PropertyName::as_str).collect();
@@ -112,7 +112,7 @@ fn a_class_has_what_its_parents_have() {
 }
 
 #[test]
-fn a_reference_to_a_class_may_lead_to_a_kind_of_it() {
+fn a_reference_to_a_class_may_point_to_a_subclass() {
     let mut schema = schema(&[PARTY, PERSON, EMPLOYEE]);
     let knows = |schema: &Schema, from: &str, to: &str| {
         let text = format!(r#"{{"party_id":"x","name":"Kim","knows":["{to}/1"]}}"#);
@@ -136,7 +136,7 @@ fn a_reference_to_a_class_may_lead_to_a_kind_of_it() {
 }
 
 #[test]
-fn contradictions_are_told() {
+fn contradictions_are_reported() {
     let of = |definitions: &[&str], class: &str| -> Vec<(String, String)> {
         let schema = schema(definitions);
         let found = schema.contradictions(&class.parse().unwrap());
@@ -249,7 +249,7 @@ proptest! {
     /// Puts and removals in any order, read in between or not, make what a schema of the classes
     /// that are left makes, and that is what the naive reading says; cycles end somewhere.
     #[test]
-    fn an_effective_class_depends_on_what_is_declared_alone(
+    fn an_effective_class_depends_only_on_declarations(
         steps in prop::collection::vec(
             (0..8_usize, prop::option::weighted(0.7, 0..8_usize), prop::collection::btree_map(0..5_usize, any::<bool>(), 0..4), 0..10_u8),
             1..24,

@@ -6,7 +6,7 @@ use spice_core::{error::ErrorCode, ontology::Class};
 use crate::support::{broken_once, class, class_of, create, created, json, refusal};
 
 #[test]
-fn an_unknown_type_names_the_ones_there_are() {
+fn an_unknown_type_is_refused_with_the_known_ones() {
     let refusal = class_of(&json!({"type": "varchar"})).unwrap_err();
     assert!(
         refusal.detail["allowed"]
@@ -19,7 +19,7 @@ fn an_unknown_type_names_the_ones_there_are() {
 }
 
 #[test]
-fn a_bad_name_is_an_invalid_name_wherever_it_stands() {
+fn a_bad_name_is_refused_at_any_place() {
     for (definition, field) in [
         (json!({"label": "T", "id": "1x"}), "id"),
         (json!({"label": "T", "id": "a b"}), "id"),
@@ -48,7 +48,7 @@ fn a_bad_name_is_an_invalid_name_wherever_it_stands() {
 }
 
 #[test]
-fn a_name_or_label_stands_for_one_property_only() {
+fn a_name_or_label_identifies_one_property() {
     let string = |name: &str, label: Value| json!({"name": name, "type": "string", "label": label});
     let link = |predicate: &str, label: Value| json!({"predicate": predicate, "target": "B", "label": label});
     for (properties, relationships) in [
@@ -104,7 +104,7 @@ fn a_name_or_label_stands_for_one_property_only() {
 }
 
 #[test]
-fn a_label_is_the_same_in_whatever_form_it_is_written() {
+fn a_label_is_the_same_in_any_unicode_form() {
     let (whole, apart) = ("이름", "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}");
     for (own, other) in [(whole, apart), (apart, whole)] {
         let class = class(
@@ -135,7 +135,7 @@ fn a_label_is_the_same_in_whatever_form_it_is_written() {
 }
 
 #[test]
-fn a_definition_that_no_reader_could_read_is_refused() {
+fn an_unreadable_definition_is_refused() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
     for (metadata, rule) in [
         (deep.as_str(), "limit"),

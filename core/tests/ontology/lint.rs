@@ -136,7 +136,7 @@ fn each_risky_change_is_found_and_counted() {
 }
 
 #[test]
-fn a_parent_is_linted_with_what_is_below_it() {
+fn a_parent_is_linted_with_its_subclasses() {
     let parent = thing(
         &json!([{"name": "a", "type": "string"}, {"name": "b", "type": "string"}]),
         &json!([]),
@@ -180,7 +180,7 @@ fn a_parent_is_linted_with_what_is_below_it() {
 }
 
 #[test]
-fn a_definition_is_linted_by_itself() {
+fn a_definition_is_linted_without_instances() {
     let customer = json!({"id": "Customer", "label": {"en": "Customer", "ko": "고객"},
         "properties": [{"name": "city_name", "type": "string", "label": {"en": "City"}}, {"name": "cityName", "type": "string"},
             {"name": "line1", "type": "string"}, {"name": "line2", "type": "string"}],
@@ -267,13 +267,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn nothing_is_found_when_nothing_changes(definition in definition()) {
+    fn without_a_change_there_are_no_findings(definition in definition()) {
         let schema = schema(&[definition]);
         prop_assert_eq!(lint(&schema, &schema, &[]), []);
     }
 
     #[test]
-    fn counts_are_those_of_a_naive_recount(
+    fn counts_match_a_naive_recount(
         before in definition(), after in definition(), instances in prop::collection::vec(instance(), 0..12),
     ) {
         let shown: Vec<(&str, &str, Value)> =

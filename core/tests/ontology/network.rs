@@ -33,7 +33,7 @@ fn binding(predicate: &str, target: &str) -> Value {
 }
 
 #[test]
-fn a_relationship_and_its_way_back_are_no_cycle() {
+fn a_relationship_and_its_inverse_are_not_a_cycle() {
     let to = |predicate: &str, target: &str, inverse: &str| json!({"predicate": predicate, "target": target, "inverse_predicate": inverse, "cardinality": "n:m"});
     let schema = schema(vec![
         class_with("A", &[to("bs", "B", "a"), to("c", "C", "a")]),
@@ -67,7 +67,7 @@ fn a_relationship_and_its_way_back_are_no_cycle() {
 }
 
 #[test]
-fn a_cycle_of_which_none_can_be_first_is_critical() {
+fn a_cycle_without_a_possible_first_instance_is_critical() {
     let schema = schema(vec![
         class_with(
             "A",
@@ -106,7 +106,7 @@ proptest! {
 
     /// A cycle is told through every class that is on one, and each one told is one.
     #[test]
-    fn cycles_are_those_of_the_closure(edges in prop::collection::btree_set((0..6_usize, 0..6_usize), 0..12)) {
+    fn cycles_match_the_transitive_closure(edges in prop::collection::btree_set((0..6_usize, 0..6_usize), 0..12)) {
         let of = |from: usize| -> Vec<Value> {
             let own = edges.iter().filter(|(it, _)| *it == from);
             own.map(|(_, to)| json!({"predicate": format!("to{to}"), "target": format!("C{to}")})).collect()
@@ -143,7 +143,7 @@ const SHOP: &str = r#"{"id":"Shop","label":{"en":"Shop","ko":"가게"},"properti
     "relationships":[{"predicate":"goods","target":"Product","label":{"en":"goods"}}]}"#;
 
 #[test]
-fn labels_come_out_as_they_go_in() {
+fn labels_round_trip() {
     let shop = class(SHOP);
     let labels = shop.own_labels();
     let same = shop.patched(&shop.relabelling(&labels).unwrap()).unwrap();

@@ -74,7 +74,7 @@ fn filter_of(class: &Class, property: &str, condition: &Value) -> Filter {
 
 proptest! {
     #[test]
-    fn decimals_compare_as_numbers_do(left in -100_000_i64..100_000, right in -100_000_i64..100_000, zeros in 0..30_usize) {
+    fn decimals_compare_like_numbers(left in -100_000_i64..100_000, right in -100_000_i64..100_000, zeros in 0..30_usize) {
         let (a, b) = (json(&hundredths(left, zeros)), json(&hundredths(right, 0)));
         prop_assert_eq!(compare(PropertyType::Decimal, &a, &b), left.cmp(&right));
         let shifted = json(&format!("{right}e-2"));
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_is_at_least_and_at_most(kind in any_type(), stored in anything(), operand in anything()) {
+    fn equal_values_satisfy_at_least_and_at_most(kind in any_type(), stored in anything(), operand in anything()) {
         let passes = |operator: Operator| Filter { property: name("x"), property_type: kind, operator }.matches("id", Some(&stored));
         if passes(Operator::Eq(operand.clone())) {
             prop_assert!(passes(Operator::Gte(operand.clone())) && passes(Operator::Lte(operand.clone())));
@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn not_in_is_the_opposite_of_in_for_what_is_there(kind in any_type(), stored in anything(), listed in prop::collection::vec(anything(), 0..3)) {
+    fn not_in_is_the_opposite_of_in_for_existing_values(kind in any_type(), stored in anything(), listed in prop::collection::vec(anything(), 0..3)) {
         let filter = |operator: Operator| Filter { property: name("x"), property_type: kind, operator };
         let (is_in, is_not) = (filter(Operator::In(listed.clone())), filter(Operator::NotIn(listed)));
         prop_assert!(!is_not.matches("id", None) && !is_not.matches("id", Some(&Json::null())));

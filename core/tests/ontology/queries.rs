@@ -41,7 +41,7 @@ fn filters_are_read_by_id_or_label() {
 }
 
 #[test]
-fn a_property_called_instance_id_is_told_from_the_id_itself() {
+fn a_property_called_instance_id_is_distinguished_from_the_id() {
     let server = class(
         r#"{"label":"Server","properties":[{"name":"instance_id","type":"integer","label":"No"}]}"#,
     );
@@ -64,7 +64,7 @@ fn a_property_called_instance_id_is_told_from_the_id_itself() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_an_invalid_query() {
+fn unsupported_conditions_are_an_invalid_query() {
     for filters in [
         json!({"prices": 1}),
         json!({"Product": 1}),
@@ -131,7 +131,7 @@ fn what_cannot_be_asked_is_an_invalid_query() {
 }
 
 #[test]
-fn a_negated_condition_asks_for_another_value_and_not_for_none() {
+fn a_negated_condition_requires_another_value() {
     let negated = |condition: Value| read(json!({"tags": condition})).unwrap().remove(0);
     let (red, list) = (json("\"red\""), json(r#"["blue","red"]"#));
     for condition in [json!({"ne": "red"}), json!({"not_in": ["green", "red"]})] {
@@ -201,7 +201,7 @@ fn an_order_is_a_property_and_a_direction() {
 }
 
 #[test]
-fn further_properties_can_be_asked_where_a_class_allows_them() {
+fn additional_properties_can_be_queried() {
     let open = class(r#"{"id":"T","label":"T","metadata":{"additional_properties":true}}"#);
     let filters = |text: &str| Filter::parse_all(&open, &serde_json::from_str(text).unwrap());
     let free = filters(r#"{"free":{"gt":5}}"#).unwrap();
@@ -272,7 +272,7 @@ fn numbers_of_a_filter_keep_every_digit() {
 }
 
 #[test]
-fn what_is_given_twice_is_refused() {
+fn repeated_fields_are_refused() {
     let twice = serde_json::from_str::<Conditions>(r#"{"price":1,"code":"x","price":2}"#);
     assert!(twice.unwrap_err().to_string().contains("price"));
     let filters = serde_json::from_str(r#"{"price":{"gt":1,"gt":2}}"#).unwrap();

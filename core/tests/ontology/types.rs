@@ -301,7 +301,7 @@ fn the_items_of_a_list_are_of_their_type() {
 }
 
 #[test]
-fn what_a_store_could_not_read_is_refused() {
+fn values_that_a_store_could_not_read_are_refused() {
     table(
         &json!({"type": "number"}),
         &[

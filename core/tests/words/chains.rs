@@ -67,7 +67,7 @@ fn a_chained_envelope_is_read_and_written_byte_for_byte() {
 /// The values were computed by another program: SHA-256 over the text that names the log, then
 /// over the 32 bytes of the chain before and each line with its line end.
 #[test]
-fn the_chain_is_what_the_documentation_says() {
+fn the_chain_matches_the_documentation() {
     let demo = stream("demo");
     let head = ChainHead::at(&demo, LogPosition::ZERO);
     let genesis = include_str!("chain/genesis.txt").trim();
@@ -105,7 +105,7 @@ fn a_value_is_64_lowercase_digits_and_nothing_else() {
 }
 
 #[test]
-fn a_position_that_is_left_out_is_named() {
+fn a_missing_position_is_named() {
     let demo = stream("demo");
     let mut head = ChainHead::at(&demo, LogPosition::ZERO);
     let fault = head.take(LogPosition(1), b"{}").unwrap_err();
@@ -116,7 +116,7 @@ fn a_position_that_is_left_out_is_named() {
 }
 
 #[test]
-fn without_its_guard_a_break_goes_unseen() {
+fn without_its_guard_a_broken_chain_is_not_detected() {
     let demo = stream("demo");
     let mut lines = written(&demo, &[vec!["a".to_owned()], vec!["b".to_owned()]]);
     lines[0] = lines[0].replace("\"a\"", "\"x\"");
@@ -139,7 +139,7 @@ fn appends() -> impl Strategy<Value = Vec<Vec<String>>> {
 proptest! {
     /// Any log is one chain, from wherever it is read, and ends with the same value.
     #[test]
-    fn log_is_contiguous_from_wherever_it_is_read(appends in appends(), from in any::<prop::sample::Index>()) {
+    fn log_is_contiguous_from_any_position(appends in appends(), from in any::<prop::sample::Index>()) {
         let demo = stream("demo");
         let lines = written(&demo, &appends);
         let whole = read(&demo, &lines, 0).unwrap();
@@ -152,7 +152,7 @@ proptest! {
     /// A line changed, left out, doubled, or exchanged with another: the chain breaks, or, where
     /// it happens in the last append, the chain at the end is another.
     #[test]
-    fn whatever_is_done_to_a_log_shows(
+    fn any_change_of_a_log_is_detected(
         appends in appends(),
         at in any::<prop::sample::Index>(),
         other in any::<prop::sample::Index>(),
@@ -179,7 +179,7 @@ proptest! {
 
     /// A log that was begun without a chain is covered by the first one.
     #[test]
-    fn what_was_written_before_is_covered(
+    fn earlier_envelopes_are_covered(
         before in prop::collection::vec(any::<String>(), 0..6),
         after in appends(),
         at in any::<prop::sample::Index>(),

@@ -176,7 +176,7 @@ fn metadata() -> impl Strategy<Value = Metadata> {
 
 proptest! {
     #[test]
-    fn any_envelope_comes_back_from_its_line(
+    fn any_envelope_parses_back_from_its_line(
         metadata in metadata(),
         which in 0..EventType::ALL.len(),
         actor in any::<Option<String>>(),

@@ -181,7 +181,7 @@ fn names_follow_the_rules_of_the_contract() {
 }
 
 #[test]
-fn an_id_is_one_in_whatever_form_it_is_written() {
+fn an_id_is_the_same_in_any_unicode_form() {
     let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
     let id: InstanceId = apart.parse().unwrap();
     assert_eq!((id.as_str(), &id), ("이름", &"이름".parse().unwrap()));
@@ -194,7 +194,7 @@ fn an_id_is_one_in_whatever_form_it_is_written() {
 }
 
 #[test]
-fn aggregates_of_older_logs_read_as_they_were_written() {
+fn aggregates_of_older_logs_parse_unchanged() {
     for (text, class, id) in [
         ("demo:main:Product:p1", "Product", "p1"),
         (
@@ -286,7 +286,7 @@ fn an_idempotency_key_names_one_command_of_a_principal_in_a_generation_of_a_data
 }
 
 #[test]
-fn index_names_are_those_of_the_contract() {
+fn index_names_follow_the_contract() {
     let index = |database: &str, branch: &str| {
         instances_index(&database.parse().unwrap(), &branch.parse().unwrap())
     };
@@ -426,7 +426,7 @@ fn aggregate() -> impl Strategy<Value = AggregateId> {
 
 proptest! {
     #[test]
-    fn every_accepted_name_is_kept_as_it_is(text in "[A-Za-z0-9_:/ -]{0,12}|\\PC{0,6}") {
+    fn every_accepted_name_is_kept_unchanged(text in "[A-Za-z0-9_:/ -]{0,12}|\\PC{0,6}") {
         if let Ok(name) = text.parse::<DatabaseName>() { prop_assert_eq!(name.as_str(), &text); }
         if let Ok(name) = text.parse::<ClassName>() { prop_assert_eq!(name.as_str(), &text); }
         if let Ok(name) = text.parse::<BranchName>() { prop_assert_eq!(name.as_str(), &text); }
@@ -451,7 +451,7 @@ proptest! {
     }
 
     #[test]
-    fn an_aggregate_comes_back_from_its_text(aggregate in aggregate()) {
+    fn an_aggregate_parses_back(aggregate in aggregate()) {
         let text = aggregate.to_string();
         let again = AggregateId::parse(aggregate.aggregate_type(), &text).unwrap();
         prop_assert_eq!(&again, &aggregate);
@@ -465,7 +465,7 @@ proptest! {
     }
 
     #[test]
-    fn no_two_ids_with_signs_meet(
+    fn no_two_ids_with_separators_collide(
         classes in proptest::collection::vec("[ab:]{1,3}", 2),
         ids in proptest::collection::vec("[a:%35A2]{1,6}", 2),
     ) {
@@ -481,13 +481,13 @@ proptest! {
     }
 
     #[test]
-    fn a_log_comes_back_from_its_name(database in "[a-z][a-z0-9]{2,9}", generation in 1_u32..) {
+    fn a_log_name_parses_back(database in "[a-z][a-z0-9]{2,9}", generation in 1_u32..) {
         let stream = StreamId { database: database.parse().unwrap(), generation };
         prop_assert_eq!(stream.to_string().parse::<StreamId>().unwrap(), stream);
     }
 
     #[test]
-    fn a_time_comes_back_from_its_text(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000) {
+    fn a_time_parses_back(micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000) {
         let time = Timestamp::from_micros(micros);
         prop_assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
         let written = serde_json::to_string(&time).unwrap();
@@ -495,7 +495,7 @@ proptest! {
     }
 
     #[test]
-    fn times_sort_as_their_texts_do(left in 0..4_102_444_800_000_000_i64, right in 0..4_102_444_800_000_000_i64) {
+    fn times_sort_like_their_texts(left in 0..4_102_444_800_000_000_i64, right in 0..4_102_444_800_000_000_i64) {
         let (left, right) = (Timestamp::from_micros(left), Timestamp::from_micros(right));
         prop_assert_eq!(left.cmp(&right), left.to_string().cmp(&right.to_string()));
     }

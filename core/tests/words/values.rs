@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use spice_core::json::{Json, Properties};
 
 #[test]
-fn compaction_drops_blanks_outside_strings_only() {
+fn compaction_removes_only_whitespace_outside_strings() {
     for (text, kept) in [
         (" { \"a\" : [ 1.10 , 2 ] } ", "{\"a\":[1.10,2]}"),
         ("\" a \\\" b \\\\\"", "\" a \\\" b \\\\\""),
@@ -33,7 +33,7 @@ fn compaction_drops_blanks_outside_strings_only() {
 }
 
 #[test]
-fn what_cannot_be_a_tree_is_no_panic() {
+fn values_that_cannot_be_a_tree_do_not_panic() {
     let deep = Json::parse(&format!("{}{}", "[".repeat(5_000), "]".repeat(5_000))).unwrap();
     assert_eq!(deep.to_value(), Value::Null);
     assert_eq!(Json::parse("\"\\ud800\"").unwrap().as_string(), None);

@@ -1,5 +1,5 @@
-//! The binaries of the control plane: found in the cache, or built into it from the Go module
-//! proxy, pinned by `e2e/kubernetes/go.sum`.
+//! The binaries of the control plane: from the cache, or built into it from the Go module proxy,
+//! pinned by `e2e/kubernetes/go.sum`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use tokio::{process::Command, sync::OnceCell};
 
 use crate::embedded::setting;
 
-/// What the control plane consists of, as `e2e/kubernetes/install` builds it.
+/// The binaries of the control plane, as `e2e/kubernetes/install` builds them.
 const NAMES: [&str; 4] = [
     "etcd",
     "kube-apiserver",
@@ -18,7 +18,7 @@ const NAMES: [&str; 4] = [
 
 static FOUND: OnceCell<Option<Binaries>> = OnceCell::const_new();
 
-/// Where the binaries are.
+/// The folder of the binaries.
 #[derive(Debug, Clone)]
 pub struct Binaries {
     directory: PathBuf,
@@ -36,7 +36,7 @@ pub(super) fn cache() -> PathBuf {
 }
 
 impl Binaries {
-    /// The binaries; none when they are neither cached nor to be built here.
+    /// The binaries; none if they are not cached and cannot be built here.
     pub(super) async fn find_or_build() -> anyhow::Result<Option<Self>> {
         FOUND.get_or_try_init(find_or_build).await.cloned()
     }

@@ -1,4 +1,4 @@
-//! The certificates of one control plane: an authority of its own, made anew each time.
+//! The certificates of one control plane, with a new authority each time.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{
@@ -6,7 +6,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// Who signs.
+/// The signing authority.
 pub(super) struct Authority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
@@ -41,7 +41,7 @@ impl Authority {
         self.certificate.clone()
     }
 
-    /// A certificate for a server of these names, or for a client of this name and group.
+    /// A certificate for a server with these names, or for a client with this name and group.
     pub(super) fn issue(
         &self,
         name: &str,
@@ -70,7 +70,7 @@ impl Authority {
     }
 }
 
-/// A key to sign the tokens of service accounts: private and public, as PEM.
+/// A key for signing service account tokens: private and public, as PEM.
 pub(super) fn signing_key() -> anyhow::Result<(String, String)> {
     let key = KeyPair::generate()?;
     Ok((key.serialize_pem(), key.public_key_pem()))

@@ -1,4 +1,4 @@
-//! An HTTP client that knows the calls which tests make most.
+//! An HTTP client with the most frequent calls of tests.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// How often a status is asked again.
+/// The interval for polling a status.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// An answer: its status and its body, null when it is no JSON.
+/// An answer: its status and its body, null if it is not JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The HTTP status.
@@ -21,7 +21,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body of a call that must have gone well.
+    /// The body of an answer that must be a success.
     pub fn ok(self) -> anyhow::Result<Value> {
         if !(200..300).contains(&self.status) {
             bail!("answered {}: {}", self.status, self.body);
@@ -29,7 +29,7 @@ impl Answer {
         Ok(self.body)
     }
 
-    /// The error code of a refusal, empty when there is none.
+    /// The error code of a refusal, empty if there is none.
     pub fn error(&self) -> &str {
         self.body["detail"]["error"].as_str().unwrap_or_default()
     }
@@ -66,7 +66,7 @@ impl Client {
         &self.base
     }
 
-    /// Sends a request; an error only when no whole answer came.
+    /// Sends a request; an error only if there is no complete answer.
     pub async fn send<B: Serialize + ?Sized>(
         &self,
         method: Method,
@@ -88,13 +88,13 @@ impl Client {
         Ok(Answer { status, body })
     }
 
-    /// `GET`, which must go well.
+    /// `GET`, which must succeed.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let answer = self.send::<Value>(Method::GET, path, &[], None).await?;
         answer.ok().with_context(|| format!("GET {path}"))
     }
 
-    /// `POST`, whatever comes.
+    /// `POST`, with any result.
     pub async fn post<B: Serialize + ?Sized>(
         &self,
         path: &str,
@@ -103,7 +103,7 @@ impl Client {
         self.send(Method::POST, path, &[], Some(body)).await
     }
 
-    /// `POST`, which must go well.
+    /// `POST`, which must succeed.
     pub async fn post_ok<B: Serialize + ?Sized>(
         &self,
         path: &str,
@@ -113,25 +113,25 @@ impl Client {
         answer.ok().with_context(|| format!("POST {path}"))
     }
 
-    /// Makes a database.
+    /// Creates a database.
     pub async fn create_database(&self, name: &str) -> anyhow::Result<Value> {
         self.post_ok("/api/v1/databases", &json!({"name": name}))
             .await
     }
 
-    /// Makes a class on `main`.
+    /// Creates a class on `main`.
     pub async fn create_class(&self, database: &str, class: &Value) -> anyhow::Result<Value> {
         self.post_ok(&format!("/api/v1/databases/{database}/ontology"), class)
             .await
     }
 
-    /// Makes a branch of `main` as it is now.
+    /// Creates a branch of the current `main`.
     pub async fn create_branch(&self, database: &str, branch: &str) -> anyhow::Result<Value> {
         let path = format!("/api/v1/databases/{database}/branches");
         self.post_ok(&path, &json!({"name": branch})).await
     }
 
-    /// Makes many instances on `main`.
+    /// Creates many instances on `main`.
     pub async fn bulk_create<B: Serialize>(
         &self,
         database: &str,
@@ -142,7 +142,7 @@ impl Client {
         self.post_ok(&path, &json!({"instances": instances})).await
     }
 
-    /// Asks the graph.
+    /// Runs a graph query.
     pub async fn graph_query(
         &self,
         database: &str,
@@ -153,7 +153,7 @@ impl Client {
         self.post_ok(&path, query).await
     }
 
-    /// Waits until graph and documents show a position.
+    /// Waits until graph and documents have a position.
     pub async fn wait_position(
         &self,
         database: &str,
@@ -171,7 +171,7 @@ impl Client {
         }
     }
 
-    /// Waits until a command is complete; its status answer.
+    /// Waits until a command is complete; returns its status answer.
     pub async fn wait_command(&self, id: &str, limit: Duration) -> anyhow::Result<Value> {
         let path = format!("/api/v1/commands/{id}/status");
         let deadline = Instant::now() + limit;

@@ -82,7 +82,7 @@ fn always() -> Vec<Property<Protocol>> {
             let registry = world.registry;
             registry.reflected <= world.end() && registry.holds == below(registry.reflected)
         }),
-        Property::always(NOTHING_IS_WEDGED, in_good_weather_all_is_answered),
+        Property::always(NOTHING_IS_WEDGED, without_faults_every_client_is_answered),
     ]
 }
 
@@ -147,7 +147,7 @@ fn refusals_are_true(protocol: &Protocol, world: &World) -> bool {
 
 /// From this state on, one writer that is left alone answers every client and brings the
 /// registry to the log's end.
-fn in_good_weather_all_is_answered(protocol: &Protocol, start: &World) -> bool {
+fn without_faults_every_client_is_answered(protocol: &Protocol, start: &World) -> bool {
     let mut world = start.clone();
     for _ in 0..60 {
         let Some(step) = good_step(protocol, &world) else {

@@ -1,5 +1,6 @@
-//! Finds circles of files inside a crate. A file uses the files whose items it names; declaring a
-//! child module or passing its names on is no use, so a parent that only wires is in no circle.
+//! Finds circles of files inside a crate. A file uses the files whose items it names. Declaring a
+//! child module or re-exporting its names does not count as a use, so a parent that only wires is
+//! in no circle.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +14,7 @@ type Modules = BTreeMap<ModulePath, Module>;
 /// Each file, and the files that it uses.
 pub(crate) type Uses = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// Where a path leads.
+/// The target of a path.
 #[derive(Clone)]
 struct Place {
     module: ModulePath,
@@ -21,7 +22,7 @@ struct Place {
     is_module: bool,
 }
 
-/// Which file of a crate uses which.
+/// The uses between the files of a crate.
 pub(crate) fn uses(modules: &Modules) -> Uses {
     let mut found = Uses::new();
     for (path, module) in modules {
@@ -46,7 +47,7 @@ pub(crate) fn uses(modules: &Modules) -> Uses {
     found
 }
 
-/// Follows a path from a module; none when it leads out of the crate.
+/// Follows a path from a module; none if it leads out of the crate.
 fn resolve(modules: &Modules, from: &ModulePath, segments: &Segments, hops: u8) -> Option<Place> {
     let mut at = Place {
         module: from.clone(),
@@ -68,7 +69,7 @@ fn resolve(modules: &Modules, from: &ModulePath, segments: &Segments, hops: u8) 
     Some(at)
 }
 
-/// What a name stands for in a module.
+/// The meaning of a name in a module.
 fn step(
     modules: &Modules,
     module: &ModulePath,
@@ -107,7 +108,7 @@ fn step(
     })
 }
 
-/// Every set of files that lead to each other.
+/// Every set of files that use each other in a circle.
 pub(crate) fn circles(uses: &Uses) -> Vec<BTreeSet<PathBuf>> {
     let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = uses
         .keys()
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_that_wires_is_in_no_circle() {
+    fn a_parent_that_only_wires_is_in_no_circle() {
         let parent = "mod a; mod b; pub use a::A; pub(crate) use self::b::{B as C, make};";
         let a = "use super::C; pub struct A; fn f() { crate::make(\"crate::A\") } // crate::A";
         let b = "pub struct B; pub fn make() {} #[cfg(test)] mod tests { use super::super::A; }";
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_uses_its_user_is_in_a_circle() {
+    fn a_child_that_uses_its_user_forms_a_circle() {
         let parent = "mod a; pub struct P; impl P { fn f() { a::run() } }";
         let circle = [vec!["crate".to_owned(), "crate::a".to_owned()]];
         let a = "use super::P; pub fn run() {}";

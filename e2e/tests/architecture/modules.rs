@@ -1,4 +1,5 @@
-//! Reads the modules of a crate: which names each declares and imports, and which paths it uses.
+//! Parses the modules of a crate: the names that each declares and imports, and the paths that it
+//! uses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,23 +20,23 @@ pub(crate) type Segments = Vec<String>;
 pub(crate) struct Module {
     pub(crate) file: PathBuf,
     pub(crate) children: BTreeSet<String>,
-    /// Names that a `use` binds, and what they stand for.
+    /// Names that a `use` binds, with their targets.
     pub(crate) bindings: BTreeMap<String, Segments>,
-    /// Modules whose names are all imported, or passed on.
+    /// Modules whose names are all imported or re-exported.
     pub(crate) globs: Vec<Segments>,
-    /// Those of them that are not passed on.
+    /// Those of them that are not re-exported.
     pub(crate) wildcards: Vec<Segments>,
-    /// Items that stand here.
+    /// Items declared here.
     pub(crate) items: BTreeSet<String>,
-    /// Names that are re-exported; passing a name on is no use of it.
+    /// Names that are re-exported, which does not count as a use.
     pub(crate) exports: BTreeSet<String>,
-    /// Every path in the code, and every import that is not passed on.
+    /// Every path in the code, and every import that is not re-exported.
     pub(crate) uses: Vec<Segments>,
     /// Every word in the code.
     pub(crate) words: BTreeSet<String>,
 }
 
-/// Every module below a root file; what only tests compile is left out.
+/// Every module below a root file, without those compiled only for tests.
 pub(crate) fn modules(root: &Path) -> BTreeMap<ModulePath, Module> {
     let mut found = BTreeMap::new();
     let folder = root.parent().unwrap().to_owned();
@@ -82,13 +83,13 @@ struct Reader<'a> {
     tokens: &'a [Token],
     at: usize,
     depth: usize,
-    /// The module that is read, and the depth of braces at which each of its parents goes on.
+    /// The current module, and the brace depth at which each of its parents continues.
     path: ModulePath,
     parents: Vec<usize>,
     file: PathBuf,
     start: usize,
     found: BTreeMap<ModulePath, Module>,
-    /// Children in files of their own, with the modules of this file that they stand in.
+    /// Children in separate files, with the modules of this file that contain them.
     files: Vec<(String, ModulePath)>,
 }
 
@@ -280,7 +281,7 @@ impl<'a> Reader<'a> {
         self.is(1, '[') && ahead.get(1..4) == Some(&["cfg", "", "test"]) && self.is(5, ')')
     }
 
-    /// Passes over an attribute and the item that it stands on.
+    /// Skips an attribute and its item.
     fn skip_item(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.peek(0) {

@@ -1,4 +1,4 @@
-//! Splits Rust source into the tokens that paths and modules are made of.
+//! Splits Rust source into the tokens of paths and modules.
 
 /// One token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub(crate) enum Token {
     Word(String),
     /// `::`
     Path,
-    /// Any other character that is neither blank, comment nor literal.
+    /// Any other character that is not whitespace, comment or literal.
     Mark(char),
 }
 
@@ -24,7 +24,7 @@ impl Token {
     }
 }
 
-/// Every token of a source text; comments and literals are left out.
+/// Every token of a source text, without comments and literals.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let characters: Vec<char> = text.chars().collect();
     let mut found = Vec::new();

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::shell::{SHOP, Shell};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_declared_is_created_once_configured_when_it_changes_and_else_left() {
+async fn declarations_are_created_once_and_configured_when_they_change() {
     let shell = Shell::start().await;
     let rehearsed = shell.feed("apply -f - --dry-run", SHOP).await.ok();
     assert_eq!(
@@ -49,7 +49,7 @@ async fn what_is_declared_is_created_once_configured_when_it_changes_and_else_le
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_applied_is_told_by_its_place() {
+async fn invalid_declarations_are_reported_by_their_place() {
     let shell = Shell::start().await;
     let error = shell.feed("apply -f -", "kind: Nonsense").await.fails(2);
     assert!(error.contains("standard input"), "{error}");
@@ -63,7 +63,7 @@ async fn what_cannot_be_applied_is_told_by_its_place() {
         "{}",
         waits.out
     );
-    // `--wait` alone waits, as with `kubectl`; a number says how long.
+    // `--wait` alone waits, as with `kubectl`; a number sets the seconds.
     let waits = shell.feed("apply -f - --wait 0", classes).await;
     assert_eq!(waits.code, 6, "{}{}", waits.out, waits.err);
     let done = shell.feed("apply --wait -f -", SHOP).await.ok();
@@ -71,7 +71,7 @@ async fn what_cannot_be_applied_is_told_by_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_field_that_cannot_be_changed_is_refused_when_it_differs() {
+async fn a_different_immutable_field_is_refused() {
     let shell = Shell::start().await;
     let branch = |from: &str| {
         format!(
@@ -147,7 +147,7 @@ spec: {}
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dry_run_decides_as_the_real_run_in_order_of_need() {
+async fn a_dry_run_decides_like_the_real_run_in_dependency_order() {
     let shell = Shell::start().await;
     let rehearsed = shell.feed("apply -f - --dry-run", SHIPS).await.ok();
     let lines = "database/yard created\nontology/ship created\nontology/tanker created\nbranch/what-if created\nontology/trial created\n";
@@ -156,7 +156,7 @@ async fn a_dry_run_decides_as_the_real_run_in_order_of_need() {
     let again = shell.feed("apply -f - --dry-run", SHIPS).await.ok();
     assert_eq!(again, lines.replace("created", "unchanged (dry run)"));
 
-    // Each changes one thing: what the rehearsal says is what happens.
+    // Each changes one thing: the dry run predicts what happens.
     for (from, to) in [
         ("label: Tanker", "label: Oiler"),
         ("type: decimal, default", "type: nonsense, default"),
@@ -195,7 +195,7 @@ async fn a_dry_run_decides_as_the_real_run_in_order_of_need() {
         let back = shell.feed("apply -f -", SHIPS).await;
         assert_eq!(back.code, 0, "{}{}", back.out, back.err);
     }
-    // A delete is final, and the rehearsal knows it.
+    // A delete is final, also in a dry run.
     let client = shell.client();
     let read = spice_client::Read::on("what/if");
     let trial = client.class("yard", "Trial", &read).await.unwrap();

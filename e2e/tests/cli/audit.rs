@@ -1,5 +1,5 @@
-//! `truncation_is_refused`, on the real binary and its files: what is deleted, changed, exchanged
-//! or restored from an older copy is named, and nothing is written to it.
+//! `truncation_is_refused`, on the real binary and its files: a log that was cut, changed,
+//! exchanged or restored from an older copy is named, and nothing is written to it.
 
 #[path = "audit/seen.rs"]
 mod seen;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A data directory with two databases, a copy of it as it was when nothing ran, and an older one.
+/// A data directory with two databases, a copy of it at rest, and an older copy.
 struct Site {
     server: Embedded,
     _folder: TempDir,
@@ -95,7 +95,7 @@ impl Site {
             .unwrap()
     }
 
-    /// The data directory as it was, with a change.
+    /// The original data directory with a change.
     fn with(&self, change: impl FnOnce(&Path)) {
         fs::remove_dir_all(&self.data).unwrap();
         copy(&self.whole, &self.data);
@@ -119,7 +119,8 @@ impl Site {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The server starts, refuses `shop` for a reason, serves `other`, and leaves the log alone.
+    /// The server starts, refuses `shop` with a reason, serves `other`, and does not change the
+    /// log.
     async fn is_refused(&mut self, reason: &str) {
         let (code, text) = self.audit(&["verify"]).await;
         assert_eq!(code, 1, "{text}");
@@ -173,7 +174,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The segments of a log, in order, with what is in them.
+/// The segments of a log in order, with their content.
 fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -190,7 +191,7 @@ fn cut_last(data: &Path) {
     fs::remove_file(last).unwrap();
 }
 
-/// Rewrites a log with sound segments around changed lines.
+/// Rewrites a log with valid segments around changed lines.
 async fn rewrite(data: &Path, change: impl Fn(usize, usize, &str) -> String) {
     let root = data.join("log");
     let shop: StreamId = "shop".parse().unwrap();
@@ -243,7 +244,7 @@ async fn truncation_is_refused() {
     .await;
     site.is_refused("log_diverged").await;
 
-    // A line in the middle is met by whoever reads the log: here for a registry that is not there.
+    // Every reader of the log finds a changed line in the middle: here for a missing registry.
     site.with(|data| {
         for suffix in ["", "-wal", "-shm"] {
             drop(fs::remove_file(
@@ -274,7 +275,7 @@ async fn truncation_is_refused() {
         assert!(text.contains("chain_broken"), "{text}");
     }
 
-    // Put back as it was, all of it is served again.
+    // After the original is restored, everything is served again.
     site.with(|_| ());
     site.server.launch().await.unwrap();
     site.server.wait_ready().await.unwrap();
@@ -324,7 +325,7 @@ async fn a_log_directory_that_was_emptied_and_a_segment_of_another_log_are_refus
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_accepts_a_truncation_and_a_kept_head_still_tells() {
+async fn a_person_accepts_a_truncation_and_a_kept_head_still_shows_it() {
     let mut site = Site::start().await;
     let heads = site.heads().await;
     let shop = &heads[1];

@@ -1,4 +1,4 @@
-//! Branches by the command line: made, compared, merged with conflicts, moved, taken back.
+//! Branches on the command line: created, compared, merged with conflicts, rebased, rolled back.
 
 use serde_json::{Value, json};
 use spice_client::{Read, Write};
@@ -60,7 +60,7 @@ async fn a_branch_is_compared_and_merged_and_conflicts_are_decided() {
     let told = shell.run("describe branch what-if/cheaper").await.ok();
     assert!(told.contains("2 modified"), "{told}");
 
-    // The same property on both sides: a table of conflicts, and the exit code of one.
+    // The same property on both sides: a table of conflicts, and the exit code for conflicts.
     set(&shell, "main", "p1", json!({"price": 11})).await;
     let refused = shell.run("merge what-if/cheaper").await;
     let row = refused.out.lines().nth(1).unwrap_or_default().to_owned();
@@ -91,7 +91,7 @@ async fn a_branch_is_compared_and_merged_and_conflicts_are_decided() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_branch_is_moved_taken_back_and_deleted_and_the_history_tells_it() {
+async fn a_branch_is_rebased_rolled_back_and_deleted_and_the_history_shows_it() {
     let shell = Shell::with_shop().await;
     shell.run("branch create feature").await.ok();
     let before = set(&shell, "main", "p1", json!({"price": 20})).await;

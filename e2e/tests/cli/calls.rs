@@ -1,4 +1,4 @@
-//! The client and the api agree on which calls there are.
+//! The client and the api have the same calls.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use spice_client::calls;
 
 use crate::shell::Shell;
 
-/// A path with the names in braces left out.
+/// A path without the names in braces.
 fn bare(path: &str) -> String {
     let parts = path
         .split('/')
@@ -16,7 +16,7 @@ fn bare(path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_call_of_the_client_stands_in_the_description_of_the_api() {
+async fn every_call_of_the_client_is_in_the_openapi_document() {
     let shell = Shell::start().await;
     let request = shell.client();
     let request = request

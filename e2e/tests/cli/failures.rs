@@ -1,13 +1,13 @@
-//! Failures: one exit code a class, and what to do next.
+//! Failures: one exit code per class, and a hint.
 
 use spice_client::Write;
 
 use crate::shell::Shell;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_class_of_failure_has_its_exit_code_and_says_what_to_do() {
+async fn every_class_of_failure_has_its_exit_code_and_a_hint() {
     let shell = Shell::with_shop().await;
-    // 2: what cannot be asked.
+    // 2: invalid input.
     assert_eq!(shell.run("get nonsense").await.code, 2);
     let error = shell
         .run("get instances Product --filter price")
@@ -32,7 +32,7 @@ async fn every_class_of_failure_has_its_exit_code_and_says_what_to_do() {
         told.contains("--database") && told.contains("databases: shop"),
         "{told}"
     );
-    // 3: what is not there, and what is near.
+    // 3: not found, with suggestions.
     let error = shell.run("get instances Prodcut").await.fails(3);
     assert!(
         error.contains("hint: did you mean Product? classes: Client, Product"),
@@ -44,7 +44,7 @@ async fn every_class_of_failure_has_its_exit_code_and_says_what_to_do() {
     assert!(error.contains("did you mean main?"), "{error}");
     let error = shell.run("dead-letters show shop nobody 3").await.fails(3);
     assert!(error.contains("spice dead-letters list"), "{error}");
-    // 4: what is otherwise than it was taken for.
+    // 4: conflict.
     shell
         .client()
         .create_database("other", "", &Write::default())
@@ -52,11 +52,11 @@ async fn every_class_of_failure_has_its_exit_code_and_says_what_to_do() {
         .unwrap();
     shell.run("branch create twice").await.ok();
     shell.run("branch create twice").await.fails(4);
-    // 5: what is not allowed.
+    // 5: not allowed.
     shell.run("branch create production").await.ok();
     shell.run("branch delete production").await.fails(5);
     shell.run("branch delete production --force").await.ok();
-    // 6: what may pass.
+    // 6: temporary.
     let error = shell
         .run("get databases --server http://127.0.0.1:9")
         .await

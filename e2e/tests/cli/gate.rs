@@ -1,5 +1,5 @@
-//! An address of the server that holds back a page of instances, so that a process can be killed at
-//! a point that is known.
+//! A proxy of the server that holds back a page of instances, so that a process can be killed at a
+//! known point.
 
 use std::sync::{
     Arc,
@@ -14,13 +14,13 @@ use tokio::{
 
 pub(crate) struct Gate {
     pub(crate) url: String,
-    /// How many more pages pass.
+    /// The number of pages that may still pass.
     left: Arc<AtomicUsize>,
     held: mpsc::UnboundedReceiver<()>,
 }
 
 impl Gate {
-    /// Stands before a server, and holds back every page until some are allowed.
+    /// Starts in front of a server, and holds back every page until some are allowed.
     pub(crate) async fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -41,18 +41,18 @@ impl Gate {
         Self { url, left, held }
     }
 
-    /// Lets so many pages pass; the next one is held back.
+    /// Lets this number of pages pass; the next one is held back.
     pub(crate) fn allow(&self, pages: usize) {
         self.left.store(pages, Ordering::SeqCst);
     }
 
-    /// Waits until a page is held back: all before it are written, and noted.
+    /// Waits until a page is held back: all earlier ones are written and noted.
     pub(crate) async fn held(&mut self) {
         self.held.recv().await.unwrap();
     }
 }
 
-/// Passes one request and its answer on.
+/// Forwards one request and its answer.
 async fn pass(
     mut client: TcpStream,
     server: &str,

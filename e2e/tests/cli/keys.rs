@@ -1,4 +1,4 @@
-//! Ids that are e-mail addresses, URLs, names: as arguments of commands.
+//! Ids that are e-mail addresses, URLs and names, as arguments of commands.
 
 use serde_json::{Value, json};
 use spice_client::{Read, Write};
@@ -16,7 +16,7 @@ const IDS: [&str; 8] = [
     "list",
 ];
 
-/// Runs a command of whole words.
+/// Runs a command with the given arguments.
 async fn run(shell: &Shell, words: &[&str]) -> Ran {
     let mut command = shell.command("").await;
     Ran::of(&command.args(words).output().await.unwrap())
@@ -65,7 +65,7 @@ async fn every_id_is_an_argument() {
         .await;
         assert_eq!(told.json()["nodes"][0]["id"], name, "{id}");
     }
-    // A decision names the conflict as the table of conflicts does.
+    // A decision names the conflict as the table of conflicts shows it.
     let refused = shell.run("merge side --dry-run -o json").await;
     let refused: Value = serde_json::from_str(&refused.out).unwrap();
     let conflicts = refused["conflicts"].as_array().unwrap();

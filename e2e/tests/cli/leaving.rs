@@ -1,4 +1,4 @@
-//! What leaves: exports, whole and in pieces; events as they happen.
+//! Exports, complete and resumed; events as they happen.
 
 use std::{fs, process::Stdio, time::Duration};
 
@@ -28,7 +28,7 @@ async fn fill(shell: &Shell) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_is_whole_and_goes_on_where_it_was_killed() {
+async fn an_export_is_complete_and_resumes_after_a_kill() {
     let shell = Shell::with_shop().await;
     fill(&shell).await;
     let whole = shell.run("export").await;
@@ -45,7 +45,7 @@ async fn an_export_is_whole_and_goes_on_where_it_was_killed() {
     assert_eq!(lines.len(), MANY + 5);
     assert_eq!(lines[2]["data"]["name"], "a \"0\", b");
 
-    // Killed when each page in turn is on its way: what came before it is written, and noted.
+    // Killed while each page is on its way: everything before it is written and noted.
     let mut gate = Gate::before(&shell.url()).await;
     let url = gate.url.clone();
     let export = async |line: &str| {
@@ -87,7 +87,7 @@ async fn an_export_is_whole_and_goes_on_where_it_was_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_are_told_as_they_happen_and_a_command_until_it_is_over() {
+async fn watch_shows_events_as_they_happen_and_a_command_until_it_is_final() {
     let shell = Shell::with_shop().await;
     let mut child = shell.spawn("watch -o json --from 0", Stdio::null()).await;
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -117,7 +117,7 @@ async fn events_are_told_as_they_happen_and_a_command_until_it_is_over() {
     assert_eq!(event["aggregate_id"], "shop:main:Client:new");
     assert_eq!(event["metadata"]["command_id"], done.command_id);
 
-    // A reader that goes away ends it; Ctrl-C ends what waits.
+    // A reader that closes the pipe ends it; Ctrl-C ends a wait.
     let ended = shell.run(&format!("watch {}", done.command_id)).await.ok();
     assert_eq!(ended.lines().last(), Some("COMPLETED"));
     let pid = child.id().unwrap().to_string();

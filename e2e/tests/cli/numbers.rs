@@ -1,4 +1,4 @@
-//! Numbers leave as they came in: no command rounds what is in the log.
+//! Numbers keep their digits: no command rounds what is in the log.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use spice_client::{OnError, Write};
 
 use crate::shell::Shell;
 
-/// What a number of a computer loses: a zero behind the point, digits, being whole.
+/// What a floating point number loses: trailing zeros, digits, being an integer.
 const NUMBERS: [&str; 4] = [
     "1.10",
     "0.1234567890123456789",
     "1208925819614629174706176",
     "25.50",
 ];
-/// For the sides of a conflict, and its decision.
+/// Numbers for the sides of a conflict, and its decision.
 const OURS: &str = "98765432109876543210.120";
 const THEIRS: &str = "98765432109876543210.130";
 const DECIDED: &str = "12345678901234567890.12";
@@ -47,7 +47,7 @@ async fn set(shell: &Shell, branch: &str, sequence: u64, price: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_are_exported_imported_and_shown_as_they_were_written() {
+async fn numbers_keep_their_digits_in_exports_imports_and_output() {
     let shell = with_numbers().await;
     let csv = shell.run("export -c Product --format csv").await.ok();
     let table = shell.run("get instances Product").await.ok();
@@ -62,7 +62,7 @@ async fn numbers_are_exported_imported_and_shown_as_they_were_written() {
         assert!(told.lines().any(|line| line.ends_with(number)), "{told}");
     }
 
-    // What was exported is what the rows are already.
+    // The exported rows equal the existing instances.
     std::fs::write(shell.path("products.csv"), &csv).unwrap();
     shell.run("branch create copy").await.ok();
     let again = shell
@@ -73,7 +73,7 @@ async fn numbers_are_exported_imported_and_shown_as_they_were_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_are_compared_merged_and_decided_as_they_were_written() {
+async fn numbers_keep_their_digits_in_diffs_merges_and_decisions() {
     let shell = with_numbers().await;
     shell.run("branch create side").await.ok();
     set(&shell, "side", 1, THEIRS).await;

@@ -1,11 +1,11 @@
-//! Reading commands: for people as tables, for programs as JSON and YAML that say the same.
+//! Reading commands: tables for people, and JSON and YAML with the same content for programs.
 
 use serde_json::{Value, json};
 
 use crate::shell::Shell;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_there_is_is_listed_for_people_and_for_programs() {
+async fn lists_are_printed_for_people_and_for_programs() {
     let shell = Shell::with_shop().await;
     let rows = shell.run("get databases").await.rows();
     assert_eq!(rows[0][0], "shop");
@@ -30,7 +30,7 @@ async fn what_there_is_is_listed_for_people_and_for_programs() {
     let one = shell.run("get class Product -o json").await.json();
     assert_eq!(one["properties"][2]["type"], "decimal");
 
-    // Numbers are shown as they were written, and what is in data does not steer the terminal.
+    // Numbers are shown as they were written, and data does not control the terminal.
     let rows = shell
         .run("get instances Product --order-by -price")
         .await
@@ -56,7 +56,7 @@ async fn what_there_is_is_listed_for_people_and_for_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_thing_is_described_whole() {
+async fn describe_shows_one_thing_completely() {
     let shell = Shell::with_shop().await;
     let told = shell.run("describe database shop").await.ok();
     for part in ["Name:", "what is for sale", "Product", "3", "main", "Lag:"] {
@@ -91,7 +91,7 @@ async fn one_thing_is_described_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_graph_is_walked_by_flags_and_by_file() {
+async fn the_graph_is_queried_by_flags_and_by_file() {
     let shell = Shell::with_shop().await;
     let told = shell
         .run("query Product --where price>=3.5 --hop owned_by:Client -o json")

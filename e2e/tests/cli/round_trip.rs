@@ -1,5 +1,5 @@
-//! What is exported is imported elsewhere as it was: the same instances of every type, with their
-//! ids, by the real binary from one database into another.
+//! An export is imported into another database unchanged: the same instances of every type, with
+//! their ids, with the real binary.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,8 +9,8 @@ use spice_core::json::Json;
 
 use crate::shell::Shell;
 
-/// Classes: one of every type, one below another, one without a key and with keys of its own, one
-/// without instances. A property is called as a column of exports would be.
+/// Classes: one with every type, a subclass, one without a key and with additional keys, one
+/// without instances. A property has the name of an export column.
 fn classes() -> Vec<Value> {
     let plain = [
         "string",
@@ -61,7 +61,7 @@ fn classes() -> Vec<Value> {
     ]
 }
 
-/// The instances of the classes, with an id where the class makes none.
+/// The instances of the classes, with an id where no key determines it.
 const INSTANCES: [(&str, &str, &[&str]); 3] = [
     (
         "Kid",
@@ -126,7 +126,7 @@ async fn instances(
     let rows = rows
         .iter()
         .map(|row| serde_json::from_str::<Row>(row.get()).unwrap());
-    // JSON has several ways to write a text.
+    // JSON has several notations for a text.
     let plain = |value: Json| {
         value
             .as_string()
@@ -153,7 +153,7 @@ async fn assert_same(client: &Client, other: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn csv_of_every_type_comes_back_as_it_was() {
+async fn csv_of_every_type_round_trips() {
     let shell = Shell::start().await;
     let client = shell.client();
     declare(&client, "first").await;
@@ -196,7 +196,7 @@ async fn csv_of_every_type_comes_back_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ndjson_of_every_class_comes_back_as_it_was() {
+async fn ndjson_of_every_class_round_trips() {
     let shell = Shell::start().await;
     let client = shell.client();
     declare(&client, "first").await;
@@ -236,7 +236,7 @@ async fn ndjson_of_every_class_comes_back_as_it_was() {
         (&json!(0), &json!(11))
     );
 
-    // What cannot be taken is said, kept with its line and reason, and can be mended.
+    // A rejected row is reported, kept with its line and reason, and can be corrected.
     let text = std::fs::read_to_string(shell.path("all.ndjson")).unwrap();
     let broken = text
         .replace("01234\",\"size\":5", "01234\",\"size\":\"five\"")
@@ -271,7 +271,7 @@ async fn ndjson_of_every_class_comes_back_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_class_is_shown_and_asked_with_what_it_has_from_its_parents() {
+async fn a_class_is_shown_and_queried_with_inherited_members() {
     let shell = Shell::start().await;
     let client = shell.client();
     declare(&client, "first").await;
@@ -293,7 +293,8 @@ async fn a_class_is_shown_and_asked_with_what_it_has_from_its_parents() {
     assert_eq!(names, ["code", "zip", "size"]);
     assert_eq!(document["properties"][1]["inherited_from"], "Base");
     assert_eq!(document["properties"][2]["inherited_from"], Value::Null);
-    // The type of an inherited property says what a text is; a label is one in every language.
+    // The type of an inherited property determines the meaning of a text; a label may be in any
+    // language.
     for property in ["zip", "Postcode", "우편번호"] {
         let line = format!("get instances Kid -d first --filter {property}=01234 -o json");
         let found = shell.run(&line).await.json();

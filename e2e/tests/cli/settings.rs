@@ -1,4 +1,4 @@
-//! Settings: where each comes from, and that every command helps.
+//! Settings and their sources; every command has help.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn setting<'a>(told: &'a Value, name: &str) -> (&'a str, &'a str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
+async fn flags_take_precedence_over_environment_file_and_default() {
     let shell = Shell::with_shop().await;
     let before = shell.run("config -o json").await.json();
     assert_eq!(setting(&before, "branch"), ("main", "default"));
@@ -37,7 +37,7 @@ async fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
     assert_eq!(setting(&told, "namespace"), ("", "not set"));
     assert_eq!(told["file"], file.display().to_string());
 
-    // The other commands go by it, too.
+    // The other commands use it too.
     assert!(shell.run("get databases").await.json().is_array());
     let error = shell.run("get classes").await.fails(3);
     assert!(error.contains("draft"), "{error}");
@@ -58,7 +58,7 @@ async fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_command_helps_with_an_example_and_shells_complete_it() {
+async fn every_command_has_help_with_an_example_and_completion() {
     let shell = Shell::start().await;
     for line in [
         "apply",

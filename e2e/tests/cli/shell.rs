@@ -1,4 +1,4 @@
-//! A server, and a shell beside it.
+//! A server, with a shell that uses it.
 
 use std::{
     path::PathBuf,
@@ -47,7 +47,7 @@ spec:
     - {predicate: owned_by, target: Client, label: owned by, cardinality: 'n:1'}
 ";
 
-/// What a command came to.
+/// The result of a command.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -63,14 +63,14 @@ impl Ran {
         }
     }
 
-    /// The output of a command that must have gone well.
+    /// The output of a command that must succeed.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self.out
     }
 
-    /// The rows of a table, without its head; none may steer a terminal.
+    /// The rows of a table without its header; none may control a terminal.
     #[track_caller]
     pub(crate) fn rows(self) -> Vec<Vec<String>> {
         let out = self.ok();
@@ -160,7 +160,7 @@ impl Shell {
         self.folder.path().join(name)
     }
 
-    /// The command, in an environment of its own.
+    /// The command, with its own environment.
     pub(crate) async fn command(&self, line: &str) -> Command {
         let mut command = Command::new(spice().await.unwrap());
         command
@@ -177,7 +177,7 @@ impl Shell {
         command
     }
 
-    /// Runs a command to its end; its words are parted by blanks.
+    /// Runs a command to its end; its arguments are separated by blanks.
     pub(crate) async fn run(&self, line: &str) -> Ran {
         let output = self.command(line).await.output().await.unwrap();
         Ran::of(&output)

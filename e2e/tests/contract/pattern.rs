@@ -1,19 +1,19 @@
-//! What an answer must look like: a JSON value of which it may say more.
+//! A pattern for an answer: a JSON value that may have more than the pattern.
 //!
-//! An object asks for its members and lets others be; a list asks for as many items, in order.
-//! Strings that begin with `$` stand for something: `$any` (there, whatever it is), `$absent`,
-//! `$uuid`, `$time`, `$number`, `$text`, `$set:<name>` (kept under that name) and `$<name>` (what
-//! was kept). `$[…]` in place of a list asks for its items in any order, among others.
+//! An object requires its members and allows others; a list requires the same number of items, in
+//! order. Strings that start with `$` are placeholders: `$any` (any value), `$absent`, `$uuid`,
+//! `$time`, `$number`, `$text`, `$set:<name>` (stored under that name) and `$<name>` (the stored
+//! value). `$[…]` instead of a list requires its items in any order, and allows others.
 
 use std::collections::HashMap;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-/// What earlier answers said.
+/// Values of earlier answers.
 pub(crate) type Kept = HashMap<String, Value>;
 
-/// Whether an answer is what was asked for; keeps what is to be kept.
+/// Whether an answer matches the pattern; stores values.
 pub(crate) fn check(pattern: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
     match (pattern, actual) {
         (Value::String(text), _) if text.starts_with('$') => meaning(&text[1..], actual, kept),
@@ -49,7 +49,7 @@ fn same(pattern: &Value, actual: &Value) -> bool {
     pattern == actual || pattern.as_f64().is_some() && pattern.as_f64() == actual.as_f64()
 }
 
-/// Each pattern is met by some item.
+/// Each pattern matches some item.
 fn among(patterns: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
     let items = actual.as_array().context("no list")?;
     for pattern in patterns.as_array().context("$among is a list")? {

@@ -1,7 +1,7 @@
-//! Every refusal of contract §2 to §4, at gateway and oms, as tables: what is sent, what comes
-//! back. A line is `METHOD path body => status code field`; the field is one that the refusal
-//! names. `both:` is a path at either service, and `SHAPE` what a body of the wrong shape gets:
-//! 422 at the gateway, 400 at oms.
+//! Every refusal of contract §2 to §4, at gateway and oms, as tables of requests and answers. A
+//! line is `METHOD path body => status code field`; the field is one that the refusal names.
+//! `both:` is a path at either service, and `SHAPE` is the answer to a body of the wrong shape: 422
+//! at the gateway, 400 at oms.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::service::{Answer, Service};
 
-/// Paths that the services call differently, after `both:`.
+/// Paths that differ between the services, after `both:`.
 const PATHS: [(&str, &str, &str); 5] = [
     ("create-database", "/databases", "oms:/database/create"),
     ("database", "/databases", "oms:/database"),
@@ -172,7 +172,7 @@ const NAMES: &str = r#"
 "#;
 
 #[tokio::test]
-async fn names_that_break_their_rule_are_400_everywhere() {
+async fn invalid_names_are_400_everywhere() {
     let server = demo().await;
     let mut table = NAMES.to_owned();
     let long = "a".repeat(51);
@@ -210,7 +210,7 @@ async fn names_that_break_their_rule_are_400_everywhere() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_400_at_both() {
+async fn a_body_that_is_not_json_is_400_at_both() {
     let server = demo().await;
     let mut table = String::new();
     for path in [
@@ -421,7 +421,7 @@ const EXISTENCE: &str = r#"
 "#;
 
 #[tokio::test]
-async fn what_is_not_there_is_404_and_what_is_there_already_409() {
+async fn missing_things_are_404_and_existing_ones_409() {
     let server = demo().await;
     check(&server, &cases(EXISTENCE)).await;
     let update = "/databases/demo/instances/Product/p1/update?expected_seq=7";
@@ -472,7 +472,7 @@ async fn values_that_the_ontology_refuses_name_field_rule_and_value() {
 }
 
 #[tokio::test]
-async fn graph_queries_say_which_and_what_there_is() {
+async fn graph_query_errors_list_the_alternatives() {
     let server = demo().await;
     let hop = |predicate: &str, target: &str| json!({"start_class": "Order", "hops": [{"predicate": predicate, "target_class": target}]});
     let hops: Vec<Value> = vec![json!({"predicate": "knows", "target_class": "Customer"}); 11];
@@ -616,7 +616,7 @@ async fn paths_methods_types_and_sizes_are_refused_in_the_error_shape() {
     );
 }
 
-/// Shape, existence, sequence, ontology; and the key of a repeated request before the last three.
+/// Shape, existence, sequence, ontology; the key of a repeated request comes before the last three.
 const ORDER: &str = r#"
     POST both:lost-instances/Product/create {} => SHAPE data
     POST /databases/nowhere/ontology {} => SHAPE label
@@ -626,7 +626,7 @@ const ORDER: &str = r#"
 "#;
 
 #[tokio::test]
-async fn checks_come_in_their_order() {
+async fn checks_run_in_order() {
     let server = demo().await;
     check(&server, &cases(ORDER)).await;
     let delete = || {

@@ -1,4 +1,4 @@
-//! Scripts: exchanges, one after the other.
+//! Scripts: exchanges in order.
 //!
 //! ```text
 //! # a word on what comes
@@ -9,7 +9,7 @@
 //! ~ preference-applied: wait   a header of it
 //! {"data": {…}}                what it says, as `pattern.rs` reads it
 //! ```
-//! `demo` stands for the test's own database, `${name}` in a request for what was kept.
+//! `demo` stands for the test's own database, `${name}` in a request for a stored value.
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
@@ -32,7 +32,7 @@ struct Exchange {
     answer: String,
 }
 
-/// Plays a script to its end, or to the first answer that is another.
+/// Plays a script to its end, or to the first answer that does not match.
 pub(crate) async fn play(service: &Service, text: &str) -> anyhow::Result<()> {
     let mut kept = Kept::new();
     for exchange in read(text)? {
@@ -127,7 +127,7 @@ impl Exchange {
     }
 }
 
-/// A text with what was kept in the place of `${name}`.
+/// A text with stored values in place of `${name}`.
 fn filled(text: &str, kept: &Kept) -> anyhow::Result<String> {
     let mut filled = String::new();
     let mut rest = text;

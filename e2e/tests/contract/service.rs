@@ -1,5 +1,4 @@
-//! The two services under test: those that the environment names, a process of our own, or several
-//! nodes that take turns.
+//! The two services under test: those in the environment, a new process, or several nodes in turn.
 
 use std::{
     sync::{
@@ -19,25 +18,25 @@ use spice_e2e::{
 use spice_store_local::LocalHints;
 use uuid::Uuid;
 
-/// The services, and a database that is this test's own.
+/// The services, and a database for this test.
 pub(crate) struct Service {
     gateways: Vec<String>,
     oms: Vec<String>,
-    /// How many requests were sent; each goes to the next node.
+    /// The number of requests so far; each goes to the next node.
     sent: AtomicUsize,
-    /// What `demo` stands for in paths and bodies.
+    /// The name that `demo` stands for in paths and bodies.
     pub(crate) database: String,
     client: Client,
     _process: Option<Process>,
 }
 
-/// What runs for this test alone.
+/// The processes for this test.
 enum Process {
     One { _process: Box<Embedded> },
     Nodes { _nodes: Nodes },
 }
 
-/// What a service answered.
+/// The answer of a service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -64,7 +63,7 @@ impl Answer {
 }
 
 impl Service {
-    /// The services that the environment names, or new ones of one process.
+    /// The services in the environment, or new ones of one process.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         if let Some(named) = Self::named_by_environment()? {
             return Ok(named);
@@ -77,7 +76,7 @@ impl Service {
     }
 
     /// [`Service::start`] with new services of several nodes over the same stores. What one node
-    /// answered, the next one shows at once.
+    /// answered is visible immediately on the next one.
     pub(crate) async fn start_nodes(count: usize) -> anyhow::Result<Self> {
         if let Some(named) = Self::named_by_environment()? {
             return Ok(named);
@@ -87,7 +86,7 @@ impl Service {
         Self::of(gateways, oms, Some(Process::Nodes { _nodes: nodes }))
     }
 
-    /// One URL of each service, or several with commas between.
+    /// One URL of each service, or several separated by commas.
     fn named_by_environment() -> anyhow::Result<Option<Self>> {
         let Some(gateway) = setting("SPICE_CONTRACT_GATEWAY") else {
             return Ok(None);
@@ -163,7 +162,7 @@ impl Service {
         self.send(request.body(body)).await
     }
 
-    /// A write that waits until it shows.
+    /// A write that waits until it is visible.
     pub(crate) async fn write(&self, method: &str, path: &str, body: Value) -> Answer {
         let request = self
             .request(method, path)

@@ -1,15 +1,15 @@
-//! What a page says to do, and what it says comes of it.
+//! The commands of a page, and their expected output.
 
 /// One block of commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Where it stands in the page.
+    /// Its line in the page.
     pub(crate) line: usize,
     /// The commands.
     pub(crate) commands: String,
-    /// Whether they go on in the background.
+    /// Whether they run in the background.
     pub(crate) is_server: bool,
-    /// What they print, where the page tells.
+    /// Their expected output, if the page shows it.
     pub(crate) output: Option<String>,
 }
 
@@ -45,8 +45,8 @@ pub(crate) fn read(page: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether something printed is what a page says, line by line; `…` stands for anything within a
-/// line, and a line of its own for any lines.
+/// Whether an output matches a page, line by line; `…` stands for anything within a line, and alone
+/// on a line for any lines.
 pub(crate) fn agrees(said: &str, printed: &str) -> bool {
     let said: Vec<&str> = said.trim_end().lines().map(str::trim_end).collect();
     let printed: Vec<&str> = printed.trim_end().lines().map(str::trim_end).collect();
@@ -78,7 +78,7 @@ fn line_agrees(said: &str, printed: &str) -> bool {
 }
 
 #[test]
-fn what_a_page_leaves_open_is_left_open() {
+fn placeholders_of_a_page_match_any_text() {
     assert!(agrees("a\nb", "a\nb\n"));
     assert!(agrees("{\"id\":\"…\",\"n\":1}", "{\"id\":\"xyz\",\"n\":1}"));
     assert!(agrees("a\n…\nz", "a\nb\nc\nz"));

@@ -1,4 +1,4 @@
-//! A reader's shell: an empty folder, `spice` on the path, ports that are free here.
+//! The shell of a reader: an empty folder, `spice` on the path, free ports.
 
 use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
 
@@ -11,24 +11,24 @@ use tokio::{
 
 use crate::page::{Step, agrees};
 
-/// How long a block may take, and how long a server may take to be ready.
+/// The maximum time for a block, and for a server to become ready.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// How often a server is asked whether it is ready: it is a process of its own.
+/// The interval for checking whether a server, which is a separate process, is ready.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A shell in which one page is followed.
+/// A shell that follows one page.
 pub(crate) struct Session {
     folder: TempDir,
     path: String,
-    /// Gateway, oms and funnel: as the pages call them, and as they are here.
+    /// Gateway, oms and funnel: the ports in the pages, and the real ones.
     ports: [(u16, u16); 3],
-    /// Assignments that later blocks know.
+    /// Assignments for later blocks.
     memory: String,
     servers: Vec<Child>,
 }
 
 impl Session {
-    /// A new one.
+    /// Creates a session.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let binary = spice_e2e::embedded::spice().await?;
         let folder = binary.parent().context("the binary is in no folder")?;
@@ -42,7 +42,7 @@ impl Session {
         })
     }
 
-    /// Puts a copy of a folder into the session's.
+    /// Copies a folder into the session's folder.
     pub(crate) async fn bring(&self, folder: &Path) -> anyhow::Result<()> {
         let mut copy = Command::new("cp");
         copy.arg("-r").arg(folder).arg(self.folder.path());
@@ -54,7 +54,7 @@ impl Session {
         Ok(())
     }
 
-    /// Does what a block says.
+    /// Runs a block.
     pub(crate) async fn run(&mut self, step: &Step) -> anyhow::Result<()> {
         if step.is_server {
             return self.serve(step).await;
@@ -142,7 +142,7 @@ impl Session {
         command
     }
 
-    /// Later blocks know what an earlier one assigned: `api=http://…` alone on a line.
+    /// Later blocks get the assignments of earlier ones: `api=http://…` alone on a line.
     fn remember(&mut self, commands: &str) {
         for line in self.with_ports_of_here(commands).lines() {
             let name = line.split('=').next().unwrap_or_default();

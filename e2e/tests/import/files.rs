@@ -1,4 +1,4 @@
-//! Files as they are found: other encodings, titles, delimiters at the end of lines, equal rows.
+//! Real files: other encodings, titles, delimiters at the end of lines, equal rows.
 
 use std::{collections::BTreeMap, process::Stdio};
 
@@ -18,7 +18,7 @@ async fn run(shop: &Shop, class: &str, file: &str, arguments: &[&str]) -> Ended 
     Ended::of(&child.wait_with_output().await.unwrap())
 }
 
-/// How often each content is there.
+/// The number of instances of each content.
 async fn held(shop: &Shop, class: &str) -> BTreeMap<String, usize> {
     let mut held = BTreeMap::new();
     for instance in shop
@@ -58,7 +58,7 @@ async fn equal_rows_are_all_kept_through_kills_rejects_and_a_second_import() {
             .start_class("Scan", "scans.csv".as_ref(), &["--batch", "20"])
             .await;
         let before = std::fs::read_to_string(&state).unwrap_or_default();
-        // It is killed when it has gone further than the start before.
+        // It is killed after more progress than the previous run.
         let ended = loop {
             if let Some(status) = child.try_wait().unwrap() {
                 break Some(status);
@@ -88,11 +88,11 @@ async fn equal_rows_are_all_kept_through_kills_rejects_and_a_second_import() {
     assert_eq!(again.counts(), [900, 0, 891, 9], "{}", again.errors);
     assert_eq!(shop.position().await, end);
 
-    // A row that is mended says what others say, and stays a row of its own.
+    // A corrected row equals others, and stays separate.
     let rejects = std::fs::read_to_string(shop.path("scans.csv.rejects.csv")).unwrap();
     shop.write("mended.csv", rejects.replace("tea,x", "tea,3"));
     for created in [9, 0] {
-        let mended = run(&shop, "Scan", "mended.csv", &[]).await;
+        let corrected = run(&shop, "Scan", "corrected.csv", &[]).await;
         assert_eq!(
             mended.counts(),
             [9, created, 9 - created, 0],
@@ -105,7 +105,7 @@ async fn equal_rows_are_all_kept_through_kills_rejects_and_a_second_import() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_of_every_kind_come_in_with_one_flag_at_most_and_say_what_is_left_out() {
+async fn all_kinds_of_files_are_imported_with_at_most_one_flag() {
     let shop = open(json!({"id": "Grant", "label": "Grant", "properties": [
         {"name": "state", "type": "string", "label": {"en": "State Name", "ko": "이름"}, "required": true},
         {"name": "total", "type": "string", "label": {"en": "TOTAL", "ko": "금액"}}]}))
@@ -175,14 +175,14 @@ async fn files_of_every_kind_come_in_with_one_flag_at_most_and_say_what_is_left_
         );
     }
 
-    // A file whose name is written with other code points.
+    // A file whose name has a different Unicode form.
     shop.write("\u{1100}\u{1161}.csv", "State Name\nOHIO\n");
     let ended = run(&shop, "Grant", "가.csv", &[]).await;
     assert_eq!(ended.counts(), [1, 1, 0, 0], "{}", ended.errors);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rejects_are_utf_8_whatever_the_file_is_and_stay_wrong_until_mended() {
+async fn rejects_are_always_utf_8_and_stay_rejected_until_corrected() {
     let shop = open(scan()).await;
     let mut text = encoding_rs::EUC_KR
         .encode("item,count\n찻주전자,1\n컵,둘\n")
@@ -211,8 +211,8 @@ async fn rejects_are_utf_8_whatever_the_file_is_and_stay_wrong_until_mended() {
     shop.write("again.csv", &rejects);
     let again = run(&shop, "Scan", "again.csv", &[]).await;
     assert_eq!(again.counts(), [2, 0, 0, 2], "{}", again.errors);
-    let mended = rejects.replace("둘", "2").replace("가\\xFF", "가방");
-    shop.write("mended.csv", mended);
+    let corrected = rejects.replace("둘", "2").replace("가\\xFF", "가방");
+    shop.write("corrected.csv", corrected);
     let wrong = run(&shop, "Scan", "mended.csv", &["--encoding", "cp949"]).await;
     assert!(wrong.errors.contains("UTF-8"), "{}", wrong.errors);
     let last = run(&shop, "Scan", "mended.csv", &[]).await;
@@ -220,7 +220,7 @@ async fn rejects_are_utf_8_whatever_the_file_is_and_stay_wrong_until_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_file_is_is_said_before_anything_else_is_asked() {
+async fn the_format_of_a_file_is_reported_before_any_other_error() {
     let shop = open(scan()).await;
     let lines = b"{\"instance_id\": \"1\", \"class_id\": \"Scan\", \"data\": {}}\n".as_slice();
     let cases: [(&str, &[u8], &str); 7] = [
@@ -244,7 +244,7 @@ async fn what_a_file_is_is_said_before_anything_else_is_asked() {
             "CSV has one class: name it with --class",
         ),
     ];
-    for (name, bytes, told) in cases {
+    for (name, bytes, message) in cases {
         shop.write(name, bytes);
         let file = || std::fs::File::open(shop.path(name)).unwrap();
         for (input, stdin) in [(name, Stdio::null()), ("-", file().into())] {
@@ -257,13 +257,13 @@ async fn what_a_file_is_is_said_before_anything_else_is_asked() {
             };
             let child = shop.start_any(input.as_ref(), arguments, stdin).await;
             let ended = Ended::of(&child.wait_with_output().await.unwrap());
-            let told = match input {
-                "-" => told.trim_end_matches(" --format ndjson"),
-                _ => told,
+            let message = match input {
+                "-" => message.trim_end_matches(" --format ndjson"),
+                _ => message,
             };
             assert_eq!(ended.code, Some(2), "{input} {name}: {}", ended.errors);
             assert!(
-                ended.errors.contains(told),
+                ended.errors.contains(message),
                 "{input} {name}: {}",
                 ended.errors
             );
@@ -273,7 +273,7 @@ async fn what_a_file_is_is_said_before_anything_else_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_row_is_rejected_and_the_rest_of_the_file_is_taken() {
+async fn a_damaged_row_is_rejected_and_the_other_rows_are_imported() {
     let shop = open(scan()).await;
     let mut text = b"Scans of June;;\n\nitem;count;\n".to_vec();
     for row in 0..30 {
@@ -310,24 +310,24 @@ async fn a_damaged_row_is_rejected_and_the_rest_of_the_file_is_taken() {
     // The rejects have their names in the first line.
     let refused = run(&shop, "Scan", "scans.csv.rejects.csv", &flags).await;
     assert_eq!(refused.code, Some(2));
-    let told = "which has its header in line 1; leave --head-line out";
-    assert!(refused.errors.contains(told), "{}", refused.errors);
-    // As they are, they are rejected again; mended, they are taken.
+    let message = "which has its header in line 1; leave --head-line out";
+    assert!(refused.errors.contains(message), "{}", refused.errors);
+    // Unchanged, they are rejected again; corrected, they are imported.
     let again = ["--rejects", "again.csv"];
-    let unmended = run(&shop, "Scan", "scans.csv.rejects.csv", &again).await;
-    assert_eq!(unmended.counts(), [4, 0, 0, 4], "{}", unmended.errors);
-    let mended = rejects
+    let unchanged = run(&shop, "Scan", "scans.csv.rejects.csv", &again).await;
+    assert_eq!(unchanged.counts(), [4, 0, 0, 4], "{}", unchanged.errors);
+    let corrected = rejects
         .replace("caf\\xE9", "caf\u{e9}")
         .replace("tea;;;", "tea;5;;")
         .replace("7;note", "7;")
         .replace(";8\n", "\n");
-    shop.write("mended.csv", mended);
-    let mended = run(&shop, "Scan", "mended.csv", &["--head-line", "1"]).await;
-    assert_eq!(mended.counts(), [4, 4, 0, 0], "{}", mended.errors);
+    shop.write("corrected.csv", corrected);
+    let corrected = run(&shop, "Scan", "corrected.csv", &["--head-line", "1"]).await;
+    assert_eq!(corrected.counts(), [4, 4, 0, 0], "{}", corrected.errors);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dumps_of_databases_come_in_and_a_blank_is_nothing() {
+async fn database_dumps_are_imported_and_blanks_mean_no_value() {
     let shop = open(json!({"id": "Log", "label": "Log", "properties": [
         {"name": "id", "type": "string", "primaryKey": true},
         {"name": "at", "type": "dateTime"},

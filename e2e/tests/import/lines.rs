@@ -1,4 +1,4 @@
-//! NDJSON: ended while it is read, what is no NDJSON, and what is left out.
+//! NDJSON: interrupted while it is read, files that are not NDJSON, and skipped lines.
 
 use std::{process::Stdio, time::Duration};
 
@@ -20,7 +20,7 @@ fn owner(code: &str) -> String {
     )
 }
 
-/// Waits until a process handles the signal to end it.
+/// Waits until a process handles the signal to stop.
 async fn wait_handles_signals(child: &Child) {
     let path = format!("/proc/{}/status", child.id().unwrap());
     loop {
@@ -34,7 +34,7 @@ async fn wait_handles_signals(child: &Child) {
     }
 }
 
-/// How an import ends that is told to while its input, which is still open, says nothing.
+/// The result of an import that is stopped while its open input sends nothing.
 async fn end(mut child: Child) -> Ended {
     let stdin = child.stdin.take();
     signal(&child, "-TERM").await;
@@ -44,7 +44,7 @@ async fn end(mut child: Child) -> Ended {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_whose_input_stalls_ends_at_a_signal() {
+async fn an_import_with_stalled_input_stops_at_a_signal() {
     let shop = Shop::open().await;
     let before = shop.position().await;
     let arguments = ["--format", "ndjson", "--batch", "1"];
@@ -59,7 +59,7 @@ async fn an_import_whose_input_stalls_ends_at_a_signal() {
     let told = "stopped before line 2 after 1 rows (1 created";
     assert!(ended.errors.contains(told), "{}", ended.errors);
 
-    // Before anything is there to read, too.
+    // Also before there is anything to read.
     for format in ["csv", "ndjson"] {
         let child = shop
             .start_class("Owner", "-".as_ref(), &["--format", format])
@@ -71,7 +71,7 @@ async fn an_import_whose_input_stalls_ends_at_a_signal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_ndjson_is_said_before_anything_is_sent() {
+async fn files_that_are_not_ndjson_are_reported_before_anything_is_sent() {
     let shop = Shop::open().await;
     let before = shop.position().await;
     let good = owner("o-1").into_bytes();
@@ -125,7 +125,7 @@ async fn what_is_no_ndjson_is_said_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn marks_encodings_and_blank_lines_come_in_and_are_counted() {
+async fn ndjson_accepts_marks_encodings_and_blank_lines() {
     let shop = Shop::open().await;
     let text = |code: &str| format!("\u{feff}\n{}  \r\n\n{}\n", owner(code), owner("o-twice"));
     let wide: Vec<u8> = text("o-wide")

@@ -1,16 +1,16 @@
-//! A file of items that is made again from its number of rows: good rows, and bad ones of every
-//! kind, about one in a hundred.
+//! A file of items that is determined by its number of rows: good rows, and bad ones of every kind,
+//! about one in a hundred.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// Columns of the file, in its order.
+/// Columns of the file, in order.
 const HEAD: [&str; 8] = [
     "sku", "Name", "qty", "price", "open", "day", "cost", "owner",
 ];
 
-/// What makes a row bad, and a part of the reason that has to be told.
+/// The kinds of bad rows, with a part of their reason.
 const BAD: [(&str, &str); 12] = [
     (
         "qty is a word",
@@ -35,13 +35,13 @@ const BAD: [(&str, &str); 12] = [
     ("a sku that is taken", "already exists, with other values"),
 ];
 
-/// One row: where it stands, and what has to become of it.
+/// One row: its place, and its expected result.
 pub(crate) struct Row {
     pub(crate) line: u64,
     pub(crate) number: usize,
-    /// A part of the reason, when it is bad.
+    /// A part of the reason, if it is bad.
     pub(crate) reason: Option<&'static str>,
-    /// It is there before, word for word.
+    /// It occurred before, word for word.
     pub(crate) repeats: bool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Items {
     pub(crate) rows: Vec<Row>,
 }
 
-/// The classes: items belong to owners that have to be there.
+/// The classes: items belong to owners that must exist.
 pub(crate) fn classes() -> [Value; 2] {
     [
         json!({"id": "Owner", "label": "Owner", "properties": [
@@ -90,7 +90,7 @@ fn fields(number: usize) -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// The values that a good row has to become, number for number as written.
+/// The expected values of a good row, with numbers as written.
 pub(crate) fn expected(number: usize) -> (String, Value) {
     let text = |index: usize| String::from_utf8(fields(number)[index].clone()).unwrap();
     let mut data = json!({
@@ -124,14 +124,14 @@ fn spoil(kind: usize, number: usize) -> Vec<Vec<u8>> {
         8 => fields.push(b"more".to_vec()),
         9 => fields[1] = b"caf\xe9".to_vec(),
         10 => fields[0].clear(),
-        // The row before it is a good one.
+        // The previous row is a good one.
         _ => fields[0] = format!("s-{}", number - 1).into_bytes(),
     }
     fields
 }
 
 impl Items {
-    /// A file of so many rows.
+    /// A file with this number of rows.
     pub(crate) fn new(count: usize) -> Self {
         let mut items = Self {
             text: Vec::new(),
@@ -170,14 +170,14 @@ impl Items {
         *line += u64::try_from(ends.count()).unwrap();
     }
 
-    /// The rows that have to be in, by number.
+    /// The rows that must be imported, by number.
     pub(crate) fn good(&self) -> impl Iterator<Item = &Row> {
         self.rows
             .iter()
             .filter(|row| row.reason.is_none() && !row.repeats)
     }
 
-    /// The rows that have to be rejected, by line.
+    /// The rows that must be rejected, by line.
     pub(crate) fn bad(&self) -> BTreeMap<u64, &Row> {
         let bad = self.rows.iter().filter(|row| row.reason.is_some());
         bad.map(|row| (row.line, row)).collect()
@@ -187,7 +187,7 @@ impl Items {
         self.rows.iter().filter(|row| row.repeats).count()
     }
 
-    /// The rejects with each row as it should have been.
+    /// The rejects, with each row corrected.
     pub(crate) fn mend(&self, rejects: &[Reject]) -> Vec<u8> {
         let bad = self.bad();
         let mut text = Vec::new();
@@ -214,7 +214,7 @@ pub(crate) struct Reject {
     pub(crate) fields: Vec<Vec<u8>>,
 }
 
-/// Reads a rejects file; its fields have to be those of the file, byte for byte.
+/// Parses a rejects file; its fields must equal those of the file, byte for byte.
 pub(crate) fn rejects(path: &std::path::Path) -> Vec<Reject> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -227,7 +227,7 @@ pub(crate) fn rejects(path: &std::path::Path) -> Vec<Reject> {
         let row = row.unwrap();
         let own = row.len() - 2;
         let text = |index: usize| String::from_utf8(row[index].to_vec()).unwrap();
-        // Which line an id stood in first is told when it is known.
+        // The line of the first occurrence of an id is shown if it is known.
         let reason = text(own + 1);
         let reason = reason.split(", from line ").next().unwrap();
         Reject {
@@ -240,11 +240,12 @@ pub(crate) fn rejects(path: &std::path::Path) -> Vec<Reject> {
 }
 
 impl Items {
-    /// Every bad row is rejected with its line, its reason and its fields as they were; none else.
+    /// Every bad row is rejected with its line, its reason and its unchanged fields, and no other
+    /// row.
     pub(crate) fn assert_rejected(&self, rejects: &[Reject]) {
         let bad = self.bad();
         let mut lines: Vec<u64> = rejects.iter().map(|reject| reject.line).collect();
-        // Those that waited for a row farther down come last.
+        // Rows that waited for a later row come last.
         lines.sort_unstable();
         assert_eq!(lines, bad.keys().copied().collect::<Vec<_>>());
         for reject in rejects {

@@ -1,4 +1,4 @@
-//! A server with the classes, and `spice import` as a process beside it.
+//! A server with the classes, and `spice import` as a process that uses it.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,12 +23,12 @@ pub(crate) const DATABASE: &str = "shop";
 pub(crate) struct Shop {
     pub(crate) server: Embedded,
     pub(crate) folder: TempDir,
-    /// Where imports find the server.
+    /// The server's address for imports.
     address: watch::Sender<String>,
     front: String,
 }
 
-/// How an import ended.
+/// The result of an import.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) summary: Value,
@@ -103,7 +103,7 @@ impl Shop {
         self.start_any(file, &arguments, Stdio::piped()).await
     }
 
-    /// Starts an import of what the file itself says.
+    /// Starts an import in the file's own format.
     pub(crate) async fn start_any(&self, file: &Path, arguments: &[&str], stdin: Stdio) -> Child {
         Command::new(spice().await.unwrap())
             .arg("import")
@@ -125,14 +125,14 @@ impl Shop {
         Ended::of(&child.wait_with_output().await.unwrap())
     }
 
-    /// Where the log ends.
+    /// The end of the log.
     pub(crate) async fn position(&self) -> u64 {
         let path = format!("/api/v1/databases/{DATABASE}");
         let answer = self.client().get(&path).await.unwrap();
         answer["data"]["position"].as_u64().unwrap()
     }
 
-    /// Every row that has to be there is there once, as it has to be, and nothing else is.
+    /// Every expected row exists once with the expected values, and nothing else does.
     pub(crate) async fn assert_holds(&self, numbers: impl Iterator<Item = usize>) {
         let wanted: std::collections::HashSet<String> =
             numbers.map(|number| format!("s-{number}")).collect();
@@ -175,14 +175,14 @@ fn address_of(server: &Embedded) -> String {
     url.trim_start_matches("http://").to_owned()
 }
 
-/// One address for a server that has another one after each start. Where nothing listens, the
+/// One address for a server that gets a new one after each start. While no server listens, the
 /// connection is closed.
 async fn forward(listener: TcpListener, address: watch::Receiver<String>) {
     while let Ok((mut client, _)) = listener.accept().await {
         let address = address.borrow().clone();
         tokio::spawn(async move {
             if let Ok(mut server) = TcpStream::connect(address).await {
-                // However it ends, both ends are closed.
+                // In any case, both ends are closed.
                 drop(copy_bidirectional(&mut client, &mut server).await);
             }
         });

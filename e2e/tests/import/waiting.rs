@@ -1,4 +1,4 @@
-//! Strict references to rows farther down, in both formats.
+//! Strict references to later rows, in both formats.
 
 use std::process::Stdio;
 
@@ -23,7 +23,7 @@ async fn open() -> Shop {
     shop
 }
 
-/// A file of nodes, each with the one that it refers to.
+/// A file of nodes, each with its reference.
 fn file(format: &str, rows: &[(String, Option<String>)]) -> String {
     let reference = |next: &Option<String>| next.as_ref().map(|next| format!("Node/{next}"));
     if format == "csv" {
@@ -49,7 +49,7 @@ fn line(class: &str, code: &str, next: Option<String>) -> String {
     )
 }
 
-/// The line of the file that a reject comes from.
+/// The line of the file for a reject.
 fn number(format: &str, reject: &str) -> Option<u64> {
     if format == "csv" {
         return reject.split(',').nth(2)?.parse().ok();
@@ -68,8 +68,8 @@ async fn count(shop: &Shop, class: &str) -> usize {
     instances.unwrap().len()
 }
 
-/// A chain that leads down the file; around it two rows that refer to each other, two that lead
-/// nowhere, and two whose codes cannot be ids.
+/// A chain of references down the file; in addition, two rows that refer to each other, two that
+/// refer to missing rows, and two whose codes cannot be ids.
 fn rows(prefix: &str, chain: usize) -> Vec<(String, Option<String>)> {
     let row = |code: &str, next: &str| (format!("{prefix}{code}"), Some(format!("{prefix}{next}")));
     let long = "x".repeat(2_000);
@@ -89,7 +89,7 @@ fn rows(prefix: &str, chain: usize) -> Vec<(String, Option<String>)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_come_in_before_the_rows_that_they_refer_to_and_dangling_ones_do_not() {
+async fn rows_may_come_before_their_targets_and_dangling_rows_are_rejected() {
     let shop = open().await;
     let mut held = 0;
     for format in FORMATS {
@@ -108,7 +108,7 @@ async fn rows_come_in_before_the_rows_that_they_refer_to_and_dangling_ones_do_no
             held += chain + 2;
             assert_eq!(count(&shop, "Node").await, held, "{name}");
 
-            // The rejects say why, and come in as they are once the target is there.
+            // The rejects contain the reason, and can be imported unchanged once the target exists.
             let rejects = format!("{name}.rejects.{format}");
             let text = std::fs::read_to_string(shop.path(&rejects)).unwrap();
             let lines = text.lines().filter(|line| line.contains("(integrity)"));
@@ -158,7 +158,7 @@ async fn lines_of_a_class_come_before_the_class_that_they_refer_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_that_is_killed_while_rows_wait_loses_none_of_them() {
+async fn an_import_killed_while_rows_wait_loses_no_row() {
     let shop = open().await;
     for format in FORMATS {
         // The row in line 100 waits for the last.

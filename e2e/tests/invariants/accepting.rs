@@ -25,8 +25,8 @@ const TROUBLES: [Fault; 6] = [
     Fault::Away(3),
 ];
 
-/// Whatever happens to the PUT, what was accepted is in the log once, and after everything but
-/// the log was thrown away the same command gets the same answer.
+/// Whatever happens to the PUT, an accepted command is in the log once; after everything but the
+/// log was deleted, the same command gets the same answer.
 #[test]
 fn accepted_is_durable() {
     for trouble in TROUBLES {
@@ -49,8 +49,8 @@ fn accepted_is_durable() {
     }
 }
 
-/// The registry is thrown away under an api that runs on: a command that is sent again gets its
-/// first answer all the same, whatever its decision needs to know.
+/// The registry is deleted while an api keeps running: a repeated command still gets its first
+/// answer, whatever facts its decision needs.
 #[test]
 fn a_retry_finds_its_answer_when_the_registry_was_lost() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -113,7 +113,7 @@ fn is_conflict(refusal: &Refusal, expected: u64, actual: u64) -> bool {
         && refusal.detail.get("actual_seq") == Some(&actual.into())
 }
 
-/// Two apis append side by side while answers are lost; the judge reads the log through.
+/// Two apis append concurrently while answers are lost; the oracle reads the whole log.
 #[test]
 fn log_is_contiguous() {
     let outcome = run::scenario(with_also(&[Role::Api]), |world, answers| async move {
@@ -143,8 +143,8 @@ fn log_is_contiguous() {
     well(outcome);
 }
 
-/// After any trouble with log or registry, the sequence that reads show is the one that the next
-/// write passes, at either api.
+/// After any failure of log or registry, the sequence that a read shows is the one for the next
+/// write, at either api.
 #[test]
 fn no_aggregate_is_wedged() {
     let calls = [
@@ -177,8 +177,8 @@ fn no_aggregate_is_wedged() {
     }
 }
 
-/// The same id with another payload is refused, in one batch, after a crash, after the registry
-/// was lost, at another api; the same payload gets the first answer each time.
+/// The same id with another payload is refused: in one batch, after a crash, after the registry was
+/// lost, at another api. The same payload gets the first answer each time.
 #[test]
 fn event_id_reuse_is_refused() {
     let outcome = run::scenario(with_also(&[Role::Api]), |world, answers| async move {
@@ -226,8 +226,8 @@ fn event_id_reuse_is_refused() {
     well(outcome);
 }
 
-/// Two databases with the same names in them, and names that would meet if they were only
-/// strung together.
+/// Two databases with the same names in them, and names that would collide if they were only
+/// concatenated.
 #[test]
 fn tenants_do_not_meet() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {

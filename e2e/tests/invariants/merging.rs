@@ -1,4 +1,4 @@
-//! Invariants of merging: merge, rebase and rollback change one branch and nobody else's.
+//! Invariants of merging: merge, rebase and rollback change one branch and no other.
 
 use anyhow::ensure;
 use spice_core::{command::Strategy, id::Sequence};
@@ -14,8 +14,8 @@ use crate::{
     shop::{GRAPH, PROJECTION, add, at, open, reprice, well, with_also},
 };
 
-/// A merge, a rebase and a rollback are changes of one branch: whoever stands on it, or on the
-/// branch that was taken in, shows what it showed.
+/// A merge, a rebase and a rollback change one branch: its children, and children of the merged
+/// branch, still show the same state.
 #[test]
 fn branch_is_a_snapshot_under_merges() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -62,8 +62,8 @@ fn branch_is_a_snapshot_under_merges() {
     well(outcome);
 }
 
-/// Merge, rebase and rollback bring back nothing that was deleted where they arrive, also when a
-/// worker is late and deliveries repeat.
+/// Merge, rebase and rollback bring back nothing that was deleted on their target, also with a late
+/// worker and repeated deliveries.
 #[test]
 fn nothing_resurrects_by_merging() {
     for sleeper in [GRAPH, PROJECTION] {

@@ -1,4 +1,4 @@
-//! Invariants of projecting: workers, sinks, branches, rebuilding.
+//! Invariants of projecting: workers, sinks, branches, rebuilds.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -22,8 +22,8 @@ use crate::shop::{
     API, GRAPH, PROJECTION, add, at, main_of, open, product, reprice, seen, stream, well, with_also,
 };
 
-/// Deliveries repeat and come out of order from the first on, and a worker stops after each of
-/// its writes: still each version is in the graph once, each event recorded once.
+/// Deliveries are repeated and reordered from the start, and a worker stops after each of its
+/// writes: still each version is in the graph once, and each event is recorded once.
 #[test]
 fn one_effect_per_event() {
     for role in [Role::Graph, Role::Projection] {
@@ -55,7 +55,7 @@ fn one_effect_per_event() {
     }
 }
 
-/// A witness looks all the time; a worker sleeps through its lease and wakes.
+/// An observer reads all the time; a worker sleeps through its lease and wakes.
 #[test]
 fn sequence_never_goes_back() {
     let outcome = run::scenario(
@@ -108,8 +108,8 @@ async fn watch(world: Arc<World>) -> anyhow::Result<()> {
     }
 }
 
-/// Throw any of registry, graph and documents away, together or alone, under running workers or
-/// with a restart: what comes back is what was there.
+/// Delete any of registry, graph and documents, together or alone, under running workers or with a
+/// restart: the rebuilt state is the same.
 #[test]
 fn rebuild_equals_live() {
     let base = well(run::standard(Setup::default()));
@@ -128,8 +128,8 @@ fn rebuild_equals_live() {
                     world.wipe_documents()?;
                 }
                 if !restart {
-                    // The workers of live logs find out by themselves; those of a sealed log have
-                    // ended, and look again at the next start.
+                    // The workers of live logs notice it; those of a sealed log have ended, and
+                    // check at the next start.
                     tokio::time::sleep(LEASE).await;
                     for name in ["alpha", "beta.g2"] {
                         is_filled(&world, name).await?;
@@ -159,7 +159,7 @@ async fn is_filled(world: &World, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a branch showed when it was made, it shows for ever, whatever its parents do.
+/// A branch always shows the state of its creation, whatever its parents do.
 #[test]
 fn branch_is_a_snapshot() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -200,7 +200,8 @@ fn branch_is_a_snapshot() {
 
 pub(crate) type Pictures = BTreeMap<(String, String), [Option<(u64, Value)>; 2]>;
 
-/// What graph and documents show on these branches, of everything that they show anything of.
+/// The visible state in graph and documents on these branches, for everything that exists in
+/// either.
 pub(crate) async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result<Pictures> {
     let story = Story::read(&world.log, &stream("shop")?)?;
     let mut pictures = BTreeMap::new();
@@ -224,8 +225,8 @@ pub(crate) async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result
     Ok(pictures)
 }
 
-/// Names are used again while a worker still holds what belongs to the old ones; deliveries
-/// repeat. What was deleted stays deleted.
+/// Names are reused while a worker still has events of the old ones; deliveries repeat. What was
+/// deleted stays deleted.
 #[test]
 fn nothing_resurrects() {
     for sleeper in [GRAPH, PROJECTION] {
@@ -264,7 +265,8 @@ fn nothing_resurrects() {
     }
 }
 
-/// A store that is away means an answer that says so, or a worker that waits; then all goes on.
+/// An unavailable store means an answer that says so, or a waiting worker; then everything
+/// continues.
 #[test]
 fn outage_is_told() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -302,8 +304,8 @@ fn outage_is_told() {
     well(outcome);
 }
 
-/// One sink refuses one aggregate: that one waits there, in order; everything else flows, and
-/// when the sink is mended a retry drains it.
+/// One sink refuses one aggregate: it is parked there, in order; everything else continues, and
+/// after the sink is repaired a retry drains it.
 #[test]
 fn poison_parks_its_aggregate_only() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -340,7 +342,7 @@ fn poison_parks_its_aggregate_only() {
 async fn mend(world: &World, handler: &str) -> anyhow::Result<()> {
     let registry = world.registry.get();
     let aggregate = "shop:main:Product:bad";
-    // Still refused: it goes back to where it was.
+    // Still refused: it is parked again.
     registry
         .request_retry(handler, &stream("shop")?, aggregate)
         .await?;

@@ -1,5 +1,5 @@
-//! A log that is not the one that it was is named and refused by every role, never written to; and
-//! once it is restored, everything goes on.
+//! A log that was cut, changed or exchanged is named and refused by every role, and never written
+//! to; after it is restored, everything continues.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use spice_store_local::LocalBus;
 
 use crate::shop::{add, open, reprice, stream, well};
 
-/// Every node starts anew, as after a restart of the machine.
+/// Every node restarts, as after a restart of the machine.
 pub(crate) fn restart(world: &World) {
     world.bus.put(LocalBus::new());
     for node in &world.setup.nodes {
@@ -23,7 +23,7 @@ pub(crate) fn restart(world: &World) {
     }
 }
 
-/// What a refused log must not change: the log, the sinks.
+/// What a refused log must not change: the log and the sinks.
 async fn places(world: &World, log: &StreamId) -> anyhow::Result<(Vec<Bytes>, [String; 2])> {
     let graph = world.graph.get().sink(log).await?;
     let documents = world.documents.get().sink(log).await?;
@@ -44,7 +44,7 @@ async fn is_refused(world: &World, client: &Client, reason: &str) -> anyhow::Res
         refusal.detail.get("reason") == Some(&reason.into()),
         "{refusal}"
     );
-    // The workers have looked at it by then, and told.
+    // By then the workers have checked it and reported.
     tokio::time::sleep(Duration::from_mins(2)).await;
     let statuses = world.statuses();
     let told = statuses.iter().filter(|status| status.contains(reason));
@@ -91,8 +91,8 @@ fn truncation_is_refused() {
     well(outcome);
 }
 
-/// A registry that was thrown away does not make a shortened log a whole one: the sinks are ahead
-/// of it, and are not taken for done.
+/// A deleted registry does not make a shortened log valid: the sinks are ahead of it, and are not
+/// considered done.
 #[test]
 fn a_sink_ahead_of_its_log_is_refused() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -119,7 +119,7 @@ fn a_sink_ahead_of_its_log_is_refused() {
 }
 
 /// Log and registry are restored from one older copy, or the log of another run comes without a
-/// registry: only the sinks know better. One of them is enough.
+/// registry: only the sinks know it. One of them is enough.
 #[test]
 fn sinks_know_a_log_that_the_registry_does_not() {
     for (exchanged, wiped) in [(false, "graph"), (false, "documents"), (true, "graph")] {
@@ -128,7 +128,7 @@ fn sinks_know_a_log_that_the_registry_does_not() {
             world.settle_with_faults().await?;
             let log = stream("shop")?;
             let (older, then) = (world.log.lines(&log), (*world.registry.get()).clone());
-            // Another registry follows from here on.
+            // Another registry is used from here on.
             world.wipe_registry()?;
             restart(&world);
             add(&client, "main", "r").await?;

@@ -9,7 +9,7 @@ use spice_e2e::nodes::Nodes;
 use spice_testing::NoHints;
 
 const NODES: usize = 3;
-/// Far longer than any test runs: nothing here may rest on a read that looks because time passed.
+/// Much longer than any test: nothing here may depend on a periodic read.
 const BEHIND: Duration = Duration::from_hours(1);
 
 struct Site {
@@ -69,7 +69,7 @@ impl Site {
         Ok(answer)
     }
 
-    /// Every node knows the command, and its status only moves forward, whoever is asked.
+    /// Every node knows the command, and its status only moves forward, whichever node is asked.
     async fn status_moves_forward(&self, told: &Told) -> anyhow::Result<()> {
         let path = format!("/commands/{}/status", told.command);
         let mut farthest = 0;
@@ -94,8 +94,8 @@ struct Told {
     position: u64,
 }
 
-/// Every hint is lost. A position that one process tells is found by all at once; what one accepted is known to all, the
-/// same key gets the same command, and a status never goes back.
+/// Every hint is lost. All processes find a position that one of them returned; a command that one
+/// accepted is known to all, the same key means the same command, and a status never goes back.
 #[tokio::test]
 async fn every_process_tells_the_same() -> anyhow::Result<()> {
     let site = Site {
@@ -114,12 +114,12 @@ async fn every_process_tells_the_same() -> anyhow::Result<()> {
     site.accepted(1, "/databases/demo/ontology", "class", &class)
         .await?;
     for round in 0..3 * NODES {
-        told_by_one_known_to_all(&site, round).await?;
+        check_that_all_know(&site, round).await?;
     }
     Ok(())
 }
 
-async fn told_by_one_known_to_all(site: &Site, round: usize) -> anyhow::Result<()> {
+async fn check_that_all_know(site: &Site, round: usize) -> anyhow::Result<()> {
     let key = format!("book {round}");
     let path = "/databases/demo/instances/Book/create";
     let book = json!({"data": {"isbn": format!("b{round:02}")}});
@@ -149,13 +149,17 @@ async fn told_by_one_known_to_all(site: &Site, round: usize) -> anyhow::Result<(
         let page = site.found(node, &path).await?;
         ensure!(page["total"] == total, "on the branch: {page}");
     }
-    a_cursor_goes_on_anywhere(site, round, list).await?;
+    a_cursor_continues_at_any_place(site, round, list).await?;
     site.status_moves_forward(&told).await
 }
 
-/// Each page is asked of another node than the one before, and the first one tells a position that
-/// the others have not seen.
-async fn a_cursor_goes_on_anywhere(site: &Site, round: usize, list: &str) -> anyhow::Result<()> {
+/// Each page is requested from another node than the previous one, and the first one returns a
+/// position that the others have not seen.
+async fn a_cursor_continues_at_any_place(
+    site: &Site,
+    round: usize,
+    list: &str,
+) -> anyhow::Result<()> {
     let branch = json!({"name": format!("later{round}")});
     let made = site
         .accepted(round, "/databases/demo/branches", "", &branch)

@@ -1,4 +1,4 @@
-//! What the invariants' scenarios share: a database with a product, and ways to look at it.
+//! Shared by the scenarios of the invariants: a database with a product, and ways to read it.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(crate) fn at(node: Node, port: Port, method: &'static str) -> Trigger {
     }
 }
 
-/// Nodes of these roles beside the usual ones, each a process of its own.
+/// Nodes of these roles in addition to the usual ones, each a separate process.
 pub(crate) fn with_also(roles: &[Role]) -> Setup {
     let mut setup = Setup {
         one_process: false,
@@ -49,7 +49,7 @@ pub(crate) fn with_also(roles: &[Role]) -> Setup {
     setup
 }
 
-/// A client whose database and class are there, with a product `p` at sequence 1.
+/// A client whose database and class exist, with a product `p` at sequence 1.
 pub(crate) async fn open(
     world: &Arc<World>,
     name: &str,
@@ -63,14 +63,14 @@ pub(crate) async fn open(
     Ok(client)
 }
 
-/// Makes a product on a branch.
+/// Creates a product on a branch.
 pub(crate) async fn add(client: &Client, branch: &str, sku: &str) -> anyhow::Result<Receipt> {
     let data = json!({"sku": sku, "price": 1});
     let action = change(branch, creation("Product", data))?;
     client.accepted(&format!("{branch} {sku}"), action).await
 }
 
-/// Sets the price of a product that is believed to be at a sequence.
+/// Sets the price of a product with an expected sequence.
 pub(crate) async fn reprice(
     client: &Client,
     label: &str,
@@ -97,7 +97,7 @@ pub(crate) fn main_of(name: &str) -> anyhow::Result<View> {
     })
 }
 
-/// What graph and documents show of a product: its sequence and its data.
+/// A product in graph and documents: its sequence and its data.
 pub(crate) async fn seen(
     world: &World,
     view: &View,
@@ -117,7 +117,7 @@ pub(crate) async fn seen(
     ])
 }
 
-/// The run went, and the judge found nothing.
+/// The run succeeded, and the oracle found nothing.
 pub(crate) fn well(outcome: anyhow::Result<Outcome>) -> Outcome {
     let outcome = outcome.expect("the run");
     assert!(

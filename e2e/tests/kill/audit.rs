@@ -1,4 +1,5 @@
-//! What is there, compared with what was acknowledged: through the api, in the log, by `verify`.
+//! Compares the actual state with the acknowledged writes: through the api, in the log, by
+//! `verify`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +13,8 @@ use spice_e2e::embedded::{Client, run};
 use super::writer::{Known, Writer};
 use crate::{CLASS, DATABASE};
 
-/// Documents and acknowledgements are the same, once the projections are there. How many live.
+/// Documents and acknowledgements are equal once the projections are complete. Returns the number
+/// of live instances.
 pub(crate) async fn compare(client: &Client, writers: &[Writer]) -> usize {
     let limit = Duration::from_mins(2);
     let position = client
@@ -52,8 +54,8 @@ pub(crate) async fn compare(client: &Client, writers: &[Writer]) -> usize {
     count
 }
 
-/// The log holds every acknowledged command once, and of each instance the sequences 1, 2, … up to
-/// the one that was told.
+/// The log contains every acknowledged command once, and for each instance the sequences 1, 2, … up
+/// to the acknowledged one.
 pub(crate) async fn log_is_exact(directory: &Path, writers: &[Writer]) {
     let output = run([
         "log".as_ref(),
@@ -113,7 +115,7 @@ pub(crate) async fn log_is_exact(directory: &Path, writers: &[Writer]) {
     );
 }
 
-/// `spice log verify` and `spice verify` have nothing to say.
+/// `spice log verify` and `spice verify` report nothing.
 pub(crate) async fn verify_is_clean(directory: &Path) {
     for command in [&["log", "verify"][..], &["verify"][..]] {
         let arguments = command.iter().map(AsRef::as_ref);

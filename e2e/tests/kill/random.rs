@@ -1,4 +1,4 @@
-//! Random numbers that a seed makes again.
+//! Random numbers that are repeatable from a seed.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -10,7 +10,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A seed that is another one each time.
+    /// A random seed.
     pub(crate) fn any_seed() -> u64 {
         RandomState::new().hash_one(0) % 1_000_000_000
     }

@@ -1,4 +1,4 @@
-//! A client that writes, and remembers what it was told.
+//! A client that writes, and remembers the answers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::random::Random;
 use crate::{CLASS, DATABASE};
 
-/// What an acknowledged instance is.
+/// The state of an acknowledged instance.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Known {
     pub(crate) sequence: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Known {
     pub(crate) deleted: bool,
 }
 
-/// A request, with the key under which it is sent again.
+/// A request with its key, for repeating it.
 #[derive(Debug, Clone)]
 struct Wish {
     key: String,
@@ -81,7 +81,7 @@ impl Writer {
             .filter_map(|body| body["command_id"].as_str())
     }
 
-    /// Writes one request after the other until one is not answered, or the end is told.
+    /// Writes one request after the other until one is not answered, or it is told to stop.
     pub(crate) async fn write(mut self, client: Client, ended: watch::Receiver<bool>) -> Self {
         while !*ended.borrow() {
             let wish = self.next_wish();
@@ -95,7 +95,7 @@ impl Writer {
         self
     }
 
-    /// Sends again what was not answered, twice: the second time it is surely a repetition.
+    /// Repeats unanswered requests, twice: the second time is certainly a repetition.
     pub(crate) async fn settle(&mut self, client: &Client) {
         let last = self.answers.keys().next_back().cloned();
         if let Some(wish) = self.unsure.take() {
@@ -112,7 +112,7 @@ impl Writer {
         }
     }
 
-    /// A request that was acknowledged before the kill is answered as it was then.
+    /// A request that was acknowledged before the kill gets the same answer again.
     async fn acknowledged_is_remembered(&self, client: &Client, key: &str) {
         let answer = &self.answers[key];
         let id = answer["command_id"].as_str().unwrap();

@@ -41,7 +41,7 @@ impl Drop for Running {
     }
 }
 
-/// A kind with the status that all share.
+/// A kind with the common status.
 pub(crate) trait Declared:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
 {
@@ -108,7 +108,7 @@ impl Cluster {
         self.files.path().join("operator.log")
     }
 
-    /// What the operator wrote to its standard error.
+    /// The standard error of the operator.
     pub(crate) fn told(&self) -> String {
         std::fs::read_to_string(self.operator_log()).unwrap_or_default()
     }
@@ -149,7 +149,7 @@ impl Cluster {
             .await
     }
 
-    /// A file with that content, until the next.
+    /// A file with this content, until the next call.
     pub(crate) fn file(&self, yaml: &str) -> anyhow::Result<String> {
         let path = self.files.path().join("objects.yaml");
         std::fs::write(&path, yaml)?;
@@ -188,7 +188,7 @@ impl Cluster {
         .await
     }
 
-    /// The condition, once it has that status at the object's newest generation.
+    /// The condition, once it has this status at the object's newest generation.
     pub(crate) async fn condition<K: Declared>(
         &self,
         name: &str,
@@ -251,7 +251,7 @@ impl Cluster {
         Ok(self.gateway.get(&path).await?["data"].clone())
     }
 
-    /// Somebody changes a class past Kubernetes.
+    /// Changes a class in the api, bypassing Kubernetes.
     pub(crate) async fn meddle(&self, class: &str, change: &Value) -> anyhow::Result<()> {
         let known = self.class(class, "main").await?;
         let sequence = known["event_sequence"].as_u64().context("no sequence")?;
@@ -267,7 +267,7 @@ impl Cluster {
     }
 }
 
-/// Waits until `look` finds no fault.
+/// Waits until `look` finds no problem.
 pub(crate) async fn eventually(what: &str, look: impl AsyncFn() -> anyhow::Result<()>) {
     let deadline = Instant::now() + PATIENCE;
     while let Err(fault) = look().await {

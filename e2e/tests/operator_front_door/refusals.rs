@@ -1,4 +1,4 @@
-//! What the schema and its rules refuse at apply: the API server itself is asked.
+//! What the schema and its rules refuse at apply, tested on the API server.
 
 #![allow(clippy::too_many_lines)] // tables
 
@@ -26,7 +26,7 @@ fn with(base: &Value, more: &Value) -> Value {
     whole
 }
 
-/// Each bad object is refused with its message; its good neighbour is taken.
+/// Each invalid object is refused with its message; its valid neighbour is accepted.
 pub(crate) async fn bad_objects_are_refused_at_apply(cluster: &Cluster) {
     let class = json!({"databaseRef": {"name": "d"}, "label": "X"});
     let branch = json!({"databaseRef": {"name": "d"}});
@@ -192,12 +192,12 @@ pub(crate) async fn bad_objects_are_refused_at_apply(cluster: &Cluster) {
         )
         .await;
     }
-    what_is_immutable_stays(cluster, &class, &branch).await;
-    a_fresh_object_is_not_ready(cluster).await;
+    immutable_fields_stay(cluster, &class, &branch).await;
+    a_new_object_is_not_ready(cluster).await;
 }
 
-/// A rule about an optional field holds when it is added and taken away, too.
-async fn what_is_immutable_stays(cluster: &Cluster, class: &Value, branch: &Value) {
+/// A rule about an optional field also applies when it is added or removed.
+async fn immutable_fields_stay(cluster: &Cluster, class: &Value, branch: &Value) {
     let suspended = |spec: &Value| with(spec, &json!({"suspend": true}));
     let changes = [
         (
@@ -314,7 +314,7 @@ async fn what_is_immutable_stays(cluster: &Cluster, class: &Value, branch: &Valu
     }
 }
 
-async fn a_fresh_object_is_not_ready(cluster: &Cluster) {
+async fn a_new_object_is_not_ready(cluster: &Cluster) {
     let path = "jsonpath={.status.conditions[*].type} {.status.conditions[*].status} {.status.conditions[*].reason}";
     let file = cluster
         .file(&object("Database", "fresh", &json!({})))

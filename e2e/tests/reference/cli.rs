@@ -1,4 +1,4 @@
-//! The command line, as it explains itself.
+//! The command line, from its help.
 
 use std::fmt::Write as _;
 
@@ -50,7 +50,7 @@ fn subcommands(help: &str) -> impl Iterator<Item = &str> {
         .filter(|name| *name != "help")
 }
 
-/// Every setting with its places.
+/// Every setting with its sources.
 pub(crate) async fn settings() -> anyhow::Result<String> {
     let mut page = head(
         "Settings",

@@ -1,4 +1,4 @@
-//! The services, as their `OpenAPI` documents describe them.
+//! The services, from their `OpenAPI` documents.
 
 use std::fmt::Write as _;
 
@@ -70,7 +70,7 @@ fn call(page: &mut String, operation: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The media types of a body and the schemas that they have.
+/// The media types of a body, with their schemas.
 fn contents(content: &Map<String, Value>) -> String {
     let one = |(kind, it): (&String, &Value)| match it["schema"]["$ref"].as_str() {
         Some(reference) => {

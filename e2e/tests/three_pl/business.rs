@@ -1,4 +1,4 @@
-//! The files and the classes that they are declared as.
+//! The files and their classes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 /// A row: column to cell.
 pub(crate) type Row = BTreeMap<String, String>;
 
-/// How a file becomes a class. A column is `name`, or `name:type`; the first `key` of them make
-/// the id. A link is a predicate, its target and the column that names the target.
+/// How a file becomes a class. A column is `name` or `name:type`; the first `key` columns form the
+/// id. A link is a predicate, its target and the column that names the target.
 pub(crate) struct Class {
     pub(crate) name: &'static str,
     pub(crate) file: &'static str,
@@ -20,9 +20,9 @@ pub(crate) struct Class {
     pub(crate) links: &'static [(&'static str, &'static str, &'static str)],
 }
 
-/// All 15. Ids are the key's values joined with `:`; all of them are allowed as ids as they are
-/// (`ORD-0000007:MIS-PICK`). A tracking number repeats, so a tracking is known by its order, as a
-/// return is.
+/// All 15. Ids are the key's values joined with `:`; all of them are valid ids unchanged
+/// (`ORD-0000007:MIS-PICK`). A tracking number repeats, so a tracking is identified by its order,
+/// like a return.
 pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "Client",
@@ -278,7 +278,7 @@ impl Business {
         &self.0[class]
     }
 
-    /// What the rows of a class are as instances.
+    /// The rows of a class as instances.
     pub(crate) fn instances(&self, class: &Class) -> Vec<Value> {
         self.of(class.name)
             .iter()
@@ -286,7 +286,7 @@ impl Business {
             .collect()
     }
 
-    /// The values that a column has more than once.
+    /// The values that occur more than once in a column.
     pub(crate) fn repeated(&self, class: &str, column: &str) -> Vec<String> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for row in self.of(class) {
@@ -297,7 +297,7 @@ impl Business {
     }
 }
 
-/// A row as an instance: values by their type, an empty cell is none.
+/// A row as an instance: typed values, without empty cells.
 pub(crate) fn instance(class: &Class, row: &Row) -> Value {
     let mut data = Map::new();
     for (name, kind) in class.columns() {

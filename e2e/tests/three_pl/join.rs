@@ -1,4 +1,4 @@
-//! Questions, and what the files answer: a nested join, written without looking at the graph's.
+//! Questions, and their answers from the files: a nested join that is independent of the graph's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::business::{Business, CLASSES, Class, Row};
 
-/// A walk over the graph.
+/// A graph query.
 pub(crate) struct Question {
     pub(crate) class: &'static str,
     pub(crate) filters: Value,
@@ -20,7 +20,7 @@ pub(crate) struct Hop {
     filters: Value,
 }
 
-/// The nodes and edges of every whole walk.
+/// The nodes and edges of every complete path.
 #[derive(Default)]
 pub(crate) struct Expected {
     pub(crate) nodes: BTreeSet<String>,
@@ -68,7 +68,7 @@ impl Question {
         self
     }
 
-    /// The question as the api takes it.
+    /// The question in the form of the api.
     pub(crate) fn body(&self) -> Value {
         json!({
             "start_class": self.class,
@@ -78,7 +78,7 @@ impl Question {
         })
     }
 
-    /// What the files answer.
+    /// The answer of the files.
     pub(crate) fn answer(&self, business: &Business) -> Expected {
         let mut expected = Expected::default();
         let rows = business
@@ -93,7 +93,7 @@ impl Question {
     }
 }
 
-/// Adds what lies on whole walks from a row on; whether there is one.
+/// Adds the complete paths from a row; returns whether there is one.
 fn walk(
     business: &Business,
     (from, row): (&'static Class, &Row),
@@ -147,8 +147,8 @@ fn link(holder: &'static Class, predicate: &str, target: &Class) -> Link {
     *holder.links.iter().find(is_it).unwrap()
 }
 
-/// Whether a row passes: cells are compared as text, which is right for what is asked here
-/// (strings, and times of one form).
+/// Whether a row matches: cells are compared as text, which is correct for these questions
+/// (strings, and times in one form).
 fn passes(row: &Row, filters: &Value) -> bool {
     let conditions: BTreeMap<&String, &Value> = filters.as_object().unwrap().iter().collect();
     conditions.into_iter().all(|(column, condition)| {

@@ -1,4 +1,4 @@
-//! Any bytes as a line of the log: read, or refused; what was read is written back the same.
+//! Any bytes as a line of the log: parsed or refused; a parsed line is written back identically.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(envelope) = Envelope::from_line(bytes) else {
         return;
     };
-    // Data of the wrong shape is an error of the fold, never a panic.
+    // Invalid data is an error of the fold, never a panic.
     let entries = model::fold(&envelope);
     let line = envelope.to_line().expect("what was read can be written");
     let again = Envelope::from_line(line.as_bytes()).expect("what was written can be read");

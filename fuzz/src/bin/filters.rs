@@ -1,5 +1,5 @@
-//! Any JSON as filters, and any text as an order or a pattern: read or refused with a reason; what
-//! compares is a total order.
+//! Any JSON as filters, and any text as an order or a pattern: parsed or refused with a reason; the
+//! comparison is a total order.
 #![no_main]
 
 use std::{cmp::Ordering, sync::LazyLock};

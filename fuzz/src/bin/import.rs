@@ -1,5 +1,5 @@
-//! Any bytes as a CSV file: read to its end or refused with a line, and read alike from any place;
-//! any cell as any type: a JSON value, or a reason.
+//! Any bytes as a CSV file: read to the end or refused with a line, with the same result from any
+//! place; any cell as any type: a JSON value or a reason.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -27,7 +27,7 @@ fn kinds() -> Vec<Kind> {
     plain.iter().cloned().chain(lists).collect()
 }
 
-/// The records from a place on; the last is none when it cannot be read.
+/// The records from a place on; the last is none if it cannot be read.
 fn rest(bytes: &[u8], place: Place) -> Vec<Option<Record>> {
     let offset = usize::try_from(place.offset).expect("a place within the bytes");
     let mut reader = Reader::new(&bytes[offset.min(bytes.len())..], Dialect::new(b','), place);

@@ -1,4 +1,4 @@
-//! Any text as a name: taken as it is, or refused; and no two aggregates share a text.
+//! Any text as a name: accepted unchanged or refused; no two aggregates share a text.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ use spice_core::{
     unicode::nfc,
 };
 
-/// What was taken reads as it was written.
+/// An accepted name reads as it was written.
 macro_rules! kept {
     ($($name:ty),*; $text:expr) => {$(
         if let Ok(name) = $text.parse::<$name>() {
@@ -44,7 +44,7 @@ fuzz_target!(|text: &str| {
     indices(text);
 });
 
-/// Names of one line each make one aggregate, which its text tells back.
+/// One name per line forms an aggregate; its text parses back to it.
 fn aggregates(text: &str) {
     let mut lines = text.lines();
     let mut next = || lines.next().unwrap_or_default();
@@ -59,7 +59,7 @@ fn aggregates(text: &str) {
     assert_eq!(parsed.ok(), Some(aggregate));
 }
 
-/// Elasticsearch takes every name of an index.
+/// Elasticsearch accepts every index name.
 fn indices(text: &str) {
     let (Some(database), Some(branch)) = (text.lines().next(), text.lines().nth(1)) else {
         return;

@@ -1,5 +1,5 @@
-//! Any JSON as a class, and any JSON as an instance of it: accepted or refused with a reason, the
-//! definition kept as written, and what was accepted once is accepted again.
+//! Any JSON as a class, and any JSON as its instance: accepted or refused with a reason; the
+//! definition is kept as written, and an accepted value is accepted again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Booleans by the usual pairs of words, and by those that a user names.
+//! Booleans by the usual pairs of words, and by those from the user.
 
 use spice_core::unicode::nfc;
 
@@ -11,24 +11,24 @@ const PAIRS: [(&str, &str); 6] = [
     ("1", "0"),
 ];
 
-/// Words for true and false besides the usual ones, as they are written.
+/// Words for true and false in addition to the usual ones, as they are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
-    /// For true.
+    /// Words for true.
     pub truths: Vec<String>,
-    /// For false.
+    /// Words for false.
     pub falses: Vec<String>,
 }
 
 impl Words {
-    /// A word that is named for both.
+    /// A word that is given for both.
     pub(crate) fn contradiction(&self) -> Option<&str> {
         let falses = normalize(&self.falses);
         let named = |word: &&String| is_named(&falses, word);
         self.truths.iter().find(named).map(String::as_str)
     }
 
-    /// The same words, in the form in which [`Self::read`] compares them.
+    /// The same words, normalized for [`Self::read`].
     pub(crate) fn normalize(&self) -> Self {
         Self {
             truths: normalize(&self.truths),
@@ -36,7 +36,7 @@ impl Words {
         }
     }
 
-    /// What a word means; what the user says holds before what is usual.
+    /// The meaning of a word; the user's words take precedence over the usual ones.
     pub(crate) fn read(&self, word: &str) -> Option<bool> {
         if is_named(&self.truths, word) {
             return Some(true);

@@ -1,11 +1,11 @@
-//! Why a cell is no value of its column.
+//! Why a cell is not a value of its column.
 
-/// Why a text is no value: the rule, and a sentence that goes on after the column's name.
+/// Why a text is not a value: the rule, and a text that continues after the column's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The broken rule.
     pub rule: &'static str,
-    /// What is expected.
+    /// The expected form.
     pub expected: String,
 }
 

@@ -1,4 +1,4 @@
-//! References to instances, as cells write them.
+//! References to instances in cells.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::text::write_string;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     target: ClassName,
-    /// The classes, by their ids and by labels that are of one class only.
+    /// The classes by their ids, and by labels of only one class.
     classes: Arc<BTreeMap<String, ClassName>>,
 }
 
@@ -29,7 +29,7 @@ impl Link {
         let labels = by_label
             .into_iter()
             .filter_map(|(label, class)| Some((label, class?)));
-        // An id comes before the same text as a label of another class.
+        // An id takes precedence over the same text as a label of another class.
         let ids = schema
             .iter()
             .map(|class| (class.id.to_string(), class.id.clone()));
@@ -39,8 +39,8 @@ impl Link {
         }
     }
 
-    /// An id may hold a `/` itself: what is before the first is a class only when there is one of
-    /// that id or label.
+    /// An id may contain a `/`: the part before the first one is a class only if there is a class
+    /// with that id or label.
     pub(super) fn write(&self, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
         let named = word.split_once('/').and_then(|(name, id)| {
             let class = self.classes.get(&*nfc(name))?;

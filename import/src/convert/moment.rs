@@ -1,12 +1,12 @@
-//! Dates and times as programs write them, as RFC 3339 writes them. What has one meaning only is
-//! taken; `01/02/2026` has two.
+//! Dates and times in the forms of programs and of RFC 3339. Only unambiguous forms are accepted;
+//! `01/02/2026` is ambiguous.
 
 use std::borrow::Cow;
 
 use spice_core::value::has_shape;
 
-/// A date: `2026-01-31`, `20260131`, or a midnight of that day as dumps of databases write it. A
-/// midnight with an offset is a moment, whose day depends on the reader's offset: it is no date.
+/// A date: `2026-01-31`, `20260131`, or a midnight of that day as in database dumps. A midnight
+/// with an offset is an instant, whose day depends on the reader's offset, so it is not a date.
 pub(crate) fn date(word: &str) -> Option<Cow<'_, str>> {
     if has_shape(word, "dddd-dd-dd") {
         return Some(Cow::Borrowed(word));
@@ -24,8 +24,8 @@ pub(crate) fn date(word: &str) -> Option<Cow<'_, str>> {
     is_midnight.then_some(Cow::Borrowed(day))
 }
 
-/// A date and time: `2026-01-31T12:00:00Z`; also with a blank for the `T`, without seconds, with a
-/// comma before the fraction, and with an offset such as `+09`, `+0900` or `UTC`.
+/// A date and time: `2026-01-31T12:00:00Z`; also with a blank instead of `T`, without seconds, with
+/// a comma before the fraction, and with an offset such as `+09`, `+0900` or `UTC`.
 pub(crate) fn date_time(word: &str) -> Option<Cow<'_, str>> {
     let (day, rest) = split(word)?;
     let (clock, rest) = if has_shape(rest.get(..8).unwrap_or_default(), "dd:dd:dd") {
@@ -44,14 +44,14 @@ pub(crate) fn date_time(word: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(written))
 }
 
-/// The day, and what comes after it.
+/// The day, and the rest of the text.
 fn split(word: &str) -> Option<(&str, &str)> {
     let (day, rest) = word.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     has_shape(day, "dddd-dd-dd").then_some((day, rest))
 }
 
-/// The digits behind the seconds with a point, and what comes after them.
+/// The fraction digits with a point, and the rest of the text.
 fn fraction(rest: &str) -> Option<(String, &str)> {
     let Some(digits) = rest.strip_prefix(['.', ',']) else {
         return Some((String::new(), rest));

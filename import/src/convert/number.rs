@@ -1,7 +1,7 @@
-//! Numbers as people write them, as JSON writes them; no digit that means something is lost.
+//! Converts numbers as people write them to JSON, without losing a significant digit.
 
-/// A number: `+05.50` is `5.50`, `.5` is `0.5`. None for anything else, thousands' separators
-/// included: they mean another thing in another country.
+/// A number: `+05.50` is `5.50`, `.5` is `0.5`. None for anything else, including thousands
+/// separators, whose meaning differs between countries.
 pub(crate) fn number(word: &str) -> Option<String> {
     let (sign, rest) = match word.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -36,7 +36,7 @@ pub(crate) fn number(word: &str) -> Option<String> {
     Some(number)
 }
 
-/// A whole number; `5.0`, as programs write the integers of a column with gaps, is 5.
+/// A whole number; `5.0`, which programs write for integers in a column with gaps, is 5.
 pub(crate) fn integer(word: &str) -> Option<String> {
     let number = number(word).filter(|number| !number.contains(['e', 'E']))?;
     match number.split_once('.') {

@@ -1,4 +1,4 @@
-//! Looks at bytes in an encoding: how much of them is text.
+//! Scans bytes in an encoding, to see how much of them is text.
 
 use std::io::{self, Read};
 
@@ -7,13 +7,13 @@ use encoding_rs::Encoding;
 use crate::decoder::Decoder;
 
 const CHUNK: usize = 64 * 1024;
-/// One damaged line in so many does not make the file one of another encoding.
+/// A file with at most one damaged line in this many is not in another encoding.
 const DAMAGED: u64 = 100;
 
-/// What bytes turn out to be in an encoding.
+/// The result of a scan.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// Sequences of bytes that the encoding does not have.
+    /// Sequences of bytes that are invalid in the encoding.
     pub(super) malformed: u64,
     /// The line of the first of them.
     pub(super) line: u64,
@@ -29,7 +29,7 @@ pub(super) struct Scan {
     pub(super) text: Vec<u8>,
 }
 
-/// Ends a sample without saying that the file ends there.
+/// Ends a sample before the end of the file.
 struct Cut<'a>(&'a [u8]);
 
 impl Read for Cut<'_> {
@@ -42,7 +42,7 @@ impl Read for Cut<'_> {
 }
 
 impl Scan {
-    /// Decodes a sample of a file, whose end may be in the middle of a character.
+    /// Decodes a sample of a file, which may end inside a character.
     pub(super) fn of(encoding: &'static Encoding, sample: &[u8]) -> Self {
         let mut scan = Self::default();
         let mut decoder = Decoder::new(Cut(sample), encoding);
@@ -90,12 +90,12 @@ impl Scan {
     }
 }
 
-/// Looks for bytes that are not UTF-8, and keeps the lines around the first of them. Stops after the
-/// chunk with the sequence number `most`.
+/// Looks for bytes that are not UTF-8, and keeps the lines around the first of them. Stops after
+/// the chunk with the sequence number `most`.
 pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut buffer = vec![0; CHUNK];
-    // A character that is cut at the end of a chunk is looked at with the next.
+    // A character that is cut at the end of a chunk is checked with the next.
     let mut kept = 0;
     loop {
         let read = file.read(&mut buffer[kept..])?;
@@ -126,7 +126,7 @@ pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
     }
 }
 
-/// Whether more bytes can make a character of it.
+/// Whether more bytes can complete a character.
 fn is_begun(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

@@ -1,11 +1,11 @@
-//! Likely encodings of a text that is not UTF-8, by what each would make of it.
+//! Suggests likely encodings of a text that is not UTF-8, by how each would read it.
 
 use encoding_rs::{EUC_KR, Encoding, SHIFT_JIS, WINDOWS_1252};
 
 use super::scan::Scan;
 use crate::text::show;
 
-/// Characters of a line that are shown.
+/// The maximum number of shown characters of a line.
 const SHOWN: usize = 60;
 type Candidate = (&'static str, &'static Encoding, fn(char) -> bool);
 const CANDIDATES: [Candidate; 3] = [
@@ -14,8 +14,8 @@ const CANDIDATES: [Candidate; 3] = [
     ("windows-1252", WINDOWS_1252, is_western),
 ];
 
-/// A sentence that names likely encodings, the likeliest first, with what each would read. `line`
-/// is the line of the file where the first bytes are that are no UTF-8.
+/// A message with likely encodings, the likeliest first, and how each reads the text. `line` is the
+/// line of the file with the first bytes that are not UTF-8.
 pub(crate) fn suggest(bytes: &[u8], line: u64) -> String {
     let bytes = whole_lines(bytes, line);
     let mut likely: Vec<(u64, String)> = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn suggest(bytes: &[u8], line: u64) -> String {
     format!("name the encoding: {}", readings.join(", "))
 }
 
-/// From the beginning of a line on, unless the bytes are from the beginning of the file.
+/// From the start of a line, unless the bytes are from the start of the file.
 fn whole_lines(bytes: &[u8], line: u64) -> &[u8] {
     let first_invalid = bytes
         .utf8_chunks()
@@ -57,9 +57,9 @@ fn whole_lines(bytes: &[u8], line: u64) -> &[u8] {
     }
 }
 
-/// How many of the characters beyond ASCII are usual in texts of an encoding, in a thousand. In
-/// an encoding of two bytes a character, one that stands alone within a word of ASCII letters is a
-/// Western letter and its neighbour.
+/// How many per thousand of the characters beyond ASCII are usual in texts of an encoding. In a
+/// two-byte encoding, a single such character inside an ASCII word is a Western letter with its
+/// neighbour.
 fn usual_in_thousand(text: &str, encoding: &'static Encoding, is_usual: fn(char) -> bool) -> u64 {
     let (mut usual, mut all) = (0, 0);
     let mut before = ' ';
@@ -86,7 +86,7 @@ fn is_japanese(character: char) -> bool {
 
 fn is_western(character: char) -> bool {
     let is_letter = matches!(character, '\u{c0}'..='\u{ff}') && !matches!(character, '×' | '÷');
-    // Capital letters beyond ASCII are rare within words.
+    // Capital letters beyond ASCII are rare inside words.
     is_letter && character.is_lowercase()
         || matches!(
             character,

@@ -2,26 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Somewhere between two records.
+/// A position between two records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Bytes before it.
     pub offset: u64,
-    /// The line that begins or goes on there; the first is 1.
+    /// The line that starts or continues there; the first is 1.
     pub line: u64,
-    /// Whether the byte before it is a carriage return, whose line feed may follow.
+    /// Whether the previous byte is a carriage return, whose line feed may follow.
     pub after_return: bool,
 }
 
 impl Place {
-    /// The beginning of a file.
+    /// The start of a file.
     pub const START: Self = Self {
         offset: 0,
         line: 1,
         after_return: false,
     };
 
-    /// Moves behind a byte; true when the byte ends a line.
+    /// Moves past a byte; true if the byte ends a line.
     pub(crate) fn pass(&mut self, byte: u8) -> bool {
         let completes = byte == b'\n' && self.after_return;
         let ends_line = matches!(byte, b'\r' | b'\n') && !completes;
@@ -31,7 +31,7 @@ impl Place {
         ends_line
     }
 
-    /// Moves behind bytes that end no line.
+    /// Moves past bytes without line ends.
     pub(crate) fn pass_text(&mut self, bytes: usize) {
         self.offset += bytes as u64;
         self.after_return = false;

@@ -1,4 +1,4 @@
-//! A record as it was read.
+//! A record that was read.
 
 use crate::text;
 
@@ -7,31 +7,31 @@ use crate::text;
 pub struct Record {
     pub(super) bytes: Vec<u8>,
     pub(super) ends: Vec<usize>,
-    /// The line where it begins.
+    /// The line where it starts.
     pub line: u64,
-    /// A field with text after its closing quote: its end is not known.
+    /// A field with text after its closing quote: its end is unknown.
     pub(crate) broken_quote: Option<BrokenQuote>,
     /// Blank records and empty lines before it.
     pub(crate) blanks: u64,
 }
 
-/// A field that goes on behind its closing quote.
+/// A field that continues after its closing quote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BrokenQuote {
     pub(crate) field: usize,
-    /// The record as it stands in the file.
+    /// The record as it is in the file.
     pub(crate) text: Vec<u8>,
-    /// The bytes of it that are before its last two fields.
+    /// The bytes before its last two fields.
     pub(crate) before_last_two: usize,
 }
 
 impl Record {
-    /// How many fields it has.
+    /// The number of fields.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// A field; empty when there is none.
+    /// A field; empty if there is none.
     pub(crate) fn field(&self, index: usize) -> &[u8] {
         let Some(end) = self.ends.get(index) else {
             return &[];
@@ -45,7 +45,7 @@ impl Record {
         (0..self.len()).map(|index| self.field(index))
     }
 
-    /// Whether no field says anything, as in the rows that spreadsheets leave at the end.
+    /// Whether no field has a value, as in the trailing rows of spreadsheets.
     pub(crate) fn is_blank(&self) -> bool {
         text::is_blank_bytes(&self.bytes)
     }

@@ -1,4 +1,4 @@
-//! How a rejected row of a table is written: as it was, with its line and the reason behind.
+//! Writes a rejected row of a table: unchanged, followed by its line and the reason.
 
 use std::ops::Range;
 
@@ -17,9 +17,9 @@ use crate::{
 pub(super) struct Layout {
     dialect: Dialect,
     names: Vec<String>,
-    /// The columns that are written. Those that an earlier import added are not.
+    /// The columns that are written, without those of an earlier import.
     kept: Vec<bool>,
-    /// Whether rows may have no key: an id of their own then keeps them apart once they are
+    /// Whether rows may have no key: then an id of their own keeps them separate after they are
     /// corrected.
     has_ids: bool,
 }
@@ -47,7 +47,7 @@ impl Layout {
         }
     }
 
-    /// The names of the columns, as the first row.
+    /// The column names, as the first row.
     pub(super) fn head(&self) -> Vec<u8> {
         let mut row = Vec::new();
         for name in &self.names {
@@ -146,7 +146,7 @@ fn ends_with_notes(plan: &Plan, record: &Record) -> bool {
     plan.reasons.is_some() && line.is_some_and(Plan::is_line)
 }
 
-/// A row as it stands in the file, without what an earlier import wrote behind it.
+/// A row as it is in the file, without the columns of an earlier import.
 fn without_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &'a [u8] {
     if ends_with_notes(plan, record) {
         &broken.text[..broken.before_last_two]
@@ -155,7 +155,7 @@ fn without_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &
     }
 }
 
-/// Puts the end of a line in the place of the last delimiter.
+/// Replaces the last delimiter by a line end.
 fn end_row(row: &mut Vec<u8>) {
     row.pop();
     row.push(b'\n');

@@ -1,4 +1,4 @@
-//! Texts become values of their types, or are told why not; the class itself is the judge.
+//! Texts are converted to values of their types, or refused with a reason; the class is the judge.
 
 use proptest::prelude::*;
 use spice_core::{command::RawData, error::Refusal, id::CommandId};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::convert::{Kind, Words};
 
-/// The value that a text stands for in a column.
+/// The value of a text in a column.
 fn value(column: &str, text: &str) -> Result<String, &'static str> {
     let definition = everything();
     let class = Class::create(&Json::from(definition.clone())).unwrap();
@@ -23,7 +23,7 @@ fn value(column: &str, text: &str) -> Result<String, &'static str> {
     Ok(String::from_utf8(out).unwrap())
 }
 
-/// What the class says of a value.
+/// The class's verdict on a value.
 fn judge(column: &str, json: &str) -> Result<(), Refusal> {
     let class = Class::create(&Json::from(everything())).unwrap();
     let data: RawData = [
@@ -38,7 +38,7 @@ fn judge(column: &str, json: &str) -> Result<(), Refusal> {
 }
 
 #[test]
-fn texts_become_values_of_their_type_digit_for_digit() {
+fn texts_are_converted_to_their_type_digit_for_digit() {
     for (column, text, json) in [
         ("note", " as it is ", r#"" as it is ""#),
         ("note", "5", r#""5""#),
@@ -138,7 +138,7 @@ fn texts_become_values_of_their_type_digit_for_digit() {
 }
 
 #[test]
-fn what_is_before_the_first_slash_of_a_link_is_a_class_or_a_part_of_the_id() {
+fn the_part_before_the_first_slash_of_a_link_is_a_class_or_part_of_the_id() {
     for (column, text, json) in [
         ("owner", "a/b", r#""Person/a/b""#),
         ("owner", "person/b", r#""Person/person/b""#),
@@ -167,7 +167,7 @@ fn what_is_before_the_first_slash_of_a_link_is_a_class_or_a_part_of_the_id() {
 }
 
 #[test]
-fn what_no_value_is_meant_by_is_refused_by_its_rule() {
+fn invalid_texts_are_refused_by_their_rule() {
     for (column, text, rule) in [
         ("count", "5.5", "type"),
         ("count", "1e3", "type"),
@@ -214,7 +214,7 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
     ] {
         assert_eq!(value(column, text), Err(rule), "{column}: {text:?}");
     }
-    // What only the class can know is left to it: the api says the rule.
+    // Rules that only the class knows are left to the api.
     for (column, text) in [
         ("day", "2026-02-30"),
         ("at", "2026-01-01 25:00:00"),
@@ -229,7 +229,7 @@ fn what_no_value_is_meant_by_is_refused_by_its_rule() {
 }
 
 #[test]
-fn a_user_names_words_for_booleans_which_hold_before_the_usual_ones() {
+fn the_users_boolean_words_take_precedence() {
     let words = Words {
         truths: vec!["ja".to_owned(), "0".to_owned(), "e\u{301}".to_owned()],
         falses: vec!["nein".to_owned()],
@@ -242,7 +242,7 @@ fn a_user_names_words_for_booleans_which_hold_before_the_usual_ones() {
 }
 
 #[test]
-fn a_reason_says_what_is_not_read_and_what_may_be_meant() {
+fn a_reason_names_the_unknown_text_and_a_suggestion() {
     let plan = plan(&[everything()], "code,count,price,day,at,open", &mapping()).unwrap();
     let text = "code,count,price,day,at,open\na,\"6,718\",\"1,5\",31.01.2026,01.02.2026 10:00,ja\nb,NULL,\\N,n/a,-,N/A\n";
     let reasons = reasons(&batches(plan, text, 9)[0]);
@@ -279,7 +279,7 @@ fn texts_of_cells() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_converted_is_of_the_type_or_the_class_says_why(
+    fn converted_values_have_the_type_or_the_class_gives_the_reason(
         column in prop::sample::select(vec![
             "note", "count", "price", "open", "day", "at", "page", "mail", "cost", "size", "spot",
             "raw", "box", "place", "scan", "tags", "marks", "owner", "parts",
@@ -292,7 +292,7 @@ proptest! {
             let errors = refusal.detail.get("errors").and_then(Value::as_array);
             let rules: Vec<&str> = errors.into_iter().flatten().filter_map(|it| it["rule"].as_str()).collect();
             prop_assert!(!rules.is_empty(), "{column}: {json}: {refusal}");
-            // What is converted here is never of a wrong type there.
+            // What is converted here never has the wrong type there.
             if ["note", "count", "price", "open", "marks", "tags", "owner", "parts"].contains(&column)
                 && !json.starts_with('[') && !text.trim_start().starts_with('[')
             {

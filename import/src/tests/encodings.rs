@@ -1,4 +1,4 @@
-//! Files of other encodings are read as they are meant, or refused with what they may be.
+//! Files of other encodings are read correctly, or refused with suggestions.
 
 use std::io::Read as _;
 
@@ -26,7 +26,7 @@ fn encode(text: &str, encoding: &'static Encoding) -> Vec<u8> {
     bytes.into_owned()
 }
 
-/// Hands out a few bytes at a time.
+/// Returns a few bytes at a time.
 struct Slow<'a>(&'a [u8], usize);
 
 impl std::io::Read for Slow<'_> {
@@ -46,7 +46,7 @@ fn decode(bytes: &[u8], encoding: &'static Encoding, piece: usize) -> Vec<u8> {
     text
 }
 
-/// What a file without `--encoding`, or with it, is taken for, or why not.
+/// The detected encoding of a file with or without `--encoding`, or the refusal.
 fn taken(bytes: &[u8], asked: Option<&str>) -> Result<&'static str, String> {
     let asked = asked.map(|name| parse(name).unwrap());
     let encoding = choose(asked, bytes)?;
@@ -59,7 +59,7 @@ const JAPANESE: &str = "名前,値段\nティーポット,25\n湯のみ,4\n";
 const GERMAN: &str = "Größe;Straße\nklein;Köln\ngroß;Düsseldorf\n";
 
 #[test]
-fn an_encoding_is_known_by_its_mark_or_its_name_and_else_it_is_utf_8() {
+fn the_encoding_comes_from_the_mark_or_the_name_or_is_utf_8() {
     let marked = |mark: &[u8], rest: Vec<u8>| [mark, &rest].concat();
     let little = encode(KOREAN, UTF_16LE);
     let big = encode(KOREAN, UTF_16BE);
@@ -82,7 +82,7 @@ fn an_encoding_is_known_by_its_mark_or_its_name_and_else_it_is_utf_8() {
         (encode(JAPANESE, SHIFT_JIS), Some("shift_jis"), "Shift_JIS"),
         (encode(GERMAN, WINDOWS_1252), Some("cp1252"), "windows-1252"),
         (encode(GERMAN, WINDOWS_1252), Some("latin1"), "windows-1252"),
-        // A damaged row is rejected later; the rest is what it is.
+        // A damaged row is rejected later; the rest is valid.
         ([KOREAN.as_bytes(), b"caf\xE9,1\n"].concat(), None, "UTF-8"),
     ] {
         assert_eq!(taken(&bytes, asked).as_deref(), Ok(name), "{asked:?}");
@@ -92,7 +92,7 @@ fn an_encoding_is_known_by_its_mark_or_its_name_and_else_it_is_utf_8() {
 }
 
 #[test]
-fn what_is_not_certain_is_refused_with_what_it_may_be() {
+fn uncertain_encodings_are_refused_with_suggestions() {
     let first = |text: &str, encoding| encode(text, encoding);
     for (bytes, asked, told) in [
         (
@@ -159,12 +159,12 @@ fn what_is_not_certain_is_refused_with_what_it_may_be() {
         assert!(refused.contains(told), "{asked:?}: {refused}");
         assert!(!refused.contains('\u{fffd}'), "{refused}");
     }
-    // Zero bytes behind the head are data.
+    // Zero bytes after the header are data.
     assert_eq!(taken(b"a,b\n1,\0\n", None), Ok("UTF-8"));
 }
 
 #[test]
-fn utf_8_is_not_read_as_another_encoding_wherever_it_shows() {
+fn utf_8_anywhere_in_a_file_is_not_read_as_another_encoding() {
     let ascii = "n,v\n".repeat(50_000);
     let far = format!("{ascii}é,1\n");
     let sample = &far.as_bytes()[..64 * 1024];
@@ -183,7 +183,7 @@ fn utf_8_is_not_read_as_another_encoding_wherever_it_shows() {
         let refused = refused.unwrap_err();
         assert!(refused.contains("is UTF-8, not "), "{name}: {refused}");
         assert!(refused.contains("leave --encoding out"), "{refused}");
-        // Of a stream, the first bytes decide, by a single character.
+        // For a stream, the first bytes decide, by a single character.
         let near = check(encoding, true, "é,1\n".as_bytes(), None).unwrap();
         assert!(near.unwrap_err().contains("is UTF-8"), "{name}");
     }
@@ -200,7 +200,7 @@ fn utf_8_is_not_read_as_another_encoding_wherever_it_shows() {
 }
 
 #[test]
-fn a_character_over_the_edge_of_a_look_is_whole_and_bad_bytes_far_away_are_found() {
+fn characters_across_chunks_are_complete_and_bad_bytes_far_away_are_found() {
     for shift in 0..4 {
         let mut text = vec![b'x'; 64 * 1024 - 2 - shift];
         text.extend("한글".bytes());
@@ -313,7 +313,7 @@ fn a_name_of_a_column_that_is_not_text_needs_a_number() {
 }
 
 #[test]
-fn bytes_that_an_encoding_does_not_know_are_shown_and_never_replaced() {
+fn invalid_bytes_are_shown_and_never_replaced() {
     for (bytes, encoding, shown) in [
         (b"a\xC0\xCC\xFFb\n".as_slice(), EUC_KR, "a이\\xFFb\n"),
         (b"ok\xE9,x\n", EUC_KR, "ok\\xE9,x\n"),
@@ -333,7 +333,7 @@ fn bytes_that_an_encoding_does_not_know_are_shown_and_never_replaced() {
 }
 
 #[test]
-fn files_that_are_no_csv_are_called_by_their_name() {
+fn files_that_are_not_csv_are_named_by_their_format() {
     for (bytes, what) in [
         (
             b"PK\x03\x04\x14\0..xl/workbook.xml".as_slice(),
@@ -448,7 +448,7 @@ const ENCODINGS: [(&Encoding, &str); 6] = [
 
 proptest! {
     #[test]
-    fn any_table_that_is_written_in_any_dialect_and_encoding_reads_back(
+    fn any_table_in_any_dialect_and_encoding_reads_back(
         (encoding, rows) in prop::sample::select(ENCODINGS.to_vec()).prop_flat_map(|(encoding, cell)| {
             let rows = (1_usize..5).prop_flat_map(move |width| {
                 prop::collection::vec(prop::collection::vec(cell, width), 1..6)
@@ -491,7 +491,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_decoded_alike_in_any_pieces(
+    fn any_bytes_decode_the_same_in_any_pieces(
         bytes in prop::collection::vec(any::<u8>(), 0..60),
         (encoding, _) in prop::sample::select(ENCODINGS.to_vec()),
         piece in 1_usize..9,

@@ -1,4 +1,4 @@
-//! Where the head of a file is, and what separates its cells.
+//! The header line and the delimiter of a file.
 
 use super::*;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     options::Cells,
 };
 
-/// Nothing is said of the cells.
+/// No option about cells is given.
 const CELLS: Cells = Cells {
     delimiter: None,
     usual_delimiter: None,
@@ -34,7 +34,7 @@ fn the_delimiter_is_the_one_that_separates_known_names() {
         ("name\tprice\na\t1\n", CELLS, b'\t', None),
         ("name|price\na|1\n", CELLS, b'|', None),
         ("name\na;b\n", CELLS, b',', None),
-        // A comma in a name or a title separates nothing.
+        // A comma in a name or a title is not a delimiter.
         ("Size, in cm;price;name\n1;2;3\n", CELLS, b';', None),
         (
             "FY09, grants; all\n\nname;price\na;1\n",
@@ -55,10 +55,10 @@ fn the_delimiter_is_the_one_that_separates_known_names() {
             Some(2),
         ),
         ("sep=;\nTitle\nname;price\n", head_line(3), b';', Some(3)),
-        // A column may be called so.
+        // A column may have this name.
         ("sep=;\nx\n", head_line(1), b',', Some(1)),
         ("sep=ab\nx\n", CELLS, b',', None),
-        // Nothing is known: the rows agree.
+        // No name is known: the rows agree.
         ("x;y\n1;2\n", CELLS, b';', None),
         ("x;y\n1;2;3\n4\n", CELLS, b',', None),
     ] {
@@ -69,7 +69,7 @@ fn the_delimiter_is_the_one_that_separates_known_names() {
 }
 
 #[test]
-fn titles_above_the_head_are_noticed() {
+fn titles_above_the_header_are_noticed() {
     let text = "Grants of 2009,,\n\"Illinois, by county\",,\n\nname,price,day\na,1,2009-01-01\n";
     assert_eq!(layout(text, CELLS).likely_head, Some(4));
     assert_eq!(layout(text, head_line(4)).likely_head, None);
@@ -77,7 +77,7 @@ fn titles_above_the_head_are_noticed() {
 }
 
 #[test]
-fn the_first_rows_are_those_behind_the_head() {
+fn the_first_rows_follow_the_header() {
     let text = "Title\nname,price\na,1\n,\nb,2\n";
     let layout = layout(text, head_line(2));
     let rows: Vec<Vec<String>> = first_rows(text.as_bytes(), &layout)

@@ -1,4 +1,4 @@
-//! Lines without an api: what is sent, in which batches, and what is rejected and why.
+//! Lines without an api: what is sent, in which batches, and what is rejected with which reason.
 
 use spice_core::name::ClassName;
 
@@ -14,7 +14,7 @@ fn classes() -> Schema {
     schema(&[class("One"), class("Two")])
 }
 
-/// A line of `Class/id`; its value is what follows a `=`, or else the id.
+/// A line of `Class/id`; its value follows a `=`, or else is the id.
 fn line(text: &str) -> String {
     let (class, rest) = text.split_once('/').unwrap();
     let (id, value) = rest.split_once('=').unwrap_or((rest, rest));
@@ -70,7 +70,7 @@ fn a_batch_has_one_class_and_no_id_with_two_values() {
 }
 
 #[test]
-fn a_line_that_is_no_instance_is_rejected_with_what_is_wrong() {
+fn a_line_that_is_not_an_instance_is_rejected_with_the_reason() {
     let schema = classes();
     let one: ClassName = "One".parse().unwrap();
     let why = |text: &[u8], wanted| line::read(text, &schema, wanted).unwrap_err().to_string();

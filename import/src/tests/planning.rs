@@ -1,4 +1,4 @@
-//! Columns find their properties, and ids their columns; what is not understood is said before
+//! Columns find their properties, and ids their columns. Unknown columns are reported before
 //! anything is sent.
 
 use super::*;
@@ -81,7 +81,7 @@ fn inherited_members_are_columns_too() {
 }
 
 #[test]
-fn what_is_not_understood_is_said_with_near_names_and_the_line() {
+fn unknown_columns_are_reported_with_suggestions_and_the_line() {
     let order = order();
     for (head, mapping, expected) in [
         (
@@ -141,7 +141,7 @@ fn what_is_not_understood_is_said_with_near_names_and_the_line() {
             skipped(&["#1"]),
             "columns 2 and 3 are both called \"#1\"; write the number",
         ),
-        // Of what an import writes itself, only the last two columns are.
+        // Of the columns that an import writes, only the last two are ignored.
         ("number,_line", mapping(), "nothing called _line"),
         (
             "_line,_reason,number",
@@ -221,7 +221,7 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
         sent("note,number", &key, "a,07\nb,8\n").0,
         json!(["a:7", "b:8"])
     );
-    // As in a composite primary key of a class: no two keys make one id.
+    // As in a composite primary key of a class: no two keys give one id.
     assert_eq!(
         sent("note,number", &key, "a:b,7\na%3Ab,7\n").0,
         json!(["a%3Ab:7", "a%253Ab:7"])
@@ -240,19 +240,19 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
             .1
             .contains("gives the id")
     );
-    // The same content is the same id, in whatever order of columns.
+    // The same content gives the same id, in any order of columns.
     let (one, _) = sent("note,number", &mapping(), "a,7\n,7\n");
     let (other, _) = sent("number,note", &mapping(), "7,a\n07,\n");
     assert_eq!(one, other);
     assert_ne!(one[0], one[1]);
-    // No own id in a row: its content.
+    // A row without its own id: its content.
     let (own, _) = sent("order_id,note", &mapping(), "o-1,a\n,a\n");
     assert_eq!(own[0], "o-1");
     assert!(own[1].as_str().unwrap().starts_with("Order_"));
 }
 
 #[test]
-fn nothing_is_what_an_empty_cell_or_the_null_text_says() {
+fn an_empty_cell_or_the_null_text_means_no_value() {
     let mapping = Mapping {
         nulls: ["NULL", "\\N", "-"].map(str::to_owned).to_vec(),
         ..mapping()
@@ -348,7 +348,7 @@ fn equal_rows_without_a_key_are_all_kept_and_have_the_same_ids_each_time() {
             "batches of {most}"
         );
     }
-    // Columns in another order say the same; another source is another thing.
+    // Columns in another order are equal; another source is different.
     let turned = "note,number\na,7\n";
     assert_eq!(ids(turned, 9, None).0[0], whole[0]);
     let elsewhere = ids(turned, 9, Some("march")).0;
@@ -361,7 +361,7 @@ fn equal_rows_without_a_key_are_all_kept_and_have_the_same_ids_each_time() {
 }
 
 #[test]
-fn an_import_that_goes_on_anywhere_makes_the_ids_that_it_would_have_made() {
+fn an_import_resumed_anywhere_gives_the_same_ids() {
     let text = "\u{feff}number,note\r\n7,a\r\n7,a\r\n\r\n8,\"b\nb\"\r\n7,a\r\nx,c\r\n,\r\n7,a\r\n8,\"b\nb\"\r\n\r\n,\r\n";
     let (whole, equal, blanks) = ids(text, 100, None);
     let plan = Arc::new(plan(&[order()], "number,note", &mapping()).unwrap());
@@ -393,7 +393,7 @@ fn an_import_that_goes_on_anywhere_makes_the_ids_that_it_would_have_made() {
 }
 
 #[test]
-fn equal_decimals_are_one_key_however_they_are_written() {
+fn equal_decimals_are_one_key_in_any_notation() {
     let price = json!({"id": "Price", "label": "Price", "properties": [
         {"name": "amount", "type": "decimal", "primaryKey": true}, {"name": "note", "type": "string"}]});
     let read = |rows: &str| {
@@ -404,7 +404,7 @@ fn equal_decimals_are_one_key_however_they_are_written() {
         let is_sent = |fate: &Fate| matches!(fate, Fate::Sent(_));
         batch.rows.iter().filter(|row| is_sent(&row.fate)).count()
     };
-    // With other values, or other digits, the second row waits for the answer to the first.
+    // With other values or other digits, the second row waits for the answer to the first.
     let found = read("1,a\n1.0,b\n2,c\n");
     assert_eq!(found.iter().map(fates).collect::<Vec<_>>(), [1, 2]);
     let found = read("1.50,a\n1.50,a\n1.5,a\n");
@@ -414,7 +414,7 @@ fn equal_decimals_are_one_key_however_they_are_written() {
     assert_eq!(found.iter().map(fates).collect::<Vec<_>>(), [3]);
 }
 
-/// What each column of a head is, with `-` for what is left out.
+/// The meaning of each column of a header, with `-` for left-out columns.
 fn targets(head: &str, map: &[&str], skip: &[&str]) -> Vec<String> {
     let mapping = Mapping {
         map: mapped(map).map,
@@ -430,7 +430,7 @@ fn targets(head: &str, map: &[&str], skip: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn columns_are_addressed_by_number_where_a_name_does_not_do() {
+fn columns_can_be_addressed_by_number() {
     for (head, map, skip, expected) in [
         (
             "number,x,note",
@@ -527,7 +527,7 @@ fn columns_are_addressed_by_number_where_a_name_does_not_do() {
 }
 
 #[test]
-fn nothing_is_lost_in_a_column_without_a_name_or_behind_the_last() {
+fn values_in_columns_without_a_name_or_after_the_last_are_not_lost() {
     let text = "number,,note,\n1,,a,\n2,,b\n3,,c,, ,\n4,x,d,\n5,,e,y\n6,,f,,z\n7,\n";
     let plan = plan(&[order()], "number,,note,", &mapping()).unwrap();
     let rows = records(text.as_bytes()).unwrap();
@@ -565,7 +565,7 @@ fn nothing_is_lost_in_a_column_without_a_name_or_behind_the_last() {
 }
 
 #[test]
-fn rejects_that_nobody_mended_are_rejected_again() {
+fn uncorrected_rejects_are_rejected_again() {
     let head = "number,note,_line,_reason";
     let rows = "7,caf\\xE9,2,note: must be UTF-8 (encoding)\n8,caf\\xE9,3,why (type)\n9,caf\u{e9},4,note: must be UTF-8 (encoding)\n9,5,why,\n9,x,,\n";
     let batch = batches(
@@ -600,7 +600,7 @@ fn rejects_that_nobody_mended_are_rejected_again() {
 }
 
 #[test]
-fn a_title_that_is_taken_for_a_name_is_noticed_where_any_name_is_allowed() {
+fn a_title_line_is_noticed_even_if_the_class_allows_any_name() {
     let mut open = order();
     open["metadata"] = json!({"additional_properties": true});
     let rows = records(b"Orders\n\nnumber,note\n7,a\n").unwrap();
@@ -617,7 +617,7 @@ fn a_title_that_is_taken_for_a_name_is_noticed_where_any_name_is_allowed() {
 }
 
 #[test]
-fn a_class_with_labels_of_the_columns_of_rejects_keeps_its_own() {
+fn a_class_with_labels_like_reject_columns_keeps_its_columns() {
     let class = json!({"id": "Note", "label": "Note", "properties": [
         {"name": "k", "type": "string", "primaryKey": true},
         {"name": "ln", "type": "string", "label": "_line"},

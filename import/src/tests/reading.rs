@@ -1,4 +1,4 @@
-//! Records, lines and places of CSV as it is found in the wild.
+//! Records, lines and places of real CSV files.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn lines(text: &[u8]) -> Vec<(u64, Vec<String>)> {
 }
 
 #[test]
-fn a_record_is_told_by_the_line_where_it_begins_whatever_ends_lines() {
+fn a_record_has_the_line_where_it_starts_with_any_line_end() {
     let text = "a,b\n\"1\n2\",x\n\n3,\"say \"\"hi\"\"\"\n,\n4,y";
     let expected = |text: &str| -> Vec<(u64, Vec<String>)> {
         let end = text.to_owned();
@@ -36,11 +36,11 @@ fn a_record_is_told_by_the_line_where_it_begins_whatever_ends_lines() {
 }
 
 #[test]
-fn what_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
+fn a_quote_that_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
     let message = |text: &[u8]| records(text).unwrap_err().to_string();
     assert!(message(b"a,b\n1,\"2\n3,4\n5,6\n").starts_with("line 2: a quote is opened"));
     assert!(message(b"a\n\"").starts_with("line 2: "));
-    // The quote that is open is not the one where the row begins.
+    // The open quote is not in the line where the row starts.
     let opened = message(b"a,b\n\"1\n2\",\"3\n4\n");
     assert!(
         opened.starts_with("line 3: ") && opened.contains("begins in line 2"),
@@ -59,7 +59,7 @@ fn what_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
     );
     let wide = vec![b','; 20_000];
     assert!(message(&wide).starts_with("line 1: "));
-    // A quote in the middle of a cell is a quote.
+    // A quote in the middle of a cell is literal.
     assert_eq!(lines(b"5\" pipe,b\n")[0].1, ["5\" pipe", "b"]);
 }
 
@@ -85,7 +85,7 @@ fn escaped(text: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn an_escape_makes_text_of_what_would_end_a_cell_and_of_nothing_else() {
+fn an_escape_makes_only_special_characters_literal() {
     assert_eq!(
         escaped("\"a \\\"b\\\", c\",\\N,x\\,y\n\"1\\\n2\",\"C:\\dir\\\\\",\"d\"\"e\"\n\\"),
         [
@@ -97,7 +97,7 @@ fn an_escape_makes_text_of_what_would_end_a_cell_and_of_nothing_else() {
 }
 
 #[test]
-fn text_behind_a_closing_quote_is_told_with_the_row_as_it_stands() {
+fn text_after_a_closing_quote_is_reported_with_the_unchanged_row() {
     let text = "\"a \\\"b\\\" c\",1\n\"x\" ,2,\t\r\n\"y\",\"z\"";
     let read = records(text.as_bytes()).unwrap();
     let before: Vec<usize> = read
@@ -125,7 +125,7 @@ fn text_behind_a_closing_quote_is_told_with_the_row_as_it_stands() {
 }
 
 #[test]
-fn a_line_is_found_whatever_ends_lines_and_titles_are_not_read_as_csv() {
+fn a_line_is_found_with_any_line_end_and_titles_are_not_read_as_csv() {
     for end in ["\n", "\r\n", "\r"] {
         let text = format!("\u{feff}Report \"2009{end}{end}k,v{end}1,2{end}");
         let mut reader = reader(text.as_bytes());
@@ -140,7 +140,7 @@ fn a_line_is_found_whatever_ends_lines_and_titles_are_not_read_as_csv() {
     }
 }
 
-/// Hands out one byte at a time.
+/// Returns one byte at a time.
 struct Drop<'a>(&'a [u8]);
 
 impl std::io::Read for Drop<'_> {
@@ -156,7 +156,7 @@ impl std::io::Read for Drop<'_> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_alike_in_any_pieces_and_from_any_place(
+    fn any_bytes_read_the_same_in_any_pieces_and_from_any_place(
         text in proptest::collection::vec(
             prop_oneof![
                 4 => Just(b"a".as_slice()), 4 => Just(b",".as_slice()), 3 => Just(b"\n".as_slice()),
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_make_batches_or_reasons_and_never_a_panic(
+    fn any_bytes_give_batches_or_reasons_and_never_a_panic(
         bytes in proptest::collection::vec(any::<u8>(), 0..400),
         most in 1_usize..5,
     ) {

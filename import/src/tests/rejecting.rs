@@ -1,4 +1,5 @@
-//! Every rejected row is in the rejects as it was, with why; what the api says is told by column.
+//! Every rejected row is in the rejects unchanged, with the reason; messages of the api are given
+//! by column.
 
 use std::path::Path;
 
@@ -35,7 +36,7 @@ fn reject(
     rejects.add(&row).unwrap();
 }
 
-/// How many rows were created and unchanged, and why which others were rejected.
+/// The numbers of created and unchanged rows, and the reasons for the others.
 fn outcomes(
     plan: &Plan,
     batch: &Batch<Record>,
@@ -66,7 +67,7 @@ fn errors(errors: &Value) -> Vec<RowError> {
 }
 
 #[test]
-fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
+fn rejects_are_unchanged_rows_that_can_be_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.rejects.csv");
     let head = "code,note,count,_line,_reason";
@@ -100,7 +101,7 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
             vec!["  d ", "\u{e9}", "", "6", why],
         ]
     );
-    // Bytes that are no text, and quotes that nobody understands, are not mended by being written.
+    // Writing does not change bytes that are not text or quotes that are invalid.
     let text = b"code,note,count\nx,caf\xE9,1\n\"a \\\"b\\\"\",y,2\n";
     let strange = super::records(text).unwrap();
     let other = folder.path().join("other.csv");
@@ -120,7 +121,7 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
         std::fs::read_to_string(&other).unwrap(),
         "code,note,count,_line,_reason\nx,caf\\xE9,1,2,is wrong (why)\n\"a \\\"b\\\"\",y,2,3,is wrong (why)\n"
     );
-    // Going on takes what counts and drops what came after.
+    // Resuming keeps the valid bytes and drops what came after.
     reject(&mut rejects, &plan, &records[1], None, &[]);
     rejects.flush().unwrap();
     let mut resumed = Rejects::resume(&path, table(&plan).rejects_head(), length)
@@ -132,7 +133,7 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
             .unwrap()
             .is_none()
     );
-    // Every earlier file is kept, for someone may have mended it.
+    // Every earlier file is kept, because someone may have corrected it.
     for mended in ["one", "two", "three"] {
         std::fs::write(&path, mended).unwrap();
         begin(&path, &plan);
@@ -145,7 +146,7 @@ fn rejects_are_the_rows_as_they_were_and_can_be_read_again() {
 }
 
 #[test]
-fn answers_are_told_by_row_and_column() {
+fn answers_are_reported_by_row_and_column() {
     let head = "code,Zahl";
     let map = Mapping {
         map: vec!["Zahl=count".to_owned()],
@@ -179,7 +180,7 @@ fn answers_are_told_by_row_and_column() {
 }
 
 #[test]
-fn an_id_that_comes_again_with_other_values_is_told_with_the_first_line() {
+fn a_repeated_id_with_other_values_is_reported_with_the_first_line() {
     let plan = plan(&[everything()], "code,count", &mapping()).unwrap();
     let batches = batches(plan.clone(), "code,count\na,1\na,2\n", 100);
     let mut seen = Seen::new();
@@ -195,7 +196,7 @@ fn an_id_that_comes_again_with_other_values_is_told_with_the_first_line() {
 }
 
 #[test]
-fn the_journal_is_read_back_and_nothing_else_is_taken_for_one() {
+fn only_a_journal_is_read_as_a_journal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let file = JournalFile::new(Some(path.clone()));
@@ -216,7 +217,7 @@ fn the_journal_is_read_back_and_nothing_else_is_taken_for_one() {
 }
 
 #[test]
-fn rejects_without_a_key_keep_their_ids_so_that_a_mended_row_stays_a_row_of_its_own() {
+fn rejects_without_a_key_keep_their_ids_so_that_corrected_rows_stay_separate() {
     let order = json!({"id": "Order", "label": "Order", "properties": [
         {"name": "number", "type": "integer"}, {"name": "note", "type": "string"}]});
     let folder = tempfile::tempdir().unwrap();
@@ -228,7 +229,7 @@ fn rejects_without_a_key_keep_their_ids_so_that_a_mended_row_stays_a_row_of_its_
     let good: Vec<String> = serde_json::from_value(body(&batch)["ids"].clone()).unwrap();
     let mut rejects = begin(&path, &first);
     for (index, row) in batch.rows.iter().enumerate() {
-        // The last is refused by the api.
+        // The api refuses the last one.
         if matches!(row.fate, Fate::Rejected(_)) || index == 4 {
             let why = [Reason::of_row("type", "is wrong")];
             reject(&mut rejects, &first, &row.raw, batch.id(index), &why);
@@ -242,13 +243,13 @@ fn rejects_without_a_key_keep_their_ids_so_that_a_mended_row_stays_a_row_of_its_
     assert_eq!(head, "number,note,_id,_line,_reason");
     let again = batches(plan(&[order], head, &mapping()).unwrap(), &written, 9).remove(0);
     let mended: Vec<String> = serde_json::from_value(body(&again)["ids"].clone()).unwrap();
-    // What was not mended has the id that it would have had.
+    // An uncorrected row has the id that it would have had.
     assert_eq!((mended.len(), &mended[2]), (3, &good[2]));
     let all: std::collections::HashSet<&String> = good[..2].iter().chain(&mended).collect();
     assert_eq!(all.len(), 5);
 }
 
-/// What the rejects of a file are when every row is refused here or by the api.
+/// The rejects of a file if every row is refused here or by the api.
 fn rejects_of(definition: &Value, text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rejects.csv");
@@ -266,7 +267,7 @@ fn rejects_of(definition: &Value, text: &str) -> String {
 }
 
 #[test]
-fn a_blank_own_id_is_identified_by_content_among_the_rejects_too() {
+fn a_blank_own_id_is_identified_by_content_also_in_the_rejects() {
     let order = json!({"id": "Order", "label": "Order", "properties": [
         {"name": "order_id", "type": "string"}, {"name": "number", "type": "integer"},
         {"name": "note", "type": "string"}]});
@@ -287,7 +288,7 @@ fn a_blank_own_id_is_identified_by_content_among_the_rejects_too() {
         .collect();
     assert!(ids[0].starts_with("Order_") && ids[2].starts_with("Order_"));
     assert_eq!(ids[1], "", "its own id is its id, even a mended one");
-    // Mended, each is a row of its own; one says what a row says that was taken.
+    // After correction, each is a separate row; one equals a row that was accepted.
     let mended = written.replace(",x,a", ",7,a").replace("o-1", "o-2");
     let again = plan(std::slice::from_ref(&order), head, &mapping()).unwrap();
     let sent = batches(again, &mended, 9);
@@ -295,7 +296,7 @@ fn a_blank_own_id_is_identified_by_content_among_the_rejects_too() {
     let sent: Vec<String> = serde_json::from_value(body(&sent[0])["ids"].clone()).unwrap();
     assert_eq!(sent, [ids[0], "o-2", ids[2], ids[3]]);
     assert!(!sent.contains(&taken[0]));
-    // Not mended, the rejects stay as they are.
+    // Without correction, the rejects stay unchanged.
     assert_eq!(ids_of(&rejects_of(&order, &written)), ids_of(&written));
 }
 
@@ -377,7 +378,7 @@ fn a_row_with_a_broken_quote_has_one_line_and_one_reason_however_often_it_is_rej
 }
 
 #[test]
-fn a_column_of_ids_that_the_primary_key_contradicts_is_named() {
+fn a_column_of_ids_that_contradicts_the_primary_key_is_named() {
     let plan = plan(&[everything()], "code,_id", &mapping()).unwrap();
     let batch = batches(plan.clone(), "code,_id\na,5\n", 9).remove(0);
     let answer = errors(&json!([
@@ -392,7 +393,7 @@ fn a_column_of_ids_that_the_primary_key_contradicts_is_named() {
 }
 
 #[test]
-fn rows_that_waited_are_rejected_in_the_place_of_their_line() {
+fn rows_that_waited_are_rejected_in_the_order_of_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rejects.csv");
     let late = |line: u64, place: u64, row: &str| Late {

@@ -1,4 +1,4 @@
-//! Rows that wait for rows farther down.
+//! Rows that wait for later rows.
 
 use std::collections::HashSet;
 
@@ -47,8 +47,8 @@ fn row(class: &str, raw: Link, data: &[u8]) -> WaitingRow<Link> {
     }
 }
 
-/// Sends rows to a store that takes a part as far as it is sound; what is left, and the classes and
-/// lines of the parts.
+/// Sends rows to a store that accepts a part as far as its references are valid; returns what is
+/// left, and the classes and lines of the parts.
 async fn send(
     rows: Vec<WaitingRow<Link>>,
     most: usize,
@@ -89,14 +89,14 @@ async fn send(
 }
 
 #[tokio::test]
-async fn a_chain_that_leads_down_the_file_is_taken_in_one_pass() {
+async fn a_chain_of_references_to_later_rows_is_accepted_in_one_pass() {
     let chain: Vec<(u32, u32)> = (0..1_000).map(|id| (id, id + 1)).collect();
     let (left, parts) = send(links(&chain), 10, &[1_000]).await;
     assert_eq!((left.len(), parts.len()), (0, 100));
 }
 
 #[tokio::test]
-async fn rows_in_any_order_are_taken_and_dangling_ones_stay_in_their_order() {
+async fn rows_in_any_order_are_accepted_and_dangling_ones_keep_their_order() {
     let rows = links(&[(1, 2), (9, 404), (2, 3), (3, 0), (8, 9)]);
     let (left, _) = send(rows, 1, &[0]).await;
     assert_eq!(left, [(9, 404), (8, 9)]);
@@ -140,7 +140,7 @@ async fn a_part_has_one_class_and_the_part_with_the_last_row_goes_first() {
 }
 
 #[test]
-fn a_row_for_which_there_is_no_room_is_given_back() {
+fn a_row_without_room_is_returned() {
     let raw = Link {
         line: 1,
         id: 1,
@@ -151,7 +151,7 @@ fn a_row_for_which_there_is_no_room_is_given_back() {
 }
 
 #[test]
-fn an_id_goes_once_into_a_request_and_equal_rows_go_as_one() {
+fn an_id_is_sent_once_per_request_and_equal_rows_as_one() {
     let raw = |line| Link { line, id: 7, to: 0 };
     let rows = vec![
         row("Node", raw(1), b"{}"),

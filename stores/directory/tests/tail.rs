@@ -11,7 +11,7 @@ use spice_core::{
 };
 use spice_store_directory::DirectoryLog;
 use spice_testing::{
-    conformance::log::nothing_is_appended_behind_a_tail_that_is_gone,
+    conformance::log::nothing_is_appended_after_a_missing_tail,
     envelopes::{batch, batch_of, files, fill},
     values::{block_on_threads, stream},
 };
@@ -36,7 +36,7 @@ fn nothing_is_appended_behind_a_hole() {
         }
     };
     let make = move || log.clone() as Arc<dyn Log>;
-    block_on_threads(nothing_is_appended_behind_a_tail_that_is_gone(&make, &cut));
+    block_on_threads(nothing_is_appended_after_a_missing_tail(&make, &cut));
 }
 
 /// A log of three appends that is open, and its last file.

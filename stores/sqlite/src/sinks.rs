@@ -90,7 +90,7 @@ fn enter(
     let position = found.sink.position;
     if guards.has(Guard::Position) && from > position {
         return Err(Failure::Fenced(format!(
-            "the sink of {stream} is at {position}, what comes before {from} is missing"
+            "the sink of {stream} is at {position}, so the events before {from} are missing"
         )));
     }
     Ok(found)

@@ -44,9 +44,9 @@ mod file {
 }
 
 #[test]
-fn reads_are_what_a_naive_reader_says() {
+fn reads_match_a_naive_reader() {
     let directory = tempfile::tempdir().unwrap();
-    documents_naive::reads_are_what_a_naive_reader_says(&|number| {
+    documents_naive::reads_match_a_naive_reader(&|number| {
         let location = Location::File(directory.path().join(format!("{number}.sqlite")));
         let guards = Guards::default();
         let documents = SqliteDocuments::open(&location, Mode::Inline, guards).unwrap();

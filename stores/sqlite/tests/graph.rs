@@ -41,9 +41,9 @@ mod file {
 }
 
 #[test]
-fn reads_are_what_a_naive_reader_says() {
+fn reads_match_a_naive_reader() {
     for from in [1, 1_000] {
-        graph_naive::reads_are_what_a_naive_reader_says(&in_memory(from));
+        graph_naive::reads_match_a_naive_reader(&in_memory(from));
     }
 }
 

@@ -24,15 +24,15 @@ macro_rules! without {
 }
 
 without! {
-    graph_needs_sequence: Sequence, SqliteGraph, graph::stale_versions_are_left_out;
+    graph_needs_sequence: Sequence, SqliteGraph, graph::stale_versions_are_skipped;
     graph_needs_position: Position, SqliteGraph, graph::sinks_fence_off_holes;
-    graph_needs_generations: Generations, SqliteGraph, graph::sinks_fence_off_other_generations;
+    graph_needs_generations: Generations, SqliteGraph, graph::sinks_refuse_other_generations;
     documents_need_sequence: Sequence, SqliteDocuments, documents::older_documents_never_win;
     documents_need_position: Position, SqliteDocuments, documents::sinks_fence_off_holes;
     documents_need_sink_generations: Generations, SqliteDocuments,
-        documents::sinks_fence_off_other_generations;
+        documents::sinks_refuse_other_generations;
     documents_need_branch_generations: Generations, SqliteDocuments,
-        documents::generations_of_a_branch_are_apart;
+        documents::generations_of_a_branch_are_separate;
     documents_need_tombstones: Tombstones, SqliteDocuments, documents::tombstones_stay;
     registry_needs_its_position: RegistryPosition, SqliteRegistry, registry::advance_lets_one_win;
     registry_needs_fence: Fence, SqliteRegistry, registry_work::a_zombie_records_nothing;

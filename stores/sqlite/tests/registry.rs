@@ -40,8 +40,8 @@ mod file {
 }
 
 #[test]
-fn lookups_are_what_a_naive_reader_says() {
-    registry::lookups_are_what_a_naive_reader_says(&in_memory());
+fn lookups_match_a_naive_reader() {
+    registry::lookups_match_a_naive_reader(&in_memory());
 }
 
 #[tokio::test]

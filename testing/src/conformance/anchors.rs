@@ -1,4 +1,4 @@
-//! The anchor of a sink: the same rule for the graph and the documents.
+//! The anchor of a sink: the same rule for graph and documents.
 
 use spice_core::{
     chain::Anchor,

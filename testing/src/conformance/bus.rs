@@ -30,7 +30,7 @@ pub fn positions(records: &[Record]) -> Vec<u64> {
     records.iter().map(|record| record.position.0).collect()
 }
 
-/// Reads until every position below `end` was seen; the answer is the order of first sight.
+/// Reads until every position below `end` was seen; returns the order of first appearance.
 async fn follow(subscription: &mut dyn Subscription, from: u64, end: u64) -> Vec<u64> {
     let mut seen = BTreeSet::new();
     let mut order = Vec::new();
@@ -66,7 +66,7 @@ pub async fn each_topic_is_in_order_for_each_group(make: Make<'_>) {
     }
 }
 
-pub async fn a_group_goes_on_where_it_committed(make: Make<'_>) {
+pub async fn a_group_continues_where_it_committed(make: Make<'_>) {
     let bus = make();
     let demo = stream("demo");
     let mut first = bus.subscribe("graph", &demo).await.unwrap();
@@ -91,7 +91,7 @@ pub async fn a_group_goes_on_where_it_committed(make: Make<'_>) {
     );
 }
 
-pub async fn what_is_published_again_may_be_delivered_again(make: Make<'_>) {
+pub async fn repeated_publishing_may_repeat_deliveries(make: Make<'_>) {
     let bus = make();
     let demo = stream("demo");
     let mut subscription = bus.subscribe("graph", &demo).await.unwrap();

@@ -24,14 +24,14 @@ use super::{
 };
 use crate::values::{at, json, stream};
 
-/// Makes an empty store of documents.
+/// Creates an empty document store.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Documents>;
 
 pub fn index(branch: usize) -> (BranchName, BranchGeneration) {
     match branch {
         0 => (BranchName::main(), BranchGeneration::MAIN),
         1 => ("x/y".parse().unwrap(), BranchGeneration(LogPosition(10))),
-        // The same name, made again.
+        // The same name, created again.
         2 => ("x/y".parse().unwrap(), BranchGeneration(LogPosition(20))),
         _ => ("z".parse().unwrap(), BranchGeneration(LogPosition(15))),
     }
@@ -139,7 +139,7 @@ async fn found(documents: &dyn Documents, branch: usize, search: &Search) -> Vec
         .documents
 }
 
-/// The sequence is an external version: equal or older is success and changes nothing.
+/// The sequence is an external version: an equal or older one succeeds and changes nothing.
 pub async fn older_documents_never_win(make: Make<'_>) {
     let store = make();
     let new = document(0, 0, 5, 3, r#"{"s":"new words"}"#);
@@ -164,7 +164,8 @@ pub async fn older_documents_never_win(make: Make<'_>) {
     assert_eq!(found(&*store, 0, &words("words")).await.len(), 2);
 }
 
-/// A tombstone hides, stays, and refuses what comes late; on a branch it hides the parent's.
+/// A tombstone hides a document, stays, and refuses late versions; on a branch it hides the
+/// parent's.
 pub async fn tombstones_stay(make: Make<'_>) {
     let store = make();
     let create = document(0, 0, 1, 1, r#"{"s":"here"}"#);
@@ -196,8 +197,8 @@ pub async fn tombstones_stay(make: Make<'_>) {
     assert_eq!(all.len(), 1, "tombstones are documents");
 }
 
-/// A name that is used again begins with nothing of the one before.
-pub async fn generations_of_a_branch_are_apart(make: Make<'_>) {
+/// A reused name starts without the data of its predecessor.
+pub async fn generations_of_a_branch_are_separate(make: Make<'_>) {
     let store = make();
     let old = document(1, 0, 11, 7, r#"{"s":"old"}"#);
     apply(&*store, 0, 12, std::slice::from_ref(&old))
@@ -215,7 +216,7 @@ pub async fn generations_of_a_branch_are_apart(make: Make<'_>) {
     assert_eq!(all, [new]);
 }
 
-/// A batch with a hole before it is fenced off and does nothing.
+/// A batch after a gap is fenced and does nothing.
 pub async fn sinks_fence_off_holes(make: Make<'_>) {
     let store = make();
     let hole = apply(&*store, 1, 2, &[document(0, 0, 1, 1, "{}")]).await;
@@ -225,9 +226,8 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
     assert_eq!(position, LogPosition(0));
 }
 
-/// A batch for a sink that is gone is fenced off; a new one has nothing in it, and other logs are
-/// left alone.
-pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
+/// A batch for a sink that is gone is fenced. A new sink is empty, and other logs do not change.
+pub async fn sinks_refuse_other_generations(make: Make<'_>) {
     let store = make();
     let demo = stream("demo");
     let document = document(0, 0, 0, 1, r#"{"s":"word"}"#);
@@ -273,8 +273,8 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     );
 }
 
-/// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
-/// is forgotten with the sink. Of a log that was never seen there is none.
+/// A sink remembers what was seen of the log: the anchor moves with the position, never back, and
+/// is forgotten with the sink. A log that was never seen has none.
 pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
     let store = make();
     let demo = stream("demo");
@@ -285,7 +285,7 @@ pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
     anchors::move_with_the_sink(&*store, &demo, apply).await;
 }
 
-/// Reads see the live sink only, and a shadow as soon as it is swapped in.
+/// Reads see only the live sink; a shadow becomes visible when it is swapped in.
 pub async fn reads_see_the_live_sink(make: Make<'_>) {
     let store = make();
     let demo = stream("demo");
@@ -333,7 +333,7 @@ pub async fn sinks_take_turns(make: Make<'_>) {
 }
 
 /// What repair removes is gone, with its words and its count.
-pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
+pub async fn repair_removes_and_rewrites(make: Make<'_>) {
     let store = make();
     let wrong = document(0, 0, 3, 9, r#"{"s":"wrong"}"#);
     let class = Document {
@@ -359,7 +359,7 @@ pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
     assert_eq!(page.total, 1);
 }
 
-/// Where a branch stands from now on: on `main` at positions, or nowhere any more.
+/// Sets the branch points of a branch: on `main` at positions, or none.
 fn place(branch: usize, points: &[u64]) -> Change {
     let main = BranchGeneration::MAIN;
     Change::Branch(BranchPoints {
@@ -368,7 +368,7 @@ fn place(branch: usize, points: &[u64]) -> Change {
     })
 }
 
-/// `main` had it from one position to another.
+/// A version of `main` that was current from one position to another.
 pub fn superseded(id: usize, from: u64, until: u64, data: &str) -> Document {
     Document {
         shown: Shown::Until(LogPosition(until)),
@@ -376,7 +376,7 @@ pub fn superseded(id: usize, from: u64, until: u64, data: &str) -> Document {
     }
 }
 
-/// A superseded version is there while a branch stands in its range, once; nobody else shows it.
+/// A superseded version exists once while a branch point is in its range; no other view shows it.
 pub async fn superseded_versions_stay_while_a_branch_shows_them(make: Make<'_>) {
     let store = make();
     let old = superseded(0, 6, 8, r#"{"s":"old words"}"#);
@@ -425,7 +425,7 @@ pub async fn superseded_versions_stay_while_a_branch_shows_them(make: Make<'_>) 
     assert_eq!(late.stale, [0], "what comes late comes to nobody");
 }
 
-/// A cursor goes on from where it ended, whatever was written meanwhile; a forged one is refused.
+/// A cursor continues where it ended, whatever was written in between; a forged one is refused.
 pub async fn cursors_are_stable_under_writes(make: Make<'_>) {
     let store = make();
     let batch: Vec<_> = (0..5_u64)
@@ -481,7 +481,7 @@ pub fn by(property: &str, descending: bool) -> Order {
     }
 }
 
-/// A property by its name; `_id` is the id itself.
+/// A property by its name; `_id` is the id.
 pub fn property_name(name: &str) -> PropertyName {
     match name {
         INSTANCE_ID => PropertyName::instance_id(),

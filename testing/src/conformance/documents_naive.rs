@@ -1,4 +1,4 @@
-//! Conformance of [`Documents`]: reads are what a naive reader of all documents says.
+//! Conformance of [`Documents`]: reads equal those of a naive reader of all documents.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,30 +28,31 @@ use crate::values::{block_on, stream};
 
 const CASES: u32 = 96;
 
-/// Opens the store of a number: what was written to it before is there.
+/// Opens the store with a number, with everything that was written to it before.
 pub type Open<'a> = &'a dyn Fn(u32) -> Arc<dyn Documents>;
 
-/// One step; numbers are taken modulo what there is.
+/// One step; numbers are taken modulo the number of existing things.
 #[derive(Debug, Clone)]
 enum Step {
     Write(Vec<Written>),
-    /// Documents as written, superseded: position and sequence are taken from the range, a number.
+    /// Documents as written, or superseded: position and sequence come from the range with a
+    /// number.
     Keep(Vec<(Written, u64)>),
-    /// A branch stands on others at positions, or nowhere any more.
+    /// Sets the parents of a branch with positions, or none.
     Place(usize, Vec<(usize, u64)>),
-    /// Reads may leave something behind for later ones; it must not change what these say.
+    /// Reads may leave something for later reads, but must not change their results.
     Read(usize, Box<Search>),
     Remove(usize, usize),
     Reset,
     Reopen,
 }
 
-/// Branch, id, position, sequence, whether it is no tombstone, word, and two values.
+/// Branch, id, position, sequence, whether it is not a tombstone, word, and two values.
 type Written = (usize, usize, u64, u64, bool, usize, usize, usize);
 
-/// Any documents in any order, with reads, repairs, resets and restarts between them: reads are
-/// what a naive reader of the newest says.
-pub fn reads_are_what_a_naive_reader_says(open: Open<'_>) {
+/// Any documents in any order, with reads, repairs, resets and restarts in between: reads equal
+/// those of a naive reader of the newest.
+pub fn reads_match_a_naive_reader(open: Open<'_>) {
     let mut runner = TestRunner::new(Config::with_cases(CASES));
     let number = std::cell::Cell::new(0);
     let stories = (
@@ -149,7 +150,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Values of every kind, `LONG` a text that is longer than what an index keeps.
+/// Values of every kind; `LONG` is a text longer than an index key.
 const VALUES: [&str; 44] = [
     "null",
     "true",
@@ -304,7 +305,7 @@ fn random_superseded((written, number): &(Written, u64)) -> Document {
     }
 }
 
-/// What is to be in the store.
+/// The expected content of the store.
 #[derive(Default)]
 struct Naive {
     latest: BTreeMap<(BranchGeneration, Entity), Document>,
@@ -313,7 +314,7 @@ struct Naive {
 }
 
 impl Naive {
-    /// Makes a change; whether it was of use.
+    /// Applies a change; returns whether it had an effect.
     fn make(&mut self, change: &Change) -> bool {
         let document = match change {
             Change::Branch(branch) => {
@@ -344,7 +345,7 @@ impl Naive {
         is_newer
     }
 
-    /// What a branch holds of an entity as it stood at a position; none: as it is.
+    /// The version of an entity on a branch at a position; the current one if none.
     fn at(
         &self,
         branch: BranchGeneration,
@@ -412,7 +413,7 @@ fn show_naively(newest: &Naive, branch: usize, entity: &Entity) -> Option<Docume
         })
 }
 
-/// What shows of each instance, tombstones included.
+/// The visible version of each instance, including tombstones.
 fn showing(newest: &Naive, branch: usize) -> Vec<Option<Document>> {
     let entities = (0..6).map(|id| Entity::Instance(instance(0, id)));
     entities
@@ -432,7 +433,7 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &
         .into_iter()
         .collect();
     assert_eq!(store.counts(&view(branch)).await.unwrap(), wanted);
-    // Asked twice: the first time may make an index for the second.
+    // Asked twice: the first request may build an index for the second.
     for search in searches.iter().chain(searches) {
         check_search(store, branch, newest, search).await;
     }

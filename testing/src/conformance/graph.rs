@@ -19,7 +19,7 @@ use super::{
 };
 use crate::values::{at, json, stream};
 
-/// Makes an empty graph.
+/// Creates an empty graph.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Graph>;
 
 fn version(id: usize, position: u64, sequence: u64, data: Option<&str>) -> Version {
@@ -57,7 +57,7 @@ async fn apply(
         .await
 }
 
-/// A batch that comes again changes nothing, and says so.
+/// A repeated batch changes nothing, and reports that.
 pub async fn repeats_change_nothing(make: Make<'_>) {
     let graph = make();
     let batch = [
@@ -79,8 +79,8 @@ pub async fn repeats_change_nothing(make: Make<'_>) {
     assert_eq!(position, LogPosition(3), "a position never goes back");
 }
 
-/// A version that is not newer than what is there is left out.
-pub async fn stale_versions_are_left_out(make: Make<'_>) {
+/// A version that is not newer than the existing one is skipped.
+pub async fn stale_versions_are_skipped(make: Make<'_>) {
     let graph = make();
     apply(&*graph, 0, 9, &[version(0, 8, 3, Some("{}"))])
         .await
@@ -94,7 +94,7 @@ pub async fn stale_versions_are_left_out(make: Make<'_>) {
     assert_eq!(found[0].as_ref().unwrap().position, LogPosition(8));
 }
 
-/// A delete hides, is seen as a tombstone, and late versions bring nothing back.
+/// A delete hides the entity, is visible as a tombstone, and late versions do not bring it back.
 pub async fn nothing_resurrects(make: Make<'_>) {
     let graph = make();
     let create = version(0, 1, 1, Some("{}"));
@@ -136,7 +136,7 @@ pub async fn nothing_resurrects(make: Make<'_>) {
     );
 }
 
-/// A batch with a hole before it is fenced off and does nothing.
+/// A batch after a gap is fenced and does nothing.
 pub async fn sinks_fence_off_holes(make: Make<'_>) {
     let graph = make();
     let one = [version(0, 1, 1, Some("{}"))];
@@ -153,8 +153,8 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
     assert_eq!(found, [None]);
 }
 
-/// A batch for a sink that is gone is fenced off; a new one has nothing in it.
-pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
+/// A batch for a sink that is gone is fenced; a new sink is empty.
+pub async fn sinks_refuse_other_generations(make: Make<'_>) {
     let graph = make();
     let demo = stream("demo");
     let one = [version(0, 0, 1, Some("{}"))];
@@ -181,8 +181,8 @@ pub async fn sinks_fence_off_other_generations(make: Make<'_>) {
     );
 }
 
-/// A sink keeps what was seen of the log where it stands: it moves with the position, never back, and
-/// is forgotten with the sink. Of a log that was never seen there is none.
+/// A sink remembers what was seen of the log: the anchor moves with the position, never back, and
+/// is forgotten with the sink. A log that was never seen has none.
 pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
     let graph = make();
     let demo = stream("demo");
@@ -193,8 +193,8 @@ pub async fn an_anchor_moves_with_the_sink(make: Make<'_>) {
     anchors::move_with_the_sink(&*graph, &demo, apply).await;
 }
 
-/// Logs do not meet, not even when one is dropped; generations of a branch name do not either.
-pub async fn logs_and_generations_are_apart(make: Make<'_>) {
+/// Logs are independent, also when one is dropped; so are generations of a branch name.
+pub async fn logs_and_generations_are_separate(make: Make<'_>) {
     let graph = make();
     let (demo, again) = (stream("demo"), stream("demo.g2"));
     apply(&*graph, 0, 2, &[version(0, 1, 1, Some("{}"))])
@@ -232,7 +232,7 @@ pub async fn logs_and_generations_are_apart(make: Make<'_>) {
     );
 }
 
-/// Reads see the live sink only, and a shadow as soon as it is swapped in.
+/// Reads see only the live sink; a shadow becomes visible when it is swapped in.
 pub async fn reads_see_the_live_sink(make: Make<'_>) {
     let graph = make();
     let demo = stream("demo");
@@ -289,8 +289,8 @@ pub async fn sinks_take_turns(make: Make<'_>) {
     sinks::sinks_take_turns(&*graph, &demo, fill).await;
 }
 
-/// What repair removes is gone with its references, and can be written anew from the beginning.
-pub async fn repair_removes_and_writes_anew(make: Make<'_>) {
+/// What repair removes is gone with its references, and can be written again from the beginning.
+pub async fn repair_removes_and_rewrites(make: Make<'_>) {
     let graph = make();
     let demo = stream("demo");
     let mut wrong = version(0, 5, 5, Some(r#"{"wrong":true}"#));

@@ -1,4 +1,4 @@
-//! Conformance of [`Graph`]: reads are what a naive reader of the whole story says.
+//! Conformance of [`Graph`]: reads equal those of a naive reader of the whole story.
 
 use proptest::{
     prelude::*,
@@ -22,8 +22,8 @@ use crate::values::{block_on, stream};
 
 const CASES: u32 = 64;
 
-/// Any story, told in any batches with any repeats, reads as the naive reader says.
-pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
+/// Any story, in any batches with any repeats, reads like the naive reader.
+pub fn reads_match_a_naive_reader(make: Make<'_>) {
     let mut runner = TestRunner::new(Config::with_cases(CASES));
     let input = (
         steps(),
@@ -35,7 +35,7 @@ pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
             let graph = make();
             tell(&*graph, &story, &repeats).await;
             check(&*graph, &story).await;
-            // Again, for what the first round of reads may have left behind.
+            // Again, because the first reads may have left something behind.
             check(&*graph, &story).await;
         });
         Ok(())
@@ -45,7 +45,7 @@ pub fn reads_are_what_a_naive_reader_says(make: Make<'_>) {
     }
 }
 
-/// Histories so long that a read jumps over them, of few among many that came later.
+/// Histories so long that a read skips over them, next to many later ones.
 pub fn long_histories_read_the_same(make: Make<'_>) {
     let write = |branch, id, number| Step::Write {
         branch,
@@ -95,7 +95,7 @@ async fn tell(graph: &dyn Graph, story: &Story, repeats: &[(usize, usize)]) {
             .unwrap();
         assert!(applied.refused.is_empty());
         from = graph.sink(&demo).await.unwrap().position;
-        // Reads in between must not change what later reads say.
+        // Reads in between must not change the results of later reads.
         for view in story.views().into_iter().take(3) {
             scan_all(graph, &view, 0, &filters()[1..2]).await;
         }
@@ -290,7 +290,7 @@ async fn check_latest(graph: &dyn Graph, story: &Story, entities: &[Entity]) {
     }
 }
 
-/// A step list that once failed can be kept here.
+/// A list of steps that failed once can be kept here.
 pub fn replay(make: Make<'_>, steps: &[Step]) {
     let story = Story::play(steps);
     block_on(async {

@@ -1,4 +1,4 @@
-//! Conformance of [`Hints`], as far as an adapter that loses none can be held to it.
+//! Conformance of [`Hints`], for adapters that lose none.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use spice_core::port::hints::{Hints, Topic};
 
 use crate::values::stream;
 
-/// Opens the same hints again and again.
+/// Opens the same hints each time.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Hints>;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -22,7 +22,7 @@ fn is_quiet(hints: &Arc<dyn Hints>, topic: &Topic, seen: u64) -> bool {
     waiting.as_mut().poll(&mut context).is_pending()
 }
 
-/// A hint ends the waits of everyone, also of those who come later and have not seen it.
+/// A hint ends all waits, including later waits that have not seen it.
 pub async fn a_hint_ends_every_wait(make: Make<'_>) {
     let (giver, topic) = (make(), Topic::Log(stream("demo")));
     let waiting: Vec<_> = (0..3)
@@ -38,8 +38,8 @@ pub async fn a_hint_ends_every_wait(make: Make<'_>) {
     assert!(next(&make(), &topic, 0).await > 0);
 }
 
-/// Hints that nobody waited for count as one, and one that was seen ends no further wait.
-pub async fn hints_that_come_together_count_as_one(make: Make<'_>) {
+/// Hints without a waiter count as one, and a hint that was seen ends no further wait.
+pub async fn simultaneous_hints_count_as_one(make: Make<'_>) {
     let (giver, waiter, topic) = (make(), make(), Topic::Logs);
     for _ in 0..5 {
         giver.give(&topic);
@@ -50,7 +50,7 @@ pub async fn hints_that_come_together_count_as_one(make: Make<'_>) {
     assert!(next(&waiter, &topic, seen).await > seen);
 }
 
-/// Whoever gives a hint can wait for the next one of others.
+/// The giver of a hint can wait for the next one of others.
 pub async fn the_giver_can_wait_for_the_next_hint(make: Make<'_>) {
     let (one, other, topic) = (make(), make(), Topic::Work(stream("demo")));
     let given = one.give(&topic);
@@ -60,7 +60,7 @@ pub async fn the_giver_can_wait_for_the_next_hint(make: Make<'_>) {
 }
 
 /// A hint on one topic ends no wait on another.
-pub async fn topics_of_hints_are_apart(make: Make<'_>) {
+pub async fn topics_of_hints_are_separate(make: Make<'_>) {
     let hints = make();
     let (one, two) = (stream("one"), stream("two"));
     let given = Topic::Log(one.clone());

@@ -14,10 +14,10 @@ use crate::{
     values::stream,
 };
 
-/// Opens one log: empty at first, later as after a restart.
+/// Opens one log: empty at first, later like after a restart.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Log>;
 
-pub async fn of_racing_appends_one_wins_each_position(make: Make<'_>) {
+pub async fn one_of_several_racing_appends_wins_each_position(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");
     let mut writers = Vec::new();
@@ -78,9 +78,9 @@ pub async fn a_gap_is_refused_and_a_taken_position_is_occupied(make: Make<'_>) {
     assert_eq!(read_all(&*log, &demo, 10).await, expected(&demo, 3));
 }
 
-/// Nothing is appended behind a tail that is gone. `cut` takes away all but the first so many appends
-/// of `demo`, as somebody would who touches what the log is kept in.
-pub async fn nothing_is_appended_behind_a_tail_that_is_gone(
+/// Nothing is appended after a missing tail. `cut` removes all but the first appends of `demo`,
+/// like someone who changes the storage of the log.
+pub async fn nothing_is_appended_after_a_missing_tail(
     make: Make<'_>,
     cut: &dyn Fn(&dyn Log, usize),
 ) {
@@ -104,7 +104,7 @@ pub async fn nothing_is_appended_behind_a_tail_that_is_gone(
     }
 }
 
-pub async fn what_is_no_batch_is_refused(make: Make<'_>) {
+pub async fn invalid_batches_are_refused(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");
     for lines in [vec![], vec!["".into()], vec!["{}".into(), "a\nb".into()]] {
@@ -115,7 +115,7 @@ pub async fn what_is_no_batch_is_refused(make: Make<'_>) {
     assert_eq!(log.end(&demo).await.unwrap(), LogPosition::ZERO);
 }
 
-pub async fn reads_keep_to_their_limits(make: Make<'_>) {
+pub async fn reads_respect_their_limits(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");
     assert_eq!(log.read(&demo, LogPosition(0), 5).await.unwrap(), vec![]);
@@ -135,8 +135,8 @@ pub async fn reads_keep_to_their_limits(make: Make<'_>) {
     assert_eq!(log.read(&demo, LogPosition::MAX, 1).await.unwrap(), vec![]);
 }
 
-/// [`Log::read_many`] answers each position, wherever it is and however often it is asked for.
-pub async fn chosen_positions_are_read_in_the_order_asked(make: Make<'_>) {
+/// [`Log::read_many`] answers each position, wherever it is and however often it is requested.
+pub async fn chosen_positions_are_read_in_the_requested_order(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");
     let positions = [9, 0, 4, 4, 10, 3, u64::MAX].map(LogPosition);
@@ -154,8 +154,8 @@ pub async fn chosen_positions_are_read_in_the_order_asked(make: Make<'_>) {
     assert_eq!(log.read_many(&demo, &[]).await.unwrap(), vec![]);
 }
 
-/// [`Log::known_end`] is at most the end; who appended knows what it was answered.
-pub async fn a_known_end_is_never_ahead(make: Make<'_>) {
+/// [`Log::known_end`] is at most the end; an appender knows the end of its own append.
+pub async fn a_known_end_is_never_ahead_of_the_end(make: Make<'_>) {
     let log = make();
     let demo = stream("demo");
     assert_eq!(log.known_end(&demo).await.unwrap(), LogPosition::ZERO);
@@ -299,7 +299,7 @@ pub async fn everything_survives_opening_again(make: Make<'_>) {
     }
 }
 
-pub async fn generations_and_databases_are_apart(make: Make<'_>) {
+pub async fn generations_and_databases_are_separate(make: Make<'_>) {
     let log = make();
     let names = ["demo", "demo.g2", "demo2"];
     for (name, size) in names.into_iter().zip(1..) {

@@ -24,7 +24,7 @@ use crate::values::{anchor, block_on, json, stream};
 pub trait Registry: Anchors + WriteModel + WorkerRegistry {}
 impl<T: Anchors + WriteModel + WorkerRegistry> Registry for T {}
 
-/// Makes an empty registry.
+/// Creates an empty registry.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Registry>;
 
 fn entry(key: usize, position: u64) -> ModelEntry {
@@ -47,7 +47,8 @@ fn command(number: u64, log: &str) -> CommandEntry {
     }
 }
 
-/// Of eight that move the model from the same position one wins, the others learn where it is.
+/// Of eight that advance the model from the same position, one wins; the others learn the new
+/// position.
 pub async fn advance_lets_one_win(make: Make<'_>) {
     let registry = make();
     let demo = stream("demo");
@@ -203,7 +204,7 @@ pub async fn logs_that_are_written_are_marked_by_owner(make: Make<'_>) {
 }
 
 /// Databases that are live at the reflected position are listed by name.
-pub async fn live_databases_are_listed_as_far_as_reflected(make: Make<'_>) {
+pub async fn live_databases_are_listed_at_the_reflected_position(make: Make<'_>) {
     let registry = make();
     let state = |live| DatabaseState {
         sequence: Sequence(1),
@@ -241,7 +242,7 @@ pub async fn live_databases_are_listed_as_far_as_reflected(make: Make<'_>) {
     );
 }
 
-/// A new registry, or one that forgot a log, has to be swept.
+/// A new registry, or one that forgot a log, must be swept.
 pub async fn a_sweep_is_due_until_one_ends(make: Make<'_>) {
     let registry = make();
     let token = registry.sweep_due().await.unwrap().unwrap();
@@ -254,8 +255,8 @@ pub async fn a_sweep_is_due_until_one_ends(make: Make<'_>) {
     assert!(again.is_some_and(|again| again != token));
 }
 
-/// Within one envelope the later entry of a key holds.
-pub async fn a_value_released_and_claimed_anew_is_claimed(make: Make<'_>) {
+/// Within one envelope the later entry of a key wins.
+pub async fn a_value_released_and_claimed_again_is_claimed(make: Make<'_>) {
     let registry = make();
     let demo = stream("demo");
     let released = entry(0, 1);
@@ -294,8 +295,8 @@ fn model_entry(version: &Version) -> ModelEntry {
     }
 }
 
-/// Any story reads as the naive reader says, key by key and by prefix.
-pub fn lookups_are_what_a_naive_reader_says(make: Make<'_>) {
+/// Any story reads like the naive reader, key by key and by prefix.
+pub fn lookups_match_a_naive_reader(make: Make<'_>) {
     let mut runner = TestRunner::new(Config::with_cases(64));
     let result = runner.run(&steps(), |steps| {
         let story = Story::play(&steps);
@@ -367,7 +368,7 @@ async fn check_model(registry: &dyn Registry, story: &Story) {
     check_changes(registry, story).await;
 }
 
-/// What was written beyond one view and up to another is told key by key, page by page.
+/// What was written between two views is returned key by key, page by page.
 async fn check_changes(registry: &dyn Registry, story: &Story) {
     let views: Vec<_> = story.views().into_iter().collect();
     for (to, from) in views.iter().zip(views.iter().cycle().skip(1)) {

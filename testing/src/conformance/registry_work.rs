@@ -74,8 +74,8 @@ async fn lease(registry: &dyn WorkerRegistry, key: &WorkKey, owner: &str) -> Lea
     leases.unwrap().remove(0)
 }
 
-/// One owner at a time for each bucket; one more fence each time a lease is taken anew.
-pub async fn leases_change_hands_with_a_new_fence(make: Make<'_>) {
+/// One owner at a time for each bucket; the fence increases each time a lease is taken again.
+pub async fn leases_change_owner_with_a_new_fence(make: Make<'_>) {
     let registry = make();
     let acquire = async |owner: &str, buckets: &[usize]| -> Vec<Lease> {
         let buckets: Vec<Bucket> = buckets.iter().map(|number| bucket(*number)).collect();
@@ -115,8 +115,8 @@ pub async fn leases_change_hands_with_a_new_fence(make: Make<'_>) {
     );
 }
 
-/// Of eight that reach for a free lease one gets it.
-pub async fn a_free_lease_goes_to_one(make: Make<'_>) {
+/// Of eight that ask for a free lease, one gets it.
+pub async fn a_free_lease_is_given_once(make: Make<'_>) {
     let registry = make();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..8 {
@@ -130,7 +130,7 @@ pub async fn a_free_lease_goes_to_one(make: Make<'_>) {
     assert_eq!(tasks.join_all().await.into_iter().flatten().count(), 1);
 }
 
-/// A lease that is not renewed ends by itself, and so does an announcement.
+/// A lease that is not renewed ends, and so does an announcement.
 pub async fn a_lease_ends_by_the_registrys_clock(make: Make<'_>) {
     let registry = make();
     let brief = Duration::from_millis(1);
@@ -150,7 +150,7 @@ pub async fn a_lease_ends_by_the_registrys_clock(make: Make<'_>) {
     }
 }
 
-/// Whoever joins is known until it leaves; its leases are free then.
+/// An owner that joins is known until it leaves; then its leases are free.
 pub async fn owners_are_announced_until_they_leave(make: Make<'_>) {
     let registry = make();
     assert_eq!(registry.join(WORKER, "b", HOUR).await.unwrap(), ["b"]);
@@ -166,7 +166,7 @@ pub async fn owners_are_announced_until_they_leave(make: Make<'_>) {
     assert_eq!(acquire("b").await[0].fence, 2);
 }
 
-/// Who has lost the lease, or never had it, records nothing.
+/// An owner without the lease records nothing.
 pub async fn a_zombie_records_nothing(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
@@ -203,7 +203,7 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
     );
 }
 
-/// A record begins where the one before ended; another sink begins at zero.
+/// A record starts where the previous one ended; another sink starts at zero.
 pub async fn records_follow_each_other(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
@@ -222,8 +222,8 @@ pub async fn records_follow_each_other(make: Make<'_>) {
     assert_eq!(registry.worked(&work("s2")).await.unwrap(), LogPosition(0));
 }
 
-/// Of a batch that took effect only the newest are known, of a single event its outcome always.
-pub async fn only_what_positions_do_not_tell_is_kept(make: Make<'_>) {
+/// The newest batches that took effect are known; the outcome of a single event is always known.
+pub async fn single_outcomes_and_the_newest_batches_are_kept(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
     let lease = lease(&*registry, &key, "a").await;
@@ -297,8 +297,8 @@ pub async fn the_farthest_position_never_goes_back(make: Make<'_>) {
     );
 }
 
-/// What is known of a dropped sink goes, its dead letters too, and nothing of another.
-pub async fn what_is_known_of_a_sink_goes_with_it(make: Make<'_>) {
+/// The records of a dropped sink are removed with its dead letters; those of other sinks stay.
+pub async fn records_are_removed_with_their_sink(make: Make<'_>) {
     let registry = make();
     let lease = lease(&*registry, &work("s1"), "a").await;
     for sink in ["s1", "s2"] {
@@ -324,7 +324,7 @@ pub async fn what_is_known_of_a_sink_goes_with_it(make: Make<'_>) {
     assert_eq!(rows.unwrap().len(), 1);
 }
 
-/// Dead letters come with the record, in order, and go one by one.
+/// Dead letters come with the record, in order, and are removed one by one.
 pub async fn dead_letters_wait_in_order(make: Make<'_>) {
     let registry = make();
     let key = work("s1");
@@ -372,7 +372,7 @@ pub async fn dead_letters_wait_in_order(make: Make<'_>) {
     assert_eq!(left, [letter("h", "demo.g2", 7)]);
 }
 
-/// A retry is remembered until it is said to be carried out, and wakes who waits.
+/// A retry is remembered until it is reported as carried out, and wakes waiters.
 pub async fn retries_are_remembered_and_wake(make: Make<'_>) {
     let registry = make();
     let (demo, other) = (stream("demo"), stream("other"));
@@ -401,7 +401,7 @@ pub async fn retries_are_remembered_and_wake(make: Make<'_>) {
     assert!(registry.wait_change(&demo, now).await > now);
 }
 
-/// All that was recorded of a log goes, and nothing of another.
+/// Everything recorded about a log is forgotten, and nothing about another.
 pub async fn work_is_forgotten_with_its_log(make: Make<'_>) {
     let registry = make();
     let (demo, other) = (stream("demo"), stream("other"));

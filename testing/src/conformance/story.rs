@@ -1,5 +1,5 @@
-//! Random stories of a log: branches of branches, creates, updates, deletes; and what a naive
-//! reader of the whole story says of them.
+//! Random stories of a log: branches of branches, creates, updates, deletes; and a naive reader of
+//! the whole story.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::values::{at, json, stream};
 
-/// One step; numbers are taken modulo what there is.
+/// One step; numbers are taken modulo the number of existing things.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// A new branch on an existing one.
@@ -65,18 +65,18 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(prop_oneof![8 => write, 2 => fork, 1 => define], 1..40)
 }
 
-/// A story as it is told to the stores.
+/// A story in the form for the stores.
 pub struct Story {
     /// Every version, in order of position.
     pub versions: Vec<Version>,
-    /// Every branch, as it is seen at the end.
+    /// Every branch, as it is visible at the end.
     pub lineages: Vec<Lineage>,
     /// The position after the last step.
     pub end: LogPosition,
 }
 
 impl Story {
-    /// Plays steps; what no decision would let through is left out.
+    /// Plays steps; skips those that a decision would refuse.
     pub fn play(steps: &[Step]) -> Self {
         let mut story = Self {
             versions: Vec::new(),
@@ -161,7 +161,7 @@ impl Story {
         });
     }
 
-    /// The version that shows, tombstones included.
+    /// The visible version, including tombstones.
     pub fn showing(&self, lineage: &Lineage, entity: &Entity) -> Option<&Version> {
         lineage.levels().iter().find_map(|level| {
             self.versions.iter().rev().find(|version| {
@@ -180,7 +180,7 @@ impl Story {
             .collect()
     }
 
-    /// The live versions that show.
+    /// The visible live versions.
     pub fn live(&self, lineage: &Lineage) -> Vec<Version> {
         self.entities()
             .iter()
@@ -190,7 +190,7 @@ impl Story {
             .collect()
     }
 
-    /// Every branch, now and as it stood at a few positions.
+    /// Every branch, now and at a few earlier positions.
     pub fn views(&self) -> Vec<View> {
         let cuts = [
             LogPosition::MAX,
@@ -207,7 +207,7 @@ impl Story {
     }
 }
 
-/// An instance by numbers; ids sort otherwise than their numbers.
+/// An instance by numbers; ids sort differently from their numbers.
 pub fn instance(class: usize, id: usize) -> InstanceRef {
     InstanceRef {
         class: ["Airport", "Flight"][class].parse().unwrap(),

@@ -1,4 +1,4 @@
-//! The double of a store of documents.
+//! The double of a document store.
 
 use async_trait::async_trait;
 use spice_core::{

@@ -1,4 +1,4 @@
-//! What a test does around the calls of a port.
+//! The behaviour of a test around the calls of a port.
 
 use std::{
     any::Any,
@@ -31,15 +31,15 @@ pub enum Port {
 /// One call of a port.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// The port; both parts of a registry share the anchors, which belong to the model.
+    /// The port; the anchors belong to the write model for both parts of a registry.
     pub port: Port,
     /// The method.
     pub method: &'static str,
-    /// The log that the call is about, if it is about one.
+    /// The log of the call, if any.
     pub stream: Option<&'a StreamId>,
-    /// The position that the call is about, if it is about one.
+    /// The position of the call, if any.
     pub position: Option<LogPosition>,
-    /// How many things the call asks for or hands over at most; 1 where it is one.
+    /// The maximum number of requested or passed things; 1 for a single one.
     pub count: usize,
 }
 
@@ -69,12 +69,12 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What happens around the calls of a double. Every method has a default that changes nothing.
+/// The behaviour around the calls of a double. Every method has a default that changes nothing.
 ///
-/// A function from a [`Call`] to a result is a hook too: it runs before each call, and its error
-/// is the answer in place of the store's.
+/// A function from a [`Call`] to a result is also a hook: it runs before each call, and its error
+/// replaces the store's answer.
 pub trait Hook: Send + Sync {
-    /// Runs before a call; an error is the answer, and the store is not called.
+    /// Runs before a call. An error is the answer, and the store is not called.
     fn before(&self, _: Call<'_>) -> impl Future<Output = StoreResult<()>> + Send {
         ready(Ok(()))
     }
@@ -88,7 +88,7 @@ pub trait Hook: Send + Sync {
         ready(Ok(()))
     }
 
-    /// Makes a call, or does something in its place.
+    /// Makes a call, or does something else instead.
     fn around<T: Any + Send + Sync>(
         &self,
         call: Call<'_>,
@@ -102,7 +102,7 @@ pub trait Hook: Send + Sync {
         }
     }
 
-    /// Waits for what a store signals.
+    /// Waits for a signal of a store.
     fn wait<R: Send, F: Future<Output = R> + Send>(
         &self,
         mut ask: impl FnMut() -> F + Send,
@@ -119,7 +119,7 @@ pub trait Hook: Send + Sync {
         async move { log.known_end(stream).await }
     }
 
-    /// Appends to the log, or does something else and says so.
+    /// Appends to the log, or does something else and reports it.
     fn append<L: Log + ?Sized>(
         &self,
         log: &L,
@@ -129,7 +129,7 @@ pub trait Hook: Send + Sync {
         async move { log.append(stream, batch).await }
     }
 
-    /// Why a sink refuses one entity for good; the rest of its batch is applied.
+    /// The reason why a sink permanently refuses one entity; the rest of its batch is applied.
     fn refuses(&self, _: &Entity) -> Option<StoreError> {
         None
     }

@@ -1,13 +1,13 @@
-//! How a double finds its store; a store that can be replaced while others use it.
+//! Finds the store of a double; a store that can be replaced while others use it.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Leads to a store.
+/// Finds a store.
 pub trait Reach: Send + Sync {
     /// The store.
     type Store: ?Sized + Send + Sync;
 
-    /// The store that is there now.
+    /// The current store.
     fn reach(&self) -> Arc<Self::Store>;
 }
 
@@ -19,7 +19,7 @@ impl<T: ?Sized + Send + Sync> Reach for Arc<T> {
     }
 }
 
-/// The place of a store that can be replaced by an empty one while others use it.
+/// A place for a store that can be replaced while others use it.
 #[derive(Debug)]
 pub struct Swap<T>(Arc<RwLock<Arc<T>>>);
 
@@ -30,17 +30,17 @@ impl<T> Clone for Swap<T> {
 }
 
 impl<T> Swap<T> {
-    /// The place, with a store in it.
+    /// The place with a store in it.
     pub fn new(store: T) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(store))))
     }
 
-    /// The store that is there now.
+    /// The current store.
     pub fn get(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another store there.
+    /// Replaces the store.
     pub fn put(&self, store: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(store);
     }

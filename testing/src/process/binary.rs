@@ -1,4 +1,4 @@
-//! Finding the binary `spice`, and running its commands.
+//! Finds the binary `spice`, and runs its commands.
 
 use std::{
     ffi::OsStr,
@@ -11,7 +11,7 @@ use tokio::{process::Command, sync::OnceCell};
 
 static SPICE: OnceCell<PathBuf> = OnceCell::const_new();
 
-/// A setting of the environment, if it is there and is text.
+/// An environment variable, if it is set and is text.
 pub fn setting(name: &str) -> Option<String> {
     std::env::var_os(name)?.into_string().ok()
 }
@@ -22,7 +22,7 @@ pub fn workspace() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
-/// The binary: `SPICE_BIN`, or the one beside the test, or one built now.
+/// The binary: `SPICE_BIN`, or the one next to the test, or a new build.
 pub async fn spice() -> anyhow::Result<&'static Path> {
     let path = SPICE.get_or_try_init(find).await?;
     Ok(path)

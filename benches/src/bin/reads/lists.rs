@@ -1,4 +1,4 @@
-//! Lists with filter and order, by whatever index serves them.
+//! Lists with filter and order, with the indexes that serve them.
 
 use std::{
     sync::{
@@ -245,7 +245,7 @@ async fn write(documents: &dyn Documents, batch: Vec<Document>) -> anyhow::Resul
     Ok(())
 }
 
-/// Half of it creates, half of it changes what is there; 10,000 a second.
+/// Half of the events create instances, half change existing ones; 10,000 per second.
 async fn write_on(
     documents: Arc<dyn Documents>,
     count: u64,
@@ -271,7 +271,7 @@ async fn write_on(
     Ok(())
 }
 
-/// Asks everything until indexes serve it; what one would serve is slow until it is there.
+/// Asks for every list until indexes serve it; a list is slow until its index exists.
 async fn warm(
     documents: &dyn Documents,
     view: &View,

@@ -1,7 +1,7 @@
-//! Lists with filter and order on 100,000 instances (or as many as asked for), on `main` and on a branch with 100 changes of
-//! its own, alone and beside a writer of 10,000 events a second; then reads of the past, 100,000
-//! versions back. The limit of a list is a plain get of as many documents as its page has; the
-//! limit of a read of the past is the same read of now.
+//! Lists with filter and order on 100,000 instances (or the given number), on `main` and on a
+//! branch with 100 changes, alone and during 10,000 events per second; then reads of the past,
+//! 100,000 versions back. The limit of a list is a plain get of as many documents as its page has;
+//! the limit of a read of the past is the same read of the current state.
 //!
 //! `cargo run --release -p spice-benches --bin reads [-- --instances 100000]`
 
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 #[derive(Parser)]
 struct Options {
-    /// How many; whole thousands.
+    /// The number of instances, in whole thousands.
     #[arg(long, default_value_t = 100_000)]
     instances: u64,
     #[arg(long, default_value_t = 200)]
@@ -53,7 +53,7 @@ fn product(number: u64) -> anyhow::Result<InstanceRef> {
     Ok(format!("Product/product-{:06}", spread(number)).parse()?)
 }
 
-/// Neighbours in time are none by name.
+/// Instances that are close in time differ in their names.
 fn spread(number: u64) -> u64 {
     number.wrapping_mul(611_953) % 1_000_003
 }

@@ -1,4 +1,4 @@
-//! Reads of the past beside the same reads of now.
+//! Reads of the past, compared with the same reads of the current state.
 
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ fn version(number: u64, position: u64, sequence: u64) -> anyhow::Result<Version>
     })
 }
 
-/// Every instance, then a version more of each but the first, which has as many as all of them.
+/// Every instance, then one more version of each except the first, which gets as many versions as
+/// all the others.
 pub(crate) async fn run(location: &Location, options: &Options) -> anyhow::Result<()> {
     let graph = SqliteGraph::open(location, Mode::Threads, Guards::default())?;
     let (stream, count) = (stream()?, options.instances);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_branch_does_not_see_what_the_parent_got_later() {
+fn a_branch_does_not_show_later_changes_of_its_parent() {
     let mut desk = Desk::with_ontology();
     desk.accept(fork("whatif", "main", None));
     desk.accept(create("main", "Product", json!({"product_id": "p1"})));
@@ -27,7 +27,7 @@ fn carried(envelopes: &[Envelope]) -> Option<i64> {
 }
 
 #[test]
-fn a_superseded_version_is_carried_while_a_live_branch_shows_it() {
+fn events_carry_a_superseded_version_while_a_live_branch_shows_it() {
     let mut desk = Desk::with_ontology();
     let product = |id: &str| create("main", "Product", json!({"product_id": id, "price": 1}));
     desk.accept(product("p1"));
@@ -51,7 +51,7 @@ fn a_superseded_version_is_carried_while_a_live_branch_shows_it() {
 }
 
 #[test]
-fn a_superseded_version_is_not_carried_for_branches_that_are_gone() {
+fn events_carry_no_superseded_version_for_deleted_branches() {
     let mut desk = Desk::with_ontology();
     let product = json!({"product_id": "p1", "price": 1});
     desk.accept(create("main", "Product", product));
@@ -72,7 +72,7 @@ fn a_superseded_version_is_not_carried_for_branches_that_are_gone() {
 }
 
 #[test]
-fn a_branch_name_is_free_after_deletion_and_its_sequence_goes_on() {
+fn a_branch_name_is_free_after_deletion_and_its_sequence_continues() {
     let mut desk = Desk::with_ontology();
     let first = desk.accept(fork("x", "main", None));
     assert_eq!(

@@ -41,7 +41,7 @@ fn expected_of_rebase(base: &str, source: &str, target: &str) -> Cell {
 }
 
 #[test]
-fn every_cell_of_a_three_way_merge_is_as_the_contract_says() {
+fn every_cell_of_a_three_way_merge_follows_the_contract() {
     for base in SIDES {
         for source in SIDES {
             for target in SIDES {

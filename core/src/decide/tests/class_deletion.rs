@@ -73,7 +73,7 @@ fn its_instances_are_deleted_in_the_same_command_each_with_its_event() {
 }
 
 #[test]
-fn a_branch_deletes_what_it_shows_and_a_merge_takes_that_over() {
+fn a_branch_deletes_visible_instances_and_a_merge_applies_that() {
     let mut desk = desk();
     desk.accept(fork("x", "main", None));
     desk.accept(create("main", "Product", json!({"product_id": "p3"})));
@@ -116,7 +116,7 @@ fn a_branch_that_still_shows_the_instances_keeps_them() {
 }
 
 #[test]
-fn a_rollback_brings_neither_the_class_nor_its_instances_back() {
+fn a_rollback_restores_neither_the_class_nor_its_instances() {
     let mut desk = desk();
     let then = desk.state.end().0 - 1;
     desk.accept(delete_class("main", "Product", true));
@@ -126,7 +126,7 @@ fn a_rollback_brings_neither_the_class_nor_its_instances_back() {
 }
 
 #[test]
-fn more_instances_than_one_command_takes_are_refused_with_what_to_do() {
+fn too_many_instances_for_one_command_are_refused_with_advice() {
     let mut desk = Desk::with_ontology();
     for page in 0..2 {
         let rows: Vec<Value> = (0..5_001)

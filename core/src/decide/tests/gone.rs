@@ -24,7 +24,7 @@ fn delete_branch(name: &str) -> Action {
 }
 
 #[test]
-fn an_instance_is_gone_when_it_or_its_branch_was_deleted() {
+fn an_instance_is_gone_if_it_or_its_branch_was_deleted() {
     let mut desk = Desk::with_ontology();
     let told = desk.accept(create("main", "Product", json!({"product_id": "p1"})));
     desk.accept(update("main", "p1", json!({"price": 1}), 1));
@@ -49,7 +49,7 @@ fn an_instance_is_gone_when_it_or_its_branch_was_deleted() {
 }
 
 #[test]
-fn a_class_and_a_branch_are_gone_when_they_were_deleted() {
+fn deleted_classes_and_branches_are_gone() {
     let mut desk = Desk::new();
     let database = desk.accept(create_database());
     let class = desk.accept(Action::CreateClass {
@@ -109,7 +109,7 @@ fn many_instances_are_gone_when_none_is_left() {
 }
 
 #[test]
-fn what_is_made_again_while_the_clock_stands_still_is_another() {
+fn recreated_things_are_new_even_if_the_clock_stands_still() {
     let mut desk = Desk::with_ontology();
     desk.frozen = Some(desk.state.last_time());
     let first = desk.accept(fork("x", "main", None));

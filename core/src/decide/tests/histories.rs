@@ -380,7 +380,7 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn branches_do_to_each_other_what_a_model_of_whole_maps_does(
+    fn branch_operations_match_a_model_of_whole_maps(
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let mut pair = Pair::new();

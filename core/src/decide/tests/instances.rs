@@ -45,7 +45,7 @@ fn command_and_event_share_the_sequence_and_name_each_other() {
 }
 
 #[test]
-fn what_is_there_is_told_before_what_the_ontology_refuses() {
+fn existing_instances_are_reported_before_ontology_violations() {
     let mut desk = Desk::with_ontology();
     let good = json!({"product_id": "p1"});
     desk.accept(create("main", "Product", good));
@@ -101,7 +101,7 @@ fn a_patch_is_shallow_and_keeps_what_was_written() {
 }
 
 #[test]
-fn a_wrong_expectation_tells_the_sequence_that_is() {
+fn a_wrong_expectation_returns_the_current_sequence() {
     let mut desk = Desk::with_ontology();
     desk.accept(create("main", "Product", json!({"product_id": "p1"})));
     desk.accept(update("main", "p1", json!({"price": 2}), 1));
@@ -149,7 +149,7 @@ fn a_delete_is_final_on_its_branch_and_inherited() {
 }
 
 #[test]
-fn strict_references_lead_somewhere() {
+fn strict_references_point_to_existing_instances() {
     let mut desk = Desk::with_ontology();
     let data = json!({"product_id": "p1", "owned_by": "Customer/c1"});
     let dangling = desk.refuse(create("main", "Product", data.clone()));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_transaction_is_accepted_whole_or_not_at_all() {
+fn a_transaction_is_accepted_completely_or_not_at_all() {
     let mut desk = Desk::with_ontology();
     desk.accept(create("main", "Product", json!({"product_id": "p1"})));
     let refused = desk.refuse(transaction(json!([

@@ -81,7 +81,7 @@ pub(super) fn spots(conflicts: &[Conflict]) -> Vec<(String, Option<&str>, Option
 }
 
 #[test]
-fn a_merge_takes_what_only_the_source_changed_and_its_events_follow_it() {
+fn a_merge_takes_changes_of_only_the_source_and_its_events_follow() {
     let mut desk = forked();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(update("main", "p1", json!({"code": "x"}), 1));
@@ -142,7 +142,7 @@ fn a_merge_takes_what_only_the_source_changed_and_its_events_follow_it() {
 }
 
 #[test]
-fn what_both_changed_is_a_conflict_that_a_strategy_or_a_resolution_decides() {
+fn conflicts_are_decided_by_a_strategy_or_a_resolution() {
     let mut desk = forked();
     for (on, price) in [("a", 2), ("main", 3)] {
         desk.accept(update(on, "p1", json!({"price": price}), 1));
@@ -194,7 +194,7 @@ fn what_both_changed_is_a_conflict_that_a_strategy_or_a_resolution_decides() {
 }
 
 #[test]
-fn a_resolution_that_meets_nothing_is_refused_with_its_place() {
+fn an_unused_resolution_is_refused_with_its_place() {
     let mut desk = forked();
     for (on, price) in [("a", 2), ("main", 3)] {
         desk.accept(update(on, "p1", json!({"price": price}), 1));
@@ -221,7 +221,7 @@ fn a_resolution_that_meets_nothing_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_the_target_deleted_stays_deleted_whatever_the_strategy() {
+fn deletes_of_the_target_stay_whatever_the_strategy() {
     let mut desk = forked();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(delete("main", "p1", 1));
@@ -299,7 +299,7 @@ fn classes_merge_member_by_member() {
 }
 
 #[test]
-fn what_breaks_the_merged_ontology_is_a_conflict_that_no_strategy_decides() {
+fn no_strategy_decides_conflicts_with_the_merged_ontology() {
     let mut desk = forked();
     let required = Action::UpdateClass {
         branch: branch("a"),

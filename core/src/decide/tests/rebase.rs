@@ -32,7 +32,7 @@ pub(super) fn roll_back(on: &str, to_position: u64) -> Action {
 }
 
 #[test]
-fn a_branch_of_a_position_before_a_rebase_shows_what_was_there_then() {
+fn a_branch_at_a_position_before_a_rebase_shows_the_state_then() {
     let mut desk = forked();
     desk.accept(update("a", "p1", json!({"price": 7}), 1));
     let then = desk.state.end().0 - 1;
@@ -51,7 +51,7 @@ fn a_branch_of_a_position_before_a_rebase_shows_what_was_there_then() {
 }
 
 #[test]
-fn a_rebase_keeps_what_the_branch_changed_on_a_generation_of_its_own() {
+fn a_rebase_keeps_the_branchs_changes_on_a_new_generation() {
     let mut desk = forked();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(update("a", "p1", json!({"price": 3}), 2));
@@ -132,7 +132,7 @@ fn a_delete_on_a_branch_survives_its_rebase_whatever_the_strategy() {
 }
 
 #[test]
-fn who_cannot_be_merged_or_rebased_is_told_why() {
+fn invalid_merges_and_rebases_are_refused_with_the_reason() {
     let mut desk = forked();
     desk.accept(fork("a/b", "a", None));
     let onto = |which, onto| rebase(which, onto, Strategy::Fail, vec![]);
@@ -160,7 +160,7 @@ fn who_cannot_be_merged_or_rebased_is_told_why() {
 }
 
 #[test]
-fn siblings_that_took_main_in_have_main_in_common_then() {
+fn siblings_that_merged_main_have_main_as_their_base() {
     let mut desk = forked();
     desk.accept(fork("b", "main", None));
     desk.accept(update("main", "p1", json!({"price": 2}), 1));
@@ -238,7 +238,7 @@ fn a_rollback_undoes_everything_but_deletes() {
 }
 
 #[test]
-fn what_was_merged_and_rolled_back_is_not_merged_again_until_it_changes() {
+fn rolled_back_changes_are_not_merged_again_until_they_change() {
     let mut desk = forked();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(product("a", "p3", 1));
@@ -299,7 +299,7 @@ fn is_refused_at_once(desk: &mut Desk, action: Action) -> bool {
 }
 
 #[test]
-fn more_than_one_command_takes_is_refused_before_it_is_looked_up() {
+fn too_many_aggregates_are_refused_before_any_lookup() {
     let mut desk = Desk::with_ontology();
     desk.accept(fork("a", "main", None));
     let then = desk.state.end().0 - 1;
@@ -317,7 +317,7 @@ fn more_than_one_command_takes_is_refused_before_it_is_looked_up() {
 }
 
 #[test]
-fn of_what_the_target_changed_only_that_counts_which_meets_a_changed_class() {
+fn only_target_changes_that_meet_a_changed_class_count() {
     let mut desk = Desk::with_ontology();
     desk.accept(fork("a", "main", None));
     desk.accept(fork("b", "main", None));
@@ -338,7 +338,7 @@ fn of_what_the_target_changed_only_that_counts_which_meets_a_changed_class() {
 }
 
 #[test]
-fn what_the_registry_has_and_what_is_recent_make_the_same_merge() {
+fn merges_are_the_same_from_the_registry_and_from_memory() {
     let mut recent = forked();
     recent.accept(fork("a/b", "a", None));
     for (on, id, price) in [("a", "p1", 2), ("main", "p2", 3), ("a/b", "p2", 4)] {

@@ -105,7 +105,7 @@ fn an_instance_may_refer_to_itself_and_a_command_to_what_it_creates() {
 }
 
 #[test]
-fn a_reference_to_what_the_command_deletes_is_refused_in_any_order() {
+fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
     let mut desk = desk();
     desk.accept(transaction(json!([made("a", "a"), made("b", "b")])));
     for commands in [
@@ -147,7 +147,7 @@ fn every_broken_reference_of_a_transaction_is_named_by_its_command() {
 }
 
 #[test]
-fn a_skipped_row_takes_those_along_that_refer_to_it() {
+fn a_skipped_row_also_skips_rows_that_refer_to_it() {
     let mut desk = desk();
     let rows = json!([
         node("leaf", "twig"), node("twig", "branch"), node("branch", "root"),
@@ -166,7 +166,7 @@ fn a_skipped_row_takes_those_along_that_refer_to_it() {
 }
 
 #[test]
-fn a_row_that_is_left_out_keeps_no_other_one_out() {
+fn a_left_out_row_excludes_no_other_row() {
     let mut desk = desk();
     let rows = json!([
         {"node_id": "a", "next": "Node/nowhere", "code": "x"},
@@ -183,7 +183,7 @@ fn a_row_that_is_left_out_keeps_no_other_one_out() {
 }
 
 #[test]
-fn a_row_stays_whose_target_comes_in_when_others_go() {
+fn a_row_stays_if_leaving_out_others_admits_its_target() {
     let row = |id: &str, code: &str, next: &str| json!({"node_id": id, "code": code, "next": format!("Node/{next}")});
     for (rows, expected) in [
         // The reason for refusing b is gone, so b is accepted, and a refers to it.
@@ -319,7 +319,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_bulk_keeps_the_largest_set_that_is_sound(rows in rows()) {
+    fn a_bulk_keeps_the_largest_valid_set(rows in rows()) {
         let expected: BTreeSet<String> = sound(&rows).iter().map(|id| format!("n{id}")).collect();
         let written: Vec<Value> = rows.iter().map(|(id, targets)| {
             let others: Vec<String> = targets.iter().map(|it| format!("Node/n{it}")).collect();
@@ -340,7 +340,7 @@ proptest! {
     /// With unique values: the kept rows are consistent, and no left-out row could be added,
     /// neither alone nor with the rows that it needs.
     #[test]
-    fn a_bulk_leaves_out_only_what_cannot_come_in(
+    fn a_bulk_leaves_out_only_rows_that_cannot_be_accepted(
         rows in rows(),
         codes in prop::collection::vec(prop::option::of(0..4_u8), IDS),
     ) {

@@ -33,7 +33,7 @@ fn create_class(on: &str, definition: Value) -> Action {
 }
 
 #[test]
-fn a_rollback_that_the_ontology_does_not_take_is_refused() {
+fn a_rollback_that_breaks_the_ontology_is_refused() {
     let mut desk = Desk::with_ontology();
     let with_code =
         |id: &str, code: &str| create("main", "Product", json!({"product_id": id, "code": code}));
@@ -65,7 +65,7 @@ fn a_rollback_that_the_ontology_does_not_take_is_refused() {
 }
 
 #[test]
-fn unique_values_change_hands_in_a_merge_and_never_have_two_owners() {
+fn unique_values_change_owner_in_a_merge_and_never_have_two() {
     let mut desk = Desk::with_ontology();
     for (id, code) in [("p1", "a"), ("p2", "b")] {
         let data = json!({"product_id": id, "code": code});
@@ -99,7 +99,7 @@ fn unique_values_change_hands_in_a_merge_and_never_have_two_owners() {
 }
 
 #[test]
-fn a_strict_reference_must_lead_to_what_is_there_after_the_merge() {
+fn a_strict_reference_must_point_to_an_existing_instance_after_a_merge() {
     let mut desk = forked();
     desk.accept(create("main", "Customer", json!({"customer_id": "c0"})));
     desk.accept(fork("b", "main", None));
@@ -125,7 +125,7 @@ fn a_strict_reference_must_lead_to_what_is_there_after_the_merge() {
 }
 
 #[test]
-fn a_class_goes_only_where_nothing_needs_it() {
+fn a_class_is_deleted_only_if_nothing_needs_it() {
     let mut desk = Desk::with_ontology();
     desk.accept(create_class(
         "main",
@@ -172,7 +172,7 @@ fn a_class_goes_only_where_nothing_needs_it() {
 }
 
 #[test]
-fn a_class_that_a_branch_deleted_is_not_brought_back_by_its_rebase() {
+fn a_rebase_does_not_restore_a_class_that_the_branch_deleted() {
     let mut desk = Desk::with_ontology();
     desk.accept(create_class(
         "main",
@@ -209,7 +209,7 @@ fn a_class_that_a_branch_deleted_is_not_brought_back_by_its_rebase() {
 }
 
 #[test]
-fn classes_that_are_sound_apart_may_not_be_together() {
+fn separately_valid_classes_may_conflict() {
     let mut desk = Desk::with_ontology();
     for id in ["One", "Two"] {
         desk.accept(create_class("main", json!({"id": id, "label": id})));
@@ -255,7 +255,7 @@ fn classes_that_are_sound_apart_may_not_be_together() {
 }
 
 #[test]
-fn a_property_becomes_unique_only_where_no_instance_is() {
+fn a_property_becomes_unique_only_without_instances() {
     let mut desk = Desk::with_ontology();
     let class = |unique: bool| {
         json!({"id": "Thing", "label": "Thing", "properties": [

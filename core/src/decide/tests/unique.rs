@@ -104,7 +104,7 @@ fn a_property_becomes_unique_or_of_another_type_only_without_instances() {
 }
 
 #[test]
-fn a_claim_of_an_earlier_version_keeps_others_out() {
+fn a_claim_of_an_earlier_version_excludes_others() {
     let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
     let mut desk = Desk::with_ontology();
     // It computed the digest of the text as it is written.
@@ -123,7 +123,7 @@ fn a_claim_of_an_earlier_version_keeps_others_out() {
 }
 
 #[test]
-fn a_claim_that_was_left_behind_is_not_believed() {
+fn a_stale_claim_is_ignored() {
     let mut desk = Desk::with_ontology();
     desk.accept(product("p1", "a"));
     desk.accept(patch_code("string", false, 1));
@@ -151,7 +151,7 @@ fn a_claim_that_was_left_behind_is_not_believed() {
 }
 
 #[test]
-fn an_update_claims_what_never_was_and_gives_up_only_what_is_its_own() {
+fn an_update_claims_unclaimed_values_and_releases_only_its_own() {
     let mut desk = Desk::with_ontology();
     for id in ["p1", "p2"] {
         desk.accept_written(product(id, "a"), |event| event.unique.claimed.clear());
@@ -180,7 +180,7 @@ fn an_update_claims_what_never_was_and_gives_up_only_what_is_its_own() {
 }
 
 #[test]
-fn values_change_hands_within_a_transaction() {
+fn values_change_owner_within_a_transaction() {
     let mut desk = Desk::with_ontology();
     desk.accept(product("p1", "a"));
     desk.accept(product("p2", "b"));

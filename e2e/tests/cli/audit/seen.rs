@@ -1,4 +1,5 @@
-//! What graph and documents have seen of a log holds when the registry is lost, or as old as the log.
+//! Graph and documents remember what they have seen of a log, even if the registry is lost or as
+//! old as the log.
 
 use super::*;
 
@@ -16,7 +17,7 @@ fn exchange_log(data: &Path, other: &Path) {
 }
 
 impl Site {
-    /// The log of a run that went on from the older copy and wrote something else.
+    /// The log of a run that continued from the older copy and wrote something else.
     async fn other_run(&mut self) -> TempDir {
         fs::remove_dir_all(&self.data).unwrap();
         copy(&self.older, &self.data);
@@ -40,7 +41,7 @@ impl Site {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_registry_does_not_make_a_cut_log_a_whole_one() {
+async fn a_lost_registry_does_not_hide_a_cut_log() {
     let mut site = Site::start().await;
     let other = site.other_run().await;
 
@@ -130,12 +131,12 @@ async fn a_log_that_is_gone_is_named_and_accepted_without_a_registry() {
     assert!(text.contains("the documents up to"), "{text}");
 }
 
-/// What somebody does to the segments of a log.
+/// A change of the segments of a log.
 type Cut = fn(Vec<PathBuf>);
 
-/// Somebody removes or cuts segments while the process runs: the first write after that is refused.
+/// Segments are removed or cut while the process runs: the next write is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_process_does_not_write_behind_a_hole() {
+async fn a_running_process_does_not_write_after_a_gap() {
     let mut site = Site::start().await;
     let kinds: [(&str, Cut); 4] = [
         ("the last segment", |segments| remove_last(&segments, 1)),
