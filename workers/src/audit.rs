@@ -1,5 +1,5 @@
-//! Checks that a log is one chain and still the one that was seen before, and says what a log that
-//! is shorter or another has lost. Reads only, but for [`accept`].
+//! Checks that a log is one unbroken chain and the same log that its stores have seen before.
+//! Reports what a log has lost. Only [`accept`] writes.
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ use spice_core::{
 
 use crate::event::Event;
 
-/// Envelopes that one read asks for.
+/// The number of envelopes in one read.
 const PAGE: usize = 1_000;
-/// Commands that one look into the registry asks for.
+/// The number of commands in one read of the registry.
 const COMMANDS: usize = 500;
 
-/// Reads a whole log, checks every link, and compares the chain with what was seen of it before.
-/// The answer is the chain at the end.
+/// Reads a whole log, checks every link, and compares the chain with every anchor. Returns the
+/// chain at the end.
 pub async fn check(
     log: &dyn Log,
     stream: &StreamId,
@@ -63,7 +63,7 @@ pub async fn check(
     }
 }
 
-/// Compares the chain here with what is expected here, which is done with.
+/// Compares the chain with the anchors at this position, and removes them from the list.
 fn compare(
     head: &ChainHead,
     expected: &mut BTreeMap<LogPosition, Vec<Chain>>,
@@ -81,7 +81,7 @@ fn compare(
     }
 }
 
-/// Every log that there is, and every log that a store has seen: one of those may be missing.
+/// Lists every log that exists and every log that a store has seen, since a log may be missing.
 pub async fn streams(log: &dyn Log, seen_by: &[&dyn Anchors]) -> StoreResult<Vec<StreamId>> {
     let mut streams = log.streams().await?;
     for store in seen_by {
@@ -92,7 +92,7 @@ pub async fn streams(log: &dyn Log, seen_by: &[&dyn Anchors]) -> StoreResult<Vec
     Ok(streams)
 }
 
-/// Fails when a log is not the one that a sink was filled from; the chain at the sink's anchor.
+/// Returns the chain at the sink's anchor. Fails when the sink was filled from another log.
 pub async fn check_sink(
     log: &dyn Log,
     stream: &StreamId,
@@ -116,12 +116,12 @@ pub struct Followers<'a> {
     pub documents: &'a dyn Documents,
 }
 
-/// What a log no longer has.
+/// What a log has lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     /// The first position whose envelope is lost.
     pub from: LogPosition,
-    /// The position after the last envelope that was seen.
+    /// The position after the last envelope that a store has seen.
     pub seen: LogPosition,
     /// Where the log ends.
     pub end: LogPosition,
@@ -129,7 +129,8 @@ pub struct Loss {
     pub fault: LogFault,
 }
 
-/// What a log has lost of what registry, graph and documents have seen; none when nothing is.
+/// Returns what a log has lost of the data that registry, graph and documents have seen, or none if
+/// it is complete.
 pub async fn loss(
     log: &dyn Log,
     followers: Followers<'_>,
@@ -162,7 +163,7 @@ pub async fn loss(
             .await?
             .min(end),
         (None, LogFault::Truncated { .. }) => end,
-        // Where the log became another one is known only to a registry.
+        // Only a registry knows where the log became another one.
         (None, _) => seen,
     };
     Ok(Some(Loss {
@@ -173,7 +174,7 @@ pub async fn loss(
     }))
 }
 
-/// Why a log does not match an anchor, where a person may accept that.
+/// Returns why a log does not match an anchor, if a person may accept the log as it is.
 async fn mismatch(
     log: &dyn Log,
     stream: &StreamId,
@@ -189,7 +190,7 @@ async fn mismatch(
     }
 }
 
-/// The position after the newest command that both the registry and the log know.
+/// Returns the position after the newest command that both the registry and the log know.
 async fn last_common(
     log: &dyn Log,
     model: &dyn WriteModel,
@@ -224,9 +225,9 @@ async fn stands(
     Ok(Event::read(record, stream).is_ok_and(|event| event.event_id.0 == command.0))
 }
 
-/// Takes a log as it is: drops what registry, graph and documents hold of it, so that they are
-/// built anew from what is left. Each store gives up its anchor with what it holds, and the registry
-/// goes last: stopped in between, the log is still refused.
+/// Accepts a log as it is: removes what registry, graph and documents hold of it, so that they are
+/// rebuilt from the log. Each store removes its anchor together with its data, and the registry
+/// goes last: after a crash in between, the log is still refused.
 pub async fn accept(followers: Followers<'_>, stream: &StreamId) -> StoreResult<()> {
     drop_sinks(followers.graph, stream).await?;
     drop_sinks(followers.documents, stream).await?;

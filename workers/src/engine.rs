@@ -1,7 +1,7 @@
-//! The worker engine, written once: order, batches, records, dead letters. It works under a lease
-//! that its caller holds; a handler only says how to apply a batch. An engine is a plain future that
-//! may be dropped at any await point: all that it needs to go on is in the log, the sink and the
-//! registry.
+//! The worker engine: order, batches, records and dead letters of every worker. It works under a
+//! lease that its caller holds; a handler only applies batches. An engine is a plain future that
+//! may be dropped at any await point: everything that it needs to continue is in the log, the sink
+//! and the registry.
 
 mod batch;
 mod handler;
@@ -41,10 +41,10 @@ use crate::{
     status::{Reporter, WorkerState, WorkerStatus},
 };
 
-/// How long a clean end waits for the registry or the bus to be left.
+/// How long a clean end waits for the registry or the bus.
 pub(crate) const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What an engine needs of the world, beside its sink.
+/// The ports that an engine uses beside its sink.
 #[derive(Clone)]
 pub struct EnginePorts {
     /// The log.
@@ -53,28 +53,28 @@ pub struct EnginePorts {
     pub bus: Arc<dyn Bus>,
     /// The workers' part of the registry.
     pub registry: Arc<dyn WorkerRegistry>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// How an engine works.
+/// The settings of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// How often the sinks of a log are listed again, and a log at rest is looked at.
+    /// How often the sinks of a log are listed again, and a resting log is checked.
     pub look_again: Duration,
-    /// An engine with nothing to do for this long ends.
+    /// An engine that has had nothing to do for this long ends.
     pub idle: Duration,
-    /// The most records of a batch.
+    /// The maximum number of records in a batch.
     pub batch_records: usize,
-    /// The most bytes of a batch of more than one record.
+    /// The maximum size in bytes of a batch of more than one record.
     pub batch_bytes: usize,
     /// How often a refused event is tried before it is parked.
     pub attempts: u32,
-    /// The waits while a store is away.
+    /// The waits while a store is unavailable.
     pub backoff: Backoff,
-    /// What the jitter is drawn from.
+    /// The seed of the jitter.
     pub seed: u64,
-    /// The guards in force.
+    /// The active guards.
     pub guards: Guards,
 }
 
@@ -96,17 +96,17 @@ impl Default for EngineConfig {
 /// Why an engine or a relay ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It was stopped.
+    /// The caller stopped it.
     Stopped,
-    /// Nothing was left to do.
+    /// There was nothing left to do.
     Idle,
-    /// The sink is no longer there.
+    /// The sink no longer exists.
     Gone,
-    /// The log is sealed, and all of it is done.
+    /// The log is sealed, and all of it is processed.
     Sealed,
 }
 
-/// What an engine works on.
+/// The job of an engine.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The log.
@@ -129,7 +129,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A worker that does a job.
+    /// Creates a worker for a job.
     pub fn new(
         ports: EnginePorts,
         handler: Arc<dyn Handler>,
@@ -152,20 +152,20 @@ impl Engine {
         }
     }
 
-    /// Reports through a status that others hold.
+    /// Uses a status that the caller holds.
     #[must_use]
     pub(crate) fn reporting(mut self, reporter: Reporter) -> Self {
         self.reporter = reporter;
         self
     }
 
-    /// What the engine says of itself.
+    /// Returns the engine's status.
     pub fn status(&self) -> watch::Receiver<WorkerStatus> {
         self.reporter.subscribe()
     }
 
-    /// Works until it is stopped, has been idle, has dealt with a sealed log, or finds something
-    /// that waiting does not mend.
+    /// Works until it is stopped, has been idle, has processed a sealed log, or fails with an error
+    /// that waiting does not fix.
     pub async fn run(self, token: CancellationToken) -> Result<End, StoreError> {
         let patience = Patience {
             reporter: self.reporter.clone(),
@@ -209,8 +209,8 @@ impl Engine {
         }
     }
 
-    /// Tells the bus that this worker needs nothing more of a sealed log, so that nothing is kept
-    /// for it. Whether the bus takes it changes nothing but that.
+    /// Tells the bus that this worker needs nothing more of a sealed log, so that the bus keeps
+    /// nothing for it. A failure here has no other effect.
     async fn leave_bus(&self) {
         let left = async {
             let end = self.ports.log.end(&self.stream).await?;
@@ -225,7 +225,7 @@ impl Engine {
         }
     }
 
-    /// From finding its place to losing it.
+    /// Finds the position and works until it loses its place.
     async fn turn(&self, patience: &Patience) -> Halt {
         match self.begin(patience).await {
             Ok(mut session) => session.work().await,
@@ -258,7 +258,8 @@ impl Engine {
         patience.attempt(|| sinks.sinks(&self.stream)).await
     }
 
-    /// A sink that is ahead of its log is not done: the log is not the one that it was.
+    /// Fails when the sink is ahead of the log: then the log is not the one that the sink was
+    /// filled from.
     async fn check_end(&self, patience: &Patience, seen: LogPosition) -> Result<(), Halt> {
         let end = patience
             .attempt(|| self.ports.log.end(&self.stream))
@@ -266,7 +267,7 @@ impl Engine {
         check_end(&self.stream, end, seen).map_err(|fault| Halt::Damaged(fault.into()))
     }
 
-    /// The chain where the sink's anchor stands. A log that is another there is refused.
+    /// Returns the chain at the sink's anchor. Fails when the log has another chain there.
     async fn check_sink(&self, patience: &Patience, sink: &Sink) -> Result<ChainHead, Halt> {
         let (log, guards) = (&*self.ports.log, self.config.guards);
         patience
@@ -281,7 +282,7 @@ impl Engine {
     }
 }
 
-/// Whether a log is sealed and `done` lies behind its seal.
+/// Returns whether a log is sealed and `done` lies behind its seal.
 pub(crate) async fn is_finished(
     log: &dyn Log,
     stream: &StreamId,

@@ -1,5 +1,5 @@
-//! An envelope as a worker reads it: the head parsed, the data left as it is until a handler
-//! wants it. Commands are most of the bytes of a bulk and are never looked into.
+//! An envelope as a worker reads it: the head is parsed, the data stays raw until a handler needs
+//! it. Commands are most of the bytes of a bulk, and their data is never parsed.
 
 use std::borrow::Cow;
 
@@ -16,11 +16,11 @@ use spice_core::{
 /// One envelope, borrowed from its line.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
-    /// Where it stands.
+    /// Its position.
     pub position: LogPosition,
     /// Its id.
     pub event_id: EventId,
-    /// What it says.
+    /// Its type.
     pub event_type: EventType,
     /// Command, domain event or control mark.
     pub kind: Kind,
@@ -30,29 +30,29 @@ pub struct Event<'a> {
     pub sequence: Option<Sequence>,
     /// When it was accepted.
     pub occurred_at: Timestamp,
-    /// The branch that it belongs to, for the aggregates of a branch.
+    /// The branch that its aggregate belongs to, for the aggregates of a branch.
     pub branch: Option<BranchGeneration>,
-    /// What happened.
+    /// Its data.
     pub data: &'a RawValue,
     /// Its line, without the line end.
     pub line: &'a [u8],
 }
 
-/// Why a line is not the envelope that it should be.
+/// Why a line is not the expected envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// It cannot be read.
     #[error("cannot read the envelope at position {position}: {reason}")]
     Unreadable {
-        /// Where it stands.
+        /// Its position.
         position: LogPosition,
         /// What is wrong with it.
         reason: String,
     },
-    /// It belongs to another log, or to another place in this one.
+    /// It belongs to another log, or to another position in this one.
     #[error("the record at position {position} is the envelope {database}/{generation} at {says}")]
     Foreign {
-        /// Where it was found.
+        /// The position where it was found.
         position: LogPosition,
         /// The database that it names.
         database: String,
@@ -97,7 +97,7 @@ struct MetadataHead {
 }
 
 impl<'a> Event<'a> {
-    /// Reads a record's head.
+    /// Parses a record's head.
     pub fn read(record: &'a Record, stream: &StreamId) -> Result<Self, Damage> {
         let unreadable = |reason: String| Damage::Unreadable {
             position: record.position,
@@ -133,7 +133,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// Reads the data into the shape of its type.
+    /// Parses the data into the shape of its type.
     pub fn data<T: Deserialize<'a>>(&self) -> Result<T, StoreError> {
         serde_json::from_str(self.data.get()).map_err(|error| StoreError::Rejected {
             store: "event",
@@ -144,18 +144,18 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// The branch that the event belongs to.
+    /// Returns the branch that the event belongs to.
     pub fn branch(&self) -> BranchGeneration {
         self.branch.unwrap_or(BranchGeneration::MAIN)
     }
 
-    /// Whether the log ends here.
+    /// Returns whether the log ends here.
     pub fn seals(&self) -> bool {
         self.event_type == EventType::DatabaseSealed
     }
 }
 
-/// Whether a record is the seal of its log.
+/// Returns whether a record is the seal of its log.
 pub(crate) fn is_seal(record: &Record, stream: &StreamId) -> bool {
     Event::read(record, stream).is_ok_and(|event| event.seals())
 }

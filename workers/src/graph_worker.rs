@@ -107,7 +107,7 @@ struct ClassData {
     class: Option<Json>,
 }
 
-/// The version that an event makes; none for what leaves no trace in the graph.
+/// Returns the version that an event creates; none for an event that does not change the graph.
 pub(crate) fn version(event: &Event<'_>) -> Result<Option<Version>, StoreError> {
     if event.kind != Kind::Domain {
         return Ok(None);
@@ -148,9 +148,9 @@ pub(crate) fn version(event: &Event<'_>) -> Result<Option<Version>, StoreError> 
     }))
 }
 
-/// Every reference that a state may hold, by its shape alone: a string `Class/id`, or a list of
-/// such, under any key. It holds all that any schema would call a reference, so the worker needs
-/// no schema; readers ask only for predicates that the class declares.
+/// Returns every possible reference in a state by its shape alone: a string `Class/id`, or a list
+/// of them, under any key. This includes every reference of any schema, so the worker needs no
+/// schema; readers ask only for predicates that the class declares.
 fn references(data: &Json) -> Vec<(PropertyName, InstanceRef)> {
     if !data.as_str().contains('/') {
         return Vec::new();

@@ -1,5 +1,6 @@
 //! The workers: the relay from log to bus, the engine, its handlers for graph and documents, and
-//! what checks and rebuilds their sinks. They decide nothing and append nothing. Names no adapter.
+//! the checks and rebuilds of their sinks. They decide nothing and append nothing, and depend on no
+//! adapter.
 #![warn(missing_docs)]
 
 pub mod audit;
@@ -22,5 +23,5 @@ use spice_backoff::Backoff;
 
 pub use event::{Damage, Event};
 
-/// The waits before a store that failed is asked again, unless something else is set.
+/// The default waits before a store that failed is asked again.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(30));

@@ -1,5 +1,5 @@
-//! Branches that stand on a position which the log had passed when they were created. The documents
-//! hold later versions by then, so the worker takes from the log what was superseded between the branch
+//! Branches created at a position that the log had already passed. By then the documents hold later
+//! versions, so the worker reads from the log the versions that were superseded between the branch
 //! point and the branch.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,7 +20,7 @@ use spice_core::{
 
 use crate::{event::Event, projection_worker, scan::scan};
 
-/// A branch at a past position.
+/// A branch created at a past position.
 #[derive(Debug, Clone)]
 pub(crate) struct PastBranch {
     created: BranchCreated,
@@ -28,7 +28,7 @@ pub(crate) struct PastBranch {
 }
 
 impl PastBranch {
-    /// The branch that an event creates, when it stands on a past position.
+    /// Returns the branch that an event creates, if it is at a past position.
     pub(crate) fn of(event: &Event<'_>) -> StoreResult<Option<Self>> {
         if event.event_type != EventType::BranchCreated {
             return Ok(None);
@@ -42,14 +42,14 @@ impl PastBranch {
         }))
     }
 
-    /// The superseded versions that it shows, from the log alone.
+    /// Returns the superseded versions that the branch shows, from the log alone.
     pub(crate) async fn documents(
         &self,
         log: &dyn Log,
         stream: &StreamId,
     ) -> StoreResult<Vec<Document>> {
         let point = self.created.from_position;
-        // What lies further below is kept already, for the parent stands there.
+        // Older versions are kept already, because the parent is there.
         let levels = self.created.base.levels().iter();
         let levels: HashSet<_> = levels
             .filter(|level| level.until == point)
@@ -84,14 +84,14 @@ impl PastBranch {
     }
 }
 
-/// A branch, and what it has there.
+/// A branch and an entity on it.
 type Place = (BranchGeneration, Entity);
 
 fn place(document: &Document) -> Place {
     (document.branch.1, document.entity.clone())
 }
 
-/// The document of the event itself, without the version that it supersedes.
+/// Returns the document of the event itself, without the version that it supersedes.
 fn own_document(event: &Event<'_>) -> StoreResult<Option<Document>> {
     Ok(projection_worker::documents(event, Guards::default())?.pop())
 }

@@ -1,5 +1,5 @@
-//! The projection worker: every domain event of a class or an instance becomes a document, beside the
-//! superseded version that the event carries for the branches that still show it.
+//! The projection worker: every domain event of a class or an instance becomes a document. The
+//! superseded version that the event carries is kept for the branches that still show it.
 
 use std::sync::Arc;
 
@@ -35,7 +35,8 @@ pub struct ProjectionWorker {
 }
 
 impl ProjectionWorker {
-    /// The worker of a documents sink. The log is read only for branches at a past position.
+    /// Creates the worker of a documents sink. It reads the log only for branches at a past
+    /// position.
     pub fn new(documents: Arc<dyn Documents>, log: Arc<dyn Log>, guards: Guards) -> Self {
         Self {
             documents,
@@ -79,7 +80,7 @@ impl Handler for ProjectionWorker {
     ) -> StoreResult<Applied> {
         let mut effects = Applied::default();
         let mut batch: Vec<Change> = Vec::with_capacity(events.len());
-        // Of each change: its event, and whether it is the event's own document.
+        // For each change: its event, and whether it is the event's own document.
         let mut origins: Vec<(usize, bool)> = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             batch.extend(branches(event)?.into_iter().map(Change::Branch));
@@ -136,7 +137,7 @@ struct ClassData {
     superseded: Option<Superseded>,
 }
 
-/// Where branches stand after an event, when it changes that.
+/// Returns the branch points after an event, if it changes them.
 pub(crate) fn branches(event: &Event<'_>) -> StoreResult<Vec<BranchPoints>> {
     let at = |branch, base: &Lineage| BranchPoints {
         branch,
@@ -168,7 +169,7 @@ pub(crate) fn branches(event: &Event<'_>) -> StoreResult<Vec<BranchPoints>> {
     })
 }
 
-/// The documents of an event: the version that it supersedes first, its own last.
+/// Returns the documents of an event: the version that it supersedes first, its own last.
 pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> Result<Vec<Document>, StoreError> {
     if event.kind != Kind::Domain {
         return Ok(Vec::new());
@@ -220,7 +221,7 @@ pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> Result<Vec<Documen
     Ok(before.into_iter().chain([own]).collect())
 }
 
-/// The version that a document supersedes.
+/// Returns the version that a document supersedes.
 fn before(document: &Document, version: Superseded) -> Document {
     Document {
         branch: document.branch.clone(),

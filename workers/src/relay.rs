@@ -1,5 +1,5 @@
-//! The relay: copies a log to the bus, in order. Its checkpoint moves only over confirmed
-//! deliveries: a restart may publish again, never skip.
+//! The relay: copies a log to the bus, in order. Its checkpoint moves only after a confirmed
+//! delivery: a restart may publish a record again, but never skips one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,24 +28,24 @@ use crate::{
     status::{Reporter, WorkerState, WorkerStatus},
 };
 
-/// How a relay works.
+/// The settings of a relay.
 #[derive(Debug, Clone)]
 pub struct RelayConfig {
-    /// The most records of one publication.
+    /// The maximum number of records in one publication.
     pub batch_records: usize,
-    /// About the most bytes of one publication.
+    /// About the maximum size in bytes of one publication.
     pub batch_bytes: usize,
     /// How long a moved checkpoint may stay unwritten.
     pub checkpoint_interval: Duration,
     /// How many records a checkpoint may lag behind while the relay is busy.
     pub checkpoint_records: u64,
-    /// A relay with nothing to publish for this long ends.
+    /// A relay that has had nothing to publish for this long ends.
     pub idle: Duration,
-    /// The waits while log or bus is away.
+    /// The waits while log or bus is unavailable.
     pub backoff: Backoff,
-    /// What the jitter is drawn from.
+    /// The seed of the jitter.
     pub seed: u64,
-    /// The guards in force.
+    /// The active guards.
     pub guards: Guards,
 }
 
@@ -73,10 +73,10 @@ pub struct Relay {
     reporter: Reporter,
 }
 
-/// Where a relay stands, and what of that is written down.
+/// The relay's position, and how much of it is written to the checkpoint.
 struct Place {
     position: LogPosition,
-    /// The chain there; what is published has been checked against it.
+    /// The chain there; published records were checked against it.
     head: ChainHead,
     saved: LogPosition,
     saved_at: Option<Instant>,
@@ -107,12 +107,13 @@ impl Relay {
         self
     }
 
-    /// What the relay says of itself.
+    /// Returns the relay's status.
     pub fn status(&self) -> watch::Receiver<WorkerStatus> {
         self.reporter.subscribe()
     }
 
-    /// Relays until it is stopped, has been idle, has delivered the seal, or finds the log damaged.
+    /// Relays until it is stopped, has been idle, has delivered the seal, or finds damage in the
+    /// log.
     pub async fn run(self, token: CancellationToken) -> Result<End, StoreError> {
         let salt = format!("relay/{}", self.stream);
         let patience = Patience {
@@ -165,7 +166,7 @@ impl Relay {
         if !matches!(halt, Halt::Sealed) {
             return self.save(&mut place).await.err().unwrap_or(halt);
         }
-        // Nobody comes back to a sealed log, so its last checkpoint is not left for later.
+        // A sealed log is never relayed again, so its last checkpoint is written now.
         let (from, to) = (place.saved, place.position);
         let moved = patience.attempt(|| self.log.move_checkpoint(&self.stream, from, to));
         match moved.await {
@@ -188,7 +189,7 @@ impl Relay {
         Ok(start)
     }
 
-    /// One publication, or a wait for something to publish.
+    /// Publishes once, or waits for records to publish.
     async fn step(&self, place: &mut Place, patience: &Patience) -> Result<(), Halt> {
         let mut fruitless = 0;
         let records = loop {
@@ -220,8 +221,8 @@ impl Relay {
         }
     }
 
-    /// Waits until the log may be longer; true when it says so. A checkpoint that falls due in
-    /// the meantime is written.
+    /// Waits until the log may be longer; returns true when the log reports it. Writes a checkpoint
+    /// that falls due meanwhile.
     async fn wait(&self, place: &mut Place, patience: &Patience) -> Result<bool, Halt> {
         let longer = self.log.wait_beyond(&self.stream, place.position);
         let longer = patience.token.run_until_cancelled(longer);
@@ -272,8 +273,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Writes the checkpoint. Failing that it is written later: what is relayed again does no
-    /// harm.
+    /// Writes the checkpoint. After a failure it is written later: relaying a record again is
+    /// harmless.
     async fn save(&self, place: &mut Place) -> Result<(), Halt> {
         if place.saved == place.position {
             return Ok(());

@@ -1,8 +1,8 @@
-//! Rebuilding a projection beside the live one. A shadow is filled from the log by its worker like
-//! any sink that is behind, compared with the fold of the log, and made live in one commit; reads
-//! see the old one until then. The old one is kept up until it is dropped.
+//! Rebuilds a projection in parallel to the live one. The worker fills a shadow from the log like
+//! any sink that is behind. The shadow is compared with the fold of the log and made live in one
+//! commit; until then reads see the old sink. The old sink is kept up to date until it is dropped.
 //!
-//! A replay may be stopped anywhere: the next one goes on with the shadow that it finds, or
+//! A replay may be stopped anywhere: the next one continues with the existing shadow, or
 //! [`abandon`] drops it.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use spice_core::{
 
 use crate::verify::{Report, Sources, verify_sink};
 
-/// The registry's signs are hints; this is how long one may be missing.
+/// The registry's notifications are hints; a lost one costs at most this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The result of a replay.
@@ -28,13 +28,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub enum Replayed {
     /// The shadow is live now.
     Swapped,
-    /// The shadow is not what the log says; it was dropped. The report says how it differs.
+    /// The shadow differs from the log; it was dropped. The report lists the differences.
     Differs(Box<Report>),
     /// The shadow refuses events that the live sink has; it was dropped. Their positions.
     Refuses(Vec<LogPosition>),
 }
 
-/// Rebuilds a projection of a log. Somebody must run its worker.
+/// Rebuilds a projection of a log. Its worker must be running.
 pub async fn replay(
     sources: Sources<'_>,
     projection: Projection,
@@ -56,7 +56,7 @@ pub async fn replay(
         abandon(sources, projection, stream).await?;
         return Ok(Replayed::Refuses(refused));
     }
-    // The live one goes on meanwhile; the swap waits until the shadow is level with it.
+    // The live sink continues meanwhile; the swap waits until the shadow has caught up with it.
     let mut seen = 0;
     while !sinks.swap(stream, &shadow).await? {
         seen = await_change(registry, stream, seen).await;
@@ -73,7 +73,7 @@ pub async fn abandon(
     drop_all(sources, projection, stream, SinkRole::Shadow).await
 }
 
-/// Drops the sinks that were live before; how many.
+/// Drops the former live sinks; returns how many.
 pub async fn drop_old(
     sources: Sources<'_>,
     projection: Projection,
@@ -99,7 +99,7 @@ async fn drop_all(
     Ok(dropped.len())
 }
 
-/// Positions that the shadow has parked and the live sink has not.
+/// Positions that the shadow has parked but the live sink has not.
 async fn newly_refused(
     sources: Sources<'_>,
     projection: Projection,
@@ -117,8 +117,8 @@ async fn newly_refused(
     Ok(refused)
 }
 
-/// Waits until a sink (the live one, when none is named) reflects everything below `target` and the
-/// registry says so. A store that is away meanwhile is waited for; anything else is an error.
+/// Waits until a sink (the live one by default) reflects every position below `target` and the
+/// registry has recorded it. It waits while a store is unavailable; any other failure is an error.
 pub async fn wait_caught_up(
     sinks: &dyn Sinks,
     registry: &dyn WorkerRegistry,

@@ -1,4 +1,4 @@
-//! Reading a log from one position to another, in order, without holding much of it.
+//! Reads a log from one position to another, in order, with little memory.
 
 use spice_core::{
     chain::ChainHead,
@@ -12,8 +12,8 @@ use crate::event::Event;
 /// About how many bytes of the log are held at a time.
 const READ_BYTES: usize = 4 << 20;
 
-/// Shows every event of a log between two positions, in order. Fails where the chain is broken,
-/// before anything after the break is shown.
+/// Shows every event of a log between two positions, in order. Where the chain is broken it fails
+/// before it shows anything after the break.
 pub(crate) async fn scan(
     log: &dyn Log,
     stream: &StreamId,

@@ -1,10 +1,10 @@
-//! The share of one process in the work of one role: the buckets that fall to it, and the leases
-//! that it holds on them.
+//! The share of one process in the work of one role: its buckets and the leases that it holds on
+//! them.
 //!
-//! Buckets are divided by rendezvous: each bucket falls to the announced owner with the highest
-//! hash of (bucket, owner). Processes that see the same owners agree without talking, and one that
-//! comes or goes moves only its own buckets. The division is a wish; the lease decides, and its
-//! fence is the guard.
+//! Buckets are divided by rendezvous hashing: each bucket falls to the announced owner with the
+//! highest hash of (bucket, owner). Processes that see the same owners agree without talking, and
+//! one that comes or goes moves only its own buckets. The division is only a preference; the lease
+//! decides, and its fence is the guard.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,14 +25,14 @@ use uuid::Uuid;
 /// How a process takes and keeps its share.
 #[derive(Debug, Clone)]
 pub struct LeaseConfig {
-    /// The name under which this process takes leases: another one at each start.
+    /// The name under which this process takes leases: a new one at each start.
     pub owner: String,
     /// A lease that was not renewed for this long goes to another owner.
     pub ttl: Duration,
     /// How often leases are renewed.
     pub heartbeat: Duration,
-    /// Whether no other process can be at work, because this one has locked the stores. Then
-    /// whoever is still announced has crashed, and its leases are taken at once.
+    /// Whether no other process can be working, because this one has locked the stores. Then any
+    /// other announced owner has crashed, and its leases are taken immediately.
     pub alone: bool,
 }
 
@@ -47,7 +47,7 @@ impl Default for LeaseConfig {
     }
 }
 
-/// How long until the next round while buckets change hands.
+/// The time until the next round while buckets change hands.
 const HANDOVER: Duration = Duration::from_secs(1);
 
 /// The buckets of one role that this process works on.
@@ -56,7 +56,7 @@ pub(crate) struct Share {
     worker: &'static str,
     config: LeaseConfig,
     evicts: bool,
-    /// What falls to this process.
+    /// The buckets that fall to this process.
     wanted: BTreeSet<Bucket>,
     held: BTreeMap<Bucket, Lease>,
 }
@@ -78,7 +78,7 @@ impl Share {
     }
 
     /// Announces this process, renews its leases and takes those that fall to it. Returns the
-    /// buckets whose lease is gone or another one than before.
+    /// buckets whose lease is lost or has been replaced.
     pub(crate) async fn round(&mut self) -> StoreResult<Vec<Bucket>> {
         let LeaseConfig { owner, ttl, .. } = &self.config;
         let mut owners = self.registry.join(self.worker, owner, *ttl).await?;
@@ -108,13 +108,13 @@ impl Share {
             .collect())
     }
 
-    /// The lease on a bucket that is held and not to be given away.
+    /// Returns the lease on a bucket that this process holds and keeps.
     pub(crate) fn lease(&self, bucket: Bucket) -> Option<&Lease> {
         let lease = self.held.get(&bucket)?;
         self.wanted.contains(&bucket).then_some(lease)
     }
 
-    /// Buckets that are held and fall to another owner.
+    /// Returns the buckets that this process holds but that fall to another owner.
     pub(crate) fn surplus(&self) -> Vec<Bucket> {
         let held = self.held.keys();
         held.filter(|bucket| !self.wanted.contains(bucket))
@@ -122,7 +122,7 @@ impl Share {
             .collect()
     }
 
-    /// Gives a bucket away.
+    /// Releases a bucket.
     pub(crate) async fn release(&mut self, bucket: Bucket) -> StoreResult<()> {
         if let Some(lease) = self.held.get(&bucket) {
             self.registry.release(self.worker, lease).await?;
@@ -131,12 +131,12 @@ impl Share {
         Ok(())
     }
 
-    /// Gives everything away, at a clean end.
+    /// Releases everything, at a clean end.
     pub(crate) async fn leave(&self) -> StoreResult<()> {
         self.registry.leave(self.worker, &self.config.owner).await
     }
 
-    /// How long until the next round.
+    /// Returns the time until the next round.
     pub(crate) fn pause(&self) -> Duration {
         let settled = self.held_buckets() == self.wanted && !self.wanted.is_empty();
         if settled {
@@ -151,7 +151,7 @@ impl Share {
     }
 }
 
-/// The buckets that fall to one of these owners.
+/// Returns the buckets that fall to one of these owners.
 fn falling_to<'a>(owner: &'a str, owners: &'a [String]) -> impl Iterator<Item = Bucket> + 'a {
     Bucket::all().filter(move |bucket| {
         let first = owners.iter().max_by_key(|owner| weight(*bucket, owner));

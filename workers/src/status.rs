@@ -1,4 +1,4 @@
-//! What a worker says of itself, for people and for the api.
+//! The status of a worker, for people and for the api.
 
 use std::sync::Arc;
 
@@ -8,34 +8,34 @@ use tokio::sync::watch;
 /// What a worker is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerState {
-    /// Finding out where it stands.
+    /// Finding its position.
     Starting,
-    /// At work, or waiting for work.
+    /// Working, or waiting for work.
     Running,
-    /// Nothing is left to do; no task runs until there is.
+    /// Nothing is left to do; no task runs until there is work.
     Resting,
-    /// A store is away; it goes on by itself.
+    /// A store is unavailable; the worker continues by itself.
     Paused {
-        /// What was seen last.
+        /// The last failure.
         reason: String,
         /// Since when.
         since: Timestamp,
-        /// How often it was tried again.
+        /// The number of retries.
         retries: u32,
     },
-    /// Something is broken that waiting does not mend; nothing was skipped.
+    /// Something is damaged and waiting does not fix it; nothing was skipped.
     Damaged {
         /// What was found, and where.
         reason: String,
         /// Since when.
         since: Timestamp,
     },
-    /// The log is sealed and all of it is done, or the worker was told to end.
+    /// The log is sealed and all of it is processed, or the worker was stopped.
     Ended,
 }
 
 impl WorkerState {
-    /// A stable label.
+    /// Returns a stable label.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -48,12 +48,12 @@ impl WorkerState {
     }
 }
 
-/// A worker's state and place.
+/// A worker's state and position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerStatus {
-    /// What it is doing.
+    /// Its state.
     pub state: WorkerState,
-    /// Every position below this one is dealt with.
+    /// Every position below this one is processed.
     pub position: LogPosition,
 }
 
@@ -66,7 +66,7 @@ impl Default for WorkerStatus {
     }
 }
 
-/// The telling side of a status.
+/// The sender of a status.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     sender: Arc<watch::Sender<WorkerStatus>>,

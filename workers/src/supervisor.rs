@@ -1,5 +1,5 @@
 //! Runs relay and workers for the logs of this process's share: finds logs, runs a task where there
-//! is work, restarts what failed, shows how they are.
+//! is work, restarts failed tasks, and shows their status.
 
 mod keeper;
 mod rest;
@@ -24,14 +24,14 @@ use self::{keeper::Keeper, shared::Shared};
 pub use crate::share::LeaseConfig;
 use crate::status::WorkerStatus;
 
-/// The running workers. Dropped, they end as well, but nobody waits for them.
+/// The running workers. If it is dropped, they end as well, but nothing waits for them.
 pub struct Workers {
     shared: Arc<Shared>,
     _guard: DropGuard,
 }
 
 impl Workers {
-    /// Starts them, on the runtime that this is called on.
+    /// Starts them on the current runtime.
     pub fn start(ports: Ports, config: WorkersConfig) -> Self {
         let token = CancellationToken::new();
         let shared = Arc::new(Shared {
@@ -53,7 +53,7 @@ impl Workers {
         }
     }
 
-    /// How every log of this process's share is, by log and role.
+    /// Returns the status of every log of this process's share, by log and role.
     pub fn statuses(&self) -> BTreeMap<(StreamId, Role), WorkerStatus> {
         let tasks = self.shared.lock();
         tasks
@@ -69,14 +69,14 @@ impl Workers {
         Some(task.reporter.subscribe())
     }
 
-    /// Makes a worker look at the sinks of a log at once.
+    /// Makes a worker check the sinks of a log immediately.
     pub fn nudge(&self, stream: &StreamId, role: Role) {
         if let Some(task) = self.shared.lock().get(&(stream.clone(), role)) {
             task.nudge.notify_one();
         }
     }
 
-    /// Ends them: batches in hand are finished, leases given back.
+    /// Ends them: finishes the current batches and releases the leases.
     pub async fn shutdown(self) {
         self.shared.token.cancel();
         self.shared.tracker.close();
@@ -113,7 +113,7 @@ async fn discover(shared: Arc<Shared>, known: watch::Sender<BTreeSet<StreamId>>)
             if fruitless > 1 {
                 tokio::time::sleep(backoff.delay(fruitless - 1)).await;
             }
-            // A sign may be lost: it looks by itself from time to time.
+            // A notification may be lost: it also checks from time to time.
             let sign = shared.ports.log.wait_streams(count);
             let _looks = timeout(shared.config.engine.look_again, sign).await;
         };

@@ -1,6 +1,6 @@
-//! Checks the sinks against the fold of the log: by digests per bucket first, item by item only
-//! where those differ; and mends exactly what differs. A live system can be checked: what a sink
-//! shows may be what the log said when the check began, or anything that it has said since.
+//! Checks the sinks against the fold of the log, and repairs the differences. It compares digests
+//! per bucket first, and items only where those differ. A running system can be checked: a sink may
+//! show the log's state at the start of the check or any later one.
 
 mod digest;
 mod fold;
@@ -33,16 +33,16 @@ use self::{
 };
 use crate::{past::PastBranch, projection_worker, scan::scan};
 
-/// What is compared with what.
+/// The stores that a check compares.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
-    /// The log: it is right.
+    /// The log, which is the truth.
     pub log: &'a dyn Log,
     /// The graph.
     pub graph: &'a dyn Graph,
     /// The documents.
     pub documents: &'a dyn Documents,
-    /// Knows what is parked.
+    /// The registry, which knows the parked events.
     pub registry: &'a dyn WorkerRegistry,
 }
 
@@ -63,12 +63,12 @@ pub enum DifferenceKind {
     Missing,
     /// The sink has it, the log does not.
     Unexpected,
-    /// Both have it, not the same.
+    /// Both have it, but they differ.
     Differs,
 }
 
 impl DifferenceKind {
-    /// A stable label.
+    /// Returns a stable label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -78,57 +78,57 @@ impl DifferenceKind {
     }
 }
 
-/// Why a difference is none that needs mending.
+/// Why a difference needs no repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// An event of it waits in the dead letters.
+    /// One of its events is in the dead letters.
     Parked,
-    /// A person gave an event of it up for this sink.
+    /// A person discarded one of its events for this sink.
     Discarded,
 }
 
-/// One entity on one branch that is not in a sink as the log tells it.
+/// One entity on one branch that differs between the log and a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Which sink.
+    /// The sink.
     pub projection: Projection,
-    /// On which branch.
+    /// The branch.
     pub branch: BranchGeneration,
-    /// What.
+    /// The entity.
     pub entity: Entity,
-    /// How.
+    /// The kind of difference.
     pub kind: DifferenceKind,
-    /// The sequence that the log tells.
+    /// The sequence in the log.
     pub expected: Option<Sequence>,
-    /// The sequence that the sink has.
+    /// The sequence in the sink.
     pub found: Option<Sequence>,
-    /// Set when it is no surprise.
+    /// Set when the difference is expected.
     pub known: Option<Known>,
 }
 
-/// An event that a sink does not have, as it should be.
+/// An event that a sink rightly does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownEvent {
-    /// The handler that parked it, or for which it was given up.
+    /// The handler that parked it, or for which it was discarded.
     pub handler: String,
-    /// Where it stands.
+    /// Its position.
     pub position: LogPosition,
     /// Its aggregate, as text.
     pub aggregate_id: String,
-    /// Why.
+    /// Why the sink does not have it.
     pub known: Known,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The log.
     pub stream: StreamId,
-    /// How far each sink was when the check began.
+    /// The position of each sink when the check began.
     pub positions: BTreeMap<Projection, LogPosition>,
-    /// How many entities the log tells of in each sink.
+    /// The number of entities that the log has for each sink.
     pub entities: BTreeMap<Projection, u64>,
-    /// Every difference, the known ones too.
+    /// Every difference, including the known ones.
     pub differences: Vec<Difference>,
     /// Every parked and every discarded event.
     pub known: Vec<KnownEvent>,
@@ -145,14 +145,14 @@ impl Report {
         }
     }
 
-    /// The differences that nothing explains.
+    /// Returns the differences that nothing explains.
     pub fn surprises(&self) -> impl Iterator<Item = &Difference> {
         self.differences
             .iter()
             .filter(|difference| difference.known.is_none())
     }
 
-    /// Whether nothing needs mending.
+    /// Returns whether nothing needs a repair.
     pub fn is_clean(&self) -> bool {
         self.surprises().next().is_none()
     }
@@ -228,13 +228,13 @@ async fn verify_into(
 struct Trace {
     at: Option<Mark>,
     later: Vec<Mark>,
-    /// Whether the log had it dropped later.
+    /// Whether the log dropped it later.
     is_dropped: bool,
     known: Option<Known>,
 }
 
 impl Trace {
-    /// Takes in a version that the log had at the check's position or got later.
+    /// Adds a version that the log had at the check's position or got later.
     fn take(&mut self, mark: Mark, is_later: bool) {
         if is_later {
             self.later.push(mark);
@@ -253,7 +253,7 @@ struct Traces {
 }
 
 impl Traces {
-    /// Takes in what an event at `position` has, for a check at `end`.
+    /// Adds the content of an event at `position`, for a check at `end`.
     fn take(&mut self, item: &Item, position: LogPosition, end: LogPosition) -> &mut Trace {
         let (place, mark) = (item.place(), item.mark());
         if let Some(range) = item.range() {
@@ -291,8 +291,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Compares the items of the buckets that differ. The sink is read first, so that the log,
-    /// read after it, knows everything that was seen.
+    /// Compares the items of the buckets that differ. It reads the sink first, so that the log,
+    /// read afterwards, knows everything that the sink had.
     async fn compare(
         &self,
         expected: &Expected,

@@ -1,5 +1,5 @@
-//! Branches over documents: whatever is written, branched, rebased and deleted, a view shows what the
-//! log says, and superseded versions are kept once, as long as a branch shows them.
+//! Branches over documents: after any writes, branches, rebases and deletions a view shows what the
+//! log says, and a superseded version is kept once, while a branch shows it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -36,19 +36,19 @@ use support::{World, desk::Desk};
 
 const CASES: u32 = 64;
 
-/// One step; numbers are taken modulo what there is.
+/// One step; numbers are taken modulo the number of candidates.
 #[derive(Debug, Clone)]
 enum Step {
     Put(usize, usize, u8),
     Delete(usize, usize),
     DropClass(usize),
-    /// A branch on another one, so many positions before the end.
+    /// Creates a branch on another one, this many positions before the end.
     Fork(usize, u64),
     Merge(usize, usize),
     Rebase(usize, usize),
     RollBack(usize, u64),
     DeleteBranch(usize),
-    /// The worker goes on, and repeats so many envelopes.
+    /// The worker continues, and repeats this many envelopes.
     Deliver(usize),
 }
 
@@ -129,7 +129,7 @@ fn play(desk: &mut Desk, step: &Step) {
     }
 }
 
-/// Gives the worker what the log has from a position on, in one batch.
+/// Delivers the log from a position on to the worker, in one batch.
 async fn deliver(world: &World, desk: &Desk, from: usize) {
     let handler = world.documents_handler();
     let lines = desk
@@ -203,7 +203,7 @@ fn facts(log: &[Envelope]) -> Vec<Fact> {
         .collect()
 }
 
-/// What a lineage shows of an instance: the newest on the first layer that has it.
+/// Returns what a lineage shows of an instance: the newest version on the first layer that has one.
 fn shown<'a>(facts: &'a [Fact], lineage: &Lineage, instance: &InstanceRef) -> Option<&'a Fact> {
     let entity = Entity::Instance(instance.clone());
     lineage.levels().iter().find_map(|level| {
@@ -213,10 +213,10 @@ fn shown<'a>(facts: &'a [Fact], lineage: &Lineage, instance: &InstanceRef) -> Op
     })
 }
 
-/// A superseded version: its branch, what it is of, and when it was current.
+/// A superseded version: its branch, its entity, and when it was current.
 type Kept = (BranchGeneration, Entity, RangeInclusive<LogPosition>);
 
-/// The superseded versions in whose range a live branch stands.
+/// The superseded versions with a live branch point in their range.
 fn kept(facts: &[Fact], desk: &Desk) -> Vec<Kept> {
     let mut kept = Vec::new();
     for (index, fact) in facts.iter().enumerate() {
@@ -351,7 +351,7 @@ async fn check_lists(world: &World, view: &View, class: &str, live: &[Fact]) {
     }
 }
 
-/// The documents agree with the fold of the log, and with those of a sink that is filled at once.
+/// Compares the documents with the fold of the log, and with a sink that is filled in one go.
 async fn check_rebuild(world: &World, desk: &Desk) {
     let report = verify(world.sources(), world.stream()).await.unwrap();
     let differences = report.differences.iter();
@@ -368,7 +368,7 @@ async fn check_rebuild(world: &World, desk: &Desk) {
     assert_eq!(live, rebuilt);
 }
 
-/// Over any history, however it is delivered.
+/// For any history and any delivery.
 #[test]
 fn a_view_shows_what_the_log_says_and_superseded_versions_are_kept_once() {
     let mut runner = TestRunner::new(Config::with_cases(CASES));

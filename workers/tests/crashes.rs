@@ -1,5 +1,5 @@
-//! Stopped before or after any call to the registry, and started again, a worker ends where an
-//! undisturbed one ends: poison, discards, retries and refilled sinks included.
+//! Stopped before or after any call to the registry and started again, a worker ends in the same
+//! state as an undisturbed one: with poison, discards, retries and refilled sinks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -27,7 +27,8 @@ use spice_workers::engine::{Engine, Handler};
 use support::{FaultyHandler, World, config, within};
 use tokio_util::sync::CancellationToken;
 
-/// The calls that count: the others are made by nobody, or change nothing that a crash could part.
+/// The calls that count: the others are never made here, or change nothing that a crash could
+/// split.
 const COUNTED: &[&str] = &[
     "acquire",
     "join",
@@ -41,7 +42,7 @@ const COUNTED: &[&str] = &[
     "clear_retry",
 ];
 
-/// Counts calls of the registry; the one that brings the count to zero never answers.
+/// Counts calls of the registry; the call that brings the count to zero never answers.
 struct Crash {
     calls_left: AtomicI64,
     after_effect: bool,
@@ -74,7 +75,7 @@ impl Hook for Crash {
     }
 }
 
-/// What a scenario leaves behind.
+/// The state after a scenario.
 #[derive(Debug, PartialEq)]
 struct Ending {
     versions: Vec<Version>,
@@ -109,7 +110,7 @@ async fn ending(world: &World) -> Ending {
     }
 }
 
-/// Two aggregates with poison: of `a` it is given up later, of `z` it stays.
+/// Two aggregates with poison: the event of `a` is discarded later, that of `z` stays.
 fn tell(world: &World) -> Arc<FaultyHandler> {
     world.story.put("a", json!({"n": 1}));
     let poison = world.story.put("a", json!({"n": 2}));
@@ -125,7 +126,8 @@ fn tell(world: &World) -> Arc<FaultyHandler> {
     handler
 }
 
-/// Runs an engine until call `stop` to the registry; false when it never came so far.
+/// Runs an engine until the `stop`-th call to the registry; returns false if it never made that
+/// many.
 async fn crash(world: &World, handler: &Arc<FaultyHandler>, stop: i64, after: bool) -> bool {
     let crash = Crash {
         calls_left: stop.into(),

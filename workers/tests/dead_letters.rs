@@ -1,4 +1,4 @@
-//! What a sink refuses for good: parked with what follows it, retried, discarded.
+//! Events that a sink refuses for good: parked with the events behind them, retried, discarded.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -14,7 +14,7 @@ use support::{FaultyHandler, World};
 
 const HANDLER: &str = "instance_worker";
 
-/// Three events of `a` (the second is poison), some of others in between.
+/// Three events of `a` (the second is poison), with some of other aggregates in between.
 fn poisoned() -> (World, Arc<FaultyHandler>, [u64; 3]) {
     let world = World::new();
     let first = world.story.put("a", json!({"n": 1}));
@@ -70,7 +70,7 @@ async fn poison_parks_its_aggregate_only() {
             .processed(world.stream(), LogPosition(position));
         assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Parked);
     }
-    // The other sink sees the event all the same.
+    // The other sink still sees the event.
     world.run_through(&world.documents_handler()).await;
     let shelf = world.shelf().await;
     assert!(shelf.iter().any(|document| document.sequence.0 == 3));

@@ -67,12 +67,13 @@ async fn references_are_found_by_their_shape() {
         .iter()
         .map(|(predicate, target)| format!("{predicate}>{target}"))
         .collect();
-    // By its shape a URL may refer to `/a/b` of a class `http:`; readers ask for declared predicates.
+    // By its shape a URL may refer to `/a/b` of a class `http:`; readers ask only for declared
+    // predicates.
     let expected = ["one>Part/b", "many>Part/c", "many>Part/d", "url>http://a/b"];
     assert_eq!(found, expected);
 }
 
-/// An instance on `main` that was changed after two branches were made.
+/// An instance on `main` that was changed after two branches were created.
 async fn superseded() -> (World, [BranchGeneration; 2]) {
     let world = World::new();
     world.story.put("a", json!({"name": "old"}));
@@ -394,7 +395,7 @@ async fn what_the_bus_delivers_must_follow_the_chain() {
         if whole {
             bus.deliver(Ok(records));
         } else {
-            // The change and the link that shows it come in two deliveries.
+            // The change and the link that shows it arrive in two deliveries.
             let rest = records.split_off(3);
             bus.deliver(Ok(records));
             bus.deliver(Ok(rest));

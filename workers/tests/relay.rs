@@ -1,4 +1,4 @@
-//! The relay: in order, never a skip, checkpoints only over confirmed deliveries.
+//! The relay: in order, without a gap, with checkpoints only after confirmed deliveries.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -220,7 +220,7 @@ async fn what_follows_a_break_of_the_chain_is_not_published() {
     let ran = tokio::spawn(relay.run(CancellationToken::new()));
     let error = within(ran).await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
-    // The changed line ends its batch or not; what follows it in the log is not delivered.
+    // The changed line may or may not end its batch; the lines after it are not delivered.
     let published = bus.published.lock().unwrap().clone();
     assert!(
         published.iter().all(|position| *position < 10),

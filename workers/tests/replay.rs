@@ -1,4 +1,5 @@
-//! Replay by shadow: reads never see it before it is whole, and it may be stopped anywhere.
+//! Replay by shadow: reads never see the shadow before it is complete, and the replay may be
+//! stopped anywhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -67,8 +68,8 @@ fn in_files(folder: &std::path::Path) -> World {
     }
 }
 
-/// Looks at everything until it is told to stop: nothing is ever missing, nothing goes back. How
-/// often it looked.
+/// Reads everything until it is stopped: nothing is ever missing, nothing goes back. Returns the
+/// number of reads.
 async fn read_without_end(
     (graph, documents): (Arc<SqliteGraph>, Arc<SqliteDocuments>),
     view: View,
@@ -169,7 +170,7 @@ async fn a_replay_that_was_stopped_goes_on_or_is_dropped() {
     {
         let stream = world.stream();
         let sinks = world.sources().sinks(projection);
-        // Stopped before anything was filled, and after some of it was.
+        // Stopped before anything was filled, and after a part of it was.
         for time in [
             Duration::ZERO,
             Duration::from_millis(1),

@@ -1,4 +1,4 @@
-//! The supervisor: finds logs, contains what fails, ends cleanly.
+//! The supervisor: finds logs, contains failures, ends cleanly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -48,7 +48,7 @@ fn workers_config(owner: &str) -> WorkersConfig {
     }
 }
 
-/// A status of a log, as soon as there is one.
+/// Returns the status of a log as soon as there is one.
 async fn status(workers: &Workers, stream: &StreamId, role: Role) -> Receiver<WorkerStatus> {
     loop {
         if let Some(status) = workers.status(stream, role) {
@@ -124,7 +124,7 @@ async fn a_log_whose_sinks_stand_at_its_end_has_no_task() {
     for role in Role::ALL {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
-    // What a person asks for is work too.
+    // A request by a person counts as work.
     let handler = "instance_worker";
     let asked = world
         .registry
@@ -210,7 +210,7 @@ impl Hook for Slow {
     }
 }
 
-/// A batch takes ten minutes; its process renews the lease all the while.
+/// A batch takes ten minutes; its process keeps renewing the lease.
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_kept_while_a_batch_is_slow() {
     let world = World::new();

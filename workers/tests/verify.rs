@@ -1,4 +1,4 @@
-//! Checking and mending the sinks.
+//! Checks and repairs of the sinks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -43,7 +43,7 @@ async fn projected() -> World {
     world
 }
 
-/// Puts a version into the graph that no event tells of.
+/// Puts a version into the graph that no event wrote.
 async fn forge(world: &World, entity: Entity, sequence: u64) {
     let sample = world.versions().await.remove(1);
     let forged = Version {
@@ -146,7 +146,7 @@ async fn every_kind_of_difference_is_named_and_mended() {
             DifferenceKind::Missing,
             (Some(2), None),
         ),
-        // The version before, which a branch shows.
+        // The previous version, which a branch shows.
         (
             Projection::Documents,
             MAIN,
@@ -267,7 +267,7 @@ async fn a_sink_that_was_emptied_is_missing_everything_until_it_is_filled() {
     assert!(report.differences.is_empty(), "{:?}", report.differences);
 }
 
-/// Makes a log grow, and projects it, the moment somebody has read it.
+/// Extends the log, and projects it, immediately after a read.
 struct Growing<'w> {
     world: &'w World,
     growths: AtomicI64,
@@ -318,7 +318,7 @@ async fn a_broken_chain_is_no_measure_for_a_sink() {
     assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
 }
 
-/// A registry that has seen the whole log, commands and all.
+/// A registry that has seen the whole log, commands included.
 async fn seen(world: &World) -> Anchor {
     let mut head = ChainHead::at(world.stream(), LogPosition::ZERO);
     let mut commands: Vec<CommandEntry> = Vec::new();
@@ -369,7 +369,7 @@ async fn what_a_log_has_lost_is_told_and_accepted() {
     let places = (truncated.from.0, truncated.seen.0, truncated.end.0);
     assert_eq!(places, (end - 4, end, end - 4));
 
-    // As long as before, but the last command is another one.
+    // As long as before, but with another last command.
     let mut other = whole.clone();
     let mut head = ChainHead::at(world.stream(), LogPosition::ZERO);
     for (position, line) in (0..).zip(&mut other) {
@@ -386,7 +386,7 @@ async fn what_a_log_has_lost_is_told_and_accepted() {
     assert_eq!(diverged.fault.as_str(), "log_diverged");
     assert_eq!((diverged.from.0, diverged.seen.0), (end - 2, end));
 
-    // Without a registry the sinks tell.
+    // Without a registry the sinks report it.
     world.registry.forget(world.stream()).await.unwrap();
     let diverged = lost().await.unwrap();
     assert_eq!(diverged.fault.as_str(), "log_diverged");
@@ -396,7 +396,7 @@ async fn what_a_log_has_lost_is_told_and_accepted() {
     assert_eq!(truncated.fault.as_str(), "log_truncated");
     assert_eq!((truncated.from.0, truncated.seen.0), (end - 4, end));
 
-    // A shadow tells as well.
+    // A shadow reports it as well.
     let (graph, stream) = (&world.graph, world.stream());
     let shadow = graph.create_shadow(stream).await.unwrap().generation;
     let filled = graph.apply(stream, &shadow, LogPosition::ZERO, anchor.into(), &[]);

@@ -118,7 +118,7 @@ pub struct SearchPage {
     pub cursor: Option<String>,
 }
 
-/// The documents sinks and their reads. Reads that name no sink go to the live one.
+/// The documents sinks and their reads. Reads that name no sink use the live one.
 #[async_trait]
 pub trait Documents: Sinks {
     /// Applies changes to a sink in order and moves its position and anchor from `from` to

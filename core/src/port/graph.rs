@@ -67,7 +67,7 @@ pub struct Page {
     pub more: bool,
 }
 
-/// The graph sinks and their reads. Reads that name no sink go to the live one.
+/// The graph sinks and their reads. Reads that name no sink use the live one.
 #[async_trait]
 pub trait Graph: Sinks {
     /// Applies versions to a sink and moves its position and anchor from `from` to `through`, in one

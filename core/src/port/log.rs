@@ -24,7 +24,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The position after the last envelope.
+    /// Returns the position after the last envelope.
     pub fn end(&self) -> LogPosition {
         self.first.plus(self.lines.len() as u64)
     }

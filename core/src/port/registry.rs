@@ -267,7 +267,7 @@ pub struct WorkRecord {
     pub from: LogPosition,
     /// Every position below this one is done after the batch.
     pub through: LogPosition,
-    /// Whether the sink was the live one: then the worker's farthest position moves along.
+    /// Whether the sink was the live one: then the worker's farthest position moves with it.
     pub live: bool,
     /// The events with an outcome of their own.
     pub processed: Vec<Processed>,

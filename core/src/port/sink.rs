@@ -1,5 +1,5 @@
-//! Sinks: stores derived from a log. A log may have several sinks in one store at once; each has an
-//! identity and a position of its own.
+//! Sinks: stores derived from a log. A log may have several sinks in one store at the same time;
+//! each has an identity and a position of its own.
 
 use async_trait::async_trait;
 
@@ -11,31 +11,31 @@ use crate::{
     id::{LogPosition, StreamId},
 };
 
-/// What a sink is for.
+/// The role of a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SinkRole {
-    /// Reads go here. A log has exactly one.
+    /// Reads use it. A log has exactly one.
     Live,
-    /// It is being filled, to take the place of the live one.
+    /// It is being filled to replace the live one.
     Shadow,
-    /// It was live before. It is kept up until it is dropped.
+    /// It was live before. It is kept up to date until it is dropped.
     Old,
 }
 
-/// A sink's identity and place: they are what it says, whatever the registry believes.
+/// A sink's identity and position. They are authoritative over the registry's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
-    /// Given when the sink is made; another after a wipe or a restore.
+    /// Assigned when the sink is created; changes after a wipe or a restore.
     pub generation: String,
-    /// What it is for.
+    /// Its role.
     pub role: SinkRole,
     /// The next position that has not been applied.
     pub position: LogPosition,
-    /// The next position that reads do not show yet; at most `position`. A store that shows a write
-    /// only after a refresh keeps the two apart.
+    /// The next position that reads do not show yet; at most `position`. It is smaller in a store
+    /// that shows a write only after a refresh.
     pub visible: LogPosition,
-    /// The chain of the log at `position`, or at the last position before it where the chain was
-    /// known. A log that does not match it is not the log that the sink was filled from.
+    /// The chain of the log at `position`, or at the last earlier position where the chain was
+    /// known. A log that does not match it is not the one that filled the sink.
     pub anchor: Option<Anchor>,
 }
 
@@ -69,21 +69,22 @@ impl From<LogPosition> for SinkPosition {
 /// The result of applying a batch, item by item.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// Whether the sink was the live one then.
+    /// Whether the sink was the live one at that time.
     pub live: bool,
-    /// Index of each item that the sink refuses for good, and why. All others are in.
+    /// The index of each item that the sink refuses permanently, with the reason. All others are
+    /// applied.
     pub refused: Vec<(usize, StoreError)>,
-    /// Index of each item that the sink had already, or that was stale.
+    /// The index of each item that the sink already had, or that was stale.
     pub stale: Vec<usize>,
 }
 
 /// The sinks of each log in one store.
 #[async_trait]
 pub trait Sinks: Send + Sync {
-    /// The projection that they hold.
+    /// The projection of these sinks.
     fn projection(&self) -> Projection;
 
-    /// The sinks of a log, the live one first. A live one is made when there is none.
+    /// The sinks of a log, the live one first. A live one is created if there is none.
     async fn sinks(&self, stream: &StreamId) -> StoreResult<Vec<Sink>>;
 
     /// The live sink of a log.
@@ -96,16 +97,16 @@ pub trait Sinks: Send + Sync {
         })
     }
 
-    /// The shadow of a log, made at position zero when there is none.
+    /// The shadow of a log; created at position zero if there is none.
     async fn create_shadow(&self, stream: &StreamId) -> StoreResult<Sink>;
 
     /// Makes the shadow of this generation the live sink, and the live one an old one, in one
-    /// commit. False when it is behind the live one: reads would go back. True as well when it is
-    /// live already; [`StoreError::Fenced`] when it is gone.
+    /// commit. Returns false if the shadow is behind the live sink, because reads would go back;
+    /// true if it is live already. Returns [`StoreError::Fenced`] if it is gone.
     async fn swap(&self, stream: &StreamId, shadow: &str) -> StoreResult<bool>;
 
-    /// Drops a sink with all that it holds, if it still has this role; does nothing when it is
-    /// gone. [`StoreError::Fenced`] when its role is another by now.
+    /// Drops a sink with everything it holds, if it still has this role; does nothing if it is
+    /// gone. Returns [`StoreError::Fenced`] if it has another role by now.
     async fn drop_sink(
         &self,
         stream: &StreamId,

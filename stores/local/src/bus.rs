@@ -1,6 +1,6 @@
-//! The bus in process: for each topic a ring of recent records. Publishing never waits for a
-//! follower; one that falls behind the ring finds a hole, and reads it from the log. What every
-//! group has committed leaves the ring, so a quiet bus holds next to nothing.
+//! The bus in process: for each topic a ring of recent records. A publisher never waits for a
+//! follower; a follower that falls behind the ring finds a gap, and reads it from the log. Records
+//! that every group has committed leave the ring, so a quiet bus holds almost nothing.
 
 #[cfg(test)]
 mod tests;
@@ -21,12 +21,12 @@ use spice_core::{
 };
 use tokio::sync::watch;
 
-/// How much of a topic is kept for followers that are behind.
+/// How much of a topic is kept for slow followers.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Bytes of lines.
+    /// The size of the lines in bytes.
     pub bytes: usize,
-    /// Records.
+    /// The number of records.
     pub records: usize,
 }
 
@@ -47,12 +47,12 @@ pub struct LocalBus {
 }
 
 impl LocalBus {
-    /// A bus that keeps the usual amount.
+    /// Creates a bus with the default bounds.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A bus that keeps so much of each topic.
+    /// Creates a bus with these bounds for each topic.
     pub fn with_bounds(bounds: Bounds) -> Self {
         Self {
             bounds,
@@ -78,7 +78,8 @@ struct Topic {
     tail: watch::Sender<u64>,
 }
 
-/// Recent records. An offset counts what was ever published; repeats have offsets of their own.
+/// Recent records. An offset counts all published records; a record that is published again gets a
+/// new offset.
 #[derive(Default)]
 struct Ring {
     records: VecDeque<Record>,
@@ -124,7 +125,7 @@ impl Ring {
         }
     }
 
-    /// Where a group goes on: everything before is below what it has committed.
+    /// Returns the offset where a group continues: everything before it is committed.
     fn offset_for(&self, group: &str) -> u64 {
         let Some(Some(done)) = self.committed.get(group) else {
             return self.head;
@@ -157,7 +158,7 @@ impl Bus for LocalBus {
             ring.push(record);
             ring.keep_within(self.bounds);
         }
-        // Who has read the log ahead of the bus has committed these already.
+        // A reader that is ahead of the bus has committed these already.
         ring.drop_committed();
         let tail = ring.tail();
         drop(ring);

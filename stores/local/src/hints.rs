@@ -16,7 +16,7 @@ pub struct LocalHints {
 }
 
 impl LocalHints {
-    /// Hints of which none was given yet.
+    /// Creates hints.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,4 +1,4 @@
-//! The bus in process: it conforms to the port, and keeps what its bounds say.
+//! The bus in process conforms to the port, and respects its bounds.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

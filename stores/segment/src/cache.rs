@@ -1,5 +1,5 @@
-//! Decoded segments that were read or appended lately, bounded in bytes. What was appended is
-//! here before it is asked for, so readers at the tail never touch the disk.
+//! A cache of recently read or appended decoded segments, bounded in bytes. Appended segments are
+//! cached before anybody asks for them, so readers at the tail never read the disk.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,10 +10,11 @@ use spice_core::id::StreamId;
 
 use super::format::Lines;
 
-/// A segment: its log and its first position. Count tells a merged one from what it replaced.
+/// A segment: its log and its first position. The count tells a merged segment from the one that it
+/// replaced.
 pub type Key = (StreamId, u64, u32);
 
-/// Decoded segments, the least recently used ones leave first.
+/// Decoded segments; the least recently used ones are evicted first.
 pub struct Cache {
     limit: usize,
     used: usize,
@@ -23,7 +24,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// A cache of at most `limit` bytes.
+    /// Creates a cache of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -34,7 +35,7 @@ impl Cache {
         }
     }
 
-    /// A segment, if it is here; it is the most recently used one from now on.
+    /// Returns a cached segment, and makes it the most recently used one.
     pub fn get(&mut self, key: &Key) -> Option<Arc<Lines>> {
         self.tick += 1;
         let (lines, used_at) = self.entries.get_mut(key)?;
@@ -45,7 +46,7 @@ impl Cache {
         Some(Arc::clone(lines))
     }
 
-    /// Keeps a segment, unless it alone is over the limit.
+    /// Adds a segment, unless it alone is over the limit.
     pub fn put(&mut self, key: Key, lines: Arc<Lines>) {
         self.remove(&key);
         let size = lines.footprint();
@@ -66,7 +67,7 @@ impl Cache {
         self.entries.insert(key, (lines, self.tick));
     }
 
-    /// Forgets a segment; whether it was here.
+    /// Removes a segment; returns whether it was cached.
     pub fn remove(&mut self, key: &Key) -> bool {
         let Some((gone, used_at)) = self.entries.remove(key) else {
             return false;

@@ -1,17 +1,17 @@
-//! The segment format: one envelope a line in one zstd frame with a content checksum, then an
-//! end mark in a skippable frame, which zstd readers pass over.
+//! The segment format: one envelope per line in one zstd frame with a content checksum, then an end
+//! mark in a skippable frame, which zstd readers ignore.
 //!
-//! The end mark says what the segment is (log, first position, count) and how long and what the
-//! bytes before it are, so that a start knows a segment without decompressing it, and a file
-//! that is cut, torn, zeroed, overwritten or moved here from elsewhere cannot pass for one.
+//! The end mark identifies the segment (log, first position, count) and has the length and the
+//! checksum of the bytes before it. So a start knows a segment without decompressing it, and a file
+//! that was truncated, torn, zeroed, overwritten or moved here from elsewhere is detected.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-/// What ends the name of a segment file.
+/// The suffix of a segment file's name.
 pub const SUFFIX: &str = ".ndjson.zst";
-/// How long the end mark is.
+/// The length of the end mark.
 pub const MARK_LENGTH: usize = 120;
 
 const SKIPPABLE: u32 = 0x184D_2A5D;
@@ -21,12 +21,12 @@ const NAME_LENGTH: usize = 64;
 const PAYLOAD_LENGTH: u32 = 112;
 const CHECKED: usize = MARK_LENGTH - 4;
 
-/// The name of the segment file that starts at a position.
+/// Returns the name of the segment file that starts at a position.
 pub fn file_name(first: u64) -> String {
     format!("{first:020}{SUFFIX}")
 }
 
-/// Reads what [`file_name`] wrote.
+/// Parses a name that [`file_name`] created.
 pub fn parse_file_name(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SUFFIX)?;
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -34,18 +34,18 @@ pub fn parse_file_name(name: &str) -> Option<u64> {
         .flatten()
 }
 
-/// What a segment says of itself.
+/// The end mark of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndMark {
-    /// The log, as its directory is named.
+    /// The log, by the name of its directory.
     pub stream: String,
     /// The position of the first line.
     pub first: u64,
-    /// How many lines.
+    /// The number of lines.
     pub count: u32,
-    /// Bytes of the lines with their line ends.
+    /// The size of the lines in bytes, with their line ends.
     pub raw_length: u64,
-    /// Bytes before the end mark.
+    /// The number of bytes before the end mark.
     pub body_length: u64,
     /// CRC-32 of the bytes before the end mark.
     pub body_checksum: u32,
@@ -116,7 +116,7 @@ impl EndMark {
         Ok(found)
     }
 
-    /// Whether the segment is the one that its place says it is.
+    /// Checks that the segment belongs in this place.
     pub fn check_place(&self, stream: &str, first: u64) -> Result<(), String> {
         if self.stream != stream {
             return Err(format!("belongs to the log of {:?}", self.stream));
@@ -130,7 +130,7 @@ impl EndMark {
         Ok(())
     }
 
-    /// Whether the bytes before the end mark are the ones that were written.
+    /// Checks that the bytes before the end mark are the ones that were written.
     pub fn check_body(&self, body: &[u8]) -> Result<(), String> {
         if crc32fast::hash(body) == self.body_checksum {
             return Ok(());
@@ -166,7 +166,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Joins lines that hold no line ends.
+    /// Joins lines that contain no line ends.
     pub fn join(lines: &[Bytes]) -> Self {
         let length = lines.iter().map(|line| line.len() + 1).sum();
         let mut data = Vec::with_capacity(length);
@@ -182,7 +182,7 @@ impl Lines {
         }
     }
 
-    /// The lines of several segments, one after the other.
+    /// Joins the lines of several segments.
     pub fn concat(parts: &[impl AsRef<Self>]) -> Self {
         let length = parts.iter().map(|part| part.as_ref().data.len()).sum();
         let mut data = Vec::with_capacity(length);
@@ -214,27 +214,27 @@ impl Lines {
         })
     }
 
-    /// How many lines.
+    /// The number of lines.
     pub fn count(&self) -> usize {
         self.ends.len()
     }
 
-    /// Bytes of the lines with their line ends.
+    /// The size of the lines in bytes, with their line ends.
     pub fn length(&self) -> usize {
         self.data.len()
     }
 
-    /// What the lines and their index take in memory.
+    /// Returns the memory that the lines and their index use.
     pub fn footprint(&self) -> usize {
         self.data.len() + self.ends.len() * 4 + 128
     }
 
-    /// A line, without its line end.
+    /// Returns a line, without its line end.
     pub fn line(&self, index: usize) -> Bytes {
         self.data.slice(self.place(index))
     }
 
-    /// Whether `other` stands in these lines, byte for byte, from line `index` on.
+    /// Returns whether `other` is contained in these lines, byte for byte, from line `index` on.
     pub fn contains_at(&self, index: usize, other: &Self) -> bool {
         index + other.count() <= self.count()
             && (0..other.count())
@@ -249,23 +249,23 @@ impl Lines {
     }
 }
 
-/// Segments stay far below 4 GiB: a batch is bounded by the api, a merge by the log that does it.
+/// Segments stay far below 4 GiB: the api bounds a batch, the log bounds a merge.
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Turns lines into segments; keeps its memory between segments.
+/// Encodes lines to segments; keeps its memory between segments.
 pub struct Encoder(zstd::bulk::Compressor<'static>);
 
 impl Encoder {
-    /// An encoder at a level of zstd.
+    /// Creates an encoder at a zstd level.
     pub fn new(level: i32) -> std::io::Result<Self> {
         let mut compressor = zstd::bulk::Compressor::new(level)?;
         compressor.include_checksum(true)?;
         Ok(Self(compressor))
     }
 
-    /// The whole file.
+    /// Encodes a whole file.
     pub fn encode(&mut self, stream: &str, first: u64, lines: &Lines) -> std::io::Result<Vec<u8>> {
         if lines.length() >= u32::MAX as usize {
             return Err(std::io::Error::other("a batch of 4 GiB or more"));
@@ -287,7 +287,7 @@ impl Encoder {
     }
 }
 
-/// Reads a whole segment file and checks everything that it says of itself.
+/// Decodes a whole segment file and checks it against its end mark.
 pub fn decode(stream: &str, first: u64, file: &[u8]) -> Result<Lines, String> {
     let mark = EndMark::read(file, file.len() as u64)?;
     mark.check_place(stream, first)?;

@@ -103,7 +103,7 @@ pub async fn make_changes(
         .await
 }
 
-/// What the live sink holds of a branch, after an entity.
+/// Returns what the live sink holds of a branch, after an entity.
 pub async fn all(
     documents: &dyn Documents,
     branch: BranchGeneration,

@@ -6,7 +6,7 @@ use spice_core::{
     port::sink::{SinkRole, Sinks},
 };
 
-/// Throws away what a store knows of a log, as a lost file does.
+/// Removes everything that a store holds of a log, like a lost file.
 pub async fn wipe(sinks: &dyn Sinks, stream: &StreamId) {
     let live = sinks.sink(stream).await.unwrap();
     let dropped = sinks.drop_sink(stream, &live.generation, SinkRole::Live);
@@ -23,8 +23,9 @@ fn is_fenced<T>(answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::Fenced { .. }))
 }
 
-/// One shadow at a time; it becomes live when it is level with the live one; what was live stays
-/// until it is dropped. `fill` applies nothing to a sink, from its beginning up to a position.
+/// There is one shadow at a time; it can become live when it has caught up with the live sink; the
+/// former live sink stays until it is dropped. `fill` applies nothing to a sink, from its beginning
+/// up to a position.
 pub async fn sinks_take_turns(
     sinks: &dyn Sinks,
     stream: &StreamId,

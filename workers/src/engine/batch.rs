@@ -1,5 +1,5 @@
-//! One batch: what is parked is held back, the rest goes to the sink, what the sink refuses for
-//! good is tried again and then parked, and all of it is recorded in one round trip.
+//! One batch: parked aggregates are held back, the rest goes to the sink, refused events are tried
+//! again and then parked, and everything is recorded in one round trip.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,16 +16,16 @@ use spice_core::{
 use super::{letters::Ahead, patience::Halt, session::Session};
 use crate::event::Event;
 
-/// What a batch's record will say.
+/// The content of a batch's record.
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) processed: Vec<Processed>,
     pub(super) parked: Vec<DeadLetter>,
     /// Whether the sink was the live one when the batch was applied.
     live: bool,
-    /// Letters that were ahead, of events that took effect now.
+    /// Letters at later positions, of events that took effect now.
     settled: Vec<Ahead>,
-    /// Letters of sinks that are gone, of events that this sink has parked now.
+    /// Letters of dropped sinks, of events that this sink has now parked.
     replaced: Vec<Ahead>,
 }
 
@@ -45,7 +45,7 @@ impl Ledger {
     }
 }
 
-/// A part of a batch that goes to the sink in one call.
+/// The part of a batch that goes to the sink in one call.
 struct Segment<'b, 'r> {
     from: LogPosition,
     events: Vec<&'b Event<'r>>,
@@ -77,7 +77,7 @@ impl<'b, 'r> Segment<'b, 'r> {
 }
 
 impl Session<'_> {
-    /// Deals with events that follow one another from the position on.
+    /// Processes consecutive events from the current position on.
     pub(super) async fn process(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
         let mut rest = events;
         while !rest.is_empty() {
@@ -88,7 +88,7 @@ impl Session<'_> {
                 rest = &rest[before..];
                 continue;
             }
-            // Its place in the order counts: all before it is recorded, letters included.
+            // Order matters: everything before it is recorded, letters included.
             self.discard(&rest[0]).await?;
             self.process_batch(&rest[..1]).await?;
             rest = &rest[1..];
@@ -208,7 +208,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Tries a refused event as often as the budget says; the sink's position is past it already.
+    /// Tries a refused event up to the limit; the sink's position is already past it.
     async fn try_again(
         &self,
         event: &Event<'_>,
@@ -225,7 +225,7 @@ impl Session<'_> {
         Ok(Err(last))
     }
 
-    /// Tries one event; the sink's position stays where it is.
+    /// Tries one event; the sink's position does not change.
     pub(super) async fn try_once(
         &self,
         event: &Event<'_>,
@@ -238,7 +238,7 @@ impl Session<'_> {
         })
     }
 
-    /// Calls the sink. One that refuses a call as a whole gets its events one by one.
+    /// Calls the sink. If it refuses the call as a whole, sends the events one by one.
     async fn call(
         &self,
         events: &[&Event<'_>],
@@ -281,7 +281,7 @@ impl Session<'_> {
             .await
     }
 
-    /// Removes letters of events that this sink has dealt with.
+    /// Removes letters of events that this sink has processed.
     pub(super) async fn clear_ahead(&self, letters: Vec<Ahead>) -> Result<(), Halt> {
         let registry = &self.engine.ports.registry;
         for (key, handler, position) in letters {
@@ -293,7 +293,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Records what was done, in one round trip, under the lease.
+    /// Records the batch in one round trip, under the lease.
     pub(super) async fn record(
         &mut self,
         mut ledger: Ledger,

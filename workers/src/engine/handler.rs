@@ -1,4 +1,4 @@
-//! What a handler is to the engine: it turns events into effects on one sink.
+//! The handler of a worker: it applies events to one sink.
 
 use async_trait::async_trait;
 use spice_core::{
@@ -12,23 +12,24 @@ use spice_core::{
 
 use crate::event::Event;
 
-/// Applies events to the sinks of one store. It holds no state: what it needs is in the event.
+/// Applies events to the sinks of one store. It holds no state: everything it needs is in the
+/// event.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// The projection that it feeds.
+    /// The projection of its sinks.
     fn projection(&self) -> Projection {
         self.sinks().projection()
     }
 
-    /// The name under which an event is recorded; none for what has no place in this store.
+    /// The name under which an event is recorded; none for events that do not belong in this store.
     fn name_of(&self, event: &Event<'_>) -> Option<&'static str>;
 
-    /// The sinks that it feeds.
+    /// Its sinks.
     fn sinks(&self) -> &dyn Sinks;
 
-    /// Applies events to a sink, and moves its position. Never holds two events of one aggregate,
-    /// so that a refusal can hold back what follows. The indexes in the answer are those of the
-    /// events.
+    /// Applies events to a sink, and moves its position. A call never holds two events of one
+    /// aggregate, so that a refused event can hold back the ones after it. The answer has the
+    /// indexes of the events.
     async fn apply(
         &self,
         stream: &StreamId,

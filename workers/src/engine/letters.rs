@@ -1,4 +1,4 @@
-//! Dead letters: which aggregates wait, what a retry or a discard sets free, in order.
+//! Dead letters: which aggregates are parked, and what a retry or a discard releases, in order.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use spice_core::{
 use super::{batch::Ledger, patience::Halt, session::Session};
 use crate::event::Event;
 
-/// A parked aggregate: a name of its branch that is used again is another one.
+/// A parked aggregate. A reused branch name is another aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ParkedAggregate {
     handler: &'static str,
@@ -20,16 +20,16 @@ pub(super) struct ParkedAggregate {
     branch: BranchGeneration,
 }
 
-/// The dead letters of one worker on one log, as far as it has come.
+/// The dead letters of one worker on one log, up to its position.
 #[derive(Debug, Default)]
 pub(super) struct Letters {
     parked: HashMap<ParkedAggregate, BTreeSet<LogPosition>>,
-    /// Letters at positions that are still to come (again), of this sink or of one that is gone:
-    /// what is found there decides anew.
+    /// Letters at positions that are processed (again) later, of this sink or of a dropped one: the
+    /// event decides about them then.
     ahead: HashMap<LogPosition, Vec<Ahead>>,
 }
 
-/// A letter of a sink, its handler, and where its event stands.
+/// A letter of a sink, its handler, and the position of its event.
 pub(super) type Ahead = (WorkKey, &'static str, LogPosition);
 
 impl ParkedAggregate {
@@ -52,7 +52,7 @@ impl Letters {
             .insert(event.position);
     }
 
-    /// The position that an event must wait behind.
+    /// Returns the position of the parked event that an event must wait for.
     pub(super) fn blocks(&self, handler: &'static str, event: &Event<'_>) -> Option<LogPosition> {
         if self.parked.is_empty() {
             return None;
@@ -61,12 +61,12 @@ impl Letters {
         waiting.first().copied()
     }
 
-    /// Remembers a letter that is decided anew at its position.
+    /// Remembers a letter until its position is processed.
     pub(super) fn expect(&mut self, letter: Ahead) {
         self.ahead.entry(letter.2).or_default().push(letter);
     }
 
-    /// The letters that are decided at a position.
+    /// Returns the letters to decide at a position.
     pub(super) fn take_ahead(&mut self, position: LogPosition) -> Vec<Ahead> {
         self.ahead.remove(&position).unwrap_or_default()
     }
@@ -108,14 +108,14 @@ impl Letters {
 }
 
 impl Session<'_> {
-    /// Whether people see this sink: what they ask for is meant for it.
+    /// Whether reads see this sink: then people's requests are for it.
     async fn is_live(&self) -> Result<bool, Halt> {
         let sinks = self.engine.sinks(self.patience).await?;
         let live = sinks.first().map(|live| &live.generation);
         Ok(live == Some(&self.engine.key.sink))
     }
 
-    /// Carries out the retries that people asked for.
+    /// Carries out the retries that people requested.
     pub(super) async fn carry_out_retries(&mut self) -> Result<(), Halt> {
         let engine = self.engine;
         let registry = &engine.ports.registry;
@@ -143,7 +143,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Skips an event that a person gave up for one handler; what waited behind it goes on.
+    /// Skips an event that a person discarded for one handler, and releases the events behind it.
     pub(super) async fn discard(&mut self, event: &Event<'_>) -> Result<(), Halt> {
         let discarded: EventDiscarded = event.data().map_err(|error| {
             Halt::Damaged(StoreError::Damaged {
@@ -166,7 +166,7 @@ impl Session<'_> {
         self.drain(&aggregate, followers, Some(skipped)).await
     }
 
-    /// Notes that an event which a person gave up had taken effect in this sink.
+    /// Notes that an event took effect in this sink before a person discarded it.
     async fn note_done(&mut self, handler: &str, position: LogPosition) -> Result<(), Halt> {
         let mut handlers = self.engine.handler.projection().handlers().iter();
         let Some(handler) = handlers.find(|name| **name == handler) else {
@@ -190,9 +190,9 @@ impl Session<'_> {
         self.record(ledger, self.position).await
     }
 
-    /// Applies parked events of one aggregate in order, up to the first that is refused again.
-    /// Recorded first and cleared then, the given-up event last of all: after a crash in between
-    /// the same is done again.
+    /// Applies parked events of one aggregate in order, up to the first that is refused again. It
+    /// records first and clears afterwards, the discarded event last: after a crash in between the
+    /// same steps run again.
     async fn drain(
         &mut self,
         aggregate: &ParkedAggregate,

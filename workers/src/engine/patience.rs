@@ -1,4 +1,4 @@
-//! Calls to stores: the class of a failure says whether to wait, to look again, or to stop.
+//! Calls to stores: the class of a failure decides whether to wait, to start over, or to stop.
 
 use spice_backoff::Seeded;
 use spice_core::{error::StoreError, port::StoreResult};
@@ -6,20 +6,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::status::{Reporter, WorkerState};
 
-/// Why work on a log does not go on as it was.
+/// Why the work on a log cannot simply continue.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    /// It was stopped.
+    /// The caller stopped it.
     Stopped,
-    /// Nothing was left to do for a while.
+    /// There was nothing to do for a while.
     Idle,
-    /// The sink is no longer there.
+    /// The sink no longer exists.
     Gone,
-    /// The log is sealed and done.
+    /// The log is sealed and processed.
     Sealed,
-    /// What it rested on has changed: drop it and look again.
+    /// Something that the work depends on has changed: start over.
     LookAgain(String),
-    /// A store refuses for good.
+    /// A store refused for good.
     Refused(StoreError),
     /// A store's content is damaged.
     Damaged(StoreError),
@@ -37,7 +37,7 @@ impl From<StoreError> for Halt {
     }
 }
 
-/// Tries for ever what may yet succeed, and tells.
+/// Retries without limit what may still succeed, and reports it.
 pub(crate) struct Patience {
     pub(crate) reporter: Reporter,
     pub(crate) token: CancellationToken,
@@ -45,7 +45,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Calls until the answer is not "away"; between the calls it can be told to end.
+    /// Calls until the answer is not "unavailable". It can be stopped between two calls.
     pub(crate) async fn attempt<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Halt>
     where
         F: Future<Output = StoreResult<T>>,
@@ -68,14 +68,14 @@ impl Patience {
         }
     }
 
-    /// Says why nothing happens, and waits.
+    /// Reports why nothing happens, and waits.
     pub(crate) async fn pause(&self, reason: String, retries: u32) -> Result<(), Halt> {
         tracing::warn!(reason, retries, "paused");
         self.reporter.paused(reason, retries);
         self.wait(retries).await
     }
 
-    /// Waits as long as the n-th failure in a row asks for.
+    /// Waits as long as the n-th failure in a row requires.
     pub(crate) async fn wait(&self, failures: u32) -> Result<(), Halt> {
         let delay = tokio::time::sleep(self.backoff.delay(failures));
         self.token

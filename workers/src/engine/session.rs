@@ -1,5 +1,5 @@
-//! One turn of an engine: the log's records in order, from the bus as long as it
-//! delivers without a hole, from the log wherever it does not.
+//! One turn of an engine: it processes the log's records in order, from the bus while the bus
+//! delivers without gaps, and from the log otherwise.
 
 use std::{convert::Infallible, pin::pin};
 
@@ -23,20 +23,20 @@ use super::{
 };
 use crate::event::{Damage, Event};
 
-/// The first read of a log, before the size of its envelopes is known.
+/// The size of the first read, before the size of the log's envelopes is known.
 const FIRST_READ: usize = 200;
 
-/// What holds while the sink stays the same.
+/// The state while the sink stays the same.
 pub(super) struct Session<'e> {
     pub(super) engine: &'e Engine,
     pub(super) patience: &'e Patience,
-    /// The next position to deal with.
+    /// The next position to process.
     pub(super) position: LogPosition,
-    /// The position of the registry's record. Beyond `position` while a sink that has lost its
-    /// last batches is filled again.
+    /// The position in the registry's record. It is greater than `position` while a sink that has
+    /// lost its last batches is refilled.
     pub(super) recorded: LogPosition,
     pub(super) letters: Letters,
-    /// The chain at `position`; it takes in what the log and the bus give.
+    /// The chain at `position`, extended with what the log and the bus deliver.
     head: ChainHead,
     read_limit: usize,
     seen: u64,
@@ -64,7 +64,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// A position with the chain there, where the records that were read end.
+    /// Returns a position with the chain there, where the records read so far end.
     pub(super) fn reached(&self, position: LogPosition) -> SinkPosition {
         let anchor = self.head.anchor();
         SinkPosition {
@@ -73,7 +73,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Works until something says not to.
+    /// Works until something ends it.
     pub(super) async fn work(&mut self) -> Halt {
         match self.follow().await {
             Err(halt) => halt,
@@ -84,7 +84,7 @@ impl<'e> Session<'e> {
     async fn follow(&mut self) -> Result<Infallible, Halt> {
         let engine = self.engine;
         let worker = engine.handler.projection().worker();
-        // Whatever is appended after the log has been read to its end is published after this.
+        // Envelopes appended after the log has been read to its end are published after this point.
         let mut subscription = self
             .patience
             .attempt(|| engine.ports.bus.subscribe(worker, &engine.stream))
@@ -99,7 +99,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// The next delivery; between deliveries it carries out what people asked to be retried.
+    /// Returns the next delivery; between deliveries it carries out the requested retries.
     async fn next(&mut self, subscription: &mut dyn Subscription) -> Result<Vec<Record>, Halt> {
         let engine = self.engine;
         let token = self.patience.token.clone();
@@ -118,7 +118,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Deals with what the bus delivered: sorted, without repeats, holes read from the log.
+    /// Processes a delivery: sorted, without duplicates, with gaps filled from the log.
     async fn take(&mut self, mut delivered: Vec<Record>) -> Result<(), Halt> {
         delivered.retain(|record| record.position >= self.position);
         delivered.sort_by_key(|record| record.position);
@@ -151,7 +151,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Takes what the bus delivered into the chain, before anything of it is projected.
+    /// Extends the chain with a delivery, before any of it is projected.
     fn check_links(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
         for event in events {
             self.head
@@ -196,7 +196,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Deals with the log, from where it stands to its end.
+    /// Processes the log from the current position to its end.
     pub(super) async fn catch_up(&mut self) -> Result<(), Halt> {
         let engine = self.engine;
         loop {
@@ -217,7 +217,7 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Reads next time about as many envelopes as make one batch.
+    /// Sets the size of the next read to about the envelopes of one batch.
     fn learn_size(&mut self, events: &[Event<'_>]) {
         let bytes: usize = events.iter().map(|event| event.line.len()).sum();
         let average = (bytes / events.len().max(1)).max(1);
@@ -229,7 +229,7 @@ impl<'e> Session<'e> {
         self.read_limit = (config.batch_bytes / average).clamp(1, upper);
     }
 
-    /// Deals with events that follow one another from the position on, batch by batch.
+    /// Processes consecutive events from the current position on, batch by batch.
     async fn process_all(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
         let mut rest = events;
         while !rest.is_empty() {
@@ -274,9 +274,9 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// Takes in the dead letters of this sink below its position. Letters at positions that are
-    /// still to come, of this sink or of one that is gone, are decided anew there; those of a sink
-    /// that is gone below its position are settled.
+    /// Loads the dead letters of this sink below its position. Letters at later positions, of this
+    /// sink or of a dropped one, are decided there; those of a dropped sink below its position are
+    /// settled.
     pub(super) async fn load_letters(&mut self, sinks: &[Sink]) -> Result<(), Halt> {
         let engine = self.engine;
         let known = self
@@ -321,7 +321,7 @@ fn contiguous(events: &[Event<'_>]) -> usize {
     1 + events.windows(2).take_while(|pair| follows(pair)).count()
 }
 
-/// Reads what the log gave; anything but the envelopes that follow the head is damage.
+/// Reads envelopes of the log; anything but the envelopes that follow the head is damage.
 fn read_log<'r>(
     records: &'r [Record],
     head: &mut ChainHead,

@@ -1,5 +1,5 @@
-//! One role's loop: holds this process's share of the buckets, and runs a task for each log in
-//! them that has work. A log whose sink stands at its end has none.
+//! The loop of one role: holds this process's share of the buckets, and runs a task for each log in
+//! them that has work. A log whose sink has reached its end needs no task.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,13 +25,13 @@ use crate::{
     share::Share,
 };
 
-/// What happens to a log in one of the held buckets.
+/// The state of a log in one of the held buckets.
 enum Place {
     /// A task runs.
     Working,
-    /// It is being watched, under this lease.
+    /// It is watched, under this lease.
     Resting(Lease),
-    /// It is sealed and done.
+    /// It is sealed and processed.
     Done,
 }
 
@@ -42,9 +42,9 @@ pub(super) struct Keeper {
     share: Share,
     streams: watch::Receiver<BTreeSet<StreamId>>,
     places: BTreeMap<StreamId, Place>,
-    /// Ends what runs for a bucket.
+    /// Ends the tasks of a bucket.
     tokens: BTreeMap<Bucket, CancellationToken>,
-    /// The logs at rest; each future ends when its log has work.
+    /// The resting logs; each future ends when its log has work.
     resting: FuturesUnordered<BoxFuture<'static, (StreamId, Lease)>>,
     ended: mpsc::UnboundedReceiver<(StreamId, End)>,
     end: mpsc::UnboundedSender<(StreamId, End)>,
@@ -71,8 +71,8 @@ impl Keeper {
         }
     }
 
-    /// Runs until the supervisor is stopped; then waits for the batches in hand and gives the
-    /// leases back.
+    /// Runs until the supervisor is stopped; then waits for the current batches and releases the
+    /// leases.
     pub(super) async fn run(mut self) {
         let token = self.shared.token.clone();
         while !token.is_cancelled() {
@@ -95,8 +95,9 @@ impl Keeper {
         self.finish().await;
     }
 
-    /// Renews the share; how long until it is to be renewed again. While the registry is away
-    /// everything stays as it is: whatever another process takes meanwhile is fenced.
+    /// Renews the share; returns the time until the next renewal. While the registry is unavailable
+    /// everything stays as it is: fences protect against another process that takes a bucket
+    /// meanwhile.
     async fn round(&mut self) -> Duration {
         let worker = self.role.as_str();
         match self.share.round().await {
@@ -118,7 +119,7 @@ impl Keeper {
         self.share.pause()
     }
 
-    /// Ends what runs for a bucket, each task after the batch in hand.
+    /// Ends the tasks of a bucket, each after its current batch.
     fn stop(&mut self, bucket: Bucket) {
         if let Some(token) = self.tokens.remove(&bucket) {
             token.cancel();
@@ -145,7 +146,7 @@ impl Keeper {
             .clone()
     }
 
-    /// Watches the logs of this share that have no place yet.
+    /// Watches the logs of this share that are in no place yet.
     fn place_known(&mut self) {
         let known = self.streams.borrow_and_update().clone();
         for stream in known {
@@ -165,13 +166,13 @@ impl Keeper {
         self.resting.push(Box::pin(async move {
             let task = shared.task(&stream, role);
             let work = until_work(&shared, role, &stream, &task);
-            // When it was cancelled, its place is another by now.
+            // If it was cancelled, the log is in another place by now.
             let _cancelled = token.run_until_cancelled(work).await;
             (stream, lease)
         }));
     }
 
-    /// Starts the task of a log that has work, unless it has another place by now.
+    /// Starts the task of a log that has work, unless the log is in another place by now.
     fn wake(&mut self, stream: StreamId, lease: Lease) {
         let place = self.places.get(&stream);
         if !matches!(place, Some(Place::Resting(known)) if *known == lease) {
@@ -187,7 +188,7 @@ impl Keeper {
             let ended = shared
                 .keep_running(&name, &task.reporter, &token, run)
                 .await;
-            // Fails only when the keeper is gone.
+            // Fails only when the keeper has ended.
             let _gone = end.send((stream, ended));
         });
     }
@@ -207,7 +208,7 @@ impl Keeper {
             match timeout(self.shared.config.lease.heartbeat, self.ended.recv()).await {
                 Ok(Some((stream, _))) => drop(self.places.remove(&stream)),
                 Ok(None) => break,
-                // A batch is slow: its lease is kept until it is done.
+                // A batch may be slow: its lease is kept until it is done.
                 Err(_) => drop(self.round().await),
             }
         }

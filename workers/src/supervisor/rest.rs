@@ -1,4 +1,4 @@
-//! A log at rest: nothing runs for it until it has work.
+//! A resting log: nothing runs for it until it has work.
 
 use spice_core::{
     error::StoreError,
@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use super::shared::{Role, Shared, Task};
 use crate::engine::Handler;
 
-/// Returns when a log has work for a role. Woken by the log and by the registry; looks by itself
-/// from time to time, in case a sink or the registry was lost or a sign was.
+/// Returns when a log has work for a role. The log and the registry wake it; it also checks from
+/// time to time, in case a sink, the registry or a notification was lost.
 pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, task: &Task) {
     let backoff = shared.backoff(&format!("rest/{}/{stream}", role.as_str()));
     let handler = shared.handler(role);
@@ -24,7 +24,7 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
         };
         match found {
             Ok(None) if !checked => checked = true,
-            // A log that is refused has a task, which says so.
+            // A refused log has a task, which reports the refusal.
             Ok(None) | Err(StoreError::LogRefused(_) | StoreError::Damaged { .. }) => return,
             Ok(Some(done)) => {
                 failures = 0;
@@ -45,7 +45,7 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
     }
 }
 
-/// Returns when one sink may have work, or when it is time to look.
+/// Returns when one sink may have work, or when the next check is due.
 pub(super) async fn until_work_of(
     shared: &Shared,
     handler: &dyn Handler,
@@ -60,14 +60,14 @@ pub(super) async fn until_work_of(
     }
 }
 
-/// The log's end when the relay has published all of it, else none.
+/// Returns the log's end if the relay has published all of it, else none.
 async fn relayed(shared: &Shared, stream: &StreamId) -> StoreResult<Option<LogPosition>> {
     let done = shared.ports.log.checkpoint(stream).await?;
     let end = shared.ports.log.end(stream).await?;
     Ok((done == end).then_some(end))
 }
 
-/// The log's end when every sink has all of it and nothing is to be retried, else none.
+/// Returns the log's end if every sink has all of it and no retry is requested, else none.
 async fn done_by(
     shared: &Shared,
     handler: &dyn Handler,
@@ -90,7 +90,7 @@ async fn done_by(
     Ok((!retries).then_some(end))
 }
 
-/// Waits until the log is longer, or until somebody asks for a retry.
+/// Waits until the log is longer, or until a person requests a retry.
 async fn await_signs(
     shared: &Shared,
     handler: Option<&dyn Handler>,

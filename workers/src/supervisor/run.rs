@@ -1,4 +1,4 @@
-//! One log in one role, as long as there is work.
+//! The task of one log in one role.
 
 use spice_core::{error::StoreError, id::StreamId, port::registry::Lease};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use crate::{
     relay::Relay,
 };
 
-/// Runs relay or engines of a log as long as there is work.
+/// Runs the relay or the engines of a log while there is work.
 pub(super) async fn run_once(
     shared: &Shared,
     stream: &StreamId,

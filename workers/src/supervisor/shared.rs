@@ -1,4 +1,5 @@
-//! What the tasks of one process share: ports, settings, statuses, and how a task is kept running.
+//! Shared by the tasks of one process: ports, settings, statuses, and the loop that restarts a
+//! task.
 
 use std::{
     any::Any,
@@ -33,10 +34,10 @@ use crate::{
     status::Reporter,
 };
 
-/// A task that ran this long without failing starts with a clean record.
+/// A task that ran this long without a failure starts again with a count of zero.
 const CALM: Duration = Duration::from_mins(1);
 
-/// What the workers need of the world.
+/// The ports of the workers.
 #[derive(Clone)]
 pub struct Ports {
     /// The log.
@@ -49,7 +50,7 @@ pub struct Ports {
     pub graph: Arc<dyn Graph>,
     /// The documents.
     pub documents: Arc<dyn Documents>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -68,7 +69,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 3] = [Self::Relay, Self::Graph, Self::Projection];
 
-    /// The role's name: of a worker, the worker's.
+    /// The role's name; for a worker, the worker's.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Relay => "relay",
@@ -78,18 +79,18 @@ impl Role {
     }
 }
 
-/// What to run, and how.
+/// The settings of the workers of one process.
 #[derive(Debug, Clone)]
 pub struct WorkersConfig {
     /// The roles of this process.
     pub roles: Vec<Role>,
-    /// How they share the logs with other processes.
+    /// How the process shares the logs with other processes.
     pub lease: LeaseConfig,
-    /// Of the workers.
+    /// Settings of the engines.
     pub engine: EngineConfig,
-    /// Of the relay.
+    /// Settings of the relays.
     pub relay: RelayConfig,
-    /// The waits before something that failed is started again.
+    /// The waits before a failed task is started again.
     pub restart: Backoff,
 }
 
@@ -108,7 +109,7 @@ impl Default for WorkersConfig {
     }
 }
 
-/// What the tasks of one process share.
+/// Shared by the tasks of one process.
 pub(super) struct Shared {
     pub(super) ports: Ports,
     pub(super) config: WorkersConfig,
@@ -117,7 +118,7 @@ pub(super) struct Shared {
     pub(super) tasks: Mutex<BTreeMap<(StreamId, Role), Task>>,
 }
 
-/// The status of a log in one role, and what makes it look at once.
+/// The status of a log in one role, and its nudge.
 #[derive(Clone)]
 pub(super) struct Task {
     pub(super) reporter: Reporter,
@@ -145,7 +146,7 @@ impl Shared {
         Seeded::new(self.config.restart, self.config.engine.seed, salt)
     }
 
-    /// The status and the nudge of a log in this role; made when there is none.
+    /// Returns the status and the nudge of a log in this role; creates them if there are none.
     pub(super) fn task(&self, stream: &StreamId, role: Role) -> Task {
         let mut tasks = self.lock();
         let task = tasks.entry((stream.clone(), role));
@@ -162,7 +163,7 @@ impl Shared {
     }
 
     /// Fails when a log is not the one that the registry, the graph or the documents have seen:
-    /// nothing of it is projected. A store that cannot be read is left to its own worker.
+    /// then none of it is projected. A store that cannot be read is left to its own worker.
     pub(super) async fn check_log(&self, stream: &StreamId) -> StoreResult<()> {
         let ports = &self.ports;
         let guards = self.config.engine.guards;
@@ -184,7 +185,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Runs a task until it ends well. One that fails or panics is reported and started again.
+    /// Runs a task until it succeeds. A task that fails or panics is reported and started again.
     pub(super) async fn keep_running<F>(
         &self,
         name: &str,
@@ -227,7 +228,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// Whether a sink has seen exactly what the registry has.
+/// Returns whether a sink has seen exactly what the registry has.
 fn is_at(sink: &Sink, anchor: Option<&Anchor>) -> bool {
     anchor.is_some_and(|anchor| sink.anchor == Some(*anchor) && sink.position == anchor.position)
 }

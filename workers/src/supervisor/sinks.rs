@@ -1,4 +1,4 @@
-//! The engines of one log in one role: one for each sink, as long as any of them has work.
+//! The engines of one log in one role: one for each sink, while any of them has work.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,7 +22,7 @@ use crate::{
     status::Reporter,
 };
 
-/// What the engines of a log share.
+/// Shared by the engines of a log.
 pub(super) struct Engines<'a> {
     pub(super) shared: &'a Shared,
     pub(super) patience: &'a Patience,
@@ -33,12 +33,12 @@ pub(super) struct Engines<'a> {
     pub(super) token: &'a CancellationToken,
 }
 
-/// A sink, and what ends its engine.
+/// A sink, and the token that ends its engine.
 type Fed = (Sink, CancellationToken);
 
 impl Engines<'_> {
-    /// Runs until no sink has work, until the log is sealed and done, or until another sink is
-    /// live: then all of it is started anew.
+    /// Runs until no sink has work, until the log is sealed and processed, or until another sink
+    /// becomes live: then everything is started again.
     pub(super) async fn run(&self) -> Result<End, StoreError> {
         let mut known: BTreeMap<String, CancellationToken> = BTreeMap::new();
         let (mut working, mut resting) = (FuturesUnordered::new(), FuturesUnordered::new());
@@ -80,7 +80,7 @@ impl Engines<'_> {
                     () = &mut look_again => break,
                 }
             }
-            // Asked once: the engines do not run meanwhile.
+            // One check is enough: the engines do not run meanwhile.
             match self.handler.sinks().sinks(self.stream).await {
                 Ok(found) => sinks = found,
                 Err(error) if error.is_transient() => {
@@ -110,7 +110,7 @@ impl Engines<'_> {
         }
     }
 
-    /// Runs the engine of one sink. The live one's status is the status of the log.
+    /// Runs the engine of one sink. The status of the live sink is the status of the log.
     async fn feed(&self, (sink, token): Fed) -> (Fed, End) {
         let shared = self.shared;
         let reporter = match sink.role {
@@ -145,7 +145,7 @@ impl Engines<'_> {
     }
 }
 
-/// Stops the engines of sinks that are no longer there.
+/// Stops the engines of sinks that no longer exist.
 fn end_those_gone(known: &mut BTreeMap<String, CancellationToken>, sinks: &[Sink]) {
     known.retain(|generation, token| {
         let stays = sinks.iter().any(|sink| sink.generation == *generation);

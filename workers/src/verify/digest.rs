@@ -1,4 +1,5 @@
-//! Digests: of an item sixteen bytes, of a bucket their sum, so that order does not matter.
+//! Digests: sixteen bytes for an item, and the sum of these for a bucket, so that order does not
+//! matter.
 
 use std::collections::BTreeSet;
 
@@ -11,24 +12,24 @@ use spice_core::{
 
 use super::points::Range;
 
-/// How many buckets there are.
+/// The number of buckets.
 const BUCKETS: usize = 256;
 
-/// One entity on one branch, in its latest version or in a superseded one, as the log or a sink has it.
+/// One entity on one branch, in its latest or in a superseded version, as the log or a sink has it.
 pub(super) struct Item {
     pub(super) branch: BranchGeneration,
     pub(super) entity: Entity,
     pub(super) sequence: Sequence,
     pub(super) position: LogPosition,
     pub(super) data: Option<Json>,
-    /// The last position at which a superseded version was current; none of the latest.
+    /// The last position at which a superseded version was current; none for the latest version.
     pub(super) until: Option<LogPosition>,
 }
 
-/// Where an item stands: branch, entity, and of a superseded version its position.
+/// The place of an item: branch, entity, and the position of a superseded version.
 pub(super) type Place = (BranchGeneration, Entity, Option<LogPosition>);
 
-/// All that is kept of an item.
+/// The part of an item that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) sequence: Sequence,
@@ -36,7 +37,7 @@ pub(super) struct Mark {
 }
 
 impl Item {
-    /// The range of a superseded version.
+    /// Returns the range of a superseded version.
     pub(super) fn range(&self) -> Option<Range> {
         self.until.map(|until| Range {
             branch: self.branch,
@@ -45,13 +46,13 @@ impl Item {
         })
     }
 
-    /// Where it stands.
+    /// Returns its place.
     pub(super) fn place(&self) -> Place {
         let superseded = self.until.map(|_| self.position);
         (self.branch, self.entity.clone(), superseded)
     }
 
-    /// What stands for its place.
+    /// Returns a digest of its place.
     pub(super) fn key(&self) -> u128 {
         let mut hasher = Sha256::new();
         hasher.update(self.branch.0.0.to_le_bytes());
@@ -74,7 +75,7 @@ impl Item {
         short(hasher)
     }
 
-    /// What stands for the whole item.
+    /// Returns a digest of the whole item.
     pub(super) fn mark(&self) -> Mark {
         let mut hasher = Sha256::new();
         hasher.update(self.key().to_le_bytes());
@@ -105,7 +106,7 @@ fn short(hasher: Sha256) -> u128 {
         .fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
 }
 
-/// The bucket of a key.
+/// Returns the bucket of a key.
 pub(super) fn bucket(key: u128) -> u8 {
     key.to_le_bytes()[0]
 }
@@ -130,13 +131,13 @@ impl Buckets {
         self.add_digest(item.key(), item.mark().digest);
     }
 
-    /// Adds what is known of an item.
+    /// Adds an item's digest.
     pub(super) fn add_digest(&mut self, key: u128, digest: u128) {
         let sum = &mut self.sums[usize::from(bucket(key))];
         *sum = sum.wrapping_add(digest);
     }
 
-    /// The buckets that are not the same.
+    /// Returns the buckets that differ.
     pub(super) fn differing(&self, other: &Self) -> BTreeSet<u8> {
         let pairs = self.sums.iter().zip(&other.sums);
         (0..=u8::MAX)

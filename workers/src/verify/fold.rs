@@ -1,4 +1,4 @@
-//! The log, folded to what a sink should hold: of each entity a key and a mark, no data.
+//! The log, folded to the expected content of a sink: a key and a mark for each entity, no data.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,20 +17,20 @@ use super::{
 };
 use crate::{past::PastBranch, projection_worker, scan::scan};
 
-/// What a sink should hold at a position.
+/// The expected content of a sink at a position.
 #[derive(Default)]
 pub(super) struct Expected {
     newest: HashMap<u128, Mark>,
-    /// Every branch that there was.
+    /// Every branch that ever existed.
     pub(super) branches: BTreeSet<BranchGeneration>,
-    /// What was given up for this sink.
+    /// The events that were discarded for this sink.
     pub(super) discarded: Vec<KnownEvent>,
     superseded: HashMap<u128, (Mark, Range)>,
     points: Points,
 }
 
 impl Expected {
-    /// How many entities.
+    /// Returns the number of entities.
     pub(super) fn len(&self) -> u64 {
         self.newest.len() as u64
     }
@@ -55,7 +55,7 @@ impl Expected {
         }
     }
 
-    /// Leaves of the superseded versions those that a branch shows.
+    /// Keeps only the superseded versions that a branch shows.
     fn settle(&mut self, end: LogPosition) {
         for (key, (mark, range)) in std::mem::take(&mut self.superseded) {
             if self.points.any_before(end, range) {

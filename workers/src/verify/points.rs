@@ -1,5 +1,5 @@
-//! Where branches stood on the branches below them, over the whole log: which superseded versions the
-//! documents keep, and since when and until when.
+//! The branch points over the whole log: they decide which superseded versions the documents keep,
+//! from when and until when.
 
 use spice_core::{
     id::{BranchGeneration, LogPosition},
@@ -8,13 +8,13 @@ use spice_core::{
 
 /// A branch point.
 struct Point {
-    /// The branch that stands there.
+    /// The branch that was created there.
     of: BranchGeneration,
-    /// The branch that it stands on, and where.
+    /// Its parent, and the position on it.
     at: (BranchGeneration, LogPosition),
-    /// The event that set it.
+    /// The position of the event that created it.
     set: LogPosition,
-    /// The event that took it away; none yet.
+    /// The position of the event that removed it; none yet.
     gone: Option<LogPosition>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Range {
 pub(super) struct Points(Vec<Point>);
 
 impl Points {
-    /// Takes in what the event at a position says of a branch.
+    /// Adds what the event at a position says about a branch.
     pub(super) fn take(&mut self, position: LogPosition, branch: &BranchPoints) {
         for point in self.0.iter_mut().filter(|point| point.of == branch.branch) {
             point.gone.get_or_insert(position);
@@ -44,19 +44,19 @@ impl Points {
         }));
     }
 
-    /// Whether a branch stands in a range, by the events before `end`.
+    /// Returns whether a branch point was in a range, after the events before `end`.
     pub(super) fn any_before(&self, end: LogPosition, range: Range) -> bool {
         self.within(range)
             .any(|point| point.set < end && point.gone.is_none_or(|gone| gone >= end))
     }
 
-    /// Whether a branch stands in a range at any time from the event at `start` on.
+    /// Returns whether a branch point is in a range at any time from the event at `start` on.
     pub(super) fn any_from(&self, start: LogPosition, range: Range) -> bool {
         self.within(range)
             .any(|point| point.gone.is_none_or(|gone| gone >= start))
     }
 
-    /// Whether a branch left a range with the event at `start` or later.
+    /// Returns whether a branch point left a range with the event at `start` or later.
     pub(super) fn any_gone_from(&self, start: LogPosition, range: Range) -> bool {
         self.within(range)
             .any(|point| point.gone.is_some_and(|gone| gone >= start))

@@ -1,4 +1,4 @@
-//! A sink as a check sees it: a position and items, whichever sink it is.
+//! A sink as a check sees it: a position and items, the same for both kinds of sink.
 
 use spice_core::{
     guard::Guards,
@@ -9,7 +9,7 @@ use spice_core::{
 use super::{Projection, Sources, digest::Item};
 use crate::{event::Event, graph_worker, past::PastBranch, projection_worker};
 
-/// How many items are read at a time.
+/// The number of items in one read.
 const PAGE: usize = 1_000;
 
 /// One of the sinks of a log.
@@ -117,7 +117,7 @@ fn of_document(document: spice_core::port::documents::Document) -> Item {
     }
 }
 
-/// What a branch at a past position adds to the documents.
+/// Returns what a branch at a past position adds to the documents.
 pub(super) async fn past_items(
     branch: &PastBranch,
     log: &dyn Log,
@@ -127,7 +127,8 @@ pub(super) async fn past_items(
     Ok(documents.into_iter().map(of_document).collect())
 }
 
-/// What an event puts on a sink. What cannot be read is parked by the workers, not shown here.
+/// Returns the items of an event in a sink. Workers park events that cannot be read; they are not
+/// shown here.
 pub(super) fn items(projection: Projection, event: &Event<'_>) -> Vec<Item> {
     match projection {
         Projection::Graph => graph_worker::version(event)

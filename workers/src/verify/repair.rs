@@ -1,4 +1,5 @@
-//! Mends what a check found: removes the differing entities and writes them again from the log.
+//! Repairs the differences that a check found: removes the entities and writes them again from the
+//! log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,23 +18,23 @@ use spice_core::{
 use super::{Projection, Report, Sources, reader::SinkReader};
 use crate::{event::Event, graph_worker, past::PastBranch, projection_worker, scan::scan};
 
-/// How many entities are mended in one pass over the log.
+/// The number of entities repaired in one pass over the log.
 const PASS: usize = 10_000;
-/// How many versions are written at a time.
+/// The number of versions in one write.
 const CHUNK: usize = 1_000;
 
-/// What was mended.
+/// The result of a repair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Repaired {
     /// Entities that were removed and, where the log has them, written again.
     pub entities: u64,
-    /// Versions and documents that were written.
+    /// Versions and documents written.
     pub written: u64,
 }
 
 type Wanted = BTreeSet<(BranchGeneration, Entity)>;
 
-/// Mends every difference of a report that nothing explains. Workers may go on meanwhile.
+/// Repairs every difference of a report that nothing explains. Workers may run meanwhile.
 pub async fn repair(sources: Sources<'_>, report: &Report) -> StoreResult<Repaired> {
     let mut repaired = Repaired::default();
     for projection in Projection::ALL {
@@ -74,8 +75,8 @@ impl Repair<'_> {
         for (branch, entities) in &by_branch {
             reader.remove(*branch, entities).await?;
         }
-        // Read after the removal: what a worker wrote before it lies below this position, what
-        // it writes later stays.
+        // Read after the removal: what a worker wrote before is below this position; what it writes
+        // later stays.
         let sink = sinks.sink(self.stream).await?;
         repaired.entities += self.wanted.len() as u64;
         repaired.written += self.write_again(&sink).await?;

@@ -17,7 +17,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-/// Everything that is written stays recent, so that what the state does not know is not there.
+/// Everything that is written stays recent, so that anything unknown to the state does not exist.
 pub struct Desk {
     pub state: WriteState,
     pub log: Vec<Envelope>,
@@ -189,7 +189,7 @@ impl Desk {
         })
     }
 
-    /// What the log has from a position on.
+    /// Returns the log from a position on.
     pub fn records(&self, from: usize) -> Vec<Record> {
         let envelopes = self.log.iter().skip(from);
         envelopes

@@ -1,4 +1,4 @@
-//! Things that go wrong on purpose.
+//! Faults to inject.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -19,22 +19,22 @@ use spice_core::{
 };
 use spice_workers::{Event, engine::Handler};
 
-/// What a handler is made to do.
+/// The faults of a handler.
 #[derive(Default)]
 pub struct Faults {
     /// Positions whose events the sink refuses.
     pub refuse: BTreeSet<u64>,
-    /// The sink refuses whole calls that hold one of `refuse`.
+    /// The sink refuses whole calls that contain one of `refuse`.
     pub refuse_calls: bool,
-    /// After so many refusals the sink gives in.
+    /// The sink accepts after this many refusals.
     pub gives_in_after: Option<usize>,
-    /// The sink is away.
+    /// The sink is unavailable.
     pub away: bool,
     /// How long each call takes.
     pub slow: Duration,
     /// The next call never answers, after its effect.
     pub hang: bool,
-    /// The time that the sink took.
+    /// The total time that the sink took.
     pub spent: Duration,
     /// Every call: the positions of its events.
     pub calls: Vec<Vec<u64>>,
@@ -154,7 +154,7 @@ impl Handler for FaultyHandler {
     }
 }
 
-/// A bus that delivers exactly what it is told, then nothing; and fails to publish when told so.
+/// A bus that delivers exactly what a test gives it, and can be set to fail when it publishes.
 #[derive(Default)]
 pub struct ScriptBus {
     deliveries: Mutex<VecDeque<StoreResult<Vec<Record>>>>,
@@ -171,7 +171,7 @@ impl ScriptBus {
     }
 }
 
-/// A handle to the bus that others hold as well.
+/// A shared handle to the bus.
 #[derive(Clone)]
 pub struct Scripted(pub Arc<ScriptBus>);
 

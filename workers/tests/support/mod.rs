@@ -1,4 +1,4 @@
-//! A world for the workers: a log in memory, stores in memory, a story to tell, faults to inject.
+//! The test world of the workers: a log and stores in memory, a story to write, faults to inject.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -131,7 +131,7 @@ impl World {
         )))
     }
 
-    /// The lease on the story's log, which is free or the owner's.
+    /// The lease on the story's log, which is free or held by the owner.
     pub fn lease(&self, handler: &dyn Handler, owner: &str) -> Lease {
         let buckets = [Bucket::of(self.stream())];
         let leases = self
@@ -186,14 +186,14 @@ impl World {
         }
     }
 
-    /// Runs an engine until it has done the whole log, then ends it.
+    /// Runs an engine until it has processed the whole log, then ends it.
     pub async fn run_through(&self, handler: &Arc<FaultyHandler>) {
         let running = self.start(handler, "one");
         self.caught_up(handler).await;
         assert_eq!(running.stop().await, End::Stopped);
     }
 
-    /// Both workers, once through the log.
+    /// Runs both workers once through the log.
     pub async fn project(&self) {
         self.run_through(&self.graph_handler()).await;
         self.run_through(&self.documents_handler()).await;
@@ -211,14 +211,14 @@ impl World {
         within(waiting).await.unwrap();
     }
 
-    /// Throws away what a store knows of the story's log, as a lost file does.
+    /// Removes everything that a store holds of the story's log, like a lost file.
     pub async fn wipe(&self, sinks: &dyn Sinks) {
         let live = sinks.sink(self.stream()).await.unwrap();
         let dropped = sinks.drop_sink(self.stream(), &live.generation, SinkRole::Live);
         dropped.await.unwrap();
     }
 
-    /// Delivers everything that the log has.
+    /// Delivers the whole log.
     pub async fn deliver(&self) {
         let records = self.records();
         self.bus.publish(self.stream(), records).await.unwrap();
@@ -254,7 +254,7 @@ impl World {
         head
     }
 
-    /// Puts another last append in the place of the log's last.
+    /// Replaces the log's last append with another one.
     pub fn exchange_last(&self) {
         let mut lines = self.log.lines(self.stream());
         let last = lines.pop().unwrap();
@@ -343,7 +343,7 @@ impl World {
         removed.await.unwrap();
     }
 
-    /// The sequence that the graph has of an instance on `main`.
+    /// Returns the sequence of an instance on `main` in the graph.
     pub async fn graph_sequence(&self, id: &str) -> Option<u64> {
         self.graph_sequence_on(BranchGeneration::MAIN, id).await
     }
@@ -364,7 +364,7 @@ impl World {
             .rfind(|document| document.branch.1 == branch && document.entity == *entity)
     }
 
-    /// What a read on a branch of `main` shows of an instance.
+    /// Returns what a read on a branch of `main` shows of an instance.
     pub async fn shown_on(&self, branch: BranchGeneration, id: &str) -> Option<Document> {
         let point = LogPosition(branch.0.0 - 1);
         let lineage = Lineage::main().branch("what-if".parse().unwrap(), branch, point);
@@ -388,12 +388,12 @@ pub struct Running {
     pub status: tokio::sync::watch::Receiver<spice_workers::status::WorkerStatus>,
     pub token: CancellationToken,
     pub task: JoinHandle<Result<End, spice_core::error::StoreError>>,
-    /// Where its lease is, and the lease.
+    /// The registry, the name and the lease that it holds.
     held: (SqliteRegistry, &'static str, Lease),
 }
 
 impl Running {
-    /// Stops it and gives its lease back.
+    /// Stops it and releases its lease.
     pub async fn stop(self) -> End {
         self.token.cancel();
         let end = within(self.task).await.unwrap().unwrap();
@@ -402,7 +402,7 @@ impl Running {
         end
     }
 
-    /// Waits for a state; what it looked like.
+    /// Waits for a state and returns it.
     pub async fn until(&mut self, met: impl Fn(&WorkerState) -> bool) -> WorkerState {
         let waiting = self.status.wait_for(|status| met(&status.state));
         within(waiting).await.unwrap().state.clone()
@@ -412,7 +412,7 @@ impl Running {
 /// How long a lease lasts.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-/// An engine that goes on when nothing is left to do.
+/// An engine that keeps running when nothing is left to do.
 pub fn config() -> EngineConfig {
     EngineConfig {
         idle: Duration::from_hours(24),
@@ -421,7 +421,7 @@ pub fn config() -> EngineConfig {
     }
 }
 
-/// Hours, in paused time: whatever takes longer never ends.
+/// Fails after hours of paused time: then the future never ends.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
     let hours = Duration::from_hours(12);
     tokio::time::timeout(hours, future).await.expect("in time")

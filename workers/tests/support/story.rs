@@ -85,12 +85,12 @@ impl Story {
         self.lock().envelopes.len() as u64
     }
 
-    /// Creates or updates an instance on `main`; the position of the event.
+    /// Creates or updates an instance on `main`; returns the position of the event.
     pub fn put(&self, id: &str, data: Value) -> u64 {
         self.put_on(BranchGeneration::MAIN, id, Some(data), &[])
     }
 
-    /// A new instance, with a command before it only where a bulk begins.
+    /// Creates an instance, with a command before it only where a bulk begins.
     pub fn put_bulk(&self, id: &str, data: Value, begins: bool) -> u64 {
         let branch = BranchGeneration::MAIN;
         let event = InstanceEvent {
@@ -118,8 +118,8 @@ impl Story {
         self.put_on(BranchGeneration::MAIN, id, None, &[])
     }
 
-    /// Writes an instance on a branch; the event carries what it supersedes when any branches are
-    /// named that still show it.
+    /// Writes an instance on a branch; if any branches are named, the event carries the superseded
+    /// version that they still show.
     pub fn put_on(
         &self,
         branch: BranchGeneration,
@@ -232,7 +232,7 @@ impl Story {
         self.control(EventType::DatabaseSealed, &mark);
     }
 
-    /// A small story with everything in it.
+    /// Writes a small story with every kind of event.
     pub fn tell(&self) {
         self.class("Part", json!({"id": "Part", "label": "Part"}));
         for number in 0..8 {

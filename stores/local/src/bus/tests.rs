@@ -1,4 +1,4 @@
-//! Tests of what only the inside can show: what the ring holds.
+//! Tests of internals: what the ring holds.
 
 use spice_core::{
     id::{LogPosition, StreamId},
