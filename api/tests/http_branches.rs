@@ -115,7 +115,7 @@ fn entry(change: &str, aggregate: &str, properties: &[&str]) -> (String, String,
 }
 
 #[tokio::test]
-async fn a_diff_tells_what_a_branch_changed_since_the_two_parted() {
+async fn a_diff_shows_the_changes_of_a_branch_since_the_common_position() {
     let server = with_branch().await;
     // What main does later is no change of the branch.
     change(&server, "main", "p3", 1, json!({"name": "three"})).await;
@@ -276,7 +276,7 @@ async fn a_diff_goes_page_by_page_by_class_and_back_in_time() {
 }
 
 #[tokio::test]
-async fn a_merge_does_what_its_dry_run_said_and_once() {
+async fn a_merge_does_exactly_what_its_dry_run_reported() {
     let server = with_branch().await;
     change(&server, "main", "p3", 1, json!({"name": "three"})).await;
     let path = format!("{DEMO}/feature/x/merge");
@@ -383,7 +383,7 @@ async fn with_conflict() -> Server {
 }
 
 #[tokio::test]
-async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
+async fn a_conflict_is_reported_and_resolved_by_strategy_or_resolution() {
     let server = with_conflict().await;
     let path = format!("{DEMO}/x/merge");
     let refused = server
@@ -484,7 +484,7 @@ async fn a_conflict_is_named_and_decided_by_strategy_or_resolution() {
 }
 
 #[tokio::test]
-async fn a_conflict_tells_each_number_as_it_was_written() {
+async fn a_conflict_shows_each_number_as_written() {
     let server = with_conflict().await;
     let path = "/databases/demo/instances/Product/p1/update?branch=x&expected_seq=2";
     let request = server
@@ -520,7 +520,7 @@ async fn a_conflict_tells_each_number_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_stays_deleted() {
+async fn deleted_instances_stay_deleted() {
     let server = with_conflict().await;
     change(&server, "x", "p2", 1, json!({"name": "two"})).await;
     delete(&server, "main", "p2", 1).await;
@@ -550,7 +550,7 @@ async fn what_was_deleted_stays_deleted() {
 }
 
 #[tokio::test]
-async fn a_rebased_branch_stands_on_what_the_other_is_now() {
+async fn a_rebased_branch_is_based_on_the_others_current_state() {
     let server = with_branch().await;
     make(&server, "feature/x/child", "feature/x").await;
     change(&server, "main", "p3", 1, json!({"name": "three"})).await;
@@ -624,7 +624,7 @@ async fn a_rebased_branch_stands_on_what_the_other_is_now() {
 }
 
 #[tokio::test]
-async fn a_rollback_brings_back_what_was_but_nothing_that_was_deleted() {
+async fn a_rollback_restores_states_but_no_deleted_instances() {
     let server = with_branch().await;
     let then = server.get("/databases/demo").await.body["data"]["data"]["position"]
         .as_u64()
@@ -719,7 +719,7 @@ async fn branches_of_branches_merge_upwards_and_sideways() {
 }
 
 #[tokio::test]
-async fn a_branch_may_be_called_like_a_verb() {
+async fn a_branch_may_have_the_name_of_a_verb() {
     let server = Server::start().await.with_demo().await;
     for name in ["diff", "feature/diff", "merge", "a/rollback"] {
         make(&server, name, "main").await;

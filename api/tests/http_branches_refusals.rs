@@ -129,7 +129,7 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_merged_is_refused_alike_when_it_is_only_tried() {
+async fn an_impossible_merge_is_refused_also_as_a_dry_run() {
     let server = with_branch().await;
     let one = json!([{"aggregate_id": "demo:main:Product:p1", "take": "ours"}]);
     let twice =
@@ -209,7 +209,7 @@ async fn what_cannot_be_merged_is_refused_alike_when_it_is_only_tried() {
 }
 
 #[tokio::test]
-async fn a_diff_that_makes_no_sense_is_refused() {
+async fn an_impossible_diff_is_refused() {
     let server = with_branch().await;
     let cases = [
         ("main/diff", 400, "invalid_request", "against"),

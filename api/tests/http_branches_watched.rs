@@ -52,7 +52,7 @@ fn outline(answer: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_history_reads_no_more_of_the_log_than_it_tells() {
+async fn a_history_reads_only_the_part_of_the_log_that_it_shows() {
     let watch = Arc::new(Watch::default());
     let server = with_products(&watch, 30).await;
     let page = |query: &'static str| {
@@ -76,7 +76,7 @@ async fn a_history_reads_no_more_of_the_log_than_it_tells() {
 }
 
 #[tokio::test]
-async fn a_history_tells_a_bulk_without_its_rows_and_each_message() {
+async fn a_history_shows_a_bulk_without_its_rows_and_each_message() {
     let watch = Arc::new(Watch::default());
     let server = with_products(&watch, 0).await;
     let rows: Vec<Value> = (0..50)
@@ -100,7 +100,7 @@ async fn a_history_tells_a_bulk_without_its_rows_and_each_message() {
 }
 
 #[tokio::test]
-async fn later_pages_of_a_diff_compare_no_more_than_they_tell() {
+async fn later_pages_of_a_diff_compare_only_what_they_show() {
     const CHANGED: usize = 60;
     const LIMIT: usize = 6;
     let watch = Arc::new(Watch::default());
@@ -132,7 +132,7 @@ async fn later_pages_of_a_diff_compare_no_more_than_they_tell() {
 }
 
 #[tokio::test]
-async fn what_is_accepted_is_answered_though_the_registry_goes_away() {
+async fn an_accepted_command_is_answered_while_the_registry_is_unavailable() {
     let cases = [
         ("x/merge", json!({"into": "main"}), ["added", "demo:main"]),
         ("x/rebase", json!({}), ["added", "demo:x"]),
@@ -183,7 +183,7 @@ async fn what_is_accepted_is_answered_though_the_registry_goes_away() {
 }
 
 #[tokio::test]
-async fn what_is_accepted_is_pending_when_nobody_can_tell_how_far_it_is() {
+async fn an_accepted_command_is_pending_while_its_progress_is_unknown() {
     let settings = Settings::default();
     let is_away = |graph| -> Arc<dyn Graph> {
         Arc::new(Double::new(graph, |_: Call<'_>| Err(away("graph"))))

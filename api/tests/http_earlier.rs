@@ -81,7 +81,7 @@ async fn classes_and_versions_have_their_earlier_names() {
 }
 
 #[tokio::test]
-async fn labels_are_exported_and_taken_away() {
+async fn labels_are_exported_and_removed() {
     let server = filled().await;
     server
         .write(
@@ -162,7 +162,7 @@ async fn labels_are_exported_and_taken_away() {
 }
 
 #[tokio::test]
-async fn a_retry_of_deleting_labels_leaves_what_was_labelled_later() {
+async fn a_retried_label_deletion_keeps_later_labels() {
     let server = filled().await;
     let class = |id: &str, label: &str| json!({"id": id, "label": label});
     let ontology = "/databases/demo/ontology";

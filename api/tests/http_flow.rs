@@ -8,7 +8,7 @@ use http_support::{Server, customer, product};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_database_is_made_listed_described_deleted_and_made_again() {
+async fn a_database_is_created_listed_described_deleted_and_recreated() {
     let server = Server::start().await;
     let created = server
         .post("/databases", json!({"name": "demo", "description": "d"}))
@@ -241,7 +241,7 @@ async fn instances_are_written_and_read_with_their_values_as_written() {
 }
 
 #[tokio::test]
-async fn bulk_and_transactions_are_whole_or_say_what_they_left_out() {
+async fn bulks_and_transactions_are_complete_or_list_the_omitted_rows() {
     let server = Server::start().await.with_demo().await;
     let rows = json!({"instances": [
         {"product_id": "a", "name": "A"}, {"product_id": "b"}, {"product_id": "c", "name": "C"},
@@ -395,7 +395,7 @@ async fn lists_search_filter_order_and_page_now_and_at_a_position() {
 }
 
 #[tokio::test]
-async fn branches_hold_what_was_and_what_is_written_on_them() {
+async fn branches_show_their_parent_and_their_own_writes() {
     let server = Server::start().await.with_demo().await;
     let create = "/databases/demo/instances/Customer/create";
     server
@@ -474,7 +474,7 @@ async fn branches_hold_what_was_and_what_is_written_on_them() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_gets_the_first_answer_and_another_payload_none() {
+async fn a_repeated_key_gets_the_first_answer_and_refuses_another_payload() {
     let server = Server::start().await.with_demo().await;
     let create = |key: &'static str, id: &str| {
         server

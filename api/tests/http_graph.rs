@@ -192,7 +192,7 @@ async fn pages_count_start_nodes_and_do_not_overlap() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_shows_only_where_it_is_addressed_or_referred_to() {
+async fn deleted_nodes_show_only_where_addressed_or_referenced() {
     let server = shop().await;
     let deleted = server
         .write(
@@ -231,7 +231,7 @@ async fn what_was_deleted_shows_only_where_it_is_addressed_or_referred_to() {
 }
 
 #[tokio::test]
-async fn ways_through_the_schema_can_be_taken() {
+async fn paths_through_the_schema_can_be_followed() {
     let server = shop().await;
     let path = "/graph-query/demo/paths?source_class=Customer&target_class=Product&max_depth=3";
     let answer = server.get(path).await.expect(200);

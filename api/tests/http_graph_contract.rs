@@ -91,7 +91,7 @@ async fn found(server: &Server, filters: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn filters_of_every_type_find_the_same_in_query_list_and_past() {
+async fn filters_of_every_type_agree_in_queries_lists_and_past_reads() {
     let server = world().await;
     let seoul = json!({"lat": 37.5, "lon": 127.0});
     let krw = |amount: &str| json!({"amount": amount, "currency": "KRW"});
@@ -176,7 +176,7 @@ async fn filters_of_every_type_find_the_same_in_query_list_and_past() {
 }
 
 #[tokio::test]
-async fn a_query_that_cannot_be_walked_is_refused_and_told_what_there_is() {
+async fn an_impossible_query_is_refused_with_the_known_names() {
     let server = world().await;
     let hop = json!({"predicate": "owner", "target_class": "All"});
     let with = |key: &str, value: Value| {

@@ -206,7 +206,7 @@ async fn every_write_of_oms_has_one_effect_under_a_key() {
 }
 
 #[tokio::test]
-async fn a_key_is_that_of_a_generation_of_the_database() {
+async fn a_key_belongs_to_one_generation_of_the_database() {
     for service in ["", "oms:"] {
         let server = Server::start().await;
         let (collection, item) = match service {
@@ -278,7 +278,7 @@ async fn twice_made(server: &Server, create: &Write<'_>) {
 }
 
 #[tokio::test]
-async fn what_a_create_made_and_is_gone_is_said_to_be_deleted() {
+async fn a_retried_create_of_a_deleted_database_reports_the_deletion() {
     let server = Server::start().await.with_demo().await;
     let customers = "/databases/demo/instances/Customer";
     let create = format!("{customers}/create");
@@ -331,7 +331,7 @@ async fn what_a_create_made_and_is_gone_is_said_to_be_deleted() {
 }
 
 #[tokio::test]
-async fn a_command_id_in_the_log_is_that_of_its_generation() {
+async fn a_command_id_in_the_log_belongs_to_its_generation() {
     let server = Server::start().await;
     let create = ("POST", "/databases", json!({"name": "demo"}));
     let first = send(&server, "k", &create).await.expect(202);

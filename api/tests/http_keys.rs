@@ -123,7 +123,7 @@ async fn lists_filters_and_graph_queries_find_every_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn branches_tell_every_id_apart() {
+async fn branches_distinguish_every_id() {
     let (server, client) = start().await;
     fill(&client).await;
     let branch = json!({"name": "side"});

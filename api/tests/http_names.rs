@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use spice_client::Read;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_differs_only_in_form_is_the_same() {
+async fn names_in_different_unicode_forms_are_equal() {
     let (server, client) = start().await;
     let (whole, apart) = ("이름", "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}");
     let class = "\u{110b}\u{1161}\u{110b}\u{1175}";
@@ -52,7 +52,7 @@ async fn what_differs_only_in_form_is_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_an_id_is_told_by_field() {
+async fn an_invalid_id_is_reported_by_field() {
     let (server, _) = start().await;
     for service in [
         "/databases/demo/instances/Kid",
@@ -105,7 +105,7 @@ async fn what_cannot_be_an_id_is_told_by_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_the_system_uses_are_told_from_its_own() {
+async fn reserved_names_are_distinguished_from_user_names() {
     let (server, client) = start().await;
     for class in ["list", "create", "schema", "lint", "instances", "ontology"] {
         let names = [

@@ -403,7 +403,7 @@ async fn lint_counts_what_a_change_would_break_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn the_network_of_classes_is_told() {
+async fn the_network_of_classes_is_returned() {
     let server = server().await;
     let base = "/database/demo";
     let shelf = json!({"id": "Shelf", "label": "Shelf", "parent_class": "Item", "relationships": [
@@ -630,7 +630,7 @@ async fn labels_are_exported_and_imported() {
 }
 
 #[tokio::test]
-async fn an_import_that_is_sent_again_is_answered_as_at_first() {
+async fn a_repeated_import_gets_the_first_answer() {
     let server = server().await;
     let import = async |key: Option<&str>, label: &str| {
         let request = server.request("POST", "/databases/demo/mappings/import");
@@ -784,7 +784,7 @@ async fn exports_are_one_graph_that_other_parsers_read() {
 }
 
 #[tokio::test]
-async fn lint_looks_at_every_page_on_the_branch_that_it_is_asked_about() {
+async fn lint_reads_every_page_of_the_requested_branch() {
     let server = server().await;
     let branch = json!({"name": "wide"});
     server

@@ -176,7 +176,7 @@ fn keys(value: &Value) -> Vec<&String> {
 }
 
 #[tokio::test]
-async fn the_examples_tell_a_story_that_happens() {
+async fn the_examples_work_in_order() {
     let server = Server::start().await;
     let document = server.get("//openapi.json").await.expect(200).body;
     let mut shown = 0;

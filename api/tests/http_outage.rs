@@ -24,7 +24,7 @@ fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_told_and_a_defect_is_a_500_in_the_error_shape() {
+async fn an_unavailable_store_is_reported_and_a_defect_is_a_500_in_the_error_shape() {
     let server = Server::start_over(Settings::default(), true, disturb)
         .await
         .with_demo()

@@ -276,7 +276,7 @@ async fn run(paging: Paging, writes: Vec<Vec<Write>>) {
 /// Found at random: a page ended before its last document, and all documents of the next one had
 /// moved there from elsewhere, so that the list went back to where they end.
 #[tokio::test]
-async fn a_page_whose_documents_have_all_moved_goes_on_where_the_last_ended() {
+async fn a_page_whose_documents_have_all_moved_continues_after_the_last_one() {
     let paging = Paging {
         order: Some("price"),
         group: None,
@@ -316,7 +316,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_cursor_is_of_its_list_or_refused() {
+async fn a_cursor_of_another_list_is_refused() {
     let world = World::new("main").await;
     let server = &world.server;
     let list = "/databases/demo/class/Thing/instances?limit=3";
@@ -361,7 +361,7 @@ async fn a_cursor_is_of_its_list_or_refused() {
 }
 
 #[tokio::test]
-async fn a_page_costs_what_has_moved_and_not_a_multiple() {
+async fn a_page_costs_only_what_has_moved() {
     const THINGS: u64 = 400;
     const MOVED: u64 = 300;
     let reads = Arc::new(AtomicUsize::new(0));

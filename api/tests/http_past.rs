@@ -231,7 +231,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn at_every_position_every_read_is_what_the_history_says(steps in steps()) {
+    fn every_read_at_every_position_matches_the_history(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -242,7 +242,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn lists_of_now_and_of_the_position_find_the_same() {
+async fn lists_of_now_and_of_the_last_position_agree() {
     let server = Server::start().await.with_demo().await;
     let names = ["Teapot", "Tea", "Tea-Pot", "Été tea", "Pot of TEA", "Cup"];
     for (number, name) in names.iter().enumerate() {

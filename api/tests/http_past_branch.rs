@@ -16,7 +16,7 @@ fn names(answer: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_branch_at_a_past_position_shows_what_was_there_then() {
+async fn a_branch_at_a_past_position_shows_the_state_of_that_position() {
     let server = Server::start().await;
     server
         .post("/databases", json!({"name": "demo"}))

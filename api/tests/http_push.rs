@@ -68,7 +68,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn many_listeners_hear_every_status_in_order_and_cost_one_look() {
+async fn many_listeners_get_every_status_in_order_from_one_read() {
     let looks = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&looks);
     let mut server = Server::start_over(Settings::default(), false, |graph| {
@@ -107,7 +107,7 @@ async fn many_listeners_hear_every_status_in_order_and_cost_one_look() {
 }
 
 #[tokio::test]
-async fn a_status_that_cannot_be_read_keeps_no_other_back() {
+async fn an_unreadable_status_delays_no_other() {
     let looks = Arc::new(Looks::default());
     let mut server = Server::start_looked_at(&looks).await;
     let mut commands = vec![pending(&server).await];
@@ -137,7 +137,7 @@ async fn a_status_that_cannot_be_read_keeps_no_other_back() {
 }
 
 #[tokio::test]
-async fn one_who_comes_late_or_again_is_told_what_is_final() {
+async fn a_late_or_returning_listener_gets_the_final_status() {
     let server = Server::start().await;
     let made = server
         .write("POST", "/databases", json!({"name": "demo"}))
@@ -188,7 +188,7 @@ async fn hear(socket: &mut Socket) -> Message {
 }
 
 #[tokio::test]
-async fn a_socket_tells_answers_pings_and_says_goodbye() {
+async fn a_socket_pushes_answers_pings_and_closes_properly() {
     let mut server = Server::start_with(Settings::default(), false).await;
     let command = pending(&server).await;
     let read =
@@ -230,7 +230,7 @@ async fn a_socket_tells_answers_pings_and_says_goodbye() {
 }
 
 #[tokio::test]
-async fn who_goes_away_frees_everything_and_the_end_ends_who_stays() {
+async fn a_leaving_listener_frees_everything_and_a_shutdown_ends_the_others() {
     let mut server = Server::start_with(Settings::default(), false).await;
     let command = pending(&server).await;
     let path = format!("/commands/{command}/events");
@@ -313,7 +313,7 @@ async fn read_in_parts(server: &Server, path: &str, until: usize) -> Vec<Event> 
 }
 
 #[tokio::test]
-async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes() {
+async fn a_resumed_feed_sends_every_position_exactly_once_under_writes() {
     let server = Server::start().await.with_demo().await;
     server
         .write("POST", "/databases/demo/branches", json!({"name": "x"}))
@@ -357,7 +357,7 @@ async fn a_feed_that_is_resumed_tells_every_position_exactly_once_under_writes()
 }
 
 #[tokio::test]
-async fn who_loses_a_feed_before_its_first_event_misses_nothing() {
+async fn a_feed_lost_before_its_first_event_misses_nothing() {
     let server = Server::start().await.with_demo().await;
     server
         .write("POST", "/databases/demo/branches", json!({"name": "x"}))
@@ -393,7 +393,7 @@ async fn who_loses_a_feed_before_its_first_event_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_feed_ends_with_its_database_and_goes_on_with_the_next_of_that_name() {
+async fn a_feed_ends_with_its_database_and_continues_with_its_successor() {
     let server = Server::start().await;
     server
         .write("POST", "/databases", json!({"name": "demo"}))
@@ -429,7 +429,7 @@ async fn a_feed_ends_with_its_database_and_goes_on_with_the_next_of_that_name() 
 }
 
 #[tokio::test]
-async fn a_feed_ends_where_the_chain_is_broken() {
+async fn a_feed_ends_at_a_broken_chain() {
     let log = MemoryLog::new();
     let over = Arc::new(log.clone());
     let server = Server::start_on(over, Settings::default(), false, |graph| graph).await;

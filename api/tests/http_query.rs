@@ -106,7 +106,7 @@ async fn a_query_has_every_operator_by_label_or_id() {
 }
 
 #[tokio::test]
-async fn a_query_answers_what_is_selected_under_the_names_that_were_used() {
+async fn a_query_returns_the_selection_under_the_requested_names() {
     let server = filled().await;
     let answer = server
         .post(
@@ -266,7 +266,7 @@ async fn a_query_of_the_wrong_shape_names_the_field() {
 }
 
 #[tokio::test]
-async fn what_a_query_cannot_ask_is_told() {
+async fn an_unsupported_query_is_explained() {
     let cases = [
         (json!({"class_id": "Nothing"}), "class_id"),
         (json!({"class_label": "Nothing"}), "class_label"),

@@ -253,7 +253,7 @@ async fn shop() -> (Server, u64, String) {
 }
 
 #[tokio::test]
-async fn every_read_shows_the_past_and_waits_for_what_is_to_come() {
+async fn every_read_shows_past_positions_and_waits_for_future_ones() {
     let (server, early, time) = shop().await;
     let last = position(&server).await;
     let command = create(&server, "Customer", json!({"customer_id": "c0"})).await;
@@ -296,7 +296,7 @@ async fn every_read_shows_the_past_and_waits_for_what_is_to_come() {
 }
 
 #[tokio::test]
-async fn a_read_that_asks_for_the_next_write_gets_it() {
+async fn a_read_at_the_next_position_gets_the_next_write() {
     let (server, ..) = shop().await;
     let next = position(&server).await + 2;
     let reads = reads();
@@ -315,7 +315,7 @@ async fn a_read_that_asks_for_the_next_write_gets_it() {
 }
 
 #[tokio::test]
-async fn a_branch_of_the_past_is_the_one_that_had_the_name_then() {
+async fn a_past_read_uses_the_branch_that_had_the_name_then() {
     let server = Server::start().await.with_demo().await;
     let branches = "/databases/demo/branches";
     let mut positions = Vec::new();
@@ -359,7 +359,7 @@ async fn a_branch_of_the_past_is_the_one_that_had_the_name_then() {
 }
 
 #[tokio::test]
-async fn a_history_tells_who_changed_what_on_the_branch_and_below() {
+async fn a_history_shows_who_changed_what_on_the_branch_and_its_parents() {
     let server = Server::start().await.with_demo().await;
     let made = create(
         &server,
@@ -529,7 +529,7 @@ async fn sample_values_are_counted_in_a_bounded_sample() {
 }
 
 #[tokio::test]
-async fn a_read_at_a_position_looks_for_no_dead_letter() {
+async fn a_read_at_a_position_reads_no_dead_letter() {
     let looks = Arc::new(Looks::default());
     let mut server = Server::start_looked_at(&looks).await;
     server.start_workers();

@@ -70,7 +70,7 @@ fn ids(listed: &Answer) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn lists_filter_and_order_by_what_is_inherited_and_by_what_is_additional() {
+async fn lists_filter_and_order_by_inherited_and_additional_properties() {
     let server = server().await;
     let end = server.get(BASE).await.expect(200).body["data"]["position"].to_string();
     for (filter, expected) in [
@@ -125,7 +125,7 @@ async fn lists_filter_and_order_by_what_is_inherited_and_by_what_is_additional()
 }
 
 #[tokio::test]
-async fn graph_queries_know_what_is_inherited_and_what_is_additional() {
+async fn graph_queries_know_inherited_and_additional_properties() {
     let server = server().await;
     let query = async |query: Value| server.post("/graph-query/demo", query).await.expect(200);
     let nodes = |answer: &Answer| -> Vec<String> {
@@ -164,7 +164,7 @@ async fn graph_queries_know_what_is_inherited_and_what_is_additional() {
 }
 
 #[tokio::test]
-async fn samples_and_schemas_show_what_is_inherited_and_what_is_additional() {
+async fn samples_and_schemas_show_inherited_and_additional_properties() {
     let server = server().await;
     let sampled = async |parameters: &[(&str, &str)]| {
         let request = server.request("GET", &format!("{BASE}/class/Shop/sample-values"));

@@ -35,7 +35,7 @@ async fn ask(server: &Server, line: &str, head: &[&str], body: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_body_is_taken_as_it_is_or_refused_by_its_encoding() {
+async fn a_body_is_accepted_unencoded_or_refused_by_its_encoding() {
     let server = Server::start().await.with_demo().await;
     for path in [CREATE, "oms:/instances/demo/async/Product/create"] {
         let send = async |encodings: &[&str]| {
@@ -195,7 +195,7 @@ async fn a_request_of_http_1_1_names_its_host() {
 }
 
 #[tokio::test]
-async fn a_wait_is_preferred_in_any_form_of_the_rfc() {
+async fn a_preferred_wait_is_accepted_in_every_form_of_the_rfc() {
     let mut server = Server::start_with(Settings::default(), false).await;
     let create = async |server: &Server, name: &str, prefers: &[&str]| {
         let mut request = server.request("POST", "/databases");
@@ -234,7 +234,7 @@ async fn a_wait_is_preferred_in_any_form_of_the_rfc() {
 }
 
 #[tokio::test]
-async fn an_expectation_is_met_or_refused_before_the_body_comes() {
+async fn an_expectation_is_met_or_refused_before_the_body() {
     let server = Server::start().await.with_demo().await;
     let body = r#"{"data":{"product_id":"p1","name":"A"}}"#;
     let head = |lines: &str| {
@@ -278,7 +278,7 @@ async fn a_body_may_come_in_chunks_and_in_nothing_else() {
 }
 
 #[tokio::test]
-async fn head_answers_as_get_does_and_options_tells_the_methods() {
+async fn head_answers_like_get_and_options_lists_the_methods() {
     let server = Server::start().await.with_demo().await;
     for path in [
         "/databases",
@@ -338,7 +338,7 @@ async fn head_answers_as_get_does_and_options_tells_the_methods() {
 }
 
 #[tokio::test]
-async fn percent_encoding_that_is_broken_is_a_bad_request_wherever_it_is() {
+async fn broken_percent_encoding_is_a_bad_request_everywhere() {
     let server = Server::start().await.with_demo().await;
     for target in [
         "/api/v1/databases/demo%zz",
@@ -398,7 +398,7 @@ async fn a_fragment_in_the_target_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_plus_in_a_query_is_a_blank() {
+async fn a_plus_in_a_query_is_a_space() {
     let server = Server::start().await.with_demo().await;
     for (id, name) in [("p1", "Blue Tea"), ("p2", "Blue+Tea")] {
         let body = json!({"data": {"product_id": id, "name": name}});
@@ -427,7 +427,7 @@ async fn a_plus_in_a_query_is_a_blank() {
 }
 
 #[tokio::test]
-async fn a_traceparent_is_kept_when_it_is_one_and_ignored_when_not() {
+async fn a_valid_traceparent_is_kept_and_an_invalid_one_ignored() {
     let server = Server::start_with(Settings::default(), false).await;
     let right = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let cases: [(&[&str], bool); 10] = [

@@ -55,7 +55,7 @@ async fn keyed(server: &Server, path: &str, body: &Value, wait: Option<u8>) -> A
 /// A sink that refuses an event moves past it all the same; what became of it is not known before
 /// the record.
 #[tokio::test]
-async fn what_a_sink_has_passed_without_a_record_is_not_complete() {
+async fn a_position_without_a_record_is_not_complete() {
     let mut server = Server::start_with(Settings::default(), false).await;
     let made = server
         .post("/databases", json!({"name": "demo"}))
@@ -185,7 +185,7 @@ async fn list(server: &Server, branch: &str, timeout: u8) -> Answer {
 
 /// What a branch at a past position takes from the log is below its children, too.
 #[tokio::test]
-async fn a_child_of_a_past_branch_waits_for_what_lies_below_it() {
+async fn a_child_of_a_past_branch_waits_for_its_parent() {
     let mut server = Server::start().await.with_demo().await;
     let path = "/database/demo/instances/Customer";
     let data = json!({"data": {"customer_id": "a", "name": "early"}});
@@ -259,7 +259,7 @@ async fn a_retried_branch_command_gets_its_first_answer_while_the_branch_is_ther
 
 /// The path of a transaction is there; what its commands name is a matter of their own.
 #[tokio::test]
-async fn a_transaction_that_names_what_is_not_there_is_422_command_by_command() {
+async fn a_transaction_with_unknown_targets_is_422_command_by_command() {
     let server = Server::start().await.with_demo().await;
     let commands = json!({"commands": [
         {"type": "CREATE_INSTANCE", "class": "Customer", "data": {"customer_id": "c1"}},
@@ -288,7 +288,7 @@ async fn a_transaction_that_names_what_is_not_there_is_422_command_by_command() 
 /// What was parked and is taken out again reads as if it were only pending; who listens is not told
 /// so.
 #[tokio::test]
-async fn one_who_listens_is_told_forward_only() {
+async fn a_listener_gets_only_forward_changes() {
     let looks = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&looks);
     let mut server = Server::start_over(Settings::default(), false, |graph| {

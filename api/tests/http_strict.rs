@@ -115,7 +115,7 @@ async fn a_parameter_that_a_call_does_not_take_is_refused_before_anything_is_wri
 }
 
 #[tokio::test]
-async fn the_refusal_of_a_parameter_lists_those_that_the_call_takes() {
+async fn the_refusal_of_a_parameter_lists_the_accepted_ones() {
     let server = Server::start().await.with_demo().await;
     let answer = server
         .post(&format!("{CREATE}?brunch=nope"), json!({"data": {}}))
@@ -135,7 +135,7 @@ async fn the_refusal_of_a_parameter_lists_those_that_the_call_takes() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_no_page_gave_out_is_a_bad_request() {
+async fn an_invented_cursor_is_a_bad_request() {
     let server = Server::start().await.with_demo().await;
     for path in [
         format!("{LIST}?cursor=abc"),
@@ -150,7 +150,7 @@ async fn a_cursor_that_no_page_gave_out_is_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_wrong_parameter_is_told_by_name_and_value() {
+async fn a_wrong_parameter_is_reported_by_name_and_value() {
     let server = Server::start().await.with_demo().await;
     let bulk = "/databases/demo/instances/Product/bulk-create?on_error=foo";
     let class = "/databases/demo/ontology/Product";
@@ -188,7 +188,7 @@ async fn a_wrong_parameter_is_told_by_name_and_value() {
 }
 
 #[tokio::test]
-async fn a_body_of_the_wrong_shape_is_told_without_the_parsers_words() {
+async fn a_body_of_the_wrong_shape_is_explained_without_the_parsers_words() {
     let server = Server::start().await.with_demo().await;
     let transactions = "/databases/demo/transactions";
     let command = |kind: &str, seq: Value| json!({"commands": [{"type": kind, "class": "Product", "id": "p", "expected_seq": seq}]});
@@ -290,7 +290,7 @@ fn cracked() -> Arc<dyn Log> {
 }
 
 #[tokio::test]
-async fn a_damaged_log_stops_its_own_database_and_is_told() {
+async fn a_damaged_log_stops_its_own_database_and_is_reported() {
     let server = Server::start_on(cracked(), Settings::default(), false, |graph| graph).await;
     server
         .post("/databases", json!({"name": "whole"}))

@@ -150,7 +150,7 @@ async fn cursor(server: &Server, list: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_cursor_goes_on_in_its_own_list_and_in_no_other() {
+async fn a_cursor_continues_only_its_own_list() {
     let server = filled().await;
     let position = server.get("/databases/demo").await.body["data"]["position"]
         .as_u64()
@@ -224,7 +224,7 @@ fn with_unknown_place(cursor: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_cursor_that_the_store_does_not_know_is_named_as_it_was_sent() {
+async fn a_cursor_that_the_store_does_not_know_is_quoted_as_sent() {
     let server = filled().await;
     for order in ["", "&order_by=price"] {
         let list = format!("{LIST}?limit=1{order}");
@@ -395,7 +395,7 @@ async fn numbers_of_queries_are_digits_at_both_services() {
 }
 
 #[tokio::test]
-async fn the_id_of_an_event_is_one_that_the_stream_gave_out() {
+async fn a_last_event_id_must_come_from_the_stream() {
     let server = filled().await;
     let last = server.get("/databases/demo").await.body["data"]["position"]
         .as_u64()
@@ -465,7 +465,7 @@ async fn the_id_of_an_event_is_one_that_the_stream_gave_out() {
 }
 
 #[tokio::test]
-async fn streams_and_sockets_take_no_parameter_that_they_do_not_know() {
+async fn streams_and_sockets_refuse_unknown_parameters() {
     let server = Server::start_with(Settings::default(), false).await;
     let made = server
         .post("/databases", json!({"name": "demo"}))
@@ -498,7 +498,7 @@ async fn streams_and_sockets_take_no_parameter_that_they_do_not_know() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_none_is_refused() {
+async fn an_invalid_idempotency_key_is_refused() {
     let server = Server::start_with(Settings::default(), false).await;
     let long = "k".repeat(256);
     for key in [b"".as_slice(), b"\xff", "키".as_bytes(), long.as_bytes()] {

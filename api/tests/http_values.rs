@@ -189,7 +189,7 @@ async fn every_instant_is_found_and_ordered() {
 }
 
 #[tokio::test]
-async fn texts_are_found_in_either_form_and_patterns_escape() {
+async fn texts_are_found_in_both_unicode_forms_and_patterns_escape() {
     let server = world().await;
     for (filter, wanted) in [
         (r#"{"s":{"like":"대한%"}}"#, "ab"),
@@ -251,7 +251,7 @@ async fn texts_are_found_in_either_form_and_patterns_escape() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_told_with_its_digits() {
+async fn refused_numbers_are_reported_with_all_digits() {
     let server = world().await;
     let body = format!(r#"{{"start_class":"Thing","limit":{LONG}}}"#);
     let refused = send(&server, "POST", "/graph-query/demo", &body).await;

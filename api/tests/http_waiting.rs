@@ -32,7 +32,7 @@ fn settings(event_sourcing: bool) -> Settings {
 }
 
 #[tokio::test]
-async fn without_projections_a_command_is_pending_and_reads_that_need_it_time_out() {
+async fn without_projections_a_command_is_pending_and_dependent_reads_time_out() {
     let mut server = Server::start_with(settings(true), false).await;
     let waited = server
         .request("POST", EMPTY)
@@ -166,7 +166,7 @@ async fn with_parked(handler: &'static str) -> (Server, u64, String) {
 
 /// Lineage, a mirror and egress are not what a client waits for.
 #[tokio::test]
-async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
+async fn an_event_parked_by_another_handler_changes_no_status_and_delays_no_read() {
     let (server, _, command) = with_parked("lineage_worker").await;
 
     let letters = server.get("/dead-letters").await.expect(200);
@@ -183,7 +183,7 @@ async fn what_another_handler_parks_changes_no_status_and_delays_no_read() {
 }
 
 #[tokio::test]
-async fn a_parked_event_is_told_by_status_reads_and_lists_and_can_be_given_up() {
+async fn a_parked_event_is_shown_by_status_reads_and_lists_and_can_be_discarded() {
     let (mut server, position, command) = with_parked(handler::INSTANCES).await;
 
     let status = server
@@ -266,7 +266,7 @@ async fn a_parked_event_is_told_by_status_reads_and_lists_and_can_be_given_up() 
 }
 
 #[tokio::test]
-async fn probes_and_metrics_tell_what_is() {
+async fn probes_and_metrics_show_the_current_state() {
     let server = Server::start().await.with_demo().await;
     for (path, service) in [
         ("/health", "gateway"),
@@ -305,7 +305,7 @@ async fn probes_and_metrics_tell_what_is() {
 }
 
 #[tokio::test]
-async fn open_connections_do_not_hold_up_the_end() {
+async fn open_connections_do_not_delay_the_shutdown() {
     let server = Server::start_with(settings(true), false).await;
     let address = server.gateway.trim_start_matches("http://").to_owned();
     let mut idle = TcpStream::connect(&address).await.unwrap();

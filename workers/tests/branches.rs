@@ -370,7 +370,7 @@ async fn check_rebuild(world: &World, desk: &Desk) {
 
 /// For any history and any delivery.
 #[test]
-fn a_view_shows_what_the_log_says_and_superseded_versions_are_kept_once() {
+fn a_view_matches_the_log_and_superseded_versions_are_kept_once() {
     let mut runner = TestRunner::new(Config::with_cases(CASES));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -177,7 +177,7 @@ async fn finish(world: &World, handler: &Arc<FaultyHandler>) -> Ending {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_call_while_poison_is_parked_and_given_up() {
+async fn a_crash_at_any_call_while_poison_is_parked_and_discarded() {
     let reference = World::new();
     let expected = finish(&reference, &tell(&reference)).await;
     assert_eq!(expected.letters.len(), 2);
@@ -244,7 +244,7 @@ async fn a_crash_at_any_call_while_a_sink_is_filled_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_call_while_a_sink_that_has_learned_is_filled_again() {
+async fn a_crash_at_any_call_while_a_repaired_sink_is_filled_again() {
     let refill = async |crash_at: Option<(i64, bool)>| {
         let world = World::new();
         let handler = tell(&world);

@@ -89,7 +89,7 @@ async fn a_sink_that_refuses_whole_calls_gets_events_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_later_try_accepts_is_not_parked() {
+async fn an_event_that_a_later_try_accepts_is_not_parked() {
     let (world, handler, _) = poisoned();
     handler.with(|faults| faults.gives_in_after = Some(3));
     world.run_through(&handler).await;
@@ -151,7 +151,7 @@ async fn a_retry_drains_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_was_asked_for_while_nobody_worked_is_carried_out() {
+async fn a_retry_requested_while_no_worker_ran_is_carried_out() {
     let (world, handler, _) = poisoned();
     world.run_through(&handler).await;
     ask_retry(&world, "a").await;
@@ -185,7 +185,7 @@ async fn a_discard_skips_one_event_in_one_sink() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_discard_of_a_follower_leaves_the_rest_where_it_is() {
+async fn a_discard_of_a_later_event_leaves_the_rest_parked() {
     let (world, handler, [_, poison, follower]) = poisoned();
     let late = world.story.put("a", json!({"n": 4}));
     world.story.discard(HANDLER, follower);
@@ -210,7 +210,7 @@ async fn a_discard_is_repeated_when_a_sink_is_filled_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_filled_again_decides_old_letters_anew() {
+async fn a_refilled_sink_decides_old_letters_again() {
     let (world, handler, _) = poisoned();
     world.run_through(&handler).await;
     assert_eq!(world.letters().await.len(), 2);
@@ -222,7 +222,7 @@ async fn a_sink_that_is_filled_again_decides_old_letters_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_used_again_is_not_parked_with_its_predecessor() {
+async fn a_reused_name_is_not_parked_with_its_predecessor() {
     let world = World::new();
     let old = world.story.branch("what-if");
     let poison = world.story.put_on(old, "a", Some(json!({"n": 1})), &[]);

@@ -136,7 +136,7 @@ async fn a_superseded_version_arrives_even_when_the_event_itself_is_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn holes_repeats_and_disorder_change_nothing() {
+async fn gaps_repeats_and_disorder_change_nothing() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
@@ -165,7 +165,7 @@ async fn holes_repeats_and_disorder_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_is_not_the_logs_is_not_believed() {
+async fn a_delivery_that_differs_from_the_log_is_ignored() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
     let mut running = world.start(&handler, "one");
@@ -191,7 +191,7 @@ async fn a_delivery_that_is_not_the_logs_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_belongs_to_another_generation_is_dropped() {
+async fn records_of_another_generation_are_dropped() {
     for guards in [Guards::default(), Guards::without(Guard::Generations)] {
         let (world, bus) = with_script();
         let mut config = config();
@@ -215,7 +215,7 @@ async fn what_belongs_to_another_generation_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_bus_is_joined_again_and_the_log_fills_the_gap() {
+async fn a_worker_rejoins_a_lost_bus_and_the_log_fills_the_gap() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
@@ -253,7 +253,7 @@ async fn a_damaged_log_stops_the_stream_and_skips_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_away_pauses_the_worker_and_nothing_is_lost() {
+async fn an_unavailable_store_pauses_the_worker_and_nothing_is_lost() {
     let world = World::new();
     world.story.tell();
     let handler = world.graph_handler();
@@ -354,7 +354,7 @@ async fn a_class_is_projected_as_it_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_a_break_of_the_chain_is_not_projected() {
+async fn records_after_a_break_of_the_chain_are_not_projected() {
     let world = World::new();
     for name in ["a", "b", "c"] {
         world.story.put(name, json!({"n": 1}));
@@ -376,7 +376,7 @@ async fn what_follows_a_break_of_the_chain_is_not_projected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_bus_delivers_must_follow_the_chain() {
+async fn deliveries_must_follow_the_chain() {
     for whole in [true, false] {
         let (world, bus) = with_script();
         world.chain(None);

@@ -44,7 +44,7 @@ async fn a_zombie_can_neither_record_nor_do_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_begins_where_sink_and_registry_both_are() {
+async fn a_restart_begins_at_the_lower_position_of_sink_and_registry() {
     let world = World::new();
     world.story.put("a", json!({"n": 1}));
     let handler = world.graph_handler();
@@ -97,7 +97,7 @@ async fn a_sink_that_lost_its_last_batches_gets_them_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registry_that_was_wiped_is_filled_again_without_a_second_effect() {
+async fn a_wiped_registry_is_refilled_without_a_second_effect() {
     let mut world = World::new();
     world.story.tell();
     world.project().await;
@@ -144,7 +144,7 @@ async fn a_sealed_log_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bus_keeps_nothing_of_a_sealed_log_that_is_done() {
+async fn the_bus_keeps_nothing_of_a_finished_sealed_log() {
     let world = World::new();
     world.story.tell();
     world.story.seal();

@@ -80,7 +80,7 @@ async fn the_log_is_copied_in_order_and_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bus_that_is_away_is_waited_for_and_nothing_is_skipped() {
+async fn the_relay_waits_for_an_unavailable_bus_and_skips_nothing() {
     let world = World::new();
     world.story.tell();
     let bus = Arc::new(ScriptBus::default());
@@ -184,7 +184,7 @@ async fn the_seal_is_delivered_and_ends_the_relay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_checkpoint_of_a_sealed_log_is_not_left_for_later() {
+async fn the_last_checkpoint_of_a_sealed_log_is_written_immediately() {
     let world = World::new();
     world.story.tell();
     world.story.seal();
@@ -211,7 +211,7 @@ async fn the_last_checkpoint_of_a_sealed_log_is_not_left_for_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_a_break_of_the_chain_is_not_published() {
+async fn records_after_a_break_of_the_chain_are_not_published() {
     let world = World::new();
     world.story.tell();
     world.chain(Some(9));

@@ -109,7 +109,7 @@ async fn read_without_end(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_never_stops_sees_no_blank_and_no_wrong_answer() {
+async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
     let folder = tempfile::tempdir().unwrap();
     let world = in_files(folder.path());
     for number in 0..MANY {
@@ -156,7 +156,7 @@ async fn a_reader_that_never_stops_sees_no_blank_and_no_wrong_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_that_was_stopped_goes_on_or_is_dropped() {
+async fn a_stopped_replay_continues_or_is_dropped() {
     let world = World::new();
     world.story.tell();
     let workers = Workers::start(world.ports(), WorkersConfig::default());
@@ -200,7 +200,7 @@ async fn a_replay_that_was_stopped_goes_on_or_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shadow_that_is_not_what_the_log_says_is_not_swapped_in() {
+async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
     let world = World::new();
     world.story.tell();
     world.project().await;
@@ -233,7 +233,7 @@ async fn a_shadow_that_is_not_what_the_log_says_is_not_swapped_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shadow_that_refuses_what_the_live_one_has_is_not_swapped_in() {
+async fn a_shadow_that_refuses_events_of_the_live_sink_is_not_swapped_in() {
     let world = World::new();
     let poison = world.story.put("a", json!({"n": 1}));
     world.story.put("b", json!({"n": 1}));

@@ -111,7 +111,7 @@ async fn logs_are_found_and_projected_end_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_whose_sinks_stand_at_its_end_has_no_task() {
+async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
     let world = World::new();
     world.story.tell();
     let workers = Workers::start(world.ports(), workers_config("one"));
@@ -256,7 +256,7 @@ async fn a_sealed_log_ends_its_tasks_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_log_is_told_of_and_holds_up_no_other() {
+async fn a_broken_log_is_reported_and_delays_no_other() {
     let world = World::new();
     world.story.tell();
     let broken = StreamId::first("broken".parse().unwrap());
@@ -299,7 +299,7 @@ async fn a_panic_is_contained_and_the_task_restarted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_any_sink_has_seen_otherwise_is_not_projected() {
+async fn a_log_that_differs_from_any_sinks_anchor_is_not_projected() {
     for (reason, seen_by) in [
         ("log_truncated", SinkRole::Live),
         ("log_diverged", SinkRole::Live),

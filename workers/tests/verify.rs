@@ -70,7 +70,7 @@ async fn forge(world: &World, entity: Entity, sequence: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_as_the_log_says_is_clean() {
+async fn sinks_that_match_the_log_are_clean() {
     let world = projected().await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.differences.is_empty(), "{:?}", report.differences);
@@ -89,7 +89,7 @@ async fn what_is_as_the_log_says_is_clean() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_kind_of_difference_is_named_and_mended() {
+async fn every_kind_of_difference_is_reported_and_repaired() {
     let world = projected().await;
     let before = (world.versions().await, world.shelf().await);
     let stream = world.stream();
@@ -217,7 +217,7 @@ async fn parked_and_discarded_events_are_known_differences() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_behind_is_checked_as_far_as_it_is() {
+async fn a_sink_that_is_behind_is_checked_up_to_its_position() {
     let world = projected().await;
     world.story.put("p1", json!({"name": "later"}));
     world.story.put("later", json!({"name": "later"}));
@@ -230,7 +230,7 @@ async fn a_sink_that_is_behind_is_checked_as_far_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_live_system_can_be_checked_and_mended() {
+async fn a_running_system_can_be_checked_and_repaired() {
     let world = projected().await;
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
@@ -254,7 +254,7 @@ async fn a_live_system_can_be_checked_and_mended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_was_emptied_is_missing_everything_until_it_is_filled() {
+async fn an_emptied_sink_misses_everything_until_it_is_filled() {
     let world = projected().await;
     let graph = world.graph_handler();
     let all = [entity("p0"), entity("p1"), entity("p7")];
@@ -287,7 +287,7 @@ impl Hook for Growing<'_> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_while_it_is_checked_is_no_difference() {
+async fn a_change_during_the_check_is_not_a_difference() {
     let world = projected().await;
     world.remove_versions(MAIN, &[entity("p5")]).await;
     let growing = Growing {
@@ -308,7 +308,7 @@ async fn what_changes_while_it_is_checked_is_no_difference() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_chain_is_no_measure_for_a_sink() {
+async fn a_sink_is_not_checked_against_a_broken_chain() {
     let world = projected().await;
     world.chain(None);
     let report = verify(world.sources(), world.stream()).await.unwrap();
@@ -343,7 +343,7 @@ async fn seen(world: &World) -> Anchor {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_log_has_lost_is_told_and_accepted() {
+async fn the_loss_of_a_log_is_reported_and_accepted() {
     let world = World::new();
     for name in ["a", "b", "c"] {
         world.story.put(name, json!({"n": 1}));

@@ -168,7 +168,7 @@ mod tests {
     use super::fault;
 
     #[test]
-    fn percent_encoding_must_be_whole_and_text() {
+    fn percent_encoding_must_be_complete_and_decode_to_text() {
         for right in [
             "",
             "a",
@@ -190,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_has_no_fault(text in any::<String>()) {
+        fn encoded_text_is_valid(text in any::<String>()) {
             let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
             prop_assert_eq!(fault(&encoded.to_string()), None);
         }

@@ -65,7 +65,7 @@ mod tests {
     use super::wait;
 
     #[test]
-    fn wait_is_read_as_rfc_7240_writes_it() {
+    fn wait_is_parsed_as_rfc_7240_defines_it() {
         for (header, seconds) in [
             ("wait=5", Some(5)),
             ("WAIT=5", Some(5)),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_no_number_is_ignored() {
+    fn a_wait_that_is_not_a_number_is_ignored() {
         for value in [
             "", "=", "=\"\"", "=+5", "=-1", "=1.5", "=1e3", "=five", "=٥", "=\"5", "=5\"",
         ] {

@@ -171,7 +171,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cursor_that_was_changed_is_none(place in ".{0,20}", at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
+        fn a_changed_cursor_is_not_a_cursor(place in ".{0,20}", at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
             let text = scope(&[]).seal(&place);
             let at = at.index(text.len());
             let changed = format!("{}{to}{}", &text[..at], &text[at + 1..]);

@@ -277,7 +277,7 @@ fn update(id: &str, price: u64, expected: u64) -> Action {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_writers_with_one_expectation_one_wins() {
+async fn one_of_many_writers_with_the_same_expectation_wins() {
     let bench = Bench::new();
     let first = bench.declared().await;
     let second = bench.writer();
@@ -310,7 +310,7 @@ async fn of_many_writers_with_one_expectation_one_wins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_append_without_an_answer_is_settled_and_stands_once() {
+async fn an_append_without_an_answer_is_settled_and_stored_once() {
     for fate in [Fate::LandsUnheard, Fate::Vanishes, Fate::LandsLate] {
         let bench = Bench::new();
         let writer = bench.declared().await;
@@ -333,7 +333,7 @@ async fn an_append_without_an_answer_is_settled_and_stands_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_is_away_refuses_and_keeps_nothing() {
+async fn an_unavailable_log_refuses_and_keeps_nothing() {
     let bench = Bench::new();
     let writer = bench.declared().await;
     bench.fate(Fate::Away);
@@ -348,7 +348,7 @@ async fn a_log_that_is_away_refuses_and_keeps_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_id_is_the_same_command_whoever_takes_it() {
+async fn the_same_id_is_the_same_command_at_every_writer() {
     let bench = Bench::new();
     let writer = bench.declared().await;
     let together =
@@ -375,7 +375,7 @@ async fn the_same_id_is_the_same_command_whoever_takes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_registry_is_brought_up_from_the_log() {
+async fn a_new_registry_is_filled_from_the_log() {
     let mut bench = Bench::new();
     let writer = bench.declared().await;
     for number in 0..50_u128 {
@@ -400,7 +400,7 @@ async fn a_new_registry_is_brought_up_from_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_made_again_is_a_new_log() {
+async fn a_recreated_database_is_a_new_log() {
     let bench = Bench::new();
     let writer = bench.declared().await;
     let other = bench.writer();

@@ -64,7 +64,7 @@ async fn a_step_before_the_name_fails_and_nothing_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn an_append_in_doubt_is_unknown_and_settled_by_reading() {
+async fn an_uncertain_append_is_unknown_and_settled_by_reading() {
     let cases = [
         (Step::Publish, false),
         (Step::Published, true),
@@ -107,7 +107,7 @@ async fn an_append_in_doubt_is_unknown_and_settled_by_reading() {
 }
 
 #[tokio::test]
-async fn nothing_in_doubt_is_shown_before_it_is_durable() {
+async fn uncertain_data_is_not_shown_before_it_is_durable() {
     let directory = tempfile::tempdir().unwrap();
     let demo: StreamId = "demo".parse().unwrap();
     let log = DirectoryLog::open(directory.path()).unwrap();
@@ -153,7 +153,7 @@ async fn a_start_shows_and_removes_nothing_before_it_is_durable() {
 }
 
 #[test]
-fn a_directory_that_is_made_is_synced_into_every_one_above_it() {
+fn a_created_directory_is_synced_into_all_its_parents() {
     let top = tempfile::tempdir().unwrap();
     let synced_by = |path: &std::path::Path| {
         let mut synced = Vec::new();

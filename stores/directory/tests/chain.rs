@@ -119,7 +119,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_full_check_names_where_the_chain_breaks() {
+async fn a_full_check_reports_where_the_chain_breaks() {
     let mut head = beginning();
     let lines: Vec<Bytes> = (0..4).flat_map(|_| append(&mut head, 3).lines).collect();
     for (changed, breaks) in [(0, Some(3)), (4, Some(6)), (8, Some(9)), (10, None)] {
@@ -150,7 +150,7 @@ async fn a_full_check_names_where_the_chain_breaks() {
 }
 
 #[tokio::test]
-async fn a_full_check_tells_how_far_a_log_is_unchained() {
+async fn a_full_check_reports_how_far_a_log_is_unchained() {
     let directory = tempfile::tempdir().unwrap();
     let demo = stream("demo");
     let mut head = beginning();

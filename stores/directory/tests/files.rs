@@ -129,7 +129,7 @@ async fn every_flipped_bit_is_found() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_next_segment_is_refused() {
+async fn a_file_that_is_not_the_next_segment_is_refused() {
     let sound = files_of_sizes("demo", &[2, 2, 2]).await;
     let name = |first| segment_name("demo", first);
 
@@ -169,7 +169,7 @@ async fn what_is_not_the_next_segment_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_log_is_no_other_logs_problem() {
+async fn a_refused_log_affects_no_other_log() {
     let directory = tempfile::tempdir().unwrap();
     put_files(directory.path(), &files_of_sizes("demo", &[1]).await);
     put_files(directory.path(), &files_of_sizes("other", &[2]).await);
@@ -189,7 +189,7 @@ async fn a_refused_log_is_no_other_logs_problem() {
 }
 
 #[tokio::test]
-async fn foreign_files_are_named_and_left_alone() {
+async fn foreign_files_are_reported_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     put_files(root, &files_of_sizes("demo", &[2, 1]).await);
@@ -297,7 +297,7 @@ async fn verify_reads_every_envelope() {
 }
 
 #[tokio::test]
-async fn what_an_interrupted_append_leaves_is_harmless() {
+async fn leftovers_of_an_interrupted_append_are_harmless() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     let sound = files_of_sizes("demo", &[2, 1]).await;
@@ -396,7 +396,7 @@ async fn a_merge_may_stop_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn merging_in_the_background_keeps_files_few_and_disturbs_no_reader() {
+async fn background_merges_keep_files_few_and_disturb_no_reader() {
     let directory = tempfile::tempdir().unwrap();
     let demo = stream("demo");
     let log = DirectoryLog::open(directory.path()).unwrap();
@@ -500,12 +500,12 @@ async fn an_unreadable_checkpoint_publishes_again() {
 
 /// `zstdcat | jq` reads a segment with no code of ours; skipped by name where they are not.
 #[tokio::test]
-async fn the_tools_of_others_read_a_segment() {
+async fn standard_tools_read_a_segment() {
     let directory = tempfile::tempdir().unwrap();
     put_files(directory.path(), &files_of_sizes("demo", &[3]).await);
     let file = directory.path().join(segment_name("demo", 0));
     let Ok(output) = Command::new("zstd").args(["-dc"]).arg(&file).output() else {
-        println!("skipped: the_tools_of_others_read_a_segment (no zstd on this machine)");
+        println!("skipped: standard_tools_read_a_segment (no zstd on this machine)");
         return;
     };
     assert!(output.status.success());
@@ -542,7 +542,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_was_appended_is_read_back(acts in acts()) {
+    fn appended_records_are_read_back(acts in acts()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let directory = tempfile::tempdir().unwrap();

@@ -24,7 +24,7 @@ fn segments(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_appended_behind_a_hole() {
+fn nothing_is_appended_behind_a_gap() {
     let directory = tempfile::tempdir().unwrap();
     let log = Arc::new(DirectoryLog::open(directory.path()).unwrap());
     let cut = |_: &dyn Log, left: usize| {
@@ -48,7 +48,7 @@ async fn open(root: &Path) -> (DirectoryLog, std::path::PathBuf) {
 }
 
 #[tokio::test]
-async fn a_tail_that_is_damaged_or_exchanged_refuses_the_log() {
+async fn a_damaged_or_replaced_tail_refuses_the_log() {
     let (demo, next) = (stream("demo"), batch(&stream("demo"), 6, 1));
     for (exchanged, appends) in [(false, true), (false, false), (true, true), (true, false)] {
         let directory = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn a_tail_that_is_damaged_or_exchanged_refuses_the_log() {
 
 /// A restored file is another one with the same content.
 #[tokio::test]
-async fn a_tail_that_was_put_back_is_the_tail() {
+async fn a_restored_tail_is_accepted() {
     let directory = tempfile::tempdir().unwrap();
     let (log, last) = open(directory.path()).await;
     let demo = stream("demo");
@@ -100,7 +100,7 @@ async fn a_tail_that_was_put_back_is_the_tail() {
 }
 
 #[tokio::test]
-async fn whoever_only_reads_sees_that_a_log_is_gone() {
+async fn a_read_only_process_sees_that_a_log_is_gone() {
     let directory = tempfile::tempdir().unwrap();
     let (_log, _) = open(directory.path()).await;
     let demo = stream("demo");

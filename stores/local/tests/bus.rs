@@ -26,7 +26,7 @@ fn small() -> LocalBus {
 }
 
 #[tokio::test]
-async fn a_follower_that_falls_behind_the_ring_finds_a_hole() {
+async fn a_follower_that_falls_behind_the_ring_finds_a_gap() {
     let bus = small();
     let demo = stream("demo");
     let mut slow = bus.subscribe("slow", &demo).await.unwrap();
@@ -76,7 +76,7 @@ async fn the_ring_is_bounded_in_bytes_and_keeps_the_newest() {
 }
 
 #[tokio::test]
-async fn what_every_group_has_committed_is_let_go() {
+async fn records_committed_by_every_group_are_released() {
     let bus = LocalBus::new();
     let demo = stream("demo");
     let mut graph = bus.subscribe("graph", &demo).await.unwrap();

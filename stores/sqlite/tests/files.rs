@@ -64,7 +64,7 @@ async fn scan(graph: &SqliteGraph) -> Result<usize, StoreError> {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_set_aside() {
+async fn a_file_that_is_not_a_database_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("graph.sqlite");
     for round in 1..=2 {
@@ -110,7 +110,7 @@ async fn another_version_or_another_store_is_set_aside() {
 }
 
 #[tokio::test]
-async fn damage_within_a_file_is_told_and_set_aside_at_the_next_start() {
+async fn damage_within_a_file_is_reported_and_set_aside_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("graph.sqlite");
     let graph = open(&path);

@@ -56,7 +56,7 @@ fn long_histories_read_the_same() {
 
 /// What a store has seen of a log is what the farthest of its sinks has seen.
 #[tokio::test]
-async fn a_store_has_seen_what_any_of_its_sinks_has() {
+async fn a_store_has_the_anchor_of_its_farthest_sink() {
     let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, Guards::default()).unwrap();
     let demo = stream("demo");
     let live = graph.sink(&demo).await.unwrap().generation;
@@ -84,7 +84,7 @@ async fn a_store_has_seen_what_any_of_its_sinks_has() {
 }
 
 #[tokio::test]
-async fn what_was_applied_is_there_after_a_restart() {
+async fn applied_batches_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::File(directory.path().join("deep/er/graph.sqlite"));
     let open = || SqliteGraph::open(&location, Mode::Threads, Guards::default()).unwrap();

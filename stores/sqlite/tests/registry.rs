@@ -62,7 +62,7 @@ async fn a_change_by_another_process_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_was_recorded_is_there_after_a_restart() {
+async fn records_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::File(directory.path().join("registry.sqlite"));
     let open = || SqliteRegistry::open(&location, Mode::Threads, Guards::default()).unwrap();

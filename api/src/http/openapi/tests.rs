@@ -43,7 +43,7 @@ fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
 }
 
 #[test]
-fn every_call_of_a_service_is_in_its_document_and_nothing_else_is() {
+fn a_document_has_exactly_the_calls_of_its_service() {
     for surface in SURFACES {
         let document = document_of(surface);
         let documented: BTreeSet<(String, String)> = operations(&document)
@@ -62,7 +62,7 @@ fn every_call_of_a_service_is_in_its_document_and_nothing_else_is() {
 }
 
 #[test]
-fn calls_have_names_of_their_own_answers_and_described_parts() {
+fn calls_have_unique_names_answers_and_described_parts() {
     for surface in SURFACES {
         let document = document_of(surface);
         let mut ids = BTreeSet::new();
@@ -99,7 +99,7 @@ fn calls_have_names_of_their_own_answers_and_described_parts() {
 }
 
 #[test]
-fn what_a_document_refers_to_is_in_it() {
+fn references_of_a_document_resolve() {
     for surface in SURFACES {
         let document = document_of(surface);
         let mut references = Vec::new();
@@ -113,7 +113,7 @@ fn what_a_document_refers_to_is_in_it() {
 }
 
 #[test]
-fn what_is_required_is_named_once() {
+fn required_fields_are_listed_once() {
     for surface in SURFACES {
         let document = document_of(surface);
         let mut lists = Vec::new();
@@ -126,7 +126,7 @@ fn what_is_required_is_named_once() {
 }
 
 #[test]
-fn bodies_are_described_by_what_parses_them() {
+fn bodies_are_described_by_their_parsers() {
     let document = document_of(Surface::Gateway);
     let schemas = &document["components"]["schemas"];
     let body = &schemas["InstanceBody"];

@@ -15,7 +15,7 @@ fn query(name: &str, value: impl std::fmt::Display) -> Given {
 }
 
 #[test]
-fn numbers_keep_to_the_bounds_that_are_described() {
+fn numbers_respect_the_described_bounds() {
     for parameter in [
         known::TIMEOUT,
         known::LIMIT,
@@ -47,7 +47,7 @@ fn numbers_keep_to_the_bounds_that_are_described() {
 }
 
 #[test]
-fn choices_are_the_words_that_are_described() {
+fn choices_are_the_described_words() {
     let described = known::FORMAT.describe();
     let words = described["schema"]["enum"].as_array().unwrap();
     assert_eq!(words.len(), 3);
@@ -103,7 +103,7 @@ fn placeholders_of_a_template_are_described_in_their_order() {
 }
 
 #[test]
-fn a_key_has_the_length_that_is_described() {
+fn a_key_has_the_described_length() {
     let described = headers::IDEMPOTENCY_KEY.describe();
     let most = usize::try_from(described["schema"]["maxLength"].as_u64().unwrap()).unwrap();
     let read = |value: &str| {

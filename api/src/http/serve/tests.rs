@@ -62,7 +62,7 @@ async fn an_idle_connection_stays_open_for_90_s_after_each_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_has_30_s_from_its_first_byte_however_slowly_it_comes() {
+async fn a_slow_head_has_30_s_from_its_first_byte() {
     let (mut client, _serving) = connect();
     ask(&mut client).await;
     advance(Duration::from_secs(80)).await;
@@ -77,7 +77,7 @@ async fn a_head_has_30_s_from_its_first_byte_however_slowly_it_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_connects_and_says_nothing_has_30_s() {
+async fn a_silent_connection_has_30_s() {
     let (mut client, _serving) = connect();
     about(30, closed_after(&mut client).await);
 }

@@ -232,7 +232,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_walk_finds_the_ways_of_the_naive_model(
+    fn a_walk_finds_the_paths_of_the_naive_model(
         graph in memory::graphs(),
         query in queries(),
         limit in 1..6_usize,
@@ -296,7 +296,7 @@ proptest! {
 }
 
 #[test]
-fn a_dense_graph_is_walked_without_writing_down_its_ways() {
+fn a_dense_graph_is_walked_without_listing_its_paths() {
     let graph = MemoryGraph::complete(12);
     let hop = ModelHop {
         predicate: "next",
@@ -342,7 +342,7 @@ fn pages(graph: &MemoryGraph, hops: Vec<ModelHop>) -> Vec<(usize, usize, usize)>
 }
 
 #[test]
-fn a_hub_is_answered_as_far_as_it_goes_on_a_page_that_it_begins() {
+fn a_hub_that_begins_a_page_is_answered_up_to_the_cap() {
     let many = super::walk::LAYER + 10;
     let graph = MemoryGraph::hubs(&[5, many, 3, many]);
     let hop = |predicate, direction| ModelHop {

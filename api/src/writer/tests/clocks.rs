@@ -31,7 +31,7 @@ fn at(now: i64, here: i64) -> (Bench, Writer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_are_the_registrys_and_a_host_that_is_off_says_so() {
+async fn times_are_the_registrys_and_a_wrong_host_clock_is_reported() {
     for (off, warned) in [
         (HOUR, Some(3_600)),
         (-HOUR, Some(-3_600)),

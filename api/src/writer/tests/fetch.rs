@@ -41,7 +41,7 @@ fn changes(classes: Option<&str>, most: usize) -> Changes {
 }
 
 #[tokio::test]
-async fn of_many_changes_no_more_are_fetched_than_are_of_use() {
+async fn only_useful_changes_of_many_are_fetched() {
     let bench = Bench::new();
     let writer = bench.writer();
     let entries = (0..40_u64).flat_map(|number| {
@@ -85,7 +85,7 @@ async fn of_many_changes_no_more_are_fetched_than_are_of_use() {
 }
 
 #[test]
-fn a_decision_goes_on_as_long_as_it_gets_further() {
+fn a_decision_continues_while_it_makes_progress() {
     let mut state = WriteState::empty(stream());
     let mut rounds = Rounds::default();
     let need = |number: u64| {

@@ -35,7 +35,7 @@ fn branch(name: &str) -> Action {
 }
 
 #[tokio::test(start_paused = true)]
-async fn accepted_commands_need_no_look_at_the_logs_end() {
+async fn accepted_commands_need_no_read_of_the_logs_end() {
     let bench = Bench::new();
     let writer = bench.declared().await;
     let before = bench.ends();
@@ -50,7 +50,7 @@ async fn accepted_commands_need_no_look_at_the_logs_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_rests_on_what_another_process_appended() {
+async fn a_refusal_includes_appends_of_other_processes() {
     let bench = Bench::new();
     let first = bench.declared().await;
     let second = bench.writer();
@@ -92,7 +92,7 @@ async fn a_read_is_at_most_a_second_behind_another_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_position_beyond_the_snapshot_is_looked_for_at_once() {
+async fn a_position_beyond_the_snapshot_is_read_immediately() {
     let bench = Bench::new();
     let first = bench.declared().await;
     let second = bench.writer();
@@ -124,7 +124,7 @@ async fn a_wait_for_a_position_ends_when_another_process_appends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hint_saves_the_wait_for_a_look() {
+async fn a_hint_replaces_the_wait_for_a_read() {
     let mut bench = Bench::new();
     bench.hints = Arc::new(LocalHints::new());
     let first = bench.declared().await;
@@ -156,7 +156,7 @@ async fn every_read_is_current_when_no_delay_is_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_another_process_deletes_and_makes_again_is_seen() {
+async fn a_database_that_another_process_recreates_is_seen() {
     let bench = Bench::new();
     let first = bench.declared().await;
     let second = bench.writer();
@@ -175,7 +175,7 @@ async fn a_database_that_another_process_deletes_and_makes_again_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_nobody_uses_is_closed_and_costs_nothing() {
+async fn an_unused_database_is_closed_and_costs_nothing() {
     let bench = Bench::new();
     let writer = bench.declared().await;
     let other = bench.writer();
@@ -197,7 +197,7 @@ async fn a_database_that_nobody_uses_is_closed_and_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_log_is_away_a_read_shows_what_was_known() {
+async fn while_the_log_is_unavailable_a_read_shows_the_last_known_state() {
     let bench = Bench::new();
     let first = bench.declared().await;
     let known = seen(&first).await;

@@ -47,7 +47,7 @@ fn refused(answer: Result<Accepted, Refusal>) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_another_generation_of_the_database_a_key_is_new() {
+async fn a_key_is_new_in_another_generation_of_the_database() {
     let mut bench = Bench::new();
     let writer = bench.declared().await;
     let first = send(&writer, "seed", create("p1")).await.unwrap();
@@ -82,7 +82,7 @@ async fn in_another_generation_of_the_database_a_key_is_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_create_made_and_is_gone_is_told_with_the_first_position() {
+async fn a_retried_create_of_a_deleted_database_reports_the_first_position() {
     let bench = Bench::new();
     let writer = bench.declared().await;
     let made = send(&writer, "p1", create("p1")).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_key_creates_and_deletes_a_database_once_in_each_generation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_meets_the_deletion_has_one_of_two_answers() {
+async fn a_retry_during_the_deletion_has_one_of_two_answers() {
     for retry_first in [true, false] {
         let bench = Bench::new();
         let writer = bench.declared().await;
@@ -176,7 +176,7 @@ async fn a_retry_that_meets_the_deletion_has_one_of_two_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_those_in_flight_together_one_is_the_first() {
+async fn one_of_several_concurrent_requests_is_the_first() {
     let bench = Bench::new();
     let writers = [bench.declared().await, bench.writer()];
     let sent = (0..6).map(|number| send(&writers[number % 2], "k", create("p1")));
@@ -222,7 +222,7 @@ async fn a_key_of_an_earlier_build_is_found_in_its_own_generation_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_retry_does_not_make_a_database_again_after_the_log_was_away() {
+async fn a_late_retry_recreates_no_database_after_the_log_was_unavailable() {
     let bench = Bench::new();
     let writer = bench.writer();
     let made = send(&writer, "make", create_database()).await.unwrap();
@@ -239,7 +239,7 @@ async fn a_late_retry_does_not_make_a_database_again_after_the_log_was_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_retry_does_not_make_a_database_again_whenever_the_registry_was_away() {
+async fn a_late_retry_recreates_no_database_after_the_registry_was_unavailable() {
     for calls in 0.. {
         let bench = Bench::new();
         let registry = Arc::new(Double::new(registry(), Leaving::new()));

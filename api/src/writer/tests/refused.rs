@@ -111,7 +111,7 @@ async fn truncation_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_grew_again_after_it_was_cut_is_refused() {
+async fn a_log_that_grew_again_after_a_truncation_is_refused() {
     let mut bench = Bench::filled(3).await;
     let (whole, seen) = (bench.lines(), bench.registry.clone());
     // Somebody else goes on from an older copy, longer than it was.
@@ -143,7 +143,7 @@ async fn a_registry_of_another_installation_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_line_is_refused_wherever_it_stands() {
+async fn a_changed_line_is_refused_at_any_position() {
     let mut bench = Bench::filled(3).await;
     let whole = bench.lines();
     let mut last = whole.clone();
@@ -181,7 +181,7 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn log_is_contiguous_for_the_one_who_reads_its_tail() {
+async fn log_is_contiguous_for_a_reader_of_its_tail() {
     let bench = Bench::filled(2).await;
     let writer = bench.writer();
     submit(&writer, 600, create("mine")).await.unwrap();
@@ -208,7 +208,7 @@ async fn log_is_contiguous_for_the_one_who_reads_its_tail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_databases_go_on() {
+async fn other_databases_continue() {
     let bench = Bench::filled(1).await;
     let other = |action| Command {
         id: CommandId(Uuid::new_v4()),
@@ -359,7 +359,7 @@ async fn a_live_writer_refuses_a_log_that_became_shorter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_at_a_log_that_became_shorter_is_refused() {
+async fn a_read_of_a_log_that_became_shorter_is_refused() {
     let bench = Bench::filled(2).await;
     let writer = bench.writer();
     submit(&writer, 600, create("mine")).await.unwrap();
@@ -374,7 +374,7 @@ async fn a_look_at_a_log_that_became_shorter_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_append_to_a_log_that_became_shorter_is_refused_as_one() {
+async fn an_append_to_a_log_that_became_shorter_is_refused_as_shorter() {
     let bench = Bench::filled(2).await;
     let writer = bench.writer();
     submit(&writer, 600, create("mine")).await.unwrap();
@@ -402,7 +402,7 @@ impl Bench {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_sink_has_seen_is_not_forgotten_with_the_registry() {
+async fn a_sinks_anchor_outlives_the_registry() {
     let mut bench = Bench::filled(3).await;
     bench.follow().await;
     let whole = bench.lines();
@@ -423,7 +423,7 @@ async fn what_a_sink_has_seen_is_not_forgotten_with_the_registry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_log_with_its_own_registry_is_refused_beside_newer_sinks() {
+async fn an_older_log_with_its_own_registry_is_refused_with_newer_sinks() {
     let mut bench = Bench::filled(1).await;
     let (older, registry_then) = (bench.lines(), bench.registry.clone());
     bench.registry = registry();

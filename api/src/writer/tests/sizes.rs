@@ -19,7 +19,7 @@ fn described(id: &str, bytes: usize) -> Action {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_holds_so_many_bytes_or_one_command() {
+async fn a_batch_has_a_maximum_size_or_holds_one_command() {
     let bench = Bench::new();
     let settings = WriterSettings {
         batch_bytes: MOST,

@@ -22,7 +22,7 @@ fn held(bus: &LocalBus, stream: &StreamId) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn what_every_group_has_committed_is_not_held_whenever_it_is_published() {
+async fn records_committed_by_every_group_are_never_held() {
     let bus = LocalBus::new();
     let stream: StreamId = "demo".parse().unwrap();
     let mut graph = bus.subscribe("graph", &stream).await.unwrap();

@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_costs_by_what_it_is_not_by_the_class() {
+    fn hidden_documents_cost_by_their_number_not_by_the_class() {
         assert_eq!(steps(10), steps(1_000));
     }
 
     #[test]
-    fn what_is_hidden_is_found_without_reading_documents() {
+    fn hidden_documents_are_found_without_reading_documents() {
         let (connection, _) = open(10);
         for sql in [NEWER, ENDED, COVERED, COVERED_BY_MANY] {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");

@@ -72,7 +72,7 @@ fn wanted(number: i64) -> Wanted {
 }
 
 #[test]
-fn a_scope_has_only_so_many_indexes() {
+fn a_scope_has_a_maximum_number_of_indexes() {
     let connection = open();
     let build = |wanted: &Wanted| build_step_of(&connection, wanted, STEP).unwrap();
     let find = |number| find_index(&connection, &wanted(number)).unwrap();
@@ -91,7 +91,7 @@ fn a_scope_has_only_so_many_indexes() {
 
 /// Whoever made it may have been stopped, and nobody else would go on.
 #[test]
-fn an_index_that_is_half_made_is_asked_for_though_no_other_can_be_made() {
+fn a_half_built_index_is_requested_although_no_new_one_is_possible() {
     let connection = open();
     write(&connection, 0, Some("{}"));
     assert_eq!(
@@ -111,7 +111,7 @@ fn an_index_that_is_half_made_is_asked_for_though_no_other_can_be_made() {
 proptest! {
     /// However writes fall between the steps, the index is what one made at the end would be.
     #[test]
-    fn an_index_made_between_writes_is_the_index_of_what_is_there(
+    fn an_index_built_between_writes_is_complete(
         rounds in prop::collection::vec(
             prop::collection::vec((0..9_usize, 0..STATES.len()), 0..6), 1..8),
     ) {
