@@ -12,18 +12,18 @@ use spice_core::port::{
 
 use crate::writer::Writer;
 
-/// What the api runs on.
+/// The parts of the api's engine.
 #[derive(Clone)]
 pub struct Engine {
     /// Decides and appends commands.
     pub writer: Writer,
-    /// Traversal, and reads at a position.
+    /// Graph queries, and reads at a position.
     pub graph: Arc<dyn Graph>,
     /// Lists and search.
     pub documents: Arc<dyn Documents>,
     /// The registry's write model.
     pub model: Arc<dyn WriteModel>,
-    /// What the workers have done.
+    /// The workers' records.
     pub work: Arc<dyn WorkerRegistry>,
     /// The log, for times, envelopes and probes.
     pub log: Arc<dyn Log>,

@@ -1,6 +1,5 @@
-//! HTTP: the gateway and oms as two routers over one engine. Owns answers, names, status codes,
-//! headers and waiting; what a command means is the writer's business, what a read finds the
-//! stores'.
+//! HTTP: gateway and oms as two routers over one engine. Owns answers, names, status codes, headers
+//! and waiting. The writer decides commands; the stores answer reads.
 
 mod answer;
 mod bodies;

@@ -1,4 +1,4 @@
-//! The api: takes commands, decides them, appends them; answers reads. Names no adapter.
+//! The api: accepts commands, decides them and appends them; answers reads. Names no adapter.
 #![warn(missing_docs)]
 
 mod engine;

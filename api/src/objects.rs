@@ -1,4 +1,4 @@
-//! Objects as JSON writes them: a list of the fields is none.
+//! JSON objects: a list of the fields is refused.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,7 +7,7 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-/// An object, where serde would take a list of the fields as well.
+/// An object, where serde would also accept a list of the fields.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

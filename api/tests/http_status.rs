@@ -106,7 +106,7 @@ async fn a_position_without_a_record_is_not_complete() {
     assert_eq!(status(&server, &command).await["status"], "COMPLETED");
 }
 
-/// Whichever of its events it was.
+/// For any of its events.
 #[tokio::test]
 async fn a_discarded_command_stays_failed() {
     let mut server = Server::start().await.with_demo().await;

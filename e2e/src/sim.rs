@@ -1,7 +1,7 @@
 //! The deterministic simulation: the real writer, relay and workers in one process over stores in
-//! memory, under a clock that only the simulation moves. Every port call passes a gate at which a
-//! run's plan may stop a process, keep a store away, lose an answer or jump the clock. Afterwards
-//! an oracle compares everything with what the log says.
+//! memory, under a clock that only the simulation moves. Every port call passes a gate. There a
+//! run's plan may stop a process, make a store unavailable, lose an answer or move the clock.
+//! Afterwards an oracle compares everything with the log.
 
 pub mod bus;
 pub mod client;

@@ -1,6 +1,6 @@
 //! The append protocol, checked exhaustively: every interleaving of three writers, their PUTs
-//! (lost, late, repeated), crashes and a wiped registry, within bounds. The specification in
-//! prose is `docs/append-protocol.md`.
+//! (lost, late, repeated), crashes and a wiped registry, within bounds. The specification is
+//! `docs/append-protocol.md`.
 
 #![allow(clippy::print_stdout, reason = "a test says what it found")]
 
@@ -38,7 +38,8 @@ fn protocol(wishes: &[Wish]) -> Protocol {
     }
 }
 
-/// Checks every state; what must be reachable is named, so that nothing holds idly.
+/// Checks every state. The states in `reachable` must occur, so that no property holds only because
+/// nothing happens.
 fn holds_everywhere(protocol: Protocol, reachable: &[&'static str]) {
     let checker = protocol.checker().threads(2).spawn_bfs().join();
     println!(
@@ -106,7 +107,7 @@ fn impatient_clients_send_again_to_another_writer() {
     );
 }
 
-/// Without the guard the checker finds a way to break `property`; with it, on the very same
+/// Without the guard the checker finds a way to violate `property`; with it, within the same
 /// bounds, it finds none.
 fn turns_red(guard: Guard, wishes: &[Wish], property: &'static str) {
     let mut protocol = protocol(wishes);

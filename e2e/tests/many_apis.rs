@@ -1,5 +1,5 @@
-//! Several api nodes over shared stores: each request goes to another node than the one before, and
-//! what clients are told and what is left at the end is the same as with one node.
+//! Several api nodes over shared stores: each request goes to the next node, and the clients'
+//! answers and the final state are the same as with one node.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -9,7 +9,7 @@ use spice_e2e::sim::{
     world::Setup,
 };
 
-/// How many calls apart the faults strike.
+/// The number of calls between faults.
 const STEP: usize = 37;
 
 fn three_apis() -> Setup {
@@ -34,7 +34,7 @@ fn run(setup: Setup) -> Outcome {
     outcome
 }
 
-/// Dropping every hint changes latency only.
+/// Dropping every hint changes only latency.
 #[test]
 fn three_api_nodes_reach_the_state_of_one_with_and_without_hints() {
     let one = run(Setup::default());

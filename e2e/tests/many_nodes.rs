@@ -1,5 +1,5 @@
 //! Several worker processes over the same stores: clocks that differ by hours, processes that sleep
-//! past their leases and wake, hints that are lost. `SPICE_SIM_STEP` says at which calls the
+//! past their leases and wake, hints that are lost. `SPICE_SIM_STEP` sets at which calls the
 //! exhaustive test lets a process sleep.
 
 #![allow(
@@ -64,7 +64,7 @@ fn several_nodes_reach_the_same_state_as_one() {
     }
 }
 
-/// Without any hint everyone looks by themselves, after a while.
+/// Without any hint every node checks by itself after a while.
 #[test]
 fn lost_hints_change_latency_only() {
     let one = well(run::standard(Setup::default()));
@@ -78,7 +78,7 @@ fn lost_hints_change_latency_only() {
     }
 }
 
-/// Which node of a role recorded last.
+/// Returns the node of a role that recorded last.
 fn working(world: &World, role: Role) -> Option<Node> {
     let trace = world.faults.trace();
     let mut calls = trace.iter().rev();
@@ -92,8 +92,8 @@ async fn graph_worked(world: &World, stream: &StreamId) -> anyhow::Result<LogPos
     Ok(world.registry.get().worked(&key).await?)
 }
 
-/// A node sleeps before it records a batch. Another one goes on after one lease time; the sleeper's
-/// record is refused when it wakes.
+/// A node sleeps before it records a batch. Another one continues after one lease time; the
+/// sleeper's record is refused when it wakes.
 #[test]
 fn a_node_that_sleeps_is_replaced_after_one_lease_and_fenced() {
     let outcome = run::scenario(
@@ -125,7 +125,7 @@ fn a_node_that_sleeps_is_replaced_after_one_lease_and_fenced() {
             let slept = tokio::time::Instant::now();
             while graph_worked(&world, &stream).await? < end {
                 tokio::time::sleep(Duration::from_millis(10)).await;
-                // The other notices at its next heartbeat.
+                // The other one notices at its next heartbeat.
                 anyhow::ensure!(slept.elapsed() <= LEASE + LEASE / 2, "nobody took over");
             }
             let heir = working(&world, Role::Graph);
@@ -139,7 +139,7 @@ fn a_node_that_sleeps_is_replaced_after_one_lease_and_fenced() {
     well(outcome);
 }
 
-/// A worker node sleeps through its lease at any of its calls, and wakes.
+/// A worker node sleeps past its lease at any of its calls, and wakes.
 #[test]
 fn a_sleep_anywhere_converges() {
     let base = well(run::standard(several()));

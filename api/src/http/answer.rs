@@ -1,4 +1,4 @@
-//! Answers that many calls share: `ApiResponse` and `CommandResult` (contract §2).
+//! Common answers: `ApiResponse` and `CommandResult` (contract §2).
 
 use axum::{
     http::{StatusCode, header},
@@ -11,7 +11,7 @@ use spice_core::{id::CommandId, json::Json, time::Timestamp};
 
 use crate::http::failure::Failure;
 
-/// What a handler answers.
+/// The answer of a handler.
 pub(crate) type Answer = Result<Response, Failure>;
 
 /// `ApiResponse` of contract §2.
@@ -24,7 +24,7 @@ pub(crate) struct ApiResponse<'a, T> {
     data: T,
 }
 
-/// `CommandResult` of contract §2; `history` is ours.
+/// `CommandResult` of contract §2, with our `history`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct CommandResult<'a> {
     pub(crate) command_id: CommandId,
@@ -46,16 +46,16 @@ pub(crate) struct CommandResult<'a> {
     pub(crate) history: Option<Vec<StatusStep<'a>>>,
 }
 
-/// A status that a command has had.
+/// An earlier status of a command.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct StatusStep<'a> {
     pub(crate) status: &'static str,
-    /// Unknown when no record of it is left.
+    /// Missing if there is no record of the time any more.
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) message: &'a str,
 }
 
-/// The `status` of an answer that is no `ApiResponse`.
+/// The `status` of an answer other than `ApiResponse`.
 #[derive(Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

@@ -1,4 +1,4 @@
-//! Bodies: parsing, naming the field that is wrong, and the bodies of contract §3.
+//! Request bodies: parsing, errors that name the field, and the bodies of contract §3.
 
 pub(crate) mod class;
 mod complaint;
@@ -25,10 +25,10 @@ use crate::{
     objects::{Object, objects},
 };
 
-/// The most rows of a bulk, and commands of a transaction.
+/// The maximum number of rows in a bulk, and of commands in a transaction.
 pub(crate) const ROWS: usize = 10_000;
 
-/// Reads a body. What is no JSON is 400 everywhere; what has the wrong shape names its field.
+/// Parses a body. Invalid JSON is 400 at both services; a wrong shape names its field.
 pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Result<T, Failure> {
     match serde_json::from_slice::<Object<T>>(bytes) {
         Ok(body) => Ok(body.0),
@@ -36,12 +36,12 @@ pub(crate) fn parse<T: DeserializeOwned>(surface: Surface, bytes: &[u8]) -> Resu
     }
 }
 
-/// Reads a body whose shape is checked elsewhere, as it was written.
+/// Reads a body whose shape is checked elsewhere, unchanged.
 pub(crate) fn parse_document(surface: Surface, bytes: &[u8]) -> Result<Json, Failure> {
     serde_json::from_slice(bytes).map_err(|error| explain::<Json>(surface, bytes, &error))
 }
 
-/// Reads a value that is there, be it `null`; for `deserialize_with`.
+/// Reads a value that is present, including `null`; for `deserialize_with`.
 pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }
@@ -70,7 +70,7 @@ fn explain<T: DeserializeOwned>(
     Failure::shape(surface, &wrong_shape(path.as_ref(), message, bytes))
 }
 
-/// Values of an instance; a key that comes twice is refused, for one value would be lost.
+/// Values of an instance. A duplicate key is refused, because one of the values would be lost.
 #[derive(Debug, JsonSchema)]
 pub(crate) struct Data(#[schemars(with = "Map<String, Value>")] pub(crate) RawData);
 
@@ -115,10 +115,10 @@ pub(crate) struct InstanceBody {
 pub(crate) struct BulkBody {
     #[schemars(length(min = 1, max = ROWS))]
     pub(crate) instances: Vec<Data>,
-    /// The id of each row, in their order; derived from the data when left out.
+    /// The id of each row, in order; derived from the data if left out.
     #[serde(default)]
     pub(crate) ids: Vec<InstanceId>,
-    /// The rows are whole: no default of the class is applied.
+    /// Do not apply the defaults of the class.
     #[serde(default)]
     pub(crate) without_defaults: bool,
     #[serde(default)]
@@ -180,7 +180,7 @@ pub(crate) struct TransactionCommand {
     pub(crate) expected_seq: Option<u64>,
 }
 
-/// What a command of a transaction may be.
+/// The type of a command in a transaction.
 #[derive(Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(clippy::enum_variant_names)]
@@ -190,7 +190,7 @@ pub(crate) enum TransactionVerb {
     DeleteInstance,
 }
 
-/// `{reason?}`: a dead letter is given up.
+/// `{reason?}`: discards a dead letter.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiscardBody {

@@ -1,5 +1,5 @@
-//! Branches. Their names may hold `/`, so they are the rest of a path: a plain `/` and `%2F` mean
-//! the same in them.
+//! Branches. Their names may contain `/`, so they are the rest of a path: a plain `/` and `%2F`
+//! mean the same in them.
 
 pub(crate) mod bodies;
 pub(crate) mod diff;
@@ -47,7 +47,7 @@ pub(crate) struct Branch<'a> {
     /// Whether it is `main`.
     current: bool,
     from_branch: Option<&'a BranchName>,
-    /// The last position of its parent that it shows.
+    /// The last visible position of its parent.
     from_position: Option<LogPosition>,
     generation: BranchGeneration,
     sequence: Sequence,
@@ -77,7 +77,7 @@ pub(crate) enum BranchChange<'a> {
         command_id: CommandId,
         position: LogPosition,
     },
-    /// It deleted the branch of this name.
+    /// It deleted the branch with this name.
     Deleted {
         name: &'a BranchName,
         command_id: CommandId,
@@ -180,8 +180,8 @@ async fn show(call: &Call, branch: BranchName) -> Answer {
     named(&branch, Branch::of(&database, &found))
 }
 
-/// Answers the creation or deletion of a branch: at once, for it holds from its decision on. It
-/// reads the log only, so that a retry gets the first answer whatever came after it.
+/// Answers the creation or deletion of a branch immediately, because it is in effect with its
+/// decision. Reads only the log, so a retry gets the first answer whatever happened since.
 async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Answer {
     let receipt = &submitted.receipt;
     let (command_id, position) = (receipt.command_id, receipt.last);

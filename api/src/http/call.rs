@@ -1,5 +1,5 @@
-//! One request, as handlers see it: path, parameters, headers and body, each parsed where it is
-//! asked for and refused in the right shape.
+//! A request as handlers see it: path, parameters, headers and body, each parsed on demand, and
+//! refused in the right shape.
 
 mod body;
 
@@ -29,10 +29,10 @@ use crate::http::{
     serve::Ending,
 };
 
-/// Who asks, until principals exist.
+/// The principal, until there are users.
 const PRINCIPAL: &str = "anonymous";
 
-/// The id of the request, put there by the outermost layer.
+/// The id of the request, set by the outermost layer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestUuid(pub(crate) Uuid);
 
@@ -42,9 +42,9 @@ pub(crate) struct Call {
     pub(crate) surface: Surface,
     given: Given,
     conversation: Option<Uuid>,
-    /// The end of the service, for answers that last.
+    /// The shutdown of the service, for streaming answers.
     pub(crate) ending: CancellationToken,
-    /// Behind a lock only to be shared between threads: it is taken through `&mut`.
+    /// Locked only so that it can be shared between threads; it is taken through `&mut`.
     body: Mutex<Body>,
 }
 
@@ -83,12 +83,12 @@ impl Call {
         parameter.read(&self.given)
     }
 
-    /// A parameter of the query, as it was written.
+    /// A parameter of the query, unchanged.
     pub(crate) fn written<K: Kind>(&self, parameter: &Parameter<K>) -> Option<&str> {
         self.given.query(parameter.name)
     }
 
-    /// A parameter that has two names, of which one may be given.
+    /// A parameter with two names, of which one may be given.
     pub(crate) fn either<'a, K: Kind<Value<'a> = Option<T>>, T>(
         &'a self,
         parameter: &Parameter<K>,
@@ -110,7 +110,7 @@ impl Call {
         self.get(&path::DATABASE)
     }
 
-    /// `?branch=`, `main` when absent.
+    /// `?branch=`, by default `main`.
     pub(crate) fn branch(&self) -> Result<BranchName, Failure> {
         let branch = self.get(&known::BRANCH)?;
         Ok(branch.unwrap_or_else(BranchName::main))
@@ -126,7 +126,7 @@ impl Call {
         self.given.shape(field, rule, message)
     }
 
-    /// [`Call::shape`] with a value that is not a parameter's.
+    /// [`Call::shape`] with a value that is not from a parameter.
     pub(crate) fn shape_of(
         &self,
         field: &str,
@@ -137,8 +137,8 @@ impl Call {
         self.given.shape_of(field, rule, value, message)
     }
 
-    /// A command of this request. When the request has an `Idempotency-Key` ([`Call::key`]), the
-    /// writer gives the command the id that the key stands for.
+    /// A command of this request. If the request has an `Idempotency-Key` ([`Call::key`]), the
+    /// writer gives the command the id of that key.
     pub(crate) fn command(
         &self,
         database: DatabaseName,
@@ -160,24 +160,24 @@ impl Call {
         }
     }
 
-    /// The `Idempotency-Key`, when there is one.
+    /// The `Idempotency-Key`, if there is one.
     pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, Failure> {
         let key = self.get(&headers::IDEMPOTENCY_KEY)?;
         Ok(key.map(|key| IdempotencyKey::new(PRINCIPAL, key)))
     }
 
-    /// `traceparent`, when it is one.
+    /// `traceparent`, if it is valid.
     fn traceparent(&self) -> Option<String> {
         let mut values = self.given.headers.get_all("traceparent").iter();
         let text = values.next()?.to_str().ok()?;
-        // Two name no one parent: the W3C lets the trace begin anew.
+        // Two values name no single parent: the W3C lets the trace start anew.
         let is_only = values.next().is_none();
         (is_only && is_traceparent(text)).then(|| text.to_owned())
     }
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>`, versions to come included. Anything else is ignored, as the
-/// W3C's Trace Context demands.
+/// `00-<32 hex>-<16 hex>-<2 hex>`, including later versions. Anything else is ignored, as the W3C's
+/// Trace Context requires.
 fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut hex = |length: usize| {

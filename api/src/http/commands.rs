@@ -1,4 +1,4 @@
-//! Status of commands, as answers.
+//! Command statuses as answers.
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub(crate) async fn status(call: Call) -> Answer {
     answer::json(StatusCode::OK, &shape(&receipt, &status, &result))
 }
 
-/// The receipt of the command that the path names after `commands`.
+/// The receipt of the command in the path after `commands`.
 pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
     let command = call.get(&path::COMMAND)?;
     let receipt = call.api.engine.writer.receipt(command).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
     })
 }
 
-/// A status as the text of a `CommandResult`.
+/// The JSON text of a status as `CommandResult`.
 pub(crate) fn text(receipt: &Receipt, status: &CommandStatus) -> Result<String, serde_json::Error> {
     let result = result(receipt, status)?;
     serde_json::to_string(&shape(receipt, status, &result))
@@ -63,7 +63,7 @@ fn history(status: &CommandStatus) -> Vec<StatusStep<'_>> {
         .collect()
 }
 
-/// How far a command is that is not complete.
+/// The progress of an incomplete command.
 #[derive(Serialize)]
 struct UnderWay<'a> {
     message: Option<&'a str>,
@@ -77,7 +77,7 @@ struct UnderWay<'a> {
     history: Vec<StatusStep<'a>>,
 }
 
-/// The result of a complete command; else how far it is.
+/// The result of a complete command, otherwise its progress.
 fn result(receipt: &Receipt, status: &CommandStatus) -> Result<Json, serde_json::Error> {
     if status.state == State::Completed {
         return Ok(receipt.result.clone());

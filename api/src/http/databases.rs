@@ -1,4 +1,4 @@
-//! Databases: list, create, look at, delete.
+//! Databases: list, create, describe, delete.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ enum Damaged {
     Damaged,
 }
 
-/// A database in short.
+/// A database in brief.
 #[derive(Serialize, JsonSchema)]
 struct DatabaseSummary {
     name: DatabaseName,
@@ -66,7 +66,7 @@ struct DatabaseSummary {
     created: Timestamp,
     path: String,
     sequence: Sequence,
-    /// Of the last envelope of its log.
+    /// The time of the last envelope of its log.
     position: LogPosition,
 }
 
@@ -79,11 +79,11 @@ pub(crate) struct DatabaseDescription<'a> {
     contents: &'a DatabaseContents<'a>,
     #[serde(flatten)]
     state: &'a DatabaseProgress,
-    /// The details once more, where the earlier system had them.
+    /// The details again, in the earlier system's place.
     data: DatabaseDetails<'a>,
 }
 
-/// What a database holds, and how far its projections are.
+/// The content of a database, and the progress of its projections.
 #[derive(Serialize, JsonSchema)]
 struct DatabaseDetails<'a> {
     #[serde(flatten)]
@@ -94,7 +94,7 @@ struct DatabaseDetails<'a> {
     state: &'a DatabaseProgress,
 }
 
-/// What a database is.
+/// The kind of a database.
 #[derive(Serialize, JsonSchema)]
 struct DatabaseContents<'a> {
     exists: bool,
@@ -104,7 +104,7 @@ struct DatabaseContents<'a> {
     branches: Vec<&'a BranchName>,
 }
 
-/// How much a database holds, and how far its projections are.
+/// The counts of a database, and the progress of its projections.
 #[derive(Serialize, JsonSchema)]
 struct DatabaseProgress {
     generation: u32,
@@ -113,7 +113,7 @@ struct DatabaseProgress {
     lag: DatabaseLag,
 }
 
-/// How much `main` holds.
+/// The counts on `main`.
 #[derive(Serialize, JsonSchema)]
 struct DatabaseCounts {
     classes: usize,
@@ -122,7 +122,7 @@ struct DatabaseCounts {
     by_class: IndexMap<ClassName, u64>,
 }
 
-/// How many envelopes a projection has not applied yet.
+/// The number of envelopes that a projection has not applied yet.
 #[derive(Serialize, JsonSchema)]
 struct DatabaseLag {
     graph: u64,
@@ -138,7 +138,7 @@ pub(crate) struct Written<T> {
     subject: T,
     status: Progress,
     mode: Mode,
-    /// None for what touches many aggregates.
+    /// Missing for a command on many aggregates.
     sequence: Option<Sequence>,
     position: LogPosition,
 }
@@ -150,17 +150,17 @@ pub(crate) struct DatabaseSubject {
     database_name: DatabaseName,
 }
 
-/// Whether a command is carried out.
+/// Whether a command is complete.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Progress {
     Processing,
-    /// The projections show it: the client waited for that.
+    /// The projections have it: the client waited for that.
     Completed,
 }
 
-/// How commands are carried out.
+/// How commands are processed.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]

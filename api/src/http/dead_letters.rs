@@ -1,4 +1,4 @@
-//! What is parked: listing, looking at, trying again, giving up.
+//! Dead letters: list, show, retry, discard.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ pub(crate) struct DeadLetterList<'a> {
     dead_letters: Vec<ShownLetter<'a>>,
 }
 
-/// An event that a sink has parked.
+/// A parked event.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "DeadLetter")]
 pub(crate) struct ShownLetter<'a> {
@@ -39,14 +39,14 @@ pub(crate) struct ShownLetter<'a> {
     event_id: EventId,
     aggregate_id: &'a str,
     error: &'a str,
-    /// `permanent` for the event itself, `behind` for one that stands behind another.
+    /// `permanent` for the event itself, `behind` for one that waits behind another.
     class: &'a str,
     attempts: u32,
     first_at: Timestamp,
     last_at: Timestamp,
 }
 
-/// A parked event, and its envelope as it is in the log.
+/// A parked event with its envelope from the log.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct DeadLetterDescription<'a> {
     #[serde(flatten)]
@@ -128,7 +128,7 @@ pub(crate) async fn discard(mut call: Call) -> Answer {
     submitted.command_result(StatusCode::OK, "the event is discarded for this handler")
 }
 
-/// The event that a discard is about, as the log keeps it.
+/// The discarded event, as the log keeps it.
 #[derive(Deserialize)]
 struct GivenUp {
     handler: String,
@@ -148,8 +148,8 @@ impl GivenUp {
     }
 }
 
-/// The event that this request gave up when it came before: its letter is gone since. None for
-/// another event than the path's, which the writer then refuses under this key.
+/// The event that an earlier copy of this request discarded, whose letter is gone since. None if it
+/// was another event than the path's; the writer then refuses the key.
 async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp>, Failure> {
     let Some(receipt) = call.receipt_before(database).await? else {
         return Ok(None);
@@ -165,7 +165,7 @@ async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp
     Ok(is_same.then_some(given_up))
 }
 
-/// The dead letter that the path names, in the log of the database that lives now.
+/// The dead letter in the path, in the log of the live database.
 async fn find(call: &Call) -> Result<DeadLetter, Failure> {
     let database = call.database()?;
     let handler = call.get(&path::HANDLER)?;

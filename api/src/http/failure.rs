@@ -1,4 +1,4 @@
-//! Refusals as responses: the error shape of contract §2, whatever went wrong.
+//! Refusals as responses: the error shape of contract §2.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -14,12 +14,12 @@ use spice_core::{
 
 use crate::http::Surface;
 
-/// The longest value that a refusal shows whole, as text.
+/// The maximum length of a value that a refusal shows completely.
 const LONGEST: usize = 256;
-/// The field of a body whose encoding is not understood.
+/// The field of a body with an unsupported encoding.
 pub(crate) const CONTENT_ENCODING: &str = "content-encoding";
 
-/// A request that is not carried out. Boxed, for it is the rare way.
+/// A refused request. Boxed, because it is rare.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<Refusal>);
 
@@ -48,7 +48,7 @@ impl Failure {
         Self(Box::new(refusal))
     }
 
-    /// What the core says of a body's shape (`field` and `rule`), as [`Failure::shape`] does.
+    /// The core's refusal of a body's shape (`field` and `rule`), like [`Failure::shape`].
     pub(crate) fn of_refusal(surface: Surface, refusal: Refusal) -> Self {
         let text = |key: &str| Some(refusal.detail.get(key)?.as_str()?.to_owned());
         match (refusal.code, text("field"), text("rule")) {
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// A parameter or a header that does not fit: 400 everywhere, naming it, the rule and the value.
+    /// An invalid parameter or header: 400 at both services, with the name, the rule and the value.
     pub(crate) fn token(field: &str, rule: &str, value: &str, message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
             .with("field", field)
@@ -77,7 +77,7 @@ impl Failure {
         Self::new(ErrorCode::NotFound, what)
     }
 
-    /// The error shape under a status of its own.
+    /// The error shape with a given status.
     pub(crate) fn into_response_with(self, status: StatusCode) -> Response {
         let shape = ErrorShape {
             status: "error",
@@ -93,7 +93,7 @@ impl Failure {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.0.code == ErrorCode::UnsupportedMediaType {
-            // RFC 9110, 15.5.16: what would have been taken.
+            // RFC 9110, 15.5.16: what would have been accepted.
             let is_encoding = self
                 .0
                 .detail
@@ -145,7 +145,7 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// The code that refuses a wrong shape (contract §2).
+/// The code for a wrong shape (contract §2).
 pub(crate) fn shape_code(surface: Surface) -> ErrorCode {
     match surface {
         Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
@@ -153,7 +153,7 @@ pub(crate) fn shape_code(surface: Surface) -> ErrorCode {
     }
 }
 
-/// A value, or its beginning when it is long.
+/// A value, shortened if it is long.
 pub(crate) fn cut(value: Value) -> Value {
     let text = value.to_string();
     if text.len() <= LONGEST {

@@ -1,4 +1,4 @@
-//! Every version of an instance, newest first: what it was, who changed it, and what changed.
+//! Every version of an instance, newest first: its state, who changed it, and what changed.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -29,12 +29,12 @@ pub(crate) struct InstanceHistory {
     branch: BranchName,
     limit: usize,
     versions: Vec<InstanceChange>,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
-/// One version of an instance, against the one before.
+/// A version of an instance, compared with the previous one.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct InstanceChange {
     position: LogPosition,
@@ -45,12 +45,12 @@ pub(crate) struct InstanceChange {
     command_type: Option<String>,
     occurred_at: Timestamp,
     actor: Option<String>,
-    /// The branch that it was written on.
+    /// The branch where it was written.
     branch: Option<BranchName>,
-    /// The whole state; null when it was deleted.
+    /// The whole state; null if it was deleted.
     #[schemars(with = "Option<Map<String, Value>>")]
     data: Option<Json>,
-    /// The properties that are not what they were.
+    /// The properties that changed.
     changed_properties: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! What happens to every request: an id, a check of its head, a count, and no panic that reaches
-//! the client.
+//! The layers of every request: an id, a check of its head, metrics, and protection of clients from
+//! panics.
 
 use std::panic::AssertUnwindSafe;
 
@@ -52,7 +52,7 @@ pub(crate) async fn observe(
     response
 }
 
-/// The client's id of the request when it is a decent one, else one of ours.
+/// The client's id of the request if it is valid, otherwise a generated one.
 fn request_id(request: &Request) -> (HeaderValue, Uuid) {
     let given = request.headers().get(REQUEST_ID).filter(|value| {
         (1..=128).contains(&value.len())
@@ -72,7 +72,7 @@ fn request_id(request: &Request) -> (HeaderValue, Uuid) {
     (value, uuid)
 }
 
-/// Methods that a client invents must not fill the metrics.
+/// Unknown methods must not fill the metrics.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -86,7 +86,7 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// No route has this path. `OPTIONS *` asks about the service as a whole.
+/// The path is unknown. `OPTIONS *` concerns the whole service.
 pub(crate) async fn unknown_path(request: Request) -> Response {
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
         return StatusCode::NO_CONTENT.into_response();
@@ -94,8 +94,7 @@ pub(crate) async fn unknown_path(request: Request) -> Response {
     Failure::not_found(format!("unknown path {}", request.uri().path())).into_response()
 }
 
-/// A route has this path, but not this method; axum adds `Allow`, which is all that `OPTIONS` asks
-/// for.
+/// The path is known, but not with this method. axum adds `Allow`, which also answers `OPTIONS`.
 pub(crate) async fn wrong_method(request: Request) -> Response {
     if request.method() == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();

@@ -1,4 +1,4 @@
-//! Lists and single instances: the request read, the page rendered.
+//! Lists and single instances: parses the request and renders the page.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -37,7 +37,7 @@ pub(crate) struct InstancePage<'a> {
     offset: usize,
     search: Option<&'a str>,
     instances: Vec<InstanceDocument<'a>>,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct InstanceCount<'a> {
     count: u64,
 }
 
-/// The parameters of a list, those aside that need the class.
+/// The parameters of a list that do not need the class.
 struct Asked<'a> {
     text: Option<&'a str>,
     filter: Conditions,
@@ -95,10 +95,10 @@ pub(crate) async fn list(call: Call) -> Answer {
     )
 }
 
-/// What a list is read on: at a position, that of the cursor.
+/// The reading of a list, at the position of its cursor.
 async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
     if let Some(given) = given {
-        // Another process may have given the cursor out.
+        // Another process may have issued the cursor.
         let (writer, database) = (&call.api.engine.writer, call.database()?);
         writer.snapshot_reaching(&database, given.position).await?;
     }
@@ -112,7 +112,7 @@ async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure
     Ok(reading)
 }
 
-/// A list that is not answered. A client that sent an unknown cursor is told which one.
+/// The failure of a list. An unknown cursor is named.
 pub(crate) fn unlisted(error: Unlisted, call: &Call) -> Failure {
     match error {
         Unlisted::UnknownCursor => not_a_cursor(call),
@@ -125,7 +125,7 @@ fn not_a_cursor(call: &Call) -> Failure {
 }
 
 impl Asked<'_> {
-    /// The place of the cursor, where it is ours and not the documents' own.
+    /// The place of the cursor, if it is ours and not the documents' own.
     fn given(
         &self,
         call: &Call,
@@ -140,7 +140,7 @@ impl Asked<'_> {
         }
     }
 
-    /// What makes the pages of a list belong together.
+    /// The properties that identify the pages of one list.
     fn scope(&self, call: &Call, reading: &Reading, class: &Class) -> Scope {
         let filters = self.filter.iter();
         let mut filters: Vec<(&str, &str)> = filters.map(|(key, it)| (key, it.as_str())).collect();
@@ -191,7 +191,7 @@ fn asked(call: &Call) -> Result<Asked<'_>, Failure> {
     })
 }
 
-/// How many instances a class has.
+/// The number of instances of a class.
 pub(crate) async fn count(call: Call) -> Answer {
     let class_name = call.get(&path::CLASS)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
@@ -227,7 +227,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     )
 }
 
-/// The instance is not there.
+/// The instance does not exist.
 pub(crate) fn instance_not_found(instance: &InstanceRef) -> Failure {
     Failure::not_found(format!("there is no instance {instance}"))
         .with("class_id", instance.class.as_str())

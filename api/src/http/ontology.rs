@@ -1,4 +1,4 @@
-//! The classes of a branch. Reads show the log's end (or `as_of`), with each class as it was
+//! The classes of a branch. Reads show the current state (or `as_of`), with each class as it was
 //! written.
 
 use std::sync::Arc;
@@ -46,12 +46,12 @@ pub(crate) struct ClassSubject {
     class_id: ClassName,
     database: DatabaseName,
     branch: BranchName,
-    /// How many instances a deletion deleted together with the class.
+    /// The number of instances that were deleted together with the class.
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_instances: Option<u64>,
 }
 
-/// What a receipt says of a class.
+/// The class part of a receipt.
 #[derive(Deserialize)]
 struct ClassResult {
     class_id: ClassName,
@@ -141,7 +141,7 @@ async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Fa
     })
 }
 
-/// A class as it was written; to those who ask for a language, with its label in it.
+/// A class as it was written, with its label if a language is requested.
 fn labelled(call: &Call, schema: &Schema, mut record: ClassRecord) -> Result<ClassRecord, Failure> {
     let language = call.language();
     if language.is_some() {
@@ -156,7 +156,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let id = match reading.class(&name).await {
         Ok(class) => class.id.clone(),
-        // Whether it was deleted is known to its record.
+        // Its record knows whether it was deleted.
         Err(missing) => name.parse::<ClassName>().map_err(|_| missing)?,
     };
     let record = reading.class_record(&id).await?;

@@ -1,5 +1,5 @@
-//! Tools for those who design an ontology: what a change would do, how classes are connected, their
-//! labels. All of them answer from the branch's classes.
+//! Tools for designing an ontology: the effects of a change, the connections between classes, their
+//! labels. All of them read the branch's classes.
 
 mod lint;
 mod mappings;

@@ -1,6 +1,5 @@
-//! The `OpenAPI` document of a service, made from the descriptions that its router is made from, and
-//! the page that people read it on. Schemas come from the types that parse bodies and write
-//! answers.
+//! The `OpenAPI` document of a service, built from the descriptions that its router is built from,
+//! and the page for people. Schemas come from the types that parse bodies and write answers.
 
 mod errors;
 mod headers;
@@ -60,7 +59,7 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
             settings.definitions_path = "/components/schemas".into();
             settings.meta_schema = None;
         })
-        // Some readers of OpenAPI take a schema that is `true` for a mistake.
+        // Some readers of OpenAPI treat the schema `true` as an error.
         .with_transform(whole)
         .into_generator();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();

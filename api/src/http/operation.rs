@@ -1,5 +1,5 @@
-//! A call of a service, described: what the router is made of and what `OpenAPI` is made of. There
-//! is no other way to register a handler, so none is left undescribed.
+//! A described call of a service: the source of the router and of `OpenAPI`. There is no other way
+//! to register a handler, so none is undescribed.
 
 use std::sync::Arc;
 
@@ -21,30 +21,30 @@ use crate::http::{
 /// Makes the schema of a type.
 pub(crate) type Shape = fn(&mut SchemaGenerator) -> Schema;
 
-/// The calls about one thing.
+/// The calls about one subject.
 pub(crate) struct Subject {
-    /// What they are about.
+    /// The subject.
     pub(crate) name: &'static str,
-    /// A sentence on it.
+    /// Its description.
     pub(crate) description: &'static str,
     /// The calls.
     pub(crate) operations: Vec<Operation>,
 }
 
-/// What a call takes as its body.
+/// The body of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Body {
     /// Its schema.
     pub(crate) shape: Shape,
-    /// Whether it may be left out.
+    /// Whether it is optional.
     pub(crate) required: bool,
 }
 
-/// One way in which a call answers, when all is well.
+/// A successful answer of a call.
 pub(crate) struct Answered {
     /// The HTTP status.
     pub(crate) status: u16,
-    /// What it means.
+    /// Its meaning.
     pub(crate) meaning: &'static str,
     /// The media type and the schema of its body, if it has one.
     pub(crate) content: Option<(&'static str, Shape)>,
@@ -56,35 +56,34 @@ pub(crate) struct Answered {
 pub(crate) struct Operation {
     /// Its method.
     pub(crate) method: Method,
-    /// Its path. `{*name}` stands for one part or more, and fixed parts may follow it.
+    /// Its path. `{*name}` stands for one or more parts, and fixed parts may follow it.
     pub(crate) path: &'static str,
-    /// Further paths that lead to it and are not in the document, each with the template that its
-    /// parameters are read by.
+    /// Further paths that are not in the document, each with the template for its parameters.
     pub(crate) also: Vec<(&'static str, &'static str)>,
-    /// Its name, one among all of a service.
+    /// Its id, unique in a service.
     pub(crate) id: &'static str,
     /// What it does, in a sentence.
     pub(crate) summary: &'static str,
-    /// What else there is to know.
+    /// Further description.
     pub(crate) notes: &'static str,
-    /// The parameters of the query and the headers that it takes.
+    /// The query parameters and headers of the call.
     pub(crate) parameters: Vec<&'static dyn Described>,
     /// Its body.
     pub(crate) body: Option<Body>,
     /// An example of the body, as JSON.
     pub(crate) example: Option<Value>,
-    /// How it answers when all is well.
+    /// Its successful answers.
     pub(crate) answers: Vec<Answered>,
-    /// What it refuses, beside what follows from its parts.
+    /// Its refusals, in addition to those that follow from its parts.
     pub(crate) failures: Vec<ErrorCode>,
-    /// Whether it hands a command to the writer.
+    /// Whether it passes a command to the writer.
     pub(crate) is_command: bool,
-    /// What an unknown parameter is refused as.
+    /// The refusal of an unknown parameter.
     pub(crate) refusal: ErrorCode,
     endpoint: MethodRouter<Service>,
 }
 
-/// A call that reads. `path` is whole; `id` is in camelCase and unlike every other one's.
+/// A read. `path` is complete; `id` is in camelCase and unique.
 pub(crate) fn reads<H: Handler<T, Service>, T: 'static>(
     method: Method,
     path: &'static str,
@@ -97,7 +96,7 @@ pub(crate) fn reads<H: Handler<T, Service>, T: 'static>(
     Operation::new(method, path, [id, summary], refusal, endpoint)
 }
 
-/// A call that changes something.
+/// A change.
 pub(crate) fn writes<H: Handler<T, Service>, T: 'static>(
     method: Method,
     path: &'static str,
@@ -146,33 +145,33 @@ impl Operation {
         }
     }
 
-    /// The same call at another path. `id` is unlike every other one's.
+    /// The same call at another path. `id` is unique.
     pub(crate) fn renamed(mut self, path: &'static str, id: &'static str) -> Self {
         self.path = path;
         self.id = id;
         self
     }
 
-    /// Further paths that lead here. Their parameters stand where those of the call's own path do.
+    /// Further paths of the call. Their parameters have the same places as in the call's own path.
     pub(crate) fn also_at(mut self, paths: &[&'static str]) -> Self {
         let own = self.path;
         self.also.extend(paths.iter().map(|path| (*path, own)));
         self
     }
 
-    /// A further path that leads here, with its own placeholders.
+    /// A further path of the call, with its own placeholders.
     pub(crate) fn also_as(mut self, path: &'static str) -> Self {
         self.also.push((path, path));
         self
     }
 
-    /// What else there is to know, in Markdown.
+    /// Further description, in Markdown.
     pub(crate) fn notes(mut self, notes: &'static str) -> Self {
         self.notes = notes;
         self
     }
 
-    /// The parameters that it takes; any other parameter of the query is refused.
+    /// The parameters of the call; any other query parameter is refused.
     pub(crate) fn takes(mut self, parameters: &[&'static dyn Described]) -> Self {
         self.parameters.extend(parameters);
         self
@@ -185,7 +184,7 @@ impl Operation {
         self
     }
 
-    /// A body that may be left out.
+    /// An optional body.
     pub(crate) fn optional_body<T: JsonSchema>(mut self) -> Self {
         let (shape, required) = (shape::<T> as Shape, false);
         self.body = Some(Body { shape, required });
@@ -239,12 +238,12 @@ impl Operation {
         self
     }
 
-    /// Its answer holds labels, in the language that the client asks for.
+    /// Its answer contains labels, in the language that the client requests.
     pub(crate) fn speaks(self) -> Self {
         self.takes(&[&headers::ACCEPT_LANGUAGE])
     }
 
-    /// It hands a command to the writer: 202, or `finished` when the client waits for the
+    /// It passes a command to the writer: 202, or `finished` if the client waits for the
     /// projections; a repeated `Idempotency-Key` gets the first answer.
     pub(crate) fn commands<T: JsonSchema>(self, finished: u16) -> Self {
         self.decides::<T>(
@@ -254,22 +253,22 @@ impl Operation {
         .answers::<T>(finished, "Done: the projections show it.")
     }
 
-    /// It hands a command to the writer, and its answer holds from the decision on.
+    /// It passes a command to the writer, and its answer is valid from the decision on.
     pub(crate) fn decides<T: JsonSchema>(mut self, status: u16, meaning: &'static str) -> Self {
         self.is_command = true;
         self.takes(&[&headers::PREFER, &headers::IDEMPOTENCY_KEY])
             .answers::<T>(status, meaning)
     }
 
-    /// What it refuses, beside what every call of its kind does: wrong parameters, wrong bodies,
-    /// an unknown database, a store that is away.
+    /// Its refusals, in addition to those of every call of its kind: wrong parameters, wrong
+    /// bodies, an unknown database, an unavailable store.
     pub(crate) fn fails(mut self, codes: &[ErrorCode]) -> Self {
         self.failures.extend(codes);
         self
     }
 
-    /// What serves it, with the parameters that it takes. `template` says where those of the path
-    /// stand.
+    /// The handler, with the parameters of the call. `template` gives the places of those in the
+    /// path.
     pub(crate) fn endpoint(&self, template: &'static str) -> MethodRouter<Service> {
         let accepted = Accepted {
             refusal: self.refusal,

@@ -1,7 +1,7 @@
-//! `Prefer` (RFC 7240). Only `wait` is understood. What is not understood or does not fit is
-//! ignored, as the RFC demands; `Preference-Applied` says what was done.
+//! `Prefer` (RFC 7240). Only `wait` is supported. Anything else is ignored, as the RFC requires;
+//! `Preference-Applied` shows what was applied.
 
-/// The seconds of `wait`. A preference that comes twice counts as it came first.
+/// The seconds of `wait`. The first of several preferences counts.
 pub(super) fn wait(header: &str) -> Option<u64> {
     let preferences = split(header, b',').into_iter().filter_map(|preference| {
         let preference = split(preference, b';').into_iter().next()?;
@@ -15,11 +15,11 @@ pub(super) fn wait(header: &str) -> Option<u64> {
 
 fn seconds(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Longer than any wait is still a wait.
+    // A value longer than any wait is still a wait.
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// Cuts at a separator outside of quoted strings.
+/// Splits at a separator outside of quoted strings.
 fn split(text: &str, separator: u8) -> Vec<&str> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -43,7 +43,7 @@ fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// A token as it is, a quoted string without quotes and escapes; nothing for half a string.
+/// A token unchanged, a quoted string without quotes and escapes; none for an incomplete string.
 fn unquote(word: &str) -> Option<String> {
     let Some(inner) = word.strip_prefix('"') else {
         return Some(word.to_owned());
@@ -80,7 +80,7 @@ mod tests {
             ("wait=5, wait=9", Some(5)),
             ("\twait=0 ", Some(0)),
             ("wait=99999999999999999999999", Some(u64::MAX)),
-            // A parameter of another preference is no preference.
+            // A parameter of another preference is not a preference.
             ("respond-async; wait=5", None),
             ("foo=\"wait=5\"", None),
             ("waiting=5", None),

@@ -1,4 +1,4 @@
-//! Push in place of polling: server-sent events for commands and for a database's log, a WebSocket
+//! Push instead of polling: server-sent events for commands and for a database's log, a WebSocket
 //! for commands.
 
 mod commands;
@@ -23,10 +23,10 @@ pub(crate) use self::{
 };
 use crate::http::{call::Call, failure::Failure, parameters::headers::LAST_EVENT_ID};
 
-/// After this long without an event a comment goes out, so that what lies between knows that the
-/// connection lives, and so that we learn when it does not.
+/// After this time without an event a comment is sent, so that proxies keep the connection, and so
+/// that a broken connection is noticed.
 const ALIVE: Duration = Duration::from_secs(15);
-/// How long a client is told to wait before it connects again.
+/// How long a client should wait before it reconnects.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// `Last-Event-ID`, if given.
@@ -34,7 +34,7 @@ fn last_seen(call: &Call) -> Result<Option<&HeaderValue>, Failure> {
     call.get(&LAST_EVENT_ID)
 }
 
-/// A `Last-Event-ID` is none that this stream gave out.
+/// The refusal of a `Last-Event-ID` that this stream did not send.
 fn not_an_id(given: &HeaderValue) -> Failure {
     let value = String::from_utf8_lossy(given.as_bytes());
     let message = format!(
@@ -44,9 +44,9 @@ fn not_an_id(given: &HeaderValue) -> Failure {
     Failure::token("last-event-id", "event_id", &value, message)
 }
 
-/// A stream of events as a response. It opens with `retry:`, so that the head goes out at once,
-/// and with the place that it begins after: a client that loses it before its first event comes
-/// back to where it was.
+/// A stream of events as a response. It starts with `retry:`, so that the head is sent immediately,
+/// and with the id of its start: a client that loses the connection before its first event resumes
+/// there.
 fn event_stream(
     place: Option<String>,
     following: impl Stream<Item = Event> + Send + 'static,
@@ -62,7 +62,7 @@ fn event_stream(
         .map(Ok::<_, Infallible>);
     let alive = KeepAlive::new().interval(ALIVE).text("alive");
     let mut response = Sse::new(all).keep_alive(alive).into_response();
-    // Proxies that gather an answer before they pass it on must not.
+    // Tells proxies not to buffer the answer.
     response.headers_mut().insert(
         HeaderName::from_static("x-accel-buffering"),
         HeaderValue::from_static("no"),

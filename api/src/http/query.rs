@@ -1,5 +1,5 @@
-//! The earlier system's query: instances of one class, by conditions that name properties by label
-//! or id. It asks what a list asks, in other words; there is no second way to find things.
+//! The earlier system's query: instances of one class, by conditions on properties by label or id.
+//! It is the same as a list in another form.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -33,34 +33,33 @@ use crate::{
     read::{list::Item, wait::Needs},
 };
 
-/// What every result has besides; no property is called so.
+/// Keys that every result has; no property has such a name.
 const ALWAYS: [&str; 2] = ["@id", "@type"];
 
 /// `{class_label|class_id, filters?, select?, limit?, offset?, order_by?, order_direction?}`
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryBody {
-    /// The class, by label. Without `select`, values come under the labels of their properties.
+    /// The class, by label. Without `select`, values have the labels of their properties as keys.
     #[serde(default)]
     class_label: Option<String>,
-    /// The class, by id, in place of `class_label`. Values come under ids.
+    /// The class, by id, instead of `class_label`. Values have ids as keys.
     #[serde(default)]
     class_id: Option<String>,
-    /// All of them must hold.
+    /// All of them must match.
     #[serde(default, deserialize_with = "objects")]
     filters: Vec<QueryFilter>,
-    /// The properties to answer, by label or id, under the names that are given here; all when
-    /// left out.
+    /// The properties to return, by label or id, under the given names; by default all.
     #[serde(default)]
     select: Option<Vec<String>>,
-    /// 100 when left out.
+    /// Default 100.
     #[serde(default)]
     #[schemars(range(min = LIMIT.kind.least, max = LIMIT.kind.most))]
     limit: Option<u64>,
     #[serde(default)]
     #[schemars(range(max = INSTANCE_OFFSET.kind.most))]
     offset: Option<u64>,
-    /// A property, by label or id; by id of the instance when left out.
+    /// A property, by label or id; by default the id of the instance.
     #[serde(default)]
     order_by: Option<String>,
     #[serde(default)]
@@ -74,12 +73,12 @@ struct QueryFilter {
     /// A property, by label or id.
     field: String,
     operator: OperatorWord,
-    /// What to compare with: a list for `in` and `not_in`, nothing for `is_null` and `is_not_null`.
+    /// The operand: a list for `in` and `not_in`, none for `is_null` and `is_not_null`.
     #[serde(default, deserialize_with = "given")]
     value: Option<Json>,
 }
 
-/// What a condition asks.
+/// The operator of a condition.
 #[derive(Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
 enum OperatorWord {
@@ -95,12 +94,12 @@ enum OperatorWord {
     In,
     /// Equal to none of these; instances without a value do not match.
     NotIn,
-    /// There is no value.
+    /// Has no value.
     IsNull,
     IsNotNull,
 }
 
-/// Smallest or largest first.
+/// Ascending or descending.
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Direction {
@@ -111,10 +110,10 @@ enum Direction {
 /// `{results, total, query}`
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct QueryAnswer<'a> {
-    /// Each with `@id` (`Class/id`, as references have it), `@type`, and its values.
+    /// Each with `@id` (`Class/id`, as in references), `@type`, and its values.
     #[schemars(with = "Vec<Map<String, Value>>")]
     results: Vec<IndexMap<String, Json>>,
-    /// How many there are, on all pages.
+    /// The total number on all pages.
     total: u64,
     limit: usize,
     offset: usize,
@@ -123,11 +122,11 @@ pub(crate) struct QueryAnswer<'a> {
     query: &'a Json,
 }
 
-/// What an answer shows of an instance.
+/// The parts of an instance in an answer.
 enum Shown {
-    /// These, under these names.
+    /// These properties, under these names.
     Selected(Vec<(String, PropertyName)>),
-    /// All that there is, under these names in place of ids.
+    /// All properties, under these names instead of ids.
     All(HashMap<String, String>),
 }
 
@@ -215,7 +214,7 @@ fn filters(call: &Call, class: &Class, given: &[QueryFilter]) -> Result<Vec<Filt
     Ok(filters)
 }
 
-/// A condition as a list's `filter` has it.
+/// A condition in the form of a list's `filter`.
 fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Failure> {
     let wrong = |rule: &str, value: Value, message: &str| {
         let field = format!("filters[{index}].value");
@@ -279,7 +278,7 @@ fn shown(call: &Call, class: &Class, body: &QueryBody) -> Result<Shown, Failure>
     Ok(Shown::All(labels(class, call.language())))
 }
 
-/// The label of each property that no other one has, in a language.
+/// The labels, in a language, that only one property has.
 fn labels(class: &Class, language: Option<&str>) -> HashMap<String, String> {
     let properties = class.properties().iter();
     let properties = properties.map(|it| (it.name.as_str(), it.label.get(language)));

@@ -1,4 +1,4 @@
-//! The parameters that every read takes: `as_of`, `at_least`, `timeout`.
+//! The parameters of every read: `as_of`, `at_least`, `timeout`.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
 };
 
 impl Call {
-    /// What this read is made on, once the sinks in need are as new as it asks for.
+    /// The reading of this request, once the needed sinks are new enough.
     pub(crate) async fn reading(&self, needs: Needs) -> Result<Reading, Failure> {
         self.reading_pinned(needs, None).await
     }
 
-    /// [`Call::reading`] at the position of a cursor, in place of `as_of`.
+    /// [`Call::reading`] at the position of a cursor instead of `as_of`.
     pub(crate) async fn reading_pinned(
         &self,
         needs: Needs,
@@ -46,7 +46,7 @@ impl Call {
             .await?)
     }
 
-    /// The database, once the sinks in need are as new as this read asks for.
+    /// The database, once the needed sinks are new enough.
     pub(crate) async fn standing(
         &self,
         database: &DatabaseName,

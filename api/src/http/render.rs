@@ -1,4 +1,4 @@
-//! Instance documents as answers show them (contract §8), values as they were written.
+//! Instance documents in answers (contract §8), with values as they were written.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,20 +18,20 @@ use spice_core::{
 
 use crate::read::list::Item;
 
-/// An instance document of contract §8. `branch` is the branch that the read was made on, whichever
-/// layer below the value comes from.
+/// An instance document of contract §8. `branch` is the branch of the read, whichever layer the
+/// value comes from.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct InstanceDocument<'a> {
     instance_id: &'a str,
     class_id: &'a ClassName,
-    /// In the language that was asked for.
+    /// In the requested language.
     #[serde(skip_serializing_if = "Option::is_none")]
     class_label: Option<&'a str>,
     /// Its values, as they were written.
     #[schemars(with = "Map<String, Value>")]
     data: &'a Json,
     event_id: EventId,
-    /// What the next write passes as `expected_seq`.
+    /// The `expected_seq` of the next write.
     event_sequence: Sequence,
     event_timestamp: Timestamp,
     version: Sequence,
@@ -42,7 +42,7 @@ pub(crate) struct InstanceDocument<'a> {
     updated_at: Timestamp,
 }
 
-/// What all instance documents of one answer share.
+/// The common parts of all instance documents in one answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
     pub(crate) database: &'a DatabaseName,
@@ -51,7 +51,7 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The document of a live instance, wherever it was found; none for a deleted one.
+    /// The document of a live instance from any store; none for a deleted one.
     pub(crate) fn item(
         &self,
         item: &'a Item,
@@ -89,7 +89,7 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// The document that a version of the graph makes.
+    /// The document of a graph version.
     pub(crate) fn version(
         &self,
         version: &'a Version,
@@ -116,7 +116,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Which command an answer is about, in words: `CREATE_INSTANCE`.
+/// The name of a command in an answer: `CREATE_INSTANCE`.
 pub(crate) fn command_type(receipt: &Receipt) -> &'static str {
     receipt.event_type.command_type().unwrap_or_default()
 }

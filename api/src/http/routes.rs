@@ -1,5 +1,5 @@
-//! The calls of the three services (contract §3): each is described where it is registered, in the
-//! module of its subject, and the router and the document are both made from the descriptions.
+//! The calls of the three services (contract §3). Each is described where it is registered, in the
+//! module of its subject. The router and the document are both built from the descriptions.
 
 mod branches;
 mod commands;
@@ -20,17 +20,17 @@ use axum::Router;
 
 use crate::http::{Api, Surface, operation::Subject};
 
-/// The gateway: what clients talk to.
+/// The gateway: the API for clients.
 pub fn gateway_router(api: Arc<Api>) -> Router {
     router(api, Surface::Gateway)
 }
 
-/// oms: the older, lower service; the same engine.
+/// oms: the older, lower-level service over the same engine.
 pub fn oms_router(api: Arc<Api>) -> Router {
     router(api, Surface::Oms)
 }
 
-/// funnel: the inference of schemas. It only tells how it is, for now.
+/// funnel: schema inference; so far only health checks.
 pub fn funnel_router(api: Arc<Api>) -> Router {
     router(api, Surface::Funnel)
 }
@@ -39,7 +39,7 @@ fn router(api: Arc<Api>, surface: Surface) -> Router {
     mount::router(api, surface, &subjects(surface))
 }
 
-/// All that a service answers.
+/// All calls of a service.
 pub(crate) fn subjects(surface: Surface) -> Vec<Subject> {
     match surface {
         Surface::Gateway => vec![

@@ -1,4 +1,4 @@
-//! Values that occur: the sample of a class, as an answer.
+//! The values that occur in a class, as an answer.
 
 use axum::http::StatusCode;
 

@@ -1,7 +1,7 @@
-//! A class for other tools: JSON-LD and OWL (Turtle), two writings of one graph.
+//! Exports a class for other tools: JSON-LD and OWL (Turtle), two forms of one graph.
 //!
-//! A property belongs to the class that declares it first, so that properties of one name in two
-//! classes do not meet: `urn:spice:{database}:{class}/{property}`.
+//! A property belongs to the class that declares it first, so properties with the same name in two
+//! classes are different: `urn:spice:{database}:{class}/{property}`.
 
 mod node;
 
@@ -25,7 +25,7 @@ pub(crate) struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    /// The export of a class, of what it declares itself and of what it has from its parents.
+    /// The export of a class with its own and inherited members.
     pub(crate) fn of(database: &'a DatabaseName, schema: &'a Schema, class: &'a Class) -> Self {
         let declared = schema.declared(&class.id);
         Self {
@@ -54,7 +54,7 @@ impl<'a> Export<'a> {
         node::json_ld(&class, &members, &self.parents())
     }
 
-    /// The parents, the nearest first, each with the members that it is the first to declare.
+    /// The parents, nearest first, each with the members that it declares first.
     fn parents(&self) -> Vec<Parent> {
         let mut parents: Vec<Parent> = Vec::new();
         let mut met = vec![&self.class.id];
@@ -78,7 +78,7 @@ impl<'a> Export<'a> {
         format!("urn:spice:{}:{class}", self.database)
     }
 
-    /// A member, as the class nearest to the root that declares it calls it.
+    /// The IRI of a member, by the ancestor nearest to the root that declares it.
     fn member(&self, class: &ClassName, name: &PropertyName) -> (String, bool) {
         let mut first = class.clone();
         let mut met = vec![class.clone()];
@@ -97,7 +97,7 @@ impl<'a> Export<'a> {
         (format!("{}/{name}", self.iri(&first)), is_inherited)
     }
 
-    /// The class, and the members that it is the first to declare.
+    /// The class, with the members that it declares first.
     fn nodes(&self) -> (Node, Vec<Node>) {
         let own = self.class;
         let mut class = Node::named(self.iri(&own.id), "owl:Class");
@@ -227,7 +227,7 @@ impl Node {
     }
 }
 
-/// Whether a key of a label can stand as a language tag: what cannot is written without one.
+/// Whether a key of a label is a valid language tag; otherwise the label is written without one.
 fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let fits = |part: &str| (1..=8).contains(&part.len());

@@ -1,5 +1,4 @@
-//! Submitting commands: the answer after the PUT, or after the projections when the client
-//! prefers to wait.
+//! Submits commands: answers after the PUT, or after the projections if the client prefers to wait.
 
 use std::time::Duration;
 
@@ -29,30 +28,30 @@ use crate::{
     writer::Accepted,
 };
 
-/// The wait of `ENABLE_EVENT_SOURCING=false`.
+/// The default wait with `ENABLE_EVENT_SOURCING=false`.
 const USUAL_WAIT: u64 = 30;
 
-/// An accepted command, and how far it had come when the wait was over.
+/// An accepted command, and its status after the wait.
 pub(crate) struct Submitted {
     pub(crate) receipt: Receipt,
     /// Whether this is the first answer again.
     pub(crate) is_replay: bool,
     pub(crate) state: State,
-    /// When the wait that was preferred is over, if it was honoured.
+    /// When the preferred wait ended, if it was applied.
     pub(crate) deadline: Option<Instant>,
-    /// `Preference-Applied`, when the client's own preference was.
+    /// `Preference-Applied`, if the client preferred to wait.
     applied: Option<HeaderValue>,
 }
 
 /// A wait for the projections.
 struct Wait {
     limit: Duration,
-    /// What `Preference-Applied` says of it; for a wait beyond the longest one, with its length.
+    /// The text of `Preference-Applied`; with the length if the wait was shortened.
     applied: Option<HeaderValue>,
 }
 
 impl Call {
-    /// `Prefer: wait=N`, or what the settings make of its absence.
+    /// `Prefer: wait=N`, or the default of the settings.
     fn preferred_wait(&self) -> Result<Option<Wait>, Failure> {
         let asked = self.get(&PREFER)?;
         let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
@@ -72,7 +71,7 @@ impl Call {
         }))
     }
 
-    /// Submits and, when that is preferred, waits.
+    /// Submits a command, and waits if preferred.
     pub(crate) async fn submit(
         &self,
         database: DatabaseName,
@@ -83,8 +82,8 @@ impl Call {
         self.send(command, self.key()?).await
     }
 
-    /// [`Call::submit`] of one of several commands of a request: an `Idempotency-Key` gives each
-    /// an id of its own.
+    /// [`Call::submit`] for one of several commands of a request: an `Idempotency-Key` gives each
+    /// its own id.
     pub(crate) async fn submit_part(
         &self,
         database: DatabaseName,
@@ -96,7 +95,7 @@ impl Call {
         self.send(command, key).await
     }
 
-    /// What [`Call::submit_part`] was answered when this request came before; nothing without an
+    /// The first answer of [`Call::submit_part`] to this request; none without an
     /// `Idempotency-Key`.
     pub(crate) async fn receipt_of_part(
         &self,
@@ -107,8 +106,7 @@ impl Call {
         self.receipt_of(database, key).await
     }
 
-    /// What [`Call::submit`] was answered when this request came before; nothing without an
-    /// `Idempotency-Key`.
+    /// The first answer of [`Call::submit`] to this request; none without an `Idempotency-Key`.
     pub(crate) async fn receipt_before(
         &self,
         database: &DatabaseName,
@@ -160,7 +158,7 @@ impl Call {
                     deadline: Some(deadline),
                     applied: wait.applied,
                 },
-                // It is in the log, whoever can tell how far the projections are.
+                // The command is committed even if projection progress is unknown.
                 Err(error) => {
                     let command_id = accepted.receipt.command_id;
                     tracing::warn!(%command_id, %error, "accepted, but its projection was not awaited");
@@ -201,7 +199,7 @@ impl Submitted {
         self.state == State::Completed
     }
 
-    /// The status of the answer: 202, or what the finished work is.
+    /// The status of the answer: 202, or that of the finished command.
     pub(crate) fn code(&self, finished: StatusCode) -> StatusCode {
         if self.is_completed() {
             finished
@@ -210,8 +208,7 @@ impl Submitted {
         }
     }
 
-    /// Says in headers that the preference was honoured, when there was one, and that the answer is
-    /// a repeated one, when it is.
+    /// Sets the headers for an applied preference and for a repeated answer.
     pub(crate) fn finish(&self, mut response: Response) -> Response {
         if self.is_replay {
             mark_replay(&mut response);
@@ -223,7 +220,7 @@ impl Submitted {
         response
     }
 
-    /// The answer as `CommandResult`, with a message at the head of its `result`.
+    /// The answer as `CommandResult`, with a message at the start of its `result`.
     pub(crate) fn command_result(&self, finished: StatusCode, message: &str) -> Answer {
         let result = with_message(message, &self.receipt.result)?;
         let shape = CommandResult {
@@ -240,7 +237,7 @@ impl Submitted {
     }
 }
 
-/// Says in a header that an answer is the first one again.
+/// Sets the header of a repeated answer.
 pub(crate) fn mark_replay(response: &mut Response) {
     response.headers_mut().insert(
         HeaderName::from_static("idempotent-replayed"),
@@ -248,7 +245,7 @@ pub(crate) fn mark_replay(response: &mut Response) {
     );
 }
 
-/// `{"message": …, <the fields of result>}`, without a tree in between.
+/// `{"message": …, <the fields of result>}`, without an intermediate tree.
 fn with_message(message: &str, result: &Json) -> Result<Json, Failure> {
     let fields = result.as_str().strip_prefix('{').unwrap_or("}");
     let message = serde_json::to_string(message)?;

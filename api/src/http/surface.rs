@@ -1,7 +1,7 @@
-//! The services of the api, as the surfaces that a request can come to.
+//! The services of the api, as the interfaces of requests.
 
-/// Which of the two services a request came to. They differ in paths, and in the status of a
-/// body of the wrong shape (contract §2).
+/// The service that a request came to. The two differ in paths, and in the status for a body of the
+/// wrong shape (contract §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Surface {
     Gateway,

@@ -1,7 +1,6 @@
-//! Cursors: where a page ended, as clients get it and give it back unread. Each is sealed to the
-//! list that gave it out, so that one of another list, of an older version, or one that was changed
-//! on the way is refused. The seal guards against mistakes, it keeps no secret: a cursor shows
-//! nothing that its list does not.
+//! Cursors: the end of a page, opaque to clients. Each is sealed with its list, so that a cursor of
+//! another list or an older version, or a changed cursor, is refused. The seal protects against
+//! mistakes and keeps no secret: a cursor shows nothing that its list does not.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -18,19 +17,19 @@ use crate::{
     writer::Snapshot,
 };
 
-/// The present form of a cursor.
+/// The current format of a cursor.
 const VERSION: u8 = 1;
-/// The bytes of a digest that a cursor keeps.
+/// The length of the digest in a cursor.
 const LENGTH: usize = 9;
 
-/// What a list is: all that makes its pages belong together.
+/// The identity of a list: everything that its pages have in common.
 pub(crate) struct Scope(Sha256);
 
-/// A cursor that came back whole; whether it is of the right list is not known yet.
+/// A valid cursor, before its list is checked.
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     scope: Vec<u8>,
-    /// What the list wrote.
+    /// The data of the list.
     pub(crate) place: String,
 }
 
@@ -40,7 +39,7 @@ impl Scope {
         Self(Sha256::new()).with(kind)
     }
 
-    /// One more thing that tells this list from others; their order counts.
+    /// Adds a part to the identity of the list; the order counts.
     pub(crate) fn with(mut self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();
         self.0.update((part.len() as u64).to_be_bytes());
@@ -48,7 +47,7 @@ impl Scope {
         self
     }
 
-    /// One more, that may be there or not.
+    /// Adds an optional part.
     pub(crate) fn with_option(self, part: Option<impl AsRef<[u8]>>) -> Self {
         match part {
             None => self.with("-"),
@@ -64,7 +63,7 @@ impl Scope {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The place that a cursor of this list tells.
+    /// The place in a cursor of this list.
     pub(crate) fn open(&self, cursor: Cursor<'_>) -> Result<String, Failure> {
         if cursor.scope == self.digest() {
             return Ok(cursor.place);
@@ -94,14 +93,14 @@ impl<'a> Cursor<'a> {
 }
 
 impl Call {
-    /// `?cursor=`, whole.
+    /// `?cursor=`, validated.
     pub(crate) fn cursor(&self) -> Result<Option<Cursor<'_>>, Failure> {
         let text = self.written(&known::CURSOR);
         text.map(|text| Cursor::parse(text).ok_or_else(|| refuse(text)))
             .transpose()
     }
 
-    /// The place of `?cursor=` in a list that goes by positions.
+    /// The place of `?cursor=` in a list by position.
     pub(crate) fn place_in(&self, scope: &Scope) -> Result<Option<LogPosition>, Failure> {
         let Some(cursor) = self.cursor()? else {
             return Ok(None);
@@ -113,7 +112,7 @@ impl Call {
 }
 
 impl Snapshot {
-    /// A list of what is on a branch. A branch of the same name that was made later is another one.
+    /// A list on a branch. A later branch with the same name is another one.
     pub(crate) fn scope(&self, kind: &str, branch: &BranchName) -> Scope {
         let made = self.branches.get(branch);
         Scope::of(kind)
@@ -130,7 +129,7 @@ impl Reading {
     }
 }
 
-/// A cursor is not of the list that it was given to.
+/// The refusal of a cursor of another list.
 pub(crate) fn refuse(text: &str) -> Failure {
     let message = format!(
         "the cursor {text:?} does not belong to this list (same database, branch, class, filter, \

@@ -27,7 +27,8 @@ pub(crate) struct HistoryPage<'a> {
     branch: &'a BranchName,
     history: Vec<Entry<'a>>,
     count: usize,
-    /// The next page's `cursor`, when there may be more. A page may be short before that.
+    /// The next page's `cursor`, if there may be more. A page may have fewer entries than requested
+    /// before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -38,7 +39,8 @@ pub(crate) struct VersionPage<'a> {
     versions: Vec<Entry<'a>>,
     count: usize,
     branch: &'a BranchName,
-    /// The next page's `cursor`, when there may be more. A page may be short before that.
+    /// The next page's `cursor`, if there may be more. A page may have fewer entries than requested
+    /// before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
@@ -52,9 +54,9 @@ struct Entry<'a> {
     aggregate_id: String,
     actor: Option<&'a str>,
     occurred_at: Timestamp,
-    /// None for what touches many aggregates.
+    /// Missing for a command on many aggregates.
     sequence: Option<Sequence>,
-    /// `message` of the request's `metadata`, or what was done to what.
+    /// `message` of the request's `metadata`, or a description of the command.
     message: String,
 }
 

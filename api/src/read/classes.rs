@@ -1,5 +1,5 @@
-//! The classes of a branch as they were written: of the log's end from the write model and the
-//! log's tail, of a position from the graph.
+//! The classes of a branch as they were written: the current ones from the write model and the
+//! log's tail, those at a position from the graph.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -20,14 +20,14 @@ use spice_core::{
 
 use super::reading::Reading;
 
-/// A class as reads show it: what was written, then what the log says of it.
+/// A class in answers: its definition, then its metadata from the log.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ClassRecord {
     #[serde(flatten, serialize_with = "write_fields")]
     #[schemars(with = "Map<String, Value>")]
     definition: Json,
     event_id: EventId,
-    /// What the next write passes as `expected_seq`.
+    /// The `expected_seq` of the next write.
     pub(crate) event_sequence: Sequence,
     version: Sequence,
     position: LogPosition,
@@ -35,7 +35,7 @@ pub(crate) struct ClassRecord {
     updated_at: Timestamp,
     db_name: DatabaseName,
     branch: BranchName,
-    /// In the language that was asked for.
+    /// In the requested language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) class_label: Option<String>,
 }
@@ -57,7 +57,7 @@ fn write_fields<S: Serializer>(definition: &Json, serializer: S) -> Result<S::Ok
 }
 
 impl Reading {
-    /// The live classes that the read shows, by id.
+    /// The live classes of the read, by id.
     pub(crate) async fn class_records(&self) -> Result<Vec<ClassRecord>, StoreError> {
         if self.as_of.is_some() {
             let versions = self.reads.engine.graph.classes(&self.view).await?;
@@ -82,7 +82,7 @@ impl Reading {
             .collect()
     }
 
-    /// One live class, or `not_found`, with the sequence of one that was deleted.
+    /// One live class, or `not_found`, with the sequence of a deleted one.
     pub(crate) async fn class_record(&self, class: &ClassName) -> Result<ClassRecord, Refusal> {
         let mut deleted = None;
         let found = if self.as_of.is_some() {
@@ -110,7 +110,7 @@ impl Reading {
         })
     }
 
-    /// The newest entry of a key that shows.
+    /// The newest visible entry of a key.
     async fn newest(&self, key: ModelKey) -> Result<Option<ModelEntry>, StoreError> {
         let mut tail = self.class_tail().await?;
         tail.retain(|entry| entry.key == key);
@@ -125,8 +125,8 @@ impl Reading {
         }))
     }
 
-    /// The class entries of the log's tail that show. Read before the registry is, so that nothing
-    /// falls in between.
+    /// The visible class entries of the log's tail. Read before the registry, so that nothing is
+    /// missed in between.
     async fn class_tail(&self) -> Result<Vec<ModelEntry>, StoreError> {
         let (stream, end) = (&self.view.stream, self.snapshot.end);
         let mut entries = self.reads.tail(stream, end, ModelKey::CLASSES).await?;
@@ -135,8 +135,8 @@ impl Reading {
         Ok(entries)
     }
 
-    /// Whether an entry hides another of the same key: it stands on a layer further up, or later
-    /// on the same one.
+    /// Whether an entry hides another of the same key: it is on a nearer layer, or later on the
+    /// same one.
     fn supersedes(&self, entry: &ModelEntry, known: &ModelEntry) -> bool {
         let levels = self.view.lineage.levels();
         let layer = |entry: &ModelEntry| {
@@ -164,7 +164,7 @@ impl Reading {
         self.record(version.position, state)
     }
 
-    /// The record of a class; none for one that was deleted.
+    /// The record of a class; none for a deleted one.
     fn record(&self, position: LogPosition, state: AggregateState) -> Option<ClassRecord> {
         Some(ClassRecord {
             definition: state.data?,

@@ -1,5 +1,4 @@
-//! A database at the moment of a read: what it says of itself, how many instances it has, how far
-//! its sinks are.
+//! A database at the time of a read: its details, counts, and the progress of its sinks.
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use spice_core::{
 use super::reading::Reading;
 use crate::writer::Snapshot;
 
-/// How many versions are read at once from the graph.
+/// The number of versions per graph read.
 const PAGE: usize = 1_000;
 
 /// The positions of a log's sinks.
@@ -23,7 +22,7 @@ pub(crate) struct SinkPositions {
 }
 
 impl Reading {
-    /// The database and its branches, as they are or as they were at the read's position.
+    /// The database and its branches, now or at the read's position.
     pub(crate) async fn database(&self) -> Result<Snapshot, Refusal> {
         let now = &self.snapshot;
         let Some(position) = self.as_of else {
@@ -42,8 +41,8 @@ impl Reading {
         })
     }
 
-    /// How many instances of each class there are. At a position only the versions themselves
-    /// say so.
+    /// The number of instances of each class. At a past position they are counted from the
+    /// versions.
     pub(crate) async fn counts(
         &self,
         schema: &Schema,
@@ -64,7 +63,7 @@ impl Reading {
         Ok(counts)
     }
 
-    /// How far the sinks are.
+    /// The progress of the sinks.
     pub(crate) async fn sinks(&self) -> Result<SinkPositions, StoreError> {
         let (engine, stream) = (&self.reads.engine, &self.view.stream);
         let (graph, documents) =

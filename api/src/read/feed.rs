@@ -1,5 +1,4 @@
-//! A database's domain events as they are appended, from a place on: nothing is left out, nothing
-//! comes twice.
+//! A database's domain events as they are appended, from a place on, without gaps or repeats.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -15,7 +14,7 @@ use spice_core::{
 
 use super::reads::Reads;
 
-/// Envelopes that are read at once.
+/// The number of envelopes per read.
 const PAGE: usize = 100;
 
 /// A listener to a log.
@@ -38,7 +37,7 @@ pub(crate) struct FeedEvent {
 }
 
 impl Reads {
-    /// A feed of a database from a position on, or of what comes next; of one branch, or of all.
+    /// A feed of a database from a position on, or of new events; of one branch, or of all.
     pub(crate) async fn feed(
         &self,
         database: &DatabaseName,
@@ -70,8 +69,8 @@ impl Reads {
         Ok(self.feed_of(stream, from, branch))
     }
 
-    /// A feed that continues after an event of a log; none when there is no such event. What
-    /// follows the end of a log that was sealed is the next one of that name.
+    /// A feed that continues after an event of a log; none if there is no such event. After the end
+    /// of a sealed log comes the next one of that name.
     pub(crate) async fn feed_after(
         &self,
         stream: StreamId,
@@ -80,7 +79,7 @@ impl Reads {
     ) -> Result<Option<Feed>, Refusal> {
         let end = self.engine.log.end(&stream).await?;
         if position >= end {
-            // A database that was never there is not found, whatever the position.
+            // A database that never existed is not found, whatever the position.
             self.engine.writer.snapshot(&stream.database).await?;
             return Ok(None);
         }
@@ -123,17 +122,17 @@ impl Reads {
 }
 
 impl Feed {
-    /// The log that it reads.
+    /// The log.
     pub(crate) fn stream(&self) -> &StreamId {
         &self.stream
     }
 
-    /// The position that it continues at.
+    /// The position where it continues.
     pub(crate) fn position(&self) -> LogPosition {
         self.next
     }
 
-    /// The next event; none when the log is sealed. Safe to drop while it waits.
+    /// The next event; none if the log is sealed. Safe to drop while it waits.
     pub(crate) async fn next(&mut self) -> Result<Option<FeedEvent>, StoreError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -148,7 +147,7 @@ impl Feed {
         }
     }
 
-    /// What comes next, once there is something.
+    /// The next records, once there are any.
     async fn read(&self) -> Result<Vec<Record>, StoreError> {
         loop {
             let records = self.log.read(&self.stream, self.next, PAGE).await?;
@@ -174,7 +173,7 @@ impl Feed {
         Ok(())
     }
 
-    /// Whether it is of the branch, or of the database as a whole.
+    /// Whether it belongs to the branch, or to the database as a whole.
     fn concerns(&self, aggregate: &AggregateId) -> bool {
         let Some(wanted) = &self.branch else {
             return true;

@@ -1,4 +1,4 @@
-//! The commands that someone listens to, with their latest status.
+//! The followed commands, with their latest status.
 
 use std::{
     collections::HashMap,
@@ -13,13 +13,13 @@ use tokio::sync::{Notify, watch};
 
 use super::status::CommandStatus;
 
-/// The commands that someone listens to, by log.
+/// The followed commands, by log.
 #[derive(Default)]
 pub(super) struct Followed {
     streams: Mutex<HashMap<StreamId, OfStream>>,
 }
 
-/// Those of one log. Its task lives as long as there are any.
+/// The followed commands of one log. Its task runs as long as there are any.
 #[derive(Default)]
 struct OfStream {
     commands: HashMap<CommandId, Command>,
@@ -41,7 +41,7 @@ pub(crate) struct Following {
 }
 
 impl Following {
-    /// The present status at first, then each change; none after the final one.
+    /// The current status at first, then each change; none after the final one.
     pub(crate) async fn next(&mut self) -> Option<CommandStatus> {
         let status = self.status.as_mut()?;
         if self.has_first {
@@ -60,13 +60,13 @@ impl Drop for Following {
 }
 
 impl Followed {
-    /// How many commands are followed.
+    /// The number of followed commands.
     pub(super) fn count(&self) -> usize {
         let streams = self.lock();
         streams.values().map(|of| of.commands.len()).sum()
     }
 
-    /// Another listener to a command that is followed already.
+    /// Another listener to an already followed command.
     pub(super) fn join(&self, receipt: &Receipt) -> Option<Following> {
         let streams = self.lock();
         let of = streams.get(&receipt.stream)?;
@@ -74,7 +74,7 @@ impl Followed {
         Some(command.following(&of.moved))
     }
 
-    /// Follows a command from this status on; true when its log needs a task.
+    /// Follows a command from this status on; true if its log needs a task.
     pub(super) fn begin(&self, receipt: Receipt, status: CommandStatus) -> (Following, bool) {
         let mut streams = self.lock();
         let is_new = !streams.contains_key(&receipt.stream);
@@ -89,7 +89,7 @@ impl Followed {
         (following, is_new)
     }
 
-    /// Drops the commands that no one listens to; the others, or none when the task is to end.
+    /// Drops commands without listeners. Returns the others, or none if the task should end.
     pub(super) fn remaining(&self, stream: &StreamId) -> Option<Vec<Arc<Receipt>>> {
         let mut streams = self.lock();
         let of = streams.get_mut(stream)?;
@@ -103,7 +103,7 @@ impl Followed {
         Some(receipts.map(|command| command.receipt.clone()).collect())
     }
 
-    /// Passes a status on to the listeners, if it is new. A status only moves forward.
+    /// Passes a new status to the listeners. A status only moves forward.
     pub(super) fn tell(&self, receipt: &Receipt, status: CommandStatus) {
         let mut streams = self.lock();
         let Some(of) = streams.get_mut(&receipt.stream) else {

@@ -1,6 +1,6 @@
-//! Graph queries (contract §9): what may be asked, how it is walked, what is found. The walk needs
-//! nothing of a store but the primitives of the [`Graph`](spice_core::port::graph::Graph) port,
-//! and asks them once a hop, never once a node.
+//! Graph queries (contract §9): the request, the walk, the result. The walk uses only the
+//! primitives of the [`Graph`](spice_core::port::graph::Graph) port, once per hop, never once per
+//! node.
 
 mod layer;
 mod page;

@@ -1,4 +1,4 @@
-//! The versions of an instance, newest first, each with its origin and what it changed.
+//! The versions of an instance, newest first, each with its origin and its changes.
 
 use indexmap::IndexMap;
 use spice_core::{
@@ -11,20 +11,20 @@ use spice_core::{
 
 use super::{origin::Origin, reading::Reading, scan::read_state};
 
-/// One version, against the one before.
+/// A version, compared with the previous one.
 pub(crate) struct Change {
     pub(crate) version: Version,
-    /// None when the log has lost the event.
+    /// None if the log has lost the event.
     pub(crate) origin: Option<Origin>,
-    /// The branch that it was written on.
+    /// The branch where it was written.
     pub(crate) branch: Option<BranchName>,
     /// The properties that differ from the version before.
     pub(crate) changed_properties: Vec<String>,
 }
 
 impl Reading {
-    /// A page of the versions of an instance that stand before a position, and whether more
-    /// follow. An instance that was never there has none.
+    /// A page of the versions of an instance before a position, and whether more follow. Empty for
+    /// an instance that never existed.
     pub(crate) async fn history(
         &self,
         instance: &InstanceRef,
@@ -32,7 +32,7 @@ impl Reading {
         limit: usize,
     ) -> Result<(Vec<Change>, bool), StoreError> {
         let entity = Entity::Instance(instance.clone());
-        // The version before the last of the page says what the last one changed.
+        // The version before the last one of the page shows what the last one changed.
         let graph = &self.reads.engine.graph;
         let found = graph
             .history_before(&self.view, &entity, before, limit + 1)
@@ -55,8 +55,7 @@ impl Reading {
         Ok((changes, found.len() > limit))
     }
 
-    /// The class that a name stands for. One that was deleted still has the history of its
-    /// instances.
+    /// The class for a name. A deleted class still has the history of its instances.
     pub(crate) async fn class_or_deleted(&self, name: &str) -> Result<ClassName, Refusal> {
         let schema = self.schema().await?;
         if schema.resolve(name).is_none()
@@ -68,7 +67,7 @@ impl Reading {
     }
 }
 
-/// The properties that only one of two states has, or that differ; in the order written.
+/// The properties that differ between two states, in the written order.
 fn changed(before: Option<&Json>, after: Option<&Json>) -> Result<Vec<String>, StoreError> {
     let (before, after) = (properties(before)?, properties(after)?);
     let new = after

@@ -26,7 +26,7 @@ impl Reads {
         Ok(self.seen_letters(stream).await?)
     }
 
-    /// The dead letters of one log or of all, without those of sinks that no read sees.
+    /// Returns the dead letters of one log or of all, without those of sinks that no read sees.
     pub(super) async fn seen_letters(
         &self,
         stream: Option<&StreamId>,
@@ -40,7 +40,7 @@ impl Reads {
         Ok(letters)
     }
 
-    /// The envelope of a parked event, as it was written; none when the log has lost it.
+    /// The envelope of a parked event, as it was written; none if the log has lost it.
     pub(crate) async fn parked_envelope(
         &self,
         letter: &DeadLetter,

@@ -1,4 +1,4 @@
-//! Lists and single reads of instances: of now from the documents, of a position from the graph.
+//! Lists and single reads of instances: current ones from the documents, past ones from the graph.
 
 mod found;
 mod order;
@@ -19,8 +19,8 @@ pub(crate) use self::{
 use super::reading::Reading;
 
 impl Reading {
-    /// A page of what is there now, or was at the position that the read looks at; `cursor` is
-    /// where the page before ended.
+    /// A page of the current list, or of the list at the read's position; `cursor` is the end of
+    /// the previous page.
     pub(crate) async fn list(
         &self,
         search: Search,
@@ -37,7 +37,7 @@ impl Reading {
         }
     }
 
-    /// A list of now in order of the id, which never moves: the documents' own cursor does.
+    /// A current list in order of the id, which never changes: uses the documents' own cursor.
     async fn list_by_id(&self, search: &Search) -> Result<Found, Unlisted> {
         let documents = &self.reads.engine.documents;
         let page = documents.search(&self.view, search).await?;
@@ -48,7 +48,7 @@ impl Reading {
         })
     }
 
-    /// How many instances of a class there are.
+    /// The number of instances of a class.
     pub(crate) async fn count(&self, class: &ClassName) -> Result<u64, Unlisted> {
         let search = Search {
             class: class.clone(),
@@ -62,7 +62,7 @@ impl Reading {
         Ok(self.list(search, None).await?.total)
     }
 
-    /// One instance, as it was found; none when it was never there.
+    /// One instance; none if it never existed.
     pub(crate) async fn instance(&self, instance: &InstanceRef) -> Result<Option<Item>, Refusal> {
         let engine = &self.reads.engine;
         if self.as_of.is_some() {

@@ -1,4 +1,4 @@
-//! What a version holds: its references, and single fields of its state.
+//! The parts of a version: its references, and single fields.
 
 use serde::{
     Deserialize, Deserializer,
@@ -6,7 +6,7 @@ use serde::{
 };
 use spice_core::{id::InstanceRef, json::Json, name::PropertyName, port::graph::Version};
 
-/// The references that a version holds through a predicate, in the order written.
+/// The references of a version through a predicate, in the written order.
 pub(super) fn references(version: &Version, predicate: &PropertyName) -> Vec<InstanceRef> {
     if version.data.is_none() {
         return Vec::new();
@@ -36,7 +36,7 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// One field of an object, without reading the others.
+/// One field of an object, without parsing the others.
 pub(crate) fn member<'a, T: Deserialize<'a>>(data: &'a Json, key: &str) -> Option<T> {
     struct Field<'k, T>(&'k str, std::marker::PhantomData<T>);
 

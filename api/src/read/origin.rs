@@ -1,4 +1,4 @@
-//! What the log says of single events: where versions come from, what a command did.
+//! Single events from the log: the origins of versions, the effects of a command.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use spice_core::{
 
 use super::{reading::Reading, reads::Reads};
 
-/// Where a version comes from: the event at its position, and the command that caused it.
+/// The origin of a version: the event at its position, and its command.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) event_type: EventType,
@@ -33,7 +33,7 @@ impl From<Envelope> for Origin {
 }
 
 impl Reading {
-    /// The origins of the versions at these positions; nothing of those that the log has lost.
+    /// The origins of the versions at these positions; none for events that the log has lost.
     pub(crate) async fn origins(
         &self,
         positions: Vec<LogPosition>,
@@ -48,7 +48,7 @@ impl Reading {
 }
 
 impl Reads {
-    /// The event at a position where there must be one.
+    /// The event at a position where one must exist.
     pub(crate) async fn event(
         &self,
         stream: &StreamId,
@@ -62,7 +62,7 @@ impl Reads {
         record.envelope()
     }
 
-    /// The branch that a command created, as the log has it; none for another command.
+    /// The branch that a command created, from the log; none for another command.
     pub(crate) async fn created_branch(
         &self,
         receipt: &Receipt,

@@ -1,5 +1,5 @@
-//! A database and its branches as they stood at a position: from the write model, which keeps every
-//! version of them, and from the log's tail, which it does not reflect yet.
+//! A database and its branches at a past position: from the write model, which keeps every version,
+//! and from the log's tail.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use spice_core::{
 use super::reads::Reads;
 use crate::writer::Snapshot;
 
-/// How much is read at once.
+/// The number of entries per read.
 const PAGE: usize = 1_000;
 
 impl Reads {
-    /// What a read on a branch looked through at a position: the branch of that name as it stood,
-    /// else what the present one shows of its parents then.
+    /// The lineage of a branch at a position: that of the branch then, or else what the current one
+    /// shows of its parents.
     pub(super) async fn view_at(
         &self,
         snapshot: &Snapshot,
@@ -43,7 +43,7 @@ impl Reads {
         })
     }
 
-    /// A branch as it stood at a position; none when it was not there.
+    /// A branch at a position; none if it did not exist.
     pub(crate) async fn branch_at(
         &self,
         snapshot: &Snapshot,
@@ -53,7 +53,7 @@ impl Reads {
         Ok(self.branches_at(snapshot, position).await?.remove(name))
     }
 
-    /// The branches that were there at a position.
+    /// The branches that existed at a position.
     pub(crate) async fn branches_at(
         &self,
         snapshot: &Snapshot,
@@ -72,7 +72,7 @@ impl Reads {
         Ok(branches)
     }
 
-    /// The database as it stood at a position.
+    /// The database at a position.
     pub(crate) async fn database_at(
         &self,
         snapshot: &Snapshot,
@@ -85,7 +85,7 @@ impl Reads {
         entries.get(&key).map(ModelEntry::read).transpose()
     }
 
-    /// The newest entries, at a position, of what belongs to the database as a whole.
+    /// The newest entries of the whole database at a position.
     async fn entries_at(
         &self,
         stream: &StreamId,
@@ -93,7 +93,7 @@ impl Reads {
         position: LogPosition,
     ) -> Result<BTreeMap<ModelKey, ModelEntry>, StoreError> {
         let lineage = Lineage::main().at(position);
-        // The tail first, so that nothing falls in between.
+        // The tail first, so that nothing is missed in between.
         let tail = self.tail(stream, position.next(), prefix).await?;
         let mut newest = self.scan_all(stream, &lineage, prefix).await?;
         let of_database = |entry: &ModelEntry| entry.branch == BranchGeneration::MAIN;
@@ -102,7 +102,7 @@ impl Reads {
         Ok(newest)
     }
 
-    /// All entries of the write model whose keys begin so, by key.
+    /// All entries of the write model with this key prefix, by key.
     pub(super) async fn scan_all(
         &self,
         stream: &StreamId,
@@ -125,7 +125,7 @@ impl Reads {
         }
     }
 
-    /// The entries of the log's tail, up to `end`, which the registry does not reflect yet.
+    /// The entries of the log's tail, up to `end`, that the registry does not reflect yet.
     pub(super) async fn tail(
         &self,
         stream: &StreamId,

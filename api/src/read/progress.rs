@@ -1,6 +1,7 @@
-//! Command status: derived from the log, the farthest positions that the workers recorded and the
-//! dead letters whenever it is asked for, and never stored, so nothing can write PENDING over
-//! COMPLETED. It is the same from every api process, and does not go back when a sink is filled again.
+//! Command status: computed on each request from the log, the farthest positions that the workers
+//! recorded and the dead letters, and never stored, so nothing can write PENDING over COMPLETED.
+//! Every api process gives the same answer, and a status does not go back when a sink is filled
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -21,14 +22,14 @@ use spice_core::{
 
 use super::{reads::Reads, status::CommandStatus};
 
-/// How many events of one command are looked up one by one for a discard that the write model
-/// does not show yet.
+/// The maximum number of events of a command that are checked one by one for a discard that the
+/// write model does not show yet.
 const LOOKED_UP: u64 = 64;
-/// Discards that are read at once.
+/// The number of discards per read.
 const PAGE: usize = 1_000;
 
-/// How far the workers of a log are and what they have parked: what the statuses of all its
-/// commands follow from.
+/// The progress of a log's workers and their parked events: the basis for the statuses of all its
+/// commands.
 pub(super) struct Progress {
     /// The farthest position of each projection.
     farthest: [LogPosition; Projection::ALL.len()],
@@ -36,7 +37,7 @@ pub(super) struct Progress {
     unseen: Unseen,
 }
 
-/// The generations of sinks that no read sees: shadows, and sinks that were live before.
+/// The generations of sinks that no read sees: shadows, and former live sinks.
 pub(super) struct Unseen(BTreeSet<String>);
 
 impl Unseen {
@@ -46,7 +47,7 @@ impl Unseen {
 }
 
 impl Reads {
-    /// The status of a command that is in the log.
+    /// The status of a command in the log.
     pub(crate) async fn command_status(
         &self,
         receipt: &Receipt,
@@ -55,8 +56,8 @@ impl Reads {
         self.status_at(receipt, &progress).await
     }
 
-    /// What the statuses of a log's commands follow from. The positions come before the dead
-    /// letters: what is below them has its letters by then.
+    /// The basis for the statuses of a log's commands. Positions are read before dead letters:
+    /// everything below them then has its letters.
     pub(super) async fn progress(&self, stream: &StreamId) -> Result<Progress, StoreError> {
         let recorded = self.engine.work.farthest(stream).await?;
         let farthest = Projection::ALL.map(|projection| {
@@ -77,7 +78,7 @@ impl Reads {
         })
     }
 
-    /// The sinks of a log that no read sees.
+    /// Returns the sinks of a log that no read sees.
     pub(super) async fn unseen(&self, stream: &StreamId) -> Result<Unseen, StoreError> {
         let mut unseen = BTreeSet::new();
         for projection in Projection::ALL {
@@ -95,7 +96,7 @@ impl Reads {
         }
     }
 
-    /// The status of a command, as it follows from its log's progress.
+    /// The status of a command, from its log's progress.
     pub(super) async fn status_at(
         &self,
         receipt: &Receipt,
@@ -116,7 +117,7 @@ impl Reads {
     }
 
     /// The next position that the live sink of a projection does not show yet, or whose parking is
-    /// not recorded yet: a sink moves past what it refuses before the dead letter is there.
+    /// not recorded yet: a sink moves past a refused event before the dead letter is written.
     pub(super) async fn passed(
         &self,
         projection: Projection,
@@ -131,7 +132,7 @@ impl Reads {
         Ok(self.engine.work.worked(&key).await?.min(sink.visible))
     }
 
-    /// What is known of a position in the projections, as far as reads see them.
+    /// The records of a position in the projections, as far as reads see them.
     async fn processed(
         &self,
         stream: &StreamId,
@@ -147,7 +148,7 @@ impl Reads {
         Ok(rows)
     }
 
-    /// Every projection has passed it and none holds it: it took effect, or was given up.
+    /// Every projection has passed it and none has parked it: it took effect, or was discarded.
     async fn outcome(
         &self,
         receipt: &Receipt,
@@ -158,8 +159,8 @@ impl Reads {
         if let Some((handler, when)) = self.discarded(receipt, unseen).await? {
             return Ok(CommandStatus::failed(receipt, &handler, when));
         }
-        // The last row tells when. A discard that the write model does not show yet is so new
-        // that its row is there.
+        // The last row has the time. A discard that the write model does not show yet is so new
+        // that its row exists.
         let events = receipt.position.next().min(receipt.last);
         let first = if settled {
             receipt.last.0
@@ -180,8 +181,8 @@ impl Reads {
         Ok(CommandStatus::completed(receipt, at))
     }
 
-    /// The discard from the graph of any of a command's events, by the write model. A row that
-    /// says that the event had taken effect wins, for a retry may have come before the discard.
+    /// The discard of any of a command's events from the graph, from the write model. A row that
+    /// says that the event had taken effect wins, because a retry may have come before the discard.
     async fn discarded(
         &self,
         receipt: &Receipt,
@@ -219,7 +220,7 @@ impl Reads {
     }
 }
 
-/// Whether a handler writes the graph: a command fails when it is given up there.
+/// Returns whether a handler writes the graph: a command fails when it is discarded there.
 fn is_graph(handler: &str) -> bool {
     Projection::of(handler) == Some(Projection::Graph)
 }

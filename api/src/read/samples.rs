@@ -1,4 +1,4 @@
-//! Values that occur: what a property looks like, from a bounded sample of a class.
+//! The values that occur in a property, from a bounded sample of a class.
 
 use std::collections::HashSet;
 
@@ -14,13 +14,14 @@ use spice_core::{
 
 use super::{reading::Reading, scan::read_state};
 
-/// Instances of a sample, at most.
+/// The maximum number of instances in a sample.
 const SAMPLE: usize = 1_000;
-/// How many are read at once.
+/// The number of instances per read.
 const CHUNK: usize = 100;
 /// Longer values are counted, not listed.
 const LENGTH: usize = 1_000;
-/// Properties that an answer lists; a class that allows additional ones may have more.
+/// The maximum number of properties in an answer; a class that allows additional ones may have
+/// more.
 const PROPERTIES: usize = 1_000;
 
 /// The values that occur in a sample of a class.
@@ -29,19 +30,19 @@ const PROPERTIES: usize = 1_000;
 pub(crate) struct SampledClass {
     class_id: ClassName,
     branch: BranchName,
-    /// How many instances were looked at: the first ones by id.
+    /// The number of instances in the sample: the first ones by id.
     sampled: usize,
-    /// Whether these are all there are.
+    /// Whether the sample contains all instances.
     complete: bool,
-    /// How many are looked at most.
+    /// The maximum size of the sample.
     sample_limit: usize,
-    /// How many additional properties the sample has besides those listed.
+    /// The number of additional properties in the sample that are not listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     properties_left_out: Option<usize>,
     properties: Vec<PropertyValues>,
 }
 
-/// The values of one property that occur most.
+/// The most frequent values of a property.
 #[derive(Serialize, JsonSchema)]
 struct PropertyValues {
     property: PropertyName,
@@ -51,12 +52,12 @@ struct PropertyValues {
     null_count: usize,
     /// Different values in the sample.
     distinct_count: usize,
-    /// Instances whose value is too long to be listed.
+    /// Instances whose value is too long for the list.
     long_count: usize,
     values: Vec<Occurring>,
 }
 
-/// A value, and how often it occurs in the sample.
+/// A value, with its count in the sample.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OccurringValue")]
 struct Occurring {
@@ -64,7 +65,7 @@ struct Occurring {
     count: usize,
 }
 
-/// What was counted of one property.
+/// The counts of one property.
 #[derive(Default)]
 struct Tally {
     values: IndexMap<Box<str>, Occurring>,
@@ -111,7 +112,7 @@ impl Reading {
         })
     }
 
-    /// Counts the first instances; how many these are, and whether these are all.
+    /// Counts the first instances; returns their number, and whether these are all.
     async fn tally(
         &self,
         class: &Class,
@@ -154,10 +155,10 @@ fn resolve(class: &Class, name: &str) -> Result<PropertyName, Refusal> {
         })
 }
 
-/// What was counted of each property.
+/// The counts of each property.
 struct Tallies {
     known: IndexMap<PropertyName, Tally>,
-    /// Whether properties that are met are counted, too.
+    /// Whether undeclared properties are counted too.
     is_open: bool,
     left_out: HashSet<PropertyName>,
 }
@@ -196,7 +197,7 @@ impl Tally {
         }
     }
 
-    /// The most frequent values, in the order of their first occurrence among equals.
+    /// The most frequent values; equal counts in the order of first occurrence.
     fn finish(
         mut self,
         class: &Class,

@@ -1,4 +1,4 @@
-//! The live instances of a class at a moment, from the graph, page by page.
+//! The live instances of a class at a position, from the graph, page by page.
 
 use serde::de::DeserializeOwned;
 use spice_core::{
@@ -13,10 +13,10 @@ use spice_core::{
 
 use super::reading::Reading;
 
-/// How many instances are read at once.
+/// The number of instances per read.
 const PAGE: usize = 1_000;
 
-/// A walk through the instances of a class, in order of their id.
+/// A scan of the instances of a class, in order of their id.
 pub(super) struct Scan<'a> {
     graph: &'a dyn Graph,
     view: &'a View,
@@ -71,7 +71,7 @@ impl Reading {
         Scan::new(&*self.reads.engine.graph, &self.view, class, &[])
     }
 
-    /// Shows every live instance of a class; how many there are.
+    /// Passes every live instance of a class to a function; returns their number.
     pub(crate) async fn each(
         &self,
         class: &ClassName,
@@ -91,7 +91,7 @@ impl Reading {
     }
 }
 
-/// Reads the state of a version; one that cannot be read is damage of the graph.
+/// Parses the state of a version. A state that cannot be parsed is damage of the graph.
 pub(super) fn read_state<T: DeserializeOwned>(state: &Json) -> Result<T, StoreError> {
     state.read().map_err(|error| StoreError::Damaged {
         store: "graph",

@@ -1,8 +1,8 @@
-//! A command's status as a value: where the command is, and the steps that led there.
+//! A command's status as a value: its state, and the steps so far.
 
 use spice_core::{decide::Receipt, port::registry::DeadLetter, time::Timestamp};
 
-/// Where a command is on its way.
+/// The state of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// It is in the log.
@@ -29,7 +29,7 @@ impl State {
         }
     }
 
-    /// Whether nothing will change any more.
+    /// Whether the state is final.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
@@ -57,26 +57,26 @@ impl State {
 /// One step of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// The state that it reached.
+    /// The state at that step.
     pub(crate) state: State,
-    /// When; none when no record of it is left.
+    /// The time; none if there is no record of it any more.
     pub(crate) at: Option<Timestamp>,
-    /// In words.
+    /// A message.
     pub(crate) message: String,
 }
 
 /// A command's status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandStatus {
-    /// Where it is.
+    /// Its state.
     pub(crate) state: State,
     /// The handlers that have parked it.
     pub(crate) parked: Vec<String>,
-    /// The first error that one of them reported.
+    /// The first error of one of them.
     pub(crate) error: Option<String>,
-    /// How often it was tried beyond the first time.
+    /// The number of retries.
     pub(crate) retry_count: u32,
-    /// When graph and documents had it, if a record of it is left.
+    /// When graph and documents had it, if there is a record of it.
     pub(crate) completed_at: Option<Timestamp>,
     /// The steps so far, oldest first.
     pub(crate) history: Vec<Step>,

@@ -1,5 +1,5 @@
-//! Says to other processes that a log is written here: by a mark in the registry, for whoever looks
-//! for what the registry does not reflect yet, and by a hint after each append.
+//! Tells other processes that a log is being written: by a mark in the registry, for lookups of
+//! what the registry does not reflect yet, and by a hint after each append.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use tokio::time::Instant;
 
 use super::scribe::Task;
 
-/// How long nothing is appended before a log counts as one that nobody writes.
+/// The time without an append after which a log counts as idle.
 const REST: Duration = Duration::from_secs(5);
-/// How often the mark of a log that is written is renewed.
+/// How often the mark of an active log is renewed.
 const MARK_AGAIN: Duration = Duration::from_mins(1);
 
 impl Task {
-    /// When the log counts as one that nobody writes here.
+    /// When the log becomes idle here.
     pub(super) fn rests_at(&self) -> Instant {
         self.written_at + REST
     }
 
-    /// Marks the log as written before the first append after a rest, so that its tail is looked at
-    /// by whoever asks for a command that the registry does not know yet.
+    /// Marks the log as active before the first append after a pause, so that lookups of unknown
+    /// commands check its tail.
     pub(super) async fn mark_active(&mut self) -> Result<(), StoreError> {
         self.written_at = Instant::now();
         if self.marked_at.is_some_and(|at| at.elapsed() < MARK_AGAIN) {
@@ -32,7 +32,7 @@ impl Task {
         Ok(())
     }
 
-    /// Takes the mark back once the registry reflects what was appended; else it is tried again.
+    /// Removes the mark once the registry reflects what was appended; otherwise retries later.
     pub(super) async fn rest(&mut self) {
         self.written_at = Instant::now();
         let end = self.state.as_ref().map(WriteState::end);
@@ -48,7 +48,7 @@ impl Task {
         }
     }
 
-    /// Tells other processes that the log is longer. The own hint is not followed.
+    /// Hints to other processes that the log is longer. The own hint is ignored.
     pub(super) fn give_hint(&mut self, from: LogPosition) {
         let hints = &self.ports.hints;
         if from == LogPosition::ZERO {

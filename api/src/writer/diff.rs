@@ -1,5 +1,5 @@
-//! What differs between two states of a database: found by what was written since they parted, so
-//! that it costs by changes and not by size.
+//! The differences between two states of a database, found by what was written since they parted,
+//! so the cost depends on the number of changes and not on the size of the database.
 
 mod page;
 
@@ -19,38 +19,38 @@ use self::page::Page;
 pub use self::page::{Diff, Mark, Summary};
 use super::{Writer, fetch::CHANGES_PAGE, look::Look, reflect::read};
 
-/// Aggregates that are compared at a time.
+/// The number of aggregates that are compared at a time.
 const CHUNK: usize = 2_000;
 
-/// What is to be compared.
+/// A diff request.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// The branch whose changes are asked for.
+    /// The branch with the changes.
     pub branch: BranchName,
-    /// With what; the branch that it stands on when absent.
+    /// What to compare with; by default its parent.
     pub against: Option<Against>,
-    /// The position at which both are looked at (inclusive); the log's end when absent.
+    /// The position at which both are read (inclusive); by default the log's end.
     pub as_of: Option<LogPosition>,
     /// Only this class and its instances.
     pub class: Option<ClassName>,
-    /// Where the page before ended.
+    /// The end of the previous page.
     pub after: Option<Mark>,
-    /// The most differences.
+    /// The maximum number of differences.
     pub limit: usize,
 }
 
 /// What a branch is compared with.
 #[derive(Debug, Clone)]
 pub enum Against {
-    /// What it has in common with another branch.
+    /// Its common base with another branch.
     Common(BranchName),
-    /// Another branch as it is.
+    /// The current state of another branch.
     Branch(BranchName),
-    /// Itself as it was at a position.
+    /// Its own state at a position.
     Position(LogPosition),
 }
 
-/// The two states, and the branch on which their differences are told.
+/// The two states, and the branch on which their differences are reported.
 struct Pair<'a> {
     database: &'a DatabaseName,
     branch: &'a BranchName,
@@ -87,8 +87,8 @@ impl Writer {
         Ok(diff)
     }
 
-    /// What an accepted merge, rebase or rollback made of its branch: the first differences, and
-    /// the count of all. From log and registry, so that a retry gets the first answer.
+    /// The effect of an accepted merge, rebase or rollback on its branch: the first differences,
+    /// and the counts. From log and registry, so that a retry gets the first answer.
     pub async fn made(
         &self,
         receipt: &Receipt,
@@ -104,7 +104,7 @@ impl Writer {
         let is_same = before.own().map(generation) == after.own().map(generation);
         let ground = after.levels().get(1).map(generation);
         let before = match ground.filter(|_| !is_same) {
-            // A rebase is told on top of what the branch stands on now.
+            // A rebase is reported on top of the branch's new parent.
             Some(ground) => after.down_from(ground).unwrap_or(before),
             None => before.at(then),
         };
@@ -126,7 +126,7 @@ impl Writer {
 }
 
 impl Look {
-    /// What a branch is compared with: its name, its lineage, and the last position in common.
+    /// What a branch is compared with: its name, its lineage, and the last common position.
     async fn sides(
         &self,
         branch: &BranchState,
@@ -168,7 +168,7 @@ impl Look {
         }
     }
 
-    /// What a branch looked through at a position: a rebase may have come between.
+    /// The lineage of a branch at a position: there may have been a rebase in between.
     async fn itself_at(
         &self,
         branch: &BranchState,
@@ -188,7 +188,7 @@ impl Look {
         Ok(lineage.at(position))
     }
 
-    /// Compares what was written since the two parted, some at a time.
+    /// Compares what was written since the two parted, part by part.
     async fn compare(
         &self,
         pair: &Pair<'_>,
@@ -201,7 +201,7 @@ impl Look {
         let mut after = page.after.map(|mark| mark.key.clone());
         let (mut step, chunk) = match after {
             None => (CHANGES_PAGE, CHUNK),
-            // All are counted by now: it ends with the page, most likely soon.
+            // All are counted now: the diff most likely ends with this page.
             Some(_) => (CHUNK, CHUNK.min(page.limit + 1)),
         };
         loop {
@@ -225,7 +225,7 @@ impl Look {
         }
     }
 
-    /// A branch as it was at a position.
+    /// A branch at a position.
     async fn branch_at(
         &self,
         name: &BranchName,
@@ -236,7 +236,7 @@ impl Look {
         found.first().and_then(Option::as_ref).map(read).transpose()
     }
 
-    /// Refuses a class that neither side has, nor ever had.
+    /// Refuses a class that neither side has or ever had.
     async fn require_class(&self, pair: &Pair<'_>, class: &ClassName) -> Result<(), Refusal> {
         let key = ModelKey::class(class);
         let asked = [&pair.before, &pair.after].map(|lineage| (lineage.clone(), key.clone()));
@@ -323,7 +323,7 @@ fn is_of(key: &ModelKey, class: Option<&ClassName>) -> bool {
     }
 }
 
-/// The state that an entry tells; none when it is not there or was deleted.
+/// The state of an entry; none if it is missing or deleted.
 fn data(entry: Option<&ModelEntry>) -> Result<Option<Json>, StoreError> {
     let Some(entry) = entry else { return Ok(None) };
     Ok(read::<AggregateState>(entry)?.data)

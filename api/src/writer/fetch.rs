@@ -1,4 +1,4 @@
-//! Fetches from the registry what decisions have to know, many answers in one round trip.
+//! Fetches the facts for decisions from the registry, many in one round trip.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -17,26 +17,27 @@ use spice_core::{
 
 use super::{Ports, scribe::Task};
 
-/// Entries that one scan asks for.
+/// Entries per scan.
 const PAGE: usize = 1_000;
 
-/// Changed keys that one question asks for; each page costs a look at all that changed.
+/// Changed keys per question; each page scans all changes.
 pub(super) const CHANGES_PAGE: usize = 50_000;
 
-/// Positions within which changes are asked for at a time: one tells of one class or instance, so
-/// that a page holds them all.
+/// The number of positions per question about changes: one position has one class or instance, so a
+/// page holds them all.
 const STRETCH: u64 = CHANGES_PAGE as u64;
 
-/// Rounds of fetching that one decision may take; each asks for what the one before showed.
+/// The maximum number of rounds of fetching for one decision; each round asks for what the previous
+/// one showed.
 const MOST_ROUNDS: usize = 64;
 
-/// How often a decision has asked, and whether it gets any further.
+/// The number of rounds of a decision, and whether it makes progress.
 #[derive(Debug, Default)]
 pub(super) struct Rounds(usize);
 
 impl Rounds {
-    /// One round more. Refused for a decision that asks only for what it was told, and for one that
-    /// goes from one thing to the next without end.
+    /// Starts another round. Refused for a decision that asks only for facts that it has, and for
+    /// one with too many levels of dependencies.
     pub(super) fn go_on(&mut self, state: &WriteState, needs: &[Need]) -> Result<(), Refusal> {
         self.0 += 1;
         if needs.iter().all(|need| state.knows(need)) {
@@ -54,7 +55,7 @@ impl Rounds {
     }
 }
 
-/// Where decisions fetch what they have to know: the registry, as far as it reflects a log.
+/// Where decisions fetch their facts: the registry, as far as it reflects a log.
 pub(super) struct Source<'a> {
     pub(super) ports: &'a Ports,
     pub(super) stream: &'a StreamId,
@@ -63,7 +64,7 @@ pub(super) struct Source<'a> {
 }
 
 impl Task {
-    /// Fetches what is needed and puts it into the state.
+    /// Fetches the needed facts and puts them into the state.
     pub(super) async fn fetch(&mut self, needs: Vec<Need>) -> Result<(), StoreError> {
         let Some(state) = &mut self.state else {
             return Ok(());
@@ -81,7 +82,7 @@ impl Task {
         self.check_reflected(known, reflected)
     }
 
-    /// The classes of a branch, as of the state's end.
+    /// The classes of a branch at the state's end.
     pub(super) async fn fetch_schema(
         &self,
         state: &WriteState,
@@ -95,8 +96,8 @@ impl Task {
         source.schema(state, branch).await
     }
 
-    /// A registry that was thrown away under us knows too little: read everything in anew. What was
-    /// `known` comes from before the registry was asked, for it moves on meanwhile.
+    /// The registry was deleted in the meantime and knows too little: reads everything again.
+    /// `known` must be read before the registry is asked, because it advances.
     pub(super) fn check_reflected(
         &mut self,
         known: LogPosition,
@@ -111,7 +112,7 @@ impl Task {
     }
 }
 
-/// The registry knows less than it did.
+/// The registry knows less than before.
 pub(super) fn replaced() -> StoreError {
     StoreError::Unavailable {
         store: "registry",
@@ -120,8 +121,8 @@ pub(super) fn replaced() -> StoreError {
 }
 
 impl Source<'_> {
-    /// Fetches what is needed and puts it into the state. Returns the position that the registry
-    /// reflected meanwhile; none when the last answer did not say.
+    /// Fetches the needed entries into the state. Returns the position that the registry reflected
+    /// meanwhile; none if the last answer did not say.
     pub(super) async fn fetch(
         &self,
         state: &mut WriteState,
@@ -168,7 +169,7 @@ impl Source<'_> {
         Ok(Some(found.reflected))
     }
 
-    /// The entries that show through lineages, in the order asked.
+    /// The visible entries of lineages, in the requested order.
     pub(super) async fn entries(
         &self,
         asked: Vec<(Lineage, ModelKey)>,
@@ -190,8 +191,8 @@ impl Source<'_> {
         self.ports.model.get(self.stream, &lookups).await
     }
 
-    /// The classes and instances that were written; it stops when there are more than are of use.
-    /// It goes by position, so that it looks at each change once, and not at those behind the stop.
+    /// The written classes and instances, up to the useful maximum. Goes by position, so it reads
+    /// each change once, and none after the stop.
     pub(super) async fn changed(
         &self,
         changes: &Changes,
@@ -217,8 +218,8 @@ impl Source<'_> {
         Ok(keys)
     }
 
-    /// Some of the classes and instances that were written within spans, in order of key; the
-    /// last of them all when they are fewer than `limit`.
+    /// Some of the classes and instances that were written within spans, ordered by key; all of
+    /// them if they are fewer than `limit`.
     pub(super) async fn changed_page(
         &self,
         spans: &[Span],
@@ -236,7 +237,7 @@ impl Source<'_> {
         model.changed(self.stream, &spans, after, limit).await
     }
 
-    /// The classes of a branch, as of the state's end.
+    /// The classes of a branch at the state's end.
     pub(super) async fn schema(
         &self,
         state: &WriteState,
@@ -251,7 +252,7 @@ impl Source<'_> {
         Ok(Arc::new(schema_of(&entries)))
     }
 
-    /// Every entry of a prefix that shows, page by page.
+    /// Every visible entry with a key prefix, page by page.
     async fn scan_all(
         &self,
         lineage: &Lineage,
@@ -280,8 +281,8 @@ impl Source<'_> {
         model.scan(self.stream, &lineage, prefix, after, PAGE).await
     }
 
-    /// The live instances of a class on a branch; one more than the most that are of use when there
-    /// are more.
+    /// The live instances of a class on a branch; one more than the useful maximum if there are
+    /// more.
     async fn live_instances(
         &self,
         state: &WriteState,

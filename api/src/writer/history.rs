@@ -1,5 +1,5 @@
 //! The commands of a branch, newest first: its own, and its parents' as far as it shows them.
-//! What a command carried is passed over as it is read; a bulk may be as large as a body.
+//! Payloads are skipped while reading, because a bulk may be as large as a body.
 
 use std::borrow::Cow;
 
@@ -18,11 +18,11 @@ use spice_core::{
 
 use super::{Writer, diff::live, look::Look};
 
-/// Commands whose places are asked for together.
+/// The number of commands whose positions are requested together.
 const STEP: usize = 500;
-/// Commands of other branches that one page passes over before it is told short.
+/// The maximum number of other branches' commands that one page skips before it is returned short.
 const MOST_PASSED: usize = 5_000;
-/// Bytes of the log that one page reads before it is told short.
+/// The maximum number of log bytes that one page reads before it is returned short.
 const MOST_READ: usize = 64 << 20;
 
 /// A page of a branch's commands.
@@ -30,26 +30,26 @@ const MOST_READ: usize = 64 << 20;
 pub struct History {
     /// The commands, newest first.
     pub commands: Vec<Commanded>,
-    /// The page goes on with what stands before this position, if there may be more.
+    /// The page continues before this position, if there may be more.
     pub before: Option<LogPosition>,
 }
 
-/// An accepted command, without what it carried.
+/// An accepted command, without its payload.
 #[derive(Debug, Clone)]
 pub struct Commanded {
-    /// Where it stands.
+    /// Its position.
     pub position: LogPosition,
     /// The command.
     pub command_id: CommandId,
-    /// Its type, e.g. `CREATE_INSTANCE`.
+    /// Its type, for example `CREATE_INSTANCE`.
     pub command_type: String,
-    /// What it was about.
+    /// The aggregate.
     pub aggregate: AggregateId,
-    /// Who asked for it.
+    /// The user.
     pub actor: Option<String>,
     /// When it was accepted.
     pub occurred_at: Timestamp,
-    /// None for what touches many aggregates.
+    /// Missing for a command on many aggregates.
     pub sequence: Option<Sequence>,
     /// `message` of the request's `metadata`.
     pub message: Option<String>,
@@ -57,7 +57,7 @@ pub struct Commanded {
     branch: Option<BranchGeneration>,
 }
 
-/// An envelope as far as a history needs it.
+/// The parts of an envelope that a history needs.
 #[derive(Deserialize)]
 struct Head<'a> {
     aggregate_type: AggregateType,
@@ -83,7 +83,7 @@ struct HeadMetadata<'a> {
     client: Option<&'a RawValue>,
 }
 
-/// What a client added to a command, as far as a history tells it.
+/// The parts of a client's metadata that a history needs.
 #[derive(Deserialize)]
 struct Client {
     #[serde(default)]
@@ -91,8 +91,8 @@ struct Client {
 }
 
 impl Writer {
-    /// The newest commands that show on a branch, as it is or as it was at a position, before a
-    /// position. A page may be short although there are more.
+    /// The newest commands that a branch shows, now or at a position, before a position. A page may
+    /// be short although there are more.
     pub async fn history(
         &self,
         database: &DatabaseName,
@@ -136,7 +136,7 @@ impl Writer {
 }
 
 impl Look {
-    /// The command at a position, and how long its line is.
+    /// The command at a position, and the length of its line.
     async fn command(&self, position: LogPosition) -> Result<(Commanded, usize), StoreError> {
         let source = self.source();
         let (log, stream) = (&source.ports.log, source.stream);
@@ -151,7 +151,7 @@ impl Look {
 }
 
 impl Commanded {
-    /// Reads the head of an envelope's line.
+    /// Parses the head of an envelope's line.
     fn read(position: LogPosition, line: &[u8]) -> Result<Self, String> {
         let head: Head = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         if head.schema_version != SCHEMA_VERSION {
@@ -182,8 +182,8 @@ fn damaged(stream: &StreamId, position: LogPosition, reason: &str) -> StoreError
     }
 }
 
-/// Whether a command belongs to what a lineage shows. One that made or rebased a branch of it
-/// stands right before the event that gives the branch its generation.
+/// Whether a command belongs to a lineage. A command that created or rebased one of its branches is
+/// right before the event that gives the branch its generation.
 fn shows(lineage: &Lineage, command: &Commanded) -> bool {
     let position = command.position;
     let made = BranchGeneration(position.next());

@@ -1,4 +1,4 @@
-//! What the registry may not know yet.
+//! Recent data that the registry may not have yet.
 
 use std::{
     collections::HashMap,

@@ -16,7 +16,7 @@ use spice_core::{
 pub struct Snapshot {
     /// Its log.
     pub stream: StreamId,
-    /// The position after the last envelope.
+    /// Returns the position after the last envelope.
     pub end: LogPosition,
     /// The database itself.
     pub database: DatabaseState,

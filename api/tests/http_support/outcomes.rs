@@ -1,4 +1,4 @@
-//! Outcomes of events, recorded as the graph worker does it.
+//! Outcomes of events, recorded like the graph worker records them.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ async fn key(server: &Server) -> WorkKey {
     }
 }
 
-/// Records an outcome of the instance worker, parked with a letter. No worker must be running.
+/// Records an outcome of the instance worker; a parked one gets a letter. No worker must be
+/// running.
 pub(crate) async fn record(server: &Server, position: u64, outcome: Outcome) {
     record_as(server, handler::INSTANCES, position, outcome).await;
 }

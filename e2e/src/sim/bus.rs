@@ -16,7 +16,7 @@ use super::{faults::Port, gate::Gate, signal::at_once};
 
 /// The bus of one node.
 pub struct GatedBus {
-    /// The way to it.
+    /// The gate in front of it.
     pub gate: Gate,
     /// The bus.
     pub inner: Swap<LocalBus>,
@@ -48,9 +48,9 @@ impl Bus for GatedBus {
 struct GatedSubscription {
     gate: Gate,
     inner: Box<dyn Subscription>,
-    /// Taken from the bus and not yet told: a delivery that is not told is not lost.
+    /// Taken from the bus and not yet delivered: an undelivered record is not lost.
     held: Vec<Record>,
-    /// Told lately, to be told again.
+    /// Delivered recently, to be delivered again.
     delivered: Vec<Record>,
 }
 

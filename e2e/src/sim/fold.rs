@@ -1,5 +1,5 @@
-//! What the log says, read in the plainest way: lists and loops, nothing shared with the code
-//! that is tested but the shapes of envelopes and events.
+//! The content of the log, read in the simplest way: lists and loops, nothing shared with the
+//! tested code except the shapes of envelopes and events.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,11 +22,11 @@ use spice_testing::MemoryLog;
 /// One version of one entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// The branch that it was written on.
+    /// The branch where it was written.
     pub branch: BranchGeneration,
-    /// What it is a version of.
+    /// The entity.
     pub entity: Entity,
-    /// Where it stands.
+    /// Its position.
     pub position: LogPosition,
     /// Its sequence.
     pub sequence: Sequence,
@@ -36,31 +36,32 @@ pub struct Fact {
     pub data: Option<Json>,
 }
 
-/// What one log says.
+/// The content of one log.
 #[derive(Debug, Default)]
 pub struct Story {
     /// Every envelope.
     pub envelopes: Vec<Envelope>,
     /// Every version, in order.
     pub facts: Vec<Fact>,
-    /// For each fact, what it supersedes, as far as the event carries it.
+    /// For each fact, the version that it supersedes, if the event carries it.
     superseded: Vec<Option<Superseded>>,
     /// The branches that are live at the end.
     pub branches: BTreeMap<BranchName, (BranchGeneration, Lineage)>,
-    /// Where live branches stand that were created after the log had passed the position: what they
-    /// show there is taken from the log.
+    /// Points of live branches that were created after the log had passed the position: what they
+    /// show there is read from the log.
     past: BTreeMap<BranchGeneration, Vec<Point>>,
-    /// Every branch there ever was.
+    /// Every branch that ever existed.
     pub generations: BTreeSet<BranchGeneration>,
 }
 
-/// A branch, and the position as of which another one looks through it.
+/// A parent branch, and the position at which a child sees it.
 type Point = (BranchGeneration, LogPosition);
 
-/// A place of an entity: the branch that it is written on.
+/// The place of an entity: the branch that it is written on.
 pub type Place = (BranchGeneration, Entity);
 
-/// Where a document is kept: its place, and the positions at which a superseded version was current.
+/// The place of a document: its entity, and the positions at which a superseded version was
+/// current.
 pub type Shelf = (Place, Option<(LogPosition, LogPosition)>);
 
 impl Story {
@@ -154,12 +155,12 @@ impl Story {
         self.superseded.push(superseded);
     }
 
-    /// Every entity that was ever written.
+    /// Returns every entity that was ever written.
     pub fn entities(&self) -> BTreeSet<Entity> {
         self.facts.iter().map(|fact| fact.entity.clone()).collect()
     }
 
-    /// The newest version of each entity on each branch that it was written on.
+    /// Returns the newest version of each entity on each branch that it was written on.
     pub fn newest(&self) -> BTreeMap<Place, Fact> {
         self.facts
             .iter()
@@ -167,8 +168,8 @@ impl Story {
             .collect()
     }
 
-    /// Every document that there is to be, without the events at `skipped` positions: the latest of
-    /// each place, and of the versions that events carry those that a live branch shows.
+    /// Returns every expected document, without the events at `skipped` positions: the latest of
+    /// each place, and those superseded versions in events that a live branch shows.
     pub fn documents(&self, skipped: &BTreeSet<LogPosition>) -> BTreeMap<Shelf, Fact> {
         let mut documents: BTreeMap<Shelf, Fact> = BTreeMap::new();
         let facts = self.facts.iter().zip(&self.superseded);
@@ -195,8 +196,8 @@ impl Story {
         documents
     }
 
-    /// Whether a superseded version may be there though no event carries it: a live branch was created
-    /// at a past position, and shows it.
+    /// Returns whether a superseded version may exist although no event carries it: a live branch
+    /// was created at a past position, and shows it.
     pub fn may_be_from_the_past(&self, (place, range): &Shelf) -> bool {
         let Some((from, until)) = range else {
             return false;
@@ -207,7 +208,7 @@ impl Story {
             .any(|(branch, at)| *branch == place.0 && (*from..=*until).contains(at))
     }
 
-    /// Whether a live branch looks through another one as it stood within a range.
+    /// Returns whether a live branch has its point on another one within a range.
     fn stands_within(&self, branch: BranchGeneration, range: &Range<LogPosition>) -> bool {
         let mut lineages = self.branches.values().map(|(_, lineage)| lineage.levels());
         lineages.any(|levels| {
@@ -216,8 +217,8 @@ impl Story {
         })
     }
 
-    /// What a read through a lineage shows of an entity: the newest version on the first layer
-    /// that knows it.
+    /// Returns what a read through a lineage shows of an entity: the newest version on the first
+    /// layer that has one.
     pub fn shown(
         &self,
         lineage: &Lineage,
@@ -234,7 +235,7 @@ impl Story {
         })
     }
 
-    /// How often each entity was written, as far as a lineage shows.
+    /// Returns the positions at which an entity was written, as far as a lineage shows them.
     pub fn history(&self, lineage: &Lineage, entity: &Entity) -> Vec<LogPosition> {
         self.facts
             .iter()

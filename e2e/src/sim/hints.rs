@@ -1,4 +1,4 @@
-//! The hints behind a gate; one that hears nothing loses them all.
+//! The hints behind a gate; a deaf one loses them all.
 
 use async_trait::async_trait;
 use spice_core::port::hints::{Hints, Topic};
@@ -8,7 +8,7 @@ use super::gate::Gate;
 
 /// The hints of one node.
 pub struct GatedHints {
-    /// The way to them.
+    /// The gate in front of them.
     pub gate: Gate,
     /// The hints.
     pub inner: LocalHints,

@@ -1,5 +1,5 @@
-//! The judge: compares what clients were told, the write model, graph, documents and the
-//! workers' records with what the log says, and names everything that is wrong.
+//! The oracle: compares the clients' answers, the write model, graph, documents and the workers'
+//! records with the log, and reports every difference.
 
 mod answers;
 mod model;
@@ -27,21 +27,21 @@ use spice_core::{
 
 use super::{client::Answered, fold::Story, world::World};
 
-/// What a run ends with, as far as it must not depend on what went wrong on the way.
+/// The final state of a run, as far as it must not depend on the faults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Final {
-    /// What each command was answered: its sequence, or the code of its refusal.
+    /// The answer to each command: its sequence, or the code of its refusal.
     pub answers: BTreeMap<String, Result<Option<Sequence>, &'static str>>,
-    /// What each live branch of each log shows.
+    /// The visible state of each live branch of each log.
     pub shown: BTreeMap<(String, BranchName, Entity), (Sequence, Option<Json>)>,
-    /// What is parked: handler, aggregate, sequence of the letter among its aggregate's.
+    /// The parked events: handler, aggregate, and the letter's number among its aggregate's.
     pub parked: BTreeSet<(String, String, usize)>,
 }
 
-/// Everything that is wrong, and the final state.
+/// All violations, and the final state.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// What is wrong, in words.
+    /// Descriptions of the violations.
     pub wrong: Vec<String>,
     /// The final state.
     pub state: Final,
@@ -60,7 +60,7 @@ impl Verdict {
     }
 }
 
-/// Judges a world that has come to rest.
+/// Judges a world at rest.
 pub async fn judge(world: &World, answers: &[Answered]) -> anyhow::Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut stories: BTreeMap<StreamId, Story> = BTreeMap::new();

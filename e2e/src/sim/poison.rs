@@ -1,4 +1,4 @@
-//! What the simulated documents refuse for good.
+//! Entities that the simulated documents refuse for good.
 
 use std::{
     collections::BTreeSet,
@@ -33,11 +33,11 @@ impl Poison {
     }
 }
 
-/// A gate to a sink that refuses what is poison.
+/// A gate to a sink that refuses poisoned entities.
 pub struct Poisoned {
-    /// The way to the sink.
+    /// The gate in front of the sink.
     pub gate: Gate,
-    /// What it refuses.
+    /// The refused entities.
     pub poison: Poison,
 }
 

@@ -1,5 +1,5 @@
-//! What the clients do in the standard run: two databases side by side, with everything that a
-//! projection can get wrong.
+//! The actions of the clients in the standard run: two databases in parallel, with everything that
+//! a projection can get wrong.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::{
     world::World,
 };
 
-/// The whole of it; the answers say what came of every command.
+/// Runs all of it; records the answer to every command.
 pub async fn standard(world: &Arc<World>, answers: &Answers) -> anyhow::Result<()> {
     let poison: InstanceRef = "Product/poison".parse()?;
     world.poison.put(Entity::Instance(poison));
@@ -112,7 +112,7 @@ async fn branches(alpha: &Client) -> anyhow::Result<()> {
         .await?;
     let own = patch("Product", "p1", json!({"price": 10}), Sequence(3))?;
     alpha.accepted("if p1", change("what-if", own)?).await?;
-    // From here on the branch shows what main has no more.
+    // From here on the branch shows versions that main no longer shows.
     let moved = patch("Product", "p4", json!({"price": 44}), Sequence(1))?;
     alpha.accepted("p4 moved", change("main", moved)?).await?;
     let gone = deletion("Product", "b0", Sequence(1))?;
@@ -161,8 +161,8 @@ async fn branches(alpha: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What branches do to each other: merges both ways, a rebase under a branch that stays where it
-/// stood, a rollback.
+/// Branch operations: merges in both directions, a rebase under a branch that keeps its point, a
+/// rollback.
 async fn merges(alpha: &Client) -> anyhow::Result<()> {
     let draft = create_branch("draft", "main")?;
     alpha.accepted("draft", draft).await?;
@@ -204,7 +204,7 @@ async fn merges(alpha: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One database that is deleted and made again under its name.
+/// A database that is deleted and created again with the same name.
 async fn reuse(beta: &Client) -> anyhow::Result<()> {
     let database = beta.accepted("create", create_database()).await?;
     let class = create_class("main", product_class())?;

@@ -1,5 +1,5 @@
-//! Wakes those who wait, in the order in which they began to: what the runtime's own channels do
-//! in an order that they draw at random.
+//! Wakes waiting tasks in the order in which they began to wait. The runtime's own channels choose
+//! a random order.
 
 use std::{
     pin::pin,
@@ -10,14 +10,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// Something that changes, and those who wait for it.
+/// A value that changes, and the tasks that wait for it.
 pub struct Watched<T> {
     value: Mutex<T>,
     changed: Notify,
 }
 
 impl<T: Clone> Watched<T> {
-    /// The first value.
+    /// Creates it with the first value.
     pub fn new(value: T) -> Self {
         Self {
             value: Mutex::new(value),
@@ -25,7 +25,7 @@ impl<T: Clone> Watched<T> {
         }
     }
 
-    /// The value now.
+    /// Returns the current value.
     pub fn get(&self) -> T {
         self.value
             .lock()
@@ -39,7 +39,7 @@ impl<T: Clone> Watched<T> {
         self.changed.notify_waiters();
     }
 
-    /// Waits until the value tells something.
+    /// Waits until `tells` returns something for the value.
     pub async fn wait<R>(&self, tells: impl Fn(&T) -> Option<R>) -> R {
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -52,7 +52,7 @@ impl<T: Clone> Watched<T> {
     }
 }
 
-/// What a future answers at once, if it does.
+/// Returns the answer of a future if it is ready immediately.
 pub fn at_once<R>(future: impl Future<Output = R>) -> Option<R> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),

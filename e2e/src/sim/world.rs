@@ -43,28 +43,28 @@ use super::{
     poison::{Poison, Poisoned},
 };
 
-/// How long a lease lives in the simulation.
+/// The lifetime of a lease in the simulation.
 pub const LEASE: Duration = Duration::from_secs(20);
 
-/// What a run is made of.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The guards in force.
+    /// The active guards.
     pub guards: Guards,
-    /// What goes wrong.
+    /// The planned faults.
     pub plan: Vec<Planned>,
-    /// What runs.
+    /// The nodes.
     pub nodes: Vec<Node>,
-    /// Whether the roles are one process, which knows that it is alone and takes the leases of the
-    /// one before it at once.
+    /// Whether the roles are one process, which knows that it is alone and takes the leases of its
+    /// predecessor immediately.
     pub one_process: bool,
-    /// The most envelopes of a worker's batch.
+    /// The maximum number of envelopes in a worker's batch.
     pub batch: usize,
-    /// By how many microseconds the clock of each further node of a role is off.
+    /// The clock difference of each further node of a role, in microseconds.
     pub skew: i64,
-    /// Whether no hint arrives: nobody is woken by what another does.
+    /// Whether no hint arrives: no node is woken by another one.
     pub deaf: bool,
-    /// Whether each request goes to another api than the one before, whatever the client.
+    /// Whether each request goes to the next api, for all clients together.
     pub apis_take_turns: bool,
 }
 
@@ -89,7 +89,7 @@ impl Default for Setup {
     }
 }
 
-/// The time, as one node has it.
+/// The clock of one node.
 struct NodeClock {
     clock: Arc<SimClock>,
     skew: i64,
@@ -101,7 +101,7 @@ impl Clock for NodeClock {
     }
 }
 
-/// An api that runs, with the gate that tells when it has stopped.
+/// A running api, with the gate that shows when it has stopped.
 #[derive(Clone)]
 pub struct RunningApi {
     /// Its writer.
@@ -112,9 +112,9 @@ pub struct RunningApi {
 
 /// The world of one run.
 pub struct World {
-    /// What goes wrong in it.
+    /// Its faults.
     pub faults: Arc<Faults>,
-    /// What the documents refuse.
+    /// The entities that the documents refuse.
     pub poison: Poison,
     /// The log.
     pub log: MemoryLog,
@@ -128,7 +128,7 @@ pub struct World {
     pub graph: Swap<SqliteGraph>,
     /// The documents.
     pub documents: Swap<SqliteDocuments>,
-    /// What it was made of.
+    /// Its settings.
     pub setup: Setup,
     clock: Arc<SimClock>,
     apis: watch::Sender<HashMap<u8, RunningApi>>,
@@ -137,7 +137,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world with all of its nodes running.
+    /// Starts a world with all of its nodes.
     pub fn start(setup: Setup) -> anyhow::Result<Arc<Self>> {
         let log = MemoryLog::new();
         let (faults, crashes) = Faults::new(log.clone(), &setup.plan);
@@ -166,7 +166,7 @@ impl World {
         Ok(world)
     }
 
-    /// Starts a node; the one of the same name before it is dead.
+    /// Starts a node; its predecessor with the same name is dead.
     pub fn start_node(&self, node: Node) {
         let gate = Gate::open(&self.faults, node, self.setup.deaf);
         let clock: Arc<dyn Clock> = Arc::new(NodeClock {
@@ -265,7 +265,7 @@ impl World {
         }
     }
 
-    /// The api of this number that runs now, or will.
+    /// Returns the running api of this number; waits for it if needed.
     pub async fn api(&self, number: u8) -> anyhow::Result<RunningApi> {
         let mut apis = self.apis.subscribe();
         let apis = apis
@@ -275,7 +275,7 @@ impl World {
         apis.get(&number).cloned().context("no such api")
     }
 
-    /// Throws the registry away.
+    /// Wipes the registry.
     pub fn wipe_registry(&self) -> anyhow::Result<()> {
         let empty = empty_registry(self.setup.guards)?;
         self.registry
@@ -283,19 +283,19 @@ impl World {
         Ok(())
     }
 
-    /// Throws the graph away.
+    /// Wipes the graph.
     pub fn wipe_graph(&self) -> anyhow::Result<()> {
         self.graph.put(empty_graph(self.setup.guards)?);
         Ok(())
     }
 
-    /// Throws the documents away.
+    /// Wipes the documents.
     pub fn wipe_documents(&self) -> anyhow::Result<()> {
         self.documents.put(empty_documents(self.setup.guards)?);
         Ok(())
     }
 
-    /// Ends every node cleanly: what is in hand is finished, leases are given back.
+    /// Ends every node cleanly: finishes current work and releases leases.
     pub async fn shut_down(&self) {
         let apis = self.apis.send_replace(HashMap::new());
         for api in apis.into_values() {
@@ -317,7 +317,7 @@ impl World {
     }
 }
 
-/// The key of a worker's records.
+/// Returns the key of a worker's records.
 pub fn work_key(projection: Projection, stream: &StreamId, sink: &Sink) -> WorkKey {
     WorkKey {
         worker: projection.worker().to_owned(),
@@ -344,17 +344,17 @@ async fn restart_what_stops(
     }
 }
 
-/// An empty registry.
+/// Creates an empty registry.
 pub fn empty_registry(guards: Guards) -> StoreResult<SqliteRegistry> {
     SqliteRegistry::open(&Location::Memory, Mode::Inline, guards)
 }
 
-/// An empty graph.
+/// Creates an empty graph.
 pub fn empty_graph(guards: Guards) -> StoreResult<SqliteGraph> {
     SqliteGraph::open(&Location::Memory, Mode::Inline, guards)
 }
 
-/// Empty documents.
+/// Creates empty documents.
 pub fn empty_documents(guards: Guards) -> StoreResult<SqliteDocuments> {
     SqliteDocuments::open(&Location::Memory, Mode::Inline, guards)
 }

@@ -1,5 +1,5 @@
-//! The append protocol as a state machine: what may happen next, and what it changes. The text
-//! beside it is `docs/append-protocol.md`; both use the same words.
+//! The append protocol as a state machine: the possible next steps and their effects. The text is
+//! `docs/append-protocol.md`; both use the same words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,52 +12,52 @@ pub(crate) type Position = u8;
 /// The number of a command, which is its id.
 pub(crate) type Command = u8;
 
-/// What a client wishes for.
+/// A client's request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish {
     /// The aggregate.
     pub(crate) aggregate: u8,
-    /// The sequence that the client saw; none for a command that does not ask.
+    /// The sequence that the client saw; none for a command without an expectation.
     pub(crate) expected: Option<u8>,
 }
 
-/// The guards of the protocol; a test takes one out.
+/// The guards of the protocol; a test removes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// A PUT lands only where nothing stands.
+    /// A PUT succeeds only at a free position.
     CompareAndSet,
-    /// A PUT with no answer is sent again with the same bytes, and nothing else.
+    /// A PUT without an answer is sent again only with the same bytes.
     SameBytesAgain,
-    /// A command that is in the log already is answered from there.
+    /// A command that is already in the log is answered from the log.
     EventIdLookup,
-    /// The registry advances only from the position it had.
+    /// The registry advances only from its own position.
     RegistryPosition,
-    /// A refusal that rests on a member of its own batch waits for that batch.
+    /// A refusal that depends on a member of its own batch waits for that batch.
     RefusalWaits,
-    /// A refusal rests on the log's end, not on what a writer remembers.
+    /// A refusal depends on the log's end, not on a writer's memory.
     TailBeforeRefusal,
-    /// A writer notices that the registry fell behind what it forgot.
+    /// A writer notices that the registry has fallen behind the part that the writer forgot.
     WipeNoticed,
 }
 
 /// The protocol with its bounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Protocol {
-    /// How many writers there are.
+    /// The number of writers.
     pub(crate) writers: usize,
-    /// What clients wish for.
+    /// The clients' requests.
     pub(crate) wishes: Vec<Wish>,
-    /// How many crashes there may be.
+    /// The maximum number of crashes.
     pub(crate) crashes: u8,
-    /// How many times the registry may be wiped.
+    /// The maximum number of times the registry is wiped.
     pub(crate) wipes: u8,
-    /// At how many writers a client may have its command at once.
+    /// The maximum number of writers that have the same command at the same time.
     pub(crate) attempts: usize,
-    /// The guard that is out.
+    /// The removed guard.
     pub(crate) without: Option<Guard>,
 }
 
-/// A command in a segment, with the sequence that it was given.
+/// A command in a segment, with its assigned sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Accepted {
     pub(crate) command: Command,
@@ -67,7 +67,7 @@ pub(crate) struct Accepted {
 /// One segment's content: "the same bytes" are an equal batch.
 pub(crate) type Batch = Vec<Accepted>;
 
-/// A batch whose PUT has no answer yet, with the refusals that rest on it.
+/// A batch whose PUT has no answer yet, with the refusals that depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Waiting {
     pub(crate) batch: Batch,
@@ -88,18 +88,17 @@ pub(crate) enum Writer {
     },
 }
 
-/// The registry's write model: the positions whose envelopes it holds, and the position that it
-/// says it reflects.
+/// The registry's write model: the positions whose envelopes it holds, and its reflected position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Registry {
     pub(crate) reflected: Position,
     pub(crate) holds: u16,
 }
 
-/// What a client was told.
+/// The answer to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    /// Nothing yet.
+    /// None yet.
     Open,
     /// 202 with this sequence.
     Accepted(u8),
@@ -107,45 +106,45 @@ pub(crate) enum Answer {
     Refused(u8),
 }
 
-/// Everything there is.
+/// The whole state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     /// Segments by their first position.
     pub(crate) log: BTreeMap<Position, Batch>,
-    /// PUTs on their way, with or without anyone who waits for them.
+    /// PUTs in flight, whether or not a writer still waits for them.
     pub(crate) puts: BTreeSet<(Position, Batch)>,
-    /// The writers, in an order of their own: they are alike.
+    /// The writers, in a canonical order: they are alike.
     pub(crate) writers: Vec<Writer>,
     /// The registry.
     pub(crate) registry: Registry,
-    /// Registry transactions on their way: from, to.
+    /// Registry transactions in flight: from, to.
     pub(crate) advances: BTreeSet<(Position, Position)>,
-    /// What each client was told.
+    /// The answer to each client.
     pub(crate) answers: Vec<Answer>,
-    /// A client was told two different things.
+    /// A client got two different answers.
     pub(crate) contradiction: bool,
     pub(crate) crashes: u8,
     pub(crate) wipes: u8,
 }
 
-/// What may happen next.
+/// A possible next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A client sends its command to a writer, for the first time or again.
     Submit(Command, usize),
-    /// A writer decides its queue and sends what it accepts.
+    /// A writer decides its queue and sends the accepted commands.
     Decide(usize, Order),
-    /// A writer gets the answer that its PUT is in.
+    /// A writer gets the answer that its PUT succeeded.
     Confirm(usize),
     /// A writer gets 412 or no answer, and reads the position.
     Settle(usize),
-    /// A writer reads what others appended.
+    /// A writer reads the envelopes that others appended.
     ReadTail(usize),
     /// A PUT arrives at the store.
     Land(Position, Batch),
-    /// A writer sends the registry what it lacks.
+    /// A writer sends the missing entries to the registry.
     StartAdvance(usize),
-    /// The registry carries such a transaction out.
+    /// The registry executes such a transaction.
     FinishAdvance(Position, Position),
     /// A writer's process ends.
     Crash(usize),
@@ -155,7 +154,7 @@ pub(crate) enum Step {
     Wipe,
 }
 
-/// In which order a writer takes its queue.
+/// The order in which a writer processes its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Forward,
@@ -163,21 +162,21 @@ pub(crate) enum Order {
 }
 
 impl World {
-    /// The position after the last envelope.
+    /// Returns the position after the last envelope.
     pub(crate) fn end(&self) -> Position {
         self.log
             .last_key_value()
             .map_or(0, |(first, batch)| first + length(batch))
     }
 
-    /// Every envelope, with its position.
+    /// Returns every envelope, with its position.
     pub(crate) fn envelopes(&self) -> impl Iterator<Item = (Position, Accepted)> + '_ {
         self.log
             .iter()
             .flat_map(|(first, batch)| (*first..).zip(batch.iter().copied()))
     }
 
-    /// Whether anything of this batch could still land at its position.
+    /// Returns whether any part of this batch could still be stored at its position.
     pub(crate) fn may_land(&self, first: Position) -> bool {
         first >= self.end()
     }
@@ -197,7 +196,7 @@ impl World {
         }
     }
 
-    /// Drops what can make no difference any more, and orders what has no order.
+    /// Removes state that can make no difference any more, and sorts what has no order.
     fn normalise(&mut self, compare_and_set: bool) {
         if compare_and_set {
             let end = self.end();
@@ -211,7 +210,7 @@ pub(crate) fn length(batch: &Batch) -> Position {
     Position::try_from(batch.len()).unwrap_or(Position::MAX)
 }
 
-/// The set of the positions below `end`.
+/// Returns the set of the positions below `end`.
 pub(crate) fn below(end: Position) -> u16 {
     (1 << end) - 1
 }
@@ -236,7 +235,7 @@ impl Protocol {
         self.wishes[usize::from(command)]
     }
 
-    /// The sequence of an aggregate, by the envelopes at `known` positions.
+    /// Returns the sequence of an aggregate, from the envelopes at `known` positions.
     pub(crate) fn sequence(&self, world: &World, aggregate: u8, known: u16) -> u8 {
         world
             .envelopes()
@@ -248,7 +247,8 @@ impl Protocol {
             .unwrap_or(0)
     }
 
-    /// A client sends a sequence only when it was told so; a create is free to try.
+    /// Returns whether a client may send its command: one with a sequence only after the client got
+    /// that sequence, a create at any time.
     pub(crate) fn is_wished(&self, world: &World, command: Command) -> bool {
         let wish = self.wish(command);
         let Some(expected) = wish.expected.filter(|expected| *expected > 0) else {

@@ -1,4 +1,5 @@
-//! What must hold in every state, and what must be reachable so that nothing holds idly.
+//! The properties that must hold in every state, and the states that must be reachable, so that no
+//! property holds only because nothing happens.
 
 use stateright::{Model, Property};
 
@@ -20,7 +21,7 @@ pub(crate) const REFUSED: &str = "a client is refused";
 pub(crate) const LANDS_FOR_NO_ONE: &str = "a PUT lands that no writer waits for";
 pub(crate) const REGISTRY_COMES_BACK: &str = "the registry is rebuilt";
 
-/// Whether a discovery under this name is an example, not a counterexample.
+/// Returns whether a discovery under this name is an example, not a counterexample.
 pub(crate) fn is_reachability(name: &str) -> bool {
     [
         ALL_ANSWERED,
@@ -118,8 +119,8 @@ fn answered(world: &World) -> impl Iterator<Item = (u8, Answer)> + '_ {
         .filter(|(_, answer)| *answer != Answer::Open)
 }
 
-/// The sequences of each aggregate are 1, 2, 3 … in the order of the log, each decided on the
-/// sequence that its client had seen.
+/// The sequences of each aggregate are 1, 2, 3 … in the order of the log, and each was decided on
+/// the sequence that its client had seen.
 fn one_success(protocol: &Protocol, world: &World) -> bool {
     let mut last = [0_u8; 8];
     world.envelopes().all(|(_, one)| {
@@ -133,7 +134,7 @@ fn one_success(protocol: &Protocol, world: &World) -> bool {
     })
 }
 
-/// What a 409 names is in the log, and it is not what the client had been told before.
+/// The sequence in a 409 is in the log, and differs from the client's previous answer.
 fn refusals_are_true(protocol: &Protocol, world: &World) -> bool {
     answered(world).all(|(command, answer)| {
         let Answer::Refused(actual) = answer else {
@@ -145,8 +146,8 @@ fn refusals_are_true(protocol: &Protocol, world: &World) -> bool {
     })
 }
 
-/// From this state on, one writer that is left alone answers every client and brings the
-/// registry to the log's end.
+/// From this state on, one writer alone answers every client and brings the registry to the log's
+/// end.
 fn without_faults_every_client_is_answered(protocol: &Protocol, start: &World) -> bool {
     let mut world = start.clone();
     for _ in 0..60 {
@@ -163,7 +164,7 @@ fn without_faults_every_client_is_answered(protocol: &Protocol, start: &World) -
 }
 
 fn good_step(protocol: &Protocol, world: &World) -> Option<Step> {
-    // The writer with the most to do goes on; writers are kept in order, so it is the last.
+    // The writer with the most work continues; writers are sorted, so it is the last.
     let index = world.writers.len() - 1;
     let Writer::Up {
         at, queue, waiting, ..

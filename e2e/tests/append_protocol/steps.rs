@@ -1,4 +1,4 @@
-//! What each step changes.
+//! The effect of each step.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use crate::model::{
     World, Writer, below, length,
 };
 
-/// What a writer makes of one command.
+/// A writer's decision about one command.
 enum Verdict {
-    /// It stands in the log with this sequence.
+    /// It is in the log with this sequence.
     Stands(u8),
     /// It goes into the batch with this sequence.
     Accept(u8),
@@ -200,8 +200,8 @@ fn confirm(world: &mut World, index: usize) {
     }
 }
 
-/// The writer reads where the registry stands, sends it the rest, and from then on remembers
-/// only what the registry lacks.
+/// The writer reads the registry's position, sends it the rest, and from then on remembers only the
+/// part that the registry lacks.
 fn start_advance(world: &mut World, index: usize) {
     let reflected = world.registry.reflected;
     let Writer::Up { low, at, .. } = &mut world.writers[index] else {

@@ -1,5 +1,5 @@
-//! Appending: a file that is written and synced before it gets its name, and gets its name only
-//! when no other has it.
+//! Appends: a file is written and synced before it gets its name, and it gets the name only if no
+//! other file has it.
 
 #[cfg(test)]
 use std::sync::Mutex;
@@ -29,15 +29,15 @@ use super::{
     stream::{Stream, Writer},
 };
 
-/// Speed over size: the bytes are merged, and compressed better, later.
+/// Speed over size: merges compress the bytes better later.
 const LEVEL: i32 = 1;
 const SPARE_ENCODERS: usize = 2;
 
-/// Unfinished files get names that were never used, so that none is ever written through a name
-/// that a segment has too.
+/// Unfinished files get names that were never used, so that no write goes to a file that is also a
+/// segment.
 static UNFINISHED: AtomicU64 = AtomicU64::new(0);
 
-/// The steps of a write, in their order.
+/// The steps of a write, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Write,
@@ -47,12 +47,12 @@ pub(super) enum Step {
     SyncDirectory,
 }
 
-/// Lets a test make a step fail; otherwise nothing.
+/// Lets a test make a step fail; empty otherwise.
 #[derive(Default)]
 pub(super) struct Faults {
     #[cfg(test)]
     pub(super) next: Mutex<Option<(Step, ErrorKind)>>,
-    /// How many steps of that kind succeed first.
+    /// The number of steps of that kind that succeed first.
     #[cfg(test)]
     pub(super) spared: AtomicU64,
 }
@@ -111,7 +111,7 @@ impl Inner {
         Ok(answer)
     }
 
-    /// Settles what an append with an unknown end left: is it in the log?
+    /// Finds out whether an append with an unknown result is in the log.
     pub(super) fn settle(&self, stream: &Stream) -> StoreResult<()> {
         self.settle_with(stream, &mut locked(&stream.writer))
     }
@@ -127,7 +127,7 @@ impl Inner {
         let failed = |error| unavailable(format!("cannot settle {}: {error}", path.display()));
         let is_there = path.try_exists().map_err(failed)?;
         if is_there {
-            // What is shown must be durable first.
+            // Data must be durable before it is shown.
             File::open(&path)
                 .and_then(|file| file.sync_all())
                 .map_err(failed)?;
@@ -156,7 +156,7 @@ impl Inner {
             opened_at: OnceLock::new(),
             identity: OnceLock::new(),
         };
-        // Not known, it is looked at again before the next append.
+        // If this stays unknown, the next append checks again.
         if let Ok(Ok((_, file))) = scan::inspect(&stream.file(first), false) {
             segment.identity.get_or_init(|| file);
         }
@@ -244,7 +244,7 @@ impl Inner {
         Ok(file)
     }
 
-    /// Writes a new file, all of it durable.
+    /// Writes a new file and makes all of it durable.
     pub(super) fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = File::create_new(path)?;
         self.faults.at(Step::Write)?;
@@ -259,13 +259,13 @@ impl Inner {
     }
 }
 
-/// A name that [`scan`] knows for unfinished.
+/// Returns a name that [`scan`] recognizes as unfinished.
 pub(super) fn unfinished_name(purpose: &str) -> String {
     let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
     format!("{TEMPORARY}{purpose}-{}-{number}", std::process::id())
 }
 
-/// What stays is harmless: the next start removes it.
+/// A leftover is harmless: the next start removes it.
 pub(super) fn remove_unfinished(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != ErrorKind::NotFound
@@ -274,7 +274,7 @@ pub(super) fn remove_unfinished(path: &Path) {
     }
 }
 
-/// Whether this answer to a link says for certain that nothing was linked.
+/// Returns whether this error proves that nothing was linked.
 fn is_certain(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -1,6 +1,6 @@
-//! The relay's checkpoint: a number in a small file beside the segments, replaced by rename and
-//! not synced. After a crash an older number, a cut one (which is smaller) or none may be there:
-//! records are published again, never skipped.
+//! The relay's checkpoint: a number in a small file next to the segments, replaced by rename and
+//! not synced. After a crash there may be an older number, a truncated (and so smaller) one, or
+//! none: records are published again, never skipped.
 
 use std::{
     fs,
@@ -8,12 +8,12 @@ use std::{
     path::Path,
 };
 
-/// The name of the checkpoint.
+/// The name of the checkpoint file.
 pub(super) const CHECKPOINT_FILE: &str = "relay.checkpoint";
-/// The name of one that is not finished.
+/// The name of an unfinished checkpoint file.
 pub(super) const CHECKPOINT_TEMPORARY: &str = ".tmp-checkpoint";
 
-/// The checkpoint of a log; zero when there is none that can be read, never beyond `end`.
+/// Reads the checkpoint of a log; zero if none can be read, never beyond `end`.
 pub(super) fn read(directory: &Path, end: u64) -> io::Result<u64> {
     let text = match fs::read(directory.join(CHECKPOINT_FILE)) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! Failures of a log on a directory, as the port names them.
+//! Maps failures of a log on a directory to the errors of the port.
 
 use spice_core::error::StoreError;
 

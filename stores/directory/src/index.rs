@@ -10,7 +10,7 @@ use spice_core::time::Timestamp;
 
 use spice_store_segment::EndMark;
 
-/// Which file stands under a segment's name, and what its end mark says of its content.
+/// The file behind a segment's name, and what its end mark says about its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     length: u64,
@@ -20,7 +20,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Of a file with this end mark.
+    /// Creates the identity of a file with this end mark.
     pub(super) fn new(file: &Metadata, mark: &EndMark) -> Self {
         Self {
             length: file.len(),
@@ -30,7 +30,7 @@ impl Identity {
         }
     }
 
-    /// Whether this is the file, as far as its directory entry tells.
+    /// Returns whether this is the file, according to its directory entry.
     pub(super) fn is(&self, file: &Metadata) -> bool {
         let modified = (file.mtime(), file.mtime_nsec());
         (self.length, self.inode, self.modified) == (file.len(), file.ino(), modified)
@@ -40,20 +40,20 @@ impl Identity {
 /// One segment file.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// The position of its first envelope; its name.
+    /// The position of its first envelope, which is also its name.
     pub(super) first: u64,
-    /// How many envelopes.
+    /// The number of envelopes.
     pub(super) count: u32,
-    /// Bytes of its lines, decompressed.
+    /// The size of its lines in bytes, decompressed.
     pub(super) raw_length: u64,
-    /// When its first envelope was accepted, once somebody asked.
+    /// When its first envelope was accepted; set on the first request.
     pub(super) opened_at: OnceLock<Timestamp>,
-    /// The file, once it was looked at.
+    /// The identity of the file; set when the file is first checked.
     pub(super) identity: OnceLock<Identity>,
 }
 
 impl Segment {
-    /// What an end mark tells.
+    /// Creates a segment from its end mark.
     pub(super) fn new(mark: &EndMark) -> Self {
         Self {
             first: mark.first,
@@ -64,7 +64,7 @@ impl Segment {
         }
     }
 
-    /// Whether both hold the same envelopes, as far as their end marks were read.
+    /// Returns whether both hold the same envelopes, according to the end marks read so far.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let size = |segment: &Self| (segment.first, segment.count, segment.raw_length);
         let checksum = |segment: &Self| segment.identity.get().map(|file| file.checksum);
@@ -75,7 +75,7 @@ impl Segment {
         size(self) == size(other) && !differs
     }
 
-    /// The position after its last envelope.
+    /// Returns the position after its last envelope.
     pub(super) fn end(&self) -> u64 {
         self.first + u64::from(self.count)
     }
@@ -88,22 +88,22 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// The segments that a scan found.
+    /// Creates the index from the segments that a scan found.
     pub(super) fn new(segments: Vec<Arc<Segment>>) -> Self {
         Self { segments }
     }
 
-    /// The position after the last envelope.
+    /// Returns the position after the last envelope.
     pub(super) fn end(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.end())
     }
 
-    /// Every segment, in order.
+    /// Returns every segment, in order.
     pub(super) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
     }
 
-    /// The segment that holds a position.
+    /// Returns the segment that holds a position.
     pub(super) fn find(&self, position: u64) -> Option<Arc<Segment>> {
         let place = self
             .segments
@@ -111,13 +111,13 @@ impl Index {
         self.segments.get(place).cloned()
     }
 
-    /// Takes a segment in at the end.
+    /// Adds a segment at the end.
     pub(super) fn push(&mut self, segment: Arc<Segment>) {
         debug_assert_eq!(self.end(), segment.first);
         self.segments.push(segment);
     }
 
-    /// Puts one segment in the place of those that it covers.
+    /// Replaces the segments that a merged one covers.
     pub(super) fn replace(&mut self, merged: Arc<Segment>) {
         let start = self
             .segments

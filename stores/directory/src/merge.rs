@@ -1,8 +1,8 @@
-//! Merging small segments behind the tail, in place, so that a long log is few files.
+//! Merges small segments behind the tail, in place, so that a long log consists of few files.
 //!
-//! Segments are sized by weight: envelopes, or KiB when they are large. A merge takes neighbours
-//! of one size class (eight times the class before) and what smaller stands between them, so
-//! each merge lifts an envelope at least one class: it is rewritten four times at most.
+//! Segments are sized by weight: envelopes, or KiB if they are large. A merge takes neighbours of
+//! one size class (each class is eight times the previous one) and any smaller segments between
+//! them, so each merge lifts an envelope by at least one class: it is rewritten at most four times.
 
 use std::{fs, ops::Range, sync::Arc, sync::OnceLock};
 
@@ -19,11 +19,11 @@ use super::{
     stream::Stream,
 };
 
-/// A merged segment weighs no more than this: 4,096 envelopes, 4 MiB.
+/// The maximum weight of a merged segment: 4,096 envelopes, 4 MiB.
 pub(super) const FULL: u64 = 4096;
-/// How many segments at the tail are left alone.
+/// The number of segments at the tail that are not merged.
 pub(super) const TAIL: usize = 4;
-/// How many segments are looked at: older ones were merged when they were newer.
+/// The number of segments that are considered: older ones were merged when they were newer.
 pub(super) const WINDOW: usize = 1024;
 const FACTOR: u64 = 8;
 const CLASSES: u32 = 4;
@@ -56,7 +56,7 @@ impl Inner {
         };
         let mut parts = Vec::with_capacity(chosen.len());
         for segment in chosen {
-            // Only a merge takes a segment away, and there is one at a time.
+            // Only a merge removes segments, and there is one merge at a time.
             let found = self.segment_at(stream, segment.first)?;
             parts.extend(found.map(|(_, lines)| lines));
         }
@@ -83,7 +83,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The merged file takes the first one's name, and is durable there.
+    /// Gives the merged file the first one's name, and makes it durable there.
     fn put_in_place(
         &self,
         stream: &Stream,
@@ -132,7 +132,7 @@ fn class(weight: u64) -> u32 {
     weight.max(1).ilog(FACTOR).min(CLASSES)
 }
 
-/// Which neighbours to merge, the smallest class first.
+/// Chooses the neighbours to merge, the smallest class first.
 pub(super) fn choose(weights: &[u64]) -> Option<Range<usize>> {
     (0..CLASSES).find_map(|limit| choose_class(weights, limit))
 }
@@ -174,7 +174,7 @@ impl Run {
         }
     }
 
-    /// Whether the result is a class up, or as full as it can get.
+    /// Returns whether the result is one class higher, or as full as possible.
     fn is_worth_it(&self, limit: u32, may_grow: bool) -> bool {
         let enough = if may_grow {
             FULL - FULL / FACTOR

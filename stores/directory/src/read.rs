@@ -1,4 +1,4 @@
-//! Reading: from the cache, else a whole segment at a time, always checked.
+//! Reads: from the cache, otherwise a whole segment at a time, always checked.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use spice_store_segment::Lines;
 
 use super::{Inner, failure::damaged, index::Segment, locked, scan, stream::Stream};
 
-/// One answer stays under this many bytes, but for its first segment.
+/// The maximum size of one answer in bytes, except for its first segment.
 const ANSWER_BYTES: usize = 8 << 20;
-/// How often a segment may be merged away between looking it up and opening it.
+/// How often a segment may be merged away between its lookup and its opening.
 const ATTEMPTS: usize = 8;
 
 impl Inner {
-    /// What of an answer needs no disk; empty when its beginning does.
+    /// Returns the part of an answer that is cached; empty if its beginning is not.
     pub(super) fn read_cached(&self, stream: &Stream, from: u64, limit: usize) -> Vec<Record> {
         let mut records = Vec::new();
         let mut position = from;
@@ -37,7 +37,7 @@ impl Inner {
         records
     }
 
-    /// Records from a position on, read from disk where they are not in the cache.
+    /// Reads records from a position on, from disk if they are not cached.
     pub(super) fn read(
         &self,
         stream: &Stream,
@@ -57,7 +57,7 @@ impl Inner {
         Ok(records)
     }
 
-    /// The records at positions, in the order asked; none where the log has nothing.
+    /// Reads the records at these positions, in this order; none where the log has no record.
     pub(super) fn read_many(
         &self,
         stream: &Stream,
@@ -73,7 +73,7 @@ impl Inner {
         positions.iter().map(one).collect()
     }
 
-    /// The first position whose envelope was accepted after `time`.
+    /// Returns the first position whose envelope was accepted after `time`.
     pub(super) fn position_after(&self, stream: &Stream, time: Timestamp) -> StoreResult<u64> {
         let segments = stream.index().segments().to_vec();
         let (mut low, mut high) = (0, segments.len());
@@ -119,7 +119,7 @@ impl Inner {
         accepted_at(&lines.line(index(position - segment.first)))
     }
 
-    /// The segment that holds a position. It may be merged into another while it is looked up.
+    /// Loads the segment that holds a position. A merge may replace it during the lookup.
     pub(super) fn segment_at(
         &self,
         stream: &Stream,
@@ -165,7 +165,7 @@ impl Inner {
     }
 }
 
-/// Copies records from `position` on; the answer is the position after the last.
+/// Copies records from `position` on; returns the position after the last.
 fn copy(
     segment: &Segment,
     lines: &Lines,
@@ -183,7 +183,7 @@ fn copy(
     position + (end - start) as u64
 }
 
-/// An index into a segment, which holds fewer than 2^32 lines.
+/// Converts a distance to an index into a segment, which holds fewer than 2^32 lines.
 fn index(distance: u64) -> usize {
     usize::try_from(distance).unwrap_or(usize::MAX)
 }

@@ -1,20 +1,19 @@
-//! What a check of the directory found.
+//! The result of a check of the directory.
 
 use std::{fmt, path::PathBuf};
 
 use spice_core::{chain::Chain, id::StreamId};
 
-/// One thing that is not as it should be, and where.
+/// One problem, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The log that it concerns; none beside the logs.
+    /// The log that it concerns; none if it concerns no log.
     pub stream: Option<StreamId>,
     /// The file or directory.
     pub file: PathBuf,
-    /// What is wrong with it, in words.
+    /// A description of the problem.
     pub reason: String,
-    /// Whether the log cannot be trusted for it: it is refused. What merely does not belong
-    /// there is named, and left alone.
+    /// Whether the log is refused because of it. A foreign file is only reported, and left alone.
     pub refuses: bool,
 }
 
@@ -24,35 +23,35 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What a full check of one log found.
+/// The result of a full check of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamReport {
     /// The log.
     pub stream: StreamId,
-    /// How many segments it has.
+    /// The number of segments.
     pub segments: usize,
-    /// How many envelopes were read and are in order.
+    /// The number of envelopes that were read and are in order.
     pub envelopes: u64,
-    /// Bytes on disk.
+    /// The size on disk in bytes.
     pub bytes: u64,
-    /// The first position that carries `chain`; those below it were written without. None when
+    /// The first position that carries `chain`; earlier envelopes were written without it. None if
     /// no envelope carries it.
     pub chained_from: Option<u64>,
     /// The chain at the end.
     pub chain: Option<Chain>,
 }
 
-/// What a full check of a directory found.
+/// The result of a full check of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Each log.
+    /// One report for each log.
     pub streams: Vec<StreamReport>,
-    /// Everything that is not as it should be.
+    /// Every problem.
     pub problems: Vec<Problem>,
 }
 
 impl Report {
-    /// Whether everything is as it should be.
+    /// Returns whether there is no problem.
     pub fn is_clean(&self) -> bool {
         self.problems.is_empty()
     }

@@ -1,5 +1,5 @@
-//! Looks at what is on disk and says what of it is the log: which segments, in which order, and
-//! everything that is not as it should be. Reads only; what may be removed is returned.
+//! Scans the disk: which segments form the log, in which order, and every problem. It only reads;
+//! files that may be removed are returned.
 
 use std::{
     fs::{self, File},
@@ -20,34 +20,34 @@ use super::{
     report::Problem,
 };
 
-/// What begins the name of a file that is not finished.
+/// The prefix of an unfinished file's name.
 pub(super) const TEMPORARY: &str = ".tmp-";
-/// How often a scan beside a running writer is done again before its answer stands.
+/// How often a scan is repeated while a writer is running, before its answer counts.
 const ATTEMPTS: usize = 8;
 
-/// How much of what is in a segment a scan checks.
+/// How deeply a scan checks the content of segments.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Depth {
-    /// The bytes of the newest segments, up to so many; of older ones length and end mark.
+    /// All bytes of the newest segments, up to this size; length and end mark of older ones.
     Newest(u64),
-    /// The bytes of every segment.
+    /// All bytes of every segment.
     Whole,
 }
 
-/// What a scan of one log found.
+/// The result of a scan of one log.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The segments that are the log, in order.
+    /// The segments of the log, in order.
     pub(super) segments: Vec<Arc<Segment>>,
-    /// What is not as it should be.
+    /// The problems.
     pub(super) problems: Vec<Problem>,
-    /// What an interrupted merge left: its content is in an earlier segment.
+    /// Leftovers of an interrupted merge: an earlier segment has their content.
     pub(super) merged: Vec<PathBuf>,
-    /// What an interrupted write left: never part of the log.
+    /// Leftovers of an interrupted write: never part of the log.
     pub(super) temporary: Vec<PathBuf>,
 }
 
-/// The logs in a directory, and what is there beside them.
+/// Lists the logs in a directory, and everything else in it.
 pub(super) fn list_streams(root: &Path) -> Result<(Vec<StreamId>, Vec<Problem>), StoreError> {
     let mut streams = Vec::new();
     let mut problems = Vec::new();
@@ -69,8 +69,8 @@ pub(super) fn list_streams(root: &Path) -> Result<(Vec<StreamId>, Vec<Problem>),
     Ok((streams, problems))
 }
 
-/// Scans one log. Another process may be appending and merging: a scan that the directory
-/// changed under is done again.
+/// Scans one log. Another process may be appending and merging: a scan is repeated if the directory
+/// changed meanwhile.
 pub(super) fn scan(root: &Path, stream: &StreamId, depth: Depth) -> Result<Found, StoreError> {
     let directory = root.join(stream.to_string());
     let mut before = list(&directory)?;
@@ -157,7 +157,7 @@ impl<'a> Scan<'a> {
             Ok(found) => found,
             Err(reason) => {
                 self.problem(path, reason, true);
-                // How far it reached is not known: the next segment is believed.
+                // Its end is unknown: the next segment is trusted.
                 self.expected = u64::MAX;
                 return Ok(());
             }
@@ -180,7 +180,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// The rest of a merge is harmless, any other overlap is damage.
+    /// Leftovers of a merge are harmless; any other overlap is damage.
     fn overlap(&mut self, segment: &Segment, path: PathBuf) -> Result<(), StoreError> {
         let earlier = self.found.segments.iter().rev();
         let earlier = earlier
@@ -235,7 +235,7 @@ fn is_temporary(name: &str) -> bool {
         })
 }
 
-/// How many of the oldest files only have their length and end mark checked.
+/// Returns how many of the oldest files get only length and end mark checked.
 fn unchecked_files(files: &[(u64, PathBuf)], depth: Depth) -> Result<usize, StoreError> {
     let Depth::Newest(limit) = depth else {
         return Ok(0);
@@ -260,7 +260,7 @@ fn unchecked_files(files: &[(u64, PathBuf)], depth: Depth) -> Result<usize, Stor
     Ok(0)
 }
 
-/// Reads a segment's end mark and, when asked, checks all that stands before it.
+/// Reads a segment's end mark and, if `whole`, checks everything before it.
 pub(super) fn inspect(path: &Path, whole: bool) -> io::Result<Result<(EndMark, Identity), String>> {
     let mut file = match File::open(path) {
         Ok(file) => file,

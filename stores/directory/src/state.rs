@@ -1,4 +1,4 @@
-//! What is known of the directory: taken from a scan at the start, kept up by every append.
+//! The state of the directory in memory: set by a scan at the start, updated by every append.
 
 use std::{
     fs,
@@ -37,8 +37,8 @@ impl Inner {
         Ok(())
     }
 
-    /// What a process that was killed has named may not be durable yet; it must be before it is
-    /// shown, or a merge's leftovers are removed. Who only reads leaves that to the owner.
+    /// Names from a killed process may not be durable yet. They must be durable before they are
+    /// shown, and before leftovers of a merge are removed. A reader leaves that to the owner.
     fn make_durable(&self, directory: &Path) -> StoreResult<()> {
         if self.lock.is_none() {
             return Ok(());
@@ -48,8 +48,8 @@ impl Inner {
             .map_err(|error| unavailable(format!("cannot sync {}: {error}", directory.display())))
     }
 
-    /// Takes the result of a scan as what the log is. A log that was refused stays refused: a
-    /// later scan may have looked less closely.
+    /// Takes the result of a scan as the state of the log. A refused log stays refused: a later
+    /// scan may have checked less.
     fn take_in(&self, id: &StreamId, found: Found) {
         let stream = self.stream_or_new(id);
         if stream.check().is_err() {
@@ -122,7 +122,7 @@ impl Inner {
             .send_if_modified(|known| std::mem::replace(known, count) != count);
     }
 
-    /// Read-only: what has the owning process done since?
+    /// Read-only: finds out what the owning process has done since.
     pub(super) fn look_again(&self, id: &StreamId) -> StoreResult<()> {
         if self.root.join(id.to_string()).is_dir() {
             let found = scan::scan(&self.root, id, Depth::Newest(0))?;

@@ -21,10 +21,10 @@ use super::{
     locked,
 };
 
-/// What the one appender of a log works with.
+/// The tools of the one appender of a log.
 #[derive(Default)]
 pub(super) struct Writer {
-    /// The log's directory, to sync it.
+    /// The log's directory, for syncs.
     pub(super) directory: Option<File>,
 }
 
@@ -33,9 +33,9 @@ pub(super) struct Stream {
     pub(super) id: StreamId,
     pub(super) name: String,
     pub(super) directory: PathBuf,
-    /// Held by whoever appends or settles; one at a time.
+    /// Locked while appending or while finding out the result of an append; one at a time.
     pub(super) writer: Mutex<Writer>,
-    /// Held by whoever merges; one at a time.
+    /// Locked while merging; one at a time.
     pub(super) merging: Mutex<()>,
     index: RwLock<Index>,
     end: watch::Sender<u64>,
@@ -45,7 +45,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// A log with nothing in it.
+    /// Creates an empty log.
     pub(super) fn new(root: &Path, id: &StreamId) -> Self {
         let name = id.to_string();
         Self {
@@ -70,7 +70,7 @@ impl Stream {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file of the segment that starts at a position.
+    /// Returns the file of the segment that starts at a position.
     pub(super) fn file(&self, first: u64) -> PathBuf {
         self.directory.join(segment::file_name(first))
     }
@@ -79,12 +79,12 @@ impl Stream {
         *self.end.borrow()
     }
 
-    /// Whether there is such a log: something was written, even if it is damaged now.
+    /// Returns whether the log exists: something was written, even if it is damaged now.
     pub(super) fn is_written(&self) -> bool {
         self.end() > 0 || self.check().is_err()
     }
 
-    /// Replaces what is known of the segments.
+    /// Replaces the known segments.
     pub(super) fn reset(&self, segments: Vec<Arc<Segment>>) {
         let index = Index::new(segments);
         let end = index.end();
@@ -92,7 +92,7 @@ impl Stream {
         self.announce(end);
     }
 
-    /// Takes in a segment that is durable.
+    /// Adds a durable segment.
     pub(super) fn push(&self, segment: Arc<Segment>) {
         let end = segment.end();
         self.index_mut().push(segment);
@@ -110,7 +110,7 @@ impl Stream {
         let _closed = ends.wait_for(|found| *found > end).await;
     }
 
-    /// Says that the disk may hold more than the index.
+    /// Notes that the disk may hold more than the index.
     pub(super) fn doubt(&self) {
         self.in_doubt.store(true, Ordering::Release);
     }
@@ -123,7 +123,7 @@ impl Stream {
         self.in_doubt.load(Ordering::Acquire)
     }
 
-    /// From now on every call on this log fails with these reasons.
+    /// Refuses the log: every later call on it fails with these reasons.
     pub(super) fn refuse(&self, reasons: &[String]) {
         let more = match reasons.len().saturating_sub(3) {
             0 => String::new(),
@@ -134,7 +134,7 @@ impl Stream {
         *refused = Some(format!("{named}{more}"));
     }
 
-    /// Fails when the log is refused.
+    /// Fails if the log is refused.
     pub(super) fn check(&self) -> StoreResult<()> {
         let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
         refused
@@ -146,7 +146,7 @@ impl Stream {
         self.known_checkpoint(&mut locked(&self.checkpoint))
     }
 
-    /// Moves the checkpoint if it stands at `from`; whether it did.
+    /// Moves the checkpoint if it is at `from`; returns whether it did.
     pub(super) fn move_checkpoint(&self, from: u64, to: u64) -> StoreResult<bool> {
         let mut known = locked(&self.checkpoint);
         if self.known_checkpoint(&mut known)? != from {

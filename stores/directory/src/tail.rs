@@ -1,5 +1,6 @@
-//! Is the log still as long as this process knows it? Somebody may remove, cut or exchange files while
-//! it runs. Only the last segment is looked at: one call to the file system for each append.
+//! Checks that the log is still as long as this process knows it. Somebody may remove, truncate or
+//! replace files while it runs. Only the last segment is checked: one file system call for each
+//! append.
 
 use std::{fs, io::ErrorKind, sync::Arc};
 
@@ -15,11 +16,12 @@ use super::{
     stream::{Stream, Writer},
 };
 
-/// Bytes of the newest segments that are read and checked when the last one is not what it was.
+/// The size in bytes of the newest segments that are read and checked when the last one has
+/// changed.
 const CHECKED: u64 = 64 << 20;
 
 impl Inner {
-    /// Looks whether the log ends where it is known to end.
+    /// Checks that the log still ends where it is known to end.
     pub(super) fn look_at_tail(&self, stream: &Stream) -> StoreResult<()> {
         if tail_stands(stream)? {
             return Ok(());
@@ -27,14 +29,14 @@ impl Inner {
         self.check_tail(stream, &mut locked(&stream.writer))
     }
 
-    /// [`Inner::look_at_tail`] for the one who appends. The end of the log may lie before the known
-    /// one afterwards; a log whose last segment was exchanged is refused.
+    /// [`Inner::look_at_tail`] for the appender. Afterwards the log may end before the known end; a
+    /// log whose last segment was replaced is refused.
     pub(super) fn check_tail(&self, stream: &Stream, writer: &mut Writer) -> StoreResult<()> {
         stream.check()?;
         if tail_stands(stream)? {
             return Ok(());
         }
-        // The directory itself may be another.
+        // The directory itself may have been replaced.
         writer.directory = None;
         let _no_merge = locked(&stream.merging);
         let found = self.scan_again(stream)?;
@@ -77,7 +79,7 @@ impl Inner {
     }
 }
 
-/// Whether the last segment is the file that it was.
+/// Returns whether the last segment is still the same file.
 fn tail_stands(stream: &Stream) -> StoreResult<bool> {
     let last = stream.index().segments().last().cloned();
     let Some(last) = last else {
@@ -94,7 +96,7 @@ fn tail_stands(stream: &Stream) -> StoreResult<bool> {
     }
 }
 
-/// Something else stands where the last segment stood.
+/// Reports another file in the place of the last segment.
 fn exchanged(
     stream: &Stream,
     known: Option<&Arc<Segment>>,

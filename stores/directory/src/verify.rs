@@ -1,5 +1,5 @@
-//! The full check of a directory, for `spice log verify`: every byte, every line, every envelope,
-//! and what holds between them. Reads only; another process may be appending.
+//! The full check of a directory, for `spice log verify`: every byte, line and envelope, and the
+//! relations between them. It only reads; another process may be appending.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -19,7 +19,7 @@ use super::{
     scan::{self, Depth},
 };
 
-/// How often a log is checked again because segments were merged under the check.
+/// How often the check of a log is repeated because its segments were merged meanwhile.
 const ATTEMPTS: usize = 8;
 
 /// Checks everything in a directory. Blocks.
@@ -60,7 +60,7 @@ fn check_stream(root: &Path, stream: &StreamId) -> StoreResult<Check> {
     }
 }
 
-/// Whether all segments are there still, possibly followed by others.
+/// Returns whether all segments still exist, possibly followed by others.
 fn starts_with(now: &[Arc<Segment>], before: &[Arc<Segment>]) -> bool {
     now.len() >= before.len()
         && now
@@ -169,7 +169,7 @@ impl Check {
         Ok(())
     }
 
-    /// After a break, or where a segment could not be read, the chain is taken up again.
+    /// After a break, or after an unreadable segment, the chain starts again.
     fn follow_chain(&mut self, position: u64, line: &[u8]) -> Result<(), String> {
         let position = LogPosition(position);
         if self.head.position() != position {

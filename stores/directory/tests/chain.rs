@@ -1,4 +1,4 @@
-//! The chain of a log on a directory: merges and crashes leave it as it is, and a full check names
+//! The chain of a log on a directory: merges and crashes do not change it, and a full check reports
 //! where it breaks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use spice_testing::{
     values::stream,
 };
 
-/// The next append of so many envelopes; the head moves behind it.
+/// Creates the next append of this many envelopes, and moves the head behind it.
 fn append(head: &mut ChainHead, count: u64) -> Batch {
     let first = head.position();
     let mut lines = Vec::new();
@@ -35,7 +35,7 @@ fn beginning() -> ChainHead {
     ChainHead::at(&stream("demo"), LogPosition::ZERO)
 }
 
-/// The chain of what a log holds.
+/// Returns the chain of a log's content.
 async fn head_of(log: &DirectoryLog) -> ChainHead {
     let mut head = beginning();
     for (position, line) in (0..).zip(read_all(log, &stream("demo"), 50).await) {
@@ -55,8 +55,8 @@ async fn written(root: &Path, lines: Vec<Bytes>) {
 enum Act {
     Append(u64),
     Merge,
-    /// The process stops after a merge took its place, before the merged segments are removed, and
-    /// leaves a file that it had begun.
+    /// The process stops after the merged segment has replaced the first one, before the others are
+    /// removed, and leaves a file that it had begun.
     CrashInMerge,
     Restart,
 }
@@ -135,7 +135,7 @@ async fn a_full_check_reports_where_the_chain_breaks() {
             .map(|it| it.reason.as_str())
             .collect();
         match breaks {
-            // Only an anchor tells that the last append was changed.
+            // Only an anchor reveals that the last append was changed.
             None => {
                 assert_eq!(reasons, [""; 0]);
                 assert_ne!(report.streams[0].chain, head.next());

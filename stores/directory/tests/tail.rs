@@ -1,5 +1,5 @@
-//! A log whose files somebody removes, cuts or exchanges while a process has it open: the next look
-//! finds out, and nothing is written behind a hole.
+//! A log whose files somebody removes, truncates or replaces while a process has it open: the next
+//! check notices, and nothing is written behind a gap.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::Path, sync::Arc};
@@ -16,7 +16,7 @@ use spice_testing::{
     values::{block_on_threads, stream},
 };
 
-/// The segments of `demo`, in order.
+/// Returns the segments of `demo`, in order.
 fn segments(root: &Path) -> Vec<String> {
     let mut names: Vec<String> = files(root).into_keys().collect();
     names.retain(|name| name.contains(".ndjson."));
@@ -39,7 +39,7 @@ fn nothing_is_appended_behind_a_gap() {
     block_on_threads(nothing_is_appended_after_a_missing_tail(&make, &cut));
 }
 
-/// A log of three appends that is open, and its last file.
+/// Opens a log of three appends; returns it with its last file.
 async fn open(root: &Path) -> (DirectoryLog, std::path::PathBuf) {
     let log = DirectoryLog::open(root).unwrap();
     fill(&log, &stream("demo"), &[2, 2, 2]).await;
@@ -83,7 +83,7 @@ async fn a_damaged_or_replaced_tail_refuses_the_log() {
     }
 }
 
-/// A restored file is another one with the same content.
+/// A restored file is a new file with the same content.
 #[tokio::test]
 async fn a_restored_tail_is_accepted() {
     let directory = tempfile::tempdir().unwrap();

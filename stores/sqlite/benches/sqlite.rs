@@ -1,5 +1,5 @@
-//! How fast the SQLite stores are, each alone, on files:
-//! `cargo bench -p spice-store-sqlite --bench sqlite [graph] [documents] [registry]`.
+//! The speed of each SQLite store alone, on files: `cargo bench -p spice-store-sqlite --bench
+//! sqlite [graph] [documents] [registry]`.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss)]
 
 use std::time::Duration;
@@ -65,7 +65,8 @@ struct Watch {
     processor: f64,
 }
 
-/// Seconds of processor time that this process has used, to 10 ms; zero where it is not told.
+/// Returns the processor time of this process in seconds, to 10 ms; zero where the system does not
+/// report it.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat

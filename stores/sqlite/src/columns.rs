@@ -1,4 +1,4 @@
-//! How the types of the core stand in columns, and how they are read back.
+//! How the types of the core are written to columns and read back.
 
 use rusqlite::{Row, types::ValueRef};
 use spice_core::{
@@ -10,24 +10,24 @@ use uuid::Uuid;
 
 use super::failure::{Attempt, Failure};
 
-/// An unsigned number as a column; SQLite's integers are signed.
+/// Converts an unsigned number to a column; SQLite's integers are signed.
 pub(crate) fn to_column(value: u64) -> Attempt<i64> {
     i64::try_from(value)
         .map_err(|_| Failure::Rejected(format!("{value} is too large for a column")))
 }
 
-/// An unsigned number as read.
+/// Converts a column to an unsigned number.
 pub(crate) fn from_column(value: i64) -> Attempt<u64> {
     u64::try_from(value)
         .map_err(|_| Failure::Damaged(format!("{value} is negative where no sign is allowed")))
 }
 
-/// A position that bounds a read; beyond the largest column everything shows.
+/// Converts a position that bounds a read; beyond the largest column everything is visible.
 pub(crate) fn bound(position: LogPosition) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
 }
 
-/// Reads a position.
+/// Parses a position.
 pub(crate) fn position(row: &Row<'_>, index: usize) -> Attempt<LogPosition> {
     Ok(LogPosition(from_column(row.get(index)?)?))
 }
@@ -37,7 +37,7 @@ pub(crate) fn sequence(row: &Row<'_>, index: usize) -> Attempt<Sequence> {
     Ok(Sequence(from_column(row.get(index)?)?))
 }
 
-/// Reads a moment.
+/// Reads a timestamp.
 pub(crate) fn timestamp(row: &Row<'_>, index: usize) -> Attempt<Timestamp> {
     Ok(Timestamp::from_micros(row.get(index)?))
 }

@@ -1,5 +1,5 @@
-//! One database: a connection that writes, a few that read, where their work runs, and giving
-//! memory back when there is none.
+//! One database: a connection that writes, a few that read, the threads for their work, and the
+//! release of memory when it is idle.
 
 use std::{
     path::PathBuf,
@@ -22,16 +22,16 @@ use super::{
 /// Where the work of a store runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// On threads that may block: one hop a call.
+    /// On threads that may block: one switch per call.
     Threads,
-    /// On the calling task, without any thread or timer, for deterministic simulation.
+    /// On the calling task, without threads or timers, for deterministic simulation.
     Inline,
 }
 
-/// How many reads of a file run at the same time.
+/// The number of concurrent reads of a file.
 const READERS: usize = 3;
 
-/// After so long without work a database gives its page caches back.
+/// A database that was idle for this long releases its page caches.
 const IDLE: Duration = Duration::from_secs(3);
 
 /// A database as the adapters use it. Cheap to clone.
@@ -46,7 +46,7 @@ struct Inner {
     writer: Arc<tokio::sync::Mutex<Connection>>,
     path: Option<PathBuf>,
     readers: Option<Readers>,
-    /// How often there was work, and whether someone waits for its end.
+    /// The number of uses, and whether a task waits for the next idle time.
     used: AtomicU64,
     watched: AtomicBool,
 }
@@ -57,7 +57,7 @@ struct Readers {
 }
 
 impl Database {
-    /// Opens a database, making its tables when there are none.
+    /// Opens a database; creates its tables if there are none.
     pub(crate) fn open(location: &Location, mode: Mode, schema: &Schema) -> StoreResult<Self> {
         let writer = open_writer(location, schema)?;
         let path = match location {
@@ -82,7 +82,7 @@ impl Database {
         })
     }
 
-    /// Where the work runs.
+    /// Returns where the work runs.
     pub(crate) fn mode(&self) -> Mode {
         self.inner.mode
     }
@@ -108,7 +108,7 @@ impl Database {
         .await
     }
 
-    /// Runs a transaction: all of it, or nothing when `work` fails.
+    /// Runs a transaction: all of it, or nothing if `work` fails.
     pub(crate) async fn write<T, F>(&self, work: F) -> StoreResult<T>
     where
         T: Send + 'static,
@@ -145,7 +145,8 @@ impl Database {
         }
     }
 
-    /// Counts a use; the first after a rest sets out to wait for the next rest.
+    /// Counts a use; the first one after an idle time starts the task that waits for the next idle
+    /// time.
     fn watch(&self) {
         self.inner.used.fetch_add(1, Ordering::SeqCst);
         if !self.inner.watched.swap(true, Ordering::SeqCst) {
@@ -154,7 +155,7 @@ impl Database {
     }
 }
 
-/// Waits until a database has rested, gives its memory back, and ends.
+/// Waits until a database is idle, releases its memory, and ends.
 async fn trim_when_idle(watched: Weak<Inner>) {
     let mut seen = None;
     loop {
@@ -164,7 +165,7 @@ async fn trim_when_idle(watched: Weak<Inner>) {
         let used = inner.used.load(Ordering::SeqCst);
         if seen == Some(used) {
             inner.watched.store(false, Ordering::SeqCst);
-            // Whoever came just now saw that it was watched.
+            // A use that came just now saw that the task was running.
             let is_idle = inner.used.load(Ordering::SeqCst) == used;
             if is_idle || inner.watched.swap(true, Ordering::SeqCst) {
                 drop(tokio::task::spawn_blocking(move || inner.trim()));
@@ -224,7 +225,7 @@ impl Inner {
     }
 }
 
-/// A deferred transaction that is never committed: it only holds the snapshot.
+/// Runs reads in a deferred transaction that is never committed: it only holds the snapshot.
 fn snapshot<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Attempt<T>,

@@ -1,4 +1,4 @@
-//! What can go wrong inside a transaction, and what it means to the callers of a port.
+//! Failures inside a transaction, and their errors for the callers of a port.
 
 use rusqlite::ErrorCode;
 use spice_core::error::StoreError;
@@ -9,15 +9,15 @@ pub(crate) type Attempt<T> = Result<T, Failure>;
 /// Why work inside a transaction failed; the transaction is rolled back.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// SQLite said no.
+    /// SQLite reported an error.
     Sqlite(rusqlite::Error),
-    /// What is stored cannot be read.
+    /// The stored data cannot be read.
     Damaged(String),
-    /// What was asked can never be done.
+    /// The request can never succeed.
     Rejected(String),
-    /// A list was asked to continue at a cursor that it did not give out.
+    /// A list was continued at a cursor that it did not return.
     UnknownCursor,
-    /// Somebody else has taken over.
+    /// Another owner has taken over.
     Fenced(String),
 }
 
@@ -28,12 +28,12 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
-    /// A stored text that is not what it should be.
+    /// Reports a stored text that is not valid.
     pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
         Self::Damaged(error.to_string())
     }
 
-    /// The same failure in the words of the ports.
+    /// Converts the failure to an error of the ports.
     pub(crate) fn into_store_error(self, store: &'static str) -> StoreError {
         match self {
             Self::Fenced(reason) => StoreError::Fenced { store, reason },
@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// Whether the file itself is in doubt.
+    /// Returns whether the file itself may be damaged.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) => true,
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// Whether only the one row that was being written is at fault.
+    /// Returns whether only the row that was being written is at fault.
     pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Rejected(_) => true,

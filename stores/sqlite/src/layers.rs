@@ -1,4 +1,4 @@
-//! Reading through the layers of a lineage: for each key, the first layer that knows it tells.
+//! Reads through the layers of a lineage: for each key, the first layer that has it decides.
 
 use std::{collections::VecDeque, ops::ControlFlow};
 
@@ -6,26 +6,26 @@ use rusqlite::{Connection, params};
 
 use super::{columns::text, failure::Attempt};
 
-/// One layer: a scope, as it stood at a position.
+/// One layer: a scope at a position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layer {
     /// The scope.
     pub(crate) scope: i64,
-    /// The last position that shows.
+    /// The last visible position.
     pub(crate) until: i64,
-    /// Which level of the lineage this is.
+    /// The level of the lineage.
     pub(crate) level: usize,
 }
 
-/// What a key shows.
+/// A visible key.
 pub(crate) struct Shown<'walk> {
     /// The key.
     pub(crate) key: &'walk str,
-    /// The row that tells its state.
+    /// The row with its state.
     pub(crate) row: i64,
-    /// Where that row stands in the log.
+    /// The position of that row in the log.
     pub(crate) position: i64,
-    /// The layer that the row stands in.
+    /// The layer of the row.
     pub(crate) layer: Layer,
 }
 
@@ -36,21 +36,22 @@ pub(crate) struct KeyRange {
     high: String,
 }
 
-/// The last character. 64 of it are longer than any id and come after every other text so long.
+/// The last character. 64 of them are longer than any id and come after every other text of that
+/// length.
 const LAST: &str = "\u{10ffff}";
 
 impl KeyRange {
-    /// The first key.
+    /// Returns the first key.
     pub(crate) fn low(&self) -> &str {
         &self.low
     }
 
-    /// Every key after `after`.
+    /// Returns the range of every key after `after`.
     pub(crate) fn after(after: Option<&str>) -> Self {
         Self::prefixed("", after)
     }
 
-    /// Every key that starts with `prefix`, after `after`.
+    /// Returns the range of every key that starts with `prefix`, after `after`.
     pub(crate) fn prefixed(prefix: &str, after: Option<&str>) -> Self {
         let first_after = after.map(|key| format!("{key}\0"));
         Self {
@@ -62,7 +63,7 @@ impl KeyRange {
     }
 }
 
-/// Where a walk finds its keys.
+/// The queries for the keys of a walk.
 pub(crate) struct Keys {
     /// (key, position, row) of ?1 a scope, from key ?2 to key ?3, by key and newest first.
     pub(crate) all: &'static str,
@@ -70,20 +71,21 @@ pub(crate) struct Keys {
     pub(crate) newest: &'static str,
 }
 
-/// What a key has that is too new, or too old, is read over; more than this is jumped over.
+/// Entries of a key that are too new or too old are skipped by reading; more than this many are
+/// skipped by a new query.
 const READ_OVER: u32 = 16;
-/// Keys that are read ahead, at first and at most.
+/// The number of keys that are read ahead, at first and at most.
 const AHEAD: usize = 16;
 const FAR_AHEAD: usize = 512;
 
-/// One key as a layer has it.
+/// One key in a layer.
 struct Found {
     key: String,
     position: i64,
     row: i64,
 }
 
-/// Reads the keys of a layer, some ahead.
+/// Reads the keys of a layer, some of them ahead.
 struct Cursor<'walk> {
     connection: &'walk Connection,
     keys: &'walk Keys,
@@ -95,12 +97,12 @@ struct Cursor<'walk> {
 }
 
 impl Cursor<'_> {
-    /// The key that it stands at.
+    /// Returns the current key.
     fn key(&self) -> Option<&str> {
         self.ahead.front().map(|found| found.key.as_str())
     }
 
-    /// Reads ahead when it stands nowhere.
+    /// Reads ahead if there is no current key.
     fn fill(&mut self) -> Attempt<()> {
         while self.ahead.is_empty() && !self.ended {
             self.read_ahead()?;
@@ -109,7 +111,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Reads up to the next keys, or up to where a jump is shorter.
+    /// Reads up to the next keys, or up to where a new query is faster.
     fn read_ahead(&mut self) -> Attempt<()> {
         let mut all = self.connection.prepare_cached(self.keys.all)?;
         let scope = self.layer.scope;
@@ -162,7 +164,7 @@ fn find_newest(
     }))
 }
 
-/// Visits every key of a range that shows in the layers (topmost first), in order.
+/// Visits every visible key of a range in the layers (topmost first), in order.
 pub(crate) fn walk(
     connection: &Connection,
     keys: &Keys,
@@ -190,7 +192,7 @@ pub(crate) fn walk(
         let Some(found) = cursors[top].ahead.pop_front() else {
             return Ok(());
         };
-        // Those that stand at the same key are below, and covered.
+        // Cursors at the same key are lower, and covered.
         for cursor in &mut cursors {
             if cursor.key() == Some(found.key.as_str()) {
                 cursor.ahead.pop_front();
@@ -208,7 +210,7 @@ pub(crate) fn walk(
     }
 }
 
-/// The topmost of the cursors that stand at the smallest key.
+/// Returns the topmost of the cursors at the smallest key.
 fn topmost(cursors: &[Cursor<'_>]) -> Option<usize> {
     let standing = cursors.iter().enumerate();
     standing

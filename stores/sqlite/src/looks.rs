@@ -1,5 +1,6 @@
-//! Looks: a cheap stand-in for a value. Equal values look the same, and greater ones never look
-//! less; so looks sort out most of what cannot pass a filter, and the filter decides the rest.
+//! Looks: a cheap stand-in for a value. Equal values have the same look, and a greater value never
+//! has a smaller look; so looks exclude most of what cannot pass a filter, and the filter decides
+//! the rest.
 
 use std::borrow::Cow;
 
@@ -19,16 +20,16 @@ use super::{
     properties::member,
 };
 
-/// Longer texts are told apart by the version itself.
+/// Longer texts are distinguished by the version itself.
 const TEXT_LENGTH: usize = 120;
 
-/// What a value looks like in the index: equal values look the same, and order is kept, though
-/// not strictly. A number is rounded here, and only here: the filter compares its digits.
+/// The look of a value in the index: equal values have the same look, and order is kept, though not
+/// strictly. A number is rounded here, and only here: the filter compares its digits.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(crate) enum Look {
     Number(f64),
     Text(String),
-    /// After every text; nothing looks like this.
+    /// After every text; no value has this look.
     TextEnd,
     Flag(bool),
 }
@@ -46,7 +47,7 @@ impl ToSql for Look {
 }
 
 impl Look {
-    /// The look of a scalar; none for lists, objects and null.
+    /// Returns the look of a scalar; none for lists, objects and null.
     pub(crate) fn of(json: &str) -> Option<Self> {
         match json.as_bytes().first()? {
             b't' => Some(Self::Flag(true)),
@@ -61,7 +62,7 @@ impl Look {
         }
     }
 
-    /// Comes before every look of the same kind.
+    /// Returns a look before every look of the same kind.
     pub(crate) fn least_of_kind(&self) -> Self {
         match self {
             Self::Number(_) => Self::Number(f64::NEG_INFINITY),
@@ -70,7 +71,7 @@ impl Look {
         }
     }
 
-    /// Comes after every look of the same kind.
+    /// Returns a look after every look of the same kind.
     pub(crate) fn greatest_of_kind(&self) -> Self {
         match self {
             Self::Number(_) => Self::Number(f64::INFINITY),
@@ -88,7 +89,7 @@ impl Look {
         Self::Text(text)
     }
 
-    /// The looks that a stored value is found by: its own, or those of a list's items.
+    /// Returns the looks under which a stored value is found: its own, or those of a list's items.
     pub(crate) fn all(json: &str) -> Vec<Self> {
         if !json.starts_with('[') {
             return Self::of(json).into_iter().collect();
@@ -101,10 +102,10 @@ impl Look {
     }
 }
 
-/// The first and the last look of values that a filter can accept.
+/// The first and the last look of the values that a filter can accept.
 pub(crate) type Range = (Look, Look);
 
-/// The values that an equality accepts.
+/// Returns the values that an equality accepts.
 pub(crate) fn accepted(filter: &Filter) -> Option<Vec<&Json>> {
     match &filter.operator {
         Operator::Eq(value) => Some(vec![value]),
@@ -113,7 +114,7 @@ pub(crate) fn accepted(filter: &Filter) -> Option<Vec<&Json>> {
     }
 }
 
-/// The ranges of looks outside of which nothing passes; none when looks do not tell.
+/// Returns the ranges of looks outside of which nothing passes; none if looks cannot decide.
 pub(crate) fn ranges(filter: &Filter) -> Option<Vec<Range>> {
     let by_other_rules = matches!(
         filter.property_type,
@@ -145,13 +146,13 @@ pub(crate) fn ranges(filter: &Filter) -> Option<Vec<Range>> {
     }
 }
 
-/// Filters, made ready for many instances.
+/// Filters, prepared for many instances.
 pub(crate) struct Sieve<'filters> {
     filters: Vec<(&'filters Filter, Option<Vec<Range>>)>,
 }
 
 impl<'filters> Sieve<'filters> {
-    /// Makes filters ready.
+    /// Prepares filters.
     pub(crate) fn new(filters: &'filters [Filter]) -> Self {
         let filters = filters.iter().map(|filter| (filter, ranges(filter)));
         Self {
@@ -159,7 +160,7 @@ impl<'filters> Sieve<'filters> {
         }
     }
 
-    /// Whether an instance passes every filter.
+    /// Returns whether an instance passes every filter.
     pub(crate) fn passes(&self, id: &str, data: &str) -> Attempt<bool> {
         for (filter, ranges) in &self.filters {
             let value = member(data, filter.property.as_str());

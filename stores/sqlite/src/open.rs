@@ -1,4 +1,4 @@
-//! Opening a file: settings, tables, and what is done with a file that is damaged or of another
+//! Opens a file: settings, tables, and what happens to a file that is damaged or of another
 //! version. Several processes may have the same file open.
 
 use std::{
@@ -12,29 +12,29 @@ use spice_core::{error::StoreError, port::StoreResult};
 
 use super::failure::{Attempt, Failure};
 
-/// Where a store keeps its tables.
+/// The location of a store's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file, made when it is not there, set aside when it is damaged.
+    /// A file, created if it does not exist, set aside if it is damaged.
     File(PathBuf),
-    /// A file that is looked at as it is: not made, not set aside.
+    /// An existing file, opened as it is: not created, not set aside.
     Kept(PathBuf),
     /// Memory, for tests; gone with the last user.
     Memory,
 }
 
-/// What a store's file looks like.
+/// The schema of a store's file.
 #[derive(Debug)]
 pub(crate) struct Schema {
-    /// The store, as errors name it.
+    /// The store's name in errors.
     pub(crate) store: &'static str,
-    /// Tells the files of the stores apart.
+    /// Distinguishes the files of the stores.
     pub(crate) application: i32,
-    /// Which shape of the tables this is; a file of any other is set aside.
+    /// The version of the tables; a file of any other version is set aside.
     pub(crate) version: i32,
     /// The tables.
     pub(crate) tables: &'static [&'static str],
-    /// Page cache of the writing connection, in KiB; it is filled only as far as it is used.
+    /// The page cache of the writing connection, in KiB; it grows only as it is used.
     pub(crate) cache: i32,
 }
 
@@ -47,7 +47,7 @@ enum Opened {
     SetAside(String),
 }
 
-/// Opens the connection that writes. A file that cannot be used is set aside, once.
+/// Opens the connection that writes. Sets an unusable file aside, once.
 pub(crate) fn open_writer(location: &Location, schema: &Schema) -> StoreResult<Connection> {
     let failed = |failure: Failure| failure.into_store_error(schema.store);
     let path = match location {
@@ -96,7 +96,7 @@ fn open_kept(path: &Path, schema: &Schema) -> StoreResult<Connection> {
     }
 }
 
-/// Opens a further connection to a file that [`open_writer`] has made ready.
+/// Opens a further connection to a file that [`open_writer`] has prepared.
 pub(crate) fn open_reader(path: &Path) -> Attempt<Connection> {
     let connection = Connection::open_with_flags(
         path,
@@ -106,7 +106,7 @@ pub(crate) fn open_reader(path: &Path) -> Attempt<Connection> {
     Ok(connection)
 }
 
-/// Remembers that a file looked damaged while it was in use; the next start looks closely.
+/// Remembers that a file looked damaged while it was in use; the next start checks it fully.
 pub(crate) fn suspect(path: &Path) {
     if let Err(error) = std::fs::write(with_suffix(path, ".suspect"), b"") {
         tracing::warn!(path = %path.display(), %error, "cannot mark a damaged file");
@@ -142,7 +142,7 @@ fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
     Ok(Opened::Ready(connection))
 }
 
-/// Why a file is not ours, if so. One without any tables is: it is being made.
+/// Returns why a file is not ours, if so. A file without tables is ours: it is being created.
 fn foreign(connection: &Connection, schema: &Schema) -> Attempt<Option<String>> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
@@ -183,7 +183,7 @@ fn examine_suspect(connection: &Connection, path: &Path) -> Attempt<Option<Strin
 fn configure(connection: &Connection, cache: i32) -> Attempt<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Without this, SQLite plans many statements again for each new value that is bound.
+    // Without this, SQLite plans many statements again for each new bound value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(&format!(
         "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF; PRAGMA temp_store=MEMORY;
@@ -198,7 +198,7 @@ fn create_tables(connection: &mut Connection, schema: &Schema) -> Attempt<()> {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another process may have made them while this one waited.
+    // Another process may have created them while this one waited.
     if pragma(&transaction, "user_version")? != schema.version {
         for tables in schema.tables {
             transaction.execute_batch(tables)?;
@@ -259,7 +259,8 @@ mod tests {
 
     use super::*;
 
-    /// Binds ten values to a statement of each kind that SQLite would plan again, and counts.
+    /// Binds ten values to a statement of each kind that SQLite would plan again, and counts the
+    /// plans.
     fn count_plans(connection: &Connection) -> i32 {
         let ranges = "SELECT b FROM t WHERE a = ?1 AND b <= ?1 ORDER BY b DESC LIMIT 1";
         let ordered = "SELECT b FROM t WHERE a = ?1 ORDER BY b";

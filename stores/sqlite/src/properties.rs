@@ -1,7 +1,7 @@
-//! Looking into a stored JSON object without reading all of it.
+//! Finds a member of a stored JSON object without reading all of it.
 
-/// The text of a top-level member of a compact JSON object. Keys with escapes are not found:
-/// names of properties hold nothing that is escaped.
+/// Returns the text of a top-level member of a compact JSON object. Keys with escapes are not
+/// found: property names contain nothing that needs escaping.
 pub(crate) fn member<'text>(object: &'text str, name: &str) -> Option<&'text str> {
     let bytes = object.as_bytes();
     if bytes.first() != Some(&b'{') {
@@ -20,7 +20,7 @@ pub(crate) fn member<'text>(object: &'text str, name: &str) -> Option<&'text str
     None
 }
 
-/// The index after the string that starts at `start`.
+/// Returns the index after the string that starts at `start`.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
@@ -32,7 +32,7 @@ fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// The index after the value that starts at `start`.
+/// Returns the index after the value that starts at `start`.
 fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     let mut depth = 0_usize;

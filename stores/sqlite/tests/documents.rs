@@ -50,13 +50,13 @@ fn reads_match_a_naive_reader() {
         let location = Location::File(directory.path().join(format!("{number}.sqlite")));
         let guards = Guards::default();
         let documents = SqliteDocuments::open(&location, Mode::Inline, guards).unwrap();
-        // From one document on a class gets indexes, or from so many that it never does.
+        // A class gets indexes from one document on, or from so many that it never does.
         let from = if number % 8 == 0 { 1_000 } else { 1 };
         Arc::new(documents.with_indexes_from(from))
     });
 }
 
-/// Counts what is logged at all, and the warnings.
+/// Counts all log messages, and the warnings.
 #[derive(Default)]
 struct Logged {
     all: AtomicU64,
@@ -91,8 +91,8 @@ impl Subscriber for Counting {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// Whatever lists ask for, a class has so many indexes; from then on lists only read. Each try to
-/// make an index logs how it went, so that what is logged tells of all of them.
+/// A class has a maximum number of indexes, whatever lists ask for; from then on lists only read.
+/// Each attempt to build an index logs its result, so the log shows all of them.
 #[test]
 fn lists_by_ever_more_properties_stop_asking_for_indexes() {
     let logged = Arc::new(Logged::default());

@@ -1,4 +1,4 @@
-//! The doubles of spice-testing answer as the stores behind them.
+//! The doubles of spice-testing answer like the real stores.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Files on SQLite that cannot be used are set aside, and nothing in them is read as data.
+//! SQLite files that cannot be used are set aside, and nothing in them is read as data.
 #![allow(clippy::unwrap_used)]
 
 use std::{fs, path::Path};

@@ -54,7 +54,7 @@ fn long_histories_read_the_same() {
     }
 }
 
-/// What a store has seen of a log is what the farthest of its sinks has seen.
+/// The farthest sink of a log decides what the store has seen of it.
 #[tokio::test]
 async fn a_store_has_the_anchor_of_its_farthest_sink() {
     let graph = SqliteGraph::open(&Location::Memory, Mode::Inline, Guards::default()).unwrap();

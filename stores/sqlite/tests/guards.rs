@@ -1,4 +1,4 @@
-//! What each guard is for: without it, the property that it protects does not hold.
+//! The purpose of each guard: without it, the property that it protects does not hold.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Classes as people write them. The core reads them by hand, to name what is wrong and to keep
-//! what was written; these types describe what it reads, and a test sends what they describe.
+//! Class definitions. The core parses them by hand, to name errors and to keep the definition as
+//! written. These types describe what it accepts; a test sends what they describe.
 #![allow(dead_code, reason = "these types describe bodies that the core reads")]
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(crate) const CLASS_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_:-]*$";
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct ClassDefinition {
-    /// `CamelCase` of the label when left out.
+    /// By default the label in `CamelCase`.
     #[schemars(
         regex(pattern = CLASS_PATTERN),
         length(min = 1, max = 100)
@@ -27,11 +27,11 @@ pub(crate) struct ClassDefinition {
     pub(crate) r#abstract: Option<bool>,
     pub(crate) properties: Option<Vec<Property>>,
     pub(crate) relationships: Option<Vec<Relationship>>,
-    /// `additional_properties: true` allows keys that the class does not know.
+    /// `additional_properties: true` allows keys that the class does not declare.
     pub(crate) metadata: Option<Map<String, Value>>,
 }
 
-/// A change of a class: each field that is given replaces what was.
+/// A change of a class: each given field replaces the old one.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct ClassChange {
@@ -44,7 +44,7 @@ pub(crate) struct ClassChange {
     pub(crate) metadata: Option<Map<String, Value>>,
 }
 
-/// A text, or one by language.
+/// A text, or one text per language.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 pub(crate) enum Text {
@@ -70,10 +70,10 @@ pub(crate) struct Property {
     /// `min`, `max`, `minLength`, `maxLength`, `pattern`, `enum`, `unique`, `format`, `minItems`,
     /// `maxItems`, `uniqueItems`.
     pub(crate) constraints: Option<Map<String, Value>>,
-    /// The class that a `link` leads to.
+    /// The target class of a `link`.
     pub(crate) target: Option<String>,
     pub(crate) cardinality: Option<Cardinality>,
-    /// What an `array` holds.
+    /// The items of an `array`.
     pub(crate) items: Option<Json>,
 }
 
@@ -88,11 +88,11 @@ pub(crate) struct Relationship {
     pub(crate) description: Option<Text>,
     pub(crate) inverse_predicate: Option<String>,
     pub(crate) inverse_label: Option<Text>,
-    /// `strict` refuses a reference to nothing.
+    /// `strict` refuses references to missing instances.
     pub(crate) integrity: Option<String>,
 }
 
-/// How many refer to how many.
+/// The cardinality of a relationship.
 #[derive(JsonSchema)]
 pub(crate) enum Cardinality {
     #[schemars(rename = "1:1")]

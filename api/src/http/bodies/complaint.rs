@@ -1,5 +1,4 @@
-//! What a parser says of a body of the wrong shape, in words for the person who wrote the body:
-//! the field, the rule, the value.
+//! Converts a parser's message about a wrong shape to a violation: the field, the rule, the value.
 
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
@@ -7,7 +6,7 @@ use spice_core::{command::RawData, error::Violation, json::Json};
 
 use crate::http::failure::{alternatives, cut};
 
-/// The violation that a parser's message is.
+/// The violation for a parser's message.
 pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> Violation {
     let place = path.map(Path::to_string).unwrap_or_default();
     let place = if place == "." { "" } else { &place };
@@ -54,7 +53,7 @@ fn violation(field: String, rule: &str, value: Value, message: String) -> Violat
     }
 }
 
-/// What stands at a path.
+/// The value at a path.
 fn find(path: &Path, body: &Json) -> Option<Json> {
     path.iter()
         .try_fold(body.clone(), |value, segment| match segment {
@@ -64,8 +63,8 @@ fn find(path: &Path, body: &Json) -> Option<Json> {
         })
 }
 
-/// A value as a tree that is not too long to be told; a number whose digits a tree cannot hold is
-/// its text.
+/// A value as a tree, shortened for a message. A number whose digits a tree cannot represent
+/// becomes its text.
 fn tell(value: &Json) -> Value {
     match value.read::<Value>() {
         Ok(tree) if tree.is_string() || Json::from(tree.clone()) == *value => cut(tree),
@@ -73,7 +72,7 @@ fn tell(value: &Json) -> Value {
     }
 }
 
-/// The parser's word for what it expected, in everybody's.
+/// The parser's expectation in plain words.
 fn plain(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 up",
@@ -108,7 +107,7 @@ fn choices(message: &str) -> String {
     }
 }
 
-/// The field: the path, with the name that the message tells when the path does not have it.
+/// The field: the path, plus the name in the message if the path does not contain it.
 fn join(path: &str, own: Option<&str>) -> String {
     match own {
         None if path.is_empty() => "body".to_owned(),

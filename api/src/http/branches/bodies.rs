@@ -15,13 +15,13 @@ use crate::{http::failure::Failure, objects::objects};
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MergeBody {
-    /// The branch merged into.
+    /// The target branch.
     pub(crate) into: String,
     #[serde(default)]
     pub(crate) strategy: Option<StrategyWord>,
     #[serde(default, deserialize_with = "objects")]
     pub(crate) resolutions: Vec<ResolutionBody>,
-    /// Only answers what would happen.
+    /// Only report what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -30,14 +30,14 @@ pub(crate) struct MergeBody {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RebaseBody {
-    /// The branch to stand on; `main` when left out.
+    /// The new parent; default `main`.
     #[serde(default)]
     pub(crate) onto: Option<String>,
     #[serde(default)]
     pub(crate) strategy: Option<StrategyWord>,
     #[serde(default, deserialize_with = "objects")]
     pub(crate) resolutions: Vec<ResolutionBody>,
-    /// Only answers what would happen.
+    /// Only report what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -46,9 +46,9 @@ pub(crate) struct RebaseBody {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RollbackBody {
-    /// The position whose state comes back.
+    /// The position to restore.
     pub(crate) to_position: LogPosition,
-    /// Only answers what would happen.
+    /// Only report what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -57,12 +57,12 @@ pub(crate) struct RollbackBody {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionRollbackBody {
-    /// The branch; `main` when left out.
+    /// The branch; default `main`.
     #[serde(default)]
     pub(crate) branch: Option<String>,
-    /// The position whose state comes back.
+    /// The position to restore.
     pub(crate) to_position: LogPosition,
-    /// Only answers what would happen.
+    /// Only report what would happen.
     #[serde(default)]
     pub(crate) dry_run: bool,
 }
@@ -71,21 +71,21 @@ pub(crate) struct VersionRollbackBody {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OlderMergeBody {
-    /// The branch whose changes are taken.
+    /// The source branch.
     pub(crate) source_branch: String,
-    /// The branch merged into.
+    /// The target branch.
     pub(crate) target_branch: String,
     #[serde(default)]
     pub(crate) strategy: Option<StrategyWord>,
     #[serde(default, deserialize_with = "objects")]
     pub(crate) resolutions: Vec<ResolutionBody>,
-    /// What the history of the branch says of the merge.
+    /// The message of the merge in the history of the branch.
     #[serde(default)]
     pub(crate) message: Option<String>,
-    /// The author that the client names; kept beside the message.
+    /// The author according to the client; kept with the message.
     #[serde(default)]
     pub(crate) author: Option<String>,
-    /// Only answers what would happen. A simulation always does.
+    /// Only report what would happen. A simulation always does.
     #[serde(default)]
     pub(crate) dry_run: Option<bool>,
 }
@@ -103,18 +103,18 @@ impl OlderMergeBody {
     }
 }
 
-/// What decides where both changed the same.
+/// How to decide conflicts.
 #[derive(Default, Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StrategyWord {
-    /// Refuse, and name every conflict.
+    /// Refuse, and list every conflict.
     #[default]
     Fail,
     /// The earlier name of `fail`.
     Merge,
-    /// Keep what the branch merged into has.
+    /// Keep the target's state.
     Ours,
-    /// Take what the source has.
+    /// Take the source's state.
     Theirs,
 }
 

@@ -1,4 +1,4 @@
-//! What differs between branches, or between two moments of one.
+//! Differences between branches, or between two positions of one branch.
 
 use axum::http::StatusCode;
 use spice_core::{
@@ -51,11 +51,11 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
     let cursor = cursor.map(|text| Cursor::parse(&text).ok_or_else(|| not_ours(call)));
     let (as_of, after) = match cursor.transpose()? {
         None => (standing.as_of, None),
-        // Later pages show the state that the first one showed.
+        // Later pages show the state of the first one.
         Some(cursor) => (Some(cursor.position), Some(cursor.mark)),
     };
     if let Some(position) = as_of {
-        // Another process may have given the cursor out.
+        // Another process may have issued the cursor.
         let writer = &call.api.engine.writer;
         let known = writer.snapshot_reaching(&database, position).await?;
         if position >= known.end {
@@ -82,7 +82,7 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
     answer::json(StatusCode::OK, &DiffAnswer::new(&diff, cursor))
 }
 
-/// What makes the pages of a diff belong together.
+/// The properties that identify the pages of one diff.
 fn scope(
     call: &Call,
     snapshot: &Snapshot,
@@ -115,7 +115,7 @@ fn against(call: &Call) -> Result<Option<Against>, Failure> {
     }
 }
 
-/// The class that is asked for, by id or label.
+/// The requested class, by id or label.
 fn class(
     call: &Call,
     snapshot: &Snapshot,
@@ -132,7 +132,7 @@ fn class(
     }
 }
 
-/// A branch in the query, which must be there, under one of two names.
+/// A branch in the query, which must exist, under one of two names.
 fn named(
     call: &Call,
     name: &Parameter<Branch>,
@@ -153,7 +153,7 @@ fn not_ours(call: &Call) -> Failure {
     token::refuse(call.written(&known::NEXT).unwrap_or_default())
 }
 
-/// Where a page ended, in which state of the log, and what the first one counted.
+/// The end of a page, the state of the log, and the counts of the first page.
 struct Cursor {
     position: LogPosition,
     mark: Mark,

@@ -1,4 +1,4 @@
-//! Merge, rebase and rollback: answered at once after the PUT, or what would happen.
+//! Merge, rebase and rollback: answered right after the PUT, or planned.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -29,7 +29,8 @@ use crate::{
     writer::{Diff, Summary},
 };
 
-/// Changes that an answer lists; its summary counts them all, and a diff lists the rest.
+/// The maximum number of changes in an answer; its summary counts all of them, and a diff lists the
+/// rest.
 const LISTED: usize = 1_000;
 
 /// `{merged, command_id?, changes, conflicts}`
@@ -37,7 +38,7 @@ const LISTED: usize = 1_000;
 pub(crate) struct MergeAnswer<'a> {
     status: Success,
     message: &'a str,
-    /// Whether it was done; a dry run does nothing.
+    /// Whether it was done; false for a dry run.
     merged: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     command_id: Option<CommandId>,
@@ -45,12 +46,12 @@ pub(crate) struct MergeAnswer<'a> {
     sequence: Option<Sequence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<LogPosition>,
-    /// What changed on the branch: the first thousand. The states before and after come with a
-    /// dry run, or for a client that prefers to wait.
+    /// The changes on the branch, at most the first thousand. The states before and after are
+    /// included in a dry run, or if the client prefers to wait.
     changes: Vec<ChangedAggregate<'a>>,
-    /// What is undecided, of a dry run: the first thousand.
+    /// The open conflicts of a dry run, at most the first thousand.
     conflicts: Vec<Undecided<'a>>,
-    /// How many conflicts there are, when not all are listed.
+    /// The number of conflicts, if not all are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts_total: Option<usize>,
     /// What stays deleted on the branch although the other side has it.
@@ -61,7 +62,7 @@ pub(crate) struct MergeAnswer<'a> {
     summary: Counts,
 }
 
-/// A merge, rebase or rollback as it was requested.
+/// A merge, rebase or rollback request.
 struct Request {
     database: DatabaseName,
     /// The branch that changes.
@@ -183,9 +184,9 @@ impl Request {
     }
 }
 
-/// Answers what would happen.
+/// Reports what would happen.
 async fn rehearse(call: &Call, request: Request) -> Answer {
-    // Nothing is written under it, but a key that does not fit is refused all the same.
+    // Nothing is written, but an invalid key is refused all the same.
     call.key()?;
     let command = call.command(request.database, request.action, None);
     let plan = call
@@ -217,7 +218,7 @@ async fn rehearse(call: &Call, request: Request) -> Answer {
     answer::json(StatusCode::OK, &shape)
 }
 
-/// Answers what happened, from the log; to a client that prefers to wait, each change whole.
+/// Reports what happened, from the log; with complete changes for a client that prefers to wait.
 async fn execute(call: &Call, request: Request) -> Answer {
     let message = message(&request.action);
     let submitted = call
@@ -253,7 +254,7 @@ fn message(action: &Action) -> &'static str {
     }
 }
 
-/// What changed on the branch, as the log has it.
+/// The changes on the branch, from the log.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Outcome {
@@ -271,8 +272,8 @@ fn outcome(receipt: &Receipt) -> Outcome {
     })
 }
 
-/// Each change whole, if the registry has them all within the time that the client prefers to
-/// wait. The command stands, whatever comes of it.
+/// The complete changes, if the registry has them within the client's preferred wait. The command
+/// is accepted in any case.
 async fn made(call: &Call, submitted: &Submitted, branch: &BranchName) -> Option<Diff> {
     let deadline = submitted.deadline?;
     let writer = &call.api.engine.writer;

@@ -1,5 +1,4 @@
-//! Differences and conflicts as they are answered (contract §2, §3). Values are the text that they
-//! were written as.
+//! Differences and conflicts in answers (contract §2, §3). Values keep the text that was written.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,23 +19,23 @@ use crate::{
 pub(crate) struct ChangedAggregate<'a> {
     aggregate_id: String,
     class_id: Option<&'a ClassName>,
-    /// Not there for a class.
+    /// Missing for a class.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_id: Option<&'a InstanceId>,
     change: ChangeKind,
-    /// The properties that differ, of what was modified.
+    /// The properties that differ, if it was modified.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schemars(with = "Option<Vec<String>>")]
     properties: &'a [String],
-    /// The whole state before; not there when it was added.
+    /// The whole state before; missing if it was added.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a Json>,
-    /// The whole state after; not there when it was deleted.
+    /// The whole state after; missing if it was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<&'a Json>,
 }
 
-/// One aggregate that differs, as a receipt has it.
+/// One aggregate that differs, in a receipt.
 #[derive(Deserialize)]
 pub(super) struct ReceiptChange {
     aggregate_id: String,
@@ -45,33 +44,33 @@ pub(super) struct ReceiptChange {
     change: ChangeKind,
 }
 
-/// One thing that a merge cannot decide.
+/// A conflict.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Undecided<'a> {
-    /// On the branch merged into.
+    /// The aggregate on the target branch.
     aggregate_id: String,
-    /// The property; not there when the whole aggregate is in question.
+    /// The property; missing if the whole aggregate conflicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     property: Option<&'a str>,
-    /// What a resolution of the earlier kind calls it: `aggregate_id/property`.
+    /// Its path in resolutions of the earlier form: `aggregate_id/property`.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    /// The rule of the ontology that is broken, if it is that.
+    /// The broken rule of the ontology, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
-    /// What both had in common.
+    /// The common base.
     #[schemars(required)]
     base: Option<&'a Json>,
-    /// What the source has (`theirs`).
+    /// The source's state (`theirs`).
     #[schemars(required)]
     source: Option<&'a Json>,
-    /// What the branch merged into has (`ours`).
+    /// The target's state (`ours`).
     #[schemars(required)]
     target: Option<&'a Json>,
     message: &'a str,
 }
 
-/// How many differ.
+/// The numbers of differences.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Default)]
 pub(crate) struct Counts {
     added: u64,
@@ -85,16 +84,16 @@ pub(crate) struct DiffAnswer<'a> {
     status: Success,
     /// The branch that is compared with.
     from: &'a BranchName,
-    /// The branch whose changes these are.
+    /// The branch with the changes.
     to: &'a BranchName,
-    /// The last position that the two have in common.
+    /// The last common position of the two.
     base_position: LogPosition,
-    /// The position at which both are looked at.
+    /// The position at which both are read.
     position: LogPosition,
     changes: Vec<ChangedAggregate<'a>>,
-    /// The count of all changes, not of this page alone.
+    /// The counts of all changes, not only of this page.
     summary: Counts,
-    /// The next page's `cursor`, when there is one.
+    /// The next page's `cursor`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }

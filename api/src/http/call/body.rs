@@ -1,4 +1,4 @@
-//! The body of a request: whether its head lets it be read, up to which size, and what it says.
+//! The body of a request: whether its head allows reading it, its maximum size, and its content.
 
 use std::{error::Error as _, sync::PoisonError, time::Duration};
 
@@ -18,13 +18,13 @@ use crate::http::{
     failure::{self, CONTENT_ENCODING, Failure},
 };
 
-/// How long a body that is refused is read on.
+/// How long the rest of a refused body is read.
 const DRAINING: Duration = Duration::from_secs(5);
-/// The largest body (contract §4).
+/// The maximum size of a body (contract §4).
 const BODY_LIMIT: usize = 16 << 20;
 
 impl Call {
-    /// The body as a value.
+    /// The parsed body.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
         let bytes = self.bytes().await?;
         bodies::parse(self.surface, &bytes)
@@ -36,7 +36,7 @@ impl Call {
         bodies::parse_document(self.surface, &bytes)
     }
 
-    /// The body as a value, or nothing when it is empty.
+    /// The parsed body, or none if it is empty.
     pub(crate) async fn optional_json<T: DeserializeOwned>(
         &mut self,
     ) -> Result<Option<T>, Failure> {
@@ -54,7 +54,7 @@ impl Call {
             || headers.contains_key(header::TRANSFER_ENCODING)
     }
 
-    /// The body as a value, and as it was written.
+    /// The body, parsed and as it was written.
     pub(crate) async fn json_as_written<T: DeserializeOwned>(
         &mut self,
     ) -> Result<(T, Json), Failure> {
@@ -87,7 +87,7 @@ impl Call {
         })
     }
 
-    /// Whether what the head says of the body lets it be read.
+    /// Checks the body's headers.
     fn check_body_headers(&self) -> Result<(), Failure> {
         self.check_content_type()?;
         self.check_content_encoding()?;
@@ -116,7 +116,7 @@ impl Call {
         Err(unsupported("content-type", given, message))
     }
 
-    /// A body comes as it is: what is compressed is not unpacked here.
+    /// Refuses compressed bodies.
     fn check_content_encoding(&self) -> Result<(), Failure> {
         let Some(given) = self.given.headers.get(header::CONTENT_ENCODING) else {
             return Ok(());
@@ -133,7 +133,7 @@ impl Call {
     }
 }
 
-/// Whether a parameter of a media type says nothing else than that a text is UTF-8.
+/// Whether a parameter of a media type only says that a text is UTF-8.
 fn is_in_utf8(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else {
         return true;
@@ -155,8 +155,7 @@ fn too_large() -> Failure {
     Failure::new(ErrorCode::PayloadTooLarge, message).with("limit", BODY_LIMIT)
 }
 
-/// Reads on and drops what comes, so that a client that is still sending hears the answer; as far
-/// as that is cheap.
+/// Reads and drops the rest, so that a client that is still sending gets the answer; up to a limit.
 async fn drain(body: Body) {
     let mut chunks = body.into_data_stream();
     let mut left = 4 * BODY_LIMIT;
@@ -168,7 +167,7 @@ async fn drain(body: Body) {
             }
         }
     };
-    // Over time: the client has had its chance.
+    // After the limit, the client gets no more time.
     drop(tokio::time::timeout(DRAINING, reading).await);
 }
 

@@ -1,4 +1,4 @@
-//! The answer: nodes of the graph joined with their documents.
+//! Assembles the answer: nodes of the graph joined with their documents.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What an answer is made of.
+/// The parts of an answer.
 pub(crate) struct Assembly<'a> {
     pub(crate) request: &'a GraphRequest,
     pub(crate) plan: &'a Plan,
@@ -49,7 +49,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Puts the answer together.
+    /// Assembles the answer.
     pub(crate) fn answer(&'a self, texts: &'a Texts) -> GraphAnswer<'a> {
         let names = self.names();
         let nodes: Vec<GraphNode<'a>> = (0..self.walked.page.nodes.len())
@@ -72,7 +72,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// For each class that nodes may be of, the property that names its instances.
+    /// For each class of nodes, the property that names its instances.
     fn names(&self) -> HashMap<&'a str, Option<&'a str>> {
         let kinds = self.plan.hops.iter().flat_map(|hop| &hop.kinds);
         std::iter::once(&self.plan.start.id)
@@ -249,7 +249,7 @@ fn summarise(nodes: &[GraphNode<'_>]) -> IndexSummary {
     summary
 }
 
-/// What an instance is called, by the property that names those of its class.
+/// The name of an instance, by the naming property of its class.
 fn named(
     reached: &Reached,
     document: Option<&Document>,
@@ -260,7 +260,7 @@ fn named(
     member(data.or(reached.version.data.as_ref())?, key)
 }
 
-/// The property that names the instances of a class: `name`, `title` or `label`, else one that
+/// The property that names the instances of a class: `name`, `title` or `label`, otherwise one that
 /// ends in `_name`.
 fn naming_property(class: &Class) -> Option<&str> {
     let keys = || {

@@ -17,13 +17,13 @@ pub(crate) struct GraphAnswer<'a> {
     /// The query, with its defaults.
     pub(super) query: &'a GraphRequest,
     pub(super) count: usize,
-    /// Caps that were reached.
+    /// Limits that were reached.
     pub(super) warnings: Vec<String>,
     pub(super) page: GraphPage,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) paths: Option<Vec<GraphPath<'a>>>,
     pub(super) index_summary: IndexSummary,
-    /// What the answer shows, at the latest.
+    /// The position that the answer shows at least.
     pub(super) position: LogPosition,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct GraphNode<'a> {
     pub(super) audit: Option<Audit<'a>>,
 }
 
-/// Where the document of a node is.
+/// The location of a node's document.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct IndexReference<'a> {
     pub(super) index: &'a str,
@@ -65,7 +65,7 @@ pub(super) enum DataStatus {
     Missing,
 }
 
-/// How to show a node.
+/// How to display a node.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Display<'a> {
     pub(super) primary_key: &'a str,
@@ -86,7 +86,7 @@ pub(super) struct IndexStatus {
     pub(super) projection_lag_seconds: Option<f64>,
 }
 
-/// Which fact a node's version is.
+/// The fact of a node's version.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Provenance<'a> {
     pub(super) event_id: EventId,
@@ -98,7 +98,7 @@ pub(super) struct Provenance<'a> {
     pub(super) occurred_at: Timestamp,
 }
 
-/// Who made a node what it is.
+/// The last change of a node.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Audit<'a> {
     pub(super) actor: Option<&'a str>,
@@ -107,7 +107,7 @@ pub(super) struct Audit<'a> {
     pub(super) occurred_at: Timestamp,
 }
 
-/// A reference, from the node that holds it.
+/// A reference, from the node that has it.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct GraphEdge<'a> {
     pub(super) from_node: &'a str,
@@ -115,14 +115,14 @@ pub(super) struct GraphEdge<'a> {
     pub(super) predicate: &'a str,
 }
 
-/// One way through the nodes.
+/// One path through the nodes.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct GraphPath<'a> {
     pub(super) nodes: Vec<&'a str>,
     pub(super) predicates: Vec<&'a str>,
 }
 
-/// Which start nodes the answer is about.
+/// The page of start nodes.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct GraphPage {
     pub(super) limit: usize,
@@ -131,7 +131,7 @@ pub(super) struct GraphPage {
     pub(super) next_offset: Option<usize>,
 }
 
-/// How the documents of all nodes are.
+/// The index status of all nodes.
 #[derive(Default, Serialize, JsonSchema)]
 pub(super) struct IndexSummary {
     pub(super) documents_found: usize,

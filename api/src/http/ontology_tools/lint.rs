@@ -1,4 +1,4 @@
-//! What a change or a deletion of a class would do, counted over the instances that are there.
+//! The effects of a change or a deletion of a class, counted over the existing instances.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use crate::{
     read::{reading::Reading, wait::Needs},
 };
 
-/// Instances that a finding names.
+/// The maximum number of instances in a finding.
 const SAMPLES: usize = 5;
 
-/// What a change would do.
+/// The effects of a change.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct LintAnswer {
     class_id: ClassName,
@@ -72,7 +72,7 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
     answer::json(StatusCode::OK, &answer)
 }
 
-/// Whether the body asks for the deletion of the class, and not for a change.
+/// Whether the body asks for the deletion of the class.
 fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
     let fields: RawData = body
         .read()
@@ -95,7 +95,7 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// What the definitions alone tell, as far as the change is what makes it so.
+    /// The findings from the definitions that this change causes.
     fn definition_findings(&self) -> Vec<Finding> {
         let mut findings = structure(self.after, self.class);
         let known = structure(self.before, self.class);
@@ -104,7 +104,7 @@ impl Step<'_> {
             let known = self.before.contradictions(&class.id);
             let mut new = self.after.contradictions(&class.id);
             new.retain(|violation| !known.contains(violation));
-            // A deletion by force leaves children without their parent: they are listed below.
+            // A forced deletion leaves children without their parent: they are listed below.
             new.retain(|violation| violation.rule != "parent" || *self.class == class.id);
             findings.extend(new.iter().map(contradiction));
         }
@@ -116,8 +116,8 @@ impl Step<'_> {
         findings
     }
 
-    /// Adds what the instances of the class and of those below it tell; says whose were looked at,
-    /// and how many they are.
+    /// Adds the findings from instances of the class and its subclasses. Returns whose instances
+    /// were checked, and how many.
     async fn counted(
         &self,
         reading: &Reading,
@@ -145,8 +145,8 @@ impl Step<'_> {
         breaking("parent_of", child.id.as_str(), message)
     }
 
-    /// References to a class that goes, by the relationships that lead to it; and the instances
-    /// looked at that were not counted before.
+    /// References to a deleted class, by relationship; and the number of instances checked that
+    /// were not counted before.
     async fn references(
         &self,
         reading: &Reading,
@@ -191,8 +191,8 @@ impl Step<'_> {
         Ok((findings, checked))
     }
 
-    /// A relationship to the class itself stands against its deletion; one to a class above it
-    /// only where references are.
+    /// A relationship to the class itself prevents its deletion; one to an ancestor only if there
+    /// are references.
     fn referred(&self, holder: &Class, shown: u64, mut finding: Finding) -> Option<Finding> {
         let own = holder.targets().contains(&self.class);
         if !own && finding.affected == 0 {

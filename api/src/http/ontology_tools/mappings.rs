@@ -1,4 +1,4 @@
-//! Labels of all classes of a branch: exported, and set from the same shape.
+//! Labels of all classes of a branch: exported, and set in the same shape.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -40,7 +40,7 @@ pub(crate) struct Mappings<'a> {
     classes: Vec<ClassLabels>,
 }
 
-/// The commands that set labels, one a class.
+/// The commands that set labels, one per class.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct LabelsSet {
     commands: Vec<ClassCommand>,
@@ -57,13 +57,13 @@ struct ClassCommand {
     status: &'static str,
 }
 
-/// The labels of a class, and the sequence that they were read at.
+/// The labels of a class, and the sequence at which they were read.
 #[derive(Serialize, JsonSchema)]
 struct ClassLabels {
     #[serde(flatten)]
     labels: Labels,
     event_sequence: Option<Sequence>,
-    /// Which id a label stands for, by language.
+    /// The id for each label, by language.
     #[schemars(with = "BTreeMap<String, LabelKeys>")]
     keys: IndexMap<String, LabelKeys>,
 }
@@ -73,10 +73,10 @@ struct ClassLabels {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImportBody {
     classes: Vec<Imported>,
-    /// As an export says it; not read.
+    /// As in an export; ignored.
     #[serde(default, rename = "database")]
     _database: Option<String>,
-    /// As an export says it; not read.
+    /// As in an export; ignored.
     #[serde(default, rename = "branch")]
     _branch: Option<String>,
 }
@@ -99,10 +99,10 @@ struct Imported {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Text>")]
     relationships: IndexMap<String, Json>,
-    /// The sequence that was read; the present one when absent.
+    /// The sequence that was read; by default the current one.
     #[serde(default)]
     event_sequence: Option<u64>,
-    /// As an export says it; not read.
+    /// As in an export; ignored.
     #[serde(default, rename = "keys")]
     #[schemars(with = "Option<Map<String, Value>>")]
     _keys: Option<Json>,
@@ -126,7 +126,7 @@ struct Change {
     expected: Sequence,
 }
 
-/// The export under its earlier name: a file to keep.
+/// The export under its earlier name: a file to download.
 pub(crate) async fn download_mappings(call: Call) -> Answer {
     let database = call.database()?;
     let mut response = export_mappings(call).await?;
@@ -164,13 +164,13 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     set(&call, body, "labels are set, one command a class").await
 }
 
-/// Without a label of its own, everything is called by its id.
+/// Without a label, everything is called by its id.
 pub(crate) async fn delete_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let now = reading.schema().await?;
     let ids: Vec<&ClassName> = now.iter_declared().map(|class| &class.id).collect();
     let before = receipts(&call, &ids).await?;
-    // A request that came before concerns the classes that were there then.
+    // A repeated request concerns the classes at the time of the first one.
     let classes = match schema_before(&call, &before).await? {
         None => now.iter_declared().map(|class| by_ids(class)).collect(),
         Some(then) => now
@@ -190,7 +190,7 @@ pub(crate) async fn delete_mappings(call: Call) -> Answer {
     set(&call, body, "labels are the ids again, one command a class").await
 }
 
-/// The labels that a class has when nobody gave it any.
+/// The labels of a class without any set labels.
 fn by_ids(class: &Class) -> Imported {
     let by_id = |(name, _): (String, Json)| {
         let label = Json::from(Value::from(name.as_str()));
@@ -252,12 +252,12 @@ async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
     Ok(answer)
 }
 
-/// What is to change: all of it is checked before anything is written. A request that came before
-/// has the changes that it had then, and those that it did not come to.
+/// The changes to make; all are checked before anything is written. A repeated request has its
+/// original changes, and those that it did not reach.
 async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> {
     let database = call.database()?;
     if call.receipt_before(&database).await?.is_some() {
-        // Its own commands stand under parts of the key.
+        // Its commands have ids from parts of the key.
         let message = "this Idempotency-Key was used for another request; use a new one";
         return Err(Failure::new(ErrorCode::EventIdReused, message));
     }
@@ -275,7 +275,7 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
             continue;
         }
         if done.is_some_and(|done| index < done) {
-            // Those after it were written, so it had these labels already.
+            // The later ones were written, so it already had these labels.
             continue;
         }
         if then
@@ -300,7 +300,7 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
     Ok(changes)
 }
 
-/// What this request was answered for each of these classes when it came before.
+/// The first answer to this request for each of these classes.
 async fn receipts(call: &Call, classes: &[&ClassName]) -> Result<Vec<Option<Receipt>>, Failure> {
     let database = call.database()?;
     let mut receipts = Vec::with_capacity(classes.len());
@@ -310,7 +310,7 @@ async fn receipts(call: &Call, classes: &[&ClassName]) -> Result<Vec<Option<Rece
     Ok(receipts)
 }
 
-/// The classes as they were when this request came first; nothing when it did not come before.
+/// The classes at the time of the first request; none if this is the first one.
 async fn schema_before(
     call: &Call,
     receipts: &[Option<Receipt>],
@@ -325,17 +325,16 @@ async fn schema_before(
     Ok(Some(schema.await?))
 }
 
-/// Whether a class had these labels when the request came first. Labels that it could not have had
-/// then are for the class of now to refuse.
+/// Whether a class could have these labels at the time of the first request. Labels that it could
+/// not have are left for the current class to refuse.
 fn had_labels(call: &Call, then: &Schema, imported: &Imported) -> bool {
     let class = then.declared(&imported.class_id);
     let patch = class.map(|class| relabel(call, class, imported.clone()));
     matches!(patch, Some(Ok(None)))
 }
 
-/// A change that was made before, as it was asked for: made from the class as it was left then,
-/// because labels that are set again give the same patch. Whether it is the same wish is for the
-/// writer to tell.
+/// A change that was made before, rebuilt from the class as it was left then, because setting the
+/// same labels gives the same patch. The writer decides whether it is the same command.
 async fn change_again(
     call: &Call,
     imported: Imported,
@@ -366,7 +365,7 @@ async fn sequences(reading: &Reading) -> Result<HashMap<String, Sequence>, Failu
         .collect()
 }
 
-/// The patch that sets the labels; nothing when they are what they are to be.
+/// The patch that sets the labels; none if they are already set.
 fn relabel(call: &Call, class: &Arc<Class>, imported: Imported) -> Result<Option<Json>, Failure> {
     let labels = imported.labels();
     let name = class.id.as_str();

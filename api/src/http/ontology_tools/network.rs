@@ -42,44 +42,44 @@ pub(crate) struct NetworkAnswer<'a> {
     metadata: NetworkMetadata<'a>,
 }
 
-/// A score from 0 to 100, and a word for it.
+/// A score from 0 to 100, with a word for it.
 #[derive(Serialize, JsonSchema)]
 struct NetworkHealth {
     score: usize,
     grade: &'static str,
 }
 
-/// How much there is.
+/// The counts.
 #[derive(Serialize, JsonSchema)]
 struct Statistics {
     total_ontologies: usize,
     total_relationships: usize,
-    /// How many different predicates there are.
+    /// The number of different predicates.
     relationship_types: usize,
     components: usize,
-    /// Ends of relationships for each class.
+    /// Relationship ends per class.
     average_connections: f64,
 }
 
-/// What the score is made of.
+/// The parts of the score.
 #[derive(Serialize, JsonSchema)]
 struct QualityMetrics {
     validation_errors: usize,
     validation_warnings: usize,
     critical_cycles: usize,
     total_cycles: usize,
-    /// How many relationships have an inverse: `1/2 (50%)`.
+    /// The number of relationships with an inverse: `1/2 (50%)`.
     inverse_coverage: String,
 }
 
-/// What could be better.
+/// A possible improvement.
 #[derive(Serialize, JsonSchema)]
 struct Recommendation {
     priority: Priority,
     message: String,
 }
 
-/// How much a recommendation matters.
+/// The priority of a recommendation.
 #[derive(Serialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -105,7 +105,7 @@ struct Component<'a> {
     size: usize,
 }
 
-/// What is wrong with a relationship.
+/// A problem of a relationship.
 #[derive(Serialize, JsonSchema)]
 struct RelationshipIssue<'a> {
     class_id: &'a ClassName,
@@ -113,7 +113,7 @@ struct RelationshipIssue<'a> {
     message: &'a str,
 }
 
-/// Where the classes are from.
+/// The source of the classes.
 #[derive(Serialize, JsonSchema)]
 struct NetworkMetadata<'a> {
     database: &'a DatabaseName,
@@ -190,7 +190,7 @@ fn statistics(schema: &Schema, network: &Network) -> Statistics {
         .collect();
     predicates.sort_unstable();
     predicates.dedup();
-    // Two ends a relationship, in hundredths, without a float in between.
+    // Two ends per relationship, in hundredths, without a float.
     let hundredths = (network.edges.len() * 200)
         .checked_div(classes)
         .unwrap_or_default();
@@ -209,7 +209,7 @@ fn coverage(with_inverse: usize, all: usize) -> String {
     format!("{with_inverse}/{all} ({percent}%)")
 }
 
-/// What the score is made of, as in the earlier system.
+/// The parts of the score, as in the earlier system.
 struct Quality {
     errors: usize,
     warnings: usize,

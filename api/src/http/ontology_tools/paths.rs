@@ -1,4 +1,4 @@
-//! Ways from class to class, by the names of the earlier system.
+//! Paths between classes, by the names of the earlier system.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Ways from one class to others.
+/// Paths from one class to others.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct PathsAnswer<'a> {
     status: Success,
@@ -47,14 +47,14 @@ struct PathsQuery<'a> {
     path_type: PathType,
 }
 
-/// A way from class to class.
+/// A path between classes.
 #[derive(Serialize, JsonSchema)]
 struct Way<'a> {
     /// The label of the first class.
     start: Option<&'a str>,
     /// The label of the last class.
     end: Option<&'a str>,
-    /// The labels of all.
+    /// The labels of all classes.
     path: String,
     entities: Vec<&'a ClassName>,
     predicates: Vec<&'a str>,
@@ -62,7 +62,7 @@ struct Way<'a> {
     length: usize,
 }
 
-/// How many ways there are, and how long they are.
+/// The number of paths, and their lengths.
 #[derive(Serialize, JsonSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the contract")]
 struct PathStatistics {
@@ -72,7 +72,7 @@ struct PathStatistics {
     longest_path_length: usize,
 }
 
-/// The language of the labels, and the ids of first and last class.
+/// The language of the labels, and the ids of the first and last class.
 #[derive(Serialize, JsonSchema)]
 struct PathsMetadata<'a> {
     language: Option<&'a str>,
@@ -80,7 +80,7 @@ struct PathsMetadata<'a> {
     end_id: Option<&'a ClassName>,
 }
 
-/// What is asked for.
+/// The request.
 struct Wish<'a> {
     start: String,
     end: Option<&'a str>,
@@ -158,7 +158,7 @@ fn wish<'a>(
     })
 }
 
-/// The ways, and whether there are more.
+/// The paths, and whether there are more.
 fn find(schema: &Schema, wish: &Wish<'_>) -> Result<(Vec<SchemaPath>, bool), Failure> {
     let Some(end) = wish.end else {
         return Ok((reachable(schema, &wish.start, wish.max_depth)?, false));

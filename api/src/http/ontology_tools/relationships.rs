@@ -1,4 +1,4 @@
-//! Checks before a class is written: do its relationships fit, do they go round.
+//! Checks before a class is written: whether its relationships fit, and whether they form cycles.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     read::wait::Needs,
 };
 
-/// Whether a class can be created, and what to look at.
+/// Whether a class can be created, and what to check.
 #[derive(Serialize, JsonSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the contract")]
 pub(crate) struct Validation {
@@ -32,7 +32,7 @@ pub(crate) struct Validation {
     issues: Vec<Finding>,
 }
 
-/// How many issues there are.
+/// The number of issues.
 #[derive(Serialize, JsonSchema)]
 struct ValidationSummary {
     can_create: bool,
@@ -51,7 +51,7 @@ pub(crate) struct CyclesFound {
     truncated: bool,
 }
 
-/// How many cycles there are.
+/// The number of cycles.
 #[derive(Serialize, JsonSchema)]
 struct CycleSummary {
     safe_to_create: bool,
@@ -65,7 +65,7 @@ struct CycleFound {
     #[serde(flatten)]
     cycle: Cycle,
     path: String,
-    /// Whether the class in the body closes it.
+    /// Whether the class in the body closes the cycle.
     new: bool,
 }
 
@@ -165,14 +165,14 @@ async fn optional_class(call: &mut Call) -> Result<Option<Class>, Failure> {
         .map_err(|refusal| Failure::of_refusal(call.surface, refusal))
 }
 
-/// The classes with one more.
+/// The classes, plus one.
 fn with(schema: &Schema, class: Class) -> Schema {
     let mut after = schema.clone();
     after.put(Arc::new(class));
     after
 }
 
-/// Classes on a way: `A → B → A`.
+/// Classes on a path: `A → B → A`.
 pub(super) fn arrows(classes: &[ClassName]) -> String {
     let classes: Vec<&str> = classes.iter().map(AsRef::as_ref).collect();
     classes.join(" → ")

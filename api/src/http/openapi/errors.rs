@@ -1,4 +1,4 @@
-//! What a call refuses, by status: what follows from its parts, and what it says of itself.
+//! The refusals of a call, by status: those that follow from its parts, and its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
     schemas.insert("Error".into(), error);
 }
 
-/// The codes that a call refuses with, by their status.
+/// The refusal codes of a call, by status.
 pub(super) fn by_status(
     surface: Surface,
     operation: &Operation,

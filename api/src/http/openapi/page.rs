@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use self::html::{escape, list, object, prose, text};
 
-/// What a browser may do with the page: show it and search it.
+/// The permissions of the page in a browser: show it and search it.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
 script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
@@ -114,7 +114,7 @@ fn contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
     page.push_str("</nav>");
 }
 
-/// What a call is found by.
+/// The search words of a call.
 fn words(entry: &Entry<'_>) -> String {
     let summary = text(&entry.operation["summary"]);
     escape(&format!(

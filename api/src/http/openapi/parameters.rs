@@ -1,4 +1,4 @@
-//! Parameters in the document: of the path, of the query, of the headers.
+//! Parameters in the document: path, query, headers.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::http::{
     parameters::{Described, path},
 };
 
-/// A path as `OpenAPI` writes it.
+/// A path in the form of `OpenAPI`.
 pub(super) fn template(path: &str) -> String {
     path.replace("{*", "{")
 }
 
-/// All that a call takes beside its body.
+/// All parameters of a call, without its body.
 pub(super) fn of(operation: &Operation) -> impl Iterator<Item = &'static dyn Described> {
     let mut parameters: Vec<_> = path::of(operation.path).collect();
     parameters.extend(&operation.parameters);

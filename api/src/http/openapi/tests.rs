@@ -1,4 +1,4 @@
-//! The document of each service holds together.
+//! The document of each service is consistent.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ fn operations(document: &Value) -> Vec<(&String, &String, &Value)> {
         .collect()
 }
 
-/// Every value of a key, wherever it stands.
+/// Every value of a key, at any place.
 fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(fields) => {

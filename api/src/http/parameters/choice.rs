@@ -1,4 +1,4 @@
-//! Parameters that are one of a few words.
+//! Parameters with a choice of words.
 
 use serde_json::{Value, json};
 use spice_core::error::ErrorCode;
@@ -9,7 +9,7 @@ use crate::http::{
     failure::{self, Failure},
 };
 
-/// True or false; false when absent.
+/// True or false; false if absent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flag;
 
@@ -36,12 +36,12 @@ impl Kind for Flag {
     }
 }
 
-/// One of a few words; the first when absent.
+/// One of several words; the first if absent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Choice<T: 'static> {
-    /// Each word, and what it stands for.
+    /// Each word with its value.
     pub(super) words: &'static [(&'static str, T)],
-    /// The code that refuses another word; the code of a wrong shape when there is none.
+    /// The code that refuses another word; by default the code of a wrong shape.
     pub(super) refusal: Option<ErrorCode>,
 }
 

@@ -1,4 +1,4 @@
-//! What a request carries beside its body: the text from which parameters are read.
+//! The text of a request from which parameters are parsed, without the body.
 
 use axum::{
     extract::Query,
@@ -16,7 +16,7 @@ use crate::http::{
     failure::{self, Failure},
 };
 
-/// The largest number that clients of every language can read.
+/// The largest number that clients in every language can read.
 pub(super) const LARGEST: u64 = i64::MAX as u64;
 
 /// Path, query and headers of a request.
@@ -29,7 +29,7 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// Takes a request apart. `template` is its path with the placeholders.
+    /// Splits a request. `template` is its path with the placeholders.
     pub(super) fn new(
         surface: Surface,
         uri: Uri,
@@ -54,7 +54,7 @@ impl Given {
         &self.query
     }
 
-    /// A parameter of the query, as it was written.
+    /// A parameter of the query, unchanged.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter();
         let (_, value) = pairs.find(|(key, _)| key == name)?;
@@ -71,13 +71,13 @@ impl Given {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The part of the path that stands at the placeholder `{name}`, decoded.
+    /// The part of the path for the placeholder `{name}`, decoded.
     pub(crate) fn segment(&self, name: &str) -> Result<String, Failure> {
         let place = self.place(&format!("{{{name}}}"))?;
         decode(self.segments().nth(place).unwrap_or_default())
     }
 
-    /// The parts of the path that stand at the placeholder `{*name}`, not decoded.
+    /// The parts of the path for the placeholder `{*name}`, not decoded.
     pub(crate) fn rest(&self, name: &str) -> Result<Vec<&str>, Failure> {
         let place = self.place(&format!("{{*{name}}}"))?;
         let fixed: Vec<&str> = parts(self.template).skip(place + 1).collect();
@@ -110,7 +110,7 @@ impl Given {
         self.shape_of(field, rule, value, message)
     }
 
-    /// [`Given::shape`] with a value that is not a parameter's.
+    /// [`Given::shape`] with a value that is not from a parameter.
     pub(crate) fn shape_of(
         &self,
         field: &str,
@@ -144,14 +144,14 @@ pub(super) fn no_such_path() -> Failure {
     Failure::not_found("unknown path")
 }
 
-/// Reads a whole number: digits and nothing else.
+/// Parses a whole number: digits only.
 pub(crate) fn whole(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse::<u64>().ok().filter(|_| is_number)?;
     (number <= LARGEST).then_some(number)
 }
 
-/// Reads a position.
+/// Parses a position.
 pub(crate) fn position(text: &str) -> Option<LogPosition> {
     whole(text).map(LogPosition)
 }

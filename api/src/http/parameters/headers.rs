@@ -10,7 +10,7 @@ use super::{
 };
 use crate::http::{Surface, failure::Failure, prefer};
 
-/// The longest wait that `Prefer` may ask for, in seconds.
+/// The longest wait in `Prefer`, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 60;
 
 parameters! {
@@ -91,7 +91,7 @@ impl Kind for Text {
     }
 }
 
-/// The id of an event; the stream reads it.
+/// The id of an event; the stream parses it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventId;
 

@@ -28,7 +28,7 @@ parameters! {
         "The sequence that the client has read (`event_sequence`, `sequence`); 409 if it has changed.";
     FORCE: Flag, "force", "Overrides the checks that can be overridden.";
 
-    // Instances. Each page finds anew what comes before it by `offset`; only a cursor goes farther.
+    // Instances. Each page by `offset` counts from the start again; only a cursor goes further.
     INSTANCE_OFFSET: Whole = Whole::new(0, 100_000, 0).hint("; use cursor to continue"), "offset",
         "The number of entries to skip.";
     CURSOR: Text, "cursor", "The `cursor` of the previous page. Cannot be combined with `offset`.";
@@ -78,7 +78,7 @@ parameters! {
     EARLIER_MAX_DEPTH: Depth = Depth { default: 5 }, "max_depth", "The maximum number of hops in a path.";
 }
 
-/// What a bad row of a bulk does.
+/// What a bulk does about an invalid row.
 pub(crate) const ON_ERROR: Parameter<Choice<OnError>> = Parameter::new(
     "on_error",
     "Whether one invalid row refuses all rows, or is only left out.",
@@ -97,7 +97,7 @@ pub(crate) enum Format {
     Owl,
 }
 
-/// How to write a class.
+/// The format of a class.
 pub(crate) const FORMAT: Parameter<Choice<Format>> = Parameter::new(
     "format",
     "The format: as it was defined, JSON-LD, or OWL in Turtle.",
@@ -131,8 +131,8 @@ pub(crate) const PATH_TYPE: Parameter<Choice<PathType>> = Parameter::new(
     },
 );
 
-/// A read of a whole database, now or in the past.
+/// A read of a whole database, at any time.
 pub(crate) const UNBRANCHED: &[&dyn Described] = &[&AS_OF, &AT_LEAST, &TIMEOUT];
 
-/// A read of a branch, now or in the past.
+/// A read of a branch, at any time.
 pub(crate) const READ: &[&dyn Described] = &[&BRANCH, &AS_OF, &AT_LEAST, &TIMEOUT];

@@ -1,4 +1,4 @@
-//! Parameters that name a state of the database: as it stood, or at least as new.
+//! Parameters for a state of the database: at a time, or at least as new.
 
 use serde_json::{Value, json};
 use spice_core::{error::ErrorCode, id::CommandId, time::Timestamp};

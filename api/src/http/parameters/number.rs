@@ -44,12 +44,12 @@ impl Whole {
         Self::new(0, LARGEST, 0)
     }
 
-    /// Says what to do instead of asking for more.
+    /// Sets the hint.
     pub(super) const fn hint(self, hint: &'static str) -> Self {
         Self { hint, ..self }
     }
 
-    /// The number, or the default; the text of the refusal when it is out of bounds.
+    /// The number, or the default; an error message if it is out of bounds.
     pub(crate) fn bounded(&self, name: &str, number: Option<u64>) -> Result<usize, String> {
         let number = number.unwrap_or(self.default);
         let Self { least, most, .. } = self;
@@ -79,7 +79,7 @@ impl Kind for Whole {
     }
 }
 
-/// The most hops of a path; the query itself checks the bounds.
+/// The maximum number of hops in a path; the query itself checks the bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Depth {
     pub(super) default: u64,
@@ -101,7 +101,7 @@ impl Kind for Depth {
     }
 }
 
-/// The sequence that the client has read; it must be given.
+/// The sequence that the client has read; required.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExpectedSequence;
 

@@ -1,4 +1,4 @@
-//! What a parameter is: a name, a type that reads and describes it, and a set of them for a call.
+//! Parameters: a name, a type that parses and describes it, and the set of parameters of a call.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::http::{Surface, failure::Failure};
 pub(crate) struct Parameter<K> {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What it is for, in Markdown.
+    /// Its purpose, in Markdown.
     description: &'static str,
     /// A possible value.
     example: Option<&'static str>,
@@ -22,7 +22,7 @@ pub(crate) struct Parameter<K> {
     pub(crate) kind: K,
 }
 
-/// Where a request carries a parameter.
+/// The place of a parameter in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Path,
@@ -30,16 +30,16 @@ pub(crate) enum Place {
     Header,
 }
 
-/// A type of parameter: how it is read, and how it is described.
+/// A type of parameters: how they are parsed and described.
 pub(crate) trait Kind: Copy + Sync + 'static {
-    /// Where requests carry it.
+    /// Its place in requests.
     const PLACE: Place = Place::Query;
-    /// Whether a request without it is refused.
+    /// Whether it is required.
     const IS_REQUIRED: bool = matches!(Self::PLACE, Place::Path);
-    /// What a handler gets.
+    /// The value for a handler.
     type Value<'a>;
 
-    /// Reads it from a request.
+    /// Parses it from a request.
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Self::Value<'a>, Failure>;
 
     /// Its JSON schema.
@@ -47,21 +47,21 @@ pub(crate) trait Kind: Copy + Sync + 'static {
         json!({"type": "string"})
     }
 
-    /// The codes that refuse a value of it.
+    /// The codes that refuse a value.
     fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
         Vec::new()
     }
 }
 
-/// A parameter of any type, as a description needs it.
+/// A parameter of any type, for descriptions.
 pub(crate) trait Described: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
-    /// Where requests carry it.
+    /// Its place in requests.
     fn place(&self) -> Place;
 
-    /// The codes that refuse a value of it.
+    /// The codes that refuse a value.
     fn refusals(&self, surface: Surface) -> Vec<ErrorCode>;
 
     /// The parameter object of `OpenAPI`.
@@ -89,7 +89,7 @@ impl<K: Copy> Parameter<K> {
 }
 
 impl<K: Kind> Parameter<K> {
-    /// Reads it from a request.
+    /// Parses it from a request.
     pub(crate) fn read<'a>(&self, given: &'a Given) -> Result<K::Value<'a>, Failure> {
         self.kind.read(self.name, given)
     }
@@ -135,7 +135,7 @@ impl<K: Kind> Described for Parameter<K> {
     }
 }
 
-/// Declares parameters, one a row: constant, type (and its value, when it holds bounds), name,
+/// Declares parameters, one per row: constant, type (and its value, if it has bounds), name,
 /// description, an example.
 macro_rules! parameters {
     (@value $kind:ident) => { $kind };
@@ -152,8 +152,8 @@ macro_rules! parameters {
 }
 pub(super) use parameters;
 
-/// What one call takes. A misspelled parameter must not be ignored: a write would go to another
-/// branch than the one that was meant.
+/// The parameters of one call. A misspelled parameter must not be ignored: a write would go to the
+/// wrong branch.
 #[derive(Clone)]
 pub(crate) struct Accepted {
     /// The code that refuses an unknown parameter.
@@ -165,7 +165,7 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// Takes a request apart, and refuses parameters of the query that the call does not take.
+    /// Splits a request, and refuses unknown query parameters.
     pub(crate) fn read(
         &self,
         surface: Surface,

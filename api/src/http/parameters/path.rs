@@ -31,17 +31,17 @@ parameters! {
     POSITION: Position, "position", "A position of the log.", "5";
 }
 
-/// The parameters of paths; but `{id}` after `commands` is [`COMMAND`].
+/// The parameters of paths; `{id}` after `commands` is [`COMMAND`].
 const ALL: [&dyn Described; 6] = [&DATABASE, &CLASS, &INSTANCE, &BRANCH, &HANDLER, &POSITION];
 
-/// The pattern of an instance's id, whose length counts in bytes: the first and the last character
-/// are no blanks, and none is a control character.
+/// The pattern of an instance's id, whose length counts in bytes: no blank at either end, no
+/// control character.
 const INSTANCE_PATTERN: &str = r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$";
 
-/// Last parts of a path that do not belong to a name, unless the `/` before them is written `%2F`.
+/// Last parts of a path that are not part of a name, unless the `/` before them is written `%2F`.
 const VERBS: [&str; 4] = ["diff", "merge", "rebase", "rollback"];
 
-/// The parameters that a template of a path has.
+/// The parameters in a path template.
 pub(crate) fn of(template: &str) -> impl Iterator<Item = &'static dyn Described> {
     let parts = template.split('/');
     parts
@@ -91,7 +91,7 @@ impl Kind for Segment {
     }
 }
 
-/// The id of an instance; or `?instance_id=` in its place, with a `-` in the path.
+/// The id of an instance; or `?instance_id=` instead, with a `-` in the path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Instance;
 
@@ -119,7 +119,7 @@ impl Kind for Instance {
     }
 }
 
-/// The id of an instance, as a query has it.
+/// The id of an instance in a query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InstanceInQuery;
 

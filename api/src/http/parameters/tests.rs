@@ -1,4 +1,4 @@
-//! Each parameter reads what its description allows, and nothing else.
+//! Each parameter accepts exactly what its description allows.
 
 use axum::http::{HeaderMap, HeaderValue};
 

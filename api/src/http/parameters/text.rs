@@ -28,7 +28,7 @@ impl Kind for Text {
     }
 }
 
-/// A text that must be given.
+/// A required text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequiredText;
 
@@ -111,7 +111,7 @@ impl Kind for Filter {
     }
 }
 
-/// The schema of a text with a pattern (none when empty) and a length.
+/// The schema of a text with a pattern (none if empty) and a length.
 pub(super) fn schema(pattern: &str, least: usize, most: usize) -> Value {
     let mut schema = json!({"type": "string", "minLength": least, "maxLength": most});
     if !pattern.is_empty() {
@@ -120,7 +120,7 @@ pub(super) fn schema(pattern: &str, least: usize, most: usize) -> Value {
     schema
 }
 
-/// Refuses a query without a parameter.
+/// The refusal of a missing parameter.
 pub(crate) fn missing(name: &str) -> Failure {
     Failure::new(ErrorCode::InvalidQuery, format!("{name} is missing")).with("field", name)
 }

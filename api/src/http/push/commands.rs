@@ -1,4 +1,4 @@
-//! A command's status as it changes: the present one first, an end after the final one.
+//! A command's status changes: the current status first, the end after the final one.
 
 use axum::{
     extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::http::{answer::Answer, call::Call, commands, failure::Failure, parameters::position};
 
-/// What a client may send us on a socket: pings and a goodbye.
+/// What a client may send on a socket: pings and a close.
 const HEARD: usize = 4 << 10;
 
 pub(crate) async fn events(call: Call) -> Answer {
@@ -24,13 +24,13 @@ pub(crate) async fn events(call: Call) -> Answer {
         let [before, after] = [false, true].map(|is_final| place(&receipt, is_final));
         let text = seen.to_str().unwrap_or_default();
         match position(text) {
-            // To a browser this says that it need not connect again.
+            // This tells a browser not to reconnect.
             Some(seen) if seen == after => return Ok(StatusCode::NO_CONTENT.into_response()),
             Some(seen) if seen == before => {}
             _ => return Err(not_an_id(seen)),
         }
     }
-    // A client that comes back unheard is told the present status, as at first.
+    // A client that reconnects before an event gets the current status, as at first.
     Ok(event_stream(None, statuses(telling(&call, receipt).await?)))
 }
 

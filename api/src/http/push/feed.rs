@@ -1,5 +1,5 @@
 //! A database's domain events as server-sent events. The id of an event is its position, so a
-//! client that comes back continues where it was.
+//! client that reconnects continues where it was.
 
 use axum::{http::HeaderValue, response::sse::Event};
 use futures::{Stream, stream};
@@ -32,7 +32,7 @@ pub(crate) async fn database_events(call: Call) -> Answer {
         let from = call.get(&known::EVENTS_FROM)?;
         reads.feed(&database, branch, from).await?
     };
-    // Before a log's first event there is no place; a client that comes back begins there again.
+    // Before a log's first event there is no id; a client that reconnects starts there again.
     let before = feed.position().0.checked_sub(1).map(LogPosition);
     let place = before.map(|before| place(feed.stream(), before));
     Ok(event_stream(place, events(feed, call.ending.clone())))
@@ -46,7 +46,7 @@ fn place(stream: &StreamId, position: LogPosition) -> String {
     }
 }
 
-/// The log and the position of an event's id.
+/// The log and the position of an event id.
 fn parse(given: &HeaderValue, database: &DatabaseName) -> Option<(StreamId, LogPosition)> {
     let text = given.to_str().ok()?;
     let (place, generation) = match text.split_once(".g") {
@@ -61,8 +61,8 @@ fn parse(given: &HeaderValue, database: &DatabaseName) -> Option<(StreamId, LogP
     Some((stream, position(place)?))
 }
 
-/// Events until the log is sealed, the service ends, or the log cannot be read: a client that comes
-/// back is told why.
+/// Events until the log is sealed, the service stops, or the log cannot be read; a client that
+/// reconnects gets the reason.
 fn events(feed: Feed, ending: CancellationToken) -> impl Stream<Item = Event> {
     stream::unfold((feed, ending), |(mut feed, ending)| async move {
         let next = tokio::select! {

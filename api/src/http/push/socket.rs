@@ -1,4 +1,4 @@
-//! The talk on a WebSocket: statuses out, pings both ways, a goodbye with its reason.
+//! A WebSocket connection: sends statuses, answers pings, closes with a reason.
 
 use std::time::Duration;
 
@@ -7,15 +7,14 @@ use tokio::time::{Instant, interval_at, timeout};
 
 use super::telling::Telling;
 
-/// How often the client is asked whether it is there. One that has said nothing from one time to
-/// the next is not.
+/// The ping interval. A client that sent nothing in between is gone.
 const PING: Duration = Duration::from_secs(30);
-/// How long a client may take to accept a message.
+/// The maximum time for a client to accept a message.
 const SLOW: Duration = Duration::from_secs(30);
-/// How long a client may take to say goodbye.
+/// The maximum time for a client to close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Tells the statuses, until they end or the client goes.
+/// Sends statuses until they end or the client is gone.
 pub(super) async fn converse(mut socket: WebSocket, mut telling: Telling) {
     let mut pings = interval_at(Instant::now() + PING, PING);
     let mut heard = true;
@@ -25,7 +24,7 @@ pub(super) async fn converse(mut socket: WebSocket, mut telling: Telling) {
                 Some(told) => Message::Text(told.text.into()),
                 None => break,
             },
-            // Pings are answered by the socket itself while it is read.
+            // The socket answers pings while it is read.
             received = socket.recv() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => {
@@ -64,6 +63,6 @@ async fn part(mut socket: WebSocket, is_cut: bool) {
         }
         Ok::<_, axum::Error>(())
     };
-    // Whether it was heard makes no difference.
+    // Whether the client received it makes no difference.
     let _ = timeout(GOODBYE, goodbye).await;
 }

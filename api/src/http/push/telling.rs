@@ -1,4 +1,4 @@
-//! A command's statuses, one after the other, as a listener gets them.
+//! A command's statuses in order, for a listener.
 
 use spice_core::{decide::Receipt, id::LogPosition};
 use tokio_util::sync::CancellationToken;
@@ -8,18 +8,18 @@ use crate::{
     read::{followed::Following, status::CommandStatus},
 };
 
-/// A command's statuses as they come, until the final one or the end of the service.
+/// A command's statuses, until the final one or the shutdown.
 pub(super) struct Telling {
     following: Following,
     ending: CancellationToken,
     is_over: bool,
 }
 
-/// A status to tell.
+/// A status to send.
 pub(super) struct Told {
-    /// It, as `CommandResult`.
+    /// The status as `CommandResult`.
     pub(super) text: String,
-    /// Where a client is that has seen it.
+    /// The event id after it.
     pub(super) place: LogPosition,
 }
 
@@ -32,7 +32,7 @@ impl Telling {
         }
     }
 
-    /// The next status to tell; none after the final one, and when the service ends.
+    /// The next status to send; none after the final one, and at shutdown.
     pub(super) async fn next(&mut self) -> Option<Told> {
         if self.is_over {
             return None;
@@ -49,7 +49,7 @@ impl Telling {
         told
     }
 
-    /// Whether the service ends before the command did.
+    /// Whether the service stopped before the command was final.
     pub(super) fn is_cut(&self) -> bool {
         self.ending.is_cancelled()
     }
@@ -65,7 +65,7 @@ fn tell(receipt: &Receipt, status: &CommandStatus) -> Option<Told> {
     })
 }
 
-/// Past its last event, once nothing will change any more; at the command, before.
+/// After its last event, once nothing will change; before that, at the command.
 pub(super) fn place(receipt: &Receipt, is_final: bool) -> LogPosition {
     if is_final {
         receipt.last.next()

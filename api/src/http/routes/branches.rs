@@ -1,4 +1,4 @@
-//! Branches. Their names may hold `/`, so they are `{*name}` in a path.
+//! Branches. Their names may contain `/`, so they are `{*name}` in a path.
 
 use axum::http::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What sinks could not take.
+//! Events that sinks refused.
 
 use axum::http::Method;
 use serde_json::json;

@@ -1,8 +1,8 @@
-//! Answers as they are, for the document; a test sends the examples of bodies and compares.
+//! Example answers for the document; a test sends the example bodies and compares.
 
 use serde_json::{Value, json};
 
-/// To the creation of a database that was waited for.
+/// The answer to the creation of a database, after waiting.
 pub(super) fn database_created() -> Value {
     json!({
         "status": "created",
@@ -18,7 +18,7 @@ pub(super) fn database_created() -> Value {
     })
 }
 
-/// To the creation of an instance that was waited for.
+/// The answer to the creation of an instance, after waiting.
 pub(super) fn instance_created() -> Value {
     json!({
         "command_id": "01a20918-9a87-74f3-bdc3-d12d1a7891ba",

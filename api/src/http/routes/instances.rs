@@ -1,4 +1,4 @@
-//! Instances: their lists, single ones, and what changes them.
+//! Instances: lists, single ones, and changes.
 
 use axum::http::Method;
 use serde_json::json;
@@ -282,7 +282,7 @@ fn transaction() -> Operation {
     ])
 }
 
-/// What is refused of the values of an instance.
+/// The refusals for the values of an instance.
 const VALUES: &[ErrorCode] = &[
     ErrorCode::InvalidName,
     ErrorCode::UnknownLabelKeys,

@@ -1,4 +1,4 @@
-//! From the descriptions to a router: aliases, rests of paths with fixed parts after them, layers.
+//! Builds a router from the descriptions: aliases, rests of paths with fixed endings, layers.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,10 +15,10 @@ use crate::http::{
     operation::{Operation, Subject},
 };
 
-/// Where the paths of a database are, and where they were in the earlier system.
+/// The paths of databases, and those of the earlier system.
 const DATABASES: [&str; 2] = ["/api/v1/databases", "/api/v1/database"];
 
-/// What serves a path, all methods together.
+/// The handlers of a path, for all methods.
 type Paths = BTreeMap<String, MethodRouter<Service>>;
 
 /// The router of a service.
@@ -74,9 +74,9 @@ fn add(paths: &mut Paths, operation: &Operation) {
     }
 }
 
-/// A rest of a path, told apart by how it ends: `feature/x/diff` is the diff of `feature/x`. The
-/// slash of an ending is not one that is written `%2F`. Something must be left before an ending:
-/// `diff` alone is a name.
+/// The rest of a path, distinguished by its ending: `feature/x/diff` is the diff of `feature/x`.
+/// The slash of an ending must not be written `%2F`. An ending needs a name before it: `diff` alone
+/// is a name.
 fn by_ending(front: &str, mut endings: Vec<(String, MethodRouter)>) -> MethodRouter<Service> {
     let slashes = |path: &str| path.matches('/').count();
     let least = slashes(front);

@@ -21,7 +21,7 @@ const CLASS: &str = "/api/v1/databases/{db}/ontology/{class}";
 /// A class may be called `list`; only `GET` of its path is another call.
 const CLASS_NAMED_LIST: &str = "/api/v1/databases/{db}/ontology/list";
 
-/// At the gateway: with the names that the earlier system had besides.
+/// At the gateway, including the earlier system's names.
 pub(super) fn gateway() -> Subject {
     let mut operations = operations();
     operations.extend([

@@ -1,4 +1,4 @@
-//! Tools for those who design an ontology.
+//! Tools for designing an ontology.
 
 use axum::http::Method;
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::http::{
     parameters::{Described, known},
 };
 
-/// The class where paths end, under both names.
+/// The end class of paths, under both names.
 const TO_AN_END: &[&dyn Described] = &[&known::END_ENTITY, &known::END_ENTITY_TOO];
 
 const EARLIER_ANALYZE: &str = "/api/v1/ontology/{db}/analyze-network";
@@ -29,7 +29,7 @@ pub(super) fn gateway() -> Subject {
     subject(operations)
 }
 
-/// At oms: with the names that the earlier system had there.
+/// At oms, with the earlier system's names there.
 pub(super) fn oms() -> Subject {
     let mut operations = operations();
     operations.extend([

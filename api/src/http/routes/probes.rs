@@ -1,4 +1,4 @@
-//! How a service is.
+//! Health checks and self-description.
 
 use axum::http::Method;
 use serde_json::{Map, Value};

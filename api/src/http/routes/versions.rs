@@ -1,4 +1,4 @@
-//! What branches do to each other: diff, merge, rebase, rollback, and their older names.
+//! Operations between branches: diff, merge, rebase, rollback, and their older names.
 
 use axum::http::Method;
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::http::{
     version::{self, HistoryPage, VersionPage},
 };
 
-/// What a diff takes at both services.
+/// The parameters of a diff at both services.
 const PAGE: &[&dyn Described] = &[
     &known::DIRECT,
     &known::DIFF_CLASS,
@@ -27,7 +27,7 @@ const PAGE: &[&dyn Described] = &[
 
 const HISTORY: &[&dyn Described] = &[&known::LIMIT, &known::NEXT];
 
-/// What a merge and its like refuse.
+/// The refusals of a merge, rebase or rollback.
 const REFUSED: &[ErrorCode] = &[
     ErrorCode::InvalidName,
     ErrorCode::MergeConflict,

@@ -1,10 +1,10 @@
-//! A small RDF graph and its two writings.
+//! A small RDF graph in two formats.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-/// The namespaces that terms are of.
+/// The namespaces of terms.
 const PREFIXES: [(&str, &str); 4] = [
     ("owl", "http://www.w3.org/2002/07/owl#"),
     ("rdf", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"),
@@ -12,7 +12,7 @@ const PREFIXES: [(&str, &str); 4] = [
     ("xsd", "http://www.w3.org/2001/XMLSchema#"),
 ];
 
-/// What a predicate leads to.
+/// The object of a predicate.
 #[derive(Debug, Clone)]
 pub(super) enum Object {
     Iri(String),
@@ -26,7 +26,7 @@ pub(super) enum Object {
     Node(Node),
 }
 
-/// What triples are about.
+/// The subject of triples.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     iri: Option<String>,
@@ -62,7 +62,7 @@ impl Node {
     }
 }
 
-/// A parent of a class, and the members that it is the first to declare.
+/// A parent of a class, with the members that it declares first.
 pub(super) struct Parent {
     pub(super) iri: String,
     pub(super) members: Vec<Node>,
@@ -169,7 +169,7 @@ pub(super) fn turtle(
     text
 }
 
-/// A named node; what it leads to and is named, too, is written later.
+/// A named node; named nodes that it refers to are written later.
 fn write_statement<'a>(
     text: &mut String,
     node: &'a Node,
@@ -218,7 +218,7 @@ fn write_object<'a>(text: &mut String, object: &'a Object, further: &mut Vec<&'a
     };
 }
 
-/// A Turtle string: the escapes of JSON are Turtle's too.
+/// A Turtle string; JSON escapes are valid in Turtle.
 fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }

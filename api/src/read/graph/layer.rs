@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use spice_core::{id::InstanceRef, port::graph::Version};
 
-/// A node of one layer: where it is, and its version; a tombstone's has no data.
+/// A node of one layer: its place and its version; a tombstone has no data.
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
     pub(crate) at: InstanceRef,
     pub(crate) version: Version,
 }
 
-/// The nodes that are `n` hops away from a batch of start nodes, each once, and for each the
-/// nodes of the next layer that it leads to.
+/// The nodes that are `n` hops away from a batch of start nodes, each once, with the nodes of the
+/// next layer that each leads to.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) nodes: Vec<Reached>,

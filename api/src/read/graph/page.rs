@@ -1,4 +1,4 @@
-//! A page of the answer: start nodes counted, nodes and edges once each, caps told.
+//! A page of the answer: counts start nodes, lists nodes and edges once each, reports limits.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,27 +10,27 @@ use super::{
     request::Direction,
 };
 
-/// How many steps one query takes to list ways, and to tell those with a cycle from the others.
+/// The maximum number of steps to list paths, and to separate those with a cycle.
 const STEPS: usize = 200_000;
 
-/// An edge, between nodes of the page; from the node that holds the reference.
+/// An edge between nodes of the page, from the node with the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Edge {
     pub(crate) from: usize,
     pub(crate) to: usize,
-    /// The hop that it was found by; its predicate is the edge's.
+    /// The hop that found it; its predicate is the edge's.
     pub(crate) hop: usize,
 }
 
-/// A page as it fills.
+/// A page while it is filled.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
     plan: &'a Plan,
     pub(crate) nodes: Vec<Reached>,
     pub(crate) edges: Vec<Edge>,
-    /// Each way that was asked for, as nodes of the page.
+    /// Each requested path, as nodes of the page.
     pub(crate) paths: Vec<Vec<usize>>,
-    /// Where the next page starts, when there is one.
+    /// The start of the next page, if there is one.
     pub(crate) next_offset: Option<usize>,
     index: HashMap<InstanceRef, usize>,
     known_edges: HashSet<(usize, usize, &'a str)>,
@@ -38,7 +38,7 @@ pub(crate) struct Page<'a> {
     taken: usize,
     capped: BTreeSet<Cap>,
     cycles_filtered: bool,
-    /// Steps taken to tell ways with a cycle, and to list ways.
+    /// Steps taken to separate paths with a cycle, and to list paths.
     search_steps: usize,
     list_steps: usize,
     paths_cut: bool,
@@ -52,7 +52,7 @@ enum Cap {
     Paths,
 }
 
-/// What one start node leads to: nodes as (layer, index), edges between them, in order.
+/// The result of one start node: nodes as (layer, index), and edges between them, in order.
 #[derive(Debug, Default)]
 struct Reach {
     nodes: Vec<(usize, usize)>,
@@ -97,12 +97,12 @@ impl<'a> Page<'a> {
         self.full
     }
 
-    /// How many start nodes would fill the page, and one to know that there are more.
+    /// The number of start nodes that would fill the page, plus one to see whether there are more.
     pub(crate) fn wanted(&self) -> usize {
         (self.plan.offset + self.plan.limit + 1).saturating_sub(self.seen)
     }
 
-    /// What the caps left out, in words.
+    /// What the limits left out, in words.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self
             .capped
@@ -122,8 +122,8 @@ impl<'a> Page<'a> {
         warnings
     }
 
-    /// Takes the start nodes of a batch, in order, until the page is full. One that leads to more
-    /// than could be walked (`is_cut`) begins a page.
+    /// Takes the start nodes of a batch in order, until the page is full. One whose result was cut
+    /// (`is_cut`) starts a page.
     pub(crate) fn take(&mut self, layers: &[Layer], is_cut: bool) {
         let Some(starts) = layers.first() else {
             return;
@@ -154,7 +154,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// What a start node leads to; none when only ways with a cycle lead to the end.
+    /// The result of a start node; none if only paths with a cycle reach the end.
     fn reach(&mut self, layers: &[Layer], start: usize) -> Option<Reach> {
         let reach = all_ways(layers, start);
         if !self.plan.no_cycles {
@@ -199,8 +199,8 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Puts what a start node leads to on the page. False, and nothing is put, when that is too
-    /// much; the first start node is put as far as it goes, so that pages always get on.
+    /// Adds the result of a start node to the page. Returns false and adds nothing if it is too
+    /// large; the first start node is added as far as possible, so that pages always advance.
     fn put(&mut self, layers: &[Layer], reach: &Reach) -> bool {
         let first = self.taken == 0;
         let (nodes, edges) = (self.nodes.len(), self.edges.len());
@@ -323,7 +323,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Everything that a start node leads to, layer by layer.
+/// The complete result of a start node, layer by layer.
 fn all_ways(layers: &[Layer], start: usize) -> Reach {
     let mut reach = Reach {
         nodes: vec![(0, start)],
@@ -351,7 +351,7 @@ fn all_ways(layers: &[Layer], start: usize) -> Reach {
     reach
 }
 
-/// The search for ways that meet no node twice.
+/// The search for paths that visit no node twice.
 struct SimpleWays<'a> {
     layers: &'a [Layer],
     way: Vec<usize>,

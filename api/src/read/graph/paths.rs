@@ -1,4 +1,4 @@
-//! Ways through the schema from one class to another, as hops that a query can take.
+//! Paths in the schema from one class to another, as hops of a query.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use spice_core::{
 
 use super::{plan, request::Direction};
 
-/// The longest way that is looked for.
+/// The maximum length of a path.
 pub(crate) const DEPTH: u64 = 10;
-/// How many ways are answered.
+/// The maximum number of paths.
 const WAYS: usize = 100;
-/// How many steps the search takes at most.
+/// The maximum number of steps of the search.
 const STEPS: usize = 100_000;
 
-/// One way, as hops that a query can take.
+/// One path, as hops of a query.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SchemaPath {
     pub(crate) length: usize,
     pub(crate) hops: Vec<SchemaHop>,
 }
 
-/// One hop of a way, as `hops` of a query takes it.
+/// One hop of a path, in the form of `hops`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SchemaHop {
     pub(crate) predicate: String,
@@ -34,7 +34,7 @@ pub(crate) struct SchemaHop {
     pub(crate) direction: Direction,
 }
 
-/// The ways from one class to another, as an answer.
+/// The paths from one class to another, as an answer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SchemaPaths<'a> {
     pub(crate) source_class: &'a str,
@@ -46,7 +46,7 @@ pub(crate) struct SchemaPaths<'a> {
     pub(crate) more: bool,
 }
 
-/// The ways from one class to another that meet no class twice, the short ones first, and whether
+/// The paths from one class to another that visit no class twice, short ones first, and whether
 /// there are more.
 pub(crate) fn schema_paths(
     schema: &Schema,
@@ -91,7 +91,7 @@ pub(crate) fn schema_paths(
     Ok((found, false))
 }
 
-/// The shortest way from a class to each that it can reach, the near ones first.
+/// The shortest path from a class to each reachable class, near ones first.
 pub(crate) fn reachable(
     schema: &Schema,
     source: &str,

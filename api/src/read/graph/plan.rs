@@ -1,4 +1,4 @@
-//! Checking a request against the schema and the limits: what comes out can be walked.
+//! Checks a request against the schema and the limits; the result can be executed.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use spice_core::{
 
 use super::request::{Direction, EDGES, GraphRequest, HOPS, HopRequest, LIMIT, NODES, PATHS};
 
-/// A request that can be walked.
+/// A checked request.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) start: Arc<Class>,
     pub(crate) filters: Vec<Filter>,
-    /// The one instance that the filters address by its id, if they do.
+    /// The single instance that the filters select by its id, if they do.
     pub(crate) address: Option<InstanceId>,
     pub(crate) hops: Vec<Hop>,
     pub(crate) limit: usize,
     pub(crate) offset: usize,
     pub(crate) max_nodes: usize,
     pub(crate) max_edges: usize,
-    /// How many paths to list; none when they are not asked for.
+    /// The number of paths to list; none if they are not requested.
     pub(crate) max_paths: Option<usize>,
     pub(crate) path_depth: usize,
     pub(crate) no_cycles: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Plan {
 pub(crate) struct Hop {
     pub(crate) predicate: PropertyName,
     pub(crate) target: Arc<Class>,
-    /// The classes of the nodes that it arrives at: the target and those below it, by id.
+    /// The classes of its target nodes: the target and its subclasses, by id.
     pub(crate) kinds: Vec<ClassName>,
     pub(crate) direction: Direction,
     pub(crate) filters: Vec<Filter>,
@@ -142,14 +142,14 @@ fn plan_hop(
     })
 }
 
-/// The relationship of a class that a name or a label stands for.
+/// The relationship of a class with a name or label.
 fn relationship<'a>(holder: &'a Class, name: &str) -> Option<&'a Relationship> {
     let predicate = holder.resolve(name)?;
     let mut known = holder.relationships().iter();
     known.find(|known| known.predicate == *predicate)
 }
 
-/// The relationship of a class that leads to another one, which calls the way back so.
+/// The relationship of a class with another one whose inverse has this name.
 fn way_back<'a>(holder: &'a Class, other: &Class, name: &str) -> Option<&'a Relationship> {
     let is_called = |known: &&Relationship| {
         let labels = || known.inverse_label.iter().flat_map(Text::all).map(nfc);
@@ -184,7 +184,7 @@ fn parse(class: &Class, filters: Option<&Conditions>) -> Result<Vec<Filter>, Ref
     )
 }
 
-/// The instance that equality on the id, or on all of the primary key, addresses.
+/// The instance that equality on the id, or on the whole primary key, selects.
 fn address(class: &Class, filters: &[Filter]) -> Option<InstanceId> {
     let equal = |property: &str| {
         filters.iter().find_map(|filter| match &filter.operator {

@@ -1,4 +1,4 @@
-//! A planned query, asked: the page, the documents of its nodes, the origins of their versions.
+//! Executes a planned query: the page, the documents of its nodes, the origins of their versions.
 
 use std::collections::HashMap;
 
@@ -7,19 +7,19 @@ use spice_core::{error::StoreError, id::LogPosition, port::documents::Document};
 use super::{page::Page, plan::Plan, request::GraphRequest, walk::walk};
 use crate::read::{origin::Origin, reading::Reading};
 
-/// What a query found.
+/// The result of a query.
 pub(crate) struct Walked<'a> {
     pub(crate) page: Page<'a>,
-    /// The document of each node, when documents were asked for and the read is of now.
+    /// The document of each node, if requested and if the read is current.
     pub(crate) documents: Option<Vec<Option<Document>>>,
-    /// Whether values come from the graph, which alone has them at a past position.
+    /// Whether values come from the graph, which alone has past states.
     pub(crate) from_graph: bool,
-    /// The origins of the versions, when provenance or audit was asked for.
+    /// The origins of the versions, if provenance or audit was requested.
     pub(crate) origins: HashMap<LogPosition, Origin>,
 }
 
 impl Reading {
-    /// Walks a planned query, and reads what its request asks for beside the nodes.
+    /// Executes a planned query, and reads what its request asks for besides nodes.
     pub(crate) async fn walk<'a>(
         &self,
         request: &GraphRequest,

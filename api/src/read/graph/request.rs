@@ -7,7 +7,7 @@ use spice_core::query::Conditions;
 
 use crate::objects::objects;
 
-/// Start nodes on a page.
+/// The number of start nodes on a page.
 pub(super) const LIMIT: u64 = 1_000;
 pub(super) const HOPS: usize = 10;
 pub(super) const NODES: u64 = 10_000;
@@ -72,15 +72,15 @@ pub(crate) struct HopRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Direction {
-    /// From the node that holds the reference.
+    /// From the node with the reference.
     #[default]
     Out,
-    /// To the nodes that hold one.
+    /// To the nodes with a reference.
     In,
 }
 
 impl Direction {
-    /// The way back.
+    /// The opposite direction.
     pub(crate) fn reversed(self) -> Self {
         match self {
             Self::Out => Self::In,
@@ -110,7 +110,7 @@ impl From<SimpleRequest> for GraphRequest {
             filters: simple.filters,
             limit: simple.limit,
             offset: 0,
-            // Nodes are start nodes here: the limit is the only bound.
+            // All nodes are start nodes here: the limit is the only bound.
             max_nodes: LIMIT,
             max_edges: max_edges(),
             include_paths: false,

@@ -1,4 +1,4 @@
-//! The walk against a naive model: every way written down, one after the other.
+//! Compares the walk with a naive model that lists every path.
 
 mod memory;
 
@@ -95,7 +95,7 @@ impl ModelQuery {
         serde_json::from_value(request).unwrap()
     }
 
-    /// Every way, from every start node in order of id.
+    /// Every path, from every start node in order of id.
     fn ways(&self, graph: &MemoryGraph) -> Vec<Vec<String>> {
         let mut ways: Vec<Vec<String>> = graph
             .entries(self.start)
@@ -354,7 +354,7 @@ fn a_hub_that_begins_a_page_is_answered_up_to_the_cap() {
     let back = hop("to", Direction::In);
     let told = pages(&graph, vec![back.clone()]);
     assert_eq!(told, [(0, 6, 1), (1, 500, 1), (2, 4, 1), (3, 500, 1)]);
-    // What is cut in the middle says so, however little is left of it at the end.
+    // A result that is cut in the middle says so, however little of it remains.
     let told = pages(&graph, vec![back, hop("next", Direction::Out)]);
     assert_eq!(told, [(0, 4, 1), (1, 8, 1), (3, 4, 1)]);
 }

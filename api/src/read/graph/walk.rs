@@ -1,5 +1,5 @@
-//! The walk: start nodes in order of their id, each hop an inner join, every store asked once a
-//! hop for a whole batch of start nodes.
+//! The walk: start nodes in order of their id; each hop is an inner join, and each store is asked
+//! once per hop for a whole batch of start nodes.
 
 use std::collections::HashMap;
 
@@ -20,23 +20,24 @@ use super::{
 };
 use crate::read::member::references;
 
-/// The most start nodes of one batch, with hops to take from them.
+/// The maximum number of start nodes in a batch with hops.
 const BATCH: usize = 256;
 
-/// The most nodes of one layer: more than any page shows, few enough to be held.
+/// The maximum number of nodes in a layer: more than any page shows, few enough for memory.
 pub(super) const LAYER: usize = 20_000;
-/// How many of those that refer to a layer are read at once.
+/// The number of referrers per read.
 const REFERRERS: usize = 1_000;
 
-/// What a batch of start nodes leads to, layer by layer.
+/// The result of a batch of start nodes, layer by layer.
 struct Expanded {
     layers: Vec<Layer>,
-    /// Whether a layer would be larger than it may be, and was cut.
+    /// Whether a layer was cut at its maximum size.
     is_cut: bool,
 }
 
-/// Walks a plan. It holds a batch and what that leads to: a batch that leads to too much is taken
-/// again in parts, and one start node that does is answered as far as it goes.
+/// Executes a plan. Keeps one batch and its result in memory: a batch with too large a result is
+/// repeated in parts, and a single start node with too large a result is answered as far as
+/// possible.
 pub(crate) async fn walk<'a>(
     graph: &dyn Graph,
     view: &View,
@@ -70,10 +71,10 @@ pub(crate) async fn walk<'a>(
     Ok(page)
 }
 
-/// The most start nodes of one batch when there are no hops.
+/// The maximum number of start nodes in a batch without hops.
 const BATCH_WITHOUT_HOPS: usize = 1_001;
 
-/// The start nodes, batch after batch.
+/// The start nodes, batch by batch.
 struct Starts<'a> {
     graph: &'a dyn Graph,
     view: &'a View,
@@ -81,7 +82,7 @@ struct Starts<'a> {
     place: Place,
 }
 
-/// How far the start nodes are taken.
+/// The progress of the start nodes.
 #[derive(Debug, Clone, Default)]
 struct Place {
     after: Option<String>,
@@ -118,7 +119,7 @@ impl Starts<'_> {
         Ok(layer)
     }
 
-    /// What was deleted is shown to those who ask for it by its id.
+    /// A deleted instance is shown if it is requested by its id.
     async fn put_tombstone(&mut self, layer: &mut Layer) -> Result<(), StoreError> {
         let Some(id) = &self.plan.address else {
             return Ok(());
@@ -141,7 +142,7 @@ impl Starts<'_> {
     }
 }
 
-/// Takes every hop, then drops what does not get to the end.
+/// Follows every hop, then drops what does not reach the end.
 async fn expand(
     graph: &dyn Graph,
     view: &View,
@@ -165,7 +166,7 @@ async fn expand(
     Ok(Expanded { layers, is_cut })
 }
 
-/// What a layer refers to: each target once, and which of them each node holds.
+/// The references of a layer: each target once, and the targets of each node.
 struct Held {
     targets: Vec<Entity>,
     by_node: Vec<Vec<usize>>,
@@ -268,7 +269,7 @@ fn id_of(version: &Version) -> Option<String> {
     }
 }
 
-/// Puts those that pass on the next layer. False when there is no room for one of them.
+/// Adds matching nodes to the next layer. Returns false if one does not fit.
 fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Version>) -> bool {
     for version in versions {
         let Entity::Instance(at) = version.entity.clone() else {
@@ -285,7 +286,7 @@ fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Ve
     true
 }
 
-/// Puts a node on the next layer, and the ways to it.
+/// Adds a node to the next layer, with the edges to it.
 fn join(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, at: InstanceRef, version: Version) {
     let targets = references(&version, &hop.predicate);
     let reached = layer.put(at, version);
@@ -298,7 +299,7 @@ fn join(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, at: InstanceRef, ver
     }
 }
 
-/// Drops the ways that end before the last layer.
+/// Drops paths that end before the last layer.
 fn prune(layers: &mut [Layer]) {
     for index in (1..layers.len().saturating_sub(1)).rev() {
         let alive: Vec<bool> = layers[index]
@@ -312,7 +313,8 @@ fn prune(layers: &mut [Layer]) {
     }
 }
 
-/// Whether a node passes a hop's filters. A tombstone has no values: only no filters let it pass.
+/// Whether a node matches a hop's filters. A tombstone has no values: it matches only without
+/// filters.
 fn passes(at: &InstanceRef, version: &Version, filters: &[Filter]) -> bool {
     if filters.is_empty() {
         return true;

@@ -1,4 +1,4 @@
-//! What a list answers: instances, how many there are, where the next page begins; or why not.
+//! The result of a list: instances, their number, the start of the next page; or an error.
 
 use spice_core::{
     error::{Refusal, StoreError},
@@ -11,21 +11,21 @@ use super::order::Listed as _;
 /// A page of instances.
 pub(crate) struct Found {
     pub(crate) items: Vec<Item>,
-    /// How many there are on all pages.
+    /// The total number on all pages.
     pub(crate) total: u64,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     pub(crate) cursor: Option<String>,
 }
 
-/// An instance as it was found: in the documents, or in the graph.
+/// An instance from the documents or from the graph.
 pub(crate) enum Item {
     Document(Document),
     Version(Version),
 }
 
-/// Why a list is not answered.
+/// Why a list failed.
 pub(crate) enum Unlisted {
-    /// The cursor is not one that a page of this list gave out.
+    /// The cursor was not issued by a page of this list.
     UnknownCursor,
     Refused(Refusal),
 }
@@ -39,7 +39,7 @@ impl Item {
         }
     }
 
-    /// Its properties; none of a deleted one.
+    /// Its properties; none for a deleted one.
     pub(crate) fn data(&self) -> Option<&Json> {
         match self {
             Self::Document(document) => document.data(),

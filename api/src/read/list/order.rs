@@ -1,5 +1,5 @@
-//! The place of an instance in a list: the value that the list is ordered by, then the id; and the
-//! cursor, which is where a page ended.
+//! The place of an instance in a list: the value of the order, then the id; and the cursor, which
+//! is the end of a page.
 
 use std::cmp::Ordering;
 
@@ -18,19 +18,19 @@ use crate::read::member::member;
 /// A place in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
-    /// The value of the order's property; none without an order, or where it has none.
+    /// The value of the order's property; none without an order or a value.
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     value: Option<Json>,
     #[serde(rename = "i")]
     pub(super) id: String,
 }
 
-/// An instance that can be in a list.
+/// An instance with a place in a list.
 pub(crate) trait Listed {
     /// Its id.
     fn id(&self) -> &str;
 
-    /// Its properties; none of what was deleted.
+    /// Its properties; none if it was deleted.
     fn data(&self) -> Option<&Json>;
 
     /// Its place in a list of this order.
@@ -69,7 +69,7 @@ impl Listed for Version {
 }
 
 impl Place {
-    /// Which of two places comes first in a list of this order.
+    /// The order of two places in a list.
     pub(super) fn compare(&self, other: &Self, order: Option<&Order>) -> Ordering {
         order
             .map_or(Ordering::Equal, |order| {
@@ -78,29 +78,28 @@ impl Place {
             .then_with(|| self.id.cmp(&other.id))
     }
 
-    /// Whether it comes after another, if there is one.
+    /// Whether it comes after another place, if there is one.
     pub(super) fn is_after(&self, other: Option<&Self>, order: Option<&Order>) -> bool {
         other.is_none_or(|other| self.compare(other, order).is_gt())
     }
 }
 
-/// Where a page ended.
+/// The end of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
-    /// The position that the list is read at, on all its pages.
+    /// The position of the list, the same on all its pages.
     #[serde(rename = "p")]
     pub(crate) position: LogPosition,
     /// The last instance of the page.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<Place>,
-    /// Where the documents go on, empty for their beginning; none when the page came from the
-    /// graph.
+    /// Where the documents continue, empty for their start; none if the page came from the graph.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(super) documents: Option<String>,
 }
 
 impl Cursor {
-    /// Its text.
+    /// The cursor as text.
     pub(super) fn to_text(&self) -> Result<String, Refusal> {
         serde_json::to_string(self).map_err(|error| {
             let message = format!("the cursor cannot be written as JSON: {error}");
@@ -108,7 +107,7 @@ impl Cursor {
         })
     }
 
-    /// Reads a text; none when it is no cursor of a list.
+    /// Parses a cursor; none if it is not one of a list.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }

@@ -1,5 +1,5 @@
-//! A list at a position: from the graph, which keeps every version. It costs what the class holds
-//! and keeps no more than the places up to the page's end, and the page.
+//! A list at a position, from the graph, which keeps every version. The cost depends on the size of
+//! the class; memory holds only the places up to the page's end, and the page.
 
 use spice_core::{
     error::{Refusal, StoreError},
@@ -18,20 +18,20 @@ use super::{
 };
 use crate::read::scan::Scan;
 
-/// How many versions are read at once from the graph.
+/// The number of versions per graph read.
 const CHUNK: usize = 1_000;
 
-/// The first of those that come after a place, in order.
+/// The first instances after a place, in order.
 struct Window<'a> {
     search: &'a Search,
     after: Option<Place>,
-    /// How many are wanted, with one to see whether more follow.
+    /// The requested number, plus one to see whether more follow.
     wanted: usize,
     kept: Vec<(Place, Entity)>,
     total: u64,
 }
 
-/// A page of what showed in a view at a position, after a place.
+/// A page of a view at a position, after a place.
 pub(super) async fn list(
     graph: &dyn Graph,
     view: &View,
@@ -78,7 +78,7 @@ impl Window<'_> {
         }
     }
 
-    /// Leaves the first, in order.
+    /// Keeps the first ones, in order.
     fn cut(&mut self) {
         let order = self.search.order.as_ref();
         self.kept
@@ -116,7 +116,7 @@ impl Window<'_> {
     }
 }
 
-/// A version disappeared during the read: that happens only when the graph is rebuilt.
+/// A version disappeared during the read: this happens only if the graph is rebuilt.
 fn emptied() -> StoreError {
     StoreError::Unavailable {
         store: "graph",

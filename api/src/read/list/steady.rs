@@ -1,7 +1,7 @@
-//! An ordered list of now that stands still while it is paged: every page shows what showed when
-//! the first was read, so nothing comes twice and nothing is left out when values move meanwhile.
-//! The documents tell the order; what has changed since is put back from the graph, so a page
-//! costs what was written in between.
+//! A sorted current list that is stable while it is paged: every page shows the state at the first
+//! page, so nothing is repeated or missed when values change. The documents give the order; later
+//! changes are reverted with the graph, so a page costs as much as was written since the first
+//! page.
 
 use std::collections::BTreeSet;
 
@@ -30,11 +30,11 @@ use crate::read::{
     wait::{Needs, Patience, Wanted},
 };
 
-/// More changes than this, and the whole class is read from the graph.
+/// With more changes than this, the whole class is read from the graph.
 const MOVED: usize = 2_000;
-/// As often the documents are asked for a page; then the class is read from the graph.
+/// After this many document pages, the class is read from the graph.
 const TURNS: usize = 4;
-/// How long the graph may take to show the position that the list stands at.
+/// The maximum wait for the graph to reach the list's position.
 const LATE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// One page of such a list.
@@ -44,19 +44,19 @@ struct Steady<'a> {
     position: LogPosition,
     /// The view at that position.
     then: View,
-    /// Where the page goes on.
+    /// Where the page continues.
     after: Option<Place>,
 }
 
-/// What changed since the list's position, up to an end of the log.
+/// The changes since the list's position, up to an end of the log.
 struct Moved {
     end: LogPosition,
     instances: BTreeSet<InstanceRef>,
-    /// Those of them that were in the list, as they were and where.
+    /// The changed instances that were in the list, in their old state and place.
     versions: Vec<(Place, Version)>,
 }
 
-/// A page; `cursor` is the one of the page before.
+/// A page; `cursor` is that of the previous page.
 pub(super) async fn list(
     reading: &Reading,
     search: Search,
@@ -96,7 +96,7 @@ impl Steady<'_> {
     async fn page(mut self) -> Result<Found, Unlisted> {
         let limit = self.search.limit;
         if self.search.offset > 0 {
-            // Counting goes by what is there now; only a cursor holds on to what was.
+            // An offset counts in the current list; only a cursor keeps the earlier state.
             let page = self.documents(limit).await?;
             return self.plain(page);
         }
@@ -106,7 +106,7 @@ impl Steady<'_> {
             return self.read_graph().await;
         };
         for _ in 0..TURNS {
-            // As many as have moved away from here may have come to stand before the others.
+            // Up to this many may have moved from here to before the others.
             let page = self.documents(limit + moved.instances.len()).await?;
             moved = match self.moved_since(moved).await? {
                 Some(moved) => moved,
@@ -139,8 +139,8 @@ impl Steady<'_> {
         self.read_graph().await
     }
 
-    /// The further of two places: where the page has come to, and where the documents end that
-    /// were read. These end before it when all of them have moved.
+    /// The later of two places: the end of the page, and the end of the documents that were read.
+    /// The documents end earlier if all of them have moved.
     fn further(&self, edge: Option<Place>) -> Option<Place> {
         let is_further = |edge: &Place| edge.is_after(self.after.as_ref(), self.order());
         edge.filter(is_further).or_else(|| self.after.clone())
@@ -159,7 +159,7 @@ impl Steady<'_> {
         self.search.order.as_ref()
     }
 
-    /// Nothing has moved: the page is the documents'.
+    /// Nothing has moved: the page is the documents' page.
     fn plain(mut self, page: SearchPage) -> Result<Found, Unlisted> {
         self.after = page.documents.last().map(|it| it.place(self.order()));
         self.search.cursor = page.cursor;
@@ -203,8 +203,8 @@ impl Steady<'_> {
             .await?)
     }
 
-    /// What has changed by now. To be asked for after the documents, so that it tells of all that
-    /// they can show: it is the same as before while the log has not grown.
+    /// The changes so far. Ask after reading the documents, so that it covers everything that they
+    /// can show. The same as before if the log has not grown.
     async fn moved_since(&self, known: Moved) -> Result<Option<Moved>, Unlisted> {
         let end = self.reading.reads.engine.log.end(&self.then.stream).await?;
         if end == known.end {
@@ -213,7 +213,7 @@ impl Steady<'_> {
         self.moved().await
     }
 
-    /// What has changed; none when it is too much to put it back.
+    /// The changes; none if there are too many to revert.
     async fn moved(&self) -> Result<Option<Moved>, Unlisted> {
         let own = |view: &View| view.lineage.own().map(|level| level.generation);
         if own(&self.then) != own(&self.reading.view) {
@@ -253,7 +253,7 @@ impl Steady<'_> {
         }))
     }
 
-    /// Those that were in the list, as they were.
+    /// The changed instances that were in the list, in their old state.
     async fn versions(
         &self,
         moved: &BTreeSet<InstanceRef>,
@@ -275,7 +275,7 @@ impl Steady<'_> {
         Ok(listed.map(|it| (it.place(self.order()), it)).collect())
     }
 
-    /// How many there were: the documents count what is there now.
+    /// The number at that time, from the documents' current count.
     async fn total(&self, now: u64, moved: &Moved) -> Result<u64, Unlisted> {
         let instances: Vec<InstanceRef> = moved.instances.iter().cloned().collect();
         let documents = &self.reading.reads.engine.documents;
@@ -285,8 +285,8 @@ impl Steady<'_> {
         Ok((now + moved.versions.len() as u64).saturating_sub(counted))
     }
 
-    /// What has not moved and what has, as it was, in order, after the place where the page goes
-    /// on and up to where the documents tell.
+    /// Unmoved instances and the old state of moved ones, in order, after the place where the page
+    /// continues, up to the end of the documents.
     fn merge(
         &self,
         documents: Vec<Document>,
@@ -321,7 +321,7 @@ fn instance(key: &ModelKey) -> Option<InstanceRef> {
     }
 }
 
-/// Whether an instance is live and passes what the list asks for.
+/// Whether an instance is live and matches the list.
 fn is_listed(search: &Search, listed: &impl Listed) -> bool {
     let Some(data) = listed.data() else {
         return false;

@@ -7,49 +7,49 @@ use spice_core::{
     name::{BranchName, ClassName},
 };
 
-/// How many aggregates differ, and in which way.
+/// The number of aggregates that differ, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// There only after.
+    /// Exists only after.
     pub added: u64,
-    /// There before and after, and not the same.
+    /// Exists before and after, with differences.
     pub modified: u64,
-    /// There only before.
+    /// Exists only before.
     pub deleted: u64,
 }
 
-/// Where a page ended; the next one goes on behind it and counts nothing anew.
+/// The end of a page; the next page continues after it and does not count again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The last of the page.
     pub key: ModelKey,
-    /// The count of all, as the first page told it.
+    /// The counts of all, from the first page.
     pub summary: Summary,
 }
 
-/// A page of what differs.
+/// A page of differences.
 #[derive(Debug, Clone)]
 pub struct Diff {
     /// The branch that is compared with.
     pub from: BranchName,
-    /// The branch whose changes these are.
+    /// The branch with the changes.
     pub to: BranchName,
-    /// The last position that the two have in common.
+    /// The last common position of the two.
     pub base_position: LogPosition,
-    /// The position at which both are looked at.
+    /// The position at which both are read.
     pub position: LogPosition,
     /// The page, classes first, in order of key.
     pub changes: Vec<Difference>,
-    /// The count of all, not of the page alone.
+    /// The counts of all, not only of this page.
     pub summary: Summary,
-    /// Where the page ended, when it is not the last.
+    /// The end of the page, if it is not the last.
     pub next: Option<ModelKey>,
     /// The last of the page.
     last: Option<ModelKey>,
 }
 
 impl Summary {
-    /// The count of these.
+    /// The counts of these.
     pub fn of(changes: &[Difference]) -> Self {
         let mut summary = Self::default();
         for difference in changes {
@@ -67,7 +67,7 @@ impl Summary {
     }
 }
 
-/// Which differences are told.
+/// The selection of differences.
 pub(super) struct Page<'a> {
     pub(super) class: Option<&'a ClassName>,
     pub(super) after: Option<&'a Mark>,
@@ -96,7 +96,7 @@ impl Diff {
         }
     }
 
-    /// Counts a difference on the first page, and keeps it when it belongs to the page.
+    /// Counts a difference on the first page, and keeps it if it belongs to the page.
     pub(super) fn take(&mut self, key: &ModelKey, difference: Difference, page: &Page<'_>) {
         if page.after.is_none() {
             self.summary.add(difference.change);
@@ -112,7 +112,7 @@ impl Diff {
         self.changes.push(difference);
     }
 
-    /// Whether nothing further is to be told: the page is full, and all are counted.
+    /// Whether nothing more is needed: the page is full, and all are counted.
     pub(super) fn is_done(&self, page: &Page<'_>) -> bool {
         page.after.is_some() && self.next.is_some()
     }

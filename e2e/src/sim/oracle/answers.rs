@@ -1,4 +1,4 @@
-//! What clients were told, and the log by itself.
+//! The answers to clients, and the log by itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The write model against a fresh one, made from the log.
+//! Compares the write model with a fresh one built from the log.
 
 use spice_core::{
     chain::{Anchor, Chain},

@@ -1,4 +1,4 @@
-//! Graph and documents, as they are stored and as they are read, against the log.
+//! Compares graph and documents, as stored and as read, with the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ fn of_document(document: Document) -> Fact {
     }
 }
 
-/// What a reader sees of a fact, wherever it is stored.
+/// Returns what a reader sees of a fact, wherever it is stored.
 fn content(fact: &Fact) -> (LogPosition, u64, Option<&str>) {
     (
         fact.position,
@@ -51,7 +51,7 @@ fn content(fact: &Fact) -> (LogPosition, u64, Option<&str>) {
     )
 }
 
-/// The graph holds every version once, and reads show what the log says.
+/// The graph holds every version once, and reads show the log's state.
 pub(super) async fn check_graph(
     world: &World,
     stream: &StreamId,
@@ -102,8 +102,8 @@ pub(super) async fn check_graph(
     Ok(())
 }
 
-/// The documents are the latest versions and the superseded ones that branches show, without what is
-/// parked.
+/// The documents are the latest versions and the superseded ones that branches show, without the
+/// parked events.
 pub(super) async fn check_documents(
     world: &World,
     stream: &StreamId,
@@ -122,7 +122,7 @@ pub(super) async fn check_documents(
             found.insert(((fact.branch, fact.entity.clone()), range), fact);
         }
     }
-    // What branches at a past position show is checked below, by reading it.
+    // The state that branches at a past position show is checked below by reads.
     found.retain(|shelf, _| !story.may_be_from_the_past(shelf));
     expected.retain(|shelf, _| !story.may_be_from_the_past(shelf));
     compare("documents", stream, &expected, &found, verdict);

@@ -1,4 +1,4 @@
-//! The workers' records: all is done, nothing is left in anyone's hands, what is parked is in
+//! The workers' records: everything is done, no lease or retry is left, and parked events are in
 //! order.
 
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ use crate::sim::{
     world::{LEASE, World, work_key},
 };
 
-/// Checks the records of a log; the answer is what is parked for the documents.
+/// Checks the records of a log; returns the events that are parked for the documents.
 pub(super) async fn check(
     world: &World,
     stream: &StreamId,
@@ -81,7 +81,7 @@ pub(super) async fn check(
     Ok(parked)
 }
 
-/// Every position is in a batch of the sink, and what is parked says so.
+/// Every position is in a batch of the sink, or its parked record says so.
 async fn check_ledger(
     world: &World,
     story: &Story,
@@ -127,7 +127,7 @@ pub(super) async fn verify(
     Ok(())
 }
 
-/// After a clean end every lease is free to take.
+/// After a clean end every lease is free.
 pub async fn check_leases(world: &World, verdict: &mut Verdict) -> anyhow::Result<()> {
     let registry = world.registry.get();
     let buckets: Vec<Bucket> = Bucket::all().collect();

@@ -1,4 +1,4 @@
-//! Coming to rest: everything that the log says is everywhere.
+//! Rest: everything in the log has reached every store.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use spice_core::{
 use super::{RunningApi, World, work_key};
 
 impl World {
-    /// Waits until nothing is left to do, first with what may still go wrong, then without.
+    /// Waits until nothing is left to do, first with the remaining faults, then without.
     pub async fn settle(&self) -> anyhow::Result<()> {
-        // What comes of it is judged in the second round.
+        // The result is judged in the second round.
         let _restless = self.rest(100).await?;
         self.faults.calm();
         match self.rest(3_000).await? {
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// Waits until nothing is left to do, with what may still go wrong.
+    /// Waits until nothing is left to do, with the remaining faults.
     pub async fn settle_with_faults(&self) -> anyhow::Result<()> {
         match self.rest(1_000).await? {
             None => Ok(()),
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    /// Waits until nothing is left to do; the answer is what lags after so many rounds.
+    /// Waits until nothing is left to do; returns what still lags after this many rounds.
     async fn rest(&self, rounds: u32) -> anyhow::Result<Option<String>> {
         let mut lagging = None;
         for round in 0..rounds {
@@ -55,7 +55,7 @@ impl World {
         Ok(lagging)
     }
 
-    /// How the workers are, in words.
+    /// Describes the state of the workers.
     pub fn statuses(&self) -> Vec<String> {
         let mut told = Vec::new();
         for (node, workers) in self.workers().iter() {
@@ -69,7 +69,7 @@ impl World {
         told
     }
 
-    /// Makes every api read what there is; what it cannot read shows as a registry that lags.
+    /// Makes every api read the current state; if it cannot, the registry shows as lagging.
     async fn read_in(&self) {
         let apis: Vec<RunningApi> = self.apis.borrow().values().cloned().collect();
         for api in apis {

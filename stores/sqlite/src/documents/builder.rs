@@ -1,5 +1,5 @@
-//! Making indexes on demand: the first list that would be served by one asks for it, later writes
-//! keep it up, and it stays in the file.
+//! Builds indexes on demand: the first list that would use one requests it, later writes maintain
+//! it, and it stays in the file.
 
 use std::{
     collections::HashSet,
@@ -12,17 +12,18 @@ use tokio::time::Instant;
 use super::sorted::{Built, Wanted, build_step};
 use crate::database::{Database, Mode};
 
-/// From how many documents on a class is worth an index.
+/// The number of documents from which a class is worth an index.
 const INDEX_FROM: u64 = 1_000;
 
-/// Makes the indexes of a file when they are asked for.
+/// Builds the requested indexes of a file.
 #[derive(Clone)]
 pub(super) struct Builder {
     database: Database,
-    /// From how many documents on a class gets an index.
+    /// The number of documents from which a class gets an index.
     pub(super) from: u64,
     building: Arc<Mutex<HashSet<Wanted>>>,
-    /// One is made after the other: they would only push each other out of the page cache.
+    /// Indexes are built one after the other: in parallel they would only evict each other from the
+    /// page cache.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -36,7 +37,7 @@ impl Builder {
         }
     }
 
-    /// Makes indexes for the next read: beside the work, unless it all runs inline.
+    /// Builds indexes for the next read: in the background, unless everything runs inline.
     pub(super) async fn make(&self, missing: Vec<Wanted>) {
         for wanted in missing {
             if !self.building().insert(wanted.clone()) {

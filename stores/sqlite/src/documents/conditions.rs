@@ -1,4 +1,4 @@
-//! Conditions: what a filter asks, as ranges of an index.
+//! Conditions: a filter as ranges of an index.
 
 use std::borrow::Cow;
 
@@ -13,15 +13,15 @@ use spice_core::{
 /// From the first (inclusive) to the second (exclusive).
 pub(super) type Range<Bound> = (Bound, Bound);
 
-/// What a filter asks of the entries of an index.
+/// The condition of a filter on the entries of an index.
 pub(super) enum Condition<'filter> {
-    /// The id lies in one of the ranges (without an end: up to the last id), and matches.
+    /// The id is in one of the ranges (without an end: up to the last id), and matches.
     Id(Vec<Range<Option<String>>>, Option<&'filter Pattern>),
-    /// The value lies in one of the ranges, and matches.
+    /// The value is in one of the ranges, and matches.
     Value(Vec<Range<Vec<u8>>>, Option<&'filter Pattern>),
-    /// There is no value.
+    /// Has no value.
     Absent,
-    /// No index tells.
+    /// No index can decide it.
     Other,
 }
 
@@ -37,14 +37,14 @@ impl<'filter> Condition<'filter> {
     }
 }
 
-/// Whether a range may hold keys that stand for values that do not pass, because they were cut
-/// where the range begins or ends; so that they have to be read at all.
+/// Returns whether a range may contain keys of values that do not pass, because the keys were
+/// truncated where the range begins or ends; then the values have to be read.
 pub(super) fn is_rough((low, high): &Range<Vec<u8>>) -> bool {
     SortKey::is_cut(low) || SortKey::is_cut(high.strip_suffix(&[0]).unwrap_or(high))
 }
 
-/// Whether a key may stand for a value that does not pass: it was cut where the range begins or
-/// ends, or where a pattern would look.
+/// Returns whether a key may belong to a value that does not pass: it was truncated where the range
+/// begins or ends, or where a pattern would look.
 pub(super) fn is_doubtful(value: &[u8], (low, high): &Range<Vec<u8>>, has_pattern: bool) -> bool {
     SortKey::is_cut(value)
         && (has_pattern || value == low || high.strip_suffix(&[0]) == Some(value))
@@ -72,7 +72,7 @@ fn of_value(filter: &Filter) -> Condition<'_> {
     Condition::Value(vec![range], None)
 }
 
-/// Where greater keys begin; an equal one that was cut may be greater.
+/// Returns where greater keys begin; an equal but truncated key may be greater.
 fn beyond(key: &SortKey) -> Vec<u8> {
     if key.is_exact() {
         return after(key.as_bytes());
@@ -80,7 +80,7 @@ fn beyond(key: &SortKey) -> Vec<u8> {
     key.as_bytes().to_vec()
 }
 
-/// Where smaller keys end; an equal one that was cut may be smaller.
+/// Returns where smaller keys end; an equal but truncated key may be smaller.
 fn up_to(key: &SortKey) -> Vec<u8> {
     if key.is_exact() {
         return key.as_bytes().to_vec();
@@ -92,7 +92,7 @@ fn after(bytes: &[u8]) -> Vec<u8> {
     [bytes, &[0]].concat()
 }
 
-/// What comes after everything that begins like this.
+/// Returns the first key after all keys with this prefix.
 fn end_of(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
@@ -111,7 +111,7 @@ fn distinct<T: Ord>(ranges: impl Iterator<Item = T>) -> Vec<T> {
     ranges
 }
 
-/// The text of an operand, as ids are kept.
+/// Returns the text of an operand, in the form of ids.
 fn text_of(value: &Json) -> Option<String> {
     let text = value.as_string()?;
     Some(match nfc(&text) {
@@ -143,7 +143,7 @@ fn of_id(operator: &Operator) -> Condition<'_> {
         | Operator::Gte(value)
         | Operator::Lt(value)
         | Operator::Lte(value) => {
-            // An id is a text: nothing else is equal, greater or less.
+            // An id is a text: only texts are equal, greater or less.
             let Some(value) = text_of(value) else {
                 return Condition::Id(Vec::new(), None);
             };
@@ -160,7 +160,7 @@ fn of_id(operator: &Operator) -> Condition<'_> {
     Condition::Id(vec![range], None)
 }
 
-/// A pattern asked of many values in their order: equal ones follow each other.
+/// Matches a pattern against many values in order: equal ones follow each other.
 pub(super) struct Matcher<'pattern> {
     pattern: &'pattern Pattern,
     last: Vec<u8>,
@@ -176,7 +176,7 @@ impl<'pattern> Matcher<'pattern> {
         }
     }
 
-    /// Whether the text that a whole key stands for matches.
+    /// Returns whether the text of a whole key matches.
     pub(super) fn passes(&mut self, value: &[u8]) -> bool {
         if value != self.last {
             self.last.clear();

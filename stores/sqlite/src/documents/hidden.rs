@@ -1,18 +1,20 @@
-//! Which documents of a layer do not show in a view: those that are newer than the layer's
-//! position or were superseded before it, and those that a layer above knows.
+//! The hidden documents of a layer in a view: those newer than the layer's position, those
+//! superseded before it, and those that an upper layer has.
 
 use rusqlite::{Connection, params};
 
 use super::row_set::RowSet;
 use crate::{columns::from_column, failure::Attempt, layers::Layer};
 
-/// What is newer than a layer's position: as many steps as there is, however much is older.
+/// Documents newer than a layer's position: as many steps as there are such documents, however many
+/// are older.
 const NEWER: &str = "SELECT row, live FROM documents WHERE scope = ?1 AND position > ?2";
 
-/// What was superseded before a layer's position; only superseded versions have an end.
+/// Documents superseded before a layer's position; only superseded versions have an end.
 const ENDED: &str = "SELECT row, live FROM documents WHERE scope = ?1 AND until < ?2";
 
-/// What a layer above knows. The `+` keeps SQLite off the index by position, which has no ids.
+/// Documents that an upper layer has. The `+` keeps SQLite off the index by position, which has no
+/// ids.
 const COVERED: &str = "SELECT lower.row, lower.live
      FROM documents upper CROSS JOIN documents lower ON upper.id = lower.id
      WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3
@@ -24,17 +26,17 @@ const COVERED_BY_MANY: &str = "SELECT lower.row, lower.live
      WHERE lower.scope = ?1 AND upper.scope = ?2 AND +upper.position <= ?3
          AND (upper.until IS NULL OR +upper.until >= ?3)";
 
-/// What is hidden in a layer.
+/// The hidden documents of a layer.
 #[derive(Default)]
 pub(super) struct Hidden {
     /// Its rows.
     pub(super) rows: RowSet,
-    /// How many of them are no tombstones.
+    /// The number of them that are not tombstones.
     live: u64,
 }
 
 impl Hidden {
-    /// What is hidden in a layer below those above it.
+    /// Finds the hidden documents of a layer below the upper ones.
     pub(super) fn find(connection: &Connection, above: &[Layer], layer: &Layer) -> Attempt<Self> {
         let mut hidden = Self::default();
         if layer.until < i64::MAX {
@@ -43,7 +45,7 @@ impl Hidden {
             }
         }
         for upper in above {
-            // Fewer on one side are looked up on the other.
+            // The smaller side is looked up on the larger one.
             let is_wide = live(connection, upper.scope)? > live(connection, layer.scope)?;
             let covered = if is_wide { COVERED_BY_MANY } else { COVERED };
             let scopes = [layer.scope, upper.scope, upper.until];
@@ -52,7 +54,7 @@ impl Hidden {
         Ok(hidden)
     }
 
-    /// How many documents of the layer show.
+    /// Returns how many documents of the layer are visible.
     pub(super) fn showing(&self, connection: &Connection, layer: &Layer) -> Attempt<u64> {
         Ok(live(connection, layer.scope)?.saturating_sub(self.live))
     }
@@ -69,7 +71,7 @@ impl Hidden {
     }
 }
 
-/// How many live documents a scope holds.
+/// Returns how many live documents a scope holds.
 pub(super) fn live(connection: &Connection, scope: i64) -> Attempt<u64> {
     let live = connection
         .prepare_cached("SELECT live FROM scopes WHERE id = ?1")?
@@ -84,8 +86,8 @@ mod tests {
     use super::{COVERED, COVERED_BY_MANY, ENDED, Hidden, NEWER};
     use crate::{documents::rows, layers::Layer, scopes};
 
-    /// A parent (1) with a document at each of its positions, and a branch (2) of it, made when
-    /// two were to come, that changed one document.
+    /// A parent (1) with a document at each of its positions, and a branch (2) of it, created two
+    /// positions before the end, that changed one document.
     fn open(documents: i64) -> (Connection, [Layer; 2]) {
         let connection = Connection::open_in_memory().unwrap();
         for tables in [scopes::TABLES, rows::TABLES] {
@@ -116,7 +118,7 @@ mod tests {
         (connection, layers)
     }
 
-    /// The steps that SQLite takes to find what is hidden in the parent.
+    /// Returns the steps that SQLite takes to find the hidden documents of the parent.
     fn steps(documents: i64) -> Vec<i32> {
         let (connection, [upper, lower]) = open(documents);
         let hidden = Hidden::find(&connection, &[upper], &lower).unwrap();
@@ -124,7 +126,7 @@ mod tests {
         assert_eq!(rows, [2, documents - 1, documents]);
         let showing = hidden.showing(&connection, &lower).unwrap();
         assert_eq!(i64::try_from(showing).unwrap(), documents - 3);
-        // Upside down, the upper one knows everything.
+        // Upside down, the upper layer has everything.
         let all = Hidden::find(&connection, &[lower], &upper).unwrap();
         assert_eq!(all.rows.len(), 1);
         let steps = [NEWER, ENDED, COVERED, COVERED_BY_MANY].map(|sql| {

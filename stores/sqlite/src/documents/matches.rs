@@ -1,4 +1,4 @@
-//! Which documents of one layer pass, as far as indexes tell.
+//! Which documents of one layer pass, as far as indexes show.
 
 use rusqlite::{CachedStatement, Connection, ToSql, params, types::Value};
 use spice_core::query::{Filter, Operator, Pattern};
@@ -17,39 +17,40 @@ use crate::{
     looks::Sieve,
 };
 
-/// One thing that is asked of a document.
+/// One condition on a document.
 enum Clause<'search> {
     Words(Option<String>),
     Filter(&'search Filter, Condition<'search>, i64),
     /// All pass.
     Always,
-    /// No index tells.
+    /// No index can decide it.
     Unindexed,
 }
 
-/// What indexes tell of a layer.
+/// The result of the indexes for a layer.
 pub(super) enum Matches {
-    /// Nothing is asked: all that shows.
+    /// There is no condition: every visible document passes.
     All,
-    /// These rows pass, once they show.
+    /// These rows pass if they are visible.
     Exactly(RowSet),
-    /// Only these can pass; each has to be looked at.
+    /// Only these can pass; each has to be read.
     Among(RowSet),
     /// Any can pass.
     Any,
 }
 
-/// Finds what passes in a layer.
+/// Finds the passing documents of a layer.
 pub(super) struct Finder<'a> {
     pub(super) connection: &'a Connection,
     pub(super) layer: &'a Layer,
-    /// From how many documents on a layer is worth an index; so many rows are rather looked at one
-    /// by one than sorted out by further indexes.
+    /// The number of documents from which a layer is worth an index; fewer rows than this are read
+    /// one by one rather than narrowed by further indexes.
     pub(super) from: u64,
 }
 
 impl Finder<'_> {
-    /// The rows that pass a text and filters; indexes that would have helped go to `missing`.
+    /// Finds the rows that pass a text and filters; adds indexes that would have helped to
+    /// `missing`.
     pub(super) fn find(
         &self,
         text: Option<&str>,
@@ -73,7 +74,7 @@ impl Finder<'_> {
         self.combine(&clauses)
     }
 
-    /// A complete index over a property; one that would be worth it goes to `missing`.
+    /// Returns a complete index over a property; adds one that would be worth it to `missing`.
     pub(super) fn slot(&self, wanted: Wanted, missing: &mut Vec<Wanted>) -> Attempt<Option<i64>> {
         match find_index(self.connection, &wanted)? {
             Index::Complete(slot) => return Ok(Some(slot)),
@@ -108,8 +109,8 @@ impl Finder<'_> {
         }
     }
 
-    /// The rows of a clause that only few can pass. A text is asked whatever else there is, for
-    /// no document tells whether it has the words.
+    /// Returns the rows of a clause that only few rows can pass. A text is always looked up,
+    /// because the document alone does not show whether it has the words.
     fn few(&self, clauses: &[Clause<'_>]) -> Attempt<Option<RowSet>> {
         let is_words = |clause: &&Clause<'_>| matches!(clause, Clause::Words(_));
         let words = clauses.iter().find(is_words);
@@ -158,8 +159,8 @@ impl Finder<'_> {
         })
     }
 
-    /// The rows that pass a clause; none when there are more than `most`, or when no index tells
-    /// them by what they have.
+    /// Returns the rows that pass a clause; none if there are more than `most`, or if no index
+    /// lists them.
     fn rows(&self, clause: &Clause<'_>, most: u64) -> Attempt<Option<RowSet>> {
         match clause {
             Clause::Words(None) => Ok(Some(RowSet::default())),
@@ -218,7 +219,7 @@ impl Finder<'_> {
         let mut rows = RowSet::default();
         let mut doubtful = Vec::new();
         let mut matcher = pattern.map(Matcher::new);
-        // A list is there when its elements are.
+        // A list exists if its elements do.
         let is_presence = matches!(filter.operator, Operator::Exists(true));
         let slots = if is_presence { &[1][..] } else { &[1, -1] };
         for (range, sign) in ranges
@@ -260,7 +261,7 @@ impl Finder<'_> {
         Ok(Some(rows))
     }
 
-    /// Adds those of doubtful rows that pass.
+    /// Adds the doubtful rows that pass.
     fn look_at(&self, filter: &Filter, doubtful: &[i64], rows: &mut RowSet) -> Attempt<()> {
         let sieve = Sieve::new(std::slice::from_ref(filter));
         let mut fetch = self
@@ -278,7 +279,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// The rows that hold a value.
+    /// Returns the rows that hold a value.
     pub(super) fn holding(&self, slot: i64) -> Attempt<RowSet> {
         let mut find = self
             .connection
@@ -288,7 +289,7 @@ impl Finder<'_> {
         Ok(rows)
     }
 
-    /// Whether there are live documents that an index holds no value of.
+    /// Returns whether an index has no value for some live documents.
     pub(super) fn lacks_values(&self, slot: i64) -> Attempt<bool> {
         let holding = self
             .connection
@@ -297,7 +298,7 @@ impl Finder<'_> {
         Ok(from_column(holding)? < live(self.connection, self.layer.scope)?)
     }
 
-    /// The rows that are no tombstones.
+    /// Returns the rows that are not tombstones.
     pub(super) fn live_rows(&self) -> Attempt<RowSet> {
         let mut find = self
             .connection
@@ -308,7 +309,7 @@ impl Finder<'_> {
     }
 }
 
-/// A bound over ids: every text comes before a blob.
+/// Returns a bound over ids: every text comes before a blob.
 pub(super) fn id_bound(id: Option<&str>) -> Value {
     id.map_or_else(|| Value::Blob(Vec::new()), |id| Value::Text(id.to_owned()))
 }

@@ -15,7 +15,7 @@ use crate::{
     properties::member,
 };
 
-/// What a list is ordered by; the id decides among equals, smallest first.
+/// The order of a list; equal values are ordered by id, smallest first.
 #[derive(Clone, Copy)]
 pub(super) enum Sorting<'search> {
     Id { descending: bool },
@@ -42,7 +42,7 @@ impl<'search> Sorting<'search> {
         }
     }
 
-    /// The place of a document.
+    /// Returns the place of a document.
     pub(super) fn place(&self, id: &str, data: &str) -> Attempt<Place> {
         match self {
             Self::Id { .. } => Ok(Place::of_id(id)),
@@ -53,7 +53,7 @@ impl<'search> Sorting<'search> {
         }
     }
 
-    /// The place that a cursor stands for.
+    /// Returns the place of a cursor.
     pub(super) fn place_of(&self, cursor: Cursor) -> Place {
         match self {
             Self::Id { .. } => Place::of_id(&cursor.id),
@@ -61,7 +61,7 @@ impl<'search> Sorting<'search> {
         }
     }
 
-    /// The cursor that stands for the place of a document.
+    /// Returns the cursor of a document's place.
     pub(super) fn cursor(&self, id: &str, data: &str) -> Attempt<Cursor> {
         let value = match self {
             Self::Id { .. } => None,
@@ -74,7 +74,7 @@ impl<'search> Sorting<'search> {
     }
 }
 
-/// Those without a value come last, whatever the direction.
+/// Documents without a value come last, in both directions.
 fn compare_values(order: &Order, one: &Place, other: &Place) -> Ordering {
     let (Some(key), Some(other_key)) = (&one.key, &other.key) else {
         return one.key.is_none().cmp(&other.key.is_none());
@@ -95,7 +95,7 @@ fn compare_values(order: &Order, one: &Place, other: &Place) -> Ordering {
 pub(super) struct Place {
     /// The value's key; none without a value, or in an order by id.
     pub(super) key: Option<SortKey>,
-    /// The value itself, where the key was cut.
+    /// The value itself, if the key was truncated.
     value: Option<Json>,
     /// The id.
     pub(super) id: String,
@@ -110,7 +110,7 @@ impl Place {
         }
     }
 
-    /// The place of a whole key.
+    /// Returns the place of a whole key.
     pub(super) fn of_key(key: &[u8], id: &str) -> Self {
         Self {
             key: Some(SortKey::from_bytes(key)),
@@ -132,14 +132,14 @@ impl Place {
     }
 }
 
-/// A document that is in the answer.
+/// A document in the answer.
 pub(super) struct Hit {
     pub(super) place: Place,
     pub(super) row: i64,
     pub(super) layer: Layer,
 }
 
-/// Leaves the first hits, in order.
+/// Keeps only the first hits, in order.
 pub(super) fn keep_first(sorting: Sorting<'_>, hits: &mut Vec<Hit>, wanted: usize) {
     let by_place = |one: &Hit, other: &Hit| sorting.compare(&one.place, &other.place);
     if hits.len() > wanted {

@@ -1,5 +1,4 @@
-//! The first hits of one layer: by looking at documents one by one, or along an index that has
-//! them in order already.
+//! The first hits of one layer: read one by one, or along an index that already has them in order.
 
 use rusqlite::{Connection, Statement, params};
 use spice_core::{
@@ -20,9 +19,9 @@ use crate::{
     looks::Sieve,
 };
 
-/// More entries with one value than this are rather read again in the order of their ids.
+/// A value with more entries than this is read again in the order of ids.
 const RUN: usize = 256;
-/// Hits kept before those that come too late are dropped.
+/// The number of hits that are kept before the last ones are dropped.
 const KEPT: usize = 4_096;
 
 /// The page of one layer.
@@ -35,7 +34,7 @@ pub(super) struct LayerPage<'a> {
     pub(super) wanted: usize,
 }
 
-/// Entries of one value, while an index is read backwards or values have to be looked at.
+/// Entries of one value, while an index is read backwards or values have to be read.
 #[derive(Default)]
 struct Run {
     key: Vec<u8>,
@@ -43,7 +42,7 @@ struct Run {
 }
 
 impl LayerPage<'_> {
-    /// Looks at each of these rows: the first hits, and how many pass.
+    /// Reads each of these rows; returns the first hits and the number that pass.
     pub(super) fn look(&self, rows: &RowSet, filters: &[Filter]) -> Attempt<(Vec<Hit>, u64)> {
         let sieve = Sieve::new(filters);
         let (mut hits, mut total) = (Vec::new(), 0);
@@ -81,7 +80,7 @@ impl LayerPage<'_> {
         Ok(hits)
     }
 
-    /// Walks along an index over what the list is ordered by.
+    /// Walks along an index over the order's property.
     pub(super) fn by_value(
         &self,
         order: &Order,
@@ -195,7 +194,8 @@ impl LayerPage<'_> {
         Ok(())
     }
 
-    /// Reads backwards until there is enough, or up to a value with a long run: that value.
+    /// Reads backwards until there are enough hits, or up to a value with many entries, which it
+    /// returns.
     fn descend_below(
         &self,
         find: &mut Statement<'_>,
@@ -260,7 +260,7 @@ impl LayerPage<'_> {
         self.flush(&mut run, hits)
     }
 
-    /// Adds the entries of one value by their ids, or, when its key was cut, by what they hold.
+    /// Adds the entries of one value by their ids, or by their values if the key was truncated.
     fn flush(&self, run: &mut Run, hits: &mut Vec<Hit>) -> Attempt<()> {
         let Run { key, mut members } = std::mem::take(run);
         if SortKey::is_cut(&key) {
@@ -279,7 +279,7 @@ impl LayerPage<'_> {
 
     fn takes(&self, row: i64, passing: Option<&RowSet>) -> bool {
         match passing {
-            // What is hidden has been taken out of it.
+            // Hidden documents have been removed from it.
             Some(passing) => passing.contains(row),
             None => !self.hidden.rows.contains(row),
         }

@@ -1,5 +1,5 @@
-//! Branch points: where the live branches of a log stand on the branches below them. A superseded
-//! version is kept while one of them lies in its range.
+//! Branch points: the position of each live branch on its parents. A superseded version is kept
+//! while one of them is in its range.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,11 @@ CREATE TABLE branch_points (
 pub(super) struct Points<'connection> {
     connection: &'connection Connection,
     stream: i64,
-    /// The branch below, the position at which it is looked through, and the branch that does so.
+    /// The parent, the position of the branch on it, and the branch.
     all: BTreeSet<(i64, i64, i64)>,
 }
 
-/// Positions of a branch between which no other branch stands on it; both ends excluded.
+/// Positions of a branch between which there is no other branch point; both ends excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
     pub(super) parent: i64,
@@ -47,13 +47,14 @@ impl<'connection> Points<'connection> {
         })
     }
 
-    /// Whether a branch stands on `parent` within a range.
+    /// Returns whether a branch point on `parent` is in a range.
     pub(super) fn any_within(&self, parent: i64, from: i64, until: i64) -> bool {
         let range = (parent, from, i64::MIN)..=(parent, until, i64::MAX);
         from <= until && self.all.range(range).next().is_some()
     }
 
-    /// Replaces the points of a branch: (branch below, position). The gaps that open where it stood.
+    /// Replaces the points of a branch: (parent, position). Returns the gaps that open at its old
+    /// points.
     pub(super) fn replace(&mut self, branch: i64, points: &[(i64, i64)]) -> Attempt<Vec<Gap>> {
         let is_its = |(_, _, of): &(i64, i64, i64)| *of == branch;
         let before: Vec<_> = self.all.iter().copied().filter(is_its).collect();
@@ -96,7 +97,7 @@ impl<'connection> Points<'connection> {
     }
 }
 
-/// Forgets the branch points of a log.
+/// Removes the branch points of a log.
 pub(super) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
     connection.execute("DELETE FROM branch_points WHERE stream = ?1", [stream])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Sets of row numbers: a bit a row, in blocks that are there only where rows are.
+//! Sets of row numbers: one bit per row, in blocks that exist only where rows are.
 
 const WORDS: usize = 64;
 const BLOCK: usize = WORDS * 64;
@@ -11,7 +11,7 @@ pub(super) struct RowSet {
 }
 
 impl RowSet {
-    /// Adds a row; whether it is new.
+    /// Adds a row; returns whether it is new.
     pub(super) fn insert(&mut self, row: i64) -> bool {
         let (block, word, bit) = place(row);
         if block >= self.blocks.len() {
@@ -24,29 +24,29 @@ impl RowSet {
         is_new
     }
 
-    /// Whether a row is in the set.
+    /// Returns whether a row is in the set.
     pub(super) fn contains(&self, row: i64) -> bool {
         let (block, word, bit) = place(row);
         self.block(block)
             .is_some_and(|words| words[word] & bit != 0)
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Leaves those that are in the other set, too.
+    /// Keeps only the rows that are also in the other set.
     pub(super) fn intersect(&mut self, other: &Self) {
         self.combine(other, |own, theirs| own & theirs.unwrap_or(0));
     }
 
-    /// Takes out those that are in the other set.
+    /// Removes the rows of the other set.
     pub(super) fn subtract(&mut self, other: &Self) {
         self.combine(other, |own, theirs| own & !theirs.unwrap_or(0));
     }
 
-    /// The rows, smallest first.
+    /// Returns the rows, smallest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = i64> {
         let blocks = self.blocks.iter().enumerate();
         blocks.flat_map(|(block, words)| {
@@ -76,7 +76,7 @@ impl RowSet {
     }
 }
 
-/// Row numbers of a table that SQLite numbers are never negative.
+/// SQLite never gives a table negative row numbers.
 fn place(row: i64) -> (usize, usize, u64) {
     let row = usize::try_from(row).unwrap_or(0);
     (row / BLOCK, row % BLOCK / 64, 1 << (row % 64))

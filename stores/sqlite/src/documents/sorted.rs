@@ -1,7 +1,7 @@
-//! Sorted values: exact indexes over properties of what a scope holds. An entry is a live
-//! document's value as its sort key, with the document's id and row; the elements of a list stand
-//! apart, under the slot's negative number. Each write of a document keeps its entries right, also
-//! while an index is being made.
+//! Sorted values: exact indexes over properties of a scope's documents. An entry is a live
+//! document's value as its sort key, with the document's id and row; the elements of a list are
+//! stored apart, under the negative slot number. Each write of a document updates its entries, also
+//! while an index is being built.
 
 mod build;
 mod keeper;
@@ -18,8 +18,8 @@ pub(super) use self::{
 };
 use crate::failure::{Attempt, Failure};
 
-/// The tables of indexes, and of the values in them. `built` is the last id that an index being
-/// made has reached.
+/// The tables of indexes, and of the values in them. `built` is the last id that an index under
+/// construction has reached.
 pub(super) const TABLES: &str = "
 CREATE TABLE sorted_properties (
     id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, property TEXT NOT NULL,
@@ -30,10 +30,10 @@ CREATE TABLE sorted_values (
     PRIMARY KEY (slot, value, id, row)) STRICT, WITHOUT ROWID;
 ";
 
-/// Indexes that a scope can have: each costs every later write.
+/// The maximum number of indexes of a scope: each makes every later write more expensive.
 const SLOTS: i64 = 32;
 
-/// Which index: over a property of a scope, by the comparison that a type stands for.
+/// The identity of an index: a property of a scope, with the comparison of a type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Wanted {
     pub(super) scope: i64,
@@ -51,7 +51,7 @@ impl Wanted {
     }
 }
 
-/// The types that stand for a comparison of their own, by number.
+/// The types with a comparison of their own, by number.
 const COMPARISONS: [PropertyType; 5] = [
     PropertyType::Json,
     PropertyType::DateTime,
@@ -73,14 +73,14 @@ fn comparison(number: i64) -> PropertyType {
     known.copied().unwrap_or(PropertyType::Json)
 }
 
-/// An index that is asked for.
+/// The state of a requested index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Index {
     /// It is complete, under this number.
     Complete(i64),
-    /// It can be made, or is being made.
+    /// It can be built, or is being built.
     Possible,
-    /// The scope has as many as it can have.
+    /// The scope has the maximum number of indexes.
     Refused,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn find_index(connection: &Connection, wanted: &Wanted) -> Attempt<In
     })
 }
 
-/// How many more indexes a scope can have.
+/// Returns how many more indexes a scope can have.
 fn left(connection: &Connection, scope: i64) -> Attempt<i64> {
     let taken: i64 = connection
         .prepare_cached("SELECT count(*) FROM sorted_properties WHERE scope = ?1")?
@@ -115,10 +115,10 @@ fn left(connection: &Connection, scope: i64) -> Attempt<i64> {
 const INSERT: &str =
     "INSERT OR IGNORE INTO sorted_values (slot, value, id, row) VALUES (?1, ?2, ?3, ?4)";
 
-/// Under which number, and what.
+/// The slot number and the key.
 type Entry = (i64, SortKey);
 
-/// An index, made or being made.
+/// An index, complete or under construction.
 struct Slot {
     number: i64,
     property: String,
@@ -126,7 +126,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// The entries of a value; none where it is absent or null.
+    /// Returns the entries of a value; none if it is absent or null.
     fn entries(&self, value: Option<&str>) -> Attempt<Vec<Entry>> {
         let Some(value) = value.filter(|value| *value != "null") else {
             return Ok(Vec::new());
@@ -140,7 +140,7 @@ impl Slot {
     }
 }
 
-/// Forgets the indexes over what a log holds.
+/// Removes the indexes of a log.
 pub(super) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
     let of_stream = "SELECT id FROM sorted_properties
          WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)";

@@ -1,11 +1,11 @@
-//! Words as the full-text index holds them: each carries its scope, so that a search costs what
-//! its class holds. They are cut by [`spice_core::query::words`], not by SQLite.
+//! Words in the full-text index: each is marked with its scope, so that the cost of a search
+//! depends only on its class. They are split by [`spice_core::query::words`], not by SQLite.
 
 use std::fmt::Write as _;
 
 use spice_core::query::words::{Sought, each};
 
-/// The words of every string in a JSON value, marked with the scope, for the index.
+/// Returns the words of every string in a JSON value, marked with the scope, for the index.
 pub(super) fn of_document(scope: i64, json: &str) -> String {
     let mark = format!("{scope}x");
     let mut text = String::with_capacity(json.len());
@@ -17,7 +17,7 @@ pub(super) fn of_document(scope: i64, json: &str) -> String {
     text
 }
 
-/// What a query asks for in a scope, in the language of FTS5; none when it has no words at all.
+/// Returns a query in a scope in the language of FTS5; none if it has no words.
 pub(super) fn of_query(scope: i64, query: &str) -> Option<String> {
     let mut expression = String::new();
     for Sought { word, is_prefix } in Sought::all(query) {
@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(of_query(7, "스").as_deref(), Some("\"7x스\"* "));
     }
 
-    /// Whether the index finds a document.
+    /// Returns whether the index finds a document.
     fn finds(json: &str, query: &str) -> bool {
         let index = Connection::open_in_memory().unwrap();
         index

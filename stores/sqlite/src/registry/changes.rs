@@ -1,4 +1,4 @@
-//! Wakes those who wait for a change of a log's work.
+//! Wakes tasks that wait for a change in the work on a log.
 
 use std::{
     collections::HashMap,
@@ -9,17 +9,17 @@ use std::{
 use spice_core::id::StreamId;
 use tokio::{sync::watch, time::Instant};
 
-/// How often to look for what another process changed.
+/// How often to check for changes by another process.
 pub(crate) const FOREIGN_CHECK: Duration = Duration::from_secs(1);
 
-/// One number a log, one more at each change.
+/// A counter for each log, incremented at each change.
 #[derive(Default)]
 pub(crate) struct Changes {
     numbers: Mutex<HashMap<StreamId, watch::Sender<u64>>>,
     look: Mutex<Look>,
 }
 
-/// The last look at the file.
+/// The last check of the file.
 #[derive(Default)]
 struct Look {
     at: Option<Instant>,
@@ -27,17 +27,17 @@ struct Look {
 }
 
 impl Changes {
-    /// Says that something changed.
+    /// Reports a change.
     pub(crate) fn tell(&self, stream: &StreamId) {
         self.with(stream, |sender| sender.send_modify(|number| *number += 1));
     }
 
-    /// The number as it is.
+    /// Returns the current number.
     pub(crate) fn current(&self, stream: &StreamId) -> u64 {
         self.with(stream, |sender| *sender.borrow())
     }
 
-    /// Waits until the number is another than `seen`, and answers it.
+    /// Waits until the number differs from `seen`, and returns it.
     pub(crate) async fn wait(&self, stream: &StreamId, seen: u64) -> u64 {
         let mut receiver = self.with(stream, watch::Sender::subscribe);
         match receiver.wait_for(|number| *number != seen).await {
@@ -46,7 +46,7 @@ impl Changes {
         }
     }
 
-    /// Whether it is time to look at the file again; one of many that wait is told so.
+    /// Returns whether the file should be checked again; true for only one of many waiting tasks.
     pub(crate) fn is_due(&self) -> bool {
         let mut look = self.look();
         let now = Instant::now();
@@ -57,7 +57,7 @@ impl Changes {
         is_due
     }
 
-    /// Notes what the file looks like; wakes everyone when it is not what it was.
+    /// Notes the fingerprint of the file; wakes everyone if it has changed.
     pub(crate) fn note(&self, fingerprint: Option<i64>) {
         let before = std::mem::replace(&mut self.look().fingerprint, fingerprint);
         if before.is_some() && before != fingerprint {

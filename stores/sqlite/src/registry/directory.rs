@@ -1,5 +1,5 @@
-//! Which databases there are, which logs may hold more than is reflected, and whether every log was
-//! read into this registry.
+//! The databases, the logs that may hold more than is reflected, and whether every log was read
+//! into this registry.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use spice_core::{
@@ -26,7 +26,7 @@ CREATE TABLE sweep (
     row INTEGER PRIMARY KEY CHECK (row = 1), token TEXT NOT NULL, is_done INTEGER NOT NULL) STRICT;
 ";
 
-/// Microseconds after which a mark that nobody renewed belongs to a process that is gone.
+/// Microseconds after which an unrenewed mark counts as left behind by a dead process.
 const GONE: i64 = 600_000_000;
 
 pub(super) fn databases(connection: &Connection) -> Attempt<Vec<ListedDatabase>> {
@@ -67,7 +67,7 @@ pub(super) fn mark_active(
     Ok(())
 }
 
-/// Drops an owner's mark, and those of processes that are gone.
+/// Removes an owner's mark, and those of dead processes.
 pub(super) fn clear_active(
     connection: &Connection,
     stream: &StreamId,

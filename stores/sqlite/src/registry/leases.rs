@@ -1,4 +1,4 @@
-//! Leases on buckets with their fences, and which owners there are. Time is the registry's own.
+//! Leases on buckets with their fences, and the owners. The registry's own clock counts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ CREATE TABLE leases (
     PRIMARY KEY (worker, bucket)) STRICT, WITHOUT ROWID;
 ";
 
-/// The registry's time: of the clock that it was given, else of SQLite.
+/// Returns the registry's time: of its clock if it has one, else of SQLite.
 pub(super) fn now(connection: &Connection, clock: Option<&Arc<dyn Clock>>) -> Attempt<Timestamp> {
     if let Some(clock) = clock {
         return Ok(clock.now());
@@ -38,8 +38,8 @@ pub(super) fn now(connection: &Connection, clock: Option<&Arc<dyn Clock>>) -> At
     Ok(Timestamp::from_micros(micros))
 }
 
-/// Whether a time of life that began at `renewed_at` still lasts. One that begins in the future is
-/// from before the clock was set back: its owner has renewed it since, or is gone.
+/// Returns whether a lifetime that began at `renewed_at` still lasts. One that begins in the future
+/// is from before the clock was set back: its owner has renewed it since, or is gone.
 fn lasts(renewed_at: i64, ttl: i64, now: Timestamp) -> bool {
     let now = now.as_micros();
     renewed_at <= now && now < renewed_at.saturating_add(ttl)
@@ -49,7 +49,7 @@ fn micros(ttl: Duration) -> i64 {
     i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Announces an owner; drops those whose time has passed; returns all others.
+/// Announces an owner; removes expired ones; returns all others.
 pub(super) fn join(
     connection: &Connection,
     worker: &str,
@@ -82,7 +82,7 @@ pub(super) fn join(
     Ok(members)
 }
 
-/// Takes and renews leases; those that the owner holds now.
+/// Takes and renews leases; returns those that the owner holds now.
 pub(super) fn acquire(
     connection: &Connection,
     worker: &str,
@@ -120,7 +120,7 @@ pub(super) fn acquire(
     Ok(leases)
 }
 
-/// Whether a lease is the one that covers a log now.
+/// Returns whether a lease covers a log now.
 pub(super) fn holds(connection: &Connection, key: &WorkKey, lease: &Lease) -> Attempt<bool> {
     let row = find(connection, &key.worker, Bucket::of(&key.stream))?;
     Ok(row.is_some_and(|row| row.held && row.owner == lease.owner && row.fence == lease.fence))
@@ -141,7 +141,7 @@ pub(super) fn release(connection: &Connection, worker: &str, lease: &Lease) -> A
     Ok(())
 }
 
-/// Forgets an owner and frees its leases.
+/// Removes an owner and releases its leases.
 pub(super) fn leave(connection: &Connection, worker: &str, owner: &str) -> Attempt<()> {
     forget_member(connection, worker, owner)?;
     connection.execute(

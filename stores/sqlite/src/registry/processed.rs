@@ -1,5 +1,5 @@
-//! The ledger: when the newest batches of a sink took effect, and the outcome of each event that a
-//! position alone does not tell. One row a batch, so that it stays small under load.
+//! The ledger: when the newest batches of a sink took effect, and the outcome of each event that
+//! the position alone does not show. One row per batch, so that it stays small under load.
 
 use rusqlite::{Connection, params};
 use spice_core::{
@@ -24,10 +24,10 @@ CREATE TABLE outcomes (
     PRIMARY KEY (sink, position, handler)) STRICT, WITHOUT ROWID;
 ";
 
-/// How many batches are kept of each sink.
+/// The number of batches that are kept for each sink.
 const KEPT: i64 = 4_096;
 
-/// Writes the record of a sink: `number` counts its batches, each takes the place of an old one.
+/// Writes the record of a sink: `number` counts its batches, and each replaces an old one.
 pub(super) fn insert(
     connection: &Connection,
     sink: i64,
@@ -87,12 +87,12 @@ pub(super) fn at(
             at: timestamp(row, 4)?,
         });
     }
-    // What is known of the event itself comes first.
+    // The record of the event itself comes first.
     found.sort_by_key(|row| row.handler.is_none());
     Ok(found)
 }
 
-/// Drops what is known of a sink.
+/// Removes the records of a sink.
 pub(super) fn forget(connection: &Connection, sink: i64) -> Attempt<()> {
     connection.execute("DELETE FROM batches WHERE sink = ?1", [sink])?;
     connection.execute("DELETE FROM outcomes WHERE sink = ?1", [sink])?;

@@ -1,4 +1,4 @@
-//! The workers' part: the record of a batch, and how far each sink is recorded.
+//! The workers' part: the record of a batch, and the recorded position of each sink.
 
 use rusqlite::{Connection, params};
 use spice_core::{
@@ -64,7 +64,7 @@ pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guard
     Ok(())
 }
 
-/// Moves the farthest position of a worker on a log, which never goes back.
+/// Moves the farthest position of a worker on a log. It never goes back.
 fn move_farthest(connection: &Connection, record: &WorkRecord) -> Attempt<()> {
     connection
         .prepare_cached(
@@ -93,7 +93,7 @@ pub(super) fn farthest(
     Ok(found)
 }
 
-/// A number that another process's work changes.
+/// Returns a number that the work of another process changes.
 pub(super) fn fingerprint(connection: &Connection) -> Attempt<i64> {
     Ok(connection
         .prepare_cached(
@@ -103,7 +103,7 @@ pub(super) fn fingerprint(connection: &Connection) -> Attempt<i64> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Forgets all that was recorded of a log.
+/// Removes everything that was recorded of a log.
 pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     let name = name(stream);
     let mut find = connection.prepare_cached("SELECT id FROM work WHERE stream = ?1")?;
@@ -122,7 +122,7 @@ pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> 
     Ok(())
 }
 
-/// Forgets what was recorded of a sink.
+/// Removes the records of a sink.
 pub(super) fn forget_sink(connection: &Connection, key: &WorkKey) -> Attempt<()> {
     if let Some(Work { id, .. }) = find(connection, key)? {
         processed::forget(connection, id)?;
@@ -131,11 +131,11 @@ pub(super) fn forget_sink(connection: &Connection, key: &WorkKey) -> Attempt<()>
     letters::forget(connection, key)
 }
 
-/// What is recorded of a sink.
+/// The records of a sink.
 struct Work {
     id: i64,
     worked: LogPosition,
-    /// How many records there were.
+    /// The number of records.
     batches: i64,
 }
 

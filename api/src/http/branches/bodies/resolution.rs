@@ -1,4 +1,4 @@
-//! How a body decides a conflict.
+//! The resolution of a conflict in a request body.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,33 +10,32 @@ use spice_core::{
 
 use crate::http::{bodies::given, call::Call, failure::Failure};
 
-/// `{aggregate_id, property?, take}` or `{aggregate_id, property, value}`; or as earlier clients
-/// write it: `{path, resolution_type, resolved_value}`
+/// `{aggregate_id, property?, take}` or `{aggregate_id, property, value}`; earlier clients write
+/// `{path, resolution_type, resolved_value}`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolutionBody {
-    /// The aggregate on the branch merged into, as the conflict names it.
+    /// The aggregate on the target branch, as in the conflict.
     #[serde(default)]
     aggregate_id: Option<String>,
-    /// The property; the whole aggregate when left out.
+    /// The property; by default the whole aggregate.
     #[serde(default)]
     property: Option<String>,
-    /// The side that holds.
+    /// The side to use.
     #[serde(default)]
     take: Option<SideWord>,
-    /// The value that holds; `null` for none. In place of `take`.
+    /// The value to set; `null` for none. Replaces `take`.
     #[serde(default, deserialize_with = "given")]
     value: Option<Json>,
-    /// The conflict, as its `path` names it: `aggregate_id/property`. In place of `aggregate_id`
-    /// and `property`.
+    /// The `path` of the conflict: `aggregate_id/property`. Replaces `aggregate_id` and `property`.
     #[serde(default)]
     path: Option<String>,
     #[serde(default)]
     resolution_type: Option<ResolutionType>,
-    /// The value that holds for `path`; `null` for none.
+    /// The value to set for `path`; `null` for none.
     #[serde(default, deserialize_with = "given")]
     resolved_value: Option<Json>,
-    /// What a client keeps for itself; not read.
+    /// Data of the client; ignored.
     #[serde(default, rename = "metadata")]
     _metadata: Option<Json>,
 }
@@ -45,13 +44,13 @@ pub(crate) struct ResolutionBody {
 #[derive(Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SideWord {
-    /// The branch merged into.
+    /// The target branch.
     Ours,
-    /// The source.
+    /// The source branch.
     Theirs,
 }
 
-/// The one earlier kind of resolution.
+/// The only earlier kind of resolution.
 #[derive(Deserialize, JsonSchema, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ResolutionType {
@@ -59,7 +58,7 @@ pub(crate) enum ResolutionType {
     UseValue,
 }
 
-/// Reads resolutions.
+/// Parses resolutions.
 pub(in crate::http::branches) fn resolutions(
     call: &Call,
     bodies: Vec<ResolutionBody>,
@@ -79,7 +78,7 @@ pub(in crate::http::branches) fn resolutions(
     bodies.map(read).collect()
 }
 
-/// A field of a resolution, the rule that it breaks, its value, and the rest of the sentence.
+/// A field of a resolution, its broken rule, its value, and the rest of the message.
 type Wrong = (&'static str, &'static str, Value, &'static str);
 
 impl ResolutionBody {

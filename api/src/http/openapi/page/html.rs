@@ -30,7 +30,7 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A text in which backquotes stand around code.
+/// A text with code in backquotes.
 pub(super) fn prose(text: &str) -> String {
     let mut prose = String::with_capacity(text.len());
     for (index, part) in text.split('`').enumerate() {

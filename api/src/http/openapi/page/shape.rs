@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::html::{escape, list, object, prose, text};
 
-/// Rules of a schema that are told as they stand.
+/// Rules of a schema that are shown unchanged.
 const RULES: [&str; 11] = [
     "format",
     "pattern",
@@ -21,7 +21,7 @@ const RULES: [&str; 11] = [
     "default",
 ];
 
-/// The schema, in HTML. What it refers to is linked, not repeated.
+/// The schema in HTML. References are links.
 pub(super) fn render(schema: &Value) -> String {
     let mut html = String::new();
     if let Some(name) = reference(schema) {

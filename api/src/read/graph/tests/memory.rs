@@ -1,4 +1,4 @@
-//! A graph in memory, with the primitives that a walk needs.
+//! A graph in memory, with the primitives for a walk.
 
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -29,7 +29,8 @@ pub(super) struct Entry {
     pub(super) live: bool,
     pub(super) number: i64,
     references: Vec<(&'static str, String)>,
-    /// Whether the store tells the references apart, or leaves them to be read from the data.
+    /// Whether the store returns the references separately, or leaves them to be read from the
+    /// data.
     tells_references: bool,
 }
 
@@ -102,7 +103,7 @@ impl MemoryGraph {
         Self(entries)
     }
 
-    /// `B/0`, `B/1` …, each referred to by so many, of which three lead on.
+    /// `B/0`, `B/1` …, each with this many referrers, of which three lead on.
     pub(super) fn hubs(referrers: &[usize]) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for (hub, count) in referrers.iter().enumerate() {
@@ -139,7 +140,7 @@ impl MemoryGraph {
     }
 }
 
-/// Up to twelve instances of two classes; some deleted, some referred to but never made.
+/// Up to twelve instances of two classes; some deleted, some referred to but missing.
 pub(super) fn graphs() -> impl Strategy<Value = MemoryGraph> {
     let entry = (
         prop::option::weighted(0.85, prop::bool::weighted(0.85)),

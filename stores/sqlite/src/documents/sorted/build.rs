@@ -1,25 +1,25 @@
-//! Making indexes, a step at a time.
+//! Builds indexes step by step.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Entry, INSERT, Slot, Wanted, comparison, left};
 use crate::{columns::text, failure::Attempt, properties::member};
 
-/// Documents that one step of making an index reads; writes of others come in between.
+/// The number of documents that one step reads; other writes run between steps.
 pub(super) const STEP: i64 = 10_000;
 
-/// What a step of making an index came to.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::documents) enum Built {
     /// There is more to do.
     Partly,
-    /// The index is complete; so many more can be made in the scope.
+    /// The index is complete; the scope can have this many more.
     Wholly { left: i64 },
-    /// The index is there already, or the scope has as many as it can have, or is gone.
+    /// The index exists already, the scope has the maximum number, or the scope is gone.
     Nothing,
 }
 
-/// Makes a step of an index over what a scope holds.
+/// Runs one step of building an index of a scope.
 pub(in crate::documents) fn build_step(connection: &Connection, wanted: &Wanted) -> Attempt<Built> {
     build_step_of(connection, wanted, STEP)
 }
@@ -69,8 +69,8 @@ pub(super) fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64)
     })
 }
 
-/// Adds the entries of the next documents, never only some of those with one id; the last of their
-/// ids, none when there are no more.
+/// Adds the entries of the next documents, always all documents of an id together; returns the last
+/// id, or none if there are no more.
 fn add_entries(
     connection: &Connection,
     scope: i64,

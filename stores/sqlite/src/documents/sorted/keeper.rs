@@ -1,4 +1,4 @@
-//! Keeping indexes right while documents are written.
+//! Updates indexes while documents are written.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,13 +7,13 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::{Entry, INSERT, Slot, comparison};
 use crate::{failure::Attempt, properties::member};
 
-/// Keeps the entries of documents right while these are written. What a batch changes is kept
-/// until its end and then written in the order of the index: each of its pages once.
+/// Updates the entries of documents while these are written. The changes of a batch are collected
+/// and written at its end in the order of the index: each of its pages once.
 pub(in crate::documents) struct Keeper<'connection> {
     connection: &'connection Connection,
     data: CachedStatement<'connection>,
     slots: HashMap<i64, Vec<Slot>>,
-    /// Each entry with its document's id and row, and whether it comes or goes.
+    /// Each entry with its document's id and row, and whether it is added or removed.
     changes: BTreeMap<(Entry, String, i64), bool>,
 }
 
@@ -27,7 +27,7 @@ impl<'connection> Keeper<'connection> {
         })
     }
 
-    /// What a live document holds, where indexes need to know it before it is replaced.
+    /// Returns the content of a live document if indexes need it before it is replaced.
     pub(in crate::documents) fn before(&mut self, scope: i64, row: i64) -> Attempt<Option<String>> {
         self.learn(scope)?;
         if self.slots[&scope].is_empty() {
@@ -59,7 +59,7 @@ impl<'connection> Keeper<'connection> {
         Ok(())
     }
 
-    /// Writes what the batch changes.
+    /// Writes the changes of the batch.
     pub(in crate::documents) fn save(&mut self) -> Attempt<()> {
         let mut insert = self.connection.prepare_cached(INSERT)?;
         let mut delete = self.connection.prepare_cached(

@@ -1,4 +1,4 @@
-//! What indexes hold, however they are made.
+//! The content of indexes, however they are built.
 
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -89,7 +89,7 @@ fn a_scope_has_a_maximum_number_of_indexes() {
     assert_eq!(build(&of_none), Built::Nothing);
 }
 
-/// Whoever made it may have been stopped, and nobody else would go on.
+/// The builder may have been stopped, and nobody else would continue.
 #[test]
 fn a_half_built_index_is_requested_although_no_new_one_is_possible() {
     let connection = open();
@@ -109,7 +109,7 @@ fn a_half_built_index_is_requested_although_no_new_one_is_possible() {
 }
 
 proptest! {
-    /// However writes fall between the steps, the index is what one made at the end would be.
+    /// However writes fall between the steps, the index equals one that is built at the end.
     #[test]
     fn an_index_built_between_writes_is_complete(
         rounds in prop::collection::vec(
