@@ -1,4 +1,4 @@
-//! What branches do to each other, over HTTP: diff, merge, rebase, rollback, branches of branches.
+//! Branch operations over HTTP: diff, merge, rebase, rollback, branches of branches.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const DEMO: &str = "/databases/demo/branches";
 
-/// Three products on `main`, and a branch of it that changed all it can.
+/// Three products on `main`, and a branch of it that changed everything it can.
 async fn with_branch() -> Server {
     let server = Server::start().await.with_demo().await;
     for (id, price) in [("p1", "1.10"), ("p2", "2"), ("p3", "3")] {
@@ -72,7 +72,7 @@ async fn delete(server: &Server, branch: &str, id: &str, seen: u64) {
     server.delete(&path).await.expect(202);
 }
 
-/// What a product is on a branch, once everything shows: its sequence and its data.
+/// Returns a product on a branch, once everything is projected: its sequence and its data.
 async fn shown(server: &Server, branch: &str, id: &str) -> Option<(u64, Value)> {
     let end = server.get("/databases/demo").await.expect(200).body["data"]["data"]["position"]
         .as_u64()
@@ -91,7 +91,7 @@ async fn shown(server: &Server, branch: &str, id: &str) -> Option<(u64, Value)> 
     ))
 }
 
-/// Kind, aggregate and properties of each change.
+/// Returns kind, aggregate and properties of each change.
 fn outline(answer: &Value) -> Vec<(String, String, Vec<String>)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let changes = answer["changes"].as_array().unwrap();
@@ -117,7 +117,7 @@ fn entry(change: &str, aggregate: &str, properties: &[&str]) -> (String, String,
 #[tokio::test]
 async fn a_diff_shows_the_changes_of_a_branch_since_the_common_position() {
     let server = with_branch().await;
-    // What main does later is no change of the branch.
+    // A later change of main is not a change of the branch.
     change(&server, "main", "p3", 1, json!({"name": "three"})).await;
     let diff = server
         .get(&format!("{DEMO}/feature/x/diff"))
@@ -157,7 +157,7 @@ async fn a_diff_shows_the_changes_of_a_branch_since_the_common_position() {
     assert!(class.get("instance_id").is_none());
     assert!(gone.get("after").is_none() && gone["before"]["name"] == "p2");
     assert!(new.get("before").is_none());
-    // Values are the text that they were written as.
+    // Values are the text as it was written.
     assert!(diff.text.contains(r#""price":1.10"#) && diff.text.contains(r#""price":4.50"#));
 
     for same in [
@@ -201,7 +201,7 @@ async fn a_diff_shows_the_changes_of_a_branch_since_the_common_position() {
     let other = entry("modified", "demo:feature/x:Product:p3", &["name"]);
     assert_eq!(direct.body["summary"]["modified"], 3);
     assert!(outline(&direct.body).contains(&other));
-    // The other way round: what main changed since.
+    // In the other direction: the changes of main since then.
     let main = server
         .get(&format!("{DEMO}/main/diff?against=feature/x"))
         .await
@@ -227,7 +227,7 @@ async fn a_diff_goes_page_by_page_by_class_and_back_in_time() {
         );
         assert_eq!(page.body["position"], whole.body["position"]);
         pages.extend(page.body["changes"].as_array().unwrap().clone());
-        // A page goes on where the first one began, whatever is written meanwhile.
+        // A page continues where the first one began, whatever is written meanwhile.
         let new = format!("later{}", pages.len());
         put_in(
             &server,
@@ -323,7 +323,7 @@ async fn a_merge_does_exactly_what_its_dry_run_reported() {
     ];
     assert_eq!(outline(&merged.body), expected);
     let after = end().await;
-    // A retry gets the first answer, whatever came after it.
+    // A retry gets the first answer, whatever happened after it.
     change(&server, "main", "p4", 1, json!({"name": "four"})).await;
     let again = merge().await;
     assert_eq!(again.text, merged.text);
@@ -341,7 +341,7 @@ async fn a_merge_does_exactly_what_its_dry_run_reported() {
         shown(&server, "main", "p4").await.unwrap().1["name"],
         "four"
     );
-    // What is merged is no difference any more, and merging again does nothing.
+    // Merged changes are no longer a difference, and a second merge does nothing.
     let diff = server
         .get(&format!("{DEMO}/feature/x/diff"))
         .await
@@ -354,7 +354,7 @@ async fn a_merge_does_exactly_what_its_dry_run_reported() {
     assert_eq!(more.body["changes"], json!([]));
 }
 
-/// The two sides change the price of `p1`, and the branch its name too.
+/// Both sides change the price of `p1`; the branch also changes its name.
 async fn with_conflict() -> Server {
     let server = Server::start().await.with_demo().await;
     put_in(
@@ -405,7 +405,7 @@ async fn a_conflict_is_reported_and_resolved_by_strategy_or_resolution() {
         2,
         "nothing was done"
     );
-    // The dry run tells the same, and is no failure.
+    // The dry run returns the same, and is not a failure.
     let tried = server
         .post(&path, json!({"into": "main", "dry_run": true}))
         .await
@@ -505,7 +505,7 @@ async fn a_conflict_shows_each_number_as_written() {
     for told in [&refused.text, &tried.text] {
         assert!(told.contains(&sides), "{told}");
     }
-    // Both tell the same, and who echoes what was told writes a number.
+    // Both return the same, and a client that echoes it writes a number.
     let conflicts = |answer: &str| {
         let (_, rest) = answer.split_once(r#""conflicts":["#).unwrap();
         rest.split_once(']').unwrap().0.to_owned()
@@ -582,7 +582,7 @@ async fn a_rebased_branch_is_based_on_the_others_current_state() {
     );
     let list = "/databases/demo/class/Product/instances?branch=feature/x&search=three";
     assert_eq!(server.get(list).await.expect(200).body["total"], 1);
-    // Who stood on it before, stands there still.
+    // A branch that was based on it before is still based on the same position.
     assert_eq!(
         shown(&server, "feature/x/child", "p3").await.unwrap().1["name"],
         "p3"
@@ -602,7 +602,7 @@ async fn a_rebased_branch_is_based_on_the_others_current_state() {
     ];
     assert_eq!(outline(&since.body), expected, "what the rebase changed");
 
-    // It is written on as before, and its difference is its own changes alone.
+    // It accepts writes as before, and its diff has only its own changes.
     change(&server, "feature/x", "p1", one.0, json!({"name": "uno"})).await;
     let diff = server
         .get(&format!("{DEMO}/feature/x/diff"))
@@ -682,7 +682,7 @@ async fn branches_of_branches_merge_upwards_and_sideways() {
     make(&server, "other", "main").await;
     change(&server, "feature/x/deep", "p3", 1, json!({"name": "deep"})).await;
     change(&server, "other", "p3", 1, json!({"price": 33})).await;
-    // The base of two leaves is where both stand on main.
+    // The base of two leaves is their common position on main.
     let diff = server
         .get(&format!("{DEMO}/feature/x/deep/diff?against=other"))
         .await
@@ -740,7 +740,7 @@ async fn a_branch_may_have_the_name_of_a_verb() {
             .await
             .expect(200);
     }
-    // A plain slash before the verb: the diff of `feature`, which is not there.
+    // A plain slash before the verb: the diff of `feature`, which does not exist.
     let found = server
         .get(&format!("{DEMO}/feature/diff"))
         .await

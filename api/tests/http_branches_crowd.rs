@@ -1,4 +1,4 @@
-//! Merges while many write: every accepted change is there at the end, whoever won.
+//! Merges during many writes: every accepted change is there at the end, whichever side won.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -37,7 +37,7 @@ async fn update(
     }
 }
 
-/// Adds holdings of its own to an order of main, each with the sequence that it believes.
+/// Adds holdings of its own to an order of main, each with its last known sequence.
 async fn write(server: Arc<Server>, number: usize) -> u64 {
     let id = order(number);
     let mut seen = 1;
@@ -58,7 +58,8 @@ async fn write(server: Arc<Server>, number: usize) -> u64 {
     accepted
 }
 
-/// Changes every order on the branch and merges it, round after round; what each merge says.
+/// Changes every order on the branch and merges it, round after round; returns the answers of the
+/// merges.
 async fn merge(server: Arc<Server>) -> Vec<Value> {
     let mut seen = [1; ORDERS];
     let mut merges = Vec::new();
@@ -114,7 +115,7 @@ async fn merges_and_fifty_writers_lose_nothing() {
         let changes = merge["changes"].as_array().unwrap();
         assert_eq!(changes.len(), ORDERS, "{merge}");
         for change in changes {
-            // The merge took what the writers had done by then, and nothing of theirs away.
+            // The merge took the writers' changes until then, and lost none of them.
             assert_eq!(change["properties"], json!(["holds"]));
             assert_eq!(change["before"]["total"], change["after"]["total"]);
         }

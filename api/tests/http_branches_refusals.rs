@@ -1,4 +1,4 @@
-//! What merge, rebase, rollback, diff and history refuse, and how; and the history at oms.
+//! The refusals of merge, rebase, rollback, diff and history; and the history at oms.
 
 #![allow(clippy::unwrap_used)]
 

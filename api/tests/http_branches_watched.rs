@@ -1,5 +1,5 @@
-//! What branches ask of log and registry: no more than an answer takes, and nothing that an
-//! accepted command's answer would hang on.
+//! The cost of branch calls in log and registry: only what the answer needs, and nothing that could
+//! delay the answer of an accepted command.
 
 #![allow(clippy::unwrap_used)]
 
@@ -42,7 +42,7 @@ async fn make(server: &Server, branch: &str) {
     server.post(DEMO, json!({"name": branch})).await.expect(200);
 }
 
-/// Kind, aggregate, class and instance of each change.
+/// Returns kind, aggregate, class and instance of each change.
 fn outline(answer: &Value) -> Vec<Value> {
     let changes = answer["changes"].as_array().unwrap().iter();
     let fields = ["change", "aggregate_id", "class_id", "instance_id"];
@@ -173,7 +173,7 @@ async fn an_accepted_command_is_answered_while_the_registry_is_unavailable() {
             assert_eq!(outline(&done.body), [expected], "{path}");
             assert_eq!(outline(&done.body), outline(&tried));
             assert_eq!(done.body["summary"], tried["summary"]);
-            // The one who asks again gets the first answer, then and later.
+            // A client that asks again gets the first answer, then and later.
             if wait.is_none() {
                 watch.come_back();
                 assert_eq!(send().await.text, done.text);

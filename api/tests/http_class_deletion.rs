@@ -1,4 +1,4 @@
-//! A class that is deleted with force takes its instances along, and everything that reads agrees.
+//! A class that is deleted with force takes its instances along, and all reads agree.
 
 #![allow(clippy::unwrap_used)]
 
@@ -38,7 +38,7 @@ async fn delete_class(server: &Server, branch: &str) -> Answer {
     deleted
 }
 
-/// What a branch says of the customers, each way that there is, now or at a position.
+/// Returns what a branch shows of the customers in every kind of read, now or at a position.
 async fn customers(server: &Server, branch: &str, as_of: Option<u64>) -> Value {
     let as_of = as_of.map_or_else(String::new, |position| format!("&as_of={position}"));
     let read = async |path: &str| server.get(&format!("{path}branch={branch}{as_of}")).await;
@@ -93,7 +93,7 @@ async fn counts_lists_search_graph_history_and_verify_agree() {
     assert_eq!(newest["command_id"], deleted.body["data"]["command_id"]);
     let none = format!("{DEMO}/class/Nothing/instance/c1/history");
     server.get(&none).await.expect(404);
-    // What refers to them stays, and leads to nothing.
+    // References to them stay, and lead to nothing.
     let order = server
         .get(&format!("{DEMO}/class/Order/instance/o1"))
         .await
@@ -124,7 +124,7 @@ async fn a_branch_deletes_for_itself_and_its_merge_for_the_target() {
     is_verified(&server).await;
 }
 
-/// Graph and documents are what the log says, and nothing else.
+/// Graph and documents match the log exactly.
 async fn is_verified(server: &Server) {
     let ports = &server.ports;
     let sources = Sources {

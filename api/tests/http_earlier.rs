@@ -1,5 +1,5 @@
-//! The rest of the earlier system's surface (contract §12): other names and bodies of what the
-//! newer calls do. Its query is in `http_query.rs`.
+//! The rest of the earlier system's surface (contract §12): other names and bodies for the newer
+//! calls. Its query is in `http_query.rs`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -137,7 +137,7 @@ async fn labels_are_exported_and_removed() {
     );
     let nothing = server.send(delete("two")).await.expect(200);
     assert_eq!(nothing.body["data"]["count"], 0);
-    // What was exported brings them back.
+    // The export brings them back.
     let mut labels = export.body["data"].clone();
     for class in labels["classes"].as_array_mut().unwrap() {
         class.as_object_mut().unwrap().remove("event_sequence");

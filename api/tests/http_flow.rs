@@ -1,4 +1,4 @@
-//! The main job over HTTP, at gateway and oms.
+//! The main workflow over HTTP, at gateway and oms.
 
 #![allow(clippy::unwrap_used)]
 

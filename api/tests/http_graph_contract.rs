@@ -1,4 +1,4 @@
-//! Contract §9 as tables: filters of every type, and every refusal with what it names.
+//! Contract §9 as tables: filters of every type, and every refusal with the field that it names.
 
 #![allow(clippy::unwrap_used)]
 

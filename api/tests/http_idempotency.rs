@@ -1,5 +1,5 @@
 //! `Idempotency-Key` on every write, at the gateway and at oms: one effect, the first answer again,
-//! and what is told when that is no longer true.
+//! and the answer when that is no longer true.
 
 #![allow(clippy::unwrap_used)]
 
@@ -192,12 +192,13 @@ async fn every_write_of_oms_has_one_effect_under_a_key() {
         let key = format!("key {number}");
         twice(&server, &key, &(method, path, body.clone())).await;
     }
-    // An import of labels has several commands; one of another kind keeps the key from it, too.
+    // An import of labels has several commands; a command of another kind with the same key refuses
+    // it, too.
     let labels = json!({"classes": [{"class_id": "Customer", "label": "Client"}]});
     let import = ("POST", "/databases/demo/mappings/import", labels);
     let reused = send(&server, "key 0", &import).await.expect(409);
     assert_eq!(reused.code(), "event_id_reused");
-    // Both services mean the same command by a key.
+    // A key means the same command at both services.
     let gateway = "/databases/demo/instances/Customer/create";
     let body = json!({"data": {"customer_id": "both"}});
     let first = send(&server, "both", &("POST", gateway, body.clone())).await;
@@ -233,7 +234,7 @@ async fn a_key_belongs_to_one_generation_of_the_database() {
         let again = send(&server, "delete", &delete).await.expect(202);
         assert_eq!(again.body, sealed.body);
         assert_eq!(again.header("idempotent-replayed"), "true");
-        // Neither the database nor what was in it comes back by a late retry.
+        // A late retry brings back neither the database nor its content.
         for (key, write) in [
             ("made", &create("one")),
             ("class", &ontology),
@@ -296,14 +297,14 @@ async fn a_retried_create_of_a_deleted_database_reports_the_deletion() {
     assert_eq!(detail["position"], first.body["result"]["position"]);
     assert_eq!(detail["command_id"], first.body["command_id"]);
     assert_eq!(detail["aggregate_id"], "demo:main:Customer:c1");
-    // Without the key it is refused by the ordinary rule, which knows no first position.
+    // Without the key the ordinary rule refuses it, which knows no first position.
     let fresh = server.post(&create, write.2.clone()).await.expect(409);
     assert_eq!(
         (fresh.code(), &fresh.body["detail"]["position"]),
         ("deleted", &Value::Null)
     );
 
-    // Of a bulk something is left until the last one goes.
+    // A part of a bulk remains until its last instance is deleted.
     let bulk = format!("{customers}/bulk-create");
     let rows = json!({"instances": [{"customer_id": "b1"}, {"customer_id": "b2"}]});
     let bulk = ("POST", bulk.as_str(), rows);

@@ -1,4 +1,4 @@
-//! Instances whose ids are e-mail addresses, URLs, names in any script: by every call, at both
+//! Instances whose ids are e-mail addresses, URLs and names in any script: every call, at both
 //! services.
 #![allow(clippy::unwrap_used)]
 
@@ -246,7 +246,7 @@ async fn events_and_deletes_name_every_id() {
     }
 }
 
-/// Sends a request of which nothing is normalised.
+/// Sends a request without any normalisation.
 async fn raw(server: &Server, line: &str) -> String {
     let address = server.gateway.strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

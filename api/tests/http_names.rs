@@ -1,5 +1,5 @@
-//! Names, labels and ids: the same in every form of Unicode, refused by field, and told from what the
-//! system itself uses.
+//! Names, labels and ids: equal in every form of Unicode, refused by field, and distinguished from
+//! reserved names.
 #![allow(clippy::unwrap_used)]
 
 mod http_support;
@@ -180,7 +180,7 @@ async fn reserved_names_are_distinguished_from_user_names() {
             .await;
         let told = client.database(name, &Read::default()).await.unwrap();
         assert_eq!(told.name, name);
-        // A name with an encoded letter is never taken for a fixed part of a path.
+        // A name with an encoded letter is never mistaken for a fixed part of a path.
         let part = format!("%{:02x}{}", name.as_bytes()[0], &name[1..]);
         let class = json!({"id": "A", "label": "A"});
         server

@@ -44,7 +44,7 @@ fn item() -> Value {
     })
 }
 
-/// A database `demo` with parties, persons and what they own.
+/// A database `demo` with parties, persons and their possessions.
 async fn server() -> Server {
     let server = Server::start().await;
     server
@@ -652,7 +652,7 @@ async fn a_repeated_import_gets_the_first_answer() {
     let again = import(Some("labels"), "Human").await.expect(202).body;
     assert_eq!(again["data"], first["data"]);
 
-    // Another's edit makes nothing of it new.
+    // A change by another client makes none of it new.
     let edited = import(None, "Being").await.expect(202).body;
     assert_eq!(edited["data"]["count"], 1);
     let again = import(Some("labels"), "Human").await.expect(202).body;
@@ -771,7 +771,7 @@ async fn exports_are_one_graph_that_other_parsers_read() {
             3,
             "its type, one at most, one at least"
         );
-        // What it has from the parent is there as the parent's own export has it.
+        // The inherited parts are as in the parent's own export.
         has(&format!(
             "<urn:spice:demo:Party/size> <{rdfs}domain> <urn:spice:demo:Party>"
         ));

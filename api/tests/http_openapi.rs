@@ -1,4 +1,4 @@
-//! The `OpenAPI` document of a service says what the service does.
+//! The `OpenAPI` document of a service matches the service.
 
 #![allow(clippy::unwrap_used)]
 
@@ -32,7 +32,7 @@ impl Documented {
         (!example.is_null()).then_some(example)
     }
 
-    /// Sends it. Of what is a stream, only the head is looked at.
+    /// Sends it. For a stream it reads only the head.
     async fn send(&self, server: &Server, query: &[(&str, String)]) -> Answer {
         let mut request = server.request(&self.method, &self.url()).query(query);
         if let Some(body) = self.body() {
@@ -97,7 +97,7 @@ async fn documented(server: &Server) -> Vec<Documented> {
     calls
 }
 
-/// A value that a parameter may have.
+/// Returns a valid value of a parameter.
 fn value_of(parameter: &Value) -> String {
     let schema = &parameter["schema"];
     let candidates = [
@@ -151,7 +151,7 @@ async fn documented_parameters_are_known_and_no_others_are() {
         }
         known.push(("brunch", "x".to_owned()));
         let refused = call.send(&server, &known).await;
-        // What is no request for a WebSocket is refused before its parameters are looked at.
+        // A request that is not for a WebSocket is refused before its parameters are checked.
         if refused.status == 426 || call.path.starts_with("/api/v1/ws/") {
             continue;
         }
@@ -166,7 +166,7 @@ async fn documented_parameters_are_known_and_no_others_are() {
     }
 }
 
-/// The keys of an object, or of the first of a list.
+/// Returns the keys of an object, or of the first object in a list.
 fn keys(value: &Value) -> Vec<&String> {
     value
         .as_object()
@@ -202,7 +202,7 @@ async fn the_examples_work_in_order() {
         };
         let required = call.parameters("query").into_iter();
         let required = required.filter(|parameter| parameter["required"] == true);
-        // What was created is at its first sequence.
+        // A created aggregate has its first sequence.
         let query: Vec<_> = required
             .map(|parameter| (parameter["name"].as_str().unwrap(), "1".to_owned()))
             .collect();
@@ -212,7 +212,7 @@ async fn the_examples_work_in_order() {
             request = request.json(body);
         }
         if id == "createClass" {
-            // What the class of the example refers to.
+            // The classes that the example's class refers to.
             let customer = http_support::customer();
             server
                 .write("POST", "/databases/demo/ontology", customer)

@@ -1,4 +1,4 @@
-//! A store that is away, and a defect: the client is told so, and never gets an empty answer that
+//! An unavailable store, and a defect: the client gets an error, and never an empty answer that
 //! looks like success.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -13,7 +13,7 @@ use spice_api::http::Settings;
 use spice_core::port::graph::Graph;
 use spice_testing::double::{Call, Double, away};
 
-/// A graph that is away for reads of instances, and defective for those of classes.
+/// A graph that is unavailable for reads of instances, and defective for reads of classes.
 fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
     let hook = |call: Call<'_>| match call.method {
         "sinks" => Ok(()),

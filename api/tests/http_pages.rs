@@ -1,5 +1,5 @@
-//! Paging under writes: by cursor, every instance that was there throughout comes exactly once,
-//! and an ordered list stands still while it is paged.
+//! Pages during writes: by cursor, every instance that existed throughout comes exactly once, and
+//! an ordered list does not move while it is paged.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ use spice_testing::double::Double;
 /// A thing: its price and its group, which never changes.
 type Thing = (Option<i64>, usize);
 
-/// What happens between two pages.
+/// An action between two pages.
 #[derive(Debug, Clone)]
 enum Write {
     Create(i64, usize),
@@ -102,7 +102,7 @@ impl Paging {
         path
     }
 
-    /// What the list holds, in order.
+    /// Returns the list's content, in order.
     fn list(&self, things: &BTreeMap<String, Thing>) -> Vec<String> {
         let mut listed: Vec<(&String, &Thing)> = things
             .iter()
@@ -122,7 +122,7 @@ impl Paging {
     }
 }
 
-/// Makes the database and its one class.
+/// Creates the database and its one class.
 async fn declare(server: &Server) {
     let thing = json!({"id": "Thing", "label": "Thing", "properties": [
         {"name": "thing_id", "type": "string", "primaryKey": true, "required": true},
@@ -138,7 +138,7 @@ async fn declare(server: &Server) {
         .await;
 }
 
-/// The things of a branch, and how the next write knows them.
+/// The things of a branch, and their numbers for the next write.
 struct World {
     server: Server,
     things: BTreeMap<String, Thing>,
@@ -180,7 +180,7 @@ impl World {
 
     async fn create(&mut self, price: i64, group: usize) {
         self.made += 1;
-        // New ones come in anywhere in order of the id.
+        // New ones are inserted anywhere in the order of ids.
         let id = format!("t{:02}", self.made * 37 % 100);
         let data = json!({"thing_id": id, "name": "A thing", "price": price, "group": group});
         let path = self.instances("create", "");
@@ -274,7 +274,7 @@ async fn run(paging: Paging, writes: Vec<Vec<Write>>) {
 }
 
 /// Found at random: a page ended before its last document, and all documents of the next one had
-/// moved there from elsewhere, so that the list went back to where they end.
+/// moved there from elsewhere, so that the list went back to their end.
 #[tokio::test]
 async fn a_page_whose_documents_have_all_moved_continues_after_the_last_one() {
     let paging = Paging {
@@ -344,7 +344,7 @@ async fn a_cursor_of_another_list_is_refused() {
         assert_eq!(refused.code(), code, "{path}");
         assert_eq!(refused.body["detail"]["field"], "cursor", "{path}");
     }
-    // A page by offset gives a cursor, too.
+    // A page by offset also returns a cursor.
     let all = server
         .get("/databases/demo/class/Thing/instances?order_by=price")
         .await;
@@ -382,7 +382,7 @@ async fn a_page_costs_only_what_has_moved() {
     let first = server.get(&format!("{list}&limit=1")).await.expect(200);
     let mut cursor = first.body["cursor"].as_str().unwrap().to_owned();
 
-    // The last ones come to stand before the second.
+    // The last ones move before the second.
     let commands: Vec<Value> = (THINGS - MOVED..THINGS)
         .map(|number| {
             json!({"type": "UPDATE_INSTANCE", "class": "Thing", "id": format!("t{number:03}"),

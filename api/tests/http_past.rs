@@ -1,5 +1,5 @@
-//! `as_of` against a history that the test keeps: random commands on `main` and two branches, and
-//! at every position of the log every list and every single read is what the model says.
+//! `as_of` against a history that the test records: random commands on `main` and two branches, and
+//! at every position of the log every list and every single read matches the model.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 const BRANCHES: [&str; 3] = ["main", "x", "feature/y"];
 const IDS: usize = 6;
 
-/// What showed on a branch: value and sequence; none of what was deleted.
+/// The visible state of a branch: value and sequence; none for deleted instances.
 type State = BTreeMap<String, Option<(i64, u64)>>;
 
-/// What is tried; what cannot be done is refused.
+/// A command to try; an impossible one is refused.
 #[derive(Debug, Clone)]
 enum Step {
     Create(usize, usize, i64),
     Update(usize, usize, i64),
     Delete(usize, usize),
-    /// A branch, its parent, and how much of the class's time the parent shows, in percent.
+    /// A branch, its parent, and how much of the class's history the parent shows, in percent.
     Branch(usize, usize, u64),
 }
 
@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 12..40)
 }
 
-/// What a branch stands on, and its own states by position.
+/// The base of a branch, and its own states by position.
 #[derive(Default)]
 struct Branch {
     from: Option<(usize, u64)>,
@@ -49,13 +49,13 @@ struct Branch {
 #[derive(Default)]
 struct Model {
     branches: BTreeMap<usize, Branch>,
-    /// Where the class was made.
+    /// The position where the class was created.
     made: u64,
     last: u64,
 }
 
 impl Model {
-    /// What shows on a branch at a position.
+    /// Returns the visible state of a branch at a position.
     fn at(&self, branch: usize, position: u64) -> State {
         let known = &self.branches[&branch];
         if let Some((_, state)) = known.states.range(..=position).next_back() {
@@ -82,7 +82,7 @@ fn id(number: usize) -> String {
     format!("i{number}")
 }
 
-/// Sends a command; its last position when it was accepted, its status when it was not.
+/// Sends a command; returns its last position if it was accepted, else the status.
 async fn send(server: &Server, method: &str, path: &str, body: Value) -> Result<u64, u16> {
     let answer = server.send(server.request(method, path).json(&body)).await;
     match answer.status {
@@ -263,7 +263,7 @@ async fn lists_of_now_and_of_the_last_position_agree() {
     let tea = json!([4, "p1", "p2", "p3", "p4"]);
     for (parameters, wanted) in [
         ("search=tea", tea.clone()),
-        // A star of its own opens no word.
+        // A star alone matches no word.
         ("search=tea%20*", tea),
         ("search=tea*", json!([5, "p0", "p1", "p2", "p3", "p4"])),
         ("search=tea-po*", json!([2, "p2", "p4"])),

@@ -1,4 +1,4 @@
-//! A branch at a past position shows what was there then, in lists and searches too.
+//! A branch at a past position shows the state of that position, in lists and searches too.
 
 #![allow(clippy::unwrap_used)]
 
@@ -119,7 +119,7 @@ async fn what_is_lost_of_it_is_built_again(server: &Server) {
     let report = verify(sources, &stream).await.unwrap();
     assert!(report.is_clean(), "{:?}", report.differences);
 
-    // What is lost of what such branches show is found and read from the log again.
+    // Lost data of such branches is found and read from the log again.
     let main = BranchGeneration::MAIN;
     let documents = &server.ports.documents;
     let sink = documents.sink(&stream).await.unwrap().generation;

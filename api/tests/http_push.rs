@@ -1,5 +1,5 @@
-//! What is pushed: statuses of commands and events of a database, over server-sent events and
-//! web sockets, to many at once, to those who come back, and until the end.
+//! Push: statuses of commands and events of a database, over server-sent events and web sockets, to
+//! many listeners, to returning ones, and until the shutdown.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,7 +39,7 @@ fn stream() -> StreamId {
     StreamId::first("demo".parse().unwrap())
 }
 
-/// A database whose projections have not begun; its command.
+/// A database whose projections have not started; its command.
 async fn pending(server: &Server) -> String {
     let made = server.post("/databases", json!({"name": "demo"})).await;
     let made = made.expect(202);
@@ -87,7 +87,7 @@ async fn many_listeners_get_every_status_in_order_from_one_read() {
         assert_eq!(listener.retry.as_deref(), Some("2000"));
     }
     assert_eq!(server.api.followed_commands(), 1);
-    // Each second that passes is one look, were the hints of change to be lost.
+    // Each passing second is one read, in case the hints were lost.
     let before = looks.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let idle = looks.load(Ordering::Relaxed) - before;
@@ -263,8 +263,8 @@ async fn a_leaving_listener_frees_everything_and_a_shutdown_ends_the_others() {
     until("freed at the end", || api.followed_commands() == 0).await;
 }
 
-/// The positions of the domain events of the log, those of one branch and of the database when
-/// one is named.
+/// Returns the positions of the domain events in the log; with a branch, those of the branch and
+/// the database.
 async fn domain_events(server: &Server, branch: Option<&str>) -> Vec<String> {
     let log = &server.ports.log;
     let records = log
@@ -297,7 +297,7 @@ async fn write_some(server: &Server, branch: &str, first: usize) {
     }
 }
 
-/// Reads on from the last event, a few at a time, as a client that keeps losing its connection.
+/// Reads on from the last event, a few at a time, like a client that keeps losing its connection.
 async fn read_in_parts(server: &Server, path: &str, until: usize) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     while events.len() < until {
@@ -374,7 +374,7 @@ async fn a_feed_lost_before_its_first_event_misses_nothing() {
     let part = narrow.opening().await;
     assert!(whole.is_some() && whole == part, "{whole:?}");
 
-    // Nothing of this is told on the branch.
+    // None of this is sent on the branch.
     let first = declare("main", "First").await;
     drop(narrow);
     let second = declare("x", "Second").await;
@@ -387,7 +387,7 @@ async fn a_feed_lost_before_its_first_event_misses_nothing() {
             "{path}"
         );
     }
-    // Before a log's first event there is no place to tell.
+    // Before the first event of a log there is no position to send.
     let mut from_zero = Events::open(&server, "/databases/demo/events?from=0", None).await;
     assert_eq!(from_zero.opening().await, None);
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const QUERY: &str = "/databases/demo/query";
 
-/// The ids that a query finds, in order.
+/// Returns the ids that a query finds, in order.
 async fn ids(server: &Server, query: Value) -> Vec<String> {
     let answer = server.post(QUERY, query.clone()).await;
     assert_eq!(answer.status, 200, "{query}: {}", answer.text);

@@ -1,4 +1,4 @@
-//! Every read: as of a position or a time, and at least as new as what was just written.
+//! Every read: as of a position or a time, and at least as new as the last write.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,8 +10,8 @@ use futures::future::join_all;
 use http_support::{Answer, Server, hooks::Looks};
 use serde_json::{Value, json};
 
-/// A read, and what it shows at a place of its answer: early, then later. An error code where it
-/// is refused.
+/// A read, and the value at one place of its answer: early, then later. An error code where it is
+/// refused.
 struct Read {
     path: &'static str,
     body: Option<Value>,
@@ -199,7 +199,8 @@ async fn position(server: &Server) -> u64 {
     database.body["data"]["position"].as_u64().unwrap()
 }
 
-/// Three instances early on; later one changes, two come, a class changes, one comes, and a branch.
+/// Three instances early; later one changes, two are added, a class changes, one is added, and a
+/// branch.
 async fn shop() -> (Server, u64, String) {
     let server = Server::start().await.with_demo().await;
     create(

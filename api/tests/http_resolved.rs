@@ -1,5 +1,5 @@
-//! A class is taken with what it has from all its parents, and with the properties that it does not
-//! declare but allows, wherever a request names one of them.
+//! A class includes everything from all its parents, and the undeclared properties that it allows,
+//! wherever a request names one of them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -117,7 +117,7 @@ async fn lists_filter_and_order_by_inherited_and_additional_properties() {
         let found = list(&server, &[("search", word)]).await.expect(200);
         assert_eq!(ids(&found).len(), 1, "{word}");
     }
-    // A class that allows no others says what it has, the inherited ones too.
+    // A class that allows no other properties lists its own, including the inherited ones.
     let path = format!("{BASE}/class/Building/instances?filter={{\"rank\":1}}");
     let refused = server.get(&path).await.expect(400);
     let known = refused.body["detail"]["properties"].to_string();
@@ -152,7 +152,7 @@ async fn graph_queries_know_inherited_and_additional_properties() {
         let answer = query(asked.clone()).await;
         assert_eq!(nodes(&answer), expected, "{asked}");
     }
-    // A hop to a class arrives at instances of the classes below it, each named by its own class.
+    // A hop to a class reaches instances of its subclasses, each with the name of its own class.
     let visited = query(
         json!({"start_class": "Visit", "filters": {"visit_id": "v1"},
         "hops": [{"predicate": "at", "target_class": "Site"}]}),

@@ -1,4 +1,4 @@
-//! HTTP as RFC 9110, 9112 and 7240 have it, over real sockets.
+//! HTTP as defined by RFC 9110, 9112 and 7240, over real sockets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ use tokio::{
 const CREATE: &str = "/databases/demo/instances/Product/create";
 const LIST: &str = "/databases/demo/class/Product/instances";
 
-/// A request with these lines in its head, on a connection of its own.
+/// Sends a request with these lines in its head, on a connection of its own.
 async fn ask(server: &Server, line: &str, head: &[&str], body: &str) -> String {
     let service = if line.contains("/oms/") {
         &server.oms
@@ -62,7 +62,7 @@ async fn a_body_is_accepted_unencoded_or_refused_by_its_encoding() {
             assert_eq!(answer.header("accept-encoding"), "identity", "{refused:?}");
             assert_eq!(answer.body["detail"]["field"], "content-encoding");
         }
-        // It is read, and found to be no JSON.
+        // It is read, and is not JSON.
         for taken in [
             &["identity"][..],
             &["Identity"],
@@ -321,7 +321,7 @@ async fn head_answers_like_get_and_options_lists_the_methods() {
     )
     .await;
     assert_eq!(status(&all), 204, "{all}");
-    // JSON is what there is, whatever a client would rather have.
+    // The answer is JSON, whatever a client prefers.
     for accept in [
         "text/html",
         "application/xml;q=1, application/json;q=0",
@@ -484,7 +484,7 @@ async fn a_valid_traceparent_is_kept_and_an_invalid_one_ignored() {
     }
 }
 
-/// A gateway with timeouts of its own; its URL.
+/// A gateway with timeouts of its own; returns its URL.
 async fn serve_for(server: &Server, timeouts: Timeouts) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

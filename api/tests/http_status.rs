@@ -1,5 +1,5 @@
-//! What is told of commands and branches when it matters: between a sink and its record, after a
-//! discard, through a chain of branches, and again to those who ask again.
+//! The status of commands and branches in critical moments: between a sink and its record, after a
+//! discard, through a chain of branches, and for retries.
 
 #![allow(clippy::unwrap_used)]
 
@@ -52,8 +52,7 @@ async fn keyed(server: &Server, path: &str, body: &Value, wait: Option<u8>) -> A
     server.send(request).await
 }
 
-/// A sink that refuses an event moves past it all the same; what became of it is not known before
-/// the record.
+/// A sink that refuses an event still moves past it; the outcome is unknown before the record.
 #[tokio::test]
 async fn a_position_without_a_record_is_not_complete() {
     let mut server = Server::start_with(Settings::default(), false).await;
@@ -142,7 +141,7 @@ async fn a_discarded_command_stays_failed() {
         discards.push((path, given_up.body));
     }
     assert_eq!(status(&server, &command).await["status"], "RETRYING");
-    // A retry of the other took effect before its discard: nothing was given up.
+    // A retry of the other took effect before its discard: nothing was discarded.
     clear(&server, last).await;
     record(&server, last, Outcome::Done).await;
 
@@ -153,7 +152,7 @@ async fn a_discarded_command_stays_failed() {
             .get(&format!("/databases/demo?at_least={command}"))
             .await
             .expect(200);
-        // Its letter is gone since, and its key is known.
+        // Its letter has been removed, and its key is known.
         let again = discard(&server, path).await.expect(202);
         assert_eq!(again.header("idempotent-replayed"), "true");
         assert_eq!(&again.body, first);
@@ -170,7 +169,7 @@ async fn a_discarded_command_stays_failed() {
     assert_eq!(again.body["command_id"], command.as_str());
 }
 
-/// Gives the event of a path up, under a key of the path's own.
+/// Discards the event of a path, with a key for the path.
 async fn discard(server: &Server, path: &str) -> Answer {
     let request = server.request("POST", path).header("idempotency-key", path);
     server.send(request.json(&json!({"reason": "known"}))).await
@@ -183,7 +182,7 @@ async fn list(server: &Server, branch: &str, timeout: u8) -> Answer {
         .await
 }
 
-/// What a branch at a past position takes from the log is below its children, too.
+/// The versions that a branch at a past position takes from the log are below its children, too.
 #[tokio::test]
 async fn a_child_of_a_past_branch_waits_for_its_parent() {
     let mut server = Server::start().await.with_demo().await;
@@ -211,7 +210,7 @@ async fn a_child_of_a_past_branch_waits_for_its_parent() {
         assert_eq!(late.code(), "timeout", "{branch}");
     }
     list(&server, "plain", 0).await.expect(200);
-    // The snapshot no longer tells how a deleted branch was made.
+    // The snapshot no longer shows how a deleted branch was created.
     for gone in ["then", "child"] {
         let path = format!("/databases/demo/branches/{gone}");
         server.delete(&path).await.expect(200);
@@ -246,7 +245,7 @@ async fn a_retried_branch_command_gets_its_first_answer_while_the_branch_is_ther
     assert_eq!(&again.body["detail"]["position"], position);
     assert_eq!(log_end(&server).await, end);
 
-    // Under the same name another branch is there now: neither first answer tells of it.
+    // Another branch has the same name now: neither first answer is about it.
     server.post(branches, body.clone()).await.expect(200);
     let end = log_end(&server).await;
     assert_eq!(delete().await.expect(200).body, deleted.body);
@@ -257,7 +256,7 @@ async fn a_retried_branch_command_gets_its_first_answer_while_the_branch_is_ther
     assert!(listed.text.contains("\"work\""), "{}", listed.text);
 }
 
-/// The path of a transaction is there; what its commands name is a matter of their own.
+/// The path of a transaction exists; the targets of its commands are checked separately.
 #[tokio::test]
 async fn a_transaction_with_unknown_targets_is_422_command_by_command() {
     let server = Server::start().await.with_demo().await;
@@ -285,8 +284,7 @@ async fn a_transaction_with_unknown_targets_is_422_command_by_command() {
     assert_eq!(log_end(&server).await, end);
 }
 
-/// What was parked and is taken out again reads as if it were only pending; who listens is not told
-/// so.
+/// An event that was parked and is released again reads as pending; a listener does not see that.
 #[tokio::test]
 async fn a_listener_gets_only_forward_changes() {
     let looks = Arc::new(AtomicUsize::new(0));

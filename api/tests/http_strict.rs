@@ -1,4 +1,4 @@
-//! What a client gets wrong is told, in its own words, and what is damaged stops only itself.
+//! A client's mistakes are reported in the client's terms, and damage stops only its own database.
 
 #![allow(clippy::unwrap_used)]
 

@@ -17,7 +17,7 @@ use spice_api::http::Settings;
 use spice_core::time::Timestamp;
 
 const LIST: &str = "/databases/demo/class/Product/instances";
-/// Texts that are no whole number from 0 up, percent-encoded.
+/// Texts that are not a whole number from 0 up, percent-encoded.
 const NO_NUMBERS: [&str; 17] = [
     "",
     "-1",
@@ -53,7 +53,7 @@ fn names(answer: &Answer, path: &str, field: &str, value: &str) {
     );
 }
 
-/// What a query's value is once it is decoded, as form fields are.
+/// Decodes a query's value, like a form field.
 fn decoded(text: &str) -> String {
     let text = text.replace('+', " ");
     percent_encoding::percent_decode_str(&text)
@@ -109,7 +109,7 @@ async fn filled() -> Server {
     server
 }
 
-/// Lists of the demo, all unlike each other, each with more than one page.
+/// Lists of the demo, all different, each with more than one page.
 fn lists(position: u64) -> Vec<String> {
     let list = LIST;
     vec![
@@ -171,7 +171,7 @@ async fn a_cursor_continues_only_its_own_list() {
             }
         }
     }
-    // A filter that is written otherwise is the same; another page size is the same list.
+    // A filter in another notation is the same; another page size is the same list.
     let list = format!(
         "{LIST}?limit=2&filter={{ \"price\" : {{\"gte\":0}} }}&cursor={}",
         cursors[3]
@@ -205,7 +205,7 @@ async fn a_cursor_that_is_garbage_or_was_changed_is_refused_by_every_list() {
             front.to_owned(),
             format!("{own}A"),
             format!("{front}{swapped}{}", &back[1..]),
-            // What earlier versions gave out.
+            // Cursors of earlier versions.
             "eyJpIjoicDAifQ".to_owned(),
             "eyJwIjo1LCJhIjp7ImkiOiJwMCJ9fQ".to_owned(),
         ] {
@@ -215,7 +215,7 @@ async fn a_cursor_that_is_garbage_or_was_changed_is_refused_by_every_list() {
     }
 }
 
-/// A cursor whose seal fits and whose place the store does not know.
+/// A cursor with a valid seal and a place that the store does not know.
 fn with_unknown_place(cursor: &str) -> String {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
     let (version, scope, place) = (&bytes[..1], &bytes[1..10], b"unknown");
@@ -444,7 +444,7 @@ async fn a_last_event_id_must_come_from_the_stream() {
         .request("GET", "/databases/nowhere/events")
         .header("last-event-id", "5");
     server.send(request).await.expect(404);
-    // The position of another command is none of this one's.
+    // The position of another command is not one of this command.
     let request = server
         .request("GET", &commands)
         .header("last-event-id", "1");
@@ -519,7 +519,7 @@ async fn an_invalid_idempotency_key_is_refused() {
     server.get("/databases/demo").await.expect(404);
 }
 
-/// The test's clock goes on by a millisecond at each look.
+/// The test's clock advances by a millisecond at each read.
 #[tokio::test]
 async fn a_time_up_to_a_second_ahead_counts_as_now() {
     let server = filled().await;

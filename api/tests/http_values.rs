@@ -1,5 +1,5 @@
-//! Values keep their digits, their instants and their letters, whichever way they are asked for:
-//! list, list of the past, graph query, target of a hop; over the gateway and oms.
+//! Values keep their digits, their instants and their letters in every kind of read: list, list of
+//! the past, graph query, target of a hop; over the gateway and oms.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use http_support::{Answer, Server};
 const LONG: &str = "12345678901234567890123";
 const MONEY: &str = "1234567890123456789.25";
 
-/// A call whose body is sent as it is written.
+/// Sends a call whose body is this text.
 async fn send(server: &Server, method: &str, path: &str, body: &str) -> Answer {
     let request = server
         .request(method, path)
@@ -67,7 +67,7 @@ async fn past(server: &Server) -> String {
     format!("?as_of={}", database["data"]["position"])
 }
 
-/// The ids that a list, a list of the past and a graph query find; all have to say the same.
+/// Returns the ids that a list, a list of the past and a graph query find; all must agree.
 async fn found(server: &Server, filter: &str) -> String {
     let mut told = Vec::new();
     let past = past(server).await;

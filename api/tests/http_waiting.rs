@@ -1,4 +1,4 @@
-//! Waiting, statuses, probes and the end: what is told while the projections are behind, when a
+//! Waits, statuses, probes and the shutdown: the answers while the projections are behind, when a
 //! sink has parked an event, and when the process ends.
 
 #![allow(clippy::unwrap_used)]
@@ -121,7 +121,7 @@ async fn a_status_only_moves_forward() {
         .get(&format!("/databases/demo?at_least={position}"))
         .await
         .expect(200);
-    // The mark of one command stands for all before it: only the last one's status is asked for.
+    // The mark of one command covers all before it: only the last one's status is requested.
     let last = server
         .write("POST", "/databases/demo/ontology", json!({"label": "Last"}))
         .await;
@@ -164,7 +164,7 @@ async fn with_parked(handler: &'static str) -> (Server, u64, String) {
     (server, position, command)
 }
 
-/// Lineage, a mirror and egress are not what a client waits for.
+/// Clients do not wait for lineage, a mirror or egress.
 #[tokio::test]
 async fn an_event_parked_by_another_handler_changes_no_status_and_delays_no_read() {
     let (server, _, command) = with_parked("lineage_worker").await;
@@ -320,7 +320,7 @@ async fn open_connections_do_not_delay_the_shutdown() {
         .write_all(b"POST /api/v1/databases HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{")
         .await
         .unwrap();
-    // The request has been taken up once a later one on another connection is answered.
+    // The request is being processed once a later one on another connection is answered.
     server.get("//livez").await.expect(200);
     let begun = Instant::now();
     server.ending.cancel();

@@ -1,4 +1,4 @@
-//! A client of server-sent events: reads what comes, event by event.
+//! A client of server-sent events: reads them one by one.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Listens; `last` is what the client has seen already.
+    /// Connects; `last` is the last event that the client has seen.
     pub(crate) async fn open(server: &Server, path: &str, last: Option<&str>) -> Self {
         let mut request = server.request("GET", path);
         if let Some(last) = last {
@@ -43,7 +43,7 @@ impl Events {
         }
     }
 
-    /// Where the stream begins, once its opening is here.
+    /// Waits for the opening of the stream; returns where it begins.
     pub(crate) async fn opening(&mut self) -> Option<String> {
         while !self.text.contains("\n\n") {
             let chunk = timeout(PATIENCE, self.response.chunk()).await.unwrap();
@@ -56,7 +56,7 @@ impl Events {
         lines.find_map(|line| Some(line.strip_prefix("id:")?.trim_start().to_owned()))
     }
 
-    /// The next event; none at the end of the stream.
+    /// Returns the next event; none at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
@@ -83,7 +83,7 @@ impl Events {
         }
     }
 
-    /// Everything up to the end of the stream.
+    /// Returns everything up to the end of the stream.
     pub(crate) async fn rest(mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {

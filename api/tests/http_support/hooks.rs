@@ -1,4 +1,4 @@
-//! What the services ask of their stores, counted; and stores that go away.
+//! Counters of the services' calls to their stores, and stores that become unavailable.
 
 use std::sync::{
     Arc,
@@ -11,25 +11,25 @@ use spice_core::{
 };
 use spice_testing::double::{Call, Hook, Port, away};
 
-/// What log and write model are asked for; the write model can go away.
+/// Counts the calls to log and write model; the write model can become unavailable.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Records that the log gave.
+    /// Records that the log returned.
     pub(crate) records: AtomicUsize,
-    /// Entries that the write model was asked for.
+    /// Entries that were requested from the write model.
     pub(crate) lookups: AtomicUsize,
     away_after_append: AtomicBool,
     away: AtomicBool,
 }
 
 impl Watch {
-    /// The write model is away from the next append on: the first call that it misses is the one
-    /// in which it is to follow the log.
+    /// Makes the write model unavailable from the next append on: the first call that fails is the
+    /// one that follows the log.
     pub(crate) fn go_away_after_append(&self) {
         self.away_after_append.store(true, Ordering::SeqCst);
     }
 
-    /// The write model is there again.
+    /// Makes the write model available again.
     pub(crate) fn come_back(&self) {
         self.away_after_append.store(false, Ordering::SeqCst);
         self.away.store(false, Ordering::SeqCst);
@@ -93,7 +93,7 @@ impl Hook for Looks {
     }
 }
 
-/// Counts how often a graph is asked for its position.
+/// Counts the reads of a graph's position.
 pub(crate) fn count_looks(looks: Arc<AtomicUsize>) -> impl Hook {
     move |call: Call<'_>| {
         looks.fetch_add(usize::from(call.method == "sinks"), Ordering::Relaxed);
@@ -101,7 +101,7 @@ pub(crate) fn count_looks(looks: Arc<AtomicUsize>) -> impl Hook {
     }
 }
 
-/// Counts the versions that a graph is asked for.
+/// Counts the versions that are requested from a graph.
 pub(crate) fn count_reads(reads: Arc<AtomicUsize>) -> impl Hook {
     move |call: Call<'_>| {
         if matches!(call.method, "get" | "scan") {

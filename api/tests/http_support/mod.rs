@@ -49,7 +49,7 @@ pub(crate) struct Server {
     client: Client,
 }
 
-/// What a service answered.
+/// The answer of a service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -82,12 +82,12 @@ impl Server {
         Self::start_with(Settings::default(), true).await
     }
 
-    /// The services without workers: nothing that is accepted is projected.
+    /// Starts the services without workers: no accepted command is projected.
     pub(crate) async fn start_with(settings: Settings, with_workers: bool) -> Self {
         Self::start_over(settings, with_workers, |graph| graph).await
     }
 
-    /// The services over a graph that is not quite the real one.
+    /// Starts the services over a modified graph.
     pub(crate) async fn start_over(
         settings: Settings,
         with_workers: bool,
@@ -96,7 +96,7 @@ impl Server {
         Self::start_on(Arc::new(MemoryLog::new()), settings, with_workers, disturb).await
     }
 
-    /// The services on a log of their own.
+    /// Starts the services on a log of their own.
     pub(crate) async fn start_on(
         log: Arc<dyn Log>,
         settings: Settings,
@@ -107,7 +107,7 @@ impl Server {
         Self::start_between(log, model, work, settings, with_workers, disturb).await
     }
 
-    /// The services without workers, over a registry of the workers that is looked at.
+    /// Starts the services without workers, over a workers' registry that counts reads.
     pub(crate) async fn start_looked_at(looks: &Arc<Looks>) -> Self {
         let work = |registry| -> Arc<dyn WorkerRegistry> {
             Arc::new(Double::new(registry, Arc::clone(looks)))
@@ -116,7 +116,7 @@ impl Server {
         Self::start_between(log, |model| model, work, settings, false, |graph| graph).await
     }
 
-    /// The services without workers, over a log and a registry that are watched.
+    /// Starts the services without workers, over a counted log and registry.
     pub(crate) async fn start_watched(watch: &Arc<Watch>) -> Self {
         let log = Double::new(Arc::new(MemoryLog::new()), Arc::clone(watch));
         let watched =
@@ -248,7 +248,7 @@ impl Server {
         self.send(self.request("PUT", path).json(&body)).await
     }
 
-    /// A write that waits until it shows.
+    /// Sends a write and waits until it is projected.
     pub(crate) async fn write(&self, method: &str, path: &str, body: Value) -> Answer {
         let request = self
             .request(method, path)

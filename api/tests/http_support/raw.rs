@@ -11,7 +11,7 @@ pub(crate) async fn connect(service: &str) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// What a service says to these bytes, up to the end of the connection.
+/// Returns the answer of a service to these bytes, up to the end of the connection.
 pub(crate) async fn say(service: &str, bytes: &str) -> String {
     let mut stream = connect(service).await;
     stream.write_all(bytes.as_bytes()).await.unwrap();
@@ -20,7 +20,7 @@ pub(crate) async fn say(service: &str, bytes: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// Reads until something has been said.
+/// Reads until this text has arrived.
 pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut answer = String::new();
     while !answer.contains(end) {

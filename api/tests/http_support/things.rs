@@ -1,4 +1,4 @@
-//! What the earlier system's surface is tried on: things with labels in two languages.
+//! Test data for the earlier system's surface: things with labels in two languages.
 
 use serde_json::json;
 
