@@ -38,7 +38,7 @@ async fn the_reference_matches_the_code() -> anyhow::Result<()> {
     }
     ensure!(
         old.is_empty(),
-        "{} no longer say what the code says: \
+        "{} no longer match the code; write them again: \
          SPICE_WRITE_REFERENCE=1 cargo test -p spice-e2e --test reference",
         old.join(", ")
     );
@@ -58,12 +58,12 @@ fn cell(text: &str) -> String {
 fn errors() -> anyhow::Result<String> {
     let mut page = head(
         "Errors",
-        "Every refusal has a stable code, at `detail.error` over HTTP; the command line ends with \
-         its exit code (0: done, 130: ended by Ctrl-C).",
+        "Every error has a stable code. HTTP answers have it at `detail.error`; the command line \
+         exits with its exit code (0: done, 130: stopped by Ctrl-C).",
     );
     writeln!(
         page,
-        "| code | HTTP | exit code | try again? | means |\n|---|---|---|---|---|"
+        "| code | HTTP | exit code | retry? | meaning |\n|---|---|---|---|---|"
     )?;
     for code in ErrorCode::ALL {
         let again = if code.is_transient() { "yes" } else { "no" };

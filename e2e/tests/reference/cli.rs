@@ -12,7 +12,7 @@ use crate::{cell, head};
 pub(crate) async fn commands() -> anyhow::Result<String> {
     let mut page = head(
         "Command line",
-        "What `spice --help` says, command by command.",
+        "The output of `spice --help` for each command.",
     );
     let mut open: Vec<Vec<String>> = vec![Vec::new()];
     while let Some(path) = open.pop() {
@@ -54,16 +54,16 @@ fn subcommands(help: &str) -> impl Iterator<Item = &str> {
 pub(crate) async fn settings() -> anyhow::Result<String> {
     let mut page = head(
         "Settings",
-        "A flag stands over the environment, the environment over the config file \
-         (`spice config` tells which one is read), the file over the default.",
+        "A flag takes precedence over the environment, the environment over the config file \
+         (`spice config` shows its path), and the file over the default.",
     );
     let output = run(["config", "-o", "json"]).await?;
     ensure!(output.status.success(), "spice config fails");
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let settings = told["settings"].as_array().context("settings")?;
+    let config: Value = serde_json::from_slice(&output.stdout)?;
+    let settings = config["settings"].as_array().context("settings")?;
     writeln!(
         page,
-        "| setting and flag | environment | default | means |\n|---|---|---|---|"
+        "| setting and flag | environment | default | meaning |\n|---|---|---|---|"
     )?;
     for setting in settings {
         let text = |name: &str| cell(setting[name].as_str().unwrap_or_default());

@@ -12,9 +12,9 @@ use crate::head;
 pub(crate) fn page() -> anyhow::Result<String> {
     let mut page = head(
         "Envelope",
-        "One JSON object a line in the log, and the same bytes on the bus. Each type below is an \
-         example that the tests read and write byte for byte; fields that an example leaves out \
-         are not there in it.",
+        "An envelope is one JSON object: one line in the log, and the same bytes on the bus. Each \
+         type has an example, which the tests read and write byte for byte. An optional field \
+         without a value is left out.",
     );
     let folder = spice_e2e::workspace().join("core/tests/words/golden");
     for event_type in EventType::ALL {
@@ -29,8 +29,8 @@ pub(crate) fn page() -> anyhow::Result<String> {
     let chained = spice_e2e::workspace().join("core/tests/words/chain/chained.json");
     let example: Value = serde_json::from_str(&std::fs::read_to_string(chained)?)?;
     page.push_str(
-        "## The first envelope of an append\n\nIt carries `chain` as its last field, whatever its type: \
-         the SHA-256 over everything before it ([the log](../concepts/log.md#the-chain)).\n\n",
+        "## The first envelope of an append\n\nIts last field is `chain`, for every type: \
+         the SHA-256 of everything before it ([the log](../concepts/log.md#the-chain)).\n\n",
     );
     write_example(&mut page, &example)?;
     Ok(page)

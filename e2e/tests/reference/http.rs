@@ -12,8 +12,8 @@ use crate::{cell, head};
 pub(crate) async fn page(server: &Embedded) -> anyhow::Result<String> {
     let mut page = head(
         "HTTP",
-        "The calls of each service. The whole description, with every schema, is at \
-         `/openapi.json` of a running process, and browsable at `/docs`.",
+        "The calls of each service. A running process serves the full description, with every \
+         schema, at `/openapi.json`, and as a page at `/docs`.",
     );
     for (name, listener) in [("Gateway", "gateway"), ("oms", "oms")] {
         let url = format!("{}/openapi.json", server.url(listener)?);
