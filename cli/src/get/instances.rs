@@ -36,7 +36,7 @@ pub(crate) struct Selection {
     /// The property to sort by; `-price` sorts in descending order.
     #[arg(long, value_name = "PROPERTY", allow_hyphen_values = true)]
     pub(crate) order_by: Option<String>,
-    /// The maximum number of instances [default: 100].
+    /// The maximum number of instances; by default 100.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// List all instances.

@@ -90,14 +90,14 @@ async fn equal_rows_are_all_kept_through_kills_rejects_and_a_second_import() {
 
     // A corrected row equals others, and stays separate.
     let rejects = std::fs::read_to_string(shop.path("scans.csv.rejects.csv")).unwrap();
-    shop.write("mended.csv", rejects.replace("tea,x", "tea,3"));
+    shop.write("corrected.csv", rejects.replace("tea,x", "tea,3"));
     for created in [9, 0] {
         let corrected = run(&shop, "Scan", "corrected.csv", &[]).await;
         assert_eq!(
-            mended.counts(),
+            corrected.counts(),
             [9, created, 9 - created, 0],
             "{}",
-            mended.errors
+            corrected.errors
         );
     }
     let held: usize = held(&shop, "Scan").await.values().sum();
@@ -213,9 +213,9 @@ async fn rejects_are_always_utf_8_and_stay_rejected_until_corrected() {
     assert_eq!(again.counts(), [2, 0, 0, 2], "{}", again.errors);
     let corrected = rejects.replace("둘", "2").replace("가\\xFF", "가방");
     shop.write("corrected.csv", corrected);
-    let wrong = run(&shop, "Scan", "mended.csv", &["--encoding", "cp949"]).await;
+    let wrong = run(&shop, "Scan", "corrected.csv", &["--encoding", "cp949"]).await;
     assert!(wrong.errors.contains("UTF-8"), "{}", wrong.errors);
-    let last = run(&shop, "Scan", "mended.csv", &[]).await;
+    let last = run(&shop, "Scan", "corrected.csv", &[]).await;
     assert_eq!(last.counts(), [2, 2, 0, 0], "{}", last.errors);
 }
 

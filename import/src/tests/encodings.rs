@@ -291,7 +291,7 @@ fn a_name_of_a_column_that_is_not_text_needs_a_number() {
         let refused = imported(text, &mapping()).unwrap_err();
         if text == &one {
             let told =
-                format!("line 1: the name of column 2, {name}, is not UTF-8; say what it is: ");
+                format!("line 1: the name of column 2, {name}, is not UTF-8; name the encoding: ");
             assert!(refused.contains(&told), "{refused}");
             assert!(refused.contains("--skip-column 2"), "{refused}");
         }

@@ -142,14 +142,14 @@ fn unknown_columns_are_reported_with_suggestions_and_the_line() {
             "columns 2 and 3 are both called \"#1\"; write the number",
         ),
         // Of the columns that an import writes, only the last two are ignored.
-        ("number,_line", mapping(), "nothing called _line"),
-        (
-            "_line,_reason,number",
-            mapping(),
-            "nothing called _line, _reason",
-        ),
+        ("number,_line", mapping(), "no property or label _line"),
+        ("_line,_reason,number", mapping(), "label _line, _reason"),
         ("number,Number", mapping(), "are both values of number"),
-        ("number,n", mapped(&["n=nothing"]), "nothing called nothing"),
+        (
+            "number,n",
+            mapped(&["n=nothing"]),
+            "no property or label nothing",
+        ),
         (
             "number",
             mapped(&["note=number"]),
@@ -547,7 +547,7 @@ fn values_in_columns_without_a_name_or_after_the_last_are_not_lost() {
     assert_eq!((sent, batch.surplus), (3, 2));
     let reasons = reasons(&batch);
     assert!(
-        reasons[0].starts_with("column 2 has no name, and has \"x\" here"),
+        reasons[0].starts_with("column 2 has no name, but has \"x\" here"),
         "{reasons:?}"
     );
     assert!(
@@ -586,7 +586,7 @@ fn uncorrected_rejects_are_rejected_again() {
         reasons(&batch)
     );
     // What was missing is blank in the rejects, until someone says that it is meant to be.
-    let short = "the row has 1 fields, the head of the file has 2 (field_count)";
+    let short = "the row has 1 fields, but the header has 2 (field_count)";
     let rows = format!("7,,2,\"{short}\"\n8,a,3,\"{short}\"\n9,,4,\n");
     let plan = plan(&[order()], head, &mapping()).unwrap();
     let batch = batches(plan, &format!("{head}\n{rows}"), 9).remove(0);
