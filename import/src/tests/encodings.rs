@@ -277,6 +277,14 @@ fn a_bad_byte_is_the_fault_of_its_row_wherever_it_is() {
         refused.contains("--encoding cp949 reads \"2,찻주전자\""),
         "{refused}"
     );
+    // Two of 152 rows, each with a bad byte before the end of its line, are too many.
+    let mut text = [head, &"1,n\n".repeat(150)].concat().into_bytes();
+    text.extend(b"2,caf\xE9\n3,caf\xE9\n");
+    let refused = imported(&text, &mapping()).unwrap_err();
+    assert!(
+        refused.contains("--encoding windows-1252 reads"),
+        "{refused}"
+    );
     // A character that the end of the file cuts off.
     let cut = [head.as_bytes(), "1,a\n2,한".as_bytes()].concat();
     let (taken, reasons) = imported(&cut[..cut.len() - 1], &mapping()).unwrap();
