@@ -115,7 +115,7 @@ async fn rebuild(
     }
     let upkeep = Upkeep::start(stores, work_settings()?);
     if !stores.is_owner() {
-        output::line("another process owns the log; it rebuilds, this one watches")?;
+        output::line("another process owns the log and rebuilds; this one shows the progress")?;
     }
     let mut done = true;
     for stream in streams {

@@ -160,7 +160,7 @@ impl ApiRole {
         while let Some(ended) = self.servers.join_next().await {
             match ended {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "a listener ended badly"),
+                Ok(Err(error)) => tracing::warn!(%error, "a listener stopped with an error"),
                 Err(error) => tracing::error!(%error, "a listener failed"),
             }
         }
@@ -187,6 +187,6 @@ fn start_writer(stores: &Stores, settings: ApiSettings) -> Writer {
 /// so that every command is known before anyone asks. A log that is refused is reported at once.
 async fn catch_up(writer: Writer) {
     if let Err(refusal) = writer.check_logs().await {
-        tracing::warn!(error = %refusal, "the registry is not brought up yet");
+        tracing::warn!(error = %refusal, "the registry is not up to date yet");
     }
 }
