@@ -27,6 +27,6 @@ pub struct Engine {
     pub work: Arc<dyn WorkerRegistry>,
     /// The log, for times, envelopes and probes.
     pub log: Arc<dyn Log>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,7 +1,7 @@
-//! Reads: ports in, values out. Knows nothing of HTTP.
+//! Reads: ports in, values out. Does not use HTTP.
 //!
-//! [`reads::Reads`] is what all of them start from. Most continue from a [`reading::Reading`]: a
-//! branch at a moment, once the sinks are as new as the request asks for.
+//! [`reads::Reads`] is the start of all reads. Most continue from a [`reading::Reading`]: a branch
+//! at a position, once the sinks are new enough.
 
 pub(crate) mod classes;
 mod database;

@@ -1,7 +1,7 @@
-//! Stop at every single port call in turn, in every role, restart, and the final state of all
-//! projections is the undisturbed run's. Then several faults at once, drawn from a printed seed:
-//! `SPICE_SIM_SEED` repeats a run, `SPICE_SIM_RUNS` says how many there are, and `SPICE_SIM_STEP`
-//! takes only every n-th call of the exhaustive tests.
+//! Stops at every single port call in turn, in every role, and restarts: the final state of all
+//! projections must equal that of the undisturbed run. Then several faults together, drawn from a
+//! printed seed: `SPICE_SIM_SEED` repeats a run, `SPICE_SIM_RUNS` sets the number of runs, and
+//! `SPICE_SIM_STEP` takes only every n-th call of the exhaustive tests.
 //!
 //! A process that stops before a call leaves the same behind as one that stops after its call before:
 //! what outlives it changes in port calls only. The one difference is what clients know. So an
@@ -35,7 +35,7 @@ fn undisturbed() -> Outcome {
     outcome
 }
 
-/// What is wrong with a run, if anything.
+/// Returns the violations of a run, if any.
 fn disturbed(plan: &[Planned], one_process: bool, expected: &Final) -> Option<String> {
     let setup = Setup {
         plan: plan.to_vec(),
@@ -144,7 +144,7 @@ fn an_answer_lost_anywhere_converges() {
                 fault: Fault::LostAnswer(fate),
             };
             plans.push(vec![lost]);
-            // The writer stops while it does not know.
+            // The writer stops while the result is unknown.
             let crash = Planned {
                 at: at + 1,
                 fault: Fault::Crash(When::Before, Scope::Process),
@@ -158,7 +158,7 @@ fn an_answer_lost_anywhere_converges() {
     report("an answer is lost", wrong);
 }
 
-/// A small generator, so that a seed is all that a run needs.
+/// A small generator, so that a run needs only its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -195,8 +195,8 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The seed of an ordinary run, which is to judge a change and not to look for what nobody changed;
-/// `SPICE_SIM_SEED` and `SPICE_SIM_RUNS` look further. This one has found a defect once.
+/// The seed of an ordinary run, which checks a change and does not search old code;
+/// `SPICE_SIM_SEED` and `SPICE_SIM_RUNS` search further. This one has found a defect once.
 const SEED: u64 = 18_015_746_639_659_679_991;
 
 #[test]
@@ -225,7 +225,7 @@ fn faults_in_pairs_converge() {
     report("several faults", wrong);
 }
 
-/// A worker stops, and the clock is set back by an hour: its lease does not last until then.
+/// A worker stops, and the clock is set back by an hour: its lease must not last until then.
 #[test]
 fn a_jumping_clock_blocks_nobody() {
     let base = undisturbed();

@@ -1,5 +1,5 @@
-//! Each guard has a scenario made for it: with all guards it passes, without the guard the judge
-//! finds something wrong. A guard that no scenario needs would go.
+//! Each guard has a scenario: with all guards it passes, without the guard the oracle finds a
+//! violation. A guard that no scenario needs should be removed.
 
 #![allow(
     clippy::print_stdout,
@@ -37,7 +37,7 @@ const fn node(role: Role, number: u8) -> Node {
     Node { role, number }
 }
 
-/// The scenario goes well with all guards, and badly without this one.
+/// The scenario passes with all guards, and fails without this one.
 fn turns_red<F>(guard: Guard, setup: &Setup, play: impl Fn(Arc<World>, Answers) -> F)
 where
     F: Future<Output = anyhow::Result<()>>,
@@ -105,7 +105,7 @@ fn at(node: Node, port: Port, method: &'static str) -> Trigger {
     }
 }
 
-/// Which of the two projections works now: the one that the next apply comes from.
+/// Returns the projection that works now: the one that makes the next apply call.
 fn working(world: &World) -> Node {
     let trace = world.faults.trace();
     let last = trace
@@ -123,7 +123,7 @@ fn other(node: Node) -> Node {
     }
 }
 
-/// A worker sleeps before it writes; others go on; then it writes what is old by now.
+/// A worker sleeps before it writes; others continue; then it writes outdated data.
 #[test]
 fn sequence_prevents_a_late_worker_from_reverting_documents() {
     turns_red(
@@ -147,7 +147,7 @@ fn sequence_prevents_a_late_worker_from_reverting_documents() {
     );
 }
 
-/// The graph is put back from a copy while its worker runs.
+/// The graph is restored from a copy while its worker runs.
 #[test]
 fn position_finds_what_a_restored_sink_has_lost() {
     turns_red(
@@ -179,7 +179,7 @@ fn position_finds_what_a_restored_sink_has_lost() {
     );
 }
 
-/// A worker that lost its lease records what was true for it, and no longer is.
+/// A worker that lost its lease records state that is no longer true.
 #[test]
 fn fence_prevents_a_late_worker_from_recording() {
     turns_red(
@@ -199,7 +199,8 @@ fn fence_prevents_a_late_worker_from_recording() {
                 .arm(at(sleeper, Port::Work, "record"), Fault::Pause);
             reprice(&shop, "main", 2, 1).await?;
             struck(&world).await?;
-            // The sink is mended; the heir writes the event, and sleeps before it says so.
+            // The sink is repaired; the successor writes the event, and sleeps before it records
+            // that.
             world.poison.lift();
             world
                 .faults
@@ -214,7 +215,7 @@ fn fence_prevents_a_late_worker_from_recording() {
     );
 }
 
-/// A client that asks once is told "refused" only when its command will never be in the log.
+/// A client that asks once gets a refusal only if its command will never be in the log.
 #[test]
 fn same_bytes_again_keeps_a_refusal_true() {
     turns_red(
@@ -304,7 +305,7 @@ fn a_fresh_end_shows_what_a_cached_one_hides() {
     turns_red(Guard::FreshEnd, &setup, class_of_another_api);
 }
 
-/// The registry is lost between a writer's look and its advance.
+/// The registry is lost between a writer's check and its advance.
 #[test]
 fn registry_position_keeps_the_write_model_whole() {
     turns_red(
@@ -326,7 +327,7 @@ fn registry_position_keeps_the_write_model_whole() {
     );
 }
 
-/// What is deleted on a branch must not show through from below.
+/// An instance that was deleted on a branch must not show through from the parent.
 #[test]
 fn tombstones_hide_the_parents_entities() {
     turns_red(
@@ -343,7 +344,7 @@ fn tombstones_hide_the_parents_entities() {
     );
 }
 
-/// What a branch still shows must not go when its parent moves on.
+/// A version that a branch still shows must not disappear when its parent changes.
 #[test]
 fn superseded_versions_keep_the_branch_as_it_was() {
     turns_red(
@@ -358,7 +359,7 @@ fn superseded_versions_keep_the_branch_as_it_was() {
     );
 }
 
-/// A branch of the same name is another branch.
+/// A new branch with the same name is another branch.
 #[test]
 fn generations_separate_reused_names() {
     turns_red(
@@ -377,7 +378,7 @@ fn generations_separate_reused_names() {
     );
 }
 
-/// Everything starts anew, as after a restart of the machine.
+/// Restarts everything, like a restart of the machine.
 fn restart(world: &World) {
     world.bus.put(LocalBus::new());
     for node in &world.setup.nodes {
@@ -419,7 +420,7 @@ fn anchor_protects_a_registry_from_the_log_of_another() {
             let next = patch("Product", "q", json!({"price": 3}), Sequence(1))?;
             let id = shop.command_id("next");
             if let Err(refusal) = shop.send_once(id, change("main", next)?).await? {
-                // It is told; a person brings the right registry, or none.
+                // It is reported; a person provides the right registry, or none.
                 let reason = refusal.detail.get("reason");
                 anyhow::ensure!(reason == Some(&"log_diverged".into()), "{refusal}");
                 world.wipe_registry()?;
@@ -430,7 +431,7 @@ fn anchor_protects_a_registry_from_the_log_of_another() {
     );
 }
 
-/// A line in the middle of the log is changed, and the registry is built anew from it.
+/// A line in the middle of the log is changed, and the registry is rebuilt from it.
 #[test]
 fn chain_prevents_reading_a_changed_log() {
     turns_red(
@@ -477,7 +478,7 @@ fn every_guard_has_a_scenario() {
     }
 }
 
-/// The log is what the scenarios think it is.
+/// The log has the content that the scenarios expect.
 #[test]
 fn the_shop_stands() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {

@@ -1,5 +1,5 @@
-//! What the head of any request must be (RFC 9110, RFC 9112, RFC 3986), before a route is looked
-//! for. What is wrong is refused here, so that no handler sees half of it.
+//! Checks the head of every request (RFC 9110, RFC 9112, RFC 3986) before routing, so that no
+//! handler sees an invalid one.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use crate::http::{
     serve::HasFragment,
 };
 
-/// Headers with one value.
+/// Single-value headers.
 const SINGLE: [&str; 5] = [
     "content-length",
     "content-type",
@@ -28,10 +28,10 @@ const SINGLE: [&str; 5] = [
     IDEMPOTENCY_KEY.name,
     LAST_EVENT_ID.name,
 ];
-/// Headers with a list of values, which may come in parts.
+/// List headers, which may come in several parts.
 const LISTS: [&str; 3] = [ACCEPT_LANGUAGE.name, "content-encoding", PREFER.name];
 
-/// Refuses a head that breaks a rule, and joins the parts of lists.
+/// Refuses an invalid head, and joins the parts of list headers.
 pub(crate) fn check(request: &mut Request) -> Result<(), Box<Response>> {
     let refuse = |failure: Failure| Box::new(failure.into_response());
     let is_1_0 = request.version() <= Version::HTTP_10;
@@ -70,7 +70,7 @@ fn check_target(request: &Request) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is wrong with the percent-encoding of a text.
+/// The problem of a text's percent-encoding.
 fn fault(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
@@ -128,7 +128,7 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), Box<Response>> {
     Ok(())
 }
 
-/// A body comes in chunks or as a whole, and is not packed on the way.
+/// Refuses unsupported transfer encodings.
 fn check_transfer(headers: &HeaderMap) -> Result<(), Box<Response>> {
     for value in headers.get_all(TRANSFER_ENCODING) {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -144,7 +144,7 @@ fn check_transfer(headers: &HeaderMap) -> Result<(), Box<Response>> {
     Ok(())
 }
 
-/// One header in place of several of a list (RFC 9110, 5.3).
+/// Joins several headers of a list (RFC 9110, 5.3).
 fn join_lists(headers: &mut HeaderMap) {
     for name in LISTS {
         let parts: Vec<&[u8]> = headers

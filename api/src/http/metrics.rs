@@ -1,4 +1,4 @@
-//! What the api counts of itself, as Prometheus text.
+//! The api's own metrics, as Prometheus text.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ type RequestKey = (&'static str, &'static str, u16);
 /// Counters; cheap to add to, read at `/metrics`.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    /// By route, then by what else tells requests apart.
+    /// By route, then by other labels.
     requests: Mutex<BTreeMap<String, BTreeMap<RequestKey, u64>>>,
     durations: [AtomicU64; BOUNDS.len() + 1],
     duration_micros: AtomicU64,

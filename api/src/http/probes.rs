@@ -1,4 +1,4 @@
-//! Health: is the process alive, do the stores answer, what does it count.
+//! Health checks and metrics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,20 +30,20 @@ use crate::http::{
     failure::Failure,
 };
 
-/// How long a store may take to answer a probe.
+/// The maximum time of a store for a health check.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How a service is.
+/// The health of a service.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Health<'a> {
     service: &'static str,
     version: &'a str,
     /// `healthy` or `ready`
     status: &'static str,
-    /// By store: `ok`, or what is wrong.
+    /// By store: `ok`, or the error.
     #[schemars(with = "BTreeMap<String, String>")]
     checks: Checks,
-    /// Logs that are damaged; null when it took too long to look for them.
+    /// Damaged logs; null if the check took too long.
     damaged: Option<Vec<DamagedLog>>,
     /// Seconds by which this host's clock is ahead of the registry's, negative when it is behind.
     /// Absent while they agree within 5 s.
@@ -51,7 +51,7 @@ pub(crate) struct Health<'a> {
     clock_skew_seconds: Option<i64>,
 }
 
-/// By store: `ok`, or what is wrong.
+/// By store: `ok`, or the error.
 type Checks = IndexMap<&'static str, String>;
 
 /// A log that is damaged or refused.
@@ -59,7 +59,7 @@ type Checks = IndexMap<&'static str, String>;
 pub(crate) struct DamagedLog {
     database: DatabaseName,
     log: String,
-    /// Why it is refused; absent when the log itself is damaged.
+    /// Why it is refused; missing if the log itself is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     error: String,
@@ -71,7 +71,7 @@ pub(crate) struct Liveness {
     status: Alive,
 }
 
-/// The `status` of a process that answers.
+/// The `status` of a running process.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -102,7 +102,7 @@ pub(crate) async fn metrics(call: Call) -> Answer {
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-/// The databases whose log was found damaged or refused, and why.
+/// The databases with a damaged or refused log, with the reason.
 fn refused(api: &Api) -> Vec<DamagedLog> {
     let refused = api.engine.writer.refused().into_iter();
     refused
@@ -126,7 +126,7 @@ fn reason(refusal: &Refusal) -> &str {
 fn render_refused(api: &Api, text: &mut String) {
     text.push_str("# HELP spice_databases_refused Databases whose log is damaged or refused.\n# TYPE spice_databases_refused gauge\n");
     let refused = api.engine.writer.refused();
-    // One line a label set: two logs of a database may be refused for the same reason.
+    // One line per label set: two logs of a database may be refused for the same reason.
     let refused: BTreeSet<(String, &str)> = refused
         .iter()
         .map(|(database, refusal)| (database.to_string(), reason(refusal)))
@@ -168,7 +168,7 @@ fn respond(
 }
 
 impl Api {
-    /// Asks every store something that it can only answer when it works.
+    /// Calls every store with something that only a working store can answer.
     async fn probe(&self) -> Result<Checks, Failure> {
         let stream = StreamId::first("readiness-probe".parse()?);
         let instance = InstanceRef {
@@ -196,8 +196,8 @@ impl Api {
         ]))
     }
 
-    /// The logs that are damaged; null when that could not be found out in time. They stop their
-    /// own databases only, so the others' service is ready all the same.
+    /// The damaged logs; null if the check took too long. They stop only their own databases, so
+    /// the service is ready all the same.
     async fn damaged(&self) -> Option<Vec<DamagedLog>> {
         let log = &self.engine.log;
         let look = async {

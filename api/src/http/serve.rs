@@ -1,5 +1,5 @@
-//! Serving a router on a listener, and ending in time: connections get a moment to finish what
-//! they are at, then they are cut.
+//! Serves a router on a listener, and shuts down in time: connections get a moment to finish, then
+//! they are closed.
 
 mod idle;
 mod target;
@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::idle::Timeouts;
 
-/// How long open connections may take to finish after the end was asked for.
+/// The maximum time for open connections at shutdown.
 const GRACE: Duration = Duration::from_secs(3);
-/// The pause after an accept that failed for want of descriptors.
+/// The wait after an accept that failed for lack of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The end of the service, as an extension of requests: what lasts ends with it.
+/// The shutdown of the service, as an extension of requests, for streaming answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending(pub(crate) CancellationToken);
 
@@ -34,7 +34,7 @@ pub(crate) struct Ending(pub(crate) CancellationToken);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HasFragment;
 
-/// [`serve_with`] the usual timeouts.
+/// [`serve_with`] the default timeouts.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -43,7 +43,8 @@ pub async fn serve(
     serve_with(listener, router, Timeouts::default(), ending).await
 }
 
-/// Serves until `ending` is cancelled and the connections have ended, in about 3 s at most.
+/// Serves until `ending` is cancelled and the connections have finished, which takes about 3 s at
+/// most.
 pub async fn serve_with(
     listener: TcpListener,
     router: Router,

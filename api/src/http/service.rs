@@ -1,4 +1,4 @@
-//! The api of one process, and its services: what every handler is given.
+//! The api of one process, and its services: the state of every handler.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use bytes::Bytes;
 use super::{metrics::Metrics, surface::Surface};
 use crate::{engine::Engine, read::reads::Reads};
 
-/// What can be set.
+/// Settings of the api.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `ENABLE_EVENT_SOURCING`: false means that every write waits for the projections.
+    /// `ENABLE_EVENT_SOURCING`: if false, every write waits for the projections.
     pub event_sourcing: bool,
-    /// The version that health answers.
+    /// The version in health answers.
     pub version: String,
 }
 
@@ -44,7 +44,7 @@ impl Api {
         })
     }
 
-    /// How many commands someone listens to now.
+    /// The number of commands with listeners.
     pub fn followed_commands(&self) -> usize {
         self.reads.followed_commands()
     }
@@ -58,7 +58,7 @@ pub(crate) struct Service {
     pub(crate) document: Arc<Document>,
 }
 
-/// The description of a service: as an `OpenAPI` document, and as a page for people.
+/// The description of a service: an `OpenAPI` document, and a page for people.
 pub(crate) struct Document {
     pub(crate) json: Bytes,
     pub(crate) page: Bytes,

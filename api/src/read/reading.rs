@@ -1,4 +1,4 @@
-//! What a read is made on: a database, a branch, a position (`as_of`), and how new it must be
+//! The target of a read: a database, a branch, a position (`as_of`), and how new it must be
 //! (`at_least`).
 
 use std::sync::Arc;
@@ -21,10 +21,11 @@ use super::{
 };
 use crate::writer::Snapshot;
 
-/// Microseconds that an `as_of` time may be ahead of the server's clock: clients' clocks differ.
+/// How far an `as_of` time may be ahead of the server's clock in microseconds, because clients'
+/// clocks differ.
 const SKEW: i64 = 1_000_000;
 
-/// What a read is made on.
+/// The target of a read.
 pub(crate) struct Reading {
     pub(super) reads: Arc<Reads>,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -33,21 +34,21 @@ pub(crate) struct Reading {
     pub(crate) as_of: Option<LogPosition>,
 }
 
-/// `as_of`: a position, or a time that a position is found by.
+/// `as_of`: a position, or a time that is converted to one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AsOf {
     Position(LogPosition),
     Time(Timestamp),
 }
 
-/// `at_least`: a position, or the command whose events must show.
+/// `at_least`: a position, or the command whose events must be visible.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AtLeast {
     Position(LogPosition),
     Command(CommandId),
 }
 
-/// Which moment a read asks for, how new it must be, and how long it waits for that.
+/// The requested state, how new it must be, and how long to wait for it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct When {
     pub(crate) as_of: Option<AsOf>,
@@ -55,7 +56,7 @@ pub(crate) struct When {
     pub(crate) patience: Patience,
 }
 
-/// A database as a read finds it, once it is as new as the read asks for.
+/// A database, once it is new enough for the read.
 pub(crate) struct Standing {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) as_of: Option<LogPosition>,
@@ -63,8 +64,8 @@ pub(crate) struct Standing {
 }
 
 impl Reads {
-    /// What a read on a branch is made on, once the sinks in need are as new as it asks for. A
-    /// cursor's position takes the place of `as_of`.
+    /// The target of a read on a branch, once the needed sinks are new enough. A cursor's position
+    /// replaces `as_of`.
     pub(crate) async fn reading(
         self: &Arc<Self>,
         (database, branch): (&DatabaseName, BranchName),
@@ -117,8 +118,8 @@ impl Reads {
         })
     }
 
-    /// The database, once the sinks in need show what `at_least` asks for, and the position that
-    /// `as_of` means.
+    /// The database, once the needed sinks show what `at_least` asks for, and the position of
+    /// `as_of`.
     pub(crate) async fn standing(
         &self,
         database: &DatabaseName,
@@ -133,7 +134,7 @@ impl Reads {
         };
         if let Some(at_least) = when.at_least {
             let wanted = self.wanted(&snapshot, at_least, patience).await?;
-            // What a read at a position shows comes from the graph alone.
+            // A read at a position uses only the graph.
             let needs = match when.as_of {
                 Some(_) if needs != Needs::NOTHING => Needs::GRAPH,
                 _ => needs,
@@ -183,8 +184,8 @@ impl Reads {
         }
     }
 
-    /// The events that `at_least` asks for: those of the command that it names or that stands at
-    /// its position, whole. A position that is not in the log yet is waited for.
+    /// The events that `at_least` asks for: all events of the command that it names, or of the
+    /// command at its position. Waits for a position that is not in the log yet.
     async fn wanted(
         &self,
         snapshot: &Snapshot,
@@ -243,13 +244,13 @@ impl Reads {
     }
 }
 
-/// Whether a time is later than any client's clock may be ahead of this one.
+/// Whether a time is further ahead than any client's clock may be.
 fn is_future(time: Timestamp, now: Timestamp) -> bool {
     time.as_micros() > now.as_micros().saturating_add(SKEW)
 }
 
-/// The position of the last branch that a read on `branch` looks through and whose overlay is built
-/// from the log. A deleted one counts as such: nothing says otherwise any more.
+/// The position of the last branch that a read on `branch` uses and whose overlay is built from the
+/// log. A deleted one counts too, because nothing shows the opposite any more.
 fn overlays(snapshot: &Snapshot, branch: &BranchState) -> Option<LogPosition> {
     let levels = branch.lineage.levels().iter();
     levels
@@ -265,7 +266,7 @@ fn overlays(snapshot: &Snapshot, branch: &BranchState) -> Option<LogPosition> {
         .max()
 }
 
-/// A parameter that does not fit what there is.
+/// A parameter that does not match the existing data.
 fn misfit(field: &str, rule: &str, value: &str, message: String) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, message)
         .with("field", field)
@@ -289,7 +290,7 @@ impl Reading {
         self.reads.engine.clock.now()
     }
 
-    /// The classes that the read goes by: of the log's end, or of the position that it looks at.
+    /// The classes for the read: the current ones, or those at its position.
     pub(crate) async fn schema(&self) -> Result<Arc<Schema>, Refusal> {
         if self.as_of.is_none() {
             return self.snapshot.schema(&self.branch);

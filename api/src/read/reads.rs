@@ -1,9 +1,9 @@
-//! The reads of one process: the ports that they ask, and what they remember between requests.
+//! The reads of one process: their ports, and the state between requests.
 
 use super::followed::Followed;
 use crate::engine::Engine;
 
-/// Answers reads. Each kind of read is a file of this room, with methods of this type.
+/// Answers reads. Each kind of read is a file in this module, with methods of this type.
 pub(crate) struct Reads {
     pub(crate) engine: Engine,
     pub(super) followed: Followed,

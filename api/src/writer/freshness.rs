@@ -1,7 +1,7 @@
 //! How current a database's snapshot is. Other processes append too, so a snapshot is compared with
 //! the log's end before it is used, unless that was done within [`WriterSettings::behind`]. A
-//! request that names a position beyond the snapshot compares at once. A log that nobody asks about
-//! costs nothing.
+//! request that names a position after the snapshot is compared immediately. A log that nobody asks
+//! about costs nothing.
 //!
 //! [`WriterSettings::behind`]: super::WriterSettings::behind
 
@@ -18,15 +18,15 @@ use tokio::{
 
 use super::{Ports, Scribe, Standing};
 
-/// How long a read waits for the log before it is answered from what is known here.
+/// How long a read waits for the log before it is answered from the known state.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// When a log was last known to end where the snapshot does, and when it was last asked for.
+/// When a log was last known to end where the snapshot does, and when it was last used.
 pub(super) struct Freshness {
     base: Instant,
-    /// How many looks at the log's end have begun.
+    /// The number of started checks of the log's end.
     begun: AtomicU64,
-    /// The newest look that the published snapshot covers, and when it began.
+    /// The newest check that the published snapshot covers, and its start.
     covered: AtomicU64,
     covered_at: AtomicU64,
     used_at: AtomicU64,
@@ -36,7 +36,7 @@ pub(super) struct Freshness {
     asked: Notify,
 }
 
-/// A look at a log's end that has begun.
+/// A started check of a log's end.
 pub(super) struct Look {
     number: u64,
     at: Instant,
@@ -57,7 +57,7 @@ impl Freshness {
         freshness
     }
 
-    /// Begins to look at the log's end.
+    /// Starts a check of the log's end.
     pub(super) fn begin(&self) -> Look {
         Look {
             number: self.begun.fetch_add(1, Ordering::AcqRel) + 1,
@@ -65,25 +65,26 @@ impl Freshness {
         }
     }
 
-    /// Records that the published snapshot covers everything that was in the log when `look` began.
+    /// Records that the published snapshot covers everything that was in the log when `look`
+    /// started.
     pub(super) fn cover(&self, look: &Look) {
         self.covered_at
             .fetch_max(self.nanos(look.at), Ordering::AcqRel);
         self.covered.fetch_max(look.number, Ordering::AcqRel);
     }
 
-    /// Whether the snapshot covers a look that began within this time.
+    /// Whether the snapshot covers a check that started within this time.
     fn is_within(&self, behind: Duration) -> bool {
         let covered_at = self.base + Duration::from_nanos(self.covered_at.load(Ordering::Acquire));
         self.covered.load(Ordering::Acquire) > 0 && covered_at.elapsed() < behind
     }
 
-    /// Whether the snapshot covers a look that began after so many.
+    /// Whether the snapshot covers a check with a higher number.
     fn is_after(&self, begun: u64) -> bool {
         self.covered.load(Ordering::Acquire) > begun
     }
 
-    /// Records that somebody uses the database.
+    /// Records a use of the database.
     pub(super) fn touch(&self) {
         self.used_at
             .fetch_max(self.nanos(Instant::now()), Ordering::AcqRel);
@@ -93,7 +94,7 @@ impl Freshness {
         self.base + Duration::from_nanos(self.used_at.load(Ordering::Acquire))
     }
 
-    /// Returns when somebody wants the tail read.
+    /// Returns when the tail should be read.
     pub(super) async fn asked(&self) {
         self.asked.notified().await;
     }
@@ -105,8 +106,8 @@ impl Freshness {
 }
 
 impl Scribe {
-    /// Makes the snapshot cover everything that was in the log `behind` ago. While the log cannot be
-    /// read, the snapshot stays what it was.
+    /// Makes the snapshot cover everything that was in the log `behind` ago. While the log cannot
+    /// be read, the snapshot stays unchanged.
     pub(super) async fn refresh(&mut self, ports: &Ports, behind: Duration) {
         if self.freshness.is_within(behind) {
             return;
@@ -135,7 +136,7 @@ impl Scribe {
         let standing = self.state.borrow().clone();
         let mut end = LogPosition::MAX;
         match standing {
-            // Both read the log's end when they are done, or say why they cannot.
+            // Both read the log's end when they are done, or return why they cannot.
             Standing::Opening | Standing::Failed(_) => return Ok(()),
             Standing::Absent => {}
             Standing::Live(snapshot) => match ports.end(&snapshot.stream).await {
@@ -145,7 +146,7 @@ impl Scribe {
                 }
                 Ok(found) if found > snapshot.end => end = found,
                 Err(error) if error.is_transient() => return Err(error),
-                // The log is shorter than it was, or damaged: the task finds out and says so.
+                // The log became shorter or is damaged: the task will detect and report it.
                 Ok(_) | Err(_) => {}
             },
         }
@@ -155,7 +156,7 @@ impl Scribe {
             Standing::Failed(_) => true,
             _ => freshness.is_after(look.number),
         };
-        // Fails when the task has ended; whoever asked finds out.
+        // Fails if the task has ended; the caller detects it.
         drop(self.state.wait_for(is_current).await);
         Ok(())
     }

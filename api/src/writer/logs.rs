@@ -1,5 +1,5 @@
-//! Which logs there are, which of them cannot be used and why, and the registry brought up to the
-//! end of them all.
+//! The logs, those that cannot be used with the reason, and the registry brought up to the end of
+//! all of them.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +18,8 @@ use spice_core::{
 use super::{Ports, Standing, Writer, reflect};
 
 impl Writer {
-    /// The databases that are met and whose log, or the log of an earlier generation, is damaged or
-    /// refused, and why. A log of an earlier generation does not stop the database.
+    /// The opened databases whose log, or a log of an earlier generation, is damaged or refused,
+    /// with the reason. A log of an earlier generation does not stop the database.
     pub fn refused(&self) -> Vec<(DatabaseName, Refusal)> {
         let mut refused = self.stopped();
         let earlier = self.shared.ports.refused.all().into_iter();
@@ -32,7 +32,7 @@ impl Writer {
         refused
     }
 
-    /// The databases that are met and cannot be used, because the log in use is damaged or refused.
+    /// The opened databases that cannot be used, because the current log is damaged or refused.
     pub(super) fn stopped(&self) -> Vec<(DatabaseName, Refusal)> {
         let scribes = self.shared.scribes.lock();
         let scribes = scribes.unwrap_or_else(PoisonError::into_inner);
@@ -47,9 +47,9 @@ impl Writer {
             .collect()
     }
 
-    /// Every live database, by name, with everything that was in its log. The registry tells; only
-    /// logs that may hold more are read. One whose log is damaged or refused is in neither list of
-    /// the answer unless it was met: then it is in the second, with the reason.
+    /// Every live database, by name, with everything that was in its log. The registry lists them;
+    /// only logs that may have more are read. One whose log is damaged or refused is in the second
+    /// list of the answer if it was opened, with the reason, and otherwise in neither.
     pub async fn databases(
         &self,
     ) -> Result<(Vec<ListedDatabase>, Vec<(DatabaseName, Refusal)>), Refusal> {
@@ -63,8 +63,8 @@ impl Writer {
         Ok((listed, stopped))
     }
 
-    /// Brings the registry up to what was in any log: by those that are written now, or by all of
-    /// them when this registry has not been swept.
+    /// Brings the registry up to all logs: the ones that are being written, or all of them if this
+    /// registry has not been swept.
     pub(super) async fn reflect_all(&self) -> Result<(), StoreError> {
         let model = &self.shared.ports.model;
         if model.sweep_due().await?.is_some() {
@@ -74,14 +74,14 @@ impl Writer {
         self.read_in(active, false).await
     }
 
-    /// [`Writer::reflect_all`] of one database.
+    /// [`Writer::reflect_all`] for one database.
     pub(super) async fn reflect_database(&self, database: &DatabaseName) -> Result<(), StoreError> {
         let generations = self.shared.ports.generations(database).await?;
         self.read_in(generations, false).await
     }
 
-    /// Compares every log with what registry and sinks have seen of it, and brings the registry up. A
-    /// database whose log is damaged or refused is opened, so that it says why.
+    /// Compares every log with what registry and sinks have seen of it, and brings the registry up.
+    /// A database whose log is damaged or refused is opened, so that it reports why.
     pub async fn check_logs(&self) -> Result<(), StoreError> {
         match self.sweep().await {
             Err(error) if !error.is_damage() => Err(error),
@@ -104,8 +104,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Brings the registry up to the ends of logs, and compares those with its anchors that it
-    /// reflects already. One that cannot be read holds up no other; it is the error at the end.
+    /// Brings the registry up to the ends of logs, and compares already reflected logs with its
+    /// anchors. A log that cannot be read does not block the others; it is the error at the end.
     pub(super) async fn read_in(
         &self,
         streams: Vec<StreamId>,
@@ -122,7 +122,7 @@ impl Writer {
             let Err(error) = read else { continue };
             tracing::error!(%stream, %error, "cannot use a log");
             if error.is_damage() {
-                // Opening it is what tells; the answer is the same error.
+                // Opening it reports the same error.
                 drop(self.snapshot(&stream.database).await);
             }
             unread.get_or_insert(error);
@@ -130,7 +130,7 @@ impl Writer {
         unread.map_or(Ok(()), Err)
     }
 
-    /// The log of a database's newest generation, if there is any or was one.
+    /// The log of a database's newest generation, existing or seen.
     pub(super) async fn newest(
         &self,
         database: &DatabaseName,
@@ -166,7 +166,7 @@ impl Refused {
 }
 
 impl Ports {
-    /// Fails when a log ends before the position up to which it was seen here.
+    /// Fails if a log ends before the position up to which it was seen here.
     pub(super) fn check_end(
         &self,
         stream: &StreamId,
@@ -187,8 +187,8 @@ impl Ports {
         self.log.known_end(stream).await
     }
 
-    /// Every log that there is, and every log that the registry or a sink has seen: one of those may
-    /// be missing.
+    /// Every existing log, and every log that the registry or a sink has seen and that may be
+    /// missing.
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
         let mut streams = self.log.streams().await?;
         streams.extend(self.model.anchored().await?);
@@ -200,7 +200,7 @@ impl Ports {
         Ok(streams)
     }
 
-    /// [`Ports::streams`] of one database, in order of generation.
+    /// [`Ports::streams`] for one database, ordered by generation.
     pub(super) async fn generations(
         &self,
         database: &DatabaseName,

@@ -1,6 +1,6 @@
-//! Looks at a database beside its task: a state of its own at a position of the log, from the
-//! registry alone. It holds no writer up and leaves no trace; what it answers is what the task
-//! would answer there.
+//! Reads a database independently of its task: its own state at a position of the log, from the
+//! registry alone. It blocks no writer and leaves no trace; its answer is the one that the task
+//! would give there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,10 +21,10 @@ use super::{
 };
 
 /// How long the registry may take to follow the log before it is done here, and then before the
-/// client is told.
+/// client gets an error.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A database as it stood at a position, beside its task.
+/// A database at a position, independent of its task.
 pub(super) struct Look {
     ports: Ports,
     stream: StreamId,
@@ -32,8 +32,8 @@ pub(super) struct Look {
 }
 
 impl Writer {
-    /// What a merge, a rebase or a rollback would do now: decided as the command would be, conflicts
-    /// and all, without any trace.
+    /// What a merge, a rebase or a rollback would do now: decided like the command, including
+    /// conflicts, without a trace.
     pub async fn plan(&self, command: &Command) -> Result<Plan, Refusal> {
         let mut look = self.look(&command.database, None).await?;
         let moment = Moment {
@@ -45,8 +45,8 @@ impl Writer {
             .await
     }
 
-    /// The classes of a branch as they were at a position (inclusive), by the write model; none
-    /// where the branch was not there.
+    /// The classes of a branch at a position (inclusive), from the write model; none if the branch
+    /// did not exist.
     pub async fn schema_at(
         &self,
         database: &DatabaseName,
@@ -62,7 +62,7 @@ impl Writer {
         Ok(schema)
     }
 
-    /// A live database as it is at its log's end, or as it was at a position (inclusive).
+    /// A live database at its log's end, or at a position (inclusive).
     pub(super) async fn look(
         &self,
         database: &DatabaseName,
@@ -79,15 +79,15 @@ impl Writer {
                 .map_err(StoreError::from)?;
             end
         };
-        // What another process appended is followed by nobody here.
+        // Nobody here follows what another process appended.
         let is_followed = end <= snapshot.end;
         Look::at(ports, &snapshot.stream, end, is_followed).await
     }
 }
 
 impl Look {
-    /// A look at a log as it stood at `end`. Whether somebody here lets the registry follow it that
-    /// far makes it no truer, only cheaper.
+    /// A view of a log at `end`. Whether the registry already follows that far makes no difference
+    /// to the answer, only to the cost.
     pub(super) async fn at(
         ports: &Ports,
         stream: &StreamId,
@@ -103,7 +103,7 @@ impl Look {
         })
     }
 
-    /// The answer to a question, once the state holds all that it has to know.
+    /// The answer to a question, once the state has all needed facts.
     async fn ask<T>(
         &mut self,
         question: impl Fn(&WriteState) -> Result<T, Stop>,
@@ -127,7 +127,7 @@ impl Look {
         }
     }
 
-    /// The last position that it shows.
+    /// The last visible position.
     pub(super) fn last(&self) -> LogPosition {
         LogPosition(self.state.end().0.saturating_sub(1))
     }
@@ -141,7 +141,7 @@ impl Look {
         }
     }
 
-    /// What was read is no answer when the registry was thrown away meanwhile.
+    /// The answer is invalid if the registry was deleted in the meantime.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         if self.ports.model.reflected(&self.stream).await? < self.state.end() {
             return Err(fetch::replaced());
@@ -150,7 +150,8 @@ impl Look {
     }
 }
 
-/// Waits until the registry reflects a log up to a position, and brings it there when nobody does.
+/// Waits until the registry reflects a log up to a position, and brings it there if nobody else
+/// does.
 async fn reach(
     ports: &Ports,
     stream: &StreamId,

@@ -1,4 +1,4 @@
-//! What an accepted command was answered, from registry and log.
+//! The receipts of accepted commands, from registry and log.
 
 use spice_core::{
     decide::{self, Receipt},
@@ -12,7 +12,7 @@ use spice_core::{
 
 use super::{Ports, Writer, parse};
 
-/// The logs in which a command may be.
+/// The logs that may contain a command.
 #[derive(Clone, Copy)]
 enum Within<'a> {
     Any,
@@ -32,8 +32,8 @@ impl Within<'_> {
 }
 
 impl Writer {
-    /// What an accepted command's receipt was, from registry and log; none for an unknown id. A log
-    /// that cannot be read may hold it: then that is the answer.
+    /// The receipt of an accepted command, from registry and log; none for an unknown id. If a log
+    /// that cannot be read may contain it, that error is the answer.
     pub async fn receipt(&self, command: CommandId) -> Result<Option<Receipt>, Refusal> {
         self.receipt_within(command, Within::Any).await
     }
@@ -80,7 +80,7 @@ impl Writer {
         }
     }
 
-    /// The receipt of the command that a key names in the newest generation of a database.
+    /// The receipt of the command with a key in the newest generation of a database.
     pub async fn receipt_of_key(
         &self,
         database: &DatabaseName,
@@ -148,8 +148,8 @@ pub(super) fn to_receipt(stream: &StreamId, envelopes: &[Envelope]) -> Result<Re
         .map_err(|error| Refusal::new(ErrorCode::Internal, error.to_string()))
 }
 
-/// The ids that a command of a key may have in a log. The second is that of logs which an earlier
-/// build wrote: it did not tell generations apart.
+/// The possible ids of a key's command in a log. The second one is from earlier builds, which did
+/// not distinguish generations.
 pub(super) fn key_ids(key: &IdempotencyKey, stream: &StreamId) -> Vec<CommandId> {
     let mut ids = vec![key.command_in(stream), key.command_in_any(&stream.database)];
     ids.dedup();

@@ -1,4 +1,4 @@
-//! Commands that came before: which they are, and what they are answered.
+//! Repeated commands, and their answers.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ impl Ports {
 }
 
 impl Task {
-    /// Gives each command that a key names the id that the key stands for in this log.
+    /// Gives each command with a key its id in this log.
     pub(super) fn name(&self, requests: &mut [Request]) {
         for request in requests {
             if let Some(key) = &request.key {
@@ -42,7 +42,7 @@ impl Task {
         }
     }
 
-    /// Which of these commands stand in the log already. A key says nothing of other generations of
+    /// Which of these commands are already in the log. A key does not count in other generations of
     /// the database.
     pub(super) async fn known(
         &mut self,
@@ -78,7 +78,7 @@ impl Task {
             }
         }
         if known.len() < requests.len() {
-            // What is not there must not be missing only because the registry was lost.
+            // A missing command must not be missing only because the registry was lost.
             self.check_reflected(reflected, looked_up.reflected)?;
         }
         Ok(known)
@@ -101,7 +101,7 @@ impl Task {
         let envelopes = self.ports.envelopes_of(entry).await?;
         let receipt = to_receipt(&entry.stream, &envelopes)?;
         let mut rounds = Rounds::default();
-        // A command that no key names is asked for by nobody but its own sender.
+        // Only its own sender asks for a command without a key.
         while request.key.is_some() {
             let state = self.state.as_ref().ok_or_else(fetch::replaced)?;
             match is_gone(state, &entry.stream, &envelopes) {

@@ -1,4 +1,4 @@
-//! A client: sends commands under ids of their own, again and again until there is an answer.
+//! A client: sends commands with ids of its own, and repeats them until there is an answer.
 
 use std::{
     sync::{
@@ -22,18 +22,18 @@ use uuid::Uuid;
 
 use super::{faults::Role, world::World};
 
-/// What a client was told at last.
+/// The last answer to a client.
 #[derive(Debug, Clone)]
 pub struct Answered {
-    /// What the scenario calls it.
+    /// Its name in the scenario.
     pub label: String,
     /// The command.
     pub id: CommandId,
-    /// The receipt, or why not.
+    /// The receipt, or the refusal.
     pub answer: Result<Receipt, Refusal>,
 }
 
-/// Everything that clients were told.
+/// All answers to clients.
 pub type Answers = Arc<Mutex<Vec<Answered>>>;
 
 /// A client of one database.
@@ -42,13 +42,13 @@ pub struct Client {
     world: Arc<World>,
     database: DatabaseName,
     api: u8,
-    /// How many requests were sent.
+    /// The number of requests sent.
     sent: Arc<AtomicUsize>,
     answers: Answers,
 }
 
 impl Client {
-    /// A client that talks to the api of this number about this database.
+    /// Creates a client that talks to the api of this number about this database.
     pub fn new(
         world: &Arc<World>,
         api: u8,
@@ -84,13 +84,13 @@ impl Client {
         Ok(answer)
     }
 
-    /// The id of the command that this client calls so.
+    /// Returns the id of this client's command with this label.
     pub fn command_id(&self, label: &str) -> CommandId {
         let name = format!("sim:{}:{label}", self.database);
         CommandId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
     }
 
-    /// Where the next request goes.
+    /// Returns the api for the next request.
     fn next_api(&self) -> u8 {
         if !self.world.setup.apis_take_turns {
             return self.api;
@@ -119,7 +119,7 @@ impl Client {
         }
     }
 
-    /// Sends a command once, whatever comes of it.
+    /// Sends a command once, whatever the result.
     pub async fn send_once(
         &self,
         id: CommandId,
@@ -129,7 +129,7 @@ impl Client {
         Ok(api.writer.submit(self.command(id, action)).await)
     }
 
-    /// Sends a command under an id, until it is answered; the answer is not written down.
+    /// Sends a command with an id until it is answered; does not record the answer.
     pub async fn send_as(
         &self,
         id: CommandId,
@@ -194,7 +194,7 @@ fn raw(data: Value) -> RawData {
     }
 }
 
-/// Makes the database.
+/// Creates the database.
 pub fn create_database() -> Action {
     Action::CreateDatabase {
         description: "simulated".to_owned(),
@@ -209,7 +209,7 @@ pub fn delete_database(expected: Sequence) -> Action {
     }
 }
 
-/// Makes a class.
+/// Creates a class.
 pub fn create_class(branch: &str, definition: Value) -> anyhow::Result<Action> {
     Ok(Action::CreateClass {
         branch: branch.parse()?,
@@ -232,7 +232,7 @@ pub fn update_class(
     })
 }
 
-/// The change that makes an instance.
+/// Returns a change that creates an instance.
 pub fn creation(class: &str, data: Value) -> InstanceChange {
     InstanceChange::CreateInstance {
         class: class.to_owned(),
@@ -241,7 +241,7 @@ pub fn creation(class: &str, data: Value) -> InstanceChange {
     }
 }
 
-/// The change that patches an instance.
+/// Returns a change that patches an instance.
 pub fn patch(
     class: &str,
     id: &str,
@@ -256,7 +256,7 @@ pub fn patch(
     })
 }
 
-/// The change that deletes an instance.
+/// Returns a change that deletes an instance.
 pub fn deletion(class: &str, id: &str, expected: Sequence) -> anyhow::Result<InstanceChange> {
     Ok(InstanceChange::DeleteInstance {
         class: class.to_owned(),
@@ -293,7 +293,7 @@ pub fn bulk(branch: &str, class: &str, rows: Vec<Value>) -> anyhow::Result<Actio
     })
 }
 
-/// Makes a branch.
+/// Creates a branch.
 pub fn create_branch(branch: &str, from: &str) -> anyhow::Result<Action> {
     Ok(Action::CreateBranch {
         branch: branch.parse()?,
@@ -302,7 +302,7 @@ pub fn create_branch(branch: &str, from: &str) -> anyhow::Result<Action> {
     })
 }
 
-/// Makes a branch that stands on a past position.
+/// Creates a branch at a past position.
 pub fn create_branch_at(branch: &str, from: &str, position: LogPosition) -> anyhow::Result<Action> {
     Ok(Action::CreateBranch {
         branch: branch.parse()?,
@@ -319,7 +319,7 @@ pub fn delete_branch(branch: &str) -> anyhow::Result<Action> {
     })
 }
 
-/// Takes what a branch changed into another.
+/// Merges a branch into another.
 pub fn merge(source: &str, into: &str, strategy: Strategy) -> anyhow::Result<Action> {
     Ok(Action::MergeBranch {
         branch: into.parse()?,
@@ -329,7 +329,7 @@ pub fn merge(source: &str, into: &str, strategy: Strategy) -> anyhow::Result<Act
     })
 }
 
-/// Puts a branch on the last position of another.
+/// Rebases a branch onto the last position of another.
 pub fn rebase(branch: &str, onto: &str, strategy: Strategy) -> anyhow::Result<Action> {
     Ok(Action::RebaseBranch {
         branch: branch.parse()?,
@@ -339,7 +339,7 @@ pub fn rebase(branch: &str, onto: &str, strategy: Strategy) -> anyhow::Result<Ac
     })
 }
 
-/// Brings a branch back to what it showed at a position.
+/// Rolls a branch back to a position.
 pub fn roll_back(branch: &str, to_position: LogPosition) -> anyhow::Result<Action> {
     Ok(Action::RollbackBranch {
         branch: branch.parse()?,
@@ -347,7 +347,7 @@ pub fn roll_back(branch: &str, to_position: LogPosition) -> anyhow::Result<Actio
     })
 }
 
-/// The class that most scenarios use: an id, a name and a price.
+/// The class of most scenarios: an id, a name and a price.
 pub fn product_class() -> Value {
     json!({
         "id": "Product", "label": "Product",

@@ -1,5 +1,4 @@
-//! What goes wrong, and when: counts the port calls of all roles and strikes at the calls that
-//! the plan names.
+//! Faults: counts the port calls of all roles, and injects the plan's faults at their calls.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,7 +16,7 @@ use super::signal::Watched;
 /// A part of the system that can stop by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Takes commands.
+    /// Accepts commands.
     Api,
     /// From log to bus.
     Relay,
@@ -35,24 +34,24 @@ impl Role {
 /// One running program of a role; most roles run once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
-    /// What it does.
+    /// Its role.
     pub role: Role,
-    /// Which one of those that do it.
+    /// Its number within the role.
     pub number: u8,
 }
 
-/// One call of a port, as the trace tells it.
+/// One call of a port, as recorded in the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// Who calls.
+    /// The caller.
     pub node: Node,
-    /// Which port.
+    /// The port.
     pub port: Port,
-    /// Which method.
+    /// The method.
     pub method: &'static str,
 }
 
-/// How far a call came before its process stopped.
+/// The point of a call at which its process stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Before it took effect.
@@ -61,85 +60,85 @@ pub enum When {
     After,
 }
 
-/// What stops.
+/// The part that stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Everything, and what the bus holds: the roles are one process.
+    /// Everything, with the content of the bus: the roles are one process.
     Process,
-    /// Who made the call: the roles are processes of their own.
+    /// The caller: the roles are processes of their own.
     Caller,
 }
 
-/// What becomes of an append whose answer is lost.
+/// The fate of an append whose answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It landed.
+    /// It was stored.
     Landed,
-    /// It never lands.
+    /// It is never stored.
     Never,
-    /// It arrives after so many further calls.
+    /// It arrives after this many further calls.
     Late(u64),
 }
 
-/// Something that goes wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A process stops, and is started again.
     Crash(When, Scope),
-    /// The port that is called answers nobody, for so many calls.
+    /// The called port is unavailable for this many calls.
     Away(u64),
     /// The answer of the next append is lost.
     LostAnswer(Fate),
-    /// The clock jumps by so many microseconds.
+    /// The clock jumps by this many microseconds.
     Jump(i64),
-    /// What the bus delivers from now on is repeated and out of order.
+    /// From now on the bus delivers records repeatedly and out of order.
     Disorder,
-    /// Who makes the call sleeps, before it takes effect, until someone wakes it.
+    /// The caller sleeps, before the call takes effect, until something wakes it.
     Pause,
 }
 
 /// A call to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trigger {
-    /// Who makes it.
+    /// The caller.
     pub node: Node,
-    /// Of which port.
+    /// The port.
     pub port: Port,
-    /// Which method.
+    /// The method.
     pub method: &'static str,
     /// How many such calls to let pass.
     pub skip: usize,
 }
 
-/// A fault, at the call with this number.
+/// A fault at the call with this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
     /// The call; the first is 0.
     pub at: u64,
-    /// What happens.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// Whether a node runs.
+/// The state of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// It runs.
     Running,
-    /// It sleeps: its calls wait, and it knows nothing of the time that passes.
+    /// It sleeps: its calls wait, and it does not notice that time passes.
     Paused,
     /// It has stopped: its calls never return.
     Dead,
 }
 
-/// What a call is told.
+/// The decision about a call.
 pub(super) enum Verdict {
-    /// Go on.
+    /// Continue.
     Proceed,
-    /// The store is away.
+    /// The store is unavailable.
     Away,
     /// Stop, now or after the effect.
     Crash(When, Scope),
-    /// Sleep, then go on.
+    /// Sleep, then continue.
     Pause,
 }
 
@@ -147,7 +146,7 @@ pub(super) enum Verdict {
 pub struct Faults {
     state: Mutex<State>,
     log: MemoryLog,
-    /// Counts the effects on log, bus and registry, for those who wait for one.
+    /// Counts the effects on log, bus and registry, for tasks that wait for one.
     pub(super) effects: Watched<u64>,
     crashes: mpsc::UnboundedSender<(Node, Scope)>,
 }
@@ -169,7 +168,7 @@ struct State {
 }
 
 impl Faults {
-    /// The faults of a plan; the receiver tells of crashes.
+    /// Creates the faults of a plan; the receiver reports crashes.
     pub fn new(log: MemoryLog, plan: &[Planned]) -> (Self, mpsc::UnboundedReceiver<(Node, Scope)>) {
         let (sender, crashes) = mpsc::unbounded_channel();
         let mut state = State::default();
@@ -193,29 +192,29 @@ impl Faults {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls.
     pub fn calls(&self) -> u64 {
         self.lock().calls
     }
 
-    /// Every call so far.
+    /// Returns every call so far.
     pub fn trace(&self) -> Vec<Call> {
         self.lock().trace.clone()
     }
 
-    /// The clock that the plan makes jump.
+    /// Returns the clock that the plan moves.
     pub fn clock(&self) -> Arc<SimClock> {
         Arc::clone(&self.lock().clock)
     }
 
-    /// Strikes at the very next call of anyone.
+    /// Injects a fault at the very next call of any node.
     pub fn strike_next(&self, fault: Fault) {
         let mut state = self.lock();
         let next = state.calls;
         state.plan.entry(next).or_default().push(fault);
     }
 
-    /// Strikes at a call that is to come.
+    /// Injects a fault at a later call.
     pub fn arm(&self, trigger: Trigger, fault: Fault) {
         self.lock().armed.push((trigger, fault));
     }
@@ -232,17 +231,17 @@ impl Faults {
         self.lock().answered.clone()
     }
 
-    /// Says that something had an effect from outside, so that those who wait look again.
+    /// Reports an effect from outside, so that waiting tasks check again.
     pub fn touch(&self) {
         self.effects.change(|count| *count += 1);
     }
 
-    /// Whether everything that was armed has struck.
+    /// Returns whether every armed fault was injected.
     pub fn has_struck(&self) -> bool {
         self.lock().armed.is_empty()
     }
 
-    /// From now on nothing goes wrong, and what is late lands.
+    /// Ends all faults; late appends arrive now.
     pub fn calm(&self) {
         let mut state = self.lock();
         state.calm = true;
@@ -255,7 +254,7 @@ impl Faults {
         self.land(late);
     }
 
-    /// A node's life; a new one is alive, and the one before it is dead.
+    /// Returns the state of a new node, which is running; the node before it is dead.
     pub(super) fn birth(&self, node: Node) -> Arc<Watched<Life>> {
         let life = Arc::new(Watched::new(Life::Running));
         if let Some(before) = self.lock().lives.insert(node, Arc::clone(&life)) {
@@ -264,14 +263,14 @@ impl Faults {
         life
     }
 
-    /// Puts a node to sleep, or wakes it up.
+    /// Pauses a node, or wakes it.
     pub fn set_life(&self, node: Node, life: Life) {
         if let Some(lived) = self.lock().lives.get(&node) {
             lived.change(|now| *now = life);
         }
     }
 
-    /// Wakes every node that sleeps.
+    /// Wakes every sleeping node.
     pub fn wake_all(&self) {
         for life in self.lock().lives.values() {
             life.change(|now| {
@@ -282,7 +281,7 @@ impl Faults {
         }
     }
 
-    /// Kills what the scope says, and tells the harness.
+    /// Kills the nodes of the scope, and reports it to the harness.
     pub(super) fn crash(&self, node: Node, scope: Scope) {
         let state = self.lock();
         for (other, life) in &state.lives {
@@ -295,7 +294,7 @@ impl Faults {
         let _over = self.crashes.send((node, scope));
     }
 
-    /// Counts a call and says what becomes of it.
+    /// Counts a call and decides about it.
     pub(super) fn enter(&self, call: Call) -> Verdict {
         let mut state = self.lock();
         let number = state.calls;
@@ -313,13 +312,13 @@ impl Faults {
 
     fn land(&self, late: Vec<(u64, StreamId, Batch)>) {
         for (_, stream, batch) in late {
-            // It lands, or finds its position taken: both are as good as they come.
+            // It is stored, or finds its position taken: both are fine.
             drop(self.log.land(&stream, batch));
             self.effects.change(|count| *count += 1);
         }
     }
 
-    /// The fate of an append, when its answer is to be lost.
+    /// Returns the fate of an append if its answer is to be lost.
     pub(super) fn fate(&self, stream: &StreamId, batch: &Batch) -> Option<Fate> {
         let mut state = self.lock();
         let fate = state.lost.take()?;
@@ -330,7 +329,7 @@ impl Faults {
         Some(fate)
     }
 
-    /// Whether deliveries are to be repeated and out of order.
+    /// Returns whether deliveries are to be repeated and out of order.
     pub(super) fn disorder(&self) -> bool {
         self.lock().disorder
     }

@@ -1,4 +1,4 @@
-//! One run: a world, what the clients do in it, rest, judgement.
+//! One run: a world, the actions of its clients, rest, judgement.
 
 use std::{
     collections::BTreeSet,
@@ -15,10 +15,10 @@ use super::{
     world::{LEASE, Setup, World},
 };
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What is wrong, and the final state.
+    /// The violations, and the final state.
     pub verdict: Verdict,
     /// Every port call.
     pub trace: Vec<Call>,
@@ -62,13 +62,13 @@ where
     }))
 }
 
-/// Brings a world to rest, judges it, ends it cleanly, and judges what it leaves behind.
+/// Brings a world to rest, judges it, ends it cleanly, and judges the remaining state.
 pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Outcome> {
     world.settle().await?;
     let trace = world.faults.trace();
     let first_after_answers = world.faults.first_after_answers();
     if !world.setup.one_process {
-        // Who was started again may still wait for the lease of the one before.
+        // A restarted node may still wait for the lease of the one before it.
         tokio::time::sleep(LEASE * 2).await;
     }
     let told = answers
@@ -85,7 +85,7 @@ pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Out
     })
 }
 
-/// Does work for many items on so many threads; the answers are in order.
+/// Processes many items on this many threads; the answers are in order.
 pub fn in_parallel<I: Send, T: Send>(
     threads: usize,
     items: Vec<I>,

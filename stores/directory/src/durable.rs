@@ -1,5 +1,5 @@
-//! Directories that are there after a power cut: a new name is durable only when the directory
-//! that it stands in has been synced.
+//! Directories that survive a power failure: a new name is durable only after its parent directory
+//! was synced.
 
 use std::{
     fs::{self, File},
@@ -7,9 +7,9 @@ use std::{
     path::Path,
 };
 
-/// Makes a directory, and those above it that are not there, so that none is lost in a power cut.
-/// One that is there already may have been made by a process that was killed before it synced: so
-/// the directory that it stands in is synced in any case. Blocks.
+/// Creates a directory and its missing parents, so that a power failure loses none of them. An
+/// existing directory may come from a process that was killed before it synced, so its parent is
+/// synced in any case. Blocks.
 pub(super) fn create_directory(path: &Path) -> io::Result<()> {
     create_with(path, &mut sync)
 }
@@ -41,7 +41,7 @@ pub(super) fn create_with(
         }
     }
     match sync(parent) {
-        // Above what is ours there may be directories that only others can read.
+        // Above our own directories there may be some that only others can read.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             tracing::debug!(directory = %parent.display(), %error, "not synced");
             Ok(())

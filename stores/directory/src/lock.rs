@@ -1,5 +1,5 @@
-//! One process owns the directory: it holds a lock on the file `LOCK`, which tells its id.
-//! The kernel lets go of the lock when the process ends, however it ends.
+//! One process owns the directory: it holds a lock on the file `LOCK`, which contains its process
+//! id. The kernel releases the lock however the process ends.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},

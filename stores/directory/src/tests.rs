@@ -1,5 +1,4 @@
-//! Tests of what only the inside can show: steps of a write that fail, and what is chosen to be
-//! merged.
+//! Tests of internals: steps of a write that fail, and the choice of merges.
 
 use std::{io::ErrorKind, sync::atomic::Ordering};
 
@@ -211,7 +210,8 @@ async fn a_file_that_appears_at_the_end_is_occupied_or_damage() {
     ));
 }
 
-/// Appends of any size, merged to rest after each: files stay few, rewriting stays bounded.
+/// Appends of any size, merged until nothing is left to merge after each: files stay few, rewriting
+/// stays bounded.
 #[test]
 fn merging_is_geometric() {
     let patterns: [&[u64]; 6] = [

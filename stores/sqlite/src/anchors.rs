@@ -1,4 +1,4 @@
-//! What was seen of each log: how far it reached, and its chain there.
+//! The anchors: how far each log was seen, and its chain there.
 
 use rusqlite::{Connection, Rows};
 use spice_core::{chain::Anchor, id::StreamId, name::DatabaseName};
@@ -57,7 +57,7 @@ pub(crate) fn list(connection: &Connection) -> Attempt<Vec<StreamId>> {
     streams(statement.query([])?)
 }
 
-/// The logs of one database.
+/// Returns the logs of one database.
 pub(crate) fn generations(
     connection: &Connection,
     database: &DatabaseName,

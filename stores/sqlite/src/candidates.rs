@@ -1,4 +1,4 @@
-//! Where a filtered scan can start from less than the whole class.
+//! Chooses candidates for a filtered scan, so that it need not read the whole class.
 
 use std::collections::BTreeSet;
 
@@ -16,19 +16,19 @@ use super::{
     looks::{Range, accepted, ranges},
 };
 
-/// More candidates than this, and walking through the class is no slower.
+/// With more candidates than this, a walk through the class is no slower.
 const ENOUGH: usize = 5_000;
 
-/// Candidates and what could not be asked.
+/// Candidates, and the indexes that are missing.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// Ids that may pass, in order; none when the class has to be walked.
+    /// Ids that may pass, in order; none if the class has to be walked.
     pub(crate) ids: Option<BTreeSet<String>>,
     /// Indexes that would have helped: scope and property.
     pub(crate) missing: Vec<(i64, String)>,
 }
 
-/// The ids that can pass the filters, as far as an id or an index tells.
+/// Returns the ids that can pass the filters, as far as ids and indexes show.
 pub(crate) fn find(
     connection: &Connection,
     indexer: &Indexer,
@@ -67,8 +67,8 @@ pub(crate) fn find(
     Ok(found)
 }
 
-/// The index over the property in each layer; none while one is missing. It is asked for when
-/// there is a layer that is large enough to be worth it.
+/// Returns the index over the property in each layer; none while one is missing. A missing index is
+/// requested if a layer is large enough to be worth it.
 fn slots(
     connection: &Connection,
     filter: &Filter,

@@ -1,5 +1,5 @@
 //! Documents on SQLite: the latest version of everything and the superseded versions that branches
-//! still show, with lists, filters and full text.
+//! still show, with lists, filters and full-text search.
 
 mod apply;
 mod builder;
@@ -64,7 +64,7 @@ pub struct SqliteDocuments {
 }
 
 impl SqliteDocuments {
-    /// Opens the documents, empty when there are none that can be used.
+    /// Opens the documents; starts empty if there is no usable file.
     pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
         let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
@@ -73,7 +73,7 @@ impl SqliteDocuments {
         })
     }
 
-    /// Sets from how many documents on a class gets indexes over what is asked for.
+    /// Sets the number of documents from which a class gets indexes for its queries.
     #[must_use]
     pub fn with_indexes_from(mut self, documents: u64) -> Self {
         self.builder.from = documents;

@@ -46,7 +46,7 @@ pub struct SqliteGraph {
 }
 
 impl SqliteGraph {
-    /// Opens the graph, empty when there is none that can be used.
+    /// Opens the graph; starts empty if there is no usable file.
     pub fn open(location: &Location, mode: Mode, guards: Guards) -> StoreResult<Self> {
         let database = Database::open(location, mode, &SCHEMA)?;
         Ok(Self {
@@ -55,7 +55,7 @@ impl SqliteGraph {
         })
     }
 
-    /// Sets from how many versions on a class gets indexes over what is filtered by.
+    /// Sets the number of versions from which a class gets indexes for its filters.
     #[must_use]
     pub fn with_indexes_from(mut self, versions: usize) -> Self {
         self.indexer.from = versions;

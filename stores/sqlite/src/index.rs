@@ -1,6 +1,6 @@
-//! Indexes over property values, made on demand: the first filter on a property of a large class
-//! asks for one, later writes keep it up. An entry is a candidate: some version from `position`
-//! on had the value, or one that looks the same in the index; the version that shows is asked.
+//! Indexes over property values, built on demand: the first filter on a property of a large class
+//! requests one, and later writes maintain it. An entry is a candidate: some version from
+//! `position` on had the value, or one with the same look; the visible version decides.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,7 +28,7 @@ CREATE TABLE property_values (
     PRIMARY KEY (slot, value, id)) STRICT, WITHOUT ROWID;
 ";
 
-/// The index over a property of a scope, if it has been made.
+/// Returns the index over a property of a scope, if it exists.
 pub(crate) fn find_slot(
     connection: &Connection,
     scope: i64,
@@ -40,7 +40,7 @@ pub(crate) fn find_slot(
         .optional()?)
 }
 
-/// Makes an index over what a scope holds.
+/// Builds an index of a scope.
 fn build(connection: &Connection, scope: i64, property: &str) -> Attempt<()> {
     if find_slot(connection, scope, property)?.is_some() {
         return Ok(());
@@ -68,10 +68,10 @@ fn build(connection: &Connection, scope: i64, property: &str) -> Attempt<()> {
     Ok(())
 }
 
-/// From how many rows on a class is worth an index over a property that is filtered by.
+/// The number of rows from which a class is worth an index over a filtered property.
 const INDEX_FROM: usize = 1_000;
 
-/// Makes the indexes of a file when they are asked for.
+/// Builds the requested indexes of a file.
 #[derive(Clone)]
 pub(crate) struct Indexer {
     database: Database,
@@ -89,8 +89,8 @@ impl Indexer {
         }
     }
 
-    /// Makes indexes (scope and property) for the next read: beside the work, unless it all runs
-    /// inline.
+    /// Builds indexes (scope and property) for the next read: in the background, unless everything
+    /// runs inline.
     pub(crate) async fn make(&self, missing: Vec<(i64, String)>) {
         for index in missing {
             if !self.building().insert(index.clone()) {
@@ -127,7 +127,7 @@ fn prepare_insert(connection: &Connection) -> Attempt<CachedStatement<'_>> {
     )?)
 }
 
-/// Keeps the indexes up while versions are written.
+/// Updates the indexes while versions are written.
 pub(crate) struct ValueWriter<'connection> {
     connection: &'connection Connection,
     insert: CachedStatement<'connection>,
@@ -166,7 +166,7 @@ impl<'connection> ValueWriter<'connection> {
     }
 }
 
-/// Forgets the indexes over what a log holds.
+/// Removes the indexes of a log.
 pub(crate) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
     connection.execute(
         "DELETE FROM property_values WHERE slot IN (

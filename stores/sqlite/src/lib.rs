@@ -1,5 +1,5 @@
-//! Stores on SQLite, one file a port. Everything in these files can be rebuilt from the log, so
-//! a commit is not synced one by one, and a file that cannot be read is set aside, not repaired.
+//! Stores on SQLite, one file for each port. Everything in these files can be rebuilt from the log,
+//! so commits are not synced one by one, and a file that cannot be read is set aside, not repaired.
 #![warn(missing_docs)]
 
 mod anchors;

@@ -31,7 +31,7 @@ pub(crate) trait Rows {
     fn read(&self, row: &Row<'_>, level: &Level, entity: Entity) -> Attempt<Self::Item>;
 }
 
-/// The layers of a view that hold anything of a part, topmost first.
+/// Returns the layers of a view that hold anything of a part, topmost first.
 pub(crate) fn layers_of(
     connection: &Connection,
     rows: &impl Rows,
@@ -61,7 +61,7 @@ pub(crate) fn level_of<'view>(view: &'view View, layer: &Layer) -> &'view Level 
     &view.lineage.levels()[layer.level]
 }
 
-/// Reads what single entities of one part show.
+/// Reads the visible state of single entities of one part.
 pub(crate) struct PointReader<'connection, 'rows, R> {
     rows: &'rows R,
     find: CachedStatement<'connection>,

@@ -17,13 +17,14 @@ CREATE TABLE scopes (
     UNIQUE (stream, branch, kind, class)) STRICT;
 ";
 
-/// What stands in a scope: classes come before instances, as entities are ordered.
+/// The content of a scope: classes come before instances, as entities are ordered.
 const CLASSES: i64 = 0;
 const INSTANCES: i64 = 1;
 /// Added for a scope of superseded versions.
 const SUPERSEDED: i64 = 2;
 
-/// What a scope holds: the classes, or the instances of one class; or superseded versions of these.
+/// The content of a scope: the classes, the instances of one class, or superseded versions of
+/// these.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Part {
     kind: i64,
@@ -47,24 +48,24 @@ impl Part {
         }
     }
 
-    /// The superseded versions of what this part holds.
+    /// The superseded versions of this part.
     pub(crate) fn superseded(mut self) -> Self {
         self.kind |= SUPERSEDED;
         self
     }
 
-    /// Whether this part holds superseded versions.
+    /// Returns whether this part holds superseded versions.
     pub(crate) fn is_superseded(&self) -> bool {
         self.kind & SUPERSEDED != 0
     }
 
-    /// The part whose superseded versions this one holds; any other is its own.
+    /// The part whose superseded versions this one holds; any other part returns itself.
     pub(crate) fn latest(mut self) -> Self {
         self.kind &= !SUPERSEDED;
         self
     }
 
-    /// The part that an entity stands in, and its key there.
+    /// Returns the part of an entity, and its key there.
     pub(crate) fn of(entity: &Entity) -> (Self, &str) {
         match entity {
             Entity::Class(class) => (Self::classes(), class.as_str()),
@@ -72,7 +73,7 @@ impl Part {
         }
     }
 
-    /// The entity that stands in this part at a key.
+    /// Returns the entity at a key of this part.
     pub(crate) fn entity(&self, key: &str) -> Attempt<Entity> {
         Ok(match &self.class {
             None => Entity::Class(name(key)?),
@@ -83,7 +84,7 @@ impl Part {
         })
     }
 
-    /// The keys of this part that come after an entity; none when the whole part comes before.
+    /// Returns the keys of this part after an entity; none if the whole part comes before it.
     pub(crate) fn range_after(&self, after: Option<&Entity>) -> Option<KeyRange> {
         let Some(after) = after else {
             return Some(KeyRange::after(None));
@@ -109,7 +110,7 @@ impl Part {
     }
 }
 
-/// The scope of a part of a branch, if there is one.
+/// Returns the scope of a part of a branch, if there is one.
 pub(crate) fn find_scope(
     connection: &Connection,
     stream: i64,
@@ -127,7 +128,7 @@ pub(crate) fn find_scope(
         .optional()?)
 }
 
-/// The scopes of a branch, in the order of the entities in them. `generation` is the branch's.
+/// Returns the scopes of a branch, in the order of their entities. `generation` is the branch's.
 pub(crate) fn scopes_of(
     connection: &Connection,
     stream: i64,
@@ -154,7 +155,7 @@ pub(crate) struct ScopeBook<'connection> {
 }
 
 impl<'connection> ScopeBook<'connection> {
-    /// An empty book for a log.
+    /// Creates an empty book for a log.
     pub(crate) fn new(connection: &'connection Connection, stream: i64) -> Self {
         Self {
             connection,
@@ -163,8 +164,8 @@ impl<'connection> ScopeBook<'connection> {
         }
     }
 
-    /// The scope of a part of a branch, made when there is none. `branch` is what tells branches
-    /// apart here: their generation, unless a test took that guard out.
+    /// Returns the scope of a part of a branch; creates it if there is none. `branch` is the key
+    /// that distinguishes branches: their generation, unless a test has removed that guard.
     pub(crate) fn scope(
         &mut self,
         branch: i64,

@@ -23,10 +23,10 @@ CREATE INDEX streams_by_name ON streams (name, role);
 CREATE UNIQUE INDEX streams_by_role ON streams (name, role) WHERE role < 2;
 ";
 
-/// A sink of a log, as this file knows it.
+/// A sink of a log in this file.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// Its number here.
+    /// Its number.
     pub(crate) id: i64,
     /// What the port says of it.
     pub(crate) sink: Sink,
@@ -67,12 +67,12 @@ pub(crate) fn swap(connection: &Connection, stream: &StreamId, shadow: &str) -> 
     Ok(true)
 }
 
-/// The live sink of a log, if the log is known.
+/// Returns the live sink of a log, if the log is known.
 pub(crate) fn find_stream(connection: &Connection, stream: &StreamId) -> Attempt<Option<Stream>> {
     find_one(connection, stream, |sink| sink.role == SinkRole::Live)
 }
 
-/// A sink of a log by its generation; fenced when it is gone.
+/// Returns a sink of a log by its generation; fenced if it is gone.
 pub(crate) fn find_sink(
     connection: &Connection,
     stream: &StreamId,
@@ -107,7 +107,7 @@ fn find_one(
     Ok(sinks.into_iter().find(|found| is_wanted(&found.sink)))
 }
 
-/// The sinks of a log, in order of role.
+/// Returns the sinks of a log, ordered by role.
 pub(crate) fn find_all(connection: &Connection, stream: &StreamId) -> Attempt<Vec<Stream>> {
     let mut find = connection.prepare_cached(
         "SELECT id, generation, role, position, seen, append, chain FROM streams
@@ -142,12 +142,12 @@ fn anchor(row: &Row<'_>, first: usize) -> Attempt<Option<Anchor>> {
     }))
 }
 
-/// The live sink of a log, made at position zero when there is none.
+/// Returns the live sink of a log; creates it at position zero if there is none.
 pub(crate) fn make_stream(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
     make(connection, stream, LIVE)
 }
 
-/// The shadow of a log, made at position zero when there is none.
+/// The shadow of a log; created at position zero if there is none.
 pub(crate) fn make_shadow(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
     make(connection, stream, SHADOW)
 }
@@ -166,7 +166,7 @@ fn make(connection: &Connection, stream: &StreamId, number: i64) -> Attempt<Stre
     find_sink(connection, stream, &generation)
 }
 
-/// Moves a log to a position. Without an anchor it keeps the one it has.
+/// Moves a log to a position. Without an anchor it keeps its own.
 pub(crate) fn move_stream(connection: &Connection, id: i64, to: &SinkPosition) -> Attempt<()> {
     connection
         .prepare_cached("UPDATE streams SET position = ?2 WHERE id = ?1")?
@@ -184,7 +184,7 @@ pub(crate) fn move_stream(connection: &Connection, id: i64, to: &SinkPosition) -
     Ok(())
 }
 
-/// Forgets a sink, its anchor and its scopes; what stands in the scopes must be gone already.
+/// Removes a sink, its anchor and its scopes; the content of the scopes must be gone already.
 pub(crate) fn drop_stream(connection: &Connection, id: i64) -> Attempt<()> {
     connection.execute("DELETE FROM scopes WHERE stream = ?1", [id])?;
     connection.execute("DELETE FROM streams WHERE id = ?1", [id])?;

@@ -172,7 +172,7 @@ impl Story {
         })
     }
 
-    /// Every entity that was ever written.
+    /// Returns every entity that was ever written.
     pub fn entities(&self) -> BTreeSet<Entity> {
         self.versions
             .iter()

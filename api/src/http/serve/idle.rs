@@ -1,6 +1,6 @@
-//! How long a connection may be silent. Between two requests the idle time counts; from the first
-//! byte of a request the time for its head does. hyper knows one timeout for both, so its timer is
-//! replaced by one that looks at what has been received.
+//! Idle connections. Between two requests the idle timeout counts; from the first byte of a
+//! request, the timeout for its head. hyper has one timeout for both, so its timer is replaced by
+//! one that checks what was received.
 
 use std::{
     io,
@@ -21,12 +21,13 @@ use tokio::{
 
 use super::target::Line;
 
-/// How long a connection may take.
+/// The timeouts of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To send the head of a request, from its first byte; of the first request from the start.
+    /// For sending the head of a request, from its first byte; for the first request, from the
+    /// start.
     pub head: Duration,
-    /// To begin the next request.
+    /// For starting the next request.
     pub idle: Duration,
 }
 
@@ -72,7 +73,7 @@ pub(super) fn watch<S>(stream: S, timeouts: Timeouts) -> (Watched<S>, HeadTimer)
     (Watched { stream, head }, timer)
 }
 
-/// A stream that notes when bytes come in.
+/// A stream that records when bytes arrive.
 pub(super) struct Watched<S> {
     stream: S,
     head: Head,
@@ -124,7 +125,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-/// hyper's timer for the head of a request. hyper asks it for one sleep a request, when it begins
+/// hyper's timer for the head of a request. hyper asks it for one sleep per request, when it starts
 /// to read the head; that sleep ends when one of the two timeouts is over.
 #[derive(Debug, Clone)]
 pub(super) struct HeadTimer {
@@ -161,7 +162,7 @@ impl Timer for HeadTimer {
     }
 }
 
-/// Waits until a client has been silent for too long.
+/// Waits until a client was silent for too long.
 struct Silence {
     timeout: Duration,
     head: Head,

@@ -72,7 +72,8 @@ pub(crate) struct HopRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Direction {
-    /// From the node with the reference.
+    /// The maximum age of a snapshot before it is compared with the log's end, because another
+    /// process may have appended.
     #[default]
     Out,
     /// To the nodes with a reference.

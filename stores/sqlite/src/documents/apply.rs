@@ -1,4 +1,5 @@
-//! Writing documents: the latest by their external version, superseded ones while a branch shows them.
+//! Writes documents: the latest ones by their external version, superseded ones while a branch
+//! shows them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,7 +27,7 @@ use crate::{
     sinks::{Written, write_each},
 };
 
-/// A document that is there already.
+/// An existing document.
 #[derive(Clone, Copy)]
 struct Stored {
     row: i64,
@@ -34,7 +35,7 @@ struct Stored {
     live: bool,
 }
 
-/// Makes changes in their order; what is there already, or something newer, is left out.
+/// Applies changes in order; skips those that exist already or are older than what exists.
 pub(super) fn apply(
     connection: &Connection,
     stream: i64,
@@ -47,7 +48,7 @@ pub(super) fn apply(
     Ok(applied)
 }
 
-/// How many documents a batch adds to the live ones of each scope.
+/// The number of live documents that a batch adds to each scope.
 #[derive(Default)]
 struct Counts(HashMap<i64, i64>);
 
@@ -66,7 +67,7 @@ impl Counts {
     }
 }
 
-/// Writes documents and what goes with them: counts, words, sorted values.
+/// Writes documents and what belongs to them: counts, words, sorted values.
 pub(super) struct Writer<'connection> {
     connection: &'connection Connection,
     stream: i64,
@@ -74,7 +75,7 @@ pub(super) struct Writer<'connection> {
     book: ScopeBook<'connection>,
     counts: Counts,
     values: Keeper<'connection>,
-    /// Read when they are needed first.
+    /// Read on first use.
     points: Option<Points<'connection>>,
     find: CachedStatement<'connection>,
     insert: CachedStatement<'connection>,
@@ -83,11 +84,11 @@ pub(super) struct Writer<'connection> {
     words: BTreeMap<i64, WordChange>,
 }
 
-/// What a batch does to the words of a row.
+/// The change of a row's words in a batch.
 struct WordChange {
     /// Whether the row had words before the batch.
     had_words: bool,
-    /// What it has after it, marked; none for a tombstone.
+    /// The words after the batch, marked; none for a tombstone.
     text: Option<String>,
 }
 
@@ -133,7 +134,7 @@ impl<'connection> Writer<'connection> {
         }
     }
 
-    /// Writes a latest version, unless what is there is as new.
+    /// Writes a latest version, unless the existing one is as new.
     fn write(&mut self, document: &Document) -> Attempt<Written> {
         let sequence = to_column(document.sequence.0)?;
         let (part, id) = Part::of(&document.entity);
@@ -166,7 +167,7 @@ impl<'connection> Writer<'connection> {
         Ok(Written::New)
     }
 
-    /// Keeps a superseded version, unless it is there or no branch stands in its range.
+    /// Keeps a superseded version, unless it exists or no branch point is in its range.
     fn keep(&mut self, document: &Document, until: LogPosition) -> Attempt<Written> {
         let branch = to_column(document.branch.1.0.0)?;
         let (from, until) = (to_column(document.position.0)?, to_column(until.0)?);
@@ -186,7 +187,7 @@ impl<'connection> Writer<'connection> {
         Ok(Written::New)
     }
 
-    /// Takes down where a branch stands, and drops what no branch shows any more.
+    /// Records the branch points of a branch, and drops what no branch shows any more.
     fn place(&mut self, branch: &BranchPoints) -> Attempt<Written> {
         let own = to_column(branch.branch.0.0)?;
         let points = branch.points.iter();
@@ -244,7 +245,7 @@ impl<'connection> Writer<'connection> {
         self.note((scope, id, row), live, before.as_deref(), None)
     }
 
-    /// Writes what is kept until the end of a batch.
+    /// Writes what was collected until the end of a batch.
     pub(super) fn save(&mut self) -> Attempt<()> {
         self.values.save()?;
         self.counts.save(self.connection)?;
@@ -302,7 +303,7 @@ impl<'connection> Writer<'connection> {
         ])?)
     }
 
-    /// Notes what a row holds now, for its scope's count, its words and the indexes.
+    /// Notes the new content of a row, for its scope's count, its words and the indexes.
     fn note(
         &mut self,
         (scope, id, row): (i64, &str, i64),
@@ -326,8 +327,8 @@ impl<'connection> Writer<'connection> {
         change.text = text;
     }
 
-    /// Writes the words of the whole batch, apart from everything else: FTS5 would write its
-    /// buffer out at each statement between that can be undone alone.
+    /// Writes the words of the whole batch, apart from everything else: otherwise FTS5 would flush
+    /// its buffer at each statement in between that can be undone alone.
     fn save_words(&self) -> Attempt<()> {
         let mut delete = self
             .connection

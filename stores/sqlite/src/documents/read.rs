@@ -54,7 +54,7 @@ pub(super) fn counts(
     Ok(counts)
 }
 
-/// How many live documents show in layers.
+/// Returns how many live documents are visible in layers.
 fn count(connection: &Connection, layers: &[Layer]) -> Attempt<u64> {
     let mut count = 0;
     for (index, layer) in layers.iter().enumerate() {
@@ -64,7 +64,7 @@ fn count(connection: &Connection, layers: &[Layer]) -> Attempt<u64> {
     Ok(count)
 }
 
-/// The documents of two scopes, of which one may be missing (0), by id and position.
+/// Reads the documents of two scopes, of which one may be missing (0), by id and position.
 const OF_SCOPES: &str = concat!(
     "SELECT ",
     document_columns!(),
@@ -74,7 +74,7 @@ const OF_SCOPES: &str = concat!(
 );
 const ID: usize = 7;
 
-/// Every document that a branch wrote, by entity and position.
+/// Returns every document that a branch wrote, by entity and position.
 pub(super) fn all(
     connection: &Connection,
     sink: i64,

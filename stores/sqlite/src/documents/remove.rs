@@ -1,4 +1,4 @@
-//! Removing documents: single ones for repair, or all of a sink.
+//! Removes documents: single ones for a repair, or all of a sink.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::{
     scopes::{Part, scopes_of},
 };
 
-/// Removes what a branch wrote of entities, superseded versions too.
+/// Removes a branch's documents of entities, superseded versions included.
 pub(super) fn remove(
     connection: &Connection,
     sink: i64,

@@ -1,4 +1,4 @@
-//! Lists and searches: what passes in each layer of a view, and a page of it.
+//! Lists and searches: the passing documents of each layer of a view, and a page of them.
 
 use rusqlite::Connection;
 use spice_core::{
@@ -26,19 +26,20 @@ use crate::{
     scopes::Part,
 };
 
-/// A search, made ready.
+/// A prepared search.
 struct Query<'a> {
     connection: &'a Connection,
     search: &'a Search,
     sorting: Sorting<'a>,
     after: Option<Place>,
-    /// How many hits after the cursor the page needs, with one to see whether more follow.
+    /// The number of hits after the cursor that the page needs, plus one to see whether more
+    /// follow.
     wanted: usize,
-    /// From how many documents on a layer is worth an index.
+    /// The number of documents from which a layer is worth an index.
     from: u64,
 }
 
-/// A page, and the indexes that would have helped.
+/// Returns a page, and the indexes that would have helped.
 pub(super) fn search(
     connection: &Connection,
     view: &View,
@@ -75,7 +76,7 @@ pub(super) fn search(
 }
 
 impl Query<'_> {
-    /// The first hits of a layer, and how many there are in all.
+    /// Returns the first hits of a layer, and the total number of hits.
     fn select(
         &self,
         layer: &Layer,
@@ -135,7 +136,7 @@ impl Query<'_> {
         Ok((hits, total))
     }
 
-    /// The index over what the list is ordered by. For few rows it is not asked for.
+    /// Returns the index over the order's property. For few rows it is not requested.
     fn order_slot(
         &self,
         finder: &Finder<'_>,

@@ -1,4 +1,4 @@
-//! Writing versions and their references.
+//! Writes versions and their references.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use crate::{
     sinks::{Written, write_each},
 };
 
-/// Writes versions in their order; what is there already, or is older, is left out.
+/// Writes versions in order; skips those that exist already or are older.
 pub(super) fn apply(
     connection: &Connection,
     stream: i64,
@@ -139,8 +139,8 @@ fn make_link(
     Ok(connection.last_insert_rowid())
 }
 
-/// Removes entities from a branch. Their references stay behind as candidates that no longer
-/// lead anywhere.
+/// Removes entities from a branch. Their references remain as candidates that no longer lead
+/// anywhere.
 pub(super) fn remove(
     connection: &Connection,
     sink: i64,

@@ -23,7 +23,7 @@ use crate::{
     scopes::{Part, scopes_of},
 };
 
-/// What to list.
+/// The part to list.
 pub(super) struct Scan {
     pub(super) view: View,
     pub(super) class: ClassName,
@@ -69,8 +69,8 @@ pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
     })
 }
 
-/// The ids of all that had begun as the layers stood, to be looked up rather than everything that
-/// came since; none when that is more than a few.
+/// Returns the ids that existed at the layers' positions, if there are only a few: looking them up
+/// is cheaper than reading everything that came since.
 fn began(
     connection: &Connection,
     layers: &[Layer],
@@ -167,7 +167,7 @@ fn scan_candidates(
     Ok(page)
 }
 
-/// The version that shows, if it is live and passes the filters.
+/// Returns the visible version if it is live and passes the filters.
 fn fetch_live(
     fetch: &mut CachedStatement<'_>,
     scan: &Scan,

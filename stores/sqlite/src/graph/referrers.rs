@@ -1,5 +1,5 @@
-//! Who refers to an instance: candidates in order of their id, as many as the page needs; the
-//! version that shows has the last word.
+//! The referrers of an instance: candidates in order of their id, as many as the page needs; the
+//! visible version decides.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -20,7 +20,7 @@ use crate::{
     scopes::Part,
 };
 
-/// What is asked.
+/// The referrers to find.
 pub(super) struct Question {
     pub(super) view: View,
     pub(super) source: ClassName,
@@ -30,7 +30,7 @@ pub(super) struct Question {
     pub(super) limit: usize,
 }
 
-/// Candidates are looked up this many at a time at least.
+/// The minimum number of candidates in one lookup.
 const CANDIDATES: usize = 64;
 
 pub(super) fn referrers(connection: &Connection, question: &Question) -> Attempt<Page> {
@@ -70,7 +70,7 @@ pub(super) fn referrers(connection: &Connection, question: &Question) -> Attempt
     }
 }
 
-/// The first ids after `after` that a version below the layers' bounds refers with.
+/// Returns the first ids after `after` with a reference from a version below the layers' bounds.
 fn candidates(
     connection: &Connection,
     question: &Question,
@@ -106,7 +106,7 @@ fn candidates(
     Ok(ids)
 }
 
-/// Keeps an id while it is one of the first. False when it is not, and none after it is.
+/// Keeps an id if it is one of the first. Returns false if it is not; then no later id is either.
 fn keep(ids: &mut BTreeSet<String>, id: &str, most: usize) -> bool {
     let is_full = ids.len() == most;
     if is_full && ids.last().is_some_and(|last| id >= last.as_str()) {

@@ -1,4 +1,4 @@
-//! The write model: every entry by position, and where commands stand.
+//! The write model: every entry by position, and the positions of commands.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -27,8 +27,8 @@ use crate::{
     streams::{drop_stream, find_stream, make_stream, move_stream},
 };
 
-/// Entries are rows in the order of the log, found through an index; so a commit writes at the
-/// end of the table.
+/// Entries are rows in the order of the log, found through an index; so a commit writes at the end
+/// of the table.
 pub(super) const TABLES: &str = "
 CREATE TABLE entries (
     row INTEGER PRIMARY KEY, scope INTEGER NOT NULL, key TEXT NOT NULL,
@@ -48,7 +48,7 @@ const KEYS: Keys = Keys {
              WHERE scope = ?1 AND key = ?2 AND position <= ?3 ORDER BY position DESC LIMIT 1",
 };
 
-/// What moves the write model from one position to another.
+/// A step of the write model from one position to another.
 pub(super) struct Step<'a> {
     pub(super) from: LogPosition,
     pub(super) to: Anchor,
@@ -160,7 +160,7 @@ pub(super) fn changed(
            AND (key BETWEEN 'c:' AND 'c;' OR key BETWEEN 'i:' AND 'i;')",
     )?;
     let after = after.map_or("", ModelKey::as_str);
-    // The smallest keys so far; what lies beyond the page is let go again.
+    // The smallest keys so far; keys beyond the page are dropped again.
     let mut keys: BTreeSet<String> = BTreeSet::new();
     for span in spans {
         let Some(scope) = scope_of(connection, stream.id, span.generation)? else {
@@ -202,7 +202,7 @@ pub(super) fn advance(
 
 fn insert_entries(connection: &Connection, stream: i64, entries: &[ModelEntry]) -> Attempt<()> {
     let mut book = ScopeBook::new(connection, stream);
-    // Within one envelope the later entry of a key holds (a value released and claimed anew).
+    // Within one envelope the later entry of a key counts (a value released and claimed anew).
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO entries (scope, key, position, value) VALUES (?1, ?2, ?3, ?4)",
     )?;
@@ -220,7 +220,7 @@ fn insert_entries(connection: &Connection, stream: i64, entries: &[ModelEntry]) 
 }
 
 fn insert_commands(connection: &Connection, commands: &[CommandEntry]) -> Attempt<()> {
-    // The first one stays: an id stands for one command, wherever it was accepted.
+    // The first one stays: an id belongs to one command, wherever it was accepted.
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO commands (id, stream, position, last, digest)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -273,7 +273,8 @@ pub(super) fn recent_commands(
 pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     let text = stream.to_string();
     connection.execute("DELETE FROM commands WHERE stream = ?1", [text])?;
-    // What was reflected is so no more: every log has to be read again before an id is unknown.
+    // Reflected data has been removed: every log has to be read again before an id counts as
+    // unknown.
     connection.execute("DELETE FROM sweep", [])?;
     let Some(stream) = find_stream(connection, stream)? else {
         return Ok(());
@@ -312,7 +313,7 @@ fn command(row: &Row<'_>) -> Attempt<CommandEntry> {
     })
 }
 
-/// Digests are written in hexadecimal; as bytes they take half the room.
+/// Digests are hexadecimal; as bytes they take half the space.
 fn pack(digest: &str) -> Value {
     let bytes: Vec<u8> = (0..digest.len() / 2)
         .filter_map(|index| u8::from_str_radix(digest.get(index * 2..index * 2 + 2)?, 16).ok())
