@@ -262,7 +262,7 @@ fn explain(stream: &StreamId, loss: &Loss) -> String {
             loss.from,
             loss.seen.0 - loss.from.0
         ),
-        _ => "what registry, graph or documents have seen of it is not in this log".to_owned(),
+        _ => "the part that registry, graph or documents have seen is not in this log".to_owned(),
     };
     format!("{stream}: {}; {what}", loss.fault.as_str())
 }

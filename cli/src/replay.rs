@@ -135,7 +135,7 @@ async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow:
     let (line, swapped) = match replayed {
         Replayed::Swapped => (
             format!(
-                "{stream}: {name} is what the log says and is live; `spice replay --drop-old` drops the old one"
+                "{stream}: {name} matches the log and is live now; `spice replay --drop-old` drops the old one"
             ),
             true,
         ),

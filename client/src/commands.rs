@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Accepted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut answer = Map::deserialize(deserializer)?;
         let mut result = match (answer.remove("data"), answer.remove("result")) {
-            (Some(Value::Object(told)), _) | (_, Some(Value::Object(told))) => told,
+            (Some(Value::Object(object)), _) | (_, Some(Value::Object(object))) => object,
             _ => Map::new(),
         };
         let id = answer

@@ -212,14 +212,16 @@ impl Refusal {
         retry_after: Option<Duration>,
         request_id: Option<String>,
     ) -> Self {
-        let told: BTreeMap<String, Box<RawValue>> =
+        let parts: BTreeMap<String, Box<RawValue>> =
             serde_json::from_slice(&body).unwrap_or_default();
-        let mut detail = told.get("detail").map_or_else(Map::new, |it| fields(it));
+        let mut detail = parts.get("detail").map_or_else(Map::new, |it| fields(it));
         let code = match detail.remove("error") {
             Some(Value::String(code)) => code,
             _ => String::new(),
         };
-        let message = told.get("message").map(|it| serde_json::from_str(it.get()));
+        let message = parts
+            .get("message")
+            .map(|it| serde_json::from_str(it.get()));
         Self {
             status,
             code,

@@ -136,8 +136,8 @@ impl<'c> Events<'c> {
 
     /// An incomplete event is dropped; the id of the last complete one stays.
     fn close(&mut self) {
-        if let Some(told) = self.lines.retry {
-            self.pause = told.min(LONGEST_PAUSE);
+        if let Some(server_pause) = self.lines.retry {
+            self.pause = server_pause.min(LONGEST_PAUSE);
         }
         self.response = None;
         self.lines = Lines {

@@ -284,11 +284,11 @@ impl<'c> Request<'c> {
         if !self.is_repeatable() || !error.passes() {
             return Err(error);
         }
-        let told = error.refusal().and_then(|refusal| refusal.retry_after);
+        let asked_wait = error.refusal().and_then(|refusal| refusal.retry_after);
         match self
             .client
             .retries
-            .pause(*failed, told, spice_backoff::random())
+            .pause(*failed, asked_wait, spice_backoff::random())
         {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(error),

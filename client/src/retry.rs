@@ -5,7 +5,7 @@ use std::time::Duration;
 use spice_backoff::Backoff;
 
 /// The longest `Retry-After` that the client waits for; longer ones are left to the caller.
-const LONGEST_TOLD: Duration = Duration::from_secs(30);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// When a safe request is repeated: a `GET`, or a write with an `Idempotency-Key`, after a
 /// temporary failure (429, 502, 503, no connection, a broken connection).
@@ -38,20 +38,22 @@ impl Retries {
         longest: Duration::ZERO,
     };
 
-    /// The wait after the `failed`-th failure, counted from 1; none to give up. `told` is the wait
-    /// that the server asks for; `jitter`, from 0 to 1, spreads clients that failed together.
+    /// The wait after the `failed`-th failure, counted from 1; none to give up. The server may ask
+    /// for a wait in `retry_after`; `jitter`, from 0 to 1, spreads clients that failed together.
     pub(crate) fn pause(
         &self,
         failed: u32,
-        told: Option<Duration>,
+        retry_after: Option<Duration>,
         jitter: f64,
     ) -> Option<Duration> {
-        if failed >= self.attempts || told.is_some_and(|told| told > LONGEST_TOLD) {
+        if failed >= self.attempts
+            || retry_after.is_some_and(|retry_after| retry_after > LONGEST_RETRY_AFTER)
+        {
             return None;
         }
         let spread = Backoff::new(self.first, self.longest).spread(failed, jitter);
-        Some(match told {
-            Some(told) => told + spread.min(self.first),
+        Some(match retry_after {
+            Some(retry_after) => retry_after + spread.min(self.first),
             None => spread,
         })
     }
@@ -92,10 +94,10 @@ mod tests {
     #[test]
     fn the_servers_retry_after_is_respected_up_to_a_limit() {
         let retries = Retries::default();
-        let told = Duration::from_secs(2);
-        let pause = retries.pause(1, Some(told), 0.5).unwrap();
-        assert!(pause >= told && pause < told * 2, "{pause:?}");
+        let retry_after = Duration::from_secs(2);
+        let pause = retries.pause(1, Some(retry_after), 0.5).unwrap();
+        assert!(pause >= retry_after && pause < retry_after * 2, "{pause:?}");
         assert_eq!(retries.pause(1, Some(Duration::from_mins(5)), 0.5), None);
-        assert_eq!(retries.pause(5, Some(told), 0.5), None);
+        assert_eq!(retries.pause(5, Some(retry_after), 0.5), None);
     }
 }

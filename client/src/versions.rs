@@ -221,8 +221,8 @@ impl Conflict {
     /// The conflicts of a refused merge.
     pub fn of(error: &Error) -> Option<Vec<Self>> {
         let refusal = error.refusal().filter(|it| it.code == "merge_conflict")?;
-        let told: Refused = serde_json::from_slice(&refusal.body).ok()?;
-        Some(told.detail.conflicts)
+        let refused: Refused = serde_json::from_slice(&refusal.body).ok()?;
+        Some(refused.detail.conflicts)
     }
 }
 

@@ -189,11 +189,11 @@ impl Refusal {
         let (Some(written), Value::Object(fields)) = (&self.written, &tree) else {
             return tree.into();
         };
-        let told = fields.iter().map(|(key, value)| {
+        let pairs = fields.iter().map(|(key, value)| {
             let exact = written.get(key).cloned();
             (key, exact.unwrap_or_else(|| value.clone().into()))
         });
-        Json::of(&told.collect::<IndexMap<_, _>>()).unwrap_or_else(|_| tree.clone().into())
+        Json::of(&pairs.collect::<IndexMap<_, _>>()).unwrap_or_else(|_| tree.clone().into())
     }
 
     /// The `detail` object as a tree, for reading.

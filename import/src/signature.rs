@@ -55,7 +55,7 @@ pub(crate) fn recognize(sample: &[u8], name: &str) -> Option<String> {
     if let Some(program) = compression(sample) {
         return Some(describe_compressed(program, name));
     }
-    let (what, advice) = archive(sample).or_else(|| known(sample))?;
+    let (what, advice) = archive(sample).or_else(|| find_known(sample))?;
     Some(format!("is {what}; {advice}"))
 }
 
@@ -88,7 +88,7 @@ fn describe_compressed(program: &str, name: &str) -> String {
     )
 }
 
-fn known(sample: &[u8]) -> Option<(&'static str, &'static str)> {
+fn find_known(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     let found = KNOWN.iter().find(|(first, ..)| begins(sample, first));
     found.map(|(_, what, advice)| (*what, *advice))
 }

@@ -220,7 +220,7 @@ fn needed<T>(needs: &mut Vec<Need>, answer: Result<T, Stop>) -> Result<Option<T>
 
 /// The classes and instances that were written within spans, optionally only instances of some
 /// classes. Refused if there are too many.
-fn changed(
+fn list_changed(
     state: &WriteState,
     spans: &[Span],
     classes: Option<&BTreeSet<ClassName>>,

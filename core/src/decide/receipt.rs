@@ -144,7 +144,7 @@ fn describe_merge(result: &mut Map<String, Value>, command: &Envelope, events: &
         total += 1;
         counts[kind as usize] += 1;
         if changes.len() < CHANGES {
-            changes.push(changed(event, kind));
+            changes.push(describe_change(event, kind));
         }
     }
     let [added, modified, deleted] = counts;
@@ -166,7 +166,7 @@ fn change_of(event_type: EventType) -> Option<ChangeKind> {
     }
 }
 
-fn changed(event: &Envelope, change: ChangeKind) -> Value {
+fn describe_change(event: &Envelope, change: ChangeKind) -> Value {
     let aggregate = event.aggregate.to_string();
     match &event.aggregate {
         AggregateId::Instance(_, _, class, id) => json!({

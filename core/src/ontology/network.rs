@@ -78,12 +78,12 @@ impl Network {
         let mut findings = Vec::new();
         let mut contradictions = Vec::new();
         for class in schema.iter_declared() {
-            let told = structure(schema, &class.id).into_iter();
+            let issues = structure(schema, &class.id).into_iter();
             let own = |it: &Finding| declares(class, &it.field);
-            let told = told.filter(|it| is_of_relationships(it) && own(it));
-            findings.extend(told.map(|it| (class.id.clone(), it)));
-            let told = schema.contradictions(&class.id).into_iter();
-            contradictions.extend(told.map(|it| (class.id.clone(), it)));
+            let issues = issues.filter(|it| is_of_relationships(it) && own(it));
+            findings.extend(issues.map(|it| (class.id.clone(), it)));
+            let issues = schema.contradictions(&class.id).into_iter();
+            contradictions.extend(issues.map(|it| (class.id.clone(), it)));
         }
         Self {
             hubs: hubs(schema, &edges),

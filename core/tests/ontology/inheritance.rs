@@ -55,11 +55,11 @@ fn a_resolved_definition_is_complete_and_equivalent() {
         r#"{"party_id":"e","name":"Kim","knows":["Person/p"],"email":"x"}"#,
         r#"{"name":"Kim"}"#,
     ] {
-        let told = |class: &Class| match create(class, data) {
+        let reported = |class: &Class| match create(class, data) {
             Ok(made) => Ok((made.id, made.properties)),
             Err(refusal) => Err(refusal.detail),
         };
-        assert_eq!(told(&alone), told(employee), "{data}");
+        assert_eq!(reported(&alone), reported(employee), "{data}");
     }
     assert_eq!(of("Party").unwrap(), class(PARTY).definition, "as written");
     assert!(of("Nothing").is_none());
@@ -145,28 +145,28 @@ fn contradictions_are_reported() {
     let child = |members: &str| {
         format!(r#"{{"id":"Child","label":"Child","parent_class":"Person",{members}}}"#)
     };
-    let told = |members: &str| of(&[PARTY, PERSON, EMPLOYEE, &child(members)], "Child");
+    let reported = |members: &str| of(&[PARTY, PERSON, EMPLOYEE, &child(members)], "Child");
     let pair = |field: &str, rule: &str| vec![(field.to_owned(), rule.to_owned())];
     assert_eq!(
-        told(r#""properties":[{"name":"name","type":"string","required":true}]"#),
+        reported(r#""properties":[{"name":"name","type":"string","required":true}]"#),
         []
     );
     let another_type = r#""properties":[{"name":"name","type":"text"}]"#;
-    assert_eq!(told(another_type), pair("name", "inherited"));
+    assert_eq!(reported(another_type), pair("name", "inherited"));
     let property = r#""properties":[{"name":"knows","type":"string"}]"#;
-    assert_eq!(told(property), pair("knows", "inherited"));
+    assert_eq!(reported(property), pair("knows", "inherited"));
     let single = r#""relationships":[{"predicate":"knows","target":"Party","cardinality":"n:1"}]"#;
-    assert_eq!(told(single), pair("knows", "inherited"));
+    assert_eq!(reported(single), pair("knows", "inherited"));
     let elsewhere =
         r#""relationships":[{"predicate":"knows","target":"Thing","cardinality":"n:m"}]"#;
-    assert_eq!(told(elsewhere), pair("knows", "inherited"));
+    assert_eq!(reported(elsewhere), pair("knows", "inherited"));
     let relationship = r#""relationships":[{"predicate":"email","target":"Party"}]"#;
-    assert_eq!(told(relationship), pair("email", "inherited"));
+    assert_eq!(reported(relationship), pair("email", "inherited"));
     let label = r#""properties":[{"name":"nick","type":"string","label":"이름"}]"#;
-    assert_eq!(told(label), pair("nick", "duplicate"));
+    assert_eq!(reported(label), pair("nick", "duplicate"));
     let default =
         r#""properties":[{"name":"country","type":"string","constraints":{"minLength":3}}]"#;
-    assert_eq!(told(default), pair("country", "default"));
+    assert_eq!(reported(default), pair("country", "default"));
     assert_eq!(of(&[PERSON], "Person"), pair("parent_class", "parent"));
     let cycle = PARTY.replace(r#""abstract":true"#, r#""parent_class":"Employee""#);
     let all = [&*cycle, PERSON, EMPLOYEE];
@@ -297,10 +297,10 @@ proptest! {
                 let leads = link.leads_to(&format!("C{other}").parse().unwrap());
                 prop_assert_eq!(leads, is_below(&declared, *other, 0));
             }
-            let told = fresh.contradictions(&class.id).iter().any(|it| it.rule == "cycle");
+            let reported = fresh.contradictions(&class.id).iter().any(|it| it.rule == "cycle");
             let reaches = |above| is_below(&declared, *index, above) && declared.get(&above)
                 .and_then(|(parent, _)| *parent).is_some_and(|parent| is_below(&declared, parent, above));
-            prop_assert_eq!(told, cyclic || declared.keys().any(|above| reaches(*above)));
+            prop_assert_eq!(reported, cyclic || declared.keys().any(|above| reaches(*above)));
         }
     }
 }

@@ -300,11 +300,11 @@ proptest! {
                 tell("required_added", count(&|data| data.get(&name).is_none()));
             }
         }
-        let told: BTreeMap<(String, String), u64> = found.iter()
+        let reported: BTreeMap<(String, String), u64> = found.iter()
             .map(|it| ((it.code.to_owned(), it.field.clone()), it.affected))
             .collect();
-        prop_assert_eq!(told.len(), found.len());
-        prop_assert_eq!(told, expected);
+        prop_assert_eq!(reported.len(), found.len());
+        prop_assert_eq!(reported, expected);
         for finding in &found {
             prop_assert_eq!(finding.severity == Severity::Breaking, finding.affected > 0);
             prop_assert!(finding.sample_instance_ids.len() as u64 == finding.affected.min(5));

@@ -60,8 +60,8 @@ fn a_relationship_and_its_inverse_are_not_a_cycle() {
     assert_eq!(names(&network.isolated), ["Lone"]);
     assert_eq!(names(&network.components[0]), ["A", "B", "C"]);
     assert_eq!(network.components.len(), 3);
-    let told: Vec<&str> = network.findings.iter().map(|(_, it)| it.code).collect();
-    assert_eq!(told, ["target_missing"]);
+    let reported: Vec<&str> = network.findings.iter().map(|(_, it)| it.code).collect();
+    assert_eq!(reported, ["target_missing"]);
     assert_eq!((network.edges.len(), network.with_inverse()), (7, 6));
     assert_eq!(network.hubs[0].incoming + network.hubs[0].outgoing, 4);
 }
@@ -79,7 +79,7 @@ fn a_cycle_without_a_possible_first_instance_is_critical() {
         class_with("B", &[binding("a", "A")]),
     ]);
     let network = Network::of(&schema);
-    let told: Vec<(String, bool)> = network
+    let reported: Vec<(String, bool)> = network
         .cycles
         .cycles
         .iter()
@@ -95,7 +95,7 @@ fn a_cycle_without_a_possible_first_instance_is_critical() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [("A>B>A".to_owned(), true), ("A>A".to_owned(), false)]
     );
     assert_eq!(network.cycles.critical(), 1);
@@ -122,10 +122,10 @@ proptest! {
         }
         let expected: BTreeSet<String> = (0..6).filter(|it| reach.contains(&(*it, *it))).map(|it| format!("C{it}")).collect();
         let network = Network::of(&schema);
-        let told: BTreeSet<String> = network.cycles.cycles.iter()
+        let reported: BTreeSet<String> = network.cycles.cycles.iter()
             .flat_map(|it| it.classes.iter().map(ToString::to_string))
             .collect();
-        prop_assert_eq!(told, expected);
+        prop_assert_eq!(reported, expected);
         for Cycle { classes, predicates, length, .. } in &network.cycles.cycles {
             prop_assert_eq!(classes.first(), classes.last());
             prop_assert_eq!((classes.len(), predicates.len()), (length + 1, *length));

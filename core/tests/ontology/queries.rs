@@ -267,8 +267,8 @@ fn numbers_of_a_filter_keep_every_digit() {
         }
     }
     let refusal = filters(&format!(r#"{{"code":{long}}}"#)).unwrap_err();
-    let told = refusal.to_written_detail().to_string();
-    assert!(told.contains(long), "{told}");
+    let written = refusal.to_written_detail().to_string();
+    assert!(written.contains(long), "{written}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn decode(bytes: &[u8], encoding: &'static Encoding, piece: usize) -> Vec<u8> {
 }
 
 /// The detected encoding of a file with or without `--encoding`, or the refusal.
-fn taken(bytes: &[u8], asked: Option<&str>) -> Result<&'static str, String> {
+fn detect(bytes: &[u8], asked: Option<&str>) -> Result<&'static str, String> {
     let asked = asked.map(|name| parse(name).unwrap());
     let encoding = choose(asked, bytes)?;
     check(encoding, asked.is_some(), bytes, None).unwrap()?;
@@ -85,7 +85,7 @@ fn the_encoding_comes_from_the_mark_or_the_name_or_is_utf_8() {
         // A damaged row is rejected later; the rest is valid.
         ([KOREAN.as_bytes(), b"caf\xE9,1\n"].concat(), None, "UTF-8"),
     ] {
-        assert_eq!(taken(&bytes, asked).as_deref(), Ok(name), "{asked:?}");
+        assert_eq!(detect(&bytes, asked).as_deref(), Ok(name), "{asked:?}");
     }
     assert!(parse("klingon").is_err());
     assert_eq!(parse("utf-16"), Ok(Charset::Utf16));
@@ -94,7 +94,7 @@ fn the_encoding_comes_from_the_mark_or_the_name_or_is_utf_8() {
 #[test]
 fn uncertain_encodings_are_refused_with_suggestions() {
     let first = |text: &str, encoding| encode(text, encoding);
-    for (bytes, asked, told) in [
+    for (bytes, asked, message) in [
         (
             first(KOREAN, EUC_KR),
             None,
@@ -155,12 +155,12 @@ fn uncertain_encodings_are_refused_with_suggestions() {
             "is not windows-1252",
         ),
     ] {
-        let refused = taken(&bytes, asked).unwrap_err();
-        assert!(refused.contains(told), "{asked:?}: {refused}");
+        let refused = detect(&bytes, asked).unwrap_err();
+        assert!(refused.contains(message), "{asked:?}: {refused}");
         assert!(!refused.contains('\u{fffd}'), "{refused}");
     }
     // Zero bytes after the header are data.
-    assert_eq!(taken(b"a,b\n1,\0\n", None), Ok("UTF-8"));
+    assert_eq!(detect(b"a,b\n1,\0\n", None), Ok("UTF-8"));
 }
 
 #[test]
@@ -298,9 +298,9 @@ fn a_name_of_a_column_that_is_not_text_needs_a_number() {
     for (text, name) in [(&text, "\"Gr\\\\xF6\\\\xDFe\""), (&one, "\"caf\\\\xE9\"")] {
         let refused = imported(text, &mapping()).unwrap_err();
         if text == &one {
-            let told =
+            let message =
                 format!("line 1: the name of column 2, {name}, is not UTF-8; name the encoding: ");
-            assert!(refused.contains(&told), "{refused}");
+            assert!(refused.contains(&message), "{refused}");
             assert!(refused.contains("--skip-column 2"), "{refused}");
         }
         assert!(
@@ -369,10 +369,10 @@ fn files_that_are_not_csv_are_named_by_their_format() {
         (b"PAR1\x15\x04", "a Parquet file"),
         (b"SQLite format 3\0", "a SQLite database"),
     ] {
-        let told = recognize(bytes, "a.csv").unwrap();
-        assert!(told.contains(what), "{told}");
+        let message = recognize(bytes, "a.csv").unwrap();
+        assert!(message.contains(what), "{message}");
     }
-    for (name, told) in [
+    for (name, message) in [
         ("a.csv.gz", "gzip -dc FILE | spice import - …"),
         (
             "in/a.ndjson.gz",
@@ -382,7 +382,7 @@ fn files_that_are_not_csv_are_named_by_their_format() {
         ("standard input", "spice import - …"),
     ] {
         let sentence = recognize(b"\x1F\x8B\x08\0", name).unwrap();
-        assert!(sentence.contains(told), "{name}: {sentence}");
+        assert!(sentence.contains(message), "{name}: {sentence}");
     }
     let (csv, ndjson) = (Some(Format::Csv), Some(Format::Ndjson));
     for (text, expected, what) in [

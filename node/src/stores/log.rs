@@ -89,9 +89,7 @@ impl Appender {
             .and_then(Pid::from_raw)
             .map(|pid| kill_process(pid, Signal::USR1));
         if !matches!(sent, Some(Ok(()))) {
-            tracing::info!(
-                "the process that owns the log was not signalled; it looks by itself soon"
-            );
+            tracing::info!("cannot signal the process that owns the log; it checks by itself soon");
         }
     }
 }

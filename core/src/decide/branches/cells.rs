@@ -24,7 +24,7 @@ pub(in crate::decide) enum Cell {
 }
 
 /// Judges a cell: `-` means nothing, `x` a tombstone, anything else a state.
-pub(in crate::decide) fn judged(sides: [&str; 3], is_rebase: bool) -> Cell {
+pub(in crate::decide) fn judge_cell(sides: [&str; 3], is_rebase: bool) -> Cell {
     let class = "Product".parse().unwrap();
     let id = "p1".parse().unwrap();
     let key = ModelKey::instance(&class, &id);

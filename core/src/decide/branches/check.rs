@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 use super::{
     Stop, Work,
     case::{Case, Outcome},
-    changed,
     claims::Claims,
     classes::Classes,
-    needed,
+    list_changed, needed,
 };
 use crate::{
     decide::Need,
@@ -29,7 +28,7 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
     let mut met = BTreeSet::new();
     if classes.is_changed() {
         let concerned = Some(classes.concerned());
-        let keys = needed(&mut needs, changed(work.state, &work.since, concerned))?;
+        let keys = needed(&mut needs, list_changed(work.state, &work.since, concerned))?;
         met = keys.unwrap_or_default().into_iter().collect();
         let is_new = |key: &&ModelKey| !work.places.contains_key(key) && classes.concerns(key);
         let new: Vec<ModelKey> = met.iter().filter(is_new).cloned().collect();

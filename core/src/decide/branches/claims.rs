@@ -93,7 +93,7 @@ impl<'w, 'a> Claims<'w, 'a> {
                 let key = ModelKey::unique(change.class, property, digest);
                 let owner = needed(needs, self.owner(&key))?.flatten();
                 if let Some(other) = self.rival(change, &key, &held, owner.as_ref(), needs)? {
-                    broken.push(self.taken(change, property, value, &other));
+                    broken.push(self.report_taken(change, property, value, &other));
                 } else if owner != change.id {
                     own.claimed.push(held);
                 }
@@ -169,7 +169,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         Ok(pairs(understood, &properties).contains(held))
     }
 
-    fn taken(
+    fn report_taken(
         &self,
         change: &Change,
         property: &PropertyName,

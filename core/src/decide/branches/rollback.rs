@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use super::{
     Kind, Place, Stop, Work,
     case::{Case, Outcome},
-    changed,
     check::check,
-    last_position, needed,
+    last_position, list_changed, needed,
 };
 use crate::{
     decide::Draft,
@@ -34,7 +33,7 @@ pub(super) fn work_out<'a>(
     };
     let mut needs = Vec::new();
     needed(&mut needs, draft.state.schema(branch))?;
-    let keys = needed(&mut needs, changed(draft.state, &[since], None))?;
+    let keys = needed(&mut needs, list_changed(draft.state, &[since], None))?;
     if !needs.is_empty() {
         return Err(Stop::Needs(needs));
     }

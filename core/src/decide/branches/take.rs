@@ -1,7 +1,8 @@
 //! Merge and rebase: taking the changes of another branch.
 
 use super::{
-    Kind, Place, Stop, Work, base::common, changed, check::check, last_position, needed, settle,
+    Kind, Place, Stop, Work, base::common, check::check, last_position, list_changed, needed,
+    settle,
 };
 use crate::{
     command::{Resolution, Strategy},
@@ -90,7 +91,7 @@ pub(super) fn work_out<'a>(
     }
     let mut needs = Vec::new();
     needed(&mut needs, draft.state.schema(sides.ground))?;
-    let keys = needed(&mut needs, changed(draft.state, &spans, None))?;
+    let keys = needed(&mut needs, list_changed(draft.state, &spans, None))?;
     if !needs.is_empty() {
         return Err(Stop::Needs(needs));
     }

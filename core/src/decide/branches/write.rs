@@ -43,8 +43,8 @@ pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
     let data = Json::of(&data)?;
     draft.command_with(aggregate.clone(), None, Some(work.branch), data)?;
     let branch = match work.kind {
-        Kind::Merge { source } => merged(draft, &work, source, aggregate)?,
-        Kind::Rebase => rebased(draft, &work, aggregate)?,
+        Kind::Merge { source } => write_merged(draft, &work, source, aggregate)?,
+        Kind::Rebase => write_rebased(draft, &work, aggregate)?,
         Kind::Rollback => work.branch.clone(),
     };
     for (place, case) in work.cases.iter().enumerate() {
@@ -56,7 +56,7 @@ pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
             sequence: sequence(&work, case),
             created_at: created_at(draft, case),
             unique: work.unique.remove(&place).unwrap_or_default(),
-            superseded: superseded(draft, &work, case),
+            superseded: find_superseded(draft, &work, case),
         };
         push(draft, &branch, change)?;
     }
@@ -86,7 +86,7 @@ fn created_at(draft: &Draft, case: &Case) -> Timestamp {
 }
 
 /// The version that live branches still show. A rebased branch has no children yet.
-fn superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded> {
+fn find_superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded> {
     if matches!(work.kind, Kind::Rebase) {
         return None;
     }
@@ -95,7 +95,7 @@ fn superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded> {
 }
 
 /// Writes `BRANCH_MERGED`; returns the branch for the following events.
-fn merged(
+fn write_merged(
     draft: &mut Draft,
     work: &Work,
     source: &BranchState,
@@ -140,7 +140,11 @@ fn merged(
 }
 
 /// Writes `BRANCH_REBASED`; returns the branch for the following events.
-fn rebased(draft: &mut Draft, work: &Work, aggregate: AggregateId) -> Result<BranchState, Stop> {
+fn write_rebased(
+    draft: &mut Draft,
+    work: &Work,
+    aggregate: AggregateId,
+) -> Result<BranchState, Stop> {
     let (branch, ground) = (work.branch, work.ground);
     let last = last_position(draft);
     let generation = BranchGeneration(draft.next_position());

@@ -178,7 +178,7 @@ pub(super) fn decide_delete(
         Some(data) => data.read()?,
         None => Properties::new(),
     };
-    let superseded = superseded(draft, scope.branch, current);
+    let superseded = find_superseded(draft, scope.branch, current);
     let unique = release(draft, scope, pending, class, id, &before)?;
     pending.instances.insert(key, false);
     let event = InstanceEvent {
@@ -244,11 +244,11 @@ pub(super) fn event(
         created_at: before.map_or(draft.moment.occurred_at, |current| current.state.created_at),
         data: Some(candidate.properties.clone()),
         unique: UniqueChange::default(),
-        superseded: before.and_then(|current| superseded(draft, scope.branch, current)),
+        superseded: before.and_then(|current| find_superseded(draft, scope.branch, current)),
     }
 }
 
-fn superseded(draft: &Draft, branch: &BranchState, current: &Current) -> Option<Superseded> {
+fn find_superseded(draft: &Draft, branch: &BranchState, current: &Current) -> Option<Superseded> {
     superseded_version(draft, branch, &current.entry, &current.state)
 }
 

@@ -71,7 +71,7 @@ pub(super) fn release(
         class,
     };
     let mut found = Checks::default();
-    let released = desk.owned(id, unique_pairs(class, before), &mut found)?;
+    let released = desk.find_owned(id, unique_pairs(class, before), &mut found)?;
     found.settle()?;
     let unique = UniqueChange {
         claimed: Vec::new(),
@@ -140,7 +140,7 @@ impl Desk<'_> {
                 Some(owner) if found.answer(self.holds(&owner, &wanted))?.unwrap_or(false) => {
                     found
                         .violations
-                        .push(taken(property, value, self.class, &owner));
+                        .push(report_taken(property, value, self.class, &owner));
                     found
                         .owners
                         .push(ModelKey::instance(&self.class.id, &owner));
@@ -150,7 +150,7 @@ impl Desk<'_> {
         }
         Ok(UniqueChange {
             claimed,
-            released: self.owned(&candidate.id, held, found)?,
+            released: self.find_owned(&candidate.id, held, found)?,
         })
     }
 
@@ -189,7 +189,7 @@ impl Desk<'_> {
     }
 
     /// The values that the instance itself has claimed.
-    fn owned(
+    fn find_owned(
         &self,
         id: &InstanceId,
         held: Vec<Held>,
@@ -234,7 +234,12 @@ pub(super) fn twice(aggregate: &AggregateId) -> Refusal {
     Refusal::validation(&[violation])
 }
 
-fn taken(property: &PropertyName, value: &Json, class: &Class, owner: &InstanceId) -> Violation {
+fn report_taken(
+    property: &PropertyName,
+    value: &Json,
+    class: &Class,
+    owner: &InstanceId,
+) -> Violation {
     Violation {
         field: property.to_string(),
         rule: "unique".into(),

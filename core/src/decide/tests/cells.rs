@@ -1,6 +1,6 @@
 //! Every cell of (base, source, target): nothing, three different states, a tombstone.
 
-use crate::decide::branches::cells::{Cell, judged};
+use crate::decide::branches::cells::{Cell, judge_cell};
 
 const SIDES: [&str; 5] = ["-", "0", "1", "2", "x"];
 
@@ -46,9 +46,9 @@ fn every_cell_of_a_three_way_merge_follows_the_contract() {
         for source in SIDES {
             for target in SIDES {
                 let name = format!("base {base}, source {source}, target {target}");
-                let cell = judged([base, source, target], false);
+                let cell = judge_cell([base, source, target], false);
                 assert_eq!(cell, expected(base, source, target), "{name}");
-                let cell = judged([base, source, target], true);
+                let cell = judge_cell([base, source, target], true);
                 let expected = expected_of_rebase(base, source, target);
                 assert_eq!(cell, expected, "rebase, {name}");
             }

@@ -47,9 +47,9 @@ fn its_instances_are_deleted_in_the_same_command_each_with_its_event() {
     let mut desk = desk();
     let refused = desk.refuse(delete_class("main", "Product", false));
     assert_eq!(refused.code, ErrorCode::FailedPrecondition);
-    let told = desk.accept(delete_class("main", "Product", true));
+    let envelopes = desk.accept(delete_class("main", "Product", true));
     assert_eq!(
-        types(&told),
+        types(&envelopes),
         [
             "DELETE_ONTOLOGY_CLASS_REQUESTED",
             "INSTANCE_DELETED",
@@ -57,14 +57,14 @@ fn its_instances_are_deleted_in_the_same_command_each_with_its_event() {
             "ONTOLOGY_CLASS_DELETED"
         ]
     );
-    let event: InstanceEvent = told[1].data.read().unwrap();
+    let event: InstanceEvent = envelopes[1].data.read().unwrap();
     assert_eq!(
         event.unique.released.len(),
         1,
         "the unique values are given up"
     );
-    assert_eq!(told[1].sequence, Some(Sequence(2)));
-    let receipt = receipt(desk.state.stream(), &told).unwrap();
+    assert_eq!(envelopes[1].sequence, Some(Sequence(2)));
+    let receipt = receipt(desk.state.stream(), &envelopes).unwrap();
     let result: Value = receipt.result.read().unwrap();
     assert_eq!(result["deleted_instances"], 2);
     assert_eq!(live(&desk, "main"), ["Customer/c1", "Customer/c2"]);
@@ -78,9 +78,9 @@ fn a_branch_deletes_visible_instances_and_a_merge_applies_that() {
     desk.accept(fork("x", "main", None));
     desk.accept(create("main", "Product", json!({"product_id": "p3"})));
     desk.accept(delete("x", "p1", 1));
-    let told = desk.accept(delete_class("x", "Product", true));
+    let envelopes = desk.accept(delete_class("x", "Product", true));
     assert_eq!(
-        types(&told).len(),
+        types(&envelopes).len(),
         3,
         "p2 and the class; p1 is gone, p3 was never there"
     );
@@ -108,8 +108,8 @@ fn a_branch_deletes_visible_instances_and_a_merge_applies_that() {
 fn a_branch_that_still_shows_the_instances_keeps_them() {
     let mut desk = desk();
     desk.accept(fork("x", "main", None));
-    let told = desk.accept(delete_class("main", "Product", true));
-    let event: InstanceEvent = told[1].data.read().unwrap();
+    let envelopes = desk.accept(delete_class("main", "Product", true));
+    let event: InstanceEvent = envelopes[1].data.read().unwrap();
     assert!(event.superseded.is_some(), "x shows it");
     assert_eq!(live(&desk, "x").len(), 4);
     assert_eq!(live(&desk, "main").len(), 2);

@@ -4,10 +4,10 @@ use super::{rebase::rebase, *};
 use crate::{command::Strategy, decide::is_gone};
 
 impl Desk {
-    fn is_gone(&mut self, told: &[Envelope]) -> bool {
+    fn is_gone(&mut self, envelopes: &[Envelope]) -> bool {
         self.state.forget_fetched();
         loop {
-            match is_gone(&self.state, self.state.stream(), told) {
+            match is_gone(&self.state, self.state.stream(), envelopes) {
                 Ok(gone) => return gone,
                 Err(Stop::Refused(refusal)) => panic!("{refusal}"),
                 Err(Stop::Needs(needs)) => self.provide(needs),
@@ -26,14 +26,14 @@ fn delete_branch(name: &str) -> Action {
 #[test]
 fn an_instance_is_gone_if_it_or_its_branch_was_deleted() {
     let mut desk = Desk::with_ontology();
-    let told = desk.accept(create("main", "Product", json!({"product_id": "p1"})));
+    let envelopes = desk.accept(create("main", "Product", json!({"product_id": "p1"})));
     desk.accept(update("main", "p1", json!({"price": 1}), 1));
-    assert!(!desk.is_gone(&told));
+    assert!(!desk.is_gone(&envelopes));
     desk.accept(fork("x", "main", None));
     let on_branch = desk.accept(create("x", "Product", json!({"product_id": "p2"})));
     assert!(!desk.is_gone(&on_branch));
     let deleted = desk.accept(delete("main", "p1", 2));
-    assert!(desk.is_gone(&told));
+    assert!(desk.is_gone(&envelopes));
     assert!(!desk.is_gone(&deleted), "a delete created nothing");
     desk.accept(rebase("x", "main", Strategy::Fail, vec![]));
     assert!(!desk.is_gone(&on_branch), "a rebase keeps it");
@@ -83,7 +83,7 @@ fn many_instances_are_gone_when_none_is_left() {
     let rows: Vec<Value> = (0..1_500)
         .map(|row| json!({"product_id": format!("p{row}")}))
         .collect();
-    let told = desk.accept(bulk(rows.into(), OnError::Abort));
+    let envelopes = desk.accept(bulk(rows.into(), OnError::Abort));
     let deletes = |rows: std::ops::Range<usize>| {
         let commands: Vec<Value> = rows
             .map(|row| {
@@ -94,9 +94,9 @@ fn many_instances_are_gone_when_none_is_left() {
         transaction(commands.into())
     };
     desk.accept(deletes(0..1_499));
-    assert!(!desk.is_gone(&told));
+    assert!(!desk.is_gone(&envelopes));
     desk.accept(deletes(1_499..1_500));
-    assert!(desk.is_gone(&told));
+    assert!(desk.is_gone(&envelopes));
     let mixed = desk.accept(transaction(json!([
         {"type": "CREATE_INSTANCE", "class": "Customer", "data": {"customer_id": "c1"}},
         {"type": "CREATE_INSTANCE", "class": "Customer", "data": {"customer_id": "c2"}},

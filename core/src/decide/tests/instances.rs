@@ -33,12 +33,12 @@ fn command_and_event_share_the_sequence_and_name_each_other() {
         (command.metadata.kind, event.metadata.kind),
         (Kind::Command, Kind::Domain)
     );
-    let told = receipt(desk.state.stream(), &made).unwrap();
+    let answer = receipt(desk.state.stream(), &made).unwrap();
     assert_eq!(
-        (told.position, told.last),
+        (answer.position, answer.last),
         (command.position, event.position)
     );
-    let result = told.result.to_value();
+    let result = answer.result.to_value();
     assert_eq!(result["instance_id"], "p1");
     assert_eq!(result["sequence"], 1);
     assert_eq!(result["position"], event.position.0);

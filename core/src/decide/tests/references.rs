@@ -32,11 +32,11 @@ fn node(id: &str, next: &str) -> Value {
     json!({"node_id": id, "next": format!("Node/{next}")})
 }
 
-fn made(id: &str, next: &str) -> Value {
+fn creation(id: &str, next: &str) -> Value {
     json!({"type": "CREATE_INSTANCE", "class": "Node", "data": node(id, next)})
 }
 
-fn changed(id: &str, next: Option<&str>) -> Value {
+fn update(id: &str, next: Option<&str>) -> Value {
     let next = next.map(|next| format!("Node/{next}"));
     json!({"type": "UPDATE_INSTANCE", "class": "Node", "id": id, "data": {"next": next},
         "expected_seq": 1})
@@ -93,25 +93,25 @@ fn an_instance_may_refer_to_itself_and_a_command_to_what_it_creates() {
     let mut alone = desk();
     alone.accept(create("main", "Node", node("a", "a")));
     alone.accept(create("main", "Node", node("b", "a")));
-    alone.accept(change("main", changed("b", Some("b"))));
+    alone.accept(change("main", update("b", Some("b"))));
     let mut pair = desk();
-    pair.accept(transaction(json!([made("a", "b"), made("b", "a")])));
+    pair.accept(transaction(json!([creation("a", "b"), creation("b", "a")])));
     let mut rows = desk();
-    let told = rows.accept(nodes(
+    let accepted = rows.accept(nodes(
         json!([node("child", "parent"), node("parent", "parent")]),
         OnError::Abort,
     ));
-    assert_eq!(created(&told), ["child", "parent"]);
+    assert_eq!(created(&accepted), ["child", "parent"]);
 }
 
 #[test]
 fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
     let mut desk = desk();
-    desk.accept(transaction(json!([made("a", "a"), made("b", "b")])));
+    desk.accept(transaction(json!([creation("a", "a"), creation("b", "b")])));
     for commands in [
-        json!([made("c", "a"), deleted("a")]),
-        json!([deleted("a"), made("c", "a")]),
-        json!([changed("b", Some("a")), deleted("a")]),
+        json!([creation("c", "a"), deleted("a")]),
+        json!([deleted("a"), creation("c", "a")]),
+        json!([update("b", Some("a")), deleted("a")]),
     ] {
         let refusal = desk.refuse(transaction(commands.clone()));
         assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{commands}");
@@ -120,7 +120,7 @@ fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
         assert!(text.contains("Node/a is deleted by this command"), "{text}");
     }
     // The referrer is deleted too, or changed.
-    desk.accept(change("main", changed("b", Some("a"))));
+    desk.accept(change("main", update("b", Some("a"))));
     let mut both = desk.clone();
     both.accept(transaction(json!([
         deleted("a"),
@@ -137,10 +137,10 @@ fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
 fn every_broken_reference_of_a_transaction_is_named_by_its_command() {
     let mut desk = desk();
     let refusal = desk.refuse(transaction(json!([
-        made("a", "b"),
-        made("b", "c"),
-        made("c", "nowhere"),
-        made("d", "d"),
+        creation("a", "b"),
+        creation("b", "c"),
+        creation("c", "nowhere"),
+        creation("d", "d"),
     ])));
     let all = [0, 1, 2].map(|index| (index, "integrity".to_owned()));
     assert_eq!(named(&refusal), all);
@@ -153,9 +153,9 @@ fn a_skipped_row_also_skips_rows_that_refer_to_it() {
         node("leaf", "twig"), node("twig", "branch"), node("branch", "root"),
         {"node_id": "root", "next": 5}, node("other", "other"),
     ]);
-    let told = desk.accept(nodes(rows.clone(), OnError::Skip));
-    assert_eq!(created(&told), ["other"]);
-    let receipt = receipt(desk.state.stream(), &told).unwrap();
+    let accepted = desk.accept(nodes(rows.clone(), OnError::Skip));
+    assert_eq!(created(&accepted), ["other"]);
+    let receipt = receipt(desk.state.stream(), &accepted).unwrap();
     let result: Value = receipt.result.read().unwrap();
     let rows_told: Vec<u64> = (result["errors"].as_array().unwrap().iter())
         .map(|row| row["row"].as_u64().unwrap())
@@ -175,8 +175,12 @@ fn a_left_out_row_excludes_no_other_row() {
         {"node_id": "c"},
         {"node_id": "d", "next": "Node/c", "code": "x"},
     ]);
-    let told = desk.accept(nodes(rows, OnError::Skip));
-    assert_eq!(created(&told), ["b", "c"], "d wants the value that b has");
+    let accepted = desk.accept(nodes(rows, OnError::Skip));
+    assert_eq!(
+        created(&accepted),
+        ["b", "c"],
+        "d wants the value that b has"
+    );
     let again = json!({"node_id": "e", "code": "x"});
     let refusal = desk.refuse(create("main", "Node", again));
     assert_eq!(refusal.detail["errors"][0]["rule"], "unique");
@@ -220,8 +224,8 @@ fn a_row_stays_if_leaving_out_others_admits_its_target() {
             vec!["c"],
         ),
     ] {
-        let told = desk().accept(nodes(rows.clone().into(), OnError::Skip));
-        assert_eq!(created(&told), expected, "{rows:?}");
+        let accepted = desk().accept(nodes(rows.clone().into(), OnError::Skip));
+        assert_eq!(created(&accepted), expected, "{rows:?}");
     }
 }
 
@@ -239,7 +243,7 @@ fn rows_that_come_in_one_after_the_other_are_all_found() {
         rows.push(json!({"node_id": format!("row{at}"), "code": code, "next": needed}));
         rows.push(json!({"node_id": format!("needed{at}"), "code": code}));
     }
-    let told = desk().accept(nodes(rows.into(), OnError::Skip));
+    let accepted = desk().accept(nodes(rows.into(), OnError::Skip));
     let expected: Vec<String> = (0..40)
         .map(|at| {
             if at % 2 == 0 {
@@ -249,13 +253,13 @@ fn rows_that_come_in_one_after_the_other_are_all_found() {
             }
         })
         .collect();
-    assert_eq!(created(&told), expected);
+    assert_eq!(created(&accepted), expected);
 }
 
 #[test]
 fn a_merge_and_a_rollback_check_the_state_after_them() {
     let mut desk = desk();
-    desk.accept(transaction(json!([made("a", "a"), made("b", "a")])));
+    desk.accept(transaction(json!([creation("a", "a"), creation("b", "a")])));
     desk.accept(fork("x", "main", None));
     let on_x = |commands: Value| match transaction(commands) {
         Action::Transaction { commands, .. } => Action::Transaction {
@@ -265,16 +269,16 @@ fn a_merge_and_a_rollback_check_the_state_after_them() {
         other => other,
     };
     desk.accept(on_x(json!([
-        made("c", "d"),
-        made("d", "c"),
-        changed("b", Some("d"))
+        creation("c", "d"),
+        creation("d", "c"),
+        update("b", Some("d"))
     ])));
     let mut merged = desk.clone();
     let before = merged.state.end().0 - 1;
     merged.accept(merge("main", "x"));
     merged.accept(roll_back("main", before));
     // The target deleted what the source refers to.
-    desk.accept(change("x", changed("a", Some("b"))));
+    desk.accept(change("x", update("a", Some("b"))));
     desk.accept(change(
         "main",
         json!({"type": "DELETE_INSTANCE", "class": "Node", "id": "b", "expected_seq": 1}),
@@ -333,7 +337,7 @@ proptest! {
         prop_assert_eq!(whole.is_ok(), is_whole);
         prop_assert_eq!(desk().try_decide(transaction(commands.into())).is_ok(), is_whole);
         let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
-        let kept = kept.map_or_else(|_| BTreeSet::new(), |told| created(&told).into_iter().collect());
+        let kept = kept.map_or_else(|_| BTreeSet::new(), |accepted| created(&accepted).into_iter().collect());
         prop_assert_eq!(kept, expected);
     }
 
@@ -350,7 +354,7 @@ proptest! {
                 .map(|code| code.to_string())})
         }).collect();
         let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
-        let kept = kept.map_or_else(|_| BTreeSet::new(), |told| created(&told).into_iter().collect());
+        let kept = kept.map_or_else(|_| BTreeSet::new(), |accepted| created(&accepted).into_iter().collect());
         let kept: BTreeSet<usize> =
             rows.iter().map(|(id, _)| *id).filter(|id| kept.contains(&format!("n{id}"))).collect();
         let fits = |ids: &BTreeSet<usize>| {
