@@ -35,6 +35,7 @@ mod state;
 mod stream;
 mod tail;
 pub mod verify;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -62,7 +63,6 @@ use tokio::sync::{Notify, watch};
 
 use self::{
     failure::{rejected, unavailable},
-    scan::Depth,
     stream::Stream,
 };
 pub use self::{
@@ -210,7 +210,7 @@ impl DirectoryLog {
 
     fn load(root: &Path, lock: Option<File>, options: Options) -> StoreResult<Self> {
         let inner = Inner::new(root, lock, options);
-        inner.load(Depth::Newest(options.verified_at_start))?;
+        inner.load(options.verified_at_start)?;
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -253,14 +253,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Log for DirectoryLog {
     async fn streams(&self) -> StoreResult<Vec<StreamId>> {
         if self.inner.lock.is_none() {
-            self.blocking(|inner| inner.load(Depth::Newest(0))).await?;
+            self.blocking(|inner| inner.load(0)).await?;
         }
         Ok(self.inner.written())
     }
 
     async fn generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
         if self.inner.lock.is_none() {
-            self.blocking(|inner| inner.load(Depth::Newest(0))).await?;
+            self.blocking(|inner| inner.load(0)).await?;
         }
         Ok(self.inner.generations(database))
     }

@@ -23,16 +23,7 @@ use super::{
 /// The prefix of an unfinished file's name.
 pub(super) const TEMPORARY: &str = ".tmp-";
 /// How often a scan is repeated while a writer is running, before its answer counts.
-const ATTEMPTS: usize = 8;
-
-/// How deeply a scan checks the content of segments.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Depth {
-    /// All bytes of the newest segments, up to this size; length and end mark of older ones.
-    Newest(u64),
-    /// All bytes of every segment.
-    Whole,
-}
+const ATTEMPTS: usize = 64;
 
 /// The result of a scan of one log.
 #[derive(Debug, Default)]
@@ -70,29 +61,39 @@ pub(super) fn list_streams(root: &Path) -> Result<(Vec<StreamId>, Vec<Problem>),
 }
 
 /// Scans one log. Another process may be appending and merging: a scan is repeated if the directory
-/// changed meanwhile.
-pub(super) fn scan(root: &Path, stream: &StreamId, depth: Depth) -> Result<Found, StoreError> {
+/// changed meanwhile. All bytes of the newest segments are checked, up to the size `whole`; of older
+/// ones length and end mark.
+pub(super) fn scan(root: &Path, stream: &StreamId, whole: u64) -> Result<Found, StoreError> {
     let directory = root.join(stream.to_string());
     let mut before = list(&directory)?;
-    let mut found = Scan::new(&directory, stream).run(&before, depth)?;
+    let mut found = Scan::new(&directory, stream).run(&before, whole)?;
     for _ in 1..ATTEMPTS {
         if !found.problems.iter().any(|problem| problem.refuses) {
             break;
         }
         let after = list(&directory)?;
-        if names(&before) == names(&after) {
+        if is_same_beginning(&before, &after) {
             break;
         }
         before = after;
-        found = Scan::new(&directory, stream).run(&before, depth)?;
+        found = Scan::new(&directory, stream).run(&before, whole)?;
     }
     Ok(found)
 }
 
 type Entries = Vec<(String, fs::FileType)>;
 
-fn names(entries: &Entries) -> Vec<&str> {
-    entries.iter().map(|(name, _)| name.as_str()).collect()
+/// Whether two listings name the same segments, as far as the first one goes. Appends add files at
+/// the end only; when anything else changed, the scan may have seen half of a merge.
+fn is_same_beginning(before: &Entries, after: &Entries) -> bool {
+    let firsts = |entries: &Entries| -> Vec<u64> {
+        let names = entries.iter();
+        names
+            .filter_map(|(name, _)| segment::parse_file_name(name))
+            .collect()
+    };
+    let (before, after) = (firsts(before), firsts(after));
+    after.starts_with(&before) && (!before.is_empty() || after.is_empty())
 }
 
 fn list(directory: &Path) -> Result<Entries, StoreError> {
@@ -131,7 +132,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn run(mut self, entries: &Entries, depth: Depth) -> Result<Found, StoreError> {
+    fn run(mut self, entries: &Entries, whole: u64) -> Result<Found, StoreError> {
         let mut files = Vec::new();
         for (name, kind) in entries {
             let path = self.directory.join(name);
@@ -142,7 +143,7 @@ impl<'a> Scan<'a> {
                 _ => self.problem(path, "does not belong here", false),
             }
         }
-        let unchecked = unchecked_files(&files, depth)?;
+        let unchecked = unchecked_files(&files, whole)?;
         for (place, (first, path)) in files.into_iter().enumerate() {
             self.take(first, path, place >= unchecked)?;
         }
@@ -169,11 +170,7 @@ impl<'a> Scan<'a> {
             return self.overlap(&segment, path);
         }
         if first > self.expected {
-            let missing = format!(
-                "starts at position {first}, but the segment before ends at {}: envelopes are missing",
-                self.expected
-            );
-            self.problem(path, missing, true);
+            self.problem(path, gap(first, self.expected), true);
         }
         self.expected = segment.end();
         self.found.segments.push(segment);
@@ -218,6 +215,18 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Says that nothing holds the positions from `expected` to `first`.
+pub(super) fn gap(first: u64, expected: u64) -> String {
+    if expected == 0 {
+        return format!(
+            "starts at position {first}, and no segment comes before it: envelopes are missing"
+        );
+    }
+    format!(
+        "starts at position {first}, but the segment before ends at {expected}: envelopes are missing"
+    )
+}
+
 /// Only names that this program gives: `.tmp-append-…`, `.tmp-merge-…`, `.tmp-checkpoint`.
 fn is_temporary(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(TEMPORARY) else {
@@ -236,10 +245,7 @@ fn is_temporary(name: &str) -> bool {
 }
 
 /// Returns how many of the oldest files get only length and end mark checked.
-fn unchecked_files(files: &[(u64, PathBuf)], depth: Depth) -> Result<usize, StoreError> {
-    let Depth::Newest(limit) = depth else {
-        return Ok(0);
-    };
+fn unchecked_files(files: &[(u64, PathBuf)], limit: u64) -> Result<usize, StoreError> {
     let mut bytes = 0;
     for (place, (_, path)) in files.iter().enumerate().rev() {
         let length = match fs::metadata(path) {

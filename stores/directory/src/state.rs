@@ -15,17 +15,17 @@ use super::{
     failure::unavailable,
     locked,
     report::Problem,
-    scan::{self, Depth, Found},
+    scan::{self, Found},
     stream::Stream,
 };
 
 impl Inner {
-    pub(super) fn load(&self, depth: Depth) -> StoreResult<()> {
+    pub(super) fn load(&self, whole: u64) -> StoreResult<()> {
         self.make_durable(&self.root)?;
         let (streams, problems) = scan::list_streams(&self.root)?;
         self.remember(problems);
         for id in &streams {
-            let found = scan::scan(&self.root, id, depth)?;
+            let found = scan::scan(&self.root, id, whole)?;
             self.make_durable(&self.root.join(id.to_string()))?;
             self.take_in(id, found);
         }
@@ -125,7 +125,7 @@ impl Inner {
     /// Read-only: finds out what the owning process has done since.
     pub(super) fn look_again(&self, id: &StreamId) -> StoreResult<()> {
         if self.root.join(id.to_string()).is_dir() {
-            let found = scan::scan(&self.root, id, Depth::Newest(0))?;
+            let found = scan::scan(&self.root, id, 0)?;
             self.take_in(id, found);
         } else if self.stream(id).is_some() {
             self.take_in(id, Found::default());

@@ -12,7 +12,7 @@ use super::{
     index::Segment,
     locked,
     report::Problem,
-    scan::{self, Depth, Found},
+    scan::{self, Found},
     stream::{Stream, Writer},
 };
 
@@ -75,7 +75,7 @@ impl Inner {
         if !is_there {
             return Ok(Found::default());
         }
-        scan::scan(&self.root, &stream.id, Depth::Newest(CHECKED))
+        scan::scan(&self.root, &stream.id, CHECKED)
     }
 }
 

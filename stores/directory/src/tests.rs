@@ -14,7 +14,7 @@ use super::{
     append::Step,
     durable, lock, locked,
     merge::{self, FULL, WINDOW},
-    scan::{Depth, TEMPORARY},
+    scan::TEMPORARY,
 };
 
 fn batch(first: u64, text: &str) -> Batch {
@@ -140,14 +140,14 @@ async fn a_start_shows_and_removes_nothing_before_it_is_durable() {
     for synced in [0, 1] {
         *locked(&inner.faults.next) = Some((Step::SyncDirectory, ErrorKind::Other));
         inner.faults.spared.store(synced, Ordering::Relaxed);
-        let refused = inner.load(Depth::Whole);
+        let refused = inner.load(u64::MAX);
         assert!(
             matches!(refused, Err(StoreError::Unavailable { .. })),
             "{synced}"
         );
         assert!(inner.written().is_empty() && leftover.exists(), "{synced}");
     }
-    inner.load(Depth::Whole).unwrap();
+    inner.load(u64::MAX).unwrap();
     assert!(inner.written() == [demo] && !leftover.exists());
 }
 

@@ -1,7 +1,7 @@
 //! The full check of a directory, for `spice log verify`: every byte, line and envelope, and the
 //! relations between them. It only reads; another process may be appending.
 
-use std::{fs, path::Path, sync::Arc};
+use std::path::Path;
 
 use spice_core::{
     chain::{Chain, ChainHead},
@@ -11,16 +11,13 @@ use spice_core::{
     time::Timestamp,
 };
 
-use spice_store_segment::{self as segment, Lines};
+use spice_store_segment::Lines;
 
 use super::{
-    index::Segment,
     report::{Problem, Report, StreamReport},
-    scan::{self, Depth},
+    scan,
+    walk::{Place, Walk},
 };
-
-/// How often the check of a log is repeated because its segments were merged meanwhile.
-const ATTEMPTS: usize = 8;
 
 /// Checks everything in a directory. Blocks.
 pub fn verify(root: impl AsRef<Path>) -> StoreResult<Report> {
@@ -38,39 +35,47 @@ pub fn verify(root: impl AsRef<Path>) -> StoreResult<Report> {
     Ok(report)
 }
 
+/// Checks one log up to the end that it has now. It goes by position and not by file, because a
+/// merge may replace the files meanwhile; the lines stay the same.
 fn check_stream(root: &Path, stream: &StreamId) -> StoreResult<Check> {
-    let mut attempt = 1;
-    loop {
-        let found = scan::scan(root, stream, Depth::Whole)?;
-        let mut check = Check::new(stream);
-        for segment in &found.segments {
-            check.read_segment(&root.join(&check.name), segment)?;
-        }
-        check.report.chained_from = check.head.chained_from().map(|position| position.0);
-        check.report.chain = check.head.next();
-        let again = scan::scan(root, stream, Depth::Newest(0))?;
-        if check.problems.is_empty()
-            || attempt == ATTEMPTS
-            || starts_with(&again.segments, &found.segments)
-        {
-            check.problems.splice(0..0, found.problems);
-            return Ok(check);
-        }
-        attempt += 1;
+    let found = scan::scan(root, stream, 0)?;
+    let end = found.segments.last().map_or(0, |segment| segment.end());
+    let mut check = Check::new(stream);
+    check.problems = found.problems;
+    let name = stream.to_string();
+    let mut walk = Walk::new(root.join(&name), &name);
+    let mut position = 0;
+    while position < end {
+        position = match walk.at(position)? {
+            Place::Segment {
+                path,
+                first,
+                lines,
+                bytes,
+            } => {
+                check.report.segments += 1;
+                check.report.bytes += bytes;
+                check.read_lines(&path, first, position, &lines)
+            }
+            Place::Damaged { path, next, reason } => {
+                check.problem(&path, reason);
+                next.unwrap_or(end)
+            }
+            Place::Missing { next: None } => break,
+            Place::Missing {
+                next: Some((path, first)),
+            } => {
+                check.problem(&path, scan::gap(first, position));
+                first
+            }
+        };
     }
-}
-
-/// Returns whether all segments still exist, possibly followed by others.
-fn starts_with(now: &[Arc<Segment>], before: &[Arc<Segment>]) -> bool {
-    now.len() >= before.len()
-        && now
-            .iter()
-            .zip(before)
-            .all(|(now, before)| (now.first, now.count) == (before.first, before.count))
+    check.report.chained_from = check.head.chained_from().map(|position| position.0);
+    check.report.chain = check.head.next();
+    Ok(check)
 }
 
 struct Check {
-    name: String,
     stream: StreamId,
     report: StreamReport,
     problems: Vec<Problem>,
@@ -82,7 +87,6 @@ struct Check {
 impl Check {
     fn new(stream: &StreamId) -> Self {
         Self {
-            name: stream.to_string(),
             stream: stream.clone(),
             report: StreamReport {
                 stream: stream.clone(),
@@ -99,31 +103,12 @@ impl Check {
         }
     }
 
-    fn read_segment(&mut self, directory: &Path, segment: &Segment) -> StoreResult<()> {
-        let path = directory.join(segment::file_name(segment.first));
-        let lines = scan::load(&path, &self.name, segment.first)?.and_then(|lines| {
-            if lines.count() == segment.count as usize {
-                return Ok(lines);
-            }
-            Err(format!(
-                "has {} envelopes, not {}",
-                lines.count(),
-                segment.count
-            ))
-        });
-        match lines {
-            Ok(lines) => {
-                self.report.segments += 1;
-                self.report.bytes += fs::metadata(&path).map_or(0, |metadata| metadata.len());
-                self.read_lines(&path, segment.first, &lines);
-            }
-            Err(reason) => self.problem(&path, reason),
-        }
-        Ok(())
-    }
-
-    fn read_lines(&mut self, path: &Path, first: u64, lines: &Lines) {
+    /// Reads a segment from a position on; returns its end.
+    fn read_lines(&mut self, path: &Path, first: u64, from: u64, lines: &Lines) -> u64 {
         for (position, index) in (first..).zip(0..lines.count()) {
+            if position < from {
+                continue;
+            }
             let line = lines.line(index);
             let read = self.read_line(position, &line);
             match read.and_then(|()| self.follow_chain(position, &line)) {
@@ -131,6 +116,7 @@ impl Check {
                 Err(reason) => self.problem(path, format!("line {}: {reason}", index + 1)),
             }
         }
+        first + lines.count() as u64
     }
 
     fn read_line(&mut self, position: u64, line: &[u8]) -> Result<(), String> {
@@ -184,7 +170,12 @@ impl Check {
         })
     }
 
+    /// Adds a problem, unless the scan has reported this one.
     fn problem(&mut self, path: &Path, reason: String) {
+        let is_known = |known: &Problem| known.file == path && known.reason == reason;
+        if self.problems.iter().any(is_known) {
+            return;
+        }
         self.problems.push(Problem {
             stream: Some(self.stream.clone()),
             file: path.to_owned(),

@@ -244,7 +244,7 @@ async fn verify_reads_every_envelope() {
     let cases: Vec<(Vec<Batch>, &str)> = vec![
         (
             edited(&|it| it.position = LogPosition(7)),
-            "stands at position 7, not 3",
+            "has the position 7, not 3",
         ),
         (
             edited(&|it| it.database = "other".parse().unwrap()),
@@ -325,6 +325,36 @@ async fn leftovers_of_an_interrupted_append_are_harmless() {
     let mut left = files(root);
     left.retain(|name, _| name.starts_with("demo"));
     assert_eq!(left, sound);
+}
+
+/// A check beside a process that appends and merges finds nothing wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_beside_appends_and_merges_is_clean() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = stream("demo");
+    let log = DirectoryLog::open(directory.path()).unwrap();
+    fill(&log, &demo, &[1; 8]).await;
+    let root = directory.path().to_owned();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let checks = tokio::task::spawn_blocking(move || {
+        let mut ends = Vec::new();
+        while is_done.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let report = verify(&root).unwrap();
+            assert!(report.is_clean(), "{:?}", report.problems);
+            ends.push(report.streams[0].envelopes);
+        }
+        ends
+    });
+    for first in (8..400).step_by(2) {
+        let answer = log.append(&demo, batch(&demo, first, 2)).await.unwrap();
+        assert_eq!(answer, Append::Done);
+        while log.merge_once(&demo).await.unwrap() {}
+    }
+    drop(done);
+    let ends = checks.await.unwrap();
+    assert!(ends.is_sorted(), "{ends:?}");
+    let report = verify(directory.path()).unwrap();
+    assert_eq!(report.streams[0].envelopes, 400);
 }
 
 /// Stops a merge after each of its steps, and with any subset of what is to be removed.
