@@ -225,7 +225,7 @@ pub(crate) fn rejects(path: &std::path::Path) -> Vec<Reject> {
     assert_eq!(head, expected);
     let read = |row: csv::Result<csv::ByteRecord>| {
         let row = row.unwrap();
-        let own = row.len() - 2;
+        let own = HEAD.len();
         let text = |index: usize| String::from_utf8(row[index].to_vec()).unwrap();
         // The line of the first occurrence of an id is shown if it is known.
         let reason = text(own + 1);
@@ -233,7 +233,11 @@ pub(crate) fn rejects(path: &std::path::Path) -> Vec<Reject> {
         Reject {
             line: text(own).parse().unwrap(),
             reason: reason.to_owned(),
-            fields: row.iter().take(own).map(<[u8]>::to_vec).collect(),
+            // What the row had too much stands after the columns of the rejects.
+            fields: (0..own)
+                .chain(own + 2..row.len())
+                .map(|index| row[index].to_vec())
+                .collect(),
         }
     };
     reader.byte_records().map(read).collect()
