@@ -61,7 +61,7 @@ impl Decimal {
     /// Whether the number can be stored. Larger ones are probably mistakes, and writing out their
     /// digits could exhaust memory.
     pub(crate) fn is_in_range(&self) -> bool {
-        self.digits.is_empty() || (-SIZE..=SIZE).contains(&self.exponent)
+        self.digits.is_empty() || (1 - SIZE..=SIZE).contains(&self.exponent)
     }
 
     /// One text for all notations of this number.
