@@ -129,7 +129,7 @@ fn each_risky_change_is_found_and_counted() {
         .unwrap();
     assert_eq!(removed.sample_instance_ids, ["Thing/a"]);
     assert!(
-        removed.message.contains("1 of 2 instances hold a value"),
+        removed.message.contains("1 of 2 instances have a value"),
         "{}",
         removed.message
     );
