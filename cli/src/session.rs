@@ -96,6 +96,8 @@ impl Session {
                 "--strategy ours|theirs decides all conflicts; --resolve AGGREGATE.PROPERTY=ours decides one"
                     .to_owned(),
             ),
+            // Only a person can repair a log that is refused; the server does not say when to retry.
+            (503, code) if refusal.retry_after.is_none() && !code.is_empty() => None,
             (503 | 504 | 429, _) => Some("this may be temporary; try again".to_owned()),
             _ => None,
         }

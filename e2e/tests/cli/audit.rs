@@ -151,6 +151,15 @@ impl Site {
             listed["data"]["databases"][1]["status"], "damaged",
             "{listed}"
         );
+        let server = self.server.url("gateway").unwrap();
+        let line = ["get", "classes", "--database", "shop", "--server", &server];
+        let refused = run(line).await.unwrap();
+        let errors = String::from_utf8_lossy(&refused.stderr);
+        assert!(errors.contains(reason), "{errors}");
+        assert!(
+            !errors.contains("try again"),
+            "it is not temporary: {errors}"
+        );
         self.add("other", reason).await;
         self.end().await;
         assert_eq!(
