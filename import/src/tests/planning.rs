@@ -89,7 +89,7 @@ fn unknown_columns_are_reported_with_suggestions_and_the_line() {
             mapping(),
             "line 1: Order has no property or label nots; did you mean note?",
         ),
-        ("number;note", mapping(), "is --delimiter ';' meant?"),
+        ("number;note", mapping(), "do you mean --delimiter ';'?"),
         (
             "number,note",
             Mapping {

@@ -43,14 +43,14 @@ fn a_quote_that_swallows_the_rest_of_the_file_is_an_error_with_its_line() {
     // The open quote is not in the line where the row starts.
     let opened = message(b"a,b\n\"1\n2\",\"3\n4\n");
     assert!(
-        opened.starts_with("line 3: ") && opened.contains("begins in line 2"),
+        opened.starts_with("line 3: ") && opened.contains("starts in line 2"),
         "{opened}"
     );
     let mut endless = b"a,b\nx,y\n1,\"".to_vec();
     endless.extend(std::iter::repeat_n(b"2,3\n", 3_000_000).flatten());
     let endless = message(&endless);
     assert!(
-        endless.starts_with("line 3: the row that begins there has no end"),
+        endless.starts_with("line 3: the row that starts there has no end"),
         "{endless}"
     );
     assert!(
