@@ -22,3 +22,4 @@ pub(crate) mod samples;
 mod scan;
 pub(crate) mod status;
 pub(crate) mod wait;
+mod waits;

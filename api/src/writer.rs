@@ -11,6 +11,7 @@ mod freshness;
 mod history;
 mod logs;
 mod look;
+mod metrics;
 mod receipts;
 mod recent;
 mod reflect;
@@ -32,7 +33,7 @@ pub use self::{
     history::{Commanded, History},
     snapshot::Snapshot,
 };
-use self::{freshness::Freshness, recent::Recent, skew::Skew};
+use self::{freshness::Freshness, metrics::Appends, recent::Recent, skew::Skew};
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},
@@ -132,6 +133,7 @@ struct Ports {
     settings: Arc<WriterSettings>,
     recent: Recent,
     refused: logs::Refused,
+    appends: Appends,
     /// Told when the registry has followed a log.
     followed: Arc<Notify>,
 }
@@ -213,6 +215,7 @@ impl Writer {
             settings,
             recent: Recent::default(),
             refused: logs::Refused::default(),
+            appends: Appends::default(),
             followed: Arc::default(),
         };
         let shared = Shared {
@@ -368,6 +371,11 @@ impl Writer {
     pub async fn probe_registry(&self, stream: &StreamId) -> Result<(), StoreError> {
         self.shared.ports.look_up(stream, &[]).await?;
         Ok(())
+    }
+
+    /// What is counted of the appends.
+    pub(crate) fn appends(&self) -> &Appends {
+        &self.shared.ports.appends
     }
 
     /// Ends the tasks after the batch in hand.

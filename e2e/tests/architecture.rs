@@ -29,8 +29,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stores/directory", &["core", "stores/segment"]),
     ("stores/local", &["core"]),
     ("stores/sqlite", &["core"]),
-    ("workers", &["backoff", "core"]),
-    ("api", &["backoff", "core"]),
+    ("telemetry", &[]),
+    ("workers", &["backoff", "core", "telemetry"]),
+    ("api", &["backoff", "core", "telemetry"]),
     (
         "node",
         &[

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, ensure};
 use spice_core::error::ErrorCode;
 use spice_e2e::embedded::{Embedded, Options, setting};
+use spice_telemetry::table;
 
 #[tokio::test]
 async fn the_reference_matches_the_code() -> anyhow::Result<()> {
@@ -24,6 +25,7 @@ async fn the_reference_matches_the_code() -> anyhow::Result<()> {
         ("settings.md", cli::settings().await?),
         ("errors.md", errors()?),
         ("envelope.md", envelope::page()?),
+        ("metrics.md", metrics()?),
     ];
     let folder = spice_e2e::workspace().join("docs/reference");
     let writes = setting("SPICE_WRITE_REFERENCE").is_some();
@@ -53,6 +55,29 @@ fn head(title: &str, introduction: &str) -> String {
 /// A cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn metrics() -> anyhow::Result<String> {
+    let mut page = head(
+        "Metrics",
+        "What `GET /metrics` of every listener reports, in the text format of Prometheus. \
+         [Operations](../operations.md#metrics-and-alerts) says how to scrape it and which alerts to set.",
+    );
+    writeln!(page, "| metric | kind | labels | says |\n|---|---|---|---|")?;
+    for row in table::ALL {
+        let labels: Vec<String> = row
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let (name, kind, labels) = (row.name, row.kind, labels.join(", "));
+        writeln!(
+            page,
+            "| `{name}` | {kind} | {labels} | {} |",
+            cell(row.help)
+        )?;
+    }
+    Ok(page)
 }
 
 fn errors() -> anyhow::Result<String> {

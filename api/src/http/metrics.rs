@@ -1,32 +1,27 @@
-//! The api's own metrics, as Prometheus text.
+//! What the api reports at `/metrics`.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
-use crate::http::Surface;
+use async_trait::async_trait;
+use spice_telemetry::{Counter, Family, Histogram, Scrape, Source, render, table};
 
-/// Upper bounds of the duration histogram, in seconds.
-const BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0];
+use crate::http::{Api, Surface, probes::refusal_reason};
 
-/// Service, method, status.
-type RequestKey = (&'static str, &'static str, u16);
-
-/// Counters; cheap to add to, read at `/metrics`.
-#[derive(Default)]
+/// What HTTP itself counts.
 pub(crate) struct Metrics {
-    /// By route, then by other labels.
-    requests: Mutex<BTreeMap<String, BTreeMap<RequestKey, u64>>>,
-    durations: [AtomicU64; BOUNDS.len() + 1],
-    duration_micros: AtomicU64,
-    accepted: AtomicU64,
-    refused: Mutex<BTreeMap<&'static str, u64>>,
+    requests: Family<Counter, 4>,
+    duration: Family<Histogram, 0>,
+    commands: Family<Counter, 2>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: table::HTTP_REQUESTS.family(),
+            duration: table::HTTP_REQUEST_DURATION.family(),
+            commands: table::COMMANDS.family(),
+        }
+    }
 }
 
 impl Metrics {
@@ -38,86 +33,77 @@ impl Metrics {
         status: u16,
         took: Duration,
     ) {
-        let seconds = took.as_secs_f64();
-        let bucket = BOUNDS
-            .iter()
-            .position(|bound| seconds <= *bound)
-            .unwrap_or(BOUNDS.len());
-        self.durations[bucket].fetch_add(1, Ordering::Relaxed);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.duration_micros.fetch_add(micros, Ordering::Relaxed);
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (surface.as_str(), method, status);
-        if let Some(of_route) = requests.get_mut(route) {
-            *of_route.entry(key).or_default() += 1;
-        } else {
-            requests.insert(route.to_owned(), BTreeMap::from([(key, 1)]));
-        }
+        let (route, status) = (route.to_owned().into(), status.to_string().into());
+        let labels = [surface.as_str().into(), method.into(), route, status];
+        self.requests.with(labels).inc();
+        self.duration.with([]).observe(took.as_secs_f64());
     }
 
     pub(crate) fn accepted(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
+        self.commands.with(["accepted".into(), "".into()]).inc();
     }
 
     pub(crate) fn refused(&self, code: &'static str) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused.entry(code).or_default() += 1;
+        self.commands.with(["refused".into(), code.into()]).inc();
     }
+}
 
-    /// Everything, in the text format of Prometheus.
-    pub(crate) fn render(&self) -> String {
-        let mut text = String::from(
-            "# HELP spice_http_requests_total Requests answered.\n# TYPE spice_http_requests_total counter\n",
-        );
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        for (route, of_route) in &*requests {
-            for ((service, method, status), count) in of_route {
-                let _ = writeln!(
-                    text,
-                    "spice_http_requests_total{{service=\"{service}\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
-                );
+impl Api {
+    /// Everything that this process reports, in the text format of Prometheus.
+    pub(crate) async fn metrics_text(&self) -> Result<String, fmt::Error> {
+        let others = self.sources.iter().map(|source| &**source as &dyn Source);
+        let sources: Vec<&dyn Source> =
+            std::iter::once(self as &dyn Source).chain(others).collect();
+        render(&sources).await
+    }
+}
+
+#[async_trait]
+impl Source for Api {
+    async fn report(&self, scrape: &mut Scrape) {
+        let version = self.settings.version.clone();
+        let build = scrape.sample(&table::BUILD_INFO);
+        build.with([version.into()]).set(1.0);
+        scrape.add(&self.metrics.requests);
+        scrape.add(&self.metrics.duration);
+        scrape.add(&self.metrics.commands);
+        self.engine.writer.appends().report(scrape);
+        self.reads.waits.report(scrape);
+        let followed = scrape.sample(&table::FOLLOWED_COMMANDS);
+        followed
+            .with([])
+            .set(to_f64(self.followed_commands() as u64));
+        self.report_databases(scrape);
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}
+
+impl Api {
+    fn report_databases(&self, scrape: &mut Scrape) {
+        let writer = &self.engine.writer;
+        let open = writer.open_databases();
+        let count = scrape.sample(&table::OPEN_DATABASES);
+        count.with([]).set(to_f64(open.len() as u64));
+        let ends = scrape.sample(&table::LOG_END);
+        for (database, end) in open {
+            if let Some(end) = end {
+                ends.with([database.to_string().into()]).set(to_f64(end.0));
             }
         }
-        drop(requests);
-        self.render_durations(&mut text);
-        self.render_commands(&mut text);
-        text
-    }
-
-    #[allow(clippy::cast_precision_loss)]
-    fn render_durations(&self, text: &mut String) {
-        text.push_str("# HELP spice_http_request_duration_seconds Time to answer.\n# TYPE spice_http_request_duration_seconds histogram\n");
-        let mut below = 0;
-        for (bound, counter) in BOUNDS.iter().zip(&self.durations) {
-            below += counter.load(Ordering::Relaxed);
-            let _ = writeln!(
-                text,
-                "spice_http_request_duration_seconds_bucket{{le=\"{bound}\"}} {below}"
-            );
+        let refused = scrape.sample(&table::REFUSED_DATABASES);
+        for (database, refusal) in writer.refused() {
+            let reason = refusal_reason(&refusal).to_owned();
+            refused
+                .with([database.to_string().into(), reason.into()])
+                .set(1.0);
         }
-        below += self.durations[BOUNDS.len()].load(Ordering::Relaxed);
-        let sum = self.duration_micros.load(Ordering::Relaxed) as f64 / 1e6;
-        let _ = writeln!(
-            text,
-            "spice_http_request_duration_seconds_bucket{{le=\"+Inf\"}} {below}\nspice_http_request_duration_seconds_sum {sum}\nspice_http_request_duration_seconds_count {below}"
-        );
-    }
-
-    fn render_commands(&self, text: &mut String) {
-        text.push_str(
-            "# HELP spice_commands_total Commands answered.\n# TYPE spice_commands_total counter\n",
-        );
-        let accepted = self.accepted.load(Ordering::Relaxed);
-        let _ = writeln!(
-            text,
-            "spice_commands_total{{outcome=\"accepted\",code=\"\"}} {accepted}"
-        );
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        for (code, count) in &*refused {
-            let _ = writeln!(
-                text,
-                "spice_commands_total{{outcome=\"refused\",code=\"{code}\"}} {count}"
-            );
-        }
+        let skew = scrape.sample(&table::CLOCK_SKEW);
+        let micros = writer.clock_skew().unwrap_or_default();
+        #[allow(clippy::cast_precision_loss)]
+        skew.with([]).set(micros as f64 / 1e6);
     }
 }

@@ -1,10 +1,6 @@
 //! Health checks and metrics.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     http::{StatusCode, header},
@@ -21,6 +17,7 @@ use spice_core::{
     name::DatabaseName,
     port::graph::Entity,
 };
+use spice_telemetry::CONTENT_TYPE;
 use tokio::time::timeout;
 
 use crate::http::{
@@ -96,10 +93,11 @@ pub(crate) async fn health(call: Call) -> Answer {
 }
 
 pub(crate) async fn metrics(call: Call) -> Answer {
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    let mut text = call.api.metrics.render();
-    render_refused(&call.api, &mut text);
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text).into_response())
+    let text = call.api.metrics_text().await.map_err(|error| {
+        let message = format!("the metrics cannot be rendered: {error}");
+        Failure::new(ErrorCode::Internal, message)
+    })?;
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
 /// The databases with a damaged or refused log, with the reason.
@@ -110,7 +108,7 @@ fn refused(api: &Api) -> Vec<DamagedLog> {
             let log = refusal.detail.get("log").and_then(Value::as_str);
             DamagedLog {
                 log: log.unwrap_or(database.as_str()).to_owned(),
-                reason: Some(reason(&refusal).to_owned()),
+                reason: Some(refusal_reason(&refusal).to_owned()),
                 error: refusal.message,
                 database,
             }
@@ -118,25 +116,10 @@ fn refused(api: &Api) -> Vec<DamagedLog> {
         .collect()
 }
 
-fn reason(refusal: &Refusal) -> &str {
+/// The kind of damage for which a log is refused.
+pub(crate) fn refusal_reason(refusal: &Refusal) -> &str {
     let named = refusal.detail.get("reason").and_then(Value::as_str);
     named.unwrap_or("damaged")
-}
-
-fn render_refused(api: &Api, text: &mut String) {
-    text.push_str("# HELP spice_databases_refused Databases whose log is damaged or refused.\n# TYPE spice_databases_refused gauge\n");
-    let refused = api.engine.writer.refused();
-    // One line per label set: two logs of a database may be refused for the same reason.
-    let refused: BTreeSet<(String, &str)> = refused
-        .iter()
-        .map(|(database, refusal)| (database.to_string(), reason(refusal)))
-        .collect();
-    for (database, reason) in refused {
-        let _ = writeln!(
-            text,
-            "spice_databases_refused{{database=\"{database}\",reason=\"{reason}\"}} 1"
-        );
-    }
 }
 
 fn respond(

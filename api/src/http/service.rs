@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use spice_telemetry::Source;
+
 use super::{metrics::Metrics, surface::Surface};
 use crate::{engine::Engine, read::reads::Reads};
 
@@ -31,16 +33,28 @@ pub struct Api {
     pub(crate) reads: Arc<Reads>,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
+    /// What else this process reports.
+    pub(crate) sources: Vec<Arc<dyn Source>>,
 }
 
 impl Api {
     /// An api over an engine.
     pub fn new(engine: Engine, settings: Settings) -> Arc<Self> {
+        Self::reporting(engine, settings, Vec::new())
+    }
+
+    /// An api whose `/metrics` also reports other parts of the process.
+    pub fn reporting(
+        engine: Engine,
+        settings: Settings,
+        sources: Vec<Arc<dyn Source>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             reads: Arc::new(Reads::new(engine.clone())),
             engine,
             settings,
             metrics: Metrics::default(),
+            sources,
         })
     }
 

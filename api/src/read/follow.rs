@@ -10,6 +10,7 @@ use super::{
     followed::{Following, finished},
     reads::Reads,
     status::State,
+    waits::{Ended, For},
 };
 
 /// A hint of a change may get lost; after this long the stores are asked anyway.
@@ -48,7 +49,14 @@ impl Reads {
         receipt: &Receipt,
         limit: Duration,
     ) -> Result<State, StoreError> {
-        let mut following = self.follow(receipt.clone()).await?;
+        let wait = self.waits.begin(For::Command);
+        let mut following = match self.follow(receipt.clone()).await {
+            Ok(following) => following,
+            Err(error) => {
+                wait.end(Ended::Failed);
+                return Err(error);
+            }
+        };
         let mut state = State::Pending;
         let to_the_end = async {
             while let Some(status) = following.next().await {
@@ -57,6 +65,11 @@ impl Reads {
         };
         // When the time runs out, the status that came last is the answer.
         let _ = timeout(limit, to_the_end).await;
+        wait.end(if state.is_final() {
+            Ended::Done
+        } else {
+            Ended::Timeout
+        });
         Ok(state)
     }
 

@@ -18,6 +18,7 @@ use tokio::time::timeout_at;
 use super::{
     reads::Reads,
     wait::{Needs, Patience, Wanted},
+    waits::{Ended, For},
 };
 use crate::writer::Snapshot;
 
@@ -229,11 +230,14 @@ impl Reads {
         position: LogPosition,
         patience: Patience,
     ) -> Result<(), Refusal> {
+        let wait = self.waits.begin(For::Log);
         let database = &snapshot.stream.database;
         let appended = self.engine.writer.snapshot_with(database, position);
         if let Ok(appended) = timeout_at(patience.deadline, appended).await {
+            wait.end(Ended::with(&appended));
             return appended.map(|_| ());
         }
+        wait.end(Ended::Timeout);
         let end = self.engine.log.end(&snapshot.stream).await?;
         let last = end.0.saturating_sub(1);
         let seconds = patience.limit.as_secs_f64();

@@ -1,12 +1,13 @@
 //! The reads of one process: their ports, and the state between requests.
 
-use super::followed::Followed;
+use super::{followed::Followed, waits::Waits};
 use crate::engine::Engine;
 
 /// Answers reads. Each kind of read is a file in this module, with methods of this type.
 pub(crate) struct Reads {
     pub(crate) engine: Engine,
     pub(super) followed: Followed,
+    pub(crate) waits: Waits,
 }
 
 impl Reads {
@@ -14,6 +15,7 @@ impl Reads {
         Self {
             engine,
             followed: Followed::default(),
+            waits: Waits::default(),
         }
     }
 }

@@ -11,7 +11,10 @@ use spice_core::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::reads::Reads;
+use super::{
+    reads::Reads,
+    waits::{Ended, For},
+};
 
 /// A hint of a change may get lost; after this long the stores are asked anyway.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -89,16 +92,39 @@ impl Reads {
         wanted: Wanted,
         patience: Patience,
     ) -> Result<(), Refusal> {
+        if self.shows(stream, needs, wanted).await? {
+            return Ok(());
+        }
+        let wait = self.waits.begin(For::Sink);
+        let shown = self.become_shown(stream, needs, wanted, patience).await;
+        wait.end(Ended::with(&shown));
+        shown
+    }
+
+    async fn become_shown(
+        &self,
+        stream: &StreamId,
+        needs: Needs,
+        wanted: Wanted,
+        patience: Patience,
+    ) -> Result<(), Refusal> {
         let mut waiting = Waiting::new(self, stream, patience);
-        loop {
-            let passed = self.has_passed(stream, needs, wanted.last).await?;
-            if passed && self.parked(stream, needs, wanted).await?.is_empty() {
+        while waiting.again().await {
+            if self.shows(stream, needs, wanted).await? {
                 return Ok(());
             }
-            if !waiting.again().await {
-                return Err(self.late(stream, needs, wanted, patience.limit).await?);
-            }
         }
+        Err(self.late(stream, needs, wanted, patience.limit).await?)
+    }
+
+    async fn shows(
+        &self,
+        stream: &StreamId,
+        needs: Needs,
+        wanted: Wanted,
+    ) -> Result<bool, StoreError> {
+        let passed = self.has_passed(stream, needs, wanted.last).await?;
+        Ok(passed && self.parked(stream, needs, wanted).await?.is_empty())
     }
 
     async fn has_passed(

@@ -30,6 +30,16 @@ pub(super) enum Appended {
     Failed(StoreError),
 }
 
+impl Appended {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Lost => "lost",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 impl Task {
     /// Makes envelopes the next link of the log's chain.
     pub(super) fn link(&self, envelopes: &mut [Envelope]) -> Result<(), StoreError> {
@@ -60,8 +70,12 @@ impl Task {
                 return Appended::Failed(fault.into());
             }
         }
+        let started = Instant::now();
         let appended = self.put(&batch).await;
-        if matches!(appended, Appended::Done) {
+        let done = matches!(appended, Appended::Done).then_some(&batch);
+        let outcome = appended.label();
+        self.ports.appends.count(outcome, started.elapsed(), done);
+        if done.is_some() {
             self.head = head;
         }
         appended

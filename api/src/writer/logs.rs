@@ -32,6 +32,20 @@ impl Writer {
         refused
     }
 
+    /// The databases that this process follows, each with its log's end when it is live.
+    pub fn open_databases(&self) -> Vec<(DatabaseName, Option<LogPosition>)> {
+        let scribes = self.shared.scribes.lock();
+        let scribes = scribes.unwrap_or_else(PoisonError::into_inner);
+        let open = scribes
+            .iter()
+            .filter(|(_, scribe)| !scribe.requests.is_closed());
+        open.map(|(name, scribe)| match &*scribe.state.borrow() {
+            Standing::Live(snapshot) => (name.clone(), Some(snapshot.end)),
+            _ => (name.clone(), None),
+        })
+        .collect()
+    }
+
     /// The opened databases that cannot be used, because the current log is damaged or refused.
     pub(super) fn stopped(&self) -> Vec<(DatabaseName, Refusal)> {
         let scribes = self.shared.scribes.lock();

@@ -1,0 +1,86 @@
+//! Every metric, in one table. `docs/reference/metrics.md` is generated from it, and a test of `e2e`
+//! compares it with what a running process reports, in both directions.
+
+use crate::metric::{Counter, Gauge, Histogram, Kind, Metric};
+
+/// Upper bounds of latencies, in seconds.
+const LATENCY: Histogram = Histogram(&[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0,
+]);
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The name as it is scraped.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it says, without a dot at the end.
+    pub help: &'static str,
+}
+
+const fn row<K: Kind, const N: usize>(metric: &'static Metric<K, N>) -> Row {
+    Row {
+        name: metric.name,
+        kind: K::NAME,
+        labels: &metric.labels,
+        help: metric.help,
+    }
+}
+
+macro_rules! table {
+    ($($constant:ident: $type:ident($kind:expr) = $name:literal {$($label:literal),*} $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $constant: Metric<$type, { <[&str]>::len(&[$($label),*]) }> = Metric {
+                name: $name,
+                labels: [$($label),*],
+                help: $help,
+                kind: $kind,
+            };
+        )*
+
+        /// Every metric.
+        pub static ALL: &[Row] = &[$(row(&$constant),)*];
+    };
+}
+
+table! {
+    BUILD_INFO: Gauge(Gauge) = "spice_build_info" {"version"}
+        "Always 1; the label is the version of the program";
+
+    HTTP_REQUESTS: Counter(Counter) = "spice_http_requests_total" {"service", "method", "route", "status"}
+        "HTTP requests that were answered";
+    HTTP_REQUEST_DURATION: Histogram(LATENCY) = "spice_http_request_duration_seconds" {}
+        "Time from a request to the head of its answer";
+
+    COMMANDS: Counter(Counter) = "spice_commands_total" {"outcome", "code"}
+        "Commands that were accepted or refused; `code` is the error code of a refusal";
+    APPENDS: Counter(Counter) = "spice_appends_total" {"outcome"}
+        "Appends to a log: `done`, `lost` (another process appended at that position first, the batch is decided again) or `failed`";
+    APPEND_DURATION: Histogram(LATENCY) = "spice_append_duration_seconds" {}
+        "Time until the outcome of an append is known";
+    APPENDED_ENVELOPES: Counter(Counter) = "spice_appended_envelopes_total" {}
+        "Envelopes that were appended to logs";
+    APPENDED_BYTES: Counter(Counter) = "spice_appended_bytes_total" {}
+        "Bytes that were appended to logs, before compression";
+    OPEN_DATABASES: Gauge(Gauge) = "spice_databases_open" {}
+        "Databases that this process follows, to read them or to append";
+    LOG_END: Gauge(Gauge) = "spice_log_end_position" {"database"}
+        "The position after the last envelope of the log, for each open database";
+    REFUSED_DATABASES: Gauge(Gauge) = "spice_databases_refused" {"database", "reason"}
+        "1 for each database whose log is damaged or refused";
+    CLOCK_SKEW: Gauge(Gauge) = "spice_clock_skew_seconds" {}
+        "How far the clock of this host is ahead of the registry's, negative when it is behind; 0 while they agree within 5 s";
+
+    WAITS: Counter(Counter) = "spice_waits_total" {"kind", "outcome"}
+        "Waits that ended. `kind` is `command` (`Prefer: wait`), `log` (a position that is not in the log yet) or `sink` (a position that a sink does not show yet); `outcome` is `done`, `timeout`, `failed`, or `abandoned` when the client went away";
+    WAIT_DURATION: Histogram(LATENCY) = "spice_wait_duration_seconds" {"kind"}
+        "Duration of waits that ended";
+    OPEN_WAITS: Gauge(Gauge) = "spice_waits_open" {"kind"}
+        "Waits that have not ended";
+    FOLLOWED_COMMANDS: Gauge(Gauge) = "spice_commands_followed" {}
+        "Commands whose status a client follows or waits for";
+}
