@@ -30,6 +30,7 @@ mod render;
 mod routes;
 mod samples;
 mod schema;
+mod scrape;
 mod serve;
 mod service;
 mod submit;

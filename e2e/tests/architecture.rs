@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "stores/sqlite",
             "workers",
             "api",
+            "telemetry",
         ],
     ),
     ("client", &["backoff"]),

@@ -1,5 +1,11 @@
 //! `/metrics` of a running process: well-formed, and exactly what the table of `spice-telemetry`
 //! promises. The alert rules of the documentation use nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp
+)]
 
 #[path = "metrics/text.rs"]
 mod text;
@@ -7,6 +13,7 @@ mod text;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -121,7 +128,91 @@ async fn a_process_reports_exactly_the_metrics_of_the_table() {
         scraped.value("spice_waits_open", &[("kind", "command")]),
         0.0
     );
+    let leases = scraped.value("spice_leases_held", &[("worker", "graph_worker")]);
+    assert_eq!(leases, 64.0);
+    let letters = [
+        ("database", "shop"),
+        ("handler", "instance_worker"),
+        ("sink", "live"),
+    ];
+    assert_eq!(scraped.value("spice_dead_letters", &letters), 0.0);
     let accepted = scraped.value("spice_commands_total", &[("outcome", "accepted")]);
     assert_eq!(accepted, 3.0);
     assert!(scraped.value("spice_appends_total", &[("outcome", "done")]) >= 1.0);
+}
+
+/// The names of metrics in a text; series of a histogram count as the histogram.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let is_part = |character: char| character.is_ascii_lowercase() || character == '_';
+    let words = text.split(|character| !is_part(character));
+    let named = words.filter(|word| word.len() > 6 && word.starts_with("spice_"));
+    let endings = ["_bucket", "_sum", "_count"];
+    named
+        .map(|name| {
+            let stripped = endings.iter().find_map(|ending| name.strip_suffix(ending));
+            let is_histogram = |stripped: &&str| {
+                table::ALL
+                    .iter()
+                    .any(|row| row.name == *stripped && row.kind == "histogram")
+            };
+            stripped.filter(is_histogram).unwrap_or(name).to_owned()
+        })
+        .collect()
+}
+
+fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.ends_with("decisions") {
+            // These name crates of this workspace too.
+            continue;
+        }
+        if path.is_dir() {
+            pages(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn documents_name_only_metrics_that_exist() {
+    let mut files = Vec::new();
+    pages(&spice_e2e::workspace().join("docs"), &mut files);
+    let known: BTreeSet<String> = table::ALL.iter().map(|row| row.name.to_owned()).collect();
+    let mut seen = BTreeSet::new();
+    for file in files {
+        let named = metrics_in(&fs::read_to_string(&file).unwrap());
+        let unknown: Vec<&String> = named.difference(&known).collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", file.display());
+        seen.extend(named);
+    }
+    assert!(seen.contains("spice_dead_letters"));
+}
+
+#[test]
+fn alerts_use_metrics_and_labels_of_the_table() {
+    let path = spice_e2e::workspace().join("docs/operations/alerts.yaml");
+    let rules: Value = serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let rules = rules["groups"][0]["rules"].as_array().unwrap();
+    assert!(rules.iter().any(|rule| rule["alert"] == "SpiceDeadLetters"));
+    for rule in rules {
+        let expression = rule["expr"].as_str().unwrap();
+        let metrics = metrics_in(expression);
+        assert!(!metrics.is_empty(), "{expression}");
+        let rows = table::ALL.iter().filter(|row| metrics.contains(row.name));
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), metrics.len(), "{expression}");
+        let labels: BTreeSet<&str> = rows.iter().flat_map(|row| row.labels).copied().collect();
+        let matchers = expression.split('{').skip(1);
+        let matchers = matchers.flat_map(|rest| rest.split('}').next().unwrap().split(','));
+        for matcher in matchers {
+            let label = matcher.split(['=', '!']).next().unwrap().trim();
+            assert!(labels.contains(label), "{expression}: {label}");
+        }
+        assert!(rule["annotations"]["summary"].is_string());
+        let runbook = rule["annotations"]["runbook"].as_str().unwrap();
+        let page = spice_e2e::workspace().join(runbook.split('#').next().unwrap());
+        assert!(page.is_file(), "{runbook}");
+    }
 }

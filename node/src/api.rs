@@ -1,12 +1,13 @@
 //! The api as a role of a process: the writer, and the three services on their listeners.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use spice_api::{
     Engine,
     http::{self, Api, Settings, Timeouts},
     writer::{Writer, WriterSettings},
 };
+use spice_telemetry::Source;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -114,6 +115,7 @@ impl ApiRole {
         stores: &Stores,
         listeners: Listeners,
         settings: ApiSettings,
+        sources: Vec<Arc<dyn Source>>,
         ending: &CancellationToken,
     ) -> Self {
         let writer = start_writer(stores, settings);
@@ -126,13 +128,11 @@ impl ApiRole {
             log: stores.log.clone(),
             clock: stores.clock.clone(),
         };
-        let api = Api::new(
-            engine,
-            Settings {
-                event_sourcing: settings.event_sourcing,
-                ..Settings::default()
-            },
-        );
+        let api_settings = Settings {
+            event_sourcing: settings.event_sourcing,
+            ..Settings::default()
+        };
+        let api = Api::reporting(engine, api_settings, sources);
         let timeouts = Timeouts {
             idle: settings.keep_alive,
             ..Timeouts::default()

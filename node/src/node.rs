@@ -44,7 +44,7 @@ impl Node {
         let stores = Stores::open(addresses, Access::Own).await?;
         let bound = listeners.addresses().to_vec();
         let workers = start_workers(&stores, work);
-        let api = ApiRole::start(&stores, listeners, api, ending);
+        let api = ApiRole::start(&stores, listeners, api, vec![workers.source()], ending);
         let log_maintenance = tokio::spawn(async move { stores.maintain_log().await });
         Ok(Self {
             api,

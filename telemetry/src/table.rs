@@ -73,7 +73,7 @@ table! {
     REFUSED_DATABASES: Gauge(Gauge) = "spice_databases_refused" {"database", "reason"}
         "1 for each database whose log is damaged or refused";
     CLOCK_SKEW: Gauge(Gauge) = "spice_clock_skew_seconds" {}
-        "How far the clock of this host is ahead of the registry's, negative when it is behind; 0 while they agree within 5 s";
+        "How far the clock of this host is ahead of the registry's, negative when it is behind";
 
     WAITS: Counter(Counter) = "spice_waits_total" {"kind", "outcome"}
         "Waits that ended. `kind` is `command` (`Prefer: wait`), `log` (a position that is not in the log yet) or `sink` (a position that a sink does not show yet); `outcome` is `done`, `timeout`, `failed`, or `abandoned` when the client went away";
@@ -83,4 +83,21 @@ table! {
         "Waits that have not ended";
     FOLLOWED_COMMANDS: Gauge(Gauge) = "spice_commands_followed" {}
         "Commands whose status a client follows or waits for";
+
+    WORKER_STATE: Gauge(Gauge) = "spice_worker_state" {"database", "worker", "sink", "state"}
+        "1 for the present state of a worker: `starting`, `running`, `resting` (nothing to do), `paused` (a store is away, it goes on by itself) or `damaged`. `worker` is `relay`, `graph_worker` or `projection_worker`; `sink` is `live`, `shadow` or `old`, and `bus` for the relay";
+    WORKER_POSITION: Gauge(Gauge) = "spice_worker_position" {"database", "worker", "sink"}
+        "The next position that a worker has not dealt with";
+    WORKER_LAG: Gauge(Gauge) = "spice_worker_lag_positions" {"database", "worker", "sink"}
+        "How many positions a worker is behind the end of its log";
+    WORKER_LAG_SECONDS: Gauge(Gauge) = "spice_worker_lag_seconds" {"database", "worker", "sink"}
+        "Age of the oldest envelope that a worker has not dealt with, 0 when there is none";
+    WORKER_BATCHES: Counter(Counter) = "spice_worker_batches_total" {"database", "worker", "sink"}
+        "Batches that were applied and recorded; for the relay, published";
+    WORKER_RETRIES: Counter(Counter) = "spice_worker_retries_total" {"database", "worker", "sink"}
+        "How often a worker tried again because a store was away";
+    DEAD_LETTERS: Gauge(Gauge) = "spice_dead_letters" {"database", "handler", "sink"}
+        "Events that are parked, those that wait behind a parked event included; `sink` is `gone` for a sink that was dropped";
+    LEASES: Gauge(Gauge) = "spice_leases_held" {"worker"}
+        "Leases on buckets of logs that this process holds, of 64";
 }

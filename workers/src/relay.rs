@@ -213,6 +213,7 @@ impl Relay {
             .attempt(|| self.bus.publish(&self.stream, records.clone()))
             .await?;
         place.position = place.position.plus(records.len() as u64);
+        self.reporter.count_batch();
         self.reporter.running(place.position);
         self.save_when_due(place).await?;
         match records.last() {

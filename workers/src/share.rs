@@ -146,6 +146,11 @@ impl Share {
         }
     }
 
+    /// How many leases are held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     fn held_buckets(&self) -> BTreeSet<Bucket> {
         self.held.keys().copied().collect()
     }

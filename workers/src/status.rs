@@ -1,6 +1,9 @@
 //! The status of a worker, for people and for the api.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use spice_core::{id::LogPosition, port::clock::Clock, time::Timestamp};
 use tokio::sync::watch;
@@ -66,10 +69,19 @@ impl Default for WorkerStatus {
     }
 }
 
+/// What a worker has done since its task began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) batches: u64,
+    pub(crate) retries: u64,
+}
+
 /// The sender of a status.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     sender: Arc<watch::Sender<WorkerStatus>>,
+    batches: Arc<AtomicU64>,
+    retries: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,12 +89,25 @@ impl Reporter {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             sender: Arc::new(watch::Sender::new(WorkerStatus::default())),
+            batches: Arc::default(),
+            retries: Arc::default(),
             clock,
         }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<WorkerStatus> {
         self.sender.subscribe()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            batches: self.batches.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn count_batch(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn set(&self, state: WorkerState) {
@@ -111,6 +136,7 @@ impl Reporter {
     }
 
     pub(crate) fn paused(&self, reason: String, retries: u32) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         self.sender.send_modify(|status| {
             let since = match &status.state {

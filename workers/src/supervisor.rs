@@ -2,6 +2,7 @@
 //! is work, restarts failed tasks, and shows their status.
 
 mod keeper;
+mod metrics;
 mod rest;
 mod run;
 mod shared;
@@ -13,6 +14,7 @@ use std::{
 };
 
 use spice_core::id::StreamId;
+use spice_telemetry::Source;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -20,7 +22,7 @@ use tokio_util::{
 };
 
 pub use self::shared::{Ports, Role, WorkersConfig};
-use self::{keeper::Keeper, shared::Shared};
+use self::{keeper::Keeper, metrics::Report, shared::Shared};
 pub use crate::share::LeaseConfig;
 use crate::status::WorkerStatus;
 
@@ -40,6 +42,7 @@ impl Workers {
             token: token.clone(),
             tracker: TaskTracker::new(),
             tasks: Mutex::new(BTreeMap::new()),
+            leases: Mutex::new(BTreeMap::new()),
         });
         let (sender, streams) = watch::channel(BTreeSet::new());
         for role in shared.config.roles.clone() {
@@ -60,6 +63,11 @@ impl Workers {
             .iter()
             .map(|(key, task)| (key.clone(), task.reporter.subscribe().borrow().clone()))
             .collect()
+    }
+
+    /// Their metrics.
+    pub fn source(&self) -> Arc<dyn Source> {
+        Arc::new(Report(Arc::clone(&self.shared)))
     }
 
     /// Follows one status; none for a log that is not in this process's share.

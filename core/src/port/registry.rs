@@ -256,6 +256,19 @@ pub struct DeadLetter {
     pub last_at: Timestamp,
 }
 
+/// How many events a handler has parked in a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterCount {
+    /// The handler.
+    pub handler: String,
+    /// The log.
+    pub stream: StreamId,
+    /// The generation of the sink.
+    pub sink: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// One batch's record: written completely or not at all, and only while `lease` is valid.
 #[derive(Debug, Clone)]
 pub struct WorkRecord {
@@ -324,6 +337,9 @@ pub trait WorkerRegistry: Anchors {
     /// Dead letters of every sink, ordered by handler, log, position and sink; for one log or for
     /// all.
     async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>>;
+
+    /// How many dead letters there are, in order of handler, log and sink.
+    async fn count_dead_letters(&self) -> StoreResult<Vec<DeadLetterCount>>;
 
     /// Removes dead letters of a sink that took effect after all or were discarded.
     async fn clear_dead_letters(

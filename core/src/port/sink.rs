@@ -22,6 +22,17 @@ pub enum SinkRole {
     Old,
 }
 
+impl SinkRole {
+    /// The role's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+            Self::Old => "old",
+        }
+    }
+}
+
 /// A sink's identity and position. They are authoritative over the registry's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {

@@ -22,8 +22,8 @@ use spice_core::{
         StoreResult,
         clock::Clock,
         registry::{
-            Advance, DeadLetter, Found, Lease, ListedDatabase, LogDirectory, LookedUp, Lookup,
-            Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
+            Advance, DeadLetter, DeadLetterCount, Found, Lease, ListedDatabase, LogDirectory,
+            LookedUp, Lookup, Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
         },
     },
 };
@@ -303,6 +303,10 @@ impl WorkerRegistry for SqliteRegistry {
         let stream = stream.cloned();
         let read = move |connection: &_| letters::list(connection, stream.as_ref());
         self.database.read(read).await
+    }
+
+    async fn count_dead_letters(&self) -> StoreResult<Vec<DeadLetterCount>> {
+        self.database.read(letters::count).await
     }
 
     async fn clear_dead_letters(

@@ -7,7 +7,8 @@ use spice_core::{
     error::StoreError,
     id::{EventId, LogPosition, StreamId},
     port::registry::{
-        DeadLetter, Lease, Outcome, Processed, Processing, WorkKey, WorkRecord, WorkerRegistry,
+        DeadLetter, DeadLetterCount, Lease, Outcome, Processed, Processing, WorkKey, WorkRecord,
+        WorkerRegistry,
     },
 };
 use uuid::Uuid;
@@ -351,6 +352,18 @@ pub async fn dead_letters_wait_in_order(make: Make<'_>) {
         letter("z", "demo", 1),
     ];
     assert_eq!(all, expected);
+    let counted = |handler: &str, log: &str, count| DeadLetterCount {
+        handler: handler.into(),
+        stream: stream(log),
+        sink: all[0].sink.clone(),
+        count,
+    };
+    let expected = [
+        counted("h", "demo.g2", 2),
+        counted("h", "demo.g10", 1),
+        counted("z", "demo", 1),
+    ];
+    assert_eq!(registry.count_dead_letters().await.unwrap(), expected);
     let second = stream("demo.g2");
     let second_work = |sink: &str| WorkKey {
         stream: second.clone(),

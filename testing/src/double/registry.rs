@@ -12,8 +12,9 @@ use spice_core::{
     port::{
         StoreResult,
         registry::{
-            Advance, Anchors, DeadLetter, Found, Lease, ListedDatabase, LogDirectory, LookedUp,
-            Lookup, Processing, WorkKey, WorkRecord, WorkerRegistry, WriteModel,
+            Advance, Anchors, DeadLetter, DeadLetterCount, Found, Lease, ListedDatabase,
+            LogDirectory, LookedUp, Lookup, Processing, WorkKey, WorkRecord, WorkerRegistry,
+            WriteModel,
         },
     },
 };
@@ -198,6 +199,10 @@ impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
             ..work("dead_letters")
         };
         forward!(self, call, dead_letters(stream))
+    }
+
+    async fn count_dead_letters(&self) -> StoreResult<Vec<DeadLetterCount>> {
+        forward!(self, work("count_dead_letters"), count_dead_letters())
     }
 
     async fn clear_dead_letters(

@@ -124,6 +124,7 @@ impl Session<'_> {
         self.record(ledger, through).await?;
         self.clear_ahead(replaced).await?;
         self.position = through;
+        self.engine.reporter.count_batch();
         Ok(())
     }
 

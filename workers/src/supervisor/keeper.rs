@@ -116,6 +116,7 @@ impl Keeper {
                 tracing::warn!(%error, worker, "cannot release a lease");
             }
         }
+        self.shared.hold(self.role, self.share.held());
         self.share.pause()
     }
 

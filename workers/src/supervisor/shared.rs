@@ -3,9 +3,9 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,8 +17,14 @@ use spice_core::{
     handler::Projection,
     id::StreamId,
     port::{
-        StoreResult, bus::Bus, clock::Clock, documents::Documents, graph::Graph, log::Log,
-        registry::WorkerRegistry, sink::Sink,
+        StoreResult,
+        bus::Bus,
+        clock::Clock,
+        documents::Documents,
+        graph::Graph,
+        log::Log,
+        registry::WorkerRegistry,
+        sink::{Sink, SinkRole},
     },
 };
 use tokio::{sync::Notify, time::Instant};
@@ -77,6 +83,15 @@ impl Role {
             Self::Projection => Projection::Documents.worker(),
         }
     }
+
+    /// The projection that the role feeds.
+    pub(super) fn projection(self) -> Option<Projection> {
+        match self {
+            Self::Relay => None,
+            Self::Graph => Some(Projection::Graph),
+            Self::Projection => Some(Projection::Documents),
+        }
+    }
 }
 
 /// The settings of the workers of one process.
@@ -116,17 +131,81 @@ pub(super) struct Shared {
     pub(super) token: CancellationToken,
     pub(super) tracker: TaskTracker,
     pub(super) tasks: Mutex<BTreeMap<(StreamId, Role), Task>>,
+    /// How many leases each role holds.
+    pub(super) leases: Mutex<BTreeMap<Role, u64>>,
 }
+
+/// The name of the live sink in metrics.
+pub(super) const LIVE: &str = SinkRole::Live.as_str();
+
+/// The statuses of sinks that are not live, by generation.
+type Others = BTreeMap<String, (SinkRole, Reporter)>;
 
 /// The status of a log in one role, and its nudge.
 #[derive(Clone)]
 pub(super) struct Task {
     pub(super) reporter: Reporter,
+    others: Arc<Mutex<Others>>,
     pub(super) nudge: Arc<Notify>,
 }
 
+impl Task {
+    /// The statuses of its sinks.
+    pub(super) fn reporters(&self, role: Role) -> Vec<(&'static str, Reporter)> {
+        let first = role.projection().map_or("bus", |_| LIVE);
+        let others = self.others();
+        let others = others
+            .values()
+            .map(|(it, reporter)| (it.as_str(), reporter.clone()));
+        let first = (first, self.reporter.clone());
+        std::iter::once(first).chain(others).collect()
+    }
+
+    /// The status of a sink; made when there is none.
+    pub(super) fn reporter_of(&self, sink: &Sink, clock: &Arc<dyn Clock>) -> Reporter {
+        if sink.role == SinkRole::Live {
+            return self.reporter.clone();
+        }
+        let mut others = self.others();
+        let (role, reporter) = others
+            .entry(sink.generation.clone())
+            .or_insert_with(|| (sink.role, Reporter::new(Arc::clone(clock))));
+        *role = sink.role;
+        reporter.clone()
+    }
+
+    /// Forgets the statuses of sinks that are gone, or live by now.
+    pub(super) fn keep_others(&self, sinks: &[Sink]) {
+        let is_other = |sink: &&Sink| sink.role != SinkRole::Live;
+        let kept: BTreeSet<&str> = sinks
+            .iter()
+            .filter(is_other)
+            .map(|it| &*it.generation)
+            .collect();
+        self.others()
+            .retain(|generation, _| kept.contains(&**generation));
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Shared {
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(StreamId, Role), Task>> {
+    pub(super) fn leases(&self) -> BTreeMap<Role, u64> {
+        self.held().clone()
+    }
+
+    /// Notes how many leases a role holds.
+    pub(super) fn hold(&self, role: Role, leases: usize) {
+        self.held().insert(role, leases as u64);
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Role, u64>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<(StreamId, Role), Task>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,6 +231,7 @@ impl Shared {
         let task = tasks.entry((stream.clone(), role));
         task.or_insert_with(|| Task {
             reporter: Reporter::new(Arc::clone(&self.ports.clock)),
+            others: Arc::default(),
             nudge: Arc::new(Notify::new()),
         })
         .clone()

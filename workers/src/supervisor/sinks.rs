@@ -17,10 +17,7 @@ use super::{
     rest::until_work_of,
     shared::{Shared, Task},
 };
-use crate::{
-    engine::{End, Engine, EnginePorts, Halt, Handler, Job, Patience},
-    status::Reporter,
-};
+use crate::engine::{End, Engine, EnginePorts, Halt, Handler, Job, Patience};
 
 /// Shared by the engines of a log.
 pub(super) struct Engines<'a> {
@@ -53,6 +50,7 @@ impl Engines<'_> {
             }
             live = first;
             end_those_gone(&mut known, &sinks);
+            self.task.keep_others(&sinks);
             for sink in &sinks {
                 if !known.contains_key(&sink.generation) {
                     let token = self.token.child_token();
@@ -113,10 +111,7 @@ impl Engines<'_> {
     /// Runs the engine of one sink. The status of the live sink is the status of the log.
     async fn feed(&self, (sink, token): Fed) -> (Fed, End) {
         let shared = self.shared;
-        let reporter = match sink.role {
-            SinkRole::Live => self.task.reporter.clone(),
-            SinkRole::Shadow | SinkRole::Old => Reporter::new(Arc::clone(&shared.ports.clock)),
-        };
+        let reporter = self.task.reporter_of(&sink, &shared.ports.clock);
         let worker = self.handler.projection().worker();
         let name = format!("{worker}/{}/{}", self.stream, sink.generation);
         let run = || {
@@ -136,6 +131,10 @@ impl Engines<'_> {
             engine.reporting(reporter.clone()).run(token.clone())
         };
         let end = shared.keep_running(&name, &reporter, &token, run).await;
+        if end == End::Idle && sink.role != SinkRole::Live {
+            let position = reporter.subscribe().borrow().position;
+            reporter.resting(position);
+        }
         ((sink, token), end)
     }
 

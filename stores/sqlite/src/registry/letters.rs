@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Row, params};
 use spice_core::{
     id::{LogPosition, StreamId},
-    port::registry::{DeadLetter, WorkKey},
+    port::registry::{DeadLetter, DeadLetterCount, WorkKey},
 };
 
 use crate::{
-    columns::{event_id, name, position, text, timestamp, to_column},
+    columns::{event_id, from_column, name, position, text, timestamp, to_column},
     failure::Attempt,
 };
 
@@ -49,6 +49,25 @@ pub(super) fn list(connection: &Connection, stream: Option<&StreamId>) -> Attemp
     }
     letters.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(letters)
+}
+
+pub(super) fn count(connection: &Connection) -> Attempt<Vec<DeadLetterCount>> {
+    let mut find = connection.prepare_cached(
+        "SELECT handler, stream, sink, count(*) FROM dead_letters GROUP BY handler, stream, sink",
+    )?;
+    let mut rows = find.query([])?;
+    let mut counts = Vec::new();
+    while let Some(row) = rows.next()? {
+        counts.push(DeadLetterCount {
+            handler: row.get(0)?,
+            stream: name(text(row, 1)?)?,
+            sink: row.get(2)?,
+            count: from_column(row.get(3)?)?,
+        });
+    }
+    let order = |it: &DeadLetterCount| (it.handler.clone(), it.stream.clone(), it.sink.clone());
+    counts.sort_by_cached_key(order);
+    Ok(counts)
 }
 
 fn order(letter: &DeadLetter) -> (&str, &StreamId, LogPosition, &str) {

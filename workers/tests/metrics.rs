@@ -1,0 +1,182 @@
+//! What the workers of a process report at a scrape.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::float_cmp, clippy::cast_precision_loss)]
+
+mod support;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::json;
+use spice_core::{
+    error::StoreError,
+    id::LogPosition,
+    port::{StoreResult, clock::Clock, log::Log, sink::Sinks},
+};
+use spice_telemetry::render;
+use spice_testing::double::{Call, Double, Hook};
+use spice_workers::{
+    status::WorkerState,
+    supervisor::{Role, Workers, WorkersConfig},
+};
+use support::{World, within};
+
+/// Whether the graph takes batches.
+struct Away(Arc<AtomicBool>);
+
+impl Hook for Away {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "apply" && self.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable {
+                store: "graph",
+                reason: "away".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+async fn scrape(workers: &Workers) -> String {
+    render(&[&*workers.source()]).await.unwrap()
+}
+
+/// The value of the series that begins with this; none when there is no such series.
+fn value(text: &str, series: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(series))?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+/// Waits until the relay or a worker is in such a state.
+async fn until(world: &World, workers: &Workers, role: Role, met: impl Fn(&WorkerState) -> bool) {
+    let mut status = loop {
+        if let Some(status) = workers.status(world.stream(), role) {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
+    within(status.wait_for(|status| met(&status.state)))
+        .await
+        .unwrap();
+}
+
+/// Waits until there is nothing to do.
+async fn rest(world: &World, workers: &Workers) {
+    let end = world.log.end(world.stream()).await.unwrap();
+    for role in Role::ALL {
+        loop {
+            until(world, workers, role, |state| *state == WorkerState::Resting).await;
+            let status = workers.status(world.stream(), role).unwrap();
+            if status.borrow().position >= end {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+const WORKERS: [(&str, &str); 3] = [
+    ("relay", "bus"),
+    ("graph_worker", "live"),
+    ("projection_worker", "live"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn every_worker_reports_how_far_it_is_until_its_database_is_gone() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let away = Arc::new(AtomicBool::new(false));
+    let mut ports = world.ports();
+    let hook = Away(Arc::clone(&away));
+    ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), hook));
+    let workers = Workers::start(ports, WorkersConfig::default());
+    rest(&world, &workers).await;
+    let end = world.log.end(world.stream()).await.unwrap();
+    let text = scrape(&workers).await;
+    for (worker, sink) in WORKERS {
+        let labels = format!("{{database=\"demo\",worker=\"{worker}\",sink=\"{sink}\"");
+        let of = |name: &str| value(&text, &format!("spice_worker_{name}{labels}"));
+        assert_eq!(of("position"), Some(end.0 as f64), "{text}");
+        assert_eq!(
+            (of("lag_positions"), of("lag_seconds")),
+            (Some(0.0), Some(0.0))
+        );
+        assert!(of("batches_total") >= Some(1.0), "{text}");
+        assert_eq!(of("retries_total"), Some(0.0));
+        let resting = format!("spice_worker_state{labels},state=\"resting\"}}");
+        assert_eq!(value(&text, &resting), Some(1.0));
+        let leases = format!("spice_leases_held{{worker=\"{worker}\"}}");
+        assert_eq!(value(&text, &leases), Some(64.0));
+    }
+
+    away.store(true, Ordering::SeqCst);
+    world.story.put("a", json!({"n": 2}));
+    let is_paused = |state: &WorkerState| matches!(state, WorkerState::Paused { .. });
+    until(&world, &workers, Role::Graph, is_paused).await;
+    let longer = world.log.end(world.stream()).await.unwrap();
+    let text = scrape(&workers).await;
+    let labels = "{database=\"demo\",worker=\"graph_worker\",sink=\"live\"";
+    let of = |name: &str| value(&text, &format!("spice_worker_{name}{labels}"));
+    assert_eq!(of("position"), Some(end.0 as f64));
+    assert_eq!(of("lag_positions"), Some((longer.0 - end.0) as f64));
+    let oldest = world.log.read(world.stream(), end, 1).await.unwrap();
+    let accepted = oldest[0].envelope().unwrap().occurred_at.as_micros();
+    let age = (world.clock.now().as_micros() - accepted).max(0) as f64 / 1e6;
+    assert_eq!(of("lag_seconds"), Some(age));
+    assert!(of("retries_total") >= Some(1.0));
+    let paused = format!("spice_worker_state{labels},state=\"paused\"}}");
+    assert_eq!(value(&text, &paused), Some(1.0));
+
+    away.store(false, Ordering::SeqCst);
+    world.graph.create_shadow(world.stream()).await.unwrap();
+    workers.nudge(world.stream(), Role::Graph);
+    let shadow =
+        "spice_worker_batches_total{database=\"demo\",worker=\"graph_worker\",sink=\"shadow\"}";
+    let filled = async {
+        while value(&scrape(&workers).await, shadow) < Some(1.0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    within(filled).await;
+
+    world.story.seal();
+    for role in Role::ALL {
+        until(&world, &workers, role, |state| *state == WorkerState::Ended).await;
+    }
+    let gone = async {
+        while scrape(&workers).await.contains("database=\"demo\"") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    within(gone).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn parked_events_are_counted_for_each_handler() {
+    let world = World::new();
+    let poison = world.story.put("a", json!({"n": 1}));
+    world.story.put("a", json!({"n": 2}));
+    world.story.put("b", json!({"n": 1}));
+    let handler = world.graph_handler();
+    handler.with(|faults| faults.refuse.insert(poison));
+    world.run_through(&handler).await;
+    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    rest(&world, &workers).await;
+    let text = scrape(&workers).await;
+    for (handler, count) in [
+        ("instance_worker", 2.0),
+        ("branch_worker", 0.0),
+        ("ontology_worker", 0.0),
+        ("projection_worker:instance_events", 0.0),
+        ("projection_worker:ontology_events", 0.0),
+    ] {
+        let series =
+            format!("spice_dead_letters{{database=\"demo\",handler=\"{handler}\",sink=\"live\"}}");
+        assert_eq!(value(&text, &series), Some(count), "{text}");
+    }
+    assert!(LogPosition(poison) > LogPosition::ZERO);
+}
