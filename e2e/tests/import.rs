@@ -192,7 +192,7 @@ async fn unusable_input_is_reported_before_anything_is_sent() {
             "sku;Name\nx;y\n",
             &["--delimiter", ","],
             2,
-            "is --delimiter ';' meant?",
+            "do you mean --delimiter ';'?",
         ),
         (
             "Items of 2026\n\nsku,Name\ns-1,a\n",
