@@ -40,7 +40,7 @@ A condition on a property, given by name or label. Repeatable; all conditions mu
   name~De%                 like: % is any text, _ any one character; write \\%, \\_ or \\\\ for %, _ or \\
   note?  !note?            has a value, has no value
   '{\"price\": {\"gte\": 10}}'   JSON as in the api; also for names that contain one of these signs
-Spaces around the name, the value and each value of in(…) are ignored. A value in double quotes is a JSON string:
+Spaces around the name, the operator, the value and each value of in(…) are ignored. A value in double quotes is a JSON string:
 its spaces and commas are kept, and it is a text even if it looks like a number: name='\" Desk, old\"',
 code=in('\"5\",\"a,b\"'). The property's type in the class determines how a value is read. Use single quotes around a
 condition, so that the shell does not interpret < > ! ? and \".";
@@ -177,16 +177,20 @@ fn parse<'a>(
     if let Some(property) = text.trim().strip_suffix('?')
         && !property.contains(['=', '<', '>', '~'])
     {
-        let exists = |wanted: bool| Condition::of("exists", Value::from(wanted).into());
-        return Ok(match property.strip_prefix('!') {
-            Some(property) => (property, exists(false)),
-            None => (property, exists(true)),
-        });
+        let (property, wanted) = match property.strip_prefix('!') {
+            Some(property) => (property.trim(), false),
+            None => (property.trim(), true),
+        };
+        if property.is_empty() {
+            return Err(refuse(text));
+        }
+        return Ok((
+            property,
+            Condition::of("exists", Value::from(wanted).into()),
+        ));
     }
     let Some((property, sign, written)) = split(text) else {
-        return Err(usage(format!(
-            "{text:?} is not a condition; write for example price>=10, name=Desk, name!=Desk, name~De%, state=in(CO,UT) or note?"
-        )));
+        return Err(refuse(text));
     };
     let kind = operands.and_then(|operands| operands.kind(property));
     let wrong = |sentence: String| usage(format!("condition {text}: {sentence}"));
@@ -194,9 +198,17 @@ fn parse<'a>(
         let is_id = kind.is_none() && IDS.contains(&property);
         value(text, if is_id { Some(&Kind::Text) } else { kind }).map_err(wrong)
     };
-    let list = written
-        .strip_prefix("in(")
-        .and_then(|rest| rest.strip_suffix(')'));
+    if let Some(second) = written.chars().next().filter(|it| "=<>~".contains(*it)) {
+        let advice = advise_sign(sign, second);
+        return Err(wrong(format!(
+            "the value begins with {second}; {advice}; put a text that begins with {second} in double quotes"
+        )));
+    }
+    let rest = written
+        .split_at_checked(2)
+        .filter(|(word, _)| word.eq_ignore_ascii_case("in"))
+        .and_then(|(_, rest)| rest.trim_start().strip_prefix('('));
+    let list = rest.and_then(|rest| rest.strip_suffix(')'));
     let condition = match (sign, list) {
         ("=" | "ne", Some(list)) => {
             let values = split_items(list).map_err(wrong)?;
@@ -204,7 +216,7 @@ fn parse<'a>(
             let name = if sign == "=" { "in" } else { "not_in" };
             Condition::of(name, Json::of(&values?)?)
         }
-        (_, None) if written.starts_with("in(") => {
+        (_, None) if rest.is_some() => {
             let sentence = "in(…) is not closed; put a text that begins with in( in quotes";
             return Err(wrong(sentence.to_owned()));
         }
@@ -217,6 +229,24 @@ fn parse<'a>(
         _ => Condition::of(sign, typed(written)?),
     };
     Ok((property, condition))
+}
+
+fn refuse(text: &str) -> anyhow::Error {
+    usage(format!(
+        "{text:?} is not a condition; write for example price>=10, name=Desk, name!=Desk, name~De%, state=in(CO,UT) or note?"
+    ))
+}
+
+/// What a person means who writes a second sign after an operator.
+fn advise_sign(sign: &str, second: char) -> &'static str {
+    match (sign, second) {
+        ("=", '=') => "equal is =",
+        ("=", '<') => "less or equal is <=",
+        ("=", '>') => "greater or equal is >=",
+        ("lt", '>') | ("ne", '=') => "not equal is !=",
+        ("like", _) | (_, '~') => "like is ~",
+        _ => "the operators are = != < <= > >= ~",
+    }
 }
 
 /// The property, the api name of the operator, and the operand.

@@ -62,6 +62,9 @@ pub struct Batch<R> {
     pub(crate) equal: u64,
     /// Blank cells after the last column, in rows that are sent.
     pub(crate) surplus: u64,
+    /// Blank items that are left out of lists, in rows that are sent, and the line of the first.
+    pub(crate) blank_items: u64,
+    pub(crate) blank_item_line: Option<u64>,
 }
 
 /// A file as batches.
@@ -90,6 +93,8 @@ impl<R: Raw> Batch<R> {
             blanks: 0,
             equal: 0,
             surplus: 0,
+            blank_items: 0,
+            blank_item_line: None,
         }
     }
 
@@ -200,6 +205,10 @@ impl<R: Raw> Batch<R> {
     fn add(&mut self, next: Taken<R>, known: Option<usize>, keys: &mut HashMap<String, usize>) {
         self.blanks += next.raw.blanks();
         self.equal += u64::from(next.is_equal);
+        if next.blank_items > 0 {
+            self.blank_items += next.blank_items;
+            self.blank_item_line.get_or_insert_with(|| next.raw.line());
+        }
         match (next.instance, known) {
             (Err(reasons), _) => {
                 self.push(next.raw, Fate::Rejected(reasons), None);

@@ -181,8 +181,17 @@ impl Kind {
         Ok(())
     }
 
+    /// The number of blank items in a text, which its list does not contain.
+    pub(crate) fn blank_items(&self, text: &str) -> u64 {
+        let word = trim(text);
+        let is_split = matches!(self, Self::List(_)) && !word.is_empty() && !is_json_list(word);
+        let items = is_split.then(|| word.split(';').map(trim));
+        let blank = items.map(|items| items.filter(|it| it.is_empty()).count());
+        blank.unwrap_or_default() as u64
+    }
+
     fn write_list(&self, word: &str, out: &mut Vec<u8>) -> Result<(), Broken> {
-        if word.starts_with('[') {
+        if is_json_list(word) {
             return write(json(word), "a JSON list, or items separated by ;", out);
         }
         out.push(b'[');
@@ -196,6 +205,10 @@ impl Kind {
         out.push(b']');
         Ok(())
     }
+}
+
+fn is_json_list(word: &str) -> bool {
+    word.starts_with('[')
 }
 
 /// The expected form, which depends on whether the text may be a number with separators.

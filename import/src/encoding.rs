@@ -13,7 +13,7 @@ use encoding_rs::{EUC_KR, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, X_USER
 
 use self::scan::{Scan, scan_utf8};
 pub(crate) use self::suggest::suggest;
-use crate::text::show;
+use crate::{reader::Reader, text::show};
 
 /// An encoding as a person names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,20 @@ pub(crate) fn decode<'a>(encoding: &'static Encoding, sample: &'a [u8]) -> Cow<'
     Cow::Owned(Scan::of(encoding, sample).text)
 }
 
+/// Why a file seems to be in another encoding.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) sentence: String,
+    /// Whether the invalid bytes may all be in columns that are left out.
+    pub(crate) is_by_bytes: bool,
+}
+
+impl From<Doubt> for String {
+    fn from(doubt: Doubt) -> Self {
+        doubt.sentence
+    }
+}
+
 /// Checks that a file is in the chosen encoding: the whole file if it can be read twice, its first
 /// bytes otherwise. Refuses a file in another encoding. Single rows with invalid bytes are rejected
 /// later.
@@ -143,7 +157,7 @@ pub(crate) fn check(
     is_asked: bool,
     sample: &[u8],
     file: Option<&mut dyn Read>,
-) -> io::Result<Result<(), String>> {
+) -> io::Result<Result<(), Doubt>> {
     let mut whole = sample;
     let file: &mut dyn Read = match file {
         Some(file) => file,
@@ -151,16 +165,46 @@ pub(crate) fn check(
     };
     if encoding != UTF_8 {
         if is_asked && may_be_utf8(encoding, sample) && is_utf8(file)? {
-            return Ok(Err(utf8_instead_of(encoding)));
+            return Ok(Err(Doubt {
+                sentence: utf8_instead_of(encoding),
+                is_by_bytes: false,
+            }));
         }
-        return Ok(check_other(encoding, sample));
+        return Ok(judge(encoding, sample, &Scan::of(encoding, sample)));
     }
-    let found = scan_utf8(file, u64::MAX)?;
-    if !found.is_other_encoding(1) {
-        return Ok(Ok(()));
+    Ok(judge(encoding, sample, &scan_utf8(file, u64::MAX)?))
+}
+
+/// Checks the encoding of the fields that count. `rows` are at the header. Returns `doubt` if they
+/// cannot be read.
+pub(crate) fn check_columns<R: Read>(
+    encoding: &'static Encoding,
+    sample: &[u8],
+    rows: &mut Reader<R>,
+    counts: impl Fn(usize) -> bool,
+    doubt: Doubt,
+) -> Result<(), Doubt> {
+    match Scan::of_columns(rows, counts) {
+        Ok(found) => judge(encoding, sample, &found),
+        Err(_) => Err(doubt),
     }
-    let (line, likely) = (found.line, suggest(&found.text, found.line));
-    Ok(Err(format!("is not UTF-8, as line {line} shows; {likely}")))
+}
+
+fn judge(encoding: &'static Encoding, sample: &[u8], found: &Scan) -> Result<(), Doubt> {
+    let share = if encoding == UTF_8 { 1 } else { 10 };
+    if !found.is_other_encoding(share) {
+        return Ok(());
+    }
+    let (name, line) = (encoding.name(), found.line);
+    let likely = if encoding == UTF_8 {
+        suggest(&found.text, line)
+    } else {
+        suggest(sample, 1)
+    };
+    Err(Doubt {
+        sentence: format!("is not {name}, as line {line} shows; {likely}"),
+        is_by_bytes: true,
+    })
 }
 
 /// Whether the first bytes may be UTF-8: line ends in UTF-16 contain zero bytes.
@@ -181,15 +225,4 @@ fn utf8_instead_of(encoding: &'static Encoding) -> String {
     format!(
         "is UTF-8, not {name}; leave --encoding out (rejects are always UTF-8), or convert the file to UTF-8 with iconv if it really is {name}"
     )
-}
-
-fn check_other(encoding: &'static Encoding, sample: &[u8]) -> Result<(), String> {
-    let name = encoding.name();
-    let found = Scan::of(encoding, sample);
-    if found.is_other_encoding(10) {
-        let line = found.line;
-        let likely = suggest(sample, 1);
-        return Err(format!("is not {name}, as line {line} shows; {likely}"));
-    }
-    Ok(())
 }

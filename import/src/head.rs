@@ -11,7 +11,7 @@ use crate::{
     error::{Result, invalid},
     options::Mapping,
     reader::Record,
-    text::{UNDECODED, show, trim},
+    text::{UNDECODED, reveal, show, trim},
 };
 
 /// The names of a header, in order; blank where there is none.
@@ -70,8 +70,9 @@ impl Names {
             (Some(one), None, None) => Ok(one),
             (Some(one), None, Some(index)) if one == index => Ok(one),
             (Some(one), None, Some(index)) => Err(format!(
-                "column {} is called {wanted}; write {} for it, or {} for the column with that number",
+                "column {} is called {}; write {} for it, or {} for the column with that number",
                 one + 1,
+                reveal(&wanted),
                 self.number(one),
                 self.number(index)
             )),
@@ -100,7 +101,7 @@ impl Names {
             .enumerate()
             .map(|(index, name)| match name.as_str() {
                 "" => format!("column {}, which has no name", index + 1),
-                name => name.to_owned(),
+                name => reveal(name).into_owned(),
             })
             .collect();
         let line = self.line;

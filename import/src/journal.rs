@@ -16,6 +16,7 @@ use crate::{
     observer::Counts,
     paths::with_ending,
     reader::Place,
+    task::Task,
 };
 
 /// The progress of an import.
@@ -24,7 +25,7 @@ pub(crate) struct Journal {
     /// The id of the import: with it, the keys of its batches stay the same after a resume.
     pub(crate) run: Uuid,
     /// What is imported, and the target.
-    pub(crate) task: String,
+    pub(crate) task: Task,
     pub(crate) place: Place,
     pub(crate) counts: Counts,
     /// The valid bytes of the rejects.
@@ -37,7 +38,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// The progress at the start.
-    pub(crate) fn new(task: String) -> Self {
+    pub(crate) fn new(task: Task) -> Self {
         Self {
             run: Uuid::new_v4(),
             task,

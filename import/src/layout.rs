@@ -51,6 +51,11 @@ impl Layout {
             None => dialect.delimiter = detect(sample, dialect, head_line, knows, &usual),
         }
         let found = read(sample, dialect, head_line, knows);
+        // After `sep=;`, the header is the next line that is not blank.
+        let head_line = match cells.head_line {
+            None if separator.is_some() && found.line > 0 => Some(found.line),
+            _ => head_line,
+        };
         let likely_head = match cells.head_line {
             Some(_) => None,
             None => likely_head(sample, dialect, &found, knows),

@@ -71,4 +71,5 @@ pub use self::{
     run::run,
     summary::{Failure, Outcome, Stop, Summary, rate},
     table::TableRows,
+    text::reveal,
 };

@@ -113,6 +113,7 @@ impl<R: BufRead> Rows for LineRows<R> {
             rejected_id: None,
             is_equal: false,
             surplus: 0,
+            blank_items: 0,
         }))
     }
 

@@ -22,6 +22,12 @@ pub struct Counts {
     /// Blank cells after the last column.
     #[serde(default)]
     pub surplus_cells: u64,
+    /// Blank items that are left out of lists, such as the second one of `a;;b`.
+    #[serde(default)]
+    pub blank_items: u64,
+    /// The line of the first row with such an item.
+    #[serde(default)]
+    pub blank_item_line: Option<u64>,
 }
 
 /// An event of a running import.
@@ -43,9 +49,11 @@ pub enum Event<'a> {
         /// Rows before it.
         rows: u64,
     },
-    /// The state of an earlier run belongs to another file, class or mapping: the import starts
-    /// over.
-    StartedOver,
+    /// The state of an earlier run belongs to another import: this one starts over.
+    StartedOver {
+        /// What differs.
+        changed: &'a [&'static str],
+    },
     /// A batch is done.
     Advanced {
         /// Rows so far.
@@ -57,6 +65,8 @@ pub enum Event<'a> {
     Silent,
     /// Every row is accepted; the import waits for the projections.
     Waiting,
+    /// Every row is accepted; the import was cancelled and does not wait for the projections.
+    WaitSkipped,
 }
 
 /// Receives the events of a running import.

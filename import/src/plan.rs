@@ -1,6 +1,6 @@
 //! The plan: how columns become values of a class, and how ids are determined.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use spice_core::{
     command::RawData,
@@ -22,7 +22,7 @@ use crate::{
     identity::Identity,
     options::Mapping,
     reader::Record,
-    text::{is_blank_bytes, show, trim},
+    text::{is_blank_bytes, reveal, show, trim},
 };
 
 /// How each row of a file is read.
@@ -277,10 +277,11 @@ fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal 
     let hint = refused
         .as_ref()
         .and_then(|refusal| refusal.detail.get("hint")?.as_str());
+    let names: Vec<Cow<'_, str>> = unknown.iter().map(|it| reveal(it)).collect();
     let message = format!(
         "line {line}: {} has no property or label {}; {}; map a column with --map COLUMN=PROPERTY, or leave it out with --skip-column COLUMN",
         class.id,
-        unknown.join(", "),
+        names.join(", "),
         hint.unwrap_or_default()
     );
     Refusal::new(ErrorCode::UnknownLabelKeys, message)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::reveal;
+
 /// The maximum number of shown characters of a value.
 const SHOWN: usize = 80;
 
@@ -19,7 +21,7 @@ pub struct Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(column) = &self.column {
-            write!(f, "{column}: ")?;
+            write!(f, "{}: ", reveal(column))?;
         }
         write!(f, "{} ({})", self.sentence, self.rule)
     }

@@ -4,12 +4,13 @@ use spice_core::name::PropertyName;
 
 use crate::{
     column::Target,
+    convert::Kind,
     exact::{self, Exact},
     instance::Instance,
     plan::Plan,
     reader::{BrokenQuote, Record},
     reason::Reason,
-    text::{has_shown_byte, is_blank_bytes, show, write_string},
+    text::{has_shown_byte, is_blank_bytes, reveal, show, write_string},
 };
 
 impl Plan {
@@ -62,12 +63,24 @@ impl Plan {
         })
     }
 
+    /// The blank items of an accepted row that its lists do not contain.
+    pub(crate) fn blank_items(&self, record: &Record) -> u64 {
+        let of = |index: &usize| match &self.columns[*index].target {
+            Target::Member(_, kind @ Kind::List(_)) => match self.cell(record, *index) {
+                Ok(Some(text)) => kind.blank_items(text),
+                Ok(None) | Err(_) => 0,
+            },
+            _ => 0,
+        };
+        self.members.iter().map(of).sum()
+    }
+
     /// Checks that the row has a field for each column, and no more.
     fn check_shape(&self, record: &Record) -> Result<(), Reason> {
         if !self.fits(record) {
             let sentence = format!(
-                "the row has {} fields, but the header has {}",
-                record.len(),
+                "the row has {}, but the header has {}",
+                fields(record.len()),
                 self.columns.len()
             );
             return Err(Reason::of_row("field_count", sentence));
@@ -92,7 +105,7 @@ impl Plan {
     /// Refuses a row of the rejects with missing fields or invalid bytes that nobody corrected.
     fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
         if !Self::is_line(record.field(reasons - 1)) {
-            let name = &self.columns[reasons - 1].name;
+            let name = reveal(&self.columns[reasons - 1].name);
             let sentence = format!("{name} has no number; are fields missing in the row?");
             return Err(Reason::of_row("field_count", sentence));
         }
@@ -160,5 +173,12 @@ impl Plan {
             },
             None => Ok(Exact::default()),
         }
+    }
+}
+
+fn fields(count: usize) -> String {
+    match count {
+        1 => "1 field".to_owned(),
+        _ => format!("{count} fields"),
     }
 }

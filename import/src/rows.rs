@@ -43,4 +43,6 @@ pub struct Taken<R> {
     pub(crate) is_equal: bool,
     /// Blank cells after the last column.
     pub(crate) surplus: u64,
+    /// Blank items that its lists do not contain.
+    pub(crate) blank_items: u64,
 }

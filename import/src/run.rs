@@ -2,6 +2,9 @@
 //! is being read. So the result of a row depends only on the input, and an import that is repeated
 //! or resumed has the same effect.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::Future, io::BufReader, sync::Arc, time::Duration};
 
 use spice_client::{Client, Read, Retries};
@@ -29,7 +32,7 @@ use crate::{
     start::Start,
     summary::{Failure, Outcome},
     table::{Table, TableRows},
-    task::{identify_branch, identify_task},
+    task::{Task, identify_branch},
 };
 
 /// About a minute: the time of a server restart.
@@ -40,6 +43,8 @@ const RETRIES: Retries = Retries {
 };
 /// How long to wait for the answer to an open request after the import is cancelled.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long to wait for a stream to show whether it ended, after the import is cancelled.
+const READ_GRACE: Duration = Duration::from_secs(1);
 /// The number of batches that are read ahead.
 const AHEAD: usize = 1;
 
@@ -127,7 +132,7 @@ impl Import<'_> {
         let shape = Lines(Arc::clone(&schema));
         let class = class.map(|class| class.id.clone());
         let rows = LineRows::new(BufReader::new(text.bytes), schema, class);
-        let mut start = Start::read(&self.options, String::new(), shape.rejects_head())?;
+        let mut start = Start::read(&self.options, Task::default(), shape.rejects_head())?;
         start.begin_at(rows.place());
         let format = (shape, Facts::default());
         self.take_all(format, start, text.length, |most, ends| {
@@ -150,7 +155,7 @@ impl Import<'_> {
         };
         let plan = Arc::new(plan(&schema, &class, &source, &self.options)?);
         let shape = Table::new(Arc::clone(&plan), source.layout.dialect);
-        let task = identify_task(&branch, &schema, &plan, &source);
+        let task = Task::of(&branch, &schema, &plan, &source);
         let mut start = Start::read(&self.options, task, shape.rejects_head())?;
         if start.is_new() {
             start.begin_at(source.reader.place());
@@ -205,10 +210,16 @@ impl Import<'_> {
             stop: Some(session.stop()),
         };
         match end {
-            Ok(End::Whole) => match until(self.ending, Duration::ZERO, session.finish()).await {
-                Some(finished) => finished?,
-                None => return Ok(Outcome::Cancelled(session.stop())),
-            },
+            Ok(End::Whole) => {
+                // Every row is done, so a cancellation only ends the wait for the projections.
+                if let Some(shown) = until(self.ending, Duration::ZERO, session.wait_shown()).await
+                {
+                    shown?;
+                } else {
+                    session.skip_wait();
+                }
+                session.finish()?;
+            }
             Ok(End::AtReject) => return Ok(Outcome::Rejected(session.summary(), session.stop())),
             Ok(End::Cancelled) => return Ok(Outcome::Cancelled(session.stop())),
             Err(error) => return Err(failure(error, &session)),
@@ -264,11 +275,17 @@ async fn take_batches<S: Shape>(
     ends_at_reject: bool,
     ending: &CancellationToken,
 ) -> Result<End> {
-    while let Some(next) = until(ending, Duration::ZERO, batches.recv()).await {
+    while let Some(next) = until(ending, READ_GRACE, batches.recv()).await {
         let Some(batch) = next.transpose()? else {
+            if ending.is_cancelled() && session.has_waiting() {
+                break;
+            }
             let sent = until(ending, GRACE, session.send_waiting()).await;
             return sent.map_or(Ok(End::Cancelled), |sent| sent.map(|()| End::Whole));
         };
+        if ending.is_cancelled() {
+            break;
+        }
         match until(ending, GRACE, session.take(batch)).await {
             None => break,
             Some(taken) => taken?,
@@ -288,7 +305,10 @@ async fn until<F: Future>(
 ) -> Option<F::Output> {
     let given_up = async {
         ending.cancelled().await;
-        tokio::time::sleep(grace).await;
+        // Even a sleep of no time lets the future go first.
+        if !grace.is_zero() {
+            tokio::time::sleep(grace).await;
+        }
     };
     tokio::select! {
         biased;

@@ -90,7 +90,7 @@ impl<'a, S: Shape> Session<'a, S> {
             waiting: Waiting::new(),
             late: Vec::new(),
             frozen: None,
-            seen: Seen::new(),
+            seen: Seen::default(),
             started: now,
             stored: now,
             before: start.journal.seconds,
@@ -120,6 +120,8 @@ impl<'a, S: Shape> Session<'a, S> {
         counts.equal_rows += batch.equal;
         counts.blank_rows += batch.blanks;
         counts.surplus_cells += batch.surplus;
+        counts.blank_items += batch.blank_items;
+        counts.blank_item_line = counts.blank_item_line.or(batch.blank_item_line);
         self.journal.place = batch.end;
         if self.stored.elapsed() >= STORE {
             self.store()?;
@@ -166,12 +168,29 @@ impl<'a, S: Shape> Session<'a, S> {
     }
 
     /// Waits for the projections after every row is accepted.
-    pub(crate) async fn finish(&mut self) -> Result<()> {
+    pub(crate) async fn wait_shown(&mut self) -> Result<()> {
         self.observer.observe(Event::Waiting);
-        if !self.options.dry_run {
-            wait_shown(self.client, &self.options.database).await?;
+        if self.options.dry_run {
+            return Ok(());
         }
+        wait_shown(self.client, &self.options.database).await
+    }
+
+    /// Reports that the import ends without the wait for the projections.
+    pub(crate) fn skip_wait(&mut self) {
+        if !self.options.dry_run {
+            self.observer.observe(Event::WaitSkipped);
+        }
+    }
+
+    /// Removes the state: nothing is left to resume.
+    pub(crate) fn finish(&self) -> Result<()> {
         self.file.remove()
+    }
+
+    /// Whether rows wait for later rows.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.frozen.is_some()
     }
 
     pub(crate) fn summary(&self) -> Summary {

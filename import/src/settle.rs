@@ -1,5 +1,7 @@
 //! The result of each row of a batch, from the answer of the api.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use spice_client::RowError;
 use spice_core::error::ErrorCode;
@@ -13,7 +15,7 @@ use crate::{
 };
 
 /// The maximum number of ids with a remembered line. This only improves messages.
-const REMEMBERED: usize = 1 << 17;
+const REMEMBERED: usize = 1 << 20;
 
 /// The result of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,26 +28,19 @@ pub(crate) enum Outcome {
     Waiting(Vec<Reason>),
 }
 
-/// The line where each id occurred first, up to the maximum.
-pub(crate) struct Seen(Vec<(u64, u64)>);
+/// The line where each id occurred first, up to the maximum number of ids.
+#[derive(Default)]
+pub(crate) struct Seen(HashMap<u64, u64>);
 
 impl Seen {
-    pub(crate) fn new() -> Self {
-        Self(vec![(0, 0); REMEMBERED])
-    }
-
-    fn slot(&mut self, mark: u64) -> &mut (u64, u64) {
-        let index = usize::try_from(mark % REMEMBERED as u64).unwrap_or_default();
-        &mut self.0[index]
-    }
-
     fn remember(&mut self, mark: u64, line: u64) {
-        *self.slot(mark) = (mark, line);
+        if self.0.len() < REMEMBERED {
+            self.0.entry(mark).or_insert(line);
+        }
     }
 
-    fn find(&mut self, mark: u64) -> Option<u64> {
-        let (known, line) = *self.slot(mark);
-        (known == mark && line > 0).then_some(line)
+    fn find(&self, mark: u64) -> Option<u64> {
+        self.0.get(&mark).copied()
     }
 }
 

@@ -17,9 +17,9 @@ use spice_core::{
 use crate::{
     decoder::Decoder,
     digest::hex,
-    encoding::{self, check, choose},
-    error::{Result, invalid},
-    head::Names,
+    encoding::{self, Doubt, check, check_columns, choose},
+    error::{Error, Result, invalid},
+    head::{Names, Orders},
     layout::{Knows, Layout, first_rows},
     options::{Cells, Format, Input, Options},
     reader::{Place, Reader, Record},
@@ -57,15 +57,29 @@ pub(crate) struct Text {
     sample: Vec<u8>,
     fingerprint: Option<String>,
     pub(crate) length: Option<u64>,
+    /// Why it seems to be in another encoding.
+    doubt: Option<Doubt>,
 }
 
 impl Text {
     /// Opens the input and determines its encoding. Refuses input that is not text.
     pub(crate) fn open(options: &Options, input: Input) -> Result<Self> {
         let name = input.name();
+        Self::examine(options, &name, input)?.sure(&name)
+    }
+
+    fn examine(options: &Options, name: &str, input: Input) -> Result<Self> {
         match input {
-            Input::File(path) => Self::open_file(options, &name, &path),
-            Input::Stream { bytes, .. } => Self::open_stream(options, &name, bytes),
+            Input::File(path) => Self::open_file(options, name, &path),
+            Input::Stream { bytes, .. } => Self::open_stream(options, name, bytes),
+        }
+    }
+
+    /// Refuses a text that seems to be in another encoding.
+    fn sure(self, name: &str) -> Result<Self> {
+        match self.doubt {
+            Some(doubt) => Err(refuse(name, &doubt)),
+            None => Ok(self),
         }
     }
 
@@ -76,7 +90,8 @@ impl Text {
             Input::File(path) => Box::new(BufReader::new(open(&path)?)),
             Input::Stream { bytes, .. } => bytes,
         };
-        Self::open_stream(options, &name, bytes).map(drop)
+        Self::open_stream(options, &name, bytes)?.sure(&name)?;
+        Ok(())
     }
 
     fn open_file(options: &Options, name: &str, path: &Path) -> Result<Self> {
@@ -84,7 +99,7 @@ impl Text {
         let mut sample = Vec::new();
         (&file).take(SAMPLE).read_to_end(&mut sample)?;
         file.rewind()?;
-        let encoding = find_encoding(options, name, &sample, Some(&mut file))?;
+        let (encoding, doubt) = find_encoding(options, name, &sample, Some(&mut file))?;
         file.rewind()?;
         let fingerprint = fingerprint(&file)?;
         file.rewind()?;
@@ -96,6 +111,7 @@ impl Text {
             fingerprint: Some(fingerprint),
             // The places of a decoded file are not those of its bytes.
             length: Some(length).filter(|_| encoding == UTF_8),
+            doubt,
         })
     }
 
@@ -108,10 +124,9 @@ impl Text {
         let mut first = bytes.by_ref().take(SAMPLE);
         match options.format {
             Format::Csv => first.read_to_end(&mut sample)?,
-            // The first line is imported before others are written.
-            Format::Ndjson => first.read_until(b'\n', &mut sample)?,
+            Format::Ndjson => read_to_object(&mut first, &mut sample)?,
         };
-        let encoding = find_encoding(options, name, &sample, None)?;
+        let (encoding, doubt) = find_encoding(options, name, &sample, None)?;
         let whole = Cursor::new(sample.clone()).chain(bytes);
         Ok(Self {
             bytes: decoded(Box::new(whole), encoding),
@@ -119,6 +134,7 @@ impl Text {
             sample,
             fingerprint: None,
             length: None,
+            doubt,
         })
     }
 }
@@ -127,11 +143,16 @@ impl Source {
     /// Opens the input, determines its layout and reads the header.
     pub(crate) fn open(options: &Options, input: Input, class: &Class) -> Result<Self> {
         let (name, path) = (input.name(), input.path().map(Path::to_owned));
-        let text = Text::open(options, input)?;
+        let mut text = Text::examine(options, &name, input)?;
         let sample = encoding::decode(text.encoding, &text.sample);
         let knows = |name: &str| options.mapping.knows(class, name);
         refuse_head_line(&options.cells, &sample, &name, class, &knows)?;
         let layout = Layout::find(&options.cells, &sample, &knows);
+        if let Some(doubt) = text.doubt.take() {
+            let file = path.as_deref().filter(|_| text.encoding == UTF_8);
+            check_read_columns(options, class, &layout, &text, &sample, file, doubt)
+                .map_err(|doubt| refuse(&name, &doubt))?;
+        }
         let first_rows = first_rows(&sample, &layout);
         let mut reader = Reader::new(text.bytes, layout.dialect, Place::START);
         let head = read_head(&mut reader, &layout, &name)?;
@@ -166,6 +187,22 @@ impl Source {
     }
 }
 
+/// Reads lines up to the first that may be an object: it is imported before others are written. An
+/// input without such a line is not NDJSON.
+fn read_to_object(lines: &mut dyn BufRead, sample: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        let start = sample.len();
+        let length = lines.read_until(b'\n', sample)?;
+        // In UTF-16, a character is between zero bytes.
+        let is_blank = |byte: &u8| {
+            byte.is_ascii_whitespace() || matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF)
+        };
+        if length == 0 || sample[start..].iter().find(|it| !is_blank(it)) == Some(&b'{') {
+            return Ok(sample.len());
+        }
+    }
+}
+
 fn decoded(input: Bytes, encoding: &'static Encoding) -> Bytes {
     if encoding == UTF_8 {
         return input;
@@ -173,14 +210,56 @@ fn decoded(input: Bytes, encoding: &'static Encoding) -> Bytes {
     Box::new(Decoder::new(input, encoding))
 }
 
-/// The encoding of the input. Refuses input that is not text, or text in an encoding that nobody
-/// named. `file` is at its start.
+/// Checks the encoding again, without the columns that the mapping leaves out and the lines above the
+/// header.
+fn check_read_columns(
+    options: &Options,
+    class: &Class,
+    layout: &Layout,
+    text: &Text,
+    sample: &[u8],
+    file: Option<&Path>,
+    doubt: Doubt,
+) -> Result<(), Doubt> {
+    let rows = |input| -> Result<Reader<Bytes>> {
+        let mut rows = Reader::new(input, layout.dialect, Place::START);
+        rows.skip_to_line(layout.head_line.unwrap_or(1))?;
+        Ok(rows)
+    };
+    let read = || -> Result<(Record, Orders, Reader<Bytes>)> {
+        let all = || -> Result<Bytes> {
+            Ok(match file {
+                Some(path) => Box::new(open(path)?),
+                None => Box::new(Cursor::new(sample.to_vec())),
+            })
+        };
+        let head = rows(all()?)?.read()?.unwrap_or_default();
+        let orders = Orders::read(&options.mapping, &Names::read(class, &head))?;
+        Ok((head, orders, rows(all()?)?))
+    };
+    let Some((head, orders, mut rows)) = read().ok().filter(|_| doubt.is_by_bytes) else {
+        return Err(doubt);
+    };
+    let counts = |index: usize| orders.of(index) != Some("");
+    if head.line <= 1 && (0..head.len()).all(counts) {
+        return Err(doubt);
+    }
+    check_columns(text.encoding, &text.sample, &mut rows, counts, doubt)
+}
+
+/// The refusal of an input in another encoding.
+fn refuse(name: &str, doubt: &Doubt) -> Error {
+    invalid(format!("{name} {}", doubt.sentence)).into()
+}
+
+/// The encoding of the input, and why it may be another. Refuses input that is not text. `file` is
+/// at its start.
 fn find_encoding(
     options: &Options,
     name: &str,
     sample: &[u8],
     file: Option<&mut File>,
-) -> Result<&'static Encoding> {
+) -> Result<(&'static Encoding, Option<Doubt>)> {
     let refuse = |sentence: String| invalid(format!("{name} {sentence}"));
     if sample.is_empty() && options.format == Format::Csv {
         let sentence = "is empty; its first line must name the columns".to_owned();
@@ -195,8 +274,8 @@ fn find_encoding(
         return Err(refuse(sentence).into());
     }
     let file = file.map(|file| file as &mut dyn Read);
-    check(encoding, options.encoding.is_some(), sample, file)?.map_err(refuse)?;
-    Ok(encoding)
+    let checked = check(encoding, options.encoding.is_some(), sample, file)?;
+    Ok((encoding, checked.err()))
 }
 
 /// What distinguishes a file from others, and from itself after a change.

@@ -7,6 +7,7 @@ use crate::{
     options::Options,
     reader::Place,
     rejects::Rejects,
+    task::Task,
 };
 
 /// The state with which an import starts or resumes.
@@ -14,17 +15,18 @@ pub(crate) struct Start {
     pub(crate) file: JournalFile,
     pub(crate) journal: Journal,
     pub(crate) rejects: Rejects,
-    /// Whether the state belongs to another import.
-    is_other: bool,
+    /// What differs from the import that wrote the state.
+    changed: Vec<&'static str>,
 }
 
 impl Start {
     /// The state and the rejects of an earlier run of the same task, or new ones, which start with
     /// `head`.
-    pub(crate) fn read(options: &Options, task: String, head: Vec<u8>) -> Result<Self> {
+    pub(crate) fn read(options: &Options, task: Task, head: Vec<u8>) -> Result<Self> {
         let file = JournalFile::new(options.state.clone());
         let found = file.load()?;
-        let is_other = found.as_ref().is_some_and(|it| it.task != task);
+        let changed = found.as_ref().map(|it| it.task.changes_to(&task));
+        let changed = changed.unwrap_or_default();
         if let Some(journal) = found.filter(|journal| journal.task == task)
             && let Some(rejects) = Rejects::resume(&options.rejects, head.clone(), journal.rejects)?
         {
@@ -32,14 +34,14 @@ impl Start {
                 file,
                 journal,
                 rejects,
-                is_other,
+                changed,
             });
         }
         Ok(Self {
             file,
             journal: Journal::new(task),
             rejects: Rejects::begin(&options.rejects, head)?,
-            is_other,
+            changed,
         })
     }
 
@@ -69,8 +71,9 @@ impl Start {
         if rows > 0 {
             let line = place.line;
             observer.observe(Event::Resumed { line, rows });
-        } else if self.is_other {
-            observer.observe(Event::StartedOver);
+        } else if !self.changed.is_empty() {
+            let changed = &self.changed;
+            observer.observe(Event::StartedOver { changed });
         }
     }
 }

@@ -94,6 +94,10 @@ impl<R: Read> Rows for TableRows<R> {
             Ok(_) => None,
             Err(_) => self.rejected_id(&record)?,
         };
+        let blank_items = match &instance {
+            Ok(_) => self.plan.blank_items(&record),
+            Err(_) => 0,
+        };
         let surplus = record.len().saturating_sub(self.plan.columns.len());
         Ok(Some(Taken {
             raw: record,
@@ -101,6 +105,7 @@ impl<R: Read> Rows for TableRows<R> {
             rejected_id,
             is_equal,
             surplus: surplus as u64,
+            blank_items,
         }))
     }
 

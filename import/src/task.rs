@@ -1,11 +1,27 @@
 //! The task of an import: the file, the plan, and the branch of one database. A state is reused
 //! only by the same task.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spice_client::{Client, Read};
 use spice_core::{json::Json, ontology::Schema};
 
 use crate::{digest::hex, error::Result, options::Options, plan::Plan, source::Source};
+
+/// The parts of a task, in the words of a message.
+const PARTS: [&str; 9] = [
+    "the database or the branch",
+    "the class",
+    "the file",
+    "the encoding",
+    "the delimiter, the escape or the line of the column names",
+    "the columns or what they are mapped to",
+    "what forms the id (--key)",
+    "the texts for no value (--null)",
+    "the source (--source)",
+];
 
 /// What distinguishes the branch from all others of the same name, whatever the address of the
 /// server.
@@ -27,27 +43,49 @@ pub(crate) async fn identify_branch(client: &Client, options: &Options) -> Resul
     ))
 }
 
-/// What is imported and the target, with everything that determines how a row is read.
-pub(crate) fn identify_task(branch: &str, schema: &Schema, plan: &Plan, source: &Source) -> String {
-    let Plan {
-        class,
-        columns,
-        identity,
-        nulls,
-        source: origin,
-        ..
-    } = plan;
-    let definition: Vec<&Json> = schema
-        .iter_declared()
-        .filter(|it| it.id == class.id || schema.is_kind_of(&class.id, &it.id))
-        .map(|it| &it.definition)
-        .collect();
-    let text = format!(
-        "{branch} {} {columns:?} {identity:?} {nulls:?} {origin:?} {:?} {} {:?} {definition:?}",
-        class.id,
-        source.layout,
-        source.encoding.name(),
-        source.fingerprint,
-    );
-    hex(text.as_bytes())
+/// What is imported and the target, with everything that determines how a row is read: a digest of
+/// each part. An import of NDJSON, which has no state, has no parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Task(BTreeMap<String, String>);
+
+impl Task {
+    pub(crate) fn of(branch: &str, schema: &Schema, plan: &Plan, source: &Source) -> Self {
+        let Plan {
+            class,
+            columns,
+            identity,
+            nulls,
+            source: origin,
+            ..
+        } = plan;
+        let definition: Vec<&Json> = schema
+            .iter_declared()
+            .filter(|it| it.id == class.id || schema.is_kind_of(&class.id, &it.id))
+            .map(|it| &it.definition)
+            .collect();
+        let parts = [
+            branch.to_owned(),
+            format!("{} {definition:?}", class.id),
+            format!("{:?}", source.fingerprint),
+            source.encoding.name().to_owned(),
+            format!("{:?}", source.layout),
+            format!("{columns:?}"),
+            format!("{identity:?}"),
+            format!("{nulls:?}"),
+            format!("{origin:?}"),
+        ];
+        let parts = PARTS.into_iter().zip(parts);
+        Self(
+            parts
+                .map(|(name, content)| (name.to_owned(), hex(content.as_bytes())))
+                .collect(),
+        )
+    }
+
+    /// The parts that differ in another task.
+    pub(crate) fn changes_to(&self, other: &Self) -> Vec<&'static str> {
+        let differs = |name: &&str| self.0.get(*name) != other.0.get(*name);
+        PARTS.into_iter().filter(differs).collect()
+    }
 }

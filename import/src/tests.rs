@@ -4,12 +4,13 @@ mod converting;
 mod encodings;
 mod layouts;
 mod lines;
+mod opening;
 mod planning;
 mod reading;
 mod rejecting;
 mod waiting;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use spice_core::{
@@ -20,14 +21,14 @@ use spice_core::{
 use crate::{
     batch::{Batch, Batches, Fate},
     error::Result,
-    options::Mapping,
+    options::{Cells, Format, Mapping, OnError, Options},
     plan::Plan,
     reader::{Dialect, Place, Reader, Record},
     table::TableRows,
 };
 
 /// A class with a property of each type, and relationships of both kinds.
-fn everything() -> Value {
+pub(crate) fn everything() -> Value {
     json!({
         "id": "Thing", "label": {"en": "Thing", "ko": "물건"},
         "properties": [
@@ -87,7 +88,7 @@ fn texts(record: &Record) -> Vec<String> {
 }
 
 /// The plan for a header, of the first class.
-fn plan(definitions: &[Value], head: &str, mapping: &Mapping) -> Result<Plan> {
+pub(crate) fn plan(definitions: &[Value], head: &str, mapping: &Mapping) -> Result<Plan> {
     let schema = schema(definitions);
     let class = schema
         .resolve(definitions[0]["id"].as_str().unwrap())
@@ -122,6 +123,24 @@ fn reasons(batch: &Batch<Record>) -> Vec<String> {
     reasons
 }
 
-fn mapping() -> Mapping {
+pub(crate) fn mapping() -> Mapping {
     Mapping::default()
+}
+
+/// The options of a dry run, with the files of the import in a folder.
+pub(crate) fn options(format: Format, folder: &Path) -> Options {
+    Options {
+        database: "shop".to_owned(),
+        branch: "main".to_owned(),
+        class: None,
+        format,
+        cells: Cells::default(),
+        encoding: None,
+        mapping: mapping(),
+        on_error: OnError::Skip,
+        rejects: folder.join("rejects"),
+        state: Some(folder.join("state")),
+        batch: 2,
+        dry_run: true,
+    }
 }

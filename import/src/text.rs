@@ -46,6 +46,27 @@ pub(crate) fn show(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A name from a file for a message: characters that a reader cannot see are escaped.
+pub fn reveal(name: &str) -> Cow<'_, str> {
+    let is_plain = |it: char| it == ' ' || it.is_ascii_graphic();
+    if name.chars().all(is_plain) {
+        return Cow::Borrowed(name);
+    }
+    let mut shown = String::with_capacity(name.len() + 8);
+    for character in name.chars() {
+        if is_plain(character) {
+            shown.push(character);
+        } else if is_blank_character(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            // A mark that belongs to the character before it is visible.
+            let text: String = ['a', character].iter().collect();
+            shown.extend(text.escape_debug().skip(1));
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Whether a text contains a byte as [`show`] writes it.
 pub(crate) fn has_shown_byte(text: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte);

@@ -49,6 +49,15 @@ fn conditions_use_the_types_of_the_class() {
         ("zip=in(1, b)", json!({"zip": {"in": ["1", "b"]}})),
         ("price?", json!({"price": {"exists": true}})),
         ("!price?", json!({"price": {"exists": false}})),
+        ("zip ?", json!({"zip": {"exists": true}})),
+        (" Postcode ? ", json!({"zip": {"exists": true}})),
+        ("!zip ?", json!({"zip": {"exists": false}})),
+        ("! zip?", json!({"zip": {"exists": false}})),
+        ("zip = in (5)", json!({"zip": {"in": ["5"]}})),
+        ("zip != IN (5 , 6 )", json!({"zip": {"not_in": ["5", "6"]}})),
+        (r#"zip="=5""#, json!({"zip": "=5"})),
+        (r#"zip="in (5)""#, json!({"zip": "in (5)"})),
+        ("zip=inside (5)", json!({"zip": "inside (5)"})),
         (r#"{"a": {"gt": 1}}"#, json!({"a": {"gt": 1}})),
         ("price!=5", json!({"price": {"ne": 5}})),
         ("zip != 5", json!({"zip": {"ne": "5"}})),
@@ -177,5 +186,26 @@ fn numbers_keep_their_digits() {
             conditions(&[twice.into()], &schema, Some(&class)).is_err(),
             "{twice}"
         );
+    }
+}
+
+#[test]
+fn a_second_sign_after_the_operator_is_refused_with_a_hint() {
+    for (text, hint) in [
+        ("s==5", "equal is =;"),
+        ("s = = 5", "equal is =;"),
+        ("s=<5", "less or equal is <=;"),
+        ("s=>5", "greater or equal is >=;"),
+        ("s<>5", "not equal is !=;"),
+        ("s!==5", "not equal is !=;"),
+        ("s=~x", "like is ~;"),
+        ("s>>5", "the operators are"),
+    ] {
+        let refused = conditions(&[text.into()], &Schema::default(), None).unwrap_err();
+        assert!(format!("{refused:#}").contains(hint), "{text}: {refused:#}");
+    }
+    for text in ["?", "!?", " ! ? ", "s=in (5", "s>in (5)"] {
+        let read = conditions(&[text.into()], &Schema::default(), None);
+        assert!(read.is_err(), "{text}");
     }
 }

@@ -34,9 +34,10 @@ impl Observer for Progress {
             Event::Resumed { line, rows } => {
                 self.note(format!("resuming at line {line} after {rows} rows"));
             }
-            Event::StartedOver => self.note(
-                "the file, the columns or the class changed since the last run; starting over: existing rows count as unchanged",
-            ),
+            Event::StartedOver { changed } => self.note(describe_change(changed)),
+            Event::WaitSkipped => {
+                self.note("every row was sent; not waiting until all of them can be read");
+            }
             Event::Advanced { counts, offset } => self.update(counts, offset),
             Event::Silent => {
                 self.note("no answer yet; retrying the open requests for about a minute");
@@ -121,4 +122,12 @@ impl Progress {
             counts.rejected
         )
     }
+}
+
+/// Why an import starts over.
+fn describe_change(changed: &[&str]) -> String {
+    format!(
+        "changed since the last run: {}; starting over: existing rows count as unchanged",
+        changed.join(", ")
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use spice_import::{Counts, LeftOut, Stop, Summary};
+use spice_import::{Counts, LeftOut, Stop, Summary, reveal};
 
 use crate::output::{self, Format};
 
@@ -68,7 +68,7 @@ fn describe_left_out(summary: &Summary) -> Vec<String> {
         } = column;
         match name.as_str() {
             "" => format!("column {column} is left out: {reason}"),
-            _ => format!("column {column}, {name}, is left out: {reason}"),
+            _ => format!("column {column}, {}, is left out: {reason}", reveal(name)),
         }
     });
     let counted = counted
@@ -78,7 +78,14 @@ fn describe_left_out(summary: &Summary) -> Vec<String> {
             1 => Some(format!("1 {one}")),
             _ => Some(format!("{count} {many}")),
         });
-    columns.chain(counted).collect()
+    let items = counts.blank_item_line.map(|line| {
+        let items = match counts.blank_items {
+            1 => "1 blank item of a list is",
+            many => &format!("{many} blank items of lists are"),
+        };
+        format!("{items} left out, first in line {line}")
+    });
+    columns.chain(counted).chain(items).collect()
 }
 
 /// The number of rejected rows, and their file.

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use encoding_rs::Encoding;
 
-use crate::decoder::Decoder;
+use crate::{decoder::Decoder, error::Result, reader::Reader};
 
 const CHUNK: usize = 64 * 1024;
 /// A file with at most one damaged line in this many is not in another encoding.
@@ -56,6 +56,36 @@ impl Scan {
             }
         }
         Self { text, ..scan }
+    }
+
+    /// Scans the fields of a table that count.
+    pub(super) fn of_columns<R: Read>(
+        rows: &mut Reader<R>,
+        counts: impl Fn(usize) -> bool,
+    ) -> Result<Self> {
+        let mut scan = Self::default();
+        while let Some(record) = rows.read()? {
+            scan.ends = record.line - 1;
+            for (_, field) in record
+                .fields()
+                .enumerate()
+                .filter(|(index, _)| counts(*index))
+            {
+                scan.after_return = false;
+                for chunk in field.utf8_chunks() {
+                    scan.pass(chunk.valid());
+                    if !chunk.invalid().is_empty() {
+                        scan.note_malformed();
+                    }
+                }
+                if scan.malformed > 0 && scan.text.len() < CHUNK {
+                    scan.text.extend_from_slice(field);
+                    scan.text.push(b'\n');
+                }
+            }
+        }
+        scan.ends = rows.place().line - 1;
+        Ok(scan)
     }
 
     /// Whether the text is likely in another encoding. A single malformed sequence, or one malformed

@@ -6,6 +6,7 @@ use crate::{
     column::{Column, Target, left_out},
     convert::Words,
     identity::Identity,
+    text::reveal,
 };
 
 fn order() -> Value {
@@ -586,7 +587,7 @@ fn uncorrected_rejects_are_rejected_again() {
         reasons(&batch)
     );
     // What was missing is blank in the rejects, until someone says that it is meant to be.
-    let short = "the row has 1 fields, but the header has 2 (field_count)";
+    let short = "the row has 1 field, but the header has 2 (field_count)";
     let rows = format!("7,,2,\"{short}\"\n8,a,3,\"{short}\"\n9,,4,\n");
     let plan = plan(&[order()], head, &mapping()).unwrap();
     let batch = batches(plan, &format!("{head}\n{rows}"), 9).remove(0);
@@ -630,4 +631,53 @@ fn a_class_with_labels_like_reject_columns_keeps_its_columns() {
     assert!(reasons(&batch).is_empty(), "{:?}", reasons(&batch));
     let names: Vec<_> = plan.columns.iter().map(|it| it.member()).collect();
     assert!(names.iter().all(Option::is_some), "{names:?}");
+}
+
+#[test]
+fn invisible_characters_in_names_are_shown() {
+    let unknown = refused(&order(), "na\u{200b}me,note", &mapping());
+    assert!(unknown.contains("label na\\u{200b}me;"), "{unknown}");
+    let missing = refused(&order(), "no\u{ad}te,number", &skipped(&["other"]));
+    assert!(
+        missing.contains("columns are no\\u{ad}te, number"),
+        "{missing}"
+    );
+    for (name, shown) in [
+        ("Größe (cm) \"x\"", "Größe (cm) \"x\""),
+        ("e\u{301}", "e\u{301}"),
+        ("이름", "이름"),
+        (
+            "a\u{a0}b\u{202e}\u{200d}\u{200c}",
+            "a\\u{a0}b\\u{202e}\\u{200d}\\u{200c}",
+        ),
+        ("a\tb", "a\\u{9}b"),
+    ] {
+        assert_eq!(reveal(name), shown);
+    }
+}
+
+#[test]
+fn blank_items_that_a_list_leaves_out_are_counted_with_the_first_line() {
+    let head = "code,tags,marks";
+    let text = format!(
+        "{head}\na,x;y,\nb,x; ;y,1;\nc,;,\nd,\"[\"\"\"\",\"\";\"\"]\",\ne,\"\",5\nf,;;,x;;\n"
+    );
+    let plan = plan(&[everything()], head, &mapping()).unwrap();
+    let batches = batches(plan, &text, 2);
+    let left_out: Vec<_> = batches
+        .iter()
+        .map(|batch| (batch.blank_items, batch.blank_item_line))
+        .collect();
+    // A rejected row has none: its cells are in the rejects.
+    assert_eq!(left_out, [(2, Some(3)), (2, Some(4)), (0, None)]);
+    let data = |batch: usize, row: usize| -> Value {
+        serde_json::from_slice(batches[batch].data(row)).unwrap()
+    };
+    assert_eq!(
+        data(0, 1),
+        json!({"code": "b", "tags": ["x", "y"], "marks": [1]})
+    );
+    assert_eq!(data(1, 0), json!({"code": "c", "tags": []}));
+    assert_eq!(data(1, 1)["tags"], json!(["", ";"]));
+    assert!(reasons(&batches[2])[0].contains("marks"));
 }

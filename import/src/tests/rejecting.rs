@@ -14,6 +14,7 @@ use crate::{
     settle::{Outcome, Seen, settle},
     shape::Shape,
     table::Table,
+    task::Task,
 };
 
 fn table(plan: &Plan) -> Table {
@@ -161,7 +162,7 @@ fn answers_are_reported_by_row_and_column() {
             {"field": "count", "rule": "min", "value": 3, "message": "count must be at least 5"}]},
         {"row": 4, "error": "already_exists", "identical": false, "message": "Thing/e already exists"},
     ]));
-    let (created, unchanged, rejects) = outcomes(&plan, &batch, &answer, &mut Seen::new());
+    let (created, unchanged, rejects) = outcomes(&plan, &batch, &answer, &mut Seen::default());
     assert_eq!((created, unchanged), (1, 3));
     assert_eq!(
         rejects,
@@ -183,7 +184,7 @@ fn answers_are_reported_by_row_and_column() {
 fn a_repeated_id_with_other_values_is_reported_with_the_first_line() {
     let plan = plan(&[everything()], "code,count", &mapping()).unwrap();
     let batches = batches(plan.clone(), "code,count\na,1\na,2\n", 100);
-    let mut seen = Seen::new();
+    let mut seen = Seen::default();
     assert_eq!(outcomes(&plan, &batches[0], &[], &mut seen).0, 1);
     let answer = errors(
         &json!([{"row": 1, "error": "already_exists", "identical": false, "message": "Thing/a already exists"}]),
@@ -196,12 +197,52 @@ fn a_repeated_id_with_other_values_is_reported_with_the_first_line() {
 }
 
 #[test]
+fn the_first_line_of_each_repeated_id_is_known() {
+    let head = "code,count";
+    let plan = plan(&[everything()], head, &mapping()).unwrap();
+    let rows = |value: u64| {
+        let rows: Vec<String> = (0..3_000).map(|id| format!("{id},{value}")).collect();
+        rows.join("\n")
+    };
+    let text = format!("{head}\n{}\n{}\n", rows(1), rows(2));
+    let batches = batches(plan.clone(), &text, 500);
+    let refused: Vec<Value> = (1..=500)
+        .map(|row| json!({"row": row, "error": "already_exists", "identical": false, "message": "exists"}))
+        .collect();
+    let refused = errors(&Value::from(refused));
+    let mut seen = Seen::default();
+    for (index, batch) in batches.iter().enumerate() {
+        let answer = if index < 6 { &[] } else { &refused[..] };
+        let (.., rejects) = outcomes(&plan, batch, answer, &mut seen);
+        for (row, reason) in rejects {
+            let line = batch.rows[row].raw.line - 3_000;
+            assert!(reason.contains(&format!("from line {line} ")), "{reason}");
+        }
+    }
+    assert_eq!(batches.len(), 12);
+}
+
+#[test]
+fn an_import_that_starts_over_names_what_changed() {
+    let task = |parts: Value| -> Task { serde_json::from_value(parts).unwrap() };
+    let before = task(json!({"the file": "1", "the source (--source)": "a"}));
+    let after = task(json!({"the file": "1", "the source (--source)": "b"}));
+    assert_eq!(before.changes_to(&after), ["the source (--source)"]);
+    assert!(before.changes_to(&before).is_empty());
+    let other = task(json!({"the file": "2"}));
+    assert_eq!(
+        before.changes_to(&other),
+        ["the file", "the source (--source)"]
+    );
+}
+
+#[test]
 fn only_a_journal_is_read_as_a_journal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let file = JournalFile::new(Some(path.clone()));
     assert_eq!(file.load().unwrap(), None);
-    let journal = Journal::new("task".to_owned());
+    let journal = Journal::new(Task::default());
     file.store(&journal).unwrap();
     assert_eq!(file.load().unwrap(), Some(journal));
     std::fs::write(&path, b"sku,name\n").unwrap();
@@ -385,7 +426,7 @@ fn a_column_of_ids_that_contradicts_the_primary_key_is_named() {
         {"row": 1, "error": "validation_failed", "message": "1 value(s)", "errors": [
             {"field": "code", "rule": "primary_key", "message": "code gives the id a, not 5"}]},
     ]));
-    let (.., rejects) = outcomes(&plan, &batch, &answer, &mut Seen::new());
+    let (.., rejects) = outcomes(&plan, &batch, &answer, &mut Seen::default());
     assert_eq!(
         rejects[0].1,
         "code: gives the id a, not 5; the id is from the column _id: to leave it out, use --skip-column _id (primary_key)"
