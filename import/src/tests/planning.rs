@@ -174,7 +174,7 @@ fn unknown_columns_are_reported_with_suggestions_and_the_line() {
         assert!(message.contains(expected), "{head}: {message}");
     }
     let thing = everything();
-    assert!(refused(&thing, "note", &mapping()).contains("the primary key of Thing (code)"));
+    assert!(refused(&thing, "note", &mapping()).contains("the whole primary key of Thing (code)"));
     assert!(refused(&thing, "code,note", &keyed(&["note"])).contains("leave --key out"));
     let head = String::from_utf8_lossy(b"n\xff").into_owned();
     assert!(refused(&order, &head, &mapping()).contains("has no property or label"));
