@@ -2,7 +2,7 @@
 //! versions, so the worker reads from the log the versions that were superseded between the branch
 //! point and the branch.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use spice_core::{
     envelope::EventType,
@@ -48,17 +48,21 @@ impl PastBranch {
         log: &dyn Log,
         stream: &StreamId,
     ) -> StoreResult<Vec<Document>> {
-        let point = self.created.from_position;
-        // Older versions are kept already, because the parent is there.
+        // Every level counts, not only the parent: if the parent was rebased since, its former base
+        // may be nobody's branch point any more.
         let levels = self.created.base.levels().iter();
-        let levels: HashSet<_> = levels
-            .filter(|level| level.until == point)
-            .map(|level| level.generation)
+        let levels: HashMap<BranchGeneration, LogPosition> = levels
+            .map(|level| (level.generation, level.until))
             .collect();
-        let is_of = |document: &Document| levels.contains(&document.branch.1);
+        let (Some(first), Some(last)) = (levels.values().min(), levels.values().max()) else {
+            return Ok(Vec::new());
+        };
+        let level = |document: &Document| levels.get(&document.branch.1).copied();
         let mut until: HashMap<Place, LogPosition> = HashMap::new();
-        scan(log, stream, point.next(), self.generation.0, |event| {
-            if let Some(next) = own_document(event)?.filter(is_of) {
+        scan(log, stream, first.next(), self.generation.0, |event| {
+            if let Some(next) = own_document(event)?
+                && level(&next).is_some_and(|point| next.position > point)
+            {
                 let last = next.position.before();
                 until.entry(place(&next)).or_insert(last);
             }
@@ -69,8 +73,9 @@ impl PastBranch {
             return Ok(Vec::new());
         }
         let mut current: BTreeMap<Place, Document> = BTreeMap::new();
-        scan(log, stream, LogPosition::ZERO, point.next(), |event| {
-            if let Some(document) = own_document(event)?.filter(is_of)
+        scan(log, stream, LogPosition::ZERO, last.next(), |event| {
+            if let Some(document) = own_document(event)?
+                && level(&document).is_some_and(|point| document.position <= point)
                 && let Some(until) = until.get(&place(&document))
             {
                 let shown = Shown::Until(*until);

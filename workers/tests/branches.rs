@@ -247,17 +247,22 @@ async fn all(documents: &dyn Documents, desk: &Desk) -> Vec<Document> {
     all
 }
 
-async fn check(world: &World, desk: &Desk) {
-    let facts = facts(&desk.log);
-    for branch in desk.state.live_branches() {
-        check_view(world, branch, &facts).await;
-    }
+/// The superseded versions that are stored.
+async fn superseded(world: &World, desk: &Desk) -> Vec<Kept> {
     let stored = all(&*world.documents, desk).await;
     let superseded = stored.iter().filter_map(|document| {
         let range = document.position..=document.until()?;
         Some((document.branch.1, document.entity.clone(), range))
     });
-    let mut superseded: Vec<Kept> = superseded.collect();
+    superseded.collect()
+}
+
+async fn check(world: &World, desk: &Desk) {
+    let facts = facts(&desk.log);
+    for branch in desk.state.live_branches() {
+        check_view(world, branch, &facts).await;
+    }
+    let mut superseded = superseded(world, desk).await;
     let mut expected = kept(&facts, desk);
     for kept in [&mut superseded, &mut expected] {
         kept.sort_by_key(|(branch, entity, range)| (*branch, entity.clone(), *range.start()));
@@ -398,4 +403,34 @@ fn a_view_matches_the_log_and_superseded_versions_are_kept_once() {
     if let Err(error) = result {
         panic!("{error}");
     }
+}
+
+/// The base that a branch had before a rebase is no live branch point any more, so what it showed is
+/// no longer kept. A branch from before the rebase shows it again.
+#[tokio::test]
+async fn a_branch_from_before_a_rebase_shows_what_the_former_base_shows() {
+    let (main, part) = (BranchGeneration(LogPosition(0)), 3);
+    let world = World::new();
+    let mut desk = Desk::new(world.stream().clone());
+    let (first, second) = (0, 1);
+    // `b7` and `main`, in order of name, and then one branch more before them.
+    play(&mut desk, &Step::Fork(0, 1));
+    play(&mut desk, &Step::Put(second, part, 0));
+    play(&mut desk, &Step::Fork(second, 0));
+    let on_main = 2;
+    play(&mut desk, &Step::Rebase(first, 1));
+    play(&mut desk, &Step::Put(on_main, part, 1));
+    let point = desk.end();
+    deliver(&world, &desk, 0).await;
+    check(&world, &desk).await;
+    assert_eq!(superseded(&world, &desk).await, []);
+    let back = desk.log.iter().rev().position(|envelope| {
+        envelope.event_type == spice_core::envelope::EventType::RebaseBranchRequested
+    });
+    play(&mut desk, &Step::Fork(first, back.unwrap() as u64 + 1));
+    deliver(&world, &desk, usize::try_from(point.0).unwrap()).await;
+    check(&world, &desk).await;
+    let kept = superseded(&world, &desk).await;
+    assert!(kept.iter().any(|(branch, ..)| *branch == main), "{kept:?}");
+    check_rebuild(&world, &desk).await;
 }
