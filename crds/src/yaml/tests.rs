@@ -185,7 +185,7 @@ fn merge_keys_are_expanded() {
         ["1:9 << needs an object or a list of objects"]
     );
     assert_eq!(problems("a: {<<: [{b: 1}, 5]}").len(), 1);
-    assert!(problems("a: *nobody")[0].contains("*nobody refers to nothing"));
+    assert!(problems("a: *nobody")[0].contains("unknown alias *nobody"));
     assert_eq!(
         problems("---\na: &a 1\n---\nb: *a").len(),
         1,

@@ -242,7 +242,7 @@ fn check_free(node: &Node, path: &str, found: &mut Vec<Problem>) -> Exact {
             found.push(Problem {
                 at: node.at,
                 sentence: format!(
-                    "{path}: {text} is a boolean to YAML 1.1 (kubectl) and a text to YAML 1.2; \
+                    "{path}: {text} is a boolean in YAML 1.1 (kubectl) and a text in YAML 1.2; \
                      write {on} to mean the boolean, \"{text}\" to mean the text"
                 ),
             });

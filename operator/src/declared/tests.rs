@@ -143,7 +143,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "metadata: {name: demo-db}",
         "metadata: {name: Demo}",
-        "document 1, line 5: metadata.name \"Demo\" is not a name of Kubernetes",
+        "document 1, line 5: metadata.name \"Demo\" is not a Kubernetes name",
     ),
     (
         "metadata: {name: demo-db}",
@@ -193,7 +193,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "relationships: []",
         "metadata: {on_sale: no}",
-        "document 2, line 16: spec.metadata.on_sale: no is a boolean in YAML 1.1 (kubectl) and a text to YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
+        "document 2, line 16: spec.metadata.on_sale: no is a boolean in YAML 1.1 (kubectl) and a text in YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
     ),
     (
         "constraints: {}",
@@ -228,7 +228,7 @@ fn invalid_declarations_are_reported_with_their_place() {
         &"f.yaml, document 1, line 6: unknown field specs; did you mean spec?".to_owned()
     ));
     assert!(flaw("just text").contains("a declaration must be an object"));
-    assert!(flaw("a: [").starts_with("f.yaml, document 1, line 1: this is not YAML"));
+    assert!(flaw("a: [").starts_with("f.yaml, document 1, line 1: invalid YAML"));
     assert!(flaw("apiVersion: v1\nkind: ConfigMap").contains(
         "unknown apiVersion \"v1\"; the supported resources are spiceharvester.dev/v1alpha1"
     ));
@@ -421,7 +421,7 @@ fn cycles_of_parent_classes_are_refused() {
         message,
         "f.yaml, document 4: class A of database demo_db, branch main would be its own ancestor: A → B → C → A"
     );
-    assert!(flaw(&class("A", "A")).ends_with("above itself: A → A"));
+    assert!(flaw(&class("A", "A")).ends_with("its own ancestor: A → A"));
     assert_eq!(
         declared(&[class("B", "C"), class("C", "D")].concat()).len(),
         2
