@@ -15,6 +15,7 @@ use std::{
 use serde_json::json;
 use spice_core::{
     bucket::Bucket,
+    error::StoreError,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
@@ -340,5 +341,52 @@ async fn a_log_that_differs_from_any_sinks_anchor_is_not_projected() {
         let graph = world.graph.sink(world.stream()).await.unwrap();
         assert_eq!(graph.position.0, 0, "nothing was projected");
         within(workers.shutdown()).await;
+    }
+}
+
+/// Takes no batch while it is away.
+struct Away(Arc<AtomicBool>);
+
+impl Hook for Away {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "apply" && self.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable {
+                store: "graph",
+                reason: "away".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The shadow may deal with the seal first, while the live sink still waits for the store. The log is
+/// done when both have the seal. The seeds draw other waits, and with them another order.
+#[tokio::test(start_paused = true)]
+async fn a_seal_reaches_a_live_sink_beside_a_shadow() {
+    for seed in 0..20 {
+        let world = World::new();
+        world.story.put("a", json!({"n": 1}));
+        let away = Arc::new(AtomicBool::new(false));
+        let mut ports = world.ports();
+        let hook = Away(Arc::clone(&away));
+        ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), hook));
+        let mut config = workers_config("one");
+        config.engine.seed = seed;
+        let workers = Workers::start(ports, config);
+        settled(&world, &world.story).await;
+        away.store(true, Ordering::SeqCst);
+        world.story.put("a", json!({"n": 2}));
+        let mut graph = status(&workers, world.stream(), Role::Graph).await;
+        let paused = graph.wait_for(|it| matches!(it.state, WorkerState::Paused { .. }));
+        within(paused).await.unwrap();
+        away.store(false, Ordering::SeqCst);
+        let shadow = world.graph.create_shadow(world.stream()).await.unwrap();
+        workers.nudge(world.stream(), Role::Graph);
+        let end = world.log.end(world.stream()).await.unwrap();
+        let of_shadow = (world.stream(), Some(shadow.generation.as_str()));
+        let filled = wait_caught_up(&*world.graph, &world.registry, of_shadow, end);
+        within(filled).await.unwrap();
+        world.story.seal();
+        until(&workers, world.stream(), Role::Graph, WorkerState::Ended).await;
     }
 }

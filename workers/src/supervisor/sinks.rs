@@ -70,7 +70,8 @@ impl Engines<'_> {
                             End::Gone | End::Stopped => {}
                         }
                         if working.is_empty() {
-                            return Ok(self.end(sealed));
+                            // One that rests may have missed the seal that another has dealt with.
+                            return Ok(self.end(sealed && resting.is_empty()));
                         }
                     }
                     Some(fed) = resting.next() => working.push(self.feed(fed)),
