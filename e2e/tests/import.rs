@@ -206,12 +206,6 @@ async fn unusable_input_is_reported_before_anything_is_sent() {
             2,
             "line 2 is blank",
         ),
-        (
-            "sep=;\n\nsku;Name\ns-1;a\n",
-            &[],
-            2,
-            "the next line that is not blank is 3: --head-line 3",
-        ),
         (good, &["--head-line", "9"], 2, "has no line 9"),
         (
             "PK\u{3}\u{4}xl/",
