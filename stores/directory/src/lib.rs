@@ -35,7 +35,6 @@ mod state;
 mod stream;
 mod tail;
 pub mod verify;
-mod walk;
 
 #[cfg(test)]
 mod tests;

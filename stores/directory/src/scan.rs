@@ -216,7 +216,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Says that nothing holds the positions from `expected` to `first`.
-pub(super) fn gap(first: u64, expected: u64) -> String {
+fn gap(first: u64, expected: u64) -> String {
     if expected == 0 {
         return format!(
             "starts at position {first}, and no segment comes before it: envelopes are missing"

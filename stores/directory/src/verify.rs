@@ -1,7 +1,7 @@
 //! The full check of a directory, for `spice log verify`: every byte, line and envelope, and the
 //! relations between them. It only reads; another process may be appending.
 
-use std::path::Path;
+use std::{fs, path::Path, sync::Arc};
 
 use spice_core::{
     chain::{Chain, ChainHead},
@@ -11,12 +11,12 @@ use spice_core::{
     time::Timestamp,
 };
 
-use spice_store_segment::Lines;
+use spice_store_segment::{self as segment, Lines};
 
 use super::{
+    index::Segment,
     report::{Problem, Report, StreamReport},
-    scan,
-    walk::{Place, Walk},
+    scan::{self, Found},
 };
 
 /// Checks everything in a directory. Blocks.
@@ -28,54 +28,51 @@ pub fn verify(root: impl AsRef<Path>) -> StoreResult<Report> {
         problems,
     };
     for stream in streams {
-        let checked = check_stream(root, &stream)?;
+        let found = scan::scan(root, &stream, 0)?;
+        let checked = check_stream(root, &stream, found)?;
         report.streams.push(checked.report);
         report.problems.extend(checked.problems);
     }
     Ok(report)
 }
 
-/// Checks one log up to the end that it has now. It goes by position and not by file, because a
-/// merge may replace the files meanwhile; the lines stay the same.
-fn check_stream(root: &Path, stream: &StreamId) -> StoreResult<Check> {
-    let found = scan::scan(root, stream, 0)?;
+/// Checks one log up to the end that a scan found. It goes by position and not by file, because a
+/// merge may have replaced the files since; the lines stay the same.
+fn check_stream(root: &Path, stream: &StreamId, mut found: Found) -> StoreResult<Check> {
+    let directory = root.join(stream.to_string());
     let end = found.segments.last().map_or(0, |segment| segment.end());
     let mut check = Check::new(stream);
-    check.problems = found.problems;
-    let name = stream.to_string();
-    let mut walk = Walk::new(root.join(&name), &name);
     let mut position = 0;
     while position < end {
-        position = match walk.at(position)? {
-            Place::Segment {
-                path,
-                first,
-                lines,
-                bytes,
-            } => {
-                check.report.segments += 1;
-                check.report.bytes += bytes;
-                check.read_lines(&path, first, position, &lines)
-            }
-            Place::Damaged { path, next, reason } => {
-                check.problem(&path, reason);
-                next.unwrap_or(end)
-            }
-            Place::Missing { next: None } => break,
-            Place::Missing {
-                next: Some((path, first)),
-            } => {
-                check.problem(&path, scan::gap(first, position));
-                first
-            }
+        let next = found.segments.partition_point(|it| it.end() <= position);
+        let Some(segment) = found.segments.get(next) else {
+            break;
         };
+        let path = directory.join(segment::file_name(segment.first));
+        let reason = match scan::load(&path, &check.name, segment.first)? {
+            Ok(lines) if segment.first + lines.count() as u64 > position => {
+                position = check.read_lines(&path, segment.first, position, &lines);
+                continue;
+            }
+            Ok(lines) => format!("has {} envelopes, not {}", lines.count(), segment.count),
+            Err(reason) => reason,
+        };
+        let again = scan::scan(root, stream, 0)?;
+        let is_same = |it: &Arc<Segment>| (it.first, it.count) == (segment.first, segment.count);
+        if again.segments.iter().any(is_same) {
+            position = segment.end();
+            check.problem(&path, reason);
+        }
+        found = again;
     }
     check.report.chained_from = check.head.chained_from().map(|position| position.0);
     check.report.chain = check.head.next();
+    check.problems.splice(0..0, found.problems);
     Ok(check)
 }
 
 struct Check {
+    name: String,
     stream: StreamId,
     report: StreamReport,
     problems: Vec<Problem>,
@@ -87,6 +84,7 @@ struct Check {
 impl Check {
     fn new(stream: &StreamId) -> Self {
         Self {
+            name: stream.to_string(),
             stream: stream.clone(),
             report: StreamReport {
                 stream: stream.clone(),
@@ -105,6 +103,8 @@ impl Check {
 
     /// Reads a segment from a position on; returns its end.
     fn read_lines(&mut self, path: &Path, first: u64, from: u64, lines: &Lines) -> u64 {
+        self.report.segments += 1;
+        self.report.bytes += fs::metadata(path).map_or(0, |metadata| metadata.len());
         for (position, index) in (first..).zip(0..lines.count()) {
             if position < from {
                 continue;
@@ -170,17 +170,45 @@ impl Check {
         })
     }
 
-    /// Adds a problem, unless the scan has reported this one.
     fn problem(&mut self, path: &Path, reason: String) {
-        let is_known = |known: &Problem| known.file == path && known.reason == reason;
-        if self.problems.iter().any(is_known) {
-            return;
-        }
         self.problems.push(Problem {
             stream: Some(self.stream.clone()),
             file: path.to_owned(),
             reason,
             refuses: true,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spice_testing::{envelopes::fill, values::stream};
+
+    use super::*;
+    use crate::DirectoryLog;
+
+    #[tokio::test]
+    async fn segments_that_were_merged_after_the_scan_are_no_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        let demo = stream("demo");
+        let log = DirectoryLog::open(directory.path()).unwrap();
+        fill(&log, &demo, &[1; 40]).await;
+        let found = scan::scan(directory.path(), &demo, 0).unwrap();
+        while log.merge_once(&demo).await.unwrap() {}
+        let check = check_stream(directory.path(), &demo, found).unwrap();
+        assert_eq!(check.problems, []);
+        assert_eq!(check.report.envelopes, 40);
+        assert!(check.report.segments < 40);
+
+        // Without a merge, a segment that goes is missing.
+        let found = scan::scan(directory.path(), &demo, 0).unwrap();
+        let last = segment::file_name(found.segments.last().unwrap().first);
+        let second = segment::file_name(found.segments[1].first);
+        assert_ne!(second, last);
+        std::fs::remove_file(directory.path().join("demo").join(second)).unwrap();
+        let check = check_stream(directory.path(), &demo, found).unwrap();
+        let files = check.problems.iter().map(|problem| &problem.file);
+        assert_eq!(files.count(), 1, "{:?}", check.problems);
+        assert!(check.problems[0].refuses);
     }
 }
