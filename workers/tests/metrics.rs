@@ -14,32 +14,16 @@ use std::{
 
 use serde_json::json;
 use spice_core::{
-    error::StoreError,
     id::LogPosition,
-    port::{StoreResult, clock::Clock, log::Log, sink::Sinks},
+    port::{clock::Clock, log::Log, sink::Sinks},
 };
 use spice_telemetry::render;
-use spice_testing::double::{Call, Double, Hook};
+use spice_testing::double::Double;
 use spice_workers::{
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
 };
-use support::{World, within};
-
-/// Whether the graph takes batches.
-struct Away(Arc<AtomicBool>);
-
-impl Hook for Away {
-    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
-        if call.method == "apply" && self.0.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable {
-                store: "graph",
-                reason: "away".into(),
-            });
-        }
-        Ok(())
-    }
-}
+use support::{Away, World, within};
 
 async fn scrape(workers: &Workers) -> String {
     render(&[&*workers.source()]).await.unwrap()

@@ -15,7 +15,6 @@ use std::{
 use serde_json::json;
 use spice_core::{
     bucket::Bucket,
-    error::StoreError,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
@@ -32,7 +31,7 @@ use spice_workers::{
     status::{WorkerState, WorkerStatus},
     supervisor::{LeaseConfig, Role, Workers, WorkersConfig},
 };
-use support::{LEASE, Story, World, within};
+use support::{Away, LEASE, Story, World, within};
 use tokio::sync::watch::Receiver;
 
 fn workers_config(owner: &str) -> WorkersConfig {
@@ -341,21 +340,6 @@ async fn a_log_that_differs_from_any_sinks_anchor_is_not_projected() {
         let graph = world.graph.sink(world.stream()).await.unwrap();
         assert_eq!(graph.position.0, 0, "nothing was projected");
         within(workers.shutdown()).await;
-    }
-}
-
-/// Takes no batch while it is away.
-struct Away(Arc<AtomicBool>);
-
-impl Hook for Away {
-    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
-        if call.method == "apply" && self.0.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable {
-                store: "graph",
-                reason: "away".into(),
-            });
-        }
-        Ok(())
     }
 }
 

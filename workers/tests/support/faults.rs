@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,7 @@ use spice_core::{
         sink::{Applied, SinkPosition, Sinks},
     },
 };
+use spice_testing::double::{Call, Hook};
 use spice_workers::{Event, engine::Handler};
 
 /// The faults of a handler.
@@ -151,6 +155,21 @@ impl Handler for FaultyHandler {
             .map(|index| (*index, refusal(events[*index].position)));
         effects.refused.extend(refused);
         Ok(effects)
+    }
+}
+
+/// A sink that takes no batch while this is true.
+pub struct Away(pub Arc<AtomicBool>);
+
+impl Hook for Away {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "apply" && self.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable {
+                store: "graph",
+                reason: "away".into(),
+            });
+        }
+        Ok(())
     }
 }
 

@@ -52,7 +52,7 @@ use spice_workers::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use faults::{FaultyHandler, ScriptBus, Scripted};
+pub use faults::{Away, FaultyHandler, ScriptBus, Scripted};
 pub use story::{Story, entity};
 
 pub struct World {
