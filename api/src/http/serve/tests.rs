@@ -23,8 +23,9 @@ fn connect() -> (DuplexStream, JoinHandle<()>) {
     (client, tokio::spawn(serving))
 }
 
-async fn ask(client: &mut DuplexStream) {
-    client.write_all(REQUEST.as_bytes()).await.unwrap();
+/// Sends a request, and reads up to the end of the answer, `ok`.
+async fn ask_for(client: &mut DuplexStream, request: &str) -> Vec<u8> {
+    client.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"ok") {
         let mut bytes = [0; 512];
@@ -32,6 +33,11 @@ async fn ask(client: &mut DuplexStream) {
         assert!(read > 0, "the connection is closed");
         answer.extend_from_slice(&bytes[..read]);
     }
+    answer
+}
+
+async fn ask(client: &mut DuplexStream) {
+    ask_for(client, REQUEST).await;
 }
 
 /// The time until the server closes the connection.
@@ -141,14 +147,7 @@ async fn each_request_with_a_fragment_is_marked_and_no_other() {
         (format!("GET /?a=#y {rest}\r\n"), "#ok"),
         (format!("GET / {rest}\r\n"), "-ok"),
     ] {
-        client.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"ok") {
-            let mut bytes = [0; 512];
-            let read = client.read(&mut bytes).await.unwrap();
-            assert!(read > 0, "the connection is closed");
-            answer.extend_from_slice(&bytes[..read]);
-        }
+        let answer = ask_for(&mut client, &request).await;
         assert!(answer.ends_with(mark.as_bytes()), "{request}");
     }
 }
