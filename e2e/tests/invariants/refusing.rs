@@ -52,6 +52,20 @@ async fn is_refused(world: &World, client: &Client, reason: &str) -> anyhow::Res
     Ok(())
 }
 
+/// A restart refuses a log for a reason, and writes nothing.
+async fn restart_is_refused(
+    world: &World,
+    client: &Client,
+    log: &StreamId,
+    reason: &'static str,
+) -> anyhow::Result<()> {
+    let before = places(world, log).await?;
+    restart(world);
+    is_refused(world, client, reason).await?;
+    ensure!(places(world, log).await? == before, "something was written");
+    Ok(())
+}
+
 #[test]
 fn truncation_is_refused() {
     let setup = Setup::default();
@@ -75,13 +89,7 @@ fn truncation_is_refused() {
             (changed, "log_diverged"),
         ] {
             world.log.put(&log, lines);
-            let before = places(&world, &log).await?;
-            restart(&world);
-            is_refused(&world, &client, reason).await?;
-            ensure!(
-                places(&world, &log).await? == before,
-                "something was written"
-            );
+            restart_is_refused(&world, &client, &log, reason).await?;
             world.log.put(&log, whole.clone());
             restart(&world);
         }
@@ -102,13 +110,7 @@ fn a_sink_ahead_of_its_log_is_refused() {
         let whole = world.log.lines(&log);
         world.log.put(&log, whole[..whole.len() - 2].to_vec());
         world.wipe_registry()?;
-        let before = places(&world, &log).await?;
-        restart(&world);
-        is_refused(&world, &client, "log_truncated").await?;
-        ensure!(
-            places(&world, &log).await? == before,
-            "something was written"
-        );
+        restart_is_refused(&world, &client, &log, "log_truncated").await?;
         world.log.put(&log, whole);
         world.wipe_registry()?;
         restart(&world);
@@ -153,13 +155,7 @@ fn sinks_know_a_log_that_the_registry_does_not() {
             } else {
                 world.wipe_documents()?;
             }
-            let before = places(&world, &log).await?;
-            restart(&world);
-            is_refused(&world, &client, reason).await?;
-            ensure!(
-                places(&world, &log).await? == before,
-                "something was written"
-            );
+            restart_is_refused(&world, &client, &log, reason).await?;
             world.log.put(&log, whole);
             world.registry.put(now);
             restart(&world);
