@@ -26,7 +26,7 @@ pub(crate) fn start_workers(stores: &Stores, settings: WorkSettings) -> Workers 
         lease: LeaseConfig {
             ttl: settings.lease_timeout,
             heartbeat: settings.heartbeat,
-            // Whoever held a lease of a log that this process owns has crashed.
+            // Another process that held a lease of a log that this one owns has crashed.
             alone: stores.is_owner(),
             ..LeaseConfig::default()
         },

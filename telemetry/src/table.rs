@@ -85,7 +85,7 @@ table! {
         "Commands whose status a client follows or waits for";
 
     WORKER_STATE: Gauge(Gauge) = "spice_worker_state" {"database", "worker", "sink", "state"}
-        "1 for the present state of a worker: `starting`, `running`, `resting` (nothing to do), `paused` (a store is away, it goes on by itself) `damaged`, or `ended` (a sink beside the live one that has all of a sealed log). `worker` is `relay`, `graph_worker` or `projection_worker`; `sink` is `live`, `shadow` or `old`, and `bus` for the relay";
+        "1 for the present state of a worker: `starting`, `running`, `resting` (nothing to do), `paused` (a store is away, it goes on by itself), `damaged`, or `ended` (a sink beside the live one that has all of a sealed log). `worker` is `relay`, `graph_worker` or `projection_worker`; `sink` is `live`, `shadow` or `old`, and `bus` for the relay";
     WORKER_POSITION: Gauge(Gauge) = "spice_worker_position" {"database", "worker", "sink"}
         "The next position that a worker has not dealt with";
     WORKER_LAG: Gauge(Gauge) = "spice_worker_lag_positions" {"database", "worker", "sink"}

@@ -392,7 +392,7 @@ impl Task {
                 }))
             }
         };
-        // Whoever finds the look covered must find this state, and not the one before.
+        // A reader that finds the look covered must also find this state, not the one before.
         self.standing.send_modify(|published| {
             *published = standing;
             self.freshness.cover(look);

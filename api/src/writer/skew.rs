@@ -1,5 +1,5 @@
 //! Compares this host's clock with the registry's. Times in the log come from the registry, so a
-//! wrong clock here does no harm to them; whoever runs the host wants to know all the same.
+//! wrong clock here does no harm to them; but the operator of the host should know.
 
 use std::{
     ops::RangeInclusive,
