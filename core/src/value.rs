@@ -10,37 +10,8 @@ pub(crate) mod types;
 use std::cmp::Ordering;
 
 pub(crate) use self::key::{Key, renewed_digest};
-pub use self::{moment::has_shape, sort_key::SortKey};
+pub use self::{moment::has_shape, sort_key::SortKey, types::PropertyType};
 use crate::json::Json;
-
-/// The type of a property's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum PropertyType {
-    String,
-    Text,
-    Integer,
-    Decimal,
-    Number,
-    Boolean,
-    Date,
-    DateTime,
-    Url,
-    Email,
-    Phone,
-    Money,
-    Enum,
-    Uuid,
-    Ip,
-    Json,
-    Object,
-    Array,
-    Coordinate,
-    Address,
-    Image,
-    File,
-    Link,
-}
 
 /// The order of two values of a property: numbers by their exact value, dates and times as
 /// instants, money by currency and then amount, strings by code point in NFC, `false` before

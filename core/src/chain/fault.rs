@@ -1,6 +1,6 @@
 //! Reasons to refuse a log. Nothing is written to such a log, and nothing is projected from it.
 
-use super::Chain;
+use super::value::Chain;
 use crate::id::{LogPosition, StreamId};
 
 /// A log that differs from the one that was seen before, or that is not one chain.

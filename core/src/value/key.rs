@@ -6,9 +6,9 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
 use super::{
-    PropertyType,
     decimal::Decimal,
     moment::{self, Instant},
+    types::PropertyType,
 };
 use crate::{
     json::{Json, entries, hex, items},

@@ -1,7 +1,7 @@
 //! Sort keys: bytes that compare like the values of a type, so that a store can keep an index
 //! without knowing the order.
 
-use super::{PropertyType, key::Key};
+use super::{key::Key, types::PropertyType};
 use crate::json::Json;
 
 /// Longer keys are cut; a cut key gives only an approximate place.

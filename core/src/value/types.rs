@@ -1,8 +1,37 @@
 //! The types of properties: their names, and which values they accept. Strict: a value is never
 //! converted.
 
-use super::{PropertyType, decimal::Decimal, moment};
+use super::{decimal::Decimal, moment};
 use crate::json::{Json, entries, items};
+
+/// The type of a property's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum PropertyType {
+    String,
+    Text,
+    Integer,
+    Decimal,
+    Number,
+    Boolean,
+    Date,
+    DateTime,
+    Url,
+    Email,
+    Phone,
+    Money,
+    Enum,
+    Uuid,
+    Ip,
+    Json,
+    Object,
+    Array,
+    Coordinate,
+    Address,
+    Image,
+    File,
+    Link,
+}
 
 /// Every name of a type, without `xsd:`.
 const NAMES: [(&str, PropertyType); 28] = [
