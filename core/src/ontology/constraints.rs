@@ -4,7 +4,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::{
     PropertyType,
-    rule::{Found, Place},
+    found::{Found, Place},
     shape::{Field, Object, Shape},
 };
 use crate::{

@@ -2,52 +2,54 @@
 
 use serde_json::Value;
 
-use super::{ancestors, narrows};
-use crate::{
-    error::Violation,
-    name::ClassName,
-    ontology::{Class, Property, Schema, relationship::Relationship, rule::Found, schema::Classes},
+use super::{
+    class::Class,
+    found::Found,
+    inherit::{Classes, ancestors, narrows},
+    property::Property,
+    relationship::Relationship,
+    schema::Schema,
 };
+use crate::{error::Violation, name::ClassName};
 
-/// All contradictions; none for a missing class.
-pub(in crate::ontology) fn contradictions(
-    schema: &Schema,
-    classes: &Classes,
-    class: &ClassName,
-) -> Vec<Violation> {
-    let (Some(own), Some(effective)) = (classes.get(class), schema.get(class)) else {
-        return Vec::new();
-    };
-    let Some(parent) = &own.parent else {
-        return Vec::new();
-    };
-    if !classes.contains_key(parent) {
-        let sentence = format!("the parent {parent} of {class} does not exist");
-        return vec![violation(
-            "parent_class",
-            "parent",
-            parent.as_str(),
-            sentence,
-        )];
+impl Schema {
+    /// The contradictions between a class and its parents; none for a missing class.
+    pub fn contradictions(&self, class: &ClassName) -> Vec<Violation> {
+        let classes = self.classes();
+        let (Some(own), Some(effective)) = (classes.get(class), self.get(class)) else {
+            return Vec::new();
+        };
+        let Some(parent) = &own.parent else {
+            return Vec::new();
+        };
+        if !classes.contains_key(parent) {
+            let sentence = format!("the parent {parent} of {class} does not exist");
+            return vec![violation(
+                "parent_class",
+                "parent",
+                parent.as_str(),
+                sentence,
+            )];
+        }
+        if let Some(cycle) = cycle(classes, class) {
+            let way: Vec<&str> = cycle.iter().map(|name| name.as_str()).collect();
+            let sentence = format!("{class} would be its own ancestor: {}", way.join(" → "));
+            return vec![violation(
+                "parent_class",
+                "cycle",
+                parent.as_str(),
+                sentence,
+            )];
+        }
+        let Some(above) = self.get(parent) else {
+            return Vec::new();
+        };
+        let mut found = of_properties(own, above);
+        found.extend(of_relationships(classes, own, above));
+        found.extend(of_labels(own, above));
+        found.extend(of_defaults(effective, own));
+        found
     }
-    if let Some(cycle) = cycle(classes, class) {
-        let way: Vec<&str> = cycle.iter().map(|name| name.as_str()).collect();
-        let sentence = format!("{class} would be its own ancestor: {}", way.join(" → "));
-        return vec![violation(
-            "parent_class",
-            "cycle",
-            parent.as_str(),
-            sentence,
-        )];
-    }
-    let Some(above) = schema.get(parent) else {
-        return Vec::new();
-    };
-    let mut found = of_properties(own, above);
-    found.extend(of_relationships(classes, own, above));
-    found.extend(of_labels(own, above));
-    found.extend(of_defaults(effective, own));
-    found
 }
 
 /// The path from a class through its parents back to itself.

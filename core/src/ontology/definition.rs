@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{
-    Class, Key, limits,
+    class::Class,
+    limits,
     property::{Member, Property},
     relationship::Relationship,
     shape::{Field, Object, Shape, refuse},
@@ -15,7 +16,6 @@ use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, object},
     name::ClassName,
-    unicode::nfc,
 };
 
 /// The fields that a definition (`OntologyCreate`) may have.
@@ -33,29 +33,82 @@ pub const DEFINITION: [&str; 8] = [
 /// The maximum length of an id that is derived from a label.
 const DERIVED: usize = 50;
 
-/// Parses a definition from a client.
-pub(super) fn create(definition: &Json) -> Shape<Class> {
-    let whole = Object::read("", definition, &DEFINITION)?;
-    if let Err((rule, sentence)) = limits::check_definition(definition) {
-        return Err(refuse("", rule, &Value::Null, &sentence));
+impl Class {
+    /// Parses `OntologyCreate` (contract §3); derives the id from the label if there is none.
+    pub fn create(definition: &Json) -> Result<Self, Refusal> {
+        let whole = Object::read("", definition, &DEFINITION)?;
+        if let Err((rule, sentence)) = limits::check_definition(definition) {
+            return Err(refuse("", rule, &Value::Null, &sentence));
+        }
+        let label = Text::read_label(&whole.need("label")?)?;
+        let (id, definition) = match whole.get("id") {
+            Some(field) => (field.name()?, definition.clone()),
+            None => with_derived_id(&label, definition)?,
+        };
+        let mut class = Self {
+            parent: read_parent(&id, whole.get("parent_class").as_ref())?,
+            description: Text::read_optional(&whole, "description")?,
+            is_abstract: whole.flag("abstract")?,
+            allows_additional: read_metadata(whole.get("metadata").as_ref())?,
+            ..Self::bare(id, definition, label)
+        };
+        read_members(&mut class, &whole)?;
+        Ok(class)
     }
-    let label = Text::read_label(&whole.need("label")?)?;
-    let (id, definition) = match whole.get("id") {
-        Some(field) => (field.name()?, definition.clone()),
-        None => with_derived_id(&label, definition)?,
-    };
-    let mut class = Class {
-        parent: read_parent(&id, whole.get("parent_class").as_ref())?,
-        description: whole
-            .get("description")
-            .map(|field| Text::read(&field))
-            .transpose()?,
-        is_abstract: whole.flag("abstract")?,
-        allows_additional: read_metadata(whole.get("metadata").as_ref())?,
-        ..Class::bare(id, definition, label)
-    };
-    read_members(&mut class, &whole)?;
-    Ok(class)
+
+    /// Parses what [`Class::create`] accepted and the log kept. What today's rules would refuse is
+    /// read as far as possible.
+    pub fn stored(id: ClassName, definition: &Json) -> Result<Self, Refusal> {
+        match Self::create(definition) {
+            Ok(class) if class.id == id => Ok(class),
+            _ => lenient(id, definition),
+        }
+    }
+
+    /// This class after `patch`: given fields replace the old ones (lists as a whole), other fields
+    /// stay, `null` removes a field. The id cannot change.
+    pub fn patched(&self, patch: &Json) -> Result<Self, Refusal> {
+        let changes = Object::read("", patch, &DEFINITION)?;
+        if let Some(field) = changes.get("id")
+            && field.value.as_string().as_deref() != Some(self.id.as_str())
+        {
+            return Err(field.refuse("immutable", "cannot change"));
+        }
+        let mut fields = entries(&self.definition).unwrap_or_default();
+        for (key, value) in entries(patch).unwrap_or_default() {
+            let known = fields.iter_mut().find(|(name, _)| *name == key);
+            match (known, value.is_null()) {
+                (_, true) if key == "id" => {}
+                (_, true) => fields.retain(|(name, _)| *name != key),
+                (Some(field), false) => field.1 = value,
+                (None, false) => fields.push((key, value)),
+            }
+        }
+        Self::create(&of_fields(&fields)?)
+    }
+
+    /// A class with only a name.
+    fn bare(id: ClassName, definition: Json, label: Text) -> Self {
+        Self {
+            id,
+            definition,
+            label,
+            description: None,
+            parent: None,
+            is_abstract: false,
+            allows_additional: false,
+            properties: Vec::new(),
+            relationships: Vec::new(),
+            keys: HashMap::new(),
+        }
+    }
+
+    fn put(&mut self, member: Member) {
+        match member {
+            Member::Property(property) => self.properties.push(property),
+            Member::Relationship(relationship) => self.relationships.push(relationship),
+        }
+    }
 }
 
 fn read_parent(id: &ClassName, field: Option<&Field<'_>>) -> Shape<Option<ClassName>> {
@@ -69,14 +122,7 @@ fn read_parent(id: &ClassName, field: Option<&Field<'_>>) -> Shape<Option<ClassN
     Ok(Some(parent))
 }
 
-/// Parses a definition from the log. What today's rules would refuse is read as far as possible.
-pub(super) fn stored(id: ClassName, definition: &Json) -> Shape<Class> {
-    match create(definition) {
-        Ok(class) if class.id == id => Ok(class),
-        _ => lenient(id, definition),
-    }
-}
-
+/// Reads as much of a definition as possible.
 fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
     let fields = entries(definition).ok_or_else(|| {
         let message = format!("the class {id} in the log is not an object");
@@ -113,27 +159,6 @@ fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
     }
     class.index();
     Ok(class)
-}
-
-/// Parses the class that results from a patch.
-pub(super) fn patched(class: &Class, patch: &Json) -> Shape<Class> {
-    let changes = Object::read("", patch, &DEFINITION)?;
-    if let Some(field) = changes.get("id")
-        && field.value.as_string().as_deref() != Some(class.id.as_str())
-    {
-        return Err(field.refuse("immutable", "cannot change"));
-    }
-    let mut fields = entries(&class.definition).unwrap_or_default();
-    for (key, value) in entries(patch).unwrap_or_default() {
-        let known = fields.iter_mut().find(|(name, _)| *name == key);
-        match (known, value.is_null()) {
-            (_, true) if key == "id" => {}
-            (_, true) => fields.retain(|(name, _)| *name != key),
-            (Some(field), false) => field.1 = value,
-            (None, false) => fields.push((key, value)),
-        }
-    }
-    create(&of_fields(&fields)?)
 }
 
 fn of_fields(fields: &[(String, Json)]) -> Shape<Json> {
@@ -181,7 +206,7 @@ fn with_derived_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> 
 }
 
 /// `order item` → `OrderItem`, `3PL order` → `Class3PLOrder`.
-pub(super) fn camel_case(label: &str) -> String {
+fn camel_case(label: &str) -> String {
     let words = label.split(|c: char| !c.is_ascii_alphanumeric());
     let mut id = String::new();
     for word in words.filter(|word| !word.is_empty()) {
@@ -233,48 +258,4 @@ fn refuse_taken(class: &Class, path: &str, member: &Member) -> Shape<()> {
         }
     }
     Ok(())
-}
-
-impl Class {
-    /// A class with only a name.
-    fn bare(id: ClassName, definition: Json, label: Text) -> Self {
-        Self {
-            id,
-            definition,
-            label,
-            description: None,
-            parent: None,
-            is_abstract: false,
-            allows_additional: false,
-            properties: Vec::new(),
-            relationships: Vec::new(),
-            keys: HashMap::new(),
-        }
-    }
-
-    fn put(&mut self, member: Member) {
-        match member {
-            Member::Property(property) => self.properties.push(property),
-            Member::Relationship(relationship) => self.relationships.push(relationship),
-        }
-    }
-
-    /// Indexes all names and labels; names come before labels.
-    pub(super) fn index(&mut self) {
-        let properties = (self.properties.iter().enumerate())
-            .map(|(index, it)| (Key::Property(index), it.name.as_str(), &it.label));
-        let relationships = (self.relationships.iter().enumerate())
-            .map(|(index, it)| (Key::Relationship(index), it.predicate.as_str(), &it.label));
-        let members: Vec<_> = properties.chain(relationships).collect();
-        let mut keys = HashMap::new();
-        for (key, name, _) in &members {
-            keys.entry((*name).to_owned()).or_insert(*key);
-        }
-        for (key, _, label) in &members {
-            for text in label.all() {
-                keys.entry(nfc(text).into_owned()).or_insert(*key);
-            }
-        }
-        self.keys = keys;
-    }
 }

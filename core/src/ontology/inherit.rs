@@ -1,16 +1,16 @@
 //! Inheritance of classes. Resolving always succeeds: contradictions are resolved in favour of the
-//! class itself, and [`contradictions`] reports them.
-
-mod contradiction;
+//! class itself, and [`super::Schema::contradictions`] reports them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-pub(super) use self::contradiction::contradictions;
-use super::{Class, property::Property, relationship::Relationship, schema::Classes, text::Text};
+use super::{class::Class, property::Property, relationship::Relationship, text::Text};
 use crate::name::ClassName;
+
+/// Classes by name.
+pub(super) type Classes = BTreeMap<ClassName, Arc<Class>>;
 
 /// The parents of a class, nearest first; ends where one is missing or repeats.
 pub(super) fn ancestors<'a>(classes: &'a Classes, class: &ClassName) -> Vec<&'a Arc<Class>> {
@@ -111,7 +111,7 @@ impl Members {
 }
 
 /// Whether everything that `own` accepts is accepted by `above`.
-fn narrows(classes: &Classes, own: &Relationship, above: &Relationship) -> bool {
+pub(super) fn narrows(classes: &Classes, own: &Relationship, above: &Relationship) -> bool {
     own.cardinality.is_list() == above.cardinality.is_list()
         && is_kind_of(classes, &own.target, &above.target)
 }

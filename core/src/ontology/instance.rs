@@ -4,12 +4,13 @@ mod key;
 
 use std::collections::HashMap;
 
-pub(super) use self::key::keyed_id;
 use self::key::{is_joined, other_id, primary_key, refuse_key_change};
-
 use super::{
-    Candidate, Class, Key, limits, near, property::Property, relationship::Relationship,
-    rule::Found,
+    class::{Class, Key},
+    found::Found,
+    limits, near,
+    property::Property,
+    relationship::Relationship,
 };
 use crate::{
     command::RawData,
@@ -20,6 +21,19 @@ use crate::{
     unicode::is_blank,
 };
 
+/// An instance that a class accepts.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its whole state: keys resolved, defaults applied, values as written.
+    pub properties: Properties,
+    /// Values that must be unique within class and branch: property, digest, value.
+    pub unique: Vec<(PropertyName, String, Json)>,
+    /// References that must point to existing instances: predicate and target.
+    pub strict: Vec<(PropertyName, InstanceRef)>,
+}
+
 /// A value that was sent, with its key.
 struct Sent<'a> {
     name: PropertyName,
@@ -27,165 +41,227 @@ struct Sent<'a> {
     value: &'a Json,
 }
 
-/// Checks a new instance, with or without defaults.
-pub(super) fn create(
-    class: &Class,
-    id: Option<&InstanceId>,
-    data: &RawData,
-    command: CommandId,
-    row: usize,
-    with_defaults: bool,
-) -> Result<Candidate, Refusal> {
-    let mut found = Found::default();
-    if class.is_abstract {
-        let sentence = "is abstract; only its subclasses can have instances";
-        found.refuse(class.id.as_str(), "abstract", None, sentence);
-        return Err(Refusal::validation(&found.0));
+impl Class {
+    /// Checks a new instance: keys, types, required, constraints, defaults, id.
+    pub fn new_instance(
+        &self,
+        id: Option<&InstanceId>,
+        data: &RawData,
+        command: CommandId,
+        row: usize,
+    ) -> Result<Candidate, Refusal> {
+        self.check_new(id, data, command, row, true)
     }
-    let sent = resolve(class, data, &mut found)?;
-    let mut properties = Properties::new();
-    for value in sent.iter().filter(|sent| !sent.value.is_null()) {
-        check(class, value, &mut found);
-        properties.insert(value.name.clone(), value.value.clone());
+
+    /// [`Class::new_instance`] for complete data: no default is applied.
+    pub fn new_whole_instance(
+        &self,
+        id: Option<&InstanceId>,
+        data: &RawData,
+        command: CommandId,
+        row: usize,
+    ) -> Result<Candidate, Refusal> {
+        self.check_new(id, data, command, row, false)
     }
-    let given: Vec<PropertyName> = properties.keys().cloned().collect();
-    if with_defaults {
-        apply_defaults(class, &mut properties);
-    }
-    for name in class.required() {
-        if !properties.contains_key(name) {
-            found.refuse(name.as_str(), "required", None, "is required");
+
+    fn check_new(
+        &self,
+        id: Option<&InstanceId>,
+        data: &RawData,
+        command: CommandId,
+        row: usize,
+        with_defaults: bool,
+    ) -> Result<Candidate, Refusal> {
+        let mut found = Found::default();
+        self.refuse_abstract(&mut found);
+        if self.is_abstract {
+            return Err(Refusal::validation(&found.0));
         }
-    }
-    let keyed = primary_key(class, &properties, &mut found);
-    if let (Some(id), Some(key)) = (id, &keyed)
-        && id != key
-    {
-        let sentence = format!("gives the id {key}, not {id}");
-        found.refuse(&class.key_field(), "primary_key", None, &sentence);
-    }
-    if !found.0.is_empty() {
-        return Err(Refusal::validation(&found.0));
-    }
-    let id = (id.cloned().or(keyed))
-        .or_else(|| other_id(class, &properties, &given, command, row, &mut found));
-    if id
-        .as_ref()
-        .is_some_and(|id| id.as_str().chars().all(is_blank))
-    {
-        let sentence = "gives an id without any visible character";
-        found.refuse(&class.key_field(), "primary_key", None, sentence);
-    }
-    match id {
-        Some(id) if found.0.is_empty() => Ok(candidate(class, id, properties, None)),
-        _ => Err(Refusal::validation(&found.0)),
-    }
-}
-
-/// The id of a new instance as far as its data determines it, ignoring other violations.
-pub(super) fn identify(
-    class: &Class,
-    data: &RawData,
-    command: CommandId,
-    row: usize,
-) -> Option<InstanceId> {
-    let mut properties = Properties::new();
-    for (key, value) in data.iter().filter(|(_, value)| !value.is_null()) {
-        let name = match class.resolve(key) {
-            Some(name) => name.clone(),
-            None => key.parse().ok()?,
-        };
-        properties.insert(name, value.clone());
-    }
-    let given: Vec<PropertyName> = properties.keys().cloned().collect();
-    apply_defaults(class, &mut properties);
-    let mut found = Found::default();
-    if class.primary_key().next().is_some() {
-        return primary_key(class, &properties, &mut found);
-    }
-    other_id(class, &properties, &given, command, row, &mut found)
-}
-
-/// Checks a patch of an instance.
-pub(super) fn patch(
-    class: &Class,
-    id: &InstanceId,
-    current: &Properties,
-    patch: &RawData,
-) -> Result<Candidate, Refusal> {
-    let mut found = Found::default();
-    let sent = resolve(class, patch, &mut found)?;
-    let mut properties = current.clone();
-    for value in &sent {
-        refuse_key_change(class, current, value, &mut found);
-        if value.value.is_null() {
-            properties.shift_remove(&value.name);
-            if class.required().any(|name| *name == value.name) {
-                found.refuse(
-                    value.name.as_str(),
-                    "required",
-                    None,
-                    "is required and cannot be removed",
-                );
-            }
-        } else {
-            check(class, value, &mut found);
+        let sent = resolve(self, data, &mut found)?;
+        let mut properties = Properties::new();
+        for value in sent.iter().filter(|sent| !sent.value.is_null()) {
+            check(self, value, &mut found);
             properties.insert(value.name.clone(), value.value.clone());
         }
+        let given: Vec<PropertyName> = properties.keys().cloned().collect();
+        if with_defaults {
+            apply_defaults(self, &mut properties);
+        }
+        self.refuse_missing(&properties, &mut found);
+        let keyed = primary_key(self, &properties, &mut found);
+        if let (Some(id), Some(key)) = (id, &keyed) {
+            self.refuse_other_id(id, key, &mut found);
+        }
+        if !found.0.is_empty() {
+            return Err(Refusal::validation(&found.0));
+        }
+        let id = (id.cloned().or(keyed))
+            .or_else(|| other_id(self, &properties, &given, command, row, &mut found));
+        if id
+            .as_ref()
+            .is_some_and(|id| id.as_str().chars().all(is_blank))
+        {
+            let sentence = "gives an id without any visible character";
+            found.refuse(&self.key_field(), "primary_key", None, sentence);
+        }
+        match id {
+            Some(id) if found.0.is_empty() => Ok(candidate(self, id, properties, None)),
+            _ => Err(Refusal::validation(&found.0)),
+        }
     }
-    if !found.0.is_empty() {
-        return Err(Refusal::validation(&found.0));
-    }
-    let changed: Vec<_> = sent.into_iter().map(|sent| sent.name).collect();
-    Ok(candidate(class, id.clone(), properties, Some(&changed)))
-}
 
-/// Checks a whole state.
-pub(super) fn whole(
-    class: &Class,
-    id: &InstanceId,
-    properties: Properties,
-) -> Result<Candidate, Vec<Violation>> {
-    let mut found = Found::default();
-    if class.is_abstract {
-        let sentence = "is abstract; only its subclasses can have instances";
-        found.refuse(class.id.as_str(), "abstract", None, sentence);
-    }
-    for (name, value) in &properties {
-        let member = class.named(name);
-        if member.is_none() && !class.allows_additional {
-            let sentence = format!("is not a property or relationship of {}", class.id);
-            found.refuse(name.as_str(), "unknown_key", Some(value), &sentence);
-            continue;
+    /// The id that [`Class::new_instance`] would give to data without one, ignoring other
+    /// violations.
+    pub fn identify(&self, data: &RawData, command: CommandId, row: usize) -> Option<InstanceId> {
+        let mut properties = Properties::new();
+        for (key, value) in data.iter().filter(|(_, value)| !value.is_null()) {
+            let name = match self.resolve(key) {
+                Some(name) => name.clone(),
+                None => key.parse().ok()?,
+            };
+            properties.insert(name, value.clone());
         }
-        let name = name.clone();
-        let sent = Sent {
-            name,
-            member,
-            value,
-        };
-        check(class, &sent, &mut found);
+        let given: Vec<PropertyName> = properties.keys().cloned().collect();
+        apply_defaults(self, &mut properties);
+        let mut found = Found::default();
+        if self.primary_key().next().is_some() {
+            return primary_key(self, &properties, &mut found);
+        }
+        other_id(self, &properties, &given, command, row, &mut found)
     }
-    for name in class.required() {
-        if !properties.contains_key(name) {
-            found.refuse(name.as_str(), "required", None, "is required");
+
+    /// Checks a shallow patch of an instance: `null` removes a value. Untouched values are not
+    /// checked again; `strict` lists the touched references.
+    pub fn patched_instance(
+        &self,
+        id: &InstanceId,
+        current: &Properties,
+        patch: &RawData,
+    ) -> Result<Candidate, Refusal> {
+        let mut found = Found::default();
+        let sent = resolve(self, patch, &mut found)?;
+        let mut properties = current.clone();
+        for value in &sent {
+            refuse_key_change(self, current, &value.name, value.value, &mut found);
+            if value.value.is_null() {
+                properties.shift_remove(&value.name);
+                if self.required().any(|name| *name == value.name) {
+                    found.refuse(
+                        value.name.as_str(),
+                        "required",
+                        None,
+                        "is required and cannot be removed",
+                    );
+                }
+            } else {
+                check(self, value, &mut found);
+                properties.insert(value.name.clone(), value.value.clone());
+            }
+        }
+        if !found.0.is_empty() {
+            return Err(Refusal::validation(&found.0));
+        }
+        let changed: Vec<_> = sent.into_iter().map(|sent| sent.name).collect();
+        Ok(candidate(self, id.clone(), properties, Some(&changed)))
+    }
+
+    /// Checks a whole state of the instance with this id, such as the result of a merge.
+    pub fn checked(
+        &self,
+        id: &InstanceId,
+        properties: Properties,
+    ) -> Result<Candidate, Vec<Violation>> {
+        let mut found = Found::default();
+        self.refuse_abstract(&mut found);
+        for (name, value) in &properties {
+            let member = self.named(name);
+            if member.is_none() && !self.allows_additional {
+                let sentence = format!("is not a property or relationship of {}", self.id);
+                found.refuse(name.as_str(), "unknown_key", Some(value), &sentence);
+                continue;
+            }
+            let name = name.clone();
+            let sent = Sent {
+                name,
+                member,
+                value,
+            };
+            check(self, &sent, &mut found);
+        }
+        self.refuse_missing(&properties, &mut found);
+        if !is_joined(self, id, &properties)
+            && let Some(key) = primary_key(self, &properties, &mut found)
+        {
+            self.refuse_other_id(id, &key, &mut found);
+        }
+        if !found.0.is_empty() {
+            return Err(found.0);
+        }
+        Ok(candidate(self, id.clone(), properties, None))
+    }
+
+    /// The references of a state: predicate and target.
+    pub fn references(&self, properties: &Properties) -> Vec<(PropertyName, InstanceRef)> {
+        references(self.relationships.iter(), properties)
+    }
+
+    /// The unique values of a state, as in [`Candidate::unique`].
+    pub fn unique_values(&self, properties: &Properties) -> Vec<(PropertyName, String, Json)> {
+        let has_value = |property: &&Property| property.unique;
+        self.properties
+            .iter()
+            .filter(has_value)
+            .filter_map(|property| {
+                let value = properties
+                    .get(&property.name)
+                    .filter(|value| !value.is_null())?;
+                let digest = property.rule.key(value).digest();
+                Some((property.name.clone(), digest, value.clone()))
+            })
+            .collect()
+    }
+
+    fn refuse_abstract(&self, found: &mut Found) {
+        if self.is_abstract {
+            let sentence = "is abstract; only its subclasses can have instances";
+            found.refuse(self.id.as_str(), "abstract", None, sentence);
         }
     }
-    if !is_joined(class, id, &properties)
-        && let Some(key) = primary_key(class, &properties, &mut found)
-        && *id != key
-    {
-        let sentence = format!("gives the id {key}, not {id}");
-        found.refuse(&class.key_field(), "primary_key", None, &sentence);
+
+    fn refuse_missing(&self, properties: &Properties, found: &mut Found) {
+        for name in self.required() {
+            if !properties.contains_key(name) {
+                found.refuse(name.as_str(), "required", None, "is required");
+            }
+        }
     }
-    if !found.0.is_empty() {
-        return Err(found.0);
+
+    fn refuse_other_id(&self, id: &InstanceId, key: &InstanceId, found: &mut Found) {
+        if id != key {
+            let sentence = format!("gives the id {key}, not {id}");
+            found.refuse(&self.key_field(), "primary_key", None, &sentence);
+        }
     }
-    Ok(candidate(class, id.clone(), properties, None))
+
+    /// Whether it accepts a value under a name.
+    pub(super) fn accepts(&self, name: &PropertyName, value: &Json) -> bool {
+        let mut found = Found::default();
+        let member = self.named(name);
+        check(
+            self,
+            &Sent {
+                name: name.clone(),
+                member,
+                value,
+            },
+            &mut found,
+        );
+        found.0.is_empty() && (member.is_some() || self.allows_additional)
+    }
 }
 
 /// The references of a state, for some relationships.
-pub(super) fn references<'a>(
+fn references<'a>(
     relationships: impl Iterator<Item = &'a Relationship>,
     properties: &Properties,
 ) -> Vec<(PropertyName, InstanceRef)> {
@@ -203,23 +279,6 @@ pub(super) fn references<'a>(
     references
 }
 
-/// The unique values of a state.
-pub(super) fn unique(class: &Class, properties: &Properties) -> Vec<(PropertyName, String, Json)> {
-    let has_value = |property: &&Property| property.unique;
-    class
-        .properties
-        .iter()
-        .filter(has_value)
-        .filter_map(|property| {
-            let value = properties
-                .get(&property.name)
-                .filter(|value| !value.is_null())?;
-            let digest = property.rule.key(value).digest();
-            Some((property.name.clone(), digest, value.clone()))
-        })
-        .collect()
-}
-
 fn candidate(
     class: &Class,
     id: InstanceId,
@@ -231,7 +290,7 @@ fn candidate(
     };
     Candidate {
         id,
-        unique: unique(class, &properties),
+        unique: class.unique_values(&properties),
         strict: references(class.relationships.iter().filter(is_checked), &properties),
         properties,
     }
@@ -306,22 +365,6 @@ fn check(class: &Class, sent: &Sent<'_>, found: &mut Found) {
             }
         }
     }
-}
-
-/// Whether a class accepts a value under a name.
-pub(super) fn accepts(class: &Class, name: &PropertyName, value: &Json) -> bool {
-    let mut found = Found::default();
-    let member = class.named(name);
-    check(
-        class,
-        &Sent {
-            name: name.clone(),
-            member,
-            value,
-        },
-        &mut found,
-    );
-    found.0.is_empty() && (member.is_some() || class.allows_additional)
 }
 
 fn apply_defaults(class: &Class, properties: &mut Properties) {

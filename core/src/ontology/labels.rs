@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Text, rule::Found};
+use super::{Class, Text, found::Found};
 use crate::{
     error::{ErrorCode, Refusal},
     json::{Json, entries, items, object},

@@ -1,13 +1,17 @@
 //! The classes of a branch as a network: relationships, isolated classes, cycles.
 
 mod cycles;
+mod edge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::cycles::{Cycle, Cycles};
+pub use self::{
+    cycles::{Cycle, Cycles},
+    edge::Edge,
+};
 use super::{Cardinality, Class, Finding, Schema, structure};
 use crate::{
     error::Violation,
@@ -16,24 +20,6 @@ use crate::{
 
 /// The maximum number of hubs in the answer.
 const HUBS: usize = 10;
-
-/// A relationship as a class declares it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct Edge {
-    /// The class that declares it.
-    pub from: ClassName,
-    /// The relationship.
-    pub predicate: PropertyName,
-    /// The target class.
-    pub to: ClassName,
-    /// The cardinality.
-    pub cardinality: &'static str,
-    /// Whether every instance must have it, with an existing target.
-    pub binding: bool,
-    /// The name of the inverse.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub inverse_predicate: Option<PropertyName>,
-}
 
 /// A class with many relationships.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -2,8 +2,9 @@
 
 use super::{
     PropertyType,
+    found::{Found, refuse_default},
     relationship::Relationship,
-    rule::{Found, Rule, read_type},
+    rule::{Rule, read_type},
     shape::{Field, Object, Shape},
     text::Text,
 };
@@ -103,8 +104,8 @@ impl Property {
             return Err(field.refuse("primary_key", &not_a_key(rule.property_type)));
         }
         let property = Self {
-            label: label(object, name.as_str())?,
-            description: text(object, "description")?,
+            label: Text::read_label_of(object, name.as_str())?,
+            description: Text::read_optional(object, "description")?,
             type_name: kind.string()?,
             property_type: rule.property_type,
             required: object.flag("required")?,
@@ -190,29 +191,6 @@ fn not_a_key(property_type: PropertyType) -> String {
         property_type.as_str(),
         keys.join(", ")
     )
-}
-
-pub(super) fn label(object: &Object, otherwise: &str) -> Shape<Text> {
-    object.get("label").map_or_else(
-        || Ok(Text::Plain(otherwise.to_owned())),
-        |field| Text::read_label(&field),
-    )
-}
-
-pub(super) fn text(object: &Object, key: &str) -> Shape<Option<Text>> {
-    object.get(key).map(|field| Text::read(&field)).transpose()
-}
-
-pub(super) fn refuse_default(field: &Field<'_>, check: impl FnOnce(&mut Found)) -> Shape<()> {
-    let mut found = Found::default();
-    check(&mut found);
-    match found.0.first() {
-        None => Ok(()),
-        Some(violation) => {
-            let reason = violation.message.strip_prefix(field.path.as_str());
-            Err(field.refuse("default", reason.unwrap_or(&violation.message).trim_start()))
-        }
-    }
 }
 
 /// Whether `items` declares a list of links.

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     PropertyType,
     constraints::Constraints,
-    property::{label, refuse_default, text},
-    rule::{Found, Place},
+    found::{Found, Place, refuse_default},
     shape::{Object, Shape},
     text::Text,
 };
@@ -156,15 +155,15 @@ impl Relationship {
         }
         let inverse = object.get("inverse_predicate");
         let relationship = Self {
-            label: label(object, predicate.as_str())?,
-            description: text(object, "description")?,
+            label: Text::read_label_of(object, predicate.as_str())?,
+            description: Text::read_optional(object, "description")?,
             target,
             cardinality,
             required: object.flag("required")?,
             default: object.get("default").map(|field| field.value.clone()),
             strict: read_integrity(object)?,
             inverse_predicate: inverse.map(|field| field.name()).transpose()?,
-            inverse_label: text(object, "inverse_label")?,
+            inverse_label: Text::read_optional(object, "inverse_label")?,
             constraints: Constraints::read(PropertyType::Link, constraints.as_ref())?,
             inherited: Vec::new(),
             kinds: Vec::new(),

@@ -1,44 +1,16 @@
-//! Checks one value against its type and constraints, and collects all violations.
+//! The rule for one value: its type and constraints.
 
 use super::{
     PropertyType,
     constraints::Constraints,
+    found::{Found, Place},
     limits,
     shape::{Field, Shape},
 };
 use crate::{
-    error::Violation,
     json::{Json, items},
     value::Key,
 };
-
-/// A value and its place.
-pub(super) struct Place<'a> {
-    pub(super) path: &'a str,
-    pub(super) property_type: PropertyType,
-    pub(super) value: &'a Json,
-}
-
-/// The violations found so far.
-#[derive(Debug, Default)]
-pub(super) struct Found(pub(super) Vec<Violation>);
-
-impl Found {
-    /// Adds a violation; `sentence` continues after the field's path.
-    pub(super) fn add(&mut self, place: &Place<'_>, rule: &str, sentence: &str) {
-        self.refuse(place.path, rule, Some(place.value), sentence);
-    }
-
-    /// Adds a violation of a field that may have no value.
-    pub(super) fn refuse(&mut self, path: &str, rule: &str, value: Option<&Json>, sentence: &str) {
-        self.0.push(Violation {
-            field: path.to_owned(),
-            rule: rule.to_owned(),
-            value: value.map_or(serde_json::Value::Null, Json::to_shown),
-            message: format!("{path} {sentence}"),
-        });
-    }
-}
 
 /// The rule for the values of a property, or the items of a list.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,18 +1,12 @@
 //! The classes of a branch: each as it was declared, and each with inherited members.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use super::{
-    Class,
-    inherit::{self, Hierarchy},
+    class::Class,
+    inherit::{self, Classes, Hierarchy},
 };
-use crate::{error::Violation, name::ClassName, unicode::nfc};
-
-/// Classes by name.
-pub(super) type Classes = BTreeMap<ClassName, Arc<Class>>;
+use crate::{name::ClassName, unicode::nfc};
 
 /// The classes of a branch.
 ///
@@ -95,11 +89,7 @@ impl Schema {
         inherit::is_kind_of(&self.declared, class, wanted)
     }
 
-    /// The contradictions between a class and what it inherits.
-    pub fn contradictions(&self, class: &ClassName) -> Vec<Violation> {
-        inherit::contradictions(self, &self.declared, class)
-    }
-
+    /// The declared classes.
     pub(super) fn classes(&self) -> &Classes {
         &self.declared
     }

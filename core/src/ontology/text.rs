@@ -1,6 +1,6 @@
 //! Labels and descriptions: a text, or one text per language.
 
-use super::shape::{Field, Shape};
+use super::shape::{Field, Object, Shape};
 use crate::json::Json;
 
 /// A text for people.
@@ -43,6 +43,19 @@ impl Text {
             }
         }
         Ok(label)
+    }
+
+    /// Parses the field `label`, which is the name by default.
+    pub(super) fn read_label_of(object: &Object, name: &str) -> Shape<Self> {
+        object.get("label").map_or_else(
+            || Ok(Self::Plain(name.to_owned())),
+            |field| Self::read_label(&field),
+        )
+    }
+
+    /// Parses a field that may be absent.
+    pub(super) fn read_optional(object: &Object, key: &str) -> Shape<Option<Self>> {
+        object.get(key).map(|field| Self::read(&field)).transpose()
     }
 
     /// The text in each language.

@@ -2,14 +2,13 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Class, Found, Sent};
 use crate::{
     id::{CommandId, escape},
     json::{Json, Properties, hex},
     name::{InstanceId, PropertyName},
-    ontology::{Property, PropertyType},
+    ontology::{class::Class, found::Found, property::Property},
     unicode::nfc,
-    value::{decimal::Decimal, types},
+    value::{PropertyType, decimal::Decimal, types},
 };
 
 /// The id from the primary key; none if a part is missing or invalid, which is a violation.
@@ -115,7 +114,7 @@ fn names_instance(value: &Json) -> bool {
 }
 
 /// The text of a key: a string, a number or a boolean as it is written; none for anything else.
-pub(in crate::ontology) fn key_text(value: &Json) -> Option<String> {
+fn key_text(value: &Json) -> Option<String> {
     match value.as_str() {
         "-0" => Some("0".to_owned()),
         text if types::is_number(value) || types::is_boolean(value) => Some(text.to_owned()),
@@ -123,9 +122,11 @@ pub(in crate::ontology) fn key_text(value: &Json) -> Option<String> {
     }
 }
 
-/// The id that the primary key of a class gives to a state; none without a complete key.
-pub(in crate::ontology) fn keyed_id(class: &Class, properties: &Properties) -> Option<InstanceId> {
-    primary_key(class, properties, &mut Found::default())
+impl Class {
+    /// The id that the primary key gives to a state; none without a complete and valid key.
+    pub fn keyed_id(&self, properties: &Properties) -> Option<InstanceId> {
+        primary_key(self, properties, &mut Found::default())
+    }
 }
 
 /// Whether an earlier version derived the id of a stored state from its key: it joined the parts
@@ -146,27 +147,18 @@ pub(super) fn is_joined(class: &Class, id: &InstanceId, properties: &Properties)
 pub(super) fn refuse_key_change(
     class: &Class,
     current: &Properties,
-    sent: &Sent<'_>,
+    name: &PropertyName,
+    sent: &Json,
     found: &mut Found,
 ) {
-    let Some(property) = class
-        .primary_key()
-        .find(|property| property.name == sent.name)
-    else {
+    let Some(property) = class.primary_key().find(|property| property.name == *name) else {
         return;
     };
     let part = |value: &Json| part_text(property, value).map(|text| nfc(&text).into_owned());
-    let was = current.get(&sent.name).and_then(part);
-    let is = Some(sent.value)
-        .filter(|value| !value.is_null())
-        .and_then(part);
+    let was = current.get(name).and_then(part);
+    let is = Some(sent).filter(|value| !value.is_null()).and_then(part);
     if was != is {
         let sentence = "is part of the primary key and cannot change";
-        found.refuse(
-            property.name.as_str(),
-            "primary_key",
-            Some(sent.value),
-            sentence,
-        );
+        found.refuse(property.name.as_str(), "primary_key", Some(sent), sentence);
     }
 }

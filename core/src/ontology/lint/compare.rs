@@ -1,9 +1,12 @@
 //! The rules that the change from one class to another touches.
 
-use super::{Check, Probe, Severity};
+use super::{
+    check::{Check, Probe},
+    finding::Severity,
+};
 use crate::{
     name::PropertyName,
-    ontology::{Class, Property, relationship::Relationship},
+    ontology::{class::Class, property::Property, relationship::Relationship},
 };
 
 /// A rule: its code, its severity, the problem of an instance, and what to do.

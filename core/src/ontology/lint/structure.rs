@@ -1,6 +1,6 @@
 //! Likely mistakes in a definition, independent of instances.
 
-use super::{Finding, Severity};
+use super::finding::{Finding, Severity};
 use crate::{
     name::{ClassName, PropertyName},
     ontology::{Cardinality, Class, Schema, near, relationship::Relationship, text::Text},

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Edge;
+use super::edge::Edge;
 use crate::name::{ClassName, PropertyName};
 
 /// The maximum number of cycles in the answer.
