@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::{
-    Draft, Fact, Stop, class_not_found,
-    instances::{delete_all, push_change, superseded_version},
+    draft::{Draft, Fact, class_not_found},
+    instances::delete_all,
+    stop::{Needs, Stop},
+    version::Version,
 };
 use crate::{
-    envelope::{EventType, Kind},
+    envelope::EventType,
     error::{ErrorCode, Refusal},
     event::{ClassEvent, Superseded},
     id::{AggregateId, Sequence},
     json::Json,
-    model::{AggregateState, BranchState, ModelEntry, ModelKey},
+    model::{BranchState, ModelKey},
     name::{BranchName, ClassName},
     ontology::{Class, Property, Schema},
     time::Timestamp,
@@ -27,16 +29,11 @@ pub(super) fn create(
     let branch = draft.branch(branch)?;
     let schema = draft.state.schema(branch)?;
     let aggregate = aggregate(draft, branch, &class.id);
-    if let Some(entry) = draft.state.entry(branch, &ModelKey::class(&class.id))? {
-        let state: AggregateState = entry.value.read()?;
-        let (code, what) = if state.data.is_some() {
-            (ErrorCode::AlreadyExists, "already exists")
-        } else {
-            (ErrorCode::Deleted, "was deleted, and a delete is final")
-        };
-        return Err(Refusal::new(code, format!("class {} {what}", class.id))
+    if let Some(known) = Version::newest(draft.state, branch, &ModelKey::class(&class.id))? {
+        return Err(known
+            .refuse_again(&format!("class {}", class.id))
             .with("aggregate_id", aggregate.to_string())
-            .with("actual_seq", state.sequence.0)
+            .with("actual_seq", known.state.sequence.0)
             .into());
     }
     refuse_contradictions(schema, &with(schema, &class), &class.id)?;
@@ -60,17 +57,17 @@ pub(super) fn update(
 ) -> Result<(), Stop> {
     let branch = draft.branch(branch)?;
     let schema = draft.state.schema(branch)?;
-    let (entry, state) = current(draft, branch, class, expected)?;
-    let definition = state.data.clone().unwrap_or_else(Json::null);
+    let current = current(draft, branch, class, expected)?;
+    let definition = current.state.data.clone().unwrap_or_else(Json::null);
     let updated = Class::stored(class.clone(), &definition)?.patched(patch)?;
     let after = with(schema, &updated);
     refuse_contradictions(schema, &after, class)?;
     refuse_late_unique(draft, branch, schema, &after, class)?;
     let change = Change {
         event_type: EventType::OntologyClassUpdated,
-        sequence: state.sequence.next(),
-        created_at: state.created_at,
-        superseded: superseded_version(draft, branch, &entry, &state),
+        sequence: current.state.sequence.next(),
+        created_at: current.state.created_at,
+        superseded: current.superseded(draft.state, branch),
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
@@ -86,7 +83,7 @@ pub(super) fn delete(
 ) -> Result<(), Stop> {
     let branch = draft.branch(branch)?;
     let schema = draft.state.schema(branch)?;
-    let (entry, state) = current(draft, branch, class, expected)?;
+    let current = current(draft, branch, class, expected)?;
     let instances = if force {
         delete_all(draft, branch, class)?
     } else {
@@ -95,15 +92,15 @@ pub(super) fn delete(
     };
     let change = Change {
         event_type: EventType::OntologyClassDeleted,
-        sequence: state.sequence.next(),
-        created_at: state.created_at,
-        superseded: superseded_version(draft, branch, &entry, &state),
+        sequence: current.state.sequence.next(),
+        created_at: current.state.created_at,
+        superseded: current.superseded(draft.state, branch),
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
     // The instances come first, so that no position shows an instance without its class.
     for instance in instances {
-        push_change(draft, branch, instance)?;
+        instance.push(draft, branch)?;
     }
     push(draft, branch, class, None, change)
 }
@@ -190,22 +187,16 @@ fn refuse_late_unique(
     after: &Schema,
     class: &ClassName,
 ) -> Result<(), Stop> {
-    let mut needs = Vec::new();
+    let mut needs = Needs::default();
     for name in std::iter::once(class.clone()).chain(after.kinds(class)) {
         let Some((property, late)) = late_unique(before, after, &name) else {
             continue;
         };
-        match draft.state.has_instances(branch, &name) {
-            Ok(false) => {}
-            Ok(true) => return Err(refused_late(property, late).into()),
-            Err(Stop::Needs(more)) => needs.extend(more),
-            Err(refused) => return Err(refused),
+        if needs.take(draft.state.has_instances(branch, &name))? == Some(true) {
+            return Err(refused_late(property, late).into());
         }
     }
-    if needs.is_empty() {
-        return Ok(());
-    }
-    Err(Stop::Needs(needs))
+    needs.settle()
 }
 
 /// A property that becomes unique, or changes how it compares while unique.
@@ -243,24 +234,23 @@ struct Change {
     superseded: Option<Superseded>,
 }
 
-fn current(
-    draft: &Draft,
+/// The live version at the expected sequence.
+fn current<'a>(
+    draft: &Draft<'a>,
     branch: &BranchState,
     class: &ClassName,
     expected: Sequence,
-) -> Result<(ModelEntry, AggregateState), Stop> {
-    let Some(entry) = draft.state.entry(branch, &ModelKey::class(class))? else {
-        return Err(class_not_found(class.as_str()).into());
-    };
-    let state: AggregateState = entry.value.read()?;
-    if state.data.is_none() {
-        return Err(class_not_found(class.as_str()).with("deleted", true).into());
-    }
-    if state.sequence != expected {
-        let aggregate = aggregate(draft, branch, class);
-        return Err(Refusal::conflict(&aggregate, expected, state.sequence).into());
-    }
-    Ok((entry.clone(), state))
+) -> Result<Version<'a>, Stop> {
+    let aggregate = aggregate(draft, branch, class);
+    let expected = (&aggregate, expected);
+    let not_found = || class_not_found(class.as_str());
+    Version::expected(
+        draft.state,
+        branch,
+        &ModelKey::class(class),
+        expected,
+        not_found,
+    )
 }
 
 fn aggregate(draft: &Draft, branch: &BranchState, class: &ClassName) -> AggregateId {
@@ -283,13 +273,7 @@ fn push(
         created_at: change.created_at,
         superseded: change.superseded,
     };
-    let fact = Fact {
-        event_type: change.event_type,
-        kind: Kind::Domain,
-        aggregate: aggregate(draft, branch, class),
-        sequence: Some(change.sequence),
-        data: Json::of(&event)?,
-    };
-    draft.push(fact, Some(branch));
-    Ok(())
+    let aggregate = aggregate(draft, branch, class);
+    let fact = Fact::domain(change.event_type, aggregate, change.sequence);
+    draft.push(fact, &event, Some(branch))
 }

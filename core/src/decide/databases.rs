@@ -1,8 +1,10 @@
 //! Databases, their branches, and control events in their logs.
 
-use serde::Serialize;
-
-use super::{Draft, Fact, Stop, branches};
+use super::{
+    branches::as_it_stood,
+    draft::{Draft, Fact},
+    stop::Stop,
+};
 use crate::{
     command::Action,
     envelope::{EventType, Kind},
@@ -12,7 +14,6 @@ use crate::{
     },
     id::{AggregateId, LogPosition, Sequence},
     json::Json,
-    model::BranchState,
     name::BranchName,
 };
 
@@ -40,21 +41,16 @@ pub(super) fn create(
             .with("actual_seq", database.sequence.0)
             .into());
     }
-    let sequence = Some(Sequence(1));
+    let sequence = Sequence(1);
     mark(draft, EventType::DatabaseOpened, Kind::Control, None)?;
-    draft.command(aggregate.clone(), sequence, None)?;
+    draft.command(aggregate.clone(), Some(sequence), None)?;
     let event = DatabaseCreated {
         db_name: name,
         description: description.to_owned(),
         options: options.cloned(),
     };
-    let head = Head {
-        event_type: EventType::DatabaseCreated,
-        kind: Kind::Domain,
-        aggregate,
-        sequence,
-    };
-    tell(draft, head, &event, None)
+    let fact = Fact::domain(EventType::DatabaseCreated, aggregate, sequence);
+    draft.push(fact, &event, None)
 }
 
 pub(super) fn delete(draft: &mut Draft, expected: Sequence) -> Result<(), Stop> {
@@ -90,7 +86,7 @@ pub(super) fn create_branch(
             .with("actual_seq", branch.sequence.0)
             .into());
     }
-    let last = draft.moment.position.before();
+    let last = draft.last_position();
     let position = from_position.unwrap_or(last);
     if position > last {
         let message = format!("from_position {position} is after the log's last position {last}");
@@ -100,9 +96,9 @@ pub(super) fn create_branch(
             .with("rule", format!("at most {last}"))
             .into());
     }
-    let parent = branches::as_it_stood(draft, parent, position)?;
-    let sequence = Some(before.map_or(Sequence(1), |branch| branch.sequence.next()));
-    draft.command(aggregate.clone(), sequence, None)?;
+    let parent = as_it_stood(draft, parent, position)?;
+    let sequence = before.map_or(Sequence(1), |branch| branch.sequence.next());
+    draft.command(aggregate.clone(), Some(sequence), None)?;
     let event = BranchCreated {
         db_name: draft.command.database.clone(),
         branch: name.clone(),
@@ -114,13 +110,8 @@ pub(super) fn create_branch(
         base: parent.lineage.at(position),
         contains: parent.contains,
     };
-    let head = Head {
-        event_type: EventType::BranchCreated,
-        kind: Kind::Domain,
-        aggregate,
-        sequence,
-    };
-    tell(draft, head, &event, None)
+    let fact = Fact::domain(EventType::BranchCreated, aggregate, sequence);
+    draft.push(fact, &event, None)
 }
 
 pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -> Result<(), Stop> {
@@ -136,20 +127,15 @@ pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -
             .into());
     }
     let aggregate = AggregateId::Branch(draft.command.database.clone(), name.clone());
-    let sequence = Some(branch.sequence.next());
-    draft.command(aggregate.clone(), sequence, Some(branch))?;
+    let sequence = branch.sequence.next();
+    draft.command(aggregate.clone(), Some(sequence), Some(branch))?;
     let event = BranchDeleted {
         db_name: draft.command.database.clone(),
         branch: name.clone(),
         branch_generation: branch.generation,
     };
-    let head = Head {
-        event_type: EventType::BranchDeleted,
-        kind: Kind::Domain,
-        aggregate,
-        sequence,
-    };
-    tell(draft, head, &event, Some(branch))
+    let fact = Fact::domain(EventType::BranchDeleted, aggregate, sequence);
+    draft.push(fact, &event, Some(branch))
 }
 
 pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
@@ -174,13 +160,13 @@ pub(super) fn discard(draft: &mut Draft) -> Result<(), Stop> {
     };
     let aggregate = AggregateId::Database(draft.command.database.clone());
     draft.command(aggregate.clone(), None, None)?;
-    let head = Head {
+    let fact = Fact {
         event_type: EventType::EventDiscarded,
         kind: Kind::Control,
         aggregate,
         sequence: None,
     };
-    tell(draft, head, &event, None)
+    draft.push(fact, &event, None)
 }
 
 /// Adds an event without data about the database.
@@ -194,37 +180,11 @@ fn mark(
     let event = DatabaseMark {
         db_name: database.clone(),
     };
-    let head = Head {
+    let fact = Fact {
         event_type,
         kind,
         aggregate: AggregateId::Database(database),
         sequence,
     };
-    tell(draft, head, &event, None)
-}
-
-/// The parts of an event other than its data.
-struct Head {
-    event_type: EventType,
-    kind: Kind,
-    aggregate: AggregateId,
-    sequence: Option<Sequence>,
-}
-
-/// Adds an event.
-fn tell<T: Serialize>(
-    draft: &mut Draft,
-    head: Head,
-    event: &T,
-    branch: Option<&BranchState>,
-) -> Result<(), Stop> {
-    let fact = Fact {
-        event_type: head.event_type,
-        kind: head.kind,
-        aggregate: head.aggregate,
-        sequence: head.sequence,
-        data: Json::of(event)?,
-    };
-    draft.push(fact, branch);
-    Ok(())
+    draft.push(fact, &event, None)
 }

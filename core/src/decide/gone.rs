@@ -1,10 +1,14 @@
 //! Determines whether anything is left of what a command created.
 
-use super::{Need, Stop, WriteState};
+use super::{
+    state::WriteState,
+    stop::{Needs, Stop},
+    version::Version,
+};
 use crate::{
     envelope::{Envelope, EventType, Kind},
     id::{AggregateId, StreamId},
-    model::{AggregateState, ModelKey},
+    model::ModelKey,
 };
 
 /// Entries per request; often the first one is left.
@@ -26,23 +30,17 @@ pub fn is_gone(
     if !is_live || state.stream() != stream {
         return Ok(true);
     }
-    let mut needs = Vec::new();
+    let mut needs = Needs::default();
     for event in events {
-        match is_left(state, event) {
-            Ok(true) => return Ok(false),
-            Ok(false) => {}
-            Err(Stop::Needs(more)) => needs.extend::<Vec<Need>>(more),
-            Err(refused) => return Err(refused),
+        if needs.take(is_left(state, event))? == Some(true) {
+            return Ok(false);
         }
         if needs.len() >= STEP {
             break;
         }
     }
-    if needs.is_empty() {
-        Ok(true)
-    } else {
-        Err(Stop::Needs(needs))
-    }
+    needs.settle()?;
+    Ok(true)
 }
 
 fn creates(event_type: EventType) -> bool {
@@ -70,9 +68,6 @@ fn is_left(state: &WriteState, event: &Envelope) -> Result<bool, Stop> {
     let Some(branch) = state.live_branch(branch) else {
         return Ok(false);
     };
-    let Some(entry) = state.entry(branch, &key)? else {
-        return Ok(false);
-    };
-    let now: AggregateState = entry.value.read()?;
-    Ok(now.data.is_some() && now.created_at == event.occurred_at)
+    let now = Version::newest(state, branch, &key)?;
+    Ok(now.is_some_and(|now| now.is_live() && now.state.created_at == event.occurred_at))
 }

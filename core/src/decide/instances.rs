@@ -2,91 +2,39 @@
 
 mod change;
 mod claim;
+mod decision;
 mod delete_all;
 mod leave_out;
 mod references;
 mod rows;
-
-use std::collections::HashMap;
+mod scope;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-pub(super) use self::{change::superseded_version, delete_all::delete_all};
+pub(super) use self::delete_all::delete_all;
 use self::{
-    change::{New, decide_change, decide_create},
-    claim::twice,
+    change::Numbered,
+    decision::{New, decide_change, decide_create},
     references::dangling,
-    rows::{Numbered, Row, Rows, refused_commands, refused_rows},
+    rows::{Rows, refused_commands, refused_rows},
+    scope::{Pending, Scope},
 };
-use super::{Draft, Fact, Stop, class_not_found};
+use super::{draft::Draft, stop::Stop};
 use crate::{
     command::{InstanceChange, OnError, RawData},
-    envelope::{EventType, Kind},
     error::{ErrorCode, Refusal},
-    event::InstanceEvent,
-    id::{AggregateId, InstanceRef, Sequence},
+    id::AggregateId,
     json::Json,
-    model::{AggregateState, BranchState, ModelEntry, ModelKey},
-    name::{BranchName, InstanceId, PropertyName},
-    ontology::Schema,
+    name::{BranchName, InstanceId},
 };
-
-/// The effects of earlier changes of the same command, which the state does not contain yet.
-#[derive(Default)]
-struct Pending {
-    /// Instances that were created (true) or deleted (false).
-    instances: HashMap<ModelKey, bool>,
-    owners: HashMap<ModelKey, Option<InstanceId>>,
-    /// The collision with other changes, if that is why the last change was refused.
-    collision: Option<Collision>,
-}
-
-/// The other changes that have an instance's unique values or id.
-struct Collision {
-    instance: ModelKey,
-    with: Vec<ModelKey>,
-}
-
-impl Pending {
-    /// Refuses an instance that occurs twice in the command.
-    fn refuse_twice(&mut self, key: ModelKey, aggregate: &AggregateId) -> Refusal {
-        self.collision = Some(Collision {
-            with: vec![key.clone()],
-            instance: key,
-        });
-        twice(aggregate)
-    }
-}
-
-/// An allowed change, with its event.
-pub(super) struct Change {
-    event_type: EventType,
-    aggregate: AggregateId,
-    sequence: Sequence,
-    event: InstanceEvent,
-    /// References that must point to existing instances after the command.
-    strict: Vec<(PropertyName, InstanceRef)>,
-}
-
-/// The version of an instance that a change starts from.
-struct Current {
-    state: AggregateState,
-    entry: ModelEntry,
-}
-
-/// What all changes of one command share.
-struct Scope<'a> {
-    branch: &'a BranchState,
-    schema: &'a Schema,
-}
 
 pub(super) fn change_one(
     draft: &mut Draft,
     branch: &BranchName,
     change: &InstanceChange,
 ) -> Result<(), Stop> {
-    let scope = scope(draft, branch)?;
+    let scope = Scope::named(draft, branch)?;
     let change = decide_change(draft, &scope, &mut Pending::default(), change, 0)?;
     let decided = [Numbered { number: 0, change }];
     if let Some((_, dangling)) = dangling(draft, &scope, &decided)?.pop_first() {
@@ -98,7 +46,7 @@ pub(super) fn change_one(
         Some(change.sequence),
         Some(scope.branch),
     )?;
-    push_change(draft, scope.branch, change)
+    change.push(draft, scope.branch)
 }
 
 /// The rows of a bulk.
@@ -129,12 +77,8 @@ pub(super) fn bulk_create(
             .with("rule", "one per row, or none")
             .into());
     }
-    let scope = scope(draft, branch)?;
-    let resolved = scope
-        .schema
-        .resolve(class)
-        .ok_or_else(|| class_not_found(class))?
-        .clone();
+    let scope = Scope::named(draft, branch)?;
+    let resolved = scope.class(class)?;
     let rows = Rows::decide(draft, &scope, 1..instances.len() + 1, |pending, number| {
         let row = number - 1;
         let new = New {
@@ -143,7 +87,7 @@ pub(super) fn bulk_create(
             row,
             without_defaults,
         };
-        decide_create(draft, &scope, pending, &resolved, &new)
+        decide_create(draft, &scope, pending, resolved, &new)
     })?;
     let errors = rows.errors;
     if !errors.is_empty() && (on_error == OnError::Abort || rows.changes.is_empty()) {
@@ -154,11 +98,11 @@ pub(super) fn bulk_create(
         draft.command(aggregate, None, Some(scope.branch))?;
     } else {
         let mut data: IndexMap<String, Json> = Json::of(&draft.command.action)?.read()?;
-        let errors: Vec<_> = errors.into_iter().map(Row::into_json).collect();
+        let errors: Vec<_> = errors.iter().map(|row| row.to_json("row")).collect();
         data.insert("errors".into(), Value::from(errors).into());
         // The events contain the rows as written.
         data.shift_remove("instances");
-        draft.command_with(aggregate, None, Some(scope.branch), Json::of(&data)?)?;
+        draft.command_with(aggregate, None, Some(scope.branch), &data)?;
     }
     push_all(draft, &scope, rows.changes)
 }
@@ -168,7 +112,7 @@ pub(super) fn transaction(
     branch: &BranchName,
     commands: &[InstanceChange],
 ) -> Result<(), Stop> {
-    let scope = scope(draft, branch)?;
+    let scope = Scope::named(draft, branch)?;
     if commands.is_empty() {
         let message = "a transaction needs at least one command";
         return Err(Refusal::new(ErrorCode::InvalidRequest, message)
@@ -186,34 +130,9 @@ pub(super) fn transaction(
     push_all(draft, &scope, rows.changes)
 }
 
-fn scope<'a>(draft: &Draft<'a>, branch: &BranchName) -> Result<Scope<'a>, Stop> {
-    let branch = draft.branch(branch)?;
-    Ok(Scope {
-        branch,
-        schema: draft.state.schema(branch)?,
-    })
-}
-
 fn push_all(draft: &mut Draft, scope: &Scope, changes: Vec<Numbered>) -> Result<(), Stop> {
     for numbered in changes {
-        push_change(draft, scope.branch, numbered.change)?;
+        numbered.change.push(draft, scope.branch)?;
     }
-    Ok(())
-}
-
-pub(super) fn push_change(
-    draft: &mut Draft,
-    branch: &BranchState,
-    change: Change,
-) -> Result<(), Stop> {
-    let data = Json::of(&change.event)?;
-    let fact = Fact {
-        event_type: change.event_type,
-        kind: Kind::Domain,
-        aggregate: change.aggregate,
-        sequence: Some(change.sequence),
-        data,
-    };
-    draft.push(fact, Some(branch));
     Ok(())
 }

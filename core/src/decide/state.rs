@@ -2,11 +2,15 @@
 //! the registry.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use super::{Changes, LiveInstances, Need, Stop};
+use super::{
+    need::{Changes, LiveInstances, Need},
+    recent::Recent,
+    stop::Stop,
+};
 use crate::{
     envelope::Envelope,
     id::{BranchGeneration, LogPosition, StreamId},
@@ -30,19 +34,11 @@ pub struct WriteState {
     branches: BTreeMap<BranchName, BranchState>,
     schemas: HashMap<BranchGeneration, Arc<Schema>>,
     /// Versions that the registry may not have yet.
-    recent: HashMap<(BranchGeneration, ModelKey), Vec<ModelEntry>>,
-    recent_order: VecDeque<(LogPosition, BranchGeneration, ModelKey)>,
+    recent: Recent,
     fetched: HashMap<(BranchGeneration, ModelKey), Option<ModelEntry>>,
     live_instances: HashMap<LiveInstances, BTreeSet<ModelKey>>,
     fetched_at: HashMap<Lineage, HashMap<ModelKey, Option<ModelEntry>>>,
     changed: HashMap<Changes, BTreeSet<ModelKey>>,
-}
-
-/// What the state contains about a key.
-enum Found<'a> {
-    Entry(&'a ModelEntry),
-    Absent,
-    Unknown,
 }
 
 /// A [`WriteState`] before a batch was tried.
@@ -74,8 +70,7 @@ impl WriteState {
                 .map(|branch| (branch.name.clone(), branch))
                 .collect(),
             schemas: HashMap::new(),
-            recent: HashMap::new(),
-            recent_order: VecDeque::new(),
+            recent: Recent::default(),
             fetched: HashMap::new(),
             live_instances: HashMap::new(),
             fetched_at: HashMap::new(),
@@ -143,14 +138,15 @@ impl WriteState {
 
     /// The newest visible entry of a key on a branch.
     pub fn entry(&self, branch: &BranchState, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
-        match self.find(&branch.lineage, key) {
-            Found::Entry(entry) => Ok(Some(entry)),
-            Found::Absent => Ok(None),
-            Found::Unknown => Err(Stop::Needs(vec![Need::Entry(
+        let fetched = self.fetched.get(&(branch.generation, key.clone()));
+        let found = self.find(&branch.lineage, key, fetched);
+        if found.is_none() && fetched.is_none() {
+            return Err(Stop::Needs(vec![Need::Entry(
                 branch.generation,
                 key.clone(),
-            )])),
+            )]));
         }
+        Ok(found)
     }
 
     /// Whether a class has live instances on a branch.
@@ -178,23 +174,14 @@ impl WriteState {
     /// The newest entry of a key that is visible through a lineage, at any position.
     pub fn entry_at(&self, lineage: &Lineage, key: &ModelKey) -> Result<Option<&ModelEntry>, Stop> {
         let fetched = self.fetched_at.get(lineage).and_then(|keys| keys.get(key));
-        for level in lineage.levels() {
-            if let Some(entry) = self.recent_at(level.generation, key, level.until) {
-                return Ok(Some(entry));
-            }
-            if let Some(Some(entry)) = fetched
-                && entry.branch == level.generation
-            {
-                return Ok(Some(entry));
-            }
-        }
-        match fetched {
-            Some(None) => Ok(None),
-            _ => Err(Stop::Needs(vec![Need::EntryAt(
+        let found = self.find(lineage, key, fetched);
+        if found.is_none() && !matches!(fetched, Some(None)) {
+            return Err(Stop::Needs(vec![Need::EntryAt(
                 lineage.clone(),
                 key.clone(),
-            )])),
+            )]));
         }
+        Ok(found)
     }
 
     /// The written classes and instances, ordered by key; one more than the useful maximum if there
@@ -207,7 +194,7 @@ impl WriteState {
             let mut spans = changes.spans.iter();
             spans.any(|span| span.generation == branch && span.holds(position))
         };
-        let recent = self.recent_order.iter().filter(|(position, branch, key)| {
+        let recent = self.recent.written().filter(|(position, branch, key)| {
             is_within(*branch, *position) && changes.concern(key)
         });
         let mut keys: BTreeSet<&ModelKey> = reflected.iter().collect();
@@ -230,36 +217,18 @@ impl WriteState {
         }
     }
 
-    fn find(&self, lineage: &Lineage, key: &ModelKey) -> Found<'_> {
-        let Some(own) = lineage.own().map(|level| level.generation) else {
-            return Found::Absent;
-        };
-        let fetched = self.fetched.get(&(own, key.clone()));
-        for level in lineage.levels() {
-            if let Some(entry) = self.recent_at(level.generation, key, level.until) {
-                return Found::Entry(entry);
-            }
-            if let Some(Some(entry)) = fetched
-                && entry.branch == level.generation
-            {
-                return Found::Entry(entry);
-            }
-        }
-        if fetched.is_some() {
-            Found::Absent
-        } else {
-            Found::Unknown
-        }
-    }
-
-    fn recent_at(
-        &self,
-        generation: BranchGeneration,
+    /// The first entry of a key on a lineage, of the recent ones and the fetched one.
+    fn find<'a>(
+        &'a self,
+        lineage: &Lineage,
         key: &ModelKey,
-        until: LogPosition,
-    ) -> Option<&ModelEntry> {
-        let versions = self.recent.get(&(generation, key.clone()))?;
-        versions.iter().rev().find(|entry| entry.position <= until)
+        fetched: Option<&'a Option<ModelEntry>>,
+    ) -> Option<&'a ModelEntry> {
+        let fetched = fetched.and_then(Option::as_ref);
+        lineage.levels().iter().find_map(|level| {
+            let recent = self.recent.at(level.generation, key, level.until);
+            recent.or_else(|| fetched.filter(|entry| entry.branch == level.generation))
+        })
     }
 
     /// The recent entry of a key on a branch's lineage, whatever the registry has for it.
@@ -267,18 +236,12 @@ impl WriteState {
         lineage
             .levels()
             .iter()
-            .find_map(|level| self.recent_at(level.generation, key, level.until))
+            .find_map(|level| self.recent.at(level.generation, key, level.until))
     }
 
     /// Every recent key that starts with `prefix`.
     pub fn recent_keys(&self, prefix: &str) -> Vec<ModelKey> {
-        let mut keys: Vec<ModelKey> = (self.recent.keys())
-            .filter(|(_, key)| key.as_str().starts_with(prefix))
-            .map(|(_, key)| key.clone())
-            .collect();
-        keys.sort();
-        keys.dedup();
-        keys
+        self.recent.keys(prefix)
     }
 
     /// Puts in the answer to [`Need::Entry`].
@@ -322,21 +285,7 @@ impl WriteState {
 
     /// Forgets the versions below a position that the registry now has.
     pub fn reflected(&mut self, position: LogPosition) {
-        while let Some((at, _, _)) = self.recent_order.front() {
-            if *at >= position {
-                break;
-            }
-            let Some((at, branch, key)) = self.recent_order.pop_front() else {
-                break;
-            };
-            let slot = (branch, key);
-            if let Some(versions) = self.recent.get_mut(&slot) {
-                versions.retain(|entry| entry.position != at);
-                if versions.is_empty() {
-                    self.recent.remove(&slot);
-                }
-            }
-        }
+        self.recent.remove_below(position);
     }
 
     /// Applies an envelope at the end of the log, and returns its entries.
@@ -358,12 +307,7 @@ impl WriteState {
             } else if key.starts_with("i:") {
                 self.live_instances.clear();
             }
-            self.recent
-                .entry((entry.branch, entry.key.clone()))
-                .or_default()
-                .push(entry.clone());
-            self.recent_order
-                .push_back((entry.position, entry.branch, entry.key.clone()));
+            self.recent.push(entry.clone());
         }
         self.end = envelope.position.next();
         self.last_time = self.last_time.max(envelope.occurred_at);
@@ -383,19 +327,7 @@ impl WriteState {
 
     /// Undoes everything applied since the mark. Fetched facts are forgotten.
     pub fn roll_back(&mut self, mark: Mark) {
-        while let Some((at, branch, key)) = self.recent_order.pop_back() {
-            if at < mark.end {
-                self.recent_order.push_back((at, branch, key));
-                break;
-            }
-            let slot = (branch, key);
-            if let Some(versions) = self.recent.get_mut(&slot) {
-                versions.retain(|entry| entry.position != at);
-                if versions.is_empty() {
-                    self.recent.remove(&slot);
-                }
-            }
-        }
+        self.recent.remove_from(mark.end);
         self.end = mark.end;
         self.last_time = mark.last_time;
         self.database = mark.database;
@@ -433,7 +365,7 @@ impl WriteState {
 }
 
 /// Puts the class of a `c:` entry into a schema, or removes it.
-pub(crate) fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &AggregateState) {
+fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &AggregateState) {
     let Some(name) = entry.key.as_str().strip_prefix(ModelKey::CLASSES) else {
         return;
     };

@@ -2,8 +2,8 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::{Draft, Stop, last_position};
 use crate::{
+    decide::{draft::Draft, stop::Stop},
     id::{BranchGeneration, LogPosition},
     lineage::Lineage,
     model::{BranchState, ModelKey},
@@ -78,7 +78,7 @@ pub(in crate::decide) fn as_it_stood(
     position: LogPosition,
 ) -> Result<BranchState, Stop> {
     let is_unchanged = branch.contains.is_empty() && position >= branch.generation.0;
-    if is_unchanged || position >= last_position(draft) {
+    if is_unchanged || position >= draft.last_position() {
         return Ok(branch.clone());
     }
     let (then, key) = (Lineage::main().at(position), ModelKey::branch(&branch.name));

@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, cell::OnceCell};
 
-use super::Stop;
 use crate::{
-    decide::WriteState,
+    decide::{state::WriteState, stop::Stop, version::Version},
     id::{AggregateId, Sequence},
-    json::Json,
+    json::{Json, Properties},
     lineage::Lineage,
     merge::{Conflict, Content, Fields, is_same_content},
-    model::{AggregateState, BranchState, ModelEntry, ModelKey},
+    model::{BranchState, ModelEntry, ModelKey},
+    name::PropertyName,
 };
 
 /// Where the state of a side is looked up.
@@ -41,23 +41,10 @@ pub(super) struct Side<'a> {
     fields: OnceCell<Fields>,
 }
 
-/// A version in the write model.
-pub(super) struct Version<'a> {
-    pub(super) entry: &'a ModelEntry,
-    pub(super) state: AggregateState,
-}
-
 impl<'a> Side<'a> {
     fn read(content: Content, entry: Option<&'a ModelEntry>) -> Result<Self, Stop> {
-        let version = match entry {
-            Some(entry) => Some(Version {
-                entry,
-                state: entry.value.read()?,
-            }),
-            None => None,
-        };
         Ok(Self {
-            version,
+            version: entry.map(Version::read).transpose()?,
             content,
             fields: OnceCell::new(),
         })
@@ -147,8 +134,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    pub(super) fn content(&self) -> Content {
-        self.target.content
+    /// Fields as a state.
+    pub(super) fn put_together(&self, fields: &Fields) -> Result<Json, Stop> {
+        Ok(self.target.content.put_together(fields)?)
     }
 
     /// The resulting fields; none if it will not exist.
@@ -164,7 +152,7 @@ impl<'a> Case<'a> {
     pub(super) fn after_data(&self) -> Result<Option<Cow<'_, Json>>, Stop> {
         Ok(match &self.outcome {
             Outcome::Keep => self.target.data().map(Cow::Borrowed),
-            Outcome::Put(fields) => Some(Cow::Owned(self.content().put_together(fields)?)),
+            Outcome::Put(fields) => Some(Cow::Owned(self.put_together(fields)?)),
             Outcome::Delete => None,
         })
     }
@@ -215,4 +203,16 @@ impl<'a> Case<'a> {
             message,
         }
     }
+}
+
+/// The fields as properties, or the first field whose name is invalid.
+pub(super) fn properties(fields: &Fields) -> Result<Properties, (&String, &Json)> {
+    let mut properties = Properties::with_capacity(fields.len());
+    for (name, value) in fields {
+        let Ok(key) = name.parse::<PropertyName>() else {
+            return Err((name, value));
+        };
+        properties.insert(key, value.clone());
+    }
+    Ok(properties)
 }

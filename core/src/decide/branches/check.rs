@@ -4,35 +4,36 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Stop, Work,
-    case::{Case, Outcome},
+    case::{Case, Outcome, properties},
     claims::Claims,
     classes::Classes,
-    list_changed, needed,
+    work::{Work, list_changed},
 };
 use crate::{
-    decide::Need,
+    decide::{
+        stop::{Needs, Stop},
+        version::is_live,
+    },
     error::Violation,
     id::AggregateId,
-    json::{Json, Properties},
     merge::{Conflict, Fields},
-    model::{AggregateState, ModelKey},
-    name::{ClassName, InstanceId, PropertyName},
+    model::ModelKey,
+    name::{ClassName, InstanceId},
     ontology::{Candidate, Class},
 };
 
 /// The conflicts with the ontology. Also records changes of unique values.
 pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
-    let mut needs = Vec::new();
+    let mut needs = Needs::default();
     let classes = Classes::of(work)?;
     let mut met = BTreeSet::new();
     if classes.is_changed() {
         let concerned = Some(classes.concerned());
-        let keys = needed(&mut needs, list_changed(work.state, &work.since, concerned))?;
+        let keys = needs.take(list_changed(work.state, &work.since, concerned))?;
         met = keys.unwrap_or_default().into_iter().collect();
         let is_new = |key: &&ModelKey| !work.places.contains_key(key) && classes.concerns(key);
         let new: Vec<ModelKey> = met.iter().filter(is_new).cloned().collect();
-        needed(&mut needs, work.gather(new))?;
+        needs.take(work.gather(new))?;
     }
     let mut broken = classes.check(work, &met);
     let mut claims = Claims::new(work, &classes);
@@ -67,9 +68,7 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
         }
     }
     let unique = claims.settle(&mut needs, &mut broken)?;
-    if !needs.is_empty() {
-        return Err(Stop::Needs(needs));
-    }
+    needs.settle()?;
     work.unique = unique;
     Ok(broken)
 }
@@ -119,12 +118,12 @@ impl Instance<'_, '_> {
     fn check_references(
         &self,
         candidate: &Candidate,
-        needs: &mut Vec<Need>,
+        needs: &mut Needs,
         broken: &mut Vec<Conflict>,
     ) -> Result<(), Stop> {
         for (predicate, target) in &candidate.strict {
             let key = ModelKey::instance(&target.class, &target.id);
-            if needed(needs, is_live_after(self.work, &key))? == Some(false) {
+            if needs.take(is_live_after(self.work, &key))? == Some(false) {
                 let message = format!(
                     "{predicate} of {} must refer to an existing instance; {target} would not \
                      exist",
@@ -142,10 +141,7 @@ fn is_live_after(work: &Work, key: &ModelKey) -> Result<bool, Stop> {
     if let Some(case) = work.case(key) {
         return Ok(case.after().is_some());
     }
-    match work.state.entry(work.ground, key)? {
-        Some(entry) => Ok(entry.value.read::<AggregateState>()?.data.is_some()),
-        None => Ok(false),
-    }
+    is_live(work.state, work.ground, key)
 }
 
 fn whole(class: &Class, id: &InstanceId, fields: &Fields) -> Result<Candidate, Vec<Violation>> {
@@ -158,16 +154,4 @@ fn whole(class: &Class, id: &InstanceId, fields: &Fields) -> Result<Candidate, V
             message: format!("{name} is not a property name"),
         }]),
     }
-}
-
-/// The fields as properties, or the first field whose name is invalid.
-pub(super) fn properties(fields: &Fields) -> Result<Properties, (&String, &Json)> {
-    let mut properties = Properties::with_capacity(fields.len());
-    for (name, value) in fields {
-        let Ok(key) = name.parse::<PropertyName>() else {
-            return Err((name, value));
-        };
-        properties.insert(key, value.clone());
-    }
-    Ok(properties)
 }

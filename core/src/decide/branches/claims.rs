@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Stop, Work, case::Outcome, check::properties, classes::Classes, needed};
+use super::{
+    case::{Outcome, properties},
+    classes::Classes,
+    work::Work,
+};
 use crate::{
-    decide::Need,
+    decide::{
+        stop::{Needs, Stop},
+        unique::{self, Held, held_values},
+    },
     event::UniqueChange,
-    json::{Json, Properties},
+    id::AggregateId,
+    json::Json,
     merge::{Conflict, Fields},
-    model::{AggregateState, ModelKey, UniqueState},
+    model::ModelKey,
     name::{ClassName, InstanceId, PropertyName},
     ontology::{Candidate, Class},
 };
-
-/// A property and the digest of its value.
-type Held = (PropertyName, String);
 
 /// The effects of all changes on unique values. Their order makes no difference: one instance may
 /// claim what another releases.
@@ -67,7 +72,7 @@ impl<'w, 'a> Claims<'w, 'a> {
             self.wanted.entry(key).or_default().push(index);
         }
         let id = match &self.work.cases[place].aggregate {
-            crate::id::AggregateId::Instance(_, _, _, id) => Some(id.clone()),
+            AggregateId::Instance(_, _, _, id) => Some(id.clone()),
             _ => None,
         };
         self.changes.push(Change {
@@ -82,7 +87,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     /// The changes of unique values, by index of the case.
     pub(super) fn settle(
         &self,
-        needs: &mut Vec<Need>,
+        needs: &mut Needs,
         broken: &mut Vec<Conflict>,
     ) -> Result<HashMap<usize, UniqueChange>, Stop> {
         let mut unique = HashMap::with_capacity(self.changes.len());
@@ -91,7 +96,7 @@ impl<'w, 'a> Claims<'w, 'a> {
             for (property, digest, value) in &change.wants {
                 let held = (property.clone(), digest.clone());
                 let key = ModelKey::unique(change.class, property, digest);
-                let owner = needed(needs, self.owner(&key))?.flatten();
+                let owner = needs.take(self.owner(&key))?.flatten();
                 if let Some(other) = self.rival(change, &key, &held, owner.as_ref(), needs)? {
                     broken.push(self.report_taken(change, property, value, &other));
                 } else if owner != change.id {
@@ -105,7 +110,7 @@ impl<'w, 'a> Claims<'w, 'a> {
                 let key = ModelKey::unique(change.class, &held.0, &held.1);
                 if !change.wants.iter().any(is_wanted)
                     && !self.wanted.contains_key(&key)
-                    && needed(needs, self.owner(&key))?.flatten() == change.id
+                    && needs.take(self.owner(&key))?.flatten() == change.id
                 {
                     own.released.push(held.clone());
                 }
@@ -124,7 +129,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         key: &ModelKey,
         held: &Held,
         owner: Option<&InstanceId>,
-        needs: &mut Vec<Need>,
+        needs: &mut Needs,
     ) -> Result<Option<InstanceId>, Stop> {
         let wanted = self.wanted.get(key).into_iter().flatten();
         let mut others = wanted.map(|index| &self.changes[*index]);
@@ -134,15 +139,12 @@ impl<'w, 'a> Claims<'w, 'a> {
         let Some(owner) = owner.filter(|owner| Some(*owner) != change.id.as_ref()) else {
             return Ok(None);
         };
-        let holds = needed(needs, self.holds(change.class, owner, held))?;
+        let holds = needs.take(self.holds(change.class, owner, held))?;
         Ok((holds == Some(true)).then(|| owner.clone()))
     }
 
     fn owner(&self, key: &ModelKey) -> Result<Option<InstanceId>, Stop> {
-        match self.work.state.entry(self.work.ground, key)? {
-            Some(entry) => Ok(entry.value.read::<UniqueState>()?.owner),
-            None => Ok(None),
-        }
+        unique::owner(self.work.state, self.work.ground, key)
     }
 
     /// Whether an owner keeps the value without claiming it again.
@@ -158,15 +160,7 @@ impl<'w, 'a> Claims<'w, 'a> {
                 .filter(|_| case.outcome == Outcome::Keep);
             return Ok(kept.is_some_and(|fields| unique_pairs(understood, fields).contains(held)));
         }
-        let Some(entry) = self.work.state.entry(self.work.ground, &key)? else {
-            return Ok(false);
-        };
-        let state: AggregateState = entry.value.read()?;
-        let properties: Properties = match &state.data {
-            Some(data) => data.read()?,
-            None => return Ok(false),
-        };
-        Ok(pairs(understood, &properties).contains(held))
+        unique::holds(self.work.state, self.work.ground, understood, owner, held)
     }
 
     fn report_taken(
@@ -190,13 +184,5 @@ fn unique_pairs(class: &Class, fields: &Fields) -> Vec<Held> {
     if !class.properties().iter().any(|property| property.unique) {
         return Vec::new();
     }
-    properties(fields).map_or_else(|_| Vec::new(), |properties| pairs(class, &properties))
-}
-
-fn pairs(class: &Class, properties: &Properties) -> Vec<Held> {
-    let values = class.unique_values(properties);
-    values
-        .into_iter()
-        .map(|(property, digest, _)| (property, digest))
-        .collect()
+    properties(fields).map_or_else(|_| Vec::new(), |properties| held_values(class, &properties))
 }

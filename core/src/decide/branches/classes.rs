@@ -7,12 +7,11 @@ use std::{
 };
 
 use super::{
-    Stop, Work,
     case::{Case, Outcome},
-    state_of,
+    work::Work,
 };
 use crate::{
-    decide::classes::late_unique,
+    decide::{classes::late_unique, stop::Stop},
     error::Refusal,
     id::AggregateId,
     merge::{Conflict, Fields},
@@ -64,7 +63,7 @@ impl<'a> Classes<'a> {
     }
 
     fn put(&mut self, case: &Case, name: &ClassName, fields: &Fields) -> Result<(), Stop> {
-        let definition = state_of(case, fields)?;
+        let definition = case.put_together(fields)?;
         let class = match Class::create(&definition) {
             Ok(class) => class,
             Err(refusal) => {

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use super::{
-    Kind, Place, Stop, Work,
-    case::{Case, Outcome},
+    case::{Case, Outcome, Place},
     check::check,
-    last_position, list_changed, needed,
+    work::{Kind, Work},
 };
 use crate::{
-    decide::Draft,
+    decide::{draft::Draft, stop::Stop},
     error::{ErrorCode, Refusal},
     id::LogPosition,
     lineage::Span,
@@ -31,12 +30,6 @@ pub(super) fn work_out<'a>(
         after: Some(to_position),
         until: LogPosition::MAX,
     };
-    let mut needs = Vec::new();
-    needed(&mut needs, draft.state.schema(branch))?;
-    let keys = needed(&mut needs, list_changed(draft.state, &[since], None))?;
-    if !needs.is_empty() {
-        return Err(Stop::Needs(needs));
-    }
     let mut work = Work {
         state: draft.state,
         branch,
@@ -51,7 +44,7 @@ pub(super) fn work_out<'a>(
         stay_deleted: Vec::new(),
         unique: HashMap::new(),
     };
-    work.gather(keys.unwrap_or_default())?;
+    work.gather_written(&[since])?;
     for case in &mut work.cases {
         let (outcome, is_final) = undo(case);
         if is_final {
@@ -78,7 +71,7 @@ fn refuse_out_of_bounds(
     branch: &BranchState,
     to_position: LogPosition,
 ) -> Result<(), Refusal> {
-    let (first, last) = (branch.generation.0, last_position(draft));
+    let (first, last) = (branch.generation.0, draft.last_position());
     if (first..=last).contains(&to_position) {
         return Ok(());
     }

@@ -3,11 +3,12 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use super::{
-    Kind, Stop, Work,
     case::{Case, Outcome, Side as Has},
+    work::{Kind, Work},
 };
 use crate::{
     command::{Choice, Resolution, Side, Strategy},
+    decide::stop::Stop,
     error::{ErrorCode, Refusal},
     json::Json,
     merge::{Conflict, Fields, three_way},

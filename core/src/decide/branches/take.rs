@@ -1,12 +1,17 @@
 //! Merge and rebase: taking the changes of another branch.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
-    Kind, Place, Stop, Work, base::common, check::check, last_position, list_changed, needed,
-    settle,
+    base::common,
+    case::Place,
+    check::check,
+    settle::{Resolutions, settle},
+    work::{Kind, Work},
 };
 use crate::{
     command::{Resolution, Strategy},
-    decide::Draft,
+    decide::{draft::Draft, stop::Stop},
     error::{ErrorCode, Refusal},
     model::BranchState,
     name::BranchName,
@@ -82,18 +87,12 @@ pub(super) fn work_out<'a>(
     strategy: Strategy,
     resolutions: &[Resolution],
 ) -> Result<Work<'a>, Stop> {
-    let mut resolutions = settle::Resolutions::read(resolutions)?;
-    let base = common(sides.source, sides.ground, last_position(draft));
+    let mut resolutions = Resolutions::read(resolutions)?;
+    let base = common(sides.source, sides.ground, draft.last_position());
     let mut spans = sides.source.lineage.beyond(&base);
     spans.extend(base.beyond(&sides.source.lineage));
     if matches!(sides.kind, Kind::Rebase) {
         spans.extend(sides.source.lineage.beyond(&sides.ground.lineage));
-    }
-    let mut needs = Vec::new();
-    needed(&mut needs, draft.state.schema(sides.ground))?;
-    let keys = needed(&mut needs, list_changed(draft.state, &spans, None))?;
-    if !needs.is_empty() {
-        return Err(Stop::Needs(needs));
     }
     let mut work = Work {
         state: draft.state,
@@ -104,19 +103,19 @@ pub(super) fn work_out<'a>(
         base,
         kind: sides.kind,
         cases: Vec::new(),
-        places: std::collections::HashMap::new(),
+        places: HashMap::new(),
         conflicts: Vec::new(),
         stay_deleted: Vec::new(),
-        unique: std::collections::HashMap::new(),
+        unique: HashMap::new(),
     };
-    work.gather(keys.unwrap_or_default())?;
-    settle::settle(&mut work, strategy, &mut resolutions)?;
+    work.gather_written(&spans)?;
+    settle(&mut work, strategy, &mut resolutions)?;
     let mut broken = check(&mut work)?;
     while resolutions.mend(&mut work, &broken)? {
         broken = check(&mut work)?;
     }
     resolutions.refuse_idle()?;
-    let open: std::collections::HashSet<_> = (work.conflicts.iter())
+    let open: HashSet<_> = (work.conflicts.iter())
         .map(|conflict| (conflict.aggregate.clone(), conflict.property.clone()))
         .collect();
     broken.retain(|conflict| {

@@ -3,21 +3,22 @@
 use serde::Serialize;
 
 use super::{
-    Kind, Stop, Work,
     base::contained,
     case::{Case, Outcome},
-    last_position,
+    work::{Kind, Work},
 };
 use crate::{
     command::Action,
-    decide::{Draft, Fact, instances::superseded_version},
-    envelope::{EventType, Kind as Part},
+    decide::{
+        draft::{Draft, Fact},
+        stop::Stop,
+    },
+    envelope::EventType,
     event::{
         BranchAt, BranchMerged, BranchRebased, ClassEvent, InstanceEvent, MergedBranch, Superseded,
         UniqueChange,
     },
     id::{AggregateId, BranchGeneration, Sequence},
-    json::Json,
     lineage::Lineage,
     model::BranchState,
     time::Timestamp,
@@ -25,7 +26,7 @@ use crate::{
 
 /// The command as the log keeps it: what the client sent, plus the results that no event contains.
 #[derive(Serialize)]
-struct Told<'a> {
+struct LoggedCommand<'a> {
     #[serde(flatten)]
     action: &'a Action,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -36,12 +37,11 @@ struct Told<'a> {
 pub(super) fn write(draft: &mut Draft, mut work: Work) -> Result<(), Stop> {
     let database = draft.command.database.clone();
     let aggregate = AggregateId::Branch(database, work.branch.name.clone());
-    let data = Told {
+    let data = LoggedCommand {
         action: &draft.command.action,
         stay_deleted: work.stay_deleted.iter().map(ToString::to_string).collect(),
     };
-    let data = Json::of(&data)?;
-    draft.command_with(aggregate.clone(), None, Some(work.branch), data)?;
+    draft.command_with(aggregate.clone(), None, Some(work.branch), &data)?;
     let branch = match work.kind {
         Kind::Merge { source } => write_merged(draft, &work, source, aggregate)?,
         Kind::Rebase => write_rebased(draft, &work, aggregate)?,
@@ -90,8 +90,7 @@ fn find_superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded
     if matches!(work.kind, Kind::Rebase) {
         return None;
     }
-    let version = case.target.version()?;
-    superseded_version(draft, work.branch, version.entry, &version.state)
+    case.target.version()?.superseded(draft.state, work.branch)
 }
 
 /// Writes `BRANCH_MERGED`; returns the branch for the following events.
@@ -102,7 +101,7 @@ fn write_merged(
     aggregate: AggregateId,
 ) -> Result<BranchState, Stop> {
     let branch = work.branch;
-    let last = last_position(draft);
+    let last = draft.last_position();
     let taken = source.lineage.at(last);
     let snapshots = (branch.contains.iter())
         .chain([&taken])
@@ -128,14 +127,8 @@ fn write_merged(
             created_at: state.created_at,
         },
     };
-    let fact = Fact {
-        event_type: EventType::BranchMerged,
-        kind: Part::Domain,
-        aggregate,
-        sequence: Some(state.sequence),
-        data: Json::of(&event)?,
-    };
-    draft.push(fact, Some(&state));
+    let fact = Fact::domain(EventType::BranchMerged, aggregate, state.sequence);
+    draft.push(fact, &event, Some(&state))?;
     Ok(state)
 }
 
@@ -146,7 +139,7 @@ fn write_rebased(
     aggregate: AggregateId,
 ) -> Result<BranchState, Stop> {
     let (branch, ground) = (work.branch, work.ground);
-    let last = last_position(draft);
+    let last = draft.last_position();
     let generation = BranchGeneration(draft.next_position());
     let base = ground.lineage.at(last);
     let lineage = Lineage::above(branch.name.clone(), generation, &base);
@@ -173,14 +166,8 @@ fn write_rebased(
         created_at: branch.created_at,
         contains: state.contains.clone(),
     };
-    let fact = Fact {
-        event_type: EventType::BranchRebased,
-        kind: Part::Domain,
-        aggregate,
-        sequence: Some(state.sequence),
-        data: Json::of(&event)?,
-    };
-    draft.push(fact, Some(&state));
+    let fact = Fact::domain(EventType::BranchRebased, aggregate, state.sequence);
+    draft.push(fact, &event, Some(&state))?;
     Ok(state)
 }
 
@@ -210,7 +197,8 @@ fn push(draft: &mut Draft, branch: &BranchState, change: Change) -> Result<(), S
     };
     let db_name = draft.command.database.clone();
     let name = branch.name.clone();
-    let (event_type, data) = match &case.aggregate {
+    let fact = |event_type| Fact::domain(event_type, case.aggregate.clone(), change.sequence);
+    match &case.aggregate {
         AggregateId::OntologyClass(_, _, class) => {
             let event = ClassEvent {
                 db_name,
@@ -220,7 +208,7 @@ fn push(draft: &mut Draft, branch: &BranchState, change: Change) -> Result<(), S
                 created_at: change.created_at,
                 superseded: change.superseded,
             };
-            (turn.of_class(), Json::of(&event)?)
+            draft.push(fact(turn.of_class()), &event, Some(branch))
         }
         AggregateId::Instance(_, _, class, id) => {
             let event = InstanceEvent {
@@ -233,19 +221,10 @@ fn push(draft: &mut Draft, branch: &BranchState, change: Change) -> Result<(), S
                 unique: change.unique,
                 superseded: change.superseded,
             };
-            (turn.of_instance(), Json::of(&event)?)
+            draft.push(fact(turn.of_instance()), &event, Some(branch))
         }
-        _ => return Ok(()),
-    };
-    let fact = Fact {
-        event_type,
-        kind: Part::Domain,
-        aggregate: case.aggregate.clone(),
-        sequence: Some(change.sequence),
-        data,
-    };
-    draft.push(fact, Some(branch));
-    Ok(())
+        _ => Ok(()),
+    }
 }
 
 /// The kind of change of an aggregate.

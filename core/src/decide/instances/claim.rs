@@ -1,22 +1,22 @@
 //! Unique values.
 
 use super::{
-    AggregateState, Change, Collision, Draft, InstanceId, Json, ModelKey, Pending, Refusal, Scope,
-    Stop,
+    change::Change,
+    scope::{Collision, Pending, Scope},
 };
 use crate::{
-    decide::Need,
-    error::Violation,
+    decide::{
+        draft::Draft,
+        stop::{Needs, Stop},
+        unique::{self, Held, held_values},
+    },
+    error::{Refusal, Violation},
     event::UniqueChange,
-    id::AggregateId,
-    json::Properties,
-    model::UniqueState,
-    name::PropertyName,
+    json::{Json, Properties},
+    model::ModelKey,
+    name::{InstanceId, PropertyName},
     ontology::{Candidate, Class},
 };
-
-/// A unique value: the property and the digest of the value.
-type Held = (PropertyName, String);
 
 /// Checks unique values, and records in the event the values that the change claims and releases.
 /// Strict references are checked when the whole command is known.
@@ -30,9 +30,7 @@ pub(super) fn claim(
     mut change: Change,
 ) -> Result<Change, Stop> {
     let key = ModelKey::instance(&class.id, &candidate.id);
-    if pending.instances.contains_key(&key) {
-        return Err(pending.refuse_twice(key, &change.aggregate).into());
-    }
+    pending.refuse_twice(&key, &change.aggregate)?;
     let desk = Desk {
         draft,
         scope,
@@ -71,7 +69,7 @@ pub(super) fn release(
         class,
     };
     let mut found = Checks::default();
-    let released = desk.find_owned(id, unique_pairs(class, before), &mut found)?;
+    let released = desk.find_owned(id, held_values(class, before), &mut found)?;
     found.settle()?;
     let unique = UniqueChange {
         claimed: Vec::new(),
@@ -84,29 +82,15 @@ pub(super) fn release(
 /// The results of checks: all violations, and all missing facts.
 #[derive(Default)]
 struct Checks {
-    needs: Vec<Need>,
+    needs: Needs,
     violations: Vec<Violation>,
     /// The owners of the values.
     owners: Vec<ModelKey>,
 }
 
 impl Checks {
-    /// The answer; none if a fact is missing.
-    fn answer<T>(&mut self, answer: Result<T, Stop>) -> Result<Option<T>, Stop> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(Stop::Needs(more)) => {
-                self.needs.extend(more);
-                Ok(None)
-            }
-            Err(refused) => Err(refused),
-        }
-    }
-
     fn settle(self) -> Result<(), Stop> {
-        if !self.needs.is_empty() {
-            return Err(Stop::Needs(self.needs));
-        }
+        self.needs.settle()?;
         if !self.violations.is_empty() {
             return Err(Refusal::validation(&self.violations).into());
         }
@@ -130,14 +114,14 @@ impl Desk<'_> {
         before: &Properties,
         found: &mut Checks,
     ) -> Result<UniqueChange, Stop> {
-        let mut held = unique_pairs(self.class, before);
+        let mut held = held_values(self.class, before);
         let mut claimed = Vec::new();
         for (property, digest, value) in &candidate.unique {
             let wanted = (property.clone(), digest.clone());
             held.retain(|value| *value != wanted);
-            match found.answer(self.owner(&wanted))?.flatten() {
+            match found.needs.take(self.owner(&wanted))?.flatten() {
                 Some(owner) if owner == candidate.id => {}
-                Some(owner) if found.answer(self.holds(&owner, &wanted))?.unwrap_or(false) => {
+                Some(owner) if found.needs.take(self.holds(&owner, &wanted))? == Some(true) => {
                     found
                         .violations
                         .push(report_taken(property, value, self.class, &owner));
@@ -160,14 +144,10 @@ impl Desk<'_> {
         if let Some(owner) = self.pending.owners.get(&key) {
             return Ok(owner.clone());
         }
-        match self.draft.state.entry(self.scope.branch, &key)? {
-            Some(entry) => Ok(entry.value.read::<UniqueState>()?.owner),
-            None => Ok(None),
-        }
+        unique::owner(self.draft.state, self.scope.branch, &key)
     }
 
-    /// Whether an owner still has the value. While the class did not declare it unique, the owner
-    /// may have changed or lost it without releasing it.
+    /// Whether an owner still has the value.
     fn holds(&self, owner: &InstanceId, held: &Held) -> Result<bool, Stop> {
         let (property, digest) = held;
         let claimed = ModelKey::unique(&self.class.id, property, digest);
@@ -178,14 +158,7 @@ impl Desk<'_> {
         if self.pending.instances.get(&key) == Some(&false) {
             return Ok(false);
         }
-        let Some(entry) = self.draft.state.entry(self.scope.branch, &key)? else {
-            return Ok(false);
-        };
-        let state: AggregateState = entry.value.read()?;
-        let Some(data) = state.data else {
-            return Ok(false);
-        };
-        Ok(unique_pairs(self.class, &data.read()?).contains(held))
+        unique::holds(self.draft.state, self.scope.branch, self.class, owner, held)
     }
 
     /// The values that the instance itself has claimed.
@@ -197,7 +170,7 @@ impl Desk<'_> {
     ) -> Result<Vec<Held>, Stop> {
         let mut owned = Vec::with_capacity(held.len());
         for value in held {
-            if found.answer(self.owner(&value))?.flatten().as_ref() == Some(id) {
+            if found.needs.take(self.owner(&value))?.flatten().as_ref() == Some(id) {
                 owned.push(value);
             }
         }
@@ -213,25 +186,6 @@ fn note(pending: &mut Pending, class: &Class, id: &InstanceId, unique: &UniqueCh
         let key = ModelKey::unique(&class.id, property, digest);
         pending.owners.insert(key, owner);
     }
-}
-
-fn unique_pairs(class: &Class, properties: &Properties) -> Vec<Held> {
-    let values = class.unique_values(properties);
-    values
-        .into_iter()
-        .map(|(property, digest, _)| (property, digest))
-        .collect()
-}
-
-pub(super) fn twice(aggregate: &AggregateId) -> Refusal {
-    let message = format!("{aggregate} occurs twice in this command; it may occur only once");
-    let violation = Violation {
-        field: "instance_id".into(),
-        rule: "unique".into(),
-        value: aggregate.to_string().into(),
-        message,
-    };
-    Refusal::validation(&[violation])
 }
 
 fn report_taken(

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Collision, ModelKey, references::Dangling};
+use super::{references::Dangling, scope::Collision};
+use crate::model::ModelKey;
 
 /// The rows to leave out before the others are decided again. None: leaving out a row helps no
 /// other row, so all dangling rows are left out.

@@ -5,9 +5,20 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
-use super::{AggregateState, Change, Draft, ModelKey, Refusal, Scope, Stop, rows::Numbered};
+use super::{
+    change::{Change, Numbered},
+    scope::Scope,
+};
 use crate::{
-    decide::Need, envelope::EventType, error::Violation, id::InstanceRef, name::PropertyName,
+    decide::{
+        draft::Draft,
+        stop::{Needs, Stop},
+        version::is_live,
+    },
+    error::{Refusal, Violation},
+    id::InstanceRef,
+    model::ModelKey,
+    name::PropertyName,
 };
 
 /// The changes that refer to an instance that will not exist after the command, by row number. A
@@ -26,7 +37,7 @@ pub(super) fn dangling(
         .collect();
     let mut referrers: HashMap<ModelKey, Vec<Reference>> = HashMap::new();
     let mut broken = Broken::default();
-    let mut needs = Vec::new();
+    let mut needs = Needs::default();
     for numbered in changes {
         for (predicate, target) in &numbered.change.strict {
             let key = ModelKey::instance(&target.class, &target.id);
@@ -40,18 +51,16 @@ pub(super) fn dangling(
                     broken.add(reference, "is deleted by this command");
                 }
                 Some(_) => referrers.entry(key).or_default().push(reference),
-                None => match is_live(draft, scope, &key) {
-                    Ok(true) => {}
-                    Ok(false) => broken.add(reference, "does not exist"),
-                    Err(Stop::Needs(more)) => needs.extend::<Vec<Need>>(more),
-                    Err(refused) => return Err(refused),
-                },
+                None => {
+                    let is_live = needs.take(is_live(draft.state, scope.branch, &key))?;
+                    if is_live == Some(false) {
+                        broken.add(reference, "does not exist");
+                    }
+                }
             }
         }
     }
-    if !needs.is_empty() {
-        return Err(Stop::Needs(needs));
-    }
+    needs.settle()?;
     while let Some(refused) = broken.open.pop() {
         // An instance that is only updated or deleted exists independently of this change.
         if refused.creates() {
@@ -117,26 +126,5 @@ impl<'a> Broken<'a> {
             value: json!(target.to_string()),
             message: format!("{predicate} must refer to an existing instance; {target} {reason}"),
         });
-    }
-}
-
-impl Change {
-    fn key(&self) -> ModelKey {
-        ModelKey::instance(&self.event.class_id, &self.event.instance_id)
-    }
-
-    fn creates(&self) -> bool {
-        self.event_type == EventType::InstanceCreated
-    }
-
-    fn deletes(&self) -> bool {
-        self.event_type == EventType::InstanceDeleted
-    }
-}
-
-fn is_live(draft: &Draft, scope: &Scope, key: &ModelKey) -> Result<bool, Stop> {
-    match draft.state.entry(scope.branch, key)? {
-        Some(entry) => Ok(entry.value.read::<AggregateState>()?.data.is_some()),
-        None => Ok(false),
     }
 }

@@ -5,11 +5,18 @@ use std::{collections::BTreeMap, ops::Range};
 use serde_json::Value;
 
 use super::{
-    Change, Collision, Draft, ErrorCode, Pending, Refusal, Scope,
+    change::{Change, Numbered},
     leave_out::unfit,
     references::{Dangling, dangling},
+    scope::{Collision, Pending, Scope},
 };
-use crate::decide::{Need, Stop};
+use crate::{
+    decide::{
+        draft::Draft,
+        stop::{Needs, Stop},
+    },
+    error::{ErrorCode, Refusal},
+};
 
 /// The maximum number of rows that are decided again over all rounds because a left-out row had
 /// excluded them; also the maximum number of rounds.
@@ -22,15 +29,9 @@ pub(super) struct Rows {
     pub(super) changes: Vec<Numbered>,
     /// Ordered by row.
     pub(super) errors: Vec<Row>,
-    needs: Vec<Need>,
+    needs: Needs,
     /// Refusals that other rows caused.
     collisions: Vec<Collision>,
-}
-
-/// An allowed change, with its row number.
-pub(super) struct Numbered {
-    pub(super) number: usize,
-    pub(super) change: Change,
 }
 
 /// One refused row.
@@ -40,11 +41,12 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn into_json(self) -> Value {
+    /// The refusal as it is sent, with the row number in the field `number`.
+    pub(super) fn to_json(&self, number: &str) -> Value {
         let mut row = self.refusal.to_detail();
         if let Value::Object(fields) = &mut row {
-            fields.insert("row".into(), self.number.into());
-            fields.insert("message".into(), self.refusal.message.into());
+            fields.insert(number.into(), self.number.into());
+            fields.insert("message".into(), self.refusal.message.clone().into());
         }
         row
     }
@@ -71,7 +73,7 @@ impl Rows {
                 rows.collisions.extend(pending.collision.take());
                 rows.take(number, decided)?;
             }
-            rows.settle()?;
+            std::mem::take(&mut rows.needs).settle()?;
             let dangling = dangling(draft, scope, &rows.changes)?;
             let is_last = round >= most;
             let unfit = unfit(&dangling, &rows.collisions).filter(|_| !is_last);
@@ -96,24 +98,17 @@ impl Rows {
     }
 
     fn take(&mut self, number: usize, decided: Result<Change, Stop>) -> Result<(), Stop> {
-        match decided {
-            Ok(change) => self.changes.push(Numbered { number, change }),
-            Err(Stop::Needs(needs)) => self.needs.extend(needs),
-            Err(Stop::Refused(refusal)) if refusal.code == ErrorCode::Internal => {
-                return Err(refusal.into());
+        match self.needs.take(decided) {
+            Ok(change) => {
+                let numbered = change.map(|change| Numbered { number, change });
+                self.changes.extend(numbered);
             }
-            Err(Stop::Refused(refusal)) => self.errors.push(Row { number, refusal }),
+            Err(Stop::Refused(refusal)) if refusal.code != ErrorCode::Internal => {
+                self.errors.push(Row { number, refusal });
+            }
+            Err(stop) => return Err(stop),
         }
         Ok(())
-    }
-
-    /// Asks for the missing facts of all rows at once.
-    fn settle(&mut self) -> Result<(), Stop> {
-        if self.needs.is_empty() {
-            Ok(())
-        } else {
-            Err(Stop::Needs(std::mem::take(&mut self.needs)))
-        }
     }
 }
 
@@ -128,14 +123,8 @@ pub(super) fn refused_rows(errors: &[Row], total: usize) -> Refusal {
         errors.len(),
         refusal.message
     );
-    let rows = errors.iter().map(|row| {
-        Row {
-            number: row.number,
-            refusal: row.refusal.clone(),
-        }
-        .into_json()
-    });
-    refusal.with("errors", rows.collect::<Vec<_>>())
+    let rows: Vec<Value> = errors.iter().map(|row| row.to_json("row")).collect();
+    refusal.with("errors", rows)
 }
 
 /// 422 if any command breaks the ontology, otherwise the first one's code. Lists each refused
@@ -152,17 +141,7 @@ pub(super) fn refused_commands(errors: &[Row]) -> Refusal {
         ErrorCode::NotFound => ErrorCode::ValidationFailed,
         code => code,
     };
-    let commands: Vec<Value> = errors
-        .iter()
-        .map(|row| {
-            let mut detail = row.refusal.to_detail();
-            if let Value::Object(fields) = &mut detail {
-                fields.insert("index".into(), row.number.into());
-                fields.insert("message".into(), row.refusal.message.clone().into());
-            }
-            detail
-        })
-        .collect();
+    let commands: Vec<Value> = errors.iter().map(|row| row.to_json("index")).collect();
     let first = errors.first().map_or_else(String::new, |row| {
         format!("command {}: {}", row.number, row.refusal.message)
     });
