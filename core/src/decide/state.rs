@@ -17,6 +17,7 @@ use crate::{
     lineage::Lineage,
     model::{
         AggregateState, BranchState, DatabaseState, ModelEntry, ModelKey, UnreadableEnvelope, fold,
+        is_past,
     },
     name::{BranchName, ClassName},
     ontology::{Class, Schema},
@@ -304,7 +305,7 @@ impl WriteState {
                 self.apply_branch(entry.value.read().map_err(unreadable)?);
             } else if key.starts_with(ModelKey::CLASSES) {
                 self.apply_class(entry, &entry.value.read().map_err(unreadable)?);
-            } else if key.starts_with("i:") {
+            } else if key.starts_with(ModelKey::INSTANCES) {
                 self.live_instances.clear();
             }
             self.recent.push(entry.clone());
@@ -345,7 +346,7 @@ impl WriteState {
         if is_new
             && branch.live
             && let Some(from) = &branch.from
-            && branch.from_position.plus(2) >= self.end
+            && !is_past(branch.from_position, self.end)
             && let Some(schema) = self.schemas.get(&from.generation).cloned()
         {
             self.schemas.insert(branch.generation, schema);

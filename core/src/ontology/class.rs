@@ -118,15 +118,6 @@ impl Class {
             .filter(|property| property.primary_key)
     }
 
-    /// The properties that full-text search covers.
-    pub fn text_properties(&self) -> impl Iterator<Item = &PropertyName> {
-        let is_text = |property: &&Property| property.rule.is_text();
-        self.properties
-            .iter()
-            .filter(is_text)
-            .map(|property| &property.name)
-    }
-
     /// The property or predicate with this id, or with this label in any language.
     pub fn resolve(&self, id_or_label: &str) -> Option<&PropertyName> {
         self.member(id_or_label).map(|key| self.key_name(key))

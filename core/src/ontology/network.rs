@@ -13,10 +13,7 @@ pub use self::{
     edge::Edge,
 };
 use super::{Cardinality, Class, Finding, Schema, structure};
-use crate::{
-    error::Violation,
-    name::{ClassName, PropertyName},
-};
+use crate::{error::Violation, name::ClassName};
 
 /// The maximum number of hubs in the answer.
 const HUBS: usize = 10;

@@ -116,14 +116,6 @@ impl Rule {
         self.items.as_ref().map(|rule| rule.property_type)
     }
 
-    /// Whether full-text search covers the values, or the items of the lists.
-    pub(super) fn is_text(&self) -> bool {
-        match self.property_type {
-            PropertyType::Array => self.items.as_ref().is_some_and(|rule| rule.is_text()),
-            other => other.is_text(),
-        }
-    }
-
     /// Checks a value with its limits.
     pub(super) fn check(&self, path: &str, value: &Json, found: &mut Found) {
         let large = matches!(self.property_type, PropertyType::Text | PropertyType::Json);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use spice_core::{
     error::ErrorCode,
     json::Json,
-    name::{ClassName, PropertyName},
+    name::ClassName,
     ontology::{Cardinality, Class, PropertyType},
 };
 
@@ -102,8 +102,6 @@ fn a_class_definition_is_parsed() {
     assert_eq!(shop.relationship_target(&name("price")), None);
     let targets: Vec<_> = shop.targets().iter().map(|it| it.as_str()).collect();
     assert_eq!(targets, ["Company", "Part", "Shop", "ShopProduct"]);
-    let texts: Vec<_> = shop.text_properties().map(PropertyName::as_str).collect();
-    assert_eq!(texts, ["product_id", "tags"]);
     let keys: Vec<_> = shop.primary_key().map(|it| it.name.as_str()).collect();
     assert_eq!(keys, ["product_id"]);
     assert_eq!(shop.parent().unwrap().as_str(), "Thing");
