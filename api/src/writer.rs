@@ -44,6 +44,7 @@ use spice_core::{
     idempotency::IdempotencyKey,
     name::DatabaseName,
     port::{
+        Store,
         clock::Clock,
         hints::Hints,
         log::Log,
@@ -432,7 +433,7 @@ impl Writer {
 
 fn parse(stream: &StreamId, position: LogPosition, line: &[u8]) -> Result<Envelope, StoreError> {
     Envelope::from_line(line).map_err(|error| StoreError::Damaged {
-        store: "log",
+        store: Store::Log,
         reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
     })
 }

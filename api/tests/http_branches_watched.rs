@@ -10,7 +10,7 @@ use std::sync::{Arc, atomic::Ordering};
 use http_support::{Server, hooks::Watch, product};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
-use spice_core::port::graph::Graph;
+use spice_core::port::{Store, graph::Graph};
 use spice_testing::double::{Call, Double, away};
 
 const DEMO: &str = "/databases/demo/branches";
@@ -186,7 +186,7 @@ async fn an_accepted_command_is_answered_while_the_registry_is_unavailable() {
 async fn an_accepted_command_is_pending_while_its_progress_is_unknown() {
     let settings = Settings::default();
     let is_away = |graph| -> Arc<dyn Graph> {
-        Arc::new(Double::new(graph, |_: Call<'_>| Err(away("graph"))))
+        Arc::new(Double::new(graph, |_: Call<'_>| Err(away(Store::Graph))))
     };
     let server = Server::start_over(settings, false, is_away).await;
     prepare(&server).await;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http_support::Server;
 use serde_json::json;
 use spice_api::http::Settings;
-use spice_core::port::graph::Graph;
+use spice_core::port::{Store, graph::Graph};
 use spice_testing::double::{Call, Double, away};
 
 /// A graph that is unavailable for reads of instances, and defective for reads of classes.
@@ -18,7 +18,7 @@ fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
     let hook = |call: Call<'_>| match call.method {
         "sinks" => Ok(()),
         "classes" => panic!("a defect"),
-        _ => Err(away("graph")),
+        _ => Err(away(Store::Graph)),
     };
     Arc::new(Double::new(graph, hook))
 }

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use http_support::{Answer, Server};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
-use spice_core::{error::StoreError, id::StreamId, port::log::Log};
+use spice_core::{
+    error::StoreError,
+    id::StreamId,
+    port::{Store, log::Log},
+};
 use spice_testing::{
     MemoryLog,
     double::{Call, Double},
@@ -282,7 +286,7 @@ fn cracked() -> Arc<dyn Log> {
             return Ok(());
         }
         Err(StoreError::Damaged {
-            store: "log",
+            store: Store::Log,
             reason: "cracked@0: the segment at 0 has another checksum".to_owned(),
         })
     };

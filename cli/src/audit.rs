@@ -9,7 +9,7 @@ use spice_core::{
     chain::{Anchor, ChainHead, KeptHead},
     error::{ErrorCode, Refusal, StoreError},
     id::StreamId,
-    port::{log::Log, registry::Anchors},
+    port::{Store, log::Log, registry::Anchors},
 };
 use spice_node::{
     audit::{self, Loss, accept, check, loss},
@@ -211,7 +211,7 @@ fn tell(answer: &Value) -> String {
 
 /// Up to where the stores have seen a log that they agree with.
 fn seen(answer: &Value) -> String {
-    let places: Vec<String> = ["registry", "graph", "documents"]
+    let places: Vec<String> = [Store::Registry, Store::Graph, Store::Documents]
         .iter()
         .filter_map(|store| Some((store, answer[format!("{store}_position")].as_u64()?)))
         .enumerate()

@@ -12,7 +12,7 @@ use crate::{
     id::{AggregateId, AggregateType, BranchGeneration, CommandId, EventId, LogPosition, Sequence},
     json::Json,
     name::DatabaseName,
-    port::log::Record,
+    port::{log::Record, store::Store},
     time::Timestamp,
 };
 
@@ -290,7 +290,7 @@ impl Record {
     /// Parses the line. A line that is not an envelope is damage of the log.
     pub fn envelope(&self) -> Result<Envelope, StoreError> {
         Envelope::from_line(&self.line).map_err(|error| StoreError::Damaged {
-            store: "log",
+            store: Store::Log,
             reason: format!(
                 "position {} is not a valid envelope: {error}",
                 self.position

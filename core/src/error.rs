@@ -11,6 +11,7 @@ use crate::{
     id::{AggregateId, Sequence},
     json::Json,
     name::InvalidName,
+    port::store::Store,
 };
 
 /// The field of `detail` that names the damaged store.
@@ -240,7 +241,7 @@ pub enum StoreError {
     #[error("{store} is unavailable: {reason}")]
     Unavailable {
         /// The store.
-        store: &'static str,
+        store: Store,
         /// The reason.
         reason: String,
     },
@@ -248,7 +249,7 @@ pub enum StoreError {
     #[error("{store} refused: {reason}")]
     Rejected {
         /// The store.
-        store: &'static str,
+        store: Store,
         /// The reason.
         reason: String,
     },
@@ -256,13 +257,13 @@ pub enum StoreError {
     #[error("{store} did not issue this cursor")]
     UnknownCursor {
         /// The store.
-        store: &'static str,
+        store: Store,
     },
     /// Its content is damaged; nothing was read as data.
     #[error("{store} is damaged: {reason}")]
     Damaged {
         /// The store.
-        store: &'static str,
+        store: Store,
         /// What was found, and where.
         reason: String,
     },
@@ -273,7 +274,7 @@ pub enum StoreError {
     #[error("{store} refused a superseded caller: {reason}")]
     Fenced {
         /// The store.
-        store: &'static str,
+        store: Store,
         /// The reason.
         reason: String,
     },
@@ -315,17 +316,17 @@ impl From<StoreError> for Refusal {
             StoreError::Damaged { store, .. } => store,
             StoreError::LogRefused(fault) => {
                 return Self::new(error.code(), error.to_string())
-                    .with(DAMAGED, "log")
+                    .with(DAMAGED, Store::Log.as_str())
                     .with("reason", fault.as_str())
                     .with("log", fault.stream().to_string())
                     .with("position", fault.position().0);
             }
             _ => return Self::new(error.code(), error.to_string()),
         };
-        let remedy = match *store {
-            "log" => "see `spice log verify`",
+        let remedy = match store {
+            Store::Log => "see `spice log verify`",
             _ => "see `spice verify`",
         };
-        Self::new(error.code(), format!("{error}; {remedy}")).with(DAMAGED, *store)
+        Self::new(error.code(), format!("{error}; {remedy}")).with(DAMAGED, store.as_str())
     }
 }

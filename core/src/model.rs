@@ -15,7 +15,7 @@ use crate::{
     json::Json,
     lineage::Lineage,
     name::{BranchName, ClassName, InstanceId, PropertyName},
-    port::graph::Entity,
+    port::{Store, graph::Entity},
     time::Timestamp,
 };
 
@@ -118,7 +118,7 @@ impl ModelEntry {
     /// Parses the value. A value that cannot be parsed is damage of the registry.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, StoreError> {
         self.value.read().map_err(|error| StoreError::Damaged {
-            store: "registry",
+            store: Store::Registry,
             reason: format!("entry {} cannot be read: {error}", self.key),
         })
     }

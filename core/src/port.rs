@@ -9,6 +9,9 @@ pub mod hints;
 pub mod log;
 pub mod registry;
 pub mod sink;
+pub mod store;
+
+pub use store::Store;
 
 /// The result of a port call.
 pub type StoreResult<T> = Result<T, crate::error::StoreError>;

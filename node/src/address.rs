@@ -1,7 +1,7 @@
 //! The addresses of the stores: where each one is, checked before anything is opened.
 
 mod error;
-mod port;
+mod schemes;
 mod secret;
 mod url;
 
@@ -13,10 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use spice_core::port::Store;
+
 use self::url::StoreUrl;
 pub use self::{
     error::{AddressError, Rule},
-    port::Port,
     secret::hide_secrets,
 };
 
@@ -32,7 +33,7 @@ impl LogAddress {
     pub fn resolve(data_dir: &Path, url: Option<&str>) -> Result<Self, AddressError> {
         match url {
             Some(text) => Ok(Self::Directory(
-                StoreUrl::parse(Port::Log, text)?.directory()?,
+                StoreUrl::parse(Store::Log, text)?.directory()?,
             )),
             None => Ok(Self::Directory(data_dir.join("log"))),
         }
@@ -82,21 +83,21 @@ impl Addresses {
     /// The stores beneath a data directory, except those that a URL names.
     pub fn resolve<'a>(
         data_dir: &Path,
-        urls: impl IntoIterator<Item = (Port, &'a str)>,
+        urls: impl IntoIterator<Item = (Store, &'a str)>,
     ) -> Result<Self, AddressError> {
         let mut addresses = Self::beneath(data_dir);
-        for (port, text) in urls {
-            let url = StoreUrl::parse(port, text)?;
-            match port {
-                Port::Log => addresses.log = LogAddress::resolve(data_dir, Some(text))?,
-                Port::Bus => {
+        for (store, text) in urls {
+            let url = StoreUrl::parse(store, text)?;
+            match store {
+                Store::Log => addresses.log = LogAddress::resolve(data_dir, Some(text))?,
+                Store::Bus => {
                     url.expect_scheme_only()?;
                     addresses.bus = BusAddress::Local;
                 }
-                Port::Registry => addresses.registry = TablesAddress::Sqlite(url.file()?),
-                Port::Graph => addresses.graph = TablesAddress::Sqlite(url.file()?),
-                Port::Documents => addresses.documents = TablesAddress::Sqlite(url.file()?),
-                Port::Hints => {
+                Store::Registry => addresses.registry = TablesAddress::Sqlite(url.file()?),
+                Store::Graph => addresses.graph = TablesAddress::Sqlite(url.file()?),
+                Store::Documents => addresses.documents = TablesAddress::Sqlite(url.file()?),
+                Store::Hints => {
                     url.expect_scheme_only()?;
                     addresses.hints = HintsAddress::Local;
                 }
@@ -148,24 +149,24 @@ impl Addresses {
         let LogAddress::Directory(log) = &self.log;
         let log = real_path(log);
         let tables = [
-            (Port::Registry, &self.registry),
-            (Port::Graph, &self.graph),
-            (Port::Documents, &self.documents),
+            (Store::Registry, &self.registry),
+            (Store::Graph, &self.graph),
+            (Store::Documents, &self.documents),
         ];
-        let mut seen: Vec<(Port, PathBuf)> = Vec::new();
-        for (port, TablesAddress::Sqlite(path)) in tables {
+        let mut seen: Vec<(Store, PathBuf)> = Vec::new();
+        for (store, TablesAddress::Sqlite(path)) in tables {
             let path = real_path(path);
             if path.starts_with(&log) {
-                return Err(AddressError::InsideLog { port, path, log });
+                return Err(AddressError::InsideLog { store, path, log });
             }
             if let Some((first, _)) = seen.iter().find(|(_, other)| *other == path) {
                 return Err(AddressError::SharedFile {
                     first: *first,
-                    second: port,
+                    second: store,
                     path,
                 });
             }
-            seen.push((port, path));
+            seen.push((store, path));
         }
         Ok(())
     }

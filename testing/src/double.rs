@@ -9,7 +9,7 @@ mod registry;
 mod sinks;
 mod swap;
 
-use spice_core::error::StoreError;
+use spice_core::{error::StoreError, port::Store};
 
 pub use hook::{Call, Hook, Port};
 pub use swap::{Reach, Swap};
@@ -41,7 +41,7 @@ macro_rules! forward {
 use forward;
 
 /// The error of an unavailable store.
-pub fn away(store: &'static str) -> StoreError {
+pub fn away(store: Store) -> StoreError {
     StoreError::Unavailable {
         store,
         reason: "connection refused".to_owned(),

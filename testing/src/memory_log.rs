@@ -12,7 +12,7 @@ use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
     port::{
-        StoreResult,
+        Store, StoreResult,
         log::{Append, Batch, Log, Record, accepted_at, check_move},
     },
     time::Timestamp,
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 fn rejected(reason: String) -> StoreError {
     StoreError::Rejected {
-        store: "log",
+        store: Store::Log,
         reason,
     }
 }

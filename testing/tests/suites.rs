@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use spice_core::{error::StoreError, port::log::Log};
+use spice_core::{
+    error::StoreError,
+    port::{Store, log::Log},
+};
 use spice_testing::{
     MemoryLog, conformance,
     double::{Call, Double, Port, away},
@@ -39,7 +42,7 @@ fn a_hook_sees_each_call_and_its_error_is_the_answer() {
         let stream = call.stream.map(ToString::to_string);
         calls.lock().unwrap().push((call.port, call.method, stream));
         match call.method {
-            "end" => Err(away("log")),
+            "end" => Err(away(Store::Log)),
             _ => Ok(()),
         }
     };

@@ -9,7 +9,7 @@ use spice_core::{
     envelope::{EventType, Generations, Kind, SCHEMA_VERSION},
     error::StoreError,
     id::{BranchGeneration, EventId, LogPosition, Sequence, StreamId},
-    port::log::Record,
+    port::{Store, log::Record},
     time::Timestamp,
 };
 
@@ -66,7 +66,7 @@ pub enum Damage {
 impl From<Damage> for StoreError {
     fn from(damage: Damage) -> Self {
         Self::Damaged {
-            store: "log",
+            store: Store::Log,
             reason: damage.to_string(),
         }
     }
@@ -136,7 +136,7 @@ impl<'a> Event<'a> {
     /// Parses the data into the shape of its type.
     pub fn data<T: Deserialize<'a>>(&self) -> Result<T, StoreError> {
         serde_json::from_str(self.data.get()).map_err(|error| StoreError::Rejected {
-            store: "event",
+            store: Store::Log,
             reason: format!(
                 "cannot read the data of {} at position {}: {error}",
                 self.event_type, self.position

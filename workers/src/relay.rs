@@ -10,6 +10,7 @@ use spice_core::{
     guard::Guards,
     id::{LogPosition, StreamId},
     port::{
+        Store,
         bus::Bus,
         clock::Clock,
         log::{Log, Record},
@@ -249,7 +250,7 @@ impl Relay {
         for record in records {
             if record.position != expected {
                 return Err(Halt::Damaged(StoreError::Damaged {
-                    store: "log",
+                    store: Store::Log,
                     reason: format!("{} has no envelope at position {expected}", self.stream),
                 }));
             }

@@ -157,7 +157,7 @@ async fn find(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreRe
     let all = sinks.sinks(stream).await?;
     let found = all.into_iter().find(|sink| sink.generation == generation);
     found.ok_or_else(|| StoreError::Fenced {
-        store: sinks.projection().as_str(),
+        store: sinks.projection().into(),
         reason: format!("{stream} has no sink {generation}"),
     })
 }

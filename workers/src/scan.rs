@@ -4,7 +4,7 @@ use spice_core::{
     chain::ChainHead,
     error::StoreError,
     id::{LogPosition, StreamId},
-    port::{StoreResult, log::Log},
+    port::{Store, StoreResult, log::Log},
 };
 
 use crate::event::Event;
@@ -52,7 +52,7 @@ pub(crate) async fn scan(
 
 fn missing(stream: &StreamId, position: LogPosition) -> StoreError {
     StoreError::Damaged {
-        store: "log",
+        store: Store::Log,
         reason: format!("{stream} has no envelope at position {position}"),
     }
 }

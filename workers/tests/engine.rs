@@ -12,6 +12,7 @@ use spice_core::{
     guard::{Guard, Guards},
     id::{BranchGeneration, LogPosition, StreamId},
     port::{
+        Store,
         documents::{Document, Documents},
         graph::Entity,
         log::{Batch, Record},
@@ -222,7 +223,7 @@ async fn a_worker_rejoins_a_lost_bus_and_the_log_fills_the_gap() {
     world.caught_up(&handler).await;
     world.story.put("a", json!({"n": 1}));
     let lost = StoreError::Unavailable {
-        store: "bus",
+        store: Store::Bus,
         reason: "connection reset".to_owned(),
     };
     bus.deliver(Err(lost));

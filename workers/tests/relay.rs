@@ -15,7 +15,7 @@ use serde_json::json;
 use spice_core::{
     error::StoreError,
     id::LogPosition,
-    port::{clock::Clock, log::Log},
+    port::{Store, clock::Clock, log::Log},
 };
 use spice_testing::double::{Call, Double, away};
 use spice_workers::{
@@ -194,7 +194,7 @@ async fn the_last_checkpoint_of_a_sealed_log_is_written_immediately() {
         let left = |left: u32| left.checked_sub(1);
         let (order, other) = (Ordering::SeqCst, Ordering::SeqCst);
         if call.method == "move_checkpoint" && failures.fetch_update(order, other, left).is_ok() {
-            return Err(away("log"));
+            return Err(away(Store::Log));
         }
         Ok(())
     };

@@ -15,7 +15,7 @@ use spice_core::{
     id::{InstanceRef, StreamId},
     lineage::{Lineage, View},
     name::DatabaseName,
-    port::graph::Entity,
+    port::{Store, graph::Entity},
 };
 use spice_telemetry::CONTENT_TYPE;
 use tokio::time::timeout;
@@ -171,12 +171,15 @@ impl Api {
             check(engine.graph.get(&view, &entity)),
             check(engine.documents.get(&view, &references)),
         );
-        Ok(Checks::from([
-            ("log", log),
-            ("registry", registry),
-            ("graph", graph),
-            ("documents", documents),
-        ]))
+        Ok(Checks::from(
+            [
+                (Store::Log, log),
+                (Store::Registry, registry),
+                (Store::Graph, graph),
+                (Store::Documents, documents),
+            ]
+            .map(|(store, answer)| (store.as_str(), answer)),
+        ))
     }
 
     /// The damaged logs; null if the check took too long. They stop only their own databases, so

@@ -7,7 +7,7 @@ use spice_core::{
     id::StreamId,
     json::Json,
     name::DatabaseName,
-    port::registry::DeadLetter,
+    port::{Store, registry::DeadLetter},
 };
 
 use super::reads::Reads;
@@ -52,7 +52,7 @@ impl Reads {
             .next()
             .map(|record| serde_json::from_slice(&record.line));
         line.transpose().map_err(|error| StoreError::Damaged {
-            store: "log",
+            store: Store::Log,
             reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
         })
     }

@@ -8,6 +8,7 @@ use spice_core::{
     error::StoreError,
     id::{CommandId, LogPosition, StreamId},
     model::{BranchState, ModelEntry, fold},
+    port::Store,
 };
 
 use super::{reading::Reading, reads::Reads};
@@ -56,7 +57,7 @@ impl Reads {
     ) -> Result<Envelope, StoreError> {
         let records = self.engine.log.read(stream, position, 1).await?;
         let record = records.first().ok_or_else(|| StoreError::Damaged {
-            store: "log",
+            store: Store::Log,
             reason: format!("there is no envelope at position {position} of {stream}"),
         })?;
         record.envelope()

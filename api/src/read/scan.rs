@@ -7,7 +7,10 @@ use spice_core::{
     json::{Json, Properties},
     lineage::View,
     name::ClassName,
-    port::graph::{Entity, Graph, Version},
+    port::{
+        Store,
+        graph::{Entity, Graph, Version},
+    },
     query::Filter,
 };
 
@@ -94,7 +97,7 @@ impl Reading {
 /// Parses the state of a version. A state that cannot be parsed is damage of the graph.
 pub(super) fn read_state<T: DeserializeOwned>(state: &Json) -> Result<T, StoreError> {
     state.read().map_err(|error| StoreError::Damaged {
-        store: "graph",
+        store: Store::Graph,
         reason: format!("a version cannot be read: {error}"),
     })
 }

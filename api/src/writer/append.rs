@@ -11,7 +11,10 @@ use spice_core::{
     error::StoreError,
     guard::Guard,
     id::LogPosition,
-    port::log::{Append, Batch},
+    port::{
+        Store,
+        log::{Append, Batch},
+    },
 };
 use tokio::time::Instant;
 
@@ -50,7 +53,7 @@ impl Task {
         if envelope.position != end {
             let decided = envelope.position;
             return Err(StoreError::Damaged {
-                store: "log",
+                store: Store::Log,
                 reason: format!(
                     "{stream}: a command was decided at {decided}, but the chain was read up to {end}"
                 ),
@@ -155,7 +158,7 @@ impl Task {
 
 pub(super) fn unanswered() -> StoreError {
     StoreError::Unavailable {
-        store: "log",
+        store: Store::Log,
         reason: "no answer to an append".into(),
     }
 }
@@ -164,7 +167,7 @@ pub(super) fn unanswered() -> StoreError {
 pub(super) fn to_lines(envelopes: &[Envelope]) -> Result<Vec<Bytes>, StoreError> {
     let to_line = |envelope: &Envelope| {
         let line = envelope.to_line().map_err(|error| StoreError::Rejected {
-            store: "log",
+            store: Store::Log,
             reason: format!("cannot write an envelope: {error}"),
         })?;
         Ok(Bytes::from(line))

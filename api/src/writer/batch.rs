@@ -12,6 +12,7 @@ use spice_core::{
     guard::Guard,
     id::CommandId,
     model::{CommandEntry, ModelEntry},
+    port::Store,
 };
 
 use super::{
@@ -386,7 +387,7 @@ impl Task {
             return Ok(None);
         }
         let damaged = |reason: String| StoreError::Damaged {
-            store: "log",
+            store: Store::Log,
             reason,
         };
         let receipt =

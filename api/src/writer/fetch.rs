@@ -12,7 +12,10 @@ use spice_core::{
     lineage::{Lineage, Span},
     model::{AggregateState, BranchState, ModelEntry, ModelKey},
     ontology::Schema,
-    port::registry::{Found, Lookup},
+    port::{
+        Store,
+        registry::{Found, Lookup},
+    },
 };
 
 use super::{Ports, scribe::Task};
@@ -115,7 +118,7 @@ impl Task {
 /// The registry knows less than before.
 pub(super) fn replaced() -> StoreError {
     StoreError::Unavailable {
-        store: "registry",
+        store: Store::Registry,
         reason: "it was replaced by an older one and is catching up from the log".into(),
     }
 }

@@ -13,6 +13,7 @@ use spice_core::{
     },
     lineage::Lineage,
     name::{BranchName, DatabaseName},
+    port::Store,
     time::Timestamp,
 };
 
@@ -177,7 +178,7 @@ impl Commanded {
 
 fn damaged(stream: &StreamId, position: LogPosition, reason: &str) -> StoreError {
     StoreError::Damaged {
-        store: "log",
+        store: Store::Log,
         reason: format!("position {position} of {stream} is not a command: {reason}"),
     }
 }

@@ -19,7 +19,10 @@ use spice_core::{
     id::{CommandId, LogPosition, StreamId},
     lineage::Lineage,
     model::{BranchState, CommandEntry, DatabaseState, ModelEntry, ModelKey, fold},
-    port::registry::{Advance, Lookup},
+    port::{
+        Store,
+        registry::{Advance, Lookup},
+    },
     time::Timestamp,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -352,14 +355,14 @@ fn command_entries(stream: &StreamId, envelopes: &[Envelope]) -> Vec<CommandEntr
 /// What an entry of the registry says.
 pub(super) fn read<T: serde::de::DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
     entry.value.read().map_err(|error| StoreError::Damaged {
-        store: "registry",
+        store: Store::Registry,
         reason: format!("entry {} cannot be read: {error}", entry.key),
     })
 }
 
 fn damaged(error: &impl std::fmt::Display) -> StoreError {
     StoreError::Damaged {
-        store: "log",
+        store: Store::Log,
         reason: error.to_string(),
     }
 }

@@ -15,7 +15,7 @@ use spice_core::{
     model::BranchState,
     name::BranchName,
     ontology::Schema,
-    port::hints::Topic,
+    port::{Store, hints::Topic},
     time::Timestamp,
 };
 use tokio::{
@@ -341,7 +341,7 @@ impl Task {
                     self.state = None;
                     let reason = error.to_string();
                     return Err(StoreError::Damaged {
-                        store: "log",
+                        store: Store::Log,
                         reason,
                     });
                 }
@@ -412,7 +412,11 @@ impl Task {
     pub(super) async fn fail(&mut self, error: &StoreError) {
         let refused = matches!(
             error,
-            StoreError::LogRefused(_) | StoreError::Damaged { store: "log", .. }
+            StoreError::LogRefused(_)
+                | StoreError::Damaged {
+                    store: Store::Log,
+                    ..
+                }
         );
         if refused {
             self.reflector.finish().await;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use spice_core::{
     error::StoreError,
-    port::{StoreResult, log::Record},
+    port::{Store, StoreResult, log::Record},
 };
 use spice_testing::double::{Call, Hook, Port, away};
 
@@ -49,7 +49,7 @@ impl Hook for Watch {
             self.away.store(true, Ordering::SeqCst);
         }
         if self.is_away() {
-            return Err(away("registry"));
+            return Err(away(Store::Registry));
         }
         if call.method == "get" {
             self.lookups.fetch_add(call.count, Ordering::SeqCst);
@@ -85,7 +85,7 @@ impl Hook for Looks {
         let position = call.position.map_or(0, |position| position.0);
         if call.method == "processed" && position != 0 && position == unreadable {
             return Err(StoreError::Damaged {
-                store: "registry",
+                store: Store::Registry,
                 reason: "one row".to_owned(),
             });
         }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use spice_core::port::Store;
 use spice_node::{
-    address::{AddressError, Addresses, LogAddress, Port},
+    address::{AddressError, Addresses, LogAddress},
     stores::{Access, Stores},
 };
 
@@ -94,16 +95,16 @@ impl LogPlace {
 impl StorePlaces {
     pub(crate) fn addresses(&self) -> anyhow::Result<Addresses> {
         let urls = [
-            (Port::Log, &self.log.log),
-            (Port::Bus, &self.bus),
-            (Port::Registry, &self.registry),
-            (Port::Graph, &self.graph),
-            (Port::Documents, &self.documents),
-            (Port::Hints, &self.hints),
+            (Store::Log, &self.log.log),
+            (Store::Bus, &self.bus),
+            (Store::Registry, &self.registry),
+            (Store::Graph, &self.graph),
+            (Store::Documents, &self.documents),
+            (Store::Hints, &self.hints),
         ];
         let named = urls
             .into_iter()
-            .filter_map(|(port, url)| Some((port, url.as_deref()?)));
+            .filter_map(|(store, url)| Some((store, url.as_deref()?)));
         Addresses::resolve(&self.log.data_dir, named).map_err(|error| refuse(&error))
     }
 
@@ -114,7 +115,7 @@ impl StorePlaces {
 }
 
 fn refuse(error: &AddressError) -> anyhow::Error {
-    let name = error.port().as_str();
+    let name = error.store().as_str();
     let variable = name.to_uppercase();
     usage(error.to_string()).context(Hint(format!(
         "set it with --{name}, SPICE_{variable} or `{name}` under [stores] in the config file; \

@@ -13,6 +13,7 @@ use crate::{
     id::{BranchGeneration, LogPosition, Sequence},
     json::{Json, Properties},
     lineage::Lineage,
+    port::Store,
     time::Timestamp,
 };
 
@@ -32,7 +33,7 @@ pub struct UnreadableEnvelope {
 impl From<UnreadableEnvelope> for StoreError {
     fn from(error: UnreadableEnvelope) -> Self {
         Self::Damaged {
-            store: "log",
+            store: Store::Log,
             reason: error.to_string(),
         }
     }

@@ -9,10 +9,11 @@ use crate::{
     error::StoreError,
     id::{LogPosition, StreamId},
     name::DatabaseName,
+    port::store::Store,
     time::Timestamp,
 };
 
-const STORE: &str = "log";
+const STORE: Store = Store::Log;
 
 /// Envelopes that are appended together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +92,7 @@ pub fn check_move(
 ) -> StoreResult<()> {
     if to < from || to > end {
         return Err(StoreError::Rejected {
-            store: "log",
+            store: Store::Log,
             reason: format!(
                 "cannot move the checkpoint of {stream} from {from} to {to}: the log ends at {end}"
             ),

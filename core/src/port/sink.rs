@@ -103,7 +103,7 @@ pub trait Sinks: Send + Sync {
         let sinks = self.sinks(stream).await?;
         let live = sinks.into_iter().find(|sink| sink.role == SinkRole::Live);
         live.ok_or_else(|| StoreError::Damaged {
-            store: self.projection().as_str(),
+            store: self.projection().into(),
             reason: format!("{stream} has no live sink"),
         })
     }

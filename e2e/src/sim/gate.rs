@@ -126,7 +126,7 @@ impl Gate {
             Verdict::Proceed => {}
             Verdict::Away => {
                 return Err(StoreError::Unavailable {
-                    store: "simulated",
+                    store: port.into(),
                     reason: format!("{port:?} is away"),
                 });
             }

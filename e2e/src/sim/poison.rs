@@ -7,7 +7,7 @@ use std::{
 
 use spice_core::{
     error::StoreError,
-    port::{StoreResult, graph::Entity},
+    port::{Store, StoreResult, graph::Entity},
 };
 use spice_testing::double::{Call, Hook};
 
@@ -52,7 +52,7 @@ impl Hook for Poisoned {
 
     fn refuses(&self, entity: &Entity) -> Option<StoreError> {
         let refused = || StoreError::Rejected {
-            store: "documents",
+            store: Store::Documents,
             reason: "it is poison".into(),
         };
         self.poison.lock().contains(entity).then(refused)

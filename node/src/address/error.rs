@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::port::Port;
+use spice_core::port::Store;
 
 /// An address that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// One URL breaks a rule.
-    #[error("{port} = \"{url}\": {rule}")]
+    #[error("{store} = \"{url}\": {rule}")]
     Url {
-        /// The port whose URL it is.
-        port: Port,
+        /// The store whose URL it is.
+        store: Store,
         /// The URL, without its secrets.
         url: String,
         /// The rule that it breaks.
@@ -21,21 +21,21 @@ pub enum AddressError {
     #[error("{first} and {second} both name {}; each store needs a file of its own", .path.display())]
     SharedFile {
         /// One of the stores.
-        first: Port,
+        first: Store,
         /// The other.
-        second: Port,
+        second: Store,
         /// The file.
         path: PathBuf,
     },
     /// A store's file is in the directory of the log, where every file belongs to the log.
     #[error(
-        "{port} names {}, which is inside the log directory {}; choose a file outside it",
+        "{store} names {}, which is inside the log directory {}; choose a file outside it",
         .path.display(),
         .log.display()
     )]
     InsideLog {
         /// The store.
-        port: Port,
+        store: Store,
         /// Its file.
         path: PathBuf,
         /// The directory of the log.
@@ -45,9 +45,9 @@ pub enum AddressError {
 
 impl AddressError {
     /// The store whose address is refused.
-    pub fn port(&self) -> Port {
+    pub fn store(&self) -> Store {
         match self {
-            Self::Url { port, .. } | Self::InsideLog { port, .. } => *port,
+            Self::Url { store, .. } | Self::InsideLog { store, .. } => *store,
             Self::SharedFile { second, .. } => *second,
         }
     }
@@ -67,7 +67,7 @@ pub enum Rule {
     /// It has no characters that a parser removes in silence.
     #[error("a URL must not contain control characters, nor start or end with a space")]
     Characters,
-    /// Its scheme names an adapter of the port.
+    /// Its scheme names an adapter of the store.
     #[error("unknown scheme `{scheme}`; {supported}")]
     UnknownScheme {
         /// The scheme.

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn resolve(urls: &[(Port, &str)]) -> Result<Addresses, AddressError> {
+fn resolve(urls: &[(Store, &str)]) -> Result<Addresses, AddressError> {
     Addresses::resolve(Path::new("/data"), urls.iter().copied())
 }
 
-fn error(port: Port, url: &str) -> String {
-    resolve(&[(port, url)]).unwrap_err().to_string()
+fn error(store: Store, url: &str) -> String {
+    resolve(&[(store, url)]).unwrap_err().to_string()
 }
 
 fn sqlite(path: &str) -> TablesAddress {
@@ -25,36 +25,36 @@ fn a_data_directory_names_every_store() {
     assert_eq!(addresses.graph, sqlite("/data/graph.sqlite"));
     assert_eq!(addresses.documents, sqlite("/data/documents.sqlite"));
     let named = [
-        (Port::Log, "dir:///data/log"),
-        (Port::Bus, "local:"),
-        (Port::Registry, "sqlite:///data/registry.sqlite"),
-        (Port::Graph, "sqlite:///data/graph.sqlite"),
-        (Port::Documents, "sqlite:///data/documents.sqlite"),
-        (Port::Hints, "local:"),
+        (Store::Log, "dir:///data/log"),
+        (Store::Bus, "local:"),
+        (Store::Registry, "sqlite:///data/registry.sqlite"),
+        (Store::Graph, "sqlite:///data/graph.sqlite"),
+        (Store::Documents, "sqlite:///data/documents.sqlite"),
+        (Store::Hints, "local:"),
     ];
     assert_eq!(resolve(&named).unwrap(), addresses);
 }
 
 #[test]
 fn a_url_overrides_one_store_only() {
-    let addresses = resolve(&[(Port::Graph, "sqlite:///fast%20disk/g%3F.sqlite")]).unwrap();
+    let addresses = resolve(&[(Store::Graph, "sqlite:///fast%20disk/g%3F.sqlite")]).unwrap();
     assert_eq!(addresses.graph, sqlite("/fast disk/g?.sqlite"));
     assert_eq!(addresses.registry, sqlite("/data/registry.sqlite"));
-    let addresses = resolve(&[(Port::Log, "DIR:///var//log/../spice/")]).unwrap();
+    let addresses = resolve(&[(Store::Log, "DIR:///var//log/../spice/")]).unwrap();
     assert_eq!(addresses.log, LogAddress::Directory("/var/spice".into()));
 }
 
 #[test]
 fn an_unknown_scheme_names_those_that_there_are() {
-    for port in Port::ALL {
-        let said = error(port, "ftp://host/path");
+    for store in Store::ALL {
+        let said = error(store, "ftp://host/path");
         assert!(said.starts_with(&format!(
-            "{port} = \"ftp://host/path\": unknown scheme `ftp`"
+            "{store} = \"ftp://host/path\": unknown scheme `ftp`"
         )));
-        let embedded = match port {
-            Port::Log => "dir (dir:///",
-            Port::Bus | Port::Hints => "local (local:)",
-            Port::Registry | Port::Graph | Port::Documents => "sqlite (sqlite:///",
+        let embedded = match store {
+            Store::Log => "dir (dir:///",
+            Store::Bus | Store::Hints => "local (local:)",
+            Store::Registry | Store::Graph | Store::Documents => "sqlite (sqlite:///",
         };
         assert!(
             said.contains(&format!("this build supports {embedded}")),
@@ -62,36 +62,36 @@ fn an_unknown_scheme_names_those_that_there_are() {
         );
         assert!(said.contains("the cargo feature `cluster` adds "), "{said}");
     }
-    let said = error(Port::Log, "sqlite:///data/log");
+    let said = error(Store::Log, "sqlite:///data/log");
     assert!(
         said.contains("unknown scheme `sqlite`"),
-        "another port's: {said}"
+        "another store's: {said}"
     );
-    let said = error(Port::Bus, "dir:///data/bus");
+    let said = error(Store::Bus, "dir:///data/bus");
     assert!(
         said.contains("unknown scheme `dir`"),
-        "another port's: {said}"
+        "another store's: {said}"
     );
 }
 
 #[test]
 fn a_scheme_of_the_cluster_profile_names_its_feature() {
     let cluster = [
-        (Port::Log, "s3://bucket?region=us-east-1"),
-        (Port::Bus, "log:"),
-        (Port::Bus, "kafka://host:9092"),
-        (Port::Registry, "postgres://user@host:5432/spice"),
-        (Port::Graph, "postgres://user@host:5432/spice"),
-        (Port::Documents, "elasticsearch://host:9200"),
-        (Port::Documents, "opensearch://host:9200"),
-        (Port::Hints, "postgres://user@host:5432/spice"),
-        (Port::Hints, "redis://host:6379"),
+        (Store::Log, "s3://bucket?region=us-east-1"),
+        (Store::Bus, "log:"),
+        (Store::Bus, "kafka://host:9092"),
+        (Store::Registry, "postgres://user@host:5432/spice"),
+        (Store::Graph, "postgres://user@host:5432/spice"),
+        (Store::Documents, "elasticsearch://host:9200"),
+        (Store::Documents, "opensearch://host:9200"),
+        (Store::Hints, "postgres://user@host:5432/spice"),
+        (Store::Hints, "redis://host:6379"),
     ];
-    for (port, url) in cluster {
-        let said = error(port, url);
+    for (store, url) in cluster {
+        let said = error(store, url);
         let scheme = url.split(':').next().unwrap();
         let expected = format!(
-            "{port} = \"{url}\": `{scheme}` needs the cargo feature `cluster`, which this build does not \
+            "{store} = \"{url}\": `{scheme}` needs the cargo feature `cluster`, which this build does not \
              have; this build supports "
         );
         assert!(said.starts_with(&expected), "{said}");
@@ -102,70 +102,73 @@ fn a_scheme_of_the_cluster_profile_names_its_feature() {
 fn each_rule_is_named_with_the_value() {
     let cases = [
         (
-            Port::Log,
+            Store::Log,
             "/var/log",
             "not a URL (relative URL without a base); this build supports dir (",
         ),
-        (Port::Log, "", "not a URL (relative URL without a base)"),
+        (Store::Log, "", "not a URL (relative URL without a base)"),
         (
-            Port::Log,
+            Store::Log,
             "dir:data/log",
             "absolute, with three slashes: dir:///path",
         ),
         (
-            Port::Log,
+            Store::Log,
             "dir://data/log",
             "absolute, with three slashes: dir:///path",
         ),
         (
-            Port::Log,
+            Store::Log,
             "dir://",
             "absolute, with three slashes: dir:///path",
         ),
-        (Port::Log, "dir:///", "the path of a directory is missing"),
+        (Store::Log, "dir:///", "the path of a directory is missing"),
         (
-            Port::Graph,
+            Store::Graph,
             "sqlite:graph.sqlite",
             "absolute, with three slashes: sqlite:///path",
         ),
-        (Port::Graph, "sqlite:///", "must name a file"),
-        (Port::Graph, "sqlite:///data/", "must name a file"),
+        (Store::Graph, "sqlite:///", "must name a file"),
+        (Store::Graph, "sqlite:///data/", "must name a file"),
         (
-            Port::Graph,
+            Store::Graph,
             "sqlite:///g?mode=ro",
             "unknown parameter `mode`: `sqlite` has no parameters",
         ),
-        (Port::Graph, "sqlite:///g?", "unknown parameter ``"),
+        (Store::Graph, "sqlite:///g?", "unknown parameter ``"),
         (
-            Port::Bus,
+            Store::Bus,
             "local:?size=1",
             "nothing may follow the colon: local:",
         ),
-        (Port::Log, "dir:///a#1", "write %23 for a number sign"),
+        (Store::Log, "dir:///a#1", "write %23 for a number sign"),
         (
-            Port::Log,
+            Store::Log,
             "dir:///a%00b",
             "must not contain control characters",
         ),
         (
-            Port::Bus,
+            Store::Bus,
             "local:here",
             "nothing may follow the colon: local:",
         ),
         (
-            Port::Hints,
+            Store::Hints,
             "local:///here",
             "nothing may follow the colon: local:",
         ),
     ];
-    for (port, url, rule) in cases {
-        let said = error(port, url);
-        assert!(said.starts_with(&format!("{port} = \"{url}\": ")), "{said}");
+    for (store, url, rule) in cases {
+        let said = error(store, url);
+        assert!(
+            said.starts_with(&format!("{store} = \"{url}\": ")),
+            "{said}"
+        );
         assert!(said.contains(rule), "{url:?}: {said}");
     }
     for url in ["dir:///a\tb", "dir:///a\n", " dir:///a", "dir:///a "] {
         assert!(
-            error(Port::Log, url).contains("control characters"),
+            error(Store::Log, url).contains("control characters"),
             "{url:?}"
         );
     }
@@ -174,14 +177,14 @@ fn each_rule_is_named_with_the_value() {
 #[test]
 fn no_two_stores_share_a_file() {
     let shared = [
-        (Port::Registry, "sqlite:///data/one.sqlite"),
-        (Port::Documents, "sqlite:///data//./one.sqlite"),
+        (Store::Registry, "sqlite:///data/one.sqlite"),
+        (Store::Documents, "sqlite:///data//./one.sqlite"),
     ];
     assert_eq!(
         resolve(&shared).unwrap_err().to_string(),
         "registry and documents both name /data/one.sqlite; each store needs a file of its own"
     );
-    let said = error(Port::Graph, "sqlite:///data/registry.sqlite");
+    let said = error(Store::Graph, "sqlite:///data/registry.sqlite");
     assert!(
         said.contains("registry and graph both name"),
         "with a default: {said}"
@@ -194,12 +197,12 @@ fn a_file_is_recognized_behind_a_link() {
     let data = folder.path().canonicalize().unwrap();
     symlink(&data, data.join("alias")).unwrap();
     let alias = format!("sqlite://{}/alias/graph.sqlite", data.display());
-    let link = Addresses::resolve(&data, [(Port::Registry, alias.as_str())]);
+    let link = Addresses::resolve(&data, [(Store::Registry, alias.as_str())]);
     assert_eq!(
         link.unwrap_err(),
         AddressError::SharedFile {
-            first: Port::Registry,
-            second: Port::Graph,
+            first: Store::Registry,
+            second: Store::Graph,
             path: data.join("graph.sqlite"),
         }
     );
@@ -207,18 +210,18 @@ fn a_file_is_recognized_behind_a_link() {
 
 #[test]
 fn the_directory_of_the_log_holds_no_other_store() {
-    let said = error(Port::Registry, "sqlite:///data/log/LOCK");
+    let said = error(Store::Registry, "sqlite:///data/log/LOCK");
     assert_eq!(
         said,
         "registry names /data/log/LOCK, which is inside the log directory /data/log; choose a file \
          outside it"
     );
-    let said = error(Port::Log, "dir:///data");
+    let said = error(Store::Log, "dir:///data");
     assert!(
         said.starts_with("registry names /data/registry.sqlite"),
         "{said}"
     );
-    let apart = [(Port::Registry, "sqlite:///data/log.sqlite")];
+    let apart = [(Store::Registry, "sqlite:///data/log.sqlite")];
     assert!(
         resolve(&apart).is_ok(),
         "a name that starts with the same letters"
@@ -255,7 +258,7 @@ fn secrets_are_hidden_and_the_rest_is_shown() {
         assert_eq!(hide_secrets(text), shown);
     }
     // A parser that writes the URL again drops the colon, and with it what says that this is a password.
-    let said = error(Port::Log, "dir://user:#hunter2@host");
+    let said = error(Store::Log, "dir://user:#hunter2@host");
     assert!(!said.contains("hunter2"), "{said}");
 }
 
@@ -269,8 +272,8 @@ proptest! {
         rest in "@host(:[0-9a-z]{1,6})?(/path)?",
     ) {
         let url = format!("{scheme}://user:{before}SECRET{after}{rest}");
-        for port in Port::ALL {
-            if let Err(error) = resolve(&[(port, &url)]) {
+        for store in Store::ALL {
+            if let Err(error) = resolve(&[(store, &url)]) {
                 let said = format!("{error} {error:?}");
                 prop_assert!(!said.contains("SECRET"), "{url}: {said}");
             }

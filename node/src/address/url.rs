@@ -3,17 +3,18 @@
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
+use spice_core::port::Store;
 use url::Url;
 
 use super::{
     error::{AddressError, Rule},
-    port::Port,
+    schemes::{find_scheme, list_schemes},
     secret::hide_secrets,
 };
 
 /// A URL of a scheme that every build has.
 pub(super) struct StoreUrl<'a> {
-    port: Port,
+    store: Store,
     /// As it was given: a parser may drop the colon before a password.
     text: &'a str,
     scheme: &'static str,
@@ -21,10 +22,10 @@ pub(super) struct StoreUrl<'a> {
 }
 
 impl<'a> StoreUrl<'a> {
-    pub(super) fn parse(port: Port, text: &'a str) -> Result<Self, AddressError> {
-        let (scheme, url) = parse(port, text).map_err(|rule| refuse(port, text, rule))?;
+    pub(super) fn parse(store: Store, text: &'a str) -> Result<Self, AddressError> {
+        let (scheme, url) = parse(store, text).map_err(|rule| refuse(store, text, rule))?;
         Ok(Self {
-            port,
+            store,
             text,
             scheme,
             url,
@@ -84,37 +85,37 @@ impl<'a> StoreUrl<'a> {
     }
 
     fn refuse(&self, rule: Rule) -> AddressError {
-        refuse(self.port, self.text, rule)
+        refuse(self.store, self.text, rule)
     }
 }
 
-fn refuse(port: Port, text: &str, rule: Rule) -> AddressError {
+fn refuse(store: Store, text: &str, rule: Rule) -> AddressError {
     AddressError::Url {
-        port,
+        store,
         url: hide_secrets(text),
         rule,
     }
 }
 
-fn parse(port: Port, text: &str) -> Result<(&'static str, Url), Rule> {
+fn parse(store: Store, text: &str) -> Result<(&'static str, Url), Rule> {
     if text.contains(|letter: char| letter.is_ascii_control()) || text.trim() != text {
         return Err(Rule::Characters);
     }
     let url = Url::parse(text).map_err(|reason| Rule::Syntax {
         reason,
-        supported: port.supported(),
+        supported: list_schemes(store),
     })?;
-    let Some(scheme) = port.scheme(url.scheme()) else {
+    let Some(scheme) = find_scheme(store, url.scheme()) else {
         return Err(Rule::UnknownScheme {
             scheme: url.scheme().to_owned(),
-            supported: port.supported(),
+            supported: list_schemes(store),
         });
     };
     if let Some(feature) = scheme.feature {
         return Err(Rule::MissingFeature {
             scheme: scheme.name,
             feature,
-            supported: port.supported(),
+            supported: list_schemes(store),
         });
     }
     Ok((scheme.name, url))

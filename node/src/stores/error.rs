@@ -1,8 +1,8 @@
 //! Why stores cannot be opened.
 
-use spice_core::error::StoreError;
+use spice_core::{error::StoreError, port::Store};
 
-use crate::address::{LogAddress, Port};
+use crate::address::LogAddress;
 
 /// Stores that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -14,10 +14,10 @@ pub enum OpenError {
     #[error("there is no log at {0}, and no registry, graph or documents")]
     NoStore(LogAddress),
     /// A store does not open.
-    #[error("cannot open the {port}")]
+    #[error("cannot open the {store}")]
     Store {
         /// The store.
-        port: Port,
+        store: Store,
         /// Why.
         #[source]
         source: StoreError,

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
-use spice_core::{error::StoreError, port::log::Log};
+use spice_core::{
+    error::StoreError,
+    port::{Store, log::Log},
+};
 use spice_store_directory::{Claim, DirectoryLog, report::Report, verify};
 
 use super::error::OpenError;
-use crate::address::{LogAddress, Port};
+use crate::address::LogAddress;
 
 /// An open log.
 #[derive(Clone)]
@@ -96,7 +99,7 @@ impl Appender {
 
 fn failed(source: StoreError) -> OpenError {
     OpenError::Store {
-        port: Port::Log,
+        store: Store::Log,
         source,
     }
 }

@@ -4,12 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use spice_core::{
     guard::Guards,
-    port::{StoreResult, registry::Anchors},
+    port::{Store, StoreResult, registry::Anchors},
 };
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 
 use super::error::OpenError;
-use crate::address::{Addresses, Port, TablesAddress};
+use crate::address::{Addresses, TablesAddress};
 
 /// What happens to a file that is missing or cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +28,19 @@ pub(super) struct Tables {
 }
 
 /// A store that has seen the logs, or why it cannot be opened.
-pub type Witness = (Port, StoreResult<Arc<dyn Anchors>>);
+pub type Witness = (Store, StoreResult<Arc<dyn Anchors>>);
 
 impl Tables {
     /// Opens all three. Blocks.
     pub(super) fn open(addresses: &Addresses, files: Files) -> Result<Self, OpenError> {
-        let failed = |port| move |source| OpenError::Store { port, source };
+        let failed = |store| move |source| OpenError::Store { store, source };
         let registry = open_registry(addresses.registry(), files);
         let graph = open_graph(addresses.graph(), files);
         let documents = open_documents(addresses.documents(), files);
         Ok(Self {
-            registry: registry.map_err(failed(Port::Registry))?,
-            graph: graph.map_err(failed(Port::Graph))?,
-            documents: documents.map_err(failed(Port::Documents))?,
+            registry: registry.map_err(failed(Store::Registry))?,
+            graph: graph.map_err(failed(Store::Graph))?,
+            documents: documents.map_err(failed(Store::Documents))?,
         })
     }
 }
@@ -76,17 +76,17 @@ fn witnesses(addresses: &Addresses) -> Vec<Witness> {
     let registry = addresses.registry();
     if exists(registry) {
         let opened = open_registry(registry, Files::Keep);
-        found.push((Port::Registry, opened.map(|store| store as _)));
+        found.push((Store::Registry, opened.map(|store| store as _)));
     }
     let graph = addresses.graph();
     if exists(graph) {
         let opened = open_graph(graph, Files::Keep);
-        found.push((Port::Graph, opened.map(|store| store as _)));
+        found.push((Store::Graph, opened.map(|store| store as _)));
     }
     let documents = addresses.documents();
     if exists(documents) {
         let opened = open_documents(documents, Files::Keep);
-        found.push((Port::Documents, opened.map(|store| store as _)));
+        found.push((Store::Documents, opened.map(|store| store as _)));
     }
     found
 }

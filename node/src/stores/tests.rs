@@ -2,30 +2,30 @@
 
 use std::path::Path;
 
+use spice_core::port::Store;
 use tempfile::TempDir;
 
 use super::*;
-use crate::address::Port;
 
 /// Addresses with each store in a folder of its own.
 fn apart(folder: &TempDir) -> Addresses {
     let root = folder.path().canonicalize().unwrap();
     let urls = [
-        (Port::Log, format!("dir://{}/a/log", root.display())),
+        (Store::Log, format!("dir://{}/a/log", root.display())),
         (
-            Port::Registry,
+            Store::Registry,
             format!("sqlite://{}/b/r.sqlite", root.display()),
         ),
         (
-            Port::Graph,
+            Store::Graph,
             format!("sqlite://{}/c/g.sqlite", root.display()),
         ),
         (
-            Port::Documents,
+            Store::Documents,
             format!("sqlite://{}/d/d.sqlite", root.display()),
         ),
     ];
-    let named = urls.iter().map(|(port, url)| (*port, url.as_str()));
+    let named = urls.iter().map(|(store, url)| (*store, url.as_str()));
     Addresses::resolve(Path::new("/nowhere"), named).unwrap()
 }
 
@@ -81,7 +81,7 @@ async fn a_look_creates_nothing() {
     assert!(matches!(
         none,
         Err(OpenError::Store {
-            port: Port::Registry,
+            store: Store::Registry,
             ..
         })
     ));
@@ -103,8 +103,8 @@ async fn an_owner_of_what_exists_needs_one_store() {
         std::fs::remove_dir_all(folder.path().join(path)).unwrap();
     }
     let witnesses = open_witnesses(&addresses).await.unwrap();
-    let ports: Vec<Port> = witnesses.iter().map(|(port, _)| *port).collect();
-    assert_eq!(ports, [Port::Documents]);
+    let opened: Vec<Store> = witnesses.iter().map(|(store, _)| *store).collect();
+    assert_eq!(opened, [Store::Documents]);
     let opened = Stores::open(&addresses, Access::OwnExisting).await;
     assert!(opened.unwrap().is_owner());
 }

@@ -1,8 +1,8 @@
 //! Maps failures of a log on a directory to the errors of the port.
 
-use spice_core::error::StoreError;
+use spice_core::{error::StoreError, port::Store};
 
-const STORE: &str = "log";
+const STORE: Store = Store::Log;
 
 pub(super) fn rejected(reason: impl Into<String>) -> StoreError {
     StoreError::Rejected {

@@ -11,7 +11,10 @@ use std::{
 };
 
 use rusqlite::{Connection, TransactionBehavior};
-use spice_core::{error::StoreError, port::StoreResult};
+use spice_core::{
+    error::StoreError,
+    port::{Store, StoreResult},
+};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -41,7 +44,7 @@ pub(crate) struct Database {
 }
 
 struct Inner {
-    store: &'static str,
+    store: Store,
     mode: Mode,
     writer: Arc<tokio::sync::Mutex<Connection>>,
     path: Option<PathBuf>,
@@ -190,7 +193,7 @@ impl Inner {
         };
         writer.flush_prepared_statement_cache();
         if let Err(error) = writer.execute_batch("PRAGMA shrink_memory") {
-            tracing::warn!(store = self.store, %error, "cannot release memory");
+            tracing::warn!(store = %self.store, %error, "cannot release memory");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Failures inside a transaction, and their errors for the callers of a port.
 
 use rusqlite::ErrorCode;
-use spice_core::error::StoreError;
+use spice_core::{error::StoreError, port::Store};
 
 /// The result of work inside a transaction.
 pub(crate) type Attempt<T> = Result<T, Failure>;
@@ -34,7 +34,7 @@ impl Failure {
     }
 
     /// Converts the failure to an error of the ports.
-    pub(crate) fn into_store_error(self, store: &'static str) -> StoreError {
+    pub(crate) fn into_store_error(self, store: Store) -> StoreError {
         match self {
             Self::Fenced(reason) => StoreError::Fenced { store, reason },
             Self::Damaged(reason) => StoreError::Damaged { store, reason },
@@ -48,7 +48,9 @@ impl Failure {
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) => true,
-            Self::Sqlite(error) => matches!(classify(error, ""), StoreError::Damaged { .. }),
+            Self::Sqlite(error) => {
+                matches!(classify(error, Store::Registry), StoreError::Damaged { .. })
+            }
             _ => false,
         }
     }
@@ -66,7 +68,7 @@ impl Failure {
     }
 }
 
-fn classify(error: &rusqlite::Error, store: &'static str) -> StoreError {
+fn classify(error: &rusqlite::Error, store: Store) -> StoreError {
     let reason = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -84,7 +86,7 @@ fn classify(error: &rusqlite::Error, store: &'static str) -> StoreError {
     }
 }
 
-fn of_rusqlite(error: &rusqlite::Error, store: &'static str, reason: String) -> StoreError {
+fn of_rusqlite(error: &rusqlite::Error, store: Store, reason: String) -> StoreError {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)

@@ -8,7 +8,10 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
-use spice_core::{error::StoreError, port::StoreResult};
+use spice_core::{
+    error::StoreError,
+    port::{Store, StoreResult},
+};
 
 use super::failure::{Attempt, Failure};
 
@@ -27,7 +30,7 @@ pub enum Location {
 #[derive(Debug)]
 pub(crate) struct Schema {
     /// The store's name in errors.
-    pub(crate) store: &'static str,
+    pub(crate) store: Store,
     /// Distinguishes the files of the stores.
     pub(crate) application: i32,
     /// The version of the tables; a file of any other version is set aside.
@@ -217,7 +220,7 @@ fn set_aside(path: &Path, schema: &Schema, reason: &str) -> StoreResult<()> {
     }
     let aside = with_suffix(path, &format!(".damaged-{number}"));
     tracing::warn!(
-        store = schema.store, path = %path.display(), aside = %aside.display(), reason,
+        store = %schema.store, path = %path.display(), aside = %aside.display(), reason,
         "file was renamed; its content is rebuilt from the log"
     );
     for suffix in ["-wal", "-shm"] {
@@ -280,7 +283,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("t.sqlite");
         let schema = Schema {
-            store: "test",
+            store: Store::Graph,
             application: 1,
             version: 1,
             tables: &["CREATE TABLE t (a INTEGER, b INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID"],

@@ -19,7 +19,7 @@ use spice_core::{
     lineage::{Lineage, Span},
     model::{CommandEntry, ModelEntry, ModelKey},
     port::{
-        StoreResult,
+        Store, StoreResult,
         clock::Clock,
         registry::{
             Advance, DeadLetter, DeadLetterCount, Found, Lease, ListedDatabase, LogDirectory,
@@ -37,7 +37,7 @@ use super::{
 };
 
 static SCHEMA: Schema = Schema {
-    store: "registry",
+    store: Store::Registry,
     application: 0x5350_0001,
     version: 7,
     tables: &[

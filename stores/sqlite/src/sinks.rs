@@ -5,7 +5,7 @@ use spice_core::{
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
     port::{
-        StoreResult,
+        Store, StoreResult,
         sink::{Applied, Sink, SinkPosition, SinkRole},
     },
 };
@@ -105,7 +105,7 @@ pub(crate) enum Written {
 
 /// Writes the items of a batch in their order. What a sink refuses does not stop the others.
 pub(crate) fn write_each<T>(
-    store: &'static str,
+    store: Store,
     items: &[T],
     mut write: impl FnMut(&T) -> Attempt<Written>,
 ) -> Attempt<Applied> {

@@ -10,7 +10,7 @@ use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
     port::{
-        StoreResult,
+        Store, StoreResult,
         graph::Entity,
         log::{Append, Batch, Log},
     },
@@ -26,6 +26,18 @@ pub enum Port {
     Work,
     Graph,
     Documents,
+}
+
+impl From<Port> for Store {
+    fn from(port: Port) -> Self {
+        match port {
+            Port::Log => Self::Log,
+            Port::Bus => Self::Bus,
+            Port::Model | Port::Work => Self::Registry,
+            Port::Graph => Self::Graph,
+            Port::Documents => Self::Documents,
+        }
+    }
 }
 
 /// One call of a port.

@@ -6,7 +6,10 @@ use spice_core::{
     error::StoreError,
     event::EventDiscarded,
     id::{BranchGeneration, EventId, LogPosition},
-    port::registry::{DeadLetter, Outcome, Processed, Processing, WorkKey},
+    port::{
+        Store,
+        registry::{DeadLetter, Outcome, Processed, Processing, WorkKey},
+    },
 };
 
 use super::{batch::Ledger, patience::Halt, session::Session};
@@ -147,7 +150,7 @@ impl Session<'_> {
     pub(super) async fn discard(&mut self, event: &Event<'_>) -> Result<(), Halt> {
         let discarded: EventDiscarded = event.data().map_err(|error| {
             Halt::Damaged(StoreError::Damaged {
-                store: "log",
+                store: Store::Log,
                 reason: error.to_string(),
             })
         })?;

@@ -9,6 +9,7 @@ use spice_core::{
     guard::Guard,
     id::{LogPosition, StreamId},
     port::{
+        Store,
         bus::Subscription,
         log::Record,
         registry::WorkKey,
@@ -341,7 +342,7 @@ fn read_log<'r>(
 
 fn hole(position: LogPosition, stream: &StreamId) -> Halt {
     Halt::Damaged(StoreError::Damaged {
-        store: "log",
+        store: Store::Log,
         reason: format!("{stream} has no envelope at position {position}"),
     })
 }

@@ -1,6 +1,10 @@
 //! The task of one log in one role.
 
-use spice_core::{error::StoreError, id::StreamId, port::registry::Lease};
+use spice_core::{
+    error::StoreError,
+    id::StreamId,
+    port::{Store, registry::Lease},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -29,7 +33,7 @@ pub(super) async fn run_once(
         Ok(()) => {}
         Err(Halt::Refused(error) | Halt::Damaged(error)) => return Err(error),
         Err(Halt::LookAgain(reason)) => {
-            let store = "registry";
+            let store = Store::Registry;
             return Err(StoreError::Unavailable { store, reason });
         }
         Err(_) => return Ok(End::Stopped),

@@ -17,7 +17,7 @@ use spice_core::{
     handler::Projection,
     id::StreamId,
     port::{
-        StoreResult,
+        Store, StoreResult,
         bus::Bus,
         clock::Clock,
         documents::Documents,
@@ -152,7 +152,7 @@ pub(super) struct Task {
 impl Task {
     /// The statuses of its sinks.
     pub(super) fn reporters(&self, role: Role) -> Vec<(&'static str, Reporter)> {
-        let first = role.projection().map_or("bus", |_| LIVE);
+        let first = role.projection().map_or(Store::Bus.as_str(), |_| LIVE);
         let others = self.others();
         let others = others
             .values()

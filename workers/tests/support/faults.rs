@@ -14,13 +14,13 @@ use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
     port::{
-        StoreResult,
+        Store, StoreResult,
         bus::{Bus, Subscription},
         log::Record,
         sink::{Applied, SinkPosition, Sinks},
     },
 };
-use spice_testing::double::{Call, Hook};
+use spice_testing::double::{Call, Hook, away};
 use spice_workers::{Event, engine::Handler};
 
 /// The faults of a handler.
@@ -80,7 +80,7 @@ impl FaultyHandler {
 
 fn refusal(position: LogPosition) -> StoreError {
     StoreError::Rejected {
-        store: "test",
+        store: Store::Graph,
         reason: format!("poison at {position}"),
     }
 }
@@ -109,7 +109,7 @@ impl Handler for FaultyHandler {
         }
         if self.with(|faults| faults.away) {
             return Err(StoreError::Unavailable {
-                store: "test",
+                store: Store::Graph,
                 reason: "away".to_owned(),
             });
         }
@@ -164,10 +164,7 @@ pub struct Away(pub Arc<AtomicBool>);
 impl Hook for Away {
     async fn before(&self, call: Call<'_>) -> StoreResult<()> {
         if call.method == "apply" && self.0.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable {
-                store: "graph",
-                reason: "away".into(),
-            });
+            return Err(away(call.port.into()));
         }
         Ok(())
     }
@@ -205,7 +202,7 @@ impl Bus for Scripted {
         match failure {
             None => Ok(()),
             Some(_) => Err(StoreError::Unavailable {
-                store: "bus",
+                store: Store::Bus,
                 reason: "away".to_owned(),
             }),
         }

@@ -7,6 +7,7 @@ use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
     name::DatabaseName,
+    port::Store,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +81,7 @@ fn events(feed: Feed, ending: CancellationToken) -> impl Stream<Item = Event> {
 
 fn render(stream: &StreamId, event: &FeedEvent) -> Result<Event, StoreError> {
     let line = std::str::from_utf8(&event.line).map_err(|error| StoreError::Damaged {
-        store: "log",
+        store: Store::Log,
         reason: error.to_string(),
     })?;
     Ok(Event::default()

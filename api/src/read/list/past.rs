@@ -6,6 +6,7 @@ use spice_core::{
     id::LogPosition,
     lineage::View,
     port::{
+        Store,
         documents::Search,
         graph::{Entity, Graph, Version},
     },
@@ -119,7 +120,7 @@ impl Window<'_> {
 /// A version disappeared during the read: this happens only if the graph is rebuilt.
 fn emptied() -> StoreError {
     StoreError::Unavailable {
-        store: "graph",
+        store: Store::Graph,
         reason: "it was emptied during the read".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! What is asked of the registry in place of every log.
 
-use spice_core::port::registry::LogDirectory;
+use spice_core::port::{Store, registry::LogDirectory};
 
 use spice_testing::double::away;
 
@@ -13,7 +13,7 @@ struct Stuck(AtomicBool);
 impl Hook for Stuck {
     async fn before(&self, call: Call<'_>) -> StoreResult<()> {
         if call.method == "advance" && self.0.load(Ordering::SeqCst) {
-            return Err(away("registry"));
+            return Err(away(Store::Registry));
         }
         Ok(())
     }

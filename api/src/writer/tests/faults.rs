@@ -1,5 +1,6 @@
 //! A registry that goes away at a chosen call.
 
+use spice_core::port::Store;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use spice_testing::double::{Call, away};
@@ -29,6 +30,6 @@ impl Hook for Leaving {
         let left = self
             .0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
-        left.map(drop).map_err(|_| away("registry"))
+        left.map(drop).map_err(|_| away(Store::Registry))
     }
 }

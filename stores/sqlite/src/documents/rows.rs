@@ -7,6 +7,7 @@ use spice_core::{
     lineage::Level,
     name::BranchName,
     port::{
+        Store,
         documents::{Document, Shown},
         graph::Entity,
     },
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// The store's name in errors.
-pub(super) const STORE: &str = "documents";
+pub(super) const STORE: Store = Store::Documents;
 
 /// A scope's `live` is how many of its documents are no tombstones. A scope of latest versions has
 /// each id once, and `until` is null; a scope of superseded versions has each (id, position) once.

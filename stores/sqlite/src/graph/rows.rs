@@ -5,7 +5,10 @@ use spice_core::{
     id::{BranchGeneration, InstanceRef, LogPosition},
     lineage::Level,
     name::{ClassName, PropertyName},
-    port::graph::{Entity, Version},
+    port::{
+        Store,
+        graph::{Entity, Version},
+    },
 };
 
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
 };
 
 /// The store's name in errors.
-pub(super) const STORE: &str = "graph";
+pub(super) const STORE: Store = Store::Graph;
 
 /// Versions are rows in the order of the log, found through an index; `first` ones are the oldest
 /// of their entity in a scope, and tell what there was at a position. References are candidates:
