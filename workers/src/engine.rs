@@ -5,6 +5,7 @@
 
 mod batch;
 mod handler;
+mod items;
 mod letters;
 mod patience;
 mod session;
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use handler::Handler;
+pub(crate) use items::Items;
 pub(crate) use patience::{Halt, Patience};
 
 use self::session::Session;

@@ -72,6 +72,44 @@ impl From<Damage> for StoreError {
     }
 }
 
+/// Data that does not have the shape of its event type.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the data of {event_type} at position {position}: {reason}")]
+pub struct BadData {
+    event_type: EventType,
+    position: LogPosition,
+    reason: serde_json::Error,
+}
+
+impl BadData {
+    /// The answer of a store to which the event cannot be applied.
+    pub(crate) fn refused_by(&self, store: Store) -> StoreError {
+        StoreError::Rejected {
+            store,
+            reason: self.to_string(),
+        }
+    }
+}
+
+impl From<BadData> for StoreError {
+    fn from(bad: BadData) -> Self {
+        Self::Damaged {
+            store: Store::Log,
+            reason: bad.to_string(),
+        }
+    }
+}
+
+/// What a domain event changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Class,
+    Instance,
+    Branch,
+    /// A database, or a merge, whose effects are events of their own.
+    Other,
+}
+
 #[derive(Deserialize)]
 struct Head<'a> {
     event_id: EventId,
@@ -134,13 +172,30 @@ impl<'a> Event<'a> {
     }
 
     /// Parses the data into the shape of its type.
-    pub fn data<T: Deserialize<'a>>(&self) -> Result<T, StoreError> {
-        serde_json::from_str(self.data.get()).map_err(|error| StoreError::Rejected {
-            store: Store::Log,
-            reason: format!(
-                "cannot read the data of {} at position {}: {error}",
-                self.event_type, self.position
-            ),
+    pub fn data<T: Deserialize<'a>>(&self) -> Result<T, BadData> {
+        serde_json::from_str(self.data.get()).map_err(|reason| BadData {
+            event_type: self.event_type,
+            position: self.position,
+            reason,
+        })
+    }
+
+    /// Returns what the event changes; none for a command or a control mark.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        if self.kind != Kind::Domain {
+            return None;
+        }
+        Some(match self.event_type {
+            EventType::OntologyClassCreated
+            | EventType::OntologyClassUpdated
+            | EventType::OntologyClassDeleted => Subject::Class,
+            EventType::InstanceCreated
+            | EventType::InstanceUpdated
+            | EventType::InstanceDeleted => Subject::Instance,
+            EventType::BranchCreated | EventType::BranchRebased | EventType::BranchDeleted => {
+                Subject::Branch
+            }
+            _ => Subject::Other,
         })
     }
 

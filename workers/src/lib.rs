@@ -12,6 +12,7 @@ pub mod projection_worker;
 pub mod relay;
 pub mod replay;
 mod scan;
+mod shape;
 mod share;
 pub mod status;
 pub mod supervisor;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use spice_backoff::Backoff;
 
-pub use event::{Damage, Event};
+pub use event::{BadData, Damage, Event};
 
 /// The default waits before a store that failed is asked again.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(30));

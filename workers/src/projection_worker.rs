@@ -4,28 +4,26 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use spice_core::{
-    envelope::{EventType, Kind},
-    error::StoreError,
-    event::{BranchCreated, BranchDeleted, BranchRebased, Superseded},
-    guard::{Guard, Guards},
+    guard::Guards,
     handler,
-    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
-    json::Json,
-    lineage::Lineage,
-    name::{BranchName, ClassName, InstanceId},
+    id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        documents::{BranchPoints, Change, Document, Documents, Shown},
-        graph::Entity,
+        documents::{Change, Documents},
         log::Log,
         sink::{Applied, SinkPosition, Sinks},
     },
-    time::Timestamp,
 };
 
-use crate::{engine::Handler, event::Event, past::PastBranch};
+use crate::{
+    engine::{Handler, Items},
+    event::{Event, Subject},
+    past::PastBranch,
+    shape::branches,
+};
+
+pub(crate) use crate::shape::documents;
 
 /// Applies events to the documents.
 pub struct ProjectionWorker {
@@ -44,6 +42,18 @@ impl ProjectionWorker {
             guards,
         }
     }
+
+    /// Returns everything that an event changes, its own document last.
+    async fn changes(&self, stream: &StreamId, event: &Event<'_>) -> StoreResult<Vec<Change>> {
+        let mut changes: Vec<Change> = branches(event)?.into_iter().map(Change::Branch).collect();
+        if let Some(branch) = PastBranch::of(event)? {
+            let shown = branch.documents(&*self.log, stream).await?;
+            changes.extend(shown.into_iter().map(Change::from));
+        }
+        let documents = documents(event, self.guards)?;
+        changes.extend(documents.into_iter().map(Change::from));
+        Ok(changes)
+    }
 }
 
 #[async_trait]
@@ -53,20 +63,10 @@ impl Handler for ProjectionWorker {
     }
 
     fn name_of(&self, event: &Event<'_>) -> Option<&'static str> {
-        if event.kind != Kind::Domain {
-            return None;
-        }
-        match event.event_type {
-            EventType::InstanceCreated
-            | EventType::InstanceUpdated
-            | EventType::InstanceDeleted
-            | EventType::BranchCreated
-            | EventType::BranchRebased
-            | EventType::BranchDeleted => Some(handler::INSTANCE_EVENTS),
-            EventType::OntologyClassCreated
-            | EventType::OntologyClassUpdated
-            | EventType::OntologyClassDeleted => Some(handler::ONTOLOGY_EVENTS),
-            _ => None,
+        match event.subject()? {
+            Subject::Class => Some(handler::ONTOLOGY_EVENTS),
+            Subject::Instance | Subject::Branch => Some(handler::INSTANCE_EVENTS),
+            Subject::Other => None,
         }
     }
 
@@ -78,160 +78,14 @@ impl Handler for ProjectionWorker {
         through: SinkPosition,
         events: &[&Event<'_>],
     ) -> StoreResult<Applied> {
-        let mut effects = Applied::default();
-        let mut batch: Vec<Change> = Vec::with_capacity(events.len());
-        // For each change: its event, and whether it is the event's own document.
-        let mut origins: Vec<(usize, bool)> = Vec::with_capacity(events.len());
+        let mut items = Items::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
-            batch.extend(branches(event)?.into_iter().map(Change::Branch));
-            if let Some(branch) = PastBranch::of(event)? {
-                let documents = branch.documents(&*self.log, stream).await?;
-                batch.extend(documents.into_iter().map(Change::from));
-            }
-            origins.resize(batch.len(), (index, false));
-            match documents(event, self.guards) {
-                Ok(documents) => {
-                    let is_own = |document: &Document| document.shown == Shown::Latest;
-                    origins.extend(documents.iter().map(|document| (index, is_own(document))));
-                    batch.extend(documents.into_iter().map(Change::from));
-                }
-                Err(error) => effects.refused.push((index, error)),
-            }
+            items.add(index, self.changes(stream, event).await)?;
         }
-        let applied = self
-            .documents
-            .apply(stream, sink, from, through, &batch)
+        let documents = &self.documents;
+        let applied = documents
+            .apply(stream, sink, from, through, items.as_slice())
             .await?;
-        effects.live = applied.live;
-        for (change, error) in applied.refused {
-            let (index, _) = origins[change];
-            if !effects.refused.iter().any(|(known, _)| *known == index) {
-                effects.refused.push((index, error));
-            }
-        }
-        for change in applied.stale {
-            if let (index, true) = origins[change] {
-                effects.stale.push(index);
-            }
-        }
-        Ok(effects)
-    }
-}
-
-#[derive(Deserialize)]
-struct InstanceData {
-    branch: BranchName,
-    class_id: ClassName,
-    instance_id: InstanceId,
-    created_at: Timestamp,
-    data: Option<Json>,
-    superseded: Option<Superseded>,
-}
-
-#[derive(Deserialize)]
-struct ClassData {
-    branch: BranchName,
-    class_id: ClassName,
-    created_at: Timestamp,
-    class: Option<Json>,
-    superseded: Option<Superseded>,
-}
-
-/// Returns the branch points after an event, if it changes them.
-pub(crate) fn branches(event: &Event<'_>) -> StoreResult<Vec<BranchPoints>> {
-    let at = |branch, base: &Lineage| BranchPoints {
-        branch,
-        points: base
-            .levels()
-            .iter()
-            .map(|level| (level.generation, level.until))
-            .collect(),
-    };
-    let gone = |branch| BranchPoints {
-        branch,
-        points: Vec::new(),
-    };
-    let own = BranchGeneration(event.position);
-    Ok(match event.event_type {
-        EventType::BranchCreated => {
-            let created: BranchCreated = event.data()?;
-            vec![at(own, &created.base)]
-        }
-        EventType::BranchRebased => {
-            let rebased: BranchRebased = event.data()?;
-            vec![at(own, &rebased.base), gone(rebased.previous)]
-        }
-        EventType::BranchDeleted => {
-            let deleted: BranchDeleted = event.data()?;
-            vec![gone(deleted.branch_generation)]
-        }
-        _ => Vec::new(),
-    })
-}
-
-/// Returns the documents of an event: the version that it supersedes first, its own last.
-pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> Result<Vec<Document>, StoreError> {
-    if event.kind != Kind::Domain {
-        return Ok(Vec::new());
-    }
-    let (branch, entity, created_at, data, superseded) = match event.event_type {
-        EventType::OntologyClassCreated
-        | EventType::OntologyClassUpdated
-        | EventType::OntologyClassDeleted => {
-            let class: ClassData = event.data()?;
-            let entity = Entity::Class(class.class_id);
-            (
-                class.branch,
-                entity,
-                class.created_at,
-                class.class,
-                class.superseded,
-            )
-        }
-        EventType::InstanceCreated | EventType::InstanceUpdated | EventType::InstanceDeleted => {
-            let instance: InstanceData = event.data()?;
-            let entity = Entity::Instance(InstanceRef {
-                class: instance.class_id,
-                id: instance.instance_id,
-            });
-            (
-                instance.branch,
-                entity,
-                instance.created_at,
-                instance.data,
-                instance.superseded,
-            )
-        }
-        _ => return Ok(Vec::new()),
-    };
-    let own = Document {
-        branch: (branch, event.branch()),
-        entity,
-        sequence: event.sequence.unwrap_or_default(),
-        position: event.position,
-        event_id: event.event_id,
-        occurred_at: event.occurred_at,
-        created_at,
-        data,
-        shown: Shown::Latest,
-    };
-    let superseded = superseded
-        .filter(|version| version.is_of(event.branch()) && guards.has(Guard::SupersededVersions));
-    let before = superseded.map(|version| before(&own, version));
-    Ok(before.into_iter().chain([own]).collect())
-}
-
-/// Returns the version that a document supersedes.
-fn before(document: &Document, version: Superseded) -> Document {
-    Document {
-        branch: document.branch.clone(),
-        entity: document.entity.clone(),
-        sequence: version.sequence_number,
-        position: version.position,
-        event_id: version.event_id,
-        occurred_at: version.occurred_at,
-        created_at: version.created_at,
-        data: Some(version.data),
-        shown: Shown::Until(document.position.before()),
+        Ok(items.by_event(applied))
     }
 }

@@ -31,7 +31,7 @@ use self::{
     points::{Points, Range},
     reader::SinkReader,
 };
-use crate::{past::PastBranch, projection_worker, scan::scan};
+use crate::{past::PastBranch, scan::scan, shape};
 
 /// The stores that a check compares.
 #[derive(Clone, Copy)]
@@ -342,7 +342,7 @@ impl Check<'_> {
             |event| {
                 if self.projection == Projection::Documents {
                     past.extend(PastBranch::of(event)?.map(|branch| (event.position, branch)));
-                    for branch in projection_worker::branches(event)? {
+                    for branch in shape::branches(event)? {
                         traces.points.take(event.position, &branch);
                     }
                 }

@@ -10,7 +10,7 @@ use spice_core::{
 };
 use spice_workers::engine::Handler;
 use std::sync::Arc;
-use support::{FaultyHandler, World};
+use support::{FaultyHandler, World, entity};
 
 const HANDLER: &str = "instance_worker";
 
@@ -74,6 +74,32 @@ async fn poison_parks_its_aggregate_only() {
     world.run_through(&world.documents_handler()).await;
     let shelf = world.shelf().await;
     assert!(shelf.iter().any(|document| document.sequence.0 == 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_data_cannot_be_read_is_parked_in_the_sinks_that_need_it() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let event = world.story.unreadable("a");
+    let branch = world.story.unreadable_branch("trial");
+    world.story.put("b", json!({"n": 1}));
+    let graph =
+        format!("graph refused: cannot read the data of INSTANCE_UPDATED at position {event}: ");
+    world.run_through(&world.graph_handler()).await;
+    let letters = world.all_letters().await;
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].error.starts_with(&graph), "{}", letters[0].error);
+    world.run_through(&world.documents_handler()).await;
+    let letters = world.all_letters().await;
+    let of_documents = letters
+        .iter()
+        .filter(|it| it.error.starts_with("documents refused: "));
+    let positions: Vec<u64> = of_documents.map(|it| it.position.0).collect();
+    assert_eq!(positions, [event, branch]);
+    assert_eq!(world.graph_sequence("a").await, Some(1));
+    assert_eq!(world.graph_sequence("b").await, Some(1));
+    let b = world.document(BranchGeneration::MAIN, &entity("b")).await;
+    assert!(b.is_some(), "the documents go on");
 }
 
 #[tokio::test(start_paused = true)]

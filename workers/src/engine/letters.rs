@@ -6,10 +6,7 @@ use spice_core::{
     error::StoreError,
     event::EventDiscarded,
     id::{BranchGeneration, EventId, LogPosition},
-    port::{
-        Store,
-        registry::{DeadLetter, Outcome, Processed, Processing, WorkKey},
-    },
+    port::registry::{DeadLetter, Outcome, Processed, Processing, WorkKey},
 };
 
 use super::{batch::Ledger, patience::Halt, session::Session};
@@ -148,12 +145,7 @@ impl Session<'_> {
 
     /// Skips an event that a person discarded for one handler, and releases the events behind it.
     pub(super) async fn discard(&mut self, event: &Event<'_>) -> Result<(), Halt> {
-        let discarded: EventDiscarded = event.data().map_err(|error| {
-            Halt::Damaged(StoreError::Damaged {
-                store: Store::Log,
-                reason: error.to_string(),
-            })
-        })?;
+        let discarded: EventDiscarded = event.data().map_err(StoreError::from)?;
         let position = discarded.event_position;
         let Some(aggregate) = self.letters.find(&discarded.handler, position) else {
             return self.note_done(&discarded.handler, position).await;

@@ -15,7 +15,7 @@ use super::{
     points::{Points, Range},
     reader,
 };
-use crate::{past::PastBranch, projection_worker, scan::scan};
+use crate::{past::PastBranch, scan::scan, shape};
 
 /// The expected content of a sink at a position.
 #[derive(Default)]
@@ -104,7 +104,7 @@ pub(super) async fn fold(
             }
         }
         if projection == Projection::Documents {
-            for branch in projection_worker::branches(event)? {
+            for branch in shape::branches(event)? {
                 expected.points.take(event.position, &branch);
             }
         }

@@ -7,7 +7,7 @@ use spice_core::{
 };
 
 use super::{Projection, Sources, digest::Item};
-use crate::{event::Event, graph_worker, past::PastBranch, projection_worker};
+use crate::{event::Event, past::PastBranch, shape};
 
 /// The number of items in one read.
 const PAGE: usize = 1_000;
@@ -131,13 +131,13 @@ pub(super) async fn past_items(
 /// shown here.
 pub(super) fn items(projection: Projection, event: &Event<'_>) -> Vec<Item> {
     match projection {
-        Projection::Graph => graph_worker::version(event)
+        Projection::Graph => shape::version(event)
             .ok()
             .flatten()
             .map(of_version)
             .into_iter()
             .collect(),
-        Projection::Documents => projection_worker::documents(event, Guards::default())
+        Projection::Documents => shape::documents(event, Guards::default())
             .unwrap_or_default()
             .into_iter()
             .map(of_document)

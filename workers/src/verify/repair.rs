@@ -16,7 +16,7 @@ use spice_core::{
 };
 
 use super::{Projection, Report, Sources, reader::SinkReader};
-use crate::{event::Event, graph_worker, past::PastBranch, projection_worker, scan::scan};
+use crate::{event::Event, past::PastBranch, scan::scan, shape};
 
 /// The number of entities repaired in one pass over the log.
 const PASS: usize = 10_000;
@@ -114,13 +114,13 @@ impl Repair<'_> {
     }
 
     fn version(&self, event: &Event<'_>) -> Option<Version> {
-        let version = graph_worker::version(event).ok().flatten()?;
+        let version = shape::version(event).ok().flatten()?;
         let place = (version.branch, version.entity.clone());
         self.wanted.contains(&place).then_some(version)
     }
 
     fn documents(&self, event: &Event<'_>) -> Vec<Document> {
-        let mut made = projection_worker::documents(event, Guards::default()).unwrap_or_default();
+        let mut made = shape::documents(event, Guards::default()).unwrap_or_default();
         made.retain(|document| self.wants(document));
         made
     }

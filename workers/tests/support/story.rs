@@ -212,6 +212,27 @@ impl Story {
         self.domain(EventType::BranchDeleted, aggregate, None, &event);
     }
 
+    /// Writes an event of an instance whose data has another shape.
+    pub fn unreadable(&self, id: &str) -> u64 {
+        let aggregate = AggregateId::Instance(
+            self.stream.database.clone(),
+            BranchName::main(),
+            "Part".parse().unwrap(),
+            id.parse().unwrap(),
+        );
+        let branch = Some(BranchGeneration::MAIN);
+        let data = json!({"class_id": "Part"});
+        self.domain(EventType::InstanceUpdated, aggregate, branch, &data)
+    }
+
+    /// Writes a branch whose data has another shape.
+    pub fn unreadable_branch(&self, name: &str) -> u64 {
+        let database = self.stream.database.clone();
+        let aggregate = AggregateId::Branch(database, name.parse().unwrap());
+        let data = json!({"branch": name});
+        self.domain(EventType::BranchCreated, aggregate, None, &data)
+    }
+
     pub fn discard(&self, handler: &str, position: u64) {
         let envelope = self.envelope(position);
         let event = EventDiscarded {
