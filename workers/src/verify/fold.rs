@@ -5,15 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use spice_core::{
     envelope::EventType,
     event::EventDiscarded,
+    handler::Projection,
     id::{BranchGeneration, LogPosition, StreamId},
     port::{StoreResult, log::Log},
 };
 
 use super::{
-    Known, KnownEvent, Projection,
     digest::{Buckets, Item, Mark},
     points::{Points, Range},
     reader,
+    report::{Known, KnownEvent},
 };
 use crate::{past::PastBranch, scan::scan, shape};
 

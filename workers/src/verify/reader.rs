@@ -2,11 +2,18 @@
 
 use spice_core::{
     guard::Guards,
+    handler::Projection,
     id::{BranchGeneration, StreamId},
-    port::{StoreResult, graph::Entity, log::Log, sink::Sink},
+    port::{
+        StoreResult,
+        documents::Document,
+        graph::{Entity, Version},
+        log::Log,
+        sink::Sink,
+    },
 };
 
-use super::{Projection, Sources, digest::Item};
+use super::{digest::Item, report::Sources};
 use crate::{event::Event, past::PastBranch, shape};
 
 /// The number of items in one read.
@@ -95,7 +102,7 @@ impl<'a> SinkReader<'a> {
     }
 }
 
-fn of_version(version: spice_core::port::graph::Version) -> Item {
+fn of_version(version: Version) -> Item {
     Item {
         branch: version.branch,
         entity: version.entity,
@@ -106,7 +113,7 @@ fn of_version(version: spice_core::port::graph::Version) -> Item {
     }
 }
 
-fn of_document(document: spice_core::port::documents::Document) -> Item {
+fn of_document(document: Document) -> Item {
     Item {
         branch: document.branch.1,
         until: document.until(),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use spice_core::{
     error::StoreError,
     guard::Guards,
+    handler::Projection,
     id::{BranchGeneration, LogPosition, StreamId},
     port::{
         StoreResult,
@@ -15,7 +16,10 @@ use spice_core::{
     },
 };
 
-use super::{Projection, Report, Sources, reader::SinkReader};
+use super::{
+    reader::SinkReader,
+    report::{Report, Sources},
+};
 use crate::{event::Event, past::PastBranch, scan::scan, shape};
 
 /// The number of entities repaired in one pass over the log.
