@@ -10,7 +10,6 @@ use spice_core::{
     guard::Guards,
     id::{LogPosition, StreamId},
     port::{
-        Store,
         bus::Bus,
         clock::Clock,
         log::{Log, Record},
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BACKOFF,
     engine::{End, Halt, Patience, is_finished},
-    event::is_seal,
+    event::{is_seal, missing},
     status::{Reporter, WorkerState, WorkerStatus},
 };
 
@@ -249,10 +248,7 @@ impl Relay {
         let mut bytes = 0;
         for record in records {
             if record.position != expected {
-                return Err(Halt::Damaged(StoreError::Damaged {
-                    store: Store::Log,
-                    reason: format!("{} has no envelope at position {expected}", self.stream),
-                }));
+                return Err(Halt::Damaged(missing(&self.stream, expected)));
             }
             let checked = place.head.take(record.position, &record.line);
             checked.map_err(StoreError::from)?;

@@ -2,12 +2,11 @@
 
 use spice_core::{
     chain::ChainHead,
-    error::StoreError,
     id::{LogPosition, StreamId},
-    port::{Store, StoreResult, log::Log},
+    port::{StoreResult, log::Log},
 };
 
-use crate::event::Event;
+use crate::event::{Event, missing};
 
 /// About how many bytes of the log are held at a time.
 const READ_BYTES: usize = 4 << 20;
@@ -48,11 +47,4 @@ pub(crate) async fn scan(
         return Err(missing(stream, position));
     }
     Ok(())
-}
-
-fn missing(stream: &StreamId, position: LogPosition) -> StoreError {
-    StoreError::Damaged {
-        store: Store::Log,
-        reason: format!("{stream} has no envelope at position {position}"),
-    }
 }
