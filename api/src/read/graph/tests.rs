@@ -1,14 +1,21 @@
 //! Compares the walk with a naive model that lists every path.
 
-mod memory;
+mod instances;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use spice_core::ontology::{Class, Schema};
+use spice_core::{
+    ontology::{Class, Schema},
+    port::graph::Graph,
+};
+use spice_testing::{
+    double::{Call, Double},
+    values::block_on,
+};
 
-use self::memory::{Entry, MemoryGraph, view};
+use self::instances::{Entry, Instances, view};
 use super::{
     plan::plan,
     request::{Direction, GraphRequest},
@@ -35,9 +42,7 @@ fn schema() -> Schema {
             ],
             "relationships": relationships,
         });
-        schema.put(std::sync::Arc::new(
-            Class::create(&definition.into()).unwrap(),
-        ));
+        schema.put(Arc::new(Class::create(&definition.into()).unwrap()));
     }
     schema
 }
@@ -96,7 +101,7 @@ impl ModelQuery {
     }
 
     /// Every path, from every start node in order of id.
-    fn ways(&self, graph: &MemoryGraph) -> Vec<Vec<String>> {
+    fn ways(&self, graph: &Instances) -> Vec<Vec<String>> {
         let mut ways: Vec<Vec<String>> = graph
             .entries(self.start)
             .filter(|entry| entry.live && passes(entry, self.least))
@@ -129,7 +134,7 @@ fn passes(entry: &Entry, least: Option<i64>) -> bool {
     least.is_none_or(|least| entry.live && entry.number >= least)
 }
 
-fn longer(graph: &MemoryGraph, hop: &ModelHop, way: &[String]) -> Vec<Vec<String>> {
+fn longer(graph: &Instances, hop: &ModelHop, way: &[String]) -> Vec<Vec<String>> {
     let last = way.last().unwrap();
     let current = graph.named(last).unwrap();
     graph
@@ -153,9 +158,18 @@ struct Said {
     warnings: Vec<String>,
 }
 
-fn ask(graph: &MemoryGraph, schema: &Schema, request: &GraphRequest) -> Said {
+/// The store of instances; a read of too many at once fails.
+fn store(instances: &Instances) -> impl Graph + use<> {
+    let is_bounded = |call: Call<'_>| {
+        assert!(call.method != "referrers" || call.count <= 1_000);
+        Ok(())
+    };
+    Double::new(Arc::new(block_on(instances.store())), is_bounded)
+}
+
+fn ask(graph: &dyn Graph, schema: &Schema, request: &GraphRequest) -> Said {
     let plan = plan(schema, request).unwrap();
-    let page = futures::executor::block_on(walk(graph, &view(), &plan)).unwrap();
+    let page = block_on(walk(graph, &view(), &plan)).unwrap();
     let name = |node: usize| page.nodes[node].at.to_string();
     let said = Said {
         nodes: (0..page.nodes.len()).map(name).collect(),
@@ -233,11 +247,11 @@ proptest! {
 
     #[test]
     fn a_walk_finds_the_paths_of_the_naive_model(
-        graph in memory::graphs(),
+        graph in instances::graphs(),
         query in queries(),
         limit in 1..6_usize,
     ) {
-        let schema = schema();
+        let (schema, store) = (schema(), store(&graph));
         let ways = query.ways(&graph);
         let mut starts: Vec<&String> = ways.iter().map(|way| &way[0]).collect();
         starts.dedup();
@@ -246,7 +260,7 @@ proptest! {
             let on_page: Vec<&String> = starts.iter().copied().skip(offset).take(limit).collect();
             let expected: Vec<&Vec<String>> =
                 ways.iter().filter(|way| on_page.contains(&&way[0])).collect();
-            let said = ask(&graph, &schema, &query.request(limit as u64, offset as u64));
+            let said = ask(&store, &schema, &query.request(limit as u64, offset as u64));
             prop_assert_eq!(&said.nodes, &expected.iter().flat_map(|way| way.iter().cloned()).collect());
             prop_assert_eq!(&said.ways, &expected.iter().map(|way| (*way).clone()).collect());
             let edges = expected.iter().flat_map(|way| query.edges(way));
@@ -263,13 +277,13 @@ proptest! {
 
     #[test]
     fn caps_cut_whole_start_nodes_and_pages_still_reach_every_one(
-        graph in memory::graphs(),
+        graph in instances::graphs(),
         query in queries(),
         max_nodes in 1..5_u64,
         max_edges in 1..5_u64,
     ) {
-        let schema = schema();
-        let whole = ask(&graph, &schema, &query.request(1_000, 0));
+        let (schema, store) = (schema(), store(&graph));
+        let whole = ask(&store, &schema, &query.request(1_000, 0));
         let ways = query.ways(&graph);
         let starts: BTreeSet<String> = ways.iter().map(|way| way[0].clone()).collect();
         let mut met = BTreeSet::new();
@@ -277,7 +291,7 @@ proptest! {
         while let Some(from) = offset {
             let mut request = query.request(1_000, from as u64);
             (request.max_nodes, request.max_edges) = (max_nodes, max_edges);
-            let page = ask(&graph, &schema, &request);
+            let page = ask(&store, &schema, &request);
             prop_assert!(page.nodes.len() <= usize::try_from(max_nodes).unwrap());
             prop_assert!(page.edges.len() <= usize::try_from(max_edges).unwrap());
             prop_assert!(page.nodes.is_subset(&whole.nodes));
@@ -297,7 +311,7 @@ proptest! {
 
 #[test]
 fn a_dense_graph_is_walked_without_listing_its_paths() {
-    let graph = MemoryGraph::complete(12);
+    let graph = Instances::complete(12);
     let hop = ModelHop {
         predicate: "next",
         target: "A",
@@ -312,7 +326,7 @@ fn a_dense_graph_is_walked_without_listing_its_paths() {
     };
     let mut request = query.request(1, 0);
     request.max_paths = 5;
-    let said = ask(&graph, &schema(), &request);
+    let said = ask(&store(&graph), &schema(), &request);
     assert_eq!(said.nodes.len(), 12);
     assert_eq!(said.ways.len(), 5);
     assert!(
@@ -322,7 +336,7 @@ fn a_dense_graph_is_walked_without_listing_its_paths() {
 }
 
 /// Of each page: where it begins, how many nodes it has, how many warnings.
-fn pages(graph: &MemoryGraph, hops: Vec<ModelHop>) -> Vec<(usize, usize, usize)> {
+fn pages(graph: &dyn Graph, hops: Vec<ModelHop>) -> Vec<(usize, usize, usize)> {
     let query = ModelQuery {
         start: "B",
         least: None,
@@ -344,7 +358,7 @@ fn pages(graph: &MemoryGraph, hops: Vec<ModelHop>) -> Vec<(usize, usize, usize)>
 #[test]
 fn a_hub_that_begins_a_page_is_answered_up_to_the_cap() {
     let many = super::walk::LAYER + 10;
-    let graph = MemoryGraph::hubs(&[5, many, 3, many]);
+    let graph = store(&Instances::hubs(&[5, many, 3, many]));
     let hop = |predicate, direction| ModelHop {
         predicate,
         target: "A",

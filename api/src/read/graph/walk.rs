@@ -8,6 +8,7 @@ use spice_core::{
     id::InstanceRef,
     json::Properties,
     lineage::View,
+    name::PropertyName,
     port::graph::{Entity, Graph, Version},
     query::Filter,
 };
@@ -18,7 +19,6 @@ use super::{
     plan::{Hop, Plan},
     request::Direction,
 };
-use crate::read::member::references;
 
 /// The maximum number of start nodes in a batch with hops.
 const BATCH: usize = 256;
@@ -179,18 +179,18 @@ fn held(frontier: &Layer, hop: &Hop) -> Held {
         by_node: Vec::with_capacity(frontier.nodes.len()),
         is_cut: false,
     };
-    let mut known: HashMap<InstanceRef, usize> = HashMap::new();
+    let mut known: HashMap<&InstanceRef, usize> = HashMap::new();
     for node in &frontier.nodes {
         let mut own = Vec::new();
         for target in references(&node.version, &hop.predicate) {
             if !hop.kinds.contains(&target.class) {
                 continue;
             }
-            if held.targets.len() == LAYER && !known.contains_key(&target) {
+            if held.targets.len() == LAYER && !known.contains_key(target) {
                 held.is_cut = true;
                 continue;
             }
-            let index = *known.entry(target).or_insert_with_key(|target| {
+            let index = *known.entry(target).or_insert_with(|| {
                 held.targets.push(Entity::Instance(target.clone()));
                 held.targets.len() - 1
             });
@@ -199,6 +199,16 @@ fn held(frontier: &Layer, hop: &Hop) -> Held {
         held.by_node.push(own);
     }
     held
+}
+
+/// The references of a version through a predicate, in the written order.
+fn references<'a>(
+    version: &'a Version,
+    predicate: &'a PropertyName,
+) -> impl Iterator<Item = &'a InstanceRef> {
+    let held = version.references.iter();
+    held.filter(move |(name, _)| name == predicate)
+        .map(|(_, target)| target)
 }
 
 /// The nodes that a layer refers to, and whether there are too many.
@@ -288,7 +298,7 @@ fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Ve
 
 /// Adds a node to the next layer, with the edges to it.
 fn join(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, at: InstanceRef, version: Version) {
-    let targets = references(&version, &hop.predicate);
+    let targets: Vec<InstanceRef> = references(&version, &hop.predicate).cloned().collect();
     let reached = layer.put(at, version);
     for target in targets {
         if let Some(node) = frontier.index.get(&target)
