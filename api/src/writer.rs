@@ -6,17 +6,25 @@ mod active;
 mod append;
 mod batch;
 mod diff;
+mod draft;
 mod fetch;
 mod freshness;
+mod handle;
 mod history;
 mod logs;
 mod look;
 mod metrics;
+mod ports;
+mod published;
 mod receipts;
 mod recent;
 mod reflect;
+mod refused;
 mod replay;
+mod request;
 mod scribe;
+mod settings;
+mod settle;
 mod skew;
 mod snapshot;
 #[cfg(test)]
@@ -31,20 +39,24 @@ use std::{
 pub use self::{
     diff::{Against, Comparison, Diff, Mark, Summary},
     history::{Commanded, History},
+    request::Accepted,
+    settings::WriterSettings,
     snapshot::Snapshot,
 };
-use self::{freshness::Freshness, metrics::Appends, recent::Recent, skew::Skew};
+use self::{
+    handle::{Scribe, Standing},
+    metrics::Appends,
+    ports::Ports,
+    request::Request,
+};
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::{Action, Command},
-    envelope::Envelope,
     error::{ErrorCode, Refusal, StoreError},
-    guard::Guards,
     id::{LogPosition, StreamId},
     idempotency::IdempotencyKey,
     name::DatabaseName,
     port::{
-        Store,
         clock::Clock,
         hints::Hints,
         log::Log,
@@ -52,11 +64,7 @@ use spice_core::{
     },
 };
 use tokio::{
-    sync::{
-        Notify,
-        mpsc::{self, error::SendTimeoutError},
-        oneshot, watch,
-    },
+    sync::{mpsc::error::SendTimeoutError, oneshot},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -65,45 +73,6 @@ use uuid::Uuid;
 /// How long a wait for a position lasts before the log is looked at again: another process may
 /// have appended, and hints get lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// How the writer works.
-#[derive(Debug, Clone)]
-pub struct WriterSettings {
-    /// Commands that one batch may hold.
-    pub batch_commands: usize,
-    /// Bytes that one batch may hold in the log, unless it is a single command.
-    pub batch_bytes: usize,
-    /// Commands that may wait before clients have to.
-    pub queue: usize,
-    /// How long an append with no answer is settled before the client is told so (it goes on
-    /// being settled after that).
-    pub answer_within: Duration,
-    /// How old a snapshot may be before it is compared with the log's end, because another process
-    /// may have appended.
-    pub behind: Duration,
-    /// How long a database stays open after its last use.
-    pub idle: Duration,
-    /// `EVENT_STORE_IDEMPOTENCY_MISMATCH_MODE=warn`: the same id with another payload gets the
-    /// first answer and a line in the log of the process, in place of a refusal.
-    pub keep_first_on_mismatch: bool,
-    /// The guards in force; all, but for tests.
-    pub guards: Guards,
-}
-
-impl Default for WriterSettings {
-    fn default() -> Self {
-        Self {
-            batch_commands: 1_000,
-            batch_bytes: 16 << 20,
-            queue: 10_000,
-            answer_within: Duration::from_secs(30),
-            behind: Duration::from_secs(1),
-            idle: Duration::from_mins(10),
-            keep_first_on_mismatch: false,
-            guards: Guards::default(),
-        }
-    }
-}
 
 /// The writer's handle; cheap to clone.
 #[derive(Clone)]
@@ -116,70 +85,6 @@ struct Shared {
     scribes: Mutex<HashMap<DatabaseName, Scribe>>,
     tasks: TaskTracker,
     stop: CancellationToken,
-}
-
-/// What the writer needs of the world.
-#[derive(Clone)]
-struct Ports {
-    log: Arc<dyn Log>,
-    model: Arc<dyn WriteModel>,
-    hints: Arc<dyn Hints>,
-    /// What else has seen the logs.
-    sinks: Vec<Arc<dyn Anchors>>,
-    clock: Arc<dyn Clock>,
-    /// How far this host's clock is off the registry's.
-    skew: Arc<Skew>,
-    /// Names this process among those that append.
-    owner: Arc<str>,
-    settings: Arc<WriterSettings>,
-    recent: Recent,
-    refused: logs::Refused,
-    appends: Appends,
-    /// Told when the registry has followed a log.
-    followed: Arc<Notify>,
-}
-
-/// A command that stands in the log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Accepted {
-    /// The answer.
-    pub receipt: Receipt,
-    /// Whether it was accepted before, and this is its first answer again.
-    pub is_replay: bool,
-}
-
-type Answer = Result<Accepted, Refusal>;
-
-/// A command that waits for its answer.
-struct Request {
-    command: Command,
-    /// What names the command in place of its id.
-    key: Option<IdempotencyKey>,
-    digest: String,
-    /// The size of its payload.
-    bytes: usize,
-    answer: oneshot::Sender<Answer>,
-}
-
-/// The way to a database's task.
-#[derive(Clone)]
-struct Scribe {
-    requests: mpsc::Sender<Request>,
-    state: watch::Receiver<Standing>,
-    freshness: Arc<Freshness>,
-}
-
-/// What a database's task tells of itself.
-#[derive(Debug, Clone)]
-enum Standing {
-    /// It is reading itself in.
-    Opening,
-    /// There is no such database now.
-    Absent,
-    /// There is.
-    Live(Arc<Snapshot>),
-    /// It cannot be opened.
-    Failed(Refusal),
 }
 
 impl Writer {
@@ -204,7 +109,6 @@ impl Writer {
         clock: Arc<dyn Clock>,
         settings: WriterSettings,
     ) -> Self {
-        let settings = Arc::new(settings);
         let ports = Ports {
             log,
             model,
@@ -213,9 +117,9 @@ impl Writer {
             clock,
             skew: Arc::default(),
             owner: Uuid::new_v4().to_string().into(),
-            settings,
-            recent: Recent::default(),
-            refused: logs::Refused::default(),
+            settings: Arc::new(settings),
+            recent: Arc::default(),
+            refused: Arc::default(),
             appends: Appends::default(),
             followed: Arc::default(),
         };
@@ -268,7 +172,8 @@ impl Writer {
             match scribe.requests.send_timeout(request, settling).await {
                 Ok(()) => break,
                 Err(SendTimeoutError::Timeout(_)) => {
-                    return Err(behind("too many commands are waiting for this database"));
+                    let message = "too many commands are waiting for this database";
+                    return Err(Refusal::new(ErrorCode::Unavailable, message));
                 }
                 Err(SendTimeoutError::Closed(_)) if self.is_stopping() => return Err(stopping()),
                 // The database was idle and has just been closed.
@@ -431,23 +336,12 @@ impl Writer {
     }
 }
 
-fn parse(stream: &StreamId, position: LogPosition, line: &[u8]) -> Result<Envelope, StoreError> {
-    Envelope::from_line(line).map_err(|error| StoreError::Damaged {
-        store: Store::Log,
-        reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
-    })
-}
-
 fn database_not_found(database: &DatabaseName) -> Refusal {
     Refusal::new(
         ErrorCode::NotFound,
         format!("there is no database {database}"),
     )
     .with("database", database.as_str())
-}
-
-fn behind(message: &str) -> Refusal {
-    Refusal::new(ErrorCode::Unavailable, message)
 }
 
 fn stopping() -> Refusal {

@@ -18,7 +18,7 @@ use spice_core::{
     },
 };
 
-use super::{Ports, scribe::Task};
+use super::{ports::Ports, scribe::Task};
 
 /// Entries per scan.
 const PAGE: usize = 1_000;

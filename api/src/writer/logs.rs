@@ -1,21 +1,16 @@
 //! The logs, those that cannot be used with the reason, and the registry brought up to the end of
 //! all of them.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::PoisonError;
 
 use spice_core::{
-    chain::{LogFault, check_end},
     error::{Refusal, StoreError},
-    guard::Guard,
     id::{LogPosition, StreamId},
     name::DatabaseName,
     port::registry::ListedDatabase,
 };
 
-use super::{Ports, Standing, Writer, reflect};
+use super::{Writer, handle::Standing, ports::Ports, reflect};
 
 impl Writer {
     /// The opened databases whose log, or a log of an earlier generation, is damaged or refused,
@@ -128,12 +123,9 @@ impl Writer {
         let ports = &self.shared.ports;
         let mut unread = None;
         for stream in streams {
-            let read = if compares {
-                reflect::catch_up(ports, &stream).await.map(drop)
-            } else {
-                ports.catch_up(&stream).await
+            let Err(error) = read_in(ports, &stream, compares).await else {
+                continue;
             };
-            let Err(error) = read else { continue };
             tracing::error!(%stream, %error, "cannot use a log");
             if error.is_damage() {
                 // Opening it reports the same error.
@@ -153,88 +145,14 @@ impl Writer {
     }
 }
 
-/// Logs of earlier generations that are damaged or refused.
-#[derive(Clone, Default)]
-pub(super) struct Refused(Arc<Mutex<BTreeMap<StreamId, StoreError>>>);
-
-impl Refused {
-    pub(super) fn put(&self, stream: &StreamId, error: StoreError) {
-        self.lock().insert(stream.clone(), error);
-    }
-
-    pub(super) fn remove(&self, stream: &StreamId) {
-        self.lock().remove(stream);
-    }
-
-    pub(super) fn get(&self, stream: &StreamId) -> Option<StoreError> {
-        self.lock().get(stream).cloned()
-    }
-
-    fn all(&self) -> BTreeMap<StreamId, StoreError> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamId, StoreError>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Ports {
-    /// Fails if a log ends before the position up to which it was seen here.
-    pub(super) fn check_end(
-        &self,
-        stream: &StreamId,
-        end: LogPosition,
-        seen: LogPosition,
-    ) -> Result<(), LogFault> {
-        if self.settings.guards.has(Guard::Anchor) {
-            check_end(stream, end, seen)?;
+/// Brings the registry up to a log's end. A log that it already reflects is compared with the
+/// anchors only if `compares`.
+async fn read_in(ports: &Ports, stream: &StreamId, compares: bool) -> Result<(), StoreError> {
+    if !compares {
+        let end = ports.end(stream).await?;
+        if ports.model.reflected(stream).await? == end {
+            return Ok(());
         }
-        Ok(())
     }
-
-    /// The end of a log, for whatever a client is told because of it.
-    pub(super) async fn end(&self, stream: &StreamId) -> Result<LogPosition, StoreError> {
-        if self.settings.guards.has(Guard::FreshEnd) {
-            return self.log.end(stream).await;
-        }
-        self.log.known_end(stream).await
-    }
-
-    /// Every existing log, and every log that the registry or a sink has seen and that may be
-    /// missing.
-    pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
-        let mut streams = self.log.streams().await?;
-        streams.extend(self.model.anchored().await?);
-        for sink in &self.sinks {
-            streams.extend(sink.anchored().await?);
-        }
-        streams.sort();
-        streams.dedup();
-        Ok(streams)
-    }
-
-    /// [`Ports::streams`] for one database, ordered by generation.
-    pub(super) async fn generations(
-        &self,
-        database: &DatabaseName,
-    ) -> Result<Vec<StreamId>, StoreError> {
-        let mut streams = self.log.generations(database).await?;
-        streams.extend(self.model.anchored_generations(database).await?);
-        for sink in &self.sinks {
-            streams.extend(sink.anchored_generations(database).await?);
-        }
-        streams.sort();
-        streams.dedup();
-        Ok(streams)
-    }
-
-    /// Brings the registry up to a log's end, if it is elsewhere.
-    async fn catch_up(&self, stream: &StreamId) -> Result<(), StoreError> {
-        let end = self.end(stream).await?;
-        if self.model.reflected(stream).await? != end {
-            reflect::catch_up(self, stream).await?;
-        }
-        Ok(())
-    }
+    reflect::catch_up(ports, stream).await.map(drop)
 }

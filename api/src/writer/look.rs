@@ -15,8 +15,9 @@ use spice_core::{
 use tokio::time::timeout;
 
 use super::{
-    Ports, Writer,
+    Writer,
     fetch::{self, Rounds, Source},
+    ports::Ports,
     reflect,
 };
 

@@ -10,7 +10,10 @@ use spice_core::{
     name::DatabaseName,
 };
 
-use super::{Ports, Writer, parse};
+use super::{
+    Writer,
+    ports::{Ports, parse},
+};
 
 /// The logs that may contain a command.
 #[derive(Clone, Copy)]

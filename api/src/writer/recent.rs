@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use spice_core::{
@@ -11,8 +11,8 @@ use spice_core::{
 };
 
 /// Commands that are in the log, but perhaps not yet in the registry.
-#[derive(Clone, Default)]
-pub(super) struct Recent(Arc<Mutex<HashMap<CommandId, CommandEntry>>>);
+#[derive(Default)]
+pub(super) struct Recent(Mutex<HashMap<CommandId, CommandEntry>>);
 
 impl Recent {
     pub(super) fn put(&self, entries: &[CommandEntry]) {

@@ -27,7 +27,7 @@ use spice_core::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Ports, parse};
+use super::ports::{Ports, parse};
 
 /// Envelopes that one step of catching up takes.
 const STEP: usize = 5_000;

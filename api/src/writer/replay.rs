@@ -6,31 +6,16 @@ use spice_core::{
     decide::{Receipt, Stop, is_gone},
     error::{ErrorCode, Refusal, StoreError},
     guard::Guard,
-    id::{CommandId, StreamId},
+    id::CommandId,
     model::CommandEntry,
-    port::registry::LookedUp,
 };
 
 use super::{
-    Accepted, Answer, Ports, Request,
     fetch::{self, Rounds},
     receipts::{key_ids, to_receipt},
+    request::{Accepted, Answer, Request},
     scribe::Task,
 };
-
-impl Ports {
-    /// Looks commands up in the registry, and compares its clock with this host's.
-    pub(super) async fn look_up(
-        &self,
-        stream: &StreamId,
-        ids: &[CommandId],
-    ) -> Result<LookedUp, StoreError> {
-        let before = self.clock.now();
-        let looked_up = self.model.look_up(stream, ids).await?;
-        self.skew.note(&(before..=self.clock.now()), looked_up.now);
-        Ok(looked_up)
-    }
-}
 
 impl Task {
     /// Gives each command with a key its id in this log.

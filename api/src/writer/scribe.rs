@@ -1,20 +1,12 @@
-//! A database's task: takes what waits as one batch, commits it, and tells how things stand.
+//! A database's task: takes the waiting commands as one batch, commits it, and publishes a snapshot.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use spice_core::{
     chain::ChainHead,
     decide::WriteState,
-    envelope::Envelope,
     error::StoreError,
     id::{LogPosition, StreamId},
-    model::BranchState,
-    name::BranchName,
-    ontology::Schema,
     port::{Store, hints::Topic},
     time::Timestamp,
 };
@@ -25,19 +17,23 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ports, Request, Scribe, Snapshot, Standing,
     freshness::{Freshness, Look},
-    reflect::{self, Reflector},
+    handle::{Scribe, Standing},
+    ports::Ports,
+    published::Published,
+    reflect::Reflector,
+    request::Request,
+    snapshot::Snapshot,
 };
 
-/// How long a database that could not be opened waits before it is tried again unasked.
+/// The time after which a database that could not be opened is tried again.
 const RETRY_OPENING: Duration = Duration::from_secs(1);
 
-/// The task's own part.
+/// The task.
 pub(super) struct Task {
     pub(super) ports: Ports,
     pub(super) stream: StreamId,
-    /// The state at the log's end; none when it has to be read anew.
+    /// The state at the log's end; none when it must be read again.
     pub(super) state: Option<WriteState>,
     /// The chain where the state ends.
     pub(super) head: ChainHead,
@@ -58,10 +54,10 @@ pub(super) struct Task {
     pub(super) contended: Option<Duration>,
     standing: watch::Sender<Standing>,
     pub(super) freshness: Arc<Freshness>,
-    published: Published,
+    pub(super) published: Published,
 }
 
-/// What a task that waits wakes up for.
+/// The reason why a waiting task wakes up.
 enum Wake {
     /// A command came.
     Request(Box<Request>),
@@ -79,14 +75,7 @@ enum Wake {
     End,
 }
 
-/// Parts of the snapshot that are shared until they change.
-#[derive(Default)]
-struct Published {
-    branches: Arc<BTreeMap<BranchName, BranchState>>,
-    schemas: Arc<BTreeMap<BranchName, Arc<Schema>>>,
-}
-
-/// The way to a new task, and the task.
+/// A new task, and its handle.
 pub(super) fn open(
     ports: &Ports,
     stream: StreamId,
@@ -216,166 +205,6 @@ impl Task {
         }
     }
 
-    /// The chain of this log where nothing is in it.
-    pub(super) fn genesis(&self) -> ChainHead {
-        ChainHead::at(&self.stream, LogPosition::ZERO).guarded(self.ports.settings.guards)
-    }
-
-    /// Reads the state anew where there is none, and what another writer appended, and tells how
-    /// things stand.
-    pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
-        let look = self.freshness.begin();
-        loop {
-            if self.state.is_none() {
-                self.read_in_earlier_generations().await?;
-                let (state, head) = self.reflector.load().await?;
-                self.head = head;
-                self.state = Some(state);
-                self.published = Published::default();
-            }
-            self.read_tail().await?;
-            if !self.is_over() {
-                break;
-            }
-            // The newest may be an earlier one than this: a next log was opened and nothing came to
-            // stand in it.
-            let newest = self.newest_stream().await?;
-            if newest == self.stream {
-                break;
-            }
-            self.move_to(newest).await;
-        }
-        self.load_schemas().await?;
-        self.publish(&look);
-        Ok(())
-    }
-
-    /// Makes sure that there is a state to decide on. It may be behind the log: a won append proves
-    /// that it was not, and [`Task::read_tail`] shows it before anything is refused.
-    pub(super) async fn prepare_state(&mut self) -> Result<(), StoreError> {
-        if self.state.is_none() || self.is_behind || self.is_over() {
-            return self.settle().await;
-        }
-        Ok(())
-    }
-
-    /// Whether this log holds no live database: it is sealed, or there is nothing in it.
-    fn is_over(&self) -> bool {
-        let database = self.state.as_ref().and_then(WriteState::database);
-        database.is_none_or(|database| !database.live)
-    }
-
-    /// Brings the registry up to the sealed logs of this name, so that a retried command of theirs
-    /// gets its first answer. A sealed log that is damaged or refused does not stop the live one.
-    async fn read_in_earlier_generations(&self) -> Result<(), StoreError> {
-        for stream in self.ports.generations(&self.stream.database).await? {
-            if stream.generation >= self.stream.generation {
-                continue;
-            }
-            match reflect::catch_up(&self.ports, &stream).await {
-                Ok(_) => self.ports.refused.remove(&stream),
-                Err(error) if error.is_damage() => {
-                    tracing::warn!(%stream, %error, "cannot read a sealed log; using the live one");
-                    self.ports.refused.put(&stream, error);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn newest_stream(&self) -> Result<StreamId, StoreError> {
-        let mut generations = self.ports.generations(&self.stream.database).await?;
-        Ok(generations.pop().unwrap_or_else(|| self.stream.clone()))
-    }
-
-    /// Goes on with another generation of the database.
-    pub(super) async fn move_to(&mut self, stream: StreamId) {
-        self.reflector.finish().await;
-        self.rest().await;
-        self.marked_at = None;
-        self.reflector = Reflector::new(self.ports.clone(), stream.clone());
-        self.stream = stream;
-        self.state = None;
-    }
-
-    /// Takes in what another process appended beyond the state's end; whether there was anything.
-    pub(super) async fn read_tail(&mut self) -> Result<bool, StoreError> {
-        let Some(state) = &self.state else {
-            return Ok(false);
-        };
-        let mut next = state.end();
-        let end = self.ports.end(&self.stream).await?;
-        self.ports.check_end(&self.stream, end, next)?;
-        self.is_behind = false;
-        if end <= next {
-            return Ok(false);
-        }
-        loop {
-            let records = self.ports.log.read(&self.stream, next, 1_000).await?;
-            if records.is_empty() {
-                return Ok(true);
-            }
-            let mut envelopes = Vec::with_capacity(records.len());
-            let mut head = self.head.clone();
-            for record in &records {
-                head.take(record.position, &record.line)?;
-                envelopes.push(super::parse(&self.stream, record.position, &record.line)?);
-                next = record.position.next();
-            }
-            self.take_in(&envelopes, head)?;
-        }
-    }
-
-    /// Folds envelopes that are in the log into the state; the registry follows.
-    fn take_in(&mut self, envelopes: &[Envelope], head: ChainHead) -> Result<(), StoreError> {
-        let Some(state) = &mut self.state else {
-            return Ok(());
-        };
-        let from = state.end();
-        let mut entries = Vec::new();
-        for envelope in envelopes {
-            match state.apply(envelope) {
-                Ok(made) => entries.extend(made),
-                Err(error) => {
-                    self.state = None;
-                    let reason = error.to_string();
-                    return Err(StoreError::Damaged {
-                        store: Store::Log,
-                        reason,
-                    });
-                }
-            }
-        }
-        self.head = head;
-        if let Some(to) = self.head.anchor() {
-            self.reflector.follow(from, to, entries, envelopes);
-        }
-        Ok(())
-    }
-
-    /// The classes of every live branch, for those that have none yet.
-    pub(super) async fn load_schemas(&mut self) -> Result<(), StoreError> {
-        let Some(state) = &self.state else {
-            return Ok(());
-        };
-        let missing: Vec<_> = state
-            .live_branches()
-            .filter(|branch| state.known_schema(branch.generation).is_none())
-            .cloned()
-            .collect();
-        for branch in missing {
-            let Some(state) = &self.state else {
-                return Ok(());
-            };
-            let schema = self.fetch_schema(state, &branch).await?;
-            if let Some(state) = &mut self.state {
-                state.put_schema(branch.generation, schema);
-            }
-        }
-        Ok(())
-    }
-
     /// Publishes the state, which holds everything that was in the log when `look` began.
     pub(super) fn publish(&mut self, look: &Look) {
         let Some(state) = &self.state else { return };
@@ -440,40 +269,5 @@ impl Task {
         };
         state.reflected(reflected);
         state.end().0.saturating_sub(reflected.0)
-    }
-}
-
-impl Published {
-    fn refresh(&mut self, state: &WriteState) {
-        let same_branches = self.branches.len() == state.live_branches().count()
-            && state
-                .live_branches()
-                .all(|branch| self.branches.get(&branch.name) == Some(branch));
-        if !same_branches {
-            let live = state
-                .live_branches()
-                .map(|branch| (branch.name.clone(), branch.clone()));
-            self.branches = Arc::new(live.collect());
-        }
-        let same_schemas = same_branches
-            && state.live_branches().all(|branch| {
-                match (
-                    self.schemas.get(&branch.name),
-                    state.known_schema(branch.generation),
-                ) {
-                    (Some(published), Some(known)) => Arc::ptr_eq(published, known),
-                    (None, None) => true,
-                    _ => false,
-                }
-            });
-        if !same_schemas {
-            let known = state.live_branches().filter_map(|branch| {
-                Some((
-                    branch.name.clone(),
-                    state.known_schema(branch.generation)?.clone(),
-                ))
-            });
-            self.schemas = Arc::new(known.collect());
-        }
     }
 }

@@ -7,7 +7,7 @@ use spice_core::{
     id::{AggregateId, BranchGeneration, CommandId, LogPosition, Sequence, StreamId},
 };
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::sim::{client::Answered, fold::Story};
 
 /// Every accepted command is in the log once, where its receipt says; no refused one is.

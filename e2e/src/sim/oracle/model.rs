@@ -9,7 +9,7 @@ use spice_core::{
     port::registry::WriteModel,
 };
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::sim::{
     fold::Story,
     world::{World, empty_registry},

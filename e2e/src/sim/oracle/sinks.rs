@@ -12,7 +12,7 @@ use spice_core::{
     },
 };
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::sim::{
     fold::{Fact, Place, Shelf, Story},
     world::World,

@@ -17,7 +17,7 @@ use spice_workers::{
     verify::{Sources, verify as verify_sinks},
 };
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::sim::{
     fold::Story,
     world::{LEASE, World, work_key},

@@ -1,0 +1,224 @@
+//! Decides a batch: looks up what was there before, and decides the rest in order.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use spice_core::{
+    decide::{Moment, Receipt, Stop, WriteState, decide, receipt},
+    envelope::Envelope,
+    error::{ErrorCode, Refusal, StoreError},
+    guard::Guard,
+    id::CommandId,
+    model::{CommandEntry, ModelEntry},
+    port::Store,
+};
+
+use super::{
+    append::to_lines,
+    fetch::{self, Rounds},
+    request::Request,
+    scribe::Task,
+};
+
+/// What a request is answered once the batch is in the log.
+pub(super) enum Outcome {
+    Accepted(Receipt),
+    Refused(Refusal),
+    /// It is in the log already.
+    Repeated(CommandEntry),
+    /// It is the same as an earlier member of this batch.
+    SameAs(usize),
+}
+
+/// A batch while it is being decided.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) outcomes: Vec<(Request, Outcome)>,
+    pub(super) envelopes: Vec<Envelope>,
+    /// The same as the lines of the log.
+    pub(super) lines: Vec<Bytes>,
+    bytes: usize,
+    pub(super) entries: Vec<ModelEntry>,
+    /// The requests for the next batch: those that follow a sealed log, and those that do not fit.
+    pub(super) rest: VecDeque<Request>,
+}
+
+impl Draft {
+    pub(super) fn into_requests(self) -> Vec<Request> {
+        self.outcomes
+            .into_iter()
+            .map(|(request, _)| request)
+            .chain(self.rest)
+            .collect()
+    }
+}
+
+impl Task {
+    /// Decides requests in order; each decision sees the effects of those before it.
+    pub(super) async fn decide_all(
+        &mut self,
+        requests: Vec<Request>,
+        draft: &mut Draft,
+    ) -> Result<(), StoreError> {
+        let known = match self.prepare(&requests).await {
+            Ok(known) => known,
+            Err(error) => {
+                draft.rest = requests.into();
+                return Err(error);
+            }
+        };
+        let mut waiting = VecDeque::from(requests);
+        let mut own: HashMap<CommandId, usize> = HashMap::new();
+        while let Some(request) = waiting.pop_front() {
+            if self.sealed_here(draft) && request.creates_database() {
+                draft.rest.push_back(request);
+                continue;
+            }
+            let earlier = own.get(&request.command.id).copied();
+            let outcome = match self.decide_one(&request, &known, earlier, draft).await {
+                Ok(Some(outcome)) => outcome,
+                full_or_failed => {
+                    draft.rest.push_back(request);
+                    draft.rest.append(&mut waiting);
+                    return full_or_failed.map(drop);
+                }
+            };
+            if matches!(outcome, Outcome::Accepted(_)) {
+                own.insert(request.command.id, draft.outcomes.len());
+            }
+            draft.outcomes.push((request, outcome));
+        }
+        Ok(())
+    }
+
+    /// Whether this batch seals the log.
+    fn sealed_here(&self, draft: &Draft) -> bool {
+        !draft.envelopes.is_empty()
+            && self
+                .state
+                .as_ref()
+                .and_then(WriteState::database)
+                .is_some_and(|database| !database.live)
+    }
+
+    /// Looks up which commands are in the log already, and fetches the facts for the decisions about
+    /// the others: one round trip each.
+    async fn prepare(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
+        let known = self.known(requests).await?;
+        if let Some(state) = &mut self.state {
+            state.forget_fetched();
+        }
+        let mut needs = Vec::new();
+        for request in requests
+            .iter()
+            .filter(|r| !known.contains_key(&r.command.id))
+        {
+            if let Some(state) = &self.state
+                && let Err(Stop::Needs(more)) = self.decide(state, request)
+            {
+                needs.extend(more);
+            }
+        }
+        self.fetch(needs).await?;
+        Ok(known)
+    }
+
+    fn decide(&self, state: &WriteState, request: &Request) -> Result<Vec<Envelope>, Stop> {
+        let moment = Moment {
+            stream: self.stream.clone(),
+            position: state.end(),
+            occurred_at: self.now.max(state.last_time()),
+        };
+        decide(state, &moment, &request.command)
+    }
+
+    /// The outcome of a request; none when it does not fit into this batch any more.
+    async fn decide_one(
+        &mut self,
+        request: &Request,
+        known: &HashMap<CommandId, CommandEntry>,
+        earlier: Option<usize>,
+        draft: &mut Draft,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let keep_first = self.ports.settings.keep_first_on_mismatch;
+        if let Some(entry) = known.get(&request.command.id) {
+            let same = entry.payload_digest == request.digest;
+            let first = Outcome::Repeated(entry.clone());
+            return Ok(Some(repeat(request, same, keep_first, first)));
+        }
+        let earlier = earlier.filter(|_| self.ports.settings.guards.has(Guard::EventIdLookup));
+        if let Some(index) = earlier
+            && let Some((first, outcome)) = draft.outcomes.get(index)
+            && matches!(outcome, Outcome::Accepted(_))
+        {
+            let same = first.digest == request.digest;
+            let first = Outcome::SameAs(index);
+            return Ok(Some(repeat(request, same, keep_first, first)));
+        }
+        let mut rounds = Rounds::default();
+        while let Some(state) = &self.state {
+            match self.decide(state, request) {
+                Ok(envelopes) => return self.accept(envelopes, draft),
+                Err(Stop::Refused(refusal)) => return Ok(Some(Outcome::Refused(refusal))),
+                Err(Stop::Needs(needs)) => {
+                    if let Err(refusal) = rounds.go_on(state, &needs) {
+                        return Ok(Some(Outcome::Refused(refusal)));
+                    }
+                    self.fetch(needs).await?;
+                }
+            }
+        }
+        Err(fetch::replaced())
+    }
+
+    fn accept(
+        &mut self,
+        mut envelopes: Vec<Envelope>,
+        draft: &mut Draft,
+    ) -> Result<Option<Outcome>, StoreError> {
+        if draft.envelopes.is_empty() {
+            self.link(&mut envelopes)?;
+        }
+        let lines = to_lines(&envelopes)?;
+        let bytes: usize = lines.iter().map(Bytes::len).sum();
+        if !draft.envelopes.is_empty() && draft.bytes + bytes > self.ports.settings.batch_bytes {
+            return Ok(None);
+        }
+        let damaged = |reason: String| StoreError::Damaged {
+            store: Store::Log,
+            reason,
+        };
+        let receipt =
+            receipt(&self.stream, &envelopes).map_err(|error| damaged(error.to_string()))?;
+        if let Some(state) = &mut self.state {
+            for envelope in &envelopes {
+                let entries = state
+                    .apply(envelope)
+                    .map_err(|error| damaged(error.to_string()))?;
+                draft.entries.extend(entries);
+            }
+        }
+        draft.envelopes.extend(envelopes);
+        draft.lines.extend(lines);
+        draft.bytes += bytes;
+        Ok(Some(Outcome::Accepted(receipt)))
+    }
+}
+
+/// The outcome of a request whose id was used before: the first one, if the payload is the same.
+pub(super) fn repeat(request: &Request, same: bool, keep_first: bool, first: Outcome) -> Outcome {
+    let id = request.command.id;
+    if same {
+        return first;
+    }
+    if keep_first {
+        tracing::warn!(command_id = %id, "an id was reused with another payload; the first command is kept");
+        return first;
+    }
+    let message = format!("command {id} is in the log with another payload");
+    let refusal = Refusal::new(ErrorCode::EventIdReused, message);
+    Outcome::Refused(refusal.with("command_id", id.to_string()))
+}
