@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Method, Url, redirect};
+use reqwest::{Url, redirect};
 
 use crate::{
-    Error, Request, Retries,
-    calls::{Call, encode, is_dots},
+    error::{Error, causes},
+    retry::Retries,
 };
 
 /// The number of kept idle connections, and how long they are kept.
@@ -87,46 +87,6 @@ impl Client {
     pub fn server(&self) -> &str {
         self.server.as_str().trim_end_matches('/')
     }
-
-    /// A request to a path in its encoded form, for example
-    /// `/api/v1/databases/demo/branches/what%2Fif?force=true`; for calls without a method here.
-    pub fn request(&self, method: Method, path: &str) -> Result<Request<'_>, Error> {
-        let joined = format!("{}/{}", self.server(), path.trim_start_matches('/'));
-        let url = Url::parse(&joined).map_err(|error| Error::InvalidUrl {
-            url: joined.clone(),
-            reason: error.to_string(),
-        })?;
-        Ok(Request::new(self, method, url))
-    }
-
-    /// A request whose path has these parts, encoded where necessary.
-    pub fn request_parts<'a>(
-        &self,
-        method: Method,
-        parts: impl IntoIterator<Item = &'a str>,
-    ) -> Request<'_> {
-        let parts: Vec<String> = parts.into_iter().map(encode).collect();
-        self.request_encoded(method, &parts)
-    }
-
-    pub(crate) fn call(&self, call: &Call, values: &[&str]) -> Request<'_> {
-        let (parts, id) = call.parts(values);
-        self.request_encoded(call.method.clone(), &parts)
-            .maybe_query("instance_id", id)
-    }
-
-    fn request_encoded(&self, method: Method, parts: &[String]) -> Request<'_> {
-        let mut url = Url::clone(&self.server);
-        url.set_query(None);
-        url.set_fragment(None);
-        let path = format!("{}/{}", url.path().trim_end_matches('/'), parts.join("/"));
-        url.set_path(&path);
-        let request = Request::new(self, method, url);
-        match parts.iter().find(|part| is_dots(part)) {
-            None => request,
-            Some(part) => request.refuse(format!("{part:?} cannot be a part of a URL path")),
-        }
-    }
 }
 
 /// The builder of a plain HTTP client, for code that needs one in addition to [`Client`]. Uses the
@@ -148,70 +108,9 @@ fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// An error and its sources in one line.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    //! Tests of URLs.
-    use percent_encoding::percent_decode_str;
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn url(base: &str, parts: &[&str]) -> String {
-        let client = Client::new(base).unwrap();
-        let request = client.request_parts(Method::GET, parts.iter().copied());
-        request.url().to_owned()
-    }
-
-    #[test]
-    fn names_are_encoded_and_bases_kept() {
-        assert_eq!(
-            url(
-                "http://127.0.0.1:8002/",
-                &["api", "feature/what if", "a?b#c"]
-            ),
-            "http://127.0.0.1:8002/api/feature%2Fwhat%20if/a%3Fb%23c"
-        );
-        assert_eq!(
-            url("https://host/spice?x=1#y", &["api", "v1"]),
-            "https://host/spice/api/v1"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_part_of_a_path_decodes_back(part in "[a-z.%/+:?# ]{1,6}|\\PC{1,8}") {
-            prop_assume!(!is_dots(&part));
-            let written = url("http://h/base", &["api", &part, "end"]);
-            let parts: Vec<&str> = written.split('/').skip(3).collect();
-            prop_assert_eq!((parts.len(), parts[0], parts[3]), (4, "base", "end"), "{}", written);
-            let read = percent_decode_str(parts[2]).decode_utf8().unwrap();
-            prop_assert_eq!(read, part);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_name_that_no_path_can_contain_is_refused() {
-        let client = Client::new("http://127.0.0.1:1").unwrap();
-        for name in [".", ".."] {
-            let request = client.request_parts(Method::DELETE, ["api", "v1", name]);
-            let error = request.answer().await.unwrap_err();
-            assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
-            let by_query = client.call(&crate::calls::GET_INSTANCE, &["d", "C", name]);
-            let expected = format!("/class/C/instance/-?instance_id={name}");
-            assert!(by_query.url().ends_with(&expected), "{}", by_query.url());
-        }
-    }
 
     #[test]
     fn invalid_server_urls_are_refused_with_a_reason() {

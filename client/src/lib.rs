@@ -7,6 +7,7 @@
 //! An answer keeps the fields that this version does not know (`other`), so writing it out loses
 //! nothing.
 
+mod answer;
 mod branches;
 pub mod calls;
 mod client;
@@ -25,6 +26,7 @@ mod request;
 mod retry;
 mod versions;
 
+pub use answer::Answer;
 pub use branches::{Branch, BranchList, NewBranch};
 pub use client::{Client, http_builder};
 pub use commands::{Accepted, CommandState, CommandStatus, Step};
@@ -39,7 +41,7 @@ pub use history::{HistoryPage, Version};
 pub use instances::{BulkAnswer, Change, Instance, InstancePage, OnError, RowError, Select};
 pub use ontology::{ClassList, SchemaFormat};
 pub use options::{Read, Write};
-pub use request::{Answer, Request};
+pub use request::Request;
 pub use retry::Retries;
 pub use versions::{
     ChangeKind, Changed, Conflict, Diff, Merge, Merged, Rebase, Resolution, Strategy, Summary, Take,

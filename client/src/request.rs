@@ -5,12 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{
     Method, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{Client, Error, Read, Refusal, Write, client::causes};
+use crate::{
+    answer::Answer,
+    calls::{Call, encode, is_dots},
+    client::Client,
+    error::{Error, causes},
+    options::{Read, Write},
+};
 
 /// The maximum time for an answer, in addition to the requested wait of the server.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,45 +39,50 @@ pub struct Request<'c> {
     mistake: Option<String>,
 }
 
-/// A complete answer with any status.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The value of a text header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+impl Client {
+    /// A request to a path in its encoded form, for example
+    /// `/api/v1/databases/demo/branches/what%2Fif?force=true`; for calls without a method here.
+    pub fn request(&self, method: Method, path: &str) -> Result<Request<'_>, Error> {
+        let joined = format!("{}/{}", self.server(), path.trim_start_matches('/'));
+        let url = Url::parse(&joined).map_err(|error| Error::InvalidUrl {
+            url: joined.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(Request::new(self, method, url))
     }
 
-    /// Whether the status means success.
-    pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+    /// A request whose path has these parts, encoded where necessary.
+    pub fn request_parts<'a>(
+        &self,
+        method: Method,
+        parts: impl IntoIterator<Item = &'a str>,
+    ) -> Request<'_> {
+        let parts: Vec<String> = parts.into_iter().map(encode).collect();
+        self.request_encoded(method, &parts)
     }
 
-    /// The answer, if its status means success.
-    pub(crate) fn accepted(self) -> Result<Self, Error> {
-        if self.is_success() {
-            return Ok(self);
+    pub(crate) fn call(&self, call: &Call, values: &[&str]) -> Request<'_> {
+        let (parts, id) = call.parts(values);
+        self.request_encoded(call.method.clone(), &parts)
+            .maybe_query("instance_id", id)
+    }
+
+    fn request_encoded(&self, method: Method, parts: &[String]) -> Request<'_> {
+        let mut url = Url::clone(&self.server);
+        url.set_query(None);
+        url.set_fragment(None);
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), parts.join("/"));
+        url.set_path(&path);
+        let request = Request::new(self, method, url);
+        match parts.iter().find(|part| is_dots(part)) {
+            None => request,
+            Some(part) => request.refuse(format!("{part:?} cannot be a part of a URL path")),
         }
-        let retry_after = self
-            .header(RETRY_AFTER.as_str())
-            .and_then(|seconds| seconds.trim().parse().ok())
-            .map(Duration::from_secs);
-        let request_id = self.header("x-request-id").map(str::to_owned);
-        let refusal = Refusal::read(self.status, self.body, retry_after, request_id);
-        Err(Error::Refused(Box::new(refusal)))
     }
 }
 
 impl<'c> Request<'c> {
-    pub(crate) fn new(client: &'c Client, method: Method, url: Url) -> Self {
+    fn new(client: &'c Client, method: Method, url: Url) -> Self {
         Self {
             client,
             method,
@@ -85,7 +96,7 @@ impl<'c> Request<'c> {
     }
 
     /// A request with an invalid argument, which is reported when it is sent.
-    pub(crate) fn refuse(mut self, reason: String) -> Self {
+    fn refuse(mut self, reason: String) -> Self {
         self.mistake = Some(reason);
         self
     }
@@ -331,6 +342,60 @@ impl<'c> Request<'c> {
             Error::InvalidRequest { reason }
         } else {
             Error::Broken { server, source }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn url(base: &str, parts: &[&str]) -> String {
+        let client = Client::new(base).unwrap();
+        let request = client.request_parts(Method::GET, parts.iter().copied());
+        request.url().to_owned()
+    }
+
+    #[test]
+    fn names_are_encoded_and_bases_kept() {
+        assert_eq!(
+            url(
+                "http://127.0.0.1:8002/",
+                &["api", "feature/what if", "a?b#c"]
+            ),
+            "http://127.0.0.1:8002/api/feature%2Fwhat%20if/a%3Fb%23c"
+        );
+        assert_eq!(
+            url("https://host/spice?x=1#y", &["api", "v1"]),
+            "https://host/spice/api/v1"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_path_decodes_back(part in "[a-z.%/+:?# ]{1,6}|\\PC{1,8}") {
+            prop_assume!(!is_dots(&part));
+            let written = url("http://h/base", &["api", &part, "end"]);
+            let parts: Vec<&str> = written.split('/').skip(3).collect();
+            prop_assert_eq!((parts.len(), parts[0], parts[3]), (4, "base", "end"), "{}", written);
+            let read = percent_decode_str(parts[2]).decode_utf8().unwrap();
+            prop_assert_eq!(read, part);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_path_can_contain_is_refused() {
+        let client = Client::new("http://127.0.0.1:1").unwrap();
+        for name in [".", ".."] {
+            let request = client.request_parts(Method::DELETE, ["api", "v1", name]);
+            let error = request.answer().await.unwrap_err();
+            assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
+            let by_query = client.call(&crate::calls::GET_INSTANCE, &["d", "C", name]);
+            let expected = format!("/class/C/instance/-?instance_id={name}");
+            assert!(by_query.url().ends_with(&expected), "{}", by_query.url());
         }
     }
 }

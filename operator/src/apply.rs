@@ -11,9 +11,9 @@ use crate::{
     backoff::delay,
     client::{Api, Verb},
     condition::{kind, reason},
-    declared::{AnyResource, Databases, Declared, databases, place_of},
+    declared::{AnyResource, Databases, Declared, database_of, databases, place_of},
     gather::Surroundings,
-    kind::{Kind, database_of},
+    kind::Kind,
     observe::Next,
     reconcile::reconcile,
 };

@@ -7,10 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use spice_crds::{DeletionPolicy, Exact, Fields, ResourceStatus, annotation};
 use uuid::Uuid;
 
-use crate::{
-    client::{Api, ApiError, Command, Stored, Verb},
-    declared::Databases,
-};
+use crate::client::{Api, ApiError, Command, Stored, Verb};
 
 /// The state of a declaration in the api.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,15 +129,6 @@ pub struct Location {
     pub query: Vec<(&'static str, String)>,
     /// Whether a change passes the sequence that it was decided on.
     pub sequenced: bool,
-}
-
-/// The name in the api of the database that a resource refers to. For a database that is not
-/// declared, the name that its object would give it.
-pub(crate) fn database_of<K: Kind>(resource: &K, databases: &Databases) -> Option<String> {
-    let name = resource.database_ref()?;
-    let namespace = resource.meta().namespace.clone().unwrap_or_default();
-    let known = databases.get(&(namespace, name.to_owned())).cloned();
-    Some(known.unwrap_or_else(|| name.replace('-', "_")))
 }
 
 /// The command for `verb`. Its key is derived from the object, its generation, the verb and the

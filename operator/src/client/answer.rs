@@ -3,7 +3,7 @@
 use spice_client::{CommandState, DatabaseDetails, Error, Refusal};
 use spice_crds::{Exact, Fields};
 
-use super::{ApiError, Progress, Stored};
+use super::api::{ApiError, Progress, Stored};
 
 /// The result; none for 404.
 pub(super) fn present<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {

@@ -8,7 +8,7 @@ use spice_crds::{
 use uuid::Uuid;
 
 use super::{
-    AnyResource, Check, Declared, Flaw,
+    declaration::{AnyResource, Check, Declared, Flaw},
     schema::{Schemas, check, hint},
 };
 use crate::kind::Kind;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Flaw, Source};
+use super::declaration::{Flaw, Source};
 
 /// The maximum number of skipped names in a message.
 const NAMED: usize = 5;

@@ -3,48 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use spice_crds::Ontology;
-
-use super::{AnyResource, Declared, Flaw};
-use crate::kind::{Kind, database_of};
+use super::{
+    declaration::{AnyResource, Declared, Flaw},
+    names::{Databases, Place, database_of, databases, place_of},
+};
+use crate::kind::Kind;
 
 /// Kind, namespace and name of an object.
 type Identity = (&'static str, String, String);
-
-/// The names in the api of the declared databases, by namespace and object name.
-pub(crate) type Databases = BTreeMap<(String, String), String>;
-
-/// Collects the declared databases.
-pub(crate) fn databases(declared: &[Declared]) -> Databases {
-    let databases = declared.iter().filter_map(|declared| {
-        let AnyResource::Database(database) = &declared.resource else {
-            return None;
-        };
-        let (_, namespace, name) = declared.resource.identity();
-        Some(((namespace, name), database.database_name()))
-    });
-    databases.collect()
-}
-
-/// A class, identified by its names in the api.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// The database.
-    pub(crate) database: String,
-    /// The branch.
-    pub(crate) branch: String,
-    /// The class.
-    pub(crate) class: String,
-}
-
-/// The class that a resource declares.
-pub(crate) fn place_of(class: &Ontology, databases: &Databases) -> Place {
-    Place {
-        database: database_of(class, databases).unwrap_or_default(),
-        branch: class.spec.branch_name().to_owned(),
-        class: class.class_id(),
-    }
-}
 
 /// Records a problem for each cycle of parent classes.
 pub(super) fn refuse_circles(all: &[Declared], flaws: &mut Vec<Flaw>) {

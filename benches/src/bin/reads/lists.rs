@@ -25,7 +25,7 @@ use spice_core::{
 use spice_store_sqlite::{Location, Mode, SqliteDocuments};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::{BATCH, Options, PAGE, data, event, moment, product, stream};
+use super::data::{BATCH, Options, PAGE, data, event, moment, product, stream};
 
 const OWN_CHANGES: u64 = 100;
 

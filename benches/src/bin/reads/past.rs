@@ -15,7 +15,7 @@ use spice_core::{
 use spice_store_sqlite::{Location, Mode, SqliteGraph};
 use tokio::time::Instant;
 
-use super::{BATCH, Options, PAGE, data, event, moment, product, stream};
+use super::data::{BATCH, Options, PAGE, data, event, moment, product, stream};
 
 fn version(number: u64, position: u64, sequence: u64) -> anyhow::Result<Version> {
     Ok(Version {
