@@ -6,6 +6,7 @@
 mod http_support;
 
 use serde_json::{Value, json};
+use spice_api::http::Settings;
 use spice_core::{
     envelope::Envelope,
     id::{LogPosition, StreamId},
@@ -350,4 +351,51 @@ async fn a_command_id_in_the_log_belongs_to_its_generation() {
     assert_eq!(key.command_in(&stream).to_string(), id);
     let status = format!("/commands/{id}/status");
     server.get(&status).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_repeated_key_gets_the_first_answer_and_refuses_another_payload() {
+    let server = Server::start().await.with_demo().await;
+    let create = |key: &'static str, id: &str| {
+        server
+            .request("POST", "/databases/demo/instances/Customer/create")
+            .header("idempotency-key", key)
+            .json(&json!({"data": {"customer_id": id}}))
+    };
+    let first = server.send(create("k1", "c1")).await.expect(202);
+    let again = server.send(create("k1", "c1")).await.expect(202);
+    assert_eq!(first.body, again.body);
+    assert_eq!(
+        server.send(create("k1", "c2")).await.expect(409).code(),
+        "event_id_reused"
+    );
+    let other = server.send(create("k2", "c1")).await.expect(409);
+    assert_eq!(other.code(), "already_exists");
+    assert_eq!(other.body["detail"]["actual_seq"], 1);
+    assert_eq!(
+        server.send(create("", "c3")).await.expect(400).code(),
+        "invalid_request"
+    );
+}
+
+#[tokio::test]
+async fn an_invalid_idempotency_key_is_refused() {
+    let server = Server::start_with(Settings::default(), false).await;
+    let long = "k".repeat(256);
+    for key in [b"".as_slice(), b"\xff", "키".as_bytes(), long.as_bytes()] {
+        for path in ["/databases", "oms:/database/create"] {
+            let request = server.request("POST", path).header("idempotency-key", key);
+            let answer = server
+                .send(request.json(&json!({"name": "demo"})))
+                .await
+                .expect(400);
+            assert_eq!(
+                answer.body["detail"]["field"], "idempotency-key",
+                "{}",
+                answer.text
+            );
+            assert!(answer.body["detail"]["rule"].is_string());
+        }
+    }
+    server.get("/databases/demo").await.expect(404);
 }

@@ -6,7 +6,10 @@ mod http_support;
 
 use std::sync::Arc;
 
-use http_support::{Answer, Server};
+use http_support::{
+    Answer, Server,
+    raw::{say, status},
+};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
 use spice_core::{
@@ -341,4 +344,37 @@ async fn a_damaged_log_stops_its_own_database_and_is_reported() {
     assert_eq!(damaged.as_array().unwrap().len(), 1, "{}", health.text);
     assert_eq!(damaged[0]["database"], "cracked");
     assert!(damaged[0]["error"].as_str().unwrap().contains("checksum"));
+}
+
+#[tokio::test]
+async fn streams_and_sockets_refuse_unknown_parameters() {
+    let server = Server::start_with(Settings::default(), false).await;
+    let made = server
+        .post("/databases", json!({"name": "demo"}))
+        .await
+        .expect(202);
+    let command = made.body["data"]["command_id"].as_str().unwrap();
+    for path in [
+        format!("/commands/{command}/events?cursor=1"),
+        "/databases/demo/events?form=1".to_owned(),
+        "/databases/demo/events?from=0&from=1".to_owned(),
+        "/databases/demo/events?branch=".to_owned(),
+        format!("/ws/commands/{command}?from=0"),
+    ] {
+        for (service, prefix) in [(&server.gateway, ""), (&server.oms, "oms:")] {
+            server.get(&format!("{prefix}{path}")).await.expect(400);
+            let upgrade = format!(
+                "GET /api/v1{path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            );
+            let mut stream = http_support::raw::connect(service).await;
+            tokio::io::AsyncWriteExt::write_all(&mut stream, upgrade.as_bytes())
+                .await
+                .unwrap();
+            let answer = http_support::raw::read_until(&mut stream, "\r\n\r\n").await;
+            assert_eq!(status(&answer), 400, "{path}: {answer}");
+        }
+    }
+    let line = "GET /api/v1/ws/commands/none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    assert_eq!(status(&say(&server.gateway, line).await), 400);
 }

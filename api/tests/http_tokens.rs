@@ -6,14 +6,9 @@
 mod http_support;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http_support::{
-    Answer, Server,
-    events::Events,
-    raw::{say, status},
-};
+use http_support::{Answer, Server, events::Events};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spice_api::http::Settings;
 use spice_core::time::Timestamp;
 
 const LIST: &str = "/databases/demo/class/Product/instances";
@@ -462,61 +457,6 @@ async fn a_last_event_id_must_come_from_the_stream() {
     server.send(request).await.expect(204);
     let mut feed = Events::open(&server, "/databases/demo/events", Some("4")).await;
     assert!(feed.next().await.unwrap().id.parse::<u64>().unwrap() > 4);
-}
-
-#[tokio::test]
-async fn streams_and_sockets_refuse_unknown_parameters() {
-    let server = Server::start_with(Settings::default(), false).await;
-    let made = server
-        .post("/databases", json!({"name": "demo"}))
-        .await
-        .expect(202);
-    let command = made.body["data"]["command_id"].as_str().unwrap();
-    for path in [
-        format!("/commands/{command}/events?cursor=1"),
-        "/databases/demo/events?form=1".to_owned(),
-        "/databases/demo/events?from=0&from=1".to_owned(),
-        "/databases/demo/events?branch=".to_owned(),
-        format!("/ws/commands/{command}?from=0"),
-    ] {
-        for (service, prefix) in [(&server.gateway, ""), (&server.oms, "oms:")] {
-            server.get(&format!("{prefix}{path}")).await.expect(400);
-            let upgrade = format!(
-                "GET /api/v1{path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            );
-            let mut stream = http_support::raw::connect(service).await;
-            tokio::io::AsyncWriteExt::write_all(&mut stream, upgrade.as_bytes())
-                .await
-                .unwrap();
-            let answer = http_support::raw::read_until(&mut stream, "\r\n\r\n").await;
-            assert_eq!(status(&answer), 400, "{path}: {answer}");
-        }
-    }
-    let line = "GET /api/v1/ws/commands/none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    assert_eq!(status(&say(&server.gateway, line).await), 400);
-}
-
-#[tokio::test]
-async fn an_invalid_idempotency_key_is_refused() {
-    let server = Server::start_with(Settings::default(), false).await;
-    let long = "k".repeat(256);
-    for key in [b"".as_slice(), b"\xff", "키".as_bytes(), long.as_bytes()] {
-        for path in ["/databases", "oms:/database/create"] {
-            let request = server.request("POST", path).header("idempotency-key", key);
-            let answer = server
-                .send(request.json(&json!({"name": "demo"})))
-                .await
-                .expect(400);
-            assert_eq!(
-                answer.body["detail"]["field"], "idempotency-key",
-                "{}",
-                answer.text
-            );
-            assert!(answer.body["detail"]["rule"].is_string());
-        }
-    }
-    server.get("/databases/demo").await.expect(404);
 }
 
 /// The test's clock advances by a millisecond at each read.

@@ -12,6 +12,8 @@ mod refusals;
 mod script;
 #[path = "contract/service.rs"]
 mod service;
+#[path = "contract/table.rs"]
+mod table;
 
 use service::Service;
 

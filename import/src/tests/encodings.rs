@@ -9,8 +9,6 @@ use super::*;
 use crate::{
     decoder::Decoder,
     encoding::{Charset, check, choose, parse},
-    options::Format,
-    signature::{recognize, recognize_text},
     text::{has_shown_byte, show},
 };
 
@@ -338,111 +336,6 @@ fn invalid_bytes_are_shown_and_never_replaced() {
     }
     assert_eq!(show(b"caf\xE9 \xFF!"), "caf\\xE9 \\xFF!");
     assert!(has_shown_byte("caf\\xE9") && !has_shown_byte("\\xylophone \\x"));
-}
-
-#[test]
-fn files_that_are_not_csv_are_named_by_their_format() {
-    for (bytes, what) in [
-        (
-            b"PK\x03\x04\x14\0..xl/workbook.xml".as_slice(),
-            "an Excel workbook (.xlsx)",
-        ),
-        (
-            b"PK\x03\x04..[Content_Types].xml",
-            "an Excel workbook (.xlsx)",
-        ),
-        (b"PK\x03\x04..word/document.xml", "a text document"),
-        (
-            b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
-            ".ods",
-        ),
-        (b"PK\x03\x04..data.csv", "a zip archive"),
-        (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", ".xls"),
-        (b"%PDF-1.7\n", "a PDF"),
-        (b"\x1F\x8B\x08\0", "gzip -dc FILE | spice import - …"),
-        (b"\x28\xB5\x2F\xFD", "compressed (zstd)"),
-        (b"\x50\x2A\x4D\x18\0\0\0\0", "compressed (zstd)"),
-        (b"BZh91AY\x01", "compressed (bzip2)"),
-        (b"\x04\x22\x4D\x18", "compressed (lz4)"),
-        (b"PK\x07\x08", "a zip archive"),
-        (&tar(), "a tar archive"),
-        (b"PAR1\x15\x04", "a Parquet file"),
-        (b"SQLite format 3\0", "a SQLite database"),
-    ] {
-        let message = recognize(bytes, "a.csv").unwrap();
-        assert!(message.contains(what), "{message}");
-    }
-    for (name, message) in [
-        ("a.csv.gz", "gzip -dc FILE | spice import - …"),
-        (
-            "in/a.ndjson.gz",
-            "gzip -dc FILE | spice import - --format ndjson …",
-        ),
-        ("a.JSONL.gz", "--format ndjson"),
-        ("standard input", "spice import - …"),
-    ] {
-        let sentence = recognize(b"\x1F\x8B\x08\0", name).unwrap();
-        assert!(sentence.contains(message), "{name}: {sentence}");
-    }
-    let (csv, ndjson) = (Some(Format::Csv), Some(Format::Ndjson));
-    for (text, expected, what) in [
-        ("  <!DOCTYPE HTML><table>", None, "an HTML page"),
-        ("\u{feff}<?xml version=\"1.0\"?>", None, "XML"),
-        ("[{\"a\": 1}]", None, "is a JSON array"),
-        (" [\n  {\n", None, "is a JSON array"),
-        ("[]\n", None, "is a JSON array"),
-        ("{\n  \"a\": 1\n}\n", None, "is JSON over several lines"),
-        ("{\"a\": 1,\n \"b\": 2}", None, "is JSON over several lines"),
-        ("\n{\"a\": 1}\r\n{\"a\": 2}\r\n", csv, "is NDJSON"),
-        ("{\"a\": \"a line that the sample cuts", csv, "is NDJSON"),
-        ("{}", csv, "is NDJSON"),
-        ("a,b\n1,2\n", ndjson, "use --format csv"),
-    ] {
-        for format in [Format::Csv, Format::Ndjson] {
-            let found = recognize_text(text.as_bytes(), format);
-            if expected.is_none_or(|expected| expected == format) {
-                assert!(
-                    found.is_some_and(|it| it.contains(what)),
-                    "{format:?} {text}"
-                );
-            } else {
-                assert_eq!(found, None, "{format:?} {text}");
-            }
-        }
-    }
-    // A damaged line is a reject.
-    for text in [
-        "{\"a\": \n{\"a\": 1}\n",
-        "x\n{\"a\": 1}\n",
-        "x",
-        "{a},b\n1,2\n",
-        "[a],b\n",
-    ] {
-        let format = if text.ends_with("2\n") || text.starts_with('[') {
-            Format::Csv
-        } else {
-            Format::Ndjson
-        };
-        assert_eq!(recognize_text(text.as_bytes(), format), None, "{text}");
-    }
-    for text in [
-        "PAR1,x\n1,2\n",
-        "ORC;Elf\n",
-        "PK,name\n",
-        "a<b,c\n",
-        "BZh,1\n",
-        "",
-    ] {
-        assert_eq!(recognize(text.as_bytes(), "a.csv"), None, "{text}");
-        assert_eq!(recognize_text(text.as_bytes(), Format::Csv), None, "{text}");
-    }
-}
-
-fn tar() -> Vec<u8> {
-    let mut bytes = vec![0; 512];
-    bytes[..5].copy_from_slice(b"a.csv");
-    bytes[257..262].copy_from_slice(b"ustar");
-    bytes
 }
 
 const ENCODINGS: [(&Encoding, &str); 6] = [
