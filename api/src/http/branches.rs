@@ -139,10 +139,6 @@ pub(crate) async fn create(mut call: Call) -> Answer {
     changed(&call, &submitted, &branch).await
 }
 
-pub(crate) async fn get(call: Call) -> Answer {
-    show(&call, call.get(&path::BRANCH)?).await
-}
-
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.get(&path::BRANCH)?;
@@ -155,12 +151,8 @@ pub(crate) async fn delete(call: Call) -> Answer {
     changed(&call, &submitted, &branch).await
 }
 
-/// oms: `/branch/{db}/branch/{name}/info`, and `/branch/{db}/{name}/info`.
-pub(crate) async fn info(call: Call) -> Answer {
-    show(&call, call.get(&path::BRANCH)?).await
-}
-
-async fn show(call: &Call, branch: BranchName) -> Answer {
+pub(crate) async fn get(call: Call) -> Answer {
+    let branch = call.get(&path::BRANCH)?;
     let database = call.database()?;
     let standing = call.standing(&database, Needs::NOTHING).await?;
     let snapshot = &standing.snapshot;

@@ -100,7 +100,7 @@ impl Call {
         if self.written(parameter).is_some() {
             let (name, other) = (parameter.name, other.name);
             let message = format!("{other} is another name of {name}; give only one of them");
-            return Err(Failure::new(ErrorCode::InvalidQuery, message).with("field", other));
+            return Err(Failure::invalid_query(other, message));
         }
         self.get(other)
     }

@@ -73,6 +73,11 @@ impl Failure {
             .with("value", cut(value.into()))
     }
 
+    /// A parameter or a condition that does not fit the call.
+    pub(crate) fn invalid_query(field: &str, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidQuery, message).with("field", field)
+    }
+
     pub(crate) fn not_found(what: impl Into<String>) -> Self {
         Self::new(ErrorCode::NotFound, what)
     }

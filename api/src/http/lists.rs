@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
-    error::ErrorCode,
     id::InstanceRef,
     name::ClassName,
     ontology::Class,
@@ -178,7 +177,10 @@ fn asked(call: &Call) -> Result<Asked<'_>, Failure> {
     let offset = call.get(&known::INSTANCE_OFFSET)?;
     let filter = call.get(&known::FILTER)?;
     if call.written(&known::CURSOR).is_some() && offset > 0 {
-        return Err(invalid("cursor", "cursor and offset cannot be combined"));
+        return Err(Failure::invalid_query(
+            "cursor",
+            "cursor and offset cannot be combined",
+        ));
     }
     Ok(Asked {
         text: call
@@ -240,8 +242,4 @@ fn frame<'a>(call: &'a Call, reading: &'a Reading) -> Frame<'a> {
         branch: &reading.branch,
         language: call.language(),
     }
-}
-
-fn invalid(field: &str, message: &str) -> Failure {
-    Failure::new(ErrorCode::InvalidQuery, message).with("field", field)
 }

@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use spice_core::{
-    error::ErrorCode,
     json::Json,
     name::PropertyName,
     ontology::{Class, Schema},
@@ -181,7 +180,7 @@ fn class<'schema>(
         schema.resolve(name).ok_or_else(|| {
             let known: Vec<&str> = schema.iter_declared().map(|it| it.id.as_str()).collect();
             let message = format!("there is no class {name:?} on this branch");
-            invalid(field, message)
+            Failure::invalid_query(field, message)
                 .with("value", name.as_str())
                 .with("classes", known)
         })
@@ -200,7 +199,7 @@ fn class<'schema>(
                 return Ok(class);
             }
             let message = format!("class_label {label:?} and class_id {id:?} are two classes");
-            Err(invalid("class_label", message))
+            Err(Failure::invalid_query("class_label", message))
         }
     }
 }
@@ -320,8 +319,4 @@ fn row(class: &Class, shown: &Shown, item: &Item) -> Result<IndexMap<String, Jso
         }
     }
     Ok(row)
-}
-
-fn invalid(field: &str, message: impl Into<String>) -> Failure {
-    Failure::new(ErrorCode::InvalidQuery, message).with("field", field)
 }

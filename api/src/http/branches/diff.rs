@@ -2,7 +2,6 @@
 
 use axum::http::StatusCode;
 use spice_core::{
-    error::ErrorCode,
     id::LogPosition,
     model::ModelKey,
     name::{BranchName, ClassName},
@@ -103,14 +102,16 @@ fn against(call: &Call) -> Result<Option<Against>, Failure> {
     let name = call.get(&known::AGAINST)?;
     let is_direct = call.get(&known::DIRECT)?;
     match (name, call.get(&known::FROM_POSITION)?) {
-        (Some(_), Some(_)) => Err(invalid(
+        (Some(_), Some(_)) => Err(Failure::invalid_query(
             "from_position",
             "from_position compares a branch with itself; it cannot be combined with against",
         )),
         (None, Some(position)) => Ok(Some(Against::Position(position))),
         (Some(name), None) if is_direct => Ok(Some(Against::Branch(name))),
         (Some(name), None) => Ok(Some(Against::Common(name))),
-        (None, None) if is_direct => Err(invalid("against", "direct needs `against`")),
+        (None, None) if is_direct => {
+            Err(Failure::invalid_query("against", "direct needs `against`"))
+        }
         (None, None) => Ok(None),
     }
 }
@@ -143,10 +144,6 @@ fn named(
         let message = format!("{name} is missing; give the name of a branch");
         call.shape(name, "required", message)
     })
-}
-
-fn invalid(field: &str, message: &str) -> Failure {
-    Failure::new(ErrorCode::InvalidQuery, message).with("field", field)
 }
 
 fn not_ours(call: &Call) -> Failure {

@@ -8,7 +8,7 @@ use spice_core::{
     decide::Receipt,
     id::{CommandId, LogPosition, Sequence},
     json::Json,
-    name::{BranchName, DatabaseName},
+    name::BranchName,
 };
 use tokio::time::timeout_at;
 
@@ -16,7 +16,7 @@ use super::{
     bodies::{
         MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody, resolutions,
     },
-    render::{self, ChangedAggregate, Counts, ReceiptChange, Undecided},
+    render::{self, ChangedAggregate, ReceiptChange, Undecided},
 };
 use crate::{
     http::{
@@ -59,18 +59,7 @@ pub(crate) struct MergeAnswer<'a> {
     #[schemars(with = "Option<Vec<String>>")]
     stay_deleted: Vec<String>,
     /// The count of all changes.
-    summary: Counts,
-}
-
-/// A merge, rebase or rollback request.
-struct Request {
-    database: DatabaseName,
-    /// The branch that changes.
-    branch: BranchName,
-    action: Action,
-    /// Message and author of the client, for the log.
-    client: Option<Json>,
-    dry_run: bool,
+    summary: Summary,
 }
 
 /// `/branches/{a}/merge`
@@ -84,7 +73,7 @@ pub(crate) async fn merge(mut call: Call) -> Answer {
         strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(&call, body.resolutions)?,
     };
-    carry_out(&call, branch, action, body.dry_run).await
+    carry_out(&call, branch, action, None, body.dry_run).await
 }
 
 /// `/branches/{a}/rebase`
@@ -98,7 +87,7 @@ pub(crate) async fn rebase(mut call: Call) -> Answer {
         strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(&call, body.resolutions)?,
     };
-    carry_out(&call, branch, action, body.dry_run).await
+    carry_out(&call, branch, action, None, body.dry_run).await
 }
 
 /// `/branches/{a}/rollback`
@@ -135,19 +124,13 @@ pub(crate) async fn roll_version_back(mut call: Call) -> Answer {
 async fn merge_older(call: &Call, body: OlderMergeBody, dry_run: bool) -> Answer {
     let branch: BranchName = body.target_branch.parse()?;
     let client = body.client()?;
-    let request = Request {
-        database: call.database()?,
+    let action = Action::MergeBranch {
         branch: branch.clone(),
-        action: Action::MergeBranch {
-            branch,
-            source: body.source_branch.parse()?,
-            strategy: body.strategy.unwrap_or_default().into(),
-            resolutions: resolutions(call, body.resolutions)?,
-        },
-        client,
-        dry_run,
+        source: body.source_branch.parse()?,
+        strategy: body.strategy.unwrap_or_default().into(),
+        resolutions: resolutions(call, body.resolutions)?,
     };
-    request.carry_out(call).await
+    carry_out(call, branch, action, client, dry_run).await
 }
 
 async fn roll_back(
@@ -160,35 +143,31 @@ async fn roll_back(
         branch: branch.clone(),
         to_position,
     };
-    carry_out(call, branch, action, dry_run).await
+    carry_out(call, branch, action, None, dry_run).await
 }
 
-async fn carry_out(call: &Call, branch: BranchName, action: Action, dry_run: bool) -> Answer {
-    let request = Request {
-        database: call.database()?,
-        branch,
-        action,
-        client: None,
-        dry_run,
-    };
-    request.carry_out(call).await
-}
-
-impl Request {
-    async fn carry_out(self, call: &Call) -> Answer {
-        if self.dry_run {
-            rehearse(call, self).await
-        } else {
-            execute(call, self).await
-        }
+/// Changes a branch, or only reports what would happen. `client` is the client's message and author
+/// for the log.
+async fn carry_out(
+    call: &Call,
+    branch: BranchName,
+    action: Action,
+    client: Option<Json>,
+    dry_run: bool,
+) -> Answer {
+    if dry_run {
+        rehearse(call, action).await
+    } else {
+        execute(call, &branch, action, client).await
     }
 }
 
 /// Reports what would happen.
-async fn rehearse(call: &Call, request: Request) -> Answer {
+async fn rehearse(call: &Call, action: Action) -> Answer {
+    let database = call.database()?;
     // Nothing is written, but an invalid key is refused all the same.
     call.key()?;
-    let command = call.command(request.database, request.action, None);
+    let command = call.command(database, action, None);
     let plan = call
         .api
         .engine
@@ -213,20 +192,18 @@ async fn rehearse(call: &Call, request: Request) -> Answer {
         conflicts: render::undecided(&plan.conflicts[first(conflicts)]),
         conflicts_total: (conflicts > LISTED).then_some(conflicts),
         stay_deleted: plan.stay_deleted.iter().map(ToString::to_string).collect(),
-        summary: Summary::of(&plan.changes).into(),
+        summary: Summary::of(&plan.changes),
     };
     answer::json(StatusCode::OK, &shape)
 }
 
 /// Reports what happened, from the log; with complete changes for a client that prefers to wait.
-async fn execute(call: &Call, request: Request) -> Answer {
-    let message = message(&request.action);
-    let submitted = call
-        .submit(request.database, request.action, request.client)
-        .await?;
+async fn execute(call: &Call, branch: &BranchName, action: Action, client: Option<Json>) -> Answer {
+    let message = message(&action);
+    let submitted = call.submit(call.database()?, action, client).await?;
     let receipt = &submitted.receipt;
     let outcome = outcome(receipt);
-    let made = made(call, &submitted, &request.branch).await;
+    let made = made(call, &submitted, branch).await;
     let shape = MergeAnswer {
         status: Success::Success,
         message,
@@ -259,7 +236,7 @@ fn message(action: &Action) -> &'static str {
 #[serde(default)]
 struct Outcome {
     changes: Vec<ReceiptChange>,
-    summary: Counts,
+    summary: Summary,
     stay_deleted: Vec<String>,
 }
 

@@ -70,14 +70,6 @@ pub(crate) struct Undecided<'a> {
     message: &'a str,
 }
 
-/// The numbers of differences.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    added: u64,
-    modified: u64,
-    deleted: u64,
-}
-
 /// `{from, to, base_position, changes, summary}`
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct DiffAnswer<'a> {
@@ -92,7 +84,7 @@ pub(crate) struct DiffAnswer<'a> {
     position: LogPosition,
     changes: Vec<ChangedAggregate<'a>>,
     /// The counts of all changes, not only of this page.
-    summary: Counts,
+    summary: Summary,
     /// The next page's `cursor`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
@@ -107,7 +99,7 @@ impl<'a> DiffAnswer<'a> {
             base_position: diff.base_position,
             position: diff.position,
             changes: changes(&diff.changes),
-            summary: diff.summary.into(),
+            summary: diff.summary,
             cursor,
         }
     }
@@ -162,16 +154,6 @@ impl ReceiptChange {
             properties: &[],
             before: None,
             after: None,
-        }
-    }
-}
-
-impl From<Summary> for Counts {
-    fn from(summary: Summary) -> Self {
-        Self {
-            added: summary.added,
-            modified: summary.modified,
-            deleted: summary.deleted,
         }
     }
 }

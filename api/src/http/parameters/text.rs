@@ -98,7 +98,7 @@ impl Kind for Filter {
         };
         serde_json::from_str(text).map_err(|error| {
             let message = format!("{name} must be a JSON object: {error}");
-            Failure::new(ErrorCode::InvalidQuery, message).with("field", name)
+            Failure::invalid_query(name, message)
         })
     }
 
@@ -122,5 +122,5 @@ pub(super) fn schema(pattern: &str, least: usize, most: usize) -> Value {
 
 /// The refusal of a missing parameter.
 pub(crate) fn missing(name: &str) -> Failure {
-    Failure::new(ErrorCode::InvalidQuery, format!("{name} is missing")).with("field", name)
+    Failure::invalid_query(name, format!("{name} is missing"))
 }

@@ -68,7 +68,7 @@ fn list(path: &'static str) -> Operation {
 }
 
 fn info(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
-    reads(Method::GET, path, id, summary, branches::info)
+    reads(Method::GET, path, id, summary, branches::get)
         .takes(known::UNBRANCHED)
         .answers::<Named<'_, Branch<'_>>>(200, "The branch.")
         .fails(&[ErrorCode::InvalidName])

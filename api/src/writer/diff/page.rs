@@ -1,5 +1,7 @@
 //! A page of differences, and the count of all.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use spice_core::{
     id::LogPosition,
     merge::{ChangeKind, Difference},
@@ -8,7 +10,8 @@ use spice_core::{
 };
 
 /// The number of aggregates that differ, by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Counts")]
 pub struct Summary {
     /// Exists only after.
     pub added: u64,
