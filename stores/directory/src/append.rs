@@ -1,8 +1,6 @@
 //! Appends: a file is written and synced before it gets its name, and it gets the name only if no
 //! other file has it.
 
-#[cfg(test)]
-use std::sync::Mutex;
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},
@@ -23,8 +21,9 @@ use spice_store_segment::{Encoder, Lines};
 use super::{
     Inner,
     failure::{damaged, rejected, unavailable},
+    fault::Step,
     index::Segment,
-    locked,
+    mutex::locked,
     scan::{self, TEMPORARY},
     stream::{Stream, Writer},
 };
@@ -36,48 +35,6 @@ const SPARE_ENCODERS: usize = 2;
 /// Unfinished files get names that were never used, so that no write goes to a file that is also a
 /// segment.
 static UNFINISHED: AtomicU64 = AtomicU64::new(0);
-
-/// The steps of a write, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    Write,
-    SyncFile,
-    Publish,
-    Published,
-    SyncDirectory,
-}
-
-/// Lets a test make a step fail; empty otherwise.
-#[derive(Default)]
-pub(super) struct Faults {
-    #[cfg(test)]
-    pub(super) next: Mutex<Option<(Step, ErrorKind)>>,
-    /// The number of steps of that kind that succeed first.
-    #[cfg(test)]
-    pub(super) spared: AtomicU64,
-}
-
-impl Faults {
-    #[cfg(test)]
-    pub(super) fn at(&self, step: Step) -> io::Result<()> {
-        let mut next = locked(&self.next);
-        let is_spared = || {
-            let less = |spared: u64| spared.checked_sub(1);
-            let order = Ordering::Relaxed;
-            self.spared.fetch_update(order, order, less).is_ok()
-        };
-        match next.take_if(|(chosen, _)| *chosen == step && !is_spared()) {
-            Some((_, kind)) => Err(kind.into()),
-            None => Ok(()),
-        }
-    }
-
-    #[cfg(not(test))]
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    pub(super) fn at(&self, _step: Step) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 impl Inner {
     pub(super) fn append(&self, stream: &Stream, batch: &Batch) -> StoreResult<Append> {

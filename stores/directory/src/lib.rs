@@ -25,9 +25,11 @@ mod append;
 mod checkpoint;
 mod durable;
 mod failure;
+mod fault;
 mod index;
 mod lock;
 mod merge;
+mod mutex;
 mod read;
 pub mod report;
 mod scan;
@@ -43,7 +45,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
 
@@ -62,6 +64,8 @@ use tokio::sync::{Notify, watch};
 
 use self::{
     failure::{rejected, unavailable},
+    fault::Faults,
+    mutex::locked,
     stream::Stream,
 };
 pub use self::{
@@ -111,7 +115,7 @@ struct Inner {
     /// Logs that have grown since they were last looked at for merging.
     grown: Mutex<BTreeSet<StreamId>>,
     merge_wake: Notify,
-    faults: append::Faults,
+    faults: Faults,
 }
 
 impl Inner {
@@ -127,7 +131,7 @@ impl Inner {
             problems: Mutex::default(),
             grown: Mutex::default(),
             merge_wake: Notify::new(),
-            faults: append::Faults::default(),
+            faults: Faults::default(),
         }
     }
 }
@@ -242,10 +246,6 @@ impl DirectoryLog {
         found.check()?;
         Ok(Some(found))
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ use super::{
     append::{remove_unfinished, unfinished_name},
     failure::unavailable,
     index::Segment,
-    locked,
+    mutex::locked,
     stream::Stream,
 };
 

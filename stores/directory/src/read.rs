@@ -13,7 +13,7 @@ use spice_core::{
 
 use spice_store_segment::Lines;
 
-use super::{Inner, failure::damaged, index::Segment, locked, scan, stream::Stream};
+use super::{Inner, failure::damaged, index::Segment, mutex::locked, scan, stream::Stream};
 
 /// The maximum size of one answer in bytes, except for its first segment.
 const ANSWER_BYTES: usize = 8 << 20;

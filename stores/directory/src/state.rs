@@ -9,11 +9,10 @@ use std::{
 use spice_core::{id::StreamId, name::DatabaseName, port::StoreResult};
 
 use super::{
-    Inner,
-    append::Step,
-    durable,
+    Inner, durable,
     failure::unavailable,
-    locked,
+    fault::Step,
+    mutex::locked,
     report::Problem,
     scan::{self, Found},
     stream::Stream,

@@ -18,7 +18,7 @@ use super::{
     checkpoint,
     failure::{damaged, unavailable},
     index::{Index, Segment},
-    locked,
+    mutex::locked,
 };
 
 /// The tools of the one appender of a log.

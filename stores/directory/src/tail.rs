@@ -10,7 +10,7 @@ use super::{
     Inner,
     failure::unavailable,
     index::Segment,
-    locked,
+    mutex::locked,
     report::Problem,
     scan::{self, Found},
     stream::{Stream, Writer},

@@ -10,10 +10,11 @@ use spice_core::{
 };
 
 use super::{
-    DirectoryLog, Inner, Options,
-    append::Step,
-    durable, lock, locked,
+    DirectoryLog, Inner, Options, durable,
+    fault::Step,
+    lock,
     merge::{self, FULL, WINDOW},
+    mutex::locked,
     scan::TEMPORARY,
 };
 
