@@ -5,8 +5,7 @@ mod instances;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
-use spice_client::{Branch, CommandStatus, DatabaseSummary, DeadLetter, Read};
+use spice_client::{Branch, CommandStatus, Database, DatabaseSummary, DeadLetter, Read};
 use spice_crds::{Exact, Fields};
 
 use self::instances::Selection;
@@ -92,36 +91,31 @@ async fn get(session: &Session, options: &Options) -> anyhow::Result<()> {
 }
 
 async fn databases(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
-    let row = |database: &DatabaseSummary| {
-        vec![
-            database.name.clone(),
-            maybe(database.position),
-            maybe(database.created.as_deref()),
-            maybe(database.comment.as_deref()),
-        ]
-    };
     let head = ["NAME", "POSITION", "CREATED", "DESCRIPTION"];
     let Some(name) = name else {
         let list = session.client.databases().await?;
-        if !session.is_table() {
-            return output::document(session.format, &list.databases);
-        }
-        let rows: Vec<_> = list.databases.iter().map(row).collect();
-        return Ok(output::table(&head, &rows)?);
+        let row = |database: &DatabaseSummary| {
+            vec![
+                database.name.clone(),
+                maybe(database.position),
+                maybe(database.created.as_deref()),
+                maybe(database.comment.as_deref()),
+            ]
+        };
+        return output::items(session.format, &list.databases, &head, row);
     };
     let database = session.client.database(name, &Read::default()).await?;
-    if !session.is_table() {
-        return output::document(session.format, &database);
-    }
-    let details = &database.details;
-    let created = details.other.get("created_at").map(cell);
-    let rows = [vec![
-        database.name.clone(),
-        details.position.to_string(),
-        created.unwrap_or_default(),
-        details.description.clone(),
-    ]];
-    Ok(output::table(&head, &rows)?)
+    let row = |database: &Database| {
+        let details = &database.details;
+        let created = details.other.get("created_at").map(cell);
+        vec![
+            database.name.clone(),
+            details.position.to_string(),
+            created.unwrap_or_default(),
+            details.description.clone(),
+        ]
+    };
+    output::item(session.format, &database, &head, row)
 }
 
 async fn ontologies(
@@ -130,17 +124,7 @@ async fn ontologies(
     as_of: Option<&str>,
 ) -> anyhow::Result<()> {
     let (database, read) = (session.database()?, session.read(as_of));
-    let classes: Vec<Fields> = match name {
-        Some(name) => vec![session.client.class_as(database, name, &read).await?],
-        None => session.client.classes_as(database, &read).await?,
-    };
-    if !session.is_table() {
-        return match (name, classes.first()) {
-            (Some(_), Some(class)) => output::document(session.format, class),
-            _ => output::document(session.format, &classes),
-        };
-    }
-    let rows: Vec<_> = classes.iter().map(class_row).collect();
+    let (client, format) = (&session.client, session.format);
     let head = [
         "CLASS",
         "LABEL",
@@ -149,7 +133,12 @@ async fn ontologies(
         "RELATIONSHIPS",
         "SEQUENCE",
     ];
-    Ok(output::table(&head, &rows)?)
+    let Some(name) = name else {
+        let classes: Vec<Fields> = client.classes_as(database, &read).await?;
+        return output::items(format, &classes, &head, class_row);
+    };
+    let class: Fields = client.class_as(database, name, &read).await?;
+    output::item(format, &class, &head, class_row)
 }
 
 fn class_row(class: &Fields) -> Vec<String> {
@@ -169,17 +158,8 @@ fn class_row(class: &Fields) -> Vec<String> {
 }
 
 async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
-    let database = session.database()?;
-    let branches = match name {
-        Some(name) => vec![session.client.branch(database, name).await?],
-        None => session.client.branches(database).await?.branches,
-    };
-    if !session.is_table() {
-        return match (name, branches.first()) {
-            (Some(_), Some(branch)) => output::document(session.format, branch),
-            _ => output::document(session.format, &branches),
-        };
-    }
+    let (database, format) = (session.database()?, session.format);
+    let head = ["NAME", "FROM", "AT POSITION", "CREATED"];
     let row = |branch: &Branch| {
         vec![
             branch.name.clone(),
@@ -188,11 +168,12 @@ async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
             maybe(branch.created_at.as_deref()),
         ]
     };
-    let rows: Vec<_> = branches.iter().map(row).collect();
-    Ok(output::table(
-        &["NAME", "FROM", "AT POSITION", "CREATED"],
-        &rows,
-    )?)
+    let Some(name) = name else {
+        let list = session.client.branches(database).await?;
+        return output::items(format, &list.branches, &head, row);
+    };
+    let branch = session.client.branch(database, name).await?;
+    output::item(format, &branch, &head, row)
 }
 
 async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
@@ -202,13 +183,8 @@ async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
         ));
     };
     let command = session.client.command(id).await?;
-    if !session.is_table() {
-        return output::document(session.format, &command);
-    }
-    Ok(output::table(
-        &["COMMAND", "STATUS", "SINCE", "ABOUT", "ERROR"],
-        &[command_row(&command)],
-    )?)
+    let head = ["COMMAND", "STATUS", "SINCE", "ABOUT", "ERROR"];
+    output::item(session.format, &command, &head, command_row)
 }
 
 fn command_row(command: &CommandStatus) -> Vec<String> {
@@ -238,10 +214,7 @@ async fn dead_letters(session: &Session) -> anyhow::Result<()> {
 
 /// Dead letters as rows.
 pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyhow::Result<()> {
-    if format != Format::Table {
-        return output::document(format, &json!(letters));
-    }
-    if letters.is_empty() {
+    if letters.is_empty() && format == Format::Table {
         output::line("there are no parked events")?;
         return Ok(());
     }
@@ -256,7 +229,6 @@ pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyho
             letter.error.clone(),
         ]
     };
-    let rows: Vec<_> = letters.iter().map(row).collect();
     let head = [
         "DATABASE",
         "HANDLER",
@@ -266,7 +238,7 @@ pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyho
         "ATTEMPTS",
         "ERROR",
     ];
-    Ok(output::table(&head, &rows)?)
+    output::items(format, letters, &head, row)
 }
 
 #[cfg(test)]

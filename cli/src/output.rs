@@ -76,6 +76,33 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes items: for people as rows below a header, for programs as they are.
+pub(crate) fn items<T: Serialize>(
+    format: Format,
+    items: &[T],
+    head: &[&str],
+    row: impl Fn(&T) -> Vec<String>,
+) -> anyhow::Result<()> {
+    if format != Format::Table {
+        return document(format, items);
+    }
+    let rows: Vec<_> = items.iter().map(row).collect();
+    Ok(table(head, &rows)?)
+}
+
+/// [`items`] for a single one, which is no list for programs either.
+pub(crate) fn item<T: Serialize>(
+    format: Format,
+    item: &T,
+    head: &[&str],
+    row: impl Fn(&T) -> Vec<String>,
+) -> anyhow::Result<()> {
+    if format != Format::Table {
+        return document(format, item);
+    }
+    Ok(table(head, &[row(item)])?)
+}
+
 /// Writes names with their values, one pair per line.
 pub(crate) fn pairs(pairs: &[(&str, String)]) -> io::Result<()> {
     let rows: Vec<Vec<String>> = pairs
