@@ -88,20 +88,9 @@ struct Shared {
 }
 
 impl Writer {
-    /// A writer over these ports. Its tasks run on the runtime that first submits to it.
+    /// A writer over these ports. It compares every log with what registry and sinks have seen of it
+    /// before it reads or appends. Its tasks run on the runtime that first submits to it.
     pub fn new(
-        log: Arc<dyn Log>,
-        model: Arc<dyn WriteModel>,
-        hints: Arc<dyn Hints>,
-        clock: Arc<dyn Clock>,
-        settings: WriterSettings,
-    ) -> Self {
-        Self::beside(Vec::new(), log, model, hints, clock, settings)
-    }
-
-    /// [`Writer::new`] that also compares every log with what these sinks have seen of it, before it
-    /// reads or appends.
-    pub fn beside(
         sinks: Vec<Arc<dyn Anchors>>,
         log: Arc<dyn Log>,
         model: Arc<dyn WriteModel>,

@@ -124,6 +124,7 @@ impl Shared {
             ..WriterSettings::default()
         };
         let writer = Writer::new(
+            Vec::new(),
             Arc::clone(&self.log),
             self.registry.clone(),
             Arc::clone(&self.hints),
@@ -139,6 +140,6 @@ impl Shared {
             log: Arc::clone(&self.log),
             clock: Arc::clone(&self.clock),
         };
-        Api::new(engine, Settings::default())
+        Api::new(engine, Settings::default(), Vec::new())
     }
 }

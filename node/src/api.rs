@@ -132,7 +132,7 @@ impl ApiRole {
             event_sourcing: settings.event_sourcing,
             ..Settings::default()
         };
-        let api = Api::reporting(engine, api_settings, sources);
+        let api = Api::new(engine, api_settings, sources);
         let timeouts = Timeouts {
             idle: settings.keep_alive,
             ..Timeouts::default()
@@ -170,7 +170,7 @@ impl ApiRole {
 }
 
 fn start_writer(stores: &Stores, settings: ApiSettings) -> Writer {
-    Writer::beside(
+    Writer::new(
         stores.sinks.to_vec(),
         stores.log.clone(),
         stores.model.clone(),

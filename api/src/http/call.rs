@@ -10,7 +10,6 @@ use axum::{
     extract::{FromRequest, Request},
     http::request::Parts,
 };
-use serde_json::Value;
 use spice_core::{
     command::{Action, Command, Origin},
     error::ErrorCode,
@@ -40,7 +39,7 @@ pub(crate) struct RequestUuid(pub(crate) Uuid);
 pub(crate) struct Call {
     pub(crate) api: Arc<Api>,
     pub(crate) surface: Surface,
-    given: Given,
+    pub(crate) given: Given,
     conversation: Option<Uuid>,
     /// The shutdown of the service, for streaming answers.
     pub(crate) ending: CancellationToken,
@@ -119,22 +118,6 @@ impl Call {
     /// `Accept-Language`.
     pub(crate) fn language(&self) -> Option<&str> {
         self.given.header(headers::ACCEPT_LANGUAGE.name)
-    }
-
-    /// Refuses a body or a parameter of the wrong shape, with the parameter's value.
-    pub(crate) fn shape(&self, field: &str, rule: &str, message: impl Into<String>) -> Failure {
-        self.given.shape(field, rule, message)
-    }
-
-    /// [`Call::shape`] with a value that is not from a parameter.
-    pub(crate) fn shape_of(
-        &self,
-        field: &str,
-        rule: &str,
-        value: Value,
-        message: impl Into<String>,
-    ) -> Failure {
-        self.given.shape_of(field, rule, value, message)
     }
 
     /// A command of this request. If the request has an `Idempotency-Key` ([`Call::key`]), the

@@ -12,7 +12,6 @@ use crate::{
         answer::{self, Answer},
         call::Call,
         parameters::known,
-        probes,
         render::Frame,
     },
     read::{
@@ -20,10 +19,6 @@ use crate::{
         wait::Needs,
     },
 };
-
-pub(crate) async fn health(call: Call) -> Answer {
-    probes::health(call).await
-}
 
 pub(crate) async fn query(mut call: Call) -> Answer {
     call.database()?;

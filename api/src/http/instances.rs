@@ -102,7 +102,7 @@ fn check_count(call: &Call, field: &str, count: usize) -> Result<(), Failure> {
     if (1..=ROWS).contains(&count) {
         return Ok(());
     }
-    Err(call.shape_of(
+    Err(call.given.shape_of(
         field,
         "range",
         count.into(),
@@ -121,7 +121,7 @@ fn change(
             "required" => format!("{path} is missing"),
             _ => format!("{path} is not a field of a command of this type"),
         };
-        call.shape(&path, rule, message)
+        call.given.shape(&path, rule, message)
     };
     let id = command.id.as_deref().map(str::parse::<InstanceId>);
     let id = id

@@ -77,7 +77,9 @@ pub(crate) async fn update(mut call: Call) -> Answer {
     let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let patch = call.document().await?;
     if !patch.as_str().starts_with('{') {
-        return Err(call.shape("body", "type", "the change of a class must be an object"));
+        return Err(call
+            .given
+            .shape("body", "type", "the change of a class must be an object"));
     }
     let action = Action::UpdateClass {
         branch,

@@ -163,7 +163,10 @@ pub(crate) async fn query(mut call: Call) -> Answer {
 fn window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
     let within = |parameter: &Parameter<Whole>, given: Option<u64>| {
         let number = parameter.kind.bounded(parameter.name, given);
-        number.map_err(|message| call.shape_of(parameter.name, "range", given.into(), message))
+        number.map_err(|message| {
+            call.given
+                .shape_of(parameter.name, "range", given.into(), message)
+        })
     };
     Ok((
         within(&LIMIT, body.limit)?,
@@ -189,7 +192,9 @@ fn class<'schema>(
         (None, None) => {
             let message =
                 "class_label is missing: a query names its class by class_label or class_id";
-            Err(call.shape_of("class_label", "required", Value::Null, message))
+            Err(call
+                .given
+                .shape_of("class_label", "required", Value::Null, message))
         }
         (Some(label), None) => find("class_label", label),
         (None, Some(id)) => find("class_id", id),
@@ -218,7 +223,7 @@ fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Fa
     let wrong = |rule: &str, value: Value, message: &str| {
         let field = format!("filters[{index}].value");
         let message = format!("{field} {message}");
-        Err(call.shape_of(&field, rule, value, message))
+        Err(call.given.shape_of(&field, rule, value, message))
     };
     let operator = match filter.operator {
         OperatorWord::IsNull => "is_null",
@@ -254,7 +259,9 @@ fn order(call: &Call, class: &Class, body: &QueryBody) -> Result<Option<Order>, 
     match body.order_by.as_deref() {
         Some("") => {
             let message = "order_by must be a property, by label or id";
-            Err(call.shape_of("order_by", "minLength", "".into(), message))
+            Err(call
+                .given
+                .shape_of("order_by", "minLength", "".into(), message))
         }
         Some(key) => Ok(Some(Order::by(class, key, descending)?)),
         None if descending => Ok(Some(Order::by(class, INSTANCE_ID, true)?)),

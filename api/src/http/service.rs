@@ -38,17 +38,8 @@ pub struct Api {
 }
 
 impl Api {
-    /// An api over an engine.
-    pub fn new(engine: Engine, settings: Settings) -> Arc<Self> {
-        Self::reporting(engine, settings, Vec::new())
-    }
-
-    /// An api whose `/metrics` also reports other parts of the process.
-    pub fn reporting(
-        engine: Engine,
-        settings: Settings,
-        sources: Vec<Arc<dyn Source>>,
-    ) -> Arc<Self> {
+    /// An api over an engine. Its `/metrics` also reports these other parts of the process.
+    pub fn new(engine: Engine, settings: Settings, sources: Vec<Arc<dyn Source>>) -> Arc<Self> {
         Arc::new(Self {
             reads: Arc::new(Reads::new(engine.clone())),
             engine,

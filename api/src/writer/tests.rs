@@ -168,7 +168,7 @@ impl Bench {
         let clock = Arc::new(Restless(Mutex::new(1_000_000_000)));
         let log = Arc::new(self.log.clone());
         let (sinks, hints) = (self.sinks.clone(), self.hints.clone());
-        Writer::beside(sinks, log, registry, hints, clock, settings)
+        Writer::new(sinks, log, registry, hints, clock, settings)
     }
 
     /// A database with a class.

@@ -145,6 +145,7 @@ impl Server {
         let model = watched(Arc::<SqliteRegistry>::clone(&registry));
         let work: Arc<dyn WorkerRegistry> = registry;
         let writer = Writer::new(
+            Vec::new(),
             Arc::clone(&log),
             Arc::clone(&model),
             Arc::new(LocalHints::new()),
@@ -168,7 +169,7 @@ impl Server {
             log,
             clock,
         };
-        let api = Api::new(engine, settings);
+        let api = Api::new(engine, settings, Vec::new());
         let ending = CancellationToken::new();
         let mut tasks = Vec::new();
         let mut addresses = Vec::new();

@@ -186,7 +186,7 @@ impl World {
             });
             let graph = Arc::new(Double::new(self.graph.clone(), gate.clone()));
             let documents = Arc::new(Double::new(self.documents.clone(), gate.clone()));
-            let writer = Writer::beside(
+            let writer = Writer::new(
                 vec![graph, documents],
                 log,
                 registry,

@@ -142,7 +142,7 @@ fn named(
     call.either(name, older)?.ok_or_else(|| {
         let name = name.name;
         let message = format!("{name} is missing; give the name of a branch");
-        call.shape(name, "required", message)
+        call.given.shape(name, "required", message)
     })
 }
 

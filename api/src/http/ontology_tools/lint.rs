@@ -74,15 +74,18 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
 
 /// Whether the body asks for the deletion of the class.
 fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
-    let fields: RawData = body
-        .read()
-        .map_err(|_| call.shape("body", "type", "the change of a class must be an object"))?;
+    let fields: RawData = body.read().map_err(|_| {
+        call.given
+            .shape("body", "type", "the change of a class must be an object")
+    })?;
     match fields.get("delete") {
         None => Ok(false),
         Some(only) if fields.len() == 1 && only.as_str() == "true" => Ok(true),
         Some(other) => {
             let message = "`delete` must be true and cannot be combined with other fields";
-            Err(call.shape_of("delete", "type", other.to_shown(), message))
+            Err(call
+                .given
+                .shape_of("delete", "type", other.to_shown(), message))
         }
     }
 }

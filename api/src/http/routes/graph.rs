@@ -11,7 +11,7 @@ use crate::{
         graph::{self, GraphAnswer},
         operation::{Operation, Subject, reads},
         parameters::known,
-        probes::Health,
+        probes::{self, Health},
     },
     read::graph::{GraphRequest, SchemaPaths, SimpleRequest},
 };
@@ -31,7 +31,7 @@ fn health() -> Operation {
         "/api/v1/graph-query/health",
         "graphHealth",
         "Returns whether graph queries can be answered.",
-        graph::health,
+        probes::health,
     )
     .answers::<ApiResponse<'static, Health<'_>>>(200, "They can.")
     .fails(&[ErrorCode::Unavailable])

@@ -21,6 +21,7 @@ fn at(now: i64, here: i64) -> (Bench, Writer) {
     let registry = SqliteRegistry::open(&Location::Memory, Mode::Inline, guards).unwrap();
     bench.registry = Arc::new(registry.with_clock(Arc::new(Still(now))));
     let writer = Writer::new(
+        Vec::new(),
         Arc::new(bench.log.clone()),
         bench.registry.clone(),
         bench.hints.clone(),
