@@ -39,7 +39,7 @@ mod token;
 mod version;
 
 pub use self::{
-    routes::{funnel_router, gateway_router, oms_router},
+    routes::{funnel_router, gateway_router, metrics_router, oms_router},
     serve::{Timeouts, serve, serve_with},
     service::{Api, Settings},
 };

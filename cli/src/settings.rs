@@ -47,6 +47,9 @@ pub(crate) struct Listen {
         value_name = "ADDR"
     )]
     pub(crate) funnel_listen: SocketAddr,
+    /// One more address for metrics and health checks only, for example in a network of their own.
+    #[arg(long, env = "SPICE_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// Seconds for which an idle connection stays open; must be longer than the timeout of a load
     /// balancer in front of it (often 60).
     #[arg(
@@ -61,12 +64,15 @@ pub(crate) struct Listen {
 
 impl Listen {
     /// The address of each service.
-    pub(crate) fn services(&self) -> [(Service, SocketAddr); 3] {
-        [
+    pub(crate) fn services(&self) -> Vec<(Service, SocketAddr)> {
+        let mut services = vec![
             (Service::Gateway, self.gateway_listen),
             (Service::Oms, self.oms_listen),
             (Service::Funnel, self.funnel_listen),
-        ]
+        ];
+        let metrics = self.metrics_listen;
+        services.extend(metrics.map(|address| (Service::Metrics, address)));
+        services
     }
 }
 

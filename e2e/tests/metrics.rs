@@ -51,9 +51,16 @@ async fn fill(server: &Embedded, database: &str) {
     answer.unwrap().ok().unwrap();
 }
 
+fn with_metrics_listener() -> Options {
+    Options {
+        arguments: vec!["--metrics-listen=127.0.0.1:0".to_owned()],
+        ..Options::default()
+    }
+}
+
 /// A server on which everything that has a metric has happened.
 async fn busy() -> Embedded {
-    let mut server = Embedded::start(Options::default()).await.unwrap();
+    let mut server = Embedded::start(with_metrics_listener()).await.unwrap();
     fill(&server, "shop").await;
     fill(&server, "broken").await;
     server.terminate(LIMIT).await.unwrap();
@@ -101,7 +108,7 @@ async fn a_process_reports_exactly_the_metrics_of_the_table() {
         .into_keys()
         .map(str::to_owned)
         .collect::<Vec<_>>();
-    for listener in ["oms", "funnel"] {
+    for listener in ["oms", "funnel", "metrics"] {
         let other = scrape(&server, listener).await;
         let others: Vec<&str> = other.kinds().into_keys().collect();
         assert_eq!(others, names, "{listener} and gateway report the same");
@@ -139,6 +146,28 @@ async fn a_process_reports_exactly_the_metrics_of_the_table() {
     let accepted = scraped.value("spice_commands_total", &[("outcome", "accepted")]);
     assert_eq!(accepted, 3.0);
     assert!(scraped.value("spice_appends_total", &[("outcome", "done")]) >= 1.0);
+}
+
+#[tokio::test]
+async fn metrics_and_health_have_a_listener_of_their_own_on_request() {
+    let server = Embedded::start(Options::default()).await.unwrap();
+    assert!(server.url("metrics").is_err(), "off by default");
+    let server = Embedded::start(with_metrics_listener()).await.unwrap();
+    let url = server.url("metrics").unwrap();
+    let paths = [
+        ("/livez", 200),
+        ("/readyz", 200),
+        ("/health", 200),
+        ("/metrics", 200),
+        ("/api/v1/databases", 404),
+    ];
+    for (path, status) in paths {
+        let response = reqwest::get(format!("{url}{path}")).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+    }
+    let health = reqwest::get(format!("{url}/health")).await.unwrap();
+    let health: Value = health.json().await.unwrap();
+    assert_eq!(health["data"]["service"], "metrics");
 }
 
 /// The names of metrics in a text; series of a histogram count as the histogram.

@@ -1,4 +1,4 @@
-//! The api as a role of a process: the writer, and the three services on their listeners.
+//! The api as a role of a process: the writer, and the services on their listeners.
 
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::stores::Stores;
 
-/// A service of an api process.
+/// A service of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     /// The api for clients.
@@ -25,6 +25,8 @@ pub enum Service {
     Oms,
     /// The funnel.
     Funnel,
+    /// Metrics and health checks only; the one service of a process that only runs workers.
+    Metrics,
 }
 
 impl Service {
@@ -34,7 +36,13 @@ impl Service {
             Self::Gateway => "gateway",
             Self::Oms => "oms",
             Self::Funnel => "funnel",
+            Self::Metrics => "metrics",
         }
+    }
+
+    /// Whether it accepts commands, so that the process appends to logs.
+    fn accepts_commands(self) -> bool {
+        matches!(self, Self::Gateway | Self::Oms)
     }
 }
 
@@ -69,7 +77,7 @@ pub struct ListenError {
     pub source: io::Error,
 }
 
-/// The listeners of an api process. They accept nothing until the role starts.
+/// The listeners of a process. They accept nothing until the role starts.
 pub struct Listeners {
     listeners: Vec<(Service, TcpListener)>,
     addresses: Vec<(Service, SocketAddr)>,
@@ -106,11 +114,12 @@ impl Listeners {
 pub struct ApiRole {
     writer: Writer,
     servers: JoinSet<io::Result<()>>,
-    catching_up: JoinHandle<()>,
+    catching_up: Option<JoinHandle<()>>,
 }
 
 impl ApiRole {
-    /// Serves over the stores until `ending` is cancelled.
+    /// Serves over the stores until `ending` is cancelled. Touches the registry only if a service
+    /// accepts commands.
     pub fn start(
         stores: &Stores,
         listeners: Listeners,
@@ -137,6 +146,8 @@ impl ApiRole {
             idle: settings.keep_alive,
             ..Timeouts::default()
         };
+        let mut services = listeners.addresses.iter().map(|(service, _)| service);
+        let appends = services.any(|service| service.accepts_commands());
         let mut servers = JoinSet::new();
         for (service, listener) in listeners.listeners {
             let api = api.clone();
@@ -144,12 +155,13 @@ impl ApiRole {
                 Service::Gateway => http::gateway_router(api),
                 Service::Oms => http::oms_router(api),
                 Service::Funnel => http::funnel_router(api),
+                Service::Metrics => http::metrics_router(api),
             };
             let ending = ending.clone();
             servers.spawn(http::serve_with(listener, router, timeouts, ending));
         }
         Self {
-            catching_up: tokio::spawn(catch_up(writer.clone())),
+            catching_up: appends.then(|| tokio::spawn(catch_up(writer.clone()))),
             writer,
             servers,
         }
@@ -165,7 +177,19 @@ impl ApiRole {
             }
         }
         self.writer.shutdown().await;
-        self.catching_up.abort();
+        if let Some(catching_up) = self.catching_up {
+            end_task(catching_up).await;
+        }
+    }
+}
+
+/// Ends a task and waits until it has dropped its stores.
+pub(crate) async fn end_task(task: JoinHandle<()>) {
+    task.abort();
+    if let Err(error) = task.await
+        && !error.is_cancelled()
+    {
+        tracing::error!(%error, "a background task failed");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A node: every role in one process, over whatever stores are named.
+//! A node: the roles of one process, over whatever stores are named.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     address::Addresses,
-    api::{ApiRole, ApiSettings, ListenError, Listeners, Service},
+    api::{ApiRole, ApiSettings, ListenError, Listeners, Service, end_task},
     stores::{Access, OpenError, Stores},
     work::{WorkSettings, start_workers},
 };
@@ -33,7 +33,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts every role. The services end when `ending` is cancelled.
+    /// Starts the workers and the services to listen for. Without gateway and oms it is a process of
+    /// workers only. The services end when `ending` is cancelled.
     pub async fn start(
         addresses: &Addresses,
         listen: &[(Service, SocketAddr)],
@@ -67,10 +68,10 @@ impl Node {
     }
 
     /// Ends cleanly, after `ending` was cancelled: the services end, then the writer, then the workers,
-    /// who finish their batches and give their leases back.
+    /// who finish their batches and give their leases back. The log is closed after that.
     pub async fn end(self) {
         self.api.end().await;
         self.workers.shutdown().await;
-        self.log_maintenance.abort();
+        end_task(self.log_maintenance).await;
     }
 }

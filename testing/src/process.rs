@@ -22,7 +22,7 @@ use tokio::{
 pub use self::binary::{run, setting, spice, workspace};
 
 /// Environment variables that would change what is tested.
-const NOT_INHERITED: [&str; 11] = [
+const NOT_INHERITED: [&str; 12] = [
     "SPICE_DATA_DIR",
     "SPICE_LOG",
     "SPICE_BUS",
@@ -33,6 +33,7 @@ const NOT_INHERITED: [&str; 11] = [
     "SPICE_GATEWAY_LISTEN",
     "SPICE_OMS_LISTEN",
     "SPICE_FUNNEL_LISTEN",
+    "SPICE_METRICS_LISTEN",
     "ENABLE_EVENT_SOURCING",
 ];
 

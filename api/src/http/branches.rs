@@ -110,13 +110,13 @@ pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;
     let body: BranchBody = call.json().await?;
     let given = match call.surface {
-        Surface::Gateway | Surface::Funnel => body.name.or(body.branch_name),
         Surface::Oms => body.branch_name.or(body.name),
+        _ => body.name.or(body.branch_name),
     };
     let Some(given) = given else {
         let field = match call.surface {
-            Surface::Gateway | Surface::Funnel => "name",
             Surface::Oms => "branch_name",
+            _ => "name",
         };
         return Err(Failure::new(
             spice_core::error::ErrorCode::InvalidRequest,

@@ -153,8 +153,8 @@ impl From<serde_json::Error> for Failure {
 /// The code for a wrong shape (contract §2).
 pub(crate) fn shape_code(surface: Surface) -> ErrorCode {
     match surface {
-        Surface::Gateway | Surface::Funnel => ErrorCode::ValidationFailed,
         Surface::Oms => ErrorCode::InvalidRequest,
+        Surface::Gateway | Surface::Funnel | Surface::Metrics => ErrorCode::ValidationFailed,
     }
 }
 

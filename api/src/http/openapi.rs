@@ -108,6 +108,7 @@ fn summary(surface: Surface) -> &'static str {
         Surface::Gateway => "The API for clients.",
         Surface::Oms => "The older, lower-level service over the same engine.",
         Surface::Funnel => "Schema inference.",
+        Surface::Metrics => "Metrics and health checks.",
     }
 }
 

@@ -1,4 +1,4 @@
-//! The calls of the three services (contract §3). Each is described where it is registered, in the
+//! The calls of the services (contract §3). Each is described where it is registered, in the
 //! module of its subject. The router and the document are both built from the descriptions.
 
 mod branches;
@@ -35,6 +35,11 @@ pub fn funnel_router(api: Arc<Api>) -> Router {
     router(api, Surface::Funnel)
 }
 
+/// metrics: only metrics and health checks, for a listener of their own.
+pub fn metrics_router(api: Arc<Api>) -> Router {
+    router(api, Surface::Metrics)
+}
+
 fn router(api: Arc<Api>, surface: Surface) -> Router {
     mount::router(api, surface, &subjects(surface))
 }
@@ -65,6 +70,6 @@ pub(crate) fn subjects(surface: Surface) -> Vec<Subject> {
             dead_letters::subject(),
             probes::subject(),
         ],
-        Surface::Funnel => vec![probes::subject()],
+        Surface::Funnel | Surface::Metrics => vec![probes::subject()],
     }
 }

@@ -1,12 +1,13 @@
 //! The services of the api, as the interfaces of requests.
 
-/// The service that a request came to. The two differ in paths, and in the status for a body of the
-/// wrong shape (contract §2).
+/// The service that received a request. Gateway and oms differ in paths, and in the status for a body
+/// of the wrong shape (contract §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Surface {
     Gateway,
     Oms,
     Funnel,
+    Metrics,
 }
 
 impl Surface {
@@ -15,6 +16,7 @@ impl Surface {
             Self::Gateway => "gateway",
             Self::Oms => "oms",
             Self::Funnel => "funnel",
+            Self::Metrics => "metrics",
         }
     }
 }

@@ -7,7 +7,12 @@ use serde_json::Value;
 use super::*;
 use crate::http::routes;
 
-const SURFACES: [Surface; 3] = [Surface::Gateway, Surface::Oms, Surface::Funnel];
+const SURFACES: [Surface; 4] = [
+    Surface::Gateway,
+    Surface::Oms,
+    Surface::Funnel,
+    Surface::Metrics,
+];
 
 fn document_of(surface: Surface) -> Value {
     describe(surface, "0.0.0", &routes::subjects(surface))
