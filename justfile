@@ -25,7 +25,7 @@ all *arguments:
 
 # Run the black-box tests of one target against the debug binary: just e2e cli round_trip
 e2e target filter='':
-    cargo build --package spice
+    cargo build --package spice --features otel
     SPICE_BIN=$CARGO_TARGET_DIR/debug/spice cargo test --package spice-e2e --test {{ target }} -- {{ filter }}
 
 # Run one test target many times on a busy machine: just stress kill 20
@@ -48,7 +48,7 @@ bench name *arguments:
 # Write docs/reference and the manifests anew from the code
 gen:
     cargo run --package spice-crds --bin crdgen -- manifests/crds
-    cargo build --workspace
+    cargo build --workspace --features spice/otel
     SPICE_WRITE_REFERENCE=1 cargo test --workspace --test reference
 
 # Check licenses, sources and unused dependencies

@@ -63,11 +63,13 @@ use spice_core::{
         registry::{Anchors, WriteModel},
     },
 };
+use spice_telemetry::trace;
 use tokio::{
     sync::{mpsc::error::SendTimeoutError, oneshot},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// How long a wait for a position lasts before the log is looked at again: another process may
@@ -131,6 +133,23 @@ impl Writer {
     /// [`Writer::submit`] of a command that a key names: it gets the id that the key stands for in
     /// the generation of the database that the decision is made in.
     pub async fn submit_keyed(
+        &self,
+        mut command: Command,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Accepted, Refusal> {
+        let name = command.action.event_type().command_type();
+        let traceparent = &mut command.origin.traceparent;
+        let span = trace::command(&command.database, name, traceparent);
+        let submitted = self.submit_in_span(command, key).instrument(span.clone());
+        let answer = submitted.await;
+        match &answer {
+            Ok(accepted) => span.record("position", accepted.receipt.last.0),
+            Err(refusal) => span.record("code", refusal.code.as_str()),
+        };
+        answer
+    }
+
+    async fn submit_in_span(
         &self,
         command: Command,
         key: Option<IdempotencyKey>,

@@ -481,3 +481,20 @@ async fn a_valid_traceparent_is_kept_and_an_invalid_one_ignored() {
         assert_eq!(kept.as_str(), is_kept.then_some(values[0]), "{values:?}");
     }
 }
+
+#[tokio::test]
+async fn a_retry_in_another_trace_is_the_same_command() {
+    let server = Server::start_with(Settings::default(), false).await;
+    let send = async |trace: &str| {
+        let request = server
+            .request("POST", "/databases")
+            .json(&json!({"name": "traced"}))
+            .header("Idempotency-Key", "once")
+            .header("traceparent", trace);
+        server.send(request).await.expect(202)
+    };
+    let first = send("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").await;
+    let again = send("00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01").await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.body["data"], first.body["data"]);
+}

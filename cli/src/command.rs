@@ -98,6 +98,15 @@ impl Command {
         matches!(self, Self::Dev(_) | Self::Demo(_) | Self::Operator(_))
     }
 
+    /// The collector of its spans, if the command has any.
+    pub(crate) fn collector(&self) -> Option<String> {
+        match self {
+            Self::Dev(options) => options.traces.collector(),
+            Self::Demo(options) => options.traces.collector(),
+            _ => None,
+        }
+    }
+
     /// Runs the command. `matches` and `file` contain the source of each setting.
     pub(crate) async fn run(
         self,

@@ -8,7 +8,7 @@ use spice_node::address::hide_secrets;
 
 use crate::{
     output::{self, Format},
-    settings::{ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, file},
+    settings::{ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, Traces, file},
 };
 
 #[derive(Debug, Args)]
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     listen: Listen,
     #[command(flatten)]
     knobs: Knobs,
+    #[command(flatten)]
+    traces: Traces,
     #[command(flatten)]
     operator: OperatorSettings,
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::{
     dev::{announce, gateway_url, start},
     output,
-    settings::{Knobs, Listen},
+    settings::{Knobs, Listen, Traces},
     signals::end_on_signal,
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Options {
     listen: Listen,
     #[command(flatten)]
     knobs: Knobs,
+    #[command(flatten)]
+    pub(crate) traces: Traces,
     /// Stop after the last step instead of serving until Ctrl-C.
     #[arg(long)]
     once: bool,

@@ -16,7 +16,7 @@ use crate::{
     apply::keep::{check_paths, keep},
     failure::Hint,
     output,
-    settings::{Knobs, Listen, StorePlaces},
+    settings::{Knobs, Listen, StorePlaces, Traces},
     signals::end_on_signal,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     apply: Vec<PathBuf>,
     #[command(flatten)]
     knobs: Knobs,
+    #[command(flatten)]
+    pub(crate) traces: Traces,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {

@@ -35,6 +35,8 @@ mod watch;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use spice_telemetry::{Settings, StartError, Telemetry};
+use tracing_subscriber::EnvFilter;
 
 use self::{command::Cli, settings::ConfigFile};
 
@@ -69,7 +71,10 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => return failure::report(&error),
     };
-    start_logging(&invocation.cli);
+    let telemetry = match start_telemetry(&invocation.cli) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return failure::report(&error.into()),
+    };
     if invocation.cli.no_color {
         output::without_colours();
     }
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         Err(error) => return failure::report(&anyhow::Error::from(error)),
     };
     let result = runtime.block_on(Box::pin(run(invocation)));
+    telemetry.end();
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     match result {
         Ok(code) => code,
@@ -112,22 +118,18 @@ fn worker_threads() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8))
 }
 
-/// A service logs what it does; any other command logs only failures.
-fn start_logging(cli: &Cli) {
+/// A service logs what it does and exports spans; any other command logs only failures.
+fn start_telemetry(cli: &Cli) -> Result<Telemetry, StartError> {
     let usual = if cli.command.serves() {
         "warn,spice=info"
     } else {
         "warn"
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SPICE_LOG_LEVEL")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(output::stderr_is_terminal());
-    if cli.log_json {
-        lines.json().init();
-    } else {
-        lines.init();
-    }
+    let filter = EnvFilter::try_from_env("SPICE_LOG_LEVEL");
+    spice_telemetry::start(Settings {
+        filter: filter.unwrap_or_else(|_| EnvFilter::new(usual)),
+        json: cli.log_json,
+        colours: output::stderr_is_terminal(),
+        collector: cli.command.collector(),
+    })
 }

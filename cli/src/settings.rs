@@ -146,6 +146,26 @@ pub(crate) enum Mismatch {
     Warn,
 }
 
+/// The export of spans. The SDK reads the other standard variables.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Traces {
+    /// The OpenTelemetry collector that receives the spans, as a URL (OTLP over HTTP); needs the feature
+    /// `otel`.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+}
+
+impl Traces {
+    /// The collector, if there is one and the export is not disabled.
+    pub(crate) fn collector(&self) -> Option<String> {
+        // The SDK does not read this variable.
+        let is_disabled = std::env::var_os("OTEL_SDK_DISABLED")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let url = self.otlp_endpoint.clone();
+        url.filter(|url| !is_disabled && !url.is_empty())
+    }
+}
+
 /// Settings of the operator.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OperatorSettings {

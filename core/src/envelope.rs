@@ -142,7 +142,7 @@ pub struct Metadata {
     /// The event that caused this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<EventId>,
-    /// W3C trace context of the request.
+    /// W3C trace context: of the command's span if spans are exported, else of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The ontology that the decision used.

@@ -49,7 +49,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("operator", &["backoff", "crds", "client"]),
     (
         "cli",
-        &["core", "node", "client", "import", "crds", "operator"],
+        &[
+            "core",
+            "node",
+            "client",
+            "import",
+            "crds",
+            "operator",
+            "telemetry",
+        ],
     ),
     ("testing", &["core"]),
 ];

@@ -1,11 +1,17 @@
-//! What a process reports about itself to monitoring: metrics, defined once in [`table`].
+//! What a process reports about itself: metrics, defined once in [`table`]; spans ([`mod@trace`]) and
+//! their export; its log.
 #![warn(missing_docs)]
 
+#[cfg(feature = "otel")]
+mod export;
 pub mod metric;
 pub mod scrape;
+mod start;
 pub mod table;
+pub mod trace;
 
 pub use self::{
     metric::{Counter, Family, Gauge, Histogram, Kind, Label, Metric},
     scrape::{CONTENT_TYPE, Scrape, Source, render},
+    start::{Settings, StartError, Telemetry, start},
 };

@@ -32,6 +32,8 @@ pub struct Event<'a> {
     pub occurred_at: Timestamp,
     /// The branch that its aggregate belongs to, for the aggregates of a branch.
     pub branch: Option<BranchGeneration>,
+    /// The trace context of the command that caused it, as written.
+    traceparent: Option<&'a RawValue>,
     /// Its data.
     pub data: &'a RawValue,
     /// Its line, without the line end.
@@ -119,7 +121,8 @@ struct Head<'a> {
     occurred_at: Timestamp,
     #[serde(borrow)]
     data: &'a RawValue,
-    metadata: MetadataHead,
+    #[serde(borrow)]
+    metadata: MetadataHead<'a>,
     #[serde(borrow)]
     schema_version: Cow<'a, str>,
     sequence_number: Option<Sequence>,
@@ -130,8 +133,10 @@ struct Head<'a> {
 }
 
 #[derive(Deserialize)]
-struct MetadataHead {
+struct MetadataHead<'a> {
     kind: Kind,
+    #[serde(borrow, default)]
+    traceparent: Option<&'a RawValue>,
 }
 
 impl<'a> Event<'a> {
@@ -162,6 +167,7 @@ impl<'a> Event<'a> {
             event_id: head.event_id,
             event_type: head.event_type,
             kind: head.metadata.kind,
+            traceparent: head.metadata.traceparent,
             aggregate_id: head.aggregate_id,
             sequence: head.sequence_number,
             occurred_at: head.occurred_at,
@@ -199,6 +205,12 @@ impl<'a> Event<'a> {
         })
     }
 
+    /// Returns the trace context of the command that caused the event.
+    pub(crate) fn traceparent(&self) -> Option<String> {
+        let written = self.traceparent?;
+        serde_json::from_str(written.get()).ok()
+    }
+
     /// Returns the branch that the event belongs to.
     pub fn branch(&self) -> BranchGeneration {
         self.branch.unwrap_or(BranchGeneration::MAIN)
@@ -221,4 +233,38 @@ pub(crate) fn missing(stream: &StreamId, position: LogPosition) -> StoreError {
 /// Returns whether a record is the seal of its log.
 pub(crate) fn is_seal(record: &Record, stream: &StreamId) -> bool {
     Event::read(record, stream).is_ok_and(|event| event.seals())
+}
+
+#[cfg(test)]
+mod tests {
+    use spice_core::{
+        id::{LogPosition, StreamId},
+        port::log::Record,
+    };
+
+    use super::Event;
+
+    fn traceparent(metadata: &str) -> Option<String> {
+        let line = format!(
+            r#"{{"event_id":"91e9c88a-222f-5d7b-968b-929172a10469","event_type":"INSTANCE_CREATED",
+            "aggregate_type":"Instance","aggregate_id":"demo:main:Part:a","data":{{}},
+            "occurred_at":"2026-01-01T00:00:00.000000Z","metadata":{{"kind":"domain"{metadata}}},
+            "schema_version":"1","sequence_number":1,"position":7,"database":"demo",
+            "generation":{{"database":1}}}}"#
+        );
+        let record = Record {
+            position: LogPosition(7),
+            line: line.into(),
+        };
+        let stream = StreamId::first("demo".parse().unwrap());
+        Event::read(&record, &stream).unwrap().traceparent()
+    }
+
+    #[test]
+    fn the_trace_context_is_read_if_there_is_one() {
+        assert_eq!(traceparent(""), None);
+        assert_eq!(traceparent(r#","traceparent":null"#), None);
+        let escaped = traceparent(r#","traceparent":"cc-1-2-03-a\"b""#);
+        assert_eq!(escaped.as_deref(), Some("cc-1-2-03-a\"b"));
+    }
 }

@@ -7,6 +7,7 @@ use spice_core::{
     guard::Guard,
     model::CommandEntry,
 };
+use tracing::Instrument;
 
 use super::{
     append::Appended,
@@ -77,7 +78,9 @@ impl Task {
         }
         // A won append is a look: nothing else was there when it was sent.
         let look = self.freshness.begin();
-        let appended = self.append(std::mem::take(&mut draft.lines)).await;
+        let span = draft.span(&self.stream);
+        let append = self.append(std::mem::take(&mut draft.lines));
+        let appended = append.instrument(span).await;
         match appended {
             Appended::Done => {
                 self.keep(draft, &look).await;

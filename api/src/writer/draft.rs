@@ -8,10 +8,12 @@ use spice_core::{
     envelope::Envelope,
     error::{ErrorCode, Refusal, StoreError},
     guard::Guard,
-    id::CommandId,
+    id::{CommandId, StreamId},
     model::{CommandEntry, ModelEntry},
     port::Store,
 };
+use spice_telemetry::trace;
+use tracing::Span;
 
 use super::{
     append::to_lines,
@@ -44,6 +46,16 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// The span of its append, linked to the commands that it accepts.
+    pub(super) fn span(&self, stream: &StreamId) -> Span {
+        let outcomes = self.outcomes.iter();
+        let accepted = outcomes.filter(|(_, it)| matches!(it, Outcome::Accepted(_)));
+        let span = trace::append(stream, self.outcomes.len());
+        let traces = accepted.filter_map(|(it, _)| it.command.origin.traceparent.as_deref());
+        trace::link(&span, traces);
+        span
+    }
+
     pub(super) fn into_requests(self) -> Vec<Request> {
         self.outcomes
             .into_iter()

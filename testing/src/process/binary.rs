@@ -50,7 +50,14 @@ async fn find() -> anyhow::Result<PathBuf> {
 
 async fn build(profile: &Path) -> anyhow::Result<()> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--quiet", "--package", "spice"]);
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "spice",
+        "--features",
+        "otel",
+    ]);
     if profile.ends_with("release") {
         command.arg("--release");
     }

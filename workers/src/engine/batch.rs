@@ -12,6 +12,8 @@ use spice_core::{
         sink::{Applied, SinkPosition},
     },
 };
+use spice_telemetry::trace;
+use tracing::Instrument;
 
 use super::{letters::Ahead, patience::Halt, session::Session};
 use crate::event::Event;
@@ -97,9 +99,22 @@ impl Session<'_> {
     }
 
     async fn process_batch(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
-        let Some(through) = events.last().map(|event| event.position.next()) else {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Ok(());
         };
+        let engine = self.engine;
+        let worker = engine.handler.projection().worker();
+        let span = trace::batch(worker, &engine.stream, first.position.0, events.len());
+        trace::link(&span, events.iter().filter_map(Event::traceparent));
+        let through = last.position.next();
+        self.apply_batch(events, through).instrument(span).await
+    }
+
+    async fn apply_batch(
+        &mut self,
+        events: &[Event<'_>],
+        through: LogPosition,
+    ) -> Result<(), Halt> {
         let mut ledger = Ledger::default();
         let mut segment = Segment::new(self.position);
         for event in events {
