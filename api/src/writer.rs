@@ -32,7 +32,7 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -309,11 +309,7 @@ impl Writer {
             return Err(database_not_found(database));
         }
         let stream = stream.unwrap_or_else(|| StreamId::first(database.clone()));
-        let mut scribes = self
-            .shared
-            .scribes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut scribes = self.scribes();
         if let Some(scribe) = scribes
             .get(database)
             .filter(|known| !known.requests.is_closed())
@@ -331,12 +327,13 @@ impl Writer {
         self.shared.stop.is_cancelled()
     }
 
+    fn scribes(&self) -> MutexGuard<'_, HashMap<DatabaseName, Scribe>> {
+        let scribes = self.shared.scribes.lock();
+        scribes.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known(&self, database: &DatabaseName) -> Option<Scribe> {
-        let scribes = self
-            .shared
-            .scribes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let scribes = self.scribes();
         let known = scribes.get(database);
         let scribe = known.filter(|scribe| !scribe.requests.is_closed())?;
         scribe.freshness.touch();

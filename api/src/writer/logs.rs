@@ -1,8 +1,6 @@
 //! The logs, those that cannot be used with the reason, and the registry brought up to the end of
 //! all of them.
 
-use std::sync::PoisonError;
-
 use spice_core::{
     error::{Refusal, StoreError},
     id::{LogPosition, StreamId},
@@ -29,8 +27,7 @@ impl Writer {
 
     /// The databases that this process follows, each with its log's end when it is live.
     pub fn open_databases(&self) -> Vec<(DatabaseName, Option<LogPosition>)> {
-        let scribes = self.shared.scribes.lock();
-        let scribes = scribes.unwrap_or_else(PoisonError::into_inner);
+        let scribes = self.scribes();
         let open = scribes
             .iter()
             .filter(|(_, scribe)| !scribe.requests.is_closed());
@@ -43,9 +40,7 @@ impl Writer {
 
     /// The opened databases that cannot be used, because the current log is damaged or refused.
     pub(super) fn stopped(&self) -> Vec<(DatabaseName, Refusal)> {
-        let scribes = self.shared.scribes.lock();
-        let scribes = scribes.unwrap_or_else(PoisonError::into_inner);
-        scribes
+        self.scribes()
             .iter()
             .filter_map(|(name, scribe)| match &*scribe.state.borrow() {
                 Standing::Failed(refusal) if refusal.is_damage() => {

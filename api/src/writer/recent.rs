@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use spice_core::{
@@ -16,27 +16,26 @@ pub(super) struct Recent(Mutex<HashMap<CommandId, CommandEntry>>);
 
 impl Recent {
     pub(super) fn put(&self, entries: &[CommandEntry]) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.extend(entries.iter().map(|entry| (entry.id, entry.clone())));
+        let entries = entries.iter().map(|entry| (entry.id, entry.clone()));
+        self.lock().extend(entries);
     }
 
     pub(super) fn get(&self, id: CommandId) -> Option<CommandEntry> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
+        self.lock().get(&id).cloned()
     }
 
     pub(super) fn forget(&self, stream: &StreamId) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.retain(|_, entry| entry.stream != *stream);
+        self.lock().retain(|_, entry| entry.stream != *stream);
     }
 
     pub(super) fn remove(&self, entries: &[CommandEntry]) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self.lock();
         for entry in entries {
             map.remove(&entry.id);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CommandId, CommandEntry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
