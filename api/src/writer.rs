@@ -292,6 +292,11 @@ impl Writer {
         &self.shared.ports.appends
     }
 
+    /// The hints that this process gives and follows.
+    pub fn hints(&self) -> &Arc<dyn Hints> {
+        &self.shared.ports.hints
+    }
+
     /// Ends the tasks after the batch in hand.
     pub async fn shutdown(&self) {
         self.shared.stop.cancel();

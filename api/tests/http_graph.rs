@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Three orders of two customers, holding products; customers know each other in a ring.
 async fn shop() -> Server {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let rows = [
         (
             "Customer",

@@ -66,7 +66,7 @@ fn class(id: &str) -> Value {
 
 #[tokio::test]
 async fn every_write_of_the_gateway_has_one_effect_under_a_key() {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let at = |rest: &str| format!("/databases/demo/{rest}");
     let customer = |rest: &str| at(&format!("instances/Customer/{rest}"));
     let changes = json!({"commands": [
@@ -138,7 +138,7 @@ async fn every_write_of_the_gateway_has_one_effect_under_a_key() {
 
 #[tokio::test]
 async fn every_write_of_oms_has_one_effect_under_a_key() {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let customer = |rest: &str| format!("oms:/instances/demo/async/Customer/{rest}");
     let writes: Vec<(&str, String, Value)> = vec![
         ("POST", "oms:/database/demo/ontology".into(), class("Thing")),
@@ -210,7 +210,7 @@ async fn every_write_of_oms_has_one_effect_under_a_key() {
 #[tokio::test]
 async fn a_key_belongs_to_one_generation_of_the_database() {
     for service in ["", "oms:"] {
-        let server = Server::start().await;
+        let server = Server::start_nodes(3).await;
         let (collection, item) = match service {
             "" => ("/databases", "/databases/demo?expected_seq=1"),
             _ => ("oms:/database/create", "oms:/database/demo?expected_seq=1"),
@@ -281,7 +281,7 @@ async fn twice_made(server: &Server, create: &Write<'_>) {
 
 #[tokio::test]
 async fn a_retried_create_of_a_deleted_database_reports_the_deletion() {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let customers = "/databases/demo/instances/Customer";
     let create = format!("{customers}/create");
     let write = (
@@ -334,7 +334,7 @@ async fn a_retried_create_of_a_deleted_database_reports_the_deletion() {
 
 #[tokio::test]
 async fn a_command_id_in_the_log_belongs_to_its_generation() {
-    let server = Server::start().await;
+    let server = Server::start_nodes(3).await;
     let create = ("POST", "/databases", json!({"name": "demo"}));
     let first = send(&server, "k", &create).await.expect(202);
     let stream = StreamId::first("demo".parse().unwrap());

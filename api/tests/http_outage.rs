@@ -5,13 +5,16 @@
 
 mod http_support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http_support::Server;
 use serde_json::json;
 use spice_api::http::Settings;
 use spice_core::port::{Store, graph::Graph};
-use spice_testing::double::{Call, Double, away};
+use spice_testing::{
+    clock::HandClock,
+    double::{Call, Double, away},
+};
 
 /// A graph that is unavailable for reads of instances, and defective for reads of classes.
 fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
@@ -66,4 +69,23 @@ async fn an_unavailable_store_is_reported_and_a_defect_is_a_500_in_the_error_sha
     assert!(!defect.text.contains("a defect\""), "{}", defect.text);
     assert_eq!(defect.header("x-request-id").len(), 36);
     server.get("/databases").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_host_whose_clock_is_off_is_ready_and_says_so() {
+    let mut server = Server::start().await;
+    let on_time = server.get("//readyz").await.expect(200);
+    assert!(on_time.body["data"].get("clock_skew_seconds").is_none());
+    let clock = HandClock::default();
+    clock.advance(Duration::from_hours(1));
+    server.start_node(Arc::new(clock)).await;
+    for path in ["//readyz", "//health"] {
+        let off = server.get(path).await.expect(200);
+        let seconds = off.body["data"]["clock_skew_seconds"].as_i64();
+        assert!(
+            seconds.is_some_and(|seconds| (3_500..=3_600).contains(&seconds)),
+            "{}",
+            off.text
+        );
+    }
 }

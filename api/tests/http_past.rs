@@ -205,7 +205,7 @@ async fn check(server: &Server, model: &Model) {
 }
 
 async fn run(steps: Vec<Step>) {
-    let server = Server::start().await;
+    let server = Server::start_nodes(3).await;
     send(&server, "POST", "/databases", json!({"name": "demo"}))
         .await
         .unwrap();
@@ -243,7 +243,7 @@ proptest! {
 
 #[tokio::test]
 async fn lists_of_now_and_of_the_last_position_agree() {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let names = ["Teapot", "Tea", "Tea-Pot", "Été tea", "Pot of TEA", "Cup"];
     for (number, name) in names.iter().enumerate() {
         let data = json!({"product_id": format!("p{number}"), "name": name, "price": number % 3});

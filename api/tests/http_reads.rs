@@ -205,7 +205,7 @@ async fn position(server: &Server) -> u64 {
 /// Three instances early; later one changes, two are added, a class changes, one is added, and a
 /// branch.
 async fn shop() -> (Server, u64, String) {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     create(
         &server,
         "Customer",
@@ -320,7 +320,7 @@ async fn a_read_at_the_next_position_gets_the_next_write() {
 
 #[tokio::test]
 async fn a_past_read_uses_the_branch_that_had_the_name_then() {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let branches = "/databases/demo/branches";
     let mut positions = Vec::new();
     for id in ["first", "second"] {
@@ -364,7 +364,7 @@ async fn a_past_read_uses_the_branch_that_had_the_name_then() {
 
 #[tokio::test]
 async fn a_history_shows_who_changed_what_on_the_branch_and_its_parents() {
-    let server = Server::start().await.with_demo().await;
+    let server = Server::start_nodes(3).await.with_demo().await;
     let made = create(
         &server,
         "Product",

@@ -2,14 +2,12 @@
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Context;
 use clap::Args;
 use spice_node::{
     address::Addresses,
     api::{ListenError, Service},
     node::{Node, StartError},
 };
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -46,14 +44,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     announce(&node)?;
     let keeper = (!options.apply.is_empty())
         .then(|| tokio::spawn(keep(gateway_url(&node), options.apply, ending.clone())));
-    let mut looked_for =
-        signal(SignalKind::user_defined1()).context("cannot install a SIGUSR1 handler")?;
-    loop {
-        tokio::select! {
-            () = ending.cancelled() => break,
-            _ = looked_for.recv() => node.look_again(),
-        }
-    }
+    ending.cancelled().await;
     output::line("ending")?;
     if tokio::time::timeout(PATIENCE, node.end()).await.is_err() {
         tracing::warn!("a part did not stop in time; no accepted command is lost");

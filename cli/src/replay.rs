@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, Parser, ValueEnum};
 use spice_core::{id::StreamId, port::sink::SinkRole};
 use spice_node::{
-    replay::{self, Replayed, abandon, drop_old, replay},
+    replay::{self, Replayed, abandon, create_shadow, drop_old, replay},
     stores::{Access, Stores},
     verify::Projection,
     work::{Upkeep, WorkSettings},
@@ -86,12 +86,16 @@ async fn clean_up(
     stream: &StreamId,
     old: bool,
 ) -> anyhow::Result<()> {
+    let hints = &*stores.hints;
     for target in targets {
         let (dropped, what) = if old {
-            (drop_old(stores.sources(), *target, stream).await?, "old")
+            (
+                drop_old(stores.sources(), hints, *target, stream).await?,
+                "old",
+            )
         } else {
             (
-                abandon(stores.sources(), *target, stream).await?,
+                abandon(stores.sources(), hints, *target, stream).await?,
                 "unfinished",
             )
         };
@@ -110,7 +114,7 @@ async fn rebuild(
     for stream in streams {
         for target in targets {
             let sinks = stores.sources().sinks(*target);
-            sinks.create_shadow(stream).await?;
+            create_shadow(sinks, &*stores.hints, stream).await?;
         }
     }
     let upkeep = Upkeep::start(stores, work_settings()?);
@@ -131,7 +135,7 @@ async fn rebuild(
 /// Compares a shadow with the log and makes it live; whether it is.
 async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow::Result<bool> {
     let name = target.as_str();
-    let replayed = Box::pin(replay(stores.sources(), target, stream)).await?;
+    let replayed = Box::pin(replay(stores.sources(), &*stores.hints, target, stream)).await?;
     let (line, swapped) = match replayed {
         Replayed::Swapped => (
             format!(

@@ -16,7 +16,11 @@ use spice_core::{
 use spice_store_local::LocalBus;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_testing::MemoryLog;
-use spice_workers::supervisor::{Ports, Workers, WorkersConfig};
+use spice_workers::{
+    engine::EngineConfig,
+    relay::RelayConfig,
+    supervisor::{Ports, Workers, WorkersConfig},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +80,7 @@ impl Nodes {
             oms: Vec::new(),
             ending: CancellationToken::new(),
             tasks: Vec::new(),
-            _workers: Workers::start(shared.ports(), WorkersConfig::default()),
+            _workers: Workers::start(shared.ports(), workers_config()),
         };
         for _ in 0..count {
             nodes.start_node(&shared).await?;
@@ -97,6 +101,23 @@ impl Nodes {
     }
 }
 
+/// Workers that look often by themselves: the hints may all get lost.
+fn workers_config() -> WorkersConfig {
+    let often = Duration::from_millis(100);
+    WorkersConfig {
+        engine: EngineConfig {
+            look_again: often,
+            idle: often,
+            ..EngineConfig::default()
+        },
+        relay: RelayConfig {
+            idle: often,
+            ..RelayConfig::default()
+        },
+        ..WorkersConfig::default()
+    }
+}
+
 impl Drop for Nodes {
     fn drop(&mut self) {
         self.ending.cancel();
@@ -112,6 +133,7 @@ impl Shared {
             log: Arc::clone(&self.log),
             bus: Arc::new(LocalBus::new()),
             registry: self.registry.clone(),
+            hints: Arc::clone(&self.hints),
             graph: Arc::clone(&self.graph),
             documents: Arc::clone(&self.documents),
             clock: Arc::clone(&self.clock),

@@ -60,13 +60,6 @@ impl Node {
         &self.addresses
     }
 
-    /// Makes every worker look at its sinks: another process has changed them.
-    pub fn look_again(&self) {
-        for (stream, role) in self.workers.statuses().keys() {
-            self.workers.nudge(stream, *role);
-        }
-    }
-
     /// Ends cleanly, after `ending` was cancelled: the services end, then the writer, then the workers,
     /// who finish their batches and give their leases back. The log is closed after that.
     pub async fn end(self) {

@@ -6,7 +6,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::{StoreResult, sink::SinkRole},
 };
-pub use spice_workers::replay::{Replayed, abandon, drop_old, replay};
+pub use spice_workers::replay::{Replayed, abandon, create_shadow, drop_old, replay};
 use spice_workers::{
     replay::wait_caught_up,
     verify::{Projection, Sources},
@@ -34,7 +34,7 @@ pub async fn follow(
                 continue;
             };
             let place = (stream, Some(sink.generation.as_str()));
-            wait_caught_up(sinks, sources.registry, place, end).await?;
+            wait_caught_up(sinks, sources.registry, &*stores.hints, place, end).await?;
         }
         StoreResult::Ok(())
     };

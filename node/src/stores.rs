@@ -1,6 +1,7 @@
 //! The stores of one process, opened from their addresses. What is open is known by its port only.
 
 mod error;
+mod hints;
 mod log;
 mod tables;
 
@@ -22,7 +23,7 @@ use spice_core::{
         registry::{Anchors, WorkerRegistry, WriteModel},
     },
 };
-use spice_store_local::{LocalBus, LocalHints};
+use spice_store_local::LocalBus;
 use spice_workers::{
     audit::{self, Followers},
     supervisor::Ports,
@@ -109,7 +110,7 @@ impl Stores {
             sinks: [tables.graph.clone(), tables.documents.clone()],
             graph: tables.graph,
             documents: tables.documents,
-            hints: Arc::new(LocalHints::new()),
+            hints: hints::open(log, appender),
             clock: Arc::new(SystemClock),
             open_log,
             appender,
@@ -119,11 +120,6 @@ impl Stores {
     /// Whether this process appends to the log, so that no other one does.
     pub fn is_owner(&self) -> bool {
         self.appender == Appender::This
-    }
-
-    /// Tells the process that owns the log, if it is another one, that the sinks have changed.
-    pub fn wake_owner(&self) {
-        self.appender.wake();
     }
 
     /// Keeps the log in shape; never returns.
@@ -162,6 +158,7 @@ impl Stores {
             log: self.log.clone(),
             bus: self.bus.clone(),
             registry: self.work.clone(),
+            hints: self.hints.clone(),
             graph: self.graph.clone(),
             documents: self.documents.clone(),
             clock: self.clock.clone(),

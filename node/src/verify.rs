@@ -26,7 +26,8 @@ pub async fn wait_a_moment(
     let sources = stores.sources();
     for projection in Projection::ALL {
         let sinks = sources.sinks(projection);
-        let caught_up = wait_caught_up(sinks, sources.registry, (stream, None), end);
+        let live = (stream, None);
+        let caught_up = wait_caught_up(sinks, sources.registry, &*stores.hints, live, end);
         if sinks.sink(stream).await?.position < end
             && let Ok(waited) = tokio::time::timeout(PATIENCE, caught_up).await
         {

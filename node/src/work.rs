@@ -41,24 +41,19 @@ pub(crate) fn start_workers(stores: &Stores, settings: WorkSettings) -> Workers 
 
 /// The workers that apply the log to the sinks while a command waits for it: those of this process if
 /// it owns the log, else those of the process that does.
-pub struct Upkeep<'a> {
-    stores: &'a Stores,
-    workers: Option<Workers>,
-}
+pub struct Upkeep(Option<Workers>);
 
-impl<'a> Upkeep<'a> {
-    /// Starts workers here if this process owns the log, else makes the owner look at its sinks.
-    pub fn start(stores: &'a Stores, settings: WorkSettings) -> Self {
-        let workers = stores.is_owner().then(|| start_workers(stores, settings));
-        stores.wake_owner();
-        Self { stores, workers }
+impl Upkeep {
+    /// Starts workers here if this process owns the log.
+    pub fn start(stores: &Stores, settings: WorkSettings) -> Self {
+        let is_owner = stores.is_owner();
+        Self(is_owner.then(|| start_workers(stores, settings)))
     }
 
-    /// Ends the workers here, or makes the owner look at its sinks again.
+    /// Ends the workers here.
     pub async fn end(self) {
-        if let Some(workers) = self.workers {
+        if let Some(workers) = self.0 {
             workers.shutdown().await;
         }
-        self.stores.wake_owner();
     }
 }

@@ -17,7 +17,6 @@ use spice_core::{
     },
     time::Timestamp,
 };
-use tokio::sync::watch;
 
 fn rejected(reason: String) -> StoreError {
     StoreError::Rejected {
@@ -33,19 +32,9 @@ struct Stream {
 }
 
 /// The log in memory. A clone is the same log.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct MemoryLog {
     streams: Arc<Mutex<BTreeMap<StreamId, Stream>>>,
-    changes: watch::Sender<u64>,
-}
-
-impl Default for MemoryLog {
-    fn default() -> Self {
-        Self {
-            streams: Arc::default(),
-            changes: watch::Sender::new(0),
-        }
-    }
 }
 
 impl MemoryLog {
@@ -71,8 +60,6 @@ impl MemoryLog {
         }
         let found = streams.entry(stream.clone()).or_default();
         found.lines.extend(batch.lines);
-        drop(streams);
-        self.changes.send_modify(|change| *change += 1);
         Ok(Append::Done)
     }
 
@@ -89,8 +76,6 @@ impl MemoryLog {
         let found = streams.entry(stream.clone()).or_default();
         found.checkpoint = found.checkpoint.min(lines.len() as u64);
         found.lines = lines;
-        drop(streams);
-        self.changes.send_modify(|change| *change += 1);
     }
 
     /// Another log with the current content of this one.
@@ -98,7 +83,6 @@ impl MemoryLog {
     pub fn fork(&self) -> Self {
         Self {
             streams: Arc::new(Mutex::new(self.lock().clone())),
-            changes: watch::Sender::new(0),
         }
     }
 
@@ -108,12 +92,6 @@ impl MemoryLog {
 
     fn length(&self, stream: &StreamId) -> u64 {
         self.lock().get(stream).map_or(0, |found| found.lines.len()) as u64
-    }
-
-    async fn wait_until(&self, met: impl Fn() -> bool + Send) {
-        let mut changes = self.changes.subscribe();
-        // Fails only if the sender is gone, and this log owns it.
-        let _closed = changes.wait_for(|_| met()).await;
     }
 }
 
@@ -160,18 +138,6 @@ impl Log for MemoryLog {
             }
         }
         self.end(stream).await
-    }
-
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        self.wait_until(|| self.length(stream) > end.0).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        self.wait_until(|| {
-            let streams = self.lock();
-            streams.values().filter(|f| !f.lines.is_empty()).count() > known
-        })
-        .await;
     }
 
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {

@@ -33,7 +33,6 @@ macro_rules! log_suite {
             log::a_known_end_is_never_ahead_of_the_end,
             log::logs_are_listed_in_order_once_written,
             log::a_time_is_found,
-            log::waiting_ends_when_something_comes,
             log::the_checkpoint_moves_only_from_where_it_stands,
             log::everything_survives_opening_again,
             log::generations_and_databases_are_separate,
@@ -140,7 +139,7 @@ macro_rules! registry_suite {
             registry_work::the_farthest_position_never_goes_back,
             registry_work::records_are_removed_with_their_sink,
             registry_work::dead_letters_wait_in_order,
-            registry_work::retries_are_remembered_and_wake,
+            registry_work::retries_are_remembered,
             registry_work::work_is_forgotten_with_its_log,
         );
     };

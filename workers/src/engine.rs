@@ -22,6 +22,7 @@ use spice_core::{
         StoreResult,
         bus::Bus,
         clock::Clock,
+        hints::{Hints, Topic},
         log::Log,
         registry::{Lease, WorkKey, WorkerRegistry},
         sink::Sink,
@@ -55,6 +56,8 @@ pub struct EnginePorts {
     pub bus: Arc<dyn Bus>,
     /// The workers' part of the registry.
     pub registry: Arc<dyn WorkerRegistry>,
+    /// The hints.
+    pub hints: Arc<dyn Hints>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -62,7 +65,8 @@ pub struct EnginePorts {
 /// The settings of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// How often the sinks of a log are listed again, and a resting log is checked.
+    /// How often the sinks of a log and the requested retries are listed again, and a resting log is
+    /// checked, without a hint.
     pub look_again: Duration,
     /// An engine that has had nothing to do for this long ends.
     pub idle: Duration,
@@ -253,6 +257,12 @@ impl Engine {
         let mut session = Session::new(self, patience, place, seen);
         session.load_letters(&sinks).await?;
         Ok(session)
+    }
+
+    /// Tells those who wait that this worker got further.
+    fn tell_progress(&self) {
+        let topic = Topic::Progress(self.stream.clone());
+        self.ports.hints.give(&topic);
     }
 
     async fn sinks(&self, patience: &Patience) -> Result<Vec<Sink>, Halt> {

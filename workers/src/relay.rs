@@ -12,12 +12,13 @@ use spice_core::{
     port::{
         bus::Bus,
         clock::Clock,
+        hints::{Hints, Topic},
         log::{Log, Record},
     },
 };
 use tokio::{
     sync::watch,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,7 @@ impl Default for RelayConfig {
 pub struct Relay {
     log: Arc<dyn Log>,
     bus: Arc<dyn Bus>,
+    hints: Arc<dyn Hints>,
     stream: StreamId,
     config: RelayConfig,
     reporter: Reporter,
@@ -80,6 +82,8 @@ struct Place {
     head: ChainHead,
     saved: LogPosition,
     saved_at: Option<Instant>,
+    /// The newest hint that was followed.
+    seen: u64,
     read_limit: usize,
 }
 
@@ -88,6 +92,7 @@ impl Relay {
     pub fn new(
         log: Arc<dyn Log>,
         bus: Arc<dyn Bus>,
+        hints: Arc<dyn Hints>,
         clock: Arc<dyn Clock>,
         stream: StreamId,
         config: RelayConfig,
@@ -95,6 +100,7 @@ impl Relay {
         Self {
             log,
             bus,
+            hints,
             stream,
             config,
             reporter: Reporter::new(clock),
@@ -156,6 +162,7 @@ impl Relay {
             head: ChainHead::at(&self.stream, start).guarded(self.config.guards),
             saved: start,
             saved_at: None,
+            seen: 0,
             read_limit: self.config.batch_records.min(200),
         };
         let halt = loop {
@@ -191,7 +198,6 @@ impl Relay {
 
     /// Publishes once, or waits for records to publish.
     async fn step(&self, place: &mut Place, patience: &Patience) -> Result<(), Halt> {
-        let mut fruitless = 0;
         let records = loop {
             if patience.token.is_cancelled() {
                 return Err(Halt::Stopped);
@@ -203,10 +209,7 @@ impl Relay {
             if !records.is_empty() {
                 break records;
             }
-            if fruitless > 0 {
-                patience.wait(fruitless).await?;
-            }
-            fruitless += u32::from(self.wait(place, patience).await?);
+            self.wait(place, patience).await?;
         };
         self.check(&records, place)?;
         patience
@@ -222,25 +225,27 @@ impl Relay {
         }
     }
 
-    /// Waits until the log may be longer; returns true when the log reports it. Writes a checkpoint
-    /// that falls due meanwhile.
-    async fn wait(&self, place: &mut Place, patience: &Patience) -> Result<bool, Halt> {
-        let longer = self.log.wait_beyond(&self.stream, place.position);
-        let longer = patience.token.run_until_cancelled(longer);
-        if place.saved == place.position {
-            return match timeout(self.config.idle, longer).await {
-                Ok(answer) => answer.map(|()| true).ok_or(Halt::Stopped),
-                Err(_) => Err(Halt::Idle),
-            };
+    /// Waits for a hint that the log is longer. Writes a checkpoint that falls due meanwhile.
+    async fn wait(&self, place: &mut Place, patience: &Patience) -> Result<(), Halt> {
+        let topic = Topic::Log(self.stream.clone());
+        let hint = self.hints.wait(&topic, place.seen);
+        let hint = patience.token.run_until_cancelled(hint);
+        let is_saved = place.saved == place.position;
+        let until = if is_saved {
+            Instant::now() + self.config.idle
+        } else {
+            let due = place
+                .saved_at
+                .map(|at| at + self.config.checkpoint_interval);
+            due.unwrap_or_else(Instant::now)
+        };
+        match timeout_at(until, hint).await {
+            Ok(Some(given)) => place.seen = given,
+            Ok(None) => return Err(Halt::Stopped),
+            Err(_) if is_saved => return Err(Halt::Idle),
+            Err(_) => self.save(place).await?,
         }
-        let due = place
-            .saved_at
-            .map_or_else(Instant::now, |at| at + self.config.checkpoint_interval);
-        if let Ok(answer) = timeout_at(due, longer).await {
-            return answer.map(|()| true).ok_or(Halt::Stopped);
-        }
-        self.save(place).await?;
-        Ok(false)
+        Ok(())
     }
 
     fn check(&self, records: &[Record], place: &mut Place) -> Result<(), Halt> {

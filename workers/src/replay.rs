@@ -13,14 +13,16 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
+        hints::{Hints, Topic},
         registry::{WorkKey, WorkerRegistry},
         sink::{Sink, SinkRole, Sinks},
     },
 };
+use tokio::time::timeout;
 
 use crate::verify::{Report, Sources, verify_sink};
 
-/// The registry's notifications are hints; a lost one costs at most this long.
+/// A hint may get lost; after this long the stores are asked anyway.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The result of a replay.
@@ -37,55 +39,70 @@ pub enum Replayed {
 /// Rebuilds a projection of a log. Its worker must be running.
 pub async fn replay(
     sources: Sources<'_>,
+    hints: &dyn Hints,
     projection: Projection,
     stream: &StreamId,
 ) -> StoreResult<Replayed> {
     let sinks = sources.sinks(projection);
-    let shadow = sinks.create_shadow(stream).await?.generation;
+    let shadow = create_shadow(sinks, hints, stream).await?.generation;
     let end = sources.log.end(stream).await?;
     let registry = sources.registry;
-    wait_caught_up(sinks, registry, (stream, Some(&shadow)), end).await?;
+    wait_caught_up(sinks, registry, hints, (stream, Some(&shadow)), end).await?;
     let sink = find(sinks, stream, &shadow).await?;
     let report = verify_sink(sources, stream, projection, &sink).await?;
     if !report.is_clean() {
-        abandon(sources, projection, stream).await?;
+        abandon(sources, hints, projection, stream).await?;
         return Ok(Replayed::Differs(Box::new(report)));
     }
     let refused = newly_refused(sources, projection, stream, &shadow).await?;
     if !refused.is_empty() {
-        abandon(sources, projection, stream).await?;
+        abandon(sources, hints, projection, stream).await?;
         return Ok(Replayed::Refuses(refused));
     }
     // The live sink continues meanwhile; the swap waits until the shadow has caught up with it.
     let mut seen = 0;
     while !sinks.swap(stream, &shadow).await? {
-        seen = await_change(registry, stream, seen).await;
+        seen = await_progress(hints, stream, seen).await;
     }
+    hints.give(&Topic::Request(stream.clone()));
     Ok(Replayed::Swapped)
+}
+
+/// Creates a shadow, or finds the one that there is, and has the workers fill it.
+pub async fn create_shadow(
+    sinks: &dyn Sinks,
+    hints: &dyn Hints,
+    stream: &StreamId,
+) -> StoreResult<Sink> {
+    let shadow = sinks.create_shadow(stream).await?;
+    hints.give(&Topic::Request(stream.clone()));
+    Ok(shadow)
 }
 
 /// Drops the shadow of a projection, if there is one.
 pub async fn abandon(
     sources: Sources<'_>,
+    hints: &dyn Hints,
     projection: Projection,
     stream: &StreamId,
 ) -> StoreResult<usize> {
-    drop_all(sources, projection, stream, SinkRole::Shadow).await
+    drop_all(sources, hints, (projection, stream), SinkRole::Shadow).await
 }
 
 /// Drops the former live sinks; returns how many.
 pub async fn drop_old(
     sources: Sources<'_>,
+    hints: &dyn Hints,
     projection: Projection,
     stream: &StreamId,
 ) -> StoreResult<usize> {
-    drop_all(sources, projection, stream, SinkRole::Old).await
+    drop_all(sources, hints, (projection, stream), SinkRole::Old).await
 }
 
 async fn drop_all(
     sources: Sources<'_>,
-    projection: Projection,
-    stream: &StreamId,
+    hints: &dyn Hints,
+    (projection, stream): (Projection, &StreamId),
     role: SinkRole,
 ) -> StoreResult<usize> {
     let sinks = sources.sinks(projection);
@@ -96,6 +113,7 @@ async fn drop_all(
         let key = key(projection, stream, &sink.generation);
         sources.registry.forget_sink(&key).await?;
     }
+    hints.give(&Topic::Request(stream.clone()));
     Ok(dropped.len())
 }
 
@@ -122,6 +140,7 @@ async fn newly_refused(
 pub async fn wait_caught_up(
     sinks: &dyn Sinks,
     registry: &dyn WorkerRegistry,
+    hints: &dyn Hints,
     (stream, generation): (&StreamId, Option<&str>),
     target: LogPosition,
 ) -> StoreResult<()> {
@@ -143,14 +162,18 @@ pub async fn wait_caught_up(
             Err(error) => return Err(error),
             Ok(_) => {}
         }
-        seen = await_change(registry, stream, seen).await;
+        seen = await_progress(hints, stream, seen).await;
     }
 }
 
-async fn await_change(registry: &dyn WorkerRegistry, stream: &StreamId, seen: u64) -> u64 {
-    let change = registry.wait_change(stream, seen);
-    let waited = tokio::time::timeout(LOOK_AGAIN, change).await;
-    waited.unwrap_or(seen)
+async fn await_progress(hints: &dyn Hints, stream: &StreamId, seen: u64) -> u64 {
+    let topic = Topic::Progress(stream.clone());
+    if let Ok(given) = timeout(LOOK_AGAIN, hints.wait(&topic, seen)).await {
+        return given;
+    }
+    // The workers may not know that there is something to do.
+    hints.give(&Topic::Request(stream.clone()));
+    seen
 }
 
 async fn find(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreResult<Sink> {

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use spice_core::id::StreamId;
+use spice_core::{id::StreamId, port::hints::Topic};
 use spice_telemetry::Source;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{
@@ -77,13 +77,6 @@ impl Workers {
         Some(task.reporter.subscribe())
     }
 
-    /// Makes a worker check the sinks of a log immediately.
-    pub fn nudge(&self, stream: &StreamId, role: Role) {
-        if let Some(task) = self.shared.lock().get(&(stream.clone(), role)) {
-            task.nudge.notify_one();
-        }
-    }
-
     /// Ends them: finishes the current batches and releases the leases.
     pub async fn shutdown(self) {
         self.shared.token.cancel();
@@ -95,37 +88,30 @@ impl Workers {
 /// Finds logs, for the keepers of all roles.
 async fn discover(shared: Arc<Shared>, known: watch::Sender<BTreeSet<StreamId>>) {
     let backoff = shared.backoff("discover");
-    let mut fruitless = 0;
+    let (mut failures, mut seen) = (0, 0);
     loop {
-        match shared.ports.log.streams().await {
-            Ok(streams) => {
-                let more = known.send_if_modified(|known| {
-                    let before = known.len();
-                    known.extend(streams);
-                    known.len() > before
-                });
-                fruitless = if more { 0 } else { fruitless + 1 };
-            }
-            Err(error) => {
-                fruitless += 1;
-                tracing::warn!(%error, "cannot list the logs");
-                let pause = tokio::time::sleep(backoff.delay(fruitless));
-                if shared.token.run_until_cancelled(pause).await.is_none() {
-                    return;
+        let pause = async {
+            match shared.ports.log.streams().await {
+                Ok(streams) => {
+                    failures = 0;
+                    known.send_if_modified(|known| {
+                        let before = known.len();
+                        known.extend(streams);
+                        known.len() > before
+                    });
+                    // A hint may get lost: it looks by itself from time to time.
+                    let hint = shared.ports.hints.wait(&Topic::Logs, seen);
+                    let given = timeout(shared.config.engine.look_again, hint).await;
+                    seen = given.unwrap_or(seen);
                 }
-                continue;
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(%error, "cannot list the logs");
+                    tokio::time::sleep(backoff.delay(failures)).await;
+                }
             }
-        }
-        let count = known.borrow().len();
-        let more = async {
-            if fruitless > 1 {
-                tokio::time::sleep(backoff.delay(fruitless - 1)).await;
-            }
-            // A notification may be lost: it also checks from time to time.
-            let sign = shared.ports.log.wait_streams(count);
-            let _looks = timeout(shared.config.engine.look_again, sign).await;
         };
-        if shared.token.run_until_cancelled(more).await.is_none() {
+        if shared.token.run_until_cancelled(pause).await.is_none() {
             return;
         }
     }

@@ -155,6 +155,7 @@ async fn ask_retry(world: &World) {
         .registry
         .request_retry("instance_worker", world.stream(), "demo:main:Part:z");
     asked.await.unwrap();
+    world.request();
 }
 
 async fn finish(world: &World, handler: &Arc<FaultyHandler>) -> Ending {

@@ -8,9 +8,9 @@ use spice_core::{
     id::{BranchGeneration, LogPosition},
     port::registry::{Outcome, WorkerRegistry},
 };
-use spice_workers::engine::Handler;
-use std::sync::Arc;
-use support::{FaultyHandler, World, entity};
+use spice_workers::engine::{EngineConfig, Handler};
+use std::{sync::Arc, time::Duration};
+use support::{FaultyHandler, World, config, entity};
 
 const HANDLER: &str = "instance_worker";
 
@@ -29,6 +29,11 @@ fn poisoned() -> (World, Arc<FaultyHandler>, [u64; 3]) {
 }
 
 async fn ask_retry(world: &World, id: &str) {
+    ask_retry_without_hint(world, id).await;
+    world.request();
+}
+
+async fn ask_retry_without_hint(world: &World, id: &str) {
     let aggregate = format!("demo:main:Part:{id}");
     let asked = world
         .registry
@@ -42,7 +47,7 @@ async fn retries_done(world: &World) {
         if open.is_empty() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the retry was not carried out");
 }
@@ -135,6 +140,43 @@ async fn parked_aggregates_stay_parked_over_a_restart() {
     assert_eq!(world.graph_sequence("b").await, Some(3));
     let positions: Vec<u64> = world.letters().await.into_iter().map(|it| it.0).collect();
     assert_eq!(positions, [poison, follower, late]);
+}
+
+/// Neither lost hints nor a stream of events that never ends keeps an engine from a retry.
+#[tokio::test(start_paused = true)]
+async fn a_busy_engine_carries_out_a_retry_with_and_without_a_hint() {
+    for hinted in [true, false] {
+        let (world, handler, _) = poisoned();
+        let look_again = Duration::from_secs(if hinted { 3_600 } else { 1 });
+        let config = EngineConfig {
+            look_again,
+            ..config()
+        };
+        let running = world.start_as(&handler, "one", config);
+        world.caught_up(&handler).await;
+        handler.with(|faults| faults.refuse.clear());
+        let busy = async {
+            for number in 2.. {
+                world.story.put("busy", json!({"n": number}));
+                world.deliver().await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let retry = async {
+            if hinted {
+                ask_retry(&world, "a").await;
+            } else {
+                ask_retry_without_hint(&world, "a").await;
+            }
+            retries_done(&world).await;
+        };
+        tokio::select! {
+            () = busy => {}
+            () = retry => {}
+        }
+        assert!(world.letters().await.is_empty());
+        running.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

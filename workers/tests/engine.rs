@@ -19,6 +19,7 @@ use spice_core::{
         registry::{Outcome, Processing, WorkerRegistry},
     },
 };
+use spice_store_local::LocalHints;
 use spice_testing::MemoryLog;
 use spice_workers::{engine::End, engine::Handler, status::WorkerState};
 use support::{ScriptBus, Scripted, Story, World, config, entity, within};
@@ -173,7 +174,7 @@ async fn a_delivery_that_differs_from_the_log_is_ignored() {
     world.caught_up(&handler).await;
     world.story.put("a", json!({"n": 1}));
     let other = StreamId::first("demo".parse().unwrap()).next();
-    let foreign = Story::of(MemoryLog::new(), other.clone());
+    let foreign = Story::of(MemoryLog::new(), LocalHints::new(), other.clone());
     foreign.put("ghost", json!({"n": 1}));
     let ghost = foreign.envelope(2).to_line().unwrap();
     let as_record = |position, line: String| Record {
@@ -201,7 +202,7 @@ async fn records_of_another_generation_are_dropped() {
         let running = world.start_as(&handler, "one", config);
         world.caught_up(&handler).await;
         let earlier = StreamId::first("demo".parse().unwrap()).next();
-        let foreign = Story::of(MemoryLog::new(), earlier);
+        let foreign = Story::of(MemoryLog::new(), LocalHints::new(), earlier);
         let ghost = foreign.put_bulk("ghost", json!({"n": 1}), false);
         let record = Record {
             position: LogPosition(ghost),

@@ -166,7 +166,7 @@ async fn a_sink_ahead_of_its_log_is_damage() {
     world.story.tell();
     world.run_through(&world.graph_handler()).await;
     let younger = MemoryLog::new();
-    world.story = Story::new(younger.clone());
+    world.story = Story::new(younger.clone(), world.hints.clone());
     world.log = younger;
     let running = world.start(&world.graph_handler(), "one");
     let error = within(running.task).await.unwrap().unwrap_err();

@@ -117,7 +117,7 @@ async fn every_worker_reports_how_far_it_is_until_its_database_is_gone() {
 
     away.store(false, Ordering::SeqCst);
     world.graph.create_shadow(world.stream()).await.unwrap();
-    workers.nudge(world.stream(), Role::Graph);
+    world.request();
     let shadow =
         "spice_worker_batches_total{database=\"demo\",worker=\"graph_worker\",sink=\"shadow\"}";
     let filled = async {

@@ -34,6 +34,7 @@ fn relay(world: &World, bus: &Arc<ScriptBus>, batch: usize) -> Relay {
     Relay::new(
         Arc::new(world.log.clone()),
         Arc::new(Scripted(Arc::clone(bus))),
+        Arc::new(world.hints.clone()),
         Arc::clone(&world.clock) as Arc<dyn Clock>,
         world.stream().clone(),
         config,
@@ -201,6 +202,7 @@ async fn the_last_checkpoint_of_a_sealed_log_is_written_immediately() {
     let relay = Relay::new(
         Arc::new(Double::new(Arc::new(world.log.clone()), no_checkpoint)),
         Arc::new(Scripted(Arc::clone(&bus))),
+        Arc::new(world.hints.clone()),
         Arc::clone(&world.clock) as Arc<dyn Clock>,
         world.stream().clone(),
         RelayConfig::default(),

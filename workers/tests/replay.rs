@@ -12,22 +12,25 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use serde_json::json;
 use spice_core::{
     guard::Guards,
-    id::{BranchGeneration, InstanceRef},
+    id::{BranchGeneration, InstanceRef, LogPosition},
     lineage::{Lineage, View},
     port::{
         documents::{Documents, Search},
         graph::{Entity, Graph},
+        hints::{Hints, Topic},
         registry::WorkerRegistry,
         sink::{SinkRole, Sinks},
     },
 };
+use spice_store_local::LocalHints;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_workers::{
-    replay::{Replayed, abandon, drop_old, replay},
-    supervisor::{Role, Workers, WorkersConfig},
+    replay::{Replayed, abandon, drop_old, replay, wait_caught_up},
+    supervisor::{Workers, WorkersConfig},
     verify::{Projection, verify},
 };
 use support::{World, entity, within};
@@ -40,18 +43,59 @@ async fn roles(world: &World, projection: Projection) -> Vec<SinkRole> {
     sinks.into_iter().map(|sink| sink.role).collect()
 }
 
-/// Starts workers, has them look for shadows, and replays.
-async fn replay_all(world: &World, workers: &Workers) {
-    for (projection, role) in [
-        (Projection::Graph, Role::Graph),
-        (Projection::Documents, Role::Projection),
-    ] {
-        let sinks = world.sources().sinks(projection);
-        sinks.create_shadow(world.stream()).await.unwrap();
-        workers.nudge(world.stream(), role);
-        let replayed = within(replay(world.sources(), projection, world.stream())).await;
+/// Replays both projections, beside workers that run.
+async fn replay_all(world: &World) {
+    for projection in Projection::ALL {
+        let replayed = within(replay(
+            world.sources(),
+            &world.hints,
+            projection,
+            world.stream(),
+        ))
+        .await;
         assert!(matches!(replayed.unwrap(), Replayed::Swapped));
     }
+}
+
+/// Hints whose first request is lost.
+struct LosesTheFirst {
+    hints: LocalHints,
+    lost: AtomicBool,
+}
+
+#[async_trait]
+impl Hints for LosesTheFirst {
+    fn give(&self, topic: &Topic) -> u64 {
+        let is_request = matches!(topic, Topic::Request(_));
+        if is_request && !self.lost.swap(true, Ordering::SeqCst) {
+            return 0;
+        }
+        self.hints.give(topic)
+    }
+
+    async fn wait(&self, topic: &Topic, seen: u64) -> u64 {
+        self.hints.wait(topic, seen).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_whose_first_request_is_lost_requests_again() {
+    let world = World::new();
+    world.story.tell();
+    let mut config = WorkersConfig::default();
+    config.engine.look_again = Duration::from_hours(24);
+    let workers = Workers::start(world.ports(), config);
+    let stream = world.stream();
+    let end = LogPosition(world.story.end());
+    let live = wait_caught_up(&*world.graph, &world.registry, &world.hints, (stream, None), end);
+    within(live).await.unwrap();
+    let hints = LosesTheFirst {
+        hints: world.hints.clone(),
+        lost: AtomicBool::new(false),
+    };
+    let replayed = within(replay(world.sources(), &hints, Projection::Graph, stream)).await;
+    assert!(matches!(replayed.unwrap(), Replayed::Swapped));
+    within(workers.shutdown()).await;
 }
 
 /// A world whose stores are files, used by threads.
@@ -134,7 +178,7 @@ async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
         }
     };
     tokio::select! {
-        () = replay_all(&world, &workers) => {}
+        () = replay_all(&world) => {}
         () = writing => {}
     }
     stop.store(true, Ordering::SeqCst);
@@ -143,7 +187,7 @@ async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
     for projection in Projection::ALL {
         let expected = [SinkRole::Live, SinkRole::Old];
         assert_eq!(roles(&world, projection).await, expected);
-        let dropped = drop_old(world.sources(), projection, world.stream()).await;
+        let dropped = drop_old(world.sources(), &world.hints, projection, world.stream()).await;
         assert_eq!(dropped.unwrap(), 1);
         assert_eq!(roles(&world, projection).await, [SinkRole::Live]);
     }
@@ -176,21 +220,28 @@ async fn a_stopped_replay_continues_or_is_dropped() {
             Duration::from_millis(1),
             Duration::from_mins(1),
         ] {
-            let stopped = replay(world.sources(), projection, stream);
+            let stopped = replay(world.sources(), &world.hints, projection, stream);
             let stopped = tokio::time::timeout(time, stopped).await;
             if count == 1 && stopped.is_err() {
                 assert_eq!(
-                    abandon(world.sources(), projection, stream).await.unwrap(),
+                    abandon(world.sources(), &world.hints, projection, stream)
+                        .await
+                        .unwrap(),
                     1
                 );
             }
             assert_eq!(world.versions().await, versions);
             assert_eq!(world.shelf().await, shelf);
         }
-        within(replay(world.sources(), projection, stream))
+        within(replay(world.sources(), &world.hints, projection, stream))
             .await
             .unwrap();
-        assert!(drop_old(world.sources(), projection, stream).await.unwrap() > 0);
+        assert!(
+            drop_old(world.sources(), &world.hints, projection, stream)
+                .await
+                .unwrap()
+                > 0
+        );
         let left = sinks.sinks(stream).await.unwrap();
         assert_eq!(left.len(), 1, "{left:?}");
         assert_eq!(world.versions().await, versions);
@@ -211,9 +262,10 @@ async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
     let mut job = world.job(&*handler, world.lease(&*handler, "one"));
     job.sink.clone_from(&shadow);
     let running = world.start_job(&handler, job);
-    let filled = spice_workers::replay::wait_caught_up(
+    let filled = wait_caught_up(
         &*world.graph,
         &world.registry,
+        &world.hints,
         (stream, Some(&shadow)),
         before.position,
     );
@@ -223,7 +275,13 @@ async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
         .graph
         .remove(stream, &shadow, BranchGeneration::MAIN, &lost);
     removed.await.unwrap();
-    let replayed = within(replay(world.sources(), Projection::Graph, stream)).await;
+    let replayed = within(replay(
+        world.sources(),
+        &world.hints,
+        Projection::Graph,
+        stream,
+    ))
+    .await;
     let Replayed::Differs(report) = replayed.unwrap() else {
         panic!("it was swapped in");
     };
@@ -245,7 +303,13 @@ async fn a_shadow_that_refuses_events_of_the_live_sink_is_not_swapped_in() {
     let mut job = world.job(&*handler, world.lease(&*handler, "one"));
     job.sink = shadow;
     let running = world.start_job(&handler, job);
-    let replayed = within(replay(world.sources(), Projection::Graph, stream)).await;
+    let replayed = within(replay(
+        world.sources(),
+        &world.hints,
+        Projection::Graph,
+        stream,
+    ))
+    .await;
     let Replayed::Refuses(positions) = replayed.unwrap() else {
         panic!("it was swapped in");
     };

@@ -19,6 +19,7 @@ use spice_core::{
     port::{
         StoreResult,
         documents::Documents,
+        hints::{Hints, Topic},
         log::Log,
         registry::WorkerRegistry,
         sink::{SinkRole, Sinks},
@@ -69,7 +70,7 @@ async fn settled(world: &World, story: &Story) {
     for handler in [world.graph_handler(), world.documents_handler()] {
         let sinks = handler.sinks();
         let live = (&story.stream, None);
-        let waiting = wait_caught_up(sinks, &world.registry, live, end);
+        let waiting = wait_caught_up(sinks, &world.registry, &world.hints, live, end);
         within(waiting).await.unwrap();
     }
 }
@@ -82,6 +83,7 @@ async fn logs_are_found_and_projected_end_to_end() {
     settled(&world, &world.story).await;
     let second = Story::of(
         world.log.clone(),
+        world.hints.clone(),
         StreamId::first("second".parse().unwrap()),
     );
     second.put("x", json!({"n": 1}));
@@ -95,7 +97,7 @@ async fn logs_are_found_and_projected_end_to_end() {
     assert!(statuses.values().all(running), "{statuses:?}");
 
     world.wipe(&*world.graph).await;
-    workers.nudge(world.stream(), Role::Graph);
+    world.request();
     settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
 
@@ -130,6 +132,7 @@ async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
         .registry
         .request_retry(handler, world.stream(), "demo:main:Part:a");
     asked.await.unwrap();
+    world.request();
     let carried_out = async {
         while !world
             .registry
@@ -142,6 +145,31 @@ async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
         }
     };
     within(carried_out).await;
+    within(workers.shutdown()).await;
+}
+
+/// A hint that there are more logs may be wrong, and several may come in a row.
+#[tokio::test(start_paused = true)]
+async fn wrong_hints_do_not_delay_the_next_log() {
+    let world = World::new();
+    world.story.tell();
+    let day = Duration::from_hours(24);
+    let mut config = workers_config("one");
+    config.engine.look_again = day;
+    (config.restart.first, config.restart.longest) = (day, day);
+    let workers = Workers::start(world.ports(), config);
+    settled(&world, &world.story).await;
+    for _ in 0..5 {
+        world.hints.give(&Topic::Logs);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let second = Story::of(
+        world.log.clone(),
+        world.hints.clone(),
+        StreamId::first("second".parse().unwrap()),
+    );
+    second.put("x", json!({"n": 1}));
+    settled(&world, &second).await;
     within(workers.shutdown()).await;
 }
 
@@ -160,7 +188,11 @@ async fn processes_share_the_logs_and_hand_them_over() {
     let stories: Vec<Story> = (0..24)
         .map(|number| {
             let name = format!("database-{number}").parse().unwrap();
-            let story = Story::of(world.log.clone(), StreamId::first(name));
+            let story = Story::of(
+                world.log.clone(),
+                world.hints.clone(),
+                StreamId::first(name),
+            );
             story.put("x", json!({"n": 1}));
             story
         })
@@ -242,6 +274,7 @@ async fn a_sealed_log_ends_its_tasks_and_no_others() {
     world.story.tell();
     let second = Story::of(
         world.log.clone(),
+        world.hints.clone(),
         StreamId::first("second".parse().unwrap()),
     );
     let workers = Workers::start(world.ports(), workers_config("one"));
@@ -365,10 +398,10 @@ async fn a_seal_reaches_a_live_sink_beside_a_shadow() {
         within(paused).await.unwrap();
         away.store(false, Ordering::SeqCst);
         let shadow = world.graph.create_shadow(world.stream()).await.unwrap();
-        workers.nudge(world.stream(), Role::Graph);
+        world.request();
         let end = world.log.end(world.stream()).await.unwrap();
         let of_shadow = (world.stream(), Some(shadow.generation.as_str()));
-        let filled = wait_caught_up(&*world.graph, &world.registry, of_shadow, end);
+        let filled = wait_caught_up(&*world.graph, &world.registry, &world.hints, of_shadow, end);
         within(filled).await.unwrap();
         world.story.seal();
         until(&workers, world.stream(), Role::Graph, WorkerState::Ended).await;

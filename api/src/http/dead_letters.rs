@@ -9,7 +9,7 @@ use spice_core::{
     id::{EventId, LogPosition},
     json::Json,
     name::DatabaseName,
-    port::registry::DeadLetter,
+    port::{hints::Topic, registry::DeadLetter},
     time::Timestamp,
 };
 
@@ -101,6 +101,8 @@ pub(crate) async fn retry(mut call: Call) -> Answer {
     let work = &call.api.engine.work;
     work.request_retry(&letter.handler, &letter.stream, &letter.aggregate_id)
         .await?;
+    let topic = Topic::Request(letter.stream.clone());
+    call.api.engine.writer.hints().give(&topic);
     answer::api(
         StatusCode::ACCEPTED,
         "accepted",

@@ -1,6 +1,6 @@
 //! A database's domain events as they are appended, from a place on, without gaps or repeats.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use spice_core::{
@@ -9,17 +9,26 @@ use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     id::{AggregateId, LogPosition, StreamId},
     name::{BranchName, DatabaseName},
-    port::log::{Log, Record},
+    port::{
+        hints::{Hints, Topic},
+        log::{Log, Record},
+    },
 };
+use tokio::time::timeout;
 
 use super::reads::Reads;
 
 /// The number of envelopes per read.
 const PAGE: usize = 100;
+/// A hint may get lost; after this long the log is read anyway.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A listener to a log.
 pub(crate) struct Feed {
     log: Arc<dyn Log>,
+    hints: Arc<dyn Hints>,
+    /// The newest hint that was followed.
+    seen: u64,
     stream: StreamId,
     next: LogPosition,
     head: ChainHead,
@@ -111,6 +120,8 @@ impl Reads {
     fn feed_of(&self, stream: StreamId, next: LogPosition, branch: Option<BranchName>) -> Feed {
         Feed {
             log: Arc::clone(&self.engine.log),
+            hints: Arc::clone(self.engine.writer.hints()),
+            seen: 0,
             head: ChainHead::at(&stream, next),
             stream,
             next,
@@ -148,13 +159,15 @@ impl Feed {
     }
 
     /// The next records, once there are any.
-    async fn read(&self) -> Result<Vec<Record>, StoreError> {
+    async fn read(&mut self) -> Result<Vec<Record>, StoreError> {
+        let topic = Topic::Log(self.stream.clone());
         loop {
             let records = self.log.read(&self.stream, self.next, PAGE).await?;
             if !records.is_empty() {
                 return Ok(records);
             }
-            self.log.wait_beyond(&self.stream, self.next).await;
+            let hint = self.hints.wait(&topic, self.seen);
+            self.seen = timeout(LOOK_AGAIN, hint).await.unwrap_or(self.seen);
         }
     }
 

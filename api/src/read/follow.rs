@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use spice_core::{decide::Receipt, error::StoreError, id::StreamId};
+use spice_core::{decide::Receipt, error::StoreError, id::StreamId, port::hints::Topic};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -78,13 +78,14 @@ impl Reads {
         let Some(moved) = self.followed.moved(&stream) else {
             return;
         };
+        let (hints, topic) = (self.engine.writer.hints(), Topic::Progress(stream.clone()));
         let mut seen = 0;
         while let Some(receipts) = self.followed.remaining(&stream) {
             if let Err(error) = self.look(&stream, &receipts).await {
                 tracing::warn!(%stream, %error, "cannot read statuses; retrying");
             }
             tokio::select! {
-                change = self.engine.work.wait_change(&stream, seen) => seen = change,
+                given = hints.wait(&topic, seen) => seen = given,
                 () = moved.notified() => {}
                 () = sleep(LOOK_AGAIN) => {}
             }

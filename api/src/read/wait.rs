@@ -7,7 +7,7 @@ use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     handler::Projection,
     id::{LogPosition, StreamId},
-    port::registry::DeadLetter,
+    port::{hints::Topic, registry::DeadLetter},
 };
 use tokio::time::{Instant, timeout};
 
@@ -219,10 +219,9 @@ impl<'a> Waiting<'a> {
             return false;
         }
         let pause = LOOK_AGAIN.min(self.deadline - now);
-        let change = self.reads.engine.work.wait_change(self.stream, self.seen);
-        if let Ok(seen) = timeout(pause, change).await {
-            self.seen = seen;
-        }
+        let topic = Topic::Progress(self.stream.clone());
+        let hint = self.reads.engine.writer.hints().wait(&topic, self.seen);
+        self.seen = timeout(pause, hint).await.unwrap_or(self.seen);
         true
     }
 }

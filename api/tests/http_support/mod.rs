@@ -8,7 +8,13 @@ pub(crate) mod outcomes;
 pub(crate) mod raw;
 pub(crate) mod things;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
@@ -24,6 +30,7 @@ use spice_core::{
         clock::Clock,
         documents::Documents,
         graph::Graph,
+        hints::Hints,
         log::Log,
         registry::{WorkerRegistry, WriteModel},
     },
@@ -46,6 +53,11 @@ pub(crate) struct Server {
     pub(crate) workers: Option<Workers>,
     pub(crate) ending: CancellationToken,
     pub(crate) tasks: Vec<JoinHandle<std::io::Result<()>>>,
+    engine: Engine,
+    /// Gateway and oms of the nodes that take turns; when there are none, one node answers all.
+    nodes: Vec<[String; 2]>,
+    /// How many requests were sent.
+    sent: AtomicUsize,
     client: Client,
 }
 
@@ -80,6 +92,42 @@ impl Answer {
 impl Server {
     pub(crate) async fn start() -> Self {
         Self::start_with(Settings::default(), true).await
+    }
+
+    /// Several nodes over the same stores, each with a writer and caches of its own. Each request
+    /// goes to the next one; what one node answered, the others show at once.
+    pub(crate) async fn start_nodes(count: usize) -> Self {
+        let mut server = Self::start().await;
+        for _ in 0..count {
+            let clock = Arc::clone(&server.ports.clock);
+            server.start_node(clock).await;
+        }
+        server
+    }
+
+    /// A further node, with this clock. Requests go to further nodes only.
+    pub(crate) async fn start_node(&mut self, clock: Arc<dyn Clock>) {
+        let settings = WriterSettings {
+            behind: Duration::ZERO,
+            ..WriterSettings::default()
+        };
+        let engine = self.engine.clone();
+        let writer = Writer::new(
+            Vec::new(),
+            Arc::clone(&engine.log),
+            Arc::clone(&engine.model),
+            Arc::clone(engine.writer.hints()),
+            Arc::clone(&clock),
+            settings,
+        );
+        let engine = Engine {
+            writer,
+            clock,
+            ..engine
+        };
+        let api = Api::new(engine, Settings::default(), Vec::new());
+        let urls = listen(&api, &self.ending, &mut self.tasks).await;
+        self.nodes.push(urls);
     }
 
     /// Starts the services without workers: no accepted command is projected.
@@ -135,6 +183,7 @@ impl Server {
         disturb: impl FnOnce(Arc<dyn Graph>) -> Arc<dyn Graph>,
     ) -> Self {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
+        let hints: Arc<dyn Hints> = Arc::new(LocalHints::new());
         let clock: Arc<dyn Clock> = Arc::new(TickingClock::default());
         let (memory, mode, guards) = (Location::Memory, Mode::Threads, Guards::default());
         let registry = SqliteRegistry::open(&memory, mode, guards).unwrap();
@@ -148,7 +197,7 @@ impl Server {
             Vec::new(),
             Arc::clone(&log),
             Arc::clone(&model),
-            Arc::new(LocalHints::new()),
+            Arc::clone(&hints),
             Arc::clone(&clock),
             WriterSettings::default(),
         );
@@ -156,6 +205,7 @@ impl Server {
             log: Arc::clone(&log),
             bus,
             registry: Arc::clone(&work),
+            hints,
             graph: Arc::clone(&graph),
             documents: Arc::clone(&documents),
             clock: Arc::clone(&clock),
@@ -169,26 +219,21 @@ impl Server {
             log,
             clock,
         };
-        let api = Api::new(engine, settings, Vec::new());
+        let api = Api::new(engine.clone(), settings, Vec::new());
         let ending = CancellationToken::new();
         let mut tasks = Vec::new();
-        let mut addresses = Vec::new();
-        for router in [
-            gateway_router(Arc::clone(&api)),
-            oms_router(Arc::clone(&api)),
-        ] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            addresses.push(format!("http://{}", listener.local_addr().unwrap()));
-            tasks.push(tokio::spawn(serve(listener, router, ending.clone())));
-        }
+        let [gateway, oms] = listen(&api, &ending, &mut tasks).await;
         let mut server = Self {
-            oms: addresses.pop().unwrap(),
-            gateway: addresses.pop().unwrap(),
+            gateway,
+            oms,
             ports,
             api,
             workers: None,
             ending,
             tasks,
+            engine,
+            nodes: Vec::new(),
+            sent: AtomicUsize::new(0),
             client: spice_client::http_builder()
                 .timeout(Duration::from_secs(30))
                 .build()
@@ -205,9 +250,15 @@ impl Server {
     }
 
     pub(crate) fn request(&self, method: &str, url: &str) -> RequestBuilder {
+        let turn = self.sent.fetch_add(1, Ordering::Relaxed);
+        let node = self.nodes.get(turn % self.nodes.len().max(1));
+        let (gateway, oms) = match node {
+            Some([gateway, oms]) => (gateway, oms),
+            None => (&self.gateway, &self.oms),
+        };
         let (service, path) = match url.strip_prefix("oms:") {
-            Some(path) => (&self.oms, path),
-            None => (&self.gateway, url),
+            Some(path) => (oms, path),
+            None => (gateway, url),
         };
         let method: Method = method.parse().unwrap();
         let path = if path.starts_with("//") {
@@ -282,6 +333,22 @@ impl Server {
         }
         self
     }
+}
+
+/// Serves a node's gateway and oms; their URLs.
+async fn listen(
+    api: &Arc<Api>,
+    ending: &CancellationToken,
+    tasks: &mut Vec<JoinHandle<std::io::Result<()>>>,
+) -> [String; 2] {
+    let mut urls = [String::new(), String::new()];
+    let routers = [gateway_router(Arc::clone(api)), oms_router(Arc::clone(api))];
+    for (url, router) in urls.iter_mut().zip(routers) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        *url = format!("http://{}", listener.local_addr().unwrap());
+        tasks.push(tokio::spawn(serve(listener, router, ending.clone())));
+    }
+    urls
 }
 
 pub(crate) fn customer() -> Value {

@@ -1,7 +1,13 @@
 //! Hints that something may have changed. A hint only saves waiting time: it may be lost, late,
 //! repeated or wrong. A waiter also checks by itself from time to time.
 
+use std::{
+    fmt::{self, Display, Formatter},
+    str::FromStr,
+};
+
 use async_trait::async_trait;
+use thiserror::Error;
 
 use crate::id::StreamId;
 
@@ -12,8 +18,45 @@ pub enum Topic {
     Logs,
     /// A log may be longer.
     Log(StreamId),
-    /// The workers' records of a log may have changed: positions, dead letters, retries.
-    Work(StreamId),
+    /// The workers may have got further with a log: positions, dead letters, retries carried out.
+    Progress(StreamId),
+    /// The workers may have something else to do for a log: a retry, another sink.
+    Request(StreamId),
+}
+
+impl Display for Topic {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Logs => f.write_str("logs"),
+            Self::Log(stream) => write!(f, "log {stream}"),
+            Self::Progress(stream) => write!(f, "progress {stream}"),
+            Self::Request(stream) => write!(f, "request {stream}"),
+        }
+    }
+}
+
+/// A text that names no topic.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no topic of hints: {0:?}")]
+pub struct UnknownTopic(String);
+
+impl FromStr for Topic {
+    type Err = UnknownTopic;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTopic> {
+        if text == "logs" {
+            return Ok(Self::Logs);
+        }
+        let unknown = || UnknownTopic(text.to_owned());
+        let (kind, stream) = text.split_once(' ').ok_or_else(unknown)?;
+        let stream: StreamId = stream.parse().map_err(|_| unknown())?;
+        match kind {
+            "log" => Ok(Self::Log(stream)),
+            "progress" => Ok(Self::Progress(stream)),
+            "request" => Ok(Self::Request(stream)),
+            _ => Err(unknown()),
+        }
+    }
 }
 
 /// Carries hints from those who change something to those who wait for it.

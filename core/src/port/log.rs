@@ -164,13 +164,6 @@ pub trait Log: Send + Sync {
     /// The first position whose envelope was accepted after `time`; the end if there is none.
     async fn position_after(&self, stream: &StreamId, time: Timestamp) -> StoreResult<LogPosition>;
 
-    /// Waits until the log is longer than `end`, or until the adapter cannot exclude it. A hint:
-    /// correctness does not depend on it.
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition);
-
-    /// Waits until there may be more logs than the `known` number.
-    async fn wait_streams(&self, known: usize);
-
     /// Reads the relay's checkpoint of a log: every position below it was delivered.
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 

@@ -352,7 +352,7 @@ pub trait WorkerRegistry: Anchors {
     /// Forgets the records of a dropped sink, including its dead letters.
     async fn forget_sink(&self, key: &WorkKey) -> StoreResult<()>;
 
-    /// Requests a retry of a parked aggregate, and wakes the workers.
+    /// Requests a retry of a parked aggregate.
     async fn request_retry(
         &self,
         handler: &str,
@@ -374,8 +374,4 @@ pub trait WorkerRegistry: Anchors {
     /// Forgets everything that the workers recorded about a log: positions, outcomes, dead letters,
     /// retries.
     async fn forget_work(&self, stream: &StreamId) -> StoreResult<()>;
-
-    /// Waits until something about a log may have changed since `seen` (a number that only grows
-    /// and is returned). A hint.
-    async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64;
 }

@@ -176,13 +176,6 @@ impl Hook for Gate {
         }
     }
 
-    async fn wait<R: Send, F: Future<Output = R> + Send>(
-        &self,
-        ask: impl FnMut() -> F + Send,
-    ) -> R {
-        self.until(ask).await
-    }
-
     /// An append may lose its answer.
     async fn append<L: Log + ?Sized>(
         &self,

@@ -175,15 +175,15 @@ impl World {
         });
         let log = Arc::new(Double::new(Arc::new(self.log.clone()), gate.clone()));
         let registry = Arc::new(Double::new(self.registry.clone(), gate.clone()));
+        let hints = Arc::new(GatedHints {
+            gate: gate.clone(),
+            inner: self.hints.clone(),
+        });
         if node.role == Role::Api {
             let settings = WriterSettings {
                 guards: self.setup.guards,
                 ..WriterSettings::default()
             };
-            let hints = Arc::new(GatedHints {
-                gate: gate.clone(),
-                inner: self.hints.clone(),
-            });
             let graph = Arc::new(Double::new(self.graph.clone(), gate.clone()));
             let documents = Arc::new(Double::new(self.documents.clone(), gate.clone()));
             let writer = Writer::new(
@@ -207,6 +207,7 @@ impl World {
                 inner: self.bus.clone(),
             }),
             registry,
+            hints,
             graph: Arc::new(Double::new(self.graph.clone(), gate.clone())),
             documents: Arc::new(Double::new(
                 self.documents.clone(),

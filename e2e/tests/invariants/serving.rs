@@ -7,10 +7,14 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use spice_e2e::nodes::Nodes;
 use spice_testing::NoHints;
+use tokio::time::timeout;
 
 const NODES: usize = 3;
 /// Much longer than any test: nothing here may depend on a periodic read.
 const BEHIND: Duration = Duration::from_hours(1);
+
+/// Nothing takes this long.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Site {
     nodes: Nodes,
@@ -113,8 +117,22 @@ async fn every_process_tells_the_same() -> anyhow::Result<()> {
         {"name": "isbn", "type": "string", "primaryKey": true}]});
     site.accepted(1, "/databases/demo/ontology", "class", &class)
         .await?;
-    for round in 0..3 * NODES {
+    for round in 0..NODES {
         check_that_all_know(&site, round).await?;
+    }
+    a_listener_gets_what_another_process_accepts(&site).await
+}
+
+async fn a_listener_gets_what_another_process_accepts(site: &Site) -> anyhow::Result<()> {
+    let url = format!("{}/api/v1/databases/demo/events", site.nodes.gateways[1]);
+    let mut events = site.client.get(url).send().await?;
+    let book = json!({"data": {"isbn": "heard"}});
+    let path = "/databases/demo/instances/Book/create";
+    site.accepted(0, path, "heard", &book).await?;
+    let mut text = String::new();
+    while !text.contains("heard") {
+        let chunk = timeout(PATIENCE, events.chunk()).await??;
+        text += &String::from_utf8_lossy(&chunk.context("the stream ended")?);
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process};
 use spice_core::{
     error::StoreError,
     port::{Store, log::Log},
@@ -23,8 +22,8 @@ pub(super) enum OpenLog {
 pub(super) enum Appender {
     /// This one; no other can.
     This,
-    /// Another one, with its process id if the log says it.
-    Other(Option<i32>),
+    /// Another one.
+    Other,
     /// Perhaps another one.
     Unknown,
 }
@@ -45,9 +44,9 @@ impl OpenLog {
         }
         match DirectoryLog::claim(path).map_err(failed)? {
             Claim::Owned(log) => Ok((Self::new(log), Appender::This)),
-            Claim::Taken(owner) => {
+            Claim::Taken(_) => {
                 let (log, _) = Self::look(address)?;
-                Ok((log, Appender::Other(owner.pid)))
+                Ok((log, Appender::Other))
             }
         }
     }
@@ -79,20 +78,6 @@ impl OpenLog {
     pub(super) async fn maintain(&self) {
         match self {
             Self::Directory(log) => log.maintain().await,
-        }
-    }
-}
-
-impl Appender {
-    /// Tells another process that the sinks have changed. A hint: without it, that process looks a
-    /// little later.
-    pub(super) fn wake(self) {
-        let Self::Other(pid) = self else { return };
-        let sent = pid
-            .and_then(Pid::from_raw)
-            .map(|pid| kill_process(pid, Signal::USR1));
-        if !matches!(sent, Some(Ok(()))) {
-            tracing::info!("cannot signal the process that owns the log; it checks by itself soon");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What opening creates, and what it leaves alone.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use spice_core::port::Store;
+use spice_core::port::{Store, hints::Topic};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::*;
 
@@ -59,11 +60,28 @@ async fn a_log_has_one_owner_and_others_share_it() {
     let owner = Stores::open(&addresses, Access::Own).await.unwrap();
     let other = Stores::open(&addresses, Access::OwnOrShare).await.unwrap();
     assert!(owner.is_owner() && !other.is_owner());
-    let this_process = i32::try_from(std::process::id()).ok();
-    assert_eq!(other.appender, Appender::Other(this_process));
+    assert_eq!(other.appender, Appender::Other);
+    let request = Topic::Request("demo".parse().unwrap());
+    other.hints.give(&request);
+    let heard = owner.hints.wait(&request, 0);
+    let heard = timeout(Duration::from_secs(20), heard).await;
+    assert!(heard.is_ok(), "the owner hears what others request");
     drop((owner, other));
     let next = Stores::open(&addresses, Access::OwnOrShare).await.unwrap();
     assert!(next.is_owner());
+}
+
+/// The path of a socket has at most 108 bytes; the path of a data directory may be longer.
+#[tokio::test]
+async fn a_log_at_a_long_path_opens_without_hints_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = Addresses::resolve(&folder.path().join("d".repeat(120)), []).unwrap();
+    let owner = Stores::open(&addresses, Access::Own).await.unwrap();
+    let other = Stores::open(&addresses, Access::OwnOrShare).await.unwrap();
+    let request = Topic::Request("demo".parse().unwrap());
+    assert!(other.hints.give(&request) > 0);
+    let given = owner.hints.give(&request);
+    assert_eq!(owner.hints.wait(&request, 0).await, given);
 }
 
 #[tokio::test]

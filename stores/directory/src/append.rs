@@ -119,9 +119,6 @@ impl Inner {
         }
         locked(&self.cache).put((stream.id.clone(), first, count), Arc::new(lines));
         stream.push(Arc::new(segment));
-        if first == 0 {
-            self.recount();
-        }
         locked(&self.grown).insert(stream.id.clone());
         self.merge_wake.notify_one();
     }

@@ -46,7 +46,6 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -60,7 +59,7 @@ use spice_core::{
     time::Timestamp,
 };
 use spice_store_segment::{Cache, Encoder};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use self::{
     failure::{rejected, unavailable},
@@ -73,10 +72,6 @@ pub use self::{
     report::{Problem, Report, StreamReport},
     verify::verify,
 };
-
-/// How often a read-only log looks for what the owning process has appended: another process
-/// gives no signal.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What can be set.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +103,6 @@ struct Inner {
     /// None when it is open for reading only.
     lock: Option<File>,
     streams: RwLock<BTreeMap<StreamId, Arc<Stream>>>,
-    count: watch::Sender<usize>,
     cache: Mutex<Cache>,
     encoders: Mutex<Vec<Encoder>>,
     problems: Mutex<Vec<Problem>>,
@@ -125,7 +119,6 @@ impl Inner {
             root: root.to_owned(),
             lock,
             streams: RwLock::default(),
-            count: watch::Sender::new(0),
             cache: Mutex::new(Cache::new(options.cache_bytes)),
             encoders: Mutex::default(),
             problems: Mutex::default(),
@@ -344,29 +337,6 @@ impl Log for DirectoryLog {
         self.blocking(move |inner| inner.position_after(&found, time))
             .await
             .map(LogPosition)
-    }
-
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        while self.inner.lock.is_none() {
-            if self.end(stream).await.is_ok_and(|found| found > end) {
-                return;
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        let found = self.inner.stream_or_new(stream);
-        found.wait_beyond(end.0).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        while self.inner.lock.is_none() {
-            if self.streams().await.is_ok_and(|found| found.len() > known) {
-                return;
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        let mut count = self.inner.count.subscribe();
-        // Fails only when the sender is gone, and this log holds it.
-        let _closed = count.wait_for(|count| *count > known).await;
     }
 
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {

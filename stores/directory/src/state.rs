@@ -74,7 +74,6 @@ impl Inner {
             stream.refuse(&refusing);
         }
         self.remember(found.problems);
-        self.recount();
     }
 
     pub(super) fn remember(&self, problems: Vec<Problem>) {
@@ -113,12 +112,6 @@ impl Inner {
             .filter(|(_, stream)| stream.is_written())
             .map(|(id, _)| id.clone())
             .collect()
-    }
-
-    pub(super) fn recount(&self) {
-        let count = self.written().len();
-        self.count
-            .send_if_modified(|known| std::mem::replace(known, count) != count);
     }
 
     /// Read-only: finds out what the owning process has done since.

@@ -5,12 +5,11 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use spice_core::{id::StreamId, port::StoreResult};
-use tokio::sync::watch;
 
 use spice_store_segment as segment;
 
@@ -38,7 +37,7 @@ pub(super) struct Stream {
     /// Locked while merging; one at a time.
     pub(super) merging: Mutex<()>,
     index: RwLock<Index>,
-    end: watch::Sender<u64>,
+    end: AtomicU64,
     in_doubt: AtomicBool,
     refused: RwLock<Option<String>>,
     checkpoint: Mutex<Option<u64>>,
@@ -55,7 +54,7 @@ impl Stream {
             writer: Mutex::default(),
             merging: Mutex::default(),
             index: RwLock::default(),
-            end: watch::Sender::new(0),
+            end: AtomicU64::new(0),
             in_doubt: AtomicBool::new(false),
             refused: RwLock::default(),
             checkpoint: Mutex::default(),
@@ -76,7 +75,7 @@ impl Stream {
     }
 
     pub(super) fn end(&self) -> u64 {
-        *self.end.borrow()
+        self.end.load(Ordering::Acquire)
     }
 
     /// Returns whether the log exists: something was written, even if it is damaged now.
@@ -89,25 +88,14 @@ impl Stream {
         let index = Index::new(segments);
         let end = index.end();
         *self.index_mut() = index;
-        self.announce(end);
+        self.end.store(end, Ordering::Release);
     }
 
     /// Adds a durable segment.
     pub(super) fn push(&self, segment: Arc<Segment>) {
         let end = segment.end();
         self.index_mut().push(segment);
-        self.announce(end);
-    }
-
-    fn announce(&self, end: u64) {
-        self.end
-            .send_if_modified(|known| std::mem::replace(known, end) != end);
-    }
-
-    pub(super) async fn wait_beyond(&self, end: u64) {
-        let mut ends = self.end.subscribe();
-        // Fails only when the sender is gone, and this log holds it.
-        let _closed = ends.wait_for(|found| *found > end).await;
+        self.end.store(end, Ordering::Release);
     }
 
     /// Notes that the disk may hold more than the index.

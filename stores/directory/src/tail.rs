@@ -62,7 +62,6 @@ impl Inner {
         let end = stream.end();
         if end < before {
             tracing::error!(stream = stream.name, before, end, "the log became shorter");
-            self.recount();
         }
         Ok(())
     }

@@ -441,8 +441,8 @@ async fn background_merges_keep_files_few_and_disturb_no_reader() {
             while log.end(&demo).await.unwrap().0 < 600 {
                 let ours = read_all(&log, &demo, 11).await.len() as u64;
                 let theirs = read_all(&other, &demo, 64).await.len() as u64;
-                log.wait_beyond(&demo, LogPosition(ours.min(theirs).min(599)))
-                    .await;
+                assert!(ours <= 600 && theirs <= 600, "{ours}, {theirs}");
+                tokio::task::yield_now().await;
             }
         })
     };
@@ -495,7 +495,6 @@ async fn a_second_process_is_refused() {
     let reader = DirectoryLog::open_read_only(directory.path()).unwrap();
     fill(&log, &stream("demo"), &[1]).await;
     assert_eq!(reader.end(&stream("demo")).await.unwrap(), LogPosition(3));
-    reader.wait_beyond(&stream("demo"), LogPosition(2)).await;
     let refused = reader
         .append(&stream("demo"), batch(&stream("demo"), 3, 1))
         .await;

@@ -3,6 +3,8 @@
 
 mod bus;
 mod hints;
+mod socket;
 
 pub use bus::{Bounds, LocalBus};
 pub use hints::LocalHints;
+pub use socket::{HintListener, HintSender};

@@ -1,6 +1,5 @@
 //! The registry on SQLite: the write model, and what the workers have processed.
 
-mod changes;
 mod directory;
 mod leases;
 mod letters;
@@ -28,7 +27,6 @@ use spice_core::{
     },
 };
 
-use self::changes::Changes;
 use super::{
     anchors::keeps_anchors,
     database::{Database, Mode},
@@ -52,19 +50,11 @@ static SCHEMA: Schema = Schema {
     cache: 6 * 1024,
 };
 
-/// After how many looks at the file a wait ends, whatever was seen.
-const LOOKS: usize = 10;
-
 /// The registry in one SQLite file.
-///
-/// [`WorkerRegistry::wait_change`] wakes at once for what this value was told; of what another
-/// process changed in the same file it takes
-/// notice within a second ([`Mode::Threads`] only).
 #[derive(Clone)]
 pub struct SqliteRegistry {
     database: Database,
     guards: Guards,
-    changes: Arc<Changes>,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -74,7 +64,6 @@ impl SqliteRegistry {
         Ok(Self {
             database: Database::open(location, mode, &SCHEMA)?,
             guards,
-            changes: Arc::default(),
             clock: None,
         })
     }
@@ -276,11 +265,9 @@ impl WorkerRegistry for SqliteRegistry {
     }
 
     async fn record(&self, record: WorkRecord) -> StoreResult<()> {
-        let (stream, guards) = (record.key.stream.clone(), self.guards);
+        let guards = self.guards;
         let write = move |connection: &_| work::record(connection, &record, guards);
-        self.database.write(write).await?;
-        self.changes.tell(&stream);
-        Ok(())
+        self.database.write(write).await
     }
 
     async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>> {
@@ -317,9 +304,7 @@ impl WorkerRegistry for SqliteRegistry {
     ) -> StoreResult<()> {
         let (wanted, handler, positions) = (key.clone(), handler.to_owned(), positions.to_vec());
         let write = move |connection: &_| letters::clear(connection, &wanted, &handler, &positions);
-        self.database.write(write).await?;
-        self.changes.tell(&key.stream);
-        Ok(())
+        self.database.write(write).await
     }
 
     async fn forget_sink(&self, key: &WorkKey) -> StoreResult<()> {
@@ -338,9 +323,7 @@ impl WorkerRegistry for SqliteRegistry {
         let aggregate = aggregate_id.to_owned();
         let write =
             move |connection: &_| letters::request_retry(connection, &handler, &log, &aggregate);
-        self.database.write(write).await?;
-        self.changes.tell(stream);
-        Ok(())
+        self.database.write(write).await
     }
 
     async fn retries(&self, stream: &StreamId) -> StoreResult<Vec<(String, String)>> {
@@ -359,49 +342,12 @@ impl WorkerRegistry for SqliteRegistry {
         let aggregate = aggregate_id.to_owned();
         let write =
             move |connection: &_| letters::clear_retry(connection, &handler, &log, &aggregate);
-        self.database.write(write).await?;
-        self.changes.tell(stream);
-        Ok(())
+        self.database.write(write).await
     }
 
     async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
         let log = stream.clone();
         let write = move |connection: &_| work::forget(connection, &log);
-        self.database.write(write).await?;
-        self.changes.tell(stream);
-        Ok(())
-    }
-
-    async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {
-        match self.database.mode() {
-            Mode::Inline => self.changes.wait(stream, seen).await,
-            Mode::Threads => self.wait_change_anywhere(stream, seen).await,
-        }
-    }
-}
-
-impl SqliteRegistry {
-    /// Waits for a change told here, and looks once a second whether another process made one.
-    async fn wait_change_anywhere(&self, stream: &StreamId, seen: u64) -> u64 {
-        let number = self.changes.current(stream);
-        if number != seen {
-            return number;
-        }
-        for _ in 0..LOOKS {
-            self.look().await;
-            let wait = self.changes.wait(stream, seen);
-            if let Ok(number) = tokio::time::timeout(changes::FOREIGN_CHECK, wait).await {
-                return number;
-            }
-        }
-        seen
-    }
-
-    /// Looks at the file, unless somebody did a moment ago.
-    async fn look(&self) {
-        if self.changes.is_due() {
-            let fingerprint = self.database.read(work::fingerprint).await.ok();
-            self.changes.note(fingerprint);
-        }
+        self.database.write(write).await
     }
 }

@@ -45,23 +45,6 @@ fn lookups_match_a_naive_reader() {
 }
 
 #[tokio::test]
-async fn a_change_by_another_process_is_noticed() {
-    let directory = tempfile::tempdir().unwrap();
-    let location = Location::File(directory.path().join("registry.sqlite"));
-    let open = || SqliteRegistry::open(&location, Mode::Threads, Guards::default()).unwrap();
-    let (ours, theirs) = (open(), open());
-    let demo = stream("demo");
-    let waiting = {
-        let (ours, demo) = (ours.clone(), demo.clone());
-        tokio::spawn(async move { ours.wait_change(&demo, 0).await })
-    };
-    ours.retries(&demo).await.unwrap();
-    theirs.request_retry("h", &demo, "x").await.unwrap();
-    waiting.await.unwrap();
-    assert_eq!(ours.retries(&demo).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
 async fn records_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::File(directory.path().join("registry.sqlite"));

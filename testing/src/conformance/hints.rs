@@ -52,7 +52,7 @@ pub async fn simultaneous_hints_count_as_one(make: Make<'_>) {
 
 /// The giver of a hint can wait for the next one of others.
 pub async fn the_giver_can_wait_for_the_next_hint(make: Make<'_>) {
-    let (one, other, topic) = (make(), make(), Topic::Work(stream("demo")));
+    let (one, other, topic) = (make(), make(), Topic::Progress(stream("demo")));
     let given = one.give(&topic);
     assert!(is_quiet(&one, &topic, given));
     other.give(&topic);
@@ -66,7 +66,12 @@ pub async fn topics_of_hints_are_separate(make: Make<'_>) {
     let given = Topic::Log(one.clone());
     hints.give(&given);
     assert!(next(&hints, &given, 0).await > 0);
-    for topic in [Topic::Log(two), Topic::Work(one), Topic::Logs] {
+    for topic in [
+        Topic::Log(two),
+        Topic::Progress(one.clone()),
+        Topic::Request(one),
+        Topic::Logs,
+    ] {
         assert!(is_quiet(&hints, &topic, 0), "{topic:?}");
     }
 }

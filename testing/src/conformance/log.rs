@@ -1,6 +1,6 @@
 //! Conformance of [`Log`].
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use spice_core::{
     error::StoreError,
@@ -208,50 +208,6 @@ pub async fn a_time_is_found(make: Make<'_>) {
         assert_eq!(after(&*log, before).await, later - 2);
     }
     assert_eq!(after(&*log, Timestamp::from_micros(i64::MAX)).await, 12);
-}
-
-pub async fn waiting_ends_when_something_comes(make: Make<'_>) {
-    let log = make();
-    let demo = stream("demo");
-    let limit = Duration::from_secs(20);
-    let soon = Duration::from_millis(20);
-    let early = log.wait_beyond(&demo, LogPosition(0));
-    assert!(
-        tokio::time::timeout(soon, early).await.is_err(),
-        "nothing there"
-    );
-    assert!(
-        tokio::time::timeout(soon, log.wait_streams(0))
-            .await
-            .is_err()
-    );
-
-    let waiters: Vec<_> = [0, 2]
-        .map(|end| {
-            let (log, demo) = (log.clone(), demo.clone());
-            tokio::spawn(async move { log.wait_beyond(&demo, LogPosition(end)).await })
-        })
-        .into();
-    let listing = {
-        let log = log.clone();
-        tokio::spawn(async move { log.wait_streams(0).await })
-    };
-    fill(&*log, &demo, &[2, 1]).await;
-    for waiter in waiters {
-        tokio::time::timeout(limit, waiter).await.unwrap().unwrap();
-    }
-    tokio::time::timeout(limit, listing).await.unwrap().unwrap();
-    log.wait_beyond(&demo, LogPosition(2)).await;
-    let beyond = log.wait_beyond(&demo, LogPosition(3));
-    assert!(
-        tokio::time::timeout(soon, beyond).await.is_err(),
-        "at the end"
-    );
-    assert!(
-        tokio::time::timeout(soon, log.wait_streams(1))
-            .await
-            .is_err()
-    );
 }
 
 /// The checkpoint moves by compare-and-set.

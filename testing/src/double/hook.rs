@@ -114,14 +114,6 @@ pub trait Hook: Send + Sync {
         }
     }
 
-    /// Waits for a signal of a store.
-    fn wait<R: Send, F: Future<Output = R> + Send>(
-        &self,
-        mut ask: impl FnMut() -> F + Send,
-    ) -> impl Future<Output = R> + Send {
-        async move { ask().await }
-    }
-
     /// Answers [`Log::known_end`], which may be behind the log's end.
     fn known_end<L: Log + ?Sized>(
         &self,
@@ -172,13 +164,6 @@ impl<H: Hook> Hook for Arc<H> {
         effect: impl Future<Output = StoreResult<T>> + Send,
     ) -> impl Future<Output = StoreResult<T>> + Send {
         (**self).around(call, effect)
-    }
-
-    fn wait<R: Send, F: Future<Output = R> + Send>(
-        &self,
-        ask: impl FnMut() -> F + Send,
-    ) -> impl Future<Output = R> + Send {
-        (**self).wait(ask)
     }
 
     fn known_end<L: Log + ?Sized>(

@@ -59,22 +59,6 @@ impl<S: Reach<Store: Log>, H: Hook> Log for Double<S, H> {
         forward!(self, call, position_after(stream, time))
     }
 
-    async fn wait_beyond(&self, stream: &StreamId, end: LogPosition) {
-        let ask = || {
-            let log = self.store.reach();
-            async move { log.wait_beyond(stream, end).await }
-        };
-        self.hook.wait(ask).await;
-    }
-
-    async fn wait_streams(&self, known: usize) {
-        let ask = || {
-            let log = self.store.reach();
-            async move { log.wait_streams(known).await }
-        };
-        self.hook.wait(ask).await;
-    }
-
     async fn checkpoint(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         forward!(self, call("checkpoint").of(stream), checkpoint(stream))
     }

@@ -248,12 +248,4 @@ impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
     async fn forget_work(&self, stream: &StreamId) -> StoreResult<()> {
         forward!(self, work("forget_work").of(stream), forget_work(stream))
     }
-
-    async fn wait_change(&self, stream: &StreamId, seen: u64) -> u64 {
-        let ask = || {
-            let registry = self.store.reach();
-            async move { registry.wait_change(stream, seen).await }
-        };
-        self.hook.wait(ask).await
-    }
 }

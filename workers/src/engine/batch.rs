@@ -305,6 +305,7 @@ impl Session<'_> {
             self.patience
                 .attempt(|| registry.clear_dead_letters(&key, handler, &at))
                 .await?;
+            self.engine.tell_progress();
         }
         Ok(())
     }
@@ -335,6 +336,7 @@ impl Session<'_> {
             .attempt(|| registry.record(record.clone()))
             .await?;
         self.recorded = through;
+        self.engine.tell_progress();
         Ok(())
     }
 }

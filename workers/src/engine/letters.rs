@@ -9,6 +9,8 @@ use spice_core::{
     port::registry::{DeadLetter, Outcome, Processed, Processing, WorkKey},
 };
 
+use tokio::time::Instant;
+
 use super::{batch::Ledger, patience::Halt, session::Session};
 use crate::event::Event;
 
@@ -119,6 +121,7 @@ impl Session<'_> {
     pub(super) async fn carry_out_retries(&mut self) -> Result<(), Halt> {
         let engine = self.engine;
         let registry = &engine.ports.registry;
+        self.looked = Instant::now();
         let asked = self
             .patience
             .attempt(|| registry.retries(&engine.stream))
@@ -139,6 +142,7 @@ impl Session<'_> {
             self.patience
                 .attempt(|| registry.clear_retry(&handler, &engine.stream, &aggregate_id))
                 .await?;
+            engine.tell_progress();
         }
         Ok(())
     }
@@ -233,6 +237,7 @@ impl Session<'_> {
         self.patience
             .attempt(|| registry.clear_dead_letters(&engine.key, aggregate.handler, positions))
             .await?;
+        engine.tell_progress();
         for position in positions {
             self.letters.clear(aggregate, *position);
         }

@@ -11,11 +11,14 @@ use spice_core::{
     port::{
         Store,
         bus::Subscription,
+        hints::Topic,
         log::Record,
         registry::WorkKey,
         sink::{Sink, SinkPosition},
     },
 };
+
+use tokio::time::Instant;
 
 use super::{
     Engine,
@@ -40,7 +43,10 @@ pub(super) struct Session<'e> {
     /// The chain at `position`, extended with what the log and the bus deliver.
     head: ChainHead,
     read_limit: usize,
+    /// The newest hint of a request that was followed.
     seen: u64,
+    /// When the requested retries were last looked for.
+    pub(super) looked: Instant,
 }
 
 impl<'e> Session<'e> {
@@ -62,6 +68,7 @@ impl<'e> Session<'e> {
                 .unwrap_or_else(unknown),
             read_limit: FIRST_READ.min(engine.config.batch_records),
             seen: 0,
+            looked: Instant::now(),
         }
     }
 
@@ -97,6 +104,10 @@ impl<'e> Session<'e> {
             let delivered = self.next(&mut *subscription).await?;
             self.take(delivered).await?;
             subscription.commit(self.position).await?;
+            // A hint may get lost, and a busy engine is never idle.
+            if self.looked.elapsed() >= engine.config.look_again {
+                self.carry_out_retries().await?;
+            }
         }
     }
 
@@ -106,13 +117,14 @@ impl<'e> Session<'e> {
         let token = self.patience.token.clone();
         let mut delivery = pin!(subscription.next(engine.config.batch_records));
         let mut idle = pin!(tokio::time::sleep(engine.config.idle));
+        let topic = Topic::Request(engine.stream.clone());
         loop {
-            let change = engine.ports.registry.wait_change(&engine.stream, self.seen);
+            let request = engine.ports.hints.wait(&topic, self.seen);
             tokio::select! {
                 biased;
                 () = token.cancelled() => return Err(Halt::Stopped),
+                given = request => self.seen = given,
                 delivered = &mut delivery => return Ok(delivered?),
-                seen = change => self.seen = seen,
                 () = &mut idle => return Err(Halt::Idle),
             }
             self.carry_out_retries().await?;

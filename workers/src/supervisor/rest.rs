@@ -1,25 +1,31 @@
 //! A resting log: nothing runs for it until it has work.
 
+use std::time::Duration;
+
 use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
-    port::{StoreResult, registry::WorkKey},
+    port::{
+        StoreResult,
+        hints::{Hints, Topic},
+        registry::WorkKey,
+    },
 };
-use tokio::time::timeout;
 
 use super::shared::{Role, Shared, Task};
 use crate::engine::Handler;
 
-/// Returns when a log has work for a role. The log and the registry wake it; it also checks from
-/// time to time, in case a sink, the registry or a notification was lost.
+/// Returns when a log has work for a role. Hints wake it; it also checks from time to time, in case
+/// a sink, the registry or a hint was lost.
 pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, task: &Task) {
+    let mut signs = Signs::new(shared, stream);
     let backoff = shared.backoff(&format!("rest/{}/{stream}", role.as_str()));
     let handler = shared.handler(role);
     let (mut failures, mut checked) = (0, false);
     loop {
         let found = match &handler {
             _ if !checked => shared.check_log(stream).await.map(|()| None),
-            Some(handler) => done_by(shared, &**handler, stream).await,
+            Some(handler) => done_by(shared, &**handler, stream, None).await,
             None => relayed(shared, stream).await,
         };
         match found {
@@ -29,12 +35,7 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
             Ok(Some(done)) => {
                 failures = 0;
                 task.reporter.resting(done);
-                let signs = await_signs(shared, handler.as_deref(), stream, done);
-                tokio::select! {
-                    biased;
-                    () = task.nudge.notified() => {}
-                    _ = timeout(shared.config.engine.look_again, signs) => {}
-                }
+                signs.next().await;
             }
             Err(error) => {
                 failures += 1;
@@ -45,18 +46,19 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
     }
 }
 
-/// Returns when one sink may have work, or when the next check is due.
+/// Returns when one sink has work, or when that is unknown.
 pub(super) async fn until_work_of(
     shared: &Shared,
     handler: &dyn Handler,
     stream: &StreamId,
     sink: &str,
 ) {
-    let sinks = handler.sinks().sinks(stream).await.unwrap_or_default();
-    let found = sinks.iter().find(|found| found.generation == sink);
-    if let Some(found) = found {
-        let signs = await_signs(shared, Some(handler), stream, found.position);
-        let _looks = timeout(shared.config.engine.look_again, signs).await;
+    let mut signs = Signs::new(shared, stream);
+    let mut is_resting = true;
+    while is_resting {
+        signs.next().await;
+        let done = done_by(shared, handler, stream, Some(sink)).await;
+        is_resting = matches!(done, Ok(Some(_)));
     }
 }
 
@@ -67,14 +69,16 @@ async fn relayed(shared: &Shared, stream: &StreamId) -> StoreResult<Option<LogPo
     Ok((done == end).then_some(end))
 }
 
-/// Returns the log's end if every sink has all of it and no retry is requested, else none.
+/// Returns the log's end if every sink, or this one, has all of it and no retry is requested, else none.
 async fn done_by(
     shared: &Shared,
     handler: &dyn Handler,
     stream: &StreamId,
+    only: Option<&str>,
 ) -> StoreResult<Option<LogPosition>> {
     let registry = &shared.ports.registry;
-    let sinks = handler.sinks().sinks(stream).await?;
+    let mut sinks = handler.sinks().sinks(stream).await?;
+    sinks.retain(|sink| only.is_none_or(|only| sink.generation == only));
     let end = shared.ports.log.end(stream).await?;
     for sink in sinks {
         let key = WorkKey {
@@ -90,25 +94,33 @@ async fn done_by(
     Ok((!retries).then_some(end))
 }
 
-/// Waits until the log is longer, or until a person requests a retry.
-async fn await_signs(
-    shared: &Shared,
-    handler: Option<&dyn Handler>,
-    stream: &StreamId,
-    done: LogPosition,
-) {
-    let (log, registry) = (&shared.ports.log, &shared.ports.registry);
-    let mut seen = 0;
-    loop {
+/// Hints that a log may have work. Any of them may get lost.
+struct Signs<'a> {
+    hints: &'a dyn Hints,
+    /// The topics, each with the newest hint that was followed.
+    log: (Topic, u64),
+    request: (Topic, u64),
+    /// After this long somebody looks without a hint.
+    look_again: Duration,
+}
+
+impl<'a> Signs<'a> {
+    fn new(shared: &'a Shared, stream: &StreamId) -> Self {
+        Self {
+            hints: &*shared.ports.hints,
+            log: (Topic::Log(stream.clone()), 0),
+            request: (Topic::Request(stream.clone()), 0),
+            look_again: shared.config.engine.look_again,
+        }
+    }
+
+    /// Returns when it is time to look.
+    async fn next(&mut self) {
         tokio::select! {
             biased;
-            () = log.wait_beyond(stream, done) => return,
-            change = registry.wait_change(stream, seen), if handler.is_some() => seen = change,
-        }
-        if let Some(handler) = handler
-            && has_retries(shared, handler, stream).await.unwrap_or(true)
-        {
-            return;
+            given = self.hints.wait(&self.log.0, self.log.1) => self.log.1 = given,
+            given = self.hints.wait(&self.request.0, self.request.1) => self.request.1 = given,
+            () = tokio::time::sleep(self.look_again) => {}
         }
     }
 }

@@ -51,7 +51,15 @@ pub(super) async fn run_once(
         return engines.run().await;
     }
     let (ports, config) = (shared.ports.clone(), shared.config.relay.clone());
-    let relay = Relay::new(ports.log, ports.bus, ports.clock, stream.clone(), config);
+    let hints = ports.hints;
+    let relay = Relay::new(
+        ports.log,
+        ports.bus,
+        hints,
+        ports.clock,
+        stream.clone(),
+        config,
+    );
     let relay = relay.told_by(task.reporter.clone());
     relay.run(token.clone()).await
 }

@@ -22,12 +22,13 @@ use spice_core::{
         clock::Clock,
         documents::Documents,
         graph::Graph,
+        hints::Hints,
         log::Log,
         registry::WorkerRegistry,
         sink::{Sink, SinkRole},
     },
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -52,6 +53,8 @@ pub struct Ports {
     pub bus: Arc<dyn Bus>,
     /// The workers' part of the registry.
     pub registry: Arc<dyn WorkerRegistry>,
+    /// The hints.
+    pub hints: Arc<dyn Hints>,
     /// The graph.
     pub graph: Arc<dyn Graph>,
     /// The documents.
@@ -141,12 +144,11 @@ pub(super) const LIVE: &str = SinkRole::Live.as_str();
 /// The statuses of sinks that are not live, by generation.
 type Others = BTreeMap<String, (SinkRole, Reporter)>;
 
-/// The status of a log in one role, and its nudge.
+/// The status of a log in one role, and of its sinks.
 #[derive(Clone)]
 pub(super) struct Task {
     pub(super) reporter: Reporter,
     others: Arc<Mutex<Others>>,
-    pub(super) nudge: Arc<Notify>,
 }
 
 impl Task {
@@ -225,14 +227,13 @@ impl Shared {
         Seeded::new(self.config.restart, self.config.engine.seed, salt)
     }
 
-    /// Returns the status and the nudge of a log in this role; creates them if there are none.
+    /// Returns the status of a log in this role; creates it if there is none.
     pub(super) fn task(&self, stream: &StreamId, role: Role) -> Task {
         let mut tasks = self.lock();
         let task = tasks.entry((stream.clone(), role));
         task.or_insert_with(|| Task {
             reporter: Reporter::new(Arc::clone(&self.ports.clock)),
             others: Arc::default(),
-            nudge: Arc::new(Notify::new()),
         })
         .clone()
     }

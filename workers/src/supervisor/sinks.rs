@@ -7,6 +7,7 @@ use spice_core::{
     error::StoreError,
     id::StreamId,
     port::{
+        hints::Topic,
         registry::Lease,
         sink::{Sink, SinkRole},
     },
@@ -39,7 +40,11 @@ impl Engines<'_> {
     pub(super) async fn run(&self) -> Result<End, StoreError> {
         let mut known: BTreeMap<String, CancellationToken> = BTreeMap::new();
         let (mut working, mut resting) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let (mut live, mut sealed) = (None, false);
+        let (mut live, mut sealed, mut asked) = (None, false, 0);
+        let (hints, request) = (
+            &self.shared.ports.hints,
+            Topic::Request(self.stream.clone()),
+        );
         let Some(mut sinks) = self.sinks().await? else {
             return Ok(End::Stopped);
         };
@@ -75,7 +80,10 @@ impl Engines<'_> {
                         }
                     }
                     Some(fed) = resting.next() => working.push(self.feed(fed)),
-                    () = self.task.nudge.notified() => break,
+                    given = hints.wait(&request, asked) => {
+                        asked = given;
+                        break;
+                    }
                     () = &mut look_again => break,
                 }
             }
@@ -120,6 +128,7 @@ impl Engines<'_> {
                 log: Arc::clone(&shared.ports.log),
                 bus: Arc::clone(&shared.ports.bus),
                 registry: Arc::clone(&shared.ports.registry),
+                hints: Arc::clone(&shared.ports.hints),
                 clock: Arc::clone(&shared.ports.clock),
             };
             let job = Job {

@@ -31,13 +31,14 @@ use spice_core::{
         clock::Clock,
         documents::{Document, Documents},
         graph::{Entity, Graph, Version},
+        hints::{Hints, Topic},
         log::{Log, Record},
         registry::{DeadLetter, Lease, WorkKey, WorkerRegistry},
         sink::{SinkRole, Sinks},
     },
     time::Timestamp,
 };
-use spice_store_local::LocalBus;
+use spice_store_local::{LocalBus, LocalHints};
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_testing::{MemoryLog, clock::HandClock};
 use spice_workers::{
@@ -57,6 +58,7 @@ pub use story::{Story, entity};
 
 pub struct World {
     pub log: MemoryLog,
+    pub hints: LocalHints,
     pub bus: Arc<dyn Bus>,
     pub registry: SqliteRegistry,
     pub graph: Arc<SqliteGraph>,
@@ -67,14 +69,15 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let log = MemoryLog::new();
+        let (log, hints) = (MemoryLog::new(), LocalHints::new());
         let guards = Guards::default();
         let (place, mode) = (&Location::Memory, Mode::Inline);
         let clock: Arc<HandClock> = Arc::default();
         let registry = SqliteRegistry::open(place, mode, guards).unwrap();
         Self {
-            story: Story::new(log.clone()),
+            story: Story::new(log.clone(), hints.clone()),
             log,
+            hints,
             bus: Arc::new(LocalBus::new()),
             registry: registry.with_clock(Arc::clone(&clock) as Arc<dyn Clock>),
             graph: Arc::new(SqliteGraph::open(place, mode, guards).unwrap()),
@@ -92,6 +95,7 @@ impl World {
             log: Arc::new(self.log.clone()),
             bus: Arc::clone(&self.bus),
             registry: Arc::new(self.registry.clone()),
+            hints: Arc::new(self.hints.clone()),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
         }
     }
@@ -101,6 +105,7 @@ impl World {
             log: Arc::new(self.log.clone()),
             bus: Arc::clone(&self.bus),
             registry: Arc::new(self.registry.clone()),
+            hints: Arc::new(self.hints.clone()),
             graph: Arc::clone(&self.graph) as Arc<dyn Graph>,
             documents: Arc::clone(&self.documents) as Arc<dyn Documents>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
@@ -207,8 +212,13 @@ impl World {
     async fn caught_up_to(&self, handler: &Arc<FaultyHandler>, end: LogPosition) {
         let sinks = handler.sinks();
         let live = (self.stream(), None);
-        let waiting = wait_caught_up(sinks, &self.registry, live, end);
+        let waiting = wait_caught_up(sinks, &self.registry, &self.hints, live, end);
         within(waiting).await.unwrap();
+    }
+
+    /// Has the workers of the story's log look whether there is something else to do.
+    pub fn request(&self) {
+        self.hints.give(&Topic::Request(self.stream().clone()));
     }
 
     /// Removes everything that a store holds of the story's log, like a lost file.

@@ -21,15 +21,21 @@ use spice_core::{
     json::Json,
     lineage::Lineage,
     name::BranchName,
-    port::{graph::Entity, log::Batch},
+    port::{
+        graph::Entity,
+        hints::{Hints, Topic},
+        log::Batch,
+    },
     time::Timestamp,
 };
+use spice_store_local::LocalHints;
 use spice_testing::MemoryLog;
 use uuid::Uuid;
 
 pub struct Story {
     pub stream: StreamId,
     log: MemoryLog,
+    hints: LocalHints,
     inner: Mutex<Inner>,
 }
 
@@ -48,15 +54,16 @@ pub fn entity(id: &str) -> Entity {
 }
 
 impl Story {
-    pub fn new(log: MemoryLog) -> Self {
+    pub fn new(log: MemoryLog, hints: LocalHints) -> Self {
         let stream = StreamId::first("demo".parse().unwrap());
-        Self::of(log, stream)
+        Self::of(log, hints, stream)
     }
 
-    pub fn of(log: MemoryLog, stream: StreamId) -> Self {
+    pub fn of(log: MemoryLog, hints: LocalHints, stream: StreamId) -> Self {
         let story = Self {
             stream,
             log,
+            hints,
             inner: Mutex::default(),
         };
         let main = (BranchName::main(), BranchGeneration::MAIN);
@@ -397,6 +404,10 @@ impl Story {
             lines: vec![envelope.to_line().unwrap().into()],
         };
         self.log.land(&self.stream, batch).unwrap();
+        if position == LogPosition::ZERO {
+            self.hints.give(&Topic::Logs);
+        }
+        self.hints.give(&Topic::Log(self.stream.clone()));
         inner.envelopes.push(envelope);
         position.0
     }

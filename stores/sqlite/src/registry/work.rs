@@ -93,16 +93,6 @@ pub(super) fn farthest(
     Ok(found)
 }
 
-/// Returns a number that the work of another process changes.
-pub(super) fn fingerprint(connection: &Connection) -> Attempt<i64> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT (SELECT coalesce(sum(worked), 0) FROM work) * 31
-                  + (SELECT count(*) FROM dead_letters) * 7 + (SELECT count(*) FROM retries)",
-        )?
-        .query_row([], |row| row.get(0))?)
-}
-
 /// Removes everything that was recorded of a log.
 pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> {
     let name = name(stream);
