@@ -22,6 +22,7 @@ pub mod naming;
 pub mod ontology;
 pub mod port;
 pub mod query;
+pub mod reflect;
 mod schema;
 pub mod time;
 pub mod unicode;

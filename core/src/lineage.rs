@@ -35,6 +35,11 @@ impl Lineage {
         }])
     }
 
+    /// A lineage of one layer, without its parents.
+    pub fn only(level: Level) -> Self {
+        Self(vec![level])
+    }
+
     /// The lineage of a branch on top of this lineage at `position`.
     #[must_use]
     pub fn branch(

@@ -186,7 +186,7 @@ pub struct BranchState {
 const OWN_COMMAND: u64 = 2;
 
 /// Whether a branch that is created at `position` starts at an earlier state than the end of the
-/// log. The documents must then read its versions from the log before it can be read (design,
+/// log. The documents must then get its versions from the write model before it can be read (design,
 /// Branches).
 pub fn is_past(from_position: LogPosition, position: LogPosition) -> bool {
     from_position.plus(OWN_COMMAND) < position

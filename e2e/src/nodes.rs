@@ -133,6 +133,7 @@ impl Shared {
             log: Arc::clone(&self.log),
             bus: Arc::new(LocalBus::new()),
             registry: self.registry.clone(),
+            model: self.registry.clone(),
             hints: Arc::clone(&self.hints),
             graph: Arc::clone(&self.graph),
             documents: Arc::clone(&self.documents),

@@ -158,6 +158,7 @@ impl Stores {
             log: self.log.clone(),
             bus: self.bus.clone(),
             registry: self.work.clone(),
+            model: self.model.clone(),
             hints: self.hints.clone(),
             graph: self.graph.clone(),
             documents: self.documents.clone(),

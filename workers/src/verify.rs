@@ -5,6 +5,7 @@
 mod compare;
 mod digest;
 mod fold;
+mod past;
 mod points;
 mod reader;
 mod repair;

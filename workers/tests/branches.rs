@@ -24,6 +24,7 @@ use spice_core::{
     port::{
         documents::{Document, Documents, Search},
         graph::Entity,
+        log::Record,
     },
     query::{Filter, Operator, Order},
 };
@@ -433,4 +434,35 @@ async fn a_branch_from_before_a_rebase_shows_what_the_former_base_shows() {
     let kept = superseded(&world, &desk).await;
     assert!(kept.iter().any(|(branch, ..)| *branch == main), "{kept:?}");
     check_rebuild(&world, &desk).await;
+}
+
+/// Earlier logs carry the version of a parent in the first event of a branch, with the list of the
+/// branches that show it. The parent still has that version, so the branch does not get it too.
+#[tokio::test]
+async fn a_version_of_a_parent_in_an_earlier_event_is_no_version_of_the_branch() {
+    let world = World::new();
+    let lines = include_str!("earlier/branches.ndjson").lines();
+    let records: Vec<Record> = lines
+        .zip([42, 44, 46])
+        .map(|(line, position)| Record {
+            position: LogPosition(position),
+            line: line.into(),
+        })
+        .collect();
+    let events = records
+        .iter()
+        .map(|record| Event::read(record, world.stream()).unwrap());
+    let events: Vec<_> = events.collect();
+    let events: Vec<_> = events.iter().collect();
+    let handler = world.documents_handler();
+    let (stream, sink) = (world.stream(), handler.sinks().sink(world.stream()));
+    let sink = sink.await.unwrap().generation;
+    let (from, through) = (LogPosition::ZERO, LogPosition(47).into());
+    let effects = handler.apply(stream, &sink, from, through, &events).await;
+    assert!(effects.unwrap().refused.is_empty());
+    let one = BranchGeneration(LogPosition(42));
+    let all = world.documents.all(stream, &sink, one, None, 10);
+    let all = all.await.unwrap();
+    let found: Vec<_> = all.iter().map(|it| (it.position.0, it.until())).collect();
+    assert_eq!(found, [(46, None)]);
 }

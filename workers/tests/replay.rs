@@ -87,7 +87,13 @@ async fn a_replay_whose_first_request_is_lost_requests_again() {
     let workers = Workers::start(world.ports(), config);
     let stream = world.stream();
     let end = LogPosition(world.story.end());
-    let live = wait_caught_up(&*world.graph, &world.registry, &world.hints, (stream, None), end);
+    let live = wait_caught_up(
+        &*world.graph,
+        &world.registry,
+        &world.hints,
+        (stream, None),
+        end,
+    );
     within(live).await.unwrap();
     let hints = LosesTheFirst {
         hints: world.hints.clone(),

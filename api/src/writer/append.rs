@@ -15,10 +15,11 @@ use spice_core::{
         Store,
         log::{Append, Batch},
     },
+    reflect::unknown_chain,
 };
 use tokio::time::Instant;
 
-use super::{reflect::unknown_chain, scribe::Task};
+use super::scribe::Task;
 
 /// The pauses between two looks at an append that has no answer yet.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(5));

@@ -14,23 +14,24 @@ use spice_backoff::Backoff;
 use spice_core::{
     chain::{Anchor, ChainHead, resume},
     decide::WriteState,
-    envelope::{Envelope, EventType, Kind},
+    envelope::Envelope,
     error::StoreError,
-    id::{CommandId, LogPosition, StreamId},
+    id::{LogPosition, StreamId},
     lineage::Lineage,
-    model::{BranchState, CommandEntry, DatabaseState, ModelEntry, ModelKey, fold},
+    model::{BranchState, CommandEntry, DatabaseState, ModelEntry, ModelKey},
     port::{
         Store,
         registry::{Advance, Lookup},
     },
+    reflect::{self, command_entries},
     time::Timestamp,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::ports::{Ports, parse};
 
-/// Envelopes that one step of catching up takes.
-const STEP: usize = 5_000;
+/// Branches that one read takes.
+const PAGE: usize = 5_000;
 /// Entries after which a transaction takes no further stretch in.
 const MOST_ENTRIES: usize = 20_000;
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -169,13 +170,13 @@ pub(super) async fn state_at(
     loop {
         let prefix = ModelKey::BRANCHES;
         let page = model
-            .scan(stream, &lineage, prefix, after.as_ref(), STEP)
+            .scan(stream, &lineage, prefix, after.as_ref(), PAGE)
             .await?;
         for entry in &page {
             branches.push(read::<BranchState>(entry)?);
         }
         after = page.last().map(|entry| entry.key.clone());
-        if page.len() < STEP {
+        if page.len() < PAGE {
             break;
         }
     }
@@ -249,107 +250,15 @@ impl Follower {
 /// Brings the registry up to the log's end from the log alone; the chain at the position reached.
 /// A log that is not the one that registry and sinks have seen is refused, and nothing is changed.
 pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError> {
-    let mut head = seen(ports, stream).await?;
-    loop {
-        let from = head.position();
-        let envelopes = read_whole_commands(ports, stream, &mut head).await?;
-        if envelopes.is_empty() {
-            return Ok(head);
-        }
-        let to = head.anchor().ok_or_else(|| unknown_chain(stream))?;
-        let mut entries = Vec::new();
-        for envelope in &envelopes {
-            entries.extend(fold(envelope).map_err(|error| damaged(&error))?);
-        }
-        let commands = command_entries(stream, &envelopes);
-        let advanced = ports
-            .model
-            .advance(stream, from, to, entries, commands)
-            .await?;
-        if let Advance::Elsewhere(_) = advanced {
-            head = seen(ports, stream).await?;
-        }
-    }
-}
-
-/// The chain of a log as far as the registry has seen it. Fails when the log is not the one that the
-/// registry and every sink have seen.
-async fn seen(ports: &Ports, stream: &StreamId) -> Result<ChainHead, StoreError> {
-    let anchor = ports.model.anchor(stream).await?;
-    let guards = ports.settings.guards;
+    let (log, model, guards) = (&*ports.log, &*ports.model, ports.settings.guards);
+    let seen = model.anchor(stream).await?;
     for sink in &ports.sinks {
         let of_sink = sink.anchor(stream).await?;
-        if of_sink != anchor {
-            resume(ports.log.as_ref(), stream, of_sink.as_ref(), guards).await?;
+        if of_sink != seen {
+            resume(log, stream, of_sink.as_ref(), guards).await?;
         }
     }
-    resume(ports.log.as_ref(), stream, anchor.as_ref(), guards).await
-}
-
-/// A writer knows the chain: it reads every log from the beginning or from an anchor.
-pub(super) fn unknown_chain(stream: &StreamId) -> StoreError {
-    damaged(&format!("the chain of {stream} is unknown"))
-}
-
-/// Some envelopes from the head's position on, cut where a command begins, so that none is split.
-async fn read_whole_commands(
-    ports: &Ports,
-    stream: &StreamId,
-    head: &mut ChainHead,
-) -> Result<Vec<Envelope>, StoreError> {
-    let end = ports.end(stream).await?;
-    let mut envelopes: Vec<Envelope> = Vec::new();
-    // The chain up to the last beginning of a command, and how many envelopes that is.
-    let mut ahead = head.clone();
-    let mut whole = None;
-    while ahead.position() < end {
-        let next = ahead.position();
-        let records = ports.log.read(stream, next, STEP).await?;
-        if records.is_empty() {
-            return Err(damaged(&format!(
-                "{stream} has no envelope at position {next}"
-            )));
-        }
-        for record in records {
-            let envelope = parse(stream, record.position, &record.line)?;
-            let starts = envelope.metadata.kind == Kind::Command
-                || envelope.event_type == EventType::DatabaseOpened;
-            if starts && !envelopes.is_empty() {
-                whole = Some((envelopes.len(), ahead.clone()));
-            }
-            ahead.take(record.position, &record.line)?;
-            envelopes.push(envelope);
-        }
-        if ahead.position() < end
-            && let Some((count, before)) = whole.take()
-        {
-            envelopes.truncate(count);
-            *head = before;
-            return Ok(envelopes);
-        }
-    }
-    *head = ahead;
-    Ok(envelopes)
-}
-
-/// Where the commands among these envelopes stand, each with its last event.
-fn command_entries(stream: &StreamId, envelopes: &[Envelope]) -> Vec<CommandEntry> {
-    let mut entries: Vec<CommandEntry> = Vec::new();
-    for envelope in envelopes {
-        let id: CommandId = envelope.metadata.command_id;
-        if envelope.metadata.kind == Kind::Command {
-            entries.push(CommandEntry {
-                id,
-                stream: stream.clone(),
-                position: envelope.position,
-                last: envelope.position,
-                payload_digest: envelope.metadata.payload_digest.clone().unwrap_or_default(),
-            });
-        } else if let Some(entry) = entries.last_mut().filter(|entry| entry.id == id) {
-            entry.last = envelope.position;
-        }
-    }
-    entries
+    reflect::catch_up(log, model, stream, seen, guards).await
 }
 
 /// What an entry of the registry says.
@@ -358,11 +267,4 @@ pub(super) fn read<T: serde::de::DeserializeOwned>(entry: &ModelEntry) -> Result
         store: Store::Registry,
         reason: format!("entry {} cannot be read: {error}", entry.key),
     })
-}
-
-fn damaged(error: &impl std::fmt::Display) -> StoreError {
-    StoreError::Damaged {
-        store: Store::Log,
-        reason: error.to_string(),
-    }
 }

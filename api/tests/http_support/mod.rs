@@ -205,6 +205,7 @@ impl Server {
             log: Arc::clone(&log),
             bus,
             registry: Arc::clone(&work),
+            model: Arc::clone(&model),
             hints,
             graph: Arc::clone(&graph),
             documents: Arc::clone(&documents),

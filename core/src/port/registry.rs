@@ -141,6 +141,15 @@ pub trait WriteModel: Anchors + LogDirectory {
         limit: usize,
     ) -> StoreResult<Vec<ModelKey>>;
 
+    /// The versions of classes and instances within a span: position and key, ordered by position,
+    /// at most `limit`. An event writes at most one, so the next page starts after the last position.
+    async fn writes(
+        &self,
+        stream: &StreamId,
+        span: &Span,
+        limit: usize,
+    ) -> StoreResult<Vec<(LogPosition, ModelKey)>>;
+
     /// Advances from exactly `from` to the position of `to`, in one transaction; `to` becomes the
     /// log's anchor.
     async fn advance(

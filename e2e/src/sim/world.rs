@@ -206,7 +206,8 @@ impl World {
                 gate: gate.clone(),
                 inner: self.bus.clone(),
             }),
-            registry,
+            registry: registry.clone(),
+            model: registry,
             hints,
             graph: Arc::new(Double::new(self.graph.clone(), gate.clone())),
             documents: Arc::new(Double::new(

@@ -162,6 +162,17 @@ impl WriteModel for SqliteRegistry {
         self.database.read(read).await
     }
 
+    async fn writes(
+        &self,
+        stream: &StreamId,
+        span: &Span,
+        limit: usize,
+    ) -> StoreResult<Vec<(LogPosition, ModelKey)>> {
+        let (stream, span) = (stream.clone(), *span);
+        let read = move |connection: &_| model::writes(connection, &stream, &span, limit);
+        self.database.read(read).await
+    }
+
     async fn advance(
         &self,
         stream: &StreamId,

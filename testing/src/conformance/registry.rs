@@ -366,6 +366,32 @@ async fn check_model(registry: &dyn Registry, story: &Story) {
         }
     }
     check_changes(registry, story).await;
+    check_writes(registry, story).await;
+}
+
+/// What was written on a branch between two positions is returned in order, page by page.
+async fn check_writes(registry: &dyn Registry, story: &Story) {
+    let views: Vec<_> = story.views().into_iter().collect();
+    for (to, from) in views.iter().zip(views.iter().cycle().skip(1)) {
+        for span in to.lineage.beyond(&from.lineage) {
+            let mut expected: Vec<(LogPosition, ModelKey)> = story
+                .versions
+                .iter()
+                .filter(|version| version.branch == span.generation && span.holds(version.position))
+                .map(|version| (version.position, model_entry(version).key))
+                .collect();
+            expected.sort();
+            let (mut found, mut rest) = (Vec::new(), span);
+            loop {
+                let page = registry.writes(&to.stream, &rest, 2).await.unwrap();
+                assert!(page.len() <= 2);
+                let Some((last, _)) = page.last() else { break };
+                rest.after = Some(*last);
+                found.extend(page);
+            }
+            assert_eq!(found, expected);
+        }
+    }
 }
 
 /// What was written between two views is returned key by key, page by page.

@@ -109,6 +109,16 @@ impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
         forward!(self, call, changed(stream, spans, after, limit))
     }
 
+    async fn writes(
+        &self,
+        stream: &StreamId,
+        span: &Span,
+        limit: usize,
+    ) -> StoreResult<Vec<(LogPosition, ModelKey)>> {
+        let call = model("writes").of(stream).count(limit);
+        forward!(self, call, writes(stream, span, limit))
+    }
+
     async fn advance(
         &self,
         stream: &StreamId,

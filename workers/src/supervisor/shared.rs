@@ -24,7 +24,7 @@ use spice_core::{
         graph::Graph,
         hints::Hints,
         log::Log,
-        registry::WorkerRegistry,
+        registry::{WorkerRegistry, WriteModel},
         sink::{Sink, SinkRole},
     },
 };
@@ -53,6 +53,8 @@ pub struct Ports {
     pub bus: Arc<dyn Bus>,
     /// The workers' part of the registry.
     pub registry: Arc<dyn WorkerRegistry>,
+    /// The write model of the registry.
+    pub model: Arc<dyn WriteModel>,
     /// The hints.
     pub hints: Arc<dyn Hints>,
     /// The graph.
@@ -217,6 +219,7 @@ impl Shared {
             Role::Graph => Some(Arc::new(GraphWorker::new(Arc::clone(&self.ports.graph)))),
             Role::Projection => Some(Arc::new(ProjectionWorker::new(
                 Arc::clone(&self.ports.documents),
+                Arc::clone(&self.ports.model),
                 Arc::clone(&self.ports.log),
                 self.config.engine.guards,
             ))),

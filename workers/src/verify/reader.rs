@@ -13,7 +13,7 @@ use spice_core::{
     },
 };
 
-use super::{digest::Item, report::Sources};
+use super::{digest::Item, past, report::Sources};
 use crate::{event::Event, past::PastBranch, shape};
 
 /// The number of items in one read.
@@ -130,7 +130,7 @@ pub(super) async fn past_items(
     log: &dyn Log,
     stream: &StreamId,
 ) -> StoreResult<Vec<Item>> {
-    let documents = branch.documents(log, stream).await?;
+    let documents = past::documents(branch, log, stream).await?;
     Ok(documents.into_iter().map(of_document).collect())
 }
 

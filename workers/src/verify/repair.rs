@@ -17,6 +17,7 @@ use spice_core::{
 };
 
 use super::{
+    past,
     reader::SinkReader,
     report::{Report, Sources},
 };
@@ -107,7 +108,7 @@ impl Repair<'_> {
             })
             .await?;
             for branch in past {
-                let past = branch.documents(self.sources.log, self.stream).await?;
+                let past = past::documents(&branch, self.sources.log, self.stream).await?;
                 documents.extend(past.into_iter().filter(|document| self.wants(document)));
             }
             written += versions.len() as u64 + documents.len() as u64;

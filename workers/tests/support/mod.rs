@@ -105,6 +105,7 @@ impl World {
             log: Arc::new(self.log.clone()),
             bus: Arc::clone(&self.bus),
             registry: Arc::new(self.registry.clone()),
+            model: Arc::new(self.registry.clone()),
             hints: Arc::new(self.hints.clone()),
             graph: Arc::clone(&self.graph) as Arc<dyn Graph>,
             documents: Arc::clone(&self.documents) as Arc<dyn Documents>,
@@ -131,6 +132,7 @@ impl World {
         let guards = Guards::default();
         FaultyHandler::new(Arc::new(ProjectionWorker::new(
             documents,
+            Arc::new(self.registry.clone()),
             Arc::new(self.log.clone()),
             guards,
         )))

@@ -183,6 +183,35 @@ pub(super) fn changed(
     Ok(keys.iter().map(|key| ModelKey::from_stored(key)).collect())
 }
 
+pub(super) fn writes(
+    connection: &Connection,
+    stream: &StreamId,
+    span: &Span,
+    limit: usize,
+) -> Attempt<Vec<(LogPosition, ModelKey)>> {
+    let mut found = Vec::new();
+    let Some(stream) = find_stream(connection, stream)? else {
+        return Ok(found);
+    };
+    let Some(scope) = scope_of(connection, stream.id, span.generation)? else {
+        return Ok(found);
+    };
+    let mut written = connection.prepare_cached(
+        "SELECT position, key FROM entries INDEXED BY entries_by_position
+         WHERE scope = ?1 AND position > ?2 AND position <= ?3
+           AND (key BETWEEN 'c:' AND 'c;' OR key BETWEEN 'i:' AND 'i;')
+         ORDER BY position LIMIT ?4",
+    )?;
+    let after = span.after.map_or(-1, bound);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = written.query(params![scope, after, bound(span.until), limit])?;
+    while let Some(row) = rows.next()? {
+        let position = LogPosition(from_column(row.get(0)?)?);
+        found.push((position, ModelKey::from_stored(text(row, 1)?)));
+    }
+    Ok(found)
+}
+
 pub(super) fn advance(
     connection: &Connection,
     stream: &StreamId,
