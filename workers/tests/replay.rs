@@ -30,7 +30,8 @@ use spice_store_local::LocalHints;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_workers::{
     replay::{Replayed, abandon, drop_old, replay, wait_caught_up},
-    supervisor::{Workers, WorkersConfig},
+    status::WorkerState,
+    supervisor::{Role, Workers, WorkersConfig},
     verify::{Projection, verify},
 };
 use support::{World, entity, within};
@@ -95,6 +96,10 @@ async fn a_replay_whose_first_request_is_lost_requests_again() {
         end,
     );
     within(live).await.unwrap();
+    // From here on only a request wakes the worker.
+    let mut graph = workers.status(stream, Role::Graph).unwrap();
+    let rests = graph.wait_for(|status| status.state == WorkerState::Resting);
+    within(rests).await.unwrap();
     let hints = LosesTheFirst {
         hints: world.hints.clone(),
         lost: AtomicBool::new(false),
