@@ -4,100 +4,41 @@
 //! and the registry.
 
 mod batch;
+mod follow;
 mod handler;
 mod items;
+mod ledger;
 mod letters;
 mod patience;
+mod retries;
 mod session;
+mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use spice_backoff::{Backoff, Seeded};
+use spice_backoff::Seeded;
 use spice_core::{
     chain::{ChainHead, check_end},
     error::StoreError,
-    guard::Guards,
     id::{LogPosition, StreamId},
-    port::{
-        StoreResult,
-        bus::Bus,
-        clock::Clock,
-        hints::{Hints, Topic},
-        log::Log,
-        registry::{Lease, WorkKey, WorkerRegistry},
-        sink::Sink,
-    },
+    port::{StoreResult, log::Log, sink::Sink},
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-pub use handler::Handler;
-pub(crate) use items::Items;
-pub(crate) use patience::{Halt, Patience};
+pub use self::{
+    handler::Handler,
+    worker::{Engine, EngineConfig, EnginePorts, Job},
+};
+pub(crate) use self::{
+    items::Items,
+    patience::{Halt, Patience},
+};
 
 use self::session::Session;
-use crate::{
-    BACKOFF,
-    audit::check_sink,
-    event::is_seal,
-    status::{Reporter, WorkerState, WorkerStatus},
-};
+use crate::{audit::check_sink, event::is_seal, status::WorkerState};
 
 /// How long a clean end waits for the registry or the bus.
 pub(crate) const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The ports that an engine uses beside its sink.
-#[derive(Clone)]
-pub struct EnginePorts {
-    /// The log.
-    pub log: Arc<dyn Log>,
-    /// The bus.
-    pub bus: Arc<dyn Bus>,
-    /// The workers' part of the registry.
-    pub registry: Arc<dyn WorkerRegistry>,
-    /// The hints.
-    pub hints: Arc<dyn Hints>,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// The settings of an engine.
-#[derive(Debug, Clone)]
-pub struct EngineConfig {
-    /// How often the sinks of a log and the requested retries are listed again, and a resting log is
-    /// checked, without a hint.
-    pub look_again: Duration,
-    /// An engine that has had nothing to do for this long ends.
-    pub idle: Duration,
-    /// The maximum number of records in a batch.
-    pub batch_records: usize,
-    /// The maximum size in bytes of a batch of more than one record.
-    pub batch_bytes: usize,
-    /// How often a refused event is tried before it is parked.
-    pub attempts: u32,
-    /// The waits while a store is unavailable.
-    pub backoff: Backoff,
-    /// The seed of the jitter.
-    pub seed: u64,
-    /// The active guards.
-    pub guards: Guards,
-}
-
-impl Default for EngineConfig {
-    fn default() -> Self {
-        Self {
-            look_again: Duration::from_secs(30),
-            idle: Duration::from_secs(10),
-            batch_records: 1_000,
-            batch_bytes: 4 << 20,
-            attempts: 5,
-            backoff: BACKOFF,
-            seed: Uuid::new_v4().as_u64_pair().0,
-            guards: Guards::default(),
-        }
-    }
-}
 
 /// Why an engine or a relay ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,64 +53,7 @@ pub enum End {
     Sealed,
 }
 
-/// The job of an engine.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// The log.
-    pub stream: StreamId,
-    /// The generation of the sink.
-    pub sink: String,
-    /// The lease that covers the log.
-    pub lease: Lease,
-}
-
-/// One worker on one sink of one log.
-pub struct Engine {
-    ports: EnginePorts,
-    handler: Arc<dyn Handler>,
-    stream: StreamId,
-    key: WorkKey,
-    lease: Lease,
-    config: EngineConfig,
-    reporter: Reporter,
-}
-
 impl Engine {
-    /// Creates a worker for a job.
-    pub fn new(
-        ports: EnginePorts,
-        handler: Arc<dyn Handler>,
-        job: Job,
-        config: EngineConfig,
-    ) -> Self {
-        let reporter = Reporter::new(Arc::clone(&ports.clock));
-        Self {
-            ports,
-            key: WorkKey {
-                worker: handler.projection().worker().to_owned(),
-                stream: job.stream.clone(),
-                sink: job.sink,
-            },
-            handler,
-            stream: job.stream,
-            lease: job.lease,
-            config,
-            reporter,
-        }
-    }
-
-    /// Uses a status that the caller holds.
-    #[must_use]
-    pub(crate) fn reporting(mut self, reporter: Reporter) -> Self {
-        self.reporter = reporter;
-        self
-    }
-
-    /// Returns the engine's status.
-    pub fn status(&self) -> watch::Receiver<WorkerStatus> {
-        self.reporter.subscribe()
-    }
-
     /// Works until it is stopped, has been idle, has processed a sealed log, or fails with an error
     /// that waiting does not fix.
     pub async fn run(self, token: CancellationToken) -> Result<End, StoreError> {
@@ -257,17 +141,6 @@ impl Engine {
         let mut session = Session::new(self, patience, place, seen);
         session.load_letters(&sinks).await?;
         Ok(session)
-    }
-
-    /// Tells those who wait that this worker got further.
-    fn tell_progress(&self) {
-        let topic = Topic::Progress(self.stream.clone());
-        self.ports.hints.give(&topic);
-    }
-
-    async fn sinks(&self, patience: &Patience) -> Result<Vec<Sink>, Halt> {
-        let sinks = self.handler.sinks();
-        patience.attempt(|| sinks.sinks(&self.stream)).await
     }
 
     /// Fails when the sink is ahead of the log: then the log is not the one that the sink was

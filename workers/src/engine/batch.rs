@@ -4,48 +4,18 @@
 use std::collections::{HashMap, HashSet};
 
 use spice_core::{
-    envelope::EventType,
     error::StoreError,
     id::{BranchGeneration, LogPosition},
     port::{
-        registry::{DeadLetter, Outcome, Processed, WorkRecord},
+        registry::{DeadLetter, Outcome},
         sink::{Applied, SinkPosition},
     },
 };
 use spice_telemetry::trace;
 use tracing::Instrument;
 
-use super::{letters::Ahead, patience::Halt, session::Session};
+use super::{ledger::Ledger, patience::Halt, session::Session};
 use crate::event::Event;
-
-/// The content of a batch's record.
-#[derive(Default)]
-pub(super) struct Ledger {
-    pub(super) processed: Vec<Processed>,
-    pub(super) parked: Vec<DeadLetter>,
-    /// Whether the sink was the live one when the batch was applied.
-    live: bool,
-    /// Letters at later positions, of events that took effect now.
-    settled: Vec<Ahead>,
-    /// Letters of dropped sinks, of events that this sink has now parked.
-    replaced: Vec<Ahead>,
-}
-
-impl Ledger {
-    /// Notes the outcome of a single event.
-    pub(super) fn outcome(
-        &mut self,
-        handler: &'static str,
-        position: LogPosition,
-        outcome: Outcome,
-    ) {
-        self.processed.push(Processed {
-            handler,
-            position,
-            outcome,
-        });
-    }
-}
 
 /// The part of a batch that goes to the sink in one call.
 struct Segment<'b, 'r> {
@@ -79,26 +49,7 @@ impl<'b, 'r> Segment<'b, 'r> {
 }
 
 impl Session<'_> {
-    /// Processes consecutive events from the current position on.
-    pub(super) async fn process(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
-        let mut rest = events;
-        while !rest.is_empty() {
-            let is_discard = |event: &Event<'_>| event.event_type == EventType::EventDiscarded;
-            let before = rest.iter().take_while(|event| !is_discard(event)).count();
-            if before > 0 {
-                self.process_batch(&rest[..before]).await?;
-                rest = &rest[before..];
-                continue;
-            }
-            // Order matters: everything before it is recorded, letters included.
-            self.discard(&rest[0]).await?;
-            self.process_batch(&rest[..1]).await?;
-            rest = &rest[1..];
-        }
-        Ok(())
-    }
-
-    async fn process_batch(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
+    pub(super) async fn process_batch(&mut self, events: &[Event<'_>]) -> Result<(), Halt> {
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Ok(());
         };
@@ -295,48 +246,5 @@ impl Session<'_> {
         self.patience
             .attempt(|| engine.handler.apply(stream, sink, from, through, events))
             .await
-    }
-
-    /// Removes letters of events that this sink has processed.
-    pub(super) async fn clear_ahead(&self, letters: Vec<Ahead>) -> Result<(), Halt> {
-        let registry = &self.engine.ports.registry;
-        for (key, handler, position) in letters {
-            let at = [position];
-            self.patience
-                .attempt(|| registry.clear_dead_letters(&key, handler, &at))
-                .await?;
-            self.engine.tell_progress();
-        }
-        Ok(())
-    }
-
-    /// Records the batch in one round trip, under the lease.
-    pub(super) async fn record(
-        &mut self,
-        mut ledger: Ledger,
-        through: LogPosition,
-    ) -> Result<(), Halt> {
-        let through = through.max(self.recorded);
-        let nothing = ledger.processed.is_empty() && ledger.parked.is_empty();
-        if nothing && through == self.recorded {
-            return Ok(());
-        }
-        let record = WorkRecord {
-            key: self.engine.key.clone(),
-            lease: self.engine.lease.clone(),
-            from: self.recorded,
-            through,
-            live: ledger.live,
-            processed: std::mem::take(&mut ledger.processed),
-            parked: std::mem::take(&mut ledger.parked),
-            at: self.engine.ports.clock.now(),
-        };
-        let registry = &self.engine.ports.registry;
-        self.patience
-            .attempt(|| registry.record(record.clone()))
-            .await?;
-        self.recorded = through;
-        self.engine.tell_progress();
-        Ok(())
     }
 }
