@@ -9,6 +9,7 @@ pub mod documents_naive;
 pub mod graph;
 pub mod graph_naive;
 pub mod hints;
+pub mod leases;
 pub mod log;
 pub mod registry;
 pub mod registry_work;

@@ -82,6 +82,7 @@ fn every_rule_is_in_a_suite() {
         ("graph", include_str!("../src/conformance/graph.rs")),
         ("documents", include_str!("../src/conformance/documents.rs")),
         ("registry", include_str!("../src/conformance/registry.rs")),
+        ("leases", include_str!("../src/conformance/leases.rs")),
         (
             "registry_work",
             include_str!("../src/conformance/registry_work.rs"),
