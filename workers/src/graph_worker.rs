@@ -61,6 +61,7 @@ impl Handler for GraphWorker {
         let applied = graph
             .apply(stream, sink, from, through, items.as_slice())
             .await?;
-        Ok(items.by_event(applied))
+        items.settle(applied);
+        Ok(items.finish())
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spice_core::{
-    error::StoreError,
     guard::Guards,
     handler,
     id::{LogPosition, StreamId},
@@ -49,38 +48,6 @@ impl ProjectionWorker {
             guards,
         }
     }
-
-    /// Returns what an event itself changes, its own document last.
-    fn changes(&self, event: &Event<'_>) -> StoreResult<Vec<Change>> {
-        let mut changes: Vec<Change> = branches(event)?.into_iter().map(Change::Branch).collect();
-        let documents = documents(event, self.guards)?;
-        changes.extend(documents.into_iter().map(Change::from));
-        Ok(changes)
-    }
-
-    /// Writes what a branch at a past position shows of its parents, a page at a time, without moving
-    /// the sink. Returns the first refusal.
-    async fn write_past(
-        &self,
-        (stream, sink): (&StreamId, &str),
-        from: LogPosition,
-        branch: PastBranch,
-    ) -> StoreResult<Option<StoreError>> {
-        let versions = Versions {
-            log: &*self.log,
-            model: &*self.model,
-            stream,
-        };
-        let mut pages = Pages::of(branch, versions, self.guards).await?;
-        let mut refusal = None;
-        while let Some(page) = pages.next().await? {
-            let page: Vec<Change> = page.into_iter().map(Change::from).collect();
-            let applied = self.documents.apply(stream, sink, from, from.into(), &page);
-            let refused = applied.await?.refused;
-            refusal = refusal.or_else(|| refused.into_iter().next().map(|(_, error)| error));
-        }
-        Ok(refusal)
-    }
 }
 
 #[async_trait]
@@ -105,35 +72,58 @@ impl Handler for ProjectionWorker {
         through: SinkPosition,
         events: &[&Event<'_>],
     ) -> StoreResult<Applied> {
-        let documents = &self.documents;
         let mut items = Items::with_capacity(events.len());
-        let mut effects = Applied::default();
         for (index, event) in events.iter().enumerate() {
-            let changes = self.changes(event);
-            let past = match &changes {
-                Ok(_) => PastBranch::of(event)?,
-                Err(_) => None,
-            };
-            items.add(index, changes)?;
-            if let Some(branch) = past {
-                let before = std::mem::replace(&mut items, Items::with_capacity(events.len()));
-                let applied = documents.apply(stream, sink, from, from.into(), before.as_slice());
-                let applied = applied.await?;
-                add(&mut effects, before.by_event(applied));
-                let refusal = self.write_past((stream, sink), from, branch).await?;
-                effects.refused.extend(refusal.map(|error| (index, error)));
+            let points = branches(event)?;
+            items.add(index, Ok(points.into_iter().map(Change::Branch)))?;
+            if let Some(branch) = PastBranch::of(event)? {
+                let mut pages = self.pages(stream, branch).await?;
+                while let Some(page) = pages.next().await? {
+                    items.add(index, Ok(page.into_iter().map(Change::from)))?;
+                    // Without moving the sink: it has not got all of the event.
+                    self.write(stream, sink, (from, from.into()), &mut items)
+                        .await?;
+                }
             }
+            let documents = documents(event, self.guards);
+            items.add(
+                index,
+                documents.map(|all| all.into_iter().map(Change::from)),
+            )?;
         }
-        let applied = documents.apply(stream, sink, from, through, items.as_slice());
-        let applied = applied.await?;
-        add(&mut effects, items.by_event(applied));
-        Ok(effects)
+        self.write(stream, sink, (from, through), &mut items)
+            .await?;
+        Ok(items.finish())
     }
 }
 
-/// Adds the result of the next part of a batch.
-fn add(effects: &mut Applied, next: Applied) {
-    effects.live = next.live;
-    effects.refused.extend(next.refused);
-    effects.stale.extend(next.stale);
+impl ProjectionWorker {
+    /// Returns what a branch at a past position shows of its parents, in pages.
+    async fn pages<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        branch: PastBranch,
+    ) -> StoreResult<Pages<'a>> {
+        let versions = Versions {
+            log: &*self.log,
+            model: &*self.model,
+            stream,
+        };
+        Pages::of(branch, versions, self.guards).await
+    }
+
+    /// Writes the items that are not written yet, and moves the sink.
+    async fn write(
+        &self,
+        stream: &StreamId,
+        sink: &str,
+        (from, through): (LogPosition, SinkPosition),
+        items: &mut Items<Change>,
+    ) -> StoreResult<()> {
+        let written = self
+            .documents
+            .apply(stream, sink, from, through, items.as_slice());
+        items.settle(written.await?);
+        Ok(())
+    }
 }

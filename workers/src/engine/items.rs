@@ -10,8 +10,7 @@ pub(crate) struct Items<T> {
     list: Vec<T>,
     /// For each item, the index of its event.
     events: Vec<usize>,
-    /// Events that cannot become items.
-    refused: Vec<(usize, StoreError)>,
+    result: Applied,
 }
 
 impl<T> Items<T> {
@@ -19,12 +18,12 @@ impl<T> Items<T> {
         Self {
             list: Vec::with_capacity(events),
             events: Vec::with_capacity(events),
-            refused: Vec::new(),
+            result: Applied::default(),
         }
     }
 
-    /// Adds the items of an event, its own item last. An event that is refused is left out; any
-    /// other failure stops the call.
+    /// Adds items of an event, its own item last. An event that is refused is left out; any other
+    /// failure stops the call.
     pub(crate) fn add(
         &mut self,
         event: usize,
@@ -35,37 +34,38 @@ impl<T> Items<T> {
                 self.list.extend(items);
                 self.events.resize(self.list.len(), event);
             }
-            Err(error @ StoreError::Rejected { .. }) => self.refused.push((event, error)),
+            Err(error @ StoreError::Rejected { .. }) => self.result.refused.push((event, error)),
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
+    /// The items without an answer of the sink.
     pub(crate) fn as_slice(&self) -> &[T] {
         &self.list
     }
 
-    /// Translates the sink's result for the items into a result for the events. An event is refused
-    /// with any of its items, and stale with its own.
-    pub(crate) fn by_event(self, applied: Applied) -> Applied {
-        let Self {
-            events,
-            mut refused,
-            ..
-        } = self;
+    /// Takes the sink's answer for these items. An event is refused with any of its items, and
+    /// stale with its own.
+    pub(crate) fn settle(&mut self, applied: Applied) {
+        let events = std::mem::take(&mut self.events);
+        self.list.clear();
+        self.result.live = applied.live;
         for (item, error) in applied.refused {
             let event = events[item];
+            let refused = &mut self.result.refused;
             if refused.iter().all(|(known, _)| *known != event) {
                 refused.push((event, error));
             }
         }
         let is_own = |item: &usize| events.get(item + 1) != events.get(*item);
         let stale = applied.stale.into_iter().filter(is_own);
-        Applied {
-            live: applied.live,
-            refused,
-            stale: stale.map(|item| events[item]).collect(),
-        }
+        self.result.stale.extend(stale.map(|item| events[item]));
+    }
+
+    /// The result for the events of the call.
+    pub(crate) fn finish(self) -> Applied {
+        self.result
     }
 }
 
@@ -92,15 +92,23 @@ mod tests {
         items.add(3, Ok(vec!["old", "own"])).unwrap();
         items.add(4, Ok(vec!["old", "own"])).unwrap();
         assert_eq!(items.as_slice().len(), 6);
-        let applied = items.by_event(Applied {
+        items.settle(Applied {
             live: true,
             refused: vec![(4, refusal()), (5, refusal())],
             stale: vec![0, 3],
         });
+        assert!(items.as_slice().is_empty());
+        items.add(5, Ok(vec!["own"])).unwrap();
+        items.settle(Applied {
+            live: true,
+            refused: Vec::new(),
+            stale: vec![0],
+        });
+        let applied = items.finish();
         assert!(applied.live);
         let refused: Vec<usize> = applied.refused.iter().map(|(event, _)| *event).collect();
         assert_eq!(refused, [2, 4]);
-        assert_eq!(applied.stale, [3]);
+        assert_eq!(applied.stale, [3, 5]);
     }
 
     #[test]
