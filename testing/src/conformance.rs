@@ -12,6 +12,7 @@ pub mod hints;
 pub mod leases;
 pub mod log;
 pub mod registry;
+pub mod registry_naive;
 pub mod registry_work;
 pub mod sinks;
 pub mod story;

@@ -11,7 +11,7 @@ use spice_core::{
 };
 use spice_store_sqlite::{Location, Mode, SqliteRegistry};
 use spice_testing::{
-    conformance::registry::{self, Registry},
+    conformance::{registry::Registry, registry_naive},
     values::{anchor, in_new_files, stream},
 };
 
@@ -41,7 +41,7 @@ mod file {
 
 #[test]
 fn lookups_match_a_naive_reader() {
-    registry::lookups_match_a_naive_reader(&in_memory());
+    registry_naive::lookups_match_a_naive_reader(&in_memory());
 }
 
 #[tokio::test]
