@@ -24,7 +24,7 @@ use spice_core::{
 };
 use spice_testing::double::{Call, Double, Hook};
 use spice_workers::engine::{Engine, Handler};
-use support::{FaultyHandler, World, config, within};
+use support::{FaultyHandler, World, config};
 use tokio_util::sync::CancellationToken;
 
 /// The calls that count: the others are never made here, or change nothing that a crash could
@@ -151,28 +151,14 @@ async fn crash(world: &World, handler: &Arc<FaultyHandler>, stop: i64, after: bo
 }
 
 async fn ask_retry(world: &World) {
-    let asked = world
-        .registry
-        .request_retry("instance_worker", world.stream(), "demo:main:Part:z");
-    asked.await.unwrap();
+    world.request_retry("z").await;
     world.request();
 }
 
 async fn finish(world: &World, handler: &Arc<FaultyHandler>) -> Ending {
     let running = world.start(handler, "one");
     world.caught_up(handler).await;
-    let idle = async {
-        while !world
-            .registry
-            .retries(world.stream())
-            .await
-            .unwrap()
-            .is_empty()
-        {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(idle).await;
+    world.retries_done().await;
     running.stop().await;
     ending(world).await
 }

@@ -29,27 +29,8 @@ fn poisoned() -> (World, Arc<FaultyHandler>, [u64; 3]) {
 }
 
 async fn ask_retry(world: &World, id: &str) {
-    ask_retry_without_hint(world, id).await;
+    world.request_retry(id).await;
     world.request();
-}
-
-async fn ask_retry_without_hint(world: &World, id: &str) {
-    let aggregate = format!("demo:main:Part:{id}");
-    let asked = world
-        .registry
-        .request_retry(HANDLER, world.stream(), &aggregate);
-    asked.await.unwrap();
-}
-
-async fn retries_done(world: &World) {
-    for _ in 0..1_000 {
-        let open = world.registry.retries(world.stream()).await.unwrap();
-        if open.is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the retry was not carried out");
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,12 +144,11 @@ async fn a_busy_engine_carries_out_a_retry_with_and_without_a_hint() {
             }
         };
         let retry = async {
+            world.request_retry("a").await;
             if hinted {
-                ask_retry(&world, "a").await;
-            } else {
-                ask_retry_without_hint(&world, "a").await;
+                world.request();
             }
-            retries_done(&world).await;
+            world.retries_done().await;
         };
         tokio::select! {
             () = busy => {}
@@ -185,7 +165,7 @@ async fn a_retry_drains_in_order() {
     let running = world.start(&handler, "one");
     world.caught_up(&handler).await;
     ask_retry(&world, "a").await;
-    retries_done(&world).await;
+    world.retries_done().await;
     let attempts: Vec<u32> = world.letters().await.into_iter().map(|it| it.2).collect();
     assert_eq!(
         attempts,
@@ -197,7 +177,7 @@ async fn a_retry_drains_in_order() {
     handler.with(|faults| faults.refuse.clear());
     let before = handler.applied().len();
     ask_retry(&world, "a").await;
-    retries_done(&world).await;
+    world.retries_done().await;
     assert_eq!(handler.applied()[before..], [poison, follower]);
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(3));
@@ -225,7 +205,7 @@ async fn a_retry_requested_while_no_worker_ran_is_carried_out() {
     ask_retry(&world, "a").await;
     let healthy = world.graph_handler();
     let running = world.start(&healthy, "two");
-    retries_done(&world).await;
+    world.retries_done().await;
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(3));
     running.stop().await;

@@ -18,12 +18,11 @@ use spice_core::{
     port::{clock::Clock, log::Log, sink::Sinks},
 };
 use spice_telemetry::render;
-use spice_testing::double::Double;
 use spice_workers::{
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
 };
-use support::{Away, World, within};
+use support::{World, within};
 
 async fn scrape(workers: &Workers) -> String {
     render(&[&*workers.source()]).await.unwrap()
@@ -74,9 +73,7 @@ async fn every_worker_reports_how_far_it_is_until_its_database_is_gone() {
     let world = World::new();
     world.story.put("a", json!({"n": 1}));
     let away = Arc::new(AtomicBool::new(false));
-    let mut ports = world.ports();
-    let hook = Away(Arc::clone(&away));
-    ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), hook));
+    let ports = world.ports_with_graph_away(&away);
     let workers = Workers::start(ports, WorkersConfig::default());
     rest(&world, &workers).await;
     let end = world.log.end(world.stream()).await.unwrap();

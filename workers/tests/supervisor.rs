@@ -32,7 +32,7 @@ use spice_workers::{
     status::{WorkerState, WorkerStatus},
     supervisor::{LeaseConfig, Role, Workers, WorkersConfig},
 };
-use support::{Away, LEASE, Story, World, within};
+use support::{LEASE, Story, World, within};
 use tokio::sync::watch::Receiver;
 
 fn workers_config(owner: &str) -> WorkersConfig {
@@ -127,24 +127,9 @@ async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
     // A request by a person counts as work.
-    let handler = "instance_worker";
-    let asked = world
-        .registry
-        .request_retry(handler, world.stream(), "demo:main:Part:a");
-    asked.await.unwrap();
+    world.request_retry("a").await;
     world.request();
-    let carried_out = async {
-        while !world
-            .registry
-            .retries(world.stream())
-            .await
-            .unwrap()
-            .is_empty()
-        {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(carried_out).await;
+    world.retries_done().await;
     within(workers.shutdown()).await;
 }
 
@@ -385,9 +370,7 @@ async fn a_seal_reaches_a_live_sink_beside_a_shadow() {
         let world = World::new();
         world.story.put("a", json!({"n": 1}));
         let away = Arc::new(AtomicBool::new(false));
-        let mut ports = world.ports();
-        let hook = Away(Arc::clone(&away));
-        ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), hook));
+        let ports = world.ports_with_graph_away(&away);
         let mut config = workers_config("one");
         config.engine.seed = seed;
         let workers = Workers::start(ports, config);

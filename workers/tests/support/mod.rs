@@ -13,7 +13,7 @@ mod story;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +24,7 @@ use spice_core::{
     chain::ChainHead,
     envelope::Envelope,
     guard::Guards,
+    handler,
     id::{BranchGeneration, EventId, LogPosition, StreamId},
     lineage::{Lineage, View},
     port::{
@@ -40,7 +41,7 @@ use spice_core::{
 };
 use spice_store_local::{LocalBus, LocalHints};
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
-use spice_testing::{MemoryLog, clock::HandClock};
+use spice_testing::{MemoryLog, clock::HandClock, double::Double};
 use spice_workers::{
     engine::{End, Engine, EngineConfig, EnginePorts, Handler, Job},
     graph_worker::GraphWorker,
@@ -53,7 +54,8 @@ use spice_workers::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use faults::{Away, FaultyHandler, ScriptBus, Scripted};
+use faults::Away;
+pub use faults::{FaultyHandler, ScriptBus, Scripted};
 pub use story::{Story, entity};
 
 pub struct World {
@@ -110,6 +112,15 @@ impl World {
             graph: Arc::clone(&self.graph) as Arc<dyn Graph>,
             documents: Arc::clone(&self.documents) as Arc<dyn Documents>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+        }
+    }
+
+    /// The ports, with a graph that takes no batch while `away` is true.
+    pub fn ports_with_graph_away(&self, away: &Arc<AtomicBool>) -> Ports {
+        let hook = Away(Arc::clone(away));
+        Ports {
+            graph: Arc::new(Double::new(Arc::clone(&self.graph), hook)),
+            ..self.ports()
         }
     }
 
@@ -284,6 +295,31 @@ impl World {
                 line,
             })
             .collect()
+    }
+
+    /// Requests a retry of an instance in the graph, without a hint.
+    pub async fn request_retry(&self, id: &str) {
+        let aggregate = format!("demo:main:Part:{id}");
+        let asked = self
+            .registry
+            .request_retry(handler::INSTANCES, self.stream(), &aggregate);
+        asked.await.unwrap();
+    }
+
+    /// Waits until every requested retry is carried out.
+    pub async fn retries_done(&self) {
+        let carried_out = async {
+            while !self
+                .registry
+                .retries(self.stream())
+                .await
+                .unwrap()
+                .is_empty()
+            {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        within(carried_out).await;
     }
 
     pub async fn letters(&self) -> Vec<(u64, String, u32)> {
