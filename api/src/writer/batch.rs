@@ -64,8 +64,7 @@ impl Task {
         let mut draft = Draft::default();
         if let Err(error) = self.decide_all(requests, &mut draft).await {
             self.state = None;
-            let refusal = error.into();
-            refuse_all(draft.into_requests(), &refusal);
+            self.refuse_for(error, draft.into_requests()).await;
             return Ok(());
         }
         if draft.envelopes.is_empty() {
@@ -143,7 +142,7 @@ impl Task {
         let known = match self.known(&requests).await {
             Ok(known) => known,
             Err(error) => {
-                refuse_all(requests, &error.into());
+                self.refuse_for(error, requests).await;
                 return Vec::new();
             }
         };

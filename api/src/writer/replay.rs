@@ -6,7 +6,7 @@ use spice_core::{
     decide::{Receipt, Stop, is_gone},
     error::{ErrorCode, Refusal, StoreError},
     guard::Guard,
-    id::CommandId,
+    id::{CommandId, LogPosition},
     model::CommandEntry,
 };
 
@@ -66,7 +66,19 @@ impl Task {
             // A missing command must not be missing only because the registry was lost.
             self.check_reflected(reflected, looked_up.reflected)?;
         }
+        self.check_seen(looked_up.reflected).await?;
         Ok(known)
+    }
+
+    /// Fails if the log is shorter than what the registry has seen of it. If the state ends exactly
+    /// where the log was cut, an append would succeed there. The log's end is read only if the
+    /// registry is ahead of the state, so a batch of the only writer costs nothing more.
+    async fn check_seen(&self, reflected: LogPosition) -> Result<(), StoreError> {
+        if reflected <= self.head.position() {
+            return Ok(());
+        }
+        let end = self.ports.log.end(&self.stream).await?;
+        Ok(self.ports.check_end(&self.stream, end, reflected)?)
     }
 
     fn take_known(

@@ -24,7 +24,7 @@ use spice_core::{
     command::{Action, Command, Origin},
     envelope::{Envelope, EventType},
     error::{ErrorCode, Refusal},
-    guard::Guards,
+    guard::{Guard, Guards},
     id::{CommandId, LogPosition, Sequence, StreamId},
     name::BranchName,
     port::{

@@ -387,6 +387,37 @@ async fn an_append_to_a_log_that_became_shorter_is_refused_as_shorter() {
     check(&written.unwrap_err(), "log_truncated");
 }
 
+/// A writer that ends exactly where the log was cut finds a free position there.
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_ends_where_the_log_was_cut_is_refused() {
+    let demo = "demo".parse().unwrap();
+    for guards in [Guards::default(), Guards::without(Guard::Anchor)] {
+        let bench = Bench::filled(2).await;
+        let settings = WriterSettings {
+            guards,
+            ..WriterSettings::default()
+        };
+        let writer = bench.writer_set(bench.registry.clone(), settings);
+        writer.snapshot(&demo).await.unwrap();
+        let cut = bench.lines();
+        let other = bench.writer();
+        submit(&other, 600, create("lost")).await.unwrap();
+        other.shutdown().await;
+        bench.put(cut.clone());
+        let written = submit(&writer, 601, create("next")).await;
+        if !guards.has(Guard::Anchor) {
+            written.unwrap();
+            assert_ne!(bench.lines(), cut, "what was lost is overwritten");
+            continue;
+        }
+        check(&written.unwrap_err(), "log_truncated");
+        check(&writer.snapshot(&demo).await.unwrap_err(), "log_truncated");
+        let refused = submit(&writer, 602, create("p0")).await;
+        check(&refused.unwrap_err(), "log_truncated");
+        assert_eq!(bench.lines(), cut, "nothing was written");
+    }
+}
+
 impl Bench {
     /// A sink that was filled from the log as it is.
     async fn follow(&mut self) {
