@@ -8,6 +8,7 @@ use spice_core::{
     guard::Guard,
     id::{CommandId, LogPosition},
     model::CommandEntry,
+    port::registry::LookedUp,
 };
 
 use super::{
@@ -35,7 +36,7 @@ impl Task {
     ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
         if !self.ports.settings.guards.has(Guard::EventIdLookup) {
             let looked_up = self.ports.look_up(&self.stream, &[]).await?;
-            self.now = looked_up.now;
+            self.note(&looked_up);
             return Ok(HashMap::new());
         }
         let mut known = HashMap::new();
@@ -56,7 +57,7 @@ impl Task {
         let ids: Vec<CommandId> = asked.iter().map(|(id, _)| *id).collect();
         let reflected = self.reflector.reflected();
         let looked_up = self.ports.look_up(&self.stream, &ids).await?;
-        self.now = looked_up.now;
+        self.note(&looked_up);
         for ((_, request), entry) in asked.into_iter().zip(looked_up.commands) {
             if let Some(entry) = entry {
                 self.take_known(&mut known, request, entry);
@@ -68,6 +69,16 @@ impl Task {
         }
         self.check_seen(looked_up.reflected).await?;
         Ok(known)
+    }
+
+    /// Notes the registry's time, and whether the mark of this log is gone: a lost registry comes
+    /// back without it.
+    fn note(&mut self, looked_up: &LookedUp) {
+        self.now = looked_up.now;
+        let owner = &*self.ports.owner;
+        if looked_up.marked_by.iter().all(|other| other != owner) {
+            self.marked_at = None;
+        }
     }
 
     /// Fails if the log is shorter than what the registry has seen of it. If the state ends exactly

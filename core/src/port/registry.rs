@@ -67,6 +67,8 @@ pub struct LookedUp {
     pub commands: Vec<Option<CommandEntry>>,
     /// The position up to which the log is reflected.
     pub reflected: LogPosition,
+    /// The owners that have marked the log ([`LogDirectory::mark_active`]).
+    pub marked_by: Vec<String>,
     /// The registry's time: the same for every process, whatever its own clock.
     pub now: Timestamp,
 }

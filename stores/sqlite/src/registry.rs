@@ -206,6 +206,7 @@ impl WriteModel for SqliteRegistry {
             Ok(LookedUp {
                 commands: model::commands(connection, &ids)?,
                 reflected: model::reflected(connection, &stream)?,
+                marked_by: directory::marked_by(connection, &stream)?,
                 now: leases::now(connection, clock.as_ref())?,
             })
         };

@@ -192,6 +192,10 @@ pub async fn logs_that_are_written_are_marked_by_owner(make: Make<'_>) {
     }
     let both = [demo.clone(), other.clone()];
     assert_eq!(registry.active().await.unwrap(), both);
+    for (log, owners) in [(&demo, &["a", "b"][..]), (&other, &["a"])] {
+        let looked_up = registry.look_up(log, &[]).await.unwrap();
+        assert_eq!(looked_up.marked_by, owners);
+    }
     registry.clear_active(&demo, "a").await.unwrap();
     registry.clear_active(&other, "b").await.unwrap();
     assert_eq!(registry.active().await.unwrap(), both);

@@ -2,7 +2,7 @@
 
 use spice_core::port::{Store, registry::LogDirectory};
 
-use spice_testing::double::away;
+use spice_testing::double::{Swap, away};
 
 use super::*;
 
@@ -78,6 +78,45 @@ async fn a_log_is_marked_while_it_is_written_and_reflected() {
     assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
     writer.shutdown().await;
     assert_eq!(bench.registry.active().await.unwrap(), []);
+}
+
+/// The mark is what shows a command that the registry does not have yet, so it stays until then.
+#[tokio::test(start_paused = true)]
+async fn a_mark_stays_while_the_registry_is_behind() {
+    let bench = Bench::new();
+    let registry = Arc::new(Double::new(bench.registry.clone(), Stuck::default()));
+    let writer = bench.writer_with(registry.clone());
+    submit(&writer, 1, create_database()).await.unwrap();
+    writer.check_logs().await.unwrap();
+    registry.hook.0.store(true, Ordering::SeqCst);
+    let told = submit(&writer, 2, create_class()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    writer.shutdown().await;
+    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    let other = bench.writer();
+    assert_eq!(other.receipt(told.command_id).await.unwrap(), Some(told));
+}
+
+/// A lost registry comes back without marks, and another process may have swept it since.
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_was_lost_with_the_registry_is_set_again() {
+    let bench = Bench::new();
+    let place = Swap::new((*bench.registry).clone());
+    let stuck = Arc::new(Double::new(place.clone(), Stuck::default()));
+    let writer = bench.writer_with(stuck.clone());
+    submit(&writer, 1, create_database()).await.unwrap();
+    submit(&writer, 2, create_class()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+
+    place.put((*registry()).clone());
+    let other = bench.writer_with(Arc::new(Double::new(place.clone(), Stuck::default())));
+    assert_eq!(other.receipt(unknown()).await.unwrap(), None);
+    assert_eq!(place.get().sweep_due().await.unwrap(), None, "it was swept");
+
+    stuck.hook.0.store(true, Ordering::SeqCst);
+    let told = submit(&writer, 3, create("p1")).await.unwrap();
+    assert_eq!(other.receipt(told.command_id).await.unwrap(), Some(told));
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,6 +94,13 @@ pub(super) fn active(connection: &Connection) -> Attempt<Vec<StreamId>> {
     Ok(streams)
 }
 
+pub(super) fn marked_by(connection: &Connection, stream: &StreamId) -> Attempt<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT owner FROM active_logs WHERE stream = ?1 ORDER BY 1")?;
+    let owners = statement.query_map([stream.to_string()], |row| row.get(0))?;
+    Ok(owners.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn sweep_due(connection: &Connection) -> Attempt<Option<String>> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO sweep (row, token, is_done) VALUES (1, ?1, 0)")?
