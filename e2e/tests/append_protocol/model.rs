@@ -1,16 +1,14 @@
-//! The append protocol as a state machine: the possible next steps and their effects. The text is
-//! `docs/append-protocol.md`; both use the same words.
+//! The append protocol as a state machine: its guards, its bounds and the possible next steps. The
+//! text is `docs/append-protocol.md`; both use the same words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stateright::{Model, Property};
 
-use crate::properties;
-
-/// A position in the log, counted in envelopes.
-pub(crate) type Position = u8;
-/// The number of a command, which is its id.
-pub(crate) type Command = u8;
+use crate::{
+    properties,
+    world::{Answer, Command, Mark, Position, Process, Put, Registry, View, World, Writer},
+};
 
 /// A client's request.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +24,8 @@ pub(crate) struct Wish {
 pub(crate) enum Guard {
     /// A PUT succeeds only at a free position.
     CompareAndSet,
+    /// A PUT succeeds only after the tail that its writer has read.
+    SameTail,
     /// A PUT without an answer is sent again only with the same bytes.
     SameBytesAgain,
     /// A command that is already in the log is answered from the log.
@@ -36,101 +36,74 @@ pub(crate) enum Guard {
     RefusalWaits,
     /// A refusal depends on the log's end, not on a writer's memory.
     TailBeforeRefusal,
+    /// The log's end comes from the log, not from a cache.
+    FreshEnd,
+    /// A read that names a position beyond the snapshot looks at the log first.
+    NamedLook,
     /// A writer notices that the registry has fallen behind the part that the writer forgot.
     WipeNoticed,
+    /// A running writer compares the log with what the registry has seen, if that is more than the
+    /// writer has.
+    SeenByRegistry,
+    /// A process opens only the log that the registry has seen.
+    Anchor,
+    /// The registry's anchor holds the chain, not only the position.
+    AnchorChain,
+    /// A process opens only the log that the sinks have seen.
+    SinkAnchor,
+    /// A writer marks the log before it appends.
+    Mark,
+    /// The mark stays until the registry has what was appended.
+    MarkStays,
+    /// A writer marks the log again if its mark was lost with the registry.
+    MarkAgain,
+    /// After the registry was lost, every log is read into the new one.
+    Sweep,
 }
 
 /// The protocol with its bounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Protocol {
-    /// The number of writers.
-    pub(crate) writers: usize,
+    /// The number of api processes.
+    pub(crate) processes: usize,
     /// The clients' requests.
     pub(crate) wishes: Vec<Wish>,
     /// The maximum number of crashes.
     pub(crate) crashes: u8,
     /// The maximum number of times the registry is wiped.
     pub(crate) wipes: u8,
-    /// The maximum number of writers that have the same command at the same time.
+    /// The maximum number of processes that have the same command at the same time.
     pub(crate) attempts: usize,
+    /// How often the home moves; none if clients send their commands to any process.
+    pub(crate) moves: Option<u8>,
+    /// Whether clients read at positions that they know from answers.
+    pub(crate) reads: bool,
+    /// Whether writers mark the log, and rest.
+    pub(crate) marks: bool,
+    /// How the log is cut, at most once.
+    pub(crate) cut: Option<Cut>,
+    /// Whether a sink follows the log.
+    pub(crate) sink: bool,
     /// The removed guard.
     pub(crate) without: Option<Guard>,
+    /// The only property to check; all of them without one.
+    pub(crate) only: Option<&'static str>,
 }
 
-/// A command in a segment, with its assigned sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Accepted {
-    pub(crate) command: Command,
-    pub(crate) sequence: u8,
-}
-
-/// One segment's content: "the same bytes" are an equal batch.
-pub(crate) type Batch = Vec<Accepted>;
-
-/// A batch whose PUT has no answer yet, with the refusals that depend on it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Waiting {
-    pub(crate) batch: Batch,
-    pub(crate) held: Vec<(Command, u8)>,
-}
-
-/// A writer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Writer {
-    /// Stopped; it remembers nothing.
-    Down,
-    /// Running. It remembers the log from `low` up to `at`; below `low` it asks the registry.
-    Up {
-        low: Position,
-        at: Position,
-        queue: BTreeSet<Command>,
-        waiting: Option<Waiting>,
-    },
-}
-
-/// The registry's write model: the positions whose envelopes it holds, and its reflected position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct Registry {
-    pub(crate) reflected: Position,
-    pub(crate) holds: u16,
-}
-
-/// The answer to a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Answer {
-    /// None yet.
-    Open,
-    /// 202 with this sequence.
-    Accepted(u8),
-    /// 409 with this `actual_seq`.
-    Refused(u8),
-}
-
-/// The whole state.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct World {
-    /// Segments by their first position.
-    pub(crate) log: BTreeMap<Position, Batch>,
-    /// PUTs in flight, whether or not a writer still waits for them.
-    pub(crate) puts: BTreeSet<(Position, Batch)>,
-    /// The writers, in a canonical order: they are alike.
-    pub(crate) writers: Vec<Writer>,
-    /// The registry.
-    pub(crate) registry: Registry,
-    /// Registry transactions in flight: from, to.
-    pub(crate) advances: BTreeSet<(Position, Position)>,
-    /// The answer to each client.
-    pub(crate) answers: Vec<Answer>,
-    /// A client got two different answers.
-    pub(crate) contradiction: bool,
-    pub(crate) crashes: u8,
-    pub(crate) wipes: u8,
+/// How a log loses its last segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// While processes run.
+    Live,
+    /// While all are stopped, by a restore of an older copy, without its registry. The registry may
+    /// come back.
+    Restore,
 }
 
 /// A possible next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A client sends its command to a writer, for the first time or again.
+    /// A client sends its command to a process, for the first time or again.
     Submit(Command, usize),
     /// A writer decides its queue and sends the accepted commands.
     Decide(usize, Order),
@@ -138,20 +111,34 @@ pub(crate) enum Step {
     Confirm(usize),
     /// A writer gets 412 or no answer, and reads the position.
     Settle(usize),
-    /// A writer reads the envelopes that others appended.
+    /// A process reads what others appended: a hint came, or a second has passed.
     ReadTail(usize),
+    /// A client with an accepted command reads at its position, at any process.
+    Read(usize, Command),
     /// A PUT arrives at the store.
-    Land(Position, Batch),
+    Land(Put),
     /// A writer sends the missing entries to the registry.
     StartAdvance(usize),
     /// The registry executes such a transaction.
-    FinishAdvance(Position, Position),
-    /// A writer's process ends.
+    FinishAdvance(Position, View),
+    /// A writer has nothing to append for a while, and removes its mark.
+    Rest(usize),
+    /// Another process becomes the home.
+    Move(usize),
+    /// A process that looks for an unknown command reads the log into a new registry.
+    Sweep,
+    /// A sink applies the log up to its end.
+    Project,
+    /// A process ends.
     Crash(usize),
-    /// A writer's process starts.
+    /// A process starts and opens the log.
     Start(usize),
     /// The registry is lost.
     Wipe,
+    /// The log loses everything from a position on.
+    Cut(Position),
+    /// The registry comes back that belongs to the log before it was cut.
+    Return,
 }
 
 /// The order in which a writer processes its queue.
@@ -161,71 +148,6 @@ pub(crate) enum Order {
     Backward,
 }
 
-impl World {
-    /// Returns the position after the last envelope.
-    pub(crate) fn end(&self) -> Position {
-        self.log
-            .last_key_value()
-            .map_or(0, |(first, batch)| first + length(batch))
-    }
-
-    /// Returns every envelope, with its position.
-    pub(crate) fn envelopes(&self) -> impl Iterator<Item = (Position, Accepted)> + '_ {
-        self.log
-            .iter()
-            .flat_map(|(first, batch)| (*first..).zip(batch.iter().copied()))
-    }
-
-    /// Returns whether any part of this batch could still be stored at its position.
-    pub(crate) fn may_land(&self, first: Position) -> bool {
-        first >= self.end()
-    }
-
-    fn holders(&self, command: Command) -> usize {
-        self.writers
-            .iter()
-            .filter(|writer| holds(writer, command))
-            .count()
-    }
-
-    pub(crate) fn answer(&mut self, command: Command, answer: Answer) {
-        let told = &mut self.answers[usize::from(command)];
-        match *told {
-            Answer::Open => *told = answer,
-            earlier => self.contradiction |= earlier != answer,
-        }
-    }
-
-    /// Removes state that can make no difference any more, and sorts what has no order.
-    fn normalise(&mut self, compare_and_set: bool) {
-        if compare_and_set {
-            let end = self.end();
-            self.puts.retain(|(first, _)| *first >= end);
-        }
-        self.writers.sort();
-    }
-}
-
-pub(crate) fn length(batch: &Batch) -> Position {
-    Position::try_from(batch.len()).unwrap_or(Position::MAX)
-}
-
-/// Returns the set of the positions below `end`.
-pub(crate) fn below(end: Position) -> u16 {
-    (1 << end) - 1
-}
-
-pub(crate) fn holds(writer: &Writer, command: Command) -> bool {
-    let Writer::Up { queue, waiting, .. } = writer else {
-        return false;
-    };
-    queue.contains(&command)
-        || waiting.as_ref().is_some_and(|waiting| {
-            waiting.batch.iter().any(|one| one.command == command)
-                || waiting.held.iter().any(|(held, _)| *held == command)
-        })
-}
-
 impl Protocol {
     pub(crate) fn has(&self, guard: Guard) -> bool {
         self.without != Some(guard)
@@ -233,18 +155,6 @@ impl Protocol {
 
     pub(crate) fn wish(&self, command: Command) -> Wish {
         self.wishes[usize::from(command)]
-    }
-
-    /// Returns the sequence of an aggregate, from the envelopes at `known` positions.
-    pub(crate) fn sequence(&self, world: &World, aggregate: u8, known: u16) -> u8 {
-        world
-            .envelopes()
-            .filter(|(position, one)| {
-                known & (1 << position) != 0 && self.wish(one.command).aggregate == aggregate
-            })
-            .map(|(_, one)| one.sequence)
-            .max()
-            .unwrap_or(0)
     }
 
     /// Returns whether a client may send its command: one with a sequence only after the client got
@@ -265,64 +175,80 @@ impl Model for Protocol {
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
+        let home = |index| self.moves.is_some() && index + 1 == self.processes;
         vec![World {
             log: BTreeMap::new(),
+            lost: BTreeMap::new(),
             puts: BTreeSet::new(),
-            writers: vec![Writer::Down; self.writers],
+            processes: (0..self.processes).map(home).map(Process::new).collect(),
             registry: Registry::default(),
+            set_aside: None,
+            left_mark: false,
+            is_sweep_due: false,
             advances: BTreeSet::new(),
+            sink: View::default(),
             answers: vec![Answer::Open; self.wishes.len()],
-            contradiction: false,
+            wrongs: BTreeSet::new(),
+            refused_log: false,
             crashes: self.crashes,
             wipes: self.wipes,
+            moves: self.moves.unwrap_or(0),
+            cuts: u8::from(self.cut.is_some()),
         }]
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        for (index, writer) in world.writers.iter().enumerate() {
-            let alike = index > 0 && world.writers[index - 1] == *writer;
+        for (index, process) in world.processes.iter().enumerate() {
+            let alike = index > 0 && world.processes[index - 1] == *process;
             if !alike {
-                self.steps_of(world, index, writer, steps);
+                self.steps_of(world, index, process, steps);
             }
         }
-        let landing = world.puts.iter().cloned();
-        steps.extend(landing.map(|(first, batch)| Step::Land(first, batch)));
+        steps.extend(world.puts.iter().cloned().map(Step::Land));
         let finishing = world.advances.iter();
         steps.extend(finishing.map(|(from, to)| Step::FinishAdvance(*from, *to)));
-        if world.wipes > 0 && world.registry.reflected > 0 {
+        if self.sink && world.sink.at < world.end() {
+            steps.push(Step::Project);
+        }
+        if world.is_sweep_due && world.puts.is_empty() {
+            steps.push(Step::Sweep);
+        }
+        if world.wipes > 0 && world.registry.view.at > 0 {
             steps.push(Step::Wipe);
         }
+        self.cuts(world, steps);
     }
 
     fn next_state(&self, last: &World, step: Step) -> Option<World> {
         let mut world = last.clone();
-        self.take(&mut world, step);
-        world.normalise(self.has(Guard::CompareAndSet));
+        self.go(&mut world, step);
         (world != *last).then_some(world)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        let mut properties = properties::all();
+        properties.retain(|property| self.only.is_none_or(|only| only == property.name));
+        properties
     }
 }
 
 impl Protocol {
-    fn steps_of(&self, world: &World, index: usize, writer: &Writer, steps: &mut Vec<Step>) {
+    fn steps_of(&self, world: &World, index: usize, process: &Process, steps: &mut Vec<Step>) {
+        if world.moves > 0 && !process.home {
+            steps.push(Step::Move(index));
+        }
         let Writer::Up {
-            at, queue, waiting, ..
-        } = writer
+            view,
+            queue,
+            waiting,
+            ..
+        } = &process.writer
         else {
             steps.push(Step::Start(index));
             return;
         };
-        for command in (0..).take(self.wishes.len()) {
-            if world.answers[usize::from(command)] == Answer::Open
-                && self.is_wished(world, command)
-                && !holds(writer, command)
-                && world.holders(command) < self.attempts
-            {
-                steps.push(Step::Submit(command, index));
-            }
+        if self.moves.is_none() || process.home {
+            self.submissions(world, index, process, steps);
         }
         match waiting {
             Some(_) => steps.extend([Step::Confirm(index), Step::Settle(index)]),
@@ -334,14 +260,69 @@ impl Protocol {
                 }
             }
         }
-        if *at < world.end() && waiting.is_none() {
+        if view.at != world.end() && waiting.is_none() {
             steps.push(Step::ReadTail(index));
         }
-        if *at > world.registry.reflected {
+        if view.at > world.registry.view.at {
             steps.push(Step::StartAdvance(index));
+        }
+        if process.mark != Mark::Absent && waiting.is_none() {
+            steps.push(Step::Rest(index));
         }
         if world.crashes > 0 {
             steps.push(Step::Crash(index));
         }
+        if self.reads && waiting.is_none() {
+            let accepted = world.answered();
+            let accepted = accepted.filter(|(_, answer)| matches!(answer, Answer::Accepted(_)));
+            steps.extend(accepted.map(|(command, _)| Step::Read(index, command)));
+        }
+    }
+
+    fn submissions(&self, world: &World, index: usize, process: &Process, steps: &mut Vec<Step>) {
+        for command in (0..).take(self.wishes.len()) {
+            if world.answers[usize::from(command)] == Answer::Open
+                && self.is_wished(world, command)
+                && !process.holds(command)
+                && world.holders(command) < self.attempts
+            {
+                steps.push(Step::Submit(command, index));
+            }
+        }
+    }
+
+    /// The log is cut only while nothing is on its way, and below what the registry or a sink has
+    /// seen: nothing else could find out.
+    fn cuts(&self, world: &World, steps: &mut Vec<Step>) {
+        if world.set_aside.is_some() && world.is_stopped() && world.is_quiet() {
+            steps.push(Step::Return);
+        }
+        let Some(cut) = self.cut.filter(|_| world.cuts > 0 && world.is_quiet()) else {
+            return;
+        };
+        let seen = match cut {
+            Cut::Restore if !world.is_stopped() => return,
+            Cut::Restore if self.sink => world.sink.at,
+            Cut::Live | Cut::Restore => world.registry.view.at,
+        };
+        let firsts = world.log.keys().filter(|first| **first < seen);
+        steps.extend(firsts.map(|first| Step::Cut(*first)));
+    }
+
+    pub(crate) fn go(&self, world: &mut World, step: Step) {
+        self.take(world, step);
+        self.normalise(world);
+    }
+
+    /// Removes state that can make no difference any more, and sorts what has no order.
+    fn normalise(&self, world: &mut World) {
+        let end = world.end();
+        if self.has(Guard::CompareAndSet) {
+            world.puts.retain(|put| put.after.at >= end);
+        }
+        if self.has(Guard::SameTail) {
+            world.puts.retain(|put| put.after.lost == 0);
+        }
+        world.processes.sort();
     }
 }
