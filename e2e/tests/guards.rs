@@ -274,7 +274,8 @@ fn with_two_apis() -> Setup {
     setup
 }
 
-/// One api creates a class; the other one, which has had the database open, is sent an instance of it.
+/// One api creates a class, and sleeps before the registry has it; the other one, which has had the
+/// database open, is sent an instance of it.
 async fn class_of_another_api(world: Arc<World>, answers: Answers) -> anyhow::Result<()> {
     let shop = shop(&world, &answers).await?;
     let other = Client::new(&world, SECOND_API.number, "shop", &answers)?;
@@ -282,12 +283,18 @@ async fn class_of_another_api(world: Arc<World>, answers: Answers) -> anyhow::Re
     other
         .accepted("q", change("main", creation("Product", data))?)
         .await?;
+    world.settle_with_faults().await?;
+    world
+        .faults
+        .arm(at(API, Port::Model, "advance"), Fault::Pause);
     let class = create_class("main", supplier_class())?;
     shop.accepted("Supplier", class).await?;
+    struck(&world).await?;
     let data = json!({"supplier_id": "s"});
     other
         .accepted("s", change("main", creation("Supplier", data))?)
         .await?;
+    world.faults.set_life(API, Life::Running);
     Ok(())
 }
 
