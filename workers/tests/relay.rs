@@ -137,6 +137,26 @@ async fn a_restart_may_repeat_but_never_skips() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_relay_continues_where_another_one_moved_the_checkpoint() {
+    let world = World::new();
+    world.story.tell();
+    let bus = Arc::new(ScriptBus::default());
+    let token = CancellationToken::new();
+    let task = tokio::spawn(relay(&world, &bus, 100).run(token.clone()));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let before = world.story.end();
+    assert_eq!(checkpoint(&world).await, before);
+    world.story.put("more", json!({"n": 1}));
+    let (from, to) = (LogPosition(before), LogPosition(before + 1));
+    let moved = world.log.move_checkpoint(world.stream(), from, to);
+    assert!(moved.await.unwrap(), "by another relay");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(checkpoint(&world).await, world.story.end());
+    token.cancel();
+    within(task).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_checkpoint_is_written_about_once_a_second() {
     let world = World::new();
     let bus = Arc::new(ScriptBus::default());

@@ -7,10 +7,11 @@ use spice_core::{
     bucket::Bucket,
     guard::Guards,
     id::LogPosition,
-    port::registry::{WorkerRegistry, WriteModel},
+    port::registry::{LogDirectory, WorkerRegistry, WriteModel},
 };
 use spice_store_sqlite::{Location, Mode, SqliteRegistry};
 use spice_testing::{
+    clock::HandClock,
     conformance::{registry::Registry, registry_naive},
     values::{anchor, in_new_files, stream},
 };
@@ -65,4 +66,20 @@ async fn records_survive_a_restart() {
     assert!(other.is_empty());
     let again = after.acquire(WORKER, &buckets, "a", hour).await.unwrap();
     assert_eq!(again, lease);
+}
+
+/// A process that is gone leaves its mark; the next one that clears the log removes it, but not the
+/// mark of a process that may still write.
+#[tokio::test]
+async fn marks_of_dead_processes_are_removed() {
+    let clock = Arc::new(HandClock::default());
+    let registry = SqliteRegistry::open(&Location::Memory, Mode::Inline, Guards::default());
+    let registry = registry.unwrap().with_clock(clock.clone());
+    let demo = stream("demo");
+    registry.mark_active(&demo, "dead").await.unwrap();
+    for (minutes, marks) in [(9, vec![demo.clone()]), (2, vec![])] {
+        clock.advance(std::time::Duration::from_mins(minutes));
+        registry.clear_active(&demo, "").await.unwrap();
+        assert_eq!(registry.active().await.unwrap(), marks);
+    }
 }

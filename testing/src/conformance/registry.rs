@@ -87,7 +87,8 @@ pub async fn commands_are_found_and_forgotten(make: Make<'_>) {
     let (demo, other) = (stream("demo"), stream("other"));
     let zero = LogPosition(0);
     let of_demo: Vec<_> = (0..5).map(|number| command(number, "demo")).collect();
-    let of_other = vec![command(9, "other")];
+    // An id belongs to the command that has it first, in any log.
+    let of_other = vec![command(9, "other"), command(2, "other")];
     let end = LogPosition(10);
     registry
         .advance(&demo, zero, anchor(end), vec![entry(0, 3)], of_demo.clone())
