@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use spice_core::{
@@ -16,7 +16,7 @@ use spice_workers::{
     engine::{End, Handler},
     status::WorkerState,
 };
-use support::{LEASE, Story, World, within};
+use support::{FaultyHandler, LEASE, Story, World, within};
 
 #[tokio::test(start_paused = true)]
 async fn a_zombie_can_neither_record_nor_do_harm() {
@@ -70,15 +70,11 @@ async fn a_restart_begins_at_the_lower_position_of_sink_and_registry() {
     assert_eq!(world.worked(&again).await, world.story.end());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_sink_that_lost_its_last_batches_gets_them_again() {
-    let world = World::new();
-    world.story.tell();
-    let handler = world.graph_handler();
-    let key = world.key(&handler).await;
+/// Records ten positions that the sink does not have.
+async fn record_ahead(world: &World, handler: &Arc<FaultyHandler>) {
     let ahead = WorkRecord {
-        key,
-        lease: world.lease(&*handler, "one"),
+        key: world.key(handler).await,
+        lease: world.lease(&**handler, "one"),
         from: LogPosition::ZERO,
         through: LogPosition(10),
         processed: Vec::new(),
@@ -87,6 +83,14 @@ async fn a_sink_that_lost_its_last_batches_gets_them_again() {
         at: spice_core::time::Timestamp::from_micros(1),
     };
     world.registry.record(ahead).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_lost_its_last_batches_gets_them_again() {
+    let world = World::new();
+    world.story.tell();
+    let handler = world.graph_handler();
+    record_ahead(&world, &handler).await;
     world.run_through(&handler).await;
     assert_eq!(
         handler.applied().first(),
@@ -172,4 +176,15 @@ async fn a_sink_ahead_of_its_log_is_damage() {
     let error = within(running.task).await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
     assert!(error.to_string().contains("ends at position 1"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_ahead_of_its_log_is_damage() {
+    let world = World::new();
+    let handler = world.graph_handler();
+    record_ahead(&world, &handler).await;
+    let running = world.start(&handler, "one");
+    let error = within(running.task).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::LogRefused(_)), "{error}");
+    assert!(error.to_string().contains("up to position 10"), "{error}");
 }
