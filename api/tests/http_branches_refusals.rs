@@ -269,18 +269,18 @@ async fn the_history_of_a_branch_goes_down_to_its_parents() {
         let server = &server;
         async move { server.get(&path).await.expect(200).body["data"].clone() }
     };
-    let told = |data: &Value| -> Vec<String> {
+    let messages = |data: &Value| -> Vec<String> {
         let entries = data["history"].as_array().unwrap();
         let text = |entry: &Value| entry["message"].as_str().unwrap().to_owned();
         entries.iter().map(text).collect()
     };
     let x = history("?branch=x").await;
     let begun = ["make p2", "CREATE_BRANCH demo:x", "make p1"];
-    assert_eq!(told(&x)[..3], begun);
+    assert_eq!(messages(&x)[..3], begun);
     assert_eq!(x["count"], 7, "three classes and the database");
     assert!(x.get("cursor").is_none());
-    assert!(!told(&history("").await).contains(&"make p2".to_owned()));
-    assert_eq!(told(&history("").await)[0], "make p3");
+    assert!(!messages(&history("").await).contains(&"make p2".to_owned()));
+    assert_eq!(messages(&history("").await)[0], "make p3");
     let newest = &x["history"][0];
     for field in ["position", "command_id", "occurred_at", "sequence"] {
         assert!(!newest[field].is_null(), "{field}: {newest}");
@@ -305,7 +305,7 @@ async fn the_history_of_a_branch_goes_down_to_its_parents() {
         .post(&format!("{DEMO}/x/rebase"), json!({}))
         .await
         .expect(200);
-    let rebased = told(&history("?branch=x").await);
+    let rebased = messages(&history("?branch=x").await);
     assert_eq!(rebased[..2], ["REBASE_BRANCH demo:x", "make p3"]);
     server
         .post(
@@ -314,7 +314,7 @@ async fn the_history_of_a_branch_goes_down_to_its_parents() {
         )
         .await
         .expect(200);
-    assert_eq!(told(&history("").await)[0], "MERGE_BRANCH demo:main");
+    assert_eq!(messages(&history("").await)[0], "MERGE_BRANCH demo:main");
     let refused = server
         .get("oms:/version/demo/history?branch=none")
         .await

@@ -11,7 +11,7 @@ use http_support::{Server, hooks::Watch, product};
 use serde_json::{Value, json};
 use spice_api::http::Settings;
 use spice_core::port::{Store, graph::Graph};
-use spice_testing::double::{Call, Double, away};
+use spice_testing::double::{Call, Double, unavailable};
 
 const DEMO: &str = "/databases/demo/branches";
 
@@ -89,8 +89,8 @@ async fn a_history_shows_a_bulk_without_its_rows_and_each_message() {
     let create = "/databases/demo/instances/Product/create";
     server.post(create, body).await.expect(202);
     let history = server.get("oms:/version/demo/history").await.expect(200);
-    let told = history.body["data"]["history"].as_array().unwrap();
-    let (single, many) = (&told[0], &told[1]);
+    let entries = history.body["data"]["history"].as_array().unwrap();
+    let (single, many) = (&entries[0], &entries[1]);
     assert_eq!(single["message"], "CREATE_INSTANCE demo:main:Product:p");
     assert_eq!(single["sequence"], 1);
     assert_eq!(many["message"], "\"many\" of them");
@@ -112,7 +112,7 @@ async fn later_pages_of_a_diff_compare_only_what_they_show() {
     let path = format!("{DEMO}/x/diff?limit={LIMIT}");
     let first = server.get(&path).await.expect(200).body;
     assert_eq!(first["summary"]["added"], CHANGED);
-    let mut told = outline(&first);
+    let mut entries = outline(&first);
     let mut next = first["cursor"].as_str().map(str::to_owned);
     while let Some(cursor) = next {
         let before = watch.lookups.load(Ordering::SeqCst);
@@ -123,12 +123,16 @@ async fn later_pages_of_a_diff_compare_only_what_they_show() {
         let lookups = watch.lookups.load(Ordering::SeqCst) - before;
         assert!(lookups < CHANGED, "a page looked up {lookups} entries");
         assert_eq!(page.body["summary"], first["summary"], "all are counted");
-        told.extend(outline(&page.body));
+        entries.extend(outline(&page.body));
         next = page.body["cursor"].as_str().map(str::to_owned);
     }
     let whole = server.get(&format!("{DEMO}/x/diff")).await.expect(200);
-    assert_eq!(told, outline(&whole.body), "each once, and none left out");
-    assert_eq!(told.len(), CHANGED);
+    assert_eq!(
+        entries,
+        outline(&whole.body),
+        "each once, and none left out"
+    );
+    assert_eq!(entries.len(), CHANGED);
 }
 
 #[tokio::test]
@@ -186,7 +190,9 @@ async fn an_accepted_command_is_answered_while_the_registry_is_unavailable() {
 async fn an_accepted_command_is_pending_while_its_progress_is_unknown() {
     let settings = Settings::default();
     let is_away = |graph| -> Arc<dyn Graph> {
-        Arc::new(Double::new(graph, |_: Call<'_>| Err(away(Store::Graph))))
+        Arc::new(Double::new(graph, |_: Call<'_>| {
+            Err(unavailable(Store::Graph))
+        }))
     };
     let server = Server::start_over(settings, false, is_away).await;
     prepare(&server).await;

@@ -55,8 +55,8 @@ async fn customers(server: &Server, branch: &str, as_of: Option<u64>) -> Value {
 }
 
 async fn counted(server: &Server) -> Value {
-    let told = server.get(DEMO).await.expect(200);
-    told.body["data"]["data"]["counts"]["by_class"]["Customer"].clone()
+    let database = server.get(DEMO).await.expect(200);
+    database.body["data"]["data"]["counts"]["by_class"]["Customer"].clone()
 }
 
 #[tokio::test]

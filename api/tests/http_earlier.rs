@@ -201,8 +201,8 @@ async fn earlier_merges_take_dry_run() {
     let mut dry = body.clone();
     dry["dry_run"] = true.into();
     for path in ["/database/demo/merge/resolve", "oms:/version/demo/merge"] {
-        let told = server.post(path, dry.clone()).await.expect(200);
-        assert_eq!(told.body["merged"], false, "{path}: {}", told.text);
+        let dry_run = server.post(path, dry.clone()).await.expect(200);
+        assert_eq!(dry_run.body["merged"], false, "{path}: {}", dry_run.text);
     }
     dry["dry_run"] = false.into();
     let refused = server.post("/database/demo/merge/simulate", dry).await;

@@ -264,18 +264,18 @@ async fn provenance_and_audit_name_the_fact_and_its_command() {
     }
     query["include_provenance"] = json!(true);
     query["include_audit"] = json!(true);
-    let told = server
+    let page = server
         .post("/graph-query/demo", query)
         .await
         .expect(200)
         .body;
-    assert_eq!(told["warnings"], json!([]));
-    let provenance = &told["nodes"][0]["provenance"];
+    assert_eq!(page["warnings"], json!([]));
+    let provenance = &page["nodes"][0]["provenance"];
     assert_eq!(provenance["command_id"], *command);
     assert_eq!(provenance["position"], *position);
     assert_eq!(provenance["event_type"], "INSTANCE_UPDATED");
     assert_eq!(provenance["event_sequence"], 2);
-    let audit = &told["nodes"][0]["audit"];
+    let audit = &page["nodes"][0]["audit"];
     assert_eq!(audit["command_id"], *command);
     assert_eq!(audit["command_type"], "UPDATE_INSTANCE");
     assert_eq!(audit["occurred_at"], provenance["occurred_at"]);

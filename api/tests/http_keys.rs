@@ -216,15 +216,15 @@ async fn events_and_deletes_name_every_id() {
     let (server, client) = start().await;
     fill(&client).await;
     let mut events = client.database_events("demo", Some("main"), Some(0));
-    let mut told: Vec<String> = Vec::new();
-    while told.len() < IDS.len() {
+    let mut reported: Vec<String> = Vec::new();
+    while reported.len() < IDS.len() {
         let event = events.next().await.unwrap().unwrap();
         let envelope: Value = event.read().unwrap();
         if event.name.as_deref() == Some("INSTANCE_CREATED") {
-            told.push(envelope["data"]["instance_id"].as_str().unwrap().to_owned());
+            reported.push(envelope["data"]["instance_id"].as_str().unwrap().to_owned());
         }
     }
-    assert_eq!(told, IDS);
+    assert_eq!(reported, IDS);
     for id in IDS {
         let sequence = client
             .instance("demo", "Kid", id, &Read::default())

@@ -129,8 +129,8 @@ async fn reserved_names_are_distinguished_from_user_names() {
         server
             .write("POST", "/databases/demo/ontology", definition)
             .await;
-        let told = client.class("demo", class, &Read::default()).await.unwrap();
-        assert_eq!(told["id"], class, "the class, not a call");
+        let stored = client.class("demo", class, &Read::default()).await.unwrap();
+        assert_eq!(stored["id"], class, "the class, not a call");
         for (key, value) in [("create", 1), ("count", 2)] {
             let mut data = json!({"key": key});
             for name in names {
@@ -167,19 +167,19 @@ async fn reserved_names_are_distinguished_from_user_names() {
             .post("/databases/demo/branches", body)
             .await
             .expect(200);
-        let told = client.branch("demo", branch).await.unwrap();
-        assert_eq!(told.name, branch);
+        let stored = client.branch("demo", branch).await.unwrap();
+        assert_eq!(stored.name, branch);
         client.diff("demo", branch, None).await.unwrap();
         let part = encoded(branch);
-        let told = server.get(&format!("oms:/branch/demo/{part}/info")).await;
-        assert_eq!(told.expect(200).body["name"], branch);
+        let stored = server.get(&format!("oms:/branch/demo/{part}/info")).await;
+        assert_eq!(stored.expect(200).body["name"], branch);
     }
     for name in ["list", "create", "exists", "health", "databases"] {
         server
             .write("POST", "/databases", json!({"name": name}))
             .await;
-        let told = client.database(name, &Read::default()).await.unwrap();
-        assert_eq!(told.name, name);
+        let stored = client.database(name, &Read::default()).await.unwrap();
+        assert_eq!(stored.name, name);
         // A name with an encoded letter is never mistaken for a fixed part of a path.
         let part = format!("%{:02x}{}", name.as_bytes()[0], &name[1..]);
         let class = json!({"id": "A", "label": "A"});

@@ -155,10 +155,10 @@ async fn classes_inherit_and_contradictions_are_refused() {
             json!({"parent_class": "Person"}),
         )
         .await;
-    let told = refused(&parent);
+    let errors = refused(&parent);
     assert!(
-        told.contains(&("parent_class".to_owned(), "cycle".to_owned())),
-        "{told:?}"
+        errors.contains(&("parent_class".to_owned(), "cycle".to_owned())),
+        "{errors:?}"
     );
     assert!(
         parent.text.contains("Party → Person → Party"),

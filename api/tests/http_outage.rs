@@ -13,7 +13,7 @@ use spice_api::http::Settings;
 use spice_core::port::{Store, graph::Graph};
 use spice_testing::{
     clock::HandClock,
-    double::{Call, Double, away},
+    double::{Call, Double, unavailable},
 };
 
 /// A graph that is unavailable for reads of instances, and defective for reads of classes.
@@ -21,7 +21,7 @@ fn disturb(graph: Arc<dyn Graph>) -> Arc<dyn Graph> {
     let hook = |call: Call<'_>| match call.method {
         "sinks" => Ok(()),
         "classes" => panic!("a defect"),
-        _ => Err(away(Store::Graph)),
+        _ => Err(unavailable(Store::Graph)),
     };
     Arc::new(Double::new(graph, hook))
 }

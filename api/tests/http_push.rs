@@ -93,11 +93,14 @@ async fn many_listeners_get_every_status_in_order_from_one_read() {
     let idle = looks.load(Ordering::Relaxed) - before;
     assert!(idle < 20, "{idle} looks for 200 who wait");
     server.start_workers();
-    let told = join_all(listeners.into_iter().map(Events::rest)).await;
-    for events in &told {
-        let told = statuses(events);
-        assert_eq!(told.last(), Some(&"COMPLETED"), "{told:?}");
-        assert!(told.is_sorted_by_key(|status| rank(status)), "{told:?}");
+    let streams = join_all(listeners.into_iter().map(Events::rest)).await;
+    for events in &streams {
+        let streams = statuses(events);
+        assert_eq!(streams.last(), Some(&"COMPLETED"), "{streams:?}");
+        assert!(
+            streams.is_sorted_by_key(|status| rank(status)),
+            "{streams:?}"
+        );
         let last = events.last().unwrap();
         assert_eq!(last.data["result"]["db_name"], "demo");
         let status = server.get(&format!("/commands/{command}/status")).await;
@@ -442,7 +445,7 @@ async fn a_feed_ends_at_a_broken_chain() {
     };
     assert!(foreign.chain.is_some(), "the chain of the log's beginning");
     let lines = vec![foreign.to_line().unwrap().into()];
-    log.land(&stream(), Batch { first, lines }).unwrap();
+    log.append_late(&stream(), Batch { first, lines }).unwrap();
     let path = "/databases/demo/events?from=0";
     let heard = Events::open(&server, path, None).await.rest().await;
     assert!(heard.len() <= 2, "{heard:?}");

@@ -159,10 +159,10 @@ async fn a_discarded_command_stays_failed() {
         server.post(path, json!({})).await.expect(404);
     }
     assert_eq!(status(&server, &after).await["status"], "COMPLETED");
-    let told = status(&server, &command).await;
-    assert_eq!(told["status"], "FAILED", "{told}");
-    assert!(told["completed_at"].is_string());
-    assert_eq!(told["error"], "discarded from instance_worker");
+    let answer = status(&server, &command).await;
+    assert_eq!(answer["status"], "FAILED", "{answer}");
+    assert!(answer["completed_at"].is_string());
+    assert_eq!(answer["error"], "discarded from instance_worker");
 
     let again = keyed(&server, bulk, &body, Some(20)).await.expect(202);
     assert_eq!(again.body["status"], "FAILED");
@@ -273,12 +273,12 @@ async fn a_transaction_with_unknown_targets_is_422_command_by_command() {
         .expect(422);
     assert_eq!(refused.code(), "validation_failed");
     let named = refused.body["detail"]["commands"].as_array().unwrap();
-    let told: Vec<_> = named
+    let answer: Vec<_> = named
         .iter()
         .map(|command| (command["index"].as_u64(), command["error"].as_str()))
         .collect();
     assert_eq!(
-        told,
+        answer,
         [(Some(1), Some("not_found")), (Some(2), Some("not_found"))]
     );
     assert_eq!(log_end(&server).await, end);
@@ -311,6 +311,6 @@ async fn a_listener_gets_only_forward_changes() {
     }
     server.start_workers();
     let rest = listener.rest().await;
-    let told: Vec<&Value> = rest.iter().map(|event| &event.data["status"]).collect();
-    assert_eq!(told, ["COMPLETED"]);
+    let answer: Vec<&Value> = rest.iter().map(|event| &event.data["status"]).collect();
+    assert_eq!(answer, ["COMPLETED"]);
 }

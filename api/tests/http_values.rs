@@ -69,7 +69,7 @@ async fn past(server: &Server) -> String {
 
 /// Returns the ids that a list, a list of the past and a graph query find; all must agree.
 async fn found(server: &Server, filter: &str) -> String {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let past = past(server).await;
     for query in ["", &past, "?order_by=-n", &format!("{past}&order_by=at")] {
         for service in ["", "oms:"] {
@@ -82,7 +82,7 @@ async fn found(server: &Server, filter: &str) -> String {
             let instances = answer.text.split(r#""instance_id":""#).skip(1);
             let mut ids: Vec<&str> = instances.map(|rest| &rest[..1]).collect();
             ids.sort_unstable();
-            told.push(ids.concat());
+            reported.push(ids.concat());
         }
     }
     let body = format!(r#"{{"start_class":"Thing","filters":{filter}}}"#);
@@ -95,9 +95,12 @@ async fn found(server: &Server, filter: &str) -> String {
     let mut ids: Vec<&str> = nodes.map(|rest| &rest[..1]).collect();
     ids.sort_unstable();
     ids.dedup();
-    told.push(ids.concat());
-    assert!(told.iter().all(|it| *it == told[0]), "{filter}: {told:?}");
-    told.remove(0)
+    reported.push(ids.concat());
+    assert!(
+        reported.iter().all(|it| *it == reported[0]),
+        "{filter}: {reported:?}"
+    );
+    reported.remove(0)
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ async fn with_event_sourcing_off_every_write_waits() {
 async fn a_status_only_moves_forward() {
     let mut server = Server::start().await;
     let made = server.write("POST", EMPTY, json!({"name": "demo"})).await;
-    let told = made.body["data"]["command_id"].as_str().unwrap().to_owned();
+    let command_id = made.body["data"]["command_id"].as_str().unwrap().to_owned();
     let other = server
         .post("/databases/demo/ontology", json!({"label": "Thing"}))
         .await
@@ -127,7 +127,7 @@ async fn a_status_only_moves_forward() {
         .await;
     assert_eq!(last.status, 201);
     let status = server
-        .get(&format!("/commands/{told}/status"))
+        .get(&format!("/commands/{command_id}/status"))
         .await
         .expect(200);
     assert_eq!(status.body["status"], "COMPLETED");
@@ -135,7 +135,7 @@ async fn a_status_only_moves_forward() {
     let stream = StreamId::first("demo".parse().unwrap());
     wipe(&*server.ports.graph, &stream).await;
     wipe(&*server.ports.documents, &stream).await;
-    for command in [&told, &untold] {
+    for command in [&command_id, &untold] {
         let status = server
             .get(&format!("/commands/{command}/status"))
             .await

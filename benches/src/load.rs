@@ -92,7 +92,7 @@ impl Outcome {
     }
 
     /// Fails if any answer had another status.
-    pub fn all_good(self) -> anyhow::Result<Self> {
+    pub fn require_success(self) -> anyhow::Result<Self> {
         match &self.first_bad {
             None => Ok(self),
             Some(first) => bail!(

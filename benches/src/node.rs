@@ -78,7 +78,7 @@ impl Node {
     }
 
     /// A database `bench` with `Customer` ← `Product` ← `Order`.
-    pub async fn declare(&self) -> anyhow::Result<()> {
+    pub async fn create_schema(&self) -> anyhow::Result<()> {
         self.post("/databases", &json!({"name": "bench"})).await?;
         for class in classes() {
             self.post("/databases/bench/ontology", &class).await?;

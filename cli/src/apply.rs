@@ -72,7 +72,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         apply(&client, documents, Duration::from_secs(options.wait)).await
     };
     show(&report, &options)?;
-    Ok(code(&report))
+    Ok(exit_code(&report))
 }
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
@@ -149,7 +149,7 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
             .entries
             .iter()
             .map(|entry| {
-                let (outcome, message) = words(&entry.applied);
+                let (outcome, message) = describe_change(&entry.applied);
                 json!({"kind": entry.kind, "name": entry.name, "source": entry.source,
                     "outcome": outcome, "message": message, "dry_run": options.dry_run})
             })
@@ -158,7 +158,7 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
     }
     let rehearsed = if options.dry_run { " (dry run)" } else { "" };
     for entry in &report.entries {
-        let (outcome, message) = words(&entry.applied);
+        let (outcome, message) = describe_change(&entry.applied);
         let resource = format!("{}/{}", entry.kind.to_lowercase(), entry.name);
         match message {
             None => output::line(format!("{resource} {outcome}{rehearsed}"))?,
@@ -171,7 +171,7 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
     if report
         .entries
         .iter()
-        .any(|entry| words(&entry.applied).1.is_some())
+        .any(|entry| describe_change(&entry.applied).1.is_some())
     {
         output::note(summary(report));
     }
@@ -190,7 +190,7 @@ fn describe(outcome: &str, message: &str) -> String {
 fn summary(report: &ApplyReport) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in &report.entries {
-        *counts.entry(words(&entry.applied).0).or_default() += 1;
+        *counts.entry(describe_change(&entry.applied).0).or_default() += 1;
     }
     let parts = counts
         .iter()
@@ -199,7 +199,7 @@ fn summary(report: &ApplyReport) -> String {
     format!("{} declared: {}", report.entries.len(), parts.join(", "))
 }
 
-fn words(applied: &Applied) -> (&'static str, Option<&str>) {
+fn describe_change(applied: &Applied) -> (&'static str, Option<&str>) {
     match applied {
         Applied::Unchanged => ("unchanged", None),
         Applied::Suspended => ("suspended", None),
@@ -211,7 +211,7 @@ fn words(applied: &Applied) -> (&'static str, Option<&str>) {
     }
 }
 
-fn code(report: &ApplyReport) -> ExitCode {
+fn exit_code(report: &ApplyReport) -> ExitCode {
     let any = |what: fn(&Applied) -> bool| report.entries.iter().any(|entry| what(&entry.applied));
     if any(|applied| matches!(applied, Applied::Failed { .. })) {
         ExitCode::from(REFUSED)

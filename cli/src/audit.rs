@@ -65,7 +65,7 @@ pub(crate) struct Accept {
 
 pub(crate) async fn run(command: Audit) -> anyhow::Result<ExitCode> {
     match command {
-        Audit::Head(which) => head(which).await,
+        Audit::Head(which) => run_head(which).await,
         Audit::Verify(options) => verify(options).await,
         Audit::AcceptTruncation(options) => accept_truncation(options).await,
     }
@@ -91,13 +91,13 @@ async fn choose(
     Ok(streams)
 }
 
-async fn head(which: Which) -> anyhow::Result<ExitCode> {
+async fn run_head(which: Which) -> anyhow::Result<ExitCode> {
     let log = open_log(which.stores.addresses()?.log()).await?;
     let mut rows = Vec::new();
     let mut answers = Vec::new();
     for stream in choose(&*log, &[], which.database.as_deref()).await? {
         let head = check(&*log, &stream, &[], &[]).await?;
-        let chain = output::maybe(head.next());
+        let chain = output::render_optional(head.next());
         rows.push(vec![stream.to_string(), head.position().to_string(), chain]);
         answers.push(describe(&stream, &head));
     }
@@ -126,7 +126,7 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     for (store, opened) in open_witnesses(&addresses).await? {
         match opened {
             Ok(opened) => witnesses.push((store.as_str(), opened)),
-            Err(error) => answers.push(unreadable(store.as_str(), &error)),
+            Err(error) => answers.push(describe_unreadable(store.as_str(), &error)),
         }
     }
     let log = open_log(addresses.log()).await?;
@@ -154,12 +154,12 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
                 }
                 answer
             }
-            Err(error) => refused(&stream, error),
+            Err(error) => describe_refused(&stream, error),
         });
     }
     let clean = answers.iter().all(|answer| answer["clean"] == true);
     match which.output.output {
-        Format::Table => answers.iter().map(tell).try_for_each(output::line)?,
+        Format::Table => answers.iter().map(render).try_for_each(output::line)?,
         format => output::document(format, &Value::Array(answers))?,
     }
     Ok(if clean {
@@ -170,11 +170,11 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
 }
 
 /// A store whose anchors cannot be compared.
-fn unreadable(store: &str, error: &StoreError) -> Value {
+fn describe_unreadable(store: &str, error: &StoreError) -> Value {
     json!({"store": store, "clean": false, "message": error.to_string()})
 }
 
-fn refused(stream: &StreamId, error: StoreError) -> Value {
+fn describe_refused(stream: &StreamId, error: StoreError) -> Value {
     let refusal = Refusal::from(error);
     let field = |key: &str| refusal.detail.get(key).cloned().unwrap_or_default();
     json!({
@@ -187,7 +187,7 @@ fn refused(stream: &StreamId, error: StoreError) -> Value {
 }
 
 /// The answer for people.
-fn tell(answer: &Value) -> String {
+fn render(answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or_default();
     let log = text("log");
     if let Some(store) = answer["store"].as_str() {
@@ -205,12 +205,12 @@ fn tell(answer: &Value) -> String {
     format!(
         "{log}: {position} envelopes{unchained}, one chain, {position}:{}; {}",
         text("chain"),
-        seen(answer)
+        describe_seen(answer)
     )
 }
 
 /// Up to where the stores have seen a log that they agree with.
-fn seen(answer: &Value) -> String {
+fn describe_seen(answer: &Value) -> String {
     let places: Vec<String> = [Store::Registry, Store::Graph, Store::Documents]
         .iter()
         .filter_map(|store| Some((store, answer[format!("{store}_position")].as_u64()?)))

@@ -51,12 +51,12 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Branch) -> anyhow::Result<ExitCode> {
     match command {
         Branch::Create(options) => {
-            let session = Session::new(&options.of.on(&options.from))?;
+            let session = Session::new(&options.of.on_branch(&options.from))?;
             let outcome = create(&session, &options).await;
             session.advise(outcome).await?;
         }
         Branch::Delete(options) => {
-            let session = Session::new(&options.of.on(&options.name))?;
+            let session = Session::new(&options.of.on_branch(&options.name))?;
             let outcome = delete(&session, &options).await;
             session.advise(outcome).await?;
         }

@@ -88,13 +88,13 @@ pub(crate) enum Command {
 
 impl Command {
     /// Whether the command handles Ctrl-C itself. Ctrl-C ends every other command.
-    pub(crate) fn ends_itself(&self) -> bool {
-        matches!(self, Self::Import(_) | Self::Export(_)) || self.serves()
+    pub(crate) fn handles_interrupt(&self) -> bool {
+        matches!(self, Self::Import(_) | Self::Export(_)) || self.is_service()
     }
 
     /// Whether the command is a service. A service logs what it does; other commands log only
     /// failures.
-    pub(crate) fn serves(&self) -> bool {
+    pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Dev(_) | Self::Demo(_) | Self::Operator(_))
     }
 

@@ -57,7 +57,7 @@ pub(crate) struct DeadLetter {
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let outcome = Box::pin(see_to(command)).await;
+    let outcome = Box::pin(execute(command)).await;
     outcome.map_err(|error| {
         let failure = error.downcast_ref::<spice_client::Error>();
         match failure.and_then(spice_client::Error::status) {
@@ -70,7 +70,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn see_to(command: Command) -> anyhow::Result<()> {
+async fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::List {
             server,

@@ -12,7 +12,7 @@ use crate::{
     classes,
     failure::usage,
     get::Kind,
-    output::{self, cell, maybe, written},
+    output::{self, cell, render_as_written, render_optional},
     session::Session,
     settings::Place,
 };
@@ -102,8 +102,8 @@ async fn database(session: &Session, name: &str) -> anyhow::Result<()> {
         .map(|branch| {
             vec![
                 branch.name.clone(),
-                maybe(branch.from_branch.as_deref()),
-                maybe(branch.from_position),
+                render_optional(branch.from_branch.as_deref()),
+                render_optional(branch.from_position),
             ]
         })
         .collect();
@@ -125,11 +125,11 @@ async fn branch(session: &Session, name: &str) -> anyhow::Result<()> {
     output::pairs(&[
         ("Name", branch.name.clone()),
         ("Database", database.to_owned()),
-        ("From", maybe(branch.from_branch.as_deref())),
-        ("At position", maybe(branch.from_position)),
-        ("Created", maybe(branch.created_at.as_deref())),
-        ("Generation", maybe(branch.generation)),
-        ("Sequence", maybe(branch.sequence)),
+        ("From", render_optional(branch.from_branch.as_deref())),
+        ("At position", render_optional(branch.from_position)),
+        ("Created", render_optional(branch.created_at.as_deref())),
+        ("Generation", render_optional(branch.generation)),
+        ("Sequence", render_optional(branch.sequence)),
         ("Protected", branch.protected.to_string()),
     ])?;
     if let Some(diff) = diff {
@@ -162,9 +162,9 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
         ("Database", database.to_owned()),
         ("Branch", session.branch.clone()),
         ("Sequence", instance.event_sequence.to_string()),
-        ("Position", maybe(instance.position)),
-        ("Created", maybe(instance.created_at.as_deref())),
-        ("Updated", maybe(instance.updated_at.as_deref())),
+        ("Position", render_optional(instance.position)),
+        ("Created", render_optional(instance.created_at.as_deref())),
+        ("Updated", render_optional(instance.updated_at.as_deref())),
     ])?;
     let is_reference = |name: &String| {
         let mut relationships = definition.relationships().iter();
@@ -175,7 +175,7 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
     output::heading("Properties")?;
     let rows: Vec<_> = values
         .iter()
-        .map(|(name, value)| vec![(*name).clone(), written(value)])
+        .map(|(name, value)| vec![(*name).clone(), render_as_written(value)])
         .collect();
     output::table(&["NAME", "VALUE"], &rows)?;
     if !references.is_empty() {
@@ -184,8 +184,8 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
             .iter()
             .flat_map(|(name, value)| {
                 let targets = match serde_json::from_str::<Vec<Box<RawValue>>>(value.get()) {
-                    Ok(many) => many.iter().map(|one| written(one)).collect(),
-                    Err(_) => vec![written(value)],
+                    Ok(many) => many.iter().map(|one| render_as_written(one)).collect(),
+                    Err(_) => vec![render_as_written(value)],
                 };
                 targets.into_iter().map(|to| vec![(*name).clone(), to])
             })
@@ -203,7 +203,7 @@ async fn command(session: &Session, id: &str) -> anyhow::Result<()> {
     output::pairs(&[
         ("Command", command.command_id.clone()),
         ("Status", command.status.to_string()),
-        ("Error", maybe(command.error.as_deref())),
+        ("Error", render_optional(command.error.as_deref())),
         ("Parked by", command.parked.join(", ")),
     ])?;
     output::heading("Result")?;
@@ -220,9 +220,9 @@ async fn command(session: &Session, id: &str) -> anyhow::Result<()> {
         .iter()
         .map(|step| {
             vec![
-                maybe(step.timestamp.as_deref()),
+                render_optional(step.timestamp.as_deref()),
                 step.status.clone(),
-                maybe(step.message.as_deref()),
+                render_optional(step.message.as_deref()),
             ]
         })
         .collect();

@@ -11,7 +11,7 @@ use spice_node::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apply::keep::{check_paths, keep},
+    apply::keep::{apply_continuously, check_paths},
     failure::Hint,
     output,
     settings::{Knobs, Listen, StorePlaces, Traces},
@@ -42,8 +42,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let addresses = options.stores.addresses()?;
     let node = start(&addresses, &options.knobs, &options.listen, &ending).await?;
     announce(&node)?;
-    let keeper = (!options.apply.is_empty())
-        .then(|| tokio::spawn(keep(gateway_url(&node), options.apply, ending.clone())));
+    let keeper = (!options.apply.is_empty()).then(|| {
+        tokio::spawn(apply_continuously(
+            gateway_url(&node),
+            options.apply,
+            ending.clone(),
+        ))
+    });
     ending.cancelled().await;
     output::line("ending")?;
     if tokio::time::timeout(PATIENCE, node.end()).await.is_err() {

@@ -6,7 +6,7 @@ use clap::Args;
 use spice_client::{ChangeKind, Changed, Summary};
 
 use crate::{
-    output::{self, Format, Values, values, written},
+    output::{self, Format, Values, render_as_written, values},
     session::Session,
     settings::OfDatabase,
 };
@@ -27,7 +27,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.of.on(&options.branch))?;
+    let session = Session::new(&options.of.on_branch(&options.branch))?;
     let outcome = diff(&session, &options).await;
     session.advise(outcome).await?;
     Ok(ExitCode::SUCCESS)
@@ -88,7 +88,7 @@ fn rows(changed: &Changed) -> anyhow::Result<Vec<Vec<String>>> {
     let after = values(changed.after.as_deref())?;
     let side = |state: &Values, property: &str| {
         let value = state.get(property);
-        value.map(|it| written(it)).unwrap_or_default()
+        value.map(|it| render_as_written(it)).unwrap_or_default()
     };
     let rows = changed
         .properties

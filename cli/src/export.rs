@@ -95,7 +95,7 @@ async fn export(
     if options.ontology {
         return ontology(session, options, &read).await;
     }
-    let (class, schema) = chosen(session, options, &read).await?;
+    let (class, schema) = find_classes(session, options, &read).await?;
     let ids = match &class {
         Some(class) => vec![class.id.to_string()],
         None => order(&schema),
@@ -126,7 +126,7 @@ async fn export(
 }
 
 /// The class to export, if only one, and all classes of the branch.
-async fn chosen(
+async fn find_classes(
     session: &Session,
     options: &Options,
     read: &Read,
@@ -196,7 +196,7 @@ fn write_table(schema: &Schema, class: &Class, mut sink: Sink) -> anyhow::Result
     let table = Table::survey(schema, class, sink.lines()?)?;
     let lines = sink.lines()?;
     sink.replace(|out| table.write(lines, out))?;
-    let exact = table.rows_with_exact();
+    let exact = table.count_exact_rows();
     if exact > 0 {
         output::note(format!(
             "{exact} instances have values that their cells cannot represent; the column _exact has them as JSON"

@@ -11,7 +11,7 @@ use spice_crds::{Exact, Fields};
 use self::instances::Selection;
 use crate::{
     failure::usage,
-    output::{self, Format, cell, exact, label, maybe},
+    output::{self, Format, cell, render_exact, render_label, render_optional},
     session::Session,
     settings::Place,
 };
@@ -97,9 +97,9 @@ async fn databases(session: &Session, name: Option<&str>) -> anyhow::Result<()> 
         let row = |database: &DatabaseSummary| {
             vec![
                 database.name.clone(),
-                maybe(database.position),
-                maybe(database.created.as_deref()),
-                maybe(database.comment.as_deref()),
+                render_optional(database.position),
+                render_optional(database.created.as_deref()),
+                render_optional(database.comment.as_deref()),
             ]
         };
         return output::items(session.format, &list.databases, &head, row);
@@ -142,14 +142,14 @@ async fn ontologies(
 }
 
 fn class_row(class: &Fields) -> Vec<String> {
-    let text = |key: &str| class.get(key).map(exact).unwrap_or_default();
+    let text = |key: &str| class.get(key).map(render_exact).unwrap_or_default();
     let count = |key: &str| {
         let list = class.get(key).and_then(Exact::as_list);
         list.map_or(0, <[Exact]>::len)
     };
     vec![
         text("id"),
-        class.get("label").map(label).unwrap_or_default(),
+        class.get("label").map(render_label).unwrap_or_default(),
         text("parent_class"),
         count("properties").to_string(),
         count("relationships").to_string(),
@@ -163,9 +163,9 @@ async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
     let row = |branch: &Branch| {
         vec![
             branch.name.clone(),
-            maybe(branch.from_branch.as_deref()),
-            maybe(branch.from_position),
-            maybe(branch.created_at.as_deref()),
+            render_optional(branch.from_branch.as_deref()),
+            render_optional(branch.from_position),
+            render_optional(branch.created_at.as_deref()),
         ]
     };
     let Some(name) = name else {
@@ -200,7 +200,7 @@ fn command_row(command: &CommandStatus) -> Vec<String> {
             .into_iter()
             .find(|text| !text.is_empty())
             .unwrap_or_default(),
-        maybe(command.error.as_deref()),
+        render_optional(command.error.as_deref()),
     ]
 }
 
@@ -224,7 +224,7 @@ pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyho
             letter.handler.clone(),
             letter.position.to_string(),
             letter.aggregate_id.clone(),
-            maybe(letter.class.as_deref()),
+            render_optional(letter.class.as_deref()),
             letter.attempts.to_string(),
             letter.error.clone(),
         ]

@@ -7,7 +7,7 @@ use spice_client::Version;
 
 use crate::{
     describe::split,
-    output::{self, Values, maybe, values, written},
+    output::{self, Values, render_as_written, render_optional, values},
     session::Session,
     settings::Place,
 };
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {
-    let (versions, more) = versions(session, options).await?;
+    let (versions, more) = fetch_versions(session, options).await?;
     if !session.is_table() {
         let shown = &versions[..versions.len().min(options.limit)];
         return output::document(session.format, shown);
@@ -66,7 +66,10 @@ async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {
 }
 
 /// The versions, and one more than requested, to show the changes of the last one.
-async fn versions(session: &Session, options: &Options) -> anyhow::Result<(Vec<Version>, bool)> {
+async fn fetch_versions(
+    session: &Session,
+    options: &Options,
+) -> anyhow::Result<(Vec<Version>, bool)> {
     let (class, id) = split(&options.instance)?;
     let database = session.database()?;
     let read = session.read(options.as_of.as_deref());
@@ -98,14 +101,14 @@ fn rows_of(version: &Version, before: &Values, after: &Values) -> Vec<Vec<String
     let mut own = vec![
         version.position.to_string(),
         version.occurred_at.clone(),
-        maybe(version.actor.as_deref()),
+        render_optional(version.actor.as_deref()),
         what,
     ];
     if version.data.is_none() || version.changed_properties.is_empty() {
         own.resize(7, String::new());
         return vec![own];
     }
-    let shown = |state: &Values, name: &str| state.get(name).map(|it| written(it));
+    let shown = |state: &Values, name: &str| state.get(name).map(|it| render_as_written(it));
     let mut rows = Vec::new();
     for name in &version.changed_properties {
         let mut row = std::mem::replace(&mut own, vec![String::new(); 4]);

@@ -11,8 +11,8 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use spice_import::{
-    Cells, Charset, Failure, Format, Input, Mapping, OnError, Outcome, Words, parse_delimiter,
-    parse_encoding, parse_escape, with_ending,
+    Cells, Charset, Failure, Format, Input, Mapping, OnError, Outcome, Words, add_suffix,
+    parse_delimiter, parse_encoding, parse_escape,
 };
 
 use self::progress::Progress;
@@ -158,7 +158,7 @@ impl Options {
 
     /// The file of the rejects: `orders.csv.rejects.csv` for `orders.csv`. A dry run has another
     /// file, so that it does not overwrite rejects that someone is correcting.
-    fn rejects(&self) -> PathBuf {
+    fn rejects_path(&self) -> PathBuf {
         let ending = match (self.format(), self.dry_run) {
             (Format::Csv, false) => ".rejects.csv",
             (Format::Csv, true) => ".dry-run.rejects.csv",
@@ -171,7 +171,7 @@ impl Options {
             } else {
                 &self.file
             };
-            with_ending(file, ending)
+            add_suffix(file, ending)
         };
         self.rejects.clone().unwrap_or_else(beside)
     }
@@ -182,7 +182,7 @@ impl Options {
         if self.is_stream() || self.dry_run || self.format() == Format::Ndjson {
             return None;
         }
-        let beside = || with_ending(&self.rejects(), ".state");
+        let beside = || add_suffix(&self.rejects_path(), ".state");
         Some(self.state.clone().unwrap_or_else(beside))
     }
 
@@ -217,7 +217,7 @@ impl Options {
                 AtReject::Abort => OnError::Abort,
                 AtReject::Skip => OnError::Skip,
             },
-            rejects: self.rejects(),
+            rejects: self.rejects_path(),
             state: self.state(),
             batch: self.batch.into(),
             dry_run: self.dry_run,

@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Err(error) => return failure::report(&error.into()),
     };
     if invocation.cli.no_color {
-        output::without_colours();
+        output::disable_colours();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
 /// with the signal ignored.
 async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let Invocation { cli, matches, file } = invocation;
-    let ends_itself = cli.command.ends_itself();
+    let ends_itself = cli.command.handles_interrupt();
     let done = cli.command.run(&matches, &file);
     if ends_itself {
         return done.await;
@@ -120,7 +120,7 @@ fn worker_threads() -> usize {
 
 /// A service logs what it does and exports spans; any other command logs only failures.
 fn start_telemetry(cli: &Cli) -> Result<Telemetry, StartError> {
-    let usual = if cli.command.serves() {
+    let usual = if cli.command.is_service() {
         "warn,spice=info"
     } else {
         "warn"

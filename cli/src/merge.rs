@@ -33,7 +33,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.of.on(&options.branch))?;
+    let session = Session::new(&options.of.on_branch(&options.branch))?;
     let outcome = merge(&session, &options).await;
     session.advise(outcome).await
 }

@@ -11,7 +11,7 @@ use spice_client::{Conflict, Merged, Resolution, Strategy};
 use self::decision::resolve;
 use crate::{
     diff::{show_changes, summary},
-    output::{self, maybe, written},
+    output::{self, render_as_written, render_optional},
     session::Session,
 };
 
@@ -106,14 +106,15 @@ pub(crate) fn show(
 }
 
 fn show_conflicts(conflicts: &[Conflict]) -> anyhow::Result<()> {
-    let side = |value: &Option<Box<RawValue>>| value.as_deref().map(written).unwrap_or_default();
+    let side =
+        |value: &Option<Box<RawValue>>| value.as_deref().map(render_as_written).unwrap_or_default();
     let rows: Vec<_> = conflicts
         .iter()
         .map(|conflict| {
             vec![
                 conflict.aggregate_id.clone(),
-                maybe(conflict.property.as_deref()),
-                maybe(conflict.rule.as_deref()),
+                render_optional(conflict.property.as_deref()),
+                render_optional(conflict.rule.as_deref()),
                 side(&conflict.base),
                 side(&conflict.target),
                 side(&conflict.source),

@@ -27,7 +27,7 @@ pub(crate) fn stderr_is_terminal() -> bool {
 }
 
 /// Turns colours off, also on a terminal.
-pub(crate) fn without_colours() {
+pub(crate) fn disable_colours() {
     console::set_colors_enabled(false);
     console::set_colors_enabled_stderr(false);
 }
@@ -167,7 +167,7 @@ pub(crate) fn cell(value: &Value) -> String {
 }
 
 /// A value of a class as the text of a cell, with numbers as they were written.
-pub(crate) fn exact(value: &Exact) -> String {
+pub(crate) fn render_exact(value: &Exact) -> String {
     match value {
         Exact::Null => String::new(),
         Exact::Text(text) => text.clone(),
@@ -176,13 +176,13 @@ pub(crate) fn exact(value: &Exact) -> String {
 }
 
 /// A label in one language: a text, or the first of a map.
-pub(crate) fn label(label: &Exact) -> String {
+pub(crate) fn render_label(label: &Exact) -> String {
     match label {
         Exact::Object(languages) => {
             let english = languages.get("en").or_else(|| languages.values().next());
-            english.map(exact).unwrap_or_default()
+            english.map(render_exact).unwrap_or_default()
         }
-        other => exact(other),
+        other => render_exact(other),
     }
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn values(state: Option<&RawValue>) -> serde_json::Result<Values> {
 }
 
 /// A value as the text of a cell, as it was written: a text as it is, null as nothing.
-pub(crate) fn written(value: &RawValue) -> String {
+pub(crate) fn render_as_written(value: &RawValue) -> String {
     match value.get() {
         "null" => String::new(),
         text if text.starts_with('"') => {
@@ -210,7 +210,7 @@ pub(crate) fn written(value: &RawValue) -> String {
 }
 
 /// A number or a text as the text of a cell, if there is one.
-pub(crate) fn maybe<T: ToString>(value: Option<T>) -> String {
+pub(crate) fn render_optional<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 

@@ -63,13 +63,13 @@ impl Session {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        match self.advice(&error).await {
+        match self.find_advice(&error).await {
             Some(advice) => Err(error.context(Hint(advice))),
             None => Err(error),
         }
     }
 
-    async fn advice(&self, error: &anyhow::Error) -> Option<String> {
+    async fn find_advice(&self, error: &anyhow::Error) -> Option<String> {
         let failure = error
             .chain()
             .find_map(|cause| cause.downcast_ref::<Error>());
@@ -119,18 +119,18 @@ impl Session {
                 (sought, "classes", ids.map(str::to_owned).collect())
             }
         };
-        Some(choice(sought, kind, names))
+        Some(describe_choice(sought, kind, names))
     }
 
     async fn databases(&self, sought: &str) -> Option<String> {
         let list = self.client.databases().await.ok()?;
         let names = list.databases.into_iter().map(|database| database.name);
-        Some(choice(sought, "databases", names.collect()))
+        Some(describe_choice(sought, "databases", names.collect()))
     }
 }
 
 /// The existing names, and a suggestion.
-fn choice(sought: &str, kind: &str, mut names: Vec<String>) -> String {
+fn describe_choice(sought: &str, kind: &str, mut names: Vec<String>) -> String {
     if names.is_empty() {
         return format!("there are no {kind} yet");
     }

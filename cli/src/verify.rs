@@ -11,7 +11,7 @@ use spice_core::{
 };
 use spice_node::{
     stores::{Access, Stores},
-    verify::{self, Difference, Known, Projection, Repaired, Report, wait_a_moment},
+    verify::{self, Difference, Known, Projection, Repaired, Report, wait_for_projections},
     work::Upkeep,
 };
 
@@ -79,7 +79,7 @@ async fn check(stores: &Stores, stream: &StreamId, repair: bool) -> anyhow::Resu
     if stores.is_owner() {
         follow(stores, &Projection::ALL, stream, SinkRole::Live).await?;
     } else {
-        wait_a_moment(stores, stream, end).await?;
+        wait_for_projections(stores, stream, end).await?;
     }
     let (report, repaired) = verify::check(stores, stream, repair).await?;
     Ok(describe(&report, repaired, end))
@@ -105,12 +105,12 @@ fn describe(report: &Report, repaired: Option<Repaired>, end: LogPosition) -> Va
         "log": report.stream.to_string(),
         "graph": {"entities": count(graph), "position": report.positions.get(&graph)},
         "documents": {"entities": count(documents), "position": report.positions.get(&documents)},
-        "differences": report.differences.iter().map(difference).collect::<Vec<_>>(),
+        "differences": report.differences.iter().map(describe_difference).collect::<Vec<_>>(),
         "known": report.known.iter().map(|event| json!({
             "handler": event.handler,
             "position": event.position,
             "aggregate_id": event.aggregate_id,
-            "reason": known(&event.known),
+            "reason": describe_known(&event.known),
         })).collect::<Vec<_>>(),
         "repaired": repaired.map(|done| json!({
             "entities": done.entities, "written": done.written,
@@ -121,7 +121,7 @@ fn describe(report: &Report, repaired: Option<Repaired>, end: LogPosition) -> Va
     })
 }
 
-fn difference(difference: &Difference) -> Value {
+fn describe_difference(difference: &Difference) -> Value {
     let entity = match &difference.entity {
         Entity::Class(class) => format!("class {class}"),
         Entity::Instance(instance) => instance.to_string(),
@@ -133,11 +133,11 @@ fn difference(difference: &Difference) -> Value {
         "kind": difference.kind.as_str(),
         "expected_sequence": difference.expected,
         "found_sequence": difference.found,
-        "known": difference.known.as_ref().map(known),
+        "known": difference.known.as_ref().map(describe_known),
     })
 }
 
-fn known(known: &Known) -> &'static str {
+fn describe_known(known: &Known) -> &'static str {
     match known {
         Known::Parked => "parked",
         Known::Discarded => "discarded",

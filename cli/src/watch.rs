@@ -77,7 +77,7 @@ async fn command(session: &Session, id: &str) -> anyhow::Result<ExitCode> {
             let error = status.error.as_deref().unwrap_or_default();
             output::line(format!("{} {error}", status.status).trim_end())?;
         } else {
-            document(session.format, &event)?;
+            write_document(session.format, &event)?;
         }
         if status.status.is_final() {
             return Ok(match status.status {
@@ -101,9 +101,9 @@ async fn database(session: &Session, options: &Options) -> anyhow::Result<ExitCo
             continue;
         };
         if session.is_table() {
-            output::line(row(&event))?;
+            output::line(render_row(&event))?;
         } else {
-            document(session.format, &event)?;
+            write_document(session.format, &event)?;
         }
     }
 }
@@ -114,7 +114,7 @@ async fn next(events: &mut Events<'_>) -> anyhow::Result<Option<Event>> {
 }
 
 /// One event per line, or one YAML document.
-fn document(format: Format, event: &Event) -> anyhow::Result<()> {
+fn write_document(format: Format, event: &Event) -> anyhow::Result<()> {
     match (format, event.read::<Exact>()) {
         (Format::Yaml, Some(value)) => {
             output::line("---")?;
@@ -125,7 +125,7 @@ fn document(format: Format, event: &Event) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row(event: &Event) -> String {
+fn render_row(event: &Event) -> String {
     let envelope: Value = event.read().unwrap_or_default();
     let text = |key: &str| output::clean(&cell(&envelope[key]));
     format!(

@@ -30,7 +30,7 @@ impl Answer {
     }
 
     /// The answer, if its status means success.
-    pub(crate) fn accepted(self) -> Result<Self, Error> {
+    pub(crate) fn require_success(self) -> Result<Self, Error> {
         if self.is_success() {
             return Ok(self);
         }

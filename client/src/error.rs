@@ -165,7 +165,7 @@ impl Error {
     }
 
     /// Whether an immediate retry is useful, if the request is safe to repeat.
-    pub(crate) fn passes(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Silent { .. } => true,
             Self::Refused(refusal) => {

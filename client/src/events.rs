@@ -95,14 +95,19 @@ impl<'c> Events<'c> {
                 return Ok(Some(event));
             }
             if self.lines.rest() > LONGEST {
-                return Err(self.request.unreadable("an event without an end"));
+                return Err(self.request.unreadable_error("an event without an end"));
             }
             self.open().await?;
             let Some(response) = &mut self.response else {
                 continue;
             };
-            let coming = async { response.chunk().await.map_err(|it| self.request.failed(it)) };
-            match self.request.hear(coming).await {
+            let coming = async {
+                response
+                    .chunk()
+                    .await
+                    .map_err(|it| self.request.transport_error(it))
+            };
+            match self.request.next_chunk(coming).await {
                 Ok(Some(bytes)) => self.lines.put(&bytes),
                 Ok(None) => {
                     self.close();

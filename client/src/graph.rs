@@ -152,7 +152,7 @@ impl Client {
         self.call(&calls::GRAPH_QUERY, &[database])
             .json(query)
             .read(read)
-            .repeatable()
+            .allow_repeats()
             .fetch()
             .await
     }

@@ -251,7 +251,7 @@ impl Client {
             .await;
         match sent {
             Ok(accepted) => Ok(BulkAnswer::of(accepted)),
-            Err(error) if skips => all_refused(error),
+            Err(error) if skips => answer_all_refused(error),
             Err(error) => Err(error),
         }
     }
@@ -324,7 +324,7 @@ impl BulkAnswer {
 }
 
 /// The api refuses a bulk with `skip` if no row is left; for the caller that is an answer.
-fn all_refused(error: Error) -> Result<BulkAnswer, Error> {
+fn answer_all_refused(error: Error) -> Result<BulkAnswer, Error> {
     let rows = error
         .refusal()
         .and_then(|refusal| refusal.detail.get("errors"));

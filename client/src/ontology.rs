@@ -131,7 +131,7 @@ impl Client {
             .read(read);
         let answer = request.send().await?;
         String::from_utf8(answer.body.to_vec())
-            .map_err(|error| request.unreadable(&error.to_string()))
+            .map_err(|error| request.unreadable_error(&error.to_string()))
     }
 
     /// Creates a class.
@@ -194,7 +194,7 @@ impl Client {
         self.call(&calls::LINT_CLASS, &[database, class])
             .json(patch)
             .read(read)
-            .repeatable()
+            .allow_repeats()
             .fetch()
             .await
     }

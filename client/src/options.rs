@@ -43,7 +43,7 @@ impl Read {
         self
     }
 
-    pub(crate) fn waits(&self) -> Duration {
+    pub(crate) fn wait_time(&self) -> Duration {
         match (&self.at_least, &self.as_of, self.timeout) {
             (_, _, Some(timeout)) => timeout,
             (None, None, None) => Duration::ZERO,

@@ -19,7 +19,7 @@ impl Client {
                 return Ok(None);
             };
             let page: InstancePage<T> = self.instance_page(database, class, &select, read).await?;
-            let next = select.following(&page);
+            let next = select.next_page(&page);
             Ok(Some((page, next)))
         })
     }
@@ -42,7 +42,7 @@ impl Select {
     /// The request for the page after `page`; none for the last page. A sorted list of a past state
     /// has no cursor: it cannot change, and is paged by offset.
     #[must_use]
-    pub fn following<T>(&self, page: &InstancePage<T>) -> Option<Self> {
+    pub fn next_page<T>(&self, page: &InstancePage<T>) -> Option<Self> {
         if let Some(cursor) = &page.cursor {
             return Some(Self {
                 cursor: Some(cursor.clone()),

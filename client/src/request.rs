@@ -164,7 +164,7 @@ impl<'c> Request<'c> {
 
     /// Sets the options of a read.
     pub fn read(mut self, read: &Read) -> Self {
-        self.waits = self.waits.max(read.waits());
+        self.waits = self.waits.max(read.wait_time());
         self.maybe_query("branch", read.branch.as_deref())
             .maybe_query("as_of", read.as_of.as_deref())
             .maybe_query("at_least", read.at_least.as_deref())
@@ -197,7 +197,7 @@ impl<'c> Request<'c> {
     }
 
     /// Declares that it changes nothing, whatever its method.
-    pub(crate) fn repeatable(mut self) -> Self {
+    pub(crate) fn allow_repeats(mut self) -> Self {
         self.keyed = true;
         self
     }
@@ -208,7 +208,10 @@ impl<'c> Request<'c> {
         let response = self.start(Some(limit)).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = response.bytes().await.map_err(|error| self.failed(error))?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.transport_error(error))?;
         Ok(Answer {
             status,
             headers,
@@ -220,7 +223,7 @@ impl<'c> Request<'c> {
     pub async fn send(&self) -> Result<Answer, Error> {
         let mut failed = 0;
         loop {
-            match self.answer().await.and_then(Answer::accepted) {
+            match self.answer().await.and_then(Answer::require_success) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.pause_after(&mut failed, error).await?,
             }
@@ -234,10 +237,10 @@ impl<'c> Request<'c> {
     }
 
     pub(crate) fn read_body<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
-        serde_json::from_slice(body).map_err(|error| self.unreadable(&error.to_string()))
+        serde_json::from_slice(body).map_err(|error| self.unreadable_error(&error.to_string()))
     }
 
-    pub(crate) fn unreadable(&self, reason: &str) -> Error {
+    pub(crate) fn unreadable_error(&self, reason: &str) -> Error {
         Error::Unreadable {
             server: self.client.server().to_owned(),
             call: format!("{} {}", self.method, self.url.path()),
@@ -246,7 +249,7 @@ impl<'c> Request<'c> {
     }
 
     /// The next chunk of a stream, unless it takes too long.
-    pub(crate) async fn hear<T>(
+    pub(crate) async fn next_chunk<T>(
         &self,
         coming: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
@@ -263,7 +266,7 @@ impl<'c> Request<'c> {
     pub(crate) async fn open(&self) -> Result<reqwest::Response, Error> {
         let mut failed = 0;
         loop {
-            match self.hear(self.begin()).await {
+            match self.next_chunk(self.begin()).await {
                 Ok(response) => return Ok(response),
                 Err(error) => self.pause_after(&mut failed, error).await?,
             }
@@ -277,22 +280,25 @@ impl<'c> Request<'c> {
         }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = response.bytes().await.map_err(|error| self.failed(error))?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.transport_error(error))?;
         let answer = Answer {
             status,
             headers,
             body,
         };
-        match answer.accepted() {
+        match answer.require_success() {
             Err(error) => Err(error),
-            Ok(_) => Err(self.unreadable("the stream ended before its start")),
+            Ok(_) => Err(self.unreadable_error("the stream ended before its start")),
         }
     }
 
     /// Waits if the request may be sent again; otherwise returns the error.
     async fn pause_after(&self, failed: &mut u32, error: Error) -> Result<(), Error> {
         *failed += 1;
-        if !self.is_repeatable() || !error.passes() {
+        if !self.is_repeatable() || !error.is_transient() {
             return Err(error);
         }
         let asked_wait = error.refusal().and_then(|refusal| refusal.retry_after);
@@ -327,10 +333,13 @@ impl<'c> Request<'c> {
         if let Some(body) = &self.body {
             request = request.body(body.clone());
         }
-        request.send().await.map_err(|error| self.failed(error))
+        request
+            .send()
+            .await
+            .map_err(|error| self.transport_error(error))
     }
 
-    pub(crate) fn failed(&self, source: reqwest::Error) -> Error {
+    pub(crate) fn transport_error(&self, source: reqwest::Error) -> Error {
         let source = source.without_url();
         let server = self.client.server().to_owned();
         if source.is_connect() {

@@ -22,7 +22,7 @@ mod version;
 
 use self::draft::Draft;
 pub use self::{
-    branches::{Plan, common, plan},
+    branches::{Plan, find_common, plan},
     draft::Moment,
     gone::is_gone,
     need::{Changes, LiveInstances, Need},

@@ -8,7 +8,7 @@ use crate::{
     lineage::Lineage,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
     time::Timestamp,
-    value::renewed_digest,
+    value::renew_digest,
 };
 
 /// `DATABASE_CREATED`
@@ -74,7 +74,7 @@ impl InstanceEvent {
         let value = |name| self.data.as_ref()?.get(name);
         let claimed = self.unique.claimed.iter();
         claimed.filter_map(move |(name, digest)| {
-            Some((name.clone(), renewed_digest(value(name)?, digest)?))
+            Some((name.clone(), renew_digest(value(name)?, digest)?))
         })
     }
 }

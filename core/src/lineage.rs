@@ -105,7 +105,7 @@ impl Lineage {
     }
 
     /// The spans that this lineage contains and `base` does not.
-    pub fn beyond(&self, base: &Self) -> Vec<Span> {
+    pub fn spans_beyond(&self, base: &Self) -> Vec<Span> {
         let shown = |level: &Level| {
             let mut known = base.0.iter();
             known.find(|known| known.generation == level.generation)

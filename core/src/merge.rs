@@ -101,7 +101,7 @@ pub fn difference(
         (None, Some(_)) => (ChangeKind::Added, Vec::new()),
         (Some(_), None) => (ChangeKind::Deleted, Vec::new()),
         (Some(before), Some(after)) => {
-            let properties = differing(Content::of(&aggregate), before, after);
+            let properties = find_differing(Content::of(&aggregate), before, after);
             if properties.is_empty() {
                 return None;
             }
@@ -118,11 +118,11 @@ pub fn difference(
 }
 
 /// The fields that differ, sorted.
-fn differing(content: Content, before: &Json, after: &Json) -> Vec<String> {
+fn find_differing(content: Content, before: &Json, after: &Json) -> Vec<String> {
     if before == after {
         return Vec::new();
     }
-    let (before, after) = (content.take_apart(before), content.take_apart(after));
+    let (before, after) = (content.split(before), content.split(after));
     let changed = after.iter().filter(|(name, value)| {
         let known = before.get(name.as_str());
         known.is_none_or(|known| !is_same(known, value))

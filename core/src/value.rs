@@ -9,7 +9,7 @@ pub(crate) mod types;
 
 use std::cmp::Ordering;
 
-pub(crate) use self::key::{Key, renewed_digest};
+pub(crate) use self::key::{Key, renew_digest};
 pub use self::{moment::has_shape, sort_key::SortKey, types::PropertyType};
 use crate::json::Json;
 

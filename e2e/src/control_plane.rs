@@ -82,7 +82,7 @@ impl ControlPlane {
             processes: Vec::new(),
             binaries,
             directory: tempfile::Builder::new().prefix("spice-k8s-").tempdir()?,
-            ports: Ports::free()?,
+            ports: Ports::find_free()?,
         };
         plane.certify()?;
         plane.start_etcd()?;
@@ -120,8 +120,8 @@ impl ControlPlane {
             .await
             .context("kubectl does not start")?;
         if !output.status.success() {
-            let told = String::from_utf8_lossy(&output.stderr);
-            bail!("kubectl {}: {told}", arguments.join(" "));
+            let errors = String::from_utf8_lossy(&output.stderr);
+            bail!("kubectl {}: {errors}", arguments.join(" "));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -277,7 +277,7 @@ impl ControlPlane {
 
 impl Ports {
     /// Ports that were free a moment ago.
-    fn free() -> anyhow::Result<Self> {
+    fn find_free() -> anyhow::Result<Self> {
         let listeners = (0..4)
             .map(|_| TcpListener::bind("127.0.0.1:0"))
             .collect::<Result<Vec<_>, _>>()?;

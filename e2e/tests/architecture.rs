@@ -16,7 +16,7 @@ mod architecture {
 }
 
 use architecture::{
-    circles::{circles, uses},
+    circles::{circles, find_uses},
     modules::modules,
 };
 
@@ -192,7 +192,7 @@ fn files_form_no_circle() {
     let mut found = Vec::new();
     for room in rooms().values() {
         for crate_root in crate_roots(&root().join(room).join("src")) {
-            let uses = uses(&modules(&crate_root));
+            let uses = find_uses(&modules(&crate_root));
             for circle in circles(&uses) {
                 for file in &circle {
                     let inside: Vec<String> = uses[file].intersection(&circle).map(name).collect();
@@ -211,7 +211,7 @@ fn files_form_no_circle() {
 #[test]
 fn reads_and_the_writer_do_not_use_http() {
     let api = root().join("api/src");
-    let uses = uses(&modules(&api.join("lib.rs")));
+    let uses = find_uses(&modules(&api.join("lib.rs")));
     let is_in = |file: &Path, room: &str| {
         file.starts_with(api.join(room)) || file == api.join(room).with_extension("rs")
     };

@@ -25,7 +25,7 @@ use spice_e2e::sim::{
 
 const THREADS: usize = 2;
 
-fn undisturbed() -> Outcome {
+fn run_undisturbed() -> Outcome {
     let outcome = run::standard(Setup::default()).expect("the undisturbed run");
     assert!(
         outcome.verdict.wrong.is_empty(),
@@ -36,7 +36,7 @@ fn undisturbed() -> Outcome {
 }
 
 /// Returns the violations of a run, if any.
-fn disturbed(plan: &[Planned], one_process: bool, expected: &Final) -> Option<String> {
+fn run_disturbed(plan: &[Planned], one_process: bool, expected: &Final) -> Option<String> {
     let setup = Setup {
         plan: plan.to_vec(),
         one_process,
@@ -109,27 +109,27 @@ fn crashes(base: &Outcome, scope: Scope) -> Vec<Planned> {
 
 #[test]
 fn crash_anywhere_converges() {
-    let base = undisturbed();
+    let base = run_undisturbed();
     let plans = crashes(&base, Scope::Process);
-    let wrong = run::in_parallel(THREADS, plans, |planned| {
-        disturbed(&[planned], true, &base.verdict.state)
+    let wrong = run::run_in_parallel(THREADS, plans, |planned| {
+        run_disturbed(&[planned], true, &base.verdict.state)
     });
     report("the whole process stops", wrong);
 }
 
 #[test]
 fn crash_anywhere_of_one_role_converges() {
-    let base = undisturbed();
+    let base = run_undisturbed();
     let plans = crashes(&base, Scope::Caller);
-    let wrong = run::in_parallel(THREADS, plans, |planned| {
-        disturbed(&[planned], false, &base.verdict.state)
+    let wrong = run::run_in_parallel(THREADS, plans, |planned| {
+        run_disturbed(&[planned], false, &base.verdict.state)
     });
     report("one role stops", wrong);
 }
 
 #[test]
 fn an_answer_lost_anywhere_converges() {
-    let base = undisturbed();
+    let base = run_undisturbed();
     let appends: Vec<u64> = (0..)
         .zip(&base.trace)
         .filter(|(_, call)| call.method == "append")
@@ -152,8 +152,8 @@ fn an_answer_lost_anywhere_converges() {
             plans.push(vec![lost, crash]);
         }
     }
-    let wrong = run::in_parallel(THREADS, plans, |plan| {
-        disturbed(&plan, true, &base.verdict.state)
+    let wrong = run::run_in_parallel(THREADS, plans, |plan| {
+        run_disturbed(&plan, true, &base.verdict.state)
     });
     report("an answer is lost", wrong);
 }
@@ -162,7 +162,7 @@ fn an_answer_lost_anywhere_converges() {
 struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    fn random_below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut value = self.0;
         value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -170,20 +170,20 @@ impl Dice {
         (value ^ (value >> 31)) % bound.max(1)
     }
 
-    fn fault(&mut self, one_process: bool) -> Fault {
+    fn random_fault(&mut self, one_process: bool) -> Fault {
         let scope = if one_process {
             Scope::Process
         } else {
             Scope::Caller
         };
-        match self.below(10) {
+        match self.random_below(10) {
             0 | 1 => Fault::Crash(When::Before, scope),
             2 | 3 => Fault::Crash(When::After, scope),
-            4 | 5 => Fault::Away(self.below(12)),
+            4 | 5 => Fault::Away(self.random_below(12)),
             6 => Fault::LostAnswer(Fate::Landed),
-            7 => Fault::LostAnswer(Fate::Late(self.below(60))),
+            7 => Fault::LostAnswer(Fate::Late(self.random_below(60))),
             8 => Fault::Jump(
-                i64::try_from(self.below(7_200)).unwrap_or(0) * 1_000_000 - 3_600_000_000,
+                i64::try_from(self.random_below(7_200)).unwrap_or(0) * 1_000_000 - 3_600_000_000,
             ),
             _ => Fault::Disorder,
         }
@@ -201,26 +201,26 @@ const SEED: u64 = 18_015_746_639_659_679_991;
 
 #[test]
 fn faults_in_pairs_converge() {
-    let base = undisturbed();
+    let base = run_undisturbed();
     let seed = setting("SPICE_SIM_SEED").unwrap_or(SEED);
     let runs = setting("SPICE_SIM_RUNS").unwrap_or(200);
     println!("SPICE_SIM_SEED={seed} SPICE_SIM_RUNS={runs}");
     let mut dice = Dice(seed);
     let plans: Vec<(Vec<Planned>, bool)> = (0..runs)
         .map(|_| {
-            let one_process = dice.below(2) == 0;
-            let count = 2 + dice.below(2);
+            let one_process = dice.random_below(2) == 0;
+            let count = 2 + dice.random_below(2);
             let plan = (0..count)
                 .map(|_| Planned {
-                    at: dice.below(base.trace.len() as u64),
-                    fault: dice.fault(one_process),
+                    at: dice.random_below(base.trace.len() as u64),
+                    fault: dice.random_fault(one_process),
                 })
                 .collect();
             (plan, one_process)
         })
         .collect();
-    let wrong = run::in_parallel(THREADS, plans, |(plan, one_process)| {
-        disturbed(&plan, one_process, &base.verdict.state)
+    let wrong = run::run_in_parallel(THREADS, plans, |(plan, one_process)| {
+        run_disturbed(&plan, one_process, &base.verdict.state)
     });
     report("several faults", wrong);
 }
@@ -228,7 +228,7 @@ fn faults_in_pairs_converge() {
 /// A worker stops, and the clock is set back by an hour: its lease must not last until then.
 #[test]
 fn a_jumping_clock_blocks_nobody() {
-    let base = undisturbed();
+    let base = run_undisturbed();
     let mut plans = Vec::new();
     for jump in [-3_600_000_000, 3_600_000_000] {
         for at in (20..base.trace.len() as u64).step_by(60) {
@@ -243,15 +243,15 @@ fn a_jumping_clock_blocks_nobody() {
             ]);
         }
     }
-    let wrong = run::in_parallel(THREADS, plans, |plan| {
-        disturbed(&plan, false, &base.verdict.state)
+    let wrong = run::run_in_parallel(THREADS, plans, |plan| {
+        run_disturbed(&plan, false, &base.verdict.state)
     });
     report("the clock jumps", wrong);
 }
 
 #[test]
 fn the_simulation_is_repeatable() {
-    let (first, second) = (undisturbed(), undisturbed());
+    let (first, second) = (run_undisturbed(), run_undisturbed());
     let differs = first
         .trace
         .iter()

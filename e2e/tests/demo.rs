@@ -56,7 +56,7 @@ async fn the_demo_declares_loads_branches_and_answers() {
         ..Options::default()
     };
     let mut spice = Embedded::start(options).await.unwrap();
-    let said = spice.said().join("\n");
+    let said = spice.stdout_lines().join("\n");
     println!("{said}");
     for file in ["countries.csv", "states.csv", "airports.csv", "routes.csv"] {
         let count = rows(file).len().to_string();
@@ -118,20 +118,20 @@ async fn applying_the_same_again_changes_nothing() {
         ..Options::default()
     };
     let mut spice = Embedded::start(options).await.unwrap();
-    class_is_there(&spice, "Route").await;
+    wait_class(&spice, "Route").await;
     let first = position(&spice).await;
 
     // A file that is written again without a change, and a new process. The marker, which is
     // applied last, shows that the pass is over; it is a command and its domain event.
     let ontology = folder.path().join("ontology.yaml");
     rewrite(&ontology, |text| format!("# the same\n{text}"));
-    mark(folder.path(), "MarkerOne");
-    class_is_there(&spice, "MarkerOne").await;
+    declare_class(folder.path(), "MarkerOne");
+    wait_class(&spice, "MarkerOne").await;
     assert_eq!(position(&spice).await, first + 2, "{}", spice.errors());
     spice.terminate(Duration::from_secs(5)).await.unwrap();
-    mark(folder.path(), "MarkerTwo");
+    declare_class(folder.path(), "MarkerTwo");
     spice.restart().await.unwrap();
-    class_is_there(&spice, "MarkerTwo").await;
+    wait_class(&spice, "MarkerTwo").await;
     assert_eq!(position(&spice).await, first + 4, "{}", spice.errors());
 
     // A real change is one command for one class.
@@ -139,8 +139,8 @@ async fn applying_the_same_again_changes_nothing() {
     rewrite(&ontology, |text| {
         text.replace(narrow, "{name: city, type: text}")
     });
-    mark(folder.path(), "MarkerThree");
-    class_is_there(&spice, "MarkerThree").await;
+    declare_class(folder.path(), "MarkerThree");
+    wait_class(&spice, "MarkerThree").await;
     assert_eq!(position(&spice).await, first + 8, "{}", spice.errors());
     let client = spice.gateway().unwrap();
     let airport = client
@@ -164,7 +164,7 @@ async fn position(spice: &Embedded) -> u64 {
     answer["data"]["position"].as_u64().unwrap()
 }
 
-async fn class_is_there(spice: &Embedded, class: &str) {
+async fn wait_class(spice: &Embedded, class: &str) {
     let client = spice.gateway().unwrap();
     let path = format!("/api/v1/databases/flights/ontology/{class}");
     let deadline = Instant::now() + PATIENCE;
@@ -179,7 +179,7 @@ async fn class_is_there(spice: &Embedded, class: &str) {
 }
 
 /// Declares one more class, in a file that is read last.
-fn mark(folder: &Path, class: &str) {
+fn declare_class(folder: &Path, class: &str) {
     let text = format!(
         "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: flights}}, class: {class}, label: {class}}}\n",
         class.to_lowercase()

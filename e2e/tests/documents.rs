@@ -41,7 +41,7 @@ async fn the_readme_commands_work() -> anyhow::Result<()> {
     anyhow::ensure!(steps.len() == 1, "the README shows how it is used, once");
     let mut session = Session::start().await?;
     session
-        .bring(&spice_e2e::workspace().join("manifests"))
+        .copy_folder(&spice_e2e::workspace().join("manifests"))
         .await?;
     let server = "```sh server\nspice dev --data-dir ./data\n```";
     for step in read(server).iter().chain(&steps) {

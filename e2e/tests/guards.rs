@@ -61,11 +61,11 @@ where
 
 async fn shop(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Client> {
     let shop = Client::new(world, 0, "shop", answers)?;
-    shop.accepted("create", create_database()).await?;
+    shop.send_accepted("create", create_database()).await?;
     let class = create_class("main", product_class())?;
-    shop.accepted("Product", class).await?;
+    shop.send_accepted("Product", class).await?;
     let data = json!({"sku": "p", "price": 1});
-    shop.accepted("p", change("main", creation("Product", data))?)
+    shop.send_accepted("p", change("main", creation("Product", data))?)
         .await?;
     Ok(shop)
 }
@@ -73,7 +73,8 @@ async fn shop(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Client> {
 async fn reprice(shop: &Client, branch: &str, price: u64, seen: u64) -> anyhow::Result<()> {
     let label = format!("{branch} p at {price}");
     let change_it = patch("Product", "p", json!({"price": price}), Sequence(seen))?;
-    shop.accepted(&label, change(branch, change_it)?).await?;
+    shop.send_accepted(&label, change(branch, change_it)?)
+        .await?;
     Ok(())
 }
 
@@ -86,7 +87,7 @@ fn with_two_projections() -> Setup {
     setup
 }
 
-async fn struck(world: &World) -> anyhow::Result<()> {
+async fn wait_struck(world: &World) -> anyhow::Result<()> {
     for _ in 0..100_000 {
         if world.faults.has_struck() {
             return Ok(());
@@ -96,7 +97,7 @@ async fn struck(world: &World) -> anyhow::Result<()> {
     anyhow::bail!("what was armed never happened")
 }
 
-fn at(node: Node, port: Port, method: &'static str) -> Trigger {
+fn trigger_at(node: Node, port: Port, method: &'static str) -> Trigger {
     Trigger {
         node,
         port,
@@ -106,7 +107,7 @@ fn at(node: Node, port: Port, method: &'static str) -> Trigger {
 }
 
 /// Returns the projection that works now: the one that makes the next apply call.
-fn working(world: &World) -> Node {
+fn find_working(world: &World) -> Node {
     let trace = world.faults.trace();
     let last = trace
         .iter()
@@ -132,12 +133,12 @@ fn sequence_prevents_a_late_worker_from_reverting_documents() {
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;
             world.settle_with_faults().await?;
-            let sleeper = working(&world);
+            let sleeper = find_working(&world);
             world
                 .faults
-                .arm(at(sleeper, Port::Documents, "apply"), Fault::Pause);
+                .arm(trigger_at(sleeper, Port::Documents, "apply"), Fault::Pause);
             reprice(&shop, "main", 2, 1).await?;
-            struck(&world).await?;
+            wait_struck(&world).await?;
             reprice(&shop, "main", 3, 2).await?;
             tokio::time::sleep(LEASE * 3).await;
             world.faults.set_life(sleeper, Life::Running);
@@ -168,7 +169,7 @@ fn position_finds_what_a_restored_sink_has_lost() {
                 std::fs::copy(from, folder.path().join(format!("copy{suffix}")))?;
             }
             let data = json!({"sku": "q", "price": 1});
-            shop.accepted("q", change("main", creation("Product", data))?)
+            shop.send_accepted("q", change("main", creation("Product", data))?)
                 .await?;
             world.settle_with_faults().await?;
             world.graph.put(open("copy")?);
@@ -189,23 +190,23 @@ fn fence_prevents_a_late_worker_from_recording() {
             let shop = shop(&world, &answers).await?;
             world.settle_with_faults().await?;
             let (sleeper, heir) = {
-                let working = working(&world);
+                let working = find_working(&world);
                 (working, other(working))
             };
             let product: InstanceRef = "Product/p".parse()?;
             world.poison.put(Entity::Instance(product));
             world
                 .faults
-                .arm(at(sleeper, Port::Work, "record"), Fault::Pause);
+                .arm(trigger_at(sleeper, Port::Work, "record"), Fault::Pause);
             reprice(&shop, "main", 2, 1).await?;
-            struck(&world).await?;
+            wait_struck(&world).await?;
             // The sink is repaired; the successor writes the event, and sleeps before it records
             // that.
             world.poison.lift();
             world
                 .faults
-                .arm(at(heir, Port::Work, "record"), Fault::Pause);
-            struck(&world).await?;
+                .arm(trigger_at(heir, Port::Work, "record"), Fault::Pause);
+            wait_struck(&world).await?;
             world.faults.set_life(sleeper, Life::Running);
             tokio::time::sleep(Duration::from_millis(200)).await;
             world.faults.set_life(heir, Life::Running);
@@ -224,21 +225,21 @@ fn same_bytes_again_keeps_a_refusal_true() {
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;
             world.faults.arm(
-                at(API, Port::Log, "append"),
+                trigger_at(API, Port::Log, "append"),
                 Fault::LostAnswer(Fate::Late(3)),
             );
             let once = patch("Product", "p", json!({"price": 2}), Sequence(1))?;
             let id = shop.command_id("once");
             let answer = shop.send_once(id, change("main", once)?).await?;
-            let told = Answered {
+            let answered = Answered {
                 label: "once".to_owned(),
                 id,
                 answer,
             };
-            answers.lock().expect("no one panics").push(told);
+            answers.lock().expect("no one panics").push(answered);
             tokio::time::sleep(Duration::from_secs(5)).await;
             let data = json!({"sku": "q", "price": 1});
-            shop.accepted("q", change("main", creation("Product", data))?)
+            shop.send_accepted("q", change("main", creation("Product", data))?)
                 .await?;
             Ok(())
         },
@@ -254,9 +255,11 @@ fn event_id_lookup_gives_the_first_answer() {
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;
             let crash = Fault::Crash(When::After, Scope::Process);
-            world.faults.arm(at(API, Port::Log, "append"), crash);
+            world
+                .faults
+                .arm(trigger_at(API, Port::Log, "append"), crash);
             let data = json!({"sku": "q", "price": 1});
-            shop.accepted("q", change("main", creation("Product", data))?)
+            shop.send_accepted("q", change("main", creation("Product", data))?)
                 .await?;
             Ok(())
         },
@@ -281,18 +284,18 @@ async fn class_of_another_api(world: Arc<World>, answers: Answers) -> anyhow::Re
     let other = Client::new(&world, SECOND_API.number, "shop", &answers)?;
     let data = json!({"sku": "q", "price": 1});
     other
-        .accepted("q", change("main", creation("Product", data))?)
+        .send_accepted("q", change("main", creation("Product", data))?)
         .await?;
     world.settle_with_faults().await?;
     world
         .faults
-        .arm(at(API, Port::Model, "advance"), Fault::Pause);
+        .arm(trigger_at(API, Port::Model, "advance"), Fault::Pause);
     let class = create_class("main", supplier_class())?;
-    shop.accepted("Supplier", class).await?;
-    struck(&world).await?;
+    shop.send_accepted("Supplier", class).await?;
+    wait_struck(&world).await?;
     let data = json!({"supplier_id": "s"});
     other
-        .accepted("s", change("main", creation("Supplier", data))?)
+        .send_accepted("s", change("main", creation("Supplier", data))?)
         .await?;
     world.faults.set_life(API, Life::Running);
     Ok(())
@@ -323,9 +326,9 @@ fn registry_position_keeps_the_write_model_whole() {
             world.settle_with_faults().await?;
             world
                 .faults
-                .arm(at(API, Port::Model, "advance"), Fault::Pause);
+                .arm(trigger_at(API, Port::Model, "advance"), Fault::Pause);
             reprice(&shop, "main", 2, 1).await?;
-            struck(&world).await?;
+            wait_struck(&world).await?;
             world.wipe_registry()?;
             world.faults.set_life(API, Life::Running);
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -342,10 +345,10 @@ fn tombstones_hide_the_parents_entities() {
         &Setup::default(),
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;
-            shop.accepted("twig", create_branch("twig", "main")?)
+            shop.send_accepted("twig", create_branch("twig", "main")?)
                 .await?;
             let gone = deletion("Product", "p", Sequence(1))?;
-            shop.accepted("gone", change("twig", gone)?).await?;
+            shop.send_accepted("gone", change("twig", gone)?).await?;
             Ok(())
         },
     );
@@ -359,7 +362,7 @@ fn superseded_versions_keep_the_branch_as_it_was() {
         &Setup::default(),
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;
-            shop.accepted("twig", create_branch("twig", "main")?)
+            shop.send_accepted("twig", create_branch("twig", "main")?)
                 .await?;
             reprice(&shop, "main", 2, 1).await
         },
@@ -374,11 +377,12 @@ fn generations_separate_reused_names() {
         &Setup::default(),
         |world, answers| async move {
             let shop = shop(&world, &answers).await?;
-            shop.accepted("twig", create_branch("twig", "main")?)
+            shop.send_accepted("twig", create_branch("twig", "main")?)
                 .await?;
             reprice(&shop, "twig", 2, 1).await?;
-            shop.accepted("twig off", delete_branch("twig")?).await?;
-            shop.accepted("twig on", create_branch("twig", "main")?)
+            shop.send_accepted("twig off", delete_branch("twig")?)
+                .await?;
+            shop.send_accepted("twig on", create_branch("twig", "main")?)
                 .await?;
             Ok(())
         },
@@ -418,7 +422,7 @@ fn anchor_protects_a_registry_from_the_log_of_another() {
             restart(&world);
             reprice(&shop, "main", 7, 1).await?;
             let data = json!({"sku": "q", "price": 1});
-            shop.accepted("q", change("main", creation("Product", data))?)
+            shop.send_accepted("q", change("main", creation("Product", data))?)
                 .await?;
             world.settle_with_faults().await?;
 

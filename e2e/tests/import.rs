@@ -43,7 +43,11 @@ fn count(number: usize) -> u64 {
 async fn good_rows_are_imported_once_and_bad_rows_after_correction() {
     let shop = Shop::open().await;
     let items = items();
-    let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
+    let (rows, bad, good) = (
+        items.rows.len(),
+        items.bad_rows().len(),
+        items.good_rows().count(),
+    );
     let file = shop.write("items.csv", &items.text);
 
     let before = shop.position().await;
@@ -57,7 +61,7 @@ async fn good_rows_are_imported_once_and_bad_rows_after_correction() {
     assert_eq!(first.code, Some(2), "{}", first.errors);
     assert_eq!(
         first.counts(),
-        [rows, good, items.repeated(), bad].map(count)
+        [rows, good, items.count_repeated(), bad].map(count)
     );
     let rejected = rejects(&shop.path("items.csv.rejects.csv"));
     items.assert_rejected(&rejected);
@@ -68,13 +72,13 @@ async fn good_rows_are_imported_once_and_bad_rows_after_correction() {
 
     // Importing it again changes nothing.
     let again = shop.import(&file, &[]).await;
-    let unchanged = good + items.repeated();
+    let unchanged = good + items.count_repeated();
     assert_eq!(again.counts(), [rows, 0, unchanged, bad].map(count));
     assert_eq!(rejects(&shop.path("items.csv.rejects.csv")), rejected);
     assert_eq!(shop.position().await, end, "nothing is in the log twice");
 
     // The corrected rejects are imported as they are.
-    let mended = shop.write("mended.csv", items.mend(&rejected));
+    let mended = shop.write("mended.csv", items.correct_all(&rejected));
     let last = shop.import(&mended, &[]).await;
     assert_eq!(last.code, Some(0), "{}", last.errors);
     assert_eq!(last.counts(), [bad, bad, 0, 0].map(count));
@@ -112,11 +116,15 @@ async fn an_import_killed_repeatedly_ends_like_an_undisturbed_one() {
     }
     let ended = shop.import(&file, &arguments).await;
     assert_eq!(ended.code, Some(2), "{}", ended.errors);
-    let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
+    let (rows, bad, good) = (
+        items.rows.len(),
+        items.bad_rows().len(),
+        items.good_rows().count(),
+    );
     // Each row is counted once, with its first answer.
     assert_eq!(
         ended.counts(),
-        [rows, good, items.repeated(), bad].map(count)
+        [rows, good, items.count_repeated(), bad].map(count)
     );
     items.assert_rejected(&rejects(&shop.path("items.csv.rejects.csv")));
     shop.assert_good(&items).await;
@@ -137,10 +145,14 @@ async fn an_import_outlives_its_server() {
     }
     let ended = Ended::of(&child.wait_with_output().await.unwrap());
     assert_eq!(ended.code, Some(2), "{}", ended.errors);
-    let (rows, bad, good) = (items.rows.len(), items.bad().len(), items.good().count());
+    let (rows, bad, good) = (
+        items.rows.len(),
+        items.bad_rows().len(),
+        items.good_rows().count(),
+    );
     assert_eq!(
         ended.counts(),
-        [rows, good, items.repeated(), bad].map(count)
+        [rows, good, items.count_repeated(), bad].map(count)
     );
     items.assert_rejected(&rejects(&shop.path("items.csv.rejects.csv")));
     shop.assert_good(&items).await;
@@ -168,14 +180,14 @@ async fn an_interrupted_import_resumes_where_it_stopped() {
         "{}",
         ended.errors
     );
-    let (good, bad) = (items.good().count(), items.bad().len());
+    let (good, bad) = (items.good_rows().count(), items.bad_rows().len());
     let rows = items.rows.len();
     // It resumes before the first waiting row: later rows that are already imported count as
     // unchanged.
     let [all, created, unchanged, rejected] = ended.counts();
     assert_eq!(
         [all, created + unchanged, rejected],
-        [rows, good + items.repeated(), bad].map(count)
+        [rows, good + items.count_repeated(), bad].map(count)
     );
     items.assert_rejected(&rejects(&shop.path("items.csv.rejects.csv")));
     shop.assert_good(&items).await;
@@ -186,7 +198,7 @@ async fn unusable_input_is_reported_before_anything_is_sent() {
     let shop = Shop::open().await;
     let before = shop.position().await;
     let good = "sku,Name\ns-1,a\n";
-    for (text, arguments, code, told) in [
+    for (text, arguments, code, output) in [
         ("sku,nome\nx,y\n", &[][..], 2, "did you mean Name, name?"),
         (
             "sku;Name\nx;y\n",
@@ -258,7 +270,7 @@ async fn unusable_input_is_reported_before_anything_is_sent() {
             ended.errors
         );
         assert!(
-            ended.errors.contains(told),
+            ended.errors.contains(output),
             "{text:?} {arguments:?}: {}",
             ended.errors
         );

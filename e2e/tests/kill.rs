@@ -55,7 +55,7 @@ async fn acknowledged_writes_exist_exactly_once_after_kill_9() {
     let (status, took) = spice.terminate(Duration::from_secs(5)).await.unwrap();
     assert!(status.success(), "ended by SIGTERM: {status}");
     println!("SIGTERM took {took:?}");
-    audit::log_is_exact(spice.directory(), &writers).await;
+    audit::check_log(spice.directory(), &writers).await;
     audit::verify_is_clean(spice.directory()).await;
 }
 

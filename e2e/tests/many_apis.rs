@@ -60,7 +60,7 @@ fn three_api_nodes_with_any_stop_reach_the_state_of_one() {
     ];
     let plans = at.into_iter().zip(faults.into_iter().cycle());
     let plans = plans.map(|(at, fault)| Planned { at, fault }).collect();
-    let states = run::in_parallel(2, plans, |planned| {
+    let states = run::run_in_parallel(2, plans, |planned| {
         let outcome = run(Setup {
             plan: vec![planned],
             deaf: planned.at % 2 == 0,

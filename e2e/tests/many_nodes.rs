@@ -31,7 +31,7 @@ const HOUR: i64 = 3_600_000_000;
 const WORKERS: [Role; 3] = [Role::Relay, Role::Graph, Role::Projection];
 
 /// Two nodes of each worker, an hour apart.
-fn several() -> Setup {
+fn two_of_each() -> Setup {
     let mut setup = Setup {
         one_process: false,
         skew: HOUR,
@@ -42,7 +42,7 @@ fn several() -> Setup {
     setup
 }
 
-fn well(outcome: anyhow::Result<Outcome>) -> Outcome {
+fn require_clean(outcome: anyhow::Result<Outcome>) -> Outcome {
     let outcome = outcome.expect("it runs");
     let wrong = &outcome.verdict.wrong;
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -51,8 +51,8 @@ fn well(outcome: anyhow::Result<Outcome>) -> Outcome {
 
 #[test]
 fn several_nodes_reach_the_same_state_as_one() {
-    let one = well(run::standard(Setup::default()));
-    let many = well(run::standard(several()));
+    let one = require_clean(run::standard(Setup::default()));
+    let many = require_clean(run::standard(two_of_each()));
     assert_eq!(many.verdict.state, one.verdict.state);
     for role in WORKERS {
         let at_work = |number| {
@@ -67,29 +67,29 @@ fn several_nodes_reach_the_same_state_as_one() {
 /// Without any hint every node checks by itself after a while.
 #[test]
 fn lost_hints_change_latency_only() {
-    let one = well(run::standard(Setup::default()));
-    for setup in [Setup::default(), several()] {
+    let one = require_clean(run::standard(Setup::default()));
+    for setup in [Setup::default(), two_of_each()] {
         let deaf = Setup {
             deaf: true,
             ..setup
         };
-        let outcome = well(run::standard(deaf));
+        let outcome = require_clean(run::standard(deaf));
         assert_eq!(outcome.verdict.state, one.verdict.state);
     }
 }
 
 /// Returns the node of a role that recorded last.
-fn working(world: &World, role: Role) -> Option<Node> {
+fn find_working(world: &World, role: Role) -> Option<Node> {
     let trace = world.faults.trace();
     let mut calls = trace.iter().rev();
     let last = calls.find(|call| call.node.role == role && call.method == "record");
     last.map(|call| call.node)
 }
 
-async fn graph_worked(world: &World, stream: &StreamId) -> anyhow::Result<LogPosition> {
+async fn graph_position(world: &World, stream: &StreamId) -> anyhow::Result<LogPosition> {
     let sink = world.graph.get().sink(stream).await?;
     let key = work_key(Projection::Graph, stream, &sink);
-    Ok(world.registry.get().worked(&key).await?)
+    Ok(world.registry.get().recorded_position(&key).await?)
 }
 
 /// A node sleeps before it records a batch. Another one continues after one lease time; the
@@ -97,17 +97,17 @@ async fn graph_worked(world: &World, stream: &StreamId) -> anyhow::Result<LogPos
 #[test]
 fn a_node_that_sleeps_is_replaced_after_one_lease_and_fenced() {
     let outcome = run::scenario(
-        several(),
+        two_of_each(),
         |world: Arc<World>, answers: Answers| async move {
             let shop = Client::new(&world, 0, "shop", &answers)?;
-            shop.accepted("create", create_database()).await?;
+            shop.send_accepted("create", create_database()).await?;
             let class = create_class("main", product_class())?;
-            shop.accepted("Product", class).await?;
+            shop.send_accepted("Product", class).await?;
             let data = json!({"sku": "p", "price": 1});
-            shop.accepted("p", change("main", creation("Product", data))?)
+            shop.send_accepted("p", change("main", creation("Product", data))?)
                 .await?;
             world.settle_with_faults().await?;
-            let sleeper = working(&world, Role::Graph).expect("somebody recorded");
+            let sleeper = find_working(&world, Role::Graph).expect("somebody recorded");
             let trigger = Trigger {
                 node: sleeper,
                 port: Port::Work,
@@ -116,33 +116,34 @@ fn a_node_that_sleeps_is_replaced_after_one_lease_and_fenced() {
             };
             world.faults.arm(trigger, Fault::Pause);
             let dearer = patch("Product", "p", json!({"price": 2}), Sequence(1))?;
-            shop.accepted("dearer", change("main", dearer)?).await?;
+            shop.send_accepted("dearer", change("main", dearer)?)
+                .await?;
             while !world.faults.has_struck() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             let stream: StreamId = "shop".parse()?;
             let end = world.log.end(&stream).await?;
             let slept = tokio::time::Instant::now();
-            while graph_worked(&world, &stream).await? < end {
+            while graph_position(&world, &stream).await? < end {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 // The other one notices at its next heartbeat.
                 anyhow::ensure!(slept.elapsed() <= LEASE + LEASE / 2, "nobody took over");
             }
-            let heir = working(&world, Role::Graph);
+            let heir = find_working(&world, Role::Graph);
             anyhow::ensure!(heir.is_some_and(|heir| heir != sleeper), "{heir:?}");
             world.faults.set_life(sleeper, Life::Running);
             let again = patch("Product", "p", json!({"price": 3}), Sequence(2))?;
-            shop.accepted("again", change("main", again)?).await?;
+            shop.send_accepted("again", change("main", again)?).await?;
             world.settle_with_faults().await
         },
     );
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// A worker node sleeps past its lease at any of its calls, and wakes.
 #[test]
 fn a_sleep_anywhere_converges() {
-    let base = well(run::standard(several()));
+    let base = require_clean(run::standard(two_of_each()));
     let step = step(60);
     let plans: Vec<u64> = (0..)
         .zip(&base.trace)
@@ -151,7 +152,7 @@ fn a_sleep_anywhere_converges() {
         .step_by(step)
         .collect();
     println!("{} of {} port calls", plans.len(), base.trace.len());
-    let wrong = run::in_parallel(2, plans, |at| asleep(at, &base.verdict.state));
+    let wrong = run::run_in_parallel(2, plans, |at| run_asleep(at, &base.verdict.state));
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong[0]);
 }
@@ -162,11 +163,11 @@ fn step(usual: usize) -> usize {
     wanted.and_then(|step| step.parse().ok()).unwrap_or(usual)
 }
 
-fn asleep(at: u64, expected: &Final) -> Option<String> {
+fn run_asleep(at: u64, expected: &Final) -> Option<String> {
     let fault = Fault::Pause;
     let setup = Setup {
         plan: vec![Planned { at, fault }],
-        ..several()
+        ..two_of_each()
     };
     let outcome = run::scenario(setup, |world: Arc<World>, answers: Answers| async move {
         let waker = Arc::clone(&world);

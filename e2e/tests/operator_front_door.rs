@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use spice_crds::{Branch, Database, Ontology};
 use spice_e2e::control_plane::{ControlPlane, Options};
 
-use cluster::{Cluster, eventually};
+use cluster::{Cluster, wait_until};
 
 const DEMO: &str = include_str!("operator_front_door/demo.yaml");
 
@@ -100,7 +100,7 @@ async fn declarations_become_ready_and_are_in_the_api(cluster: &Cluster) {
     assert_eq!(status.observed_generation, database.metadata.generation);
     assert_eq!(status.synced_generation, database.metadata.generation);
     assert!(database.metadata.finalizers.is_none());
-    let told = cluster.kubectl(&["get", "spice"]).await.unwrap();
+    let output = cluster.kubectl(&["get", "spice"]).await.unwrap();
     for wanted in [
         "demo-db",
         "True",
@@ -109,7 +109,7 @@ async fn declarations_become_ready_and_are_in_the_api(cluster: &Cluster) {
         "Product",
         "what/if",
     ] {
-        assert!(told.contains(wanted), "{wanted} in {told}");
+        assert!(output.contains(wanted), "{wanted} in {output}");
     }
     let gateway = &cluster.gateway;
     let known = gateway.get("/api/v1/databases/demo_db").await.unwrap();
@@ -177,7 +177,7 @@ async fn a_change_is_synced_at_its_generation(cluster: &Cluster) {
     let changed = DEMO.replace("description: A thing that is sold", "description: A ware");
     let started = tokio::time::Instant::now();
     cluster.apply(&changed).await.unwrap();
-    let after: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    let after: Ontology = cluster.wait_ready("product").await.unwrap();
     println!("change to Ready: {:?}", started.elapsed());
     assert!(after.metadata.generation > before.metadata.generation);
     let status = after.status.unwrap();
@@ -191,32 +191,32 @@ async fn a_change_is_synced_at_its_generation(cluster: &Cluster) {
 
     let without = changed.replace("  description: A ware\n", "");
     cluster.apply(&without).await.unwrap();
-    let _: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    let _: Ontology = cluster.wait_ready("product").await.unwrap();
     let class = cluster.class("Product", "main").await.unwrap();
     assert!(
         class.get("description").is_none_or(Value::is_null),
         "{class}"
     );
     cluster.apply(DEMO).await.unwrap();
-    let _: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    let _: Ontology = cluster.wait_ready("product").await.unwrap();
 }
 
 async fn drift_is_corrected_or_reported(cluster: &Cluster) {
     for round in 0..2 {
         cluster
-            .meddle("Product", &json!({"label": "Meddled", "abstract": true}))
+            .change_class("Product", &json!({"label": "Meddled", "abstract": true}))
             .await
             .unwrap();
-        eventually("the class is corrected", async || {
+        wait_until("the class is corrected", async || {
             let class = cluster.class("Product", "main").await?;
             anyhow::ensure!(class["label"]["en"] == "Product", "round {round}: {class}");
             Ok(())
         })
         .await;
     }
-    let _: Ontology = cluster.ready_at_newest("product").await.unwrap();
+    let _: Ontology = cluster.wait_ready("product").await.unwrap();
     cluster
-        .meddle("Watched", &json!({"label": "Meddled"}))
+        .change_class("Watched", &json!({"label": "Meddled"}))
         .await
         .unwrap();
     let ready = cluster
@@ -232,7 +232,7 @@ async fn drift_is_corrected_or_reported(cluster: &Cluster) {
         .apply(&DEMO.replace("label: Watched", "label: Watched again"))
         .await
         .unwrap();
-    let watched: Ontology = cluster.ready_at_newest("watched").await.unwrap();
+    let watched: Ontology = cluster.wait_ready("watched").await.unwrap();
     assert!(
         watched
             .status
@@ -265,29 +265,29 @@ metadata: {name: good}
 spec: {databaseRef: {name: demo-db}, label: Good}
 ";
     cluster.apply(bad).await.unwrap();
-    let told = cluster
+    let output = cluster
         .condition::<Ontology>("bad", "Synced", "False")
         .await
         .unwrap();
-    assert_eq!(told.reason, "CommandRejected", "{told:?}");
+    assert_eq!(output.reason, "CommandRejected", "{output:?}");
     assert!(
-        told.message.contains("nonsense") || told.message.contains("type"),
-        "{told:?}"
+        output.message.contains("nonsense") || output.message.contains("type"),
+        "{output:?}"
     );
-    let told = cluster
+    let output = cluster
         .condition::<Ontology>("lonely", "Ready", "False")
         .await
         .unwrap();
     assert_eq!(
-        (told.reason.as_str(), told.message.as_str()),
+        (output.reason.as_str(), output.message.as_str()),
         ("RefNotFound", "waits for Database nowhere")
     );
-    let _: Ontology = cluster.ready_at_newest("good").await.unwrap();
+    let _: Ontology = cluster.wait_ready("good").await.unwrap();
     cluster
         .apply(&bad.replace("nonsense", "string"))
         .await
         .unwrap();
-    let _: Ontology = cluster.ready_at_newest("bad").await.unwrap();
+    let _: Ontology = cluster.wait_ready("bad").await.unwrap();
     assert_eq!(
         cluster.class("Bad", "main").await.unwrap()["properties"][0]["type"],
         "string"
@@ -295,7 +295,7 @@ spec: {databaseRef: {name: demo-db}, label: Good}
     // The awaited object appears: no long backoff delays it.
     let late = "apiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: nowhere}\nspec: {}\n";
     cluster.apply(late).await.unwrap();
-    let _: Ontology = cluster.ready_at_newest("lonely").await.unwrap();
+    let _: Ontology = cluster.wait_ready("lonely").await.unwrap();
 }
 
 async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
@@ -306,7 +306,7 @@ async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
         .await
         .unwrap();
     cluster
-        .meddle("Client", &json!({"label": "Meddled"}))
+        .change_class("Client", &json!({"label": "Meddled"}))
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_secs(4)).await;
@@ -315,14 +315,14 @@ async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
         "Meddled"
     );
     cluster.apply(DEMO).await.unwrap();
-    eventually("the class is corrected", async || {
+    wait_until("the class is corrected", async || {
         let class = cluster.class("Client", "main").await?;
         anyhow::ensure!(class["label"] == "Client", "{class}");
         Ok(())
     })
     .await;
     // The api shows the correction before the status does.
-    let _: Ontology = cluster.ready_at_newest("client").await.unwrap();
+    let _: Ontology = cluster.wait_ready("client").await.unwrap();
 }
 
 async fn restarts_lose_nothing_and_repeat_nothing(cluster: &mut Cluster) {
@@ -337,7 +337,7 @@ spec: {databaseRef: {name: demo-db}, label: Offline}
     let before = cluster.versions().await.unwrap();
     let log = cluster.positions().await.unwrap();
     cluster.start_operator().await.unwrap();
-    let _: Ontology = cluster.ready_at_newest("offline").await.unwrap();
+    let _: Ontology = cluster.wait_ready("offline").await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mut after = cluster.versions().await.unwrap();
     after.retain(|(kind_and_name, _)| before.iter().any(|(known, _)| known == kind_and_name));
@@ -360,7 +360,7 @@ spec: {databaseRef: {name: demo-db}, label: Offline}
         .apply(&more.replace("offline", "after").replace("Offline", "After"))
         .await
         .unwrap();
-    let _: Ontology = cluster.ready_at_newest("after").await.unwrap();
+    let _: Ontology = cluster.wait_ready("after").await.unwrap();
 }
 
 async fn deletion_follows_the_policy(cluster: &Cluster) {
@@ -420,7 +420,7 @@ metadata: {name: used}
 spec: {databaseRef: {name: demo-db}, label: Used, deletionPolicy: Delete, properties: [{name: id, type: string, primaryKey: true}]}
 ";
     cluster.apply(used).await.unwrap();
-    let _: Ontology = cluster.ready_at_newest("used").await.unwrap();
+    let _: Ontology = cluster.wait_ready("used").await.unwrap();
     let path = "/api/v1/databases/demo_db/instances/Used/create?branch=main";
     gateway
         .post_ok(path, &json!({"data": {"id": "u1"}}))

@@ -106,7 +106,7 @@ impl<R: Raw> Batch<R> {
         body.extend_from_slice(&self.instances);
         body.extend_from_slice(br#"],"ids":["#);
         let start = body.len();
-        for (_, row) in self.sent() {
+        for (_, row) in self.rows_to_send() {
             let Some(id) = &row.id else {
                 continue;
             };
@@ -124,7 +124,7 @@ impl<R: Raw> Batch<R> {
     }
 
     /// The rows that are sent, with their index.
-    pub(crate) fn sent(&self) -> impl Iterator<Item = (usize, &Row<R>)> {
+    pub(crate) fn rows_to_send(&self) -> impl Iterator<Item = (usize, &Row<R>)> {
         let is_sent = |(_, row): &(usize, &Row<R>)| matches!(row.fate, Fate::Sent(_));
         self.rows.iter().enumerate().filter(is_sent)
     }
@@ -151,7 +151,7 @@ impl<R: Raw> Batch<R> {
 
     /// A batch of rows of one class that were refused before, the places of its rows in the
     /// rejects, and the rows for the next batch, whose id is in this one with other values.
-    pub(crate) fn of_waiting(
+    pub(crate) fn from_waiting(
         begin: Place,
         rows: Vec<WaitingRow<R>>,
     ) -> (Self, Vec<u64>, Vec<WaitingRow<R>>) {
@@ -275,7 +275,7 @@ impl<R: Rows> Batches<R> {
     }
 
     /// Starts after a row, by reading the rows before it.
-    pub(crate) fn beginning_at(mut self, place: Place) -> Self {
+    pub(crate) fn with_start(mut self, place: Place) -> Self {
         self.place = place;
         self.begin = Some(place);
         self

@@ -13,10 +13,13 @@ pub(crate) fn check<S: Shape>(shape: &S, batch: &Batch<S::Raw>) -> Vec<RowError>
     let Some(class) = batch.class().and_then(|name| shape.class(name)) else {
         return Vec::new();
     };
-    let rows = batch.sent().zip(1..).filter_map(|((index, _), number)| {
-        let data: RawData = serde_json::from_slice(batch.data(index)).unwrap_or_default();
-        check_row(class, batch.id(index), &data, batch.is_whole(), number)
-    });
+    let rows = batch
+        .rows_to_send()
+        .zip(1..)
+        .filter_map(|((index, _), number)| {
+            let data: RawData = serde_json::from_slice(batch.data(index)).unwrap_or_default();
+            check_row(class, batch.id(index), &data, batch.is_whole(), number)
+        });
     rows.collect()
 }
 

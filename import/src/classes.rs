@@ -43,7 +43,7 @@ pub async fn fetch(client: &Client, database: &str, read: &Read) -> Result<Schem
         let fields: Fields = definition.read()?;
         let id = fields.get("id").and_then(Json::as_string);
         let id: ClassName = id.unwrap_or_default().parse()?;
-        schema.put(Arc::new(Class::stored(id, &definition)?));
+        schema.put(Arc::new(Class::parse_stored(id, &definition)?));
     }
     Ok(schema)
 }
@@ -66,7 +66,7 @@ pub fn members(
     let member = |name: &PropertyName| {
         let member = Member {
             fields: written.get(name.as_str())?.clone(),
-            declared_by: declared_by(schema, class, name),
+            declared_by: find_declaring_class(schema, class, name),
         };
         Some((name.clone(), member))
     };
@@ -74,8 +74,8 @@ pub fn members(
 }
 
 /// The nearest class that declares a member.
-fn declared_by(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
-    let mut next = schema.declared(&class.id);
+fn find_declaring_class(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
+    let mut next = schema.get_declared(&class.id);
     // Each class once, even if parents form a cycle.
     for _ in 0..schema.iter_declared().count() {
         let Some(declaring) = next else {
@@ -86,7 +86,7 @@ fn declared_by(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName
         }
         next = declaring
             .parent()
-            .and_then(|parent| schema.declared(parent));
+            .and_then(|parent| schema.get_declared(parent));
     }
     class.id.clone()
 }

@@ -75,7 +75,7 @@ impl Reserved {
     }
 
     /// The meaning of a column with this name.
-    pub(crate) fn target(class: &Class, name: &str) -> Option<Target> {
+    pub(crate) fn find_target(class: &Class, name: &str) -> Option<Target> {
         if !name.starts_with('_') {
             return None;
         }
@@ -97,7 +97,7 @@ impl Column {
 }
 
 /// The columns that are left out, with the reasons.
-pub(crate) fn left_out(columns: &[Column]) -> Vec<LeftOut> {
+pub(crate) fn list_left_out(columns: &[Column]) -> Vec<LeftOut> {
     let reason = |target: &Target| match target {
         Target::Nothing => Some("left out by --map or --skip-column"),
         Target::Nameless => Some("no name, and blank in each accepted row"),

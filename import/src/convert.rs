@@ -72,14 +72,14 @@ impl Kind {
             return link;
         }
         match (class.property_type(name), declared) {
-            (Some(_), Some(declared)) => Self::declared(declared),
+            (Some(_), Some(declared)) => Self::parse_declared(declared),
             (Some(property_type), None) => Self::plain(property_type),
             (None, _) => Self::Text,
         }
     }
 
     /// Parses `type`, `constraints.enum` and `items` of a property, or of items.
-    fn declared(declared: &RawData) -> Self {
+    fn parse_declared(declared: &RawData) -> Self {
         let name = declared.get("type").and_then(Json::as_string);
         match PropertyType::parse(&name.unwrap_or_default()) {
             Some(PropertyType::Enum) => {
@@ -101,7 +101,7 @@ impl Kind {
         let of_type = || RawData::from([("type".to_owned(), items.clone())]);
         let declared = items.as_string().map(|_| of_type());
         let declared = declared.or_else(|| items.read().ok());
-        declared.as_ref().map_or(Self::Text, Self::declared)
+        declared.as_ref().map_or(Self::Text, Self::parse_declared)
     }
 
     fn plain(property_type: PropertyType) -> Self {
@@ -153,8 +153,8 @@ impl Kind {
                 write(object(word), "a URL or a JSON object", out)?;
             }
             Self::Word | Self::File => write_string(word, out),
-            Self::Integer => write(integer(word), expected_number(word, INTEGER), out)?,
-            Self::Number => write(number(word), expected_number(word, NUMBER), out)?,
+            Self::Integer => write(integer(word), describe_number(word, INTEGER), out)?,
+            Self::Number => write(number(word), describe_number(word, NUMBER), out)?,
             Self::Boolean(words) => {
                 let value = words.read(word).map(|it| it.to_string());
                 write(value, BOOLEAN, out)?;
@@ -170,7 +170,11 @@ impl Kind {
             }
             Self::Coordinate => {
                 let expected = "a latitude and a longitude, such as 37.5,127.0";
-                write(object(word).or_else(|| coordinate(word)), expected, out)?;
+                write(
+                    object(word).or_else(|| parse_coordinate(word)),
+                    expected,
+                    out,
+                )?;
             }
             Self::Json => write(json(word), "JSON", out)?,
             Self::Object => write(object(word), "a JSON object", out)?,
@@ -223,7 +227,7 @@ const NUMBER: [&str; 2] = [
 const BOOLEAN: &str =
     "true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false";
 
-fn expected_number(word: &str, expected: [&'static str; 2]) -> &'static str {
+fn describe_number(word: &str, expected: [&'static str; 2]) -> &'static str {
     let is_separated = word.contains([',', '\'', '’', '_']) || word.contains(char::is_whitespace);
     expected[usize::from(is_separated && word.contains(|it: char| it.is_ascii_digit()))]
 }
@@ -265,7 +269,7 @@ fn money(word: &str) -> Option<String> {
     is_currency(currency).then(|| format!(r#"{{"amount":"{amount}","currency":"{currency}"}}"#))
 }
 
-fn coordinate(word: &str) -> Option<String> {
+fn parse_coordinate(word: &str) -> Option<String> {
     let (latitude, longitude) = word.split_once(',')?;
     let (latitude, longitude) = (number(latitude.trim())?, number(longitude.trim())?);
     Some(format!(r#"{{"lat":{latitude},"lon":{longitude}}}"#))

@@ -53,7 +53,7 @@ impl<R: Read> Decoder<R> {
         self.given = 0;
         self.ready.resize(2 * BUFFER, 0);
         let source = &self.buffer[self.start..self.end];
-        let defined = undefined_at(self.encoding, source).unwrap_or(source.len());
+        let defined = find_undefined(self.encoding, source).unwrap_or(source.len());
         let is_last = self.is_ended && defined == source.len();
         let (result, read, written) = self.inner.decode_to_utf8_without_replacement(
             &source[..defined],
@@ -113,7 +113,7 @@ impl<R: Read> Read for Decoder<R> {
 
 /// The first byte that an encoding leaves undefined, but that the library decodes to a control
 /// character.
-pub(crate) fn undefined_at(encoding: &'static Encoding, bytes: &[u8]) -> Option<usize> {
+pub(crate) fn find_undefined(encoding: &'static Encoding, bytes: &[u8]) -> Option<usize> {
     if encoding != WINDOWS_1252 {
         return None;
     }

@@ -52,28 +52,28 @@ pub(crate) fn choose(asked: Option<Charset>, sample: &[u8]) -> Result<&'static E
     let mark = Encoding::for_bom(sample).map(|(encoding, _)| encoding);
     match (asked, mark) {
         (None, Some(mark)) => Ok(mark),
-        (None, None) => without_mark(sample),
+        (None, None) => choose_without_mark(sample),
         (Some(Charset::Utf16), Some(mark)) if mark != UTF_8 => Ok(mark),
         (Some(Charset::Known(known)), Some(mark)) if known == mark => Ok(mark),
         (Some(_), Some(mark)) => Err(format!(
             "starts with the byte order mark of {}; leave --encoding out",
             mark.name()
         )),
-        (Some(Charset::Utf16), None) => byte_order(sample).ok_or_else(|| {
+        (Some(Charset::Utf16), None) => detect_byte_order(sample).ok_or_else(|| {
             "has no byte order mark, so its byte order is unknown; use --encoding utf-16le or utf-16be".to_owned()
         }),
         (Some(Charset::Known(known)), None) => Ok(known),
     }
 }
 
-fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
+fn choose_without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
     // No line of text contains a zero byte; in UTF-16, the first line or its end does.
     let line = sample.iter().position(|byte| *byte == b'\n');
     let head = &sample[..line.map_or(sample.len(), |end| (end + 2).min(sample.len()))];
     if !head.contains(&0) {
         return Ok(UTF_8);
     }
-    match byte_order(sample) {
+    match detect_byte_order(sample) {
         Some(order) if looks_like(order, sample) => Err(format!(
             "looks like {} without a byte order mark; if it is, use --encoding {}",
             order.name(),
@@ -86,7 +86,7 @@ fn without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
 }
 
 /// The byte order with more ASCII characters.
-fn byte_order(sample: &[u8]) -> Option<&'static Encoding> {
+fn detect_byte_order(sample: &[u8]) -> Option<&'static Encoding> {
     let (mut little, mut big) = (0_u64, 0_u64);
     for pair in sample.chunks_exact(2) {
         match pair {
@@ -166,7 +166,7 @@ pub(crate) fn check(
     if encoding != UTF_8 {
         if is_asked && may_be_utf8(encoding, sample) && is_utf8(file)? {
             return Ok(Err(Doubt {
-                sentence: utf8_instead_of(encoding),
+                sentence: suggest_utf8(encoding),
                 is_by_bytes: false,
             }));
         }
@@ -220,7 +220,7 @@ fn is_utf8(file: &mut dyn Read) -> io::Result<bool> {
     Ok(found.malformed == 0 && found.beyond_ascii > 0)
 }
 
-fn utf8_instead_of(encoding: &'static Encoding) -> String {
+fn suggest_utf8(encoding: &'static Encoding) -> String {
     let name = encoding.name();
     format!(
         "is UTF-8, not {name}; leave --encoding out (rejects are always UTF-8), or convert the file to UTF-8 with iconv if it really is {name}"

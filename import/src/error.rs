@@ -56,12 +56,12 @@ impl From<InvalidName> for Error {
 }
 
 /// A refusal of the input or of the options.
-pub(crate) fn invalid(message: impl Into<String>) -> Refusal {
+pub(crate) fn refuse_input(message: impl Into<String>) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, message)
 }
 
 /// The error of a file that could not be written, renamed or removed.
-pub(crate) fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
+pub(crate) fn write_error(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::File {
         path: path.to_owned(),
         action,

@@ -81,7 +81,7 @@ fn refuse_other(
         return Ok(());
     };
     let cell = String::from_utf8_lossy(record.field(index));
-    if cell.is_empty() || cell == shown(value) || cell == value.as_str() {
+    if cell.is_empty() || cell == show(value) || cell == value.as_str() {
         return Ok(());
     }
     let sentence = format!(
@@ -96,7 +96,7 @@ fn refuse_other(
 }
 
 /// What the own cell of a value shows: a text as it is, anything else as JSON.
-pub fn shown(value: &Json) -> String {
+pub fn show(value: &Json) -> String {
     if value.is_null() {
         return String::new();
     }

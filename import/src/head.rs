@@ -8,7 +8,7 @@ use spice_core::{error::Refusal, ontology::Class, unicode::nfc};
 use crate::{
     column::Reserved,
     encoding::suggest,
-    error::{Result, invalid},
+    error::{Result, refuse_input},
     options::Mapping,
     reader::Record,
     text::{UNDECODED, reveal, show, trim},
@@ -119,7 +119,7 @@ impl Names {
             return Ok(());
         };
         let (line, number, name) = (self.line, index + 1, &self.each[*index]);
-        Err(invalid(format!(
+        Err(refuse_input(format!(
             "line {line}: the name of column {number}, {name:?}, {why}; or leave the column out with --skip-column {number}, or map it with --map {number}=PROPERTY"
         )))
     }
@@ -134,7 +134,7 @@ impl Names {
             }
             if let Some(first) = known.insert(nfc(name).into_owned(), index) {
                 let (line, first, second) = (self.line, first + 1, index + 1);
-                return Err(invalid(format!(
+                return Err(refuse_input(format!(
                     "line {line}: columns {first} and {second} are both called {name:?}; leave one out by its number, for example --skip-column {second}, or map it, for example --map {second}=PROPERTY"
                 )));
             }
@@ -157,7 +157,7 @@ impl Orders {
         let mut orders = Self(vec![None; names.each.len()]);
         for entry in &mapping.map {
             let Some((column, wanted)) = entry.rsplit_once('=') else {
-                return Err(invalid(format!("--map {entry}: write COLUMN=PROPERTY")).into());
+                return Err(refuse_input(format!("--map {entry}: write COLUMN=PROPERTY")).into());
             };
             orders.set(names, column, trim(wanted), &format!("--map {entry}"))?;
         }
@@ -178,12 +178,12 @@ impl Orders {
     ) -> Result<(), Refusal> {
         let index = names
             .find(column)
-            .map_err(|why| invalid(format!("{flag}: {why}")))?;
+            .map_err(|why| refuse_input(format!("{flag}: {why}")))?;
         let order = &mut self.0[index];
         if order.is_some() {
             let number = index + 1;
             let message = format!("{flag}: column {number} is mapped already, or left out");
-            return Err(invalid(message));
+            return Err(refuse_input(message));
         }
         *order = Some(wanted.to_owned());
         Ok(())

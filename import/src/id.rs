@@ -21,15 +21,19 @@ impl Plan {
     ) -> Result<(String, Option<InstanceId>), Reason> {
         match &self.identity {
             Identity::Given(column) => {
-                let id = self.key_part(record, *column)?;
-                named(id.to_owned(), &[*column], self)
+                let id = self.read_key_part(record, *column)?;
+                check_named(id.to_owned(), &[*column], self)
             }
             Identity::PrimaryKey(columns) => Ok((self.primary_key(record, exact, columns)?, None)),
-            Identity::Columns(columns) => named(self.joined(record, columns)?, columns, self),
+            Identity::Columns(columns) => {
+                check_named(self.join_columns(record, columns)?, columns, self)
+            }
             Identity::Own(_) | Identity::Noted(_) | Identity::Content => {
                 match self.id_column(record)? {
-                    Some(column) => named(self.joined(record, &[column])?, &[column], self),
-                    None => self.by_content(data),
+                    Some(column) => {
+                        check_named(self.join_columns(record, &[column])?, &[column], self)
+                    }
+                    None => self.derive_from_content(data),
                 }
             }
         }
@@ -37,7 +41,7 @@ impl Plan {
 
     /// The column with the id of this row, if rows may have none; none for its content.
     fn id_column(&self, record: &Record) -> Result<Option<usize>, Reason> {
-        if self.counts_rows() {
+        if self.needs_row_numbers() {
             for column in self.identity.columns() {
                 if self.cell(record, *column)?.is_some() {
                     return Ok(Some(*column));
@@ -49,7 +53,7 @@ impl Plan {
 
     /// Whether the id of this row is derived from its content.
     pub(crate) fn is_by_content(&self, record: &Record) -> bool {
-        self.counts_rows() && matches!(self.id_column(record), Ok(None))
+        self.needs_row_numbers() && matches!(self.id_column(record), Ok(None))
     }
 
     /// The primary key as the JSON of its values: equal if the ids are equal. Equal decimals may be
@@ -71,7 +75,7 @@ impl Plan {
             if let Some(value) = exact.get(name) {
                 key.extend_from_slice(value.as_str().as_bytes());
             } else {
-                let text = self.key_part(record, *index)?;
+                let text = self.read_key_part(record, *index)?;
                 if let Some(reason) = self.write(*index, kind, text, &mut key) {
                     return Err(reason);
                 }
@@ -95,10 +99,10 @@ impl Plan {
     }
 
     /// The id that columns form together, like a composite primary key of the class.
-    fn joined(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
+    fn join_columns(&self, record: &Record, columns: &[usize]) -> Result<String, Reason> {
         let mut id = String::new();
         for (number, index) in columns.iter().enumerate() {
-            let part = self.id_text(record, *index)?;
+            let part = self.read_id_text(record, *index)?;
             if number + 1 == columns.len() {
                 id.push_str(&part);
             } else {
@@ -110,8 +114,8 @@ impl Plan {
     }
 
     /// A cell as a part of an id: a string or an integer.
-    fn id_text(&self, record: &Record, index: usize) -> Result<String, Reason> {
-        let text = self.key_part(record, index)?.trim();
+    fn read_id_text(&self, record: &Record, index: usize) -> Result<String, Reason> {
+        let text = self.read_key_part(record, index)?.trim();
         let mut value = Vec::new();
         if let Target::Member(_, kind) = &self.columns[index].target
             && kind.write(text, &mut value).is_ok()
@@ -127,7 +131,7 @@ impl Plan {
         Ok(text.to_owned())
     }
 
-    fn key_part<'a>(&self, record: &'a Record, index: usize) -> Result<&'a str, Reason> {
+    fn read_key_part<'a>(&self, record: &'a Record, index: usize) -> Result<&'a str, Reason> {
         self.cell(record, index)?.ok_or_else(|| Reason {
             column: Some(self.columns[index].name.clone()),
             rule: "required".to_owned(),
@@ -137,7 +141,7 @@ impl Plan {
 
     /// An id for a rejected row without its own, derived from its cells. With it, a corrected row
     /// stays separate from a row with the same content.
-    pub(crate) fn rejected_id(&self, record: &Record) -> Option<String> {
+    pub(crate) fn derive_rejected(&self, record: &Record) -> Option<String> {
         if !self.is_by_content(record) {
             return None;
         }
@@ -148,16 +152,16 @@ impl Plan {
     }
 
     /// An id from the content of the row, and from its source if that is named.
-    fn by_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
+    fn derive_from_content(&self, data: &[u8]) -> Result<(String, Option<InstanceId>), Reason> {
         let content = match &self.source {
             Some(source) => hex(&[source.as_bytes(), b"\n", data].concat()),
             None => hex(data),
         };
-        named(format!("{}_{content}", self.class.id), &[], self)
+        check_named(format!("{}_{content}", self.class.id), &[], self)
     }
 }
 
-fn named(
+fn check_named(
     id: String,
     columns: &[usize],
     plan: &Plan,

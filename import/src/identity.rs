@@ -4,7 +4,7 @@ use spice_core::{name::PropertyName, ontology::Class, unicode::nfc};
 
 use crate::{
     column::{Column, Target},
-    error::{Result, invalid},
+    error::{Result, refuse_input},
     head::Names,
     text::trim,
 };
@@ -43,7 +43,7 @@ impl Identity {
         let given = columns.iter().position(|it| it.target == Target::Id);
         if let Some(index) = given {
             if key.is_empty() {
-                return Ok(match own(class).and_then(of) {
+                return Ok(match find_own_id(class).and_then(of) {
                     Some(own) if names.has_notes() && primary.is_empty() => {
                         Self::Noted([index, own])
                     }
@@ -51,13 +51,13 @@ impl Identity {
                 });
             }
             let name = &columns[index].name;
-            return Err(invalid(format!(
+            return Err(refuse_input(format!(
                 "column {name} contains the ids; leave --key out, or leave the column out with --skip-column {name}"
             ))
             .into());
         }
         if !key.is_empty() {
-            let chosen = chosen(columns, names, key)?;
+            let chosen = choose_columns(columns, names, key)?;
             let is_primary = chosen
                 .iter()
                 .map(|index| columns[*index].member())
@@ -71,7 +71,7 @@ impl Identity {
                     class.id,
                     join(&primary)
                 );
-                return Err(invalid(message).into());
+                return Err(refuse_input(message).into());
             }
         }
         if !primary.is_empty() {
@@ -82,10 +82,12 @@ impl Identity {
                     class.id,
                     join(&primary)
                 );
-                invalid(message).into()
+                refuse_input(message).into()
             });
         }
-        Ok(own(class).and_then(of).map_or(Self::Content, Self::Own))
+        Ok(find_own_id(class)
+            .and_then(of)
+            .map_or(Self::Content, Self::Own))
     }
 }
 
@@ -102,14 +104,14 @@ impl Identity {
 }
 
 /// The property that determines the id of instances without a primary key (contract §3).
-fn own(class: &Class) -> Option<&PropertyName> {
+fn find_own_id(class: &Class) -> Option<&PropertyName> {
     let own = format!("{}_id", class.id.as_str().to_lowercase());
     let mut properties = class.properties().iter().map(|property| &property.name);
     properties.find(|name| name.as_str() == own)
 }
 
 /// The columns of `--key`, by their own names or by their properties.
-fn chosen(columns: &[Column], names: &Names, key: &[String]) -> Result<Vec<usize>> {
+fn choose_columns(columns: &[Column], names: &Names, key: &[String]) -> Result<Vec<usize>> {
     let mut chosen = Vec::with_capacity(key.len());
     for name in key {
         let is_property = |column: &Column| column.member().is_some_and(|it| it.as_str() == name);
@@ -119,10 +121,10 @@ fn chosen(columns: &[Column], names: &Names, key: &[String]) -> Result<Vec<usize
             Some(index) => index,
             None => names
                 .find(name)
-                .map_err(|why| invalid(format!("--key {name}: {why}")))?,
+                .map_err(|why| refuse_input(format!("--key {name}: {why}")))?,
         };
         if chosen.contains(&index) {
-            return Err(invalid(format!("--key names {name} twice")).into());
+            return Err(refuse_input(format!("--key names {name} twice")).into());
         }
         chosen.push(index);
     }

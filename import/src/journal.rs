@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    error::{Result, failed, invalid},
+    error::{Result, refuse_input, write_error},
     observer::Counts,
-    paths::with_ending,
+    paths::add_suffix,
     reader::Place,
     task::Task,
 };
@@ -77,10 +77,10 @@ impl JournalFile {
                     "{} is not the state of an import; remove it, or name another file with --state",
                     path.display()
                 );
-                invalid(message).into()
+                refuse_input(message).into()
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(path, "read")(error)),
+            Err(error) => Err(write_error(path, "read")(error)),
         }
     }
 
@@ -89,14 +89,14 @@ impl JournalFile {
         let Some(path) = &self.0 else {
             return Ok(());
         };
-        let beside = with_ending(path, ".new");
+        let beside = add_suffix(path, ".new");
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&beside)?;
             file.write_all(&serde_json::to_vec(journal)?)?;
             file.sync_data()?;
             fs::rename(&beside, path)
         };
-        write().map_err(failed(path, "written"))
+        write().map_err(write_error(path, "written"))
     }
 
     /// Removes the file: the import is complete.
@@ -106,7 +106,7 @@ impl JournalFile {
         };
         match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(failed(path, "removed")(error))
+                Err(write_error(path, "removed")(error))
             }
             _ => Ok(()),
         }

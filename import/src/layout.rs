@@ -58,7 +58,7 @@ impl Layout {
         };
         let likely_head = match cells.head_line {
             Some(_) => None,
-            None => likely_head(sample, dialect, &found, knows),
+            None => find_likely_head(sample, dialect, &found, knows),
         };
         Self {
             dialect,
@@ -102,7 +102,12 @@ fn detect(
     best.1
 }
 
-fn likely_head(sample: &[u8], dialect: Dialect, found: &Reading, knows: Knows<'_>) -> Option<u64> {
+fn find_likely_head(
+    sample: &[u8],
+    dialect: Dialect,
+    found: &Reading,
+    knows: Knows<'_>,
+) -> Option<u64> {
     let mut best = (found.known, None);
     let mut last = found.line;
     while last < LINES {
@@ -152,7 +157,7 @@ fn next(reader: &mut Reader<&[u8]>) -> Option<Record> {
 }
 
 /// The first rows after the header, as far as the sample contains them.
-pub(crate) fn first_rows(sample: &[u8], layout: &Layout) -> Vec<Record> {
+pub(crate) fn read_first_rows(sample: &[u8], layout: &Layout) -> Vec<Record> {
     let mut reader = Reader::new(sample, layout.dialect, Place::START);
     if reader.skip_to_line(layout.head_line.unwrap_or(1)).is_err() {
         return Vec::new();

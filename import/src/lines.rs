@@ -15,7 +15,7 @@ use spice_core::{
 
 use crate::{
     column::{LINE, REASON},
-    error::{Result, invalid},
+    error::{Result, refuse_input},
     line,
     reader::Place,
     reason::{Reason, join},
@@ -82,7 +82,7 @@ impl<R: BufRead> LineRows<R> {
             self.place.offset += length;
             if length == LONGEST && bytes.last() != Some(&b'\n') {
                 let message = format!("line {number} has no end within {LONGEST} bytes");
-                return Err(invalid(message).into());
+                return Err(refuse_input(message).into());
             }
             if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
                 bytes.drain(..3);

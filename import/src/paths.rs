@@ -9,12 +9,12 @@ use std::{
 use spice_core::error::Refusal;
 
 use crate::{
-    error::invalid,
+    error::refuse_input,
     options::{Input, Options},
 };
 
 /// A path with a suffix after its name.
-pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub fn add_suffix(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
@@ -37,7 +37,7 @@ fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<(), Refusal> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
         let path = path.display();
-        return Err(invalid(format!(
+        return Err(refuse_input(format!(
             "{path}: its folder does not exist; name another file with {flag}"
         )));
     }
@@ -50,7 +50,7 @@ fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     let path = path.display();
-    Err(invalid(format!(
+    Err(refuse_input(format!(
         "{path} would be overwritten; name another file with {flag}"
     )))
 }

@@ -17,7 +17,7 @@ use crate::{
     classes,
     column::{Column, Reserved, Target},
     convert::Kind,
-    error::{Result, invalid},
+    error::{Result, refuse_input},
     head::{Names, Orders},
     identity::Identity,
     options::Mapping,
@@ -60,10 +60,10 @@ impl Plan {
                 "{} is abstract; import into a subclass with --class",
                 class.id
             );
-            return Err(invalid(message).into());
+            return Err(refuse_input(message).into());
         }
         if let Some(word) = mapping.words.contradiction() {
-            return Err(invalid(format!(
+            return Err(refuse_input(format!(
                 "{word:?} is given both with --true and with --false"
             ))
             .into());
@@ -145,7 +145,7 @@ impl Plan {
         let Some(row) = row.filter(|row| !self.fits(row)) else {
             return Ok(());
         };
-        Err(invalid(format!(
+        Err(refuse_input(format!(
             "line {} names {} columns, and line {} has {} cells",
             head.line,
             self.columns.len(),
@@ -165,7 +165,7 @@ impl Plan {
                 && let Some(row) = rows.iter().find(is_filled)
             {
                 let (number, line, cell) = (index + 1, row.line, show(row.field(index)));
-                return Err(invalid(format!(
+                return Err(refuse_input(format!(
                     "column {number} has no name, but line {line} has {cell:?} in it; map it with --map {number}=PROPERTY, or leave it out with --skip-column {number}"
                 )));
             }
@@ -174,7 +174,7 @@ impl Plan {
     }
 
     /// Whether the id of a row may depend on earlier rows.
-    pub(crate) fn counts_rows(&self) -> bool {
+    pub(crate) fn needs_row_numbers(&self) -> bool {
         matches!(
             self.identity,
             Identity::Content | Identity::Own(_) | Identity::Noted(_)
@@ -212,7 +212,7 @@ fn columns(
     let mut unknown = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let order = orders.of(index);
-        let reserved = Reserved::target(class, name).filter(|_| order.is_none());
+        let reserved = Reserved::find_target(class, name).filter(|_| order.is_none());
         let wanted = order.unwrap_or(name);
         let target = if order.is_none() && index >= first_note {
             Target::Note
@@ -265,7 +265,7 @@ fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal 
             unknown[0],
             delimiter.escape_default()
         );
-        return invalid(message);
+        return refuse_input(message);
     }
     let keys: RawData = unknown
         .iter()
@@ -298,13 +298,13 @@ fn refuse_twice(columns: &[Column], line: u64) -> Result<()> {
                 "line {line}: {other:?} and {:?} are both values of {member}; leave one out with --skip-column",
                 column.name
             );
-            return Err(invalid(message).into());
+            return Err(refuse_input(message).into());
         }
     }
     let has_exact = columns.iter().any(|it| it.target == Target::Exact);
     let has_ids = columns.iter().any(|it| it.target == Target::Id);
     if taken.is_empty() && !has_exact && !has_ids {
-        return Err(invalid(format!(
+        return Err(refuse_input(format!(
             "line {line}: no column matches a property of the class"
         ))
         .into());

@@ -10,7 +10,7 @@ use spice_core::error::Refusal;
 
 pub(crate) use self::record::BrokenQuote;
 pub use self::{place::Place, record::Record};
-use crate::error::{Result, invalid};
+use crate::error::{Result, refuse_input};
 
 /// The maximum bytes and fields of one record: a quote that is never closed must not swallow the
 /// file.
@@ -106,7 +106,7 @@ impl<R: Read> Reader<R> {
             ends: Vec::with_capacity(32),
             raw: Vec::new(),
             raw_rest: None,
-            is_special: special(dialect),
+            is_special: list_special(dialect),
             blanks: 0,
         }
     }
@@ -192,7 +192,7 @@ impl<R: Read> Reader<R> {
             .position(|byte| self.is_special[usize::from(*byte)]);
         let text = &rest[..special.unwrap_or(rest.len())];
         if self.bytes.len() + text.len() > RECORD {
-            return Err(endless(progress).into());
+            return Err(refuse_endless(progress).into());
         }
         self.bytes.extend_from_slice(text);
         self.place.pass_text(text.len());
@@ -249,7 +249,7 @@ impl<R: Read> Reader<R> {
 
     fn push(&mut self, byte: u8, progress: &Progress) -> Result<()> {
         if self.bytes.len() >= RECORD {
-            return Err(endless(progress).into());
+            return Err(refuse_endless(progress).into());
         }
         self.bytes.push(byte);
         Ok(())
@@ -257,7 +257,7 @@ impl<R: Read> Reader<R> {
 
     fn end_field(&mut self, progress: &Progress) -> Result<()> {
         if self.ends.len() >= FIELDS {
-            return Err(endless(progress).into());
+            return Err(refuse_endless(progress).into());
         }
         self.ends.push(self.bytes.len());
         Ok(())
@@ -351,7 +351,7 @@ impl<R: Read> Reader<R> {
 }
 
 /// The bytes that are special in a dialect.
-fn special(dialect: Dialect) -> [bool; 256] {
+fn list_special(dialect: Dialect) -> [bool; 256] {
     let mut special = [false; 256];
     let bytes = [QUOTE, b'\r', b'\n', dialect.delimiter];
     for byte in bytes.into_iter().chain(dialect.escape) {
@@ -360,7 +360,7 @@ fn special(dialect: Dialect) -> [bool; 256] {
     special
 }
 
-fn endless(progress: &Progress) -> Refusal {
+fn refuse_endless(progress: &Progress) -> Refusal {
     let line = progress.line;
     let quote = match progress.state {
         State::Quoted => format!("; is the quote of line {} not closed?", progress.quote_line),
@@ -369,7 +369,7 @@ fn endless(progress: &Progress) -> Refusal {
     let message = format!(
         "line {line}: the row that starts there has no end within {RECORD} bytes and {FIELDS} fields{quote}"
     );
-    invalid(message)
+    refuse_input(message)
 }
 
 fn open_quote(quote_line: u64, line: u64) -> Refusal {
@@ -381,5 +381,5 @@ fn open_quote(quote_line: u64, line: u64) -> Refusal {
     let message = format!(
         "line {quote_line}: a quote is opened{row}, but never closed; close it, or write two quotes for a literal quote"
     );
-    invalid(message)
+    refuse_input(message)
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    error::{Result, failed},
-    paths::with_ending,
+    error::{Result, write_error},
+    paths::add_suffix,
 };
 
 /// A rejected row that waited, in the form of the file.
@@ -36,7 +36,7 @@ impl Rejects {
     /// corrected its rows.
     pub(crate) fn begin(path: &Path, head: Vec<u8>) -> Result<Self> {
         if path.is_file() {
-            put_aside(path).map_err(failed(path, "renamed"))?;
+            rename_old(path).map_err(write_error(path, "renamed"))?;
         }
         Ok(Self::new(path, head))
     }
@@ -47,20 +47,20 @@ impl Rejects {
         if bytes == 0 {
             return match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(failed(path, "written")(error))
+                    Err(write_error(path, "written")(error))
                 }
                 _ => Ok(Some(rejects)),
             };
         }
-        let file = match append_to(path) {
+        let file = match open_for_append(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(path, "written")(error)),
+            Err(error) => return Err(write_error(path, "written")(error)),
         };
-        if file.metadata().map_err(failed(path, "read"))?.len() < bytes {
+        if file.metadata().map_err(write_error(path, "read"))?.len() < bytes {
             return Ok(None);
         }
-        file.set_len(bytes).map_err(failed(path, "written"))?;
+        file.set_len(bytes).map_err(write_error(path, "written"))?;
         rejects.writer = Some(BufWriter::new(file));
         rejects.length = bytes;
         Ok(Some(rejects))
@@ -82,7 +82,8 @@ impl Rejects {
 
     /// Adds a row.
     pub(crate) fn add(&mut self, row: &[u8]) -> Result<()> {
-        self.try_add(row).map_err(failed(&self.path, "written"))
+        self.try_add(row)
+            .map_err(write_error(&self.path, "written"))
     }
 
     fn try_add(&mut self, row: &[u8]) -> io::Result<()> {
@@ -107,11 +108,12 @@ impl Rejects {
             return rows.iter().try_for_each(|late| self.add(&late.row));
         }
         self.flush()?;
-        self.try_insert(rows).map_err(failed(&self.path, "written"))
+        self.try_insert(rows)
+            .map_err(write_error(&self.path, "written"))
     }
 
     fn try_insert(&mut self, rows: &[Late]) -> io::Result<()> {
-        let beside = with_ending(&self.path, ".new");
+        let beside = add_suffix(&self.path, ".new");
         let mut old = File::open(&self.path)?;
         let mut new = BufWriter::new(File::create(&beside)?);
         let mut copied = 0;
@@ -126,7 +128,7 @@ impl Rejects {
         new.flush()?;
         new.get_ref().sync_data()?;
         fs::rename(&beside, &self.path)?;
-        self.writer = Some(BufWriter::new(append_to(&self.path)?));
+        self.writer = Some(BufWriter::new(open_for_append(&self.path)?));
         Ok(())
     }
 
@@ -134,7 +136,7 @@ impl Rejects {
     pub(crate) fn flush(&mut self) -> Result<u64> {
         if let Some(writer) = &mut self.writer {
             let flushed = writer.flush().and_then(|()| writer.get_ref().sync_data());
-            flushed.map_err(failed(&self.path, "written"))?;
+            flushed.map_err(write_error(&self.path, "written"))?;
         }
         Ok(self.length)
     }
@@ -145,15 +147,15 @@ impl Rejects {
     }
 }
 
-fn append_to(path: &Path) -> io::Result<File> {
+fn open_for_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).open(path)
 }
 
 /// Renames a file to the first free `.old.1`, `.old.2` …
-fn put_aside(path: &Path) -> io::Result<()> {
+fn rename_old(path: &Path) -> io::Result<()> {
     let mut number: u32 = 1;
     loop {
-        let kept = with_ending(path, &format!(".old.{number}"));
+        let kept = add_suffix(path, &format!(".old.{number}"));
         // Reserve the name before renaming over it, because another import may take it.
         match File::create_new(&kept) {
             Ok(_) => return fs::rename(path, &kept),

@@ -15,12 +15,12 @@ use crate::{
 
 impl Plan {
     /// Converts a record to an instance for the api.
-    pub(crate) fn instance(&self, record: &Record) -> Result<Instance, Vec<Reason>> {
+    pub(crate) fn convert(&self, record: &Record) -> Result<Instance, Vec<Reason>> {
         if let Some(broken) = &record.broken_quote {
-            return Err(vec![self.broken_quote(record, broken)]);
+            return Err(vec![self.describe_broken_quote(record, broken)]);
         }
         self.check_shape(record).map_err(|reason| vec![reason])?;
-        let exact = self.exact(record).map_err(|reason| vec![reason])?;
+        let exact = self.read_exact(record).map_err(|reason| vec![reason])?;
         let mut reasons = Vec::new();
         let mut data = Vec::with_capacity(256);
         data.push(b'{');
@@ -64,7 +64,7 @@ impl Plan {
     }
 
     /// The blank items of an accepted row that its lists do not contain.
-    pub(crate) fn blank_items(&self, record: &Record) -> u64 {
+    pub(crate) fn count_blank_items(&self, record: &Record) -> u64 {
         let of = |index: &usize| match &self.columns[*index].target {
             Target::Member(_, kind @ Kind::List(_)) => match self.cell(record, *index) {
                 Ok(Some(text)) => kind.blank_items(text),
@@ -97,13 +97,13 @@ impl Plan {
             }
         }
         match self.reasons {
-            Some(reasons) => self.check_mended(record, reasons),
+            Some(reasons) => self.check_corrected(record, reasons),
             None => Ok(()),
         }
     }
 
     /// Refuses a row of the rejects with missing fields or invalid bytes that nobody corrected.
-    fn check_mended(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
+    fn check_corrected(&self, record: &Record, reasons: usize) -> Result<(), Reason> {
         if !Self::is_line(record.field(reasons - 1)) {
             let name = reveal(&self.columns[reasons - 1].name);
             let sentence = format!("{name} has no number; are fields missing in the row?");
@@ -138,7 +138,7 @@ impl Plan {
         Ok(())
     }
 
-    fn broken_quote(&self, record: &Record, broken: &BrokenQuote) -> Reason {
+    fn describe_broken_quote(&self, record: &Record, broken: &BrokenQuote) -> Reason {
         let column = self.columns.get(broken.field);
         Reason {
             column: column.map(|column| column.name.clone()),
@@ -165,7 +165,7 @@ impl Plan {
     }
 
     /// The values of the row that are given as JSON instead of in their own cells.
-    fn exact(&self, record: &Record) -> Result<Exact, Reason> {
+    fn read_exact(&self, record: &Record) -> Result<Exact, Reason> {
         match self.exact {
             Some(column) => match self.cell(record, column)? {
                 Some(text) => Exact::read(self, record, column, text),

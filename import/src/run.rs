@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     batch::{Batch, Batches},
     classes,
-    column::left_out,
-    error::{Error, Result, invalid},
+    column::list_left_out,
+    error::{Error, Result, refuse_input},
     lines::{LineRows, Lines},
     observer::Observer,
     options::{Format, Input, OnError, Options},
@@ -80,15 +80,18 @@ pub async fn run(
     match (import.options.format, class) {
         (Format::Ndjson, class) => {
             import
-                .lines(input, Arc::new(schema), class.as_deref())
+                .run_lines(input, Arc::new(schema), class.as_deref())
                 .await
         }
         (Format::Csv, Some(class)) => {
             let branch = identify_branch(client, &import.options).await?;
-            import.table(input, schema, class, branch).await
+            import.run_table(input, schema, class, branch).await
         }
-        (Format::Csv, None) => match import.open(move |it| Text::look(it, input)).await? {
-            Some(()) => Err(invalid("CSV has one class: name it with --class").into()),
+        (Format::Csv, None) => match import
+            .open(move |it| Text::check_signature(it, input))
+            .await?
+        {
+            Some(()) => Err(refuse_input("CSV has one class: name it with --class").into()),
             None => Ok(Outcome::NotStarted),
         },
     }
@@ -120,7 +123,7 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    async fn lines(
+    async fn run_lines(
         self,
         input: Input,
         schema: Arc<Schema>,
@@ -135,13 +138,13 @@ impl Import<'_> {
         let mut start = Start::read(&self.options, Task::default(), shape.rejects_head())?;
         start.begin_at(rows.place());
         let format = (shape, Facts::default());
-        self.take_all(format, start, text.length, |most, ends| {
+        self.process_all(format, start, text.length, |most, ends| {
             Batches::new(rows, most, ends)
         })
         .await
     }
 
-    async fn table(
+    async fn run_table(
         self,
         input: Input,
         schema: Schema,
@@ -159,16 +162,16 @@ impl Import<'_> {
         let mut start = Start::read(&self.options, task, shape.rejects_head())?;
         if start.is_new() {
             start.begin_at(source.reader.place());
-        } else if !plan.counts_rows() {
-            source.go_to(start.place())?;
+        } else if !plan.needs_row_numbers() {
+            source.seek(start.place())?;
         }
         let facts = Facts {
             lines_before_head: source.head.line - 1,
-            left_out: left_out(&plan.columns),
+            left_out: list_left_out(&plan.columns),
         };
         let place = start.place();
-        self.take_all((shape, facts), start, source.length, |most, ends| {
-            Batches::new(TableRows::new(source.reader, plan), most, ends).beginning_at(place)
+        self.process_all((shape, facts), start, source.length, |most, ends| {
+            Batches::new(TableRows::new(source.reader, plan), most, ends).with_start(place)
         })
         .await
     }
@@ -180,14 +183,14 @@ impl Import<'_> {
     ) -> Result<Option<T>> {
         let options = Arc::clone(&self.options);
         let opening = tokio::task::spawn_blocking(move || open(&options));
-        match until(self.ending, Duration::ZERO, opening).await {
+        match wait_with_grace(self.ending, Duration::ZERO, opening).await {
             Some(opened) => opened?.map(Some),
             None => Ok(None),
         }
     }
 
     /// Processes all batches and returns the summary.
-    async fn take_all<S: Shape, R: Rows<Raw = S::Raw> + Send + 'static>(
+    async fn process_all<S: Shape, R: Rows<Raw = S::Raw> + Send + 'static>(
         self,
         format: (S, Facts),
         start: Start,
@@ -207,12 +210,13 @@ impl Import<'_> {
         session.store()?;
         let failure = |error: Error, session: &Session<'_, S>| Failure {
             error,
-            stop: Some(session.stop()),
+            stop: Some(session.progress()),
         };
         match end {
             Ok(End::Whole) => {
                 // Every row is done, so a cancellation only ends the wait for the projections.
-                if let Some(shown) = until(self.ending, Duration::ZERO, session.wait_shown()).await
+                if let Some(shown) =
+                    wait_with_grace(self.ending, Duration::ZERO, session.wait_shown()).await
                 {
                     shown?;
                 } else {
@@ -220,8 +224,10 @@ impl Import<'_> {
                 }
                 session.finish()?;
             }
-            Ok(End::AtReject) => return Ok(Outcome::Rejected(session.summary(), session.stop())),
-            Ok(End::Cancelled) => return Ok(Outcome::Cancelled(session.stop())),
+            Ok(End::AtReject) => {
+                return Ok(Outcome::Rejected(session.summary(), session.progress()));
+            }
+            Ok(End::Cancelled) => return Ok(Outcome::Cancelled(session.progress())),
             Err(error) => return Err(failure(error, &session)),
         }
         Ok(Outcome::Complete(session.summary()))
@@ -275,18 +281,18 @@ async fn take_batches<S: Shape>(
     ends_at_reject: bool,
     ending: &CancellationToken,
 ) -> Result<End> {
-    while let Some(next) = until(ending, READ_GRACE, batches.recv()).await {
+    while let Some(next) = wait_with_grace(ending, READ_GRACE, batches.recv()).await {
         let Some(batch) = next.transpose()? else {
             if ending.is_cancelled() && session.has_waiting() {
                 break;
             }
-            let sent = until(ending, GRACE, session.send_waiting()).await;
+            let sent = wait_with_grace(ending, GRACE, session.send_waiting()).await;
             return sent.map_or(Ok(End::Cancelled), |sent| sent.map(|()| End::Whole));
         };
         if ending.is_cancelled() {
             break;
         }
-        match until(ending, GRACE, session.take(batch)).await {
+        match wait_with_grace(ending, GRACE, session.process(batch)).await {
             None => break,
             Some(taken) => taken?,
         }
@@ -298,7 +304,7 @@ async fn take_batches<S: Shape>(
 }
 
 /// The output of a future; none if it takes too long after the cancellation.
-async fn until<F: Future>(
+async fn wait_with_grace<F: Future>(
     ending: &CancellationToken,
     grace: Duration,
     future: F,

@@ -100,7 +100,7 @@ impl<'a, S: Shape> Session<'a, S> {
     }
 
     /// Sends a batch, and counts the results of its rows.
-    pub(crate) async fn take(&mut self, batch: Batch<S::Raw>) -> Result<()> {
+    pub(crate) async fn process(&mut self, batch: Batch<S::Raw>) -> Result<()> {
         let outcomes = self.send(&batch, &batch.begin.offset.to_string()).await?;
         let is_waiting = |outcome: &Outcome| matches!(outcome, Outcome::Waiting(_));
         if self.may_wait() && self.frozen.is_none() && outcomes.iter().any(is_waiting) {
@@ -138,7 +138,7 @@ impl<'a, S: Shape> Session<'a, S> {
         let waiting = std::mem::replace(&mut self.waiting, Waiting::new());
         let most = self.options.batch;
         let send = async |pass, rows| self.send_part(pass, rows).await;
-        for row in waiting.send_again(most, send).await? {
+        for row in waiting.resend(most, send).await? {
             self.reject_late(&row.raw, row.id.as_ref(), &row.reasons, row.place);
         }
         self.late.sort_by_key(|row| row.line);
@@ -208,7 +208,7 @@ impl<'a, S: Shape> Session<'a, S> {
     }
 
     /// The progress of the import.
-    pub(crate) fn stop(&self) -> Stop {
+    pub(crate) fn progress(&self) -> Stop {
         let journal = self.frozen.as_ref().unwrap_or(&self.journal);
         Stop {
             counts: journal.counts,
@@ -231,7 +231,7 @@ impl<'a, S: Shape> Session<'a, S> {
         let mut left = Vec::new();
         let mut rows = rows;
         while !rows.is_empty() {
-            let (batch, places, later) = Batch::of_waiting(self.journal.place, rows);
+            let (batch, places, later) = Batch::from_waiting(self.journal.place, rows);
             // Equal rows may be sent one after the other: each is a separate command.
             let line = batch.rows.first().map_or(0, |row| row.raw.line());
             let outcomes = self.send(&batch, &format!("again:{pass}:{line}")).await?;

@@ -34,7 +34,7 @@ pub(crate) trait Shape: Send + Sync {
 
 /// The message of the api about a field, which continues after the name of the field, with the
 /// value.
-pub(crate) fn sentence(field: &Value) -> String {
+pub(crate) fn read_message(field: &Value) -> String {
     let text = |key: &str| field[key].as_str().unwrap_or_default();
     let sentence = text("message");
     let sentence = sentence

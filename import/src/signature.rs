@@ -73,7 +73,9 @@ fn compression(sample: &[u8]) -> Option<&'static str> {
     if let [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] = sample {
         return Some("zstd");
     }
-    let found = COMPRESSED.iter().find(|(first, _)| begins(sample, first));
+    let found = COMPRESSED
+        .iter()
+        .find(|(first, _)| starts_with_signature(sample, first));
     found.map(|(_, program)| *program)
 }
 
@@ -89,12 +91,14 @@ fn describe_compressed(program: &str, name: &str) -> String {
 }
 
 fn find_known(sample: &[u8]) -> Option<(&'static str, &'static str)> {
-    let found = KNOWN.iter().find(|(first, ..)| begins(sample, first));
+    let found = KNOWN
+        .iter()
+        .find(|(first, ..)| starts_with_signature(sample, first));
     found.map(|(_, what, advice)| (*what, *advice))
 }
 
 /// Whether a sample begins with a signature. Letters alone may be the start of a text header.
-fn begins(sample: &[u8], first: &[u8]) -> bool {
+fn starts_with_signature(sample: &[u8], first: &[u8]) -> bool {
     let is_word = first.iter().all(u8::is_ascii_alphanumeric);
     sample.starts_with(first) && (!is_word || has_control(sample))
 }

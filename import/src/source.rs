@@ -18,9 +18,9 @@ use crate::{
     decoder::Decoder,
     digest::hex,
     encoding::{self, Doubt, check, check_columns, choose},
-    error::{Error, Result, invalid},
+    error::{Error, Result, refuse_input},
     head::{Names, Orders},
-    layout::{Knows, Layout, first_rows},
+    layout::{Knows, Layout, read_first_rows},
     options::{Cells, Format, Input, Options},
     reader::{Place, Reader, Record},
     signature::{recognize, recognize_text},
@@ -65,7 +65,7 @@ impl Text {
     /// Opens the input and determines its encoding. Refuses input that is not text.
     pub(crate) fn open(options: &Options, input: Input) -> Result<Self> {
         let name = input.name();
-        Self::examine(options, &name, input)?.sure(&name)
+        Self::examine(options, &name, input)?.require_certainty(&name)
     }
 
     fn examine(options: &Options, name: &str, input: Input) -> Result<Self> {
@@ -76,7 +76,7 @@ impl Text {
     }
 
     /// Refuses a text that seems to be in another encoding.
-    fn sure(self, name: &str) -> Result<Self> {
+    fn require_certainty(self, name: &str) -> Result<Self> {
         match self.doubt {
             Some(doubt) => Err(refuse(name, &doubt)),
             None => Ok(self),
@@ -84,13 +84,13 @@ impl Text {
     }
 
     /// Refuses an input whose first bytes show that it is not text in the expected format.
-    pub(crate) fn look(options: &Options, input: Input) -> Result<()> {
+    pub(crate) fn check_signature(options: &Options, input: Input) -> Result<()> {
         let name = input.name();
         let bytes: Box<dyn BufRead + Send> = match input {
             Input::File(path) => Box::new(BufReader::new(open(&path)?)),
             Input::Stream { bytes, .. } => bytes,
         };
-        Self::open_stream(options, &name, bytes)?.sure(&name)?;
+        Self::open_stream(options, &name, bytes)?.require_certainty(&name)?;
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl Text {
         file.rewind()?;
         let length = file.metadata()?.len();
         Ok(Self {
-            bytes: decoded(Box::new(file), encoding),
+            bytes: decode(Box::new(file), encoding),
             encoding,
             sample,
             fingerprint: Some(fingerprint),
@@ -129,7 +129,7 @@ impl Text {
         let (encoding, doubt) = find_encoding(options, name, &sample, None)?;
         let whole = Cursor::new(sample.clone()).chain(bytes);
         Ok(Self {
-            bytes: decoded(Box::new(whole), encoding),
+            bytes: decode(Box::new(whole), encoding),
             encoding,
             sample,
             fingerprint: None,
@@ -153,7 +153,7 @@ impl Source {
             check_read_columns(options, class, &layout, &text, &sample, file, doubt)
                 .map_err(|doubt| refuse(&name, &doubt))?;
         }
-        let first_rows = first_rows(&sample, &layout);
+        let first_rows = read_first_rows(&sample, &layout);
         let mut reader = Reader::new(text.bytes, layout.dialect, Place::START);
         let head = read_head(&mut reader, &layout, &name)?;
         Ok(Self {
@@ -169,16 +169,16 @@ impl Source {
     }
 
     /// Goes to a place after a row of the file.
-    pub(crate) fn go_to(&mut self, place: Place) -> Result<()> {
+    pub(crate) fn seek(&mut self, place: Place) -> Result<()> {
         let Some(path) = &self.path else {
-            return Err(invalid("cannot seek in a stream").into());
+            return Err(refuse_input("cannot seek in a stream").into());
         };
         let mut file = open(path)?;
         let input: Bytes = if self.encoding == UTF_8 {
             file.seek(SeekFrom::Start(place.offset))?;
             Box::new(file)
         } else {
-            let mut input = decoded(Box::new(file), self.encoding);
+            let mut input = decode(Box::new(file), self.encoding);
             io::copy(&mut input.by_ref().take(place.offset), &mut io::sink())?;
             input
         };
@@ -203,7 +203,7 @@ fn read_to_object(lines: &mut dyn BufRead, sample: &mut Vec<u8>) -> io::Result<u
     }
 }
 
-fn decoded(input: Bytes, encoding: &'static Encoding) -> Bytes {
+fn decode(input: Bytes, encoding: &'static Encoding) -> Bytes {
     if encoding == UTF_8 {
         return input;
     }
@@ -249,7 +249,7 @@ fn check_read_columns(
 
 /// The refusal of an input in another encoding.
 fn refuse(name: &str, doubt: &Doubt) -> Error {
-    invalid(format!("{name} {}", doubt.sentence)).into()
+    refuse_input(format!("{name} {}", doubt.sentence)).into()
 }
 
 /// The encoding of the input, and why it may be another. Refuses input that is not text. `file` is
@@ -260,7 +260,7 @@ fn find_encoding(
     sample: &[u8],
     file: Option<&mut File>,
 ) -> Result<(&'static Encoding, Option<Doubt>)> {
-    let refuse = |sentence: String| invalid(format!("{name} {sentence}"));
+    let refuse = |sentence: String| refuse_input(format!("{name} {sentence}"));
     if sample.is_empty() && options.format == Format::Csv {
         let sentence = "is empty; its first line must name the columns".to_owned();
         return Err(refuse(sentence).into());
@@ -313,7 +313,7 @@ fn refuse_head_line(
         return Ok(());
     };
     let line = head.line;
-    Err(invalid(format!(
+    Err(refuse_input(format!(
         "{name} is a rejects file, which has its header in line {line}; leave --head-line out"
     ))
     .into())
@@ -326,18 +326,18 @@ fn read_head(reader: &mut Reader<Bytes>, layout: &Layout, name: &str) -> Result<
     };
     let head = reader.read()?.filter(|_| is_there);
     match (head, layout.head_line) {
-        (Some(head), Some(line)) if head.line != line => Err(invalid(format!(
+        (Some(head), Some(line)) if head.line != line => Err(refuse_input(format!(
             "{name}: line {line} is blank and names no columns; the next line that is not blank is {next}: --head-line {next}",
             next = head.line
         ))
         .into()),
         (Some(head), _) => Ok(head),
-        (None, Some(line)) => Err(invalid(format!(
+        (None, Some(line)) => Err(refuse_input(format!(
             "{name} has no line {line} for the column names"
         ))
         .into()),
         (None, None) => {
-            Err(invalid(format!("{name} is blank; its first line must name the columns")).into())
+            Err(refuse_input(format!("{name} is blank; its first line must name the columns")).into())
         }
     }
 }
@@ -347,7 +347,7 @@ fn open(path: &Path) -> Result<File> {
         Refusal::new(code, format!("{} cannot be read: {reason}", path.display()))
     };
     let opened = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match same_name(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match find_same_name(path) {
             Some(path) => File::open(path),
             None => Err(error),
         },
@@ -365,7 +365,7 @@ fn open(path: &Path) -> Result<File> {
 
 /// The file whose name differs only in Unicode form, as names from macOS do; none if there are
 /// several.
-fn same_name(path: &Path) -> Option<PathBuf> {
+fn find_same_name(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let entries = std::fs::read_dir(folder.unwrap_or_else(|| Path::new("."))).ok()?;

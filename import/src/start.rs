@@ -25,7 +25,7 @@ impl Start {
     pub(crate) fn read(options: &Options, task: Task, head: Vec<u8>) -> Result<Self> {
         let file = JournalFile::new(options.state.clone());
         let found = file.load()?;
-        let changed = found.as_ref().map(|it| it.task.changes_to(&task));
+        let changed = found.as_ref().map(|it| it.task.list_changes(&task));
         let changed = changed.unwrap_or_default();
         if let Some(journal) = found.filter(|journal| journal.task == task)
             && let Some(rejects) = Rejects::resume(&options.rejects, head.clone(), journal.rejects)?

@@ -20,7 +20,7 @@ use crate::{
     reader::{Dialect, Place, Reader, Record},
     reason::Reason,
     rows::{Raw, Rows, Taken},
-    shape::{Shape, sentence},
+    shape::{Shape, read_message},
 };
 
 /// The maximum size of one row as JSON.
@@ -55,7 +55,7 @@ impl<R: Read> TableRows<R> {
 
     /// The instance of a row, and whether an earlier row is equal.
     fn instance(&mut self, record: &Record) -> Result<(Result<Instance, Vec<Reason>>, bool)> {
-        let mut instance = match self.plan.instance(record) {
+        let mut instance = match self.plan.convert(record) {
             Ok(instance) if instance.data.len() > ROW => {
                 let sentence = format!("the row is larger than {ROW} bytes");
                 return Ok((Err(vec![Reason::of_row("limit", sentence)]), false));
@@ -72,7 +72,7 @@ impl<R: Read> TableRows<R> {
     }
 
     fn rejected_id(&mut self, record: &Record) -> Result<Option<InstanceId>> {
-        let Some(id) = self.plan.rejected_id(record) else {
+        let Some(id) = self.plan.derive_rejected(record) else {
             return Ok(None);
         };
         Ok(Some(match self.occurrences.next(&id) {
@@ -95,7 +95,7 @@ impl<R: Read> Rows for TableRows<R> {
             Err(_) => self.rejected_id(&record)?,
         };
         let blank_items = match &instance {
-            Ok(_) => self.plan.blank_items(&record),
+            Ok(_) => self.plan.count_blank_items(&record),
             Err(_) => 0,
         };
         let surplus = record.len().saturating_sub(self.plan.columns.len());
@@ -159,7 +159,7 @@ impl Shape for Table {
         Reason {
             column: (!path.is_empty()).then(|| self.plan.column_of(path).to_owned()),
             rule: text("rule").to_owned(),
-            sentence: sentence(field) + &advice,
+            sentence: read_message(field) + &advice,
         }
     }
 

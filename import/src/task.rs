@@ -84,7 +84,7 @@ impl Task {
     }
 
     /// The parts that differ in another task.
-    pub(crate) fn changes_to(&self, other: &Self) -> Vec<&'static str> {
+    pub(crate) fn list_changes(&self, other: &Self) -> Vec<&'static str> {
         let differs = |name: &&str| self.0.get(*name) != other.0.get(*name);
         PARTS.into_iter().filter(differs).collect()
     }

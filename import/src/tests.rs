@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A class with a property of each type, and relationships of both kinds.
-pub(crate) fn everything() -> Value {
+pub(crate) fn full_class() -> Value {
     json!({
         "id": "Thing", "label": {"en": "Thing", "ko": "물건"},
         "properties": [

@@ -77,7 +77,7 @@ impl<R: Raw> Waiting<R> {
     /// refer to one another in a cycle. `send` gets the number of the pass and a part, and returns
     /// the rows that still wait. The last rows go first, because a target usually comes after the
     /// rows that refer to it.
-    pub(crate) async fn send_again(
+    pub(crate) async fn resend(
         self,
         most: usize,
         mut send: impl AsyncFnMut(u32, Vec<WaitingRow<R>>) -> Result<Vec<WaitingRow<R>>>,
@@ -116,12 +116,12 @@ impl<R: Raw> Parts<R> {
         }
         let mut parts = Self(BTreeMap::new());
         for rows in classes.into_values() {
-            parts.put(rows);
+            parts.insert_all(rows);
         }
         parts
     }
 
-    fn put(&mut self, rows: Vec<WaitingRow<R>>) {
+    fn insert_all(&mut self, rows: Vec<WaitingRow<R>>) {
         if let Some(last) = rows.last() {
             self.0.insert(last.raw.line(), rows);
         }
@@ -137,7 +137,7 @@ impl<R: Raw> Parts<R> {
         };
         let count = rows.iter().rev().take(most).take_while(fits).count().max(1);
         let part = rows.split_off(rows.len() - count);
-        self.put(rows);
+        self.insert_all(rows);
         Some(part)
     }
 }

@@ -85,7 +85,7 @@ impl Addresses {
         data_dir: &Path,
         urls: impl IntoIterator<Item = (Store, &'a str)>,
     ) -> Result<Self, AddressError> {
-        let mut addresses = Self::beneath(data_dir);
+        let mut addresses = Self::in_directory(data_dir);
         for (store, text) in urls {
             let url = StoreUrl::parse(store, text)?;
             match store {
@@ -132,7 +132,7 @@ impl Addresses {
         self.hints
     }
 
-    fn beneath(data_dir: &Path) -> Self {
+    fn in_directory(data_dir: &Path) -> Self {
         let tables = |name: &str| TablesAddress::Sqlite(data_dir.join(name));
         Self {
             log: LogAddress::Directory(data_dir.join("log")),

@@ -42,12 +42,12 @@ pub async fn follow(
     loop {
         match tokio::time::timeout(PROGRESS_EVERY, &mut caught_up).await {
             Ok(done) => return done,
-            Err(_) => progress(positions(sources, targets, stream, role).await?),
+            Err(_) => progress(sum_positions(sources, targets, stream, role).await?),
         }
     }
 }
 
-async fn positions(
+async fn sum_positions(
     sources: Sources<'_>,
     targets: &[Projection],
     stream: &StreamId,

@@ -95,9 +95,9 @@ impl Stores {
             Access::OwnExisting if !any_exists(addresses) => {
                 return Err(OpenError::NoStore(log.clone()));
             }
-            Access::Own | Access::OwnExisting => (OpenLog::own(log)?, Files::Prepare),
-            Access::OwnOrShare => (OpenLog::own_or_share(log)?, Files::Prepare),
-            Access::Look => (OpenLog::look(log)?, Files::Keep),
+            Access::Own | Access::OwnExisting => (OpenLog::open_owned(log)?, Files::Prepare),
+            Access::OwnOrShare => (OpenLog::open_owned_or_shared(log)?, Files::Prepare),
+            Access::Look => (OpenLog::open_read_only(log)?, Files::Keep),
         };
         let tables = Tables::open(addresses, files)?;
         let BusAddress::Local = addresses.bus();

@@ -18,7 +18,7 @@ use crate::stores::Stores;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Waits a moment for projections that another process applies.
-pub async fn wait_a_moment(
+pub async fn wait_for_projections(
     stores: &Stores,
     stream: &StreamId,
     end: LogPosition,

@@ -113,7 +113,7 @@ async fn a_process_of_workers_answers_metrics_and_health_only() {
     let addresses = Addresses::resolve(folder.path(), []).unwrap();
     let stores = Stores::open(&addresses, Access::Own).await.unwrap();
     let shop = StreamId::first("shop".parse().unwrap());
-    let reflected = stores.model.reflected(&shop).await.unwrap();
+    let reflected = stores.model.reflected_position(&shop).await.unwrap();
     assert_eq!(
         reflected,
         LogPosition(0),

@@ -41,7 +41,7 @@ macro_rules! forward {
 use forward;
 
 /// The error of an unavailable store.
-pub fn away(store: Store) -> StoreError {
+pub fn unavailable(store: Store) -> StoreError {
     StoreError::Unavailable {
         store,
         reason: "connection refused".to_owned(),

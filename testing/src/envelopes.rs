@@ -95,7 +95,7 @@ pub async fn read_all(log: &(impl Log + ?Sized), stream: &StreamId, limit: usize
     }
 }
 
-pub fn expected(stream: &StreamId, count: u64) -> Vec<Bytes> {
+pub fn expected_lines(stream: &StreamId, count: u64) -> Vec<Bytes> {
     batch(stream, 0, count).lines
 }
 

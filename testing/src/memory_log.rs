@@ -45,7 +45,7 @@ impl MemoryLog {
 
     /// Appends from outside, at any time: this is how an append with a lost answer lands late, or
     /// finds its position occupied.
-    pub fn land(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
+    pub fn append_late(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
         batch.check()?;
         let mut streams = self.lock();
         let end = streams.get(stream).map_or(0, |found| found.lines.len()) as u64;
@@ -108,7 +108,7 @@ impl Log for MemoryLog {
     }
 
     async fn append(&self, stream: &StreamId, batch: Batch) -> StoreResult<Append> {
-        self.land(stream, batch)
+        self.append_late(stream, batch)
     }
 
     async fn read(

@@ -161,7 +161,7 @@ impl Process {
             .take()
             .context("spice has no standard output")?;
         let (sender, said) = watch::channel(Said::default());
-        tokio::spawn(listen(stdout, sender));
+        tokio::spawn(collect_lines(stdout, sender));
         let started = Instant::now();
         self.running = Some(Running {
             child,
@@ -190,7 +190,10 @@ impl Process {
         } else {
             "ended before it was ready"
         };
-        bail!("spice {why}, after {took:?}: {}", running.tell(&said))
+        bail!(
+            "spice {why}, after {took:?}: {}",
+            running.describe_output(&said)
+        )
     }
 
     /// Kills the process at any point (`kill -9`), and waits until it is gone.
@@ -221,7 +224,7 @@ impl Process {
             let told = running.said.borrow().clone();
             bail!(
                 "spice still runs {limit:?} after SIGTERM: {}",
-                running.tell(&told)
+                running.describe_output(&told)
             );
         };
         Ok((status?, asked.elapsed()))
@@ -267,7 +270,7 @@ impl Process {
     }
 
     /// The lines on standard output so far.
-    pub fn said(&self) -> Vec<String> {
+    pub fn stdout_lines(&self) -> Vec<String> {
         self.running
             .as_ref()
             .map(|running| running.said.borrow().lines.clone())
@@ -291,13 +294,13 @@ impl Process {
 }
 
 impl Running {
-    fn tell(&self, said: &Said) -> String {
+    fn describe_output(&self, said: &Said) -> String {
         format!("it said {:?} and wrote\n{}", said.lines, tail(&self.errors))
     }
 }
 
 /// Collects lines until the output ends; the pipe must be read, or the process would block.
-async fn listen(stdout: ChildStdout, sender: watch::Sender<Said>) {
+async fn collect_lines(stdout: ChildStdout, sender: watch::Sender<Said>) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         sender.send_modify(|said| said.lines.push(line.trim().to_owned()));

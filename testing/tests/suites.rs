@@ -9,7 +9,7 @@ use spice_core::{
 };
 use spice_testing::{
     MemoryLog, conformance,
-    double::{Call, Double, Port, away},
+    double::{Call, Double, Port, unavailable},
     log_suite,
     values::{block_on, block_on_threads, stream},
 };
@@ -42,7 +42,7 @@ fn a_hook_sees_each_call_and_its_error_is_the_answer() {
         let stream = call.stream.map(ToString::to_string);
         calls.lock().unwrap().push((call.port, call.method, stream));
         match call.method {
-            "end" => Err(away(Store::Log)),
+            "end" => Err(unavailable(Store::Log)),
             _ => Ok(()),
         }
     };

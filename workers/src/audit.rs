@@ -85,7 +85,7 @@ fn compare(
 pub async fn streams(log: &dyn Log, seen_by: &[&dyn Anchors]) -> StoreResult<Vec<StreamId>> {
     let mut streams = log.streams().await?;
     for store in seen_by {
-        streams.extend(store.anchored().await?);
+        streams.extend(store.anchored_logs().await?);
     }
     streams.sort();
     streams.dedup();

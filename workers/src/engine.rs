@@ -128,7 +128,7 @@ impl Engine {
         let sink = sinks.iter().find(|sink| sink.generation == self.key.sink);
         let sink = sink.ok_or(Halt::Gone)?;
         let worked = patience
-            .attempt(|| self.ports.registry.worked(&self.key))
+            .attempt(|| self.ports.registry.recorded_position(&self.key))
             .await?;
         self.check_end(patience, sink.position.max(worked)).await?;
         let position = sink.position.min(worked);

@@ -109,7 +109,7 @@ impl<'a> Pages<'a> {
             self.levels.pop();
             self.after = None;
         }
-        self.check(model.reflected(stream).await?)?;
+        self.check(model.reflected_position(stream).await?)?;
         Ok(None)
     }
 

@@ -159,7 +159,7 @@ impl Relay {
         self.reporter.running(start);
         let mut place = Place {
             position: start,
-            head: ChainHead::at(&self.stream, start).guarded(self.config.guards),
+            head: ChainHead::at(&self.stream, start).with_guards(self.config.guards),
             saved: start,
             saved_at: None,
             seen: 0,

@@ -150,7 +150,7 @@ pub async fn wait_caught_up(
             None => sinks.sink(stream).await?,
         };
         let key = key(sinks.projection(), stream, &sink.generation);
-        Ok(registry.worked(&key).await?.min(sink.position))
+        Ok(registry.recorded_position(&key).await?.min(sink.position))
     };
     let mut seen = 0;
     loop {

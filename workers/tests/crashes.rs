@@ -34,7 +34,7 @@ const COUNTED: &[&str] = &[
     "join",
     "release",
     "leave",
-    "worked",
+    "recorded_position",
     "record",
     "dead_letters",
     "clear_dead_letters",
@@ -91,7 +91,7 @@ async fn ending(world: &World) -> Ending {
     for position in 0..world.story.end() {
         let rows = world
             .registry
-            .processed(world.stream(), LogPosition(position));
+            .outcomes_at(world.stream(), LogPosition(position));
         let rows = rows.await.unwrap().into_iter();
         for row in rows.filter(|row| row.sink == live) {
             match row.outcome {

@@ -53,7 +53,7 @@ async fn poison_parks_its_aggregate_only() {
     for position in [poison, follower] {
         let rows = world
             .registry
-            .processed(world.stream(), LogPosition(position));
+            .outcomes_at(world.stream(), LogPosition(position));
         assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Parked);
     }
     // The other sink still sees the event.
@@ -184,7 +184,7 @@ async fn a_retry_drains_in_order() {
     for position in [poison, follower] {
         let rows = world
             .registry
-            .processed(world.stream(), LogPosition(position));
+            .outcomes_at(world.stream(), LogPosition(position));
         assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Done);
     }
     world.story.put("a", json!({"n": 4}));
@@ -227,7 +227,7 @@ async fn a_discard_skips_one_event_in_one_sink() {
     assert!(!applied.contains(&poison));
     let rows = world
         .registry
-        .processed(world.stream(), LogPosition(poison));
+        .outcomes_at(world.stream(), LogPosition(poison));
     assert_eq!(rows.await.unwrap()[0].outcome, Outcome::Discarded);
     running.stop().await;
 }

@@ -45,7 +45,7 @@ async fn every_event_has_one_effect_and_one_record() {
     let deleted = shelf.iter().find(|it| it.entity == entity("p4")).unwrap();
     assert!(deleted.data.is_none(), "a delete leaves a tombstone");
 
-    let rows = world.registry.processed(world.stream(), LogPosition(4));
+    let rows = world.registry.outcomes_at(world.stream(), LogPosition(4));
     let rows = rows.await.unwrap();
     let workers: Vec<&str> = rows.iter().map(|row| row.worker.as_str()).collect();
     assert_eq!(workers, ["graph_worker", "projection_worker"]);
@@ -242,7 +242,7 @@ async fn a_damaged_log_stops_the_stream_and_skips_nothing() {
         first: LogPosition(3),
         lines: vec![Bytes::from_static(b"{\"event_id\":\"torn")],
     };
-    world.log.land(world.stream(), batch).unwrap();
+    world.log.append_late(world.stream(), batch).unwrap();
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
     let mut status = running.status.clone();

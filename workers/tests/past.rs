@@ -167,7 +167,11 @@ async fn of_the_log_only_what_the_write_model_lacks_is_read() {
     let calls = Calls::default();
     deliver(&world, &desk, 0..end, watch(&calls)).await.unwrap();
     check(&world).await;
-    let known = world.registry.reflected(world.stream()).await.unwrap();
+    let known = world
+        .registry
+        .reflected_position(world.stream())
+        .await
+        .unwrap();
     assert_eq!(known, desk.end(), "the next one finds it there");
     let calls = calls.lock().unwrap();
     let reads = calls

@@ -17,7 +17,7 @@ use spice_core::{
     id::LogPosition,
     port::{Store, clock::Clock, log::Log},
 };
-use spice_testing::double::{Call, Double, away};
+use spice_testing::double::{Call, Double, unavailable};
 use spice_workers::{
     engine::End,
     relay::{Relay, RelayConfig},
@@ -215,7 +215,7 @@ async fn the_last_checkpoint_of_a_sealed_log_is_written_immediately() {
         let left = |left: u32| left.checked_sub(1);
         let (order, other) = (Ordering::SeqCst, Ordering::SeqCst);
         if call.method == "move_checkpoint" && failures.fetch_update(order, other, left).is_ok() {
-            return Err(away(Store::Log));
+            return Err(unavailable(Store::Log));
         }
         Ok(())
     };

@@ -284,7 +284,7 @@ async fn a_broken_log_is_reported_and_delays_no_other() {
         first: spice_core::id::LogPosition::ZERO,
         lines: vec![line],
     };
-    world.log.land(&broken, batch).unwrap();
+    world.log.append_late(&broken, batch).unwrap();
     let workers = Workers::start(world.ports(), workers_config("one"));
     settled(&world, &world.story).await;
     let mut status = status(&workers, &broken, Role::Graph).await;

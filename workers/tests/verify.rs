@@ -409,7 +409,7 @@ async fn the_loss_of_a_log_is_reported_and_accepted() {
 
     accept(followers, world.stream()).await.unwrap();
     assert_eq!(lost().await, None);
-    assert_eq!(world.registry.anchored().await.unwrap(), []);
+    assert_eq!(world.registry.anchored_logs().await.unwrap(), []);
     world.project().await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.is_clean(), "{:?}", report.differences);

@@ -27,7 +27,7 @@ pub(crate) struct Export<'a> {
 impl<'a> Export<'a> {
     /// The export of a class with its own and inherited members.
     pub(crate) fn of(database: &'a DatabaseName, schema: &'a Schema, class: &'a Class) -> Self {
-        let declared = schema.declared(&class.id);
+        let declared = schema.get_declared(&class.id);
         Self {
             database,
             schema,
@@ -59,7 +59,7 @@ impl<'a> Export<'a> {
         let mut parents: Vec<Parent> = Vec::new();
         let mut met = vec![&self.class.id];
         let mut parent = self.class.parent();
-        while let Some(class) = parent.and_then(|parent| self.schema.declared(parent)) {
+        while let Some(class) = parent.and_then(|parent| self.schema.get_declared(parent)) {
             if met.contains(&&class.id) {
                 break;
             }
@@ -82,13 +82,13 @@ impl<'a> Export<'a> {
     fn member(&self, class: &ClassName, name: &PropertyName) -> (String, bool) {
         let mut first = class.clone();
         let mut met = vec![class.clone()];
-        let mut current = self.schema.declared(class);
+        let mut current = self.schema.get_declared(class);
         while let Some(parent) = current.and_then(|class| class.parent()) {
             if met.contains(parent) {
                 break;
             }
             met.push(parent.clone());
-            current = self.schema.declared(parent);
+            current = self.schema.get_declared(parent);
             if current.is_some_and(|parent| parent.property_type(name).is_some()) {
                 first = parent.clone();
             }

@@ -132,7 +132,7 @@ impl Reads {
         end: LogPosition,
         prefix: &str,
     ) -> Result<Vec<ModelEntry>, StoreError> {
-        let mut next = self.engine.model.reflected(stream).await?;
+        let mut next = self.engine.model.reflected_position(stream).await?;
         let mut entries = Vec::new();
         while next < end {
             let records = self.engine.log.read(stream, next, PAGE).await?;

@@ -59,7 +59,7 @@ impl Reads {
     /// The basis for the statuses of a log's commands. Positions are read before dead letters:
     /// everything below them then has its letters.
     pub(super) async fn progress(&self, stream: &StreamId) -> Result<Progress, StoreError> {
-        let recorded = self.engine.work.farthest(stream).await?;
+        let recorded = self.engine.work.farthest_positions(stream).await?;
         let farthest = Projection::ALL.map(|projection| {
             let found = recorded
                 .iter()
@@ -129,7 +129,12 @@ impl Reads {
             stream: stream.clone(),
             sink: sink.generation,
         };
-        Ok(self.engine.work.worked(&key).await?.min(sink.visible))
+        Ok(self
+            .engine
+            .work
+            .recorded_position(&key)
+            .await?
+            .min(sink.visible))
     }
 
     /// The records of a position in the projections, as far as reads see them.
@@ -139,7 +144,7 @@ impl Reads {
         position: LogPosition,
         unseen: &Unseen,
     ) -> Result<Vec<Processing>, StoreError> {
-        let mut rows = self.engine.work.processed(stream, position).await?;
+        let mut rows = self.engine.work.outcomes_at(stream, position).await?;
         let counts = |name: &str| {
             let mut all = Projection::ALL.iter();
             all.any(|projection| projection.worker() == name)
@@ -155,7 +160,12 @@ impl Reads {
         unseen: &Unseen,
     ) -> Result<CommandStatus, StoreError> {
         let end = self.engine.log.end(&receipt.stream).await?;
-        let settled = self.engine.model.reflected(&receipt.stream).await? >= end;
+        let settled = self
+            .engine
+            .model
+            .reflected_position(&receipt.stream)
+            .await?
+            >= end;
         if let Some((handler, when)) = self.discarded(receipt, unseen).await? {
             return Ok(CommandStatus::failed(receipt, &handler, when));
         }

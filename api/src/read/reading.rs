@@ -302,7 +302,7 @@ impl Reading {
         let mut schema = Schema::default();
         for version in self.reads.engine.graph.classes(&self.view).await? {
             if let (Entity::Class(id), Some(data)) = (version.entity, version.data) {
-                schema.put(Arc::new(Class::stored(id, &data)?));
+                schema.put(Arc::new(Class::parse_stored(id, &data)?));
             }
         }
         Ok(Arc::new(schema))

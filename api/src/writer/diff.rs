@@ -143,7 +143,7 @@ impl Look {
             })
         };
         let common = |other: &BranchState| {
-            let base = decide::common(branch, other, now);
+            let base = decide::find_common(branch, other, now);
             let until = base.own().map_or(LogPosition::ZERO, |level| level.until);
             (base, until)
         };
@@ -195,8 +195,8 @@ impl Look {
         page: &Page<'_>,
         diff: &mut Diff,
     ) -> Result<(), Refusal> {
-        let mut spans = pair.after.beyond(&pair.before);
-        spans.extend(pair.before.beyond(&pair.after));
+        let mut spans = pair.after.spans_beyond(&pair.before);
+        spans.extend(pair.before.spans_beyond(&pair.after));
         let source = self.source();
         let mut after = page.after.map(|mark| mark.key.clone());
         let (mut step, chunk) = match after {

@@ -80,7 +80,7 @@ impl Task {
         let known = self.reflector.reflected();
         let reflected = match source.fetch(state, needs).await? {
             Some(reflected) => reflected,
-            None => self.ports.model.reflected(&self.stream).await?,
+            None => self.ports.model.reflected_position(&self.stream).await?,
         };
         self.check_reflected(known, reflected)
     }
@@ -201,7 +201,7 @@ impl Source<'_> {
         changes: &Changes,
     ) -> Result<BTreeSet<ModelKey>, StoreError> {
         let mut keys = BTreeSet::new();
-        let end = self.ports.model.reflected(self.stream).await?;
+        let end = self.ports.model.reflected_position(self.stream).await?;
         for span in &changes.spans {
             let until = span.until.min(self.until).0.saturating_add(1).min(end.0);
             let first = span.after.map_or(0, |after| after.0.saturating_add(1));
@@ -237,7 +237,7 @@ impl Source<'_> {
             })
             .collect();
         let model = &self.ports.model;
-        model.changed(self.stream, &spans, after, limit).await
+        model.changed_keys(self.stream, &spans, after, limit).await
     }
 
     /// The classes of a branch at the state's end.

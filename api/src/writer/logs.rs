@@ -74,7 +74,7 @@ impl Writer {
         if model.sweep_due().await?.is_some() {
             return self.sweep().await;
         }
-        let active = model.active().await?;
+        let active = model.active_logs().await?;
         self.read_in(active, false).await
     }
 
@@ -145,7 +145,7 @@ impl Writer {
 async fn read_in(ports: &Ports, stream: &StreamId, compares: bool) -> Result<(), StoreError> {
     if !compares {
         let end = ports.end(stream).await?;
-        if ports.model.reflected(stream).await? == end {
+        if ports.model.reflected_position(stream).await? == end {
             return Ok(());
         }
     }

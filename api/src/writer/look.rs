@@ -144,7 +144,7 @@ impl Look {
 
     /// The answer is invalid if the registry was deleted in the meantime.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        if self.ports.model.reflected(&self.stream).await? < self.state.end() {
+        if self.ports.model.reflected_position(&self.stream).await? < self.state.end() {
             return Err(fetch::replaced());
         }
         Ok(())
@@ -176,7 +176,7 @@ async fn reach(
 async fn followed(ports: &Ports, stream: &StreamId, end: LogPosition) -> Result<(), StoreError> {
     loop {
         let told = ports.followed.notified();
-        if ports.model.reflected(stream).await? >= end {
+        if ports.model.reflected_position(stream).await? >= end {
             return Ok(());
         }
         told.await;

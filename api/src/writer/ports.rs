@@ -71,9 +71,9 @@ impl Ports {
     /// missing.
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
         let mut streams = self.log.streams().await?;
-        streams.extend(self.model.anchored().await?);
+        streams.extend(self.model.anchored_logs().await?);
         for sink in &self.sinks {
-            streams.extend(sink.anchored().await?);
+            streams.extend(sink.anchored_logs().await?);
         }
         streams.sort();
         streams.dedup();

@@ -267,7 +267,7 @@ impl Task {
         let Some(state) = &mut self.state else {
             return 0;
         };
-        state.reflected(reflected);
+        state.forget_reflected(reflected);
         state.end().0.saturating_sub(reflected.0)
     }
 }

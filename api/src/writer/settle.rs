@@ -20,7 +20,7 @@ use super::{
 impl Task {
     /// The chain of this log where nothing is in it.
     pub(super) fn genesis(&self) -> ChainHead {
-        ChainHead::at(&self.stream, LogPosition::ZERO).guarded(self.ports.settings.guards)
+        ChainHead::at(&self.stream, LogPosition::ZERO).with_guards(self.ports.settings.guards)
     }
 
     /// Reads the state anew where there is none, and what another writer appended, and tells how

@@ -154,8 +154,8 @@ async fn a_conflict_is_reported_and_resolved_by_strategy_or_resolution() {
             "{field}"
         );
     }
-    for told in [&tried.text, &refused.text] {
-        assert!(told.contains(r#""target":1.50,"#), "{told}");
+    for text in [&tried.text, &refused.text] {
+        assert!(text.contains(r#""target":1.50,"#), "{text}");
     }
 
     let one = "demo:main:Product:p1";
@@ -233,8 +233,8 @@ async fn a_conflict_shows_each_number_as_written() {
     let tried = merge(r#"{"into":"main","dry_run":true}"#.to_owned()).await;
     let tried = tried.expect(200);
     let sides = format!(r#""base":1,"source":{big},"target":1.50,"message":"#);
-    for told in [&refused.text, &tried.text] {
-        assert!(told.contains(&sides), "{told}");
+    for text in [&refused.text, &tried.text] {
+        assert!(text.contains(&sides), "{text}");
     }
     // Both return the same, and a client that echoes it writes a number.
     let conflicts = |answer: &str| {

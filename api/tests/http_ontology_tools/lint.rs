@@ -58,14 +58,14 @@ async fn lint_counts_what_a_change_would_break_and_writes_nothing() {
     assert_eq!(lines(&gone), expected);
     assert_eq!(gone.body["instances_checked"], 5);
     let root = lint("Party", json!({"delete": true})).await.expect(200);
-    let told = lines(&root);
+    let lines_of_findings = lines(&root);
     assert!(
-        told.contains(&"parent_of Person breaking 0/0".to_owned()),
-        "{told:?}"
+        lines_of_findings.contains(&"parent_of Person breaking 0/0".to_owned()),
+        "{lines_of_findings:?}"
     );
     assert!(
-        told.contains(&"property_removed name breaking 2/2".to_owned()),
-        "{told:?}"
+        lines_of_findings.contains(&"property_removed name breaking 2/2".to_owned()),
+        "{lines_of_findings:?}"
     );
     let lost = lint(
         "Item",
@@ -73,11 +73,11 @@ async fn lint_counts_what_a_change_would_break_and_writes_nothing() {
     )
     .await
     .expect(200);
-    let told = lines(&lost);
-    assert_eq!(told[0], "target_changed owner breaking 3/3");
+    let lines_of_findings = lines(&lost);
+    assert_eq!(lines_of_findings[0], "target_changed owner breaking 3/3");
     assert!(
-        told.contains(&"target_missing owner warning 0/0".to_owned()),
-        "{told:?}"
+        lines_of_findings.contains(&"target_missing owner warning 0/0".to_owned()),
+        "{lines_of_findings:?}"
     );
     let moved = lint("Party", json!({"parent_class": "Person"}))
         .await

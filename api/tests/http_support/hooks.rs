@@ -9,7 +9,7 @@ use spice_core::{
     error::StoreError,
     port::{Store, StoreResult, log::Record},
 };
-use spice_testing::double::{Call, Hook, Port, away};
+use spice_testing::double::{Call, Hook, Port, unavailable};
 
 /// Counts the calls to log and write model; the write model can become unavailable.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Hook for Watch {
             self.away.store(true, Ordering::SeqCst);
         }
         if self.is_away() {
-            return Err(away(Store::Registry));
+            return Err(unavailable(Store::Registry));
         }
         if call.method == "get" {
             self.lookups.fetch_add(call.count, Ordering::SeqCst);
@@ -83,7 +83,7 @@ impl Hook for Looks {
         }
         let unreadable = self.unreadable.load(Ordering::SeqCst);
         let position = call.position.map_or(0, |position| position.0);
-        if call.method == "processed" && position != 0 && position == unreadable {
+        if call.method == "outcomes_at" && position != 0 && position == unreadable {
             return Err(StoreError::Damaged {
                 store: Store::Registry,
                 reason: "one row".to_owned(),

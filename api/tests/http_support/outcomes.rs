@@ -41,7 +41,7 @@ pub(crate) async fn record_as(
     let (buckets, ttl) = ([Bucket::of(&key.stream)], Duration::from_hours(1));
     let leases = registry.acquire(&key.worker, &buckets, "me", ttl).await;
     let lease = leases.unwrap().remove(0);
-    let worked = registry.worked(&key).await.unwrap();
+    let worked = registry.recorded_position(&key).await.unwrap();
     let position = LogPosition(position);
     let records = server.ports.log.read(&key.stream, position, 1).await;
     let envelope = Envelope::from_line(&records.unwrap()[0].line).unwrap();

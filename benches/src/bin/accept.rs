@@ -51,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
 
     let folder = folder()?;
     let node = Node::start(folder.path()).await?;
-    node.declare().await?;
+    node.create_schema().await?;
     let outcome = load::run(
         &node.gateway,
         path,
@@ -61,7 +61,7 @@ async fn main() -> anyhow::Result<()> {
         body,
     )
     .await?;
-    let mut outcome = outcome.all_good()?;
+    let mut outcome = outcome.require_success()?;
     let accepted = rate(outcome.good, outcome.elapsed);
     line(format!(
         "accepted commands, {} connections: {accepted:.0}/s ({:.2} x), p50 {}, p99 {} (aim: 5000/s, 50 ms)",

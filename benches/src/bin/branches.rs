@@ -34,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let folder = folder()?;
     let node = Node::start(folder.path()).await?;
-    node.declare().await?;
+    node.create_schema().await?;
     fill(&node, options.instances).await?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for round in 0..options.rounds {

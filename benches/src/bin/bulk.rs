@@ -32,11 +32,11 @@ async fn main() -> anyhow::Result<()> {
     let folder = folder()?;
     let node = Node::start(folder.path()).await?;
     line(format!("ready after {}", millis(node.start_time)))?;
-    node.declare().await?;
+    node.create_schema().await?;
     fill(&node, options.instances).await?;
     branch(&node).await?;
     query(&node, options.instances, options.queries).await?;
-    idle(&node).await?;
+    wait_idle(&node).await?;
     line(format!("SIGTERM to end: {}", millis(node.end().await?)))?;
     rebuild(&folder.path().join("data")).await?;
     let node = Node::start(folder.path()).await?;
@@ -65,7 +65,7 @@ async fn fill(node: &Node, instances: u64) -> anyhow::Result<()> {
     let calls = (instances / ROWS).max(1);
     load::run(&node.gateway, path, 4, calls - 1, 202, bodies(product))
         .await?
-        .all_good()?;
+        .require_success()?;
     let accepted = started.elapsed();
     // The last call waits until its effect is visible, and with it everything before.
     let last: Value = serde_json::from_str(&bodies(product)(calls - 1))?;
@@ -84,7 +84,7 @@ async fn fill(node: &Node, instances: u64) -> anyhow::Result<()> {
     let path = "/api/v1/databases/bench/instances/Order/bulk-create";
     load::run(&node.gateway, path, 4, 20, 202, bodies(order))
         .await?
-        .all_good()?;
+        .require_success()?;
     Ok(())
 }
 
@@ -154,11 +154,11 @@ async fn query(node: &Node, instances: u64, queries: u64) -> anyhow::Result<()> 
     let path = "/api/v1/graph-query/bench";
     let one = load::run(&node.gateway, path, 8, queries, 200, body)
         .await?
-        .all_good()?;
+        .require_success()?;
     report("2-hop graph-query from one start node", one)?;
     let ten = load::run(&node.gateway, path, 8, queries / 4, 200, page)
         .await?
-        .all_good()?;
+        .require_success()?;
     report("2-hop graph-query from a page of ten start nodes", ten)
 }
 
@@ -170,7 +170,7 @@ fn report(what: &str, mut outcome: load::Outcome) -> anyhow::Result<()> {
     ))
 }
 
-async fn idle(node: &Node) -> anyhow::Result<()> {
+async fn wait_idle(node: &Node) -> anyhow::Result<()> {
     let (after_load, _) = node.usage()?;
     tokio::time::sleep(Duration::from_secs(8)).await;
     let (_, before) = node.usage()?;

@@ -119,7 +119,7 @@ fn parse(path: &Path) -> anyhow::Result<f64> {
 /// A server with the classes and the customers.
 async fn serve(folder: &Path) -> anyhow::Result<Node> {
     let node = Node::start(folder).await?;
-    node.declare().await?;
+    node.create_schema().await?;
     let class = json!({"id": "Item", "label": "Item", "properties": [
         {"name": "code", "type": "string", "primaryKey": true},
         {"name": "name", "type": "string"},
@@ -155,7 +155,7 @@ async fn bulk(rows: u64) -> anyhow::Result<f64> {
     let path = "/api/v1/databases/bench/instances/Item/bulk-create";
     load::run(&node.gateway, path, 4, calls - 1, 202, body)
         .await?
-        .all_good()?;
+        .require_success()?;
     let last: Value = serde_json::from_str(&body(calls - 1))?;
     node.post("/databases/bench/instances/Item/bulk-create", &last)
         .await?;
@@ -198,10 +198,10 @@ async fn import(options: &Options, file: &Path, bad: u64) -> anyhow::Result<f64>
         }
     };
     let elapsed = started.elapsed();
-    let told: Value = serde_json::from_slice(&output.stdout)?;
+    let summary: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(
-        told["created"] == options.rows - bad && told["rejected"] == bad,
-        "{told}"
+        summary["created"] == options.rows - bad && summary["rejected"] == bad,
+        "{summary}"
     );
     let imported = rate(options.rows, elapsed);
     line(format!(

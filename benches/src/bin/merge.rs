@@ -49,10 +49,10 @@ async fn main() -> anyhow::Result<()> {
 async fn diff(options: &Options, instances: u64, then_merge: bool) -> anyhow::Result<Duration> {
     let folder = folder()?;
     let node = Node::start(folder.path()).await?;
-    node.declare().await?;
+    node.create_schema().await?;
     fill(&node, instances).await?;
     branch(&node, "few").await?;
-    let changed: Vec<u64> = spread(instances, options.changes);
+    let changed: Vec<u64> = spread_numbers(instances, options.changes);
     change(&node, "few", &changed, 1, "few").await?;
     let mut times = Vec::with_capacity(options.diffs);
     for _ in 0..options.diffs {
@@ -76,7 +76,7 @@ async fn diff(options: &Options, instances: u64, then_merge: bool) -> anyhow::Re
 }
 
 async fn merge(node: &Node, options: &Options, instances: u64) -> anyhow::Result<()> {
-    let changed = spread(instances, options.merged.min(instances));
+    let changed = spread_numbers(instances, options.merged.min(instances));
     branch(node, "wide").await?;
     let written = change(node, "wide", &changed, 1, "wide").await?;
     let path = "/api/v1/databases/bench/branches/wide/merge";
@@ -125,7 +125,7 @@ async fn branch(node: &Node, name: &str) -> anyhow::Result<()> {
 }
 
 /// Numbers over the whole range.
-fn spread(instances: u64, count: u64) -> Vec<u64> {
+fn spread_numbers(instances: u64, count: u64) -> Vec<u64> {
     let count = count.min(instances);
     (0..count)
         .map(|number| number * instances / count)

@@ -33,7 +33,11 @@ pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 /// Applies the files, and applies them again when they change, until `ending` is cancelled.
-pub(crate) async fn keep(server: String, paths: Vec<PathBuf>, ending: CancellationToken) {
+pub(crate) async fn apply_continuously(
+    server: String,
+    paths: Vec<PathBuf>,
+    ending: CancellationToken,
+) {
     let (sender, mut changes) = mpsc::channel(1);
     let watcher = match watch(&paths, sender) {
         Ok(watcher) => Some(watcher),

@@ -13,7 +13,7 @@ use spice_import::classes::{Fields, Member, members};
 
 use crate::{
     classes,
-    output::{self, cell, label},
+    output::{self, cell, render_label},
     session::Session,
 };
 
@@ -39,14 +39,14 @@ pub(super) async fn describe(
         return output::document(session.format, &document(&class, &members)?);
     }
     let fields: Fields = class.definition.read()?;
-    let text = |key: &str| fields.get(key).map(shown).unwrap_or_default();
+    let text = |key: &str| fields.get(key).map(render_value).unwrap_or_default();
     output::pairs(&[
         ("Class", text("id")),
         ("Label", text("label")),
         ("Description", text("description")),
         ("Parent", text("parent_class")),
         ("Abstract", text("abstract")),
-        ("More keys", more_keys(&class)),
+        ("More keys", describe_additional_keys(&class)),
         ("Database", database.to_owned()),
         ("Branch", session.branch.clone()),
         ("Sequence", text("event_sequence")),
@@ -59,7 +59,7 @@ pub(super) async fn describe(
         .partition(|(name, _)| class.property_type(name) == Some(PropertyType::Link));
     output::heading("Properties")?;
     let rows = properties.iter().map(|(_, it)| property_row(it));
-    let rows = with_origin(&class, &properties, rows, is_inherited);
+    let rows = add_origin(&class, &properties, rows, is_inherited);
     let head: Vec<&str> = ["NAME", "TYPE", "LABEL", "RULES"]
         .into_iter()
         .chain(from)
@@ -68,7 +68,7 @@ pub(super) async fn describe(
     if !relationships.is_empty() {
         output::heading("Relationships")?;
         let rows = relationships.iter().map(|(_, it)| relationship_row(it));
-        let rows = with_origin(&class, &relationships, rows, is_inherited);
+        let rows = add_origin(&class, &relationships, rows, is_inherited);
         let head = ["PREDICATE", "TARGET", "CARDINALITY"]
             .into_iter()
             .chain(from);
@@ -98,7 +98,7 @@ fn document(
     Ok(fields)
 }
 
-fn more_keys(class: &Class) -> String {
+fn describe_additional_keys(class: &Class) -> String {
     if class.allows_additional_properties() {
         return "allowed".to_owned();
     }
@@ -106,7 +106,7 @@ fn more_keys(class: &Class) -> String {
 }
 
 /// The rows; an inherited member also shows the class that declares it.
-fn with_origin(
+fn add_origin(
     class: &Class,
     members: &[(&PropertyName, &Member)],
     rows: impl Iterator<Item = Vec<String>>,
@@ -125,9 +125,9 @@ fn with_origin(
 
 /// A value of a definition as the text of a cell: numbers as they were written, a label in one
 /// language.
-fn shown(value: &Json) -> String {
+fn render_value(value: &Json) -> String {
     match value.as_str().as_bytes().first() {
-        Some(b'{' | b'"') => label(&Exact::from(value.to_value())),
+        Some(b'{' | b'"') => render_label(&Exact::from(value.to_value())),
         _ => cell_of(value),
     }
 }
@@ -141,11 +141,11 @@ fn cell_of(value: &Json) -> String {
 }
 
 fn relationship_row(member: &Member) -> Vec<String> {
-    let text = |key: &str| member.fields.get(key).map(shown).unwrap_or_default();
+    let text = |key: &str| member.fields.get(key).map(render_value).unwrap_or_default();
     let of_items = || {
         let items: Fields = member.fields.get("items")?.read().ok()?;
         let target = items.get("linkTarget").or_else(|| items.get("target"))?;
-        Some(shown(target))
+        Some(render_value(target))
     };
     let target = [text("target"), text("linkTarget")].concat();
     let target = if target.is_empty() {
@@ -161,7 +161,7 @@ fn relationship_row(member: &Member) -> Vec<String> {
 }
 
 fn property_row(member: &Member) -> Vec<String> {
-    let text = |key: &str| member.fields.get(key).map(shown).unwrap_or_default();
+    let text = |key: &str| member.fields.get(key).map(render_value).unwrap_or_default();
     let mut rules = Vec::new();
     let holds = |key: &str| text(key) == "true";
     if holds("primaryKey") || holds("primary_key") {

@@ -124,13 +124,13 @@ impl Sink {
             Out::Standard(out) => writeln!(out, "{line}"),
             Out::Waiting(file) | Out::File { file, .. } => writeln!(file, "{line}"),
         };
-        ended_by_reader(written)
+        ignore_closed_pipe(written)
     }
 
     /// Syncs what was written so far, and writes the note.
     pub(super) fn keep(&mut self) -> anyhow::Result<()> {
         match &mut self.out {
-            Out::Standard(out) => ended_by_reader(out.flush()),
+            Out::Standard(out) => ignore_closed_pipe(out.flush()),
             Out::Waiting(file) => Ok(file.flush()?),
             Out::File { file, paths } => {
                 file.flush()?;
@@ -170,7 +170,7 @@ impl Sink {
         let Out::File { paths, .. } = &self.out else {
             let mut out = BufWriter::new(io::stdout().lock());
             return match write(&mut out).and_then(|()| Ok(out.flush()?)) {
-                Err(error) if is_ended_by_reader(&error) => std::process::exit(0),
+                Err(error) if is_closed_pipe(&error) => std::process::exit(0),
                 other => other,
             };
         };
@@ -189,7 +189,7 @@ pub(super) fn replace(
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let file = File::create(&beside).with_context(|| cannot_be_written(path))?;
+    let file = File::create(&beside).with_context(|| describe_write_failure(path))?;
     let mut out = BufWriter::new(file);
     write(&mut out)?;
     out.flush()?;
@@ -197,7 +197,7 @@ pub(super) fn replace(
     Ok(fs::rename(&beside, path)?)
 }
 
-fn cannot_be_written(path: &Path) -> String {
+fn describe_write_failure(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
@@ -229,7 +229,7 @@ fn open_lines(path: &Path, state: &State) -> anyhow::Result<File> {
         .create(state.bytes == 0)
         .truncate(false)
         .open(path)
-        .with_context(|| cannot_be_written(path))?;
+        .with_context(|| describe_write_failure(path))?;
     let length = file.metadata()?.len();
     if length < state.bytes {
         return Err(usage(format!(
@@ -248,14 +248,14 @@ fn write_note(note: &Path, state: &State) -> anyhow::Result<()> {
 }
 
 /// A reader that has closed the pipe (`| head`) is not an error.
-fn ended_by_reader(written: io::Result<()>) -> anyhow::Result<()> {
+fn ignore_closed_pipe(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => Ok(other?),
     }
 }
 
-fn is_ended_by_reader(error: &anyhow::Error) -> bool {
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)

@@ -18,7 +18,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use spice_import::{Kind, Reserved, classes, read_cell, shown};
+use spice_import::{Kind, Reserved, classes, read_cell, show};
 
 /// The part of a line that the table needs.
 #[derive(Deserialize)]
@@ -64,8 +64,8 @@ impl<'a> Table<'a> {
                     others.insert(name.clone());
                 }
             }
-            table.has_ids = table.has_ids || !table.makes_id(&row);
-            table.rows_with_exact += u64::from(!table.exact(&row).is_empty());
+            table.has_ids = table.has_ids || !table.determines_id(&row);
+            table.rows_with_exact += u64::from(!table.find_exact(&row).is_empty());
         }
         others.sort_unstable();
         let others = others.into_iter().map(|name| (name.clone(), kind(&name)));
@@ -87,7 +87,7 @@ impl<'a> Table<'a> {
     }
 
     /// The number of instances with values in the column `_exact`.
-    pub(super) fn rows_with_exact(&self) -> u64 {
+    pub(super) fn count_exact_rows(&self) -> u64 {
         self.rows_with_exact
     }
 
@@ -109,7 +109,7 @@ impl<'a> Table<'a> {
             cells.push(value.map_or_else(String::new, |value| cell(kind, value)));
         }
         if self.rows_with_exact > 0 {
-            let exact = self.exact(row);
+            let exact = self.find_exact(row);
             let text = (!exact.is_empty()).then(|| serde_json::to_string(&exact));
             cells.push(text.transpose()?.unwrap_or_default());
         }
@@ -117,7 +117,7 @@ impl<'a> Table<'a> {
     }
 
     /// The values that an import would read differently from their cells.
-    fn exact<'r>(&'r self, row: &'r Row) -> BTreeMap<&'r PropertyName, &'r Json> {
+    fn find_exact<'r>(&'r self, row: &'r Row) -> BTreeMap<&'r PropertyName, &'r Json> {
         let is_lost = |(name, value): &(&PropertyName, &Json)| {
             // A key that the class does not declare is read as text.
             let kind = self.columns.get(*name).unwrap_or(&Kind::Text);
@@ -132,7 +132,7 @@ impl<'a> Table<'a> {
     }
 
     /// Whether the class determines the id from these values.
-    fn makes_id(&self, row: &Row) -> bool {
+    fn determines_id(&self, row: &Row) -> bool {
         let data = row.data.iter();
         let data = data.map(|(name, value)| (name.to_string(), value.clone()));
         let made = self
@@ -151,7 +151,7 @@ fn read(line: &str) -> anyhow::Result<Row> {
 fn cell(kind: &Kind, value: &Json) -> String {
     match kind {
         Kind::Json => value.as_str().to_owned(),
-        _ => shown(value),
+        _ => show(value),
     }
 }
 

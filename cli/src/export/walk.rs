@@ -38,7 +38,7 @@ impl Walk {
 
     /// Moves past a page: to the next page of its class, or to the next class.
     pub(super) fn pass<T>(&mut self, asked: &Select, page: &InstancePage<T>) {
-        if let Some(next) = asked.following(page) {
+        if let Some(next) = asked.next_page(page) {
             self.cursor = next.cursor;
             self.offset = next.offset;
         } else {

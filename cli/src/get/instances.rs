@@ -12,7 +12,7 @@ use crate::{
     classes,
     failure::usage,
     filter::{HELP, conditions, name},
-    output::{self, written},
+    output::{self, render_as_written},
     session::Session,
 };
 
@@ -186,7 +186,9 @@ fn show(instances: &[Instance], class: &Class) -> anyhow::Result<()> {
         .map(|(instance, data)| {
             let mut row = vec![instance.instance_id.clone()];
             let shown = properties.iter().map(|name| data.get(*name));
-            row.extend(shown.map(|value| value.map(|it| written(it)).unwrap_or_default()));
+            row.extend(
+                shown.map(|value| value.map(|it| render_as_written(it)).unwrap_or_default()),
+            );
             row.push(instance.event_sequence.to_string());
             row
         })

@@ -51,7 +51,7 @@ impl<'a> Decision<'a> {
         });
         let (conflict, choice) = found
             .filter(|(conflict, _)| !conflict.is_empty())
-            .ok_or_else(|| undecided(text))?;
+            .ok_or_else(|| explain_undecided(text))?;
         Ok(Self {
             text,
             conflict,
@@ -62,7 +62,7 @@ impl<'a> Decision<'a> {
     /// The aggregate and the property. For an instance, whose text has three colons, the property
     /// follows the last dot, if that is a valid property name. For a class it follows the first
     /// dot.
-    fn with_property(&self) -> Option<(&'a str, &'a str)> {
+    fn split_property(&self) -> Option<(&'a str, &'a str)> {
         let split = if self.is_of_instance() {
             let is_name = |(_, name): &(_, &str)| name.parse::<PropertyName>().is_ok();
             self.conflict.rsplit_once('.').filter(is_name)
@@ -79,11 +79,11 @@ impl<'a> Decision<'a> {
     /// Whether the text after the last dot may be a property or part of the id.
     fn is_open(&self) -> bool {
         let takes = matches!(self.choice, Choice::Take(_));
-        takes && self.is_of_instance() && self.with_property().is_some()
+        takes && self.is_of_instance() && self.split_property().is_some()
     }
 
     fn settle(self, conflicts: &[Conflict]) -> anyhow::Result<Resolution> {
-        let split = self.with_property();
+        let split = self.split_property();
         let is_in_conflict = |aggregate: &str, property: Option<&str>| {
             conflicts.iter().any(|known| {
                 known.aggregate_id == nfc(aggregate)
@@ -112,14 +112,14 @@ impl<'a> Decision<'a> {
             }),
             Choice::Value(value) => Ok(Resolution::Value {
                 aggregate_id,
-                property: property.ok_or_else(|| undecided(self.text))?,
+                property: property.ok_or_else(|| explain_undecided(self.text))?,
                 value,
             }),
         }
     }
 }
 
-fn undecided(text: &str) -> anyhow::Error {
+fn explain_undecided(text: &str) -> anyhow::Error {
     usage(format!(
         "{text:?} is not a decision; write AGGREGATE[.PROPERTY]=ours|theirs or AGGREGATE.PROPERTY=JSON"
     ))

@@ -27,7 +27,7 @@ impl ConfigFile {
     /// The file that the command line or `SPICE_CONFIG` names, or else the default one, which may
     /// be missing.
     pub(crate) fn find(arguments: &[OsString]) -> anyhow::Result<Self> {
-        let named = named(arguments).or_else(|| variable("SPICE_CONFIG"));
+        let named = find_config_flag(arguments).or_else(|| variable("SPICE_CONFIG"));
         if let Some(path) = named {
             let path = PathBuf::from(path);
             return Self::read(&path);
@@ -164,7 +164,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn named(arguments: &[OsString]) -> Option<OsString> {
+fn find_config_flag(arguments: &[OsString]) -> Option<OsString> {
     let mut arguments = arguments.iter().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
@@ -214,7 +214,7 @@ mod tests {
     fn the_config_flag_works_at_any_position() {
         let found = |line: &str| {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            named(&words).map(|path| path.into_string().unwrap())
+            find_config_flag(&words).map(|path| path.into_string().unwrap())
         };
         assert_eq!(
             found("spice get --config a.toml db").as_deref(),

@@ -61,7 +61,7 @@ pub(crate) struct OfDatabase {
 
 impl OfDatabase {
     /// The same place on a branch.
-    pub(crate) fn on(&self, branch: &str) -> Place {
+    pub(crate) fn on_branch(&self, branch: &str) -> Place {
         Place {
             server: self.server.clone(),
             database: self.database.clone(),

@@ -49,7 +49,7 @@ impl ChainHead {
 
     /// Sets the guards.
     #[must_use]
-    pub fn guarded(mut self, guards: Guards) -> Self {
+    pub fn with_guards(mut self, guards: Guards) -> Self {
         self.guards = guards;
         self
     }

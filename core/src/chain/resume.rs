@@ -31,12 +31,12 @@ pub async fn resume(
     guards: Guards,
 ) -> StoreResult<ChainHead> {
     let Some(anchor) = anchor else {
-        return Ok(ChainHead::at(stream, LogPosition::ZERO).guarded(guards));
+        return Ok(ChainHead::at(stream, LogPosition::ZERO).with_guards(guards));
     };
     if guards.has(Guard::Anchor) {
         check_end(stream, log.end(stream).await?, anchor.position)?;
     }
-    let mut head = ChainHead::at(stream, anchor.append).guarded(guards);
+    let mut head = ChainHead::at(stream, anchor.append).with_guards(guards);
     while head.position() < anchor.position {
         let records = log.read(stream, head.position(), PAGE).await?;
         if records.is_empty() {

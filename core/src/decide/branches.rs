@@ -16,8 +16,8 @@ mod take;
 mod work;
 mod write;
 
-pub(super) use self::base::as_it_stood;
-pub use self::base::common;
+pub use self::base::find_common;
+pub(super) use self::base::rewind;
 use self::work::Work;
 use super::{
     draft::{Draft, Moment},

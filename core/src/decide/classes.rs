@@ -57,9 +57,9 @@ pub(super) fn update(
 ) -> Result<(), Stop> {
     let branch = draft.branch(branch)?;
     let schema = draft.state.schema(branch)?;
-    let current = current(draft, branch, class, expected)?;
+    let current = find_current(draft, branch, class, expected)?;
     let definition = current.state.data.clone().unwrap_or_else(Json::null);
-    let updated = Class::stored(class.clone(), &definition)?.patched(patch)?;
+    let updated = Class::parse_stored(class.clone(), &definition)?.patch(patch)?;
     let after = with(schema, &updated);
     refuse_contradictions(schema, &after, class)?;
     refuse_late_unique(draft, branch, schema, &after, class)?;
@@ -67,7 +67,7 @@ pub(super) fn update(
         event_type: EventType::OntologyClassUpdated,
         sequence: current.state.sequence.next(),
         created_at: current.state.created_at,
-        superseded: current.superseded(draft.state, branch),
+        superseded: current.find_superseded(draft.state, branch),
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
@@ -83,7 +83,7 @@ pub(super) fn delete(
 ) -> Result<(), Stop> {
     let branch = draft.branch(branch)?;
     let schema = draft.state.schema(branch)?;
-    let current = current(draft, branch, class, expected)?;
+    let current = find_current(draft, branch, class, expected)?;
     let instances = if force {
         delete_all(draft, branch, class)?
     } else {
@@ -94,7 +94,7 @@ pub(super) fn delete(
         event_type: EventType::OntologyClassDeleted,
         sequence: current.state.sequence.next(),
         created_at: current.state.created_at,
-        superseded: current.superseded(draft.state, branch),
+        superseded: current.find_superseded(draft.state, branch),
     };
     let aggregate = aggregate(draft, branch, class);
     draft.command(aggregate, Some(change.sequence), Some(branch))?;
@@ -154,9 +154,9 @@ fn with(schema: &Schema, class: &Class) -> Schema {
 /// Refuses new contradictions in a class or its subclasses. A change of a parent can cause them
 /// anywhere: it may make a relationship elsewhere too wide.
 fn refuse_contradictions(before: &Schema, after: &Schema, class: &ClassName) -> Result<(), Stop> {
-    let known = before.declared(class).map(|class| class.parent());
+    let known = before.get_declared(class).map(|class| class.parent());
     let moves = known
-        .is_some_and(|parent| parent != after.declared(class).and_then(|class| class.parent()));
+        .is_some_and(|parent| parent != after.get_declared(class).and_then(|class| class.parent()));
     let touched: Vec<ClassName> = if moves {
         let all = after.iter_declared();
         all.map(|class| class.id.clone()).collect()
@@ -189,18 +189,18 @@ fn refuse_late_unique(
 ) -> Result<(), Stop> {
     let mut needs = Needs::default();
     for name in std::iter::once(class.clone()).chain(after.kinds(class)) {
-        let Some((property, late)) = late_unique(before, after, &name) else {
+        let Some((property, late)) = find_late_unique(before, after, &name) else {
             continue;
         };
         if needs.take(draft.state.has_instances(branch, &name))? == Some(true) {
-            return Err(refused_late(property, late).into());
+            return Err(refuse_late(property, late).into());
         }
     }
     needs.settle()
 }
 
 /// A property that becomes unique, or changes how it compares while unique.
-pub(super) fn late_unique<'a>(
+pub(super) fn find_late_unique<'a>(
     before: &Schema,
     after: &'a Schema,
     class: &ClassName,
@@ -216,7 +216,7 @@ pub(super) fn late_unique<'a>(
     Some((property, late.as_ref()))
 }
 
-fn refused_late(property: &Property, class: &Class) -> Refusal {
+fn refuse_late(property: &Property, class: &Class) -> Refusal {
     let message = format!(
         "property {} of class {} cannot become unique, or change its type while unique, as long \
          as the class has instances; delete them first, or add a class",
@@ -235,7 +235,7 @@ struct Change {
 }
 
 /// The live version at the expected sequence.
-fn current<'a>(
+fn find_current<'a>(
     draft: &Draft<'a>,
     branch: &BranchState,
     class: &ClassName,
@@ -244,7 +244,7 @@ fn current<'a>(
     let aggregate = aggregate(draft, branch, class);
     let expected = (&aggregate, expected);
     let not_found = || class_not_found(class.as_str());
-    Version::expected(
+    Version::read_expected(
         draft.state,
         branch,
         &ModelKey::class(class),

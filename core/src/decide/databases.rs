@@ -1,7 +1,7 @@
 //! Databases, their branches, and control events in their logs.
 
 use super::{
-    branches::as_it_stood,
+    branches::rewind,
     draft::{Draft, Fact},
     stop::Stop,
 };
@@ -96,7 +96,7 @@ pub(super) fn create_branch(
             .with("rule", format!("at most {last}"))
             .into());
     }
-    let parent = as_it_stood(draft, parent, position)?;
+    let parent = rewind(draft, parent, position)?;
     let sequence = before.map_or(Sequence(1), |branch| branch.sequence.next());
     draft.command(aggregate.clone(), Some(sequence), None)?;
     let event = BranchCreated {

@@ -23,7 +23,7 @@ pub fn is_gone(
 ) -> Result<bool, Stop> {
     let is_domain = |envelope: &&Envelope| envelope.metadata.kind == Kind::Domain;
     let events: Vec<&Envelope> = envelopes.iter().filter(is_domain).collect();
-    if events.is_empty() || !events.iter().all(|event| creates(event.event_type)) {
+    if events.is_empty() || !events.iter().all(|event| is_creation(event.event_type)) {
         return Ok(false);
     }
     let is_live = state.database().is_some_and(|database| database.live);
@@ -32,7 +32,7 @@ pub fn is_gone(
     }
     let mut needs = Needs::default();
     for event in events {
-        if needs.take(is_left(state, event))? == Some(true) {
+        if needs.take(exists(state, event))? == Some(true) {
             return Ok(false);
         }
         if needs.len() >= STEP {
@@ -43,7 +43,7 @@ pub fn is_gone(
     Ok(true)
 }
 
-fn creates(event_type: EventType) -> bool {
+fn is_creation(event_type: EventType) -> bool {
     matches!(
         event_type,
         EventType::DatabaseCreated
@@ -54,7 +54,7 @@ fn creates(event_type: EventType) -> bool {
 }
 
 /// Whether the thing that an event created still exists.
-fn is_left(state: &WriteState, event: &Envelope) -> Result<bool, Stop> {
+fn exists(state: &WriteState, event: &Envelope) -> Result<bool, Stop> {
     let (branch, key) = match &event.aggregate {
         AggregateId::Database(_) => return Ok(true),
         AggregateId::Branch(_, name) => {

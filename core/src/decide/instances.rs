@@ -16,8 +16,8 @@ pub(super) use self::delete_all::delete_all;
 use self::{
     change::Numbered,
     decision::{New, decide_change, decide_create},
-    references::dangling,
-    rows::{Rows, refused_commands, refused_rows},
+    references::find_dangling,
+    rows::{Rows, refuse_commands, refuse_rows},
     scope::{Pending, Scope},
 };
 use super::{draft::Draft, stop::Stop};
@@ -34,10 +34,10 @@ pub(super) fn change_one(
     branch: &BranchName,
     change: &InstanceChange,
 ) -> Result<(), Stop> {
-    let scope = Scope::named(draft, branch)?;
+    let scope = Scope::find(draft, branch)?;
     let change = decide_change(draft, &scope, &mut Pending::default(), change, 0)?;
     let decided = [Numbered { number: 0, change }];
-    if let Some((_, dangling)) = dangling(draft, &scope, &decided)?.pop_first() {
+    if let Some((_, dangling)) = find_dangling(draft, &scope, &decided)?.pop_first() {
         return Err(dangling.refusal().into());
     }
     let [Numbered { change, .. }] = decided;
@@ -77,7 +77,7 @@ pub(super) fn bulk_create(
             .with("rule", "one per row, or none")
             .into());
     }
-    let scope = Scope::named(draft, branch)?;
+    let scope = Scope::find(draft, branch)?;
     let resolved = scope.class(class)?;
     let rows = Rows::decide(draft, &scope, 1..instances.len() + 1, |pending, number| {
         let row = number - 1;
@@ -91,7 +91,7 @@ pub(super) fn bulk_create(
     })?;
     let errors = rows.errors;
     if !errors.is_empty() && (on_error == OnError::Abort || rows.changes.is_empty()) {
-        return Err(refused_rows(&errors, instances.len()).into());
+        return Err(refuse_rows(&errors, instances.len()).into());
     }
     let aggregate = AggregateId::Branch(draft.command.database.clone(), branch.clone());
     if errors.is_empty() {
@@ -112,7 +112,7 @@ pub(super) fn transaction(
     branch: &BranchName,
     commands: &[InstanceChange],
 ) -> Result<(), Stop> {
-    let scope = Scope::named(draft, branch)?;
+    let scope = Scope::find(draft, branch)?;
     if commands.is_empty() {
         let message = "a transaction needs at least one command";
         return Err(Refusal::new(ErrorCode::InvalidRequest, message)
@@ -123,7 +123,7 @@ pub(super) fn transaction(
         decide_change(draft, &scope, pending, &commands[index], index)
     })?;
     if !rows.errors.is_empty() {
-        return Err(refused_commands(&rows.errors).into());
+        return Err(refuse_commands(&rows.errors).into());
     }
     let aggregate = AggregateId::Branch(draft.command.database.clone(), branch.clone());
     draft.command(aggregate, None, Some(scope.branch))?;

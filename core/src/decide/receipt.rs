@@ -112,7 +112,7 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
         EventType::TransactionRequested => {
             result.insert(
                 "commands".into(),
-                events.iter().map(|event| touched(event)).collect(),
+                events.iter().map(|event| describe_touched(event)).collect(),
             );
         }
         EventType::DeleteOntologyClassRequested => {
@@ -215,7 +215,7 @@ fn describe_bulk(result: &mut Map<String, Value>, command: &Envelope, events: &[
     }
 }
 
-fn touched(event: &Envelope) -> Value {
+fn describe_touched(event: &Envelope) -> Value {
     let (class, id) = match &event.aggregate {
         AggregateId::Instance(_, _, class, id) => (class.as_str(), id.as_str()),
         _ => ("", ""),

@@ -37,7 +37,7 @@ impl Recent {
     }
 
     /// Every key, with where and when it was written.
-    pub(super) fn written(
+    pub(super) fn writes(
         &self,
     ) -> impl Iterator<Item = (LogPosition, BranchGeneration, &ModelKey)> {
         let order = self.order.iter();

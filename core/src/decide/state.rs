@@ -187,7 +187,7 @@ impl WriteState {
 
     /// The written classes and instances, ordered by key; one more than the useful maximum if there
     /// are more.
-    pub fn changed(&self, changes: &Changes) -> Result<Vec<ModelKey>, Stop> {
+    pub fn list_changed(&self, changes: &Changes) -> Result<Vec<ModelKey>, Stop> {
         let Some(reflected) = self.changed.get(changes) else {
             return Err(Stop::Needs(vec![Need::Changed(changes.clone())]));
         };
@@ -195,7 +195,7 @@ impl WriteState {
             let mut spans = changes.spans.iter();
             spans.any(|span| span.generation == branch && span.holds(position))
         };
-        let recent = self.recent.written().filter(|(position, branch, key)| {
+        let recent = self.recent.writes().filter(|(position, branch, key)| {
             is_within(*branch, *position) && changes.concern(key)
         });
         let mut keys: BTreeSet<&ModelKey> = reflected.iter().collect();
@@ -285,7 +285,7 @@ impl WriteState {
     }
 
     /// Forgets the versions below a position that the registry now has.
-    pub fn reflected(&mut self, position: LogPosition) {
+    pub fn forget_reflected(&mut self, position: LogPosition) {
         self.recent.remove_below(position);
     }
 
@@ -376,7 +376,7 @@ fn put_class(schema: &mut Schema, entry: &ModelEntry, state: &AggregateState) {
     let class = state
         .data
         .as_ref()
-        .and_then(|data| Class::stored(name.clone(), data).ok());
+        .and_then(|data| Class::parse_stored(name.clone(), data).ok());
     match class {
         Some(class) => schema.put(Arc::new(class)),
         None => schema.remove(&name),

@@ -132,7 +132,7 @@ impl Desk {
             match need {
                 Need::Entry(generation, key) => {
                     let lineage = self.lineage(generation);
-                    let entry = self.stored(&lineage, &key).cloned();
+                    let entry = self.find_stored(&lineage, &key).cloned();
                     self.state.put_entry(generation, key, entry);
                 }
                 Need::LiveInstances(asked) => {
@@ -140,18 +140,18 @@ impl Desk {
                     self.state.put_live_instances(asked, keys);
                 }
                 Need::EntryAt(lineage, key) => {
-                    let entry = self.stored(&lineage, &key).cloned();
+                    let entry = self.find_stored(&lineage, &key).cloned();
                     self.state.put_entry_at(lineage, key, entry);
                 }
                 Need::Changed(changes) => {
-                    let keys = self.changed(&changes);
+                    let keys = self.list_changed(&changes);
                     self.state.put_changed(changes, keys);
                 }
                 Need::Schema(generation) => {
                     let lineage = self.lineage(generation);
                     let classes = (self.registry.keys())
                         .filter(|key| key.as_str().starts_with(ModelKey::CLASSES))
-                        .filter_map(|key| self.stored(&lineage, key).cloned());
+                        .filter_map(|key| self.find_stored(&lineage, key).cloned());
                     let schema = schema_of(&classes.collect::<Vec<_>>());
                     self.state.put_schema(generation, Arc::new(schema));
                 }
@@ -164,7 +164,7 @@ impl Desk {
         let lineage = self.lineage(asked.branch);
         let prefix = ModelKey::instances_of(&asked.class);
         let is_live = |key: &&ModelKey| {
-            let entry = self.stored(&lineage, key);
+            let entry = self.find_stored(&lineage, key);
             entry.is_some_and(|entry| entry.value.read::<AggregateState>().unwrap().data.is_some())
         };
         let keys = self.registry.keys();
@@ -175,7 +175,7 @@ impl Desk {
     }
 
     /// The written keys, up to the useful maximum.
-    fn changed(&self, changes: &Changes) -> BTreeSet<ModelKey> {
+    fn list_changed(&self, changes: &Changes) -> BTreeSet<ModelKey> {
         let is_within = |entry: &&ModelEntry| {
             let holds = |span: &Span| span.generation == entry.branch && span.holds(entry.position);
             changes.concern(&entry.key) && changes.spans.iter().any(holds)
@@ -193,7 +193,7 @@ impl Desk {
     }
 
     /// The newest entry that is visible through a lineage.
-    fn stored(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
+    fn find_stored(&self, lineage: &Lineage, key: &ModelKey) -> Option<&ModelEntry> {
         let versions = self.registry.get(key)?;
         lineage.levels().iter().find_map(|level| {
             let shows = |entry: &&ModelEntry| {
@@ -204,9 +204,9 @@ impl Desk {
     }
 
     /// What a branch shows of a key: its sequence and state; none if it never existed.
-    fn shown(&self, on: &str, key: &ModelKey) -> Option<AggregateState> {
+    fn show(&self, on: &str, key: &ModelKey) -> Option<AggregateState> {
         let branch = self.state.live_branch(&branch(on)).unwrap();
-        let entry = self.stored(&branch.lineage, key)?;
+        let entry = self.find_stored(&branch.lineage, key)?;
         Some(entry.value.read().unwrap())
     }
 

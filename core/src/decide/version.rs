@@ -31,7 +31,7 @@ impl<'a> Version<'a> {
     }
 
     /// The live version at the expected sequence, as the start of a change.
-    pub(super) fn expected(
+    pub(super) fn read_expected(
         state: &'a WriteState,
         branch: &BranchState,
         key: &ModelKey,
@@ -67,7 +67,7 @@ impl<'a> Version<'a> {
 
     /// What a change supersedes: this version, if a live branch still shows it. A version of a
     /// parent is not superseded: the parent still has it.
-    pub(super) fn superseded(
+    pub(super) fn find_superseded(
         &self,
         state: &WriteState,
         branch: &BranchState,

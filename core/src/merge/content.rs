@@ -36,7 +36,7 @@ impl Content {
     }
 
     /// Splits a state into fields.
-    pub(crate) fn take_apart(self, state: &Json) -> Fields {
+    pub(crate) fn split(self, state: &Json) -> Fields {
         let whole = entries(state).unwrap_or_default();
         if self == Self::Instance {
             return whole.into_iter().collect();
@@ -52,7 +52,7 @@ impl Content {
     }
 
     /// Joins fields to a state.
-    pub(crate) fn put_together(self, fields: &Fields) -> Result<Json, serde_json::Error> {
+    pub(crate) fn join(self, fields: &Fields) -> Result<Json, serde_json::Error> {
         if self == Self::Instance {
             return Json::of(fields);
         }

@@ -37,12 +37,12 @@ fn merge(
     source: &Json,
     target: &Json,
 ) -> Result<Merged, serde_json::Error> {
-    let base = base.map(|base| content.take_apart(base));
-    let source = content.take_apart(source);
-    let target = content.take_apart(target);
+    let base = base.map(|base| content.split(base));
+    let source = content.split(source);
+    let target = content.split(target);
     let (merged, undecided) = three_way(base.as_ref(), &source, &target);
     Ok(Merged {
-        state: content.put_together(&merged)?,
+        state: content.join(&merged)?,
         undecided,
     })
 }

@@ -43,14 +43,14 @@ impl Class {
         let label = Text::read_label(&whole.need("label")?)?;
         let (id, definition) = match whole.get("id") {
             Some(field) => (field.name()?, definition.clone()),
-            None => with_derived_id(&label, definition)?,
+            None => derive_id(&label, definition)?,
         };
         let mut class = Self {
             parent: read_parent(&id, whole.get("parent_class").as_ref())?,
             description: Text::read_optional(&whole, "description")?,
             is_abstract: whole.flag("abstract")?,
             allows_additional: read_metadata(whole.get("metadata").as_ref())?,
-            ..Self::bare(id, definition, label)
+            ..Self::name_only(id, definition, label)
         };
         read_members(&mut class, &whole)?;
         Ok(class)
@@ -58,16 +58,16 @@ impl Class {
 
     /// Parses what [`Class::create`] accepted and the log kept. What today's rules would refuse is
     /// read as far as possible.
-    pub fn stored(id: ClassName, definition: &Json) -> Result<Self, Refusal> {
+    pub fn parse_stored(id: ClassName, definition: &Json) -> Result<Self, Refusal> {
         match Self::create(definition) {
             Ok(class) if class.id == id => Ok(class),
-            _ => lenient(id, definition),
+            _ => parse_leniently(id, definition),
         }
     }
 
     /// This class after `patch`: given fields replace the old ones (lists as a whole), other fields
     /// stay, `null` removes a field. The id cannot change.
-    pub fn patched(&self, patch: &Json) -> Result<Self, Refusal> {
+    pub fn patch(&self, patch: &Json) -> Result<Self, Refusal> {
         let changes = Object::read("", patch, &DEFINITION)?;
         if let Some(field) = changes.get("id")
             && field.value.as_string().as_deref() != Some(self.id.as_str())
@@ -88,7 +88,7 @@ impl Class {
     }
 
     /// A class with only a name.
-    fn bare(id: ClassName, definition: Json, label: Text) -> Self {
+    fn name_only(id: ClassName, definition: Json, label: Text) -> Self {
         Self {
             id,
             definition,
@@ -123,7 +123,7 @@ fn read_parent(id: &ClassName, field: Option<&Field<'_>>) -> Shape<Option<ClassN
 }
 
 /// Reads as much of a definition as possible.
-fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
+fn parse_leniently(id: ClassName, definition: &Json) -> Shape<Class> {
     let fields = entries(definition).ok_or_else(|| {
         let message = format!("the class {id} in the log is not an object");
         Refusal::new(ErrorCode::Internal, message)
@@ -141,7 +141,7 @@ fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
         parent: field("parent_class").and_then(|field| field.name().ok()),
         is_abstract: field("abstract").is_some_and(|field| field.boolean().unwrap_or_default()),
         allows_additional: read_metadata(field("metadata").as_ref()).unwrap_or_default(),
-        ..Class::bare(id, definition.clone(), label)
+        ..Class::name_only(id, definition.clone(), label)
     };
     let list = |key: &str| {
         field(key)
@@ -151,7 +151,7 @@ fn lenient(id: ClassName, definition: &Json) -> Shape<Class> {
     for value in list("properties") {
         match Member::read("", &value) {
             Ok(member) => class.put(member),
-            Err(_) => class.properties.extend(Property::lenient(&value)),
+            Err(_) => class.properties.extend(Property::read_leniently(&value)),
         }
     }
     for value in list("relationships") {
@@ -183,7 +183,7 @@ fn read_metadata(field: Option<&Field<'_>>) -> Shape<bool> {
 }
 
 /// The id derived from a label, and the definition with it in front.
-fn with_derived_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> {
+fn derive_id(label: &Text, definition: &Json) -> Shape<(ClassName, Json)> {
     let derived = label
         .for_id()
         .into_iter()

@@ -58,7 +58,7 @@ impl<'a> Hierarchy<'a> {
     }
 
     /// A class with its inherited members.
-    pub(super) fn effective(&self, class: &Arc<Class>) -> Arc<Class> {
+    pub(super) fn compute_effective(&self, class: &Arc<Class>) -> Arc<Class> {
         let ancestors = ancestors(self.classes, &class.id);
         let has_kinds = |it: &Relationship| self.children.contains_key(&it.target);
         if ancestors.is_empty() && !class.relationships.iter().any(has_kinds) {
@@ -68,7 +68,7 @@ impl<'a> Hierarchy<'a> {
         if !ancestors.is_empty() {
             let mut members = Members::default();
             for ancestor in ancestors.iter().rev().chain([&class]) {
-                members.take(self.classes, ancestor);
+                members.add_declared(self.classes, ancestor);
             }
             effective.properties = members.properties;
             effective.relationships = members.relationships;
@@ -90,7 +90,7 @@ struct Members {
 
 impl Members {
     /// Adds what a class declares.
-    fn take(&mut self, classes: &Classes, class: &Class) {
+    fn add_declared(&mut self, classes: &Classes, class: &Class) {
         for own in &class.properties {
             self.relationships.retain(|it| it.predicate != own.name);
             match self.properties.iter_mut().find(|it| it.name == own.name) {

@@ -132,7 +132,7 @@ impl Class {
 
     /// Checks a shallow patch of an instance: `null` removes a value. Untouched values are not
     /// checked again; `strict` lists the touched references.
-    pub fn patched_instance(
+    pub fn patch_instance(
         &self,
         id: &InstanceId,
         current: &Properties,
@@ -166,7 +166,7 @@ impl Class {
     }
 
     /// Checks a whole state of the instance with this id, such as the result of a merge.
-    pub fn checked(
+    pub fn check_whole(
         &self,
         id: &InstanceId,
         properties: Properties,

@@ -87,7 +87,7 @@ impl Class {
 
     /// The patch that sets these labels and changes nothing else. Undeclared members are refused by
     /// name.
-    pub fn relabelling(&self, labels: &Labels) -> Result<Json, Refusal> {
+    pub fn label_patch(&self, labels: &Labels) -> Result<Json, Refusal> {
         let mut found = Found::default();
         let mut refuse = |member: &str, label: &Json| {
             let sentence = format!("is not declared by class {}", self.id);

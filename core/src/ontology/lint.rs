@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use self::{check::Check, compare::compare};
 pub use self::{
     finding::{Finding, Severity},
-    structure::structure,
+    structure::check_structure,
 };
 use super::{class::Class, schema::Schema};
 use crate::{
@@ -57,20 +57,20 @@ impl ChangeLint {
     }
 
     /// The classes whose instances must be passed.
-    pub fn counted(&self) -> impl Iterator<Item = &ClassName> {
+    pub fn counted_classes(&self) -> impl Iterator<Item = &ClassName> {
         let counted = self.pairs.iter();
         counted
-            .filter(|(_, pair)| pair.checks.iter().any(Check::counts))
+            .filter(|(_, pair)| pair.checks.iter().any(Check::needs_instances))
             .map(|(name, _)| name)
     }
 
     /// Checks an instance.
-    pub fn look(&mut self, class: &ClassName, id: &InstanceId, properties: &Properties) {
+    pub fn check_instance(&mut self, class: &ClassName, id: &InstanceId, properties: &Properties) {
         let Some(pair) = self.pairs.get_mut(class) else {
             return;
         };
         for check in &mut pair.checks {
-            check.look(&pair.before, pair.after.as_deref(), id, properties);
+            check.check_instance(&pair.before, pair.after.as_deref(), id, properties);
         }
     }
 

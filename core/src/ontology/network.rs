@@ -12,7 +12,7 @@ pub use self::{
     cycles::{Cycle, Cycles},
     edge::Edge,
 };
-use super::{Cardinality, Class, Finding, Schema, structure};
+use super::{Cardinality, Class, Finding, Schema, check_structure};
 use crate::{error::Violation, name::ClassName};
 
 /// The maximum number of hubs in the answer.
@@ -42,7 +42,7 @@ pub struct Network {
     pub hubs: Vec<Hub>,
     /// Cycles of relationships.
     pub cycles: Cycles,
-    /// The findings of [`structure`] about relationships, by class: missing targets and mismatched
+    /// The findings of [`check_structure`] about relationships, by class: missing targets and mismatched
     /// inverses.
     pub findings: Vec<(ClassName, Finding)>,
     /// Contradictions between classes and their parents.
@@ -61,7 +61,7 @@ impl Network {
         let mut findings = Vec::new();
         let mut contradictions = Vec::new();
         for class in schema.iter_declared() {
-            let issues = structure(schema, &class.id).into_iter();
+            let issues = check_structure(schema, &class.id).into_iter();
             let own = |it: &Finding| declares(class, &it.field);
             let issues = issues.filter(|it| is_of_relationships(it) && own(it));
             findings.extend(issues.map(|it| (class.id.clone(), it)));
@@ -70,7 +70,7 @@ impl Network {
         }
         Self {
             hubs: hubs(schema, &edges),
-            cycles: Cycles::among(&edges),
+            cycles: Cycles::find(&edges),
             edges,
             components,
             isolated,
@@ -80,7 +80,7 @@ impl Network {
     }
 
     /// The number of relationships that name their inverse.
-    pub fn with_inverse(&self) -> usize {
+    pub fn count_with_inverse(&self) -> usize {
         let has_inverse = |edge: &&Edge| edge.inverse_predicate.is_some();
         self.edges.iter().filter(has_inverse).count()
     }
@@ -134,7 +134,7 @@ fn components(schema: &Schema, edges: &[Edge]) -> Vec<Vec<ClassName>> {
         while let Some(current) = component.get(at).copied() {
             at += 1;
             for other in next.get(current).into_iter().flatten() {
-                if schema.declared(other).is_some() && met.insert(other) {
+                if schema.get_declared(other).is_some() && met.insert(other) {
                     component.push(other);
                 }
             }
@@ -154,7 +154,7 @@ fn hubs(schema: &Schema, edges: &[Edge]) -> Vec<Hub> {
     }
     let mut hubs: Vec<Hub> = counts
         .into_iter()
-        .filter(|(class, _)| schema.declared(class).is_some())
+        .filter(|(class, _)| schema.get_declared(class).is_some())
         .map(|(class, (incoming, outgoing))| Hub {
             class_id: class.clone(),
             incoming,

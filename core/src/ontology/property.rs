@@ -152,7 +152,7 @@ impl Property {
     }
 
     /// What can be read of a property that today's rules would refuse.
-    pub(super) fn lenient(value: &Json) -> Option<Self> {
+    pub(super) fn read_leniently(value: &Json) -> Option<Self> {
         let fields = crate::json::entries(value)?;
         let field = |key: &str| {
             fields

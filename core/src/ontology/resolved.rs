@@ -43,7 +43,7 @@ impl Schema {
         &self,
         class: &ClassName,
     ) -> Result<Option<Json>, serde_json::Error> {
-        let Some(own) = self.declared(class) else {
+        let Some(own) = self.get_declared(class) else {
             return Ok(None);
         };
         let above = ancestors(self.classes(), class);
@@ -52,8 +52,8 @@ impl Schema {
         }
         let mut members: Vec<Written> = Vec::new();
         for class in above.into_iter().rev().chain([own]) {
-            for member in written(&class.definition) {
-                take(&mut members, member)?;
+            for member in read_written(&class.definition) {
+                add_member(&mut members, member)?;
             }
         }
         let mut fields = entries(&own.definition).unwrap_or_default();
@@ -71,12 +71,12 @@ impl Schema {
 }
 
 /// The members of a definition.
-fn written(definition: &Json) -> Vec<Written> {
+fn read_written(definition: &Json) -> Vec<Written> {
     let fields = entries(definition).unwrap_or_default();
     let mut members = Vec::new();
     for list in LISTS {
         let of_list = get(&fields, list).and_then(items).unwrap_or_default();
-        for fields in of_list.iter().filter_map(entries).map(spelled) {
+        for fields in of_list.iter().filter_map(entries).map(normalize_spelling) {
             let name = get(&fields, "name").or_else(|| get(&fields, "predicate"));
             if let Some(name) = name.and_then(Json::as_string) {
                 members.push(Written { list, name, fields });
@@ -87,7 +87,7 @@ fn written(definition: &Json) -> Vec<Written> {
 }
 
 /// The fields with one spelling each.
-fn spelled(fields: Fields) -> Fields {
+fn normalize_spelling(fields: Fields) -> Fields {
     let mut all = Fields::new();
     for (name, value) in fields {
         let (other, usual) = SPELLING;
@@ -104,13 +104,13 @@ fn spelled(fields: Fields) -> Fields {
 }
 
 /// Adds a member after those of the parents.
-fn take(members: &mut Vec<Written>, own: Written) -> Result<(), serde_json::Error> {
+fn add_member(members: &mut Vec<Written>, own: Written) -> Result<(), serde_json::Error> {
     let Some(above) = members.iter_mut().find(|above| above.name == own.name) else {
         members.push(own);
         return Ok(());
     };
     let fields = if above.list == own.list && is_same_type(&above.fields, &own.fields) {
-        below(&above.fields, own.fields)?
+        inherit(&above.fields, own.fields)?
     } else {
         own.fields
     };
@@ -126,7 +126,7 @@ fn is_same_type(above: &Fields, own: &Fields) -> bool {
     plain(&above) == plain(&own)
 }
 
-fn below(above: &Fields, mut own: Fields) -> Result<Fields, serde_json::Error> {
+fn inherit(above: &Fields, mut own: Fields) -> Result<Fields, serde_json::Error> {
     for (key, value) in above {
         let key = key.as_str();
         let said = get(&own, key);

@@ -33,7 +33,7 @@ impl Schema {
             return;
         }
         if let (Some(effective), Some(class)) = (self.effective.get_mut(), self.declared.get(&id)) {
-            let found = Hierarchy::of(&self.declared).effective(class);
+            let found = Hierarchy::of(&self.declared).compute_effective(class);
             effective.insert(id, found);
         }
     }
@@ -70,7 +70,7 @@ impl Schema {
     }
 
     /// A class as it was declared: its own members only.
-    pub fn declared(&self, class: &ClassName) -> Option<&Arc<Class>> {
+    pub fn get_declared(&self, class: &ClassName) -> Option<&Arc<Class>> {
         self.declared.get(class)
     }
 
@@ -104,7 +104,7 @@ impl Schema {
             let hierarchy = Hierarchy::of(&self.declared);
             let classes = self.declared.values();
             classes
-                .map(|class| (class.id.clone(), hierarchy.effective(class)))
+                .map(|class| (class.id.clone(), hierarchy.compute_effective(class)))
                 .collect()
         })
     }

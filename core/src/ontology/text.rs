@@ -85,7 +85,7 @@ impl Text {
         let Self::Languages(languages) = self else {
             return self.all().next().unwrap_or_default();
         };
-        wanted(accept_language.unwrap_or_default())
+        parse_languages(accept_language.unwrap_or_default())
             .iter()
             .map(String::as_str)
             .chain(["ko", "en"])
@@ -121,7 +121,7 @@ impl Text {
 }
 
 /// The languages of an `Accept-Language`, in order of preference.
-fn wanted(accept_language: &str) -> Vec<String> {
+fn parse_languages(accept_language: &str) -> Vec<String> {
     let mut ranges: Vec<(f32, String)> = accept_language
         .split(',')
         .filter_map(|part| {

@@ -50,11 +50,11 @@ pub trait Anchors: Send + Sync {
     async fn anchor(&self, stream: &StreamId) -> StoreResult<Option<Anchor>>;
 
     /// Every log that was seen, ordered by name and generation.
-    async fn anchored(&self) -> StoreResult<Vec<StreamId>>;
+    async fn anchored_logs(&self) -> StoreResult<Vec<StreamId>>;
 
     /// The logs of one database that were seen, ordered by generation.
     async fn anchored_generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
-        let mut streams = self.anchored().await?;
+        let mut streams = self.anchored_logs().await?;
         streams.retain(|stream| stream.database == *database);
         Ok(streams)
     }
@@ -100,7 +100,7 @@ pub trait LogDirectory: Send + Sync {
     async fn clear_active(&self, stream: &StreamId, owner: &str) -> StoreResult<()>;
 
     /// The marked logs; every other log is reflected to its end.
-    async fn active(&self) -> StoreResult<Vec<StreamId>>;
+    async fn active_logs(&self) -> StoreResult<Vec<StreamId>>;
 
     /// A token for reading every log into this registry; none if that was done. A lost registry
     /// comes back empty and must be swept again.
@@ -116,7 +116,7 @@ pub trait LogDirectory: Send + Sync {
 #[async_trait]
 pub trait WriteModel: Anchors + LogDirectory {
     /// The next position that the write model does not reflect yet.
-    async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition>;
+    async fn reflected_position(&self, stream: &StreamId) -> StoreResult<LogPosition>;
 
     /// Answers many lookups in one round trip.
     async fn get(&self, stream: &StreamId, lookups: &[Lookup]) -> StoreResult<Found>;
@@ -135,7 +135,7 @@ pub trait WriteModel: Anchors + LogDirectory {
     /// The keys of classes and instances with a version within any of the spans, ordered by key and
     /// each once, after `after`, at most `limit`. The cost depends on what was written there, not
     /// on the size of the database.
-    async fn changed(
+    async fn changed_keys(
         &self,
         stream: &StreamId,
         spans: &[Span],
@@ -327,7 +327,7 @@ pub trait WorkerRegistry: Anchors {
     async fn leave(&self, worker: &str, owner: &str) -> StoreResult<()>;
 
     /// The next position that the worker's record does not cover; zero for a new sink.
-    async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition>;
+    async fn recorded_position(&self, key: &WorkKey) -> StoreResult<LogPosition>;
 
     /// Records a batch in one transaction. Returns [`crate::error::StoreError::Fenced`] if the
     /// lease is gone, or if the record is not at `record.from`.
@@ -335,11 +335,14 @@ pub trait WorkerRegistry: Anchors {
 
     /// The farthest position that each worker has recorded for a live sink of a log. It never goes
     /// back, whatever happens to the sink. A worker that has recorded nothing is left out.
-    async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>>;
+    async fn farthest_positions(
+        &self,
+        stream: &StreamId,
+    ) -> StoreResult<Vec<(String, LogPosition)>>;
 
     /// The records of a position, in every sink. Outcomes of single events are kept; of batches that
     /// took effect only the newest few thousand of each sink are.
-    async fn processed(
+    async fn outcomes_at(
         &self,
         stream: &StreamId,
         position: LogPosition,

@@ -142,7 +142,7 @@ fn operators(key: &str, kind: Kind, condition: &Json) -> Result<Vec<Operator>, R
                 format!("the filter on {key} has no known operator; the operators are {known}"),
             ));
         }
-        _ => return Ok(vec![Operator::Eq(operand(key, kind, condition)?)]),
+        _ => return Ok(vec![Operator::Eq(read_operand(key, kind, condition)?)]),
     };
     let mut operators = Vec::with_capacity(written.len());
     for (index, (name, value)) in written.iter().enumerate() {
@@ -166,17 +166,17 @@ fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator,
                 format!("{key} has type {kind}, which {name} does not support"),
             ));
         }
-        operand(key, kind, value).map(make)
+        read_operand(key, kind, value).map(make)
     };
     match name {
-        "eq" => operand(key, kind, value).map(Operator::Eq),
-        "ne" => operand(key, kind, value).map(|value| Operator::NotIn(vec![value])),
+        "eq" => read_operand(key, kind, value).map(Operator::Eq),
+        "ne" => read_operand(key, kind, value).map(|value| Operator::NotIn(vec![value])),
         "gt" => ordered(Operator::Gt),
         "gte" => ordered(Operator::Gte),
         "lt" => ordered(Operator::Lt),
         "lte" => ordered(Operator::Lte),
-        "in" => listed(key, kind, name, value).map(Operator::In),
-        "not_in" => listed(key, kind, name, value).map(Operator::NotIn),
+        "in" => read_list(key, kind, name, value).map(Operator::In),
+        "not_in" => read_list(key, kind, name, value).map(Operator::NotIn),
         "like" => pattern(key, kind, value),
         "exists" => value
             .read()
@@ -192,7 +192,7 @@ fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator,
     }
 }
 
-fn listed(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
+fn read_list(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
     let values = items(value)
         .filter(|values| values.len() <= LISTED)
         .ok_or_else(|| {
@@ -201,7 +201,7 @@ fn listed(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Vec<Json>, 
                 format!("{name} on {key} must be a list of at most {LISTED} values"),
             )
         })?;
-    let operands = values.iter().map(|value| operand(key, kind, value));
+    let operands = values.iter().map(|value| read_operand(key, kind, value));
     operands.collect()
 }
 
@@ -243,7 +243,7 @@ fn pattern(key: &str, kind: Kind, value: &Json) -> Result<Operator, Refusal> {
 }
 
 /// An operand, which must have the property's type.
-fn operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
+fn read_operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
     let large = matches!(kind.comparison, PropertyType::Text | PropertyType::Json);
     check_limits(key, value, large)?;
     if compares_with(kind.comparison, value, kind.is_typed_list()) {

@@ -224,7 +224,7 @@ mod tests {
         words
     }
 
-    fn sought(query: &str) -> Vec<(String, bool)> {
+    fn split_query(query: &str) -> Vec<(String, bool)> {
         let all = Sought::all(query).into_iter();
         all.map(|it| (it.word, it.is_prefix)).collect()
     }
@@ -238,11 +238,11 @@ mod tests {
         assert_eq!(words(&format!("\"{}\"", "a".repeat(500)))[0].len(), 128);
         let word = |word: &str, is_prefix| (word.to_owned(), is_prefix);
         assert_eq!(
-            sought("blue-GREEN te*"),
+            split_query("blue-GREEN te*"),
             [word("blue", false), word("green", false), word("te", true)]
         );
-        assert_eq!(sought("a-b*"), [word("a", false), word("b", true)]);
-        assert_eq!(sought(" \"* - "), []);
+        assert_eq!(split_query("a-b*"), [word("a", false), word("b", true)]);
+        assert_eq!(split_query(" \"* - "), []);
     }
 
     #[test]
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_star_makes_only_its_own_word_a_prefix() {
-        assert_eq!(sought("tea *"), [("tea".to_owned(), false)]);
+        assert_eq!(split_query("tea *"), [("tea".to_owned(), false)]);
         assert!(!are_in(&Sought::all("tea *"), r#"{"name":"teapot"}"#));
         assert!(are_in(&Sought::all("tea*"), r#"{"name":"Teapot"}"#));
         assert!(!are_in(&Sought::all("*"), r#"{"name":"teapot"}"#));

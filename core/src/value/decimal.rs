@@ -34,10 +34,10 @@ impl Decimal {
         if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
             return None;
         }
-        Some(Self::normal(negative, whole, fraction, power))
+        Some(Self::normalize(negative, whole, fraction, power))
     }
 
-    fn normal(negative: bool, whole: &str, fraction: &str, power: i64) -> Self {
+    fn normalize(negative: bool, whole: &str, fraction: &str, power: i64) -> Self {
         let all = format!("{whole}{fraction}");
         let significant = all.trim_start_matches('0');
         let leading = all.len() - significant.len();
@@ -71,7 +71,7 @@ impl Decimal {
     }
 
     /// The number without an exponent, in its shortest form; none if it is out of range.
-    pub(crate) fn plain(&self) -> Option<String> {
+    pub(crate) fn to_plain(&self) -> Option<String> {
         if self.digits.is_empty() {
             return Some("0".to_owned());
         }

@@ -68,7 +68,7 @@ impl Key {
 
     /// The key of a value by its JSON type.
     fn plain(value: &Json, depth: usize) -> Self {
-        Self::by_json(value, depth, composed)
+        Self::by_json(value, depth, compose)
     }
 
     /// The same, with texts converted by `composed`.
@@ -169,7 +169,7 @@ impl Key {
 
 /// The current digest of a value, if `digest` is a different one from an earlier version, which
 /// used texts as they are written and could not parse every time.
-pub(crate) fn renewed_digest(value: &Json, digest: &str) -> Option<String> {
+pub(crate) fn renew_digest(value: &Json, digest: &str) -> Option<String> {
     let written = value.as_str();
     let text = value.as_string();
     let moment = text.as_deref().filter(|text| !was_moment(text));
@@ -193,7 +193,7 @@ fn was_moment(text: &str) -> bool {
 }
 
 /// The text in NFC, without a copy if it already is.
-fn composed(text: String) -> String {
+fn compose(text: String) -> String {
     match nfc(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(composed) => composed,
@@ -219,7 +219,7 @@ fn money(value: &Json) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, renewed_digest};
+    use super::{Key, renew_digest};
     use crate::{json::Json, value::PropertyType};
 
     #[test]
@@ -243,9 +243,9 @@ mod tests {
         for (kind, text, is_renewed) in cases {
             let value = Json::parse(text).unwrap();
             let (now, then) = (Key::of(kind, &value), Key::by_json(&value, 0, |text| text));
-            assert_eq!(renewed_digest(&value, &now.digest()), None, "{text}");
+            assert_eq!(renew_digest(&value, &now.digest()), None, "{text}");
             let expected = is_renewed.then(|| now.digest());
-            assert_eq!(renewed_digest(&value, &then.digest()), expected, "{text}");
+            assert_eq!(renew_digest(&value, &then.digest()), expected, "{text}");
         }
     }
 }

@@ -65,7 +65,7 @@ fn read_date(text: &str) -> Option<civil::Date> {
         return None;
     }
     let year = text.get(..4)?.parse().ok()?;
-    let (month, day) = (pair(text, 5)?, pair(text, 8)?);
+    let (month, day) = (two_digits(text, 5)?, two_digits(text, 8)?);
     civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
@@ -75,7 +75,11 @@ fn read_date_time(text: &str) -> Option<Instant> {
         return None;
     }
     let date = read_date(text.get(..10)?)?;
-    let (hour, minute, second) = (pair(clock, 1)?, pair(clock, 4)?, pair(clock, 7)?);
+    let (hour, minute, second) = (
+        two_digits(clock, 1)?,
+        two_digits(clock, 4)?,
+        two_digits(clock, 7)?,
+    );
     let (fraction, zone) = split_fraction(text.get(19..)?)?;
     let offset = read_offset(zone)?;
     if hour > 23 || minute > 59 || second > 60 {
@@ -103,7 +107,7 @@ fn read_offset(text: &str) -> Option<i64> {
     if !has_shape(text, "+dd:dd") && !has_shape(text, "-dd:dd") {
         return None;
     }
-    let (hours, minutes) = (pair(text, 1)?, pair(text, 4)?);
+    let (hours, minutes) = (two_digits(text, 1)?, two_digits(text, 4)?);
     let ahead = hours * 3600 + minutes * 60;
     let is_known = hours < 24 && minutes < 60;
     is_known.then_some(if text.starts_with('-') { -ahead } else { ahead })
@@ -135,7 +139,7 @@ fn at(date: civil::Date, seconds: i64, fraction: &str) -> Instant {
 }
 
 /// The number of two digits at an index.
-fn pair(text: &str, at: usize) -> Option<i64> {
+fn two_digits(text: &str, at: usize) -> Option<i64> {
     text.get(at..at + 2)?.parse().ok()
 }
 
@@ -292,7 +296,7 @@ mod tests {
         )
     }
 
-    fn written((year, month, day, hour, minute, second, fraction, offset): &Parts) -> String {
+    fn write_parts((year, month, day, hour, minute, second, fraction, offset): &Parts) -> String {
         let point = if fraction.is_empty() { "" } else { "." };
         let sign = if *offset < 0 { '-' } else { '+' };
         let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
@@ -303,7 +307,9 @@ mod tests {
     }
 
     /// The instant as a rational number: seconds, and a fraction of 14 digits.
-    fn exact((year, month, day, hour, minute, second, fraction, offset): &Parts) -> (i64, String) {
+    fn exact_instant(
+        (year, month, day, hour, minute, second, fraction, offset): &Parts,
+    ) -> (i64, String) {
         let seconds = days(*year, *month, *day) * 86_400 + hour * 3600 + minute * 60 + second;
         (seconds - offset * 60, format!("{fraction:0<14}"))
     }
@@ -318,8 +324,8 @@ mod tests {
                 other = one.clone();
                 other.6 = fraction;
             }
-            let expected = exact(&one).cmp(&exact(&other));
-            let (left, right) = (written(&one), written(&other));
+            let expected = exact_instant(&one).cmp(&exact_instant(&other));
+            let (left, right) = (write_parts(&one), write_parts(&other));
             prop_assert_eq!(instant(&left).cmp(&instant(&right)), expected, "{} {}", left, right);
             let key = |text: &str| SortKey::of(PropertyType::DateTime, &Json::of(text).unwrap());
             prop_assert_eq!(key(&left).cmp(&key(&right)), expected, "{} {}", left, right);

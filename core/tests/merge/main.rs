@@ -119,7 +119,7 @@ fn an_invalid_list_of_a_class_is_merged_as_a_whole_and_not_lost() {
 type Map = BTreeMap<String, u8>;
 
 /// The merge of maps, and the names of what both changed.
-fn by_hand(base: Option<&Map>, source: &Map, target: &Map) -> (Map, Vec<String>) {
+fn merge_by_hand(base: Option<&Map>, source: &Map, target: &Map) -> (Map, Vec<String>) {
     let nothing = Map::new();
     let base = base.unwrap_or(&nothing);
     let names: BTreeSet<&String> = base
@@ -200,7 +200,7 @@ proptest! {
         let json = base.as_ref().map(as_instance);
         let merged =
             merge_instances(json.as_ref(), &as_instance(&source), &as_instance(&target)).unwrap();
-        let (expected, open) = by_hand(base.as_ref(), &source, &target);
+        let (expected, open) = merge_by_hand(base.as_ref(), &source, &target);
         prop_assert_eq!(merged.undecided, open);
         prop_assert_eq!(merged.state.read::<Map>().unwrap(), expected);
     }
@@ -211,7 +211,7 @@ proptest! {
     ) {
         let json = base.as_ref().map(as_class);
         let merged = merge_classes(json.as_ref(), &as_class(&source), &as_class(&target)).unwrap();
-        let (expected, open) = by_hand(base.as_ref(), &source, &target);
+        let (expected, open) = merge_by_hand(base.as_ref(), &source, &target);
         prop_assert_eq!(merged.undecided, open);
         let expected = as_class(&expected);
         let found = difference(class(), Some(&merged.state), Some(&expected));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{broken, class, create, table};
+use crate::support::{class, create, table, violations};
 
 #[test]
 fn constraints_hold_numbers_of_any_length() {
@@ -82,7 +82,7 @@ fn constraints_hold_numbers_of_any_length() {
             create(&class, &format!(r#"{{"value":{accepted}}}"#)).unwrap();
         }
         if !refused.is_empty() {
-            let places = broken(create(&class, &format!(r#"{{"value":{refused}}}"#)));
+            let places = violations(create(&class, &format!(r#"{{"value":{refused}}}"#)));
             assert_eq!(
                 places,
                 [("value".to_owned(), rule.to_owned())],
@@ -359,7 +359,7 @@ fn all_violations_are_reported_together() {
             {"name":"d","type":"array","items":"date"},{"name":"e","type":"string"}],
             "relationships":[{"predicate":"r","target":"R"}]}"#,
     );
-    let all = broken(create(
+    let all = violations(create(
         &class,
         r#"{"a":"y","b":"5","d":["x","2026-01-31",7],"e":"fine","r":["R/1","S/1","x","R/1"]}"#,
     ));

@@ -36,7 +36,7 @@ fn a_definition_is_kept_as_written_with_its_id_in_front() {
     );
     let again = Class::create(&shop.definition).unwrap();
     assert_eq!(again.definition, shop.definition);
-    let stored = Class::stored(shop.id.clone(), &shop.definition).unwrap();
+    let stored = Class::parse_stored(shop.id.clone(), &shop.definition).unwrap();
     assert_eq!(stored.definition, shop.definition);
     assert_eq!(stored.properties().len(), 3);
 }
@@ -158,7 +158,7 @@ fn the_id_comes_from_the_label() {
 fn a_patch_replaces_given_fields_and_keeps_the_rest() {
     let shop = class(SHOP);
     let patched = shop
-        .patched(&json(
+        .patch(&json(
             r#"{"description":"New","properties":[{"name":"x","type":"integer"}]}"#,
         ))
         .unwrap();
@@ -175,16 +175,16 @@ fn a_patch_replaces_given_fields_and_keeps_the_rest() {
         tree.keys().cloned().collect::<Vec<_>>()
     };
     assert_eq!(order(&patched), order(&shop), "the order written stays");
-    let same = shop.patched(&json("{}")).unwrap();
+    let same = shop.patch(&json("{}")).unwrap();
     assert_eq!(same.definition, shop.definition);
-    let same = shop.patched(&json(r#"{"id":"ShopProduct"}"#)).unwrap();
+    let same = shop.patch(&json(r#"{"id":"ShopProduct"}"#)).unwrap();
     assert_eq!(same.definition, shop.definition);
     let without = shop
-        .patched(&json(r#"{"parent_class":null,"id":null}"#))
+        .patch(&json(r#"{"parent_class":null,"id":null}"#))
         .unwrap();
     assert!(without.parent().is_none() && !without.definition.as_str().contains("parent_class"));
     assert_eq!(without.id, shop.id);
-    let relabelled = shop.patched(&json(r#"{"label":"Other"}"#)).unwrap();
+    let relabelled = shop.patch(&json(r#"{"label":"Other"}"#)).unwrap();
     assert_eq!(
         relabelled.id.as_str(),
         "ShopProduct",
@@ -201,7 +201,7 @@ fn a_patch_replaces_given_fields_and_keeps_the_rest() {
         (r#"{"properties":[{"name":"x"}]}"#, "properties[0].type"),
         ("[]", ""),
     ] {
-        let refusal = shop.patched(&json(patch)).unwrap_err();
+        let refusal = shop.patch(&json(patch)).unwrap_err();
         assert_eq!(refusal.code, ErrorCode::InvalidRequest);
         assert_eq!(refusal.detail["field"], field, "{refusal}");
     }
@@ -216,7 +216,7 @@ fn stored_definitions_are_read_even_if_refused_today() {
         {"name":"e","type":"string","constraints":{"maxLength":2}}],
         "relationships":[{"predicate":"p","target":"T"},{"predicate":"q"}]}"#;
     assert!(Class::create(&json(old)).is_err());
-    let class = Class::stored(id.clone(), &json(old)).unwrap();
+    let class = Class::parse_stored(id.clone(), &json(old)).unwrap();
     assert_eq!(class.definition, json(old));
     assert_eq!(class.property_type(&name("a")), Some(PropertyType::Integer));
     assert_eq!(class.property_type(&name("b")), Some(PropertyType::Json));
@@ -225,11 +225,13 @@ fn stored_definitions_are_read_even_if_refused_today() {
     assert_eq!(class.relationships().len(), 1);
     assert!(class.is_abstract());
     assert_eq!(
-        Class::stored(id.clone(), &json("{}")).unwrap().label(None),
+        Class::parse_stored(id.clone(), &json("{}"))
+            .unwrap()
+            .label(None),
         "Old"
     );
     assert_eq!(
-        Class::stored(id, &json("5")).unwrap_err().code,
+        Class::parse_stored(id, &json("5")).unwrap_err().code,
         ErrorCode::Internal
     );
 }
@@ -290,10 +292,10 @@ proptest! {
         let definition = Json::from(definition);
         if let Ok(class) = Class::create(&definition) {
             prop_assert_eq!(&Class::create(&class.definition).unwrap().id, &class.id);
-            let same = class.patched(&json("{}"));
+            let same = class.patch(&json("{}"));
             prop_assert!(same.is_ok());
         }
-        let _ = Class::stored("T".parse().unwrap(), &definition);
+        let _ = Class::parse_stored("T".parse().unwrap(), &definition);
     }
 
     #[test]
@@ -310,7 +312,7 @@ proptest! {
         let text = format!("{{\"id\":\"T\",\"metadata\":{{{metadata}}},\"label\":\"T\"}}");
         let class = Class::create(&json(&text)).unwrap();
         prop_assert_eq!(class.definition.as_str(), text.as_str());
-        let patched = class.patched(&json(r#"{"description":"d"}"#)).unwrap();
+        let patched = class.patch(&json(r#"{"description":"d"}"#)).unwrap();
         let expected = format!("{},\"description\":\"d\"}}", text.strip_suffix('}').unwrap());
         prop_assert_eq!(patched.definition.as_str(), expected);
     }

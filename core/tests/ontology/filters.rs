@@ -294,7 +294,7 @@ fn like(pattern: &str, text: &str) -> bool {
 
 #[test]
 fn an_invalid_pattern_is_refused() {
-    for (pattern, told) in [
+    for (pattern, message) in [
         ("\\", "ends with a single backslash"),
         ("50\\", "ends with a single backslash"),
         ("a\\\\\\", "ends with a single backslash"),
@@ -302,7 +302,7 @@ fn an_invalid_pattern_is_refused() {
         ("\\상", "before '상'"),
     ] {
         let error = pattern.parse::<Pattern>().unwrap_err().to_string();
-        assert!(error.contains(told), "{pattern}: {error}");
+        assert!(error.contains(message), "{pattern}: {error}");
     }
 }
 

@@ -4,8 +4,8 @@ use serde_json::json;
 use spice_core::{error::ErrorCode, id::CommandId, ontology::Class};
 
 use crate::support::{
-    PRODUCT, broken, broken_once, class, class_of, command, create, created, data, id, json as raw,
-    name, patched,
+    PRODUCT, class, class_of, command, create, create_instance, data, id, json as raw, name,
+    only_violation, patch, violations,
 };
 
 #[test]
@@ -27,7 +27,8 @@ fn the_id_is_derived_from_the_data() {
     let linked = class(
         r#"{"id":"Item","label":"Item","relationships":[{"predicate":"shop_id","target":"Shop","cardinality":"n:1"}]}"#,
     );
-    let command_id = |class: &Class, text: &str| created(class, text).id.as_str().to_owned();
+    let command_id =
+        |class: &Class, text: &str| create_instance(class, text).id.as_str().to_owned();
     for (class, text, id) in [
         (&key, r#"{"code":"a","item_id":"b"}"#, "a"),
         (&key, r#"{"item_id":"b"}"#, "b"),
@@ -96,16 +97,16 @@ fn a_key_is_the_id_as_it_is_written() {
         "-x",
         "True",
     ] {
-        let made = created(&key, &json!({"value": text}).to_string());
+        let made = create_instance(&key, &json!({"value": text}).to_string());
         assert_eq!(made.id.as_str(), text);
     }
     let apart = "\u{110b}\u{1175}\u{1105}\u{1173}\u{11b7}";
-    let made = created(&key, &json!({"value": apart}).to_string());
+    let made = create_instance(&key, &json!({"value": apart}).to_string());
     assert_eq!(made.id.as_str(), "이름");
     let name: spice_core::name::PropertyName = "value".parse().unwrap();
     assert_eq!(made.properties[&name].as_string().unwrap(), apart);
     assert!(
-        patched(&key, &made, r#"{"value":"이름"}"#).is_ok(),
+        patch(&key, &made, r#"{"value":"이름"}"#).is_ok(),
         "the same id, written in another form"
     );
     assert!(
@@ -147,12 +148,12 @@ fn a_value_that_cannot_be_an_id_is_reported_with_the_key() {
         assert!(!found["value"].is_null());
         for name in ["item_id", "b_id"] {
             let other = create(&item, &json!({name: text}).to_string());
-            assert_eq!(broken_once(other), (name.into(), "instance_id".into()));
+            assert_eq!(only_violation(other), (name.into(), "instance_id".into()));
         }
     }
     let wrong = create(&key, r#"{"value":5}"#);
     assert_eq!(
-        broken_once(wrong),
+        only_violation(wrong),
         ("value".into(), "type".into()),
         "told once"
     );
@@ -187,7 +188,7 @@ fn the_types_of_keys_are_known_and_others_are_refused_with_the_class() {
     ] {
         let class = keyed(kind).unwrap_or_else(|refusal| panic!("{kind}: {refusal}"));
         for value in values {
-            let made = created(&class, &format!(r#"{{"value":{value}}}"#));
+            let made = create_instance(&class, &format!(r#"{{"value":{value}}}"#));
             assert_eq!(made.id.as_str(), value.trim_matches('"'), "{kind}");
         }
         keys += 1;
@@ -241,7 +242,7 @@ fn an_id_without_a_visible_character_is_refused() {
         );
     }
     let shown = format!(r#"{{"value":"{}"}}"#, "\u{200b}a");
-    assert_eq!(created(&key, &shown).id.as_str(), "\u{200b}a");
+    assert_eq!(create_instance(&key, &shown).id.as_str(), "\u{200b}a");
 }
 
 #[test]
@@ -257,16 +258,16 @@ fn equal_decimals_give_one_id() {
         ("0.00120", "0.0012"),
         ("-12.30E1", "-123"),
     ] {
-        let made = created(&key, &format!(r#"{{"value":{written}}}"#));
+        let made = create_instance(&key, &format!(r#"{{"value":{written}}}"#));
         assert_eq!(made.id.as_str(), expected, "{written}");
         let kept = &made.properties[&name("value")];
         assert_eq!(kept.as_str(), written, "the value is kept as written");
     }
-    let made = created(&key, r#"{"value":1.5}"#);
-    assert!(patched(&key, &made, r#"{"value":1.50}"#).is_ok());
-    let (_, rule) = broken_once(patched(&key, &made, r#"{"value":1.51}"#));
+    let made = create_instance(&key, r#"{"value":1.5}"#);
+    assert!(patch(&key, &made, r#"{"value":1.50}"#).is_ok());
+    let (_, rule) = only_violation(patch(&key, &made, r#"{"value":1.51}"#));
     assert_eq!(rule, "primary_key");
-    let (field, rule) = broken_once(create(&key, r#"{"value":1e300}"#));
+    let (field, rule) = only_violation(create(&key, r#"{"value":1e300}"#));
     assert_eq!((&*field, &*rule), ("value", "primary_key"), "too long");
 }
 
@@ -276,7 +277,7 @@ fn a_stored_id_joined_by_an_earlier_version_stays() {
         r#"{"id":"E","label":"E","properties":[{"name":"a","type":"string","primaryKey":true},
             {"name":"b","type":"string","primaryKey":true}]}"#,
     );
-    let checked = |given: &str, text: &str| pair.checked(&id(given), raw(text).read().unwrap());
+    let checked = |given: &str, text: &str| pair.check_whole(&id(given), raw(text).read().unwrap());
     for (given, text) in [
         ("x:", r#"{"a":"x","b":""}"#),
         (":x", r#"{"a":"","b":"x"}"#),
@@ -295,7 +296,7 @@ fn a_stored_id_joined_by_an_earlier_version_stays() {
             "{given}"
         );
     }
-    let new = broken_once(create(&pair, r#"{"a":"x","b":""}"#));
+    let new = only_violation(create(&pair, r#"{"a":"x","b":""}"#));
     assert_eq!(new, ("b".into(), "primary_key".into()), "no new one");
 }
 
@@ -306,7 +307,7 @@ fn a_given_id_must_agree_with_the_primary_key() {
         |given: &str, text: &str| product.new_instance(Some(&id(given)), &data(text), command(), 0);
     assert_eq!(make("p", r#"{"product_id":"p"}"#).unwrap().id, id("p"));
     assert_eq!(
-        broken_once(make("q", r#"{"product_id":"p"}"#)),
+        only_violation(make("q", r#"{"product_id":"p"}"#)),
         ("product_id".into(), "primary_key".into())
     );
     let optional = class_of(&json!({"type": "string", "primaryKey": true})).unwrap();
@@ -322,17 +323,17 @@ fn a_given_id_must_agree_with_the_primary_key() {
 #[test]
 fn a_primary_key_does_not_change() {
     let product = class(PRODUCT);
-    let current = created(&product, r#"{"product_id":"p"}"#);
-    assert!(patched(&product, &current, r#"{"product_id":"p","stock":1}"#).is_ok());
+    let current = create_instance(&product, r#"{"product_id":"p"}"#);
+    assert!(patch(&product, &current, r#"{"product_id":"p","stock":1}"#).is_ok());
     assert!(
-        patched(&product, &current, r#"{"코드":"\u0070"}"#).is_ok(),
+        patch(&product, &current, r#"{"코드":"\u0070"}"#).is_ok(),
         "the same, written otherwise"
     );
     assert_eq!(
-        broken_once(patched(&product, &current, r#"{"product_id":"q"}"#)),
+        only_violation(patch(&product, &current, r#"{"product_id":"q"}"#)),
         ("product_id".into(), "primary_key".into())
     );
-    let removed = broken(patched(&product, &current, r#"{"Code":null}"#));
+    let removed = violations(patch(&product, &current, r#"{"Code":null}"#));
     assert!(removed.contains(&("product_id".into(), "primary_key".into())));
 }
 
@@ -343,18 +344,20 @@ fn several_primary_keys_give_one_id_in_their_order() {
             {"name":"qty","type":"integer"},{"name":"line_no","type":"integer","primaryKey":true}]}"#,
     );
     assert_eq!(
-        created(&line, r#"{"line_no":1,"order_id":"ORD-1"}"#)
+        create_instance(&line, r#"{"line_no":1,"order_id":"ORD-1"}"#)
             .id
             .as_str(),
         "ORD-1:1"
     );
     assert_eq!(
-        created(&line, r#"{"order_id":"ORD-1"}"#).id.as_str(),
+        create_instance(&line, r#"{"order_id":"ORD-1"}"#)
+            .id
+            .as_str(),
         "ORD-1",
         "the only key that ends in _id"
     );
     assert_eq!(
-        created(&line, r#"{"order_id":"a:1%","line_no":2}"#)
+        create_instance(&line, r#"{"order_id":"a:1%","line_no":2}"#)
             .id
             .as_str(),
         "a%3A1%25:2",
@@ -365,25 +368,25 @@ fn several_primary_keys_give_one_id_in_their_order() {
         (r#"{"order_id":"","line_no":2}"#, "order_id"),
     ] {
         assert_eq!(
-            broken_once(create(&line, text)),
+            only_violation(create(&line, text)),
             (field.into(), "primary_key".into())
         );
     }
     let long = json!({"order_id": "x".repeat(255), "line_no": 2}).to_string();
     assert_eq!(
-        broken_once(create(&line, &long)),
+        only_violation(create(&line, &long)),
         ("order_id, line_no".into(), "primary_key".into())
     );
-    let current = created(&line, r#"{"order_id":"a","line_no":2}"#);
+    let current = create_instance(&line, r#"{"order_id":"a","line_no":2}"#);
     assert_eq!(
-        broken_once(patched(&line, &current, r#"{"line_no":3}"#)),
+        only_violation(patch(&line, &current, r#"{"line_no":3}"#)),
         ("line_no".into(), "primary_key".into())
     );
     let last = class(
         r#"{"id":"E","label":"E","properties":[{"name":"a","type":"string","primaryKey":true},
             {"name":"at","type":"dateTime","primaryKey":true}]}"#,
     );
-    let id = created(&last, r#"{"a":"x","at":"2025-05-05T14:50:00"}"#).id;
+    let id = create_instance(&last, r#"{"a":"x","at":"2025-05-05T14:50:00"}"#).id;
     assert_eq!(
         id.as_str(),
         "x:2025-05-05T14:50:00",

@@ -10,7 +10,7 @@ use spice_core::{
     ontology::{Class, Schema},
 };
 
-use crate::support::{broken, class, create, created, id, name, patched};
+use crate::support::{class, create, create_instance, id, name, patch, violations};
 
 const PARTY: &str = r#"{"id":"Party","label":"Party","abstract":true,"properties":[
     {"name":"party_id","type":"string","primaryKey":true,"required":true},
@@ -77,14 +77,14 @@ fn a_class_inherits_the_members_of_its_parents() {
         class(EMPLOYEE).definition,
         "as written"
     );
-    let made = created(
+    let made = create_instance(
         employee,
         r#"{"party_id":"e1","이름":"Kim","boss":"Employee/e2"}"#,
     );
     assert_eq!(made.id, id("e1"), "the key is inherited");
     assert_eq!(made.properties[&name("country")].as_str(), "\"KR\"");
     assert_eq!(made.properties[&name("name")].as_str(), "\"Kim\"");
-    let rules = |text: &str| broken(create(employee, text));
+    let rules = |text: &str| violations(create(employee, text));
     let of = |field: &str, rule: &str| vec![(field.to_owned(), rule.to_owned())];
     assert_eq!(rules(r#"{"party_id":"e"}"#), of("name", "required"));
     assert_eq!(
@@ -98,13 +98,13 @@ fn a_class_inherits_the_members_of_its_parents() {
         "the grandparent's rule holds, too"
     );
     assert_eq!(
-        broken(patched(employee, &made, r#"{"name":"K"}"#)),
+        violations(patch(employee, &made, r#"{"name":"K"}"#)),
         of("name", "minLength")
     );
     assert_eq!(made.unique, []);
-    let mailed = patched(employee, &made, r#"{"email":"a@b.kr"}"#).unwrap();
+    let mailed = patch(employee, &made, r#"{"email":"a@b.kr"}"#).unwrap();
     assert_eq!(mailed.unique.len(), 1, "unique is inherited");
-    let party = broken(create(
+    let party = violations(create(
         get(&schema, "Party"),
         r#"{"party_id":"p","name":"P"}"#,
     ));
@@ -202,12 +202,12 @@ fn definition(index: usize, parent: Option<usize>, members: &[(usize, bool)]) ->
 }
 
 /// What a class has, by the plainest reading of the rule: its parent's, then its own.
-fn naive(declared: &Declared, index: usize, met: &mut Vec<usize>) -> BTreeMap<usize, bool> {
+fn naive_members(declared: &Declared, index: usize, met: &mut Vec<usize>) -> BTreeMap<usize, bool> {
     let Some((parent, members)) = declared.get(&index).filter(|_| !met.contains(&index)) else {
         return BTreeMap::new();
     };
     met.push(index);
-    let mut all = parent.map_or_else(BTreeMap::new, |parent| naive(declared, parent, met));
+    let mut all = parent.map_or_else(BTreeMap::new, |parent| naive_members(declared, parent, met));
     for (member, required) in members {
         *all.entry(*member).or_default() |= required;
     }
@@ -284,7 +284,7 @@ proptest! {
         for index in declared.keys() {
             let class = get(&fresh, &format!("C{index}"));
             let cyclic = declared[index].0.is_some_and(|parent| is_below(&declared, parent, *index));
-            let expected: BTreeMap<String, bool> = naive(&declared, *index, &mut Vec::new())
+            let expected: BTreeMap<String, bool> = naive_members(&declared, *index, &mut Vec::new())
                 .into_iter()
                 .map(|(member, required)| (format!("p{member}"), required))
                 .collect();

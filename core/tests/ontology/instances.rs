@@ -10,14 +10,15 @@ use spice_core::{
 };
 
 use crate::support::{
-    PRODUCT, broken, broken_once, class, class_of, create, created, data, patched, text_of,
+    PRODUCT, class, class_of, create, create_instance, data, only_violation, patch, text_of,
+    violations,
 };
 
 #[test]
 fn keys_may_be_ids_or_labels_in_any_language() {
     let product = class(PRODUCT);
     for key in ["product_id", "Code", "코드"] {
-        let candidate = created(
+        let candidate = create_instance(
             &product,
             &format!(r#"{{"{key}":"p","Price (KRW)":2.50,"made by":"Company/c"}}"#),
         );
@@ -40,9 +41,9 @@ fn unknown_keys_are_refused_with_a_hint() {
     let hint = refusal.detail["hint"].as_str().unwrap();
     assert!(hint.contains("did you mean Price (KRW)?"), "{hint}");
     assert!(hint.contains("stock") && hint.contains("maker"), "{hint}");
-    let current = created(&product, r#"{"product_id":"p"}"#);
+    let current = create_instance(&product, r#"{"product_id":"p"}"#);
     assert_eq!(
-        patched(&product, &current, r#"{"Stock":null}"#)
+        patch(&product, &current, r#"{"Stock":null}"#)
             .unwrap_err()
             .code,
         ErrorCode::UnknownLabelKeys
@@ -54,29 +55,29 @@ fn a_class_may_allow_additional_keys() {
     let open = class(
         r#"{"id":"T","label":"T","properties":[{"name":"a","type":"integer"}],"metadata":{"additional_properties":true}}"#,
     );
-    let candidate = created(&open, r#"{"a":1,"free":{"x":[1.10]},"empty":null}"#);
+    let candidate = create_instance(&open, r#"{"a":1,"free":{"x":[1.10]},"empty":null}"#);
     assert_eq!(
         text_of(&candidate.properties),
         r#"{"a":1,"free":{"x":[1.10]}}"#
     );
-    let changed = patched(&open, &candidate, r#"{"free":null,"more":"x"}"#).unwrap();
+    let changed = patch(&open, &candidate, r#"{"free":null,"more":"x"}"#).unwrap();
     assert_eq!(text_of(&changed.properties), r#"{"a":1,"more":"x"}"#);
     assert_eq!(
         create(&open, r#"{"not a name":1}"#).unwrap_err().code,
         ErrorCode::InvalidName
     );
     assert_eq!(
-        broken_once(create(&open, r#"{"a":"1"}"#)),
+        only_violation(create(&open, r#"{"a":"1"}"#)),
         ("a".into(), "type".into())
     );
     let long = format!("{{\"free\":\"{}\"}}", "x".repeat(5_001));
     assert_eq!(
-        broken_once(create(&open, &long)),
+        only_violation(create(&open, &long)),
         ("free".into(), "limit".into())
     );
     let many: Vec<_> = (0..101).map(|index| format!("\"k{index}\":1")).collect();
     assert_eq!(
-        broken_once(create(&open, &format!("{{{}}}", many.join(",")))).1,
+        only_violation(create(&open, &format!("{{{}}}", many.join(",")))).1,
         "limit"
     );
     assert!(create(&open, &format!("{{{}}}", many[1..].join(","))).is_ok());
@@ -92,7 +93,7 @@ fn a_class_may_have_many_properties() {
         .map(|index| format!("\"k{index}\":{index}"))
         .collect();
     assert_eq!(
-        created(&wide, &format!("{{{}}}", fields.join(",")))
+        create_instance(&wide, &format!("{{{}}}", fields.join(",")))
             .properties
             .len(),
         150
@@ -103,26 +104,29 @@ fn a_class_may_have_many_properties() {
 fn two_keys_of_one_property_are_refused() {
     let product = class(PRODUCT);
     let twice = create(&product, r#"{"product_id":"p","코드":"q"}"#);
-    assert_eq!(broken(twice)[0], ("product_id".into(), "duplicate".into()));
-    let current = created(&product, r#"{"product_id":"p"}"#);
-    let twice = patched(&product, &current, r#"{"price":1,"Price (KRW)":1}"#);
-    assert_eq!(broken_once(twice), ("price".into(), "duplicate".into()));
+    assert_eq!(
+        violations(twice)[0],
+        ("product_id".into(), "duplicate".into())
+    );
+    let current = create_instance(&product, r#"{"product_id":"p"}"#);
+    let twice = patch(&product, &current, r#"{"price":1,"Price (KRW)":1}"#);
+    assert_eq!(only_violation(twice), ("price".into(), "duplicate".into()));
 }
 
 #[test]
 fn defaults_are_applied_on_create_only() {
     let product = class(PRODUCT);
-    let candidate = created(&product, r#"{"stock":1,"product_id":"p"}"#);
+    let candidate = create_instance(&product, r#"{"stock":1,"product_id":"p"}"#);
     assert_eq!(
         text_of(&candidate.properties),
         r#"{"stock":1,"product_id":"p","price":1.10}"#
     );
-    let given = created(&product, r#"{"product_id":"p","price":2}"#);
+    let given = create_instance(&product, r#"{"product_id":"p","price":2}"#);
     assert_eq!(
         text_of(&given.properties),
         r#"{"product_id":"p","price":2}"#
     );
-    let null = created(&product, r#"{"product_id":"p","price":null,"stock":null}"#);
+    let null = create_instance(&product, r#"{"product_id":"p","price":null,"stock":null}"#);
     assert_eq!(
         text_of(&null.properties),
         r#"{"product_id":"p","price":1.10}"#,
@@ -138,12 +142,12 @@ fn defaults_are_applied_on_create_only() {
         r#"{"product_id":"p"}"#,
         "nothing is put into what is whole"
     );
-    let removed = patched(&product, &candidate, r#"{"price":null}"#).unwrap();
+    let removed = patch(&product, &candidate, r#"{"price":null}"#).unwrap();
     assert_eq!(
         text_of(&removed.properties),
         r#"{"stock":1,"product_id":"p"}"#
     );
-    let other = patched(&product, &removed, r#"{"stock":2}"#).unwrap();
+    let other = patch(&product, &removed, r#"{"stock":2}"#).unwrap();
     assert_eq!(
         text_of(&other.properties),
         r#"{"stock":2,"product_id":"p"}"#,
@@ -151,7 +155,7 @@ fn defaults_are_applied_on_create_only() {
     );
     let required = class_of(&json!({"type": "integer", "required": true, "default": 5})).unwrap();
     assert_eq!(
-        text_of(&created(&required, "{}").properties),
+        text_of(&create_instance(&required, "{}").properties),
         r#"{"value":5}"#
     );
 }
@@ -161,21 +165,21 @@ fn required_values_must_exist_and_stay() {
     let product = class(PRODUCT);
     for text in ["{}", r#"{"product_id":null}"#, r#"{"stock":1}"#] {
         assert_eq!(
-            broken_once(create(&product, text)),
+            only_violation(create(&product, text)),
             ("product_id".into(), "required".into())
         );
     }
     let required = class_of(&json!({"type": "string", "required": true})).unwrap();
-    let current = created(&required, r#"{"value":"x"}"#);
+    let current = create_instance(&required, r#"{"value":"x"}"#);
     assert_eq!(
-        broken_once(patched(&required, &current, r#"{"value":null}"#)),
+        only_violation(patch(&required, &current, r#"{"value":null}"#)),
         ("value".into(), "required".into())
     );
     let link = class(
         r#"{"id":"T","label":"T","relationships":[{"predicate":"r","target":"R","required":true}]}"#,
     );
     assert_eq!(
-        broken_once(create(&link, "{}")),
+        only_violation(create(&link, "{}")),
         ("r".into(), "required".into())
     );
 }
@@ -183,10 +187,10 @@ fn required_values_must_exist_and_stay() {
 #[test]
 fn a_patch_is_shallow_and_checks_only_what_it_touches() {
     let old = class_of(&json!({"type": "object"})).unwrap();
-    let current = created(&old, r#"{"value":{"a":1,"b":2}}"#);
-    let replaced = patched(&old, &current, r#"{"value":{"c":3.10}}"#).unwrap();
+    let current = create_instance(&old, r#"{"value":{"a":1,"b":2}}"#);
+    let replaced = patch(&old, &current, r#"{"value":{"c":3.10}}"#).unwrap();
     assert_eq!(text_of(&replaced.properties), r#"{"value":{"c":3.10}}"#);
-    let same = patched(&old, &current, "{}").unwrap();
+    let same = patch(&old, &current, "{}").unwrap();
     assert_eq!(
         (same.properties, same.id),
         (current.properties.clone(), current.id.clone())
@@ -195,24 +199,24 @@ fn a_patch_is_shallow_and_checks_only_what_it_touches() {
         r#"{"id":"Thing","label":"Thing","properties":[{"name":"value","type":"string"},
             {"name":"new","type":"integer","required":true},{"name":"note","type":"string"}]}"#,
     );
-    let noted = patched(&stricter, &current, r#"{"note":"x"}"#).unwrap();
+    let noted = patch(&stricter, &current, r#"{"note":"x"}"#).unwrap();
     assert_eq!(
         text_of(&noted.properties),
         r#"{"value":{"a":1,"b":2},"note":"x"}"#
     );
-    let wrong = patched(
+    let wrong = patch(
         &stricter,
         &current,
         r#"{"note":5,"value":"fine","new":"x"}"#,
     );
-    assert_eq!(broken(wrong).len(), 2);
+    assert_eq!(violations(wrong).len(), 2);
 }
 
 #[test]
 fn an_abstract_class_has_no_instances() {
     let class = class(r#"{"id":"T","label":"T","abstract":true}"#);
     assert_eq!(
-        broken_once(create(&class, "{}")),
+        only_violation(create(&class, "{}")),
         ("T".into(), "abstract".into())
     );
 }
@@ -257,6 +261,6 @@ proptest! {
         }
         let stored: Properties = serde_json::from_str(&text).unwrap();
         let _ = (class.references(&stored), class.unique_values(&stored));
-        let _ = class.patched_instance(&"x".parse().unwrap(), &stored, &data(&text));
+        let _ = class.patch_instance(&"x".parse().unwrap(), &stored, &data(&text));
     }
 }

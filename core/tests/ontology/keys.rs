@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use spice_core::{error::ErrorCode, ontology::Class};
 
-use crate::support::{broken_once, class, class_of, create, created, json, refusal};
+use crate::support::{class, class_of, create, create_instance, json, only_violation, refusal};
 
 #[test]
 fn an_unknown_type_is_refused_with_the_known_ones() {
@@ -114,11 +114,11 @@ fn a_label_is_the_same_in_any_unicode_form() {
         );
         for label in [own, other] {
             assert_eq!(class.resolve(label).unwrap().as_str(), "a");
-            let made = created(&class, &json!({label: "v"}).to_string());
+            let made = create_instance(&class, &json!({label: "v"}).to_string());
             assert_eq!(made.properties.len(), 1);
         }
         let twice = create(&class, &json!({own: "v", other: "v"}).to_string());
-        assert_eq!(broken_once(twice), ("a".into(), "duplicate".into()));
+        assert_eq!(only_violation(twice), ("a".into(), "duplicate".into()));
         assert!(class.definition.as_str().contains(own), "kept as written");
         let refused = refusal(&json!({"label": "T", "properties": [
             {"name": "a", "type": "string", "label": own},

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use spice_core::{
     json::{Json, Properties},
     name::{ClassName, InstanceId},
-    ontology::{ChangeLint, Class, Finding, Schema, Severity, structure},
+    ontology::{ChangeLint, Class, Finding, Schema, Severity, check_structure},
 };
 
 use crate::support::{command, id};
@@ -31,12 +31,12 @@ fn name(text: &str) -> ClassName {
 /// The findings of changing `Thing`, with these instances of these classes.
 fn lint(before: &Schema, after: &Schema, instances: &[(&str, &str, Value)]) -> Vec<Finding> {
     let mut lint = ChangeLint::between(before, after, &name("Thing"));
-    let counted: Vec<ClassName> = lint.counted().cloned().collect();
+    let counted: Vec<ClassName> = lint.counted_classes().cloned().collect();
     for (class, id, data) in instances {
         let properties: Properties = Json::from(data.clone()).read().unwrap();
         let id: InstanceId = id.parse().unwrap();
         if counted.contains(&name(class)) {
-            lint.look(&name(class), &id, &properties);
+            lint.check_instance(&name(class), &id, &properties);
         }
     }
     lint.finish()
@@ -191,7 +191,7 @@ fn a_definition_is_linted_without_instances() {
         "relationships": [{"predicate": "customer", "target": "Customer", "cardinality": "n:m", "inverse_predicate": "orders"}]});
     let schema = schema(&[customer, order, json!({"id": "Custommer", "label": "x"})]);
     let of = |class: &str| -> Vec<(String, String)> {
-        let found = structure(&schema, &name(class));
+        let found = check_structure(&schema, &name(class));
         assert!(found.iter().all(|it| it.severity == Severity::Warning));
         found
             .into_iter()
@@ -249,7 +249,7 @@ fn instance() -> impl Strategy<Value = Value> {
 }
 
 /// Whether a property takes a value, told by a class that has nothing else.
-fn takes(property: &Value, value: &Value) -> bool {
+fn accepts(property: &Value, value: &Value) -> bool {
     let alone = class(&thing(&json!([property]), &json!([])));
     let key = property["name"].as_str().unwrap().to_owned();
     let data = [(key, Json::from(value.clone()))].into_iter().collect();
@@ -287,7 +287,7 @@ proptest! {
             let required = |it: Option<&Value>| it.is_some_and(|it| it["required"] == true);
             let mut tell = |code: &str, affected: u64| expected.insert((code.to_owned(), name.clone()), affected);
             let breaks = |data: &Value| match (old, new, data.get(&name)) {
-                (Some(old), Some(new), Some(value)) => takes(old, value) && !takes(new, value),
+                (Some(old), Some(new), Some(value)) => accepts(old, value) && !accepts(new, value),
                 _ => false,
             };
             match (old, new) {

@@ -62,7 +62,7 @@ fn a_relationship_and_its_inverse_are_not_a_cycle() {
     assert_eq!(network.components.len(), 3);
     let reported: Vec<&str> = network.findings.iter().map(|(_, it)| it.code).collect();
     assert_eq!(reported, ["target_missing"]);
-    assert_eq!((network.edges.len(), network.with_inverse()), (7, 6));
+    assert_eq!((network.edges.len(), network.count_with_inverse()), (7, 6));
     assert_eq!(network.hubs[0].incoming + network.hubs[0].outgoing, 4);
 }
 
@@ -98,7 +98,7 @@ fn a_cycle_without_a_possible_first_instance_is_critical() {
         reported,
         [("A>B>A".to_owned(), true), ("A>A".to_owned(), false)]
     );
-    assert_eq!(network.cycles.critical(), 1);
+    assert_eq!(network.cycles.count_critical(), 1);
 }
 
 proptest! {
@@ -146,11 +146,11 @@ const SHOP: &str = r#"{"id":"Shop","label":{"en":"Shop","ko":"가게"},"properti
 fn labels_round_trip() {
     let shop = class(SHOP);
     let labels = shop.own_labels();
-    let same = shop.patched(&shop.relabelling(&labels).unwrap()).unwrap();
+    let same = shop.patch(&shop.label_patch(&labels).unwrap()).unwrap();
     assert_eq!(same.own_labels(), labels);
     let text = r#"{"class_id":"Shop","properties":{"size":{"en":"Size","ko":"크기"}},"relationships":{"owner":"Owner","goods":"Goods"}}"#;
     let wanted: Labels = json(text).read().unwrap();
-    let changed = shop.patched(&shop.relabelling(&wanted).unwrap()).unwrap();
+    let changed = shop.patch(&shop.label_patch(&wanted).unwrap()).unwrap();
     assert_eq!(changed.resolve("크기").unwrap().as_str(), "size");
     assert_eq!(changed.resolve("Owner").unwrap().as_str(), "owner");
     assert_eq!(changed.label(Some("ko")), "가게", "what is not given stays");
@@ -162,7 +162,7 @@ fn labels_round_trip() {
     let unknown: Labels = json(r#"{"class_id":"Shop","properties":{"sise":"x","owner":"y"}}"#)
         .read()
         .unwrap();
-    let refusal = shop.relabelling(&unknown).unwrap_err();
+    let refusal = shop.label_patch(&unknown).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::ValidationFailed);
     let fields: Vec<&str> = refusal.detail["errors"]
         .as_array()
@@ -178,8 +178,6 @@ fn labels_round_trip() {
     let twice: Labels = json(r#"{"class_id":"Shop","relationships":{"owner":"X","goods":"X"}}"#)
         .read()
         .unwrap();
-    let refusal = shop
-        .patched(&shop.relabelling(&twice).unwrap())
-        .unwrap_err();
+    let refusal = shop.patch(&shop.label_patch(&twice).unwrap()).unwrap_err();
     assert_eq!(refusal.detail["rule"], "duplicate");
 }

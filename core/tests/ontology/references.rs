@@ -3,7 +3,9 @@
 use serde_json::json;
 use spice_core::{id::InstanceRef, json::Properties, name::PropertyName};
 
-use crate::support::{PRODUCT, broken_once, class, class_of, create, created, json, name, patched};
+use crate::support::{
+    PRODUCT, class, class_of, create, create_instance, json, name, only_violation, patch,
+};
 
 #[test]
 fn references_follow_cardinality_and_target() {
@@ -40,7 +42,7 @@ fn references_follow_cardinality_and_target() {
         (r#""tags":["Tag/a"]"#, "tags[0]", "target"),
     ] {
         assert_eq!(
-            broken_once(with(refused)),
+            only_violation(with(refused)),
             (field.into(), rule.into()),
             "{refused}"
         );
@@ -49,15 +51,18 @@ fn references_follow_cardinality_and_target() {
         .map(|index| format!("\"Part/{index}\""))
         .collect();
     assert_eq!(
-        broken_once(with(&format!("\"parts\":[{}]", many.join(",")))),
+        only_violation(with(&format!("\"parts\":[{}]", many.join(",")))),
         ("parts".into(), "limit".into())
     );
     let bounded = class(
         r#"{"id":"T","label":"T","relationships":[{"predicate":"r","target":"R","constraints":{"minItems":1,"maxItems":2}}]}"#,
     );
-    assert_eq!(broken_once(create(&bounded, r#"{"r":[]}"#)).1, "minItems");
     assert_eq!(
-        broken_once(create(&bounded, r#"{"r":["R/1","R/2","R/3"]}"#)).1,
+        only_violation(create(&bounded, r#"{"r":[]}"#)).1,
+        "minItems"
+    );
+    assert_eq!(
+        only_violation(create(&bounded, r#"{"r":["R/1","R/2","R/3"]}"#)).1,
         "maxItems"
     );
 }
@@ -65,7 +70,7 @@ fn references_follow_cardinality_and_target() {
 #[test]
 fn references_are_found_and_strict_ones_are_named() {
     let product = class(PRODUCT);
-    let candidate = created(
+    let candidate = create_instance(
         &product,
         r#"{"product_id":"p","parts":["Part/1","Part/2"],"maker":"Company/c","tags":["shop:Tag/a:b"]}"#,
     );
@@ -88,12 +93,12 @@ fn references_are_found_and_strict_ones_are_named() {
         texts(&candidate.strict),
         ["maker Company/c", "tags shop:Tag/a:b"]
     );
-    let untouched = patched(&product, &candidate, r#"{"stock":1}"#).unwrap();
+    let untouched = patch(&product, &candidate, r#"{"stock":1}"#).unwrap();
     assert!(
         untouched.strict.is_empty(),
         "only what the patch touches is checked again"
     );
-    let touched = patched(&product, &candidate, r#"{"maker":"Company/d","tags":null}"#).unwrap();
+    let touched = patch(&product, &candidate, r#"{"maker":"Company/d","tags":null}"#).unwrap();
     assert_eq!(texts(&touched.strict), ["maker Company/d"]);
     let odd: Properties = serde_json::from_str(r#"{"maker":5,"parts":["Part/1",null,"x",["Part/3"]],"twin":["Product/q"],"gone":"Company/x"}"#).unwrap();
     assert_eq!(
@@ -190,14 +195,14 @@ fn equal_values_share_a_digest_and_others_do_not() {
 #[test]
 fn unique_values_are_those_of_the_whole_state() {
     let product = class(PRODUCT);
-    let candidate = created(&product, r#"{"product_id":"p","sku":"s"}"#);
+    let candidate = create_instance(&product, r#"{"product_id":"p","sku":"s"}"#);
     assert_eq!(
         candidate.unique,
         product.unique_values(&candidate.properties)
     );
     assert_eq!(candidate.unique.len(), 1);
-    let untouched = patched(&product, &candidate, r#"{"stock":1}"#).unwrap();
+    let untouched = patch(&product, &candidate, r#"{"stock":1}"#).unwrap();
     assert_eq!(untouched.unique, candidate.unique);
-    let removed = patched(&product, &candidate, r#"{"sku":null}"#).unwrap();
+    let removed = patch(&product, &candidate, r#"{"sku":null}"#).unwrap();
     assert!(removed.unique.is_empty());
 }

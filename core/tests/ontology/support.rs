@@ -47,7 +47,7 @@ pub(crate) fn create(class: &Class, text: &str) -> Result<Candidate, Refusal> {
     class.new_instance(None, &data(text), command(), 0)
 }
 
-pub(crate) fn created(class: &Class, text: &str) -> Candidate {
+pub(crate) fn create_instance(class: &Class, text: &str) -> Candidate {
     create(class, text).unwrap_or_else(|refusal| panic!("{text}: {:?}", refusal.to_detail()))
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn text_of(properties: &Properties) -> String {
 }
 
 /// The (field, rule) of each entry of a refusal by the ontology.
-pub(crate) fn broken<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> Vec<(String, String)> {
+pub(crate) fn violations<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> Vec<(String, String)> {
     let refusal = outcome.unwrap_err();
     assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{refusal}");
     let text = |entry: &Value, key: &str| entry[key].as_str().unwrap().to_owned();
@@ -69,8 +69,8 @@ pub(crate) fn broken<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> Vec<(St
 }
 
 /// The one (field, rule) of a refusal by the ontology.
-pub(crate) fn broken_once<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> (String, String) {
-    let all = broken(outcome);
+pub(crate) fn only_violation<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> (String, String) {
+    let all = violations(outcome);
     assert_eq!(all.len(), 1, "{all:?}");
     all[0].clone()
 }
@@ -99,12 +99,8 @@ pub(crate) fn id(text: &str) -> InstanceId {
     text.parse().unwrap()
 }
 
-pub(crate) fn patched(
-    class: &Class,
-    current: &Candidate,
-    patch: &str,
-) -> Result<Candidate, Refusal> {
-    class.patched_instance(&current.id, &current.properties, &data(patch))
+pub(crate) fn patch(class: &Class, current: &Candidate, patch: &str) -> Result<Candidate, Refusal> {
+    class.patch_instance(&current.id, &current.properties, &data(patch))
 }
 
 pub(crate) fn of(fields: &Value) -> Class {
@@ -114,13 +110,13 @@ pub(crate) fn of(fields: &Value) -> Class {
 pub(crate) fn table(fields: &Value, accepted: &[&str], refused: &[&str], rule: &str) {
     let class = of(fields);
     for text in accepted {
-        let candidate = created(&class, &format!("{{\"value\":{text}}}"));
+        let candidate = create_instance(&class, &format!("{{\"value\":{text}}}"));
         let kept = &candidate.properties[&name("value")];
         assert_eq!(kept, &json(text), "kept as written");
     }
     for text in refused {
         let outcome = create(&class, &format!("{{\"value\":{text}}}"));
-        let (_, broken_rule) = broken_once(outcome);
+        let (_, broken_rule) = only_violation(outcome);
         assert_eq!(broken_rule, rule, "{fields} {text}");
     }
 }

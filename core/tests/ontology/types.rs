@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{broken, class_of, create, created, of, table, text_of};
+use crate::support::{class_of, create, create_instance, of, table, text_of, violations};
 
 #[test]
 fn each_type_accepts_its_values_and_no_others() {
@@ -290,7 +290,7 @@ fn the_items_of_a_list_are_of_their_type() {
         "type",
     );
     let class = of(&nested);
-    let places = broken(create(&class, r#"{"value":[[1],["a",2,1.5]]}"#));
+    let places = violations(create(&class, r#"{"value":[[1],["a",2,1.5]]}"#));
     assert_eq!(
         places,
         [
@@ -364,7 +364,7 @@ fn values_survive_exactly_as_written() {
         r#""a\/b""#,
         "0.0",
     ] {
-        let candidate = created(&any, &format!("{{\"value\" : {text} }}"));
+        let candidate = create_instance(&any, &format!("{{\"value\" : {text} }}"));
         assert_eq!(
             text_of(&candidate.properties),
             format!("{{\"value\":{text}}}")

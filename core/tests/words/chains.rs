@@ -32,7 +32,7 @@ fn line(text: &str, chain: Option<Chain>) -> String {
 }
 
 /// A log of appends; each line of each is a text.
-fn written(stream: &StreamId, appends: &[Vec<String>]) -> Vec<String> {
+fn write_log(stream: &StreamId, appends: &[Vec<String>]) -> Vec<String> {
     let mut head = ChainHead::at(stream, LogPosition::ZERO);
     let mut lines = Vec::new();
     for append in appends {
@@ -73,7 +73,7 @@ fn the_chain_matches_the_documentation() {
     let genesis = include_str!("chain/genesis.txt").trim();
     assert_eq!(head.next().unwrap().to_string(), genesis);
     let appends = [vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]];
-    let lines = written(&demo, &appends);
+    let lines = write_log(&demo, &appends);
     let heads = include_str!("chain/heads.txt");
     let expected: Vec<&str> = heads.lines().collect();
     for (index, _) in lines.iter().enumerate() {
@@ -118,14 +118,15 @@ fn a_missing_position_is_named() {
 #[test]
 fn without_its_guard_a_broken_chain_is_not_detected() {
     let demo = stream("demo");
-    let mut lines = written(&demo, &[vec!["a".to_owned()], vec!["b".to_owned()]]);
+    let mut lines = write_log(&demo, &[vec!["a".to_owned()], vec!["b".to_owned()]]);
     lines[0] = lines[0].replace("\"a\"", "\"x\"");
     let fault = read(&demo, &lines, 0).unwrap_err();
     assert_eq!(
         (fault.as_str(), fault.position()),
         ("chain_broken", LogPosition(1))
     );
-    let mut head = ChainHead::at(&demo, LogPosition::ZERO).guarded(Guards::without(Guard::Chain));
+    let mut head =
+        ChainHead::at(&demo, LogPosition::ZERO).with_guards(Guards::without(Guard::Chain));
     for (position, line) in (0..).zip(&lines) {
         head.take(LogPosition(position), line.as_bytes()).unwrap();
     }
@@ -141,7 +142,7 @@ proptest! {
     #[test]
     fn log_is_contiguous_from_any_position(appends in appends(), from in any::<prop::sample::Index>()) {
         let demo = stream("demo");
-        let lines = written(&demo, &appends);
+        let lines = write_log(&demo, &appends);
         let whole = read(&demo, &lines, 0).unwrap();
         prop_assert_eq!(whole.chained_from(), Some(LogPosition(0)));
         let later = read(&demo, &lines, from.index(lines.len())).unwrap();
@@ -159,7 +160,7 @@ proptest! {
         how in 0..4_u8,
     ) {
         let demo = stream("demo");
-        let lines = written(&demo, &appends);
+        let lines = write_log(&demo, &appends);
         let whole = read(&demo, &lines, 0).unwrap();
         let mut changed = lines.clone();
         let (at, other) = (at.index(lines.len()), other.index(lines.len()));

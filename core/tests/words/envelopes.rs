@@ -29,7 +29,7 @@ fn golden(event_type: EventType) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn rewritten<T: Serialize + DeserializeOwned>(data: &Json) -> String {
+fn rewrite<T: Serialize + DeserializeOwned>(data: &Json) -> String {
     let event: T = data.read().unwrap();
     Json::of(&event).unwrap().to_string()
 }
@@ -63,21 +63,21 @@ fn the_data_of_a_golden_file_is_read_and_written_by_its_own_type() {
         let envelope = Envelope::from_line(golden(*event_type).trim_end().as_bytes()).unwrap();
         let data = &envelope.data;
         let again = match event_type {
-            EventType::DatabaseCreated => rewritten::<DatabaseCreated>(data),
+            EventType::DatabaseCreated => rewrite::<DatabaseCreated>(data),
             EventType::DatabaseDeleted | EventType::DatabaseOpened | EventType::DatabaseSealed => {
-                rewritten::<DatabaseMark>(data)
+                rewrite::<DatabaseMark>(data)
             }
             EventType::OntologyClassCreated
             | EventType::OntologyClassUpdated
-            | EventType::OntologyClassDeleted => rewritten::<ClassEvent>(data),
+            | EventType::OntologyClassDeleted => rewrite::<ClassEvent>(data),
             EventType::InstanceCreated
             | EventType::InstanceUpdated
-            | EventType::InstanceDeleted => rewritten::<InstanceEvent>(data),
-            EventType::BranchCreated => rewritten::<BranchCreated>(data),
-            EventType::BranchDeleted => rewritten::<BranchDeleted>(data),
-            EventType::BranchMerged => rewritten::<BranchMerged>(data),
-            EventType::BranchRebased => rewritten::<BranchRebased>(data),
-            EventType::EventDiscarded => rewritten::<EventDiscarded>(data),
+            | EventType::InstanceDeleted => rewrite::<InstanceEvent>(data),
+            EventType::BranchCreated => rewrite::<BranchCreated>(data),
+            EventType::BranchDeleted => rewrite::<BranchDeleted>(data),
+            EventType::BranchMerged => rewrite::<BranchMerged>(data),
+            EventType::BranchRebased => rewrite::<BranchRebased>(data),
+            EventType::EventDiscarded => rewrite::<EventDiscarded>(data),
             _ => continue,
         };
         assert_eq!(again, data.as_str(), "{event_type}");

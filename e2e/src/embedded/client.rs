@@ -57,7 +57,7 @@ impl Client {
     }
 
     /// The typed client of the same gateway.
-    pub fn typed(&self) -> anyhow::Result<spice_client::Client> {
+    pub fn typed_client(&self) -> anyhow::Result<spice_client::Client> {
         Ok(spice_client::Client::new(&self.base)?)
     }
 

@@ -12,7 +12,7 @@ use spice_core::{
 use spice_store_local::LocalBus;
 use spice_testing::double::Swap;
 
-use super::{faults::Port, gate::Gate, signal::at_once};
+use super::{faults::Port, gate::Gate, signal::poll_once};
 
 /// The bus of one node.
 pub struct GatedBus {
@@ -59,7 +59,7 @@ impl Subscription for GatedSubscription {
     async fn next(&mut self, limit: usize) -> StoreResult<Vec<Record>> {
         while self.held.is_empty() {
             let seen = self.gate.faults.effects.get();
-            if let Some(records) = at_once(self.inner.next(limit)) {
+            if let Some(records) = poll_once(self.inner.next(limit)) {
                 self.held = records?;
             } else {
                 let changed = |count: &u64| (*count != seen).then_some(());
@@ -68,7 +68,7 @@ impl Subscription for GatedSubscription {
         }
         self.gate.call(Port::Bus, "next", async { Ok(()) }).await?;
         let mut records = std::mem::take(&mut self.held);
-        if self.gate.faults.disorder() {
+        if self.gate.faults.chooses_disorder() {
             let fresh = records.clone();
             records.extend(self.delivered.iter().cloned());
             records.extend(fresh.iter().cloned());

@@ -145,7 +145,7 @@ impl Client {
             match answer {
                 Some(Err(refusal)) if refusal.code.is_transient() => {}
                 Some(answer) => {
-                    self.world.faults.answered();
+                    self.world.faults.note_answer();
                     return Ok(answer);
                 }
                 None => {}
@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// Sends a command that must be accepted.
-    pub async fn accepted(&self, label: &str, action: Action) -> anyhow::Result<Receipt> {
+    pub async fn send_accepted(&self, label: &str, action: Action) -> anyhow::Result<Receipt> {
         match self.send(label, action).await? {
             Ok(receipt) => Ok(receipt),
             Err(refusal) => bail!(
@@ -168,7 +168,7 @@ impl Client {
     }
 
     /// Sends a command that must be refused in this way.
-    pub async fn refused(
+    pub async fn send_refused(
         &self,
         label: &str,
         action: Action,

@@ -220,7 +220,7 @@ impl Faults {
     }
 
     /// Notes that a client has its answer.
-    pub(super) fn answered(&self) {
+    pub(super) fn note_answer(&self) {
         let mut state = self.lock();
         let next = state.calls;
         state.answered.insert(next);
@@ -251,11 +251,11 @@ impl Faults {
         state.armed.clear();
         let late = std::mem::take(&mut state.late);
         drop(state);
-        self.land(late);
+        self.append_late(late);
     }
 
     /// Returns the state of a new node, which is running; the node before it is dead.
-    pub(super) fn birth(&self, node: Node) -> Arc<Watched<Life>> {
+    pub(super) fn create_life(&self, node: Node) -> Arc<Watched<Life>> {
         let life = Arc::new(Watched::new(Life::Running));
         if let Some(before) = self.lock().lives.insert(node, Arc::clone(&life)) {
             before.change(|life| *life = Life::Dead);
@@ -306,20 +306,20 @@ impl Faults {
         state.late = late;
         let verdict = state.strike(number, call);
         drop(state);
-        self.land(due);
+        self.append_late(due);
         verdict
     }
 
-    fn land(&self, late: Vec<(u64, StreamId, Batch)>) {
+    fn append_late(&self, late: Vec<(u64, StreamId, Batch)>) {
         for (_, stream, batch) in late {
             // It is stored, or finds its position taken: both are fine.
-            drop(self.log.land(&stream, batch));
+            drop(self.log.append_late(&stream, batch));
             self.effects.change(|count| *count += 1);
         }
     }
 
     /// Returns the fate of an append if its answer is to be lost.
-    pub(super) fn fate(&self, stream: &StreamId, batch: &Batch) -> Option<Fate> {
+    pub(super) fn choose_fate(&self, stream: &StreamId, batch: &Batch) -> Option<Fate> {
         let mut state = self.lock();
         let fate = state.lost.take()?;
         if let Fate::Late(calls) = fate {
@@ -330,13 +330,13 @@ impl Faults {
     }
 
     /// Returns whether deliveries are to be repeated and out of order.
-    pub(super) fn disorder(&self) -> bool {
+    pub(super) fn chooses_disorder(&self) -> bool {
         self.lock().disorder
     }
 }
 
 impl Trigger {
-    fn is_met_by(&self, call: Call) -> bool {
+    fn matches(&self, call: Call) -> bool {
         self.node == call.node && self.port == call.port && self.method == call.method
     }
 }
@@ -348,7 +348,7 @@ impl State {
             return Verdict::Proceed;
         }
         self.armed.retain_mut(|(trigger, fault)| {
-            if !trigger.is_met_by(call) {
+            if !trigger.matches(call) {
                 return true;
             }
             if trigger.skip > 0 {

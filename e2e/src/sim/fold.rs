@@ -82,14 +82,14 @@ impl Story {
                 envelope.position
             );
             if envelope.metadata.kind == Kind::Domain {
-                story.take(&envelope)?;
+                story.apply(&envelope)?;
             }
             story.envelopes.push(envelope);
         }
         Ok(story)
     }
 
-    fn take(&mut self, envelope: &Envelope) -> anyhow::Result<()> {
+    fn apply(&mut self, envelope: &Envelope) -> anyhow::Result<()> {
         match envelope.event_type {
             EventType::BranchCreated => {
                 let event: BranchCreated = envelope.data.read()?;
@@ -178,7 +178,7 @@ impl Story {
             let range = |old: &Superseded| old.position..fact.position;
             if let Some(old) = superseded
                 && old.position >= fact.branch.0
-                && self.stands_within(fact.branch, &range(old))
+                && self.has_point_within(fact.branch, &range(old))
             {
                 let version = Fact {
                     branch: fact.branch,
@@ -198,7 +198,7 @@ impl Story {
 
     /// Returns whether a superseded version may exist although no event carries it: a live branch
     /// was created at a past position, and shows it.
-    pub fn may_be_from_the_past(&self, (place, range): &Shelf) -> bool {
+    pub fn may_show_past(&self, (place, range): &Shelf) -> bool {
         let Some((from, until)) = range else {
             return false;
         };
@@ -209,7 +209,7 @@ impl Story {
     }
 
     /// Returns whether a live branch has its point on another one within a range.
-    fn stands_within(&self, branch: BranchGeneration, range: &Range<LogPosition>) -> bool {
+    fn has_point_within(&self, branch: BranchGeneration, range: &Range<LogPosition>) -> bool {
         let mut lineages = self.branches.values().map(|(_, lineage)| lineage.levels());
         lineages.any(|levels| {
             let mut below = levels.iter().skip(1);
@@ -219,7 +219,7 @@ impl Story {
 
     /// Returns what a read through a lineage shows of an entity: the newest version on the first
     /// layer that has one.
-    pub fn shown(
+    pub fn show(
         &self,
         lineage: &Lineage,
         entity: &Entity,

@@ -20,7 +20,7 @@ use spice_testing::double::{self, Hook};
 
 use super::{
     faults::{Call, Fate, Faults, Life, Node, Port, Scope, Verdict, When},
-    signal::{Watched, at_once},
+    signal::{Watched, poll_once},
 };
 
 /// One node's way to the ports.
@@ -67,7 +67,7 @@ impl Gate {
     pub fn open(faults: &Arc<Faults>, node: Node, deaf: bool) -> Self {
         Self {
             deaf,
-            life: faults.birth(node),
+            life: faults.create_life(node),
             faults: Arc::clone(faults),
             node,
             ends: KnownEnds::default(),
@@ -100,7 +100,7 @@ impl Gate {
         }
         loop {
             let seen = self.faults.effects.get();
-            if let Some(answer) = at_once(ask()) {
+            if let Some(answer) = poll_once(ask()) {
                 self.alive().await;
                 return answer;
             }
@@ -183,7 +183,7 @@ impl Hook for Gate {
         stream: &StreamId,
         batch: Batch,
     ) -> StoreResult<Append> {
-        match self.faults.fate(stream, &batch) {
+        match self.faults.choose_fate(stream, &batch) {
             None => log.append(stream, batch).await,
             Some(Fate::Landed) => {
                 log.append(stream, batch).await?;

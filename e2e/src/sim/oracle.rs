@@ -32,7 +32,7 @@ pub async fn judge(world: &World, answers: &[Answered]) -> anyhow::Result<Verdic
     for stream in world.log.streams().await? {
         match Story::read(&world.log, &stream) {
             Ok(story) => drop(stories.insert(stream, story)),
-            Err(error) => verdict.say(format!("the log is damaged: {error:#}")),
+            Err(error) => verdict.report(format!("the log is damaged: {error:#}")),
         }
     }
     answers::check(&stories, answers, &mut verdict);
@@ -59,7 +59,7 @@ async fn check_chain(
     let mut head = ChainHead::at(stream, LogPosition::ZERO);
     for (position, line) in (0..).zip(world.log.lines(stream)) {
         if let Err(fault) = head.take(LogPosition(position), &line) {
-            verdict.say(fault);
+            verdict.report(fault);
             return Ok(());
         }
     }
@@ -80,7 +80,7 @@ fn note_final(stream: &StreamId, story: &Story, state: &mut Final) {
     let nothing: BTreeSet<LogPosition> = BTreeSet::new();
     for (branch, (_, lineage)) in &story.branches {
         for entity in story.entities() {
-            if let Some(fact) = story.shown(lineage, &entity, &nothing) {
+            if let Some(fact) = story.show(lineage, &entity, &nothing) {
                 state.shown.insert(
                     (stream.to_string(), branch.clone(), entity),
                     (fact.sequence, fact.data.clone()),

@@ -50,7 +50,7 @@ impl Hook for Poisoned {
         self.gate.call(call.port, call.method, effect).await
     }
 
-    fn refuses(&self, entity: &Entity) -> Option<StoreError> {
+    fn refuse(&self, entity: &Entity) -> Option<StoreError> {
         let refused = || StoreError::Rejected {
             store: Store::Documents,
             reason: "it is poison".into(),

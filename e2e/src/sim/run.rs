@@ -27,7 +27,7 @@ pub struct Outcome {
 }
 
 /// Runs something on a runtime of its own, under paused time.
-pub fn on_paused_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub fn run_on_paused_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -38,7 +38,7 @@ pub fn on_paused_time<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyho
 
 /// The standard scenario under a plan.
 pub fn standard(setup: Setup) -> anyhow::Result<Outcome> {
-    on_paused_time(Box::pin(async move {
+    run_on_paused_time(Box::pin(async move {
         let world = World::start(setup)?;
         let answers = Answers::default();
         scenario::standard(&world, &answers).await?;
@@ -54,7 +54,7 @@ pub fn scenario<F>(
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    on_paused_time(Box::pin(async move {
+    run_on_paused_time(Box::pin(async move {
         let world = World::start(setup)?;
         let answers = Answers::default();
         Box::pin(play(Arc::clone(&world), Arc::clone(&answers))).await?;
@@ -71,11 +71,11 @@ pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Out
         // A restarted node may still wait for the lease of the one before it.
         tokio::time::sleep(LEASE * 2).await;
     }
-    let told = answers
+    let answered = answers
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let mut verdict = oracle::judge(world, &told).await?;
+    let mut verdict = oracle::judge(world, &answered).await?;
     world.shut_down().await;
     oracle::check_leases(world, &mut verdict).await?;
     Ok(Outcome {
@@ -86,7 +86,7 @@ pub async fn finish(world: &Arc<World>, answers: &Answers) -> anyhow::Result<Out
 }
 
 /// Processes many items on this many threads; the answers are in order.
-pub fn in_parallel<I: Send, T: Send>(
+pub fn run_in_parallel<I: Send, T: Send>(
     threads: usize,
     items: Vec<I>,
     work: impl Fn(I) -> T + Sync,

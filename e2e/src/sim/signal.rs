@@ -44,8 +44,8 @@ impl<T: Clone> Watched<T> {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if let Some(told) = tells(&self.get()) {
-                return told;
+            if let Some(found) = tells(&self.get()) {
+                return found;
             }
             changed.await;
         }
@@ -53,7 +53,7 @@ impl<T: Clone> Watched<T> {
 }
 
 /// Returns the answer of a future if it is ready immediately.
-pub fn at_once<R>(future: impl Future<Output = R>) -> Option<R> {
+pub fn poll_once<R>(future: impl Future<Output = R>) -> Option<R> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),
         Poll::Pending => None,

@@ -23,7 +23,7 @@ struct Place {
 }
 
 /// The uses between the files of a crate.
-pub(crate) fn uses(modules: &Modules) -> Uses {
+pub(crate) fn find_uses(modules: &Modules) -> Uses {
     let mut found = Uses::new();
     for (path, module) in modules {
         let from = found.entry(module.file.clone()).or_default();
@@ -138,10 +138,10 @@ fn reachable<'a>(uses: &'a Uses, start: &PathBuf) -> BTreeSet<&'a PathBuf> {
 }
 
 mod tests {
-    use super::{super::modules::modules_of, circles, uses};
+    use super::{super::modules::modules_of, circles, find_uses};
 
     fn files(texts: &[(&str, &str)]) -> Vec<Vec<String>> {
-        circles(&uses(&modules_of(texts)))
+        circles(&find_uses(&modules_of(texts)))
             .into_iter()
             .map(|circle| {
                 circle

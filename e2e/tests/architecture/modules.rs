@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         self.peek(ahead).and_then(Token::word)
     }
 
-    fn is(&self, ahead: usize, mark: char) -> bool {
+    fn is_mark(&self, ahead: usize, mark: char) -> bool {
         self.peek(ahead).is_some_and(|token| token.is(mark))
     }
 
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
 
     fn read_module(&mut self) {
         let name = self.word(1).unwrap_or_default().to_owned();
-        let is_inline = self.is(2, '{');
+        let is_inline = self.is_mark(2, '{');
         self.module().children.insert(name.clone());
         self.at += 2;
         if is_inline {
@@ -238,18 +238,18 @@ impl<'a> Reader<'a> {
     fn read_tree(&mut self, before: &Segments, leaves: &mut Vec<(Segments, String)>) {
         let mut segments = before.clone();
         loop {
-            if self.is(0, '{') {
+            if self.is_mark(0, '{') {
                 self.at += 1;
-                while !self.is(0, '}') && self.peek(0).is_some() {
+                while !self.is_mark(0, '}') && self.peek(0).is_some() {
                     self.read_tree(&segments, leaves);
-                    if self.is(0, ',') {
+                    if self.is_mark(0, ',') {
                         self.at += 1;
                     }
                 }
                 self.at += 1;
                 return;
             }
-            if self.is(0, '*') {
+            if self.is_mark(0, '*') {
                 self.at += 1;
                 leaves.push((segments, "*".to_owned()));
                 return;
@@ -278,7 +278,9 @@ impl<'a> Reader<'a> {
             .filter_map(|ahead| self.peek(ahead))
             .map(|token| token.word().unwrap_or(""))
             .collect();
-        self.is(1, '[') && ahead.get(1..4) == Some(&["cfg", "", "test"]) && self.is(5, ')')
+        self.is_mark(1, '[')
+            && ahead.get(1..4) == Some(&["cfg", "", "test"])
+            && self.is_mark(5, ')')
     }
 
     /// Skips an attribute and its item.

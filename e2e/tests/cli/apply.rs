@@ -38,14 +38,14 @@ async fn declarations_are_created_once_and_configured_when_they_change() {
     let wider = SHOP.replace("{name: name, type: string}", "{name: name, type: text}");
     fs::create_dir(shell.path("declared")).unwrap();
     fs::write(shell.path("declared/shop.yaml"), wider).unwrap();
-    let told = shell.run("apply -f declared --dry-run").await.ok();
+    let output = shell.run("apply -f declared --dry-run").await.ok();
     assert!(
-        told.contains("ontology/product configured (dry run)"),
-        "{told}"
+        output.contains("ontology/product configured (dry run)"),
+        "{output}"
     );
-    let told = shell.run("apply -f declared").await.ok();
-    assert!(told.contains("database/shop unchanged\n"), "{told}");
-    assert!(told.contains("ontology/product configured\n"), "{told}");
+    let output = shell.run("apply -f declared").await.ok();
+    assert!(output.contains("database/shop unchanged\n"), "{output}");
+    assert!(output.contains("ontology/product configured\n"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -234,22 +234,22 @@ async fn digits_are_applied_and_shown_as_written() {
         "describe class Tanker -d yard",
         "describe class Tanker -d yard -o yaml",
     ] {
-        let told = shell.run(line).await.ok();
+        let output = shell.run(line).await.ok();
         for number in digits {
-            assert!(told.contains(number), "{line}: {told}");
+            assert!(output.contains(number), "{line}: {output}");
         }
     }
     for number in digits {
         let other = SHIPS.replace(number, &format!("{}1", &number[..number.len() - 1]));
-        let told = shell.feed("apply -f -", &other).await.ok();
+        let output = shell.feed("apply -f -", &other).await.ok();
         assert!(
-            told.contains("ontology/tanker configured\n"),
-            "{number}: {told}"
+            output.contains("ontology/tanker configured\n"),
+            "{number}: {output}"
         );
-        let told = shell.feed("apply -f -", &other).await.ok();
+        let output = shell.feed("apply -f -", &other).await.ok();
         assert!(
-            told.contains("ontology/tanker unchanged\n"),
-            "{number}: {told}"
+            output.contains("ontology/tanker unchanged\n"),
+            "{number}: {output}"
         );
         shell.feed("apply -f -", SHIPS).await.ok();
     }
@@ -266,7 +266,7 @@ async fn with_one_problem_nothing_is_applied() {
             "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: thing}}\nspec: {{databaseRef: {{name: shop}}, label: Thing,\n  properties: [\n  {{name: a, {property}}}]}}"
         )
     };
-    for (extra, told) in [
+    for (extra, output) in [
         (
             "a: 1\na: 2",
             "standard input, document 1, line 2: duplicate key \"a\", first in line 1",
@@ -297,7 +297,7 @@ async fn with_one_problem_nothing_is_applied() {
         ),
     ] {
         let error = shell.feed("apply -f declared -f -", extra).await.fails(2);
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(output), "{error}");
         assert!(error.contains("nothing was applied"), "{error}");
     }
     let databases = shell.client().databases().await.unwrap();

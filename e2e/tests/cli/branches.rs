@@ -28,7 +28,7 @@ async fn price(shell: &Shell, branch: &str, id: &str) -> Value {
     data["price"].clone()
 }
 
-async fn shown(shell: &Shell) {
+async fn wait_shown(shell: &Shell) {
     let position = shell
         .client()
         .database("shop", &Read::default())
@@ -52,13 +52,13 @@ async fn a_branch_is_compared_and_merged_and_conflicts_are_decided() {
     );
     let rows = diff.rows();
     assert_eq!(rows[0], ["modified", "Product/p1", "price", "12.5", "10"]);
-    let told = shell
+    let output = shell
         .run("diff what-if/cheaper --against main -o json")
         .await
         .json();
-    assert_eq!(told["summary"]["modified"], 2);
-    let told = shell.run("describe branch what-if/cheaper").await.ok();
-    assert!(told.contains("2 modified"), "{told}");
+    assert_eq!(output["summary"]["modified"], 2);
+    let output = shell.run("describe branch what-if/cheaper").await.ok();
+    assert!(output.contains("2 modified"), "{output}");
 
     // The same property on both sides: a table of conflicts, and the exit code for conflicts.
     set(&shell, "main", "p1", json!({"price": 11})).await;
@@ -74,7 +74,7 @@ async fn a_branch_is_compared_and_merged_and_conflicts_are_decided() {
     let rehearsed: Value = serde_json::from_str(&rehearsed.out).unwrap();
     assert_eq!(rehearsed["merged"], false);
     assert_eq!(rehearsed["conflicts"].as_array().unwrap().len(), 1);
-    shown(&shell).await;
+    wait_shown(&shell).await;
     assert_eq!(price(&shell, "main", "p2").await, 3, "nothing is merged");
 
     let merged = shell
@@ -85,7 +85,7 @@ async fn a_branch_is_compared_and_merged_and_conflicts_are_decided() {
         merged.contains("merged what-if/cheaper into main"),
         "{merged}"
     );
-    shown(&shell).await;
+    wait_shown(&shell).await;
     assert_eq!(price(&shell, "main", "p1").await, 10.5);
     assert_eq!(price(&shell, "main", "p2").await, 2);
 }
@@ -97,9 +97,9 @@ async fn a_branch_is_rebased_rolled_back_and_deleted_and_the_history_shows_it() 
     let before = set(&shell, "main", "p1", json!({"price": 20})).await;
     set(&shell, "main", "p1", json!({"price": 21, "name": "Table"})).await;
     assert_eq!(price(&shell, "feature", "p1").await, 12.5);
-    let told = shell.run("rebase feature").await.ok();
-    assert!(told.contains("rebased feature onto main"), "{told}");
-    shown(&shell).await;
+    let output = shell.run("rebase feature").await.ok();
+    assert!(output.contains("rebased feature onto main"), "{output}");
+    wait_shown(&shell).await;
     assert_eq!(price(&shell, "feature", "p1").await, 21);
 
     let rehearsed = shell
@@ -114,7 +114,7 @@ async fn a_branch_is_rebased_rolled_back_and_deleted_and_the_history_shows_it() 
         .run(&format!("rollback main --to {before}"))
         .await
         .ok();
-    shown(&shell).await;
+    wait_shown(&shell).await;
     assert_eq!(price(&shell, "main", "p1").await, 20);
 
     let rows = shell.run("history Product/p1").await.rows();

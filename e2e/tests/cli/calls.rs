@@ -8,7 +8,7 @@ use spice_client::calls;
 use crate::shell::Shell;
 
 /// A path without the names in braces.
-fn bare(path: &str) -> String {
+fn strip_names(path: &str) -> String {
     let parts = path
         .split('/')
         .map(|part| if part.starts_with('{') { "{}" } else { part });
@@ -26,12 +26,12 @@ async fn every_call_of_the_client_is_in_the_openapi_document() {
     let mut described = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
-            described.insert(format!("{} {}", method.to_uppercase(), bare(path)));
+            described.insert(format!("{} {}", method.to_uppercase(), strip_names(path)));
         }
     }
     let missing: Vec<String> = calls::ALL
         .iter()
-        .map(|call| format!("{} {}", call.method, bare(call.path)))
+        .map(|call| format!("{} {}", call.method, strip_names(call.path)))
         .filter(|call| !described.contains(call))
         .collect();
     assert!(

@@ -26,11 +26,11 @@ async fn every_class_of_failure_has_its_exit_code_and_a_hint() {
         .output()
         .await
         .unwrap();
-    let told = String::from_utf8(unnamed.stderr).unwrap();
+    let output = String::from_utf8(unnamed.stderr).unwrap();
     assert_eq!(unnamed.status.code(), Some(2));
     assert!(
-        told.contains("--database") && told.contains("databases: shop"),
-        "{told}"
+        output.contains("--database") && output.contains("databases: shop"),
+        "{output}"
     );
     // 3: not found, with suggestions.
     let error = shell.run("get instances Prodcut").await.fails(3);

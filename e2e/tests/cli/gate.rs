@@ -21,7 +21,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Starts in front of a server, and holds back every page until some are allowed.
-    pub(crate) async fn before(server: &str) -> Self {
+    pub(crate) async fn start(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = server.trim_start_matches("http://").to_owned();
@@ -34,7 +34,7 @@ impl Gate {
                     (server.clone(), Arc::clone(&allowed), sender.clone());
                 tokio::spawn(async move {
                     // A process that was killed has closed its end.
-                    drop(pass(client, &server, &allowed, &sender).await);
+                    drop(forward(client, &server, &allowed, &sender).await);
                 });
             }
         });
@@ -47,13 +47,13 @@ impl Gate {
     }
 
     /// Waits until a page is held back: all earlier ones are written and noted.
-    pub(crate) async fn held(&mut self) {
+    pub(crate) async fn wait_held(&mut self) {
         self.held.recv().await.unwrap();
     }
 }
 
 /// Forwards one request and its answer.
-async fn pass(
+async fn forward(
     mut client: TcpStream,
     server: &str,
     allowed: &AtomicUsize,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use spice_client::{Read, Write};
 
-use crate::shell::{Ran, Shell};
+use crate::shell::{CommandResult, Shell};
 
 const IDS: [&str; 8] = [
     "kim@example.com",
@@ -17,9 +17,9 @@ const IDS: [&str; 8] = [
 ];
 
 /// Runs a command with the given arguments.
-async fn run(shell: &Shell, words: &[&str]) -> Ran {
+async fn run(shell: &Shell, words: &[&str]) -> CommandResult {
     let mut command = shell.command("").await;
-    Ran::of(&command.args(words).output().await.unwrap())
+    CommandResult::of(&command.args(words).output().await.unwrap())
 }
 
 async fn rename(shell: &Shell, branch: &str, id: &str, name: &str) {
@@ -51,19 +51,19 @@ async fn every_id_is_an_argument() {
         rename(&shell, "side", id, "side").await;
         rename(&shell, "main", id, "main").await;
         let name = format!("Client/{id}");
-        let told = run(&shell, &["get", "instance", &name, "-o", "json"]).await;
-        assert_eq!(told.json()["instance_id"], id);
-        let told = run(&shell, &["describe", "instance", &name]).await.ok();
-        assert!(told.contains(&name), "{told}");
-        let told = run(&shell, &["history", &name, "-o", "json"]).await.json();
-        assert_eq!(told.as_array().unwrap().len(), 2, "{id}");
+        let output = run(&shell, &["get", "instance", &name, "-o", "json"]).await;
+        assert_eq!(output.json()["instance_id"], id);
+        let output = run(&shell, &["describe", "instance", &name]).await.ok();
+        assert!(output.contains(&name), "{output}");
+        let output = run(&shell, &["history", &name, "-o", "json"]).await.json();
+        assert_eq!(output.as_array().unwrap().len(), 2, "{id}");
         let filter = format!("client_id={id}");
-        let told = run(
+        let output = run(
             &shell,
             &["query", "Client", "--where", &filter, "-o", "json"],
         )
         .await;
-        assert_eq!(told.json()["nodes"][0]["id"], name, "{id}");
+        assert_eq!(output.json()["nodes"][0]["id"], name, "{id}");
     }
     // A decision names the conflict as the table of conflicts shows it.
     let refused = shell.run("merge side --dry-run -o json").await;
@@ -85,8 +85,8 @@ async fn every_id_is_an_argument() {
     for id in IDS {
         let read = Read::default();
         let client = shell.client();
-        let told = client.instance("shop", "Client", id, &read).await.unwrap();
-        let data: Value = serde_json::from_str(told.data.get()).unwrap();
+        let output = client.instance("shop", "Client", id, &read).await.unwrap();
+        let data: Value = serde_json::from_str(output.data.get()).unwrap();
         assert_eq!(data["name"], "side", "{id}");
     }
 }

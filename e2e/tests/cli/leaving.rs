@@ -46,7 +46,7 @@ async fn an_export_is_complete_and_resumes_after_a_kill() {
     assert_eq!(lines[2]["data"]["name"], "a \"0\", b");
 
     // Killed while each page is on its way: everything before it is written and noted.
-    let mut gate = Gate::before(&shell.url()).await;
+    let mut gate = Gate::start(&shell.url()).await;
     let url = gate.url.clone();
     let export = async |line: &str| {
         let mut command = shell.command(line).await;
@@ -55,7 +55,7 @@ async fn an_export_is_complete_and_resumes_after_a_kill() {
     for pages in 0..PAGES {
         gate.allow(pages);
         let mut child = export("export --to all.ndjson").await;
-        gate.held().await;
+        gate.wait_held().await;
         child.kill().await.unwrap();
         assert!(shell.path("all.ndjson.state").exists());
         gate.allow(PAGES);

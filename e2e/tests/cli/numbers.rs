@@ -57,9 +57,12 @@ async fn numbers_keep_their_digits_in_exports_imports_and_output() {
         assert!(table.contains(&format!(" {number} ")), "{table}");
         let json = format!("\"price\":{number}");
         assert!(document.replace(' ', "").contains(&json), "{document}");
-        let told = shell.run(&format!("describe instance Product/n{n}")).await;
-        let told = told.ok();
-        assert!(told.lines().any(|line| line.ends_with(number)), "{told}");
+        let output = shell.run(&format!("describe instance Product/n{n}")).await;
+        let output = output.ok();
+        assert!(
+            output.lines().any(|line| line.ends_with(number)),
+            "{output}"
+        );
     }
 
     // The exported rows equal the existing instances.
@@ -79,8 +82,11 @@ async fn numbers_keep_their_digits_in_diffs_merges_and_decisions() {
     set(&shell, "side", 1, THEIRS).await;
     set(&shell, "main", 1, OURS).await;
     for format in ["table", "json"] {
-        let told = shell.run(&format!("diff side -o {format}")).await.ok();
-        assert!(told.contains("1.10") && told.contains(THEIRS), "{told}");
+        let output = shell.run(&format!("diff side -o {format}")).await.ok();
+        assert!(
+            output.contains("1.10") && output.contains(THEIRS),
+            "{output}"
+        );
         for dry in ["", "--dry-run"] {
             let refused = shell.run(&format!("merge side -o {format} {dry}")).await;
             assert_eq!(refused.code, 4, "{}", refused.err);
@@ -93,10 +99,10 @@ async fn numbers_keep_their_digits_in_diffs_merges_and_decisions() {
     let line = format!("merge side --resolve {decision}");
     shell.run(&line).await.ok();
     for format in ["table", "json"] {
-        let told = shell.run(&format!("history Product/n0 -o {format}")).await;
-        let told = told.ok();
+        let output = shell.run(&format!("history Product/n0 -o {format}")).await;
+        let output = output.ok();
         for number in ["1.10", OURS, DECIDED] {
-            assert!(told.contains(number), "{number} in {told}");
+            assert!(output.contains(number), "{number} in {output}");
         }
     }
 }

@@ -18,11 +18,11 @@ async fn lists_are_printed_for_people_and_for_programs() {
     ] {
         let table = shell.run(line).await.ok();
         assert!(!table.contains('\u{1b}'), "{line}: {table:?}");
-        let told = shell.run(&format!("{line} -o json")).await.json();
+        let output = shell.run(&format!("{line} -o json")).await.json();
         let yaml: Value =
             serde_yaml_ng::from_str(&shell.run(&format!("{line} -o yaml")).await.ok()).unwrap();
-        assert_eq!(told, yaml, "{line}");
-        assert!(told.is_array(), "{line}");
+        assert_eq!(output, yaml, "{line}");
+        assert!(output.is_array(), "{line}");
     }
     let classes = shell.run("get classes").await.rows();
     let ids: Vec<&str> = classes.iter().map(|row| row[0].as_str()).collect();
@@ -58,11 +58,11 @@ async fn lists_are_printed_for_people_and_for_programs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn describe_shows_one_thing_completely() {
     let shell = Shell::with_shop().await;
-    let told = shell.run("describe database shop").await.ok();
+    let output = shell.run("describe database shop").await.ok();
     for part in ["Name:", "what is for sale", "Product", "3", "main", "Lag:"] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(output.contains(part), "{part} in {output}");
     }
-    let told = shell.run("describe class Product").await.ok();
+    let output = shell.run("describe class Product").await.ok();
     for part in [
         "product_id",
         "primary key, required",
@@ -70,17 +70,17 @@ async fn describe_shows_one_thing_completely() {
         "owned_by",
         "n:1",
     ] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(output.contains(part), "{part} in {output}");
     }
-    let told = shell.run("describe instance Product/p1").await.ok();
+    let output = shell.run("describe instance Product/p1").await.ok();
     for part in ["Product/p1", "12.5", "References", "Client/c1"] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(output.contains(part), "{part} in {output}");
     }
     let command = shell.run("history Product/p1 -o json").await.json();
     let id = command[0]["command_id"].as_str().unwrap();
-    let told = shell.run(&format!("describe command {id}")).await.ok();
+    let output = shell.run(&format!("describe command {id}")).await.ok();
     for part in ["COMPLETED", "History", "PENDING"] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(output.contains(part), "{part} in {output}");
     }
     assert_eq!(
         shell.run(&format!("get command {id}")).await.rows()[0][1],
@@ -93,12 +93,12 @@ async fn describe_shows_one_thing_completely() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_graph_is_queried_by_flags_and_by_file() {
     let shell = Shell::with_shop().await;
-    let told = shell
+    let output = shell
         .run("query Product --where price>=3.5 --hop owned_by:Client -o json")
         .await
         .json();
-    let ids = |told: &Value| {
-        let nodes = told["nodes"].as_array().unwrap().iter();
+    let ids = |output: &Value| {
+        let nodes = output["nodes"].as_array().unwrap().iter();
         let mut ids: Vec<String> = nodes
             .map(|node| node["id"].as_str().unwrap().to_owned())
             .collect();
@@ -106,7 +106,7 @@ async fn the_graph_is_queried_by_flags_and_by_file() {
         ids
     };
     assert_eq!(
-        ids(&told),
+        ids(&output),
         ["Client/c1", "Client/c2", "Product/p1", "Product/p3"]
     );
     let against = shell
@@ -121,7 +121,7 @@ async fn the_graph_is_queried_by_flags_and_by_file() {
         .await
         .ok();
     let fed: Value = serde_yaml_ng::from_str(&fed).unwrap();
-    assert_eq!(ids(&fed), ids(&told));
+    assert_eq!(ids(&fed), ids(&output));
     let table = shell
         .run("query Product --hop owned_by:Client --limit 1")
         .await;

@@ -161,18 +161,18 @@ async fn csv_of_every_type_round_trips() {
     fill(&client).await;
     for class in classes() {
         let class = class["id"].as_str().unwrap();
-        let told = shell
+        let output = shell
             .run(&format!(
                 "export -d first -c {class} --format csv --to {class}.csv"
             ))
             .await;
         let count = instances(&client, "first", class).await.len() as u64;
         assert!(
-            told.err.contains(&format!("{count} instances\n")),
+            output.err.contains(&format!("{count} instances\n")),
             "{}",
-            told.err
+            output.err
         );
-        told.ok();
+        output.ok();
         let import = format!("import {class}.csv -d second -c {class} -o json");
         let summary = shell.run(&import).await.json();
         assert_eq!(
@@ -276,9 +276,9 @@ async fn a_class_is_shown_and_queried_with_inherited_members() {
     let client = shell.client();
     declare(&client, "first").await;
     fill(&client).await;
-    let told = shell.run("describe class 아이 -d first").await.ok();
+    let output = shell.run("describe class 아이 -d first").await.ok();
     for part in ["code", "primary key", "zip", "FROM", "Base", "size"] {
-        assert!(told.contains(part), "{part} in {told}");
+        assert!(output.contains(part), "{part} in {output}");
     }
     let document = shell
         .run("describe class Kid -d first -o json")

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::shell::Shell;
 
-fn setting<'a>(told: &'a Value, name: &str) -> (&'a str, &'a str) {
-    let mut settings = told["settings"].as_array().unwrap().iter();
+fn setting<'a>(output: &'a Value, name: &str) -> (&'a str, &'a str) {
+    let mut settings = output["settings"].as_array().unwrap().iter();
     let found = settings.find(|setting| setting["name"] == name).unwrap();
     (
         found["value"].as_str().unwrap_or_default(),
@@ -29,13 +29,13 @@ async fn flags_take_precedence_over_environment_file_and_default() {
         "database = 'elsewhere'\nbranch = 'draft'\noutput = 'json'\n[worker]\nmax_retries = 9\n",
     )
     .unwrap();
-    let told = shell.run("config --max-retries 3").await.json();
-    assert_eq!(setting(&told, "branch"), ("draft", "file"));
-    assert_eq!(setting(&told, "database"), ("shop", "environment"));
-    assert_eq!(setting(&told, "output"), ("json", "file"));
-    assert_eq!(setting(&told, "max-retries"), ("3", "flag"));
-    assert_eq!(setting(&told, "namespace"), ("", "not set"));
-    assert_eq!(told["file"], file.display().to_string());
+    let output = shell.run("config --max-retries 3").await.json();
+    assert_eq!(setting(&output, "branch"), ("draft", "file"));
+    assert_eq!(setting(&output, "database"), ("shop", "environment"));
+    assert_eq!(setting(&output, "output"), ("json", "file"));
+    assert_eq!(setting(&output, "max-retries"), ("3", "flag"));
+    assert_eq!(setting(&output, "namespace"), ("", "not set"));
+    assert_eq!(output["file"], file.display().to_string());
 
     // The other commands use it too.
     assert!(shell.run("get databases").await.json().is_array());

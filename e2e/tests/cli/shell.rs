@@ -48,13 +48,13 @@ spec:
 ";
 
 /// The result of a command.
-pub(crate) struct Ran {
+pub(crate) struct CommandResult {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Ran {
+impl CommandResult {
     pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -153,7 +153,7 @@ impl Shell {
     }
 
     pub(crate) fn client(&self) -> Client {
-        self.server.gateway().unwrap().typed().unwrap()
+        self.server.gateway().unwrap().typed_client().unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -178,18 +178,18 @@ impl Shell {
     }
 
     /// Runs a command to its end; its arguments are separated by blanks.
-    pub(crate) async fn run(&self, line: &str) -> Ran {
+    pub(crate) async fn run(&self, line: &str) -> CommandResult {
         let output = self.command(line).await.output().await.unwrap();
-        Ran::of(&output)
+        CommandResult::of(&output)
     }
 
     /// Runs a command that reads a text.
-    pub(crate) async fn feed(&self, line: &str, text: &str) -> Ran {
+    pub(crate) async fn feed(&self, line: &str, text: &str) -> CommandResult {
         let mut child = self.spawn(line, Stdio::piped()).await;
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(text.as_bytes()).await.unwrap();
         drop(stdin);
-        Ran::of(&child.wait_with_output().await.unwrap())
+        CommandResult::of(&child.wait_with_output().await.unwrap())
     }
 
     /// Starts a command.

@@ -7,7 +7,7 @@ use spice_e2e::embedded::{Embedded, Options, spice};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::shell::Ran;
+use crate::shell::CommandResult;
 
 /// A folder with a config file that names some stores; the environment and flags name others.
 struct Places {
@@ -53,7 +53,7 @@ impl Places {
         vec!["--config".to_owned(), config]
     }
 
-    async fn run(&self, line: &str) -> Ran {
+    async fn run(&self, line: &str) -> CommandResult {
         let mut command = Command::new(spice().await.unwrap());
         command.args(line.split(' ')).args(self.flags());
         command.envs(self.environment());
@@ -61,9 +61,9 @@ impl Places {
     }
 }
 
-async fn run(mut command: Command) -> Ran {
+async fn run(mut command: Command) -> CommandResult {
     let output = command.stdin(Stdio::null()).output();
-    Ran::of(&output.await.unwrap())
+    CommandResult::of(&output.await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

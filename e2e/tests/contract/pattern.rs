@@ -16,9 +16,9 @@ pub(crate) type Kept = HashMap<String, Value>;
 /// Whether an answer matches the pattern; stores values.
 pub(crate) fn check(pattern: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
     match (pattern, actual) {
-        (Value::String(text), _) if text.starts_with('$') => meaning(&text[1..], actual, kept),
+        (Value::String(text), _) if text.starts_with('$') => check_word(&text[1..], actual, kept),
         (Value::Object(members), _) if members.contains_key("$among") => {
-            among(&members["$among"], actual, kept)
+            match_any(&members["$among"], actual, kept)
         }
         (Value::Object(members), Value::Object(there)) => {
             for (name, pattern) in members {
@@ -39,18 +39,18 @@ pub(crate) fn check(pattern: &Value, actual: &Value, kept: &mut Kept) -> anyhow:
             }
             Ok(())
         }
-        _ if same(pattern, actual) => Ok(()),
+        _ if is_equal(pattern, actual) => Ok(()),
         _ => bail!("{actual}, not {pattern}"),
     }
 }
 
 /// Numbers are equal by value.
-fn same(pattern: &Value, actual: &Value) -> bool {
+fn is_equal(pattern: &Value, actual: &Value) -> bool {
     pattern == actual || pattern.as_f64().is_some() && pattern.as_f64() == actual.as_f64()
 }
 
 /// Each pattern matches some item.
-fn among(patterns: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
+fn match_any(patterns: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
     let items = actual.as_array().context("no list")?;
     for pattern in patterns.as_array().context("$among is a list")? {
         let found = items.iter().find_map(|item| {
@@ -62,7 +62,7 @@ fn among(patterns: &Value, actual: &Value, kept: &mut Kept) -> anyhow::Result<()
     Ok(())
 }
 
-fn meaning(word: &str, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
+fn check_word(word: &str, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
     let text = actual.as_str();
     let holds = match word {
         "any" => true,
@@ -79,7 +79,7 @@ fn meaning(word: &str, actual: &Value, kept: &mut Kept) -> anyhow::Result<()> {
             }
             let known = kept.get(word);
             let known = known.with_context(|| format!("nothing is kept as {word}"))?;
-            same(known, actual)
+            is_equal(known, actual)
         }
     };
     ensure!(holds, "{actual} is not ${word}");

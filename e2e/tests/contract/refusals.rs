@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::table::{cases, check, demo, has_error_shape, named};
+use crate::table::{cases, check, demo, has_error_shape, named_fields};
 
 const NAMES: &str = r#"
     POST both:ontology {"id":"9x","label":"X"} => 400 invalid_name id
@@ -374,7 +374,7 @@ async fn graph_query_errors_list_the_alternatives() {
         let answer = answer.expect(400);
         assert_eq!(answer.code(), "invalid_query", "{query}");
         assert!(
-            named(&answer).contains(&field.to_owned()),
+            named_fields(&answer).contains(&field.to_owned()),
             "{query}: {}",
             answer.text
         );

@@ -94,14 +94,14 @@ fn read(text: &str) -> anyhow::Result<Vec<Exchange>> {
 
 impl Exchange {
     async fn play(&self, service: &Service, kept: &mut Kept) -> anyhow::Result<()> {
-        let mut request = service.request(&self.method, &filled(&self.path, kept)?);
+        let mut request = service.request(&self.method, &fill_in(&self.path, kept)?);
         for (name, value) in &self.headers {
-            request = request.header(name, filled(value, kept)?);
+            request = request.header(name, fill_in(value, kept)?);
         }
         if !self.body.trim().is_empty() {
             request = request
                 .header("content-type", "application/json")
-                .body(filled(&service.named(self.body.trim()), kept)?);
+                .body(fill_in(&service.replace_database(self.body.trim()), kept)?);
         }
         let answer = service.send(request).await;
         ensure!(
@@ -112,23 +112,23 @@ impl Exchange {
         );
         ensure!(!answer.header("x-request-id").is_empty(), "no X-Request-Id");
         for (name, value) in &self.answer_headers {
-            let told = answer.header(name);
+            let actual = answer.header(name);
             ensure!(
-                told.contains(value.as_str()),
-                "{name}: {told:?}, not {value:?}"
+                actual.contains(value.as_str()),
+                "{name}: {actual:?}, not {value:?}"
             );
         }
         if self.answer.trim().is_empty() {
             return Ok(());
         }
-        let pattern: Value = serde_json::from_str(&service.named(self.answer.trim()))
+        let pattern: Value = serde_json::from_str(&service.replace_database(self.answer.trim()))
             .context("the script's own answer is no JSON")?;
         check(&pattern, &answer.body, kept).with_context(|| answer.text.clone())
     }
 }
 
 /// A text with stored values in place of `${name}`.
-fn filled(text: &str, kept: &Kept) -> anyhow::Result<String> {
+fn fill_in(text: &str, kept: &Kept) -> anyhow::Result<String> {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {

@@ -65,7 +65,7 @@ impl Answer {
 impl Service {
     /// The services in the environment, or new ones of one process.
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        if let Some(named) = Self::named_by_environment()? {
+        if let Some(named) = Self::from_environment()? {
             return Ok(named);
         }
         let process = Embedded::start(Options::default()).await?;
@@ -78,7 +78,7 @@ impl Service {
     /// [`Service::start`] with new services of several nodes over the same stores. What one node
     /// answered is visible immediately on the next one.
     pub(crate) async fn start_nodes(count: usize) -> anyhow::Result<Self> {
-        if let Some(named) = Self::named_by_environment()? {
+        if let Some(named) = Self::from_environment()? {
             return Ok(named);
         }
         let nodes = Nodes::start(count, Duration::ZERO, Arc::new(LocalHints::new())).await?;
@@ -87,7 +87,7 @@ impl Service {
     }
 
     /// One URL of each service, or several separated by commas.
-    fn named_by_environment() -> anyhow::Result<Option<Self>> {
+    fn from_environment() -> anyhow::Result<Option<Self>> {
         let Some(gateway) = setting("SPICE_CONTRACT_GATEWAY") else {
             return Ok(None);
         };
@@ -130,12 +130,12 @@ impl Service {
             _ => format!("/api/v1{path}"),
         };
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let url = format!("{base}{}", self.named(&path));
+        let url = format!("{base}{}", self.replace_database(&path));
         self.client.request(method, url)
     }
 
     /// A text in which `demo` is this test's database.
-    pub(crate) fn named(&self, text: &str) -> String {
+    pub(crate) fn replace_database(&self, text: &str) -> String {
         text.replace("/demo", &format!("/{}", self.database))
             .replace("\"demo", &format!("\"{}", self.database))
             .replace("=demo", &format!("={}", self.database))
@@ -156,7 +156,7 @@ impl Service {
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        let body = self.named(&body.to_string());
+        let body = self.replace_database(&body.to_string());
         let request = self.request("POST", path);
         let request = request.header("content-type", "application/json");
         self.send(request.body(body)).await
@@ -168,7 +168,9 @@ impl Service {
             .request(method, path)
             .header("prefer", "wait=60")
             .header("content-type", "application/json");
-        let answer = self.send(request.body(self.named(&body.to_string()))).await;
+        let answer = self
+            .send(request.body(self.replace_database(&body.to_string())))
+            .await;
         assert!(
             matches!(answer.status, 200 | 201),
             "{method} {path}: {} {}",

@@ -104,10 +104,10 @@ pub(crate) async fn check(server: &Service, cases: &[Case]) {
         if !case.body.is_empty() {
             request = request
                 .header("content-type", "application/json")
-                .body(server.named(&case.body));
+                .body(server.replace_database(&case.body));
         }
         let answer = server.send(request).await;
-        let names_field = case.field.is_empty() || named(&answer).contains(&case.field);
+        let names_field = case.field.is_empty() || named_fields(&answer).contains(&case.field);
         let right = answer.status == case.status && answer.code() == case.code && names_field;
         if !right || !has_error_shape(&answer) {
             let Case {
@@ -129,7 +129,7 @@ pub(crate) async fn check(server: &Service, cases: &[Case]) {
 }
 
 /// The fields that a refusal names.
-pub(crate) fn named(answer: &Answer) -> Vec<String> {
+pub(crate) fn named_fields(answer: &Answer) -> Vec<String> {
     let detail = &answer.body["detail"];
     let errors = detail["errors"].as_array().cloned().unwrap_or_default();
     let entries = errors.iter().chain([detail]);

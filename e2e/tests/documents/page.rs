@@ -47,25 +47,25 @@ pub(crate) fn read(page: &str) -> Vec<Step> {
 
 /// Whether an output matches a page, line by line; `…` stands for anything within a line, and alone
 /// on a line for any lines.
-pub(crate) fn agrees(said: &str, printed: &str) -> bool {
+pub(crate) fn matches(said: &str, printed: &str) -> bool {
     let said: Vec<&str> = said.trim_end().lines().map(str::trim_end).collect();
     let printed: Vec<&str> = printed.trim_end().lines().map(str::trim_end).collect();
-    lines_agree(&said, &printed)
+    lines_match(&said, &printed)
 }
 
-fn lines_agree(said: &[&str], printed: &[&str]) -> bool {
+fn lines_match(said: &[&str], printed: &[&str]) -> bool {
     match said.split_first() {
         None => printed.is_empty(),
         Some((&"…", rest)) => {
-            (0..=printed.len()).any(|skipped| lines_agree(rest, &printed[skipped..]))
+            (0..=printed.len()).any(|skipped| lines_match(rest, &printed[skipped..]))
         }
         Some((line, rest)) => printed
             .split_first()
-            .is_some_and(|(first, others)| line_agrees(line, first) && lines_agree(rest, others)),
+            .is_some_and(|(first, others)| line_matches(line, first) && lines_match(rest, others)),
     }
 }
 
-fn line_agrees(said: &str, printed: &str) -> bool {
+fn line_matches(said: &str, printed: &str) -> bool {
     let Some((head, rest)) = said.split_once('…') else {
         return said == printed;
     };
@@ -74,17 +74,20 @@ fn line_agrees(said: &str, printed: &str) -> bool {
     };
     (0..=printed.len())
         .filter_map(|skipped| printed.get(skipped..))
-        .any(|tail| line_agrees(rest, tail))
+        .any(|tail| line_matches(rest, tail))
 }
 
 #[test]
 fn placeholders_of_a_page_match_any_text() {
-    assert!(agrees("a\nb", "a\nb\n"));
-    assert!(agrees("{\"id\":\"…\",\"n\":1}", "{\"id\":\"xyz\",\"n\":1}"));
-    assert!(agrees("a\n…\nz", "a\nb\nc\nz"));
-    assert!(agrees("a\n…", "a"));
-    assert!(!agrees("a…c", "ab"));
-    assert!(!agrees("a", "a\nb"));
+    assert!(matches("a\nb", "a\nb\n"));
+    assert!(matches(
+        "{\"id\":\"…\",\"n\":1}",
+        "{\"id\":\"xyz\",\"n\":1}"
+    ));
+    assert!(matches("a\n…\nz", "a\nb\nc\nz"));
+    assert!(matches("a\n…", "a"));
+    assert!(!matches("a…c", "ab"));
+    assert!(!matches("a", "a\nb"));
     let page = "x\n```sh\necho a\n```\nthen\n```text\na\n```\n```sh server\nspice dev\n```\n";
     let steps = read(page);
     assert_eq!(steps.len(), 2);

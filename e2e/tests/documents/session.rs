@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::page::{Step, agrees};
+use crate::page::{Step, matches};
 
 /// The maximum time for a block, and for a server to become ready.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -36,14 +36,18 @@ impl Session {
         Ok(Self {
             folder: tempfile::Builder::new().prefix("spice-doc-").tempdir()?,
             path: format!("{}:{path}", folder.display()),
-            ports: [(8002, free()?), (8000, free()?), (8003, free()?)],
+            ports: [
+                (8002, find_free_port()?),
+                (8000, find_free_port()?),
+                (8003, find_free_port()?),
+            ],
             memory: String::new(),
             servers: Vec::new(),
         })
     }
 
     /// Copies a folder into the session's folder.
-    pub(crate) async fn bring(&self, folder: &Path) -> anyhow::Result<()> {
+    pub(crate) async fn copy_folder(&self, folder: &Path) -> anyhow::Result<()> {
         let mut copy = Command::new("cp");
         copy.arg("-r").arg(folder).arg(self.folder.path());
         ensure!(
@@ -62,7 +66,7 @@ impl Session {
         let output = timeout(PATIENCE, self.shell(&self.script(step)).output())
             .await
             .context("the block does not end")??;
-        let printed = self.in_the_pages_words(&output.stdout);
+        let printed = self.normalize_output(&output.stdout);
         ensure!(
             output.status.success(),
             "{}\nfailed ({}):\n{printed}{}",
@@ -72,7 +76,7 @@ impl Session {
         );
         if let Some(said) = &step.output {
             ensure!(
-                agrees(said, &printed),
+                matches(said, &printed),
                 "{}\nprinted\n{printed}\nand not\n{said}\n{}",
                 step.commands,
                 String::from_utf8_lossy(&output.stderr)
@@ -116,11 +120,7 @@ impl Session {
     }
 
     fn script(&self, step: &Step) -> String {
-        format!(
-            "{}{}\n",
-            self.memory,
-            self.with_ports_of_here(&step.commands)
-        )
+        format!("{}{}\n", self.memory, self.replace_ports(&step.commands))
     }
 
     fn shell(&self, script: &str) -> Command {
@@ -144,7 +144,7 @@ impl Session {
 
     /// Later blocks get the assignments of earlier ones: `api=http://…` alone on a line.
     fn remember(&mut self, commands: &str) {
-        for line in self.with_ports_of_here(commands).lines() {
+        for line in self.replace_ports(commands).lines() {
             let name = line.split('=').next().unwrap_or_default();
             let is_name = |name: &str| {
                 !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    fn with_ports_of_here(&self, text: &str) -> String {
+    fn replace_ports(&self, text: &str) -> String {
         self.ports
             .iter()
             .fold(text.to_owned(), |text, (page, here)| {
@@ -165,7 +165,7 @@ impl Session {
             })
     }
 
-    fn in_the_pages_words(&self, printed: &[u8]) -> String {
+    fn normalize_output(&self, printed: &[u8]) -> String {
         let printed = String::from_utf8_lossy(printed).into_owned();
         self.ports.iter().fold(printed, |text, (page, here)| {
             text.replace(&format!("127.0.0.1:{here}"), &format!("127.0.0.1:{page}"))
@@ -173,6 +173,6 @@ impl Session {
     }
 }
 
-fn free() -> anyhow::Result<u16> {
+fn find_free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

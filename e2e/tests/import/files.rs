@@ -19,7 +19,7 @@ async fn run(shop: &Shop, class: &str, file: &str, arguments: &[&str]) -> Ended 
 }
 
 /// The number of instances of each content.
-async fn held(shop: &Shop, class: &str) -> BTreeMap<String, usize> {
+async fn count_contents(shop: &Shop, class: &str) -> BTreeMap<String, usize> {
     let mut held = BTreeMap::new();
     for instance in shop
         .client()
@@ -100,7 +100,7 @@ async fn equal_rows_are_all_kept_through_kills_rejects_and_a_second_import() {
             corrected.errors
         );
     }
-    let held: usize = held(&shop, "Scan").await.values().sum();
+    let held: usize = count_contents(&shop, "Scan").await.values().sum();
     assert_eq!(held, 900);
 }
 
@@ -161,7 +161,7 @@ async fn all_kinds_of_files_are_imported_with_at_most_one_flag() {
         assert_eq!(ended.summary["rows"], rows, "{shown}");
         assert!(ended.errors.contains(left), "{shown}: {}", ended.errors);
     }
-    let held = held(&shop, "Grant").await;
+    let held = count_contents(&shop, "Grant").await;
     for (content, count) in [
         (json!({"state": "ALABAMA", "total": "12,426"}), 1),
         (json!({"state": "MAINE", "total": "1,5"}), 1),
@@ -343,7 +343,7 @@ async fn database_dumps_are_imported_and_blanks_mean_no_value() {
     ];
     let ended = run(&shop, "Log", "log.csv", &arguments).await;
     assert_eq!(ended.counts(), [6, 4, 0, 2], "{}", ended.errors);
-    let held = held(&shop, "Log").await;
+    let held = count_contents(&shop, "Log").await;
     let expected = [
         json!({"at": "2022-01-01T01:00:00", "id": "1", "name": "a", "open": true}),
         json!({"at": "2022-01-01T01:00:00+09:00", "id": "2", "name": "b", "open": false}),

@@ -35,7 +35,7 @@ async fn wait_handles_signals(child: &Child) {
 }
 
 /// The result of an import that is stopped while its open input sends nothing.
-async fn end(mut child: Child) -> Ended {
+async fn wait_end(mut child: Child) -> Ended {
     let stdin = child.stdin.take();
     signal(&child, "-TERM").await;
     let ended = timeout(Duration::from_mins(1), child.wait_with_output()).await;
@@ -54,10 +54,10 @@ async fn an_import_with_stalled_input_stops_at_a_signal() {
     while shop.position().await == before {
         sleep(MOMENT).await;
     }
-    let ended = end(child).await;
+    let ended = wait_end(child).await;
     assert_eq!(ended.code, Some(130), "{}", ended.errors);
-    let told = "stopped before line 2 after 1 rows (1 created";
-    assert!(ended.errors.contains(told), "{}", ended.errors);
+    let message = "stopped before line 2 after 1 rows (1 created";
+    assert!(ended.errors.contains(message), "{}", ended.errors);
 
     // Also before there is anything to read.
     for format in ["csv", "ndjson"] {
@@ -65,7 +65,7 @@ async fn an_import_with_stalled_input_stops_at_a_signal() {
             .start_class("Owner", "-".as_ref(), &["--format", format])
             .await;
         wait_handles_signals(&child).await;
-        let ended = end(child).await;
+        let ended = wait_end(child).await;
         assert_eq!(ended.code, Some(130), "{format}: {}", ended.errors);
     }
 }
@@ -101,14 +101,18 @@ async fn files_that_are_not_ndjson_are_reported_before_anything_is_sent() {
         ),
         (&good, &["--state", "state"], "--state is for CSV"),
     ];
-    for (bytes, arguments, told) in cases {
+    for (bytes, arguments, message) in cases {
         shop.write("file.ndjson", bytes);
         let child = shop
             .start_class("Owner", "file.ndjson".as_ref(), arguments)
             .await;
         let ended = Ended::of(&child.wait_with_output().await.unwrap());
-        assert_eq!(ended.code, Some(2), "{told}: {}", ended.errors);
-        assert!(ended.errors.contains(told), "{told}: {}", ended.errors);
+        assert_eq!(ended.code, Some(2), "{message}: {}", ended.errors);
+        assert!(
+            ended.errors.contains(message),
+            "{message}: {}",
+            ended.errors
+        );
     }
     for (file, code) in [("missing", 3), ("folder", 2)] {
         if file == "folder" {
@@ -149,8 +153,8 @@ async fn ndjson_accepts_marks_encodings_and_blank_lines() {
         let counts = [rows, created, rows - created, 0];
         assert_eq!(ended.counts(), counts, "{}", ended.errors);
         assert_eq!(ended.summary["blank_rows"], blanks);
-        let told = ended.errors.contains("4 blank rows were skipped");
-        assert_eq!(told, blanks > 0, "{}", ended.errors);
+        let message = ended.errors.contains("4 blank rows were skipped");
+        assert_eq!(message, blanks > 0, "{}", ended.errors);
     }
     let owners = shop.client().instances(DATABASE, "Owner", "main").await;
     assert_eq!(owners.unwrap().len(), 6);

@@ -91,7 +91,7 @@ fn fields(number: usize) -> Vec<Vec<u8>> {
 }
 
 /// The expected values of a good row, with numbers as written.
-pub(crate) fn expected(number: usize) -> (String, Value) {
+pub(crate) fn expected_values(number: usize) -> (String, Value) {
     let text = |index: usize| String::from_utf8(fields(number)[index].clone()).unwrap();
     let mut data = json!({
         "sku": text(0),
@@ -171,25 +171,25 @@ impl Items {
     }
 
     /// The rows that must be imported, by number.
-    pub(crate) fn good(&self) -> impl Iterator<Item = &Row> {
+    pub(crate) fn good_rows(&self) -> impl Iterator<Item = &Row> {
         self.rows
             .iter()
             .filter(|row| row.reason.is_none() && !row.repeats)
     }
 
     /// The rows that must be rejected, by line.
-    pub(crate) fn bad(&self) -> BTreeMap<u64, &Row> {
+    pub(crate) fn bad_rows(&self) -> BTreeMap<u64, &Row> {
         let bad = self.rows.iter().filter(|row| row.reason.is_some());
         bad.map(|row| (row.line, row)).collect()
     }
 
-    pub(crate) fn repeated(&self) -> usize {
+    pub(crate) fn count_repeated(&self) -> usize {
         self.rows.iter().filter(|row| row.repeats).count()
     }
 
     /// The rejects, with each row corrected.
-    pub(crate) fn mend(&self, rejects: &[Reject]) -> Vec<u8> {
-        let bad = self.bad();
+    pub(crate) fn correct_all(&self, rejects: &[Reject]) -> Vec<u8> {
+        let bad = self.bad_rows();
         let mut text = Vec::new();
         let mut writer = csv::WriterBuilder::new().from_writer(&mut text);
         let head = HEAD.into_iter().chain(["_line", "_reason"]);
@@ -247,7 +247,7 @@ impl Items {
     /// Every bad row is rejected with its line, its reason and its unchanged fields, and no other
     /// row.
     pub(crate) fn assert_rejected(&self, rejects: &[Reject]) {
-        let bad = self.bad();
+        let bad = self.bad_rows();
         let mut lines: Vec<u64> = rejects.iter().map(|reject| reject.line).collect();
         // Rows that waited for a later row come last.
         lines.sort_unstable();

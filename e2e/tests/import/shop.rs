@@ -16,7 +16,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::rows::{Items, classes, expected};
+use super::rows::{Items, classes, expected_values};
 
 pub(crate) const DATABASE: &str = "shop";
 
@@ -148,7 +148,7 @@ impl Shop {
                 let id = instance["instance_id"].as_str().unwrap();
                 let number = id.strip_prefix("s-").unwrap().parse().unwrap();
                 assert!(wanted.contains(id), "{id}");
-                assert_eq!(instance["data"], expected(number).1, "{id}");
+                assert_eq!(instance["data"], expected_values(number).1, "{id}");
                 assert_eq!(instance["event_sequence"], 1, "{id} was made once");
                 seen += 1;
             }
@@ -161,7 +161,8 @@ impl Shop {
     }
 
     pub(crate) async fn assert_good(&self, items: &Items) {
-        self.assert_holds(items.good().map(|row| row.number)).await;
+        self.assert_holds(items.good_rows().map(|row| row.number))
+            .await;
     }
 
     pub(crate) async fn restart(&mut self) {

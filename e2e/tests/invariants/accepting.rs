@@ -14,7 +14,9 @@ use spice_e2e::sim::{
     world::Setup,
 };
 
-use crate::shop::{API, add, at, main_of, open, product, reprice, seen, well, with_also};
+use crate::shop::{
+    API, add, add_roles, main_of, open, product, read_product, reprice, require_clean, trigger_at,
+};
 
 const TROUBLES: [Fault; 6] = [
     Fault::Crash(When::Before, Scope::Process),
@@ -32,8 +34,10 @@ fn accepted_is_durable() {
     for trouble in TROUBLES {
         let outcome = run::scenario(Setup::default(), |world, answers| async move {
             let shop = open(&world, "shop", &answers).await?;
-            world.faults.arm(at(API, Port::Log, "append"), trouble);
-            let told = add(&shop, "main", "q").await?;
+            world
+                .faults
+                .arm(trigger_at(API, Port::Log, "append"), trouble);
+            let first = add(&shop, "main", "q").await?;
             world.settle_with_faults().await?;
             world.wipe_registry()?;
             world.wipe_graph()?;
@@ -42,10 +46,10 @@ fn accepted_is_durable() {
                 .faults
                 .strike_next(Fault::Crash(When::Before, Scope::Process));
             let again = add(&shop, "main", "q").await?;
-            ensure!(again == told, "{again:?} is not {told:?}");
+            ensure!(again == first, "{again:?} is not {first:?}");
             Ok(())
         });
-        well(outcome);
+        require_clean(outcome);
     }
 }
 
@@ -55,28 +59,30 @@ fn accepted_is_durable() {
 fn a_retry_finds_its_answer_when_the_registry_was_lost() {
     let outcome = run::scenario(Setup::default(), |world, answers| async move {
         let shop = open(&world, "shop", &answers).await?;
-        let twig = shop.accepted("twig", create_branch("twig", "main")?);
+        let twig = shop.send_accepted("twig", create_branch("twig", "main")?);
         let twig = twig.await?;
-        let off = shop.accepted("twig off", delete_branch("twig")?).await?;
+        let off = shop
+            .send_accepted("twig off", delete_branch("twig")?)
+            .await?;
         world.settle_with_faults().await?;
-        for (label, action, told) in [
+        for (label, action, first) in [
             ("twig off", delete_branch("twig")?, off),
             ("twig", create_branch("twig", "main")?, twig),
         ] {
             world.wipe_registry()?;
             let again = shop.send_as(shop.command_id(label), action).await?;
-            ensure!(again.as_ref().ok() == Some(&told), "{label}: {again:?}");
+            ensure!(again.as_ref().ok() == Some(&first), "{label}: {again:?}");
             world.settle_with_faults().await?;
         }
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// Two apis, six clients, one expected sequence, round after round.
 #[test]
 fn one_writer_wins() {
-    let outcome = run::scenario(with_also(&[Role::Api]), |world, answers| async move {
+    let outcome = run::scenario(add_roles(&[Role::Api]), |world, answers| async move {
         open(&world, "shop", &answers).await?;
         for round in 1..6 {
             let mut racers = Vec::new();
@@ -104,7 +110,7 @@ fn one_writer_wins() {
         }
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 fn is_conflict(refusal: &Refusal, expected: u64, actual: u64) -> bool {
@@ -116,13 +122,14 @@ fn is_conflict(refusal: &Refusal, expected: u64, actual: u64) -> bool {
 /// Two apis append concurrently while answers are lost; the oracle reads the whole log.
 #[test]
 fn log_is_contiguous() {
-    let outcome = run::scenario(with_also(&[Role::Api]), |world, answers| async move {
+    let outcome = run::scenario(add_roles(&[Role::Api]), |world, answers| async move {
         open(&world, "shop", &answers).await?;
         let fates = [Fate::Landed, Fate::Late(2), Fate::Never, Fate::Late(30)];
         for (round, fate) in fates.into_iter().enumerate() {
-            world
-                .faults
-                .arm(at(API, Port::Log, "append"), Fault::LostAnswer(fate));
+            world.faults.arm(
+                trigger_at(API, Port::Log, "append"),
+                Fault::LostAnswer(fate),
+            );
             let mut writers = Vec::new();
             for number in 0..10_u8 {
                 let client = Client::new(&world, number % 2, "shop", &answers)?;
@@ -140,7 +147,7 @@ fn log_is_contiguous() {
         ensure!(end.0 == 1 + 6 + 80, "the log ends at {end}");
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// After any failure of log or registry, the sequence that a read shows is the one for the next
@@ -156,14 +163,14 @@ fn no_aggregate_is_wedged() {
     ];
     for (port, method) in calls {
         for trouble in TROUBLES {
-            let outcome = run::scenario(with_also(&[Role::Api]), |world, answers| async move {
+            let outcome = run::scenario(add_roles(&[Role::Api]), |world, answers| async move {
                 let shop = open(&world, "shop", &answers).await?;
-                world.faults.arm(at(API, port, method), trouble);
+                world.faults.arm(trigger_at(API, port, method), trouble);
                 let label = "under trouble";
                 reprice(&shop, label, ("main", "p"), 2, 1).await??;
                 world.settle_with_faults().await?;
                 for api in [0, 1] {
-                    let shown = seen(&world, &main_of("shop")?, "p").await?;
+                    let shown = read_product(&world, &main_of("shop")?, "p").await?;
                     let sequence = shown[1].as_ref().context("no document")?.0;
                     let client = Client::new(&world, api, "shop", &answers)?;
                     let label = format!("next at {api}");
@@ -172,7 +179,7 @@ fn no_aggregate_is_wedged() {
                 }
                 Ok(())
             });
-            well(outcome);
+            require_clean(outcome);
         }
     }
 }
@@ -181,9 +188,9 @@ fn no_aggregate_is_wedged() {
 /// lost, at another api. The same payload gets the first answer each time.
 #[test]
 fn event_id_reuse_is_refused() {
-    let outcome = run::scenario(with_also(&[Role::Api]), |world, answers| async move {
+    let outcome = run::scenario(add_roles(&[Role::Api]), |world, answers| async move {
         let shop = open(&world, "shop", &answers).await?;
-        let told = add(&shop, "main", "q").await?;
+        let first = add(&shop, "main", "q").await?;
         let same = change("main", creation("Product", json!({"sku": "q", "price": 1})))?;
         let other = change("main", creation("Product", json!({"sku": "r", "price": 1})))?;
         let id = shop.command_id("main q");
@@ -191,7 +198,7 @@ fn event_id_reuse_is_refused() {
             for api in [0, 1] {
                 let client = Client::new(&world, api, "shop", &answers)?;
                 let again = client.send_as(id, same.clone()).await?;
-                ensure!(again.as_ref().ok() == Some(&told), "{again:?}");
+                ensure!(again.as_ref().ok() == Some(&first), "{again:?}");
                 let refused = client.send_as(id, other.clone()).await?;
                 let code = refused.err().map(|refusal| refusal.code);
                 ensure!(code == Some(ErrorCode::EventIdReused), "{code:?}");
@@ -215,15 +222,15 @@ fn event_id_reuse_is_refused() {
         ensure!(one.is_ok(), "{one:?}");
         let code = two.err().map(|refusal| refusal.code);
         ensure!(code == Some(ErrorCode::EventIdReused), "{code:?}");
-        let told = spice_e2e::sim::client::Answered {
+        let first = spice_e2e::sim::client::Answered {
             label: "twice at once".to_owned(),
             id: fresh,
             answer: one,
         };
-        answers.lock().expect("no one panics").push(told);
+        answers.lock().expect("no one panics").push(first);
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// Two databases with the same names in them, and names that would collide if they were only
@@ -239,11 +246,11 @@ fn tenants_do_not_meet() {
             let definition = json!({"id": class, "label": class, "properties": [
                 {"name": "key", "type": "string", "primaryKey": true}]});
             let action = create_class("main", definition)?;
-            one.accepted(&format!("class {class}"), action).await?;
+            one.send_accepted(&format!("class {class}"), action).await?;
         }
         for (class, id) in [("A", "b:c"), ("A:b", "c")] {
             let action = change("main", creation(class, json!({"key": id})))?;
-            one.accepted(&format!("{class} {id}"), action).await?;
+            one.send_accepted(&format!("{class} {id}"), action).await?;
         }
         let stolen = two.send_as(
             one.command_id("mine"),
@@ -253,7 +260,7 @@ fn tenants_do_not_meet() {
         ensure!(code == Some(ErrorCode::EventIdReused), "{code:?}");
         world.settle_with_faults().await?;
         for (name, price) in [("tenant", 11), ("tenant-two", 22)] {
-            for shown in seen(&world, &main_of(name)?, "p").await? {
+            for shown in read_product(&world, &main_of(name)?, "p").await? {
                 let (sequence, data) = shown.context("nothing shows")?;
                 ensure!(sequence == 2 && data["price"] == price, "{name}: {data}");
             }
@@ -282,5 +289,5 @@ fn tenants_do_not_meet() {
         ensure!(none.into_iter().flatten().next().is_none());
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }

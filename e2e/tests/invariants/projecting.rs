@@ -19,7 +19,8 @@ use spice_e2e::sim::{
 };
 
 use crate::shop::{
-    API, GRAPH, PROJECTION, add, at, main_of, open, product, reprice, seen, stream, well, with_also,
+    API, GRAPH, PROJECTION, add, add_roles, main_of, open, product, read_product, reprice,
+    require_clean, stream, trigger_at,
 };
 
 /// Deliveries are repeated and reordered from the start, and a worker stops after each of its
@@ -42,7 +43,7 @@ fn one_effect_per_event() {
                     .into_iter()
                     .flat_map(|port| [1, 3, 6].map(|skip| (port, skip)))
                 {
-                    let mut trigger = at(crate::shop::node(role, 0), port, method);
+                    let mut trigger = trigger_at(crate::shop::node(role, 0), port, method);
                     trigger.skip = skip;
                     world
                         .faults
@@ -50,7 +51,7 @@ fn one_effect_per_event() {
                 }
                 scenario::standard(&world, &answers).await
             });
-            well(outcome);
+            require_clean(outcome);
         }
     }
 }
@@ -59,7 +60,7 @@ fn one_effect_per_event() {
 #[test]
 fn sequence_never_goes_back() {
     let outcome = run::scenario(
-        with_also(&[Role::Graph, Role::Projection]),
+        add_roles(&[Role::Graph, Role::Projection]),
         |world, answers| async move {
             world.faults.strike_next(Fault::Disorder);
             let shop = open(&world, "shop", &answers).await?;
@@ -73,7 +74,9 @@ fn sequence_never_goes_back() {
                         } else {
                             Port::Documents
                         };
-                        world.faults.arm(at(sleeper, port, "apply"), Fault::Pause);
+                        world
+                            .faults
+                            .arm(trigger_at(sleeper, port, "apply"), Fault::Pause);
                     }
                 }
                 reprice(&shop, &label, ("main", "p"), sequence, sequence).await??;
@@ -91,14 +94,14 @@ fn sequence_never_goes_back() {
             }
         },
     );
-    well(outcome);
+    require_clean(outcome);
 }
 
 async fn watch(world: Arc<World>) -> anyhow::Result<()> {
     let view = main_of("shop")?;
     let mut last = [0, 0];
     loop {
-        let shown = seen(&world, &view, "p").await?;
+        let shown = read_product(&world, &view, "p").await?;
         for (last, shown) in last.iter_mut().zip(shown) {
             let sequence = shown.map_or(0, |(sequence, _)| sequence);
             ensure!(*last <= sequence, "from {last} back to {sequence}");
@@ -112,7 +115,7 @@ async fn watch(world: Arc<World>) -> anyhow::Result<()> {
 /// restart: the rebuilt state is the same.
 #[test]
 fn rebuild_equals_live() {
-    let base = well(run::standard(Setup::default()));
+    let base = require_clean(run::standard(Setup::default()));
     for wiped in 1..8_u8 {
         for restart in [false, true] {
             let outcome = run::scenario(Setup::default(), |world, answers| async move {
@@ -132,7 +135,7 @@ fn rebuild_equals_live() {
                     // check at the next start.
                     tokio::time::sleep(LEASE).await;
                     for name in ["alpha", "beta.g2"] {
-                        is_filled(&world, name).await?;
+                        check_filled(&world, name).await?;
                     }
                 }
                 world
@@ -141,13 +144,13 @@ fn rebuild_equals_live() {
                 tokio::time::sleep(LEASE).await;
                 Ok(())
             });
-            let outcome = well(outcome);
+            let outcome = require_clean(outcome);
             assert_eq!(outcome.verdict.state, base.verdict.state, "wiped {wiped}");
         }
     }
 }
 
-async fn is_filled(world: &World, name: &str) -> anyhow::Result<()> {
+async fn check_filled(world: &World, name: &str) -> anyhow::Result<()> {
     let stream = stream(name)?;
     let end = world.log.end(&stream).await?;
     let graph = world.graph.get().sink(&stream).await?.position;
@@ -167,13 +170,13 @@ fn branch_is_a_snapshot() {
         for sku in ["q", "r", "s"] {
             add(&shop, "main", sku).await?;
         }
-        shop.accepted("twig", create_branch("twig", "main")?)
+        shop.send_accepted("twig", create_branch("twig", "main")?)
             .await?;
         reprice(&shop, "own", ("twig", "r"), 50, 1).await??;
-        shop.accepted("deep", create_branch("twig/deep", "twig")?)
+        shop.send_accepted("deep", create_branch("twig/deep", "twig")?)
             .await?;
         world.settle_with_faults().await?;
-        let before = pictures(&world, &["twig/deep"]).await?;
+        let before = take_pictures(&world, &["twig/deep"]).await?;
         ensure!(before.len() == 4);
         for (label, branch, sku, seen) in [
             ("1", "main", "p", 1),
@@ -185,24 +188,24 @@ fn branch_is_a_snapshot() {
             reprice(&shop, label, (branch, sku), 99, seen).await??;
         }
         let gone = deletion("Product", "s", Sequence(1))?;
-        shop.accepted("s gone", change("main", gone)?).await?;
+        shop.send_accepted("s gone", change("main", gone)?).await?;
         let gone = deletion("Product", "q", Sequence(2))?;
-        shop.accepted("q gone", change("twig", gone)?).await?;
+        shop.send_accepted("q gone", change("twig", gone)?).await?;
         add(&shop, "main", "t").await?;
         add(&shop, "twig", "t").await?;
         world.settle_with_faults().await?;
-        let after = pictures(&world, &["twig/deep"]).await?;
+        let after = take_pictures(&world, &["twig/deep"]).await?;
         ensure!(before == after, "{before:?} became {after:?}");
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 pub(crate) type Pictures = BTreeMap<(String, String), [Option<(u64, Value)>; 2]>;
 
 /// The visible state in graph and documents on these branches, for everything that exists in
 /// either.
-pub(crate) async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result<Pictures> {
+pub(crate) async fn take_pictures(world: &World, branches: &[&str]) -> anyhow::Result<Pictures> {
     let story = Story::read(&world.log, &stream("shop")?)?;
     let mut pictures = BTreeMap::new();
     for branch in branches {
@@ -215,7 +218,7 @@ pub(crate) async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result
             let Entity::Instance(instance) = entity else {
                 continue;
             };
-            let shown = seen(world, &view, instance.id.as_str()).await?;
+            let shown = read_product(world, &view, instance.id.as_str()).await?;
             ensure!(shown[0] == shown[1], "{instance} on {branch}: {shown:?}");
             if shown[0].is_some() {
                 pictures.insert(((*branch).to_owned(), instance.to_string()), shown);
@@ -230,7 +233,7 @@ pub(crate) async fn pictures(world: &World, branches: &[&str]) -> anyhow::Result
 #[test]
 fn nothing_resurrects() {
     for sleeper in [GRAPH, PROJECTION] {
-        let setup = with_also(&[Role::Graph, Role::Projection]);
+        let setup = add_roles(&[Role::Graph, Role::Projection]);
         let outcome = run::scenario(setup, |world, answers| async move {
             world.faults.strike_next(Fault::Disorder);
             let port = if sleeper == GRAPH {
@@ -240,28 +243,33 @@ fn nothing_resurrects() {
             };
             let shop = open(&world, "shop", &answers).await?;
             world.settle_with_faults().await?;
-            shop.accepted("twig", create_branch("twig", "main")?)
+            shop.send_accepted("twig", create_branch("twig", "main")?)
                 .await?;
-            world.faults.arm(at(sleeper, port, "apply"), Fault::Pause);
+            world
+                .faults
+                .arm(trigger_at(sleeper, port, "apply"), Fault::Pause);
             reprice(&shop, "old twig", ("twig", "p"), 7, 1).await??;
             add(&shop, "twig", "q").await?;
             let gone = deletion("Product", "p", Sequence(1))?;
-            shop.accepted("p gone", change("main", gone)?).await?;
-            shop.accepted("off", delete_branch("twig")?).await?;
-            shop.accepted("on", create_branch("twig", "main")?).await?;
+            shop.send_accepted("p gone", change("main", gone)?).await?;
+            shop.send_accepted("off", delete_branch("twig")?).await?;
+            shop.send_accepted("on", create_branch("twig", "main")?)
+                .await?;
             tokio::time::sleep(LEASE * 3).await;
             world.faults.set_life(sleeper, Life::Running);
             tokio::time::sleep(LEASE).await;
             let again =
                 spice_e2e::sim::client::creation("Product", serde_json::json!({"sku": "p"}));
             let refused = change("twig", again)?;
-            shop.refused("p again", refused, ErrorCode::Deleted).await?;
-            shop.accepted("delete", delete_database(Sequence(1)))
+            shop.send_refused("p again", refused, ErrorCode::Deleted)
                 .await?;
-            shop.accepted("create again", create_database()).await?;
+            shop.send_accepted("delete", delete_database(Sequence(1)))
+                .await?;
+            shop.send_accepted("create again", create_database())
+                .await?;
             Ok(())
         });
-        well(outcome);
+        require_clean(outcome);
     }
 }
 
@@ -274,7 +282,7 @@ fn outage_is_told() {
         world.settle_with_faults().await?;
         world
             .faults
-            .arm(at(API, Port::Log, "append"), Fault::Away(3));
+            .arm(trigger_at(API, Port::Log, "append"), Fault::Away(3));
         let once = change(
             "main",
             spice_e2e::sim::client::creation("Product", serde_json::json!({"sku": "once"})),
@@ -286,22 +294,22 @@ fn outage_is_told() {
         for (worker, port) in [(GRAPH, Port::Graph), (PROJECTION, Port::Documents)] {
             world
                 .faults
-                .arm(at(worker, port, "apply"), Fault::Away(120));
+                .arm(trigger_at(worker, port, "apply"), Fault::Away(120));
         }
-        let told = add(&shop, "main", "q").await?;
+        let receipt = add(&shop, "main", "q").await?;
         tokio::time::sleep(Duration::from_secs(30)).await;
         let statuses = world.statuses();
         let paused = statuses.iter().filter(|status| status.contains("Paused"));
         ensure!(paused.count() == 2, "{statuses:?}");
-        ensure!(told.sequence == Some(Sequence(1)));
-        let shown = seen(&world, &main_of("shop")?, "q").await?;
+        ensure!(receipt.sequence == Some(Sequence(1)));
+        let shown = read_product(&world, &main_of("shop")?, "q").await?;
         ensure!(shown == [None, None], "{shown:?}");
         world.settle_with_faults().await?;
-        let shown = seen(&world, &main_of("shop")?, "q").await?;
+        let shown = read_product(&world, &main_of("shop")?, "q").await?;
         ensure!(shown[0].is_some() && shown[0] == shown[1], "{shown:?}");
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// One sink refuses one aggregate: it is parked there, in order; everything else continues, and
@@ -317,29 +325,29 @@ fn poison_parks_its_aggregate_only() {
         reprice(&shop, "bad 3", ("main", "bad"), 3, 2).await??;
         add(&shop, "main", "good").await?;
         world.settle_with_faults().await?;
-        let letters = parked(&world).await?;
+        let letters = list_parked(&world).await?;
         ensure!(letters.len() == 3, "{letters:?}");
         ensure!(
             letters[0].1 == "permanent" && letters[1].1 == "behind" && letters[2].1 == "behind"
         );
         ensure!(letters.is_sorted_by_key(|letter| letter.2));
         let view = main_of("shop")?;
-        let bad = seen(&world, &view, "bad").await?;
+        let bad = read_product(&world, &view, "bad").await?;
         ensure!(bad[0].as_ref().is_some_and(|(sequence, _)| *sequence == 3) && bad[1].is_none());
-        let good = seen(&world, &view, "p").await?;
+        let good = read_product(&world, &view, "p").await?;
         ensure!(good[0] == good[1] && good[1].as_ref().is_some_and(|(sequence, _)| *sequence == 2));
-        ensure!(seen(&world, &view, "good").await?[1].is_some());
-        mend(&world, &letters[0].0).await?;
-        let letters = parked(&world).await?;
+        ensure!(read_product(&world, &view, "good").await?[1].is_some());
+        retry_letters(&world, &letters[0].0).await?;
+        let letters = list_parked(&world).await?;
         ensure!(letters.is_empty(), "{letters:?}");
-        let bad = seen(&world, &view, "bad").await?;
+        let bad = read_product(&world, &view, "bad").await?;
         ensure!(bad[0] == bad[1] && bad[1].as_ref().is_some_and(|(sequence, _)| *sequence == 3));
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
-async fn mend(world: &World, handler: &str) -> anyhow::Result<()> {
+async fn retry_letters(world: &World, handler: &str) -> anyhow::Result<()> {
     let registry = world.registry.get();
     let aggregate = "shop:main:Product:bad";
     // Still refused: it is parked again.
@@ -348,7 +356,7 @@ async fn mend(world: &World, handler: &str) -> anyhow::Result<()> {
         .await?;
     world.faults.touch();
     tokio::time::sleep(LEASE).await;
-    ensure!(parked(world).await?.len() == 3);
+    ensure!(list_parked(world).await?.len() == 3);
     world.poison.lift();
     registry
         .request_retry(handler, &stream("shop")?, aggregate)
@@ -359,7 +367,7 @@ async fn mend(world: &World, handler: &str) -> anyhow::Result<()> {
 }
 
 /// Handler, class and position of each dead letter.
-async fn parked(world: &World) -> anyhow::Result<Vec<(String, String, u64)>> {
+async fn list_parked(world: &World) -> anyhow::Result<Vec<(String, String, u64)>> {
     let letters = world.registry.get().dead_letters(None).await?;
     Ok(letters
         .into_iter()

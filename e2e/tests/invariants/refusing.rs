@@ -13,7 +13,7 @@ use spice_e2e::sim::{
 };
 use spice_store_local::LocalBus;
 
-use crate::shop::{add, open, reprice, stream, well};
+use crate::shop::{add, open, reprice, require_clean, stream};
 
 /// Every node restarts, as after a restart of the machine.
 pub(crate) fn restart(world: &World) {
@@ -24,7 +24,7 @@ pub(crate) fn restart(world: &World) {
 }
 
 /// What a refused log must not change: the log and the sinks.
-async fn places(world: &World, log: &StreamId) -> anyhow::Result<(Vec<Bytes>, [String; 2])> {
+async fn read_places(world: &World, log: &StreamId) -> anyhow::Result<(Vec<Bytes>, [String; 2])> {
     let graph = world.graph.get().sink(log).await?;
     let documents = world.documents.get().sink(log).await?;
     let sinks = [format!("{graph:?}"), format!("{documents:?}")];
@@ -47,8 +47,8 @@ async fn is_refused(world: &World, client: &Client, reason: &str) -> anyhow::Res
     // By then the workers have checked it and reported.
     tokio::time::sleep(Duration::from_mins(2)).await;
     let statuses = world.statuses();
-    let told = statuses.iter().filter(|status| status.contains(reason));
-    ensure!(told.count() == 3, "{statuses:#?}");
+    let matching = statuses.iter().filter(|status| status.contains(reason));
+    ensure!(matching.count() == 3, "{statuses:#?}");
     Ok(())
 }
 
@@ -59,10 +59,13 @@ async fn restart_is_refused(
     log: &StreamId,
     reason: &'static str,
 ) -> anyhow::Result<()> {
-    let before = places(world, log).await?;
+    let before = read_places(world, log).await?;
     restart(world);
     is_refused(world, client, reason).await?;
-    ensure!(places(world, log).await? == before, "something was written");
+    ensure!(
+        read_places(world, log).await? == before,
+        "something was written"
+    );
     Ok(())
 }
 
@@ -96,7 +99,7 @@ fn truncation_is_refused() {
         add(&client, "main", "s").await?;
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// A deleted registry does not make a shortened log valid: the sinks are ahead of it, and are not
@@ -117,7 +120,7 @@ fn a_sink_ahead_of_its_log_is_refused() {
         add(&client, "main", "s").await?;
         Ok(())
     });
-    well(outcome);
+    require_clean(outcome);
 }
 
 /// Log and registry are restored from one older copy, or the log of another run comes without a
@@ -162,6 +165,6 @@ fn sinks_know_a_log_that_the_registry_does_not() {
             add(&client, "main", "s").await?;
             Ok(())
         });
-        well(outcome);
+        require_clean(outcome);
     }
 }

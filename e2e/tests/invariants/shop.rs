@@ -30,7 +30,7 @@ pub(crate) const fn node(role: Role, number: u8) -> Node {
     Node { role, number }
 }
 
-pub(crate) fn at(node: Node, port: Port, method: &'static str) -> Trigger {
+pub(crate) fn trigger_at(node: Node, port: Port, method: &'static str) -> Trigger {
     Trigger {
         node,
         port,
@@ -40,7 +40,7 @@ pub(crate) fn at(node: Node, port: Port, method: &'static str) -> Trigger {
 }
 
 /// Nodes of these roles in addition to the usual ones, each a separate process.
-pub(crate) fn with_also(roles: &[Role]) -> Setup {
+pub(crate) fn add_roles(roles: &[Role]) -> Setup {
     let mut setup = Setup {
         one_process: false,
         ..Setup::default()
@@ -56,9 +56,9 @@ pub(crate) async fn open(
     answers: &Answers,
 ) -> anyhow::Result<Client> {
     let client = Client::new(world, 0, name, answers)?;
-    client.accepted("create", create_database()).await?;
+    client.send_accepted("create", create_database()).await?;
     let class = create_class("main", product_class())?;
-    client.accepted("Product", class).await?;
+    client.send_accepted("Product", class).await?;
     add(&client, "main", "p").await?;
     Ok(client)
 }
@@ -67,7 +67,9 @@ pub(crate) async fn open(
 pub(crate) async fn add(client: &Client, branch: &str, sku: &str) -> anyhow::Result<Receipt> {
     let data = json!({"sku": sku, "price": 1});
     let action = change(branch, creation("Product", data))?;
-    client.accepted(&format!("{branch} {sku}"), action).await
+    client
+        .send_accepted(&format!("{branch} {sku}"), action)
+        .await
 }
 
 /// Sets the price of a product with an expected sequence.
@@ -98,7 +100,7 @@ pub(crate) fn main_of(name: &str) -> anyhow::Result<View> {
 }
 
 /// A product in graph and documents: its sequence and its data.
-pub(crate) async fn seen(
+pub(crate) async fn read_product(
     world: &World,
     view: &View,
     sku: &str,
@@ -118,7 +120,7 @@ pub(crate) async fn seen(
 }
 
 /// The run succeeded, and the oracle found nothing.
-pub(crate) fn well(outcome: anyhow::Result<Outcome>) -> Outcome {
+pub(crate) fn require_clean(outcome: anyhow::Result<Outcome>) -> Outcome {
     let outcome = outcome.expect("the run");
     assert!(
         outcome.verdict.wrong.is_empty(),

@@ -33,7 +33,7 @@ pub(crate) async fn compare(client: &Client, writers: &[Writer]) -> usize {
         let id = document["instance_id"].as_str().unwrap();
         assert!(shown.insert(id, document).is_none(), "{id} is listed twice");
     }
-    let live = known(writers).filter(|(_, known)| !known.deleted);
+    let live = all_known(writers).filter(|(_, known)| !known.deleted);
     let mut count = 0;
     for (id, known) in live {
         let document = shown
@@ -56,7 +56,7 @@ pub(crate) async fn compare(client: &Client, writers: &[Writer]) -> usize {
 
 /// The log contains every acknowledged command once, and for each instance the sequences 1, 2, … up
 /// to the acknowledged one.
-pub(crate) async fn log_is_exact(directory: &Path, writers: &[Writer]) {
+pub(crate) async fn check_log(directory: &Path, writers: &[Writer]) {
     let output = run([
         "log".as_ref(),
         "cat".as_ref(),
@@ -97,14 +97,14 @@ pub(crate) async fn log_is_exact(directory: &Path, writers: &[Writer]) {
         commands.values().all(|count| *count == 1),
         "a command is there twice"
     );
-    let told: BTreeSet<&str> = writers.iter().flat_map(Writer::commands).collect();
-    let lost: Vec<_> = told
+    let acknowledged: BTreeSet<&str> = writers.iter().flat_map(Writer::commands).collect();
+    let lost: Vec<_> = acknowledged
         .iter()
         .filter(|id| !commands.contains_key(**id))
         .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
 
-    let expected: BTreeMap<String, Vec<u64>> = known(writers)
+    let expected: BTreeMap<String, Vec<u64>> = all_known(writers)
         .map(|(id, known)| (id.clone(), (1..=known.sequence).collect()))
         .collect();
     assert_eq!(sequences, expected);
@@ -128,6 +128,6 @@ pub(crate) async fn verify_is_clean(directory: &Path) {
     }
 }
 
-fn known(writers: &[Writer]) -> impl Iterator<Item = (&String, &Known)> {
+fn all_known(writers: &[Writer]) -> impl Iterator<Item = (&String, &Known)> {
     writers.iter().flat_map(|writer| &writer.known)
 }

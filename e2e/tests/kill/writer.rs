@@ -19,7 +19,7 @@ pub(crate) struct Known {
 
 /// A request with its key, for repeating it.
 #[derive(Debug, Clone)]
-struct Wish {
+struct Intent {
     key: String,
     change: Change,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Writer {
     index: usize,
     random: Random,
     serial: u64,
-    unsure: Option<Wish>,
+    unsure: Option<Intent>,
     /// The acknowledged answers, by `Idempotency-Key`.
     answers: BTreeMap<String, Value>,
     pub(crate) known: BTreeMap<String, Known>,
@@ -84,12 +84,12 @@ impl Writer {
     /// Writes one request after the other until one is not answered, or it is told to stop.
     pub(crate) async fn write(mut self, client: Client, ended: watch::Receiver<bool>) -> Self {
         while !*ended.borrow() {
-            let wish = self.next_wish();
+            let wish = self.choose_next();
             self.unsure = Some(wish.clone());
             let Ok(answer) = send(&client, &wish).await else {
                 break;
             };
-            self.learn(&wish, answer);
+            self.note_answer(&wish, answer);
             self.unsure = None;
         }
         self
@@ -105,15 +105,15 @@ impl Writer {
                 first, second,
                 "a repeated request gets the first answer: {wish:?}"
             );
-            self.learn(&wish, first);
+            self.note_answer(&wish, first);
         }
         if let Some(key) = last {
-            self.acknowledged_is_remembered(client, &key).await;
+            self.check_remembered(client, &key).await;
         }
     }
 
     /// A request that was acknowledged before the kill gets the same answer again.
-    async fn acknowledged_is_remembered(&self, client: &Client, key: &str) {
+    async fn check_remembered(&self, client: &Client, key: &str) {
         let answer = &self.answers[key];
         let id = answer["command_id"].as_str().unwrap();
         let limit = std::time::Duration::from_mins(1);
@@ -121,7 +121,7 @@ impl Writer {
         assert_eq!(status["command_id"], answer["command_id"]);
     }
 
-    fn learn(&mut self, wish: &Wish, answer: Answer) {
+    fn note_answer(&mut self, wish: &Intent, answer: Answer) {
         assert_eq!(answer.status, 202, "{wish:?}: {}", answer.body);
         let result = &answer.body["result"];
         match &wish.change {
@@ -167,7 +167,7 @@ impl Writer {
         );
     }
 
-    fn next_wish(&mut self) -> Wish {
+    fn choose_next(&mut self) -> Intent {
         self.serial += 1;
         let key = format!("{}-{:06}", self.index, self.serial);
         let value = self.random.next() % 1_000_000;
@@ -183,7 +183,7 @@ impl Writer {
                 value,
             },
         };
-        Wish { key, change }
+        Intent { key, change }
     }
 
     fn update_or_delete(&mut self, value: u64) -> Change {
@@ -208,7 +208,7 @@ impl Writer {
     }
 }
 
-async fn send(client: &Client, wish: &Wish) -> reqwest::Result<Answer> {
+async fn send(client: &Client, wish: &Intent) -> reqwest::Result<Answer> {
     let base = format!("/api/v1/databases/{DATABASE}/instances/{CLASS}");
     let headers = [("Idempotency-Key", wish.key.as_str())];
     let (post, put) = (reqwest::Method::POST, reqwest::Method::PUT);

@@ -109,7 +109,7 @@ impl Cluster {
     }
 
     /// The standard error of the operator.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn operator_errors(&self) -> String {
         std::fs::read_to_string(self.operator_log()).unwrap_or_default()
     }
 
@@ -133,7 +133,7 @@ impl Cluster {
         self.plane
             .kubectl(arguments)
             .await
-            .with_context(|| self.told())
+            .with_context(|| self.operator_errors())
     }
 
     /// `kubectl apply`.
@@ -177,8 +177,8 @@ impl Cluster {
     }
 
     /// The object, once it is Ready at its newest generation.
-    pub(crate) async fn ready_at_newest<K: Declared>(&self, name: &str) -> anyhow::Result<K> {
-        self.once(name, |object: &K| {
+    pub(crate) async fn wait_ready<K: Declared>(&self, name: &str) -> anyhow::Result<K> {
+        self.wait_for(name, |object: &K| {
             let newest = object.meta().generation;
             let conditions = &object.status()?.conditions;
             let ready = conditions.iter().find(|c| c.kind == "Ready")?;
@@ -195,7 +195,7 @@ impl Cluster {
         kind: &str,
         status: &str,
     ) -> anyhow::Result<Condition> {
-        self.once(name, |object: &K| {
+        self.wait_for(name, |object: &K| {
             let newest = object.meta().generation;
             let conditions = &object.status()?.conditions;
             let found = conditions.iter().find(|c| c.kind == kind)?;
@@ -205,7 +205,7 @@ impl Cluster {
         .await
     }
 
-    async fn once<K: Declared, T>(
+    async fn wait_for<K: Declared, T>(
         &self,
         name: &str,
         look: impl Fn(&K) -> Option<T>,
@@ -221,7 +221,7 @@ impl Cluster {
                     "{:?} at {:?}\n{}",
                     object.status(),
                     object.meta().generation,
-                    self.told()
+                    self.operator_errors()
                 );
             }
             sleep(Duration::from_millis(50)).await;
@@ -231,8 +231,8 @@ impl Cluster {
     /// Kind and name of all objects, and their resource versions.
     pub(crate) async fn versions(&self) -> anyhow::Result<Vec<(String, String)>> {
         let path = "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}";
-        let told = self.kubectl(&["get", "spice", "-o", path]).await?;
-        let lines = told.lines().filter_map(|line| line.split_once(' '));
+        let output = self.kubectl(&["get", "spice", "-o", path]).await?;
+        let lines = output.lines().filter_map(|line| line.split_once(' '));
         let versions: Vec<_> = lines.map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
         ensure!(!versions.is_empty(), "no objects");
         Ok(versions)
@@ -252,7 +252,7 @@ impl Cluster {
     }
 
     /// Changes a class in the api, bypassing Kubernetes.
-    pub(crate) async fn meddle(&self, class: &str, change: &Value) -> anyhow::Result<()> {
+    pub(crate) async fn change_class(&self, class: &str, change: &Value) -> anyhow::Result<()> {
         let known = self.class(class, "main").await?;
         let sequence = known["event_sequence"].as_u64().context("no sequence")?;
         let path = format!(
@@ -268,7 +268,7 @@ impl Cluster {
 }
 
 /// Waits until `look` finds no problem.
-pub(crate) async fn eventually(what: &str, look: impl AsyncFn() -> anyhow::Result<()>) {
+pub(crate) async fn wait_until(what: &str, look: impl AsyncFn() -> anyhow::Result<()>) {
     let deadline = Instant::now() + PATIENCE;
     while let Err(fault) = look().await {
         assert!(Instant::now() < deadline, "{what}: {fault:#}");

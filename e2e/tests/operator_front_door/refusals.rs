@@ -320,8 +320,8 @@ async fn a_new_object_is_not_ready(cluster: &Cluster) {
         .file(&object("Database", "fresh", &json!({})))
         .unwrap();
     let create = ["create", "--dry-run=server", "-f", &file, "-o", path];
-    let told = cluster.kubectl(&create).await.unwrap();
-    assert_eq!(told, "Ready Synced Unknown Unknown Pending Pending");
+    let output = cluster.kubectl(&create).await.unwrap();
+    assert_eq!(output, "Ready Synced Unknown Unknown Pending Pending");
 }
 
 async fn expect(cluster: &Cluster, yaml: &str, options: &[&str], refusal: Option<&str>) {
@@ -330,11 +330,14 @@ async fn expect(cluster: &Cluster, yaml: &str, options: &[&str], refusal: Option
     arguments.extend(options);
     match (cluster.plane.kubectl(&arguments).await, refusal) {
         (Ok(_), None) => {}
-        (Err(told), Some(words)) => {
-            let told = format!("{told:#}");
-            assert!(told.contains(words), "{yaml}: {words:?} is not in {told}");
+        (Err(output), Some(words)) => {
+            let output = format!("{output:#}");
+            assert!(
+                output.contains(words),
+                "{yaml}: {words:?} is not in {output}"
+            );
         }
-        (Ok(told), Some(words)) => panic!("{yaml} is taken ({told}), not refused: {words}"),
-        (Err(told), None) => panic!("{yaml} is refused: {told:#}"),
+        (Ok(output), Some(words)) => panic!("{yaml} is taken ({output}), not refused: {words}"),
+        (Err(output), None) => panic!("{yaml} is refused: {output:#}"),
     }
 }

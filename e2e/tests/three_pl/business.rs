@@ -287,7 +287,7 @@ impl Business {
     }
 
     /// The values that occur more than once in a column.
-    pub(crate) fn repeated(&self, class: &str, column: &str) -> Vec<String> {
+    pub(crate) fn repeated_values(&self, class: &str, column: &str) -> Vec<String> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for row in self.of(class) {
             *counts.entry(&row[column]).or_default() += 1;

@@ -46,7 +46,7 @@ impl Hop {
         }
     }
 
-    pub(crate) fn with(self, filters: Value) -> Self {
+    pub(crate) fn with_filters(self, filters: Value) -> Self {
         Self { filters, ..self }
     }
 

@@ -138,7 +138,7 @@ pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
             if invalid.is_empty() {
                 continue;
             }
-            if chunks.peek().is_none() && read > 0 && is_begun(invalid) {
+            if chunks.peek().is_none() && read > 0 && is_incomplete(invalid) {
                 cut = invalid.len();
                 continue;
             }
@@ -157,6 +157,6 @@ pub(super) fn scan_utf8(file: &mut dyn Read, most: u64) -> io::Result<Scan> {
 }
 
 /// Whether more bytes can complete a character.
-fn is_begun(bytes: &[u8]) -> bool {
+fn is_incomplete(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

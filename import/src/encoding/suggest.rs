@@ -17,7 +17,7 @@ const CANDIDATES: [Candidate; 3] = [
 /// A message with likely encodings, the likeliest first, and how each reads the text. `line` is the
 /// line of the file with the first bytes that are not UTF-8.
 pub(crate) fn suggest(bytes: &[u8], line: u64) -> String {
-    let bytes = whole_lines(bytes, line);
+    let bytes = skip_partial_line(bytes, line);
     let mut likely: Vec<(u64, String)> = Vec::new();
     for (name, encoding, is_usual) in CANDIDATES {
         let scan = Scan::of(encoding, bytes);
@@ -31,7 +31,7 @@ pub(crate) fn suggest(bytes: &[u8], line: u64) -> String {
         };
         let shown: String = shown.chars().take(SHOWN).collect();
         let reading = format!("--encoding {name} reads {shown:?}");
-        likely.push((usual_in_thousand(&text, encoding, is_usual), reading));
+        likely.push((count_usual(&text, encoding, is_usual), reading));
     }
     likely.sort_by_key(|(usual, _)| std::cmp::Reverse(*usual));
     if likely.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn suggest(bytes: &[u8], line: u64) -> String {
 }
 
 /// From the start of a line, unless the bytes are from the start of the file.
-fn whole_lines(bytes: &[u8], line: u64) -> &[u8] {
+fn skip_partial_line(bytes: &[u8], line: u64) -> &[u8] {
     let first_invalid = bytes
         .utf8_chunks()
         .next()
@@ -60,7 +60,7 @@ fn whole_lines(bytes: &[u8], line: u64) -> &[u8] {
 /// How many per thousand of the characters beyond ASCII are usual in texts of an encoding. In a
 /// two-byte encoding, a single such character inside an ASCII word is a Western letter with its
 /// neighbour.
-fn usual_in_thousand(text: &str, encoding: &'static Encoding, is_usual: fn(char) -> bool) -> u64 {
+fn count_usual(text: &str, encoding: &'static Encoding, is_usual: fn(char) -> bool) -> u64 {
     let (mut usual, mut all) = (0, 0);
     let mut before = ' ';
     let mut characters = text.chars().peekable();

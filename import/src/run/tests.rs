@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     observer::Event,
     reader::{Dialect, Place, Reader},
-    tests::{everything, mapping, options, plan},
+    tests::{full_class, mapping, options, plan},
 };
 
 /// Cancels an import after a number of rows.
@@ -26,7 +26,7 @@ impl Observer for CancelAfter<'_> {
 async fn import(cancel_after: u64) -> (Outcome, bool) {
     let folder = tempfile::tempdir().unwrap();
     let options = Arc::new(options(Format::Csv, folder.path()));
-    let plan = Arc::new(plan(&[everything()], "code,count", &mapping()).unwrap());
+    let plan = Arc::new(plan(&[full_class()], "code,count", &mapping()).unwrap());
     let text = b"code,count\na,1\nb,2\nc,3\nd,4\ne,5\nf,6\ng,7\n".to_vec();
     let mut reader = Reader::new(Cursor::new(text), Dialect::new(b','), Place::START);
     reader.read().unwrap();
@@ -45,7 +45,7 @@ async fn import(cancel_after: u64) -> (Outcome, bool) {
         ending: &ending,
     };
     let facts = Facts::default();
-    let outcome = import.take_all((shape, facts), start, None, |most, ends| {
+    let outcome = import.process_all((shape, facts), start, None, |most, ends| {
         Batches::new(TableRows::new(reader, plan), most, ends)
     });
     let outcome = outcome.await.unwrap();
@@ -79,5 +79,5 @@ async fn a_stream_without_an_end_cannot_delay_the_cancellation() {
     let ending = CancellationToken::new();
     ending.cancel();
     let endless = std::future::pending::<()>();
-    assert_eq!(until(&ending, READ_GRACE, endless).await, None);
+    assert_eq!(wait_with_grace(&ending, READ_GRACE, endless).await, None);
 }

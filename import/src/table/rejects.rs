@@ -69,7 +69,7 @@ impl Layout {
     ) {
         let mut surplus = 0..0;
         if let Some(broken) = &record.broken_quote {
-            let text = without_notes(plan, record, broken);
+            let text = strip_notes(plan, record, broken);
             row.extend_from_slice(show(text).as_bytes());
             row.push(self.dialect.delimiter);
         } else {
@@ -147,7 +147,7 @@ fn ends_with_notes(plan: &Plan, record: &Record) -> bool {
 }
 
 /// A row as it is in the file, without the columns of an earlier import.
-fn without_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &'a [u8] {
+fn strip_notes<'a>(plan: &Plan, record: &Record, broken: &'a BrokenQuote) -> &'a [u8] {
     if ends_with_notes(plan, record) {
         &broken.text[..broken.before_last_two]
     } else {

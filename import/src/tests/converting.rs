@@ -9,7 +9,7 @@ use crate::convert::{Kind, Words};
 
 /// The value of a text in a column.
 fn value(column: &str, text: &str) -> Result<String, &'static str> {
-    let definition = everything();
+    let definition = full_class();
     let class = Class::create(&Json::from(definition.clone())).unwrap();
     let declared = definition["properties"].as_array().unwrap();
     let declared = declared.iter().find(|property| property["name"] == column);
@@ -24,8 +24,8 @@ fn value(column: &str, text: &str) -> Result<String, &'static str> {
 }
 
 /// The class's verdict on a value.
-fn judge(column: &str, json: &str) -> Result<(), Refusal> {
-    let class = Class::create(&Json::from(everything())).unwrap();
+fn check_value(column: &str, json: &str) -> Result<(), Refusal> {
+    let class = Class::create(&Json::from(full_class())).unwrap();
     let data: RawData = [
         ("code".to_owned(), Json::from(json!("x"))),
         (column.to_owned(), Json::parse(json).unwrap()),
@@ -133,7 +133,7 @@ fn texts_are_converted_to_their_type_digit_for_digit() {
             Ok(json),
             "{column}: {text:?}"
         );
-        assert_eq!(judge(column, json), Ok(()), "{column}: {json}");
+        assert_eq!(check_value(column, json), Ok(()), "{column}: {json}");
     }
 }
 
@@ -161,7 +161,7 @@ fn the_part_before_the_first_slash_of_a_link_is_a_class_or_part_of_the_id() {
             Ok(json),
             "{column}: {text:?}"
         );
-        assert_eq!(judge(column, json), Ok(()), "{column}: {json}");
+        assert_eq!(check_value(column, json), Ok(()), "{column}: {json}");
     }
     assert_eq!(value("owner", "Thing/b").as_deref(), Ok(r#""Thing/b""#));
 }
@@ -224,7 +224,7 @@ fn invalid_texts_are_refused_by_their_rule() {
         ("owner", "Thing/b"),
     ] {
         let json = value(column, text).unwrap();
-        assert!(judge(column, &json).is_err(), "{column}: {text:?}");
+        assert!(check_value(column, &json).is_err(), "{column}: {text:?}");
     }
 }
 
@@ -243,7 +243,7 @@ fn the_users_boolean_words_take_precedence() {
 
 #[test]
 fn a_reason_names_the_unknown_text_and_a_suggestion() {
-    let plan = plan(&[everything()], "code,count,price,day,at,open", &mapping()).unwrap();
+    let plan = plan(&[full_class()], "code,count,price,day,at,open", &mapping()).unwrap();
     let text = "code,count,price,day,at,open\na,\"6,718\",\"1,5\",31.01.2026,01.02.2026 10:00,ja\nb,NULL,\\N,n/a,-,N/A\n";
     let reasons = reasons(&batches(plan, text, 9)[0]);
     let expected = [
@@ -288,7 +288,7 @@ proptest! {
     ) {
         let Ok(json) = value(column, &text) else { return Ok(()) };
         prop_assert!(Json::parse(&json).is_ok(), "{column}: {text:?} became {json}");
-        if let Err(refusal) = judge(column, &json) {
+        if let Err(refusal) = check_value(column, &json) {
             let errors = refusal.detail.get("errors").and_then(Value::as_array);
             let rules: Vec<&str> = errors.into_iter().flatten().filter_map(|it| it["rule"].as_str()).collect();
             prop_assert!(!rules.is_empty(), "{column}: {json}: {refusal}");

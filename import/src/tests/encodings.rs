@@ -223,7 +223,7 @@ fn characters_across_chunks_are_complete_and_bad_bytes_far_away_are_found() {
 
 /// What of a table is taken and why not the rest, or why it is refused as a whole: as an import of a
 /// file, which is looked at twice, and of a stream.
-fn imported(text: &[u8], mapping: &Mapping) -> Result<(usize, Vec<String>), String> {
+fn import_table(text: &[u8], mapping: &Mapping) -> Result<(usize, Vec<String>), String> {
     let sample = &text[..text.len().min(64 * 1024)];
     for file in [Some(&mut &*text as &mut dyn std::io::Read), None] {
         check(UTF_8, false, sample, file).unwrap()?;
@@ -236,7 +236,7 @@ fn imported(text: &[u8], mapping: &Mapping) -> Result<(usize, Vec<String>), Stri
     let plan = Plan::read(&schema, class, &head, mapping).map_err(|error| error.to_string())?;
     let batches = Batches::new(TableRows::new(reader, Arc::new(plan)), 100_000, false);
     let batch = batches.map(Result::unwrap).next().unwrap();
-    Ok((batch.sent().count(), reasons(&batch)))
+    Ok((batch.rows_to_send().count(), reasons(&batch)))
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_bad_byte_is_the_fault_of_its_row_wherever_it_is() {
             text.extend(b"bad,");
             text.extend(encode(bad, WINDOWS_1252));
             text.extend(b"\nlast,n");
-            let (taken, reasons) = imported(&text, &mapping()).unwrap();
+            let (taken, reasons) = import_table(&text, &mapping()).unwrap();
             assert_eq!((taken, reasons.len()), (before + 1, 1), "{before} {bad}");
             assert!(reasons[0].starts_with("note: must be UTF-8"), "{reasons:?}");
             assert!(reasons[0].contains("\\xE9"), "{reasons:?}");
@@ -259,14 +259,14 @@ fn a_bad_byte_is_the_fault_of_its_row_wherever_it_is() {
                 skip: vec!["note".into()],
                 ..mapping()
             };
-            assert_eq!(imported(&text, &skipped), Ok((before + 2, vec![])));
+            assert_eq!(import_table(&text, &skipped), Ok((before + 2, vec![])));
         }
     }
     // One damaged row in more than a hundred is its own fault, however much of it is bad.
     let many = |rows: usize| {
         let mut text = [head, &"1,n\n".repeat(rows)].concat().into_bytes();
         text.extend(encode("2,찻주전자\n", EUC_KR));
-        imported(&text, &mapping())
+        import_table(&text, &mapping())
     };
     assert_eq!(many(200).unwrap().0, 200);
     let refused = many(20).unwrap_err();
@@ -278,14 +278,14 @@ fn a_bad_byte_is_the_fault_of_its_row_wherever_it_is() {
     // Two of 152 rows, each with a bad byte before the end of its line, are too many.
     let mut text = [head, &"1,n\n".repeat(150)].concat().into_bytes();
     text.extend(b"2,caf\xE9\n3,caf\xE9\n");
-    let refused = imported(&text, &mapping()).unwrap_err();
+    let refused = import_table(&text, &mapping()).unwrap_err();
     assert!(
         refused.contains("--encoding windows-1252 reads"),
         "{refused}"
     );
     // A character that the end of the file cuts off.
     let cut = [head.as_bytes(), "1,a\n2,한".as_bytes()].concat();
-    let (taken, reasons) = imported(&cut[..cut.len() - 1], &mapping()).unwrap();
+    let (taken, reasons) = import_table(&cut[..cut.len() - 1], &mapping()).unwrap();
     assert_eq!((taken, reasons.len()), (1, 1), "{reasons:?}");
 }
 
@@ -294,7 +294,7 @@ fn a_name_of_a_column_that_is_not_text_needs_a_number() {
     let text = encode("number,Größe\n1,a\n2,b\n", WINDOWS_1252);
     let one = [b"number,caf\xE9\n".as_slice(), b"1,a\n"].concat();
     for (text, name) in [(&text, "\"Gr\\\\xF6\\\\xDFe\""), (&one, "\"caf\\\\xE9\"")] {
-        let refused = imported(text, &mapping()).unwrap_err();
+        let refused = import_table(text, &mapping()).unwrap_err();
         if text == &one {
             let message =
                 format!("line 1: the name of column 2, {name}, is not UTF-8; name the encoding: ");
@@ -310,12 +310,12 @@ fn a_name_of_a_column_that_is_not_text_needs_a_number() {
         skip: vec!["2".into()],
         ..mapping()
     };
-    assert_eq!(imported(&one, &skipped), Ok((1, vec![])));
+    assert_eq!(import_table(&one, &skipped), Ok((1, vec![])));
     let mapped = Mapping {
         map: vec!["2=note".into()],
         ..mapping()
     };
-    assert_eq!(imported(&one, &mapped), Ok((1, vec![])));
+    assert_eq!(import_table(&one, &mapped), Ok((1, vec![])));
 }
 
 #[test]

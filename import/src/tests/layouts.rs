@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    layout::{Layout, first_rows},
+    layout::{Layout, read_first_rows},
     options::Cells,
 };
 
@@ -80,7 +80,7 @@ fn titles_above_the_header_are_noticed() {
 fn the_first_rows_follow_the_header() {
     let text = "Title\nname,price\na,1\n,\nb,2\n";
     let layout = layout(text, head_line(2));
-    let rows: Vec<Vec<String>> = first_rows(text.as_bytes(), &layout)
+    let rows: Vec<Vec<String>> = read_first_rows(text.as_bytes(), &layout)
         .iter()
         .map(texts)
         .collect();

@@ -22,7 +22,7 @@ fn open(bytes: &[u8], skip: &[&str]) -> [Result<u64, String>; 2] {
     fs::write(&path, bytes).unwrap();
     let mut options = options(Format::Csv, folder.path());
     options.mapping.skip = skip.iter().map(|&it| it.to_owned()).collect();
-    let schema = schema(&[everything()]);
+    let schema = schema(&[full_class()]);
     let class = schema.resolve("Thing").unwrap();
     [Input::File(path), stream(bytes)].map(|input| {
         let opened = Source::open(&options, input, class);

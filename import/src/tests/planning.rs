@@ -5,7 +5,7 @@ mod identity;
 
 use super::*;
 use crate::{
-    column::{Column, Target, left_out},
+    column::{Column, Target, list_left_out},
     convert::Words,
     identity::Identity,
     text::reveal,
@@ -19,28 +19,28 @@ fn order() -> Value {
     ]})
 }
 
-fn refused(definition: &Value, head: &str, mapping: &Mapping) -> String {
+fn refuse(definition: &Value, head: &str, mapping: &Mapping) -> String {
     plan(std::slice::from_ref(definition), head, mapping)
         .map(|plan| plan.columns)
         .unwrap_err()
         .to_string()
 }
 
-fn mapped(map: &[&str]) -> Mapping {
+fn map_columns(map: &[&str]) -> Mapping {
     Mapping {
         map: map.iter().map(|&it| it.to_owned()).collect(),
         ..mapping()
     }
 }
 
-fn skipped(skip: &[&str]) -> Mapping {
+fn skip_columns(skip: &[&str]) -> Mapping {
     Mapping {
         skip: skip.iter().map(|&it| it.to_owned()).collect(),
         ..mapping()
     }
 }
 
-fn keyed(key: &[&str]) -> Mapping {
+fn key_columns(key: &[&str]) -> Mapping {
     Mapping {
         key: key.iter().map(|&it| it.to_owned()).collect(),
         ..mapping()
@@ -50,7 +50,7 @@ fn keyed(key: &[&str]) -> Mapping {
 #[test]
 fn columns_are_found_by_id_by_label_and_by_map() {
     let head = "번호, order_id ,Bemerkung,rest,_line,_reason";
-    let plan = plan(&[order()], head, &mapped(&["Bemerkung=note", "rest="])).unwrap();
+    let plan = plan(&[order()], head, &map_columns(&["Bemerkung=note", "rest="])).unwrap();
     let names: Vec<Option<&str>> = plan
         .columns
         .iter()
@@ -111,37 +111,37 @@ fn unknown_columns_are_reported_with_suggestions_and_the_line() {
         ),
         (
             "number,note,number",
-            skipped(&["number"]),
+            skip_columns(&["number"]),
             "--skip-column number: columns 1 and 3 are both called \"number\"",
         ),
         (
             "number,note",
-            skipped(&["3"]),
+            skip_columns(&["3"]),
             "has no column \"3\"; the columns are number, note",
         ),
         (
             "number,,note",
-            skipped(&["nots"]),
+            skip_columns(&["nots"]),
             "the columns are number, column 2, which has no name, note",
         ),
         (
             "3,number,note",
-            mapped(&["3=note"]),
+            map_columns(&["3=note"]),
             "column 1 is called 3; write #1 for it, or #3 for the column with that number",
         ),
         (
             "#2,#1",
-            mapped(&["#1=note", "#2=number"]),
+            map_columns(&["#1=note", "#2=number"]),
             "column 2 is called #1; write 2 for it, or 1 for the column with that number",
         ),
         (
             "number,note,#1",
-            skipped(&["#1"]),
+            skip_columns(&["#1"]),
             "column 3 is called #1; write #3 for it, or 1 for the column with that number",
         ),
         (
             "number,#1,#1",
-            skipped(&["#1"]),
+            skip_columns(&["#1"]),
             "columns 2 and 3 are both called \"#1\"; write the number",
         ),
         // Of the columns that an import writes, only the last two are ignored.
@@ -150,39 +150,39 @@ fn unknown_columns_are_reported_with_suggestions_and_the_line() {
         ("number,Number", mapping(), "are both values of number"),
         (
             "number,n",
-            mapped(&["n=nothing"]),
+            map_columns(&["n=nothing"]),
             "no property or label nothing",
         ),
         (
             "number",
-            mapped(&["note=number"]),
+            map_columns(&["note=number"]),
             "has no column \"note\"; the columns are number",
         ),
-        ("number", mapped(&["number"]), "write COLUMN=PROPERTY"),
+        ("number", map_columns(&["number"]), "write COLUMN=PROPERTY"),
         (
             "number",
-            mapped(&["number=note", "number="]),
+            map_columns(&["number=note", "number="]),
             "mapped already",
         ),
-        ("number", mapped(&["number="]), "no column matches"),
+        ("number", map_columns(&["number="]), "no column matches"),
         (
             "number",
-            keyed(&["other"]),
+            key_columns(&["other"]),
             "--key other: line 1 has no column \"other\"",
         ),
-        ("number", keyed(&["number", "number"]), "twice"),
+        ("number", key_columns(&["number", "number"]), "twice"),
     ] {
-        let message = refused(&order, head, &mapping);
+        let message = refuse(&order, head, &mapping);
         assert!(message.contains(expected), "{head}: {message}");
     }
-    let thing = everything();
-    assert!(refused(&thing, "note", &mapping()).contains("the whole primary key of Thing (code)"));
-    assert!(refused(&thing, "code,note", &keyed(&["note"])).contains("leave --key out"));
+    let thing = full_class();
+    assert!(refuse(&thing, "note", &mapping()).contains("the whole primary key of Thing (code)"));
+    assert!(refuse(&thing, "code,note", &key_columns(&["note"])).contains("leave --key out"));
     let head = String::from_utf8_lossy(b"n\xff").into_owned();
-    assert!(refused(&order, &head, &mapping()).contains("has no property or label"));
+    assert!(refuse(&order, &head, &mapping()).contains("has no property or label"));
     let mut abstracted = order;
     abstracted["abstract"] = json!(true);
-    assert!(refused(&abstracted, "number", &mapping()).contains("abstract"));
+    assert!(refuse(&abstracted, "number", &mapping()).contains("abstract"));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn an_empty_cell_or_the_null_text_means_no_value() {
         nulls: ["NULL", "\\N", "-"].map(str::to_owned).to_vec(),
         ..mapping()
     };
-    let plan = plan(&[everything()], "code,note,count", &mapping).unwrap();
+    let plan = plan(&[full_class()], "code,note,count", &mapping).unwrap();
     let text = "code,note,count\na,NULL,\nNULL,x,1\nb,\\N, - \nc, \u{a0}\u{3000}\u{200b},\t\nd,NULL or not,\n";
     let batches = batches(plan, text, 9);
     assert_eq!(
@@ -207,8 +207,8 @@ fn an_empty_cell_or_the_null_text_means_no_value() {
 /// The meaning of each column of a header, with `-` for left-out columns.
 fn targets(head: &str, map: &[&str], skip: &[&str]) -> Vec<String> {
     let mapping = Mapping {
-        map: mapped(map).map,
-        ..skipped(skip)
+        map: map_columns(map).map,
+        ..skip_columns(skip)
     };
     let plan = plan(&[order()], head, &mapping).unwrap();
     let target = |column: &Column| {
@@ -291,17 +291,17 @@ fn columns_can_be_addressed_by_number() {
         "number,note,note",
         &Mapping {
             key: vec!["3".into()],
-            ..skipped(&["2"])
+            ..skip_columns(&["2"])
         },
     );
     assert_eq!(key.unwrap().identity, Identity::Columns(vec![2]));
     let left = plan(
         &[order()],
         "number,,note,_line,_reason",
-        &skipped(&["note"]),
+        &skip_columns(&["note"]),
     )
     .unwrap();
-    let left: Vec<(usize, String, &str)> = left_out(&left.columns)
+    let left: Vec<(usize, String, &str)> = list_left_out(&left.columns)
         .into_iter()
         .map(|it| (it.column, it.name, it.reason))
         .collect();
@@ -386,7 +386,7 @@ fn uncorrected_rejects_are_rejected_again() {
             "note: was missing in the row, and is blank; fill it in, or clear _reason if it is meant to be blank (field_count)"
         ]
     );
-    assert_eq!(batch.sent().count(), 2);
+    assert_eq!(batch.rows_to_send().count(), 2);
 }
 
 #[test]
@@ -424,9 +424,9 @@ fn a_class_with_labels_like_reject_columns_keeps_its_columns() {
 
 #[test]
 fn invisible_characters_in_names_are_shown() {
-    let unknown = refused(&order(), "na\u{200b}me,note", &mapping());
+    let unknown = refuse(&order(), "na\u{200b}me,note", &mapping());
     assert!(unknown.contains("label na\\u{200b}me;"), "{unknown}");
-    let missing = refused(&order(), "no\u{ad}te,number", &skipped(&["other"]));
+    let missing = refuse(&order(), "no\u{ad}te,number", &skip_columns(&["other"]));
     assert!(
         missing.contains("columns are no\\u{ad}te, number"),
         "{missing}"
@@ -451,7 +451,7 @@ fn blank_items_that_a_list_leaves_out_are_counted_with_the_first_line() {
     let text = format!(
         "{head}\na,x;y,\nb,x; ;y,1;\nc,;,\nd,\"[\"\"\"\",\"\";\"\"]\",\ne,\"\",5\nf,;;,x;;\n"
     );
-    let plan = plan(&[everything()], head, &mapping()).unwrap();
+    let plan = plan(&[full_class()], head, &mapping()).unwrap();
     let batches = batches(plan, &text, 2);
     let left_out: Vec<_> = batches
         .iter()

@@ -38,7 +38,7 @@ fn reject(
 }
 
 /// The numbers of created and unchanged rows, and the reasons for the others.
-fn outcomes(
+fn settle_batch(
     plan: &Plan,
     batch: &Batch<Record>,
     errors: &[RowError],
@@ -72,7 +72,7 @@ fn rejects_are_unchanged_rows_that_can_be_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.rejects.csv");
     let head = "code,note,count,_line,_reason";
-    let plan = plan(&[everything()], head, &mapping()).unwrap();
+    let plan = plan(&[full_class()], head, &mapping()).unwrap();
     let rows = "a,\"x\ny, \"\"z\"\"\",five,1,why\nb,2\nc,n,1,3,r,more\n\"  d \",\u{e9},,4,\n";
     let text = format!("{head}\n{rows}");
     let records = records(text.as_bytes()).unwrap();
@@ -106,7 +106,7 @@ fn rejects_are_unchanged_rows_that_can_be_read_again() {
     let text = b"code,note,count\nx,caf\xE9,1\n\"a \\\"b\\\"\",y,2\n";
     let strange = super::records(text).unwrap();
     let other = folder.path().join("other.csv");
-    let plan_of_it = super::plan(&[everything()], "code,note,count", &mapping()).unwrap();
+    let plan_of_it = super::plan(&[full_class()], "code,note,count", &mapping()).unwrap();
     let mut written = begin(&other, &plan_of_it);
     for record in &strange[1..] {
         reject(
@@ -153,7 +153,7 @@ fn answers_are_reported_by_row_and_column() {
         map: vec!["Zahl=count".to_owned()],
         ..mapping()
     };
-    let plan = plan(&[everything()], head, &map).unwrap();
+    let plan = plan(&[full_class()], head, &map).unwrap();
     let text = "code,Zahl\na,1\nb,x\na,1\nc,2\nd,3\ne,4\nc,2\n";
     let batch = batches(plan.clone(), text, 100).remove(0);
     let answer = errors(&json!([
@@ -162,7 +162,7 @@ fn answers_are_reported_by_row_and_column() {
             {"field": "count", "rule": "min", "value": 3, "message": "count must be at least 5"}]},
         {"row": 4, "error": "already_exists", "identical": false, "message": "Thing/e already exists"},
     ]));
-    let (created, unchanged, rejects) = outcomes(&plan, &batch, &answer, &mut Seen::default());
+    let (created, unchanged, rejects) = settle_batch(&plan, &batch, &answer, &mut Seen::default());
     assert_eq!((created, unchanged), (1, 3));
     assert_eq!(
         rejects,
@@ -182,14 +182,14 @@ fn answers_are_reported_by_row_and_column() {
 
 #[test]
 fn a_repeated_id_with_other_values_is_reported_with_the_first_line() {
-    let plan = plan(&[everything()], "code,count", &mapping()).unwrap();
+    let plan = plan(&[full_class()], "code,count", &mapping()).unwrap();
     let batches = batches(plan.clone(), "code,count\na,1\na,2\n", 100);
     let mut seen = Seen::default();
-    assert_eq!(outcomes(&plan, &batches[0], &[], &mut seen).0, 1);
+    assert_eq!(settle_batch(&plan, &batches[0], &[], &mut seen).0, 1);
     let answer = errors(
         &json!([{"row": 1, "error": "already_exists", "identical": false, "message": "Thing/a already exists"}]),
     );
-    let (.., rejects) = outcomes(&plan, &batches[1], &answer, &mut seen);
+    let (.., rejects) = settle_batch(&plan, &batches[1], &answer, &mut seen);
     assert_eq!(
         rejects[0].1,
         "Thing/a already exists, with other values, from line 2 (already_exists)"
@@ -199,7 +199,7 @@ fn a_repeated_id_with_other_values_is_reported_with_the_first_line() {
 #[test]
 fn the_first_line_of_each_repeated_id_is_known() {
     let head = "code,count";
-    let plan = plan(&[everything()], head, &mapping()).unwrap();
+    let plan = plan(&[full_class()], head, &mapping()).unwrap();
     let rows = |value: u64| {
         let rows: Vec<String> = (0..3_000).map(|id| format!("{id},{value}")).collect();
         rows.join("\n")
@@ -213,7 +213,7 @@ fn the_first_line_of_each_repeated_id_is_known() {
     let mut seen = Seen::default();
     for (index, batch) in batches.iter().enumerate() {
         let answer = if index < 6 { &[] } else { &refused[..] };
-        let (.., rejects) = outcomes(&plan, batch, answer, &mut seen);
+        let (.., rejects) = settle_batch(&plan, batch, answer, &mut seen);
         for (row, reason) in rejects {
             let line = batch.rows[row].raw.line - 3_000;
             assert!(reason.contains(&format!("from line {line} ")), "{reason}");
@@ -227,11 +227,11 @@ fn an_import_that_starts_over_names_what_changed() {
     let task = |parts: Value| -> Task { serde_json::from_value(parts).unwrap() };
     let before = task(json!({"the file": "1", "the source (--source)": "a"}));
     let after = task(json!({"the file": "1", "the source (--source)": "b"}));
-    assert_eq!(before.changes_to(&after), ["the source (--source)"]);
-    assert!(before.changes_to(&before).is_empty());
+    assert_eq!(before.list_changes(&after), ["the source (--source)"]);
+    assert!(before.list_changes(&before).is_empty());
     let other = task(json!({"the file": "2"}));
     assert_eq!(
-        before.changes_to(&other),
+        before.list_changes(&other),
         ["the file", "the source (--source)"]
     );
 }
@@ -420,13 +420,13 @@ fn a_row_with_a_broken_quote_has_one_line_and_one_reason_however_often_it_is_rej
 
 #[test]
 fn a_column_of_ids_that_contradicts_the_primary_key_is_named() {
-    let plan = plan(&[everything()], "code,_id", &mapping()).unwrap();
+    let plan = plan(&[full_class()], "code,_id", &mapping()).unwrap();
     let batch = batches(plan.clone(), "code,_id\na,5\n", 9).remove(0);
     let answer = errors(&json!([
         {"row": 1, "error": "validation_failed", "message": "1 value(s)", "errors": [
             {"field": "code", "rule": "primary_key", "message": "code gives the id a, not 5"}]},
     ]));
-    let (.., rejects) = outcomes(&plan, &batch, &answer, &mut Seen::default());
+    let (.., rejects) = settle_batch(&plan, &batch, &answer, &mut Seen::default());
     assert_eq!(
         rejects[0].1,
         "code: gives the id a, not 5; the id is from the column _id: to leave it out, use --skip-column _id (primary_key)"

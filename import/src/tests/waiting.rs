@@ -61,7 +61,7 @@ async fn send(
     let mut there: HashSet<u32> = known.iter().copied().collect();
     let mut parts = Vec::new();
     let left = waiting
-        .send_again(most, async |_, part: Vec<WaitingRow<Link>>| {
+        .resend(most, async |_, part: Vec<WaitingRow<Link>>| {
             let class = part[0].class.clone();
             assert!(part.iter().all(|row| row.class == class));
             let lines = part.iter().map(|row| row.raw.line).collect();
@@ -158,7 +158,7 @@ fn an_id_is_sent_once_per_request_and_equal_rows_as_one() {
         row("Node", raw(2), b"{\"a\":1}"),
         row("Node", raw(3), b"{}"),
     ];
-    let (batch, places, later) = Batch::of_waiting(Place::START, rows);
+    let (batch, places, later) = Batch::from_waiting(Place::START, rows);
     let fates: Vec<&Fate> = batch.rows.iter().map(|row| &row.fate).collect();
     assert_eq!(fates, [&Fate::Sent(7), &Fate::SameAs(0)]);
     assert_eq!(places.len(), 2);

@@ -30,34 +30,36 @@ pub(super) enum Appender {
 
 impl OpenLog {
     /// Opens a log to append. Fails if another process has it open. Blocks.
-    pub(super) fn own(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
+    pub(super) fn open_owned(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
         let LogAddress::Directory(path) = address;
-        let log = DirectoryLog::open(path).map_err(failed)?;
+        let log = DirectoryLog::open(path).map_err(open_failure)?;
         Ok((Self::new(log), Appender::This))
     }
 
     /// Opens a log to append, or to read if another process has it open. Blocks.
-    pub(super) fn own_or_share(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
+    pub(super) fn open_owned_or_shared(
+        address: &LogAddress,
+    ) -> Result<(Self, Appender), OpenError> {
         let LogAddress::Directory(path) = address;
         if !path.is_dir() {
             return Err(OpenError::NoLog(address.clone()));
         }
-        match DirectoryLog::claim(path).map_err(failed)? {
+        match DirectoryLog::claim(path).map_err(open_failure)? {
             Claim::Owned(log) => Ok((Self::new(log), Appender::This)),
             Claim::Taken(_) => {
-                let (log, _) = Self::look(address)?;
+                let (log, _) = Self::open_read_only(address)?;
                 Ok((log, Appender::Other))
             }
         }
     }
 
     /// Opens a log to read. Blocks.
-    pub(super) fn look(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
+    pub(super) fn open_read_only(address: &LogAddress) -> Result<(Self, Appender), OpenError> {
         let LogAddress::Directory(path) = address;
         if !path.is_dir() {
             return Err(OpenError::NoLog(address.clone()));
         }
-        let log = DirectoryLog::open_read_only(path).map_err(failed)?;
+        let log = DirectoryLog::open_read_only(path).map_err(open_failure)?;
         Ok((Self::new(log), Appender::Unknown))
     }
 
@@ -82,7 +84,7 @@ impl OpenLog {
     }
 }
 
-fn failed(source: StoreError) -> OpenError {
+fn open_failure(source: StoreError) -> OpenError {
     OpenError::Store {
         store: Store::Log,
         source,
@@ -92,7 +94,7 @@ fn failed(source: StoreError) -> OpenError {
 /// Opens a log to read, also while another process appends to it.
 pub async fn open_log(address: &LogAddress) -> Result<Arc<dyn Log>, OpenError> {
     let address = address.clone();
-    let opened = tokio::task::spawn_blocking(move || OpenLog::look(&address)).await?;
+    let opened = tokio::task::spawn_blocking(move || OpenLog::open_read_only(&address)).await?;
     Ok(opened?.0.port())
 }
 
@@ -100,5 +102,5 @@ pub async fn open_log(address: &LogAddress) -> Result<Arc<dyn Log>, OpenError> {
 pub async fn check_segments(address: &LogAddress) -> Result<Report, OpenError> {
     let LogAddress::Directory(path) = address.clone();
     let checked = tokio::task::spawn_blocking(move || verify::verify(&path)).await?;
-    checked.map_err(failed)
+    checked.map_err(open_failure)
 }

@@ -68,10 +68,10 @@ fn location(address: &TablesAddress, files: Files) -> Location {
 /// Opens those of registry, graph and documents that exist, to see how far each has seen the logs.
 pub async fn open_witnesses(addresses: &Addresses) -> Result<Vec<Witness>, OpenError> {
     let addresses = addresses.clone();
-    Ok(tokio::task::spawn_blocking(move || witnesses(&addresses)).await?)
+    Ok(tokio::task::spawn_blocking(move || list_witnesses(&addresses)).await?)
 }
 
-fn witnesses(addresses: &Addresses) -> Vec<Witness> {
+fn list_witnesses(addresses: &Addresses) -> Vec<Witness> {
     let mut found: Vec<Witness> = Vec::new();
     let registry = addresses.registry();
     if exists(registry) {

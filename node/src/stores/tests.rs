@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 
 /// Addresses with each store in a folder of its own.
-fn apart(folder: &TempDir) -> Addresses {
+fn separate_addresses(folder: &TempDir) -> Addresses {
     let root = folder.path().canonicalize().unwrap();
     let urls = [
         (Store::Log, format!("dir://{}/a/log", root.display())),
@@ -37,7 +37,7 @@ fn entries(folder: &TempDir) -> usize {
 #[tokio::test]
 async fn an_owner_creates_each_store_where_its_url_says() {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = apart(&folder);
+    let addresses = separate_addresses(&folder);
     let stores = Stores::open(&addresses, Access::Own).await.unwrap();
     assert!(stores.is_owner());
     for path in ["a/log/LOCK", "b/r.sqlite", "c/g.sqlite", "d/d.sqlite"] {
@@ -53,7 +53,7 @@ async fn an_owner_creates_each_store_where_its_url_says() {
 #[tokio::test]
 async fn a_log_has_one_owner_and_others_share_it() {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = apart(&folder);
+    let addresses = separate_addresses(&folder);
     let none = Stores::open(&addresses, Access::OwnOrShare).await;
     assert!(matches!(none, Err(OpenError::NoLog(_))));
     assert_eq!(entries(&folder), 0);
@@ -87,7 +87,7 @@ async fn a_log_at_a_long_path_opens_without_hints_of_others() {
 #[tokio::test]
 async fn a_look_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = apart(&folder);
+    let addresses = separate_addresses(&folder);
     let none = Stores::open(&addresses, Access::Look).await;
     assert!(matches!(none, Err(OpenError::NoLog(_))));
     assert!(matches!(
@@ -110,7 +110,7 @@ async fn a_look_creates_nothing() {
 #[tokio::test]
 async fn an_owner_of_what_exists_needs_one_store() {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = apart(&folder);
+    let addresses = separate_addresses(&folder);
     let none = Stores::open(&addresses, Access::OwnExisting).await;
     assert!(matches!(none, Err(OpenError::NoStore(_))));
     assert_eq!(entries(&folder), 0);

@@ -23,7 +23,7 @@ use super::{
     failure::{damaged, rejected, unavailable},
     fault::Step,
     index::Segment,
-    mutex::locked,
+    mutex::lock_mutex,
     scan::{self, TEMPORARY},
     stream::{Stream, Writer},
 };
@@ -38,7 +38,7 @@ static UNFINISHED: AtomicU64 = AtomicU64::new(0);
 
 impl Inner {
     pub(super) fn append(&self, stream: &Stream, batch: &Batch) -> StoreResult<Append> {
-        let mut writer = locked(&stream.writer);
+        let mut writer = lock_mutex(&stream.writer);
         self.settle_with(stream, &mut writer)?;
         self.check_tail(stream, &mut writer)?;
         let end = stream.end();
@@ -58,24 +58,24 @@ impl Inner {
         self.open_directory(stream, &mut writer)?;
         let answer = self.write(stream, &writer, end, &file)?;
         match answer {
-            Append::Done => self.take(stream, end, lines),
+            Append::Done => self.add_segment(stream, end, lines),
             Append::Occupied => {
-                stream.doubt();
+                stream.mark_uncertain();
                 self.settle_with(stream, &mut writer)?;
             }
-            Append::Unknown => stream.doubt(),
+            Append::Unknown => stream.mark_uncertain(),
         }
         Ok(answer)
     }
 
     /// Finds out whether an append with an unknown result is in the log.
     pub(super) fn settle(&self, stream: &Stream) -> StoreResult<()> {
-        self.settle_with(stream, &mut locked(&stream.writer))
+        self.settle_with(stream, &mut lock_mutex(&stream.writer))
     }
 
     fn settle_with(&self, stream: &Stream, writer: &mut Writer) -> StoreResult<()> {
         stream.check()?;
-        if !stream.is_in_doubt() {
+        if !stream.is_uncertain() {
             return Ok(());
         }
         self.open_directory(stream, writer)?;
@@ -92,7 +92,7 @@ impl Inner {
         self.sync_directory(writer).map_err(failed)?;
         if is_there {
             match scan::load(&path, &stream.name, first)? {
-                Ok(lines) => self.take(stream, first, lines),
+                Ok(lines) => self.add_segment(stream, first, lines),
                 Err(reason) => {
                     let reason = format!("{}: {reason}", path.display());
                     stream.refuse(std::slice::from_ref(&reason));
@@ -100,11 +100,11 @@ impl Inner {
                 }
             }
         }
-        stream.settled();
+        stream.mark_certain();
         Ok(())
     }
 
-    fn take(&self, stream: &Stream, first: u64, lines: Lines) {
+    fn add_segment(&self, stream: &Stream, first: u64, lines: Lines) {
         let count = u32::try_from(lines.count()).unwrap_or(u32::MAX);
         let segment = Segment {
             first,
@@ -117,9 +117,9 @@ impl Inner {
         if let Ok(Ok((_, file))) = scan::inspect(&stream.file(first), false) {
             segment.identity.get_or_init(|| file);
         }
-        locked(&self.cache).put((stream.id.clone(), first, count), Arc::new(lines));
+        lock_mutex(&self.cache).put((stream.id.clone(), first, count), Arc::new(lines));
         stream.push(Arc::new(segment));
-        locked(&self.grown).insert(stream.id.clone());
+        lock_mutex(&self.grown).insert(stream.id.clone());
         self.merge_wake.notify_one();
     }
 
@@ -165,9 +165,9 @@ impl Inner {
         }
         let linked = self
             .faults
-            .at(Step::Publish)
+            .fail_at(Step::Publish)
             .and_then(|()| fs::hard_link(&temporary, &path))
-            .and_then(|()| self.faults.at(Step::Published));
+            .and_then(|()| self.faults.fail_at(Step::Published));
         remove_unfinished(&temporary);
         match linked {
             Ok(()) => {}
@@ -178,20 +178,20 @@ impl Inner {
                     path.display()
                 )));
             }
-            Err(error) => return Ok(unknown(&path, &error)),
+            Err(error) => return Ok(unknown_outcome(&path, &error)),
         }
         match self.sync_directory(writer) {
             Ok(()) => Ok(Append::Done),
-            Err(error) => Ok(unknown(&path, &error)),
+            Err(error) => Ok(unknown_outcome(&path, &error)),
         }
     }
 
     /// Encoders are large and few: the logs share them.
     fn encode(&self, stream: &Stream, first: u64, lines: &Lines) -> io::Result<Vec<u8>> {
-        let spare = locked(&self.encoders).pop();
+        let spare = lock_mutex(&self.encoders).pop();
         let mut encoder = spare.map_or_else(|| Encoder::new(LEVEL), Ok)?;
         let file = encoder.encode(&stream.name, first, lines)?;
-        let mut spare = locked(&self.encoders);
+        let mut spare = lock_mutex(&self.encoders);
         if spare.len() < SPARE_ENCODERS {
             spare.push(encoder);
         }
@@ -201,14 +201,14 @@ impl Inner {
     /// Writes a new file and makes all of it durable.
     pub(super) fn write_synced(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = File::create_new(path)?;
-        self.faults.at(Step::Write)?;
+        self.faults.fail_at(Step::Write)?;
         file.write_all(bytes)?;
-        self.faults.at(Step::SyncFile)?;
+        self.faults.fail_at(Step::SyncFile)?;
         file.sync_data()
     }
 
     fn sync_directory(&self, writer: &Writer) -> io::Result<()> {
-        self.faults.at(Step::SyncDirectory)?;
+        self.faults.fail_at(Step::SyncDirectory)?;
         writer.directory.as_ref().map_or(Ok(()), File::sync_all)
     }
 }
@@ -242,7 +242,7 @@ fn is_certain(kind: ErrorKind) -> bool {
     )
 }
 
-fn unknown(path: &Path, error: &io::Error) -> Append {
+fn unknown_outcome(path: &Path, error: &io::Error) -> Append {
     tracing::error!(file = %path.display(), %error, "it is unknown whether an append is durable");
     Append::Unknown
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 #[cfg(test)]
-use super::mutex::locked;
+use super::mutex::lock_mutex;
 
 /// The steps of a write, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub(super) struct Faults {
 
 impl Faults {
     #[cfg(test)]
-    pub(super) fn at(&self, step: Step) -> io::Result<()> {
-        let mut next = locked(&self.next);
+    pub(super) fn fail_at(&self, step: Step) -> io::Result<()> {
+        let mut next = lock_mutex(&self.next);
         let is_spared = || {
             let less = |spared: u64| spared.checked_sub(1);
             let order = Ordering::Relaxed;
@@ -50,7 +50,7 @@ impl Faults {
 
     #[cfg(not(test))]
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    pub(super) fn at(&self, _step: Step) -> io::Result<()> {
+    pub(super) fn fail_at(&self, _step: Step) -> io::Result<()> {
         Ok(())
     }
 }

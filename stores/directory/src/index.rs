@@ -31,7 +31,7 @@ impl Identity {
     }
 
     /// Returns whether this is the file, according to its directory entry.
-    pub(super) fn is(&self, file: &Metadata) -> bool {
+    pub(super) fn is_file(&self, file: &Metadata) -> bool {
         let modified = (file.mtime(), file.mtime_nsec());
         (self.length, self.inode, self.modified) == (file.len(), file.ino(), modified)
     }

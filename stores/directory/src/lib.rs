@@ -64,7 +64,7 @@ use tokio::sync::Notify;
 use self::{
     failure::{rejected, unavailable},
     fault::Faults,
-    mutex::locked,
+    mutex::lock_mutex,
     stream::Stream,
 };
 pub use self::{
@@ -173,13 +173,14 @@ impl DirectoryLog {
 
     /// Everything that the start found not to be as it should be.
     pub fn problems(&self) -> Vec<Problem> {
-        locked(&self.inner.problems).clone()
+        lock_mutex(&self.inner.problems).clone()
     }
 
     /// Merges small segments of a log once; whether there was something to merge.
     pub async fn merge_once(&self, stream: &StreamId) -> StoreResult<bool> {
         let stream = stream.clone();
-        self.blocking(move |inner| inner.merge_once(&stream)).await
+        self.run_blocking(move |inner| inner.merge_once(&stream))
+            .await
     }
 
     /// Merges small segments whenever a log has grown; never returns. To be run as a task of its
@@ -187,7 +188,7 @@ impl DirectoryLog {
     pub async fn maintain(&self) {
         loop {
             let wake = self.inner.merge_wake.notified();
-            let grown = std::mem::take(&mut *locked(&self.inner.grown));
+            let grown = std::mem::take(&mut *lock_mutex(&self.inner.grown));
             for stream in grown {
                 loop {
                     match self.merge_once(&stream).await {
@@ -212,7 +213,7 @@ impl DirectoryLog {
         })
     }
 
-    async fn blocking<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
@@ -226,15 +227,16 @@ impl DirectoryLog {
     async fn freshen(&self, stream: &StreamId) -> StoreResult<Option<Arc<Stream>>> {
         if self.inner.lock.is_none() {
             let wanted = stream.clone();
-            self.blocking(move |inner| inner.look_again(&wanted))
+            self.run_blocking(move |inner| inner.rescan(&wanted))
                 .await?;
         }
         let Some(found) = self.inner.stream(stream) else {
             return Ok(None);
         };
-        if found.is_in_doubt() {
+        if found.is_uncertain() {
             let doubted = Arc::clone(&found);
-            self.blocking(move |inner| inner.settle(&doubted)).await?;
+            self.run_blocking(move |inner| inner.settle(&doubted))
+                .await?;
         }
         found.check()?;
         Ok(Some(found))
@@ -245,14 +247,14 @@ impl DirectoryLog {
 impl Log for DirectoryLog {
     async fn streams(&self) -> StoreResult<Vec<StreamId>> {
         if self.inner.lock.is_none() {
-            self.blocking(|inner| inner.load(0)).await?;
+            self.run_blocking(|inner| inner.load(0)).await?;
         }
-        Ok(self.inner.written())
+        Ok(self.inner.list_written())
     }
 
     async fn generations(&self, database: &DatabaseName) -> StoreResult<Vec<StreamId>> {
         if self.inner.lock.is_none() {
-            self.blocking(|inner| inner.load(0)).await?;
+            self.run_blocking(|inner| inner.load(0)).await?;
         }
         Ok(self.inner.generations(database))
     }
@@ -263,7 +265,7 @@ impl Log for DirectoryLog {
         };
         if self.inner.lock.is_some() {
             let looked_at = Arc::clone(&found);
-            self.blocking(move |inner| inner.look_at_tail(&looked_at))
+            self.run_blocking(move |inner| inner.check_unchanged_tail(&looked_at))
                 .await?;
         }
         Ok(LogPosition(found.end()))
@@ -293,7 +295,7 @@ impl Log for DirectoryLog {
             }
             Err(error) => {
                 tracing::error!(%stream, %error, "an append was interrupted");
-                target.doubt();
+                target.mark_uncertain();
                 Ok(Append::Unknown)
             }
         }
@@ -313,7 +315,7 @@ impl Log for DirectoryLog {
         if !ready.is_empty() || found.end() <= from.0 {
             return Ok(ready);
         }
-        self.blocking(move |inner| inner.read(&found, from.0, limit))
+        self.run_blocking(move |inner| inner.read(&found, from.0, limit))
             .await
     }
 
@@ -326,7 +328,7 @@ impl Log for DirectoryLog {
             return Ok(vec![None; positions.len()]);
         };
         let positions = positions.to_vec();
-        self.blocking(move |inner| inner.read_many(&found, &positions))
+        self.run_blocking(move |inner| inner.read_many(&found, &positions))
             .await
     }
 
@@ -334,7 +336,7 @@ impl Log for DirectoryLog {
         let Some(found) = self.freshen(stream).await? else {
             return Ok(LogPosition::ZERO);
         };
-        self.blocking(move |inner| inner.position_after(&found, time))
+        self.run_blocking(move |inner| inner.position_after(&found, time))
             .await
             .map(LogPosition)
     }
@@ -343,7 +345,7 @@ impl Log for DirectoryLog {
         let Some(found) = self.freshen(stream).await? else {
             return Ok(LogPosition::ZERO);
         };
-        self.blocking(move |_| found.checkpoint())
+        self.run_blocking(move |_| found.checkpoint())
             .await
             .map(LogPosition)
     }
@@ -363,7 +365,7 @@ impl Log for DirectoryLog {
         let Some(found) = found else {
             return Ok(false);
         };
-        self.blocking(move |_| found.move_checkpoint(from.0, to.0))
+        self.run_blocking(move |_| found.move_checkpoint(from.0, to.0))
             .await
     }
 }

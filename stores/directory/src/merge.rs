@@ -15,7 +15,7 @@ use super::{
     append::{remove_unfinished, unfinished_name},
     failure::unavailable,
     index::Segment,
-    mutex::locked,
+    mutex::lock_mutex,
     stream::Stream,
 };
 
@@ -34,7 +34,7 @@ impl Inner {
         let Some(stream) = self.stream(id).filter(|_| self.lock.is_some()) else {
             return Ok(false);
         };
-        let _one_at_a_time = locked(&stream.merging);
+        let _one_at_a_time = lock_mutex(&stream.merging);
         stream.check()?;
         let chosen = {
             let index = stream.index();
@@ -68,7 +68,7 @@ impl Inner {
             opened_at: OnceLock::new(),
             identity: OnceLock::new(),
         });
-        self.put_in_place(stream, &merged, &lines)
+        self.replace_first(stream, &merged, &lines)
             .map_err(|error| unavailable(format!("cannot merge segments: {error}")))?;
         self.exchange_cached(stream, chosen, &merged, lines);
         for segment in &chosen[1..] {
@@ -84,7 +84,7 @@ impl Inner {
     }
 
     /// Gives the merged file the first one's name, and makes it durable there.
-    fn put_in_place(
+    fn replace_first(
         &self,
         stream: &Stream,
         merged: &Arc<Segment>,
@@ -113,7 +113,7 @@ impl Inner {
         merged: &Segment,
         lines: Lines,
     ) {
-        let mut cache = locked(&self.cache);
+        let mut cache = lock_mutex(&self.cache);
         for segment in chosen {
             cache.remove(&(stream.id.clone(), segment.first, segment.count));
         }
@@ -145,7 +145,7 @@ fn choose_class(weights: &[u64], limit: u32) -> Option<Range<usize>> {
             if run.is_worth_it(limit, false) {
                 return Some(run.range);
             }
-            run = Run::starting_at(if fits { place } else { place + 1 });
+            run = Run::start_at(if fits { place } else { place + 1 });
         }
         if fits {
             run.range.end = place + 1;
@@ -167,7 +167,7 @@ struct Run {
 }
 
 impl Run {
-    fn starting_at(place: usize) -> Self {
+    fn start_at(place: usize) -> Self {
         Self {
             range: place..place,
             ..Self::default()

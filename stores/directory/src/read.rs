@@ -13,7 +13,7 @@ use spice_core::{
 
 use spice_store_segment::Lines;
 
-use super::{Inner, failure::damaged, index::Segment, mutex::locked, scan, stream::Stream};
+use super::{Inner, failure::damaged, index::Segment, mutex::lock_mutex, scan, stream::Stream};
 
 /// The maximum size of one answer in bytes, except for its first segment.
 const ANSWER_BYTES: usize = 8 << 20;
@@ -29,7 +29,7 @@ impl Inner {
             let Some(segment) = stream.index().find(position) else {
                 break;
             };
-            let Some(lines) = self.cached(stream, &segment) else {
+            let Some(lines) = self.get_cached(stream, &segment) else {
                 break;
             };
             position = copy(&segment, &lines, position, limit, &mut records);
@@ -67,7 +67,7 @@ impl Inner {
             let found = self.segment_at(stream, position.0)?;
             Ok(found.map(|(segment, lines)| Record {
                 position: *position,
-                line: lines.line(index(position.0 - segment.first)),
+                line: lines.line(to_index(position.0 - segment.first)),
             }))
         };
         positions.iter().map(one).collect()
@@ -79,7 +79,7 @@ impl Inner {
         let (mut low, mut high) = (0, segments.len());
         while low < high {
             let middle = low.midpoint(high);
-            if self.opened_at(stream, &segments[middle])? <= time {
+            if self.read_first_time(stream, &segments[middle])? <= time {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -102,7 +102,7 @@ impl Inner {
         Ok(range.0)
     }
 
-    fn opened_at(&self, stream: &Stream, segment: &Segment) -> StoreResult<Timestamp> {
+    fn read_first_time(&self, stream: &Stream, segment: &Segment) -> StoreResult<Timestamp> {
         if let Some(known) = segment.opened_at.get() {
             return Ok(*known);
         }
@@ -116,7 +116,7 @@ impl Inner {
                 "there is no envelope at position {position}"
             )));
         };
-        accepted_at(&lines.line(index(position - segment.first)))
+        accepted_at(&lines.line(to_index(position - segment.first)))
     }
 
     /// Loads the segment that holds a position. A merge may replace it during the lookup.
@@ -130,7 +130,7 @@ impl Inner {
             let Some(segment) = stream.index().find(position) else {
                 return Ok(None);
             };
-            if let Some(lines) = self.cached(stream, &segment) {
+            if let Some(lines) = self.get_cached(stream, &segment) {
                 return Ok(Some((segment, lines)));
             }
             let path = stream.file(segment.first);
@@ -139,7 +139,7 @@ impl Inner {
                 Ok(lines) if lines.count() == segment.count as usize => {
                     let lines = Arc::new(lines);
                     let key = (stream.id.clone(), segment.first, segment.count);
-                    locked(&self.cache).put(key, Arc::clone(&lines));
+                    lock_mutex(&self.cache).put(key, Arc::clone(&lines));
                     return Ok(Some((segment, lines)));
                 }
                 Ok(lines) => format!("has {} envelopes, not {}", lines.count(), segment.count),
@@ -147,7 +147,7 @@ impl Inner {
             };
             reason = format!("{}: {reason}", path.display());
             if self.lock.is_none() {
-                self.look_again(&stream.id)?;
+                self.rescan(&stream.id)?;
                 stream.check()?;
             } else if stream
                 .index()
@@ -160,8 +160,8 @@ impl Inner {
         Err(damaged(reason))
     }
 
-    fn cached(&self, stream: &Stream, segment: &Segment) -> Option<Arc<Lines>> {
-        locked(&self.cache).get(&(stream.id.clone(), segment.first, segment.count))
+    fn get_cached(&self, stream: &Stream, segment: &Segment) -> Option<Arc<Lines>> {
+        lock_mutex(&self.cache).get(&(stream.id.clone(), segment.first, segment.count))
     }
 }
 
@@ -174,7 +174,7 @@ fn copy(
     records: &mut Vec<Record>,
 ) -> u64 {
     let room = limit - records.len();
-    let start = index(position - segment.first);
+    let start = to_index(position - segment.first);
     let end = lines.count().min(start.saturating_add(room));
     records.extend((position..).zip(start..end).map(|(position, line)| Record {
         position: LogPosition(position),
@@ -184,6 +184,6 @@ fn copy(
 }
 
 /// Converts a distance to an index into a segment, which holds fewer than 2^32 lines.
-fn index(distance: u64) -> usize {
+fn to_index(distance: u64) -> usize {
     usize::try_from(distance).unwrap_or(usize::MAX)
 }

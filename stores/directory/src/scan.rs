@@ -140,24 +140,24 @@ impl<'a> Scan<'a> {
                 Some(first) if kind.is_file() => files.push((first, path)),
                 _ if kind.is_file() && is_temporary(name) => self.found.temporary.push(path),
                 _ if kind.is_file() && name == CHECKPOINT_FILE => {}
-                _ => self.problem(path, "does not belong here", false),
+                _ => self.report_problem(path, "does not belong here", false),
             }
         }
-        let unchecked = unchecked_files(&files, whole)?;
+        let unchecked = count_unchecked(&files, whole)?;
         for (place, (first, path)) in files.into_iter().enumerate() {
-            self.take(first, path, place >= unchecked)?;
+            self.add_file(first, path, place >= unchecked)?;
         }
         Ok(self.found)
     }
 
-    fn take(&mut self, first: u64, path: PathBuf, whole: bool) -> Result<(), StoreError> {
+    fn add_file(&mut self, first: u64, path: PathBuf, whole: bool) -> Result<(), StoreError> {
         let (mark, identity) = match inspect(&path, whole)
             .map_err(|error| unavailable(format!("cannot read {}: {error}", path.display())))?
             .and_then(|(mark, file)| mark.check_place(&self.name, first).map(|()| (mark, file)))
         {
             Ok(found) => found,
             Err(reason) => {
-                self.problem(path, reason, true);
+                self.report_problem(path, reason, true);
                 // Its end is unknown: the next segment is trusted.
                 self.expected = u64::MAX;
                 return Ok(());
@@ -167,10 +167,10 @@ impl<'a> Scan<'a> {
         segment.identity.get_or_init(|| identity);
         let segment = Arc::new(segment);
         if first < self.expected && self.expected != u64::MAX {
-            return self.overlap(&segment, path);
+            return self.check_overlap(&segment, path);
         }
         if first > self.expected {
-            self.problem(path, gap(first, self.expected), true);
+            self.report_problem(path, describe_gap(first, self.expected), true);
         }
         self.expected = segment.end();
         self.found.segments.push(segment);
@@ -178,13 +178,13 @@ impl<'a> Scan<'a> {
     }
 
     /// Leftovers of a merge are harmless; any other overlap is damage.
-    fn overlap(&mut self, segment: &Segment, path: PathBuf) -> Result<(), StoreError> {
+    fn check_overlap(&mut self, segment: &Segment, path: PathBuf) -> Result<(), StoreError> {
         let earlier = self.found.segments.iter().rev();
         let earlier = earlier
             .map(Arc::as_ref)
             .find(|earlier| earlier.first <= segment.first);
         let Some(earlier) = earlier else {
-            self.problem(path, "overlaps the segment before it", true);
+            self.report_problem(path, "overlaps the segment before it", true);
             return Ok(());
         };
         let whole = self.directory.join(segment::file_name(earlier.first));
@@ -195,8 +195,8 @@ impl<'a> Scan<'a> {
         let index = usize::try_from(segment.first - earlier.first).unwrap_or(usize::MAX);
         match parts {
             (Ok(all), Ok(part)) if all.contains_at(index, &part) => self.found.merged.push(path),
-            (_, Err(reason)) => self.problem(path, reason, true),
-            _ => self.problem(
+            (_, Err(reason)) => self.report_problem(path, reason, true),
+            _ => self.report_problem(
                 path,
                 format!("overlaps {} and differs from it", whole.display()),
                 true,
@@ -205,7 +205,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn problem(&mut self, file: PathBuf, reason: impl Into<String>, refuses: bool) {
+    fn report_problem(&mut self, file: PathBuf, reason: impl Into<String>, refuses: bool) {
         self.found.problems.push(Problem {
             stream: Some(self.stream.clone()),
             file,
@@ -216,7 +216,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Says that nothing holds the positions from `expected` to `first`.
-fn gap(first: u64, expected: u64) -> String {
+fn describe_gap(first: u64, expected: u64) -> String {
     if expected == 0 {
         return format!(
             "starts at position {first}, and no segment comes before it: envelopes are missing"
@@ -245,7 +245,7 @@ fn is_temporary(name: &str) -> bool {
 }
 
 /// Returns how many of the oldest files get only length and end mark checked.
-fn unchecked_files(files: &[(u64, PathBuf)], limit: u64) -> Result<usize, StoreError> {
+fn count_unchecked(files: &[(u64, PathBuf)], limit: u64) -> Result<usize, StoreError> {
     let mut bytes = 0;
     for (place, (_, path)) in files.iter().enumerate().rev() {
         let length = match fs::metadata(path) {

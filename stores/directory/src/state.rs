@@ -12,7 +12,7 @@ use super::{
     Inner, durable,
     failure::unavailable,
     fault::Step,
-    mutex::locked,
+    mutex::lock_mutex,
     report::Problem,
     scan::{self, Found},
     stream::Stream,
@@ -26,11 +26,11 @@ impl Inner {
         for id in &streams {
             let found = scan::scan(&self.root, id, whole)?;
             self.make_durable(&self.root.join(id.to_string()))?;
-            self.take_in(id, found);
+            self.accept_scan(id, found);
         }
-        for gone in self.written() {
+        for gone in self.list_written() {
             if !streams.contains(&gone) {
-                self.take_in(&gone, Found::default());
+                self.accept_scan(&gone, Found::default());
             }
         }
         Ok(())
@@ -42,14 +42,14 @@ impl Inner {
         if self.lock.is_none() {
             return Ok(());
         }
-        (self.faults.at(Step::SyncDirectory))
+        (self.faults.fail_at(Step::SyncDirectory))
             .and_then(|()| durable::sync(directory))
             .map_err(|error| unavailable(format!("cannot sync {}: {error}", directory.display())))
     }
 
     /// Takes the result of a scan as the state of the log. A refused log stays refused: a later
     /// scan may have checked less.
-    fn take_in(&self, id: &StreamId, found: Found) {
+    fn accept_scan(&self, id: &StreamId, found: Found) {
         let stream = self.stream_or_new(id);
         if stream.check().is_err() {
             return;
@@ -69,7 +69,7 @@ impl Inner {
         }
         if refusing.is_empty() {
             stream.reset(found.segments);
-            locked(&self.grown).insert(id.clone());
+            lock_mutex(&self.grown).insert(id.clone());
         } else {
             stream.refuse(&refusing);
         }
@@ -77,7 +77,7 @@ impl Inner {
     }
 
     pub(super) fn remember(&self, problems: Vec<Problem>) {
-        let mut known = locked(&self.problems);
+        let mut known = lock_mutex(&self.problems);
         for problem in problems {
             if !known.contains(&problem) {
                 tracing::warn!(file = %problem.file.display(), reason = problem.reason, "found in the log directory");
@@ -99,7 +99,7 @@ impl Inner {
         Arc::clone(stream)
     }
 
-    pub(super) fn written(&self) -> Vec<StreamId> {
+    pub(super) fn list_written(&self) -> Vec<StreamId> {
         let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
         let written = streams.iter().filter(|(_, stream)| stream.is_written());
         written.map(|(id, _)| id.clone()).collect()
@@ -115,12 +115,12 @@ impl Inner {
     }
 
     /// Read-only: finds out what the owning process has done since.
-    pub(super) fn look_again(&self, id: &StreamId) -> StoreResult<()> {
+    pub(super) fn rescan(&self, id: &StreamId) -> StoreResult<()> {
         if self.root.join(id.to_string()).is_dir() {
             let found = scan::scan(&self.root, id, 0)?;
-            self.take_in(id, found);
+            self.accept_scan(id, found);
         } else if self.stream(id).is_some() {
-            self.take_in(id, Found::default());
+            self.accept_scan(id, Found::default());
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::{
     checkpoint,
     failure::{damaged, unavailable},
     index::{Index, Segment},
-    mutex::locked,
+    mutex::lock_mutex,
 };
 
 /// The tools of the one appender of a log.
@@ -99,15 +99,15 @@ impl Stream {
     }
 
     /// Notes that the disk may hold more than the index.
-    pub(super) fn doubt(&self) {
+    pub(super) fn mark_uncertain(&self) {
         self.in_doubt.store(true, Ordering::Release);
     }
 
-    pub(super) fn settled(&self) {
+    pub(super) fn mark_certain(&self) {
         self.in_doubt.store(false, Ordering::Release);
     }
 
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(super) fn is_uncertain(&self) -> bool {
         self.in_doubt.load(Ordering::Acquire)
     }
 
@@ -131,12 +131,12 @@ impl Stream {
     }
 
     pub(super) fn checkpoint(&self) -> StoreResult<u64> {
-        self.known_checkpoint(&mut locked(&self.checkpoint))
+        self.known_checkpoint(&mut lock_mutex(&self.checkpoint))
     }
 
     /// Moves the checkpoint if it is at `from`; returns whether it did.
     pub(super) fn move_checkpoint(&self, from: u64, to: u64) -> StoreResult<bool> {
-        let mut known = locked(&self.checkpoint);
+        let mut known = lock_mutex(&self.checkpoint);
         if self.known_checkpoint(&mut known)? != from {
             return Ok(false);
         }

@@ -10,7 +10,7 @@ use super::{
     Inner,
     failure::unavailable,
     index::Segment,
-    mutex::locked,
+    mutex::lock_mutex,
     report::Problem,
     scan::{self, Found},
     stream::{Stream, Writer},
@@ -22,27 +22,27 @@ const CHECKED: u64 = 64 << 20;
 
 impl Inner {
     /// Checks that the log still ends where it is known to end.
-    pub(super) fn look_at_tail(&self, stream: &Stream) -> StoreResult<()> {
-        if tail_stands(stream)? {
+    pub(super) fn check_unchanged_tail(&self, stream: &Stream) -> StoreResult<()> {
+        if is_tail_unchanged(stream)? {
             return Ok(());
         }
-        self.check_tail(stream, &mut locked(&stream.writer))
+        self.check_tail(stream, &mut lock_mutex(&stream.writer))
     }
 
-    /// [`Inner::look_at_tail`] for the appender. Afterwards the log may end before the known end; a
+    /// [`Inner::check_unchanged_tail`] for the appender. Afterwards the log may end before the known end; a
     /// log whose last segment was replaced is refused.
     pub(super) fn check_tail(&self, stream: &Stream, writer: &mut Writer) -> StoreResult<()> {
         stream.check()?;
-        if tail_stands(stream)? {
+        if is_tail_unchanged(stream)? {
             return Ok(());
         }
         // The directory itself may have been replaced.
         writer.directory = None;
-        let _no_merge = locked(&stream.merging);
+        let _no_merge = lock_mutex(&stream.merging);
         let found = self.scan_again(stream)?;
         let known = stream.index().segments().to_vec();
         let mut problems = found.problems;
-        problems.extend(exchanged(stream, known.last(), &found.segments));
+        problems.extend(report_replaced(stream, known.last(), &found.segments));
         let refusing: Vec<String> = problems
             .iter()
             .filter(|problem| problem.refuses)
@@ -55,7 +55,7 @@ impl Inner {
         }
         for segment in known {
             let key = (stream.id.clone(), segment.first, segment.count);
-            locked(&self.cache).remove(&key);
+            lock_mutex(&self.cache).remove(&key);
         }
         let before = stream.end();
         stream.reset(found.segments);
@@ -79,14 +79,17 @@ impl Inner {
 }
 
 /// Returns whether the last segment is still the same file.
-fn tail_stands(stream: &Stream) -> StoreResult<bool> {
+fn is_tail_unchanged(stream: &Stream) -> StoreResult<bool> {
     let last = stream.index().segments().last().cloned();
     let Some(last) = last else {
         return Ok(true);
     };
     let path = stream.file(last.first);
     match fs::metadata(&path) {
-        Ok(file) => Ok(last.identity.get().is_some_and(|known| known.is(&file))),
+        Ok(file) => Ok(last
+            .identity
+            .get()
+            .is_some_and(|known| known.is_file(&file))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(unavailable(format!(
             "cannot check {}: {error}",
@@ -96,7 +99,7 @@ fn tail_stands(stream: &Stream) -> StoreResult<bool> {
 }
 
 /// Reports another file in the place of the last segment.
-fn exchanged(
+fn report_replaced(
     stream: &Stream,
     known: Option<&Arc<Segment>>,
     found: &[Arc<Segment>],

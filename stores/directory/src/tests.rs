@@ -14,7 +14,7 @@ use super::{
     fault::Step,
     lock,
     merge::{self, FULL, WINDOW},
-    mutex::locked,
+    mutex::lock_mutex,
     scan::TEMPORARY,
 };
 
@@ -26,10 +26,10 @@ fn batch(first: u64, text: &str) -> Batch {
 }
 
 fn fail(log: &DirectoryLog, step: Step, kind: ErrorKind) {
-    *locked(&log.inner.faults.next) = Some((step, kind));
+    *lock_mutex(&log.inner.faults.next) = Some((step, kind));
 }
 
-fn unfinished(root: &std::path::Path) -> usize {
+fn count_unfinished(root: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(root.join("demo")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name());
     names
@@ -55,7 +55,7 @@ async fn a_step_before_the_name_fails_and_nothing_is_in_the_log() {
             "{step:?}"
         );
         assert_eq!(log.end(&demo).await.unwrap(), LogPosition(end));
-        assert_eq!(unfinished(directory.path()), 0);
+        assert_eq!(count_unfinished(directory.path()), 0);
         let answer = log.append(&demo, batch(end, "kept")).await.unwrap();
         assert_eq!(answer, Append::Done, "the next one is not hindered");
     }
@@ -139,17 +139,20 @@ async fn a_start_shows_and_removes_nothing_before_it_is_durable() {
     let owner = Some(lock::take(directory.path()).unwrap().unwrap());
     let inner = Inner::new(directory.path(), owner, Options::default());
     for synced in [0, 1] {
-        *locked(&inner.faults.next) = Some((Step::SyncDirectory, ErrorKind::Other));
+        *lock_mutex(&inner.faults.next) = Some((Step::SyncDirectory, ErrorKind::Other));
         inner.faults.spared.store(synced, Ordering::Relaxed);
         let refused = inner.load(u64::MAX);
         assert!(
             matches!(refused, Err(StoreError::Unavailable { .. })),
             "{synced}"
         );
-        assert!(inner.written().is_empty() && leftover.exists(), "{synced}");
+        assert!(
+            inner.list_written().is_empty() && leftover.exists(),
+            "{synced}"
+        );
     }
     inner.load(u64::MAX).unwrap();
-    assert!(inner.written() == [demo] && !leftover.exists());
+    assert!(inner.list_written() == [demo] && !leftover.exists());
 }
 
 #[test]

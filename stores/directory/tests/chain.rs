@@ -44,7 +44,7 @@ async fn head_of(log: &DirectoryLog) -> ChainHead {
     head
 }
 
-async fn written(root: &Path, lines: Vec<Bytes>) {
+async fn write_log(root: &Path, lines: Vec<Bytes>) {
     let log = DirectoryLog::open(root).unwrap();
     let first = LogPosition::ZERO;
     let answer = log.append(&stream("demo"), Batch { first, lines }).await;
@@ -127,7 +127,7 @@ async fn a_full_check_reports_where_the_chain_breaks() {
         let mut lines = lines.clone();
         let text = std::str::from_utf8(&lines[changed]).unwrap();
         lines[changed] = text.replacen("\"x\"", "\"y\"", 1).into();
-        written(directory.path(), lines).await;
+        write_log(directory.path(), lines).await;
         let report = verify(directory.path()).unwrap();
         let reasons: Vec<&str> = report
             .problems
@@ -160,14 +160,14 @@ async fn a_full_check_reports_how_far_a_log_is_unchained() {
         head.take(LogPosition(position), &line).unwrap();
         lines.push(line);
     }
-    written(directory.path(), lines.clone()).await;
+    write_log(directory.path(), lines.clone()).await;
     let report = verify(directory.path()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.streams[0].chained_from, None);
 
     let directory = tempfile::tempdir().unwrap();
     lines.extend(append(&mut head, 2).lines);
-    written(directory.path(), lines).await;
+    write_log(directory.path(), lines).await;
     let report = verify(directory.path()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.streams[0].chained_from, Some(5));

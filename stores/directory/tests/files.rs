@@ -12,7 +12,8 @@ use spice_core::{
 use spice_store_directory::{Claim, DirectoryLog, verify};
 use spice_testing::{
     envelopes::{
-        self, batch, batch_of, envelope, expected, files, fill, put_files, read_all, segment_name,
+        self, batch, batch_of, envelope, expected_lines, files, fill, put_files, read_all,
+        segment_name,
     },
     values::stream,
 };
@@ -180,7 +181,7 @@ async fn a_refused_log_affects_no_other_log() {
     assert!(matches!(demo, Err(StoreError::Damaged { .. })));
     fill(&log, &stream("other"), &[1]).await;
     let other = read_all(&log, &stream("other"), 5).await;
-    assert_eq!(other, expected(&stream("other"), 3));
+    assert_eq!(other, expected_lines(&stream("other"), 3));
     assert_eq!(
         log.streams().await.unwrap(),
         [stream("demo"), stream("other")]
@@ -208,7 +209,7 @@ async fn foreign_files_are_reported_and_left_alone() {
     let demo = stream("demo");
     assert_eq!(
         read_all(&log, &demo, 9).await,
-        expected(&demo, 3),
+        expected_lines(&demo, 3),
         "the log is sound"
     );
     let report = verify(root).unwrap();
@@ -403,7 +404,7 @@ async fn standard_tools_read_a_segment() {
         return;
     };
     assert!(output.status.success());
-    let mut wanted = expected(&stream("demo"), 3).join(&b'\n');
+    let mut wanted = expected_lines(&stream("demo"), 3).join(&b'\n');
     wanted.push(b'\n');
     assert_eq!(output.stdout, wanted);
     let test = Command::new("zstd")

@@ -8,7 +8,7 @@ use spice_core::{
 };
 use spice_store_directory::{DirectoryLog, verify};
 use spice_testing::{
-    envelopes::{self, batch, expected, files, fill, put_files, read_all, segment_name},
+    envelopes::{self, batch, expected_lines, files, fill, put_files, read_all, segment_name},
     values::stream,
 };
 
@@ -59,10 +59,10 @@ async fn a_merge_may_stop_anywhere() {
     );
     let after = files(root);
     assert!(verify(root).unwrap().is_clean());
-    assert_eq!(read_all(&log, &demo, 5).await, expected(&demo, 16));
+    assert_eq!(read_all(&log, &demo, 5).await, expected_lines(&demo, 16));
     assert_eq!(
         read_all(&unread, &demo, 5).await,
-        expected(&demo, 16),
+        expected_lines(&demo, 16),
         "merged under a reader"
     );
     drop(log);
@@ -87,11 +87,14 @@ async fn a_merge_may_stop_anywhere() {
         put_files(crashed.path(), &state);
         assert!(verify(crashed.path()).unwrap().is_clean());
         let reader = DirectoryLog::open_read_only(crashed.path()).unwrap();
-        assert_eq!(read_all(&reader, &demo, 50).await, expected(&demo, 16));
+        assert_eq!(
+            read_all(&reader, &demo, 50).await,
+            expected_lines(&demo, 16)
+        );
         assert_eq!(files(crashed.path()), state, "a reader removes nothing");
         let log = DirectoryLog::open(crashed.path()).unwrap();
         assert_eq!(log.problems(), vec![]);
-        assert_eq!(read_all(&log, &demo, 3).await, expected(&demo, 16));
+        assert_eq!(read_all(&log, &demo, 3).await, expected_lines(&demo, 16));
         fill(&log, &demo, &[1]).await;
         drop(log);
         let mut left = files(crashed.path());
@@ -142,7 +145,7 @@ async fn background_merges_keep_files_few_and_disturb_no_reader() {
     merging.abort();
     let count = files(directory.path()).len();
     assert!(count < 40, "{count} files for 400 appends");
-    assert_eq!(read_all(&log, &demo, 100).await, expected(&demo, 600));
+    assert_eq!(read_all(&log, &demo, 100).await, expected_lines(&demo, 600));
     assert!(verify(directory.path()).unwrap().is_clean());
 }
 
@@ -199,11 +202,11 @@ proptest! {
                 }
                 assert_eq!(log.end(&demo).await.unwrap(), LogPosition(count));
             }
-            assert_eq!(read_all(&log, &demo, 33).await, expected(&demo, count));
+            assert_eq!(read_all(&log, &demo, 33).await, expected_lines(&demo, count));
             assert!(verify(directory.path()).unwrap().is_clean());
             drop(log);
             let log = DirectoryLog::open(directory.path()).unwrap();
-            assert_eq!(read_all(&log, &demo, 100).await, expected(&demo, count));
+            assert_eq!(read_all(&log, &demo, 100).await, expected_lines(&demo, count));
         });
     }
 }

@@ -61,7 +61,7 @@ impl LocalBus {
     }
 
     fn topic(&self, stream: &StreamId) -> Arc<Topic> {
-        let mut topics = locked(&self.topics);
+        let mut topics = lock(&self.topics);
         let topic = topics.entry(stream.clone()).or_insert_with(|| {
             Arc::new(Topic {
                 ring: Mutex::default(),
@@ -153,7 +153,7 @@ impl Ring {
 impl Bus for LocalBus {
     async fn publish(&self, stream: &StreamId, records: Vec<Record>) -> StoreResult<()> {
         let topic = self.topic(stream);
-        let mut ring = locked(&topic.ring);
+        let mut ring = lock(&topic.ring);
         for record in records {
             ring.push(record);
             ring.keep_within(self.bounds);
@@ -174,7 +174,7 @@ impl Bus for LocalBus {
         stream: &StreamId,
     ) -> StoreResult<Box<dyn Subscription>> {
         let topic = self.topic(stream);
-        let mut ring = locked(&topic.ring);
+        let mut ring = lock(&topic.ring);
         ring.committed.entry(group.to_owned()).or_insert(None);
         let offset = ring.offset_for(group);
         drop(ring);
@@ -198,7 +198,7 @@ struct Follower {
 impl Subscription for Follower {
     async fn next(&mut self, limit: usize) -> StoreResult<Vec<Record>> {
         loop {
-            let (records, next) = locked(&self.topic.ring).read(self.offset, limit.max(1));
+            let (records, next) = lock(&self.topic.ring).read(self.offset, limit.max(1));
             if !records.is_empty() {
                 self.offset = next;
                 return Ok(records);
@@ -210,7 +210,7 @@ impl Subscription for Follower {
     }
 
     async fn commit(&mut self, position: LogPosition) -> StoreResult<()> {
-        let mut ring = locked(&self.topic.ring);
+        let mut ring = lock(&self.topic.ring);
         let committed = ring.committed.entry(self.group.clone()).or_insert(None);
         *committed = (*committed).max(Some(position));
         ring.drop_committed();
@@ -218,6 +218,6 @@ impl Subscription for Follower {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -86,7 +86,10 @@ impl EndMark {
             .map(|start| &tail[start..])
             .filter(|mark| mark[..4] == SKIPPABLE.to_le_bytes() && &mark[8..16] == TAG);
         let Some(mark) = mark else {
-            return Err(format!("{} ({file_length} bytes)", without_mark(tail)));
+            return Err(format!(
+                "{} ({file_length} bytes)",
+                explain_missing_mark(tail)
+            ));
         };
         if u32_at(mark, CHECKED) != crc32fast::hash(&mark[..CHECKED]) {
             return Err("has an end mark that does not match its own checksum".to_owned());
@@ -139,7 +142,7 @@ impl EndMark {
     }
 }
 
-fn without_mark(tail: &[u8]) -> &'static str {
+fn explain_missing_mark(tail: &[u8]) -> &'static str {
     if tail.iter().all(|&byte| byte == 0) {
         "has zeros at its end instead of its end mark"
     } else {

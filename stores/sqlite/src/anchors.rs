@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Rows};
 use spice_core::{chain::Anchor, id::StreamId, name::DatabaseName};
 
-use crate::{columns::name, failure::Attempt, streams::find_all};
+use crate::{columns::parse_name, failure::Attempt, streams::find_all};
 
 /// Implements [`Anchors`](spice_core::port::registry::Anchors) for a store with a database.
 macro_rules! keeps_anchors {
@@ -26,7 +26,7 @@ macro_rules! keeps_anchors {
                     self.$($database).+.read(read).await
                 }
 
-                async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
+                async fn anchored_logs(&self) -> StoreResult<Vec<StreamId>> {
                     self.$($database).+.read(anchors::list).await
                 }
 
@@ -75,7 +75,7 @@ pub(crate) fn generations(
 fn streams(mut rows: Rows<'_>) -> Attempt<Vec<StreamId>> {
     let mut streams: Vec<StreamId> = Vec::new();
     while let Some(row) = rows.next()? {
-        streams.push(name(&row.get::<_, String>(0)?)?);
+        streams.push(parse_name(&row.get::<_, String>(0)?)?);
     }
     streams.sort();
     Ok(streams)

@@ -13,7 +13,7 @@ use super::{
     failure::Attempt,
     index::{Indexer, find_slot},
     layers::Layer,
-    looks::{Range, accepted, ranges},
+    looks::{Range, accepted_values, ranges},
 };
 
 /// With more candidates than this, a walk through the class is no slower.
@@ -37,7 +37,7 @@ pub(crate) fn find(
 ) -> Attempt<Found> {
     let mut found = Found::default();
     for filter in filters {
-        let Some(values) = accepted(filter) else {
+        let Some(values) = accepted_values(filter) else {
             continue;
         };
         if filter.property.as_str() == INSTANCE_ID {

@@ -74,7 +74,7 @@ pub(crate) fn optional_json(row: &Row<'_>, index: usize) -> Attempt<Option<Json>
 }
 
 /// Reads a name of any kind.
-pub(crate) fn name<T>(text: &str) -> Attempt<T>
+pub(crate) fn parse_name<T>(text: &str) -> Attempt<T>
 where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,

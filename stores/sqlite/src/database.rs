@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     failure::{Attempt, Failure},
-    open::{Location, Schema, open_reader, open_writer, suspect},
+    open::{Location, Schema, mark_suspect, open_reader, open_writer},
 };
 
 /// Where the work of a store runs.
@@ -200,7 +200,7 @@ impl Inner {
     fn answer<T>(&self, result: Attempt<T>) -> StoreResult<T> {
         result.map_err(|failure| {
             if let Some(path) = self.path.as_deref().filter(|_| failure.is_damage()) {
-                suspect(path);
+                mark_suspect(path);
             }
             failure.into_store_error(self.store)
         })

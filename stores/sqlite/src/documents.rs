@@ -113,7 +113,7 @@ impl Documents for SqliteDocuments {
         let from = self.builder.from;
         let read = move |connection: &_| search::search(connection, &view, &search, from, guards);
         let (page, missing) = self.file.database.read(read).await?;
-        self.builder.make(missing).await;
+        self.builder.build_all(missing).await;
         Ok(page)
     }
 

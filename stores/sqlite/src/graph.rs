@@ -103,7 +103,7 @@ impl Graph for SqliteGraph {
         };
         let read = move |connection: &_| read::scan(connection, &scan);
         let scanned = self.file.database.read(read).await?;
-        self.indexer.make(scanned.missing).await;
+        self.indexer.build_all(scanned.missing).await;
         Ok(scanned.page)
     }
 

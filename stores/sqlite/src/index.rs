@@ -91,13 +91,13 @@ impl Indexer {
 
     /// Builds indexes (scope and property) for the next read: in the background, unless everything
     /// runs inline.
-    pub(crate) async fn make(&self, missing: Vec<(i64, String)>) {
+    pub(crate) async fn build_all(&self, missing: Vec<(i64, String)>) {
         for index in missing {
-            if !self.building().insert(index.clone()) {
+            if !self.lock_building().insert(index.clone()) {
                 continue;
             }
             let indexer = self.clone();
-            let build = async move { indexer.make_one(index).await };
+            let build = async move { indexer.build_one(index).await };
             match self.database.mode() {
                 Mode::Inline => build.await,
                 Mode::Threads => drop(tokio::spawn(build)),
@@ -105,16 +105,16 @@ impl Indexer {
         }
     }
 
-    async fn make_one(&self, index: (i64, String)) {
+    async fn build_one(&self, index: (i64, String)) {
         let (scope, property) = index.clone();
         let write = move |connection: &_| build(connection, scope, &property);
         if let Err(error) = self.database.write(write).await {
             tracing::warn!(property = index.1, %error, "cannot build an index");
         }
-        self.building().remove(&index);
+        self.lock_building().remove(&index);
     }
 
-    fn building(&self) -> MutexGuard<'_, HashSet<(i64, String)>> {
+    fn lock_building(&self) -> MutexGuard<'_, HashSet<(i64, String)>> {
         self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

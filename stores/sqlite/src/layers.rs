@@ -42,17 +42,17 @@ const LAST: &str = "\u{10ffff}";
 
 impl KeyRange {
     /// Returns the first key.
-    pub(crate) fn low(&self) -> &str {
+    pub(crate) fn first_key(&self) -> &str {
         &self.low
     }
 
     /// Returns the range of every key after `after`.
     pub(crate) fn after(after: Option<&str>) -> Self {
-        Self::prefixed("", after)
+        Self::with_prefix("", after)
     }
 
     /// Returns the range of every key that starts with `prefix`, after `after`.
-    pub(crate) fn prefixed(prefix: &str, after: Option<&str>) -> Self {
+    pub(crate) fn with_prefix(prefix: &str, after: Option<&str>) -> Self {
         let first_after = after.map(|key| format!("{key}\0"));
         Self {
             low: first_after
@@ -186,7 +186,7 @@ pub(crate) fn walk(
         for cursor in &mut cursors {
             cursor.fill()?;
         }
-        let Some(top) = topmost(&cursors) else {
+        let Some(top) = find_topmost(&cursors) else {
             return Ok(());
         };
         let Some(found) = cursors[top].ahead.pop_front() else {
@@ -211,7 +211,7 @@ pub(crate) fn walk(
 }
 
 /// Returns the topmost of the cursors at the smallest key.
-fn topmost(cursors: &[Cursor<'_>]) -> Option<usize> {
+fn find_topmost(cursors: &[Cursor<'_>]) -> Option<usize> {
     let standing = cursors.iter().enumerate();
     standing
         .filter_map(|(index, cursor)| Some((cursor.key()?, index)))

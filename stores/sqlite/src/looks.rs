@@ -106,7 +106,7 @@ impl Look {
 pub(crate) type Range = (Look, Look);
 
 /// Returns the values that an equality accepts.
-pub(crate) fn accepted(filter: &Filter) -> Option<Vec<&Json>> {
+pub(crate) fn accepted_values(filter: &Filter) -> Option<Vec<&Json>> {
     match &filter.operator {
         Operator::Eq(value) => Some(vec![value]),
         Operator::In(values) => Some(values.iter().collect()),
@@ -138,7 +138,7 @@ pub(crate) fn ranges(filter: &Filter) -> Option<Vec<Range>> {
             let greatest = look(value)?;
             Some(vec![(greatest.least_of_kind(), greatest)])
         }
-        Operator::Eq(_) | Operator::In(_) => accepted(filter)?
+        Operator::Eq(_) | Operator::In(_) => accepted_values(filter)?
             .into_iter()
             .map(|value| look(value).map(|look| (look.clone(), look)))
             .collect(),

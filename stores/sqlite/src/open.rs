@@ -55,7 +55,7 @@ pub(crate) fn open_writer(location: &Location, schema: &Schema) -> StoreResult<C
     let failed = |failure: Failure| failure.into_store_error(schema.store);
     let path = match location {
         Location::File(path) => path,
-        Location::Kept(path) => return open_kept(path, schema),
+        Location::Kept(path) => return open_existing(path, schema),
         Location::Memory => {
             let memory = Connection::open_in_memory();
             let mut connection = memory.map_err(|error| failed(error.into()))?;
@@ -82,7 +82,7 @@ pub(crate) fn open_writer(location: &Location, schema: &Schema) -> StoreResult<C
     }
 }
 
-fn open_kept(path: &Path, schema: &Schema) -> StoreResult<Connection> {
+fn open_existing(path: &Path, schema: &Schema) -> StoreResult<Connection> {
     if !path.is_file() {
         return Err(StoreError::Damaged {
             store: schema.store,
@@ -110,7 +110,7 @@ pub(crate) fn open_reader(path: &Path) -> Attempt<Connection> {
 }
 
 /// Remembers that a file looked damaged while it was in use; the next start checks it fully.
-pub(crate) fn suspect(path: &Path) {
+pub(crate) fn mark_suspect(path: &Path) {
     if let Err(error) = std::fs::write(with_suffix(path, ".suspect"), b"") {
         tracing::warn!(path = %path.display(), %error, "cannot mark a damaged file");
     }
@@ -133,7 +133,7 @@ fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    if let Some(reason) = foreign(&connection, schema)? {
+    if let Some(reason) = describe_foreign(&connection, schema)? {
         return Ok(Opened::SetAside(reason));
     }
     if let Some(reason) = examine_suspect(&connection, path)? {
@@ -146,7 +146,7 @@ fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
 }
 
 /// Returns why a file is not ours, if so. A file without tables is ours: it is being created.
-fn foreign(connection: &Connection, schema: &Schema) -> Attempt<Option<String>> {
+fn describe_foreign(connection: &Connection, schema: &Schema) -> Attempt<Option<String>> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if tables == 0 {

@@ -102,12 +102,12 @@ impl LogDirectory for SqliteRegistry {
         self.database.write(write).await
     }
 
-    async fn active(&self) -> StoreResult<Vec<StreamId>> {
-        self.database.read(directory::active).await
+    async fn active_logs(&self) -> StoreResult<Vec<StreamId>> {
+        self.database.read(directory::list_active).await
     }
 
     async fn sweep_due(&self) -> StoreResult<Option<String>> {
-        if self.database.read(directory::is_swept).await? {
+        if self.database.read(directory::has_swept).await? {
             return Ok(None);
         }
         self.database.write(directory::sweep_due).await
@@ -122,9 +122,9 @@ impl LogDirectory for SqliteRegistry {
 
 #[async_trait]
 impl WriteModel for SqliteRegistry {
-    async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+    async fn reflected_position(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         let stream = stream.clone();
-        let read = move |connection: &_| model::reflected(connection, &stream);
+        let read = move |connection: &_| model::reflected_position(connection, &stream);
         self.database.read(read).await
     }
 
@@ -143,12 +143,12 @@ impl WriteModel for SqliteRegistry {
         limit: usize,
     ) -> StoreResult<Vec<ModelEntry>> {
         let (stream, lineage) = (stream.clone(), lineage.clone());
-        let range = super::layers::KeyRange::prefixed(prefix, after.map(ModelKey::as_str));
+        let range = super::layers::KeyRange::with_prefix(prefix, after.map(ModelKey::as_str));
         let read = move |connection: &_| model::scan(connection, &stream, &lineage, &range, limit);
         self.database.read(read).await
     }
 
-    async fn changed(
+    async fn changed_keys(
         &self,
         stream: &StreamId,
         spans: &[Span],
@@ -157,7 +157,7 @@ impl WriteModel for SqliteRegistry {
     ) -> StoreResult<Vec<ModelKey>> {
         let (stream, spans, after) = (stream.clone(), spans.to_vec(), after.cloned());
         let read = move |connection: &_| {
-            model::changed(connection, &stream, &spans, after.as_ref(), limit)
+            model::changed_keys(connection, &stream, &spans, after.as_ref(), limit)
         };
         self.database.read(read).await
     }
@@ -205,7 +205,7 @@ impl WriteModel for SqliteRegistry {
         let read = move |connection: &_| {
             Ok(LookedUp {
                 commands: model::commands(connection, &ids)?,
-                reflected: model::reflected(connection, &stream)?,
+                reflected: model::reflected_position(connection, &stream)?,
                 marked_by: directory::marked_by(connection, &stream)?,
                 now: leases::now(connection, clock.as_ref())?,
             })
@@ -270,9 +270,9 @@ impl WorkerRegistry for SqliteRegistry {
         self.database.write(write).await
     }
 
-    async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {
+    async fn recorded_position(&self, key: &WorkKey) -> StoreResult<LogPosition> {
         let key = key.clone();
-        let read = move |connection: &_| work::worked(connection, &key);
+        let read = move |connection: &_| work::read_position(connection, &key);
         self.database.read(read).await
     }
 
@@ -282,19 +282,22 @@ impl WorkerRegistry for SqliteRegistry {
         self.database.write(write).await
     }
 
-    async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>> {
+    async fn farthest_positions(
+        &self,
+        stream: &StreamId,
+    ) -> StoreResult<Vec<(String, LogPosition)>> {
         let stream = stream.clone();
-        let read = move |connection: &_| work::farthest(connection, &stream);
+        let read = move |connection: &_| work::farthest_positions(connection, &stream);
         self.database.read(read).await
     }
 
-    async fn processed(
+    async fn outcomes_at(
         &self,
         stream: &StreamId,
         position: LogPosition,
     ) -> StoreResult<Vec<Processing>> {
         let stream = stream.clone();
-        let read = move |connection: &_| processed::at(connection, &stream, position);
+        let read = move |connection: &_| processed::list_at(connection, &stream, position);
         self.database.read(read).await
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use spice_core::{name::ClassName, port::graph::Entity};
 
-use super::{columns::name, failure::Attempt, layers::KeyRange};
+use super::{columns::parse_name, failure::Attempt, layers::KeyRange};
 
 pub(crate) const TABLES: &str = "
 CREATE TABLE scopes (
@@ -49,7 +49,7 @@ impl Part {
     }
 
     /// The superseded versions of this part.
-    pub(crate) fn superseded(mut self) -> Self {
+    pub(crate) fn into_superseded(mut self) -> Self {
         self.kind |= SUPERSEDED;
         self
     }
@@ -60,7 +60,7 @@ impl Part {
     }
 
     /// The part whose superseded versions this one holds; any other part returns itself.
-    pub(crate) fn latest(mut self) -> Self {
+    pub(crate) fn into_latest(mut self) -> Self {
         self.kind &= !SUPERSEDED;
         self
     }
@@ -76,10 +76,10 @@ impl Part {
     /// Returns the entity at a key of this part.
     pub(crate) fn entity(&self, key: &str) -> Attempt<Entity> {
         Ok(match &self.class {
-            None => Entity::Class(name(key)?),
+            None => Entity::Class(parse_name(key)?),
             Some(class) => Entity::Instance(spice_core::id::InstanceRef {
                 class: class.clone(),
-                id: name(key)?,
+                id: parse_name(key)?,
             }),
         })
     }
@@ -104,7 +104,7 @@ impl Part {
     fn read(kind: i64, class: &str) -> Attempt<Self> {
         let class = match kind & !SUPERSEDED {
             CLASSES => None,
-            _ => Some(name(class)?),
+            _ => Some(parse_name(class)?),
         };
         Ok(Self { kind, class })
     }

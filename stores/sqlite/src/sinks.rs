@@ -13,7 +13,7 @@ use spice_core::{
 use super::{
     database::Database,
     failure::{Attempt, Failure},
-    streams::{Stream, find_all, find_sink, make_stream, move_stream},
+    streams::{Stream, find_all, find_or_create_live, find_sink, move_stream},
 };
 
 /// A file with the sinks of many logs.
@@ -35,7 +35,7 @@ impl SinkFile {
         let (stream, sink) = (stream.clone(), sink.to_owned());
         let (items, guards) = (items.to_vec(), self.guards);
         let work = move |connection: &Connection| {
-            let Stream { id, sink } = enter(connection, &stream, &sink, from, guards)?;
+            let Stream { id, sink } = admit(connection, &stream, &sink, from, guards)?;
             let mut applied = write(connection, id, &items, guards)?;
             applied.live = sink.role == SinkRole::Live;
             if through.position > sink.position {
@@ -55,7 +55,7 @@ impl SinkFile {
         if live != Some(SinkRole::Live) {
             let wanted = stream.clone();
             let make = move |connection: &_| {
-                make_stream(connection, &wanted)?;
+                find_or_create_live(connection, &wanted)?;
                 find_all(connection, &wanted)
             };
             found = self.database.write(make).await?;
@@ -75,7 +75,7 @@ pub(crate) fn on_sink<T, F: FnOnce(&Connection, i64) -> Attempt<T>>(
 }
 
 /// Lets a batch for a sink in, or fences it off.
-fn enter(
+fn admit(
     connection: &Connection,
     stream: &StreamId,
     generation: &str,
@@ -85,7 +85,7 @@ fn enter(
     let found = if guards.has(Guard::Generations) {
         find_sink(connection, stream, generation)?
     } else {
-        make_stream(connection, stream)?
+        find_or_create_live(connection, stream)?
     };
     let position = found.sink.position;
     if guards.has(Guard::Position) && from > position {
@@ -155,7 +155,8 @@ macro_rules! sinks_in_file {
 
                 async fn create_shadow(&self, stream: &StreamId) -> StoreResult<Sink> {
                     let stream = stream.clone();
-                    let write = move |connection: &_| streams::make_shadow(connection, &stream);
+                    let write =
+                        move |connection: &_| streams::find_or_create_shadow(connection, &stream);
                     Ok(self.file.database.write(write).await?.sink)
                 }
 

@@ -48,7 +48,7 @@ fn role_of(number: i64) -> Attempt<SinkRole> {
 /// Makes a shadow the live sink. False when it is behind the one that is.
 pub(crate) fn swap(connection: &Connection, stream: &StreamId, shadow: &str) -> Attempt<bool> {
     let shadow = find_sink(connection, stream, shadow)?;
-    let live = make_stream(connection, stream)?;
+    let live = find_or_create_live(connection, stream)?;
     if shadow.id == live.id {
         return Ok(true);
     }
@@ -143,16 +143,16 @@ fn anchor(row: &Row<'_>, first: usize) -> Attempt<Option<Anchor>> {
 }
 
 /// Returns the live sink of a log; creates it at position zero if there is none.
-pub(crate) fn make_stream(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
-    make(connection, stream, LIVE)
+pub(crate) fn find_or_create_live(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
+    create(connection, stream, LIVE)
 }
 
 /// The shadow of a log; created at position zero if there is none.
-pub(crate) fn make_shadow(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
-    make(connection, stream, SHADOW)
+pub(crate) fn find_or_create_shadow(connection: &Connection, stream: &StreamId) -> Attempt<Stream> {
+    create(connection, stream, SHADOW)
 }
 
-fn make(connection: &Connection, stream: &StreamId, number: i64) -> Attempt<Stream> {
+fn create(connection: &Connection, stream: &StreamId, number: i64) -> Attempt<Stream> {
     let role = role_of(number)?;
     if let Some(found) = find_one(connection, stream, |sink| sink.role == role)? {
         return Ok(found);

@@ -13,7 +13,7 @@ use spice_core::{
 use spice_store_sqlite::{Location, Mode, SqliteDocuments};
 use spice_testing::{
     conformance::{
-        documents::{apply, by, document, plain, view},
+        documents::{apply, document, order_by, plain, view},
         documents_naive,
     },
     values::{block_on, in_new_files},
@@ -115,7 +115,7 @@ fn lists_by_ever_more_properties_stop_asking_for_indexes() {
         let ask = async || {
             for number in 0..40 {
                 let search = Search {
-                    order: Some(by(&format!("p{number}"), false)),
+                    order: Some(order_by(&format!("p{number}"), false)),
                     ..plain()
                 };
                 let page = store.search(&view(0), &search).await.unwrap();

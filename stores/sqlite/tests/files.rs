@@ -122,8 +122,11 @@ async fn damage_within_a_file_is_reported_and_set_aside_at_the_next_start() {
     fs::write(&path, &bytes).unwrap();
 
     let graph = open(&path);
-    let told = scan(&graph).await;
-    assert!(matches!(told, Err(StoreError::Damaged { .. })), "{told:?}");
+    let answer = scan(&graph).await;
+    assert!(
+        matches!(answer, Err(StoreError::Damaged { .. })),
+        "{answer:?}"
+    );
     drop(graph);
     let graph = open(&path);
     assert_eq!(scan(&graph).await.unwrap(), 0);
@@ -173,7 +176,7 @@ fn many_can_open_an_empty_file_at_the_same_time() {
             .await
             .unwrap();
         for registry in &all {
-            assert_eq!(registry.reflected(&demo).await.unwrap(), end);
+            assert_eq!(registry.reflected_position(&demo).await.unwrap(), end);
         }
     });
     assert!(!directory.path().join("registry.sqlite.damaged-1").exists());

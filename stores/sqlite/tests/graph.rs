@@ -62,14 +62,14 @@ async fn a_store_has_the_anchor_of_its_farthest_sink() {
     let live = graph.sink(&demo).await.unwrap().generation;
     let shadow = graph.create_shadow(&demo).await.unwrap().generation;
     let logs = [demo.clone()];
-    assert_eq!(graph.anchored().await.unwrap(), []);
+    assert_eq!(graph.anchored_logs().await.unwrap(), []);
     for (sink, position, farthest) in [(&live, 5, 5), (&shadow, 3, 5), (&shadow, 7, 7)] {
         let seen = anchor(LogPosition(position)).into();
         let applied = graph.apply(&demo, sink, LogPosition::ZERO, seen, &[]);
         applied.await.unwrap();
         let found = graph.anchor(&demo).await.unwrap();
         assert_eq!(found, Some(anchor(LogPosition(farthest))));
-        assert_eq!(graph.anchored().await.unwrap(), logs);
+        assert_eq!(graph.anchored_logs().await.unwrap(), logs);
         let of_database = graph.anchored_generations(&demo.database).await.unwrap();
         assert_eq!(of_database, logs);
     }
@@ -80,7 +80,7 @@ async fn a_store_has_the_anchor_of_its_farthest_sink() {
         let expected = (role == SinkRole::Shadow).then(|| anchor(LogPosition(5)));
         assert_eq!(left, expected);
     }
-    assert_eq!(graph.anchored().await.unwrap(), []);
+    assert_eq!(graph.anchored_logs().await.unwrap(), []);
 }
 
 #[tokio::test]

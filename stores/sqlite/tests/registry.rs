@@ -61,7 +61,7 @@ async fn records_survive_a_restart() {
     let lease = before.acquire(WORKER, &buckets, "a", hour).await.unwrap();
     drop(before);
     let after = open();
-    assert_eq!(after.reflected(&demo).await.unwrap(), end);
+    assert_eq!(after.reflected_position(&demo).await.unwrap(), end);
     let other = after.acquire(WORKER, &buckets, "b", hour).await.unwrap();
     assert!(other.is_empty());
     let again = after.acquire(WORKER, &buckets, "a", hour).await.unwrap();

@@ -16,8 +16,8 @@ use spice_core::{
 };
 
 pub use self::fixture::{
-    all, apply, by, document, id_of, index, make_changes, plain, property_name, remove, superseded,
-    view,
+    all, apply, apply_changes, document, id_of, index, order_by, plain, property_name, remove,
+    superseded, view,
 };
 use super::{
     anchors,
@@ -29,7 +29,7 @@ use crate::values::stream;
 /// Creates an empty document store.
 pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Documents>;
 
-async fn shown(documents: &dyn Documents, branch: usize, id: usize) -> Option<Document> {
+async fn show(documents: &dyn Documents, branch: usize, id: usize) -> Option<Document> {
     let found = documents
         .get(&view(branch), &[instance(0, id)])
         .await
@@ -37,7 +37,7 @@ async fn shown(documents: &dyn Documents, branch: usize, id: usize) -> Option<Do
     found.into_iter().next().unwrap()
 }
 
-async fn found(documents: &dyn Documents, branch: usize, search: &Search) -> Vec<Document> {
+async fn find(documents: &dyn Documents, branch: usize, search: &Search) -> Vec<Document> {
     documents
         .search(&view(branch), search)
         .await
@@ -60,14 +60,14 @@ pub async fn older_documents_never_win(make: Make<'_>) {
     let result = apply(&*store, 6, 6, &late).await.unwrap();
     assert_eq!(result.stale, [0, 1]);
     assert!(result.refused.is_empty());
-    assert_eq!(shown(&*store, 0, 0).await, Some(new.clone()));
+    assert_eq!(show(&*store, 0, 0).await, Some(new.clone()));
     let words = |text: &str| Search {
         text: Some(text.into()),
         ..plain()
     };
-    assert!(found(&*store, 0, &words("old")).await.is_empty());
-    assert_eq!(found(&*store, 0, &words("NEW word*")).await, [new]);
-    assert_eq!(found(&*store, 0, &words("words")).await.len(), 2);
+    assert!(find(&*store, 0, &words("old")).await.is_empty());
+    assert_eq!(find(&*store, 0, &words("NEW word*")).await, [new]);
+    assert_eq!(find(&*store, 0, &words("words")).await.len(), 2);
 }
 
 /// A tombstone hides a document, stays, and refuses late versions; on a branch it hides the
@@ -81,24 +81,24 @@ pub async fn tombstones_stay(make: Make<'_>) {
     apply(&*store, 2, 12, &[document(1, 0, 11, 2, "")])
         .await
         .unwrap();
-    assert_eq!(shown(&*store, 1, 0).await.unwrap().data, None);
-    assert_eq!(shown(&*store, 0, 0).await, Some(create.clone()));
-    assert!(found(&*store, 1, &plain()).await.is_empty());
+    assert_eq!(show(&*store, 1, 0).await.unwrap().data, None);
+    assert_eq!(show(&*store, 0, 0).await, Some(create.clone()));
+    assert!(find(&*store, 1, &plain()).await.is_empty());
     assert!(store.counts(&view(1)).await.unwrap().is_empty());
     let here = Search {
         text: Some("here".into()),
         ..plain()
     };
-    assert!(found(&*store, 1, &here).await.is_empty());
-    assert_eq!(found(&*store, 0, &here).await.len(), 1);
+    assert!(find(&*store, 1, &here).await.is_empty());
+    assert_eq!(find(&*store, 0, &here).await.len(), 1);
 
     apply(&*store, 12, 13, &[document(0, 0, 12, 2, "")])
         .await
         .unwrap();
     let late = apply(&*store, 0, 2, &[create]).await.unwrap();
     assert_eq!(late.stale, [0]);
-    assert_eq!(shown(&*store, 0, 0).await.unwrap().data, None);
-    assert!(found(&*store, 0, &here).await.is_empty());
+    assert_eq!(show(&*store, 0, 0).await.unwrap().data, None);
+    assert!(find(&*store, 0, &here).await.is_empty());
     let all = all(&*store, BranchGeneration::MAIN, None).await;
     assert_eq!(all.len(), 1, "tombstones are documents");
 }
@@ -110,14 +110,14 @@ pub async fn generations_of_a_branch_are_separate(make: Make<'_>) {
     apply(&*store, 0, 12, std::slice::from_ref(&old))
         .await
         .unwrap();
-    assert_eq!(shown(&*store, 2, 0).await, None);
+    assert_eq!(show(&*store, 2, 0).await, None);
     let new = document(2, 0, 21, 1, r#"{"s":"new"}"#);
     let result = apply(&*store, 12, 22, std::slice::from_ref(&new))
         .await
         .unwrap();
     assert!(result.stale.is_empty());
-    assert_eq!(shown(&*store, 2, 0).await, Some(new.clone()));
-    assert_eq!(shown(&*store, 1, 0).await, Some(old));
+    assert_eq!(show(&*store, 2, 0).await, Some(new.clone()));
+    assert_eq!(show(&*store, 1, 0).await, Some(old));
     let all = all(&*store, index(2).1, None).await;
     assert_eq!(all, [new]);
 }
@@ -127,7 +127,7 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
     let store = make();
     let hole = apply(&*store, 1, 2, &[document(0, 0, 1, 1, "{}")]).await;
     assert!(matches!(hole, Err(StoreError::Fenced { .. })), "{hole:?}");
-    assert_eq!(shown(&*store, 0, 0).await, None);
+    assert_eq!(show(&*store, 0, 0).await, None);
     let position = store.sink(&stream("demo")).await.unwrap().position;
     assert_eq!(position, LogPosition(0));
 }
@@ -144,7 +144,7 @@ pub async fn sinks_refuse_other_generations(make: Make<'_>) {
         matches!(foreign, Err(StoreError::Fenced { .. })),
         "{foreign:?}"
     );
-    assert_eq!(shown(&*store, 0, 0).await, None);
+    assert_eq!(show(&*store, 0, 0).await, None);
 
     apply(&*store, 0, 1, &[document]).await.unwrap();
     let other = stream("demo.g2");
@@ -158,7 +158,7 @@ pub async fn sinks_refuse_other_generations(make: Make<'_>) {
     let fresh = store.sink(&demo).await.unwrap();
     assert_ne!(fresh.generation, old.generation);
     assert_eq!((old.position, fresh.position), (next, zero));
-    assert_eq!(shown(&*store, 0, 0).await, None);
+    assert_eq!(show(&*store, 0, 0).await, None);
     assert!(store.counts(&view(0)).await.unwrap().is_empty());
     let of_other = View {
         stream: other,
@@ -210,17 +210,17 @@ pub async fn reads_see_the_live_sink(make: Make<'_>) {
         text: Some(word.to_owned()),
         ..plain()
     };
-    assert_eq!(shown(&*store, 0, 0).await, Some(one.clone()));
-    assert_eq!(found(&*store, 0, &search("word")).await, [one]);
-    assert!(found(&*store, 0, &search("other")).await.is_empty());
+    assert_eq!(show(&*store, 0, 0).await, Some(one.clone()));
+    assert_eq!(find(&*store, 0, &search("word")).await, [one]);
+    assert!(find(&*store, 0, &search("other")).await.is_empty());
     assert!(store.swap(&demo, &shadow).await.unwrap());
     for _ in 0..2 {
-        assert_eq!(shown(&*store, 0, 0).await, Some(other.clone()));
+        assert_eq!(show(&*store, 0, 0).await, Some(other.clone()));
         assert_eq!(
-            found(&*store, 0, &search("other")).await,
+            find(&*store, 0, &search("other")).await,
             std::slice::from_ref(&other)
         );
-        assert!(found(&*store, 0, &search("word")).await.is_empty());
+        assert!(find(&*store, 0, &search("word")).await.is_empty());
         assert_eq!(store.counts(&view(0)).await.unwrap()[0].1, 1);
         let dropped = store.drop_sink(&demo, &live, SinkRole::Old);
         dropped.await.unwrap();
@@ -266,7 +266,7 @@ pub async fn repair_removes_and_rewrites(make: Make<'_>) {
 }
 
 /// Sets the branch points of a branch: on `main` at positions, or none.
-fn place(branch: usize, points: &[u64]) -> Change {
+fn set_points(branch: usize, points: &[u64]) -> Change {
     let main = BranchGeneration::MAIN;
     Change::Branch(BranchPoints {
         branch: index(branch).1,
@@ -281,45 +281,45 @@ pub async fn superseded_versions_stay_while_a_branch_shows_them(make: Make<'_>) 
     let new = document(0, 0, 9, 9, r#"{"s":"new words"}"#);
     let early = superseded(0, 2, 5, r#"{"s":"early words"}"#);
     let batch = [
-        place(1, &[8]),
-        place(3, &[6]),
+        set_points(1, &[8]),
+        set_points(3, &[6]),
         old.clone().into(),
         new.clone().into(),
         early.clone().into(),
         old.clone().into(),
     ];
-    let result = make_changes(&*store, 0, 10, &batch).await.unwrap();
+    let result = apply_changes(&*store, 0, 10, &batch).await.unwrap();
     assert_eq!(result.stale, [4, 5], "nobody shows it; it is there");
-    assert_eq!(shown(&*store, 1, 0).await, Some(old.clone()));
-    assert_eq!(shown(&*store, 0, 0).await, Some(new.clone()));
+    assert_eq!(show(&*store, 1, 0).await, Some(old.clone()));
+    assert_eq!(show(&*store, 0, 0).await, Some(new.clone()));
     let words = |text: &str| Search {
         text: Some(text.into()),
         ..plain()
     };
     assert_eq!(
-        found(&*store, 1, &words("words")).await,
+        find(&*store, 1, &words("words")).await,
         std::slice::from_ref(&old)
     );
     assert_eq!(
-        found(&*store, 0, &words("words")).await,
+        find(&*store, 0, &words("words")).await,
         std::slice::from_ref(&new)
     );
-    assert!(found(&*store, 1, &words("new")).await.is_empty());
-    assert!(found(&*store, 0, &words("old")).await.is_empty());
+    assert!(find(&*store, 1, &words("new")).await.is_empty());
+    assert!(find(&*store, 0, &words("old")).await.is_empty());
     let (demo, main) = (stream("demo"), BranchGeneration::MAIN);
     let sink = store.sink(&demo).await.unwrap().generation;
     let all = store.all(&demo, &sink, main, None, 1).await.unwrap();
     assert_eq!(all, [old.clone(), new.clone()], "an entity is whole");
 
     for (gone, is_kept) in [(1, true), (3, false)] {
-        let batch = [place(gone, &[])];
-        make_changes(&*store, 10, 11, &batch).await.unwrap();
+        let batch = [set_points(gone, &[])];
+        apply_changes(&*store, 10, 11, &batch).await.unwrap();
         let all = store.all(&demo, &sink, main, None, 9).await.unwrap();
         assert_eq!(all.contains(&old), is_kept, "{all:?}");
     }
-    assert_eq!(shown(&*store, 1, 0).await, None, "never a later value");
-    assert!(found(&*store, 1, &words("words")).await.is_empty());
-    let late = make_changes(&*store, 0, 10, &[old.into()]).await.unwrap();
+    assert_eq!(show(&*store, 1, 0).await, None, "never a later value");
+    assert!(find(&*store, 1, &words("words")).await.is_empty());
+    let late = apply_changes(&*store, 0, 10, &[old.into()]).await.unwrap();
     assert_eq!(late.stale, [0], "what comes late comes to nobody");
 }
 
@@ -333,13 +333,17 @@ pub async fn cursors_are_stable_under_writes(make: Make<'_>) {
         })
         .collect();
     apply(&*store, 0, 5, &batch).await.unwrap();
-    for order in [None, Some(by("n", true)), Some(by("absent", false))] {
+    for order in [
+        None,
+        Some(order_by("n", true)),
+        Some(order_by("absent", false)),
+    ] {
         let mut search = Search {
             order,
             limit: 2,
             ..plain()
         };
-        let before = ids(&found(
+        let before = ids(&find(
             &*store,
             0,
             &Search {

@@ -18,11 +18,11 @@ use spice_core::{
 };
 
 use self::{
-    model::{Naive, passes, property, showing},
+    model::{Naive, passes, property, show_all},
     values::{VALUES, Written, random_document, random_superseded, search, usual_searches},
 };
 use super::{
-    documents::{all, id_of, index, make_changes, remove, view},
+    documents::{all, apply_changes, id_of, index, remove, view},
     sinks::wipe,
     story::instance,
 };
@@ -68,7 +68,7 @@ pub fn reads_match_a_naive_reader(open: Open<'_>) {
                     drop(store);
                     store = open(number.get());
                 }
-                play(&*store, step, &mut newest).await;
+                run_step(&*store, step, &mut newest).await;
             }
             for branch in 0..4 {
                 check(&*store, branch, &newest, &searches).await;
@@ -81,15 +81,15 @@ pub fn reads_match_a_naive_reader(open: Open<'_>) {
     }
 }
 
-async fn play(store: &dyn Documents, step: &Step, newest: &mut Naive) {
+async fn run_step(store: &dyn Documents, step: &Step, newest: &mut Naive) {
     match step {
         Step::Write(batch) => {
             let batch = batch.iter().map(random_document).map(Change::from);
-            make(store, newest, &batch.collect::<Vec<_>>()).await;
+            apply_all(store, newest, &batch.collect::<Vec<_>>()).await;
         }
         Step::Keep(batch) => {
             let batch = batch.iter().map(random_superseded).map(Change::from);
-            make(store, newest, &batch.collect::<Vec<_>>()).await;
+            apply_all(store, newest, &batch.collect::<Vec<_>>()).await;
         }
         Step::Place(branch, points) => {
             let at = |(parent, at): &(usize, u64)| (index(*parent).1, LogPosition(*at));
@@ -98,7 +98,7 @@ async fn play(store: &dyn Documents, step: &Step, newest: &mut Naive) {
                 branch: index(*branch).1,
                 points: points.into_iter().collect(),
             });
-            make(store, newest, &[change]).await;
+            apply_all(store, newest, &[change]).await;
         }
         Step::Read(branch, search) => {
             check_search(store, *branch, newest, search).await;
@@ -149,11 +149,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-async fn make(store: &dyn Documents, naive: &mut Naive, changes: &[Change]) {
-    let result = make_changes(store, 0, 1, changes).await.unwrap();
+async fn apply_all(store: &dyn Documents, naive: &mut Naive, changes: &[Change]) {
+    let result = apply_changes(store, 0, 1, changes).await.unwrap();
     let mut stale = Vec::new();
     for (index, change) in changes.iter().enumerate() {
-        if !naive.make(change) {
+        if !naive.apply(change) {
             stale.push(index);
         }
     }
@@ -162,7 +162,7 @@ async fn make(store: &dyn Documents, naive: &mut Naive, changes: &[Change]) {
 
 async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &[Search]) {
     let instances: Vec<_> = (0..6).map(|id| instance(0, id)).collect();
-    let expected = showing(newest, branch);
+    let expected = show_all(newest, branch);
     let found = store.get(&view(branch), &instances).await.unwrap();
     assert_eq!(found, expected);
     let live = expected.iter().flatten().filter(|one| one.data.is_some());
@@ -180,12 +180,12 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &
         check_search(store, branch, newest, &search).await;
     }
     let (_, generation) = index(branch);
-    let expected: Vec<_> = newest.of(generation).cloned().collect();
+    let expected: Vec<_> = newest.written_on(generation).cloned().collect();
     assert_eq!(all(store, generation, None).await, expected);
 }
 
 async fn check_search(store: &dyn Documents, branch: usize, newest: &Naive, search: &Search) {
-    let mut expected: Vec<_> = showing(newest, branch).into_iter().flatten().collect();
+    let mut expected: Vec<_> = show_all(newest, branch).into_iter().flatten().collect();
     expected.retain(|document| document.data.is_some() && passes(search, document));
     expected.sort_by(|one, other| id_of(one).cmp(id_of(other)));
     if let Some(order) = &search.order {

@@ -33,7 +33,7 @@ pub fn reads_match_a_naive_reader(make: Make<'_>) {
         let story = Story::play(&steps);
         block_on(async {
             let graph = make();
-            tell(&*graph, &story, &repeats).await;
+            write_story(&*graph, &story, &repeats).await;
             check(&*graph, &story).await;
             // Again, because the first reads may have left something behind.
             check(&*graph, &story).await;
@@ -64,13 +64,13 @@ pub fn long_histories_read_the_same(make: Make<'_>) {
     let story = Story::play(&steps);
     block_on(async {
         let graph = make();
-        tell(&*graph, &story, &[]).await;
+        write_story(&*graph, &story, &[]).await;
         check(&*graph, &story).await;
         check(&*graph, &story).await;
     });
 }
 
-async fn tell(graph: &dyn Graph, story: &Story, repeats: &[(usize, usize)]) {
+async fn write_story(graph: &dyn Graph, story: &Story, repeats: &[(usize, usize)]) {
     let demo = stream("demo");
     let sink = graph.sink(&demo).await.unwrap();
     let half = story.versions.len() / 2;
@@ -107,10 +107,10 @@ async fn check(graph: &dyn Graph, story: &Story) {
     for view in story.views() {
         let expected: Vec<_> = entities
             .iter()
-            .map(|entity| story.showing(&view.lineage, entity).cloned())
+            .map(|entity| story.show(&view.lineage, entity).cloned())
             .collect();
         assert_eq!(graph.get(&view, &entities).await.unwrap(), expected);
-        let live = story.live(&view.lineage);
+        let live = story.show_live(&view.lineage);
         let classes: Vec<_> = live.iter().filter(|one| is_class(one)).cloned().collect();
         assert_eq!(graph.classes(&view).await.unwrap(), classes);
         for class in 0..2 {
@@ -295,7 +295,7 @@ pub fn replay(make: Make<'_>, steps: &[Step]) {
     let story = Story::play(steps);
     block_on(async {
         let graph = make();
-        tell(&*graph, &story, &[]).await;
+        write_story(&*graph, &story, &[]).await;
         check(&*graph, &story).await;
     });
 }

@@ -10,7 +10,7 @@ use spice_core::{
 };
 
 use crate::{
-    envelopes::{batch, batch_of, expected, fill, read_all, time_of},
+    envelopes::{batch, batch_of, expected_lines, fill, read_all, time_of},
     values::stream,
 };
 
@@ -75,7 +75,7 @@ pub async fn a_gap_is_refused_and_a_taken_position_is_occupied(make: Make<'_>) {
         log.append(&demo, batch(&demo, 4, 1)).await,
         Err(StoreError::Rejected { .. })
     ));
-    assert_eq!(read_all(&*log, &demo, 10).await, expected(&demo, 3));
+    assert_eq!(read_all(&*log, &demo, 10).await, expected_lines(&demo, 3));
 }
 
 /// Nothing is appended after a missing tail. `cut` removes all but the first appends of `demo`,
@@ -120,7 +120,7 @@ pub async fn reads_respect_their_limits(make: Make<'_>) {
     let demo = stream("demo");
     assert_eq!(log.read(&demo, LogPosition(0), 5).await.unwrap(), vec![]);
     fill(&*log, &demo, &[1, 4, 2, 3]).await;
-    let all = expected(&demo, 10);
+    let all = expected_lines(&demo, 10);
     for from in 0..12 {
         for limit in [0, 1, 2, 5, 100] {
             let records = log.read(&demo, LogPosition(from), limit).await.unwrap();
@@ -143,7 +143,7 @@ pub async fn chosen_positions_are_read_in_the_requested_order(make: Make<'_>) {
     let found = log.read_many(&demo, &positions).await.unwrap();
     assert_eq!(found, vec![None; positions.len()]);
     fill(&*log, &demo, &[1, 4, 2, 3]).await;
-    let all = expected(&demo, 10);
+    let all = expected_lines(&demo, 10);
     let found = log.read_many(&demo, &positions).await.unwrap();
     assert_eq!(found.len(), positions.len());
     for (position, record) in positions.into_iter().zip(found) {
@@ -249,9 +249,15 @@ pub async fn everything_survives_opening_again(make: Make<'_>) {
         assert_eq!(log.end(&demo).await.unwrap(), LogPosition(count));
         fill(&*log, &demo, &[round, 1, 2 * round]).await;
         count += 3 * round + 1;
-        assert_eq!(read_all(&*log, &demo, 4).await, expected(&demo, count));
+        assert_eq!(
+            read_all(&*log, &demo, 4).await,
+            expected_lines(&demo, count)
+        );
         drop(log);
-        assert_eq!(read_all(&*make(), &demo, 100).await, expected(&demo, count));
+        assert_eq!(
+            read_all(&*make(), &demo, 100).await,
+            expected_lines(&demo, count)
+        );
     }
 }
 
@@ -263,7 +269,7 @@ pub async fn generations_and_databases_are_separate(make: Make<'_>) {
     }
     for (name, size) in names.into_iter().zip(1..) {
         let id = stream(name);
-        assert_eq!(read_all(&*log, &id, 3).await, expected(&id, 2 * size));
+        assert_eq!(read_all(&*log, &id, 3).await, expected_lines(&id, 2 * size));
         let (from, to) = (LogPosition::ZERO, LogPosition(size));
         assert!(log.move_checkpoint(&id, from, to).await.unwrap());
     }

@@ -71,7 +71,7 @@ pub async fn advance_lets_one_win(make: Make<'_>) {
         .filter(|answer| **answer == Advance::Elsewhere(to))
         .count();
     assert_eq!((won, lost), (1, 7));
-    assert_eq!(registry.reflected(&demo).await.unwrap(), to);
+    assert_eq!(registry.reflected_position(&demo).await.unwrap(), to);
     let ids: Vec<_> = (0..8).map(|number| command(number, "demo").id).collect();
     let found = registry.commands(&ids).await.unwrap();
     assert_eq!(
@@ -120,7 +120,7 @@ pub async fn commands_are_found_and_forgotten(make: Make<'_>) {
     assert_eq!(recent, [of_demo[3].clone(), of_demo[2].clone()]);
 
     registry.forget(&demo).await.unwrap();
-    assert_eq!(registry.reflected(&demo).await.unwrap(), zero);
+    assert_eq!(registry.reflected_position(&demo).await.unwrap(), zero);
     assert_eq!(registry.commands(&[of_demo[2].id]).await.unwrap(), [None]);
     let lookup = Lookup {
         lineage: Lineage::main(),
@@ -131,7 +131,10 @@ pub async fn commands_are_found_and_forgotten(make: Make<'_>) {
     assert_eq!((forgotten.entries, forgotten.reflected), (vec![None], zero));
     let kept = registry.get(&other, lookups).await.unwrap();
     assert_eq!(kept.entries, [Some(entry(0, 4))]);
-    assert_eq!(kept.reflected, registry.reflected(&other).await.unwrap());
+    assert_eq!(
+        kept.reflected,
+        registry.reflected_position(&other).await.unwrap()
+    );
     let again = registry
         .advance(&demo, zero, anchor(end), vec![entry(0, 3)], of_demo.clone())
         .await;
@@ -147,7 +150,7 @@ pub async fn an_anchor_moves_with_the_model(make: Make<'_>) {
     let registry = make();
     let (demo, other) = (stream("demo.g2"), stream("demo"));
     assert_eq!(registry.anchor(&demo).await.unwrap(), None);
-    assert_eq!(registry.anchored().await.unwrap(), []);
+    assert_eq!(registry.anchored_logs().await.unwrap(), []);
     let mut from = LogPosition::ZERO;
     for number in 1..4_u8 {
         let to = Anchor {
@@ -166,7 +169,10 @@ pub async fn an_anchor_moves_with_the_model(make: Make<'_>) {
         let late = registry.advance(&demo, from, stale, vec![], vec![]).await;
         assert_eq!(late.unwrap(), Advance::Elsewhere(to.position));
         assert_eq!(registry.anchor(&demo).await.unwrap(), Some(to));
-        assert_eq!(registry.reflected(&demo).await.unwrap(), to.position);
+        assert_eq!(
+            registry.reflected_position(&demo).await.unwrap(),
+            to.position
+        );
         from = to.position;
     }
     let zero = LogPosition::ZERO;
@@ -175,33 +181,33 @@ pub async fn an_anchor_moves_with_the_model(make: Make<'_>) {
         .await
         .unwrap();
     assert_eq!(
-        registry.anchored().await.unwrap(),
+        registry.anchored_logs().await.unwrap(),
         [other.clone(), demo.clone()]
     );
     registry.forget(&demo).await.unwrap();
     assert_eq!(registry.anchor(&demo).await.unwrap(), None);
-    assert_eq!(registry.anchored().await.unwrap(), [other]);
+    assert_eq!(registry.anchored_logs().await.unwrap(), [other]);
 }
 
 /// A log is active while any owner has it marked.
 pub async fn logs_that_are_written_are_marked_by_owner(make: Make<'_>) {
     let registry = make();
     let (demo, other) = (stream("demo"), stream("other"));
-    assert_eq!(registry.active().await.unwrap(), []);
+    assert_eq!(registry.active_logs().await.unwrap(), []);
     for (log, owner) in [(&demo, "a"), (&demo, "b"), (&other, "a"), (&demo, "a")] {
         registry.mark_active(log, owner).await.unwrap();
     }
     let both = [demo.clone(), other.clone()];
-    assert_eq!(registry.active().await.unwrap(), both);
+    assert_eq!(registry.active_logs().await.unwrap(), both);
     for (log, owners) in [(&demo, &["a", "b"][..]), (&other, &["a"])] {
         let looked_up = registry.look_up(log, &[]).await.unwrap();
         assert_eq!(looked_up.marked_by, owners);
     }
     registry.clear_active(&demo, "a").await.unwrap();
     registry.clear_active(&other, "b").await.unwrap();
-    assert_eq!(registry.active().await.unwrap(), both);
+    assert_eq!(registry.active_logs().await.unwrap(), both);
     registry.clear_active(&demo, "b").await.unwrap();
-    assert_eq!(registry.active().await.unwrap(), [other]);
+    assert_eq!(registry.active_logs().await.unwrap(), [other]);
 }
 
 /// Databases that are live at the reflected position are listed by name.

@@ -72,7 +72,7 @@ async fn check_model(registry: &dyn Registry, story: &Story) {
         let mut shown: Vec<_> = story
             .entities()
             .iter()
-            .filter_map(|entity| story.showing(&view.lineage, entity))
+            .filter_map(|entity| story.show(&view.lineage, entity))
             .map(model_entry)
             .collect();
         shown.sort_by(|one, other| one.key.cmp(&other.key));
@@ -113,7 +113,7 @@ async fn check_model(registry: &dyn Registry, story: &Story) {
 async fn check_writes(registry: &dyn Registry, story: &Story) {
     let views: Vec<_> = story.views().into_iter().collect();
     for (to, from) in views.iter().zip(views.iter().cycle().skip(1)) {
-        for span in to.lineage.beyond(&from.lineage) {
+        for span in to.lineage.spans_beyond(&from.lineage) {
             let mut expected: Vec<(LogPosition, ModelKey)> = story
                 .versions
                 .iter()
@@ -138,7 +138,7 @@ async fn check_writes(registry: &dyn Registry, story: &Story) {
 async fn check_changes(registry: &dyn Registry, story: &Story) {
     let views: Vec<_> = story.views().into_iter().collect();
     for (to, from) in views.iter().zip(views.iter().cycle().skip(1)) {
-        let spans = to.lineage.beyond(&from.lineage);
+        let spans = to.lineage.spans_beyond(&from.lineage);
         let mut expected: Vec<ModelKey> = story
             .versions
             .iter()
@@ -153,7 +153,7 @@ async fn check_changes(registry: &dyn Registry, story: &Story) {
         let mut found: Vec<ModelKey> = Vec::new();
         loop {
             let page = registry
-                .changed(&to.stream, &spans, found.last(), 2)
+                .changed_keys(&to.stream, &spans, found.last(), 2)
                 .await
                 .unwrap();
             if page.is_empty() {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::values::{at, stream};
 
-fn work(sink: &str) -> WorkKey {
+fn work_key(sink: &str) -> WorkKey {
     WorkKey {
         worker: WORKER.into(),
         stream: stream("demo"),
@@ -25,7 +25,7 @@ fn work(sink: &str) -> WorkKey {
     }
 }
 
-fn done(position: u64) -> Processed {
+fn record_of(position: u64) -> Processed {
     Processed {
         handler: "instance_worker",
         position: LogPosition(position),
@@ -35,7 +35,7 @@ fn done(position: u64) -> Processed {
 
 fn batch(lease: &Lease, from: u64, through: u64) -> WorkRecord {
     WorkRecord {
-        key: work("s1"),
+        key: work_key("s1"),
         lease: lease.clone(),
         from: LogPosition(from),
         through: LogPosition(through),
@@ -72,7 +72,7 @@ async fn lease(registry: &dyn WorkerRegistry, key: &WorkKey, owner: &str) -> Lea
 /// An owner without the lease records nothing.
 pub async fn a_zombie_records_nothing(make: Make<'_>) {
     let registry = make();
-    let key = work("s1");
+    let key = work_key("s1");
     let old = lease(&*registry, &key, "a").await;
     registry.record(batch(&old, 0, 3)).await.unwrap();
     registry.leave(WORKER, "a").await.unwrap();
@@ -82,8 +82,11 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
         matches!(zombie, Err(StoreError::Fenced { .. })),
         "{zombie:?}"
     );
-    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(3));
-    let rows = registry.processed(&key.stream, LogPosition(4)).await;
+    assert_eq!(
+        registry.recorded_position(&key).await.unwrap(),
+        LogPosition(3)
+    );
+    let rows = registry.outcomes_at(&key.stream, LogPosition(4)).await;
     assert!(rows.unwrap().is_empty());
     let unknown = WorkRecord {
         key: WorkKey {
@@ -109,7 +112,7 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
 /// A record starts where the previous one ended; another sink starts at zero.
 pub async fn records_follow_each_other(make: Make<'_>) {
     let registry = make();
-    let key = work("s1");
+    let key = work_key("s1");
     let lease = lease(&*registry, &key, "a").await;
     registry.record(batch(&lease, 0, 3)).await.unwrap();
     for from in [0, 2, 4] {
@@ -119,25 +122,34 @@ pub async fn records_follow_each_other(make: Make<'_>) {
             "{elsewhere:?}"
         );
     }
-    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(3));
+    assert_eq!(
+        registry.recorded_position(&key).await.unwrap(),
+        LogPosition(3)
+    );
     registry.record(batch(&lease, 3, 6)).await.unwrap();
-    assert_eq!(registry.worked(&key).await.unwrap(), LogPosition(6));
-    assert_eq!(registry.worked(&work("s2")).await.unwrap(), LogPosition(0));
+    assert_eq!(
+        registry.recorded_position(&key).await.unwrap(),
+        LogPosition(6)
+    );
+    assert_eq!(
+        registry.recorded_position(&work_key("s2")).await.unwrap(),
+        LogPosition(0)
+    );
 }
 
 /// The newest batches that took effect are known; the outcome of a single event is always known.
 pub async fn single_outcomes_and_the_newest_batches_are_kept(make: Make<'_>) {
     let registry = make();
-    let key = work("s1");
+    let key = work_key("s1");
     let lease = lease(&*registry, &key, "a").await;
     let mut record = batch(&lease, 0, 100);
     record.processed.push(Processed {
         outcome: Outcome::Parked,
-        ..done(7)
+        ..record_of(7)
     });
     registry.record(record).await.unwrap();
     let known = async |stream: &StreamId, position| {
-        let rows = registry.processed(stream, LogPosition(position)).await;
+        let rows = registry.outcomes_at(stream, LogPosition(position)).await;
         rows.unwrap()
     };
     let row = |handler: Option<&str>, outcome, moment| Processing {
@@ -155,7 +167,7 @@ pub async fn single_outcomes_and_the_newest_batches_are_kept(make: Make<'_>) {
     assert_eq!(known(&key.stream, 7).await, [parked, simply]);
 
     let mut drained = batch(&lease, 100, 100);
-    drained.processed.push(done(7));
+    drained.processed.push(record_of(7));
     registry.record(drained).await.unwrap();
     for position in 100..10_000 {
         let one = batch(&lease, position, position + 1);
@@ -172,14 +184,14 @@ pub async fn single_outcomes_and_the_newest_batches_are_kept(make: Make<'_>) {
 /// The farthest position moves with the records of live sinks, and never back.
 pub async fn the_farthest_position_never_goes_back(make: Make<'_>) {
     let registry = make();
-    let lease = lease(&*registry, &work("s1"), "a").await;
-    let farthest = async || registry.farthest(&stream("demo")).await.unwrap();
+    let lease = lease(&*registry, &work_key("s1"), "a").await;
+    let farthest = async || registry.farthest_positions(&stream("demo")).await.unwrap();
     let of = |position| [(WORKER.to_owned(), LogPosition(position))];
     assert!(farthest().await.is_empty());
     registry.record(batch(&lease, 0, 5)).await.unwrap();
     assert_eq!(farthest().await, of(5));
     let other = |from, through, live| WorkRecord {
-        key: work("s2"),
+        key: work_key("s2"),
         live,
         ..batch(&lease, from, through)
     };
@@ -189,11 +201,11 @@ pub async fn the_farthest_position_never_goes_back(make: Make<'_>) {
     assert_eq!(farthest().await, of(5), "nobody sees a shadow");
     registry.record(other(9, 10, true)).await.unwrap();
     assert_eq!(farthest().await, of(10));
-    registry.forget_sink(&work("s2")).await.unwrap();
+    registry.forget_sink(&work_key("s2")).await.unwrap();
     assert_eq!(farthest().await, of(10));
     assert!(
         registry
-            .farthest(&stream("demo.g2"))
+            .farthest_positions(&stream("demo.g2"))
             .await
             .unwrap()
             .is_empty()
@@ -203,34 +215,40 @@ pub async fn the_farthest_position_never_goes_back(make: Make<'_>) {
 /// The records of a dropped sink are removed with its dead letters; those of other sinks stay.
 pub async fn records_are_removed_with_their_sink(make: Make<'_>) {
     let registry = make();
-    let lease = lease(&*registry, &work("s1"), "a").await;
+    let lease = lease(&*registry, &work_key("s1"), "a").await;
     for sink in ["s1", "s2"] {
         let letter = DeadLetter {
             sink: sink.into(),
             ..letter("h", "demo", 3)
         };
         let record = WorkRecord {
-            key: work(sink),
+            key: work_key(sink),
             parked: vec![letter],
             ..batch(&lease, 0, 4)
         };
         registry.record(record).await.unwrap();
     }
     assert_eq!(registry.dead_letters(None).await.unwrap().len(), 2);
-    registry.forget_sink(&work("s1")).await.unwrap();
+    registry.forget_sink(&work_key("s1")).await.unwrap();
     let letters = registry.dead_letters(None).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].sink, "s2");
-    assert_eq!(registry.worked(&work("s1")).await.unwrap(), LogPosition(0));
-    assert_eq!(registry.worked(&work("s2")).await.unwrap(), LogPosition(4));
-    let rows = registry.processed(&stream("demo"), LogPosition(2)).await;
+    assert_eq!(
+        registry.recorded_position(&work_key("s1")).await.unwrap(),
+        LogPosition(0)
+    );
+    assert_eq!(
+        registry.recorded_position(&work_key("s2")).await.unwrap(),
+        LogPosition(4)
+    );
+    let rows = registry.outcomes_at(&stream("demo"), LogPosition(2)).await;
     assert_eq!(rows.unwrap().len(), 1);
 }
 
 /// Dead letters come with the record, in order, and are removed one by one.
 pub async fn dead_letters_wait_in_order(make: Make<'_>) {
     let registry = make();
-    let key = work("s1");
+    let key = work_key("s1");
     let lease = lease(&*registry, &key, "a").await;
     let mut record = batch(&lease, 0, 9);
     record.parked = vec![
@@ -269,7 +287,7 @@ pub async fn dead_letters_wait_in_order(make: Make<'_>) {
     let second = stream("demo.g2");
     let second_work = |sink: &str| WorkKey {
         stream: second.clone(),
-        ..work(sink)
+        ..work_key(sink)
     };
     registry
         .clear_dead_letters(&second_work("s1"), "h", &[LogPosition(5)])
@@ -308,16 +326,19 @@ pub async fn retries_are_remembered(make: Make<'_>) {
 pub async fn work_is_forgotten_with_its_log(make: Make<'_>) {
     let registry = make();
     let (demo, other) = (stream("demo"), stream("other"));
-    let lease = lease(&*registry, &work("s1"), "a").await;
+    let lease = lease(&*registry, &work_key("s1"), "a").await;
     let mut record = batch(&lease, 0, 4);
     record.parked = vec![letter("h", "demo", 3), letter("h", "other", 3)];
     registry.record(record).await.unwrap();
     registry.request_retry("h", &demo, "x").await.unwrap();
     registry.request_retry("h", &other, "x").await.unwrap();
-    assert_eq!(registry.worked(&work("s1")).await.unwrap(), LogPosition(4));
+    assert_eq!(
+        registry.recorded_position(&work_key("s1")).await.unwrap(),
+        LogPosition(4)
+    );
     assert_eq!(
         registry
-            .processed(&demo, LogPosition(2))
+            .outcomes_at(&demo, LogPosition(2))
             .await
             .unwrap()
             .len(),
@@ -325,10 +346,13 @@ pub async fn work_is_forgotten_with_its_log(make: Make<'_>) {
     );
 
     registry.forget_work(&demo).await.unwrap();
-    assert_eq!(registry.worked(&work("s1")).await.unwrap(), LogPosition(0));
+    assert_eq!(
+        registry.recorded_position(&work_key("s1")).await.unwrap(),
+        LogPosition(0)
+    );
     assert!(
         registry
-            .processed(&demo, LogPosition(2))
+            .outcomes_at(&demo, LogPosition(2))
             .await
             .unwrap()
             .is_empty()

@@ -136,7 +136,7 @@ impl Story {
         references: Vec<(spice_core::name::PropertyName, InstanceRef)>,
     ) {
         let lineage = &self.lineages[branch % self.lineages.len()];
-        let before = self.showing(lineage, &entity).cloned();
+        let before = self.show(lineage, &entity).cloned();
         let (sequence, created_at) = match &before {
             None if data.is_none() => return,
             None => (Sequence(1), at(self.end.0)),
@@ -162,7 +162,7 @@ impl Story {
     }
 
     /// The visible version, including tombstones.
-    pub fn showing(&self, lineage: &Lineage, entity: &Entity) -> Option<&Version> {
+    pub fn show(&self, lineage: &Lineage, entity: &Entity) -> Option<&Version> {
         lineage.levels().iter().find_map(|level| {
             self.versions.iter().rev().find(|version| {
                 version.entity == *entity
@@ -181,10 +181,10 @@ impl Story {
     }
 
     /// The visible live versions.
-    pub fn live(&self, lineage: &Lineage) -> Vec<Version> {
+    pub fn show_live(&self, lineage: &Lineage) -> Vec<Version> {
         self.entities()
             .iter()
-            .filter_map(|entity| self.showing(lineage, entity))
+            .filter_map(|entity| self.show(lineage, entity))
             .filter(|version| version.data.is_some())
             .cloned()
             .collect()

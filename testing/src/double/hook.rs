@@ -134,7 +134,7 @@ pub trait Hook: Send + Sync {
     }
 
     /// The reason why a sink permanently refuses one entity; the rest of its batch is applied.
-    fn refuses(&self, _: &Entity) -> Option<StoreError> {
+    fn refuse(&self, _: &Entity) -> Option<StoreError> {
         None
     }
 }
@@ -183,7 +183,7 @@ impl<H: Hook> Hook for Arc<H> {
         (**self).append(log, stream, batch)
     }
 
-    fn refuses(&self, entity: &Entity) -> Option<StoreError> {
-        (**self).refuses(entity)
+    fn refuse(&self, entity: &Entity) -> Option<StoreError> {
+        (**self).refuse(entity)
     }
 }

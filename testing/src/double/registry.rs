@@ -35,8 +35,8 @@ impl<S: Reach<Store: Anchors>, H: Hook> Anchors for Double<S, H> {
         forward!(self, model("anchor").of(stream), anchor(stream))
     }
 
-    async fn anchored(&self) -> StoreResult<Vec<StreamId>> {
-        forward!(self, model("anchored"), anchored())
+    async fn anchored_logs(&self) -> StoreResult<Vec<StreamId>> {
+        forward!(self, model("anchored_logs"), anchored_logs())
     }
 }
 
@@ -62,8 +62,8 @@ impl<S: Reach<Store: LogDirectory>, H: Hook> LogDirectory for Double<S, H> {
         )
     }
 
-    async fn active(&self) -> StoreResult<Vec<StreamId>> {
-        forward!(self, model("active"), active())
+    async fn active_logs(&self) -> StoreResult<Vec<StreamId>> {
+        forward!(self, model("active_logs"), active_logs())
     }
 
     async fn sweep_due(&self) -> StoreResult<Option<String>> {
@@ -77,8 +77,12 @@ impl<S: Reach<Store: LogDirectory>, H: Hook> LogDirectory for Double<S, H> {
 
 #[async_trait]
 impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
-    async fn reflected(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        forward!(self, model("reflected").of(stream), reflected(stream))
+    async fn reflected_position(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+        forward!(
+            self,
+            model("reflected_position").of(stream),
+            reflected_position(stream)
+        )
     }
 
     async fn get(&self, stream: &StreamId, lookups: &[Lookup]) -> StoreResult<Found> {
@@ -98,15 +102,15 @@ impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
         forward!(self, call, scan(stream, lineage, prefix, after, limit))
     }
 
-    async fn changed(
+    async fn changed_keys(
         &self,
         stream: &StreamId,
         spans: &[Span],
         after: Option<&ModelKey>,
         limit: usize,
     ) -> StoreResult<Vec<ModelKey>> {
-        let call = model("changed").of(stream).count(limit);
-        forward!(self, call, changed(stream, spans, after, limit))
+        let call = model("changed_keys").of(stream).count(limit);
+        forward!(self, call, changed_keys(stream, spans, after, limit))
     }
 
     async fn writes(
@@ -180,8 +184,12 @@ impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
         forward!(self, work("leave"), leave(worker, owner))
     }
 
-    async fn worked(&self, key: &WorkKey) -> StoreResult<LogPosition> {
-        forward!(self, work("worked").of(&key.stream), worked(key))
+    async fn recorded_position(&self, key: &WorkKey) -> StoreResult<LogPosition> {
+        forward!(
+            self,
+            work("recorded_position").of(&key.stream),
+            recorded_position(key)
+        )
     }
 
     async fn record(&self, record: WorkRecord) -> StoreResult<()> {
@@ -190,17 +198,24 @@ impl<S: Reach<Store: WorkerRegistry>, H: Hook> WorkerRegistry for Double<S, H> {
         forward!(self, call, record(record))
     }
 
-    async fn farthest(&self, stream: &StreamId) -> StoreResult<Vec<(String, LogPosition)>> {
-        forward!(self, work("farthest").of(stream), farthest(stream))
+    async fn farthest_positions(
+        &self,
+        stream: &StreamId,
+    ) -> StoreResult<Vec<(String, LogPosition)>> {
+        forward!(
+            self,
+            work("farthest_positions").of(stream),
+            farthest_positions(stream)
+        )
     }
 
-    async fn processed(
+    async fn outcomes_at(
         &self,
         stream: &StreamId,
         position: LogPosition,
     ) -> StoreResult<Vec<Processing>> {
-        let call = work("processed").of(stream).at(position);
-        forward!(self, call, processed(stream, position))
+        let call = work("outcomes_at").of(stream).at(position);
+        forward!(self, call, outcomes_at(stream, position))
     }
 
     async fn dead_letters(&self, stream: Option<&StreamId>) -> StoreResult<Vec<DeadLetter>> {

@@ -77,7 +77,7 @@ impl Session<'_> {
         let registry = &engine.ports.registry;
         let known = self
             .patience
-            .attempt(|| registry.processed(&engine.stream, position))
+            .attempt(|| registry.outcomes_at(&engine.stream, position))
             .await?;
         let is_own = |row: &Processing| {
             row.sink == engine.key.sink && row.handler.as_deref() == Some(handler)

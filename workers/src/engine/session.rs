@@ -49,7 +49,7 @@ impl<'e> Session<'e> {
         (position, recorded): (LogPosition, LogPosition),
         seen: ChainHead,
     ) -> Self {
-        let unknown = || ChainHead::at(&engine.stream, position).guarded(engine.config.guards);
+        let unknown = || ChainHead::at(&engine.stream, position).with_guards(engine.config.guards);
         Self {
             engine,
             patience,

@@ -86,7 +86,7 @@ async fn done_by(
             stream: stream.clone(),
             sink: sink.generation,
         };
-        if sink.position != end || registry.worked(&key).await? != end {
+        if sink.position != end || registry.recorded_position(&key).await? != end {
             return Ok(None);
         }
     }

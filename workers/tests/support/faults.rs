@@ -20,7 +20,7 @@ use spice_core::{
         sink::{Applied, SinkPosition, Sinks},
     },
 };
-use spice_testing::double::{Call, Hook, away};
+use spice_testing::double::{Call, Hook, unavailable};
 use spice_workers::{Event, engine::Handler};
 
 /// The faults of a handler.
@@ -164,7 +164,7 @@ pub struct Away(pub Arc<AtomicBool>);
 impl Hook for Away {
     async fn before(&self, call: Call<'_>) -> StoreResult<()> {
         if call.method == "apply" && self.0.load(Ordering::SeqCst) {
-            return Err(away(call.port.into()));
+            return Err(unavailable(call.port.into()));
         }
         Ok(())
     }

@@ -339,7 +339,7 @@ impl World {
 
     pub async fn worked(&self, handler: &Arc<FaultyHandler>) -> u64 {
         let key = self.key(handler).await;
-        self.registry.worked(&key).await.unwrap().0
+        self.registry.recorded_position(&key).await.unwrap().0
     }
 
     pub async fn key(&self, handler: &Arc<FaultyHandler>) -> WorkKey {

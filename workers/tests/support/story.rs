@@ -403,7 +403,7 @@ impl Story {
             first: position,
             lines: vec![envelope.to_line().unwrap().into()],
         };
-        self.log.land(&self.stream, batch).unwrap();
+        self.log.append_late(&self.stream, batch).unwrap();
         if position == LogPosition::ZERO {
             self.hints.give(&Topic::Logs);
         }

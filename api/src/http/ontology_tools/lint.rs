@@ -10,7 +10,7 @@ use spice_core::{
     error::{StoreError, Violation},
     json::Json,
     name::ClassName,
-    ontology::{ChangeLint, Class, Finding, Schema, Severity, structure},
+    ontology::{ChangeLint, Class, Finding, Schema, Severity, check_structure},
 };
 
 use crate::{
@@ -46,7 +46,7 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
     if deletes {
         after.remove(&class.id);
     } else {
-        let patched = class.patched(&body);
+        let patched = class.patch(&body);
         let patched = patched.map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
         after.put(Arc::new(patched));
     }
@@ -100,8 +100,8 @@ struct Step<'a> {
 impl Step<'_> {
     /// The findings from the definitions that this change causes.
     fn definition_findings(&self) -> Vec<Finding> {
-        let mut findings = structure(self.after, self.class);
-        let known = structure(self.before, self.class);
+        let mut findings = check_structure(self.after, self.class);
+        let known = check_structure(self.before, self.class);
         findings.retain(|finding| !known.contains(finding));
         for class in self.after.iter_declared() {
             let known = self.before.contradictions(&class.id);
@@ -111,7 +111,7 @@ impl Step<'_> {
             new.retain(|violation| violation.rule != "parent" || *self.class == class.id);
             findings.extend(new.iter().map(contradiction));
         }
-        if self.after.declared(self.class).is_none() {
+        if self.after.get_declared(self.class).is_none() {
             let children = self.after.iter_declared();
             let children = children.filter(|child| child.parent() == Some(self.class));
             findings.extend(children.map(|child| self.orphan(child)));
@@ -127,11 +127,11 @@ impl Step<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<(Vec<ClassName>, u64), StoreError> {
         let mut change = ChangeLint::between(self.before, self.after, self.class);
-        let counted: Vec<ClassName> = change.counted().cloned().collect();
+        let counted: Vec<ClassName> = change.counted_classes().cloned().collect();
         let mut checked = 0;
         for class in &counted {
             let looking = reading.each(class, |at, properties| {
-                change.look(class, &at.id, properties);
+                change.check_instance(class, &at.id, properties);
             });
             checked += looking.await?;
         }

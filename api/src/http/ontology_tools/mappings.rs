@@ -177,7 +177,7 @@ pub(crate) async fn delete_mappings(call: Call) -> Answer {
             .iter_declared()
             .zip(before)
             .filter_map(|(class, receipt)| {
-                let then = then.declared(&class.id)?;
+                let then = then.get_declared(&class.id)?;
                 Some(by_ids(if receipt.is_some() { then } else { class }))
             })
             .collect(),
@@ -284,7 +284,7 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
         {
             continue;
         }
-        let class = schema.declared(&imported.class_id).cloned();
+        let class = schema.get_declared(&imported.class_id).cloned();
         let (class, known) = class
             .zip(sequences.get(imported.class_id.as_str()).copied())
             .ok_or_else(|| no_class(&imported.class_id))?;
@@ -328,7 +328,7 @@ async fn schema_before(
 /// Whether a class could have these labels at the time of the first request. Labels that it could
 /// not have are left for the current class to refuse.
 fn had_labels(call: &Call, then: &Schema, imported: &Imported) -> bool {
-    let class = then.declared(&imported.class_id);
+    let class = then.get_declared(&imported.class_id);
     let patch = class.map(|class| relabel(call, class, imported.clone()));
     matches!(patch, Some(Ok(None)))
 }
@@ -344,14 +344,14 @@ async fn change_again(
     let event = reads.event(&receipt.stream, position).await?;
     let event: ClassEvent = event.data.read()?;
     let class = event.class.unwrap_or_else(Json::null);
-    let class = Class::stored(event.class_id, &class)?;
+    let class = Class::parse_stored(event.class_id, &class)?;
     let before = receipt
         .sequence
         .map_or(0, |sequence| sequence.0.saturating_sub(1));
     let expected = imported.event_sequence.unwrap_or(before);
     Ok(Change {
         class: class.id.clone(),
-        patch: class.relabelling(&imported.labels())?,
+        patch: class.label_patch(&imported.labels())?,
         expected: Sequence(expected),
     })
 }
@@ -371,9 +371,9 @@ fn relabel(call: &Call, class: &Arc<Class>, imported: Imported) -> Result<Option
     let name = class.id.as_str();
     let of_class = |failure: Failure| failure.with("class_id", name);
     let patch = class
-        .relabelling(&labels)
+        .label_patch(&labels)
         .map_err(|refusal| of_class(refusal.into()))?;
-    let patched = class.patched(&patch);
+    let patched = class.patch(&patch);
     let patched =
         patched.map_err(|refusal| of_class(Failure::of_refusal(call.surface, refusal)))?;
     Ok((patched.own_labels() != class.own_labels()).then_some(patch))

@@ -139,7 +139,7 @@ pub(crate) async fn analyze(call: Call) -> Answer {
             validation_warnings: quality.warnings,
             critical_cycles: quality.critical,
             total_cycles: network.cycles.cycles.len(),
-            inverse_coverage: coverage(network.with_inverse(), network.edges.len()),
+            inverse_coverage: coverage(network.count_with_inverse(), network.edges.len()),
         },
         recommendations: recommendations(&network),
         classes: classes(&schema, call.language()),
@@ -228,7 +228,7 @@ impl Quality {
         Self {
             errors: count("target_missing") + network.contradictions.len(),
             warnings: count("inverse_mismatch"),
-            critical: network.cycles.critical(),
+            critical: network.cycles.count_critical(),
         }
     }
 

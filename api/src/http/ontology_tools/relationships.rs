@@ -7,9 +7,8 @@ use serde::Serialize;
 use spice_core::{
     name::ClassName,
     ontology::{
-        Class, Finding, Schema, Severity,
+        Class, Finding, Schema, Severity, check_structure,
         network::{Cycle, Network},
-        structure,
     },
 };
 
@@ -84,7 +83,7 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
     let before = reading.schema().await?;
     let id = class.id.clone();
     let mut issues = Vec::new();
-    if before.declared(&id).is_some() {
+    if before.get_declared(&id).is_some() {
         let message = format!("class {id} already exists; choose another id or update it");
         issues.push(breaking("already_exists", "id", message));
     }
@@ -96,7 +95,7 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
             violation.message,
         ));
     }
-    issues.extend(structure(&after, &id));
+    issues.extend(check_structure(&after, &id));
     let errors = issues
         .iter()
         .filter(|it| it.severity == Severity::Breaking)
@@ -139,7 +138,7 @@ pub(crate) async fn check_circular(mut call: Call) -> Answer {
         cycle_summary: CycleSummary {
             safe_to_create: is_safe,
             total_cycles: cycles.cycles.len() + parents,
-            critical_cycles: cycles.critical() + parents,
+            critical_cycles: cycles.count_critical() + parents,
         },
         truncated: cycles.truncated,
         cycles: (cycles.cycles.into_iter())

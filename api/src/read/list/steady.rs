@@ -220,7 +220,7 @@ impl Steady<'_> {
             return Ok(None);
         }
         let (reads, stream) = (&self.reading.reads, &self.then.stream);
-        let spans = self.reading.view.lineage.beyond(&self.then.lineage);
+        let spans = self.reading.view.lineage.spans_beyond(&self.then.lineage);
         let prefix = ModelKey::instances_of(&self.search.class);
         let end = reads.engine.log.end(stream).await?;
         let tail = reads.tail(stream, end, &prefix).await?;
@@ -236,7 +236,7 @@ impl Steady<'_> {
         let first = ModelKey::from_stored(&prefix);
         let model = &reads.engine.model;
         let keys = model
-            .changed(stream, &spans, Some(&first), MOVED + 1)
+            .changed_keys(stream, &spans, Some(&first), MOVED + 1)
             .await?;
         instances.extend(
             keys.iter()

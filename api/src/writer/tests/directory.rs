@@ -2,7 +2,7 @@
 
 use spice_core::port::{Store, registry::LogDirectory};
 
-use spice_testing::double::{Swap, away};
+use spice_testing::double::{Swap, unavailable};
 
 use super::*;
 
@@ -13,7 +13,7 @@ struct Stuck(AtomicBool);
 impl Hook for Stuck {
     async fn before(&self, call: Call<'_>) -> StoreResult<()> {
         if call.method == "advance" && self.0.load(Ordering::SeqCst) {
-            return Err(away(Store::Registry));
+            return Err(unavailable(Store::Registry));
         }
         Ok(())
     }
@@ -71,13 +71,13 @@ async fn a_command_accepted_elsewhere_is_found_and_an_unknown_one_searches_no_id
 async fn a_log_is_marked_while_it_is_written_and_reflected() {
     let bench = Bench::new();
     let writer = bench.declared().await;
-    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    assert_eq!(bench.registry.active_logs().await.unwrap(), [stream()]);
     tokio::time::sleep(std::time::Duration::from_secs(11)).await;
-    assert_eq!(bench.registry.active().await.unwrap(), []);
+    assert_eq!(bench.registry.active_logs().await.unwrap(), []);
     submit(&writer, 10, create("p1")).await.unwrap();
-    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    assert_eq!(bench.registry.active_logs().await.unwrap(), [stream()]);
     writer.shutdown().await;
-    assert_eq!(bench.registry.active().await.unwrap(), []);
+    assert_eq!(bench.registry.active_logs().await.unwrap(), []);
 }
 
 /// The mark is what shows a command that the registry does not have yet, so it stays until then.
@@ -91,9 +91,9 @@ async fn a_mark_stays_while_the_registry_is_behind() {
     registry.hook.0.store(true, Ordering::SeqCst);
     let told = submit(&writer, 2, create_class()).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
-    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    assert_eq!(bench.registry.active_logs().await.unwrap(), [stream()]);
     writer.shutdown().await;
-    assert_eq!(bench.registry.active().await.unwrap(), [stream()]);
+    assert_eq!(bench.registry.active_logs().await.unwrap(), [stream()]);
     let other = bench.writer();
     assert_eq!(other.receipt(told.command_id).await.unwrap(), Some(told));
 }

@@ -3,7 +3,7 @@
 use spice_core::port::Store;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spice_testing::double::{Call, away};
+use spice_testing::double::{Call, unavailable};
 
 use super::*;
 
@@ -30,6 +30,6 @@ impl Hook for Leaving {
         let left = self
             .0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
-        left.map(drop).map_err(|_| away(Store::Registry))
+        left.map(drop).map_err(|_| unavailable(Store::Registry))
     }
 }

@@ -175,7 +175,7 @@ impl Bench {
         check(&refused, reason);
         writer.shutdown().await;
         assert_eq!(before, self.lines(), "nothing was written");
-        let model = self.registry.reflected(&stream()).await.unwrap();
+        let model = self.registry.reflected_position(&stream()).await.unwrap();
         assert_eq!(model, LogPosition::ZERO, "nothing was projected");
     }
 }
@@ -196,7 +196,7 @@ async fn log_is_contiguous_for_a_reader_of_its_tail() {
     bench
         .log
         .store
-        .land(&stream(), Batch { first, lines })
+        .append_late(&stream(), Batch { first, lines })
         .unwrap();
     let before = bench.lines();
     let refused = submit(&writer, 601, create("next")).await.unwrap_err();

@@ -200,7 +200,7 @@ pub(crate) async fn run(location: &Location, options: &Options) -> anyhow::Resul
     });
     write(&*documents, own.collect::<Result<Vec<_>, _>>()?).await?;
     let views = views(count)?;
-    warm(&*documents, &views[0].1, &shapes(count)?).await?;
+    warm_up(&*documents, &views[0].1, &shapes(count)?).await?;
     let limit = get_page(&*documents, &views[0].1, options).await?;
     line(format!("get of {PAGE} documents: p50 {}", millis(limit)))?;
     measure_lists(&*documents, &views, options, limit, "").await?;
@@ -272,7 +272,7 @@ async fn write_on(
 }
 
 /// Asks for every list until indexes serve it; a list is slow until its index exists.
-async fn warm(
+async fn warm_up(
     documents: &dyn Documents,
     view: &View,
     shapes: &[(&str, Search)],

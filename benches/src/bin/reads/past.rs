@@ -107,7 +107,7 @@ async fn get_at(
             "{what}: {number} is missing"
         );
     }
-    tell(what, &mut taken, limit)
+    report(what, &mut taken, limit)
 }
 
 async fn scan_at(
@@ -124,10 +124,10 @@ async fn scan_at(
         graph.scan(&view, &class, &[], Some(&after), PAGE).await?;
         taken.push(asked.elapsed());
     }
-    tell(what, &mut taken, limit)
+    report(what, &mut taken, limit)
 }
 
-fn tell(what: &str, taken: &mut [Duration], limit: Option<Duration>) -> anyhow::Result<Duration> {
+fn report(what: &str, taken: &mut [Duration], limit: Option<Duration>) -> anyhow::Result<Duration> {
     let (half, most) = (percentile(taken, 0.5), percentile(taken, 0.99));
     let ratio = limit.map_or_else(String::new, |limit| {
         let ratio = half.as_secs_f64() / limit.as_secs_f64();

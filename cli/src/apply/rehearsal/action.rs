@@ -12,7 +12,7 @@ use spice_operator::{
     client::{Command, Verb},
 };
 
-use super::refusal::{misnamed, refusal};
+use super::refusal::{invalid_name_error, refusal};
 
 /// The database and the action of a command.
 pub(super) fn of(command: &Command) -> Result<(DatabaseName, Action), ApiError> {
@@ -41,7 +41,7 @@ pub(super) fn of(command: &Command) -> Result<(DatabaseName, Action), ApiError> 
         }
         (_, Some("ontology"), Some(class), Verb::Update) => Action::UpdateClass {
             branch: branch(query(command, "branch"))?,
-            class: class.parse::<ClassName>().map_err(misnamed)?,
+            class: class.parse::<ClassName>().map_err(invalid_name_error)?,
             patch: body(command)?,
             expected_seq: Sequence(
                 query(command, "expected_seq")
@@ -65,11 +65,11 @@ pub(super) fn of(command: &Command) -> Result<(DatabaseName, Action), ApiError> 
 }
 
 fn database(name: Option<&str>) -> Result<DatabaseName, ApiError> {
-    name.unwrap_or_default().parse().map_err(misnamed)
+    name.unwrap_or_default().parse().map_err(invalid_name_error)
 }
 
 fn branch(name: Option<&str>) -> Result<BranchName, ApiError> {
-    name.unwrap_or("main").parse().map_err(misnamed)
+    name.unwrap_or("main").parse().map_err(invalid_name_error)
 }
 
 fn text<'a>(command: &'a Command, key: &str) -> Option<&'a str> {

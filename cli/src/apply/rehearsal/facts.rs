@@ -19,7 +19,7 @@ use spice_crds::{Exact, Fields};
 use spice_operator::{ApiError, client::failure};
 use uuid::Uuid;
 
-use super::refusal::{damaged, misnamed, refusal};
+use super::refusal::{damage_error, invalid_name_error, refusal};
 
 /// Instances per call.
 const PAGE: usize = 1_000;
@@ -28,7 +28,7 @@ const PAGE: usize = 1_000;
 pub(super) async fn load(client: &Client, database: DatabaseName) -> Result<WriteState, ApiError> {
     let name = database.as_str().to_owned();
     let stream = StreamId::first(database);
-    let Some(found) = found(client.database(&name, &Read::default()).await)? else {
+    let Some(found) = accept_not_found(client.database(&name, &Read::default()).await)? else {
         return Ok(WriteState::empty(stream));
     };
     let details = found.details;
@@ -58,15 +58,15 @@ pub(super) async fn schema(
         .map_err(|error| failure(&error))?;
     for fields in classes {
         let id = fields.get("id").and_then(Exact::as_str).unwrap_or_default();
-        let id: ClassName = id.parse().map_err(misnamed)?;
-        let class = Class::stored(id, &definition(&fields)?).map_err(|it| refusal(&it))?;
+        let id: ClassName = id.parse().map_err(invalid_name_error)?;
+        let class = Class::parse_stored(id, &definition(&fields)?).map_err(|it| refusal(&it))?;
         schema.put(Arc::new(class));
     }
     Ok(schema)
 }
 
 /// The entry of a class on a branch; none if the class never existed.
-pub(super) async fn entry(
+pub(super) async fn fetch_entry(
     client: &Client,
     database: &str,
     read: &Read,
@@ -79,7 +79,7 @@ pub(super) async fn entry(
     let name = class.as_str();
     let fields: Fields = match client.class_as(database, name, read).await {
         Ok(fields) => fields,
-        Err(error) => return deleted(&error, generation, key),
+        Err(error) => return find_tombstone(&error, generation, key),
     };
     // The api also finds classes by label.
     if fields.get("id").and_then(Exact::as_str) != Some(name) {
@@ -89,7 +89,7 @@ pub(super) async fn entry(
     let state = AggregateState {
         sequence: Sequence(number("event_sequence")),
         data: Some(definition(&fields)?),
-        ..nothing()
+        ..empty_state()
     };
     let position = LogPosition(number("position"));
     new_entry(generation, key, position, &state).map(Some)
@@ -110,13 +110,18 @@ pub(super) async fn instances(
     let page = client
         .instance_page::<Instance>(database, class, &select, read)
         .await;
-    let listed = found(page)?.map(|page| page.instances);
+    let listed = accept_not_found(page)?.map(|page| page.instances);
     let ids = listed
         .into_iter()
         .flatten()
         .map(|it| it.instance_id.parse());
-    ids.map(|id| Ok(ModelKey::instance(&asked.class, &id.map_err(misnamed)?)))
-        .collect()
+    ids.map(|id| {
+        Ok(ModelKey::instance(
+            &asked.class,
+            &id.map_err(invalid_name_error)?,
+        ))
+    })
+    .collect()
 }
 
 fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiError> {
@@ -130,7 +135,7 @@ fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiErro
     listed
         .iter()
         .map(|branch| {
-            let name: BranchName = branch.name.parse().map_err(misnamed)?;
+            let name: BranchName = branch.name.parse().map_err(invalid_name_error)?;
             if name.is_main() {
                 return Ok(BranchState::main(Timestamp::default()));
             }
@@ -142,7 +147,7 @@ fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiErro
                 generation: generation(&branch.name),
                 sequence: Sequence(branch.sequence.unwrap_or(1)),
                 from: Some(BranchAt {
-                    name: from.parse().map_err(misnamed)?,
+                    name: from.parse().map_err(invalid_name_error)?,
                     generation: generation(from),
                 }),
                 from_position: point,
@@ -161,7 +166,7 @@ fn lineage(
     let is_parent = |parent: &&spice_client::Branch| {
         Some(&parent.name) == branch.from_branch.as_ref() && parent.generation < branch.generation
     };
-    let name: BranchName = branch.name.parse().map_err(misnamed)?;
+    let name: BranchName = branch.name.parse().map_err(invalid_name_error)?;
     if name.is_main() {
         return Ok(Lineage::main());
     }
@@ -181,10 +186,10 @@ fn definition(fields: &Fields) -> Result<Json, ApiError> {
         .filter(|(key, _)| DEFINITION.contains(&key.as_str()))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    Json::of(&own).map_err(|error| damaged(&error))
+    Json::of(&own).map_err(|error| damage_error(&error))
 }
 
-fn nothing() -> AggregateState {
+fn empty_state() -> AggregateState {
     AggregateState {
         sequence: Sequence(0),
         event_id: EventId(Uuid::nil()),
@@ -204,12 +209,12 @@ fn new_entry(
         branch,
         key: key.clone(),
         position,
-        value: Json::of(state).map_err(|error| damaged(&error))?,
+        value: Json::of(state).map_err(|error| damage_error(&error))?,
     })
 }
 
 /// The entry of a missing class; for a deleted class, its tombstone.
-fn deleted(
+fn find_tombstone(
     error: &Error,
     branch: BranchGeneration,
     key: &ModelKey,
@@ -226,13 +231,13 @@ fn deleted(
         .and_then(serde_json::Value::as_u64);
     let state = AggregateState {
         sequence: Sequence(sequence.unwrap_or_default()),
-        ..nothing()
+        ..empty_state()
     };
     new_entry(branch, key, LogPosition::ZERO, &state).map(Some)
 }
 
 /// The result; none for 404.
-fn found<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
+fn accept_not_found<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_not_found() => Ok(None),

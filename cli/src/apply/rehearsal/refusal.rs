@@ -27,16 +27,16 @@ pub(super) fn refusal(refusal: &Refusal) -> ApiError {
     })
 }
 
-pub(super) fn misnamed(invalid: InvalidName) -> ApiError {
+pub(super) fn invalid_name_error(invalid: InvalidName) -> ApiError {
     refusal(&Refusal::from(invalid))
 }
 
 /// The error for an answer that cannot be read.
-pub(super) fn damaged(error: &impl ToString) -> ApiError {
+pub(super) fn damage_error(error: &impl ToString) -> ApiError {
     refusal(&Refusal::new(ErrorCode::Internal, error.to_string()))
 }
 
 /// The error for an action that cannot be decided here.
-pub(super) fn unknown(message: &str) -> ApiError {
+pub(super) fn undecidable_error(message: &str) -> ApiError {
     refusal(&Refusal::new(ErrorCode::FailedPrecondition, message))
 }

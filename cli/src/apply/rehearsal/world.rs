@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     facts,
-    refusal::{damaged, misnamed, refusal, unknown},
+    refusal::{damage_error, invalid_name_error, refusal, undecidable_error},
 };
 
 /// A database in a dry run.
@@ -58,7 +58,7 @@ impl World {
 
     /// A branch, if it exists.
     pub(super) fn branch(&self, name: &str) -> Result<Option<Stored>, ApiError> {
-        let name: BranchName = name.parse().map_err(misnamed)?;
+        let name: BranchName = name.parse().map_err(invalid_name_error)?;
         let branch = self.state.live_branch(&name);
         let from = branch.and_then(|branch| branch.from.as_ref());
         let from = from.map(|parent| parent.name.as_str());
@@ -77,14 +77,14 @@ impl World {
         branch: &str,
         class: &str,
     ) -> Result<Option<Stored>, ApiError> {
-        let name: BranchName = branch.parse().map_err(misnamed)?;
-        let key = ModelKey::class(&class.parse::<ClassName>().map_err(misnamed)?);
+        let name: BranchName = branch.parse().map_err(invalid_name_error)?;
+        let key = ModelKey::class(&class.parse::<ClassName>().map_err(invalid_name_error)?);
         let Some(branch) = self.state.live_branch(&name).cloned() else {
             return Ok(None);
         };
         loop {
             match self.state.entry(&branch, &key) {
-                Ok(entry) => return entry.map_or(Ok(None), stored),
+                Ok(entry) => return entry.map_or(Ok(None), read_stored),
                 Err(Stop::Needs(needs)) => self.fetch(client, needs).await?,
                 Err(Stop::Refused(refused)) => return Err(refusal(&refused)),
             }
@@ -116,7 +116,7 @@ impl World {
         for envelope in &self.decide(client, &command).await? {
             self.state
                 .apply(envelope)
-                .map_err(|error| damaged(&error))?;
+                .map_err(|error| damage_error(&error))?;
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ impl World {
                 Err(Stop::Refused(refused)) => return Err(refusal(&refused)),
                 Err(Stop::Needs(needs)) => {
                     if needs.iter().all(|need| self.state.knows(need)) {
-                        return Err(unknown(
+                        return Err(undecidable_error(
                             "the decision asks again for a fact that it already has",
                         ));
                     }
@@ -154,23 +154,23 @@ impl World {
             }
             match need {
                 Need::Schema(generation) => {
-                    let schema = match self.place(generation) {
+                    let schema = match self.find_place(generation) {
                         Some(read) => facts::schema(client, self.name(), &read).await?,
                         None => Schema::default(),
                     };
                     self.state.put_schema(generation, Arc::new(schema));
                 }
                 Need::Entry(generation, key) => {
-                    let entry = match self.place(generation) {
+                    let entry = match self.find_place(generation) {
                         Some(read) => {
-                            facts::entry(client, self.name(), &read, generation, &key).await?
+                            facts::fetch_entry(client, self.name(), &read, generation, &key).await?
                         }
                         None => None,
                     };
                     self.state.put_entry(generation, key, entry);
                 }
                 Need::LiveInstances(asked) => {
-                    let keys = match self.place(asked.branch) {
+                    let keys = match self.find_place(asked.branch) {
                         Some(read) => facts::instances(client, self.name(), &read, &asked).await?,
                         None => BTreeSet::new(),
                     };
@@ -178,7 +178,9 @@ impl World {
                 }
                 // Only merges need the state of a branch at a past position.
                 Need::EntryAt(lineage, key) => self.state.put_entry_at(lineage, key, None),
-                Need::Changed(_) => return Err(unknown("a dry run does not compare branches")),
+                Need::Changed(_) => {
+                    return Err(undecidable_error("a dry run does not compare branches"));
+                }
             }
         }
         Ok(())
@@ -186,7 +188,7 @@ impl World {
 
     /// The place in the api that shows a branch: the branch itself or, for a branch of this dry
     /// run, its parent at the branch point. None if the api has neither.
-    fn place(&self, generation: BranchGeneration) -> Option<Read> {
+    fn find_place(&self, generation: BranchGeneration) -> Option<Read> {
         let mut generation = generation;
         let mut until: Option<LogPosition> = None;
         loop {
@@ -217,12 +219,12 @@ fn is_known(state: &WriteState, need: &Need) -> bool {
     }
 }
 
-fn stored(entry: &ModelEntry) -> Result<Option<Stored>, ApiError> {
-    let state: AggregateState = entry.value.read().map_err(|error| damaged(&error))?;
+fn read_stored(entry: &ModelEntry) -> Result<Option<Stored>, ApiError> {
+    let state: AggregateState = entry.value.read().map_err(|error| damage_error(&error))?;
     let Some(data) = state.data else {
         return Ok(None);
     };
-    let definition: Fields = data.read().map_err(|error| damaged(&error))?;
+    let definition: Fields = data.read().map_err(|error| damage_error(&error))?;
     Ok(Some(Stored {
         sequence: Some(state.sequence.0),
         position: Some(entry.position.0),

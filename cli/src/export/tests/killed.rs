@@ -45,7 +45,7 @@ fn open(to: &Path, is_table: bool, resume: bool) -> Sink {
 }
 
 /// Takes the next page, as an export does. Returns false if there is none.
-fn step(sink: &mut Sink) -> bool {
+fn write_page(sink: &mut Sink) -> bool {
     let Some((class, select)) = sink.state.walk.next(&Select::default()) else {
         return false;
     };
@@ -54,7 +54,7 @@ fn step(sink: &mut Sink) -> bool {
     true
 }
 
-fn end(sink: Sink, is_table: bool) {
+fn finish(sink: Sink, is_table: bool) {
     if !is_table {
         return sink.finish().unwrap();
     }
@@ -69,8 +69,8 @@ fn end(sink: Sink, is_table: bool) {
 /// Resumes the export and returns the result.
 fn resume(to: &Path, is_table: bool) -> Vec<u8> {
     let mut sink = open(to, is_table, true);
-    while step(&mut sink) {}
-    end(sink, is_table);
+    while write_page(&mut sink) {}
+    finish(sink, is_table);
     let folder = to.parent().unwrap();
     let left = fs::read_dir(folder)
         .unwrap()
@@ -86,7 +86,7 @@ fn resume(to: &Path, is_table: bool) -> Vec<u8> {
 type Note = (Vec<u8>, usize);
 
 /// Every note of an undisturbed export, its lines, and its result.
-fn undisturbed(is_table: bool) -> (Vec<Note>, Vec<u8>, Vec<u8>) {
+fn run_undisturbed(is_table: bool) -> (Vec<Note>, Vec<u8>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("all");
     let lines = if is_table {
@@ -99,17 +99,17 @@ fn undisturbed(is_table: bool) -> (Vec<Note>, Vec<u8>, Vec<u8>) {
     loop {
         let note = fs::read(folder.path().join("all.state")).unwrap();
         notes.push((note, fs::read(&lines).unwrap().len()));
-        if !step(&mut sink) {
+        if !write_page(&mut sink) {
             break;
         }
     }
     let all = fs::read(&lines).unwrap();
-    end(sink, is_table);
+    finish(sink, is_table);
     (notes, all, fs::read(&to).unwrap())
 }
 
 /// The points where a write of the lines may stop: before it, inside a line, at its end.
-fn cuts(first: usize, last: usize) -> BTreeSet<usize> {
+fn list_cuts(first: usize, last: usize) -> BTreeSet<usize> {
     let within = [
         first + 1,
         usize::midpoint(first, last),
@@ -124,7 +124,7 @@ fn cuts(first: usize, last: usize) -> BTreeSet<usize> {
 #[test]
 fn an_export_killed_anywhere_resumes_to_the_same_result() {
     for is_table in [false, true] {
-        let (notes, lines, whole) = undisturbed(is_table);
+        let (notes, lines, whole) = run_undisturbed(is_table);
         let instances: usize = CLASSES.iter().map(|(_, count)| count).sum();
         let head = usize::from(is_table);
         assert_eq!(
@@ -135,7 +135,7 @@ fn an_export_killed_anywhere_resumes_to_the_same_result() {
         assert_eq!(notes.len(), 9);
         for (index, (note, bytes)) in notes.iter().enumerate() {
             let most = notes.get(index + 1).map_or(*bytes, |(_, bytes)| *bytes);
-            for cut in cuts(*bytes, most) {
+            for cut in list_cuts(*bytes, most) {
                 let folder = tempfile::tempdir().unwrap();
                 let to = folder.path().join("all");
                 let beside = |ending: &str| folder.path().join(format!("all{ending}"));
@@ -158,7 +158,7 @@ fn an_export_killed_anywhere_resumes_to_the_same_result() {
 
 #[test]
 fn a_table_killed_after_its_last_line_is_written_again() {
-    let (notes, lines, whole) = undisturbed(true);
+    let (notes, lines, whole) = run_undisturbed(true);
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("all");
     fs::write(folder.path().join("all.rows"), lines).unwrap();

@@ -42,7 +42,7 @@ fn schema(classes: &[Value]) -> (Schema, Arc<Class>) {
 }
 
 /// The instance that a class makes from values, as it is stored.
-fn stored(
+fn store(
     class: &Class,
     id: Option<&str>,
     data: &RawData,
@@ -93,7 +93,7 @@ fn table(schema: &Schema, class: &Class, lines: &str) -> String {
 fn assert_same(class: &Class, instances: &[(InstanceId, Properties)], sent: &[Sent], text: &str) {
     let back: BTreeMap<InstanceId, State> = sent
         .iter()
-        .map(|row| stored(class, row.id.as_deref(), &row.data, row.is_whole))
+        .map(|row| store(class, row.id.as_deref(), &row.data, row.is_whole))
         .map(|(id, properties)| (id, state(&properties)))
         .collect();
     let whole = instances
@@ -114,7 +114,7 @@ fn check(case: &Case) {
             .map(|(name, text)| (name.clone(), Json::parse(text).unwrap()))
             .collect();
         let id = class.primary_key().next().is_none().then_some(id.as_str());
-        let made = stored(&class, id, &data, true);
+        let made = store(&class, id, &data, true);
         if !instances.iter().any(|(known, _)| *known == made.0) {
             instances.push(made);
         }

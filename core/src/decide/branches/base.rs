@@ -13,7 +13,7 @@ use crate::{
 const REMEMBERED: usize = 100;
 
 /// The newest snapshot that both branches contain; for equal positions, that of the newer branch.
-pub fn common(one: &BranchState, other: &BranchState, last: LogPosition) -> Lineage {
+pub fn find_common(one: &BranchState, other: &BranchState, last: LogPosition) -> Lineage {
     let mut known: HashMap<BranchGeneration, LogPosition> = HashMap::new();
     for snapshot in snapshots(one) {
         for level in snapshot.levels() {
@@ -47,7 +47,7 @@ fn snapshots(branch: &BranchState) -> impl Iterator<Item = &Lineage> {
 
 /// The snapshots that a branch contains besides `lineage`, newest first: the newest of each
 /// generation, without those that the lineage shows anyway.
-pub(super) fn contained<'a>(
+pub(super) fn find_contained<'a>(
     lineage: &Lineage,
     taken: impl Iterator<Item = &'a Lineage>,
 ) -> Vec<Lineage> {
@@ -72,7 +72,7 @@ pub(super) fn contained<'a>(
 
 /// A branch as it was at a position, before later rebases and merges. Before its creation, it is
 /// what it showed of its parents then.
-pub(in crate::decide) fn as_it_stood(
+pub(in crate::decide) fn rewind(
     draft: &Draft,
     branch: &BranchState,
     position: LogPosition,

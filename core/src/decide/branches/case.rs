@@ -62,7 +62,7 @@ impl<'a> Side<'a> {
     /// The fields of the state; none if it does not exist.
     pub(super) fn fields(&self) -> Option<&Fields> {
         let data = self.data()?;
-        Some(self.fields.get_or_init(|| self.content.take_apart(data)))
+        Some(self.fields.get_or_init(|| self.content.split(data)))
     }
 
     pub(super) fn sequence(&self) -> Sequence {
@@ -135,8 +135,8 @@ impl<'a> Case<'a> {
     }
 
     /// Fields as a state.
-    pub(super) fn put_together(&self, fields: &Fields) -> Result<Json, Stop> {
-        Ok(self.target.content.put_together(fields)?)
+    pub(super) fn join(&self, fields: &Fields) -> Result<Json, Stop> {
+        Ok(self.target.content.join(fields)?)
     }
 
     /// The resulting fields; none if it will not exist.
@@ -152,7 +152,7 @@ impl<'a> Case<'a> {
     pub(super) fn after_data(&self) -> Result<Option<Cow<'_, Json>>, Stop> {
         Ok(match &self.outcome {
             Outcome::Keep => self.target.data().map(Cow::Borrowed),
-            Outcome::Put(fields) => Some(Cow::Owned(self.put_together(fields)?)),
+            Outcome::Put(fields) => Some(Cow::Owned(self.join(fields)?)),
             Outcome::Delete => None,
         })
     }

@@ -28,10 +28,10 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
     let classes = Classes::of(work)?;
     let mut met = BTreeSet::new();
     if classes.is_changed() {
-        let concerned = Some(classes.concerned());
+        let concerned = Some(classes.affected());
         let keys = needs.take(list_changed(work.state, &work.since, concerned))?;
         met = keys.unwrap_or_default().into_iter().collect();
-        let is_new = |key: &&ModelKey| !work.places.contains_key(key) && classes.concerns(key);
+        let is_new = |key: &&ModelKey| !work.places.contains_key(key) && classes.affects(key);
         let new: Vec<ModelKey> = met.iter().filter(is_new).cloned().collect();
         needs.take(work.gather(new))?;
     }
@@ -49,7 +49,7 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
             id,
         };
         match &case.outcome {
-            Outcome::Put(fields) => match instance.checked(fields, &mut broken) {
+            Outcome::Put(fields) => match instance.check_instance(fields, &mut broken) {
                 Some(candidate) => {
                     instance.check_references(&candidate, &mut needs, &mut broken)?;
                     claims.change(place, class, Some(&candidate));
@@ -60,9 +60,9 @@ pub(super) fn check(work: &mut Work) -> Result<Vec<Conflict>, Stop> {
             Outcome::Keep => {
                 if let Some(fields) = case.target.fields()
                     && met.contains(&case.key)
-                    && classes.concerns(&case.key)
+                    && classes.affects(&case.key)
                 {
-                    instance.checked(fields, &mut broken);
+                    instance.check_instance(fields, &mut broken);
                 }
             }
         }
@@ -84,7 +84,7 @@ struct Instance<'w, 'a> {
 
 impl Instance<'_, '_> {
     /// The instance as its class accepts it; none if the class does not.
-    fn checked(&self, fields: &Fields, broken: &mut Vec<Conflict>) -> Option<Candidate> {
+    fn check_instance(&self, fields: &Fields, broken: &mut Vec<Conflict>) -> Option<Candidate> {
         let Some(class) = self.classes.after().get(self.class) else {
             if !self.classes.deletes(self.class) {
                 let message = format!(
@@ -96,7 +96,7 @@ impl Instance<'_, '_> {
             }
             return None;
         };
-        match whole(class, self.id, fields) {
+        match check_whole(class, self.id, fields) {
             Ok(candidate) => Some(candidate),
             Err(violations) => {
                 let conflicts = violations.iter().map(|violation| self.conflict(violation));
@@ -144,9 +144,13 @@ fn is_live_after(work: &Work, key: &ModelKey) -> Result<bool, Stop> {
     is_live(work.state, work.ground, key)
 }
 
-fn whole(class: &Class, id: &InstanceId, fields: &Fields) -> Result<Candidate, Vec<Violation>> {
+fn check_whole(
+    class: &Class,
+    id: &InstanceId,
+    fields: &Fields,
+) -> Result<Candidate, Vec<Violation>> {
     match properties(fields) {
-        Ok(properties) => class.checked(id, properties),
+        Ok(properties) => class.check_whole(id, properties),
         Err((name, value)) => Err(vec![Violation {
             field: name.clone(),
             rule: "unknown_key".into(),

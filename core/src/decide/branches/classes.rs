@@ -11,7 +11,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    decide::{classes::late_unique, stop::Stop},
+    decide::{classes::find_late_unique, stop::Stop},
     error::Refusal,
     id::AggregateId,
     merge::{Conflict, Fields},
@@ -58,17 +58,18 @@ impl<'a> Classes<'a> {
             }
             classes.changed.insert(name.clone(), place);
         }
-        classes.concerned = classes.find_concerned();
+        classes.concerned = classes.find_affected();
         Ok(classes)
     }
 
     fn put(&mut self, case: &Case, name: &ClassName, fields: &Fields) -> Result<(), Stop> {
-        let definition = case.put_together(fields)?;
+        let definition = case.join(fields)?;
         let class = match Class::create(&definition) {
             Ok(class) => class,
             Err(refusal) => {
-                self.unreadable.push(unreadable(case, fields, &refusal));
-                Class::stored(name.clone(), &definition)?
+                self.unreadable
+                    .push(describe_unreadable(case, fields, &refusal));
+                Class::parse_stored(name.clone(), &definition)?
             }
         };
         self.after.to_mut().put(Arc::new(class));
@@ -94,12 +95,12 @@ impl<'a> Classes<'a> {
     }
 
     /// The classes whose instances are affected.
-    pub(super) fn concerned(&self) -> &BTreeSet<ClassName> {
+    pub(super) fn affected(&self) -> &BTreeSet<ClassName> {
         &self.concerned
     }
 
     /// Whether a key belongs to an instance of an affected class.
-    pub(super) fn concerns(&self, key: &ModelKey) -> bool {
+    pub(super) fn affects(&self, key: &ModelKey) -> bool {
         match key.entity() {
             Some(Entity::Instance(instance)) => self.concerned.contains(&instance.class),
             _ => false,
@@ -107,9 +108,9 @@ impl<'a> Classes<'a> {
     }
 
     /// The changing classes and their subclasses; all classes if a class gets another parent.
-    fn find_concerned(&self) -> BTreeSet<ClassName> {
+    fn find_affected(&self) -> BTreeSet<ClassName> {
         let moved = self.changed.keys().any(|class| {
-            let parent = |schema: &Schema| schema.declared(class)?.parent().cloned();
+            let parent = |schema: &Schema| schema.get_declared(class)?.parent().cloned();
             parent(self.before) != parent(&self.after)
         });
         let declared = || {
@@ -152,7 +153,7 @@ impl<'a> Classes<'a> {
                 if known.contains(&violation) {
                     continue;
                 }
-                let Some(case) = self.responsible(work, class) else {
+                let Some(case) = self.find_responsible(work, class) else {
                     continue;
                 };
                 let property = case
@@ -166,13 +167,21 @@ impl<'a> Classes<'a> {
 
     /// The changed class that is responsible for the result of a class: the class itself, or the
     /// nearest ancestor.
-    fn responsible<'w, 'c>(&self, work: &'w Work<'c>, class: &ClassName) -> Option<&'w Case<'c>> {
+    fn find_responsible<'w, 'c>(
+        &self,
+        work: &'w Work<'c>,
+        class: &ClassName,
+    ) -> Option<&'w Case<'c>> {
         let mut name = class;
         for _ in 0..=self.concerned.len() {
             if let Some(place) = self.changed.get(name) {
                 return Some(&work.cases[*place]);
             }
-            let Some(parent) = self.after.declared(name).and_then(|class| class.parent()) else {
+            let Some(parent) = self
+                .after
+                .get_declared(name)
+                .and_then(|class| class.parent())
+            else {
                 break;
             };
             name = parent;
@@ -195,10 +204,10 @@ impl<'a> Classes<'a> {
             }
         }
         for (name, instance) in instances {
-            let Some((property, _)) = late_unique(self.before, &self.after, name) else {
+            let Some((property, _)) = find_late_unique(self.before, &self.after, name) else {
                 continue;
             };
-            let Some(case) = self.responsible(work, name) else {
+            let Some(case) = self.find_responsible(work, name) else {
                 continue;
             };
             let message = format!(
@@ -248,7 +257,7 @@ impl<'a> Classes<'a> {
     }
 }
 
-fn unreadable(case: &Case, fields: &Fields, refusal: &Refusal) -> Conflict {
+fn describe_unreadable(case: &Case, fields: &Fields, refusal: &Refusal) -> Conflict {
     let text = |key: &str| refusal.detail.get(key).and_then(|value| value.as_str());
     let field = text("field").filter(|field| !field.is_empty());
     let property = field.map(|field| member(fields, field));

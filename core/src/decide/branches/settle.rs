@@ -187,7 +187,11 @@ impl<'a> Resolutions<'a> {
     }
 
     /// The resolution for a place; marks it as used.
-    fn meet(&mut self, aggregate: &str, property: Option<&str>) -> Option<(usize, &'a Choice)> {
+    fn use_resolution(
+        &mut self,
+        aggregate: &str,
+        property: Option<&str>,
+    ) -> Option<(usize, &'a Choice)> {
         let index = *self.spots.get(&(Cow::Borrowed(aggregate), property))?;
         self.met[index] = true;
         Some((index, &self.given[index].choice))
@@ -207,14 +211,16 @@ impl<'a> Resolutions<'a> {
         strategy: Option<Side>,
     ) -> (Outcome, Vec<Conflict>) {
         let text = self.text(case);
-        let whole = text.as_deref().and_then(|text| self.meet(text, None));
+        let whole = text
+            .as_deref()
+            .and_then(|text| self.use_resolution(text, None));
         let mut fields = match whole {
             Some((_, Choice::Take(side))) => of_side(case, *side).cloned().unwrap_or(merged),
             _ => merged,
         };
         let mut open = Vec::new();
         for property in undecided {
-            let own = (text.as_deref()).and_then(|text| self.meet(text, Some(&property)));
+            let own = (text.as_deref()).and_then(|text| self.use_resolution(text, Some(&property)));
             let value = match (own, whole, strategy.as_ref()) {
                 (Some((_, Choice::Value(value))), _, _) => Some(value),
                 (Some((_, Choice::Take(side))), _, _) | (None, None, Some(side)) => {
@@ -242,7 +248,9 @@ impl<'a> Resolutions<'a> {
         strategy: Option<Side>,
     ) -> Result<Option<(Outcome, bool)>, Refusal> {
         let text = self.text(case);
-        let own = text.as_deref().and_then(|text| self.meet(text, None));
+        let own = text
+            .as_deref()
+            .and_then(|text| self.use_resolution(text, None));
         let side = match own {
             Some((_, Choice::Take(side))) => Some(*side),
             _ => strategy,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    base::common,
+    base::find_common,
     case::Place,
     check::check,
     settle::{Resolutions, settle},
@@ -88,18 +88,18 @@ pub(super) fn work_out<'a>(
     resolutions: &[Resolution],
 ) -> Result<Work<'a>, Stop> {
     let mut resolutions = Resolutions::read(resolutions)?;
-    let base = common(sides.source, sides.ground, draft.last_position());
-    let mut spans = sides.source.lineage.beyond(&base);
-    spans.extend(base.beyond(&sides.source.lineage));
+    let base = find_common(sides.source, sides.ground, draft.last_position());
+    let mut spans = sides.source.lineage.spans_beyond(&base);
+    spans.extend(base.spans_beyond(&sides.source.lineage));
     if matches!(sides.kind, Kind::Rebase) {
-        spans.extend(sides.source.lineage.beyond(&sides.ground.lineage));
+        spans.extend(sides.source.lineage.spans_beyond(&sides.ground.lineage));
     }
     let mut work = Work {
         state: draft.state,
         branch: sides.branch,
         ground: sides.ground,
         source: Place::Live(sides.source),
-        since: sides.ground.lineage.beyond(&base),
+        since: sides.ground.lineage.spans_beyond(&base),
         base,
         kind: sides.kind,
         cases: Vec::new(),

@@ -114,7 +114,7 @@ pub(super) fn list_changed(
     spans: &[Span],
     classes: Option<&BTreeSet<ClassName>>,
 ) -> Result<Vec<ModelKey>, Stop> {
-    let keys = state.changed(&Changes {
+    let keys = state.list_changed(&Changes {
         spans: spans.to_vec(),
         classes: classes.cloned(),
         most: MOST,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    base::contained,
+    base::find_contained,
     case::{Case, Outcome},
     work::{Kind, Work},
 };
@@ -90,7 +90,9 @@ fn find_superseded(draft: &Draft, work: &Work, case: &Case) -> Option<Superseded
     if matches!(work.kind, Kind::Rebase) {
         return None;
     }
-    case.target.version()?.superseded(draft.state, work.branch)
+    case.target
+        .version()?
+        .find_superseded(draft.state, work.branch)
 }
 
 /// Writes `BRANCH_MERGED`; returns the branch for the following events.
@@ -108,7 +110,7 @@ fn write_merged(
         .chain(&source.contains);
     let state = BranchState {
         sequence: branch.sequence.next(),
-        contains: contained(&branch.lineage, snapshots),
+        contains: find_contained(&branch.lineage, snapshots),
         ..branch.clone()
     };
     let event = BranchMerged {
@@ -152,7 +154,7 @@ fn write_rebased(
         sequence: branch.sequence.next(),
         from: Some(at(ground)),
         from_position: last,
-        contains: contained(&lineage, snapshots),
+        contains: find_contained(&lineage, snapshots),
         lineage,
         ..branch.clone()
     };

@@ -45,7 +45,7 @@ pub(super) fn decide_change(
         } => {
             let current = current(draft, scope, class, change, id, *expected_seq)?;
             let before = properties(&current)?;
-            let candidate = class.patched_instance(id, &before, data)?;
+            let candidate = class.patch_instance(id, &before, data)?;
             let change = Change {
                 event_type: EventType::InstanceUpdated,
                 aggregate: aggregate(draft, scope, class, id),
@@ -158,7 +158,7 @@ pub(super) fn decide_delete(
     let aggregate = aggregate(draft, scope, class, id);
     let key = ModelKey::instance(&class.id, id);
     pending.refuse_twice(&key, &aggregate)?;
-    let superseded = current.superseded(draft.state, scope.branch);
+    let superseded = current.find_superseded(draft.state, scope.branch);
     let unique = release(draft, scope, pending, class, id, &properties(current)?)?;
     pending.instances.insert(key, false);
     let event = InstanceEvent {
@@ -194,7 +194,7 @@ fn current<'a>(
     let aggregate = aggregate(draft, scope, class, id);
     let expected = (&aggregate, expected);
     let not_found = || instance_not_found(change, id);
-    Version::expected(draft.state, scope.branch, &key, expected, not_found)
+    Version::read_expected(draft.state, scope.branch, &key, expected, not_found)
 }
 
 fn instance_not_found(change: &InstanceChange, id: &InstanceId) -> Refusal {
@@ -230,7 +230,7 @@ fn event(
         created_at: before.map_or(draft.moment.occurred_at, |current| current.state.created_at),
         data: Some(candidate.properties.clone()),
         unique: UniqueChange::default(),
-        superseded: before.and_then(|current| current.superseded(draft.state, scope.branch)),
+        superseded: before.and_then(|current| current.find_superseded(draft.state, scope.branch)),
     }
 }
 

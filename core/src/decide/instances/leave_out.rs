@@ -11,7 +11,7 @@ use crate::model::ModelKey;
 /// A row stays if its target was refused because of a row that is left out itself, because the
 /// target may be accepted then. If rows exclude each other in a cycle, the last of them is left
 /// out.
-pub(super) fn unfit(
+pub(super) fn choose_omitted(
     dangling: &BTreeMap<usize, Dangling>,
     collisions: &[Collision],
 ) -> Option<BTreeSet<usize>> {
@@ -19,9 +19,9 @@ pub(super) fn unfit(
     if circle.refused.is_empty() {
         return None;
     }
-    let hopeless = circle.hopeless();
+    let hopeless = circle.find_hopeless();
     if hopeless.is_empty() {
-        return circle.last().map(|number| [number].into());
+        return circle.find_last().map(|number| [number].into());
     }
     Some(hopeless)
 }
@@ -55,7 +55,7 @@ impl<'a> Circle<'a> {
     }
 
     /// The rows whose targets cannot exist, whatever else is left out.
-    fn hopeless(&self) -> BTreeSet<usize> {
+    fn find_hopeless(&self) -> BTreeSet<usize> {
         let mut hopeless = BTreeSet::new();
         loop {
             let more: Vec<usize> = (self.dangling.iter())
@@ -77,12 +77,12 @@ impl<'a> Circle<'a> {
     }
 
     /// The last row of a cycle in which each row excludes what the previous one needs.
-    fn last(&self) -> Option<usize> {
+    fn find_last(&self) -> Option<usize> {
         // Follow from a row to one that excludes what it needs, until a row repeats.
         let mut met: Vec<usize> = Vec::new();
         let mut number = *self.dangling.keys().next()?;
         loop {
-            number = self.in_the_way_of(number)?;
+            number = self.find_obstacle(number)?;
             if let Some(start) = met.iter().position(|it| *it == number) {
                 return met[start..].iter().max().copied();
             }
@@ -91,7 +91,7 @@ impl<'a> Circle<'a> {
     }
 
     /// A row that excludes what a row needs.
-    fn in_the_way_of(&self, number: usize) -> Option<usize> {
+    fn find_obstacle(&self, number: usize) -> Option<usize> {
         let mut number = number;
         // The first target leads to what is not in the command.
         for _ in 0..=self.dangling.len() {

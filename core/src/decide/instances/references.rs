@@ -23,7 +23,7 @@ use crate::{
 
 /// The changes that refer to an instance that will not exist after the command, by row number. A
 /// refused change also affects the changes that refer to the instance that it would create.
-pub(super) fn dangling(
+pub(super) fn find_dangling(
     draft: &Draft,
     scope: &Scope,
     changes: &[Numbered],

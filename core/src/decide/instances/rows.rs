@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     change::{Change, Numbered},
-    leave_out::unfit,
-    references::{Dangling, dangling},
+    leave_out::choose_omitted,
+    references::{Dangling, find_dangling},
     scope::{Collision, Pending, Scope},
 };
 use crate::{
@@ -74,9 +74,9 @@ impl Rows {
                 rows.take(number, decided)?;
             }
             std::mem::take(&mut rows.needs).settle()?;
-            let dangling = dangling(draft, scope, &rows.changes)?;
+            let dangling = find_dangling(draft, scope, &rows.changes)?;
             let is_last = round >= most;
-            let unfit = unfit(&dangling, &rows.collisions).filter(|_| !is_last);
+            let unfit = choose_omitted(&dangling, &rows.collisions).filter(|_| !is_last);
             let refused = |(number, it): (&usize, &Dangling)| (*number, it.refusal());
             let Some(unfit) = unfit else {
                 left_out.extend(dangling.iter().map(refused));
@@ -112,7 +112,7 @@ impl Rows {
     }
 }
 
-pub(super) fn refused_rows(errors: &[Row], total: usize) -> Refusal {
+pub(super) fn refuse_rows(errors: &[Row], total: usize) -> Refusal {
     let mut refusal = errors.first().map_or_else(
         || Refusal::new(ErrorCode::ValidationFailed, ""),
         |row| Refusal::new(row.refusal.code, row.refusal.message.clone()),
@@ -130,7 +130,7 @@ pub(super) fn refused_rows(errors: &[Row], total: usize) -> Refusal {
 /// 422 if any command breaks the ontology, otherwise the first one's code. Lists each refused
 /// command by its index. A command that names a missing thing is 422 too, because the path of the
 /// transaction exists.
-pub(super) fn refused_commands(errors: &[Row]) -> Refusal {
+pub(super) fn refuse_commands(errors: &[Row]) -> Refusal {
     let code = errors
         .iter()
         .map(|row| row.refusal.code)

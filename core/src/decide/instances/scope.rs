@@ -27,7 +27,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The scope of a live branch.
-    pub(super) fn named(draft: &Draft<'a>, branch: &BranchName) -> Result<Self, Stop> {
+    pub(super) fn find(draft: &Draft<'a>, branch: &BranchName) -> Result<Self, Stop> {
         Self::of(draft, draft.branch(branch)?)
     }
 

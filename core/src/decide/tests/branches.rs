@@ -21,7 +21,7 @@ fn a_branch_does_not_show_later_changes_of_its_parent() {
 }
 
 /// The price in the version that an event carries for live branches.
-fn carried(envelopes: &[Envelope]) -> Option<i64> {
+fn carried_price(envelopes: &[Envelope]) -> Option<i64> {
     let superseded = event(envelopes).superseded?;
     superseded.data.to_value()["price"].as_i64()
 }
@@ -35,19 +35,27 @@ fn events_carry_a_superseded_version_while_a_live_branch_shows_it() {
     desk.accept(fork("a/b", "a", None));
     desk.accept(product("p2"));
     let on_main = desk.accept(update("main", "p1", json!({"price": 2}), 1));
-    assert_eq!(carried(&on_main), Some(1), "a and a/b show it");
+    assert_eq!(carried_price(&on_main), Some(1), "a and a/b show it");
     let again = desk.accept(update("main", "p1", json!({"price": 3}), 2));
-    assert_eq!(carried(&again), None, "nobody stands on the second version");
+    assert_eq!(
+        carried_price(&again),
+        None,
+        "nobody stands on the second version"
+    );
     let later = desk.accept(update("main", "p2", json!({"price": 2}), 1));
-    assert_eq!(carried(&later), None, "p2 is younger than the branches");
+    assert_eq!(
+        carried_price(&later),
+        None,
+        "p2 is younger than the branches"
+    );
     let on_a = desk.accept(update("a", "p1", json!({"price": 4}), 1));
-    assert_eq!(carried(&on_a), None, "main still has the version");
+    assert_eq!(carried_price(&on_a), None, "main still has the version");
     desk.accept(fork("a/c", "a", None));
     let on_a = desk.accept(update("a", "p1", json!({"price": 5}), 2));
-    assert_eq!(carried(&on_a), Some(4), "a/c shows it");
+    assert_eq!(carried_price(&on_a), Some(4), "a/c shows it");
     desk.accept(fork("a/d", "a", None));
     let gone = desk.accept(delete("a", "p1", 3));
-    assert_eq!(carried(&gone), Some(5), "a/d shows it");
+    assert_eq!(carried_price(&gone), Some(5), "a/d shows it");
 }
 
 #[test]
@@ -63,12 +71,16 @@ fn events_carry_no_superseded_version_for_deleted_branches() {
     };
     desk.accept(off("a"));
     let on_main = desk.accept(update("main", "p1", json!({"price": 2}), 1));
-    assert_eq!(carried(&on_main), Some(1), "a/b shows it through a");
+    assert_eq!(carried_price(&on_main), Some(1), "a/b shows it through a");
     desk.accept(fork("c", "main", None));
     desk.accept(off("a/b"));
     desk.accept(off("c"));
     let on_main = desk.accept(update("main", "p1", json!({"price": 3}), 2));
-    assert_eq!(carried(&on_main), None, "a deleted branch shows nothing");
+    assert_eq!(
+        carried_price(&on_main),
+        None,
+        "a deleted branch shows nothing"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A forced deletion of a class deletes its instances.
 
 use super::{
-    merge::{merge, planned, spots},
+    merge::{list_spots, merge, plan_action},
     rebase::roll_back,
     *,
 };
@@ -16,7 +16,7 @@ fn delete_class(on: &str, class: &str, force: bool) -> Action {
 }
 
 /// Two customers, and two products with unique codes.
-fn desk() -> Desk {
+fn new_desk() -> Desk {
     let mut desk = Desk::with_ontology();
     for id in ["c1", "c2"] {
         desk.accept(create("main", "Customer", json!({"customer_id": id})));
@@ -28,15 +28,12 @@ fn desk() -> Desk {
     desk
 }
 
-fn live(desk: &Desk, on: &str) -> Vec<String> {
+fn live_ids(desk: &Desk, on: &str) -> Vec<String> {
     let keys = desk
         .registry
         .keys()
         .filter(|key| key.as_str().starts_with("i:"));
-    let is_live = |key: &&ModelKey| {
-        desk.shown(on, key)
-            .is_some_and(|state| state.data.is_some())
-    };
+    let is_live = |key: &&ModelKey| desk.show(on, key).is_some_and(|state| state.data.is_some());
     keys.filter(is_live)
         .map(|key| key.as_str()[2..].to_owned())
         .collect()
@@ -44,7 +41,7 @@ fn live(desk: &Desk, on: &str) -> Vec<String> {
 
 #[test]
 fn its_instances_are_deleted_in_the_same_command_each_with_its_event() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     let refused = desk.refuse(delete_class("main", "Product", false));
     assert_eq!(refused.code, ErrorCode::FailedPrecondition);
     let envelopes = desk.accept(delete_class("main", "Product", true));
@@ -67,14 +64,14 @@ fn its_instances_are_deleted_in_the_same_command_each_with_its_event() {
     let receipt = receipt(desk.state.stream(), &envelopes).unwrap();
     let result: Value = receipt.result.read().unwrap();
     assert_eq!(result["deleted_instances"], 2);
-    assert_eq!(live(&desk, "main"), ["Customer/c1", "Customer/c2"]);
+    assert_eq!(live_ids(&desk, "main"), ["Customer/c1", "Customer/c2"]);
     let empty = desk.accept(delete_class("main", "Customer", true));
     assert_eq!(types(&empty).len(), 4);
 }
 
 #[test]
 fn a_branch_deletes_visible_instances_and_a_merge_applies_that() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     desk.accept(fork("x", "main", None));
     desk.accept(create("main", "Product", json!({"product_id": "p3"})));
     desk.accept(delete("x", "p1", 1));
@@ -91,9 +88,9 @@ fn a_branch_deletes_visible_instances_and_a_merge_applies_that() {
         "Product/p2",
         "Product/p3",
     ];
-    assert_eq!(live(&desk, "main"), all);
-    let plan = planned(&mut desk, merge("main", "x"));
-    let found = spots(&plan.conflicts);
+    assert_eq!(live_ids(&desk, "main"), all);
+    let plan = plan_action(&mut desk, merge("main", "x"));
+    let found = list_spots(&plan.conflicts);
     assert_eq!(
         found,
         [("main:Product".to_owned(), None, Some("instances"))],
@@ -101,26 +98,26 @@ fn a_branch_deletes_visible_instances_and_a_merge_applies_that() {
     );
     desk.accept(delete("main", "p3", 1));
     desk.accept(merge("main", "x"));
-    assert_eq!(live(&desk, "main"), ["Customer/c1", "Customer/c2"]);
+    assert_eq!(live_ids(&desk, "main"), ["Customer/c1", "Customer/c2"]);
 }
 
 #[test]
 fn a_branch_that_still_shows_the_instances_keeps_them() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     desk.accept(fork("x", "main", None));
     let envelopes = desk.accept(delete_class("main", "Product", true));
     let event: InstanceEvent = envelopes[1].data.read().unwrap();
     assert!(event.superseded.is_some(), "x shows it");
-    assert_eq!(live(&desk, "x").len(), 4);
-    assert_eq!(live(&desk, "main").len(), 2);
+    assert_eq!(live_ids(&desk, "x").len(), 4);
+    assert_eq!(live_ids(&desk, "main").len(), 2);
 }
 
 #[test]
 fn a_rollback_restores_neither_the_class_nor_its_instances() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     let then = desk.state.end().0 - 1;
     desk.accept(delete_class("main", "Product", true));
-    let plan = planned(&mut desk, roll_back("main", then));
+    let plan = plan_action(&mut desk, roll_back("main", then));
     assert_eq!(plan.conflicts.len(), 0);
     assert_eq!(plan.stay_deleted.len(), 3, "p1, p2 and the class");
 }

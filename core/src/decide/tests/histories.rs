@@ -12,7 +12,7 @@ use self::{
     steps::{IDS, Step, step},
 };
 use super::{
-    merge::{merge, merge_with, planned},
+    merge::{merge, merge_with, plan_action},
     *,
 };
 use crate::{command::Strategy as Deciding, decide::Plan};
@@ -78,7 +78,7 @@ impl Pair {
                 self.rebase(self.name(which), self.name(onto), STRATEGIES[strategy]);
             }
             Step::RollBack(on, back) => self.roll_back(self.name(on), back),
-            Step::Reflect => self.desk.state.reflected(self.desk.state.end()),
+            Step::Reflect => self.desk.state.forget_reflected(self.desk.state.end()),
         }
         self.check();
     }
@@ -184,11 +184,11 @@ impl Pair {
         let last = self.last();
         let expected = self.model.expect((from, into), last, strategy, false);
         let action = || merge_with(into, from, strategy, vec![]);
-        let plan = planned(&mut self.desk, action());
-        if !self.agree(&expected, &plan, action()) {
+        let plan = plan_action(&mut self.desk, action());
+        if !self.check_agreement(&expected, &plan, action()) {
             return;
         }
-        let taken = self.model.held(from, last);
+        let taken = self.model.find_held(from, last);
         let target = self.model.branches.get_mut(into).unwrap();
         target.shows = expected.shows;
         for (generation, position) in taken {
@@ -196,7 +196,7 @@ impl Pair {
             *known = position.max(*known);
         }
         self.model.note(into, self.last());
-        let again = planned(&mut self.desk, merge(into, from));
+        let again = plan_action(&mut self.desk, merge(into, from));
         assert!(
             again.changes.is_empty() && again.conflicts.is_empty(),
             "twice is nothing"
@@ -237,11 +237,14 @@ impl Pair {
         }
         let last = self.last();
         let expected = self.model.expect((which, onto), last, strategy, true);
-        let plan = planned(&mut self.desk, action());
-        if !self.agree(&expected, &plan, action()) {
+        let plan = plan_action(&mut self.desk, action());
+        if !self.check_agreement(&expected, &plan, action()) {
             return;
         }
-        let (mut held, before) = (self.model.held(onto, last), self.model.held(which, last));
+        let (mut held, before) = (
+            self.model.find_held(onto, last),
+            self.model.find_held(which, last),
+        );
         for (generation, position) in before {
             let known = held.entry(generation).or_default();
             *known = position.max(*known);
@@ -276,15 +279,15 @@ impl Pair {
             branch: branch(on),
             to_position: LogPosition(position),
         };
-        let plan = planned(&mut self.desk, action());
-        if self.agree(&expected, &plan, action()) {
+        let plan = plan_action(&mut self.desk, action());
+        if self.check_agreement(&expected, &plan, action()) {
             self.model.branches.get_mut(on).unwrap().shows = expected.shows;
             self.model.note(on, self.last());
         }
     }
 
     /// Whether the plan and then the decision are as expected; false if both refuse.
-    fn agree(&mut self, expected: &Expected, plan: &Plan, action: Action) -> bool {
+    fn check_agreement(&mut self, expected: &Expected, plan: &Plan, action: Action) -> bool {
         let id = |aggregate: &crate::id::AggregateId| match aggregate {
             crate::id::AggregateId::Instance(_, _, _, id) => id.to_string(),
             other => panic!("{other} is not in question"),
@@ -357,7 +360,7 @@ impl Pair {
 
 fn state(desk: &Desk, on: &str, id: &str) -> Option<(Sequence, Option<Item>)> {
     let key = ModelKey::instance(&"Item".parse().unwrap(), &id.parse().unwrap());
-    let state = desk.shown(on, &key)?;
+    let state = desk.show(on, &key)?;
     let item = state.data.map(|data| {
         let fields: BTreeMap<String, Value> = data.read().unwrap();
         fields

@@ -38,7 +38,7 @@ pub(super) fn value(value: Value) -> Choice {
 }
 
 /// The plan of a command that may have conflicts.
-pub(super) fn planned(desk: &mut Desk, action: Action) -> Plan {
+pub(super) fn plan_action(desk: &mut Desk, action: Action) -> Plan {
     let (moment, command) = desk.ask(action);
     loop {
         match plan(&desk.state, &moment, &command) {
@@ -50,9 +50,9 @@ pub(super) fn planned(desk: &mut Desk, action: Action) -> Plan {
 }
 
 /// What a branch shows of a product; `null` if it was deleted, none if it never existed.
-pub(super) fn shown(desk: &Desk, on: &str, id: &str) -> Option<Value> {
+pub(super) fn show(desk: &Desk, on: &str, id: &str) -> Option<Value> {
     let key = ModelKey::instance(&"Product".parse().unwrap(), &id.parse().unwrap());
-    let state = desk.shown(on, &key)?;
+    let state = desk.show(on, &key)?;
     Some(state.data.map_or(Value::Null, |data| data.to_value()))
 }
 
@@ -61,7 +61,7 @@ pub(super) fn product(on: &str, id: &str, price: u64) -> Action {
 }
 
 /// `main` and a branch `a` that both start with `p1` and `p2`.
-pub(super) fn forked() -> Desk {
+pub(super) fn fork_desk() -> Desk {
     let mut desk = Desk::with_ontology();
     desk.accept(product("main", "p1", 1));
     desk.accept(product("main", "p2", 1));
@@ -69,7 +69,7 @@ pub(super) fn forked() -> Desk {
     desk
 }
 
-pub(super) fn spots(conflicts: &[Conflict]) -> Vec<(String, Option<&str>, Option<&str>)> {
+pub(super) fn list_spots(conflicts: &[Conflict]) -> Vec<(String, Option<&str>, Option<&str>)> {
     let spot = |conflict: &Conflict| {
         let text = conflict.aggregate.to_string();
         text.trim_start_matches("demo:").to_owned()
@@ -82,7 +82,7 @@ pub(super) fn spots(conflicts: &[Conflict]) -> Vec<(String, Option<&str>, Option
 
 #[test]
 fn a_merge_takes_changes_of_only_the_source_and_its_events_follow() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(update("main", "p1", json!({"code": "x"}), 1));
     desk.accept(product("a", "p3", 3));
@@ -103,10 +103,10 @@ fn a_merge_takes_changes_of_only_the_source_and_its_events_follow() {
     let sequences: Vec<_> = merged.iter().map(|it| it.sequence.map(|it| it.0)).collect();
     assert_eq!(sequences, [None, Some(2), Some(3), Some(2), Some(1)]);
     assert_eq!(
-        shown(&desk, "main", "p1"),
+        show(&desk, "main", "p1"),
         Some(json!({"product_id": "p1", "price": 2, "code": "x"}))
     );
-    assert_eq!(shown(&desk, "main", "p2"), Some(Value::Null));
+    assert_eq!(show(&desk, "main", "p2"), Some(Value::Null));
     let updated: InstanceEvent = merged[2].data.read().unwrap();
     let superseded = updated.superseded.unwrap();
     assert_eq!(
@@ -138,12 +138,12 @@ fn a_merge_takes_changes_of_only_the_source_and_its_events_follow() {
     );
     assert_eq!(desk.accept(merge("main", "a")).len(), 2, "again is nothing");
     assert_eq!(desk.accept(merge("a", "main")).len(), 3, "code of p1 only");
-    assert_eq!(shown(&desk, "a", "p1"), shown(&desk, "main", "p1"));
+    assert_eq!(show(&desk, "a", "p1"), show(&desk, "main", "p1"));
 }
 
 #[test]
 fn conflicts_are_decided_by_a_strategy_or_a_resolution() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     for (on, price) in [("a", 2), ("main", 3)] {
         desk.accept(update(on, "p1", json!({"price": price}), 1));
     }
@@ -155,9 +155,9 @@ fn conflicts_are_decided_by_a_strategy_or_a_resolution() {
         (&conflict["base"], &conflict["source"], &conflict["target"]),
         (&json!(1), &json!(2), &json!(3))
     );
-    let plan = planned(&mut desk, merge("main", "a"));
+    let plan = plan_action(&mut desk, merge("main", "a"));
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [("main:Product:p1".to_owned(), Some("price"), None)]
     );
     let with = |strategy, resolutions| merge_with("main", "a", strategy, resolutions);
@@ -180,7 +180,7 @@ fn conflicts_are_decided_by_a_strategy_or_a_resolution() {
         (with(Strategy::Fail, whole(Side::Ours)), 3, None),
         (with(Strategy::Fail, whole(Side::Theirs)), 2, Some("a")),
     ] {
-        let plan = planned(&mut desk, action);
+        let plan = plan_action(&mut desk, action);
         assert!(plan.conflicts.is_empty());
         let (price, code) = (json!(price), code.map(|code| json!(code)));
         let after = plan
@@ -195,7 +195,7 @@ fn conflicts_are_decided_by_a_strategy_or_a_resolution() {
 
 #[test]
 fn an_unused_resolution_is_refused_with_its_place() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     for (on, price) in [("a", 2), ("main", 3)] {
         desk.accept(update(on, "p1", json!({"price": price}), 1));
     }
@@ -222,15 +222,15 @@ fn an_unused_resolution_is_refused_with_its_place() {
 
 #[test]
 fn deletes_of_the_target_stay_whatever_the_strategy() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(delete("main", "p1", 1));
     desk.accept(delete("a", "p2", 1));
     desk.accept(update("main", "p2", json!({"price": 2}), 1));
-    let plan = planned(&mut desk, merge("main", "a"));
+    let plan = plan_action(&mut desk, merge("main", "a"));
     let none = |id: &str| (format!("main:Product:{id}"), None, None);
-    assert_eq!(spots(&plan.conflicts), [none("p1"), none("p2")]);
-    let ours = planned(&mut desk, merge_with("main", "a", Strategy::Ours, vec![]));
+    assert_eq!(list_spots(&plan.conflicts), [none("p1"), none("p2")]);
+    let ours = plan_action(&mut desk, merge_with("main", "a", Strategy::Ours, vec![]));
     assert!(ours.conflicts.is_empty() && ours.changes.is_empty());
     assert_eq!(ours.stay_deleted.len(), 1);
     let bring_back = resolution("demo:main:Product:p1", None, Choice::Take(Side::Theirs));
@@ -238,9 +238,9 @@ fn deletes_of_the_target_stay_whatever_the_strategy() {
     assert_eq!(refusal.code, ErrorCode::InvalidRequest);
     desk.accept(merge_with("main", "a", Strategy::Theirs, vec![]));
     for id in ["p1", "p2"] {
-        assert_eq!(shown(&desk, "main", id), Some(Value::Null));
+        assert_eq!(show(&desk, "main", id), Some(Value::Null));
     }
-    let back = planned(&mut desk, merge("a", "main"));
+    let back = plan_action(&mut desk, merge("a", "main"));
     assert!(back.conflicts.is_empty());
     let kinds: Vec<_> = back.changes.iter().map(|it| it.change).collect();
     assert_eq!(kinds, [ChangeKind::Deleted]);
@@ -291,16 +291,16 @@ fn classes_merge_member_by_member() {
     };
     desk.accept(again("a", "text", 2));
     desk.accept(again("main", "email", 3));
-    let plan = planned(&mut desk, merge("main", "a"));
+    let plan = plan_action(&mut desk, merge("main", "a"));
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [("main:Customer".to_owned(), Some("properties.name"), None)]
     );
 }
 
 #[test]
 fn no_strategy_decides_conflicts_with_the_merged_ontology() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     let required = Action::UpdateClass {
         branch: branch("a"),
         class: "Product".parse().unwrap(),
@@ -320,20 +320,20 @@ fn no_strategy_decides_conflicts_with_the_merged_ontology() {
         Some("required"),
     );
     for strategy in [Strategy::Fail, Strategy::Ours, Strategy::Theirs] {
-        let plan = planned(&mut desk, merge_with("main", "a", strategy, vec![]));
-        assert_eq!(spots(&plan.conflicts), std::slice::from_ref(&conflict));
+        let plan = plan_action(&mut desk, merge_with("main", "a", strategy, vec![]));
+        assert_eq!(list_spots(&plan.conflicts), std::slice::from_ref(&conflict));
     }
     let p9 = "demo:main:Product:p9";
     let bad = resolution(p9, Some("price"), value(json!("no number")));
-    let plan = planned(
+    let plan = plan_action(
         &mut desk,
         merge_with("main", "a", Strategy::Fail, vec![bad]),
     );
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [(conflict.0, Some("price"), Some("type"))]
     );
     let good = resolution(p9, Some("price"), value(json!(5)));
     desk.accept(merge_with("main", "a", Strategy::Fail, vec![good]));
-    assert_eq!(shown(&desk, "main", "p9").unwrap()["price"], json!(5));
+    assert_eq!(show(&desk, "main", "p9").unwrap()["price"], json!(5));
 }

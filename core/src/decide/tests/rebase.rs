@@ -1,7 +1,7 @@
 //! Rebase, rollback, common bases, and refused merges.
 
 use super::{
-    merge::{forked, merge, merge_with, planned, product, resolution, shown, spots},
+    merge::{fork_desk, list_spots, merge, merge_with, plan_action, product, resolution, show},
     together::patch_class,
     *,
 };
@@ -33,7 +33,7 @@ pub(super) fn roll_back(on: &str, to_position: u64) -> Action {
 
 #[test]
 fn a_branch_at_a_position_before_a_rebase_shows_the_state_then() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(update("a", "p1", json!({"price": 7}), 1));
     let then = desk.state.end().0 - 1;
     desk.accept(update("main", "p1", json!({"code": "x"}), 1));
@@ -41,18 +41,18 @@ fn a_branch_at_a_position_before_a_rebase_shows_the_state_then() {
     desk.accept(fork("old", "a", Some(then)));
     desk.accept(fork("new", "a", None));
     assert_eq!(
-        shown(&desk, "old", "p1"),
+        show(&desk, "old", "p1"),
         Some(json!({"product_id": "p1", "price": 7}))
     );
     assert_eq!(
-        shown(&desk, "new", "p1"),
+        show(&desk, "new", "p1"),
         Some(json!({"product_id": "p1", "price": 7, "code": "x"}))
     );
 }
 
 #[test]
 fn a_rebase_keeps_the_branchs_changes_on_a_new_generation() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(update("a", "p1", json!({"price": 3}), 2));
     desk.accept(delete("a", "p2", 1));
@@ -91,17 +91,17 @@ fn a_rebase_keeps_the_branchs_changes_on_a_new_generation() {
     let own = Some(BranchGeneration(rebased[1].position));
     assert!(rebased[1..].iter().all(|it| it.generation.branch == own));
     assert_eq!(
-        shown(&desk, "a", "p1"),
+        show(&desk, "a", "p1"),
         Some(json!({"product_id": "p1", "code": "x", "price": 3}))
     );
-    assert_eq!(shown(&desk, "a", "p2"), Some(Value::Null));
-    assert!(shown(&desk, "a", "p3").is_some(), "main as it stands now");
+    assert_eq!(show(&desk, "a", "p2"), Some(Value::Null));
+    assert!(show(&desk, "a", "p3").is_some(), "main as it stands now");
     assert_eq!(
-        shown(&desk, "a/b", "p3"),
+        show(&desk, "a/b", "p3"),
         None,
         "those above stay on the old one"
     );
-    assert_eq!(shown(&desk, "a/b", "p1").unwrap()["price"], json!(3));
+    assert_eq!(show(&desk, "a/b", "p1").unwrap()["price"], json!(3));
     desk.accept(product("a", "p5", 1));
     let merged = desk.accept(merge("main", "a"));
     assert_eq!(types(&merged).len(), 6, "p1, p2, p4, p5");
@@ -111,12 +111,12 @@ fn a_rebase_keeps_the_branchs_changes_on_a_new_generation() {
 
 #[test]
 fn a_delete_on_a_branch_survives_its_rebase_whatever_the_strategy() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(delete("a", "p1", 1));
     desk.accept(update("main", "p1", json!({"price": 2}), 1));
-    let plan = planned(&mut desk, rebase("a", "main", Strategy::Fail, vec![]));
+    let plan = plan_action(&mut desk, rebase("a", "main", Strategy::Fail, vec![]));
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [("a:Product:p1".to_owned(), None, None)]
     );
     let keep = resolution("demo:a:Product:p1", None, Choice::Take(Side::Ours));
@@ -124,16 +124,16 @@ fn a_delete_on_a_branch_survives_its_rebase_whatever_the_strategy() {
     assert_eq!(refusal.code, ErrorCode::InvalidRequest);
     for (strategy, listed) in [(Strategy::Ours, 1), (Strategy::Theirs, 0)] {
         let mut desk = desk.clone();
-        let plan = planned(&mut desk, rebase("a", "main", strategy, vec![]));
+        let plan = plan_action(&mut desk, rebase("a", "main", strategy, vec![]));
         assert_eq!(plan.stay_deleted.len(), listed);
         desk.accept(rebase("a", "main", strategy, vec![]));
-        assert_eq!(shown(&desk, "a", "p1"), Some(Value::Null));
+        assert_eq!(show(&desk, "a", "p1"), Some(Value::Null));
     }
 }
 
 #[test]
 fn invalid_merges_and_rebases_are_refused_with_the_reason() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(fork("a/b", "a", None));
     let onto = |which, onto| rebase(which, onto, Strategy::Fail, vec![]);
     for (action, code) in [
@@ -161,13 +161,13 @@ fn invalid_merges_and_rebases_are_refused_with_the_reason() {
 
 #[test]
 fn siblings_that_merged_main_have_main_as_their_base() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(fork("b", "main", None));
     desk.accept(update("main", "p1", json!({"price": 2}), 1));
     desk.accept(merge("a", "main"));
     desk.accept(merge("b", "main"));
     desk.accept(update("a", "p1", json!({"price": 3}), 2));
-    let plan = planned(&mut desk, merge("b", "a"));
+    let plan = plan_action(&mut desk, merge("b", "a"));
     assert!(
         plan.conflicts.is_empty(),
         "b has what main had, and changed nothing"
@@ -176,7 +176,7 @@ fn siblings_that_merged_main_have_main_as_their_base() {
     desk.accept(merge("b", "a"));
     desk.accept(fork("b/c", "b", None));
     desk.accept(update("b/c", "p1", json!({"price": 4}), 3));
-    let plan = planned(&mut desk, merge("b/c", "a"));
+    let plan = plan_action(&mut desk, merge("b/c", "a"));
     assert!(
         plan.conflicts.is_empty() && plan.changes.is_empty(),
         "a branch holds what its parent held"
@@ -187,19 +187,23 @@ fn siblings_that_merged_main_have_main_as_their_base() {
         .map(|snapshot| snapshot.levels()[0].name.to_string())
         .collect();
     assert_eq!(contained, ["b/c", "a"], "what the source held is held, too");
-    assert!(planned(&mut desk, merge("main", "a")).changes.is_empty());
+    assert!(
+        plan_action(&mut desk, merge("main", "a"))
+            .changes
+            .is_empty()
+    );
 }
 
 #[test]
 fn a_rollback_undoes_everything_but_deletes() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     let then = desk.state.end().0 - 1;
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(delete("a", "p2", 1));
     desk.accept(product("a", "p3", 1));
     desk.accept(update("main", "p1", json!({"price": 9}), 1));
     desk.accept(patch_class("a", "Customer", json!({"label": "Buyer"}), 1));
-    let plan = planned(&mut desk, roll_back("a", then));
+    let plan = plan_action(&mut desk, roll_back("a", then));
     assert_eq!(plan.base_position().0, then);
     assert_eq!(plan.stay_deleted.len(), 1);
     let undone = desk.accept(roll_back("a", then));
@@ -212,10 +216,10 @@ fn a_rollback_undoes_everything_but_deletes() {
             "INSTANCE_DELETED",
         ]
     );
-    assert_eq!(shown(&desk, "a", "p1").unwrap()["price"], json!(1));
-    assert_eq!(shown(&desk, "a", "p2"), Some(Value::Null));
-    assert_eq!(shown(&desk, "a", "p3"), Some(Value::Null));
-    assert_eq!(shown(&desk, "main", "p1").unwrap()["price"], json!(9));
+    assert_eq!(show(&desk, "a", "p1").unwrap()["price"], json!(1));
+    assert_eq!(show(&desk, "a", "p2"), Some(Value::Null));
+    assert_eq!(show(&desk, "a", "p3"), Some(Value::Null));
+    assert_eq!(show(&desk, "main", "p1").unwrap()["price"], json!(9));
     let result = receipt(desk.state.stream(), &undone)
         .unwrap()
         .result
@@ -239,32 +243,32 @@ fn a_rollback_undoes_everything_but_deletes() {
 
 #[test]
 fn rolled_back_changes_are_not_merged_again_until_they_change() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(update("a", "p1", json!({"price": 2}), 1));
     desk.accept(product("a", "p3", 1));
     let then = desk.state.end().0 - 1;
     desk.accept(merge("main", "a"));
     let merged = desk.state.end().0 - 1;
     desk.accept(roll_back("main", then));
-    let plan = planned(&mut desk, merge("main", "a"));
+    let plan = plan_action(&mut desk, merge("main", "a"));
     assert!(plan.changes.is_empty() && plan.conflicts.is_empty());
     let mut back = desk.clone();
     back.accept(roll_back("main", merged));
-    assert_eq!(shown(&back, "main", "p1").unwrap()["price"], json!(2));
+    assert_eq!(show(&back, "main", "p1").unwrap()["price"], json!(2));
     desk.accept(update("a", "p1", json!({"price": 3}), 2));
     let open = ("main:Product:p1".to_owned(), Some("price"), None);
-    let plan = planned(&mut desk, merge("main", "a"));
-    assert_eq!(spots(&plan.conflicts), [open]);
+    let plan = plan_action(&mut desk, merge("main", "a"));
+    assert_eq!(list_spots(&plan.conflicts), [open]);
     let theirs = resolution("demo:main:Product:p1", None, Choice::Take(Side::Theirs));
     desk.accept(merge_with("main", "a", Strategy::Fail, vec![theirs]));
-    assert_eq!(shown(&desk, "main", "p1").unwrap()["price"], json!(3));
+    assert_eq!(show(&desk, "main", "p1").unwrap()["price"], json!(3));
     for desk in [&back, &desk] {
-        assert_eq!(shown(desk, "main", "p3"), Some(Value::Null), "for good");
+        assert_eq!(show(desk, "main", "p3"), Some(Value::Null), "for good");
     }
 }
 
 /// More products, as if they had been written with the last envelope.
-fn crowd(desk: &mut Desk, count: usize) {
+fn add_products(desk: &mut Desk, count: usize) {
     let last = desk.log.last().unwrap();
     let mut entries = desk.registry.values().flatten();
     let is_last = |entry: &&ModelEntry| entry.position == last.position;
@@ -281,7 +285,7 @@ fn crowd(desk: &mut Desk, count: usize) {
 }
 
 /// Whether a command is refused before it asks for any of the differing keys.
-fn is_refused_at_once(desk: &mut Desk, action: Action) -> bool {
+fn is_refused_immediately(desk: &mut Desk, action: Action) -> bool {
     let (moment, command) = desk.ask(action);
     let is_of_key = |need: &Need| matches!(need, Need::EntryAt(..));
     loop {
@@ -305,13 +309,13 @@ fn too_many_aggregates_are_refused_before_any_lookup() {
     let then = desk.state.end().0 - 1;
     desk.accept(product("a", "p1", 1));
     for (others, is_refused) in [(99_999, false), (100_000, true)] {
-        crowd(&mut desk, others);
+        add_products(&mut desk, others);
         for action in [
             merge("main", "a"),
             rebase("a", "main", Strategy::Fail, vec![]),
             roll_back("a", then),
         ] {
-            assert_eq!(is_refused_at_once(&mut desk, action), is_refused);
+            assert_eq!(is_refused_immediately(&mut desk, action), is_refused);
         }
     }
 }
@@ -328,8 +332,8 @@ fn only_target_changes_that_meet_a_changed_class_count() {
     }
     desk.accept(product("main", "p1", 1));
     let mut classes_count = desk.clone();
-    crowd(&mut classes_count, 99_998);
-    crowd(&mut desk, 100_000);
+    add_products(&mut classes_count, 99_998);
+    add_products(&mut desk, 100_000);
     assert_eq!(desk.accept(merge("main", "a")).len(), 3);
     for mut desk in [classes_count, desk] {
         let refusal = desk.refuse(merge("main", "b"));
@@ -339,14 +343,14 @@ fn only_target_changes_that_meet_a_changed_class_count() {
 
 #[test]
 fn merges_are_the_same_from_the_registry_and_from_memory() {
-    let mut recent = forked();
+    let mut recent = fork_desk();
     recent.accept(fork("a/b", "a", None));
     for (on, id, price) in [("a", "p1", 2), ("main", "p2", 3), ("a/b", "p2", 4)] {
         recent.accept(update(on, id, json!({"price": price}), 1));
     }
     recent.accept(product("a/b", "p3", 1));
     let mut stored = recent.clone();
-    stored.state.reflected(stored.state.end());
+    stored.state.forget_reflected(stored.state.end());
     for action in [merge("a", "a/b"), merge("main", "a"), merge("a/b", "main")] {
         let found = [&mut recent, &mut stored].map(|desk| desk.try_decide(action.clone()));
         assert_eq!(found[0], found[1]);
@@ -356,6 +360,6 @@ fn merges_are_the_same_from_the_registry_and_from_memory() {
                 stored.apply(other);
             }
         }
-        stored.state.reflected(stored.state.end());
+        stored.state.forget_reflected(stored.state.end());
     }
 }

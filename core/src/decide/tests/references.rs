@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{
-    merge::{merge, planned, spots},
+    merge::{list_spots, merge, plan_action},
     rebase::roll_back,
     *,
 };
 
 /// `Node`, whose `next` and `others` must refer to nodes, and whose `code` is unique.
-fn desk() -> Desk {
+fn new_desk() -> Desk {
     let mut desk = Desk::new();
     desk.accept(create_database());
     desk.accept(Action::CreateClass {
@@ -42,7 +42,7 @@ fn update(id: &str, next: Option<&str>) -> Value {
         "expected_seq": 1})
 }
 
-fn deleted(id: &str) -> Value {
+fn deletion(id: &str) -> Value {
     json!({"type": "DELETE_INSTANCE", "class": "Node", "id": id, "expected_seq": 1})
 }
 
@@ -68,14 +68,14 @@ fn nodes(rows: Value, on_error: OnError) -> Action {
 }
 
 /// The ids that a command created.
-fn created(envelopes: &[Envelope]) -> Vec<String> {
+fn created_ids(envelopes: &[Envelope]) -> Vec<String> {
     let events = envelopes.iter().skip(1);
     let events = events.map(|envelope| envelope.data.read::<InstanceEvent>().unwrap());
     events.map(|event| event.instance_id.to_string()).collect()
 }
 
 /// The rows or commands in a refusal, with the rule.
-fn named(refusal: &Refusal) -> Vec<(u64, String)> {
+fn named_rows(refusal: &Refusal) -> Vec<(u64, String)> {
     let (list, number) = match refusal.detail.get("errors") {
         Some(rows) => (rows, "row"),
         None => (&refusal.detail["commands"], "index"),
@@ -90,32 +90,32 @@ fn named(refusal: &Refusal) -> Vec<(u64, String)> {
 
 #[test]
 fn an_instance_may_refer_to_itself_and_a_command_to_what_it_creates() {
-    let mut alone = desk();
+    let mut alone = new_desk();
     alone.accept(create("main", "Node", node("a", "a")));
     alone.accept(create("main", "Node", node("b", "a")));
     alone.accept(change("main", update("b", Some("b"))));
-    let mut pair = desk();
+    let mut pair = new_desk();
     pair.accept(transaction(json!([creation("a", "b"), creation("b", "a")])));
-    let mut rows = desk();
+    let mut rows = new_desk();
     let accepted = rows.accept(nodes(
         json!([node("child", "parent"), node("parent", "parent")]),
         OnError::Abort,
     ));
-    assert_eq!(created(&accepted), ["child", "parent"]);
+    assert_eq!(created_ids(&accepted), ["child", "parent"]);
 }
 
 #[test]
 fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     desk.accept(transaction(json!([creation("a", "a"), creation("b", "b")])));
     for commands in [
-        json!([creation("c", "a"), deleted("a")]),
-        json!([deleted("a"), creation("c", "a")]),
-        json!([update("b", Some("a")), deleted("a")]),
+        json!([creation("c", "a"), deletion("a")]),
+        json!([deletion("a"), creation("c", "a")]),
+        json!([update("b", Some("a")), deletion("a")]),
     ] {
         let refusal = desk.refuse(transaction(commands.clone()));
         assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{commands}");
-        assert_eq!(named(&refusal)[0].1, "integrity", "{commands}");
+        assert_eq!(named_rows(&refusal)[0].1, "integrity", "{commands}");
         let text = serde_json::to_string(&refusal.detail).unwrap();
         assert!(text.contains("Node/a is deleted by this command"), "{text}");
     }
@@ -123,11 +123,11 @@ fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
     desk.accept(change("main", update("b", Some("a"))));
     let mut both = desk.clone();
     both.accept(transaction(json!([
-        deleted("a"),
+        deletion("a"),
         {"type": "DELETE_INSTANCE", "class": "Node", "id": "b", "expected_seq": 2},
     ])));
     desk.accept(transaction(json!([
-        deleted("a"),
+        deletion("a"),
         {"type": "UPDATE_INSTANCE", "class": "Node", "id": "b", "data": {"next": null},
          "expected_seq": 2},
     ])));
@@ -135,7 +135,7 @@ fn a_reference_to_a_deleted_instance_is_refused_in_any_order() {
 
 #[test]
 fn every_broken_reference_of_a_transaction_is_named_by_its_command() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     let refusal = desk.refuse(transaction(json!([
         creation("a", "b"),
         creation("b", "c"),
@@ -143,31 +143,31 @@ fn every_broken_reference_of_a_transaction_is_named_by_its_command() {
         creation("d", "d"),
     ])));
     let all = [0, 1, 2].map(|index| (index, "integrity".to_owned()));
-    assert_eq!(named(&refusal), all);
+    assert_eq!(named_rows(&refusal), all);
 }
 
 #[test]
 fn a_skipped_row_also_skips_rows_that_refer_to_it() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     let rows = json!([
         node("leaf", "twig"), node("twig", "branch"), node("branch", "root"),
         {"node_id": "root", "next": 5}, node("other", "other"),
     ]);
     let accepted = desk.accept(nodes(rows.clone(), OnError::Skip));
-    assert_eq!(created(&accepted), ["other"]);
+    assert_eq!(created_ids(&accepted), ["other"]);
     let receipt = receipt(desk.state.stream(), &accepted).unwrap();
     let result: Value = receipt.result.read().unwrap();
     let rows_told: Vec<u64> = (result["errors"].as_array().unwrap().iter())
         .map(|row| row["row"].as_u64().unwrap())
         .collect();
     assert_eq!(rows_told, [1, 2, 3, 4], "in order of the rows");
-    let refusal = super::references::desk().refuse(nodes(rows, OnError::Abort));
-    assert_eq!(named(&refusal).len(), 4);
+    let refusal = super::references::new_desk().refuse(nodes(rows, OnError::Abort));
+    assert_eq!(named_rows(&refusal).len(), 4);
 }
 
 #[test]
 fn a_left_out_row_excludes_no_other_row() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     let rows = json!([
         {"node_id": "a", "next": "Node/nowhere", "code": "x"},
         {"node_id": "b", "code": "x"},
@@ -177,7 +177,7 @@ fn a_left_out_row_excludes_no_other_row() {
     ]);
     let accepted = desk.accept(nodes(rows, OnError::Skip));
     assert_eq!(
-        created(&accepted),
+        created_ids(&accepted),
         ["b", "c"],
         "d wants the value that b has"
     );
@@ -224,8 +224,8 @@ fn a_row_stays_if_leaving_out_others_admits_its_target() {
             vec!["c"],
         ),
     ] {
-        let accepted = desk().accept(nodes(rows.clone().into(), OnError::Skip));
-        assert_eq!(created(&accepted), expected, "{rows:?}");
+        let accepted = new_desk().accept(nodes(rows.clone().into(), OnError::Skip));
+        assert_eq!(created_ids(&accepted), expected, "{rows:?}");
     }
 }
 
@@ -243,7 +243,7 @@ fn rows_that_come_in_one_after_the_other_are_all_found() {
         rows.push(json!({"node_id": format!("row{at}"), "code": code, "next": needed}));
         rows.push(json!({"node_id": format!("needed{at}"), "code": code}));
     }
-    let accepted = desk().accept(nodes(rows.into(), OnError::Skip));
+    let accepted = new_desk().accept(nodes(rows.into(), OnError::Skip));
     let expected: Vec<String> = (0..40)
         .map(|at| {
             if at % 2 == 0 {
@@ -253,12 +253,12 @@ fn rows_that_come_in_one_after_the_other_are_all_found() {
             }
         })
         .collect();
-    assert_eq!(created(&accepted), expected);
+    assert_eq!(created_ids(&accepted), expected);
 }
 
 #[test]
 fn a_merge_and_a_rollback_check_the_state_after_them() {
-    let mut desk = desk();
+    let mut desk = new_desk();
     desk.accept(transaction(json!([creation("a", "a"), creation("b", "a")])));
     desk.accept(fork("x", "main", None));
     let on_x = |commands: Value| match transaction(commands) {
@@ -283,8 +283,8 @@ fn a_merge_and_a_rollback_check_the_state_after_them() {
         "main",
         json!({"type": "DELETE_INSTANCE", "class": "Node", "id": "b", "expected_seq": 1}),
     ));
-    let plan = planned(&mut desk, merge("main", "x"));
-    let found = spots(&plan.conflicts);
+    let plan = plan_action(&mut desk, merge("main", "x"));
+    let found = list_spots(&plan.conflicts);
     let a = ("main:Node:a".to_owned(), Some("next"), Some("integrity"));
     assert!(found.contains(&a), "{found:?}");
 }
@@ -304,7 +304,7 @@ fn rows() -> impl Strategy<Value = Vec<(usize, Vec<usize>)>> {
 }
 
 /// The largest set of rows whose references point to each other.
-fn sound(rows: &[(usize, Vec<usize>)]) -> BTreeSet<usize> {
+fn find_sound_rows(rows: &[(usize, Vec<usize>)]) -> BTreeSet<usize> {
     let mut kept: BTreeSet<usize> = rows.iter().map(|(id, _)| *id).collect();
     loop {
         let before = kept.len();
@@ -324,7 +324,7 @@ proptest! {
 
     #[test]
     fn a_bulk_keeps_the_largest_valid_set(rows in rows()) {
-        let expected: BTreeSet<String> = sound(&rows).iter().map(|id| format!("n{id}")).collect();
+        let expected: BTreeSet<String> = find_sound_rows(&rows).iter().map(|id| format!("n{id}")).collect();
         let written: Vec<Value> = rows.iter().map(|(id, targets)| {
             let others: Vec<String> = targets.iter().map(|it| format!("Node/n{it}")).collect();
             json!({"node_id": format!("n{id}"), "others": others})
@@ -333,11 +333,11 @@ proptest! {
             json!({"type": "CREATE_INSTANCE", "class": "Node", "data": data})
         }).collect();
         let is_whole = expected.len() == rows.len();
-        let whole = desk().try_decide(nodes(written.clone().into(), OnError::Abort));
+        let whole = new_desk().try_decide(nodes(written.clone().into(), OnError::Abort));
         prop_assert_eq!(whole.is_ok(), is_whole);
-        prop_assert_eq!(desk().try_decide(transaction(commands.into())).is_ok(), is_whole);
-        let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
-        let kept = kept.map_or_else(|_| BTreeSet::new(), |accepted| created(&accepted).into_iter().collect());
+        prop_assert_eq!(new_desk().try_decide(transaction(commands.into())).is_ok(), is_whole);
+        let kept = new_desk().try_decide(nodes(written.into(), OnError::Skip));
+        let kept = kept.map_or_else(|_| BTreeSet::new(), |accepted| created_ids(&accepted).into_iter().collect());
         prop_assert_eq!(kept, expected);
     }
 
@@ -353,8 +353,8 @@ proptest! {
             json!({"node_id": format!("n{id}"), "others": others, "code": codes[*id]
                 .map(|code| code.to_string())})
         }).collect();
-        let kept = desk().try_decide(nodes(written.into(), OnError::Skip));
-        let kept = kept.map_or_else(|_| BTreeSet::new(), |accepted| created(&accepted).into_iter().collect());
+        let kept = new_desk().try_decide(nodes(written.into(), OnError::Skip));
+        let kept = kept.map_or_else(|_| BTreeSet::new(), |accepted| created_ids(&accepted).into_iter().collect());
         let kept: BTreeSet<usize> =
             rows.iter().map(|(id, _)| *id).filter(|id| kept.contains(&format!("n{id}"))).collect();
         let fits = |ids: &BTreeSet<usize>| {

@@ -1,7 +1,7 @@
 //! The rules of the resulting ontology that a merge, a rebase and a rollback must keep.
 
 use super::{
-    merge::{forked, merge, merge_with, planned, resolution, shown, spots, value},
+    merge::{fork_desk, list_spots, merge, merge_with, plan_action, resolution, show, value},
     rebase::{rebase, roll_back},
     *,
 };
@@ -51,9 +51,9 @@ fn a_rollback_that_breaks_the_ontology_is_refused() {
         "main",
         json!({"type": "DELETE_INSTANCE", "class": "Customer", "id": "c1", "expected_seq": 1}),
     ));
-    let plan = planned(&mut desk, roll_back("main", then));
+    let plan = plan_action(&mut desk, roll_back("main", then));
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [(
             "main:Product:p1".to_owned(),
             Some("owned_by"),
@@ -90,17 +90,17 @@ fn unique_values_change_owner_in_a_merge_and_never_have_two() {
     let p1 = "demo:main:Product:p1";
     let conflict = ("main:Product:p1".to_owned(), Some("code"), Some("unique"));
     for strategy in [Strategy::Fail, Strategy::Ours, Strategy::Theirs] {
-        let plan = planned(&mut desk, merge_with("main", "x", strategy, vec![]));
-        assert_eq!(spots(&plan.conflicts), std::slice::from_ref(&conflict));
+        let plan = plan_action(&mut desk, merge_with("main", "x", strategy, vec![]));
+        assert_eq!(list_spots(&plan.conflicts), std::slice::from_ref(&conflict));
     }
     let free = resolution(p1, Some("code"), value(json!("d")));
     desk.accept(merge_with("main", "x", Strategy::Fail, vec![free]));
-    assert_eq!(shown(&desk, "main", "p1").unwrap()["code"], json!("d"));
+    assert_eq!(show(&desk, "main", "p1").unwrap()["code"], json!("d"));
 }
 
 #[test]
 fn a_strict_reference_must_point_to_an_existing_instance_after_a_merge() {
-    let mut desk = forked();
+    let mut desk = fork_desk();
     desk.accept(create("main", "Customer", json!({"customer_id": "c0"})));
     desk.accept(fork("b", "main", None));
     desk.accept(create("b", "Customer", json!({"customer_id": "c1"})));
@@ -110,9 +110,9 @@ fn a_strict_reference_must_point_to_an_existing_instance_after_a_merge() {
         "main",
         json!({"type": "DELETE_INSTANCE", "class": "Customer", "id": "c0", "expected_seq": 1}),
     ));
-    let plan = planned(&mut desk, merge("main", "b"));
+    let plan = plan_action(&mut desk, merge("main", "b"));
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [(
             "main:Product:p2".to_owned(),
             Some("owned_by"),
@@ -144,8 +144,8 @@ fn a_class_is_deleted_only_if_nothing_needs_it() {
         json!({"type": "CREATE_INSTANCE", "class": "Thing", "id": "t1", "data": {}}),
     ));
     for strategy in [Strategy::Fail, Strategy::Ours, Strategy::Theirs] {
-        let plan = planned(&mut used, merge_with("main", "a", strategy, vec![]));
-        assert_eq!(spots(&plan.conflicts), std::slice::from_ref(&thing));
+        let plan = plan_action(&mut used, merge_with("main", "a", strategy, vec![]));
+        assert_eq!(list_spots(&plan.conflicts), std::slice::from_ref(&thing));
     }
     let keep = resolution("demo:main:Thing", None, Choice::Take(Side::Ours));
     let kept = used.accept(merge_with("main", "a", Strategy::Fail, vec![keep]));
@@ -153,13 +153,13 @@ fn a_class_is_deleted_only_if_nothing_needs_it() {
     let mut referred = desk.clone();
     let to_thing = json!({"relationships": [{"predicate": "of", "target": "Thing"}]});
     referred.accept(patch_class("main", "Other", to_thing, 1));
-    let plan = planned(&mut referred, merge("main", "a"));
+    let plan = plan_action(&mut referred, merge("main", "a"));
     let refers = ("main:Thing".to_owned(), None, Some("referred_to"));
-    assert_eq!(spots(&plan.conflicts), [refers]);
+    assert_eq!(list_spots(&plan.conflicts), [refers]);
     let mut above = desk.clone();
     let kind = json!({"id": "Kind", "label": "Kind", "parent_class": "Thing"});
     above.accept(create_class("main", kind));
-    let plan = planned(&mut above, merge("main", "a"));
+    let plan = plan_action(&mut above, merge("main", "a"));
     assert_eq!(plan.conflicts.len(), 1);
     assert_eq!(plan.conflicts[0].rule.as_deref(), Some("parent"));
     let merged = desk.accept(merge("main", "a"));
@@ -188,9 +188,9 @@ fn a_rebase_does_not_restore_a_class_that_the_branch_deleted() {
         let given = choice.map(|side| resolution("demo:a:Thing", None, Choice::Take(side)));
         rebase("a", "main", Strategy::Fail, given.into_iter().collect())
     };
-    let plan = planned(&mut desk, onto(None));
+    let plan = plan_action(&mut desk, onto(None));
     assert_eq!(
-        spots(&plan.conflicts),
+        list_spots(&plan.conflicts),
         [("a:Thing".to_owned(), None, Some("instances"))]
     );
     let refusal = desk.refuse(onto(Some(Side::Ours)));
@@ -204,8 +204,8 @@ fn a_rebase_does_not_restore_a_class_that_the_branch_deleted() {
     ));
     desk.accept(onto(None));
     let key = ModelKey::class(&"Thing".parse().unwrap());
-    assert!(desk.shown("a", &key).unwrap().data.is_none());
-    assert!(desk.shown("main", &key).unwrap().data.is_some());
+    assert!(desk.show("a", &key).unwrap().data.is_none());
+    assert!(desk.show("main", &key).unwrap().data.is_some());
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn separately_valid_classes_may_conflict() {
         json!({"parent_class": "One"}),
         1,
     ));
-    let plan = planned(&mut cyclic, merge("main", "a"));
+    let plan = plan_action(&mut cyclic, merge("main", "a"));
     let rules: Vec<_> = plan
         .conflicts
         .iter()
@@ -245,13 +245,13 @@ fn separately_valid_classes_may_conflict() {
     };
     desk.accept(patch_class("a", "Two", property("X"), 1));
     desk.accept(patch_class("main", "Two", property("Y"), 1));
-    let plan = planned(&mut desk, merge("main", "a"));
+    let plan = plan_action(&mut desk, merge("main", "a"));
     let member = (
         "main:Two".to_owned(),
         Some("properties.x"),
         Some("duplicate"),
     );
-    assert_eq!(spots(&plan.conflicts), [member]);
+    assert_eq!(list_spots(&plan.conflicts), [member]);
 }
 
 #[test]
@@ -285,15 +285,15 @@ fn a_property_becomes_unique_only_without_instances() {
         "the merge claimed it"
     );
     desk.accept(thing("main", "t2"));
-    let plan = planned(&mut desk, merge("main", "a"));
+    let plan = plan_action(&mut desk, merge("main", "a"));
     let late = (
         "main:Thing".to_owned(),
         Some("properties.tag"),
         Some("unique"),
     );
     assert!(
-        spots(&plan.conflicts).contains(&late),
+        list_spots(&plan.conflicts).contains(&late),
         "{:?}",
-        spots(&plan.conflicts)
+        list_spots(&plan.conflicts)
     );
 }

@@ -60,7 +60,7 @@ fn read_part(property: &Property, value: &Json, found: &mut Found) -> Option<Ins
 /// The text of a part of a primary key. Equal decimals have one text, however they are written.
 fn part_text(property: &Property, value: &Json) -> Option<String> {
     match property.property_type {
-        PropertyType::Decimal => Decimal::parse(value.as_str())?.plain(),
+        PropertyType::Decimal => Decimal::parse(value.as_str())?.to_plain(),
         _ => key_text(value),
     }
 }

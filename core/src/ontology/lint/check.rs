@@ -50,7 +50,7 @@ pub(super) struct Check {
 
 impl Probe {
     /// Whether a rule could affect an instance, and whether it does.
-    fn concerns(
+    fn evaluate(
         &self,
         before: &Class,
         after: Option<&Class>,
@@ -83,19 +83,19 @@ impl Probe {
 
 impl Check {
     /// Whether the instances must be passed.
-    pub(super) fn counts(&self) -> bool {
+    pub(super) fn needs_instances(&self) -> bool {
         !matches!(self.probe, Probe::Nothing)
     }
 
     /// Checks an instance of the class.
-    pub(super) fn look(
+    pub(super) fn check_instance(
         &mut self,
         before: &Class,
         after: Option<&Class>,
         id: &InstanceId,
         properties: &Properties,
     ) {
-        let (counts, concerns) = self.probe.concerns(before, after, id, properties);
+        let (counts, concerns) = self.probe.evaluate(before, after, id, properties);
         self.total += u64::from(counts);
         self.affected += u64::from(concerns);
         if concerns && self.samples.len() < SAMPLES {

@@ -8,7 +8,7 @@ use crate::{
 
 /// Likely mistakes in a class of a schema: a name similar to another, a label without a language
 /// that others have, a missing target, a mismatched inverse.
-pub fn structure(schema: &Schema, class: &ClassName) -> Vec<Finding> {
+pub fn check_structure(schema: &Schema, class: &ClassName) -> Vec<Finding> {
     let Some(class) = schema.get(class) else {
         return Vec::new();
     };
@@ -121,19 +121,19 @@ fn of_relationship(schema: &Schema, class: &Class, own: &Relationship) -> Vec<Fi
             target.id
         ));
     }
-    if back.cardinality != reversed(own.cardinality) {
+    if back.cardinality != invert(own.cardinality) {
         return mismatch(format!(
             "{field} is {} and its inverse {inverse} is {}; it should be {}",
             own.cardinality.as_str(),
             back.cardinality.as_str(),
-            reversed(own.cardinality).as_str()
+            invert(own.cardinality).as_str()
         ));
     }
     Vec::new()
 }
 
 /// The cardinality of the inverse.
-fn reversed(cardinality: Cardinality) -> Cardinality {
+fn invert(cardinality: Cardinality) -> Cardinality {
     match cardinality {
         Cardinality::OneToMany => Cardinality::ManyToOne,
         Cardinality::ManyToOne => Cardinality::OneToMany,

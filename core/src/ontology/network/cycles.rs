@@ -37,7 +37,7 @@ pub struct Cycles {
 
 impl Cycles {
     /// Finds the shortest cycle through each class, and the shortest critical one.
-    pub(super) fn among(edges: &[Edge]) -> Self {
+    pub(super) fn find(edges: &[Edge]) -> Self {
         let binding: Vec<&Edge> = edges.iter().filter(|edge| edge.binding).collect();
         let mut found = BTreeSet::new();
         let mut steps = 0;
@@ -55,7 +55,7 @@ impl Cycles {
     }
 
     /// The number of critical cycles.
-    pub fn critical(&self) -> usize {
+    pub fn count_critical(&self) -> usize {
         self.cycles.iter().filter(|cycle| cycle.critical).count()
     }
 }
@@ -99,7 +99,7 @@ impl<'a> Graph<'a> {
             }
             let edge = self.edges[current];
             if edge.to == *class {
-                let way = way(&came_from, current);
+                let way = trace_path(&came_from, current);
                 let returns = |way: &[usize]| match way {
                     [first, .., last] => is_way_back(self.edges[*last], self.edges[*first]),
                     _ => false,
@@ -135,7 +135,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-fn way(came_from: &BTreeMap<usize, Option<usize>>, last: usize) -> Vec<usize> {
+fn trace_path(came_from: &BTreeMap<usize, Option<usize>>, last: usize) -> Vec<usize> {
     let mut way = vec![last];
     let mut current = last;
     while let Some(Some(before)) = came_from.get(&current) {

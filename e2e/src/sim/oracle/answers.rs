@@ -40,10 +40,11 @@ pub(super) fn check(
         let label = &answered.label;
         match &answered.answer {
             Ok(receipt) => {
-                let told = (&receipt.stream, receipt.position);
-                verdict.check(places.is_some_and(|places| places.contains(&told)), || {
-                    format!("{label} was accepted at {told:?} but stands at {places:?}")
-                });
+                let outcome = (&receipt.stream, receipt.position);
+                verdict.check(
+                    places.is_some_and(|places| places.contains(&outcome)),
+                    || format!("{label} was accepted at {outcome:?} but stands at {places:?}"),
+                );
             }
             Err(refusal) => verdict.check(places.is_none(), || {
                 format!(
@@ -52,11 +53,11 @@ pub(super) fn check(
                 )
             }),
         }
-        let told = match &answered.answer {
+        let outcome = match &answered.answer {
             Ok(receipt) => Ok(receipt.sequence),
             Err(refusal) => Err(refusal.code.as_str()),
         };
-        verdict.state.answers.insert(label.clone(), told);
+        verdict.state.answers.insert(label.clone(), outcome);
     }
 }
 

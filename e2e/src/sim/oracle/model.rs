@@ -25,7 +25,7 @@ pub(super) async fn check(
 ) -> anyhow::Result<()> {
     let end = LogPosition(story.envelopes.len() as u64);
     let live = world.registry.get();
-    let reflected = live.reflected(stream).await?;
+    let reflected = live.reflected_position(stream).await?;
     verdict.check(reflected == end, || {
         format!("the write model of {stream} reflects {reflected} of {end}")
     });

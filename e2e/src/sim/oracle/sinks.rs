@@ -79,7 +79,7 @@ pub(super) async fn check_graph(
             let answers = graph.get(&view, &entities).await?;
             for (entity, answer) in entities.iter().zip(answers) {
                 let seen = answer.map(of_version);
-                let expected = story.shown(&view.lineage, entity, &nothing);
+                let expected = story.show(&view.lineage, entity, &nothing);
                 verdict.check(
                     seen.as_ref().map(content) == expected.map(content),
                     || format!("the graph of {stream} shows on {name} at {at} {seen:?}, the log says {expected:?}"),
@@ -123,8 +123,8 @@ pub(super) async fn check_documents(
         }
     }
     // The state that branches at a past position show is checked below by reads.
-    found.retain(|shelf, _| !story.may_be_from_the_past(shelf));
-    expected.retain(|shelf, _| !story.may_be_from_the_past(shelf));
+    found.retain(|shelf, _| !story.may_show_past(shelf));
+    expected.retain(|shelf, _| !story.may_show_past(shelf));
     compare("documents", stream, &expected, &found, verdict);
     let instances: Vec<InstanceRef> = story
         .entities()
@@ -143,7 +143,7 @@ pub(super) async fn check_documents(
         for (instance, answer) in instances.iter().zip(answers) {
             let seen = answer.map(of_document);
             let entity = Entity::Instance(instance.clone());
-            let expected = story.shown(lineage, &entity, parked);
+            let expected = story.show(lineage, &entity, parked);
             verdict.check(seen.as_ref().map(content) == expected.map(content), || {
                 format!(
                     "the documents of {stream} show on {name} {seen:?}, the log says {expected:?}"

@@ -29,7 +29,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// Notes a violation.
-    pub(super) fn say(&mut self, what: impl Display) {
+    pub(super) fn report(&mut self, what: impl Display) {
         self.wrong.push(what.to_string());
     }
 

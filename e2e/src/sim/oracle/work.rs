@@ -39,10 +39,10 @@ pub(super) async fn check(
             world.documents.get().sink(stream).await?,
         ),
     ];
-    let farthest = registry.farthest(stream).await?;
+    let farthest = registry.farthest_positions(stream).await?;
     for (projection, sink) in &sinks {
         let worked = registry
-            .worked(&work_key(*projection, stream, sink))
+            .recorded_position(&work_key(*projection, stream, sink))
             .await?;
         let name = projection.worker();
         verdict.check(worked == end && sink.position == end, || {
@@ -92,7 +92,7 @@ async fn check_ledger(
     let registry = world.registry.get();
     for envelope in &story.envelopes {
         let position = envelope.position;
-        let mut rows = registry.processed(&key.stream, position).await?;
+        let mut rows = registry.outcomes_at(&key.stream, position).await?;
         rows.retain(|row| row.worker == key.worker && row.sink == key.sink);
         verdict.check(rows.iter().any(|row| row.handler.is_none()), || {
             format!("{key:?} knows of no batch with {position}")
@@ -122,7 +122,7 @@ pub(super) async fn verify(
     };
     let report = verify_sinks(sources, stream).await?;
     for surprise in report.surprises() {
-        verdict.say(format!("verify finds in {stream}: {surprise:?}"));
+        verdict.report(format!("verify finds in {stream}: {surprise:?}"));
     }
     Ok(())
 }

@@ -20,9 +20,9 @@ impl World {
     /// Waits until nothing is left to do, first with the remaining faults, then without.
     pub async fn settle(&self) -> anyhow::Result<()> {
         // The result is judged in the second round.
-        let _restless = self.rest(100).await?;
+        let _restless = self.wait_rest(100).await?;
         self.faults.calm();
-        match self.rest(3_000).await? {
+        match self.wait_rest(3_000).await? {
             None => Ok(()),
             Some(lagging) => {
                 let statuses = self.statuses();
@@ -33,20 +33,20 @@ impl World {
 
     /// Waits until nothing is left to do, with the remaining faults.
     pub async fn settle_with_faults(&self) -> anyhow::Result<()> {
-        match self.rest(1_000).await? {
+        match self.wait_rest(1_000).await? {
             None => Ok(()),
             Some(lagging) => bail!("it does not come to rest: {lagging}"),
         }
     }
 
     /// Waits until nothing is left to do; returns what still lags after this many rounds.
-    async fn rest(&self, rounds: u32) -> anyhow::Result<Option<String>> {
+    async fn wait_rest(&self, rounds: u32) -> anyhow::Result<Option<String>> {
         let mut lagging = None;
         for round in 0..rounds {
             if round % 50 == 0 {
-                self.read_in().await;
+                self.refresh_apis().await;
             }
-            lagging = self.lagging().await?;
+            lagging = self.find_lag().await?;
             if lagging.is_none() {
                 return Ok(None);
             }
@@ -57,20 +57,20 @@ impl World {
 
     /// Describes the state of the workers.
     pub fn statuses(&self) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut all = Vec::new();
         for (node, workers) in self.workers().iter() {
             for ((stream, _), status) in workers.statuses() {
-                told.push(format!(
+                all.push(format!(
                     "{:?} {} {stream}: {status:?}",
                     node.role, node.number
                 ));
             }
         }
-        told
+        all
     }
 
     /// Makes every api read the current state; if it cannot, the registry shows as lagging.
-    async fn read_in(&self) {
+    async fn refresh_apis(&self) {
         let apis: Vec<RunningApi> = self.apis.borrow().values().cloned().collect();
         for api in apis {
             tokio::select! {
@@ -81,14 +81,17 @@ impl World {
         }
     }
 
-    async fn lagging(&self) -> anyhow::Result<Option<String>> {
+    async fn find_lag(&self) -> anyhow::Result<Option<String>> {
         for stream in self.log.streams().await? {
             let end = self.log.end(&stream).await?;
             let places = [
-                ("registry", self.registry.get().reflected(&stream).await?),
+                (
+                    "registry",
+                    self.registry.get().reflected_position(&stream).await?,
+                ),
                 ("checkpoint", self.log.checkpoint(&stream).await?),
-                ("graph", self.graph_place(&stream).await?),
-                ("documents", self.documents_place(&stream).await?),
+                ("graph", self.graph_position(&stream).await?),
+                ("documents", self.documents_position(&stream).await?),
             ];
             if let Some((name, place)) = places.iter().find(|(_, place)| *place < end) {
                 return Ok(Some(format!("{name} of {stream} is at {place} of {end}")));
@@ -97,15 +100,25 @@ impl World {
         Ok(None)
     }
 
-    async fn graph_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+    async fn graph_position(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         let sink = self.graph.get().sink(stream).await?;
         let key = work_key(Projection::Graph, stream, &sink);
-        Ok(self.registry.get().worked(&key).await?.min(sink.position))
+        Ok(self
+            .registry
+            .get()
+            .recorded_position(&key)
+            .await?
+            .min(sink.position))
     }
 
-    async fn documents_place(&self, stream: &StreamId) -> StoreResult<LogPosition> {
+    async fn documents_position(&self, stream: &StreamId) -> StoreResult<LogPosition> {
         let sink = self.documents.get().sink(stream).await?;
         let key = work_key(Projection::Documents, stream, &sink);
-        Ok(self.registry.get().worked(&key).await?.min(sink.position))
+        Ok(self
+            .registry
+            .get()
+            .recorded_position(&key)
+            .await?
+            .min(sink.position))
     }
 }

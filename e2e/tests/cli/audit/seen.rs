@@ -11,14 +11,14 @@ fn remove(data: &Path, store: &str) {
     }
 }
 
-fn exchange_log(data: &Path, other: &Path) {
+fn replace_log(data: &Path, other: &Path) {
     fs::remove_dir_all(data.join("log/shop")).unwrap();
     copy(other, &data.join("log/shop"));
 }
 
 impl Site {
     /// The log of a run that continued from the older copy and wrote something else.
-    async fn other_run(&mut self) -> TempDir {
+    async fn fork_run(&mut self) -> TempDir {
         fs::remove_dir_all(&self.data).unwrap();
         copy(&self.older, &self.data);
         self.server.launch().await.unwrap();
@@ -43,7 +43,7 @@ impl Site {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_registry_does_not_hide_a_cut_log() {
     let mut site = Site::start().await;
-    let other = site.other_run().await;
+    let other = site.fork_run().await;
 
     site.with(|data| {
         cut_last(data);
@@ -68,7 +68,7 @@ async fn a_lost_registry_does_not_hide_a_cut_log() {
 
     let older = site.older.clone();
     site.with(|data| {
-        exchange_log(data, &older.join("log/shop"));
+        replace_log(data, &older.join("log/shop"));
         remove(data, "registry");
         for suffix in ["", "-wal", "-shm"] {
             let name = format!("registry.sqlite{suffix}");
@@ -80,7 +80,7 @@ async fn a_lost_registry_does_not_hide_a_cut_log() {
     site.is_refused("log_truncated").await;
 
     site.with(|data| {
-        exchange_log(data, other.path());
+        replace_log(data, other.path());
         remove(data, "registry");
     });
     site.is_refused("log_diverged").await;
@@ -169,8 +169,11 @@ async fn a_running_process_does_not_write_after_a_gap() {
             .get("/api/v1/databases/shop/class/Item/instances")
             .await;
         assert_eq!(read.status, 503, "{what}: {}", read.body);
-        let told = site.get("/health").await.ok().unwrap();
-        assert_eq!(told["data"]["damaged"][0]["database"], "shop", "{told}");
+        let printed = site.get("/health").await.ok().unwrap();
+        assert_eq!(
+            printed["data"]["damaged"][0]["database"], "shop",
+            "{printed}"
+        );
         site.add("other", what).await;
         site.end().await;
         assert_eq!(

@@ -8,15 +8,15 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
         plan(&[definition], head, mapping).unwrap().identity
     };
     assert_eq!(
-        identity(everything(), "note,code", &mapping()),
+        identity(full_class(), "note,code", &mapping()),
         Identity::PrimaryKey(vec![1])
     );
     assert_eq!(
-        identity(everything(), "note,코드", &keyed(&["code"])),
+        identity(full_class(), "note,코드", &key_columns(&["code"])),
         Identity::PrimaryKey(vec![1])
     );
     assert_eq!(
-        identity(order(), "note,number", &keyed(&["number", "note"])),
+        identity(order(), "note,number", &key_columns(&["number", "note"])),
         Identity::Columns(vec![1, 0])
     );
     assert_eq!(
@@ -36,7 +36,7 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
             reasons(&batches[0]).join("; "),
         )
     };
-    let key = keyed(&["note", "number"]);
+    let key = key_columns(&["note", "number"]);
     assert_eq!(
         sent("note,number", &key, "a,07\nb,8\n").0,
         json!(["a:7", "b:8"])
@@ -47,7 +47,7 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
         json!(["a%3Ab:7", "a%253Ab:7"])
     );
     assert_eq!(
-        sent("note,number", &keyed(&["number", "note"]), "a:%b,7\n").0,
+        sent("note,number", &key_columns(&["number", "note"]), "a:%b,7\n").0,
         json!(["7:a:%b"])
     );
     assert!(
@@ -74,7 +74,7 @@ fn ids_come_from_the_key_the_named_columns_the_own_id_or_the_content() {
 #[test]
 fn no_batch_has_an_id_twice_and_the_same_row_is_sent_once() {
     let text = "code,count\na,1\nb,1\na,1\na,01\na,2\nb,1\nc,1\n";
-    let plan = plan(&[everything()], "code,count", &mapping()).unwrap();
+    let plan = plan(&[full_class()], "code,count", &mapping()).unwrap();
     let batches = batches(plan, text, 100);
     let fates: Vec<Vec<Option<usize>>> = batches
         .iter()
@@ -177,7 +177,7 @@ fn an_import_resumed_anywhere_gives_the_same_ids() {
         done.0.extend(sent_ids(&batch));
         done.1 += batch.equal;
         done.2 += batch.blanks;
-        let rest = Batches::new(start(), 3, false).beginning_at(batch.end);
+        let rest = Batches::new(start(), 3, false).with_start(batch.end);
         let mut all = done.clone();
         for batch in rest.map(Result::unwrap) {
             all.0.extend(sent_ids(&batch));

@@ -5,7 +5,7 @@ use spice_core::{
     port::{bus::Bus, log::Record},
 };
 
-use super::{LocalBus, locked};
+use super::{LocalBus, lock};
 
 fn records(positions: std::ops::Range<u64>) -> Vec<Record> {
     let record = |position| Record {
@@ -17,7 +17,7 @@ fn records(positions: std::ops::Range<u64>) -> Vec<Record> {
 
 fn count_held(bus: &LocalBus, stream: &StreamId) -> (usize, usize) {
     let topic = bus.topic(stream);
-    let ring = locked(&topic.ring);
+    let ring = lock(&topic.ring);
     (ring.records.len(), ring.bytes)
 }
 

@@ -43,7 +43,7 @@ pub(super) fn apply(
     guards: Guards,
 ) -> Attempt<Applied> {
     let mut writer = Writer::new(connection, stream, guards)?;
-    let applied = write_each(STORE, changes, |change| writer.make(change))?;
+    let applied = write_each(STORE, changes, |change| writer.apply_change(change))?;
     writer.save()?;
     Ok(applied)
 }
@@ -124,13 +124,13 @@ impl<'connection> Writer<'connection> {
         })
     }
 
-    fn make(&mut self, change: &Change) -> Attempt<Written> {
+    fn apply_change(&mut self, change: &Change) -> Attempt<Written> {
         match change {
             Change::Document(document) => match document.until() {
                 None => self.write(document),
-                Some(until) => self.keep(document, until),
+                Some(until) => self.keep_superseded(document, until),
             },
-            Change::Branch(branch) => self.place(branch),
+            Change::Branch(branch) => self.place_points(branch),
         }
     }
 
@@ -138,7 +138,7 @@ impl<'connection> Writer<'connection> {
     fn write(&mut self, document: &Document) -> Attempt<Written> {
         let sequence = to_column(document.sequence.0)?;
         let (part, id) = Part::of(&document.entity);
-        let scope = self.scope(document, part)?;
+        let scope = self.find_scope(document, part)?;
         let stored = self.find(scope, id)?;
         let is_newer = stored.is_none_or(|stored| stored.sequence < sequence);
         if self.guards.has(Guard::Sequence) && !is_newer {
@@ -151,14 +151,14 @@ impl<'connection> Writer<'connection> {
         }
         let was_live = stored.is_some_and(|stored| stored.live);
         let before = match stored {
-            Some(Stored { row, .. }) if was_live => self.values.before(scope, row)?,
+            Some(Stored { row, .. }) if was_live => self.values.read_before(scope, row)?,
             _ => None,
         };
         let row = match stored {
             Some(Stored { row, .. }) => self.replace(document, row)?,
             None => self.insert(document, scope, id)?,
         };
-        self.note(
+        self.note_change(
             (scope, id, row),
             was_live,
             before.as_deref(),
@@ -168,14 +168,14 @@ impl<'connection> Writer<'connection> {
     }
 
     /// Keeps a superseded version, unless it exists or no branch point is in its range.
-    fn keep(&mut self, document: &Document, until: LogPosition) -> Attempt<Written> {
+    fn keep_superseded(&mut self, document: &Document, until: LogPosition) -> Attempt<Written> {
         let branch = to_column(document.branch.1.0.0)?;
         let (from, until) = (to_column(document.position.0)?, to_column(until.0)?);
-        if !self.points()?.any_within(branch, from, until) {
+        if !self.load_points()?.has_any_within(branch, from, until) {
             return Ok(Written::Stale);
         }
         let (part, id) = Part::of(&document.entity);
-        let scope = self.scope(document, part.superseded())?;
+        let scope = self.find_scope(document, part.into_superseded())?;
         let mut find = self.connection.prepare_cached(
             "SELECT 1 FROM documents WHERE scope = ?1 AND id = ?2 AND position = ?3",
         )?;
@@ -183,24 +183,24 @@ impl<'connection> Writer<'connection> {
             return Ok(Written::Stale);
         }
         let row = self.insert(document, scope, id)?;
-        self.note((scope, id, row), false, None, document.data.as_ref())?;
+        self.note_change((scope, id, row), false, None, document.data.as_ref())?;
         Ok(Written::New)
     }
 
     /// Records the branch points of a branch, and drops what no branch shows any more.
-    fn place(&mut self, branch: &BranchPoints) -> Attempt<Written> {
+    fn place_points(&mut self, branch: &BranchPoints) -> Attempt<Written> {
         let own = to_column(branch.branch.0.0)?;
         let points = branch.points.iter();
         let points: Vec<(i64, i64)> = points
             .map(|(parent, position)| Ok((to_column(parent.0.0)?, to_column(position.0)?)))
             .collect::<Attempt<_>>()?;
-        for gap in self.points()?.replace(own, &points)? {
+        for gap in self.load_points()?.replace(own, &points)? {
             self.drop_within(gap)?;
         }
         Ok(Written::New)
     }
 
-    fn points(&mut self) -> Attempt<&mut Points<'connection>> {
+    fn load_points(&mut self) -> Attempt<&mut Points<'connection>> {
         let known = match self.points.take() {
             Some(points) => points,
             None => Points::read(self.connection, self.stream)?,
@@ -237,12 +237,12 @@ impl<'connection> Writer<'connection> {
 
     fn drop_row(&mut self, scope: i64, id: &str, row: i64, live: bool) -> Attempt<()> {
         let before = if live {
-            self.values.before(scope, row)?
+            self.values.read_before(scope, row)?
         } else {
             None
         };
         self.delete.execute([row])?;
-        self.note((scope, id, row), live, before.as_deref(), None)
+        self.note_change((scope, id, row), live, before.as_deref(), None)
     }
 
     /// Writes what was collected until the end of a batch.
@@ -252,7 +252,7 @@ impl<'connection> Writer<'connection> {
         self.save_words()
     }
 
-    fn scope(&mut self, document: &Document, part: Part) -> Attempt<i64> {
+    fn find_scope(&mut self, document: &Document, part: Part) -> Attempt<i64> {
         let (name, generation) = &document.branch;
         let generation = to_column(generation.0.0)?;
         let branch = branch_key(self.guards, name, generation);
@@ -304,7 +304,7 @@ impl<'connection> Writer<'connection> {
     }
 
     /// Notes the new content of a row, for its scope's count, its words and the indexes.
-    fn note(
+    fn note_change(
         &mut self,
         (scope, id, row): (i64, &str, i64),
         was_live: bool,

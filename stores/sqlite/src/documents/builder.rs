@@ -38,13 +38,13 @@ impl Builder {
     }
 
     /// Builds indexes for the next read: in the background, unless everything runs inline.
-    pub(super) async fn make(&self, missing: Vec<Wanted>) {
+    pub(super) async fn build_all(&self, missing: Vec<Wanted>) {
         for wanted in missing {
-            if !self.building().insert(wanted.clone()) {
+            if !self.lock_building().insert(wanted.clone()) {
                 continue;
             }
             let builder = self.clone();
-            let build = async move { builder.make_one(wanted).await };
+            let build = async move { builder.build_one(wanted).await };
             match self.database.mode() {
                 Mode::Inline => build.await,
                 Mode::Threads => drop(tokio::spawn(build)),
@@ -52,11 +52,11 @@ impl Builder {
         }
     }
 
-    async fn make_one(&self, wanted: Wanted) {
+    async fn build_one(&self, wanted: Wanted) {
         let _turn = self.turn.lock().await;
         let started = Instant::now();
         let property = wanted.property.as_str();
-        match self.make_steps(&wanted).await {
+        match self.build_in_steps(&wanted).await {
             Ok(Built::Wholly { left }) => {
                 let milliseconds = started.elapsed().as_millis();
                 tracing::info!(
@@ -72,10 +72,10 @@ impl Builder {
             Ok(_) => tracing::debug!(property, "built no index over a property"),
             Err(error) => tracing::warn!(property, %error, "cannot build an index"),
         }
-        self.building().remove(&wanted);
+        self.lock_building().remove(&wanted);
     }
 
-    async fn make_steps(&self, wanted: &Wanted) -> StoreResult<Built> {
+    async fn build_in_steps(&self, wanted: &Wanted) -> StoreResult<Built> {
         loop {
             let step = wanted.clone();
             let write = move |connection: &_| build_step(connection, &step);
@@ -86,7 +86,7 @@ impl Builder {
         }
     }
 
-    fn building(&self) -> MutexGuard<'_, HashSet<Wanted>> {
+    fn lock_building(&self) -> MutexGuard<'_, HashSet<Wanted>> {
         self.building.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

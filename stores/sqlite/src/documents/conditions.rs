@@ -52,17 +52,27 @@ pub(super) fn is_doubtful(value: &[u8], (low, high): &Range<Vec<u8>>, has_patter
 
 fn of_value(filter: &Filter) -> Condition<'_> {
     let key = |value: &Json| SortKey::of(filter.property_type, value);
-    let only = |value: &Json| (key(value).as_bytes().to_vec(), after(key(value).as_bytes()));
+    let only = |value: &Json| {
+        (
+            key(value).as_bytes().to_vec(),
+            start_after(key(value).as_bytes()),
+        )
+    };
     let range = match &filter.operator {
         Operator::Exists(false) => return Condition::Absent,
         Operator::Exists(true) => (Vec::new(), vec![u8::MAX]),
         Operator::NotIn(_) => return Condition::Other,
-        Operator::In(values) => return Condition::Value(distinct(values.iter().map(only)), None),
+        Operator::In(values) => {
+            return Condition::Value(remove_duplicates(values.iter().map(only)), None);
+        }
         Operator::Eq(value) => only(value),
-        Operator::Gt(value) => (beyond(&key(value)), end_of(key(value).kind())),
+        Operator::Gt(value) => (start_beyond(&key(value)), end_of(key(value).kind())),
         Operator::Gte(value) => (key(value).as_bytes().to_vec(), end_of(key(value).kind())),
-        Operator::Lt(value) => (key(value).kind().to_vec(), up_to(&key(value))),
-        Operator::Lte(value) => (key(value).kind().to_vec(), after(key(value).as_bytes())),
+        Operator::Lt(value) => (key(value).kind().to_vec(), end_up_to(&key(value))),
+        Operator::Lte(value) => (
+            key(value).kind().to_vec(),
+            start_after(key(value).as_bytes()),
+        ),
         Operator::Like(pattern) => {
             let prefix = SortKey::text_prefix(pattern.literal_prefix());
             let range = (prefix.clone(), end_of(&prefix));
@@ -73,22 +83,22 @@ fn of_value(filter: &Filter) -> Condition<'_> {
 }
 
 /// Returns where greater keys begin; an equal but truncated key may be greater.
-fn beyond(key: &SortKey) -> Vec<u8> {
+fn start_beyond(key: &SortKey) -> Vec<u8> {
     if key.is_exact() {
-        return after(key.as_bytes());
+        return start_after(key.as_bytes());
     }
     key.as_bytes().to_vec()
 }
 
 /// Returns where smaller keys end; an equal but truncated key may be smaller.
-fn up_to(key: &SortKey) -> Vec<u8> {
+fn end_up_to(key: &SortKey) -> Vec<u8> {
     if key.is_exact() {
         return key.as_bytes().to_vec();
     }
-    after(key.as_bytes())
+    start_after(key.as_bytes())
 }
 
-fn after(bytes: &[u8]) -> Vec<u8> {
+fn start_after(bytes: &[u8]) -> Vec<u8> {
     [bytes, &[0]].concat()
 }
 
@@ -104,7 +114,7 @@ fn end_of(prefix: &[u8]) -> Vec<u8> {
     vec![u8::MAX]
 }
 
-fn distinct<T: Ord>(ranges: impl Iterator<Item = T>) -> Vec<T> {
+fn remove_duplicates<T: Ord>(ranges: impl Iterator<Item = T>) -> Vec<T> {
     let mut ranges: Vec<T> = ranges.collect();
     ranges.sort();
     ranges.dedup();
@@ -130,7 +140,7 @@ fn of_id(operator: &Operator) -> Condition<'_> {
         Operator::In(values) => {
             let texts = values.iter().filter_map(text_of);
             let ranges = texts.map(|one| (text(&one), next(&one)));
-            return Condition::Id(distinct(ranges), None);
+            return Condition::Id(remove_duplicates(ranges), None);
         }
         Operator::Like(pattern) => {
             let prefix = pattern.literal_prefix();

@@ -46,7 +46,8 @@ impl Hidden {
         }
         for upper in above {
             // The smaller side is looked up on the larger one.
-            let is_wide = live(connection, upper.scope)? > live(connection, layer.scope)?;
+            let is_wide =
+                count_live(connection, upper.scope)? > count_live(connection, layer.scope)?;
             let covered = if is_wide { COVERED_BY_MANY } else { COVERED };
             let scopes = [layer.scope, upper.scope, upper.until];
             hidden.add(connection, covered, &scopes)?;
@@ -55,8 +56,8 @@ impl Hidden {
     }
 
     /// Returns how many documents of the layer are visible.
-    pub(super) fn showing(&self, connection: &Connection, layer: &Layer) -> Attempt<u64> {
-        Ok(live(connection, layer.scope)?.saturating_sub(self.live))
+    pub(super) fn count_visible(&self, connection: &Connection, layer: &Layer) -> Attempt<u64> {
+        Ok(count_live(connection, layer.scope)?.saturating_sub(self.live))
     }
 
     fn add(&mut self, connection: &Connection, sql: &str, scopes: &[i64]) -> Attempt<()> {
@@ -72,7 +73,7 @@ impl Hidden {
 }
 
 /// Returns how many live documents a scope holds.
-pub(super) fn live(connection: &Connection, scope: i64) -> Attempt<u64> {
+pub(super) fn count_live(connection: &Connection, scope: i64) -> Attempt<u64> {
     let live = connection
         .prepare_cached("SELECT live FROM scopes WHERE id = ?1")?
         .query_row(params![scope], |row| row.get(0))?;
@@ -119,12 +120,12 @@ mod tests {
     }
 
     /// Returns the steps that SQLite takes to find the hidden documents of the parent.
-    fn steps(documents: i64) -> Vec<i32> {
+    fn count_steps(documents: i64) -> Vec<i32> {
         let (connection, [upper, lower]) = open(documents);
         let hidden = Hidden::find(&connection, &[upper], &lower).unwrap();
         let rows: Vec<i64> = hidden.rows.iter().collect();
         assert_eq!(rows, [2, documents - 1, documents]);
-        let showing = hidden.showing(&connection, &lower).unwrap();
+        let showing = hidden.count_visible(&connection, &lower).unwrap();
         assert_eq!(i64::try_from(showing).unwrap(), documents - 3);
         // Upside down, the upper layer has everything.
         let all = Hidden::find(&connection, &[lower], &upper).unwrap();
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn hidden_documents_cost_by_their_number_not_by_the_class() {
-        assert_eq!(steps(10), steps(1_000));
+        assert_eq!(count_steps(10), count_steps(1_000));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use spice_core::query::{Filter, Operator, Pattern};
 
 use super::{
     conditions::{Condition, Matcher, Range, is_doubtful, is_rough},
-    hidden::live,
+    hidden::count_live,
     row_set::RowSet,
     sorted::{Index, Wanted, find_index},
     words,
@@ -62,23 +62,27 @@ impl Finder<'_> {
             clauses.push(Clause::Words(words::of_query(self.layer.scope, text)));
         }
         for filter in filters {
-            clauses.push(self.clause(filter, missing)?);
+            clauses.push(self.plan_clause(filter, missing)?);
         }
         clauses.retain(|clause| !matches!(clause, Clause::Always));
         if clauses.is_empty() {
             return Ok(Matches::All);
         }
-        if let Some(few) = self.few(&clauses)? {
+        if let Some(few) = self.find_few(&clauses)? {
             return Ok(Matches::Among(few));
         }
         self.combine(&clauses)
     }
 
     /// Returns a complete index over a property; adds one that would be worth it to `missing`.
-    pub(super) fn slot(&self, wanted: Wanted, missing: &mut Vec<Wanted>) -> Attempt<Option<i64>> {
+    pub(super) fn find_slot(
+        &self,
+        wanted: Wanted,
+        missing: &mut Vec<Wanted>,
+    ) -> Attempt<Option<i64>> {
         match find_index(self.connection, &wanted)? {
             Index::Complete(slot) => return Ok(Some(slot)),
-            Index::Possible if live(self.connection, self.layer.scope)? >= self.from => {
+            Index::Possible if count_live(self.connection, self.layer.scope)? >= self.from => {
                 missing.push(wanted);
             }
             Index::Possible | Index::Refused => {}
@@ -86,7 +90,7 @@ impl Finder<'_> {
         Ok(None)
     }
 
-    fn clause<'search>(
+    fn plan_clause<'search>(
         &self,
         filter: &'search Filter,
         missing: &mut Vec<Wanted>,
@@ -97,7 +101,7 @@ impl Finder<'_> {
             condition => {
                 let property = filter.property.as_str();
                 let wanted = Wanted::new(self.layer.scope, property, filter.property_type);
-                let Some(slot) = self.slot(wanted, missing)? else {
+                let Some(slot) = self.find_slot(wanted, missing)? else {
                     return Ok(Clause::Unindexed);
                 };
                 let is_presence = matches!(filter.operator, Operator::Exists(true));
@@ -111,7 +115,7 @@ impl Finder<'_> {
 
     /// Returns the rows of a clause that only few rows can pass. A text is always looked up,
     /// because the document alone does not show whether it has the words.
-    fn few(&self, clauses: &[Clause<'_>]) -> Attempt<Option<RowSet>> {
+    fn find_few(&self, clauses: &[Clause<'_>]) -> Attempt<Option<RowSet>> {
         let is_words = |clause: &&Clause<'_>| matches!(clause, Clause::Words(_));
         let words = clauses.iter().find(is_words);
         for clause in clauses {
@@ -135,7 +139,7 @@ impl Finder<'_> {
         for clause in clauses {
             match (clause, self.rows(clause, u64::MAX)?) {
                 (Clause::Filter(_, Condition::Absent, slot), _) => {
-                    failing.push(self.holding(*slot)?);
+                    failing.push(self.find_rows_with_value(*slot)?);
                 }
                 (_, None) => is_exact = false,
                 (_, Some(rows)) => match &mut passing {
@@ -257,12 +261,12 @@ impl Finder<'_> {
                 }
             }
         }
-        self.look_at(filter, &doubtful, &mut rows)?;
+        self.add_doubtful(filter, &doubtful, &mut rows)?;
         Ok(Some(rows))
     }
 
     /// Adds the doubtful rows that pass.
-    fn look_at(&self, filter: &Filter, doubtful: &[i64], rows: &mut RowSet) -> Attempt<()> {
+    fn add_doubtful(&self, filter: &Filter, doubtful: &[i64], rows: &mut RowSet) -> Attempt<()> {
         let sieve = Sieve::new(std::slice::from_ref(filter));
         let mut fetch = self
             .connection
@@ -280,7 +284,7 @@ impl Finder<'_> {
     }
 
     /// Returns the rows that hold a value.
-    pub(super) fn holding(&self, slot: i64) -> Attempt<RowSet> {
+    pub(super) fn find_rows_with_value(&self, slot: i64) -> Attempt<RowSet> {
         let mut find = self
             .connection
             .prepare_cached("SELECT row FROM sorted_values WHERE slot = ?1")?;
@@ -295,7 +299,7 @@ impl Finder<'_> {
             .connection
             .prepare_cached("SELECT count(*) FROM sorted_values WHERE slot = ?1")?
             .query_row([slot], |row| row.get(0))?;
-        Ok(from_column(holding)? < live(self.connection, self.layer.scope)?)
+        Ok(from_column(holding)? < count_live(self.connection, self.layer.scope)?)
     }
 
     /// Returns the rows that are not tombstones.

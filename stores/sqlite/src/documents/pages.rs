@@ -43,7 +43,7 @@ struct Run {
 
 impl LayerPage<'_> {
     /// Reads each of these rows; returns the first hits and the number that pass.
-    pub(super) fn look(&self, rows: &RowSet, filters: &[Filter]) -> Attempt<(Vec<Hit>, u64)> {
+    pub(super) fn read_rows(&self, rows: &RowSet, filters: &[Filter]) -> Attempt<(Vec<Hit>, u64)> {
         let sieve = Sieve::new(filters);
         let (mut hits, mut total) = (Vec::new(), 0);
         let mut fetch = self
@@ -61,7 +61,7 @@ impl LayerPage<'_> {
             total += 1;
             let place = self.sorting.place(id, data)?;
             if self.is_after(&place) {
-                hits.push(self.hit(place, number));
+                hits.push(self.read_hit(place, number));
             }
             if hits.len() >= self.wanted.saturating_mul(2).max(KEPT) {
                 keep_first(self.sorting, &mut hits, self.wanted);
@@ -75,7 +75,7 @@ impl LayerPage<'_> {
     pub(super) fn by_id(&self, descending: bool, passing: Option<&RowSet>) -> Attempt<Vec<Hit>> {
         let mut hits = Vec::new();
         let after = self.after.map(|place| place.id.as_str());
-        let takes = |row| self.takes(row, passing);
+        let takes = |row| self.accepts(row, passing);
         self.walk_ids(descending, after, takes, &mut hits)?;
         Ok(hits)
     }
@@ -97,9 +97,9 @@ impl LayerPage<'_> {
             }
         }
         if hits.len() < self.wanted && finder.lacks_values(slot)? {
-            let holding = finder.holding(slot)?;
+            let holding = finder.find_rows_with_value(slot)?;
             let after = self.after.filter(|place| place.key.is_none());
-            let takes = |row| !holding.contains(row) && self.takes(row, passing);
+            let takes = |row| !holding.contains(row) && self.accepts(row, passing);
             let after = after.map(|place| place.id.as_str());
             self.walk_ids(false, after, takes, &mut hits)?;
         }
@@ -130,7 +130,7 @@ impl LayerPage<'_> {
         {
             let number = row.get(1)?;
             if takes(number) {
-                hits.push(self.hit(Place::of_id(text(row, 0)?), number));
+                hits.push(self.read_hit(Place::of_id(text(row, 0)?), number));
             }
         }
         Ok(())
@@ -155,7 +155,7 @@ impl LayerPage<'_> {
             && let Some(row) = rows.next()?
         {
             let number = row.get(2)?;
-            if !self.takes(number, passing) {
+            if !self.accepts(number, passing) {
                 continue;
             }
             let value = row.get_ref(0)?.as_blob().map_err(Failure::unreadable)?;
@@ -165,7 +165,7 @@ impl LayerPage<'_> {
             if SortKey::is_cut(value) {
                 run.add(value, text(row, 1)?, number);
             } else if hits.len() < self.wanted {
-                hits.push(self.hit(Place::of_key(value, text(row, 1)?), number));
+                hits.push(self.read_hit(Place::of_key(value, text(row, 1)?), number));
             }
         }
         self.flush(&mut run, hits)
@@ -208,7 +208,7 @@ impl LayerPage<'_> {
         let mut rows = find.query(params![slot, below])?;
         while let Some(row) = rows.next()? {
             let number = row.get(2)?;
-            if !self.takes(number, passing) {
+            if !self.accepts(number, passing) {
                 continue;
             }
             let value = row.get_ref(0)?.as_blob().map_err(Failure::unreadable)?;
@@ -245,14 +245,14 @@ impl LayerPage<'_> {
         let is_cut = SortKey::is_cut(key);
         while let Some(row) = rows.next()? {
             let number = row.get(1)?;
-            if !self.takes(number, passing) {
+            if !self.accepts(number, passing) {
                 continue;
             }
             if is_cut {
                 run.add(key, text(row, 0)?, number);
                 continue;
             }
-            hits.push(self.hit(Place::of_key(key, text(row, 0)?), number));
+            hits.push(self.read_hit(Place::of_key(key, text(row, 0)?), number));
             if hits.len() >= self.wanted {
                 return Ok(());
             }
@@ -268,16 +268,16 @@ impl LayerPage<'_> {
             for (_, row) in &members {
                 rows.insert(*row);
             }
-            hits.extend(self.look(&rows, &[])?.0);
+            hits.extend(self.read_rows(&rows, &[])?.0);
             return Ok(());
         }
         members.sort();
-        let hit = |(id, row): (String, i64)| self.hit(Place::of_key(&key, &id), row);
+        let hit = |(id, row): (String, i64)| self.read_hit(Place::of_key(&key, &id), row);
         hits.extend(members.into_iter().map(hit));
         Ok(())
     }
 
-    fn takes(&self, row: i64, passing: Option<&RowSet>) -> bool {
+    fn accepts(&self, row: i64, passing: Option<&RowSet>) -> bool {
         match passing {
             // Hidden documents have been removed from it.
             Some(passing) => passing.contains(row),
@@ -290,7 +290,7 @@ impl LayerPage<'_> {
         self.after.is_none_or(is_later)
     }
 
-    fn hit(&self, place: Place, row: i64) -> Hit {
+    fn read_hit(&self, place: Place, row: i64) -> Hit {
         Hit {
             place,
             row,

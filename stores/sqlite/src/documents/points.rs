@@ -48,7 +48,7 @@ impl<'connection> Points<'connection> {
     }
 
     /// Returns whether a branch point on `parent` is in a range.
-    pub(super) fn any_within(&self, parent: i64, from: i64, until: i64) -> bool {
+    pub(super) fn has_any_within(&self, parent: i64, from: i64, until: i64) -> bool {
         let range = (parent, from, i64::MIN)..=(parent, until, i64::MAX);
         from <= until && self.all.range(range).next().is_some()
     }
@@ -70,15 +70,15 @@ impl<'connection> Points<'connection> {
             self.all.insert((*parent, *position, branch));
         }
         let is_free = |(parent, position, _): &(i64, i64, i64)| {
-            !self.any_within(*parent, *position, *position)
+            !self.has_any_within(*parent, *position, *position)
         };
         let freed = before.into_iter().filter(is_free);
         Ok(freed
-            .map(|(parent, position, _)| self.gap(parent, position))
+            .map(|(parent, position, _)| self.find_gap(parent, position))
             .collect())
     }
 
-    fn gap(&self, parent: i64, position: i64) -> Gap {
+    fn find_gap(&self, parent: i64, position: i64) -> Gap {
         let below = (parent, i64::MIN, i64::MIN)..(parent, position, i64::MIN);
         let above = (parent, position, i64::MAX)..=(parent, i64::MAX, i64::MAX);
         Gap {

@@ -16,7 +16,7 @@ use super::{
     rows::{DocumentRows, branch_key, document, document_columns},
 };
 use crate::{
-    columns::{bound, name, text},
+    columns::{bound, parse_name, text},
     failure::Attempt,
     layers::Layer,
     lookup::layers_of,
@@ -40,7 +40,7 @@ pub(super) fn counts(
         let branch = branch_key(guards, &level.name, bound(level.generation.0));
         let mut rows = of_branch.query([stream.id, branch])?;
         while let Some(row) = rows.next()? {
-            classes.insert(name(text(row, 0)?)?);
+            classes.insert(parse_name(text(row, 0)?)?);
         }
     }
     let (rows, mut counts) = (DocumentRows(guards), Vec::new());
@@ -59,7 +59,7 @@ fn count(connection: &Connection, layers: &[Layer]) -> Attempt<u64> {
     let mut count = 0;
     for (index, layer) in layers.iter().enumerate() {
         let hidden = Hidden::find(connection, &layers[..index], layer)?;
-        count += hidden.showing(connection, layer)?;
+        count += hidden.count_visible(connection, layer)?;
     }
     Ok(count)
 }
@@ -86,7 +86,7 @@ pub(super) fn all(
     let mut parts: BTreeMap<Part, [i64; 2]> = BTreeMap::new();
     for (scope, part) in scopes_of(connection, sink, bound(branch.0))? {
         let place = usize::from(part.is_superseded());
-        parts.entry(part.latest()).or_default()[place] = scope;
+        parts.entry(part.into_latest()).or_default()[place] = scope;
     }
     let mut fetch = connection.prepare_cached(OF_SCOPES)?;
     for (part, [latest, superseded]) in parts {
@@ -94,7 +94,7 @@ pub(super) fn all(
             continue;
         };
         let index = (branch_name(connection, latest.max(superseded))?, branch);
-        let mut rows = fetch.query(params![latest, superseded, range.low()])?;
+        let mut rows = fetch.query(params![latest, superseded, range.first_key()])?;
         while let Some(row) = rows.next()? {
             let entity = part.entity(text(row, ID)?)?;
             let is_next = documents.last().is_none_or(|last| last.entity != entity);
@@ -111,5 +111,5 @@ fn branch_name(connection: &Connection, scope: i64) -> Attempt<BranchName> {
     let text: String = connection
         .prepare_cached("SELECT branch_name FROM scopes WHERE id = ?1")?
         .query_row([scope], |row| row.get(0))?;
-    name(&text)
+    parse_name(&text)
 }

@@ -27,7 +27,7 @@ pub(super) fn remove(
     let mut writer = Writer::new(connection, sink, guards)?;
     for entity in entities {
         let (part, id) = Part::of(entity);
-        for part in [part.clone(), part.superseded()] {
+        for part in [part.clone(), part.into_superseded()] {
             if let Some(scope) = scopes.get(&part) {
                 writer.remove(*scope, id)?;
             }

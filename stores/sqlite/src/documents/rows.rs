@@ -69,7 +69,7 @@ impl Rows for DocumentRows {
         if index == 0 {
             return (branch, i64::MAX, vec![part.clone()]);
         }
-        let parts = vec![part.clone(), part.clone().superseded()];
+        let parts = vec![part.clone(), part.clone().into_superseded()];
         (branch, bound(level.until), parts)
     }
 

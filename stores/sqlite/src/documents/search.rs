@@ -107,30 +107,30 @@ impl Query<'_> {
             Matches::Exactly(mut rows) => {
                 rows.subtract(&hidden.rows);
                 if rows.len() <= self.from {
-                    return page.look(&rows, &[]);
+                    return page.read_rows(&rows, &[]);
                 }
                 Some(rows)
             }
             Matches::Among(mut rows) => {
                 rows.subtract(&hidden.rows);
                 self.order_slot(&finder, layer, rows.len(), missing)?;
-                return page.look(&rows, filters);
+                return page.read_rows(&rows, filters);
             }
             Matches::Any => {
                 let rows = all()?;
                 self.order_slot(&finder, layer, rows.len(), missing)?;
-                return page.look(&rows, filters);
+                return page.read_rows(&rows, filters);
             }
         };
         let total = match &passing {
             Some(rows) => rows.len(),
-            None => hidden.showing(self.connection, layer)?,
+            None => hidden.count_visible(self.connection, layer)?,
         };
         let hits = match self.sorting {
             Sorting::Id { descending } => page.by_id(descending, passing.as_ref())?,
             Sorting::Property(order) => match self.order_slot(&finder, layer, total, missing)? {
                 Some(slot) => page.by_value(order, slot, passing.as_ref(), &finder)?,
-                None => page.look(&passing.map_or_else(all, Ok)?, &[])?.0,
+                None => page.read_rows(&passing.map_or_else(all, Ok)?, &[])?.0,
             },
         };
         Ok((hits, total))
@@ -148,7 +148,7 @@ impl Query<'_> {
             Sorting::Property(order) if rows > self.from => {
                 let property = order.property.as_str();
                 let wanted = Wanted::new(layer.scope, property, order.property_type);
-                finder.slot(wanted, missing)
+                finder.find_slot(wanted, missing)
             }
             _ => Ok(None),
         }

@@ -99,13 +99,13 @@ pub(super) fn find_index(connection: &Connection, wanted: &Wanted) -> Attempt<In
     Ok(match found {
         Some((slot, true)) => Index::Complete(slot),
         Some((_, false)) => Index::Possible,
-        None if left(connection, wanted.scope)? > 0 => Index::Possible,
+        None if count_free(connection, wanted.scope)? > 0 => Index::Possible,
         None => Index::Refused,
     })
 }
 
 /// Returns how many more indexes a scope can have.
-fn left(connection: &Connection, scope: i64) -> Attempt<i64> {
+fn count_free(connection: &Connection, scope: i64) -> Attempt<i64> {
     let taken: i64 = connection
         .prepare_cached("SELECT count(*) FROM sorted_properties WHERE scope = ?1")?
         .query_row([scope], |row| row.get(0))?;

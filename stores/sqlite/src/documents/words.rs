@@ -50,7 +50,7 @@ mod tests {
     }
 
     /// Returns whether the index finds a document.
-    fn finds(json: &str, query: &str) -> bool {
+    fn is_found(json: &str, query: &str) -> bool {
         let index = Connection::open_in_memory().unwrap();
         index
             .execute_batch(
@@ -76,7 +76,7 @@ mod tests {
             query in "(tea|pot|t|été|i̇x|SS|Σ|\\PC|[ *\"-]|[대한민국京都カナ]|\u{301}){0,6}",
         ) {
             let json = serde_json::to_string(&texts).unwrap();
-            prop_assert_eq!(finds(&json, &query), are_in(&Sought::all(&query), &json));
+            prop_assert_eq!(is_found(&json, &query), are_in(&Sought::all(&query), &json));
         }
     }
 }

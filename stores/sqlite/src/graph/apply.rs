@@ -99,20 +99,26 @@ impl<'connection> Writer<'connection> {
         if inserted == 0 {
             return Ok(Written::Stale);
         }
-        self.refer(scope, id, position, version)?;
+        self.write_references(scope, id, position, version)?;
         if let Some(data) = &version.data {
             self.values.write(scope, id, position, data)?;
         }
         Ok(Written::New)
     }
 
-    fn refer(&mut self, scope: i64, id: &str, position: i64, version: &Version) -> Attempt<()> {
+    fn write_references(
+        &mut self,
+        scope: i64,
+        id: &str,
+        position: i64,
+        version: &Version,
+    ) -> Attempt<()> {
         for (predicate, target) in &version.references {
             let key = (scope, predicate.clone(), target.class.clone());
             let link = if let Some(link) = self.links.get(&key) {
                 *link
             } else {
-                let link = make_link(self.connection, scope, predicate, &target.class)?;
+                let link = find_or_create_link(self.connection, scope, predicate, &target.class)?;
                 self.links.insert(key, link);
                 link
             };
@@ -123,7 +129,7 @@ impl<'connection> Writer<'connection> {
     }
 }
 
-fn make_link(
+fn find_or_create_link(
     connection: &Connection,
     scope: i64,
     predicate: &PropertyName,

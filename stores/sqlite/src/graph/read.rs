@@ -52,7 +52,7 @@ pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
     let found = candidates::find(connection, &scan.indexer, &scan.filters, &layers)?;
     let ids = match found.ids {
         Some(ids) => Some(ids),
-        None => began(
+        None => find_earlier_ids(
             connection,
             &layers,
             scan.after.as_deref(),
@@ -71,7 +71,7 @@ pub(super) fn scan(connection: &Connection, scan: &Scan) -> Attempt<Scanned> {
 
 /// Returns the ids that existed at the layers' positions, if there are only a few: looking them up
 /// is cheaper than reading everything that came since.
-fn began(
+fn find_earlier_ids(
     connection: &Connection,
     layers: &[Layer],
     after: Option<&str>,

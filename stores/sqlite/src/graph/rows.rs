@@ -12,7 +12,9 @@ use spice_core::{
 };
 
 use crate::{
-    columns::{bound, event_id, name, optional_json, optional_text, position, sequence, timestamp},
+    columns::{
+        bound, event_id, optional_json, optional_text, parse_name, position, sequence, timestamp,
+    },
     failure::{Attempt, Failure},
     lookup::Rows,
     scopes::Part,
@@ -110,7 +112,7 @@ fn read_links(text: &str) -> Attempt<Vec<(PropertyName, InstanceRef)>> {
             let (predicate, target) = line
                 .split_once(' ')
                 .ok_or_else(|| Failure::Damaged(format!("{line:?} is not a reference")))?;
-            Ok((name(predicate)?, name(target)?))
+            Ok((parse_name(predicate)?, parse_name(target)?))
         })
         .collect()
 }

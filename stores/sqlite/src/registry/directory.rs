@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::model;
 use crate::{
     anchors,
-    columns::name,
+    columns::parse_name,
     failure::{Attempt, Failure},
 };
 
@@ -44,7 +44,7 @@ pub(super) fn databases(connection: &Connection) -> Attempt<Vec<ListedDatabase>>
         let database: DatabaseState = entry.value.read().map_err(Failure::unreadable)?;
         if database.live {
             listed.push(ListedDatabase {
-                end: model::reflected(connection, &stream)?,
+                end: model::reflected_position(connection, &stream)?,
                 stream,
                 database,
             });
@@ -83,13 +83,13 @@ pub(super) fn clear_active(
     Ok(())
 }
 
-pub(super) fn active(connection: &Connection) -> Attempt<Vec<StreamId>> {
+pub(super) fn list_active(connection: &Connection) -> Attempt<Vec<StreamId>> {
     let mut statement =
         connection.prepare_cached("SELECT DISTINCT stream FROM active_logs ORDER BY stream")?;
     let mut rows = statement.query([])?;
     let mut streams = Vec::new();
     while let Some(row) = rows.next()? {
-        streams.push(name(&row.get::<_, String>(0)?)?);
+        streams.push(parse_name(&row.get::<_, String>(0)?)?);
     }
     Ok(streams)
 }
@@ -112,7 +112,7 @@ pub(super) fn sweep_due(connection: &Connection) -> Attempt<Option<String>> {
     Ok(token)
 }
 
-pub(super) fn is_swept(connection: &Connection) -> Attempt<bool> {
+pub(super) fn has_swept(connection: &Connection) -> Attempt<bool> {
     let done = connection
         .prepare_cached("SELECT is_done FROM sweep")?
         .query_row([], |row| row.get(0))

@@ -40,7 +40,7 @@ pub(super) fn now(connection: &Connection, clock: Option<&Arc<dyn Clock>>) -> At
 
 /// Returns whether a lifetime that began at `renewed_at` still lasts. One that begins in the future
 /// is from before the clock was set back: its owner has renewed it since, or is gone.
-fn lasts(renewed_at: i64, ttl: i64, now: Timestamp) -> bool {
+fn is_current(renewed_at: i64, ttl: i64, now: Timestamp) -> bool {
     let now = now.as_micros();
     renewed_at <= now && now < renewed_at.saturating_add(ttl)
 }
@@ -69,7 +69,7 @@ pub(super) fn join(
     let mut rows = find.query([worker])?;
     let (mut members, mut gone) = (Vec::new(), Vec::<String>::new());
     while let Some(row) = rows.next()? {
-        let listed = if lasts(row.get(1)?, row.get(2)?, now) {
+        let listed = if is_current(row.get(1)?, row.get(2)?, now) {
             &mut members
         } else {
             &mut gone
@@ -100,7 +100,7 @@ pub(super) fn acquire(
         let fence = match find(connection, worker, bucket)? {
             None => 1,
             Some(row) if row.held && row.owner == owner => row.fence,
-            Some(row) if row.held && lasts(row.renewed_at, row.ttl, now) => continue,
+            Some(row) if row.held && is_current(row.renewed_at, row.ttl, now) => continue,
             Some(row) => row.fence + 1,
         };
         write.execute(params![
@@ -121,7 +121,7 @@ pub(super) fn acquire(
 }
 
 /// Returns whether a lease covers a log now.
-pub(super) fn holds(connection: &Connection, key: &WorkKey, lease: &Lease) -> Attempt<bool> {
+pub(super) fn is_held(connection: &Connection, key: &WorkKey, lease: &Lease) -> Attempt<bool> {
     let row = find(connection, &key.worker, Bucket::of(&key.stream))?;
     Ok(row.is_some_and(|row| row.held && row.owner == lease.owner && row.fence == lease.fence))
 }

@@ -7,7 +7,7 @@ use spice_core::{
 };
 
 use crate::{
-    columns::{event_id, from_column, name, position, text, timestamp, to_column},
+    columns::{event_id, from_column, parse_name, position, text, timestamp, to_column},
     failure::Attempt,
 };
 
@@ -60,7 +60,7 @@ pub(super) fn count(connection: &Connection) -> Attempt<Vec<DeadLetterCount>> {
     while let Some(row) = rows.next()? {
         counts.push(DeadLetterCount {
             handler: row.get(0)?,
-            stream: name(text(row, 1)?)?,
+            stream: parse_name(text(row, 1)?)?,
             sink: row.get(2)?,
             count: from_column(row.get(3)?)?,
         });
@@ -145,7 +145,7 @@ pub(super) fn clear_retry(
 fn letter(row: &Row<'_>) -> Attempt<DeadLetter> {
     Ok(DeadLetter {
         handler: row.get(0)?,
-        stream: name(text(row, 1)?)?,
+        stream: parse_name(text(row, 1)?)?,
         position: position(row, 2)?,
         event_id: event_id(row, 3)?,
         aggregate_id: row.get(4)?,

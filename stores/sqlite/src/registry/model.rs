@@ -20,11 +20,11 @@ use spice_core::{
 };
 
 use crate::{
-    columns::{bound, from_column, name, text, to_column, uuid},
+    columns::{bound, from_column, parse_name, text, to_column, uuid},
     failure::{Attempt, Failure},
     layers::{KeyRange, Keys, Layer, walk},
     scopes::{Part, ScopeBook, find_scope},
-    streams::{drop_stream, find_stream, make_stream, move_stream},
+    streams::{drop_stream, find_or_create_live, find_stream, move_stream},
 };
 
 /// Entries are rows in the order of the log, found through an index; so a commit writes at the end
@@ -56,7 +56,10 @@ pub(super) struct Step<'a> {
     pub(super) commands: &'a [CommandEntry],
 }
 
-pub(super) fn reflected(connection: &Connection, stream: &StreamId) -> Attempt<LogPosition> {
+pub(super) fn reflected_position(
+    connection: &Connection,
+    stream: &StreamId,
+) -> Attempt<LogPosition> {
     Ok(find_stream(connection, stream)?.map_or(LogPosition::ZERO, |stream| stream.sink.position))
 }
 
@@ -144,7 +147,7 @@ pub(super) fn scan(
     Ok(entries)
 }
 
-pub(super) fn changed(
+pub(super) fn changed_keys(
     connection: &Connection,
     stream: &StreamId,
     spans: &[Span],
@@ -218,7 +221,7 @@ pub(super) fn advance(
     step: &Step<'_>,
     guards: Guards,
 ) -> Attempt<Advance> {
-    let stream = make_stream(connection, stream)?;
+    let stream = find_or_create_live(connection, stream)?;
     let position = stream.sink.position;
     if guards.has(Guard::RegistryPosition) && position != step.from {
         return Ok(Advance::Elsewhere(position));
@@ -335,7 +338,7 @@ fn entry(row: &Row<'_>, branch: BranchGeneration, key: ModelKey) -> Attempt<Mode
 fn command(row: &Row<'_>) -> Attempt<CommandEntry> {
     Ok(CommandEntry {
         id: CommandId(uuid(row, 0)?),
-        stream: name(text(row, 1)?)?,
+        stream: parse_name(text(row, 1)?)?,
         position: LogPosition(from_column(row.get(2)?)?),
         last: LogPosition(from_column(row.get(3)?)?),
         payload_digest: unpack(row.get_ref(4)?)?,

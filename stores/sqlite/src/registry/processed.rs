@@ -60,7 +60,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn at(
+pub(super) fn list_at(
     connection: &Connection,
     stream: &StreamId,
     position: LogPosition,

@@ -31,13 +31,13 @@ CREATE TABLE retries (
     PRIMARY KEY (stream, handler, aggregate_id)) STRICT, WITHOUT ROWID;
 ";
 
-pub(super) fn worked(connection: &Connection, key: &WorkKey) -> Attempt<LogPosition> {
+pub(super) fn read_position(connection: &Connection, key: &WorkKey) -> Attempt<LogPosition> {
     Ok(find(connection, key)?.map_or(LogPosition::ZERO, |work| work.worked))
 }
 
 pub(super) fn record(connection: &Connection, record: &WorkRecord, guards: Guards) -> Attempt<()> {
     let key = &record.key;
-    if guards.has(Guard::Fence) && !leases::holds(connection, key, &record.lease)? {
+    if guards.has(Guard::Fence) && !leases::is_held(connection, key, &record.lease)? {
         return Err(Failure::Fenced(format!(
             "{} no longer holds {} of {} with fence {}",
             record.lease.owner, key.worker, key.stream, record.lease.fence
@@ -79,7 +79,7 @@ fn move_farthest(connection: &Connection, record: &WorkRecord) -> Attempt<()> {
     Ok(())
 }
 
-pub(super) fn farthest(
+pub(super) fn farthest_positions(
     connection: &Connection,
     stream: &StreamId,
 ) -> Attempt<Vec<(String, LogPosition)>> {

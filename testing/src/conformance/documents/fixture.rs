@@ -79,10 +79,10 @@ pub async fn apply(
     batch: &[Document],
 ) -> Result<Applied, StoreError> {
     let changes: Vec<_> = batch.iter().cloned().map(Change::from).collect();
-    make_changes(documents, from, through, &changes).await
+    apply_changes(documents, from, through, &changes).await
 }
 
-pub async fn make_changes(
+pub async fn apply_changes(
     documents: &dyn Documents,
     from: u64,
     through: u64,
@@ -124,7 +124,7 @@ pub fn superseded(id: usize, from: u64, until: u64, data: &str) -> Document {
     }
 }
 
-pub fn by(property: &str, descending: bool) -> Order {
+pub fn order_by(property: &str, descending: bool) -> Order {
     Order {
         property: property_name(property),
         property_type: PropertyType::Integer,

@@ -29,7 +29,7 @@ pub(super) struct Naive {
 
 impl Naive {
     /// Applies a change; returns whether it had an effect.
-    pub(super) fn make(&mut self, change: &Change) -> bool {
+    pub(super) fn apply(&mut self, change: &Change) -> bool {
         let document = match change {
             Change::Branch(branch) => {
                 self.points.insert(branch.branch, branch.points.clone());
@@ -71,7 +71,7 @@ impl Naive {
             return latest;
         };
         latest.filter(|latest| latest.position <= at).or_else(|| {
-            self.of(branch).find(|document| {
+            self.written_on(branch).find(|document| {
                 document.entity == *entity
                     && document
                         .until()
@@ -81,7 +81,7 @@ impl Naive {
     }
 
     /// Everything that a branch wrote, by entity and position.
-    pub(super) fn of(&self, branch: BranchGeneration) -> impl Iterator<Item = &Document> {
+    pub(super) fn written_on(&self, branch: BranchGeneration) -> impl Iterator<Item = &Document> {
         let mut all: Vec<_> = self
             .superseded
             .values()
@@ -117,7 +117,7 @@ fn show_naively(newest: &Naive, branch: usize, entity: &Entity) -> Option<Docume
 }
 
 /// The visible version of each instance, including tombstones.
-pub(super) fn showing(newest: &Naive, branch: usize) -> Vec<Option<Document>> {
+pub(super) fn show_all(newest: &Naive, branch: usize) -> Vec<Option<Document>> {
     let entities = (0..6).map(|id| Entity::Instance(instance(0, id)));
     entities
         .map(|entity| show_naively(newest, branch, &entity))

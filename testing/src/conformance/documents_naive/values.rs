@@ -11,7 +11,7 @@ use spice_core::{
     query::{Filter, INSTANCE_ID, Operator, Order},
 };
 
-use crate::conformance::documents::{by, document, plain, property_name};
+use crate::conformance::documents::{document, order_by, plain, property_name};
 
 /// Branch, id, position, sequence, whether it is not a tombstone, word, and two values.
 pub(super) type Written = (usize, usize, u64, u64, bool, usize, usize, usize);
@@ -202,9 +202,9 @@ pub(super) fn usual_searches() -> Vec<Search> {
     ];
     let orders = [
         None,
-        Some(by("n", false)),
-        Some(by("n", true)),
-        Some(by(INSTANCE_ID, true)),
+        Some(order_by("n", false)),
+        Some(order_by("n", true)),
+        Some(order_by(INSTANCE_ID, true)),
     ];
     let mut searches = Vec::new();
     for text in TEXTS {

@@ -43,7 +43,7 @@ impl Model {
         &past.clone().find(|(at, _)| *at <= position).unwrap().1
     }
 
-    pub(super) fn held(&self, name: &str, last: u64) -> Held {
+    pub(super) fn find_held(&self, name: &str, last: u64) -> Held {
         let branch = &self.branches[name];
         let mut held = branch.held.clone();
         held.insert(branch.generation, last);
@@ -51,7 +51,7 @@ impl Model {
     }
 
     fn base(&self, one: &str, other: &str, last: u64) -> Shows {
-        let (one, other) = (self.held(one, last), self.held(other, last));
+        let (one, other) = (self.find_held(one, last), self.find_held(other, last));
         let common = one.iter().filter_map(|(generation, position)| {
             let known = other.get(generation)?;
             Some((*position.min(known), *generation))
@@ -108,7 +108,7 @@ impl Model {
                 }
                 (Some(theirs), Some(Some(ours))) => {
                     let known = known.cloned().flatten().unwrap_or_default();
-                    let merged = expected.both_live(id, [&known, theirs, ours], strategy);
+                    let merged = expected.merge_live(id, [&known, theirs, ours], strategy);
                     expected.shows.insert(id.clone(), Some(merged));
                 }
                 _ => {}
@@ -120,7 +120,7 @@ impl Model {
 }
 
 impl Expected {
-    fn both_live(&mut self, id: &str, [known, theirs, ours]: [&Item; 3], with: Deciding) -> Item {
+    fn merge_live(&mut self, id: &str, [known, theirs, ours]: [&Item; 3], with: Deciding) -> Item {
         let mut merged = Item::new();
         let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).collect();
         for name in names {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Entry, INSERT, Slot, Wanted, comparison, left};
+use super::{Entry, INSERT, Slot, Wanted, comparison, count_free};
 use crate::{columns::text, failure::Attempt, properties::member};
 
 /// The number of documents that one step reads; other writes run between steps.
@@ -25,7 +25,7 @@ pub(in crate::documents) fn build_step(connection: &Connection, wanted: &Wanted)
 }
 
 pub(super) fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64) -> Attempt<Built> {
-    if left(connection, wanted.scope)? > 0 {
+    if count_free(connection, wanted.scope)? > 0 {
         connection
             .prepare_cached(
                 "INSERT INTO sorted_properties (scope, property, comparison)
@@ -64,7 +64,7 @@ pub(super) fn build_step_of(connection: &Connection, wanted: &Wanted, step: i64)
     Ok(match last {
         Some(_) => Built::Partly,
         None => Built::Wholly {
-            left: left(connection, wanted.scope)?,
+            left: count_free(connection, wanted.scope)?,
         },
     })
 }

@@ -28,8 +28,12 @@ impl<'connection> Keeper<'connection> {
     }
 
     /// Returns the content of a live document if indexes need it before it is replaced.
-    pub(in crate::documents) fn before(&mut self, scope: i64, row: i64) -> Attempt<Option<String>> {
-        self.learn(scope)?;
+    pub(in crate::documents) fn read_before(
+        &mut self,
+        scope: i64,
+        row: i64,
+    ) -> Attempt<Option<String>> {
+        self.load_slots(scope)?;
         if self.slots[&scope].is_empty() {
             return Ok(None);
         }
@@ -43,7 +47,7 @@ impl<'connection> Keeper<'connection> {
         before: Option<&str>,
         after: Option<&str>,
     ) -> Attempt<()> {
-        self.learn(scope)?;
+        self.load_slots(scope)?;
         for slot in &self.slots[&scope] {
             let old = before.and_then(|data| member(data, &slot.property));
             let new = after.and_then(|data| member(data, &slot.property));
@@ -72,7 +76,7 @@ impl<'connection> Keeper<'connection> {
         Ok(())
     }
 
-    fn learn(&mut self, scope: i64) -> Attempt<()> {
+    fn load_slots(&mut self, scope: i64) -> Attempt<()> {
         if self.slots.contains_key(&scope) {
             return Ok(());
         }

@@ -33,7 +33,9 @@ fn write(connection: &Connection, id: usize, data: Option<&str>) {
     let was_live = connection
         .query_row(live, [row], |row| row.get(0))
         .unwrap_or(false);
-    let before = was_live.then(|| keeper.before(1, row).unwrap()).flatten();
+    let before = was_live
+        .then(|| keeper.read_before(1, row).unwrap())
+        .flatten();
     connection
         .execute(
             "INSERT OR REPLACE INTO documents (row, scope, id, position, live, sequence,
