@@ -80,6 +80,6 @@ async fn marks_of_dead_processes_are_removed() {
     for (minutes, marks) in [(9, vec![demo.clone()]), (2, vec![])] {
         clock.advance(std::time::Duration::from_mins(minutes));
         registry.clear_active(&demo, "").await.unwrap();
-        assert_eq!(registry.active().await.unwrap(), marks);
+        assert_eq!(registry.active_logs().await.unwrap(), marks);
     }
 }
